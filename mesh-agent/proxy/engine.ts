@@ -1,0 +1,127 @@
+/**
+ * What the stacks know of a protocol engine. An engine turns sockets into exchanges and back; it knows no policy.
+ * Callbacks, not promises or streams: a chunk costs no allocation beyond itself, and back-pressure is `pause`/`resume`.
+ *
+ * Rules that hold for every engine:
+ * - Heads arrive validated and complete (`limits.http`); framing fields (`content-length`, `transfer-encoding`, `connection`
+ *   and what it names) are the engine's: it strips them from heads that it hands up, and writes its own on heads that it sends.
+ *   `bodyLength` carries what they meant.
+ * - A callback that is set late gets what was missed: an engine reads nothing of a body before `onChunk` is set.
+ * - After `onFail` or `abort` no further callback of that exchange is called.
+ */
+import type { Sent } from "../../shared/errors.ts";
+import type { FieldList } from "../../shared/http/field-list.ts";
+
+export interface RequestHead {
+  readonly method: string;
+  /** As sent: origin-form (`/a?b`), on a proxy listener also absolute-form (`http://orders.mesh/a?b`), or `*`. */
+  readonly target: string;
+  readonly fields: FieldList;
+  /** Bytes of the body; 0: none; "stream": unknown until its end. */
+  readonly bodyLength: number | "stream";
+}
+
+export interface ResponseHead {
+  readonly status: number;
+  readonly fields: FieldList;
+  readonly bodyLength: number | "stream";
+}
+
+/** A body on its way in. */
+export interface BodyReader {
+  onChunk(callback: (chunk: Buffer) => void): void;
+  /** Called once, after the last chunk. Trailers are empty for most. */
+  onEnd(callback: (trailers: FieldList) => void): void;
+  pause(): void;
+  resume(): void;
+}
+
+/** A body on its way out. */
+export interface BodyWriter {
+  /** False: the peer is behind; wait for `onDrain`. The chunk is owned by the engine from now on. */
+  write(chunk: Buffer): boolean;
+  onDrain(callback: () => void): void;
+  end(trailers?: FieldList): void;
+}
+
+export type FailReason =
+  /** The connection could not be made. */
+  | "connect"
+  /** No connection or head within the time given. */
+  | "timeout"
+  /** The peer broke the connection off. */
+  | "reset"
+  /** The peer does not speak the protocol. */
+  | "protocol"
+  /** TLS: the peer is not whom we expect. */
+  | "identity"
+  /** The engine is shutting down or its limit of waiting requests is reached; nothing was sent. */
+  | "refused";
+
+export class ExchangeError extends Error {
+  readonly kind: FailReason;
+  /** What of the request had left. `none` only when certainly no byte of it reached the peer. */
+  readonly sent: Sent;
+  constructor(kind: FailReason, sent: Sent, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "ExchangeError";
+    this.kind = kind;
+    this.sent = sent;
+  }
+}
+
+export interface Peer {
+  readonly address: string;
+  readonly port: number;
+  /** SPIFFE ID proven by the client certificate; absent on plain listeners. */
+  readonly spiffeId?: string;
+}
+
+/** One request that came in, and the way to answer it. */
+export interface ServerExchange {
+  readonly head: RequestHead;
+  readonly body: BodyReader;
+  readonly peer: Peer;
+  /** An interim answer (100, 103); ignored when the peer cannot take one. */
+  inform(status: number, fields: FieldList): void;
+  /** The final answer's head; its body follows. Called at most once. A body of "stream" is framed as the protocol can. */
+  respond(head: ResponseHead): BodyWriter;
+  /** Breaks the exchange off so that the peer notices; on HTTP/1.1 that ends the connection. */
+  abort(reason: string): void;
+  /** The peer went away or broke the protocol before the exchange was over. */
+  onFail(callback: (error: ExchangeError) => void): void;
+  /** Both bodies are over and the answer is handed to the kernel. */
+  onDone(callback: () => void): void;
+}
+
+export interface ServerEngine {
+  /** Called for each request. `connect` targets of a proxy listener never reach it: the engine answers 200 and reads on. */
+  onExchange(callback: (exchange: ServerExchange) => void): void;
+  /** Drain: answers carry `Connection: close`, idle connections stay until their peer leaves or `close` is called. */
+  drain(): void;
+  /** Open connections and exchanges in flight. */
+  counts(): { readonly connections: number; readonly exchanges: number };
+  /** Stops listening, closes idle connections at once, breaks off the rest after `graceMs`. */
+  close(graceMs: number): Promise<void>;
+  readonly port: number;
+}
+
+/** One request on its way out. */
+export interface ClientExchange {
+  readonly body: BodyWriter;
+  /** What of the request is out. */
+  readonly sent: Sent;
+  onInform(callback: (status: number, fields: FieldList) => void): void;
+  onResponse(callback: (head: ResponseHead, body: BodyReader) => void): void;
+  onFail(callback: (error: ExchangeError) => void): void;
+  abort(reason: string): void;
+}
+
+/** Connections to one endpoint (address and, with TLS, expected identity). */
+export interface ClientPool {
+  /** Takes an idle connection, opens one, or waits while the bound is reached. */
+  send(head: RequestHead, timeoutMs: number): ClientExchange;
+  counts(): { readonly open: number; readonly idle: number; readonly waiting: number; readonly active: number };
+  /** Idle connections end now, busy ones after their exchange. Nothing new is accepted. */
+  close(): void;
+}

@@ -1,0 +1,146 @@
+/**
+ * Errors are data. A code is a fact; this table says who caused it, what a client is told and whether a retry by
+ * somebody can help. One stage in each host turns a SelvageError into an answer (RFC 9457); the reason stays inside.
+ */
+
+export interface ErrorFacts {
+  /** Whose side it is on. */
+  readonly source: "client" | "gateway" | "mesh" | "upstream";
+  /** HTTP status. */
+  readonly status: number;
+  /** gRPC status code. */
+  readonly grpc: number;
+  readonly title: string;
+  /** One plain sentence for the client; reveals nothing of the inside. */
+  readonly detail: string;
+  /** Whether the same request can succeed later or elsewhere. */
+  readonly retry: boolean;
+}
+
+const row = (
+  source: ErrorFacts["source"],
+  status: number,
+  grpc: number,
+  title: string,
+  detail: string,
+  retry = false,
+): ErrorFacts => ({ source, status, grpc, title, detail, retry });
+
+export const errorTable = {
+  bad_request: row("client", 400, 13, "Bad request", "The request is malformed."),
+  ambiguous_path: row(
+    "client",
+    400,
+    13,
+    "Ambiguous path",
+    "The path contains an encoding that could be read in two ways.",
+  ),
+  ambiguous_framing: row(
+    "client",
+    400,
+    13,
+    "Ambiguous framing",
+    "The length of the request body is not stated in exactly one way.",
+  ),
+  unknown_host: row("client", 421, 5, "Misdirected request", "This host is not served here."),
+  no_route: row("client", 404, 12, "Not found", "No route matches this request."),
+  method_not_allowed: row("client", 405, 12, "Method not allowed", "This path does not accept this method."),
+  credentials_missing: row("client", 401, 16, "Unauthorized", "Valid credentials are required."),
+  credentials_invalid: row("client", 401, 16, "Unauthorized", "The credentials are not valid."),
+  scope_missing: row("client", 403, 7, "Forbidden", "The credentials do not grant access to this resource."),
+  body_too_large: row("client", 413, 8, "Content too large", "The request body is larger than this route accepts."),
+  uri_too_long: row("client", 414, 13, "URI too long", "The request target is too long."),
+  header_too_large: row(
+    "client",
+    431,
+    13,
+    "Request header fields too large",
+    "The request header section is too large.",
+  ),
+  request_timeout: row("client", 408, 4, "Request timeout", "The request did not arrive in time."),
+  limit_exceeded: row("client", 429, 8, "Too many requests", "The request limit is used up for now.", true),
+
+  plan_missing: row("gateway", 503, 14, "Service unavailable", "The gateway is not configured yet.", true),
+  limiter_unavailable: row("gateway", 503, 14, "Service unavailable", "The request limit could not be checked.", true),
+  issuer_unavailable: row("gateway", 503, 14, "Service unavailable", "The credentials could not be checked.", true),
+  secret_missing: row("gateway", 500, 13, "Internal error", "The gateway could not serve this request."),
+  internal: row("gateway", 500, 13, "Internal error", "The gateway could not serve this request."),
+
+  txn_token_missing: row("mesh", 401, 16, "Unauthorized", "The request does not come from the gateway."),
+  txn_token_invalid: row("mesh", 401, 16, "Unauthorized", "The request does not come from the gateway."),
+  peer_not_trusted: row("mesh", 403, 7, "Forbidden", "The caller is not trusted."),
+  access_denied: row("mesh", 403, 7, "Forbidden", "The caller may not make this request."),
+  unknown_service: row("mesh", 404, 12, "Unknown service", "No service of this name can be called from here."),
+  no_healthy_endpoint: row("mesh", 503, 14, "Service unavailable", "The service has no healthy instance.", true),
+  breaker_open: row("mesh", 503, 14, "Service unavailable", "The service is overloaded.", true),
+  draining: row("mesh", 503, 14, "Service unavailable", "The instance is stopping.", true),
+  app_unreachable: row("mesh", 503, 14, "Service unavailable", "The application is not reachable.", true),
+  app_reset: row("mesh", 502, 14, "Bad gateway", "The application broke off its answer.", true),
+
+  upstream_unreachable: row("upstream", 502, 14, "Bad gateway", "The upstream service could not be reached.", true),
+  upstream_reset: row("upstream", 502, 14, "Bad gateway", "The upstream service broke off its answer.", true),
+  upstream_invalid: row("upstream", 502, 14, "Bad gateway", "The upstream service sent an answer that cannot be used."),
+  upstream_timeout: row("upstream", 504, 4, "Gateway timeout", "The upstream service did not answer in time.", true),
+  deadline_exceeded: row("upstream", 504, 4, "Gateway timeout", "The time for this request is used up.", true),
+  aggregate_part_failed: row(
+    "upstream",
+    502,
+    14,
+    "Bad gateway",
+    "A required part of the answer is not available.",
+    true,
+  ),
+} as const satisfies Record<string, ErrorFacts>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+/** How much of a request had left when it failed; only `none` makes a retry safe for every method. */
+export type Sent = "none" | "head" | "body";
+
+/** Carries a code to the one stage that answers. `reason` is for operators and never leaves the process but in logs. */
+export class SelvageError extends Error {
+  readonly code: ErrorCode;
+  readonly reason: string;
+  readonly sent: Sent;
+  /** Members added to the problem document (RFC 9457 section 3.2); safe for clients. */
+  readonly members: Readonly<Record<string, unknown>>;
+
+  constructor(
+    code: ErrorCode,
+    reason: string,
+    options: { sent?: Sent; members?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
+    super(`${code}: ${reason}`, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "SelvageError";
+    this.code = code;
+    this.reason = reason;
+    this.sent = options.sent ?? "none";
+    this.members = options.members ?? {};
+  }
+
+  get facts(): ErrorFacts {
+    return errorTable[this.code];
+  }
+}
+
+/** RFC 9457 problem details. `type` is `about:blank` unless a registered type fits; `code` is ours and stable. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: ErrorCode;
+  traceId?: string;
+  [member: string]: unknown;
+}
+
+/**
+ * The problem document of an error.
+ * @param traceId what a client can quote to an operator; 32 hex digits.
+ */
+export function toProblem(error: SelvageError, traceId?: string): Problem {
+  const { status, title, detail } = error.facts;
+  const problem: Problem = { type: "about:blank", title, status, detail, code: error.code, ...error.members };
+  if (traceId !== undefined) problem.traceId = traceId;
+  return problem;
+}

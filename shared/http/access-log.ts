@@ -1,0 +1,32 @@
+import type { ErrorCode } from "../errors.ts";
+
+/** One request at one hop, one JSON line on stdout. The same members everywhere, so that a trace id finds all hops. */
+export interface AccessLogEntry {
+  /** RFC 3339 in UTC, when the request arrived. */
+  readonly time: string;
+  readonly kind: "access";
+  readonly hop: "gateway" | "ingress" | "outbound" | "inbound";
+  /** Own service and instance; at the gateway its name and the isolate. */
+  readonly service: string;
+  readonly instance: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly method: string;
+  readonly host: string;
+  /** Path without query: queries may hold secrets. */
+  readonly path: string;
+  readonly status: number;
+  readonly durationMs: number;
+  /** Version of the plan that decided. */
+  readonly plan: number;
+  readonly route?: string;
+  /** Calling workload (inbound) or called service and endpoint (outbound, ingress). */
+  readonly peer?: string;
+  readonly endpoint?: string;
+  readonly attempts?: number;
+  readonly sub?: string;
+  readonly clientIp?: string;
+  /** Set when Selvage itself made the answer: the code, and the reason that the client was not told. */
+  readonly error?: ErrorCode;
+  readonly reason?: string;
+}

@@ -1,0 +1,87 @@
+/**
+ * A header or trailer section as it stood on the wire: ordered, duplicates kept, one character a byte (latin1).
+ * Names keep their case and compare without it (RFC 9110 section 5.1).
+ */
+export class FieldList {
+  /** name, value, name, value, ... */
+  readonly #raw: string[];
+
+  constructor(raw: readonly string[] = []) {
+    this.#raw = [...raw];
+  }
+
+  static from(entries: Iterable<readonly [string, string]>): FieldList {
+    const list = new FieldList();
+    for (const [name, value] of entries) list.append(name, value);
+    return list;
+  }
+
+  /** Number of field lines. */
+  get size(): number {
+    return this.#raw.length / 2;
+  }
+
+  /** First value of a field, or undefined. @param name in lower case */
+  get(name: string): string | undefined {
+    const at = this.#indexOf(name, 0);
+    return at < 0 ? undefined : this.#raw[at + 1];
+  }
+
+  /** Every value of a field in order. @param name in lower case */
+  getAll(name: string): string[] {
+    const values: string[] = [];
+    for (let at = this.#indexOf(name, 0); at >= 0; at = this.#indexOf(name, at + 2))
+      values.push(this.#raw[at + 1] as string);
+    return values;
+  }
+
+  has(name: string): boolean {
+    return this.#indexOf(name, 0) >= 0;
+  }
+
+  append(name: string, value: string): void {
+    this.#raw.push(name, value);
+  }
+
+  /** Replaces every line of that name by one at the end. @param name in lower case */
+  set(name: string, value: string): void {
+    this.remove(name);
+    this.#raw.push(name, value);
+  }
+
+  /** @param name in lower case */
+  remove(name: string): void {
+    this.removeWhere((candidate) => candidate === name);
+  }
+
+  /** Removes the lines whose lower-case name the test accepts. */
+  removeWhere(test: (lowerName: string) => boolean): void {
+    const raw = this.#raw;
+    let kept = 0;
+    for (let at = 0; at < raw.length; at += 2) {
+      const name = raw[at] as string;
+      if (test(name.toLowerCase())) continue;
+      raw[kept] = name;
+      raw[kept + 1] = raw[at + 1] as string;
+      kept += 2;
+    }
+    raw.length = kept;
+  }
+
+  *[Symbol.iterator](): IterableIterator<[name: string, value: string]> {
+    for (let at = 0; at < this.#raw.length; at += 2) yield [this.#raw[at] as string, this.#raw[at + 1] as string];
+  }
+
+  clone(): FieldList {
+    return new FieldList(this.#raw);
+  }
+
+  #indexOf(name: string, from: number): number {
+    const raw = this.#raw;
+    for (let at = from; at < raw.length; at += 2) {
+      const candidate = raw[at] as string;
+      if (candidate.length === name.length && (candidate === name || candidate.toLowerCase() === name)) return at;
+    }
+    return -1;
+  }
+}

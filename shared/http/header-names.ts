@@ -1,0 +1,56 @@
+/** Header fields with a meaning between the halves of Selvage, and what of a client's own never passes the edge. */
+
+/** Signed transaction token, draft-ietf-oauth-transaction-tokens. */
+export const TXN_TOKEN = "txn-token";
+/** W3C Trace Context. */
+export const TRACEPARENT = "traceparent";
+export const TRACESTATE = "tracestate";
+/** Time left for the request in whole milliseconds; shrinks at each hop. */
+export const DEADLINE = "selvage-deadline-ms";
+/** Name of the mesh service that the gateway asks the ingress agent for. */
+export const SERVICE = "selvage-service";
+/** Plan version that the request was decided by. */
+export const PLAN_VERSION = "selvage-plan";
+/** On a request: which attempt of its caller's agent this is, from 1. Present means: retries are done there, not here. */
+export const ATTEMPT = "selvage-attempt";
+/** On an answer that an agent made itself: the error code. */
+export const ERROR_CODE = "selvage-error";
+/** On an answer that an agent made itself: `none` when the application has seen nothing, so any method may be retried. */
+export const SENT = "selvage-sent";
+/** On an answer of an aggregate: names of the optional parts that are missing (comma separated). */
+export const PARTIAL = "selvage-partial";
+
+const POLICY_PREFIX = "selvage-";
+const FORWARDING = new Set([
+  "forwarded",
+  "via",
+  "x-real-ip",
+  "x-client-ip",
+  "true-client-ip",
+  "x-original-url",
+  "x-rewrite-url",
+  "x-http-method-override",
+]);
+
+/**
+ * Whether a field of a client's request is removed at the edge, because inside it would be believed.
+ * @param name in lower case
+ */
+export function isForgeable(name: string): boolean {
+  return (
+    name === TXN_TOKEN || name.startsWith(POLICY_PREFIX) || name.startsWith("x-forwarded-") || FORWARDING.has(name)
+  );
+}
+
+/** Connection-level fields that end at every hop, RFC 9110 section 7.6.1 (those named by `Connection` come on top). */
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);

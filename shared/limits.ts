@@ -1,0 +1,143 @@
+/**
+ * Every bound of Selvage, named with its unit, in one place.
+ *
+ * A bound that a document may change is the default here and the key in the document says so; all others are fixed.
+ * Sizes are bytes, times milliseconds, counts plain numbers.
+ */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+export const limits = {
+  /** HTTP messages, at the edge and in the agent. */
+  http: {
+    /** Request line plus header section, RFC 9112 section 3 and 5. Cloudflare refuses more than 128 KB in all. */
+    headBytesMax: 64 * KiB,
+    /** Fields in one header section. */
+    headFieldsMax: 128,
+    /** Request target, Cloudflare's own limit. */
+    targetBytesMax: 16 * KiB,
+    /** Request body, unless the route says otherwise (`maxBody`). */
+    bodyBytesMax: 10 * MiB,
+    /** One chunk-size line with its extensions, RFC 9112 section 7.1.1. */
+    chunkLineBytesMax: 256,
+    /** Trailer section. */
+    trailerBytesMax: 8 * KiB,
+    /** Interim (1xx) answers accepted from an upstream before its final one. */
+    informationalMax: 8,
+  },
+  /** The gateway's own calls. */
+  gateway: {
+    /** Default time for a whole request, `timeout` of a route. */
+    requestTimeoutMs: 15_000,
+    /** Default time of one aggregate part, `timeout` of the part. */
+    partTimeoutMs: 5_000,
+    /** Parts of one aggregate; workerd keeps six connections waiting for headers at once. */
+    aggregatePartsMax: 20,
+    aggregateConcurrencyMax: 6,
+    /** Answer of one aggregate part that is held in memory. */
+    partBodyBytesMax: 1 * MiB,
+    /** Life of a plan lease: how long an isolate serves without asking the control plane. */
+    planLeaseMs: 2_000,
+    /** Wait for the control plane on a request's path, after that the last good plan serves. */
+    planRefreshWaitMs: 100,
+    /** Wait for one limiter object before `onFailure` decides. */
+    limiterWaitMs: 1_000,
+  },
+  identity: {
+    /** Longest credential read at all. */
+    tokenBytesMax: 16 * KiB,
+    /** Clock difference to an issuer that is tolerated. */
+    clockSkewMs: 60_000,
+    /** JWKS and discovery answers. */
+    jwksBytesMax: 256 * KiB,
+    jwksWaitMs: 5_000,
+    /** How long a key set is used before it is fetched again in the background. */
+    jwksFreshMs: 10 * 60_000,
+    /** An unknown `kid` may cause one fetch in this time for each issuer and isolate. */
+    jwksCooldownMs: 30_000,
+    /** How long a key set outlives the issuer being down. */
+    jwksStaleMs: 24 * 3_600_000,
+    /** Verified tokens remembered by an isolate or agent. */
+    rememberedTokensMax: 10_000,
+  },
+  /** Transaction tokens, draft-ietf-oauth-transaction-tokens. */
+  txnToken: {
+    lifetimeMs: 30_000,
+    /** A minted token is given out again while at least this much of its life is left. */
+    reuseFloorMs: 10_000,
+    clockSkewMs: 30_000,
+    mintedMax: 10_000,
+  },
+  /** Rate limits. */
+  rateLimit: {
+    /** Up to this limit the sliding window is an exact log, above it two counters that never admit more. */
+    exactLogMax: 1_000,
+    limitMax: 1_000_000_000,
+    windowMsMax: 31 * 86_400_000,
+    /** Longest key kept in clear text; longer ones are refused at the door by headBytesMax anyway. */
+    keyBytesMax: 1 * KiB,
+  },
+  agent: {
+    /** Time to reach an endpoint (TCP and TLS). */
+    connectTimeoutMs: 2_000,
+    requestTimeoutMs: 15_000,
+    /** Body kept for a retry; larger ones are sent once. */
+    replayBytesMax: 64 * KiB,
+    retriesMax: 5,
+    retriesDefault: 2,
+    /** Retries at once: this share of the requests in flight, but at least the floor. */
+    retryBudgetShare: 0.2,
+    retryBudgetFloor: 3,
+    retryBackoffBaseMs: 25,
+    retryBackoffMaxMs: 250,
+    /** Requests waiting for a connection to one endpoint. */
+    pendingMax: 1_024,
+    connectionsPerEndpointMax: 100,
+    /** Connections accepted by one listener. */
+    inboundConnectionsMax: 10_000,
+    /** An idle connection to an endpoint is closed after this; below Node's own 5 s. */
+    idleConnectionMs: 4_000,
+    /** A client that sends no complete head in this time is cut off. */
+    headTimeoutMs: 10_000,
+    /** Kept-alive connections of callers without a request. */
+    keepAliveMs: 60_000,
+    /** From SIGTERM until callers have stopped sending, and until what is in flight must be done. */
+    drainMaxMs: 10_000,
+    /** Time for the app to end by itself after SIGTERM. */
+    appStopMs: 5_000,
+    /** Time for the app to listen after its start. */
+    appStartMs: 60_000,
+    /** Access log lines held before they are written. */
+    logBufferBytesMax: 64 * KiB,
+  },
+  control: {
+    /** One message on an agent's socket. */
+    messageBytesMax: 8 * MiB,
+    /** Document as text. */
+    documentBytesMax: 2 * MiB,
+    /** Pings answered by the platform without waking the hub. */
+    pingEveryMs: 5_000,
+    /** An endpoint is withdrawn when its agent was not heard for this long. */
+    endpointLeaseMs: 20_000,
+    /** A socket that closed without a goodbye keeps its endpoint this long, so that a reconnect is no change. */
+    reconnectGraceMs: 1_000,
+    /** Reconnects: full jitter up to a bound that doubles from base to max. */
+    reconnectBaseMs: 250,
+    reconnectMaxMs: 5_000,
+    /** Config versions kept for rollback. */
+    versionsKept: 200,
+    joinTokenLifetimeMs: 15 * 60_000,
+    joinTokenLifetimeMaxMs: 7 * 86_400_000,
+    applyWaitMs: 30_000,
+  },
+  certificate: {
+    rootLifetimeMs: 10 * 365 * 86_400_000,
+    issuerLifetimeMs: 365 * 86_400_000,
+    /** X.509-SVIDs; renewed from one third of it on. */
+    leafLifetimeMs: 24 * 3_600_000,
+    renewAtShare: 1 / 3,
+    /** Backdating against clocks that are behind. */
+    backdateMs: 5 * 60_000,
+  },
+} as const;

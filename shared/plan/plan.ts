@@ -1,0 +1,98 @@
+/**
+ * The compiled document: what hosts decide by. Plain JSON, canonical, the same bytes for the same meaning.
+ * `compile` makes it; the config store numbers it; hosts get one of its two faces.
+ */
+import type {
+  AccessRule,
+  AggregatePart,
+  BreakerSettings,
+  CorsSettings,
+  HeaderEdits,
+  RateLimitSettings,
+  RetrySettings,
+  TrafficRule,
+  UpstreamTarget,
+} from "../policy/settings.ts";
+import type { RouteMatch } from "../route/route-match.ts";
+
+/** Raised when a host of the older format could misread a plan. Unknown members alone are no reason: they are ignored. */
+export const PLAN_FORMAT = 1;
+
+export interface Plan {
+  readonly format: typeof PLAN_FORMAT;
+  readonly name: string;
+  readonly gateway: GatewayPlan;
+  readonly mesh: MeshPlan;
+}
+
+/** The face of the gateway. */
+export interface GatewayPlan {
+  /** Lower case, without port; `*.example.com` stands for one label. */
+  readonly hosts: readonly string[];
+  readonly trustDomain: string;
+  readonly cors?: CorsSettings;
+  readonly identity: Readonly<Record<string, JwtProvider>>;
+  /** In the order of the document; precedence is `matchRoute`'s. */
+  readonly routes: readonly RoutePlan[];
+}
+
+export interface JwtProvider {
+  readonly kind: "jwt";
+  /** Exactly the token's `iss`; the key set is found by OIDC discovery below it. */
+  readonly issuer: string;
+  /** At least one of them must be in `aud`. */
+  readonly audiences: readonly string[];
+  readonly algorithms: readonly string[];
+  readonly clockSkewMs: number;
+}
+
+export interface RoutePlan {
+  readonly name: string;
+  readonly match: RouteMatch;
+  /** Absent: public. One of `any` must prove an identity, which must then have every scope. */
+  readonly auth?: { readonly any: readonly string[]; readonly scopes: readonly string[] };
+  readonly rateLimits: readonly RateLimitSettings[];
+  readonly transform: { readonly request: HeaderEdits; readonly response: HeaderEdits };
+  readonly target: RouteTarget;
+  readonly timeoutMs: number;
+  readonly bodyBytesMax: number;
+}
+
+export type RouteTarget =
+  | {
+      readonly kind: "forward";
+      readonly to: UpstreamTarget /** Replaces the matched path; absent: it goes on unchanged. */;
+      readonly rewrite?: string;
+    }
+  | { readonly kind: "aggregate"; readonly parts: readonly AggregatePart[] };
+
+export interface MeshPlan {
+  readonly trustDomain: string;
+  readonly services: Readonly<Record<string, ServicePlan>>;
+}
+
+export interface ServicePlan {
+  /** Where the application listens, unless its agent was started with another port. */
+  readonly port: number;
+  readonly protocol: "http";
+  /** Subset name to the labels that an endpoint must carry, such as `{ version: "v1" }`. */
+  readonly subsets: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly traffic: readonly TrafficRule[];
+  readonly timeoutMs: number;
+  readonly retries: RetrySettings;
+  readonly breaker: BreakerSettings;
+  /** Absent: every workload of the trust domain may call. */
+  readonly access?: readonly AccessRule[];
+}
+
+/** The face of one agent: its own service, and only the services that it may call. */
+export interface AgentPlan {
+  readonly format: typeof PLAN_FORMAT;
+  readonly trustDomain: string;
+  readonly service: string;
+  /** Absent for the ingress agent, which has no application. */
+  readonly inbound?: { readonly port: number; readonly protocol: "http"; readonly access?: readonly AccessRule[] };
+  readonly outbound: Readonly<Record<string, OutboundServicePlan>>;
+}
+
+export type OutboundServicePlan = Pick<ServicePlan, "subsets" | "traffic" | "timeoutMs" | "retries" | "breaker">;

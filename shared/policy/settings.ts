@@ -1,0 +1,92 @@
+/** Settings of the policies as the plan carries them. The step of each policy is the file of its name beside this one. */
+
+export interface RateLimitSettings {
+  /** Name in `RateLimit-Policy`; unique in its route. */
+  readonly name: string;
+  /** Requests in a window, or with `burst`: sustained requests in a window. */
+  readonly limit: number;
+  readonly windowMs: number;
+  /** Present: GCRA, whose bound is burst + rate x window. Absent: sliding window, whose bound is the limit. */
+  readonly burst?: number;
+  readonly by: "identity" | "ip";
+  readonly mode: "exact";
+  /** What happens when the limiter cannot be asked. */
+  readonly onFailure: "open" | "closed";
+}
+
+export interface CorsSettings {
+  /** Exact origins, or `["*"]`. */
+  readonly origins: readonly string[];
+  readonly methods: readonly string[];
+  /** Empty: those that the preflight asks for. */
+  readonly allowHeaders: readonly string[];
+  readonly exposeHeaders: readonly string[];
+  readonly credentials: boolean;
+  readonly maxAgeMs: number;
+}
+
+/** Header names in lower case. Applied in this order: remove, set, add. Values may hold `${secret:NAME}`. */
+export interface HeaderEdits {
+  readonly remove: readonly string[];
+  readonly set: Readonly<Record<string, string>>;
+  readonly add: Readonly<Record<string, string>>;
+}
+
+/** A text with holes: strings stand for themselves, arrays are paths such as ["user", "lastOrderId"]. */
+export type Template = readonly (string | readonly string[])[];
+
+export interface AggregatePart {
+  readonly name: string;
+  readonly method: "GET";
+  readonly target: UpstreamTarget;
+  /** Path and query, filled from `identity`, `path`, `query` and the parts named in `dependsOn`. */
+  readonly path: Template;
+  readonly dependsOn: readonly string[];
+  readonly optional: boolean;
+  readonly timeoutMs: number;
+  /** Top-level members that are kept; absent: the whole answer. */
+  readonly pick?: readonly string[];
+}
+
+/** Where a call goes: a service of the mesh, through the ingress agent, or a plain URL (origin only). */
+export type UpstreamTarget = { readonly service: string } | { readonly origin: string };
+
+/** Envoy's words: what an attempt must have shown to be tried again (https://www.envoyproxy.io, retry_on). */
+export type RetryOn = "5xx" | "gateway-error" | "reset" | "connect-failure" | "retriable-4xx";
+
+export interface RetrySettings {
+  /** Attempts after the first. */
+  readonly attempts: number;
+  /** Time for one attempt until its answer's head; absent: the request's own timeout. */
+  readonly perTryMs?: number;
+  readonly on: readonly RetryOn[];
+}
+
+export interface BreakerSettings {
+  /** Failures in a row that eject an endpoint. */
+  readonly consecutiveFailures: number;
+  /** An ejection is forgotten step by step, one for each such interval without failures. */
+  readonly intervalMs: number;
+  /** First ejection; doubles with each one that follows, up to ten times this. */
+  readonly ejectForMs: number;
+  /** Connections to one endpoint. */
+  readonly maxConnections: number;
+}
+
+/** The first rule whose headers all match decides; a rule without `headers` matches everything. */
+export interface TrafficRule {
+  /** Lower-case name to the exact value. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Subset to weight; weights are relative. */
+  readonly split: Readonly<Record<string, number>>;
+}
+
+/** One line of a service's `access` list; a request passes when one line accepts it whole. */
+export interface AccessRule {
+  /** Service name of the calling workload; `*`: any of the trust domain. */
+  readonly from: string;
+  /** Scopes that the end user must have, all of them; empty: no Txn-Token is needed. */
+  readonly scopes: readonly string[];
+  /** Upper case; empty: every method. */
+  readonly methods: readonly string[];
+}

@@ -1,0 +1,82 @@
+/**
+ * The control API as administrators and the CLI use it, role `admin`, JSON, errors as RFC 9457 problems:
+ *
+ *   POST /v1/config/versions      ApplyRequest -> ApplyAnswer (201; 200 when nothing changes), 422 with `errors` when it does not compile
+ *   GET  /v1/config/versions      { versions: VersionInfo[] } newest first
+ *   GET  /v1/config/versions/N    VersionDetail
+ *   POST /v1/config/rollback      { version, reason? } -> ApplyAnswer: a new version with the old content
+ *   GET  /v1/status               Status
+ *   POST /v1/join-tokens          JoinTokenRequest -> { token, expiresAtMs }
+ *   GET  /v1/services             { revision, services: { name: EndpointStatus[] } }
+ *   GET  /healthz                 200 without a token
+ */
+import * as z from "zod/mini";
+import type { Endpoint } from "./endpoint.ts";
+
+export const applyRequestSchema = z.object({
+  /** The document with its `${env:}` references resolved; checked and compiled by the control plane itself. */
+  document: z.unknown(),
+  /** The text as written, for people and for file:line in `explain`. */
+  source: z.string(),
+  file: z.string().check(z.maxLength(1024)),
+  author: z.string().check(z.maxLength(256)),
+  reason: z.optional(z.string().check(z.maxLength(1024))),
+});
+export type ApplyRequest = z.infer<typeof applyRequestSchema>;
+
+export const rollbackRequestSchema = z.object({
+  version: z.int().check(z.minimum(1)),
+  author: z.string().check(z.maxLength(256)),
+  reason: z.optional(z.string().check(z.maxLength(1024))),
+});
+export type RollbackRequest = z.infer<typeof rollbackRequestSchema>;
+
+export const joinTokenRequestSchema = z.object({
+  service: z.string(),
+  lifetimeMs: z.optional(z.int().check(z.minimum(1000))),
+});
+export type JoinTokenRequest = z.infer<typeof joinTokenRequestSchema>;
+
+export interface VersionInfo {
+  readonly version: number;
+  readonly hash: string;
+  readonly author: string;
+  readonly reason: string;
+  readonly file: string;
+  readonly appliedAtMs: number;
+}
+export interface VersionDetail extends VersionInfo {
+  readonly source: string;
+  readonly document: unknown;
+}
+export interface ApplyAnswer extends VersionInfo {
+  /** False: equal to the version that was live, which stays. */
+  readonly changed: boolean;
+}
+
+/** Who is where. `state`: current (acknowledged the live version), behind, refused, offline (known, but not connected). */
+export interface Status {
+  readonly version: number;
+  readonly hash: string;
+  readonly gateways: readonly {
+    readonly isolate: string;
+    readonly version: number;
+    readonly state: "current" | "behind" | "refused";
+    readonly reason?: string;
+    readonly leaseEndsInMs: number;
+  }[];
+  readonly agents: readonly AgentStatus[];
+}
+export interface AgentStatus {
+  readonly instance: string;
+  readonly service: string;
+  readonly version: number;
+  readonly state: "current" | "behind" | "refused" | "offline";
+  readonly reason?: string;
+  readonly phase: "starting" | "ready" | "draining";
+  readonly lastSeenMsAgo: number;
+  readonly certificateNotAfterMs: number;
+}
+export interface EndpointStatus extends Endpoint {
+  readonly leaseEndsInMs: number;
+}

@@ -1,0 +1,17 @@
+/** Tokens of the control API: JWT, HS256 under the control plane's `TOKEN_SECRET`, `typ` below, `iss` and `aud` fixed. */
+import * as z from "zod/mini";
+
+export const CONTROL_TOKEN_TYPE = "selvage-control+jwt";
+export const CONTROL_TOKEN_ISSUER = "selvage";
+export const CONTROL_TOKEN_AUDIENCE = "selvage-control";
+export const CONTROL_TOKEN_ALGORITHM = "HS256";
+
+export const controlTokenClaimsSchema = z.object({
+  role: z.enum(["admin", "agent", "gateway"]),
+  /** A person or program; for agents the instance. */
+  sub: z.string().check(z.minLength(1)),
+  /** Agents only: the service whose identity it has. */
+  service: z.optional(z.string()),
+  exp: z.number(),
+});
+export type ControlTokenClaims = z.infer<typeof controlTokenClaimsSchema>;

@@ -1,0 +1,56 @@
+/**
+ * How an agent gets its identity. The join token carries the control URL, an id and a secret; the secret itself never
+ * travels: request and answer are bound by HMAC-SHA-256 under SHA-256(secret), so each side knows the other and no one
+ * between can exchange the key or the roots, even where the first contact is plain HTTP. The fingerprint pins the root.
+ */
+import * as z from "zod/mini";
+
+/** Join token: `sjt1.` and base64url of this as JSON. */
+export const joinTokenSchema = z.object({
+  /** URL of the control API. */
+  url: z.string(),
+  /** SHA-256 of the root certificate's DER, hex. */
+  root: z.string().check(z.length(64)),
+  /** Id under which the control plane knows it. */
+  id: z.string(),
+  /** base64url of 32 random bytes. */
+  secret: z.string(),
+});
+export type JoinToken = z.infer<typeof joinTokenSchema>;
+export const JOIN_TOKEN_PREFIX = "sjt1.";
+
+/** `POST /v1/enrol`. `mac` = base64url HMAC over `enrol\n<id>\n<csr>`. */
+export const enrolRequestSchema = z.object({
+  id: z.string().check(z.maxLength(64)),
+  /** PKCS#10, base64 of the DER. ECDSA P-256. Its subject and extensions are ignored: the token names the service. */
+  csr: z.string().check(z.maxLength(8192)),
+  instance: z.string().check(z.minLength(1), z.maxLength(128)),
+  mac: z.string().check(z.maxLength(64)),
+});
+export type EnrolRequest = z.infer<typeof enrolRequestSchema>;
+
+/** Answer to both enrolment and renewal. On enrolment `mac` = base64url HMAC over `enrolled\n<id>\n<certificates joined by \n>\n<roots joined by \n>`. */
+export const credentialsSchema = z.object({
+  service: z.string(),
+  trustDomain: z.string(),
+  /** PEM, leaf first, then the issuing certificate. */
+  certificates: z.array(z.string()),
+  /** PEM roots. */
+  roots: z.array(z.string()),
+  /** Bearer for the hub and for renewal; role agent, this instance only. */
+  token: z.string(),
+  mac: z.optional(z.string()),
+});
+export type Credentials = z.infer<typeof credentialsSchema>;
+
+/** `POST /v1/renew`, role `agent`: a new CSR (a new key is allowed), proven by the token and by `proof`. */
+export const renewRequestSchema = z.object({
+  csr: z.string().check(z.maxLength(8192)),
+});
+export type RenewRequest = z.infer<typeof renewRequestSchema>;
+
+export const macInput = {
+  request: (request: Pick<EnrolRequest, "id" | "csr">): string => `enrol\n${request.id}\n${request.csr}`,
+  answer: (id: string, answer: Pick<Credentials, "certificates" | "roots">): string =>
+    `enrolled\n${id}\n${answer.certificates.join("\n")}\n${answer.roots.join("\n")}`,
+};

@@ -1,0 +1,36 @@
+/**
+ * `POST /v1/gateway/lease`, role `gateway`: one isolate of the gateway says what it serves and gets what it should serve.
+ * The lease lives `leaseMs`; "live" in `status` and `apply --wait` means an unexpired one.
+ */
+import * as z from "zod/mini";
+import type { GatewayPlan } from "../plan/plan.ts";
+
+const jwk = z.looseObject({ kty: z.string(), kid: z.string() });
+
+export const leaseRequestSchema = z.object({
+  /** Random id of the isolate. */
+  isolate: z.string().check(z.minLength(8), z.maxLength(64)),
+  /** Version that it decides by; 0: only the one it was deployed with. */
+  version: z.int().check(z.minimum(0)),
+  /** `kid` of the signing key that it holds; absent: none. */
+  signingKey: z.optional(z.string()),
+  refused: z.optional(z.object({ version: z.int(), reason: z.string().check(z.maxLength(4096)) })),
+});
+export type LeaseRequest = z.infer<typeof leaseRequestSchema>;
+
+export const leaseAnswerSchema = z.object({
+  leaseMs: z.number(),
+  /** Version that should be live; 0: nothing was applied yet. */
+  version: z.int(),
+  /** Absent when the isolate already has it. */
+  plan: z.optional(
+    z.object({
+      /** SHA-256 of the canonical JSON of the face, hex. */
+      hash: z.string(),
+      gateway: z.custom<GatewayPlan>((value) => typeof value === "object" && value !== null && "routes" in value),
+    }),
+  ),
+  /** Private JWK that Txn-Tokens are signed with. Absent when the isolate already has it. */
+  signingKey: z.optional(jwk),
+});
+export type LeaseAnswer = z.infer<typeof leaseAnswerSchema>;

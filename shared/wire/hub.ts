@@ -1,0 +1,56 @@
+/**
+ * Messages between an agent and the hub: JSON text on the WebSocket `GET /v1/agents/connect`, which the agent opens with
+ * `Authorization: Bearer <agent token>`. The agent speaks first (`hello`); the hub answers with `trust`, `plan` and
+ * `endpoints`, and again whenever one of them changes. Unknown members are ignored, unknown types too.
+ */
+import * as z from "zod/mini";
+import type { AgentPlan } from "../plan/plan.ts";
+import { endpointSchema } from "./endpoint.ts";
+
+export const WIRE_FORMAT = 1;
+
+/** Text that the agent sends to show that it lives; the platform answers without waking the hub. */
+export const PING = "ping";
+export const PONG = "pong";
+
+const jwk = z.looseObject({ kty: z.string(), kid: z.string() });
+
+export const agentMessageSchema = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("hello"),
+    format: z.literal(WIRE_FORMAT),
+    instance: z.string().check(z.minLength(1), z.maxLength(128)),
+    /** Where others reach its inbound listener; absent for agents that only call (ingress). */
+    endpoint: z.optional(endpointSchema),
+    /** Last good plan and what the agent knows of endpoints, 0 for none; equal ones are not sent again. */
+    planVersion: z.int().check(z.minimum(0)),
+    /** When its certificate ends, milliseconds since the epoch. */
+    certificateNotAfterMs: z.number(),
+  }),
+  /** The application can be called: from now on the endpoint is given to callers. */
+  z.object({ type: z.literal("ready") }),
+  /** The endpoint leaves: it is withdrawn at once, the socket stays until the drain ends. */
+  z.object({ type: z.literal("draining") }),
+  z.object({ type: z.literal("ack"), version: z.int() }),
+  z.object({ type: z.literal("refuse"), version: z.int(), reason: z.string().check(z.maxLength(4096)) }),
+]);
+export type AgentMessage = z.infer<typeof agentMessageSchema>;
+
+export const hubMessageSchema = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("plan"),
+    version: z.int(),
+    /** SHA-256 of the canonical JSON of `plan`, hex. */
+    hash: z.string(),
+    plan: z.custom<AgentPlan>((value) => typeof value === "object" && value !== null && "format" in value),
+  }),
+  /** The whole view of the services that this agent may call; replaces the one before. `revision` only grows. */
+  z.object({
+    type: z.literal("endpoints"),
+    revision: z.int(),
+    services: z.record(z.string(), z.array(endpointSchema)),
+  }),
+  /** Trust bundle: PEM roots that peers are checked against, public keys that Txn-Tokens are checked against. */
+  z.object({ type: z.literal("trust"), roots: z.array(z.string()), txnKeys: z.array(jwk) }),
+]);
+export type HubMessage = z.infer<typeof hubMessageSchema>;
