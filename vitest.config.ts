@@ -1,7 +1,10 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
-/** pure: decisions of `shared/`; gateway, control: in workerd; agent: real sockets; system: the whole thing from outside. */
+/**
+ * pure: decisions of `shared/`; gateway, control: in workerd; agent: real sockets; system: the whole thing from outside,
+ * after the others have ended, so that its load has the machine to itself.
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -11,7 +14,18 @@ export default defineConfig({
         test: { name: "gateway", include: ["test/workers/gateway/**/*.test.ts"] },
       },
       {
-        plugins: [cloudflareTest({ wrangler: { configPath: "./workers/control/wrangler.toml" } })],
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./workers/control/wrangler.toml" },
+            miniflare: {
+              bindings: {
+                TOKEN_SECRET: Buffer.alloc(32, 1).toString("base64url"),
+                KEY_SECRET: Buffer.alloc(32, 2).toString("base64url"),
+                CONTROL_URL: "http://127.0.0.1:8788",
+              },
+            },
+          }),
+        ],
         test: { name: "control", include: ["test/workers/control/**/*.test.ts"] },
       },
       {
@@ -30,6 +44,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
     ],
