@@ -1,0 +1,123 @@
+/** One child process of the local system: its own process group, its output in a log file, its end reported once. */
+import { spawn } from "node:child_process";
+import { closeSync, copyFileSync, existsSync, openSync, readSync, renameSync, statSync, truncateSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import type { ProcessEntry } from "../../shared/wire/runtime-files.ts";
+import { isGroupAlive } from "./process-info.ts";
+
+export interface ChildSpec {
+  readonly name: string;
+  readonly role: Exclude<ProcessEntry["role"], "app">;
+  readonly service: string;
+  readonly version: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** The whole environment of the child. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly logFile: string;
+  readonly ports: Readonly<Record<string, number>>;
+  /** Folder in which an agent says what it is right now (`runtime.json`). */
+  readonly agentState?: string;
+  /** Settles when the child does its work; `signal` ends the wait when it died. */
+  readonly ready: (signal: AbortSignal) => Promise<void>;
+}
+
+export interface ChildExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface Child {
+  readonly spec: ChildSpec;
+  readonly pid: number;
+  /** Settles when the process has ended. */
+  readonly exited: Promise<ChildExit>;
+  /** Set once it has ended. */
+  exit: ChildExit | undefined;
+}
+
+/** A log starts afresh with its system, and is moved to `.1` beyond this size. */
+const LOG_BYTES_MAX = 32 * 1024 * 1024;
+
+/** Marks children, so that leftovers of a supervisor that was killed are found and ended by the next one. */
+export const SUPERVISED = "SELVAGE_SUPERVISED_STATE";
+
+/** @throws Error when the program cannot be started */
+export async function startChild(spec: ChildSpec): Promise<Child> {
+  const log = openSync(spec.logFile, "a", 0o600);
+  try {
+    const child = spawn(spec.command, spec.args, {
+      env: { ...spec.environment },
+      stdio: ["ignore", log, log],
+      detached: true,
+    });
+    const exited = new Promise<ChildExit>((resolve) => {
+      child.once("exit", (code, signal) => resolve({ code, signal }));
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once("spawn", resolve);
+      child.once("error", reject);
+    });
+    const started: Child = { spec, pid: child.pid ?? 0, exited, exit: undefined };
+    exited.then((exit) => {
+      started.exit = exit;
+    });
+    return started;
+  } finally {
+    closeSync(log);
+  }
+}
+
+/**
+ * Ends a process group: SIGTERM, and SIGKILL to what is left after the grace.
+ * @param group pid of its first process @returns when none of it runs
+ */
+export async function endGroup(group: number, graceMs: number): Promise<void> {
+  if (!signalGroup(group, "SIGTERM")) return;
+  if (await groupEnds(group, graceMs)) return;
+  signalGroup(group, "SIGKILL");
+  await groupEnds(group, 2_000);
+}
+
+export function signalGroup(group: number, signal: NodeJS.Signals): boolean {
+  try {
+    process.kill(-group, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function groupEnds(group: number, withinMs: number): Promise<boolean> {
+  const end = Date.now() + withinMs;
+  while (isGroupAlive(group)) {
+    if (Date.now() >= end) return false;
+    await delay(20);
+  }
+  return true;
+}
+
+/** Last lines of a log, for a person who asks why something ended. */
+export function lastLines(file: string, count: number): string[] {
+  const bytes = Buffer.alloc(8 * 1024);
+  const fd = openSync(file, "r");
+  try {
+    const from = Math.max(0, statSync(file).size - bytes.length);
+    const read = readSync(fd, bytes, 0, bytes.length, from);
+    return bytes.toString("utf8", 0, read).trimEnd().split("\n").slice(-count);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Keeps a log within its bound while its writer goes on: writers append, so that they follow the truncation. */
+export function boundLog(file: string): void {
+  if (!existsSync(file) || statSync(file).size <= LOG_BYTES_MAX) return;
+  copyFileSync(file, `${file}.1`);
+  truncateSync(file);
+}
+
+/** Moves the log of the run before aside. */
+export function freshLog(file: string): void {
+  if (existsSync(file)) renameSync(file, `${file}.1`);
+}

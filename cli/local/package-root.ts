@@ -1,0 +1,19 @@
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+
+/** Folder of this package, whether its sources run or its bundles in dist/. */
+export const packageRoot: string = findRoot(import.meta.dirname);
+
+/** Version of this package. */
+export const packageVersion: string = readPackage(packageRoot).version ?? "0.0.0";
+
+function findRoot(from: string): string {
+  for (let folder = from; ; folder = path.dirname(folder)) {
+    if (existsSync(path.join(folder, "package.json")) && readPackage(folder).name === "selvage") return folder;
+    if (folder === path.dirname(folder)) throw new Error(`no package "selvage" around ${from}`);
+  }
+}
+
+function readPackage(folder: string): { name?: string; version?: string } {
+  return JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8")) as { name?: string; version?: string };
+}

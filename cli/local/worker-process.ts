@@ -1,0 +1,110 @@
+/** The two Workers as children of a supervisor: each its own `workerd serve`. */
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { connect } from "node:net";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { buildWorker } from "./build-worker.ts";
+import type { ChildSpec } from "./child.ts";
+import { packageRoot, packageVersion } from "./package-root.ts";
+import { environmentName, workerdConfig } from "./workerd-config.ts";
+import { readWorkerDefinition, type WorkerDefinition } from "./wrangler-config.ts";
+
+export type WorkerName = "gateway" | "control";
+
+/** A Worker that is ready to be configured: its definition and its bundle. */
+export interface PreparedWorker {
+  readonly definition: WorkerDefinition;
+  /** Folder of bundle, configuration and databases. */
+  readonly folder: string;
+  readonly module: string;
+}
+
+export interface WorkerSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly vars?: Readonly<Record<string, string>>;
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** Service binding to `host:port`. */
+  readonly services?: Readonly<Record<string, string>>;
+}
+
+/** Where a Worker's wrangler.toml lies in the sources, and where the bundle of a built package lies. */
+const places: Record<WorkerName, { config: string; entry: string }> = {
+  gateway: { config: "wrangler.toml", entry: "workers/gateway/index.ts" },
+  control: { config: "workers/control/wrangler.toml", entry: "workers/control/index.ts" },
+};
+
+/**
+ * Makes the bundle from the sources of a checkout, or takes the one of the built package.
+ * @param state state folder; the Worker's own folder is below it
+ */
+export async function prepareWorker(name: WorkerName, state: string): Promise<PreparedWorker> {
+  const { config, entry } = places[name];
+  const folder = path.join(state, "workers", name);
+  mkdirSync(path.join(folder, "objects"), { recursive: true, mode: 0o700 });
+  if (existsSync(path.join(packageRoot, entry))) {
+    const definition = readWorkerDefinition(path.join(packageRoot, config));
+    const module = path.join(folder, "worker.mjs");
+    await buildWorker(definition, module);
+    return { definition, folder, module };
+  }
+  const definition = readWorkerDefinition(path.join(packageRoot, "dist", `${name}.toml`));
+  return { definition, folder, module: path.join(packageRoot, "dist", `${name}.mjs`) };
+}
+
+/** Writes the configuration of a Worker and describes the process that serves it. */
+export function workerChild(
+  name: WorkerName,
+  worker: PreparedWorker,
+  settings: WorkerSettings,
+  logFile: string,
+): ChildSpec {
+  const { vars = {}, secrets = {}, services = {}, host, port } = settings;
+  const configFile = path.join(worker.folder, "workerd.capnp");
+  const text = workerdConfig(worker.definition, {
+    module: path.relative(worker.folder, worker.module),
+    listen: { host, port },
+    objectsFolder: path.join(worker.folder, "objects"),
+    vars,
+    secrets: Object.keys(secrets),
+    services,
+  });
+  writeFileSync(configFile, text, { mode: 0o600 });
+  const environment = Object.entries(secrets).map(([secret, value]) => [environmentName(secret), value]);
+  return {
+    name,
+    role: name,
+    service: name,
+    version: packageVersion,
+    command: workerdBinary(),
+    args: ["serve", configFile],
+    environment: Object.fromEntries([["TZ", "UTC"], ...environment]),
+    logFile,
+    ports: { http: port },
+    ready: (signal) => listens(host, port, signal),
+  };
+}
+
+/** Waits until a port is listened on, without a request that the server would count. */
+export async function listens(host: string, port: number, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    signal.throwIfAborted();
+    const open = await new Promise<boolean>((resolve) => {
+      const socket = connect({ host, port });
+      socket.once("connect", () => socket.end(() => resolve(true)));
+      socket.once("error", () => resolve(false));
+    });
+    if (open) return;
+    await delay(20);
+  }
+}
+
+/** Path of the workerd program that came with the package of that name. */
+export function workerdBinary(): string {
+  try {
+    return (createRequire(import.meta.url)("workerd") as { default: string }).default;
+  } catch (error) {
+    throw new Error("serving the Workers needs the package workerd (npm install workerd)", { cause: error });
+  }
+}

@@ -1,0 +1,118 @@
+/** A WorkerDefinition and the values of its bindings become a configuration of plain `workerd serve` (Cap'n Proto text). */
+import { WorkerConfigError, type WorkerDefinition } from "./wrangler-config.ts";
+
+/** What wrangler.toml leaves open. */
+export interface WorkerValues {
+  /** Bundle, relative to the folder of the configuration file. */
+  readonly module: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Folder of the Durable Objects' databases, absolute; it must exist. */
+  readonly objectsFolder: string;
+  /** Texts that replace or add to the `vars`. */
+  readonly vars: Readonly<Record<string, string>>;
+  /** Names of secret bindings; the process gets their values as environment variables of `environmentName(name)`. */
+  readonly secrets: readonly string[];
+  /** Service binding to the `host:port` of the process that answers it. */
+  readonly services: Readonly<Record<string, string>>;
+}
+
+/** Environment variable by which a secret reaches workerd, so that it stands in no file and no command line. */
+export function environmentName(secret: string): string {
+  return `SELVAGE_BINDING_${secret}`;
+}
+
+/** @throws WorkerConfigError when a binding that the Worker needs has no value */
+export function workerdConfig(worker: WorkerDefinition, values: WorkerValues): string {
+  refuseMissing(worker, values);
+  const services = [
+    `(name = "main", worker = .worker)`,
+    `(name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true)))`,
+    ...worker.services.map(
+      ({ binding }) =>
+        `(name = ${text(`service:${binding}`)}, external = (address = ${text(values.services[binding] ?? "")}, http = ()))`,
+    ),
+  ];
+  const hasObjects = worker.durableObjects.length > 0;
+  if (hasObjects) services.push(`(name = "objects", disk = (path = ${text(values.objectsFolder)}, writable = true))`);
+  const fields = [
+    `modules = [(name = "worker.mjs", esModule = embed ${text(values.module)})]`,
+    `compatibilityDate = ${text(worker.compatibilityDate)}`,
+    `compatibilityFlags = ${list(worker.compatibilityFlags.map(text), "")}`,
+    `bindings = ${list(bindings(worker, values), "    ")}`,
+  ];
+  if (hasObjects) {
+    fields.push(
+      `durableObjectNamespaces = ${list(namespaces(worker), "    ")}`,
+      `durableObjectStorage = (localDisk = "objects")`,
+    );
+  }
+  const { host, port } = values.listen;
+  return `# Generated from wrangler.toml at each start; changes are lost.
+using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = ${list(services, "    ")},
+  sockets = [(name = "http", address = ${text(`${host.includes(":") ? `[${host}]` : host}:${port}`)}, http = (), service = "main")],
+);
+
+const worker :Workerd.Worker = (
+  ${fields.join(",\n  ")},
+);
+`;
+}
+
+function refuseMissing(worker: WorkerDefinition, values: WorkerValues): void {
+  const reasons = [
+    ...worker.requiredSecrets
+      .filter((name) => !values.secrets.includes(name))
+      .map((name) => `secret ${name} has no value`),
+    ...worker.services
+      .filter(({ binding }) => values.services[binding] === undefined)
+      .map(({ binding, service }) => `service binding ${binding}: no address of the Worker ${service} is known`),
+  ];
+  if (reasons.length > 0) {
+    throw new WorkerConfigError(reasons.map((reason) => `${worker.configFile}: ${reason}`).join("\n"));
+  }
+}
+
+function bindings(worker: WorkerDefinition, values: WorkerValues): string[] {
+  const secrets = new Set(values.secrets);
+  const vars = Object.entries({ ...worker.vars, ...values.vars }).filter(([name]) => !secrets.has(name));
+  return [
+    ...vars.map(
+      ([name, value]) =>
+        `(name = ${text(name)}, ${typeof value === "string" ? `text = ${text(value)}` : `json = ${text(JSON.stringify(value))}`})`,
+    ),
+    ...values.secrets.map((name) => `(name = ${text(name)}, fromEnvironment = ${text(environmentName(name))})`),
+    ...worker.services.map(({ binding }) => `(name = ${text(binding)}, service = ${text(`service:${binding}`)})`),
+    ...worker.durableObjects.map(
+      ({ binding, className }) => `(name = ${text(binding)}, durableObjectNamespace = ${text(className)})`,
+    ),
+  ];
+}
+
+/** The key names the folder of the databases: the same Worker and class find their objects again after any restart. */
+function namespaces(worker: WorkerDefinition): string[] {
+  const classes = new Map(worker.durableObjects.map(({ className, sqlite }) => [className, sqlite]));
+  return [...classes].map(
+    ([className, sqlite]) =>
+      `(className = ${text(className)}, uniqueKey = ${text(`${worker.name}-${className}`)}, enableSql = ${sqlite})`,
+  );
+}
+
+function list(items: readonly string[], indent: string): string {
+  if (items.length === 0) return "[]";
+  if (indent === "") return `[${items.join(", ")}]`;
+  return `[\n${items.map((item) => `${indent}${item},`).join("\n")}\n${indent.slice(2)}]`;
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { '"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/** A Cap'n Proto text literal. */
+function text(value: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are exactly what must be escaped
+  const escaped = value.replace(/["\\\u0000-\u001f\u007f]/g, (character) => {
+    return ESCAPES[character] ?? `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  });
+  return `"${escaped}"`;
+}
