@@ -60,6 +60,16 @@ export const errorTable = {
   request_timeout: row("client", 408, 4, "Request timeout", "The request did not arrive in time."),
   limit_exceeded: row("client", 429, 8, "Too many requests", "The request limit is used up for now.", true),
 
+  role_missing: row("client", 403, 7, "Forbidden", "The token does not grant this call."),
+  csr_invalid: row("client", 400, 3, "Bad request", "The certificate signing request cannot be used."),
+  join_token_refused: row("client", 401, 16, "Unauthorized", "The join token is not valid."),
+  document_invalid: row("client", 422, 3, "Unprocessable content", "The document has errors; nothing was changed."),
+  document_missing: row("client", 409, 9, "Conflict", "No document has been applied yet."),
+  service_undeclared: row("client", 409, 9, "Conflict", "The live document names no such service."),
+  version_unknown: row("client", 404, 5, "Not found", "There is no such version."),
+  upgrade_required: row("client", 426, 9, "Upgrade required", "This path is for WebSocket connections."),
+  control_failed: row("gateway", 500, 13, "Internal error", "The control plane could not serve this request.", true),
+
   plan_missing: row("gateway", 503, 14, "Service unavailable", "The gateway is not configured yet.", true),
   limiter_unavailable: row("gateway", 503, 14, "Service unavailable", "The request limit could not be checked.", true),
   issuer_unavailable: row("gateway", 503, 14, "Service unavailable", "The credentials could not be checked.", true),

@@ -130,6 +130,54 @@ export const limits = {
     joinTokenLifetimeMs: 15 * 60_000,
     joinTokenLifetimeMaxMs: 7 * 86_400_000,
     applyWaitMs: 30_000,
+    /** Body of any call but `apply`, whose bound is three documents: the text, and its JSON, which may be longer. */
+    callBytesMax: 64 * KiB,
+    /** One message of an agent to the hub. */
+    agentMessageBytesMax: 32 * KiB,
+    /** An agent that connects says `hello` within this time. */
+    helloWaitMs: 10_000,
+    /** Instances that the registry knows at once, and the labels of one. */
+    instancesMax: 10_000,
+    labelsMax: 16,
+    labelBytesMax: 128,
+    /** An instance that left without a goodbye is named in the status for this long. */
+    forgetAfterMs: 3_600_000,
+    /** Life of an agent's token; renewed with each certificate. */
+    agentTokenLifetimeMs: 7 * 86_400_000,
+    /** Leases of gateway isolates known at once; what the control plane adds to a lease for the answer's way back. */
+    gatewayLeasesMax: 10_000,
+    gatewayLeaseSlackMs: 250,
+    /** Join tokens that wait for use at once. */
+    joinTokensMax: 10_000,
+    /** Rows of the issuance log and of the audit log that are kept. */
+    logRowsKept: 10_000,
+    /** A publication that did not reach the hub is tried again after this. */
+    publishRetryMs: 1_000,
+  },
+  /** What a document may contain (its size as text is `control.documentBytesMax`). */
+  document: {
+    /** Values after aliases are expanded, and how deep they may be nested. */
+    nodesMax: 100_000,
+    depthMax: 32,
+    /** Problems that are reported; the count of the others is. */
+    problemsMax: 100,
+    /** Any text in it. */
+    textBytesMax: 8 * KiB,
+    /** Segments of a path pattern. */
+    segmentsMax: 32,
+    timeoutMsMax: 3_600_000,
+    bodyBytesMax: 512 * MiB,
+    corsMaxAgeMs: 600_000,
+    corsMaxAgeMsMax: 86_400_000,
+    clockSkewMsMax: 300_000,
+  },
+  /** Outlier ejection where a service has no `breaker`, and the ends of its range. */
+  breaker: {
+    consecutiveFailures: 5,
+    intervalMs: 10_000,
+    ejectForMs: 30_000,
+    failuresMax: 1_000,
+    connectionsMax: 10_000,
   },
   certificate: {
     rootLifetimeMs: 10 * 365 * 86_400_000,
