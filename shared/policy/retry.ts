@@ -1,0 +1,87 @@
+/** When a failed attempt may be tried again (law 7), in Envoy's words for what went wrong. */
+import type { Sent } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { RetryOn, RetrySettings } from "./settings.ts";
+
+/** How an attempt ended without success. */
+export type AttemptOutcome =
+  /** The endpoint could not be reached. */
+  | { readonly kind: "connect-failure" }
+  /** It broke off, or no head of an answer came within the attempt's time. */
+  | { readonly kind: "reset" | "timeout" }
+  /** The endpoint refused before the application saw anything: it is leaving or full. */
+  | { readonly kind: "refused" }
+  /** The application answered. */
+  | { readonly kind: "status"; readonly status: number };
+
+export interface FailedAttempt {
+  readonly method: string;
+  /** `none` only when the application has certainly seen nothing. */
+  readonly sent: Sent;
+  readonly outcome: AttemptOutcome;
+  /** From 1. */
+  readonly attempt: number;
+  /** Whether the body can be sent again from its first byte. */
+  readonly bodyReplayable: boolean;
+  /** The caller numbers its attempts: it retries, so this layer does not. */
+  readonly callerRetries: boolean;
+}
+
+export type RetryVerdict =
+  /** `anew`: nothing was sent, so it is not a repetition and needs no pause. */
+  { readonly retry: true; readonly anew: boolean } | { readonly retry: false; readonly why: string };
+
+/** RFC 9110 section 9.2.2. */
+const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+
+/** Whether a method may be repeated by an intermediary without being asked. */
+export function isIdempotent(method: string): boolean {
+  return IDEMPOTENT.has(method);
+}
+
+/**
+ * Whether an attempt may be followed by another; budget and deadline are asked separately.
+ * What was provably not sent may go to another endpoint whatever its method and the document's `on`, so that a stopping
+ * endpoint costs no request; it is bounded by the larger of the document's and the default number of attempts.
+ */
+export function mayRetry(settings: RetrySettings, failed: FailedAttempt): RetryVerdict {
+  const { sent, method, attempt, outcome } = failed;
+  if (failed.callerRetries) return no("the caller retries by itself");
+  if (!failed.bodyReplayable) return no("the body cannot be sent again");
+  if (sent === "none") {
+    if (attempt > Math.max(settings.attempts, limits.agent.retriesDefault)) return no("no attempts are left");
+    return { retry: true, anew: true };
+  }
+  if (attempt > settings.attempts) return no("no attempts are left");
+  if (!isIdempotent(method)) return no(`${method} may have had an effect`);
+  if (!settings.on.some((on) => covers(on, outcome))) return no(`the document does not retry ${wordFor(outcome)}`);
+  return { retry: true, anew: false };
+}
+
+/** Envoy's `retry_on`: `5xx` and `gateway-error` include that there was no answer at all. */
+function covers(on: RetryOn, outcome: AttemptOutcome): boolean {
+  const answered = outcome.kind === "status";
+  const status = answered ? outcome.status : 0;
+  if (on === "5xx") return !answered || (status >= 500 && status <= 599);
+  if (on === "gateway-error") return !answered || (status >= 502 && status <= 504);
+  if (on === "reset") return outcome.kind === "reset" || outcome.kind === "timeout";
+  if (on === "connect-failure") return outcome.kind === "connect-failure" || outcome.kind === "refused";
+  return status === 409;
+}
+
+function wordFor(outcome: AttemptOutcome): string {
+  return outcome.kind === "status" ? `status ${outcome.status}` : outcome.kind;
+}
+
+const no = (why: string): RetryVerdict => ({ retry: false, why });
+
+/**
+ * Pause before retry `n`: full jitter in [0, (2^n - 1) x base), bounded.
+ * @param retry from 1
+ * @param random at least 0, below 1
+ * @returns milliseconds
+ */
+export function retryBackoffMs(retry: number, random: number): number {
+  const { retryBackoffBaseMs, retryBackoffMaxMs } = limits.agent;
+  return random * Math.min(retryBackoffMaxMs, (2 ** retry - 1) * retryBackoffBaseMs);
+}
