@@ -41,8 +41,16 @@ export const limits = {
     planLeaseMs: 2_000,
     /** Wait for the control plane on a request's path, after that the last good plan serves. */
     planRefreshWaitMs: 100,
+    /** A control plane that fails is asked again after this, beside the requests. */
+    planRetryMs: 1_000,
+    /** One call to the control plane, and the wait for a first plan where there is none at all. */
+    planCallMs: 2_000,
+    /** Plan with its frame, as the control plane sends it. */
+    planBytesMax: 8 * MiB,
     /** Wait for one limiter object before `onFailure` decides. */
     limiterWaitMs: 1_000,
+    /** Limiter addresses remembered by an isolate. */
+    limiterKeysMax: 10_000,
   },
   identity: {
     /** Longest credential read at all. */
@@ -56,10 +64,14 @@ export const limits = {
     jwksFreshMs: 10 * 60_000,
     /** An unknown `kid` may cause one fetch in this time for each issuer and isolate. */
     jwksCooldownMs: 30_000,
+    /** A fetch that failed is tried again after this. */
+    jwksRetryMs: 1_000,
     /** How long a key set outlives the issuer being down. */
     jwksStaleMs: 24 * 3_600_000,
     /** Verified tokens remembered by an isolate or agent. */
     rememberedTokensMax: 10_000,
+    /** Their text together; longer credentials are checked anew each time. */
+    rememberedTokenBytesMax: 16 * MiB,
   },
   /** Transaction tokens, draft-ietf-oauth-transaction-tokens. */
   txnToken: {
@@ -71,8 +83,10 @@ export const limits = {
   },
   /** Rate limits. */
   rateLimit: {
-    /** Up to this limit the sliding window is an exact log, above it two counters that never admit more. */
+    /** Up to this limit the sliding window is an exact log, above it counters of slices that never admit more. */
     exactLogMax: 1_000,
+    /** Slices of such a window; at a steady rate one part in one more than these stays unused. */
+    slidingSlices: 60,
     limitMax: 1_000_000_000,
     windowMsMax: 31 * 86_400_000,
     /** Longest key kept in clear text; longer ones are refused at the door by headBytesMax anyway. */

@@ -17,8 +17,8 @@ export const ATTEMPT = "selvage-attempt";
 export const ERROR_CODE = "selvage-error";
 /** On an answer that an agent made itself: `none` when the application has seen nothing, so any method may be retried. */
 export const SENT = "selvage-sent";
-/** On an answer of an aggregate: names of the optional parts that are missing (comma separated). */
-export const PARTIAL = "selvage-partial";
+/** On an answer of an aggregate, for clients: names of the optional parts that are missing (comma separated). */
+export const PARTIAL = "x-selvage-partial";
 
 const POLICY_PREFIX = "selvage-";
 const FORWARDING = new Set([

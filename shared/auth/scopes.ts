@@ -1,0 +1,20 @@
+/** Scopes of a token: `scope` as text (RFC 9068 section 2.2.3, RFC 8693 section 4.2), else `scp` as text or list. */
+
+/** Each scope once, in order. */
+export function scopesOf(claims: Readonly<Record<string, unknown>>): string[] {
+  const { scope, scp } = claims;
+  const stated = typeof scope === "string" ? scope : scp;
+  if (typeof stated === "string") return unique(stated.split(" "));
+  if (Array.isArray(stated)) return unique(stated.filter((one) => typeof one === "string"));
+  return [];
+}
+
+/** Required scopes that are not granted. */
+export function missingScopes(granted: readonly string[], required: readonly string[]): string[] {
+  return required.filter((scope) => !granted.includes(scope));
+}
+
+/** Scope tokens of RFC 6749 section 3.3 only: they travel on in a space-separated claim. */
+function unique(scopes: readonly string[]): string[] {
+  return [...new Set(scopes.filter((scope) => /^[\x21\x23-\x5B\x5D-\x7E]+$/.test(scope)))];
+}

@@ -1,0 +1,52 @@
+/**
+ * The form of a compact JWS (RFC 7515 section 3.1), checked before a library reads it: libraries differ in what else they
+ * take for base64url (white space, padding, stray bits), and two spellings of one token must not be two tokens.
+ */
+import { limits } from "../limits.ts";
+
+const COMPACT = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/;
+/** Last characters whose unused low bits are zero, for a rest of two and of three characters (RFC 4648 section 3.5). */
+const ENDS_OF_TWO = /[AQgw]$/;
+const ENDS_OF_THREE = /[AEIMQUYcgkosw048]$/;
+
+/** Why a text is no well-formed signed token, or undefined when it is. */
+export function refuseTokenForm(token: string): string | undefined {
+  if (token.length > limits.identity.tokenBytesMax) return "token is too long";
+  const parts = COMPACT.exec(token);
+  if (parts === null) return "token is not three base64url segments";
+  for (let at = 1; at <= 3; at++) if (!isCanonical(parts[at] as string)) return "token is not canonical base64url";
+  return undefined;
+}
+
+function isCanonical(segment: string): boolean {
+  const rest = segment.length % 4;
+  if (rest === 1) return false;
+  if (rest === 2) return ENDS_OF_TWO.test(segment);
+  return rest === 0 || ENDS_OF_THREE.test(segment);
+}
+
+/** Types that stand for an access or ID token; all others are made for something else (RFC 8725 section 3.11). */
+const TYPES = new Set(["jwt", "at+jwt", "application/at+jwt", "application/jwt"]);
+
+/**
+ * Why a token's protected header is refused, or undefined. Keys that a token brings along (`jwk`, `jku`, `x5u`, `x5c`) are
+ * never used, so they need no refusal.
+ * @param algorithms what the plan allows
+ */
+export function refuseTokenHeader(
+  header: Readonly<Record<string, unknown>>,
+  algorithms: readonly string[],
+): string | undefined {
+  const { alg, typ, kid, crit, b64 } = header;
+  if (typeof alg !== "string" || !isAsymmetric(alg) || !algorithms.includes(alg)) return "alg is not allowed";
+  if (crit !== undefined || b64 !== undefined) return "crit is not supported";
+  if (typ !== undefined && (typeof typ !== "string" || !TYPES.has(typ.toLowerCase())))
+    return "typ is not an access token's";
+  if (kid !== undefined && (typeof kid !== "string" || kid.length > 256)) return "kid is malformed";
+  return undefined;
+}
+
+/** Whatever a plan says: `none` and shared secrets prove nothing against a published key set. */
+function isAsymmetric(alg: string): boolean {
+  return /^(RS|PS|ES)(256|384|512)$|^EdDSA$|^Ed25519$/.test(alg);
+}

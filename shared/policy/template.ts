@@ -1,0 +1,42 @@
+import type { Template } from "./settings.ts";
+
+/** What the holes of a template are filled from: name to a value of JSON. */
+export type TemplateScope = Readonly<Record<string, unknown>>;
+
+export type Filled = { readonly text: string } | { readonly missing: string };
+
+/**
+ * Fills a template for a path with query. Each value becomes one piece of the path or query: everything but RFC 3986's
+ * unreserved characters is percent-encoded, so data can neither add a segment nor leave one. A value that alone is `.` or
+ * `..` is refused (URL parsers read even the encoded form as a dot segment), as are empty ones, objects, and what is not there.
+ * @returns the text, or the path of the value that is missing or cannot stand there
+ */
+export function fillTemplate(template: Template, scope: TemplateScope): Filled {
+  let text = "";
+  for (const piece of template) {
+    if (typeof piece === "string") {
+      text += piece;
+      continue;
+    }
+    const value = pieceOf(lookUp(scope, piece));
+    if (value === undefined) return { missing: piece.join(".") };
+    text += value;
+  }
+  return { text };
+}
+
+function lookUp(scope: TemplateScope, path: readonly string[]): unknown {
+  let value: unknown = scope;
+  for (const name of path) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;
+    value = (value as Record<string, unknown>)[name];
+  }
+  return value;
+}
+
+function pieceOf(value: unknown): string | undefined {
+  if (typeof value === "number" || typeof value === "boolean") return encodeURIComponent(String(value));
+  if (typeof value !== "string" || value === "" || value === "." || value === "..") return undefined;
+  if (!value.isWellFormed()) return undefined;
+  return encodeURIComponent(value).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+}
