@@ -23,6 +23,14 @@ export const limits = {
     chunkLineBytesMax: 256,
     /** Trailer section. */
     trailerBytesMax: 8 * KiB,
+    /** Bytes of later requests that are held while one is being answered; above this the connection is not read. */
+    pipelinedBytesMax: 64 * KiB,
+    /** Rest of a request's body that is read and thrown away after its answer, to keep the connection. */
+    drainBytesMax: 64 * KiB,
+    /** Output up to this size is copied into one write. */
+    coalesceBytesMax: 32 * KiB,
+    /** Output held for one message while its peer does not read. */
+    outputBytesMax: 64 * KiB,
     /** Interim (1xx) answers accepted from an upstream before its final one. */
     informationalMax: 8,
   },
@@ -112,8 +120,16 @@ export const limits = {
     inboundConnectionsMax: 10_000,
     /** An idle connection to an endpoint is closed after this; below Node's own 5 s. */
     idleConnectionMs: 4_000,
+    /** What is taken off the time that a peer says it keeps an idle connection. */
+    idleMarginMs: 1_000,
     /** A client that sends no complete head in this time is cut off. */
     headTimeoutMs: 10_000,
+    /** A TLS handshake that takes longer is given up. */
+    handshakeTimeoutMs: 5_000,
+    /** A body of which nothing arrives or leaves for this long, though it could, is broken off. */
+    stallTimeoutMs: 30_000,
+    /** A refused connection is read for this long, so that its peer sees the answer before the end. */
+    lingerMs: 1_000,
     /** Kept-alive connections of callers without a request. */
     keepAliveMs: 60_000,
     /** From SIGTERM until callers have stopped sending, and until what is in flight must be done. */
@@ -124,6 +140,21 @@ export const limits = {
     appStartMs: 60_000,
     /** Access log lines held before they are written. */
     logBufferBytesMax: 64 * KiB,
+    /** Lines are written together that are this close. */
+    logFlushMs: 5,
+    /** An answer's body that stands still for this long is broken off. */
+    bodyIdleMs: 60_000,
+    /** An answer that is thrown away before a retry is read up to this, so that its connection lives on. */
+    discardBytesMax: 64 * KiB,
+    /** Pauses for the retry budget before a request fails as it did. */
+    retryBudgetWaitsMax: 4,
+    /** A start with a last good view waits this long for the control plane. */
+    offlineStartMs: 2_000,
+    /** Draining goes on at least this long, and until no request came for `drainQuietMs`. */
+    drainMinMs: 1_000,
+    drainQuietMs: 500,
+    /** After the application ended: how long callers are still answered, so that they go elsewhere. */
+    appGoneMs: 2_000,
   },
   control: {
     /** One message on an agent's socket. */
@@ -139,6 +170,9 @@ export const limits = {
     /** Reconnects: full jitter up to a bound that doubles from base to max. */
     reconnectBaseMs: 250,
     reconnectMaxMs: 5_000,
+    /** One call of an agent for credentials, and its answer. */
+    callTimeoutMs: 10_000,
+    credentialsBytesMax: 256 * KiB,
     /** Config versions kept for rollback. */
     versionsKept: 200,
     joinTokenLifetimeMs: 15 * 60_000,
@@ -199,6 +233,9 @@ export const limits = {
     /** X.509-SVIDs; renewed from one third of it on. */
     leafLifetimeMs: 24 * 3_600_000,
     renewAtShare: 1 / 3,
+    /** Failed renewals: full jitter up to a bound that doubles from base to max. */
+    renewBackoffBaseMs: 1_000,
+    renewBackoffMaxMs: 60_000,
     /** Backdating against clocks that are behind. */
     backdateMs: 5 * 60_000,
   },
