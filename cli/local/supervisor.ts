@@ -125,7 +125,7 @@ export class Supervisor {
 
   /** Ends everything at once, without grace. */
   kill(): void {
-    for (const child of this.#children.values()) signalGroup(child.pid, "SIGKILL");
+    for (const child of this.#children.values()) if (child.exit === undefined) signalGroup(child.pid, "SIGKILL");
   }
 
   async #end(name: string, graceMs: number): Promise<void> {
@@ -151,6 +151,7 @@ export class Supervisor {
       environment: { ...spec.environment, [SUPERVISED]: this.#options.state },
     });
     this.#children.set(spec.name, child);
+    if (this.#stopping) await endGroup(child.pid, PAIR_GRACE_MS);
     this.#write();
     const startedAtMs = Date.now();
     const ended = new AbortController();

@@ -1,0 +1,164 @@
+/** A local system: one state folder, one supervisor, the two Workers. `selvage serve` is this; the demo adds a mesh. */
+import { rmSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { LOCAL_SYSTEM_FILE, type LocalSystem, PROCESSES_FILE } from "../../shared/wire/runtime-files.ts";
+import { mintControlToken } from "./control-token.ts";
+import { type PortWish, takenPorts } from "./ports.ts";
+import { documentSecrets, systemKeys, takeStateFolder, writePrivate } from "./state-folder.ts";
+import { endLeftovers, Supervisor } from "./supervisor.ts";
+import { serveSupervisorApi } from "./supervisor-api.ts";
+import { type PreparedWorker, prepareWorker, workerChild } from "./worker-process.ts";
+
+export interface SystemOptions {
+  /** State folder, absolute. */
+  readonly state: string;
+  /** Whether children that end by themselves are started again. */
+  readonly restart: boolean;
+  /** Ports that must be free before anything is started. */
+  readonly ports: readonly PortWish[];
+  /** Names in the order in which they end, all of a stage at once; unnamed ones last. */
+  readonly stopOrder: readonly (readonly string[])[];
+}
+
+export interface OpenSystem {
+  readonly state: string;
+  readonly supervisor: Supervisor;
+  readonly say: (line: string) => void;
+  /** Set as soon as the system was asked to end. */
+  readonly stopping: () => boolean;
+  /** Ends every child and frees the state folder. */
+  readonly stop: () => Promise<void>;
+}
+
+export interface WorkersOptions {
+  readonly host: string;
+  readonly gatewayPort: number;
+  readonly controlPort: number;
+  readonly ingressUrl: string;
+}
+
+/** Tokens of the system's own parts are renewed at each start. */
+const OWN_TOKEN_LIFETIME_MS = 365 * 86_400_000;
+/** A signal again after this long means: at once. npm passes on the Ctrl-C that a terminal has sent us already. */
+const SECOND_SIGNAL_AFTER_MS = 1_000;
+
+/**
+ * Takes the state folder, ends what a killed predecessor left, and checks the ports. From here on SIGINT, SIGTERM and
+ * SIGHUP end the whole system and this process.
+ * @throws Error in words for a person; nothing is left running then
+ */
+export async function openSystem(options: SystemOptions): Promise<OpenSystem> {
+  const { state } = options;
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  const free = takeStateFolder(state);
+  try {
+    const left = await endLeftovers(state);
+    if (left > 0) say(`ended ${left} processes that an earlier run had left`);
+    const taken = await takenPorts(options.ports);
+    if (taken.length > 0) throw new Error(taken.join("\n"));
+  } catch (error) {
+    free();
+    throw error;
+  }
+  const supervisor = new Supervisor({ state, restart: options.restart, say });
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopped ??= supervisor.stop(options.stopOrder).then(() => {
+      rmSync(path.join(state, LOCAL_SYSTEM_FILE), { force: true });
+      rmSync(path.join(state, PROCESSES_FILE), { force: true });
+      free();
+    });
+    return stopped;
+  };
+  stopOnSignal(stop, supervisor);
+  return { state, supervisor, say, stopping: () => stopped !== undefined, stop };
+}
+
+function stopOnSignal(stop: () => Promise<void>, supervisor: Supervisor): void {
+  let firstAtMs: number | undefined;
+  const onSignal = (): void => {
+    if (firstAtMs !== undefined && Date.now() - firstAtMs > SECOND_SIGNAL_AFTER_MS) process.exit(1);
+    if (firstAtMs !== undefined) return;
+    firstAtMs = Date.now();
+    stop().finally(() => process.exit(0));
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  process.on("exit", () => supervisor.kill());
+}
+
+/**
+ * Builds and starts control plane and gateway, serves the supervisor's API, writes local.json.
+ * @returns where the system is and how to administer it
+ */
+export async function startWorkers(system: OpenSystem, options: WorkersOptions): Promise<LocalSystem> {
+  const { supervisor, state } = system;
+  const keys = systemKeys(state);
+  const control = `http://127.0.0.1:${options.controlPort}`;
+  const token = (role: "admin" | "gateway"): Promise<string> =>
+    mintControlToken(keys.tokenSecret, { role, sub: `local-${role}` }, OWN_TOKEN_LIFETIME_MS);
+  const prepared = { control: prepareWorker("control", state), gateway: prepareWorker("gateway", state) };
+  const [adminToken, gatewayToken, controlWorker, gatewayWorker, api] = await Promise.all([
+    token("admin"),
+    token("gateway"),
+    prepared.control,
+    prepared.gateway,
+    serveSupervisorApi(supervisor),
+  ]);
+  await Promise.all([
+    startControl(system, controlWorker, options, { TOKEN_SECRET: keys.tokenSecret, KEY_SECRET: keys.keySecret }),
+    supervisor.start(
+      workerChild(
+        "gateway",
+        gatewayWorker,
+        {
+          host: options.host,
+          port: options.gatewayPort,
+          vars: { INGRESS_URL: options.ingressUrl },
+          secrets: { ...documentSecrets(state, process.env), CONTROL_TOKEN: gatewayToken },
+          services: { CONTROL: `127.0.0.1:${options.controlPort}` },
+        },
+        supervisor.logFile("gateway"),
+      ),
+    ),
+  ]);
+  const local: LocalSystem = {
+    control,
+    gateway: `http://${options.host === "0.0.0.0" ? "127.0.0.1" : options.host}:${options.gatewayPort}`,
+    adminToken,
+    supervisor: { url: api.url, token: api.token },
+  };
+  writePrivate(path.join(state, LOCAL_SYSTEM_FILE), `${JSON.stringify(local, null, 2)}\n`);
+  return local;
+}
+
+async function startControl(
+  { supervisor }: OpenSystem,
+  worker: PreparedWorker,
+  { controlPort }: WorkersOptions,
+  secrets: Record<string, string>,
+): Promise<void> {
+  const url = `http://127.0.0.1:${controlPort}`;
+  const spec = workerChild(
+    "control",
+    worker,
+    { host: "127.0.0.1", port: controlPort, vars: { CONTROL_URL: url }, secrets },
+    supervisor.logFile("control"),
+  );
+  await supervisor.start({ ...spec, ready: (signal) => answersWell(`${url}/healthz`, signal) });
+}
+
+/** Waits until a URL answers with a status of 2xx. */
+export async function answersWell(url: string, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      const response = await fetch(url, { signal });
+      await response.body?.cancel();
+      if (response.ok) return;
+    } catch (error) {
+      if (signal.aborted) throw error;
+    }
+    await delay(25);
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * A test identity provider: discovery, keys and tokens as OpenID Connect has them, but whoever asks gets a token.
+ * For tests and demonstrations only.
+ *
+ *   GET  /.well-known/openid-configuration
+ *   GET  /jwks
+ *   POST /token   grant_type=client_credentials (client_id=shop-robot, client_secret=shop-robot-secret)
+ *                 grant_type=urn:selvage:demo:subject (subject=alice): no proof asked
+ *                 optional: scope, audience
+ *
+ * PORT is where it listens, IDP_STATE the folder of its key.
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+import { type Answer, type Call, methodNotAllowed, notFound, serve } from "./services/server.ts";
+import { ALGORITHM, AUDIENCE, openKey, publicKeyOf, signToken, TOKEN_LIFETIME_SECONDS } from "./tokens.ts";
+
+const issuer = `http://127.0.0.1:${process.env.PORT ?? 8789}`;
+const key = await openKey(process.env.IDP_STATE ?? ".selvage/idp");
+const SUBJECT_GRANT = "urn:selvage:demo:subject";
+const clients: Readonly<Record<string, string>> = { "shop-robot": "shop-robot-secret" };
+
+serve("idp", async (call) => {
+  if (call.url.pathname === "/token") return call.method === "POST" ? token(call) : methodNotAllowed("POST");
+  const document = documents[call.url.pathname];
+  if (document === undefined) return notFound();
+  if (call.method !== "GET" && call.method !== "HEAD") return methodNotAllowed("GET, HEAD");
+  return { status: 200, body: document, headers: { "cache-control": "max-age=60" } };
+});
+
+const documents: Readonly<Record<string, unknown>> = {
+  "/.well-known/openid-configuration": {
+    issuer,
+    jwks_uri: `${issuer}/jwks`,
+    token_endpoint: `${issuer}/token`,
+    grant_types_supported: ["client_credentials", SUBJECT_GRANT],
+    token_endpoint_auth_methods_supported: ["client_secret_post", "client_secret_basic"],
+    response_types_supported: ["token"],
+    subject_types_supported: ["public"],
+    id_token_signing_alg_values_supported: [ALGORITHM],
+    scopes_supported: ["orders:read", "orders:write"],
+  },
+  "/jwks": { keys: [publicKeyOf(key)] },
+};
+
+/** RFC 6749 sections 4.4 and 5. */
+async function token(call: Call): Promise<Answer> {
+  const form = new URLSearchParams(await call.body());
+  const subject = subjectOf(call, form);
+  if ("error" in subject) return { status: subject.status, body: { error: subject.error } };
+  const scopes = (form.get("scope") ?? "").split(" ").filter(Boolean);
+  const accessToken = await signToken(
+    key,
+    {
+      issuer,
+      subject: subject.sub,
+      audience: form.get("audience") ?? AUDIENCE,
+      scopes,
+      expiresInSeconds: TOKEN_LIFETIME_SECONDS,
+    },
+    Date.now(),
+  );
+  return {
+    status: 200,
+    body: {
+      access_token: accessToken,
+      token_type: "Bearer",
+      expires_in: TOKEN_LIFETIME_SECONDS,
+      scope: scopes.join(" "),
+    },
+    headers: { "cache-control": "no-store" },
+  };
+}
+
+function subjectOf(call: Call, form: URLSearchParams): { sub: string } | { error: string; status: number } {
+  const grant = form.get("grant_type");
+  if (grant === SUBJECT_GRANT) {
+    const sub = form.get("subject");
+    return sub ? { sub } : { error: "invalid_request", status: 400 };
+  }
+  if (grant !== "client_credentials") return { error: "unsupported_grant_type", status: 400 };
+  const [id, secret] = clientOf(call, form);
+  const expected = clients[id];
+  return expected !== undefined && equal(secret, expected) ? { sub: id } : { error: "invalid_client", status: 401 };
+}
+
+function clientOf(call: Call, form: URLSearchParams): [id: string, secret: string] {
+  const basic = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(call.headers.authorization ?? "")?.[1];
+  if (basic === undefined) return [form.get("client_id") ?? "", form.get("client_secret") ?? ""];
+  const [id = "", ...secret] = Buffer.from(basic, "base64").toString("utf8").split(":");
+  return [id, secret.join(":")];
+}
+
+function equal(given: string, expected: string): boolean {
+  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(given), digest(expected));
+}
