@@ -1,0 +1,145 @@
+/** The command line against the running system: check, apply, rollback, status, explain. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { orderLoad } from "../support/outages.ts";
+import { root, type System, startSystem } from "../support/system.ts";
+
+const FILE = "examples/shop/selvage.yaml";
+
+let system: System;
+let token: string;
+let folder: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "selvage-config-"));
+  system = await startSystem();
+  token = await system.token("alice");
+});
+afterAll(async () => {
+  await system?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** The shop's document with an edit. @throws Error when there is nothing to edit */
+function edited(name: string, ...edits: readonly (readonly [from: string | RegExp, to: string])[]): string {
+  let text = readFileSync(join(root, FILE), "utf8");
+  for (const [from, to] of edits) {
+    const next = text.replace(from, to);
+    if (next === text) throw new Error(`${FILE} has no ${from}`);
+    text = next;
+  }
+  const file = join(folder, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+async function liveVersion(): Promise<number> {
+  const { code, stdout } = await system.selvage("status", "--json");
+  expect(code).toBe(0);
+  return (JSON.parse(stdout) as { version: number }).version;
+}
+
+/** Versions of orders that answer a number of requests in a row. */
+async function answering(count: number): Promise<Set<string>> {
+  const seen = new Set<string>();
+  for (let index = 0; index < count; index++) {
+    const response = await system.get(`/load/orders/${index}`, token);
+    seen.add(((await response.json()) as { version: string }).version);
+  }
+  return seen;
+}
+
+const ONLY_V2 = [/split: \{ v1: 90, v2: 10 \}/, "split: { v2: 100 }"] as const;
+
+test("check accepts the shop's document", async () => {
+  expect((await system.selvage("check", FILE)).code).toBe(0);
+});
+
+describe("apply", () => {
+  test("refuses a broken document with every error at once, and the old version still serves", async () => {
+    const before = await liveVersion();
+    const file = edited(
+      "broken.yaml",
+      [/rateLimit: \{ limit: 100\/minute/, "rateLimit: { limt: 100/minute"],
+      [/consecutiveFailures: 3/, "consecutiveFailures: many"],
+      [/to: v2 \}/, "to: v3 }"],
+    );
+    const { code, stdout, stderr } = await system.selvage("apply", file, "--wait");
+    expect(code).toBe(2);
+    const said = stdout + stderr;
+    for (const error of ["limt", "consecutiveFailures", "v3"]) {
+      const at = readFileSync(file, "utf8")
+        .split("\n")
+        .findIndex((line) => line.includes(error) || line.includes(`${error}:`));
+      expect(said).toMatch(new RegExp(`broken\\.yaml:${at + 1}:\\d+`));
+    }
+    expect(said).toMatch(/limit/);
+    expect(said).toMatch(/did you mean/i);
+    expect(await liveVersion()).toBe(before);
+    expect((await system.get("/load/orders/1", token)).status).toBe(200);
+  });
+
+  test("of a good one under load: every part has acknowledged when it returns, and the next request obeys", async () => {
+    const before = await liveVersion();
+    const load = orderLoad(system, token, 100);
+    const applied = await system.selvage("apply", edited("good.yaml", ONLY_V2), "--wait");
+    expect(applied, applied.stderr).toMatchObject({ code: 0 });
+    expect(await answering(30)).toEqual(new Set(["v2"]));
+    expect(await liveVersion()).toBe(before + 1);
+
+    const rolledBack = await system.selvage("rollback", String(before), "--wait");
+    expect(rolledBack, rolledBack.stderr).toMatchObject({ code: 0 });
+    expect(await answering(30)).toContain("v1");
+    expect(await liveVersion()).toBe(before + 2);
+    expect((await load.stop()).failures).toEqual([]);
+  });
+
+  test("a change of the gateway alone is obeyed by the next request", async () => {
+    const file = edited("gateway.yaml", [
+      /match: \{ path: \/load\/orders\/\* \}/,
+      "match: { path: /renamed/orders/* }",
+    ]);
+    expect((await system.selvage("apply", file, "--wait")).code).toBe(0);
+    expect((await system.get("/renamed/orders/1", token)).status).toBe(200);
+    expect((await system.get("/load/orders/1", token)).status).toBe(404);
+    expect((await system.selvage("apply", FILE, "--wait")).code).toBe(0);
+    expect((await system.get("/load/orders/1", token)).status).toBe(200);
+  });
+});
+
+test("status names every agent and its version", async () => {
+  const { code, stdout } = await system.selvage("status");
+  expect(code).toBe(0);
+  for (const name of ["users-1", "preferences-1", "orders-v1-1", "orders-v1-2", "orders-v2-1", "inventory-1"])
+    expect(stdout).toContain(name);
+});
+
+describe("explain", () => {
+  test("names the route, why others lost, and the line of each policy", async () => {
+    const { stdout } = await system.selvage(
+      "explain",
+      "GET",
+      "/api/v2/orders/42",
+      "-H",
+      `authorization: Bearer ${token}`,
+    );
+    const line =
+      readFileSync(join(root, FILE), "utf8")
+        .split("\n")
+        .findIndex((text) => text.includes("name: orders")) + 1;
+    expect(stdout).toMatch(new RegExp(`selvage\\.yaml:${line}\\b`));
+    expect(stdout).toContain("orders");
+    expect(stdout).toContain("profile");
+  });
+
+  test("counts nothing", async () => {
+    const subject = await system.token("erin");
+    const remaining = async (): Promise<string | undefined> =>
+      /;r=(\d+)/.exec((await system.get("/user/profile", subject)).headers.get("ratelimit") ?? "")?.[1];
+    expect(await remaining()).toBe("99");
+    await system.selvage("explain", "GET", "/user/profile", "-H", `authorization: Bearer ${subject}`);
+    expect(await remaining()).toBe("98");
+  });
+});

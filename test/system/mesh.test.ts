@@ -1,0 +1,98 @@
+/** The mesh from outside: hops, routing, traces, and who is refused. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { makeAuthority } from "../support/certificates.ts";
+import { startLoad } from "../support/load.ts";
+import { sendRaw } from "../support/raw-http.ts";
+import { type System, startSystem, until } from "../support/system.ts";
+
+let system: System;
+let token: string;
+
+beforeAll(async () => {
+  system = await startSystem();
+  token = await system.token("alice");
+});
+afterAll(() => system?.stop());
+
+test("an order comes through two hops of the mesh", async () => {
+  const response = await system.get("/api/v2/orders/42", token);
+  expect(response.status).toBe(200);
+  expect(await response.json()).toMatchObject({
+    id: "42",
+    status: expect.any(String),
+    version: expect.stringMatching(/^v[12]$/),
+    inventory: expect.any(Object),
+  });
+});
+
+test("one trace id in the logs of all four hops", async () => {
+  const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const response = await system.get("/load/orders/traced", token, { traceparent: `00-${traceId}-00f067aa0ba902b7-01` });
+  expect(response.status).toBe(200);
+  const logs = system.processes().filter(({ role }) => role === "gateway" || role === "ingress" || role === "agent");
+  const hops = await until("the trace at every hop", () => {
+    const entries = logs.flatMap(({ name }) => system.accessLog(name)).filter((entry) => entry.traceId === traceId);
+    return entries.length >= 5 && entries;
+  });
+  expect(new Set(hops.map(({ service, hop }) => `${hop} ${service}`))).toEqual(
+    new Set([
+      expect.stringMatching(/^gateway /),
+      "ingress gateway",
+      "inbound orders",
+      "outbound orders",
+      "inbound inventory",
+    ]),
+  );
+  expect(new Set(hops.map(({ spanId }) => spanId)).size).toBe(hops.length);
+});
+
+describe("routing", () => {
+  async function versions(count: number, headers: Record<string, string>): Promise<Record<string, number>> {
+    const load = startLoad({
+      rate: 250,
+      url: system.url,
+      make: (index) => ({ path: `/load/orders/${index}`, headers: { authorization: `Bearer ${token}`, ...headers } }),
+    });
+    await until(`${count} answers`, () => load.succeeded() >= count, 60_000);
+    const { answers, failures } = await load.stop();
+    expect(failures).toEqual([]);
+    const seen: Record<string, number> = {};
+    for (const { body } of answers.slice(0, count)) {
+      const { version } = JSON.parse(body) as { version: string };
+      seen[version] = (seen[version] ?? 0) + 1;
+    }
+    return seen;
+  }
+
+  test("a canary always reaches v2", async () => {
+    expect(await versions(200, { "x-canary": "true" })).toEqual({ v2: 200 });
+  });
+
+  test("others do in about one of ten", async () => {
+    const { v1 = 0, v2 = 0 } = await versions(1_000, {});
+    expect(v1 + v2).toBe(1_000);
+    // Five standard deviations of a fair draw: wrong once in two million runs.
+    expect(v2).toBeGreaterThan(100 - 48);
+    expect(v2).toBeLessThan(100 + 48);
+  });
+});
+
+describe("an agent's inbound listener", () => {
+  const port = (): number => system.process("inventory-1", "agent").ports.inbound as number;
+  const ask = "GET /inventory/1 HTTP/1.1\r\nHost: inventory\r\nConnection: close\r\n\r\n";
+
+  test("does not answer plain HTTP", async () => {
+    expect((await sendRaw(port(), [ask])).status).not.toBe(200);
+    expect((await sendRaw(port(), [ask])).text).not.toContain("HTTP/1.1 2");
+  });
+
+  test("refuses a client without a certificate", async () => {
+    expect(await sendRaw(port(), [ask], { rejectUnauthorized: false })).toEqual({ text: "", status: undefined });
+  });
+
+  test("refuses a certificate of another authority for the right name", async () => {
+    const { keyPem, certPem } = await (await makeAuthority("shop.internal")).issue("orders");
+    const answer = await sendRaw(port(), [ask], { key: keyPem, cert: certPem, rejectUnauthorized: false });
+    expect(answer).toEqual({ text: "", status: undefined });
+  });
+});
