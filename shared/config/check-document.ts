@@ -1,0 +1,62 @@
+/** The whole check of a document that is already plain JSON. Does not know texts, files or YAML: see `load.ts`. */
+import { limits } from "../limits.ts";
+import { checkGateway } from "./check-gateway.ts";
+import { checkMesh } from "./check-mesh.ts";
+import { checkReferences } from "./check-references.ts";
+import { checkRoutes } from "./check-routes.ts";
+import { Cursor } from "./cursor.ts";
+import { type DocumentProblem, error, type Path } from "./problem.ts";
+import { type Document, documentSchema } from "./schema.ts";
+import { schemaProblems } from "./schema-problems.ts";
+
+export interface CheckedDocument {
+  /** Present when no problem is an error. */
+  readonly document?: Document;
+  /** Every problem, in no particular order; errors and warnings. */
+  readonly problems: readonly DocumentProblem[];
+}
+
+/** Where secrets are looked for. */
+export interface Secrets {
+  has(name: string): boolean;
+  /** Where it looked, for people: "the environment and .selvage/secrets". */
+  readonly lookedIn?: string;
+}
+
+/**
+ * Checks form and references of a document. Everything that is wrong is found, not the first alone.
+ * @param secrets when given, each `${secret:}` is looked up and a missing one is a warning
+ */
+export function checkDocument(json: unknown, secrets?: Secrets): CheckedDocument {
+  const size = sizeProblem(json);
+  if (size !== undefined) return { problems: [size] };
+  const top = new Cursor(json);
+  const problems = [
+    ...schemaProblems(documentSchema, json),
+    ...checkReferences(top, secrets),
+    ...checkGateway(top),
+    ...checkRoutes(top),
+    ...checkMesh(top),
+  ];
+  if (problems.some((problem) => problem.severity === "error")) return { problems };
+  return { document: json as Document, problems };
+}
+
+/** Refuses what would make every later walk expensive, and the one key that is a trap in JavaScript. */
+function sizeProblem(json: unknown): DocumentProblem | undefined {
+  const { nodesMax, depthMax } = limits.document;
+  const pending: { value: unknown; path: Path }[] = [{ value: json, path: [] }];
+  for (let nodes = 0; ; nodes++) {
+    const next = pending.pop();
+    if (next === undefined) return undefined;
+    if (nodes >= nodesMax) return error("SLV1003", [], `the document has more than ${nodesMax} values`);
+    if (typeof next.value !== "object" || next.value === null) continue;
+    if (next.path.length >= depthMax)
+      return error("SLV1003", next.path, `the document is nested deeper than ${depthMax} levels`);
+    for (const key of Object.keys(next.value)) {
+      const path = [...next.path, Array.isArray(next.value) ? Number(key) : key];
+      if (key === "__proto__") return error("SLV2004", path, '"__proto__" cannot be used as a key', { at: "key" });
+      pending.push({ value: (next.value as Record<string, unknown>)[key], path });
+    }
+  }
+}

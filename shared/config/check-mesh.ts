@@ -1,0 +1,106 @@
+/** Checks of the mesh's part: names, subsets, weights, access. */
+import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
+import type { Cursor } from "./cursor.ts";
+import { nearestName } from "./nearest-name.ts";
+import { type DocumentProblem, error, type ProblemCode, warning } from "./problem.ts";
+import { describe, quote } from "./schema-problems.ts";
+import { parseDurationMs } from "./units.ts";
+
+export function checkMesh(top: Cursor): DocumentProblem[] {
+  const services = top.get("mesh", "services");
+  return services.entries.flatMap(([name, service]) => [
+    ...checkName(name, service),
+    ...checkTraffic(name, service),
+    ...checkTimes(service),
+    ...checkAccess(name, service, services.keys),
+  ]);
+}
+
+function checkName(name: string, service: Cursor): DocumentProblem[] {
+  if (name !== GATEWAY_SERVICE) return [];
+  return [
+    error("SLV2004", service.path, `${quote(name)} is the name of the edge itself and cannot be a service`, {
+      at: "key",
+    }),
+  ];
+}
+
+function checkTraffic(name: string, service: Cursor): DocumentProblem[] {
+  const subsets = service.get("subsets").keys;
+  const problems: DocumentProblem[] = [];
+  let catchAll: Cursor | undefined;
+  for (const rule of service.get("traffic").items) {
+    problems.push(...checkRule(rule), ...unknownSubsets(name, rule, subsets));
+    if (catchAll !== undefined)
+      problems.push(warning("SLV3012", rule.path, "this rule never matches: a rule above it takes every request"));
+    else if (rule.get("match", "headers").keys.length === 0 && typeof rule.value === "object") catchAll = rule;
+  }
+  return problems;
+}
+
+function checkRule(rule: Cursor): DocumentProblem[] {
+  const [to, split] = [rule.get("to"), rule.get("split")];
+  if (typeof rule.value === "object" && to.exists === split.exists)
+    return [error("SLV2005", rule.path, "a traffic rule needs exactly one of `to` and `split`")];
+  const weights = split.entries.map(([, weight]) => weight.value);
+  if (split.exists && weights.length === 0) return [error("SLV3008", split.path, "`split` names no subset")];
+  if (weights.length > 0 && weights.every((weight) => weight === 0))
+    return [error("SLV3008", split.path, "every weight is 0: no subset would get a request")];
+  return [];
+}
+
+function unknownSubsets(service: string, rule: Cursor, known: readonly string[]): DocumentProblem[] {
+  const to = rule.get("to");
+  const named = [
+    ...(to.text === undefined ? [] : [{ name: to.text, at: "value" as const, path: to.path }]),
+    ...rule.get("split").entries.map(([name, cursor]) => ({ name, at: "key" as const, path: cursor.path })),
+  ];
+  return named
+    .filter(({ name }) => !known.includes(name))
+    .map(({ name, at, path }) => unknownName("SLV3003", `subset of ${service}`, name, known, path, at));
+}
+
+function checkTimes(service: Cursor): DocumentProblem[] {
+  const [whole, perTry] = [service.get("timeout"), service.get("retries", "perTry")];
+  const wholeMs = parseDurationMs(whole.text ?? "");
+  const perTryMs = parseDurationMs(perTry.text ?? "");
+  if (wholeMs === undefined || perTryMs === undefined || perTryMs <= wholeMs) return [];
+  return [
+    warning("SLV3009", perTry.path, `one attempt may take ${perTry.text}, longer than the whole call (${whole.text})`),
+  ];
+}
+
+function checkAccess(name: string, service: Cursor, services: readonly string[]): DocumentProblem[] {
+  const access = service.get("access");
+  if (typeof service.value === "object" && !access.exists)
+    return [
+      warning("SLV3011", service.path, `${name} has no \`access\`: every workload of the trust domain may call it`, {
+        at: "key",
+        suggestion: "access: [{ from: gateway }]",
+      }),
+    ];
+  const known = [GATEWAY_SERVICE, "*", ...services];
+  return access.items.flatMap((rule) => {
+    const from = rule.get("from");
+    if (from.text === undefined || known.includes(from.text)) return [];
+    return [unknownName("SLV3001", "service", from.text, known, from.path)];
+  });
+}
+
+/** "unknown service "ordres": known are orders, users". */
+export function unknownName(
+  code: ProblemCode,
+  kind: string,
+  name: unknown,
+  known: readonly string[],
+  path: Cursor["path"],
+  at: "key" | "value" = "value",
+): DocumentProblem {
+  const suggestion = typeof name === "string" ? nearestName(name, known) : undefined;
+  const expected = known.length === 0 ? `none is defined` : `one of ${known.join(", ")}`;
+  return error(code, path, `unknown ${kind} ${describe(name)}`, {
+    at,
+    expected,
+    ...(suggestion !== undefined && { suggestion }),
+  });
+}

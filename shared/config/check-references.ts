@@ -1,0 +1,58 @@
+/** `${secret:}` stands in header values only; `${env:}` was replaced before a document is checked. */
+import type { Secrets } from "./check-document.ts";
+import type { Cursor } from "./cursor.ts";
+import { type DocumentProblem, error, type Path, warning } from "./problem.ts";
+import { type Reference, referencesIn } from "./references.ts";
+import { quote } from "./schema-problems.ts";
+
+export function checkReferences(top: Cursor, secrets: Secrets | undefined): DocumentProblem[] {
+  const problems: DocumentProblem[] = [];
+  const visit = (cursor: Cursor): void => {
+    if (cursor.text !== undefined)
+      for (const reference of referencesIn(cursor.text))
+        problems.push(...checkReference(reference, cursor.path, secrets));
+    for (const item of cursor.items) visit(item);
+    for (const [, value] of cursor.entries) visit(value);
+  };
+  visit(top);
+  return problems;
+}
+
+function checkReference(reference: Reference, path: Path, secrets: Secrets | undefined): DocumentProblem[] {
+  if (reference.kind === "unknown") return [malformed(reference, path)];
+  if (reference.kind === "env")
+    return [
+      error(
+        "SLV4003",
+        path,
+        `${reference.text} was not replaced: environment variables are read where the document is loaded`,
+      ),
+    ];
+  if (!isHeaderValue(path))
+    return [error("SLV4003", path, `${reference.text}: secrets can be used in header values of \`transform\` only`)];
+  if (secrets === undefined || secrets.has(reference.name)) return [];
+  const where = secrets.lookedIn === undefined ? "" : ` in ${secrets.lookedIn}`;
+  return [warning("SLV4001", path, `the secret ${reference.name} was not found${where}`)];
+}
+
+function malformed(reference: Reference, path: Path): DocumentProblem {
+  const inner = /^\$\{([^{}:]*)\}$/.exec(reference.text)?.[1];
+  return error("SLV4003", path, `${quote(reference.text)} is not a reference`, {
+    expected: "${env:NAME}, ${env:NAME:-default} or ${secret:NAME}",
+    ...(inner !== undefined && {
+      suggestion: inner.includes(".") ? `{${inner}}` : `\${env:${inner === "" ? "NAME" : inner}}`,
+    }),
+  });
+}
+
+/** gateway.routes[n].transform.(request|response).headers.(set|add).<name> */
+function isHeaderValue(path: Path): boolean {
+  return (
+    path.length === 8 &&
+    path[0] === "gateway" &&
+    path[1] === "routes" &&
+    path[3] === "transform" &&
+    path[5] === "headers" &&
+    (path[6] === "set" || path[6] === "add")
+  );
+}

@@ -1,0 +1,147 @@
+/** Checks of routes: names, providers, targets, templates, and routes that take each other's requests. */
+import { HOP_BY_HOP, TXN_TOKEN } from "../http/header-names.ts";
+import { paramsOf, parsePath } from "../route/parse-path.ts";
+import { checkAggregate } from "./check-aggregate.ts";
+import { unknownName } from "./check-mesh.ts";
+import { checkOverlaps } from "./check-overlaps.ts";
+import type { Cursor } from "./cursor.ts";
+import { type DocumentProblem, error } from "./problem.ts";
+import { quote } from "./schema-problems.ts";
+import { holesOf, parseTemplate } from "./template.ts";
+
+export function checkRoutes(top: Cursor): DocumentProblem[] {
+  const routes = top.get("gateway", "routes").items;
+  const names = new Map<string, Cursor>();
+  const problems = routes.flatMap((route) => [
+    ...checkName(route, names),
+    ...checkMatch(route, top.get("gateway", "hosts").texts),
+    ...checkAuth(route, top.get("gateway", "identity").keys),
+    ...checkLimits(route),
+    ...checkTarget(route, top.get("mesh", "services").keys),
+    ...checkTransform(route),
+    ...checkAggregate(route, top.get("mesh", "services").keys),
+  ]);
+  return [...problems, ...checkOverlaps(routes)];
+}
+
+function checkName(route: Cursor, seen: Map<string, Cursor>): DocumentProblem[] {
+  const name = route.get("name");
+  if (name.text === undefined) return [];
+  if (seen.has(name.text)) return [error("SLV3006", name.path, `the route name ${quote(name.text)} is used twice`)];
+  seen.set(name.text, route);
+  return [];
+}
+
+function checkMatch(route: Cursor, gatewayHosts: readonly string[]): DocumentProblem[] {
+  const problems: DocumentProblem[] = [];
+  const path = route.get("match", "path");
+  const fault = path.text?.startsWith("/") ? parsePath(path.text).fault : undefined;
+  if (fault !== undefined)
+    problems.push(error("SLV2001", path.path, `${quote(path.text ?? "")} is not a path pattern: ${fault}`));
+  const served = new Set(gatewayHosts.map((host) => host.toLowerCase()));
+  for (const host of route.get("match", "hosts").items) {
+    const name = host.text?.toLowerCase();
+    if (name === undefined || served.size === 0 || served.has(name) || served.has(name.replace(/^[^.]+/, "*")))
+      continue;
+    problems.push(unknownName("SLV3010", "host", name, gatewayHosts, host.path));
+  }
+  return problems;
+}
+
+function checkAuth(route: Cursor, providers: readonly string[]): DocumentProblem[] {
+  const auth = route.get("auth");
+  const named = auth.text === undefined ? auth.get("any").items : [auth];
+  return named
+    .filter((provider) => provider.text !== undefined && !providers.includes(provider.text))
+    .map((provider) => unknownName("SLV3002", "identity provider", provider.value, providers, provider.path));
+}
+
+function checkLimits(route: Cursor): DocumentProblem[] {
+  const names = new Set<string>();
+  return route.get("rateLimit").oneOrItems.flatMap((limit) => {
+    const problems: DocumentProblem[] = [];
+    const [by, name] = [limit.get("by"), limit.get("name")];
+    if (by.text === "identity" && !route.get("auth").exists)
+      problems.push(
+        error("SLV3009", by.path, "`by: identity` needs `auth`: without it every client would share one count", {
+          suggestion: "ip",
+        }),
+      );
+    if (name.text !== undefined && names.has(name.text))
+      problems.push(error("SLV3006", name.path, `the limit name ${quote(name.text)} is used twice in this route`));
+    if (name.text !== undefined) names.add(name.text);
+    return problems;
+  });
+}
+
+function checkTarget(route: Cursor, services: readonly string[]): DocumentProblem[] {
+  const [to, aggregate] = [route.get("to"), route.get("aggregate")];
+  if (typeof route.value !== "object" || route.value === null) return [];
+  if (to.exists === aggregate.exists)
+    return [
+      error("SLV2005", route.path, "a route needs exactly one of `to` and `aggregate`", {
+        expected: "`to` or `aggregate`",
+      }),
+    ];
+  const problems = checkRewrite(route);
+  if (to.text === undefined) return problems;
+  if (/^https?:/.test(to.text)) return [...problems, ...checkOrigin(to)];
+  if (!services.includes(to.text)) problems.push(unknownName("SLV3001", "service", to.text, services, to.path));
+  return problems;
+}
+
+function checkOrigin(to: Cursor): DocumentProblem[] {
+  const text = to.text ?? "";
+  if (!URL.canParse(text)) return [error("SLV2001", to.path, `${quote(text)} is not a URL`)];
+  const url = new URL(text);
+  if (url.username !== "" || url.password !== "")
+    return [error("SLV2001", to.path, "a target cannot carry a user name or password", { suggestion: url.origin })];
+  if (url.pathname === "/" && url.search === "" && url.hash === "") return [];
+  return [
+    error("SLV2001", to.path, `${quote(text)} has a path: \`to\` takes an origin, the path is chosen by \`rewrite\``, {
+      suggestion: `to: ${url.origin} with rewrite: ${url.pathname.replace(/\/$/, "")}/*`,
+    }),
+  ];
+}
+
+function checkRewrite(route: Cursor): DocumentProblem[] {
+  const rewrite = route.get("rewrite");
+  if (rewrite.text === undefined) return [];
+  if (route.get("aggregate").exists)
+    return [
+      error("SLV3009", rewrite.path, "`rewrite` has no meaning with `aggregate`: each part has its own path", {
+        at: "key",
+      }),
+    ];
+  const own = parsePath(rewrite.text);
+  const found = parsePath(route.get("match", "path").text ?? "");
+  if (own.pattern === undefined)
+    return [error("SLV2001", rewrite.path, `${quote(rewrite.text)} is not a path: ${own.fault}`)];
+  if (found.pattern === undefined) return [];
+  const known = paramsOf(found.pattern);
+  const problems = holesOf(parseTemplate(rewrite.text).parts)
+    .filter(([param]) => param !== undefined && !known.includes(param))
+    .map(([param]) => unknownName("SLV3004", "path parameter", param, known, rewrite.path));
+  if (own.pattern.tail && !found.pattern.tail)
+    problems.push(error("SLV3004", rewrite.path, "`rewrite` ends in * but `match.path` does not"));
+  return problems;
+}
+
+const FIXED_HEADERS = new Set([...HOP_BY_HOP, "host", "content-length", TXN_TOKEN, "traceparent", "tracestate"]);
+
+function checkTransform(route: Cursor): DocumentProblem[] {
+  return ["request", "response"].flatMap((side) => {
+    const headers = route.get("transform", side, "headers");
+    const named = [
+      ...headers.get("remove").items.map((item) => ({ name: item.text, path: item.path, at: "value" as const })),
+      ...["set", "add"].flatMap((edit) =>
+        headers.get(edit).entries.map(([name, cursor]) => ({ name, path: cursor.path, at: "key" as const })),
+      ),
+    ];
+    return named.flatMap(({ name, path, at }) => {
+      const lower = name?.toLowerCase() ?? "";
+      if (!FIXED_HEADERS.has(lower) && !lower.startsWith("selvage-")) return [];
+      return [error("SLV3009", path, `the header ${lower} belongs to the gateway and cannot be changed`, { at })];
+    });
+  });
+}

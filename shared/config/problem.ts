@@ -1,0 +1,75 @@
+/** What is wrong with a document. Codes are stable and documented in `docs/document.md`. */
+
+export type Path = readonly (string | number)[];
+
+export interface DocumentProblem {
+  readonly code: ProblemCode;
+  readonly severity: "error" | "warning";
+  /** One sentence, without the position. */
+  readonly message: string;
+  /** Keys and indexes from the top of the document. */
+  readonly path: Path;
+  /** Whether the key at the path is meant, or its value. */
+  readonly at: "key" | "value";
+  /** From 1; absent where the document did not come from a text. */
+  readonly line?: number;
+  readonly column?: number;
+  /** Characters on that line that are meant. */
+  readonly length?: number;
+  readonly expected?: string;
+  /** What to write instead. */
+  readonly suggestion?: string;
+}
+
+export const problemCodes = {
+  SLV1001: "the text is not valid YAML 1.2",
+  SLV1002: "a key occurs twice",
+  SLV1003: "the document is too large, too deep or has too many nodes",
+  SLV1004: "a YAML feature that has no place in a document: tags, complex keys, unknown anchors",
+  SLV2001: "a value is not of the kind or form that is expected",
+  SLV2002: "a required key is missing",
+  SLV2003: "an unknown key",
+  SLV2004: "a name that is not allowed",
+  SLV2005: "exactly one of several keys is needed",
+  SLV3001: "a reference to a service that does not exist",
+  SLV3002: "a reference to an identity provider that does not exist",
+  SLV3003: "a reference to a subset that does not exist",
+  SLV3004: "a template names a part, parameter or member that does not exist",
+  SLV3005: "parts of an aggregate wait for each other",
+  SLV3006: "a name is used twice",
+  SLV3007: "two routes match exactly the same requests",
+  SLV3008: "weights that send traffic nowhere",
+  SLV3009: "settings that contradict each other",
+  SLV3010: "a host that the gateway does not serve",
+  SLV3011: "a service without `access` can be called by every workload",
+  SLV3012: "a route or rule that can never match",
+  SLV4001: "a secret was not found",
+  SLV4002: "an environment variable is not set",
+  SLV4003: "a reference of a form or at a place that is not allowed",
+} as const;
+export type ProblemCode = keyof typeof problemCodes;
+
+type Details = Partial<Pick<DocumentProblem, "at" | "expected" | "suggestion">>;
+
+export function error(code: ProblemCode, path: Path, message: string, details: Details = {}): DocumentProblem {
+  return { code, severity: "error", message, path, at: "value", ...definedOnly(details) };
+}
+
+export function warning(code: ProblemCode, path: Path, message: string, details: Details = {}): DocumentProblem {
+  return { code, severity: "warning", message, path, at: "value", ...definedOnly(details) };
+}
+
+/** `gateway.routes[0].to`, for people. */
+export function formatPath(path: Path): string {
+  let text = "";
+  for (const key of path) {
+    if (typeof key === "number") text += `[${key}]`;
+    else if (/^[\w-]+$/.test(key)) text += text === "" ? key : `.${key}`;
+    else text += `[${JSON.stringify(key)}]`;
+  }
+  return text === "" ? "document" : text;
+}
+
+function definedOnly(details: Details): Details {
+  return Object.fromEntries(Object.entries(details).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,223 @@
+/**
+ * `selvage.yaml`, format 1. A document is plain JSON in exactly this shape: durations and the like stay the text that
+ * was written, `compile` turns them into numbers and fills in defaults. References between parts of the document are
+ * checked by `check-document.ts`.
+ */
+import * as z from "zod";
+import { limits } from "../limits.ts";
+import {
+  duration,
+  flag,
+  headerName,
+  headerValue,
+  host,
+  method,
+  name,
+  rate,
+  scope,
+  serviceName,
+  size,
+  text,
+  whole,
+} from "./fields.ts";
+
+const max = limits.document;
+
+/** JWS algorithms that a provider may allow: asymmetric ones only. */
+export const jwtAlgorithms = [
+  ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
+  ...["ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
+] as const;
+
+const timeout = duration(1, max.timeoutMsMax);
+const headers = z.record(headerName, headerValue);
+const list = <T extends z.ZodType>(item: T) => z.array(item).min(1, { error: "a list of at least one" });
+const oneOrList = <T extends z.ZodType>(item: T) => z.union([item, list(item)]);
+
+const url = text("an http or https URL", /^https?:\/\/[\x21-\x7e]+$/).refine((value) => URL.canParse(value), {
+  error: "an http or https URL",
+});
+
+const origin = text(
+  'an origin such as https://app.example.com (no path), or "*"',
+  /^(?:\*|https?:\/\/[^/?#@\s]+)$/,
+  (given) => (typeof given === "string" && URL.canParse(given) ? new URL(given).origin : undefined),
+);
+
+export const pathPattern = text("a path that starts with /", /^\/[^\s?#]*$/, (given) =>
+  typeof given === "string" && /^[\w{*]/.test(given) ? `/${given}` : undefined,
+);
+
+const cors = z.strictObject({
+  origins: list(origin).describe("Exact origins that may read answers, or `*` alone."),
+  methods: z.array(method).optional().describe("Methods that a preflight allows. Default: GET, HEAD, POST."),
+  allowHeaders: z
+    .array(headerName)
+    .optional()
+    .describe("Request headers that a preflight allows. Default: those asked for."),
+  exposeHeaders: z.array(headerName).optional().describe("Answer headers that scripts may read."),
+  credentials: flag.optional().describe("Whether cookies and credentials are allowed; not together with `*`."),
+  maxAge: duration(0, max.corsMaxAgeMsMax).optional().describe("How long a preflight is remembered. Default: 10m."),
+});
+
+const jwt = z.strictObject({
+  issuer: url.describe("Exactly the `iss` of accepted tokens; keys are found by OIDC discovery below it."),
+  audience: oneOrList(text("an audience", /^[^\s].{0,1023}$/)).describe("One of them must be in `aud`."),
+  algorithms: list(z.enum(jwtAlgorithms, { error: `one of ${jwtAlgorithms.join(", ")}` }))
+    .optional()
+    .describe("Signature algorithms that are accepted. Default: ES256, EdDSA, PS256, RS256."),
+  clockSkew: duration(0, max.clockSkewMsMax).optional().describe("Tolerated clock difference. Default: 1m."),
+});
+
+const match = z.strictObject({
+  path: pathPattern.describe(
+    "`/orders/{id}` or `/orders/*`: literals, `{name}` for one segment, a final `*` for any rest.",
+  ),
+  methods: list(method).optional().describe("Default: every method."),
+  hosts: list(host).optional().describe("Default: every host of the gateway."),
+  headers: headers.optional().describe("Headers that must have exactly this value."),
+});
+
+const auth = z.union([
+  name("the name of an identity provider"),
+  z.strictObject({
+    any: list(name("the name of an identity provider")).describe("Providers of which one must accept the credentials."),
+    scopes: z.array(scope).optional().describe("Scopes that the identity must have, all of them."),
+  }),
+]);
+
+const rateLimit = z.strictObject({
+  limit: rate.describe("Requests in a window: `100/minute`."),
+  by: z.enum(["identity", "ip"], { error: "identity or ip" }).describe("Whose requests are counted together."),
+  burst: whole(1, limits.rateLimit.limitMax).optional().describe("Given: GCRA, which lets this many through at once."),
+  mode: z.enum(["exact"], { error: "exact" }).optional().describe("`exact`: never one request too many. Default."),
+  onFailure: z
+    .enum(["open", "closed"], { error: "open or closed" })
+    .optional()
+    .describe("What happens when the count cannot be asked for: `closed` refuses (default), `open` lets pass."),
+  name: name("a name").optional().describe("Name in the RateLimit-Policy field. Default: the value of `by`."),
+});
+
+const part = z.strictObject({
+  get: text(
+    "a service and path such as users:/users/{identity.sub}, or an http(s) URL",
+    /^(?:https?:\/\/[^/?#@\s{}]+\/[^\s#]*|[a-z0-9-]+:\/[^\s#]*)$/,
+  ).describe(
+    "Where the part comes from. `{identity.sub}`, `{path.id}`, `{query.q}` and `{part.member}` are filled in.",
+  ),
+  optional: flag.optional().describe("Whether the answer may lack this part. Default: false."),
+  timeout: timeout.optional().describe("Default: 5s."),
+  pick: list(text("a member name", /^.{1,128}$/))
+    .optional()
+    .describe("Top-level members that are kept. Default: all."),
+});
+
+const headerEdits = z.strictObject({
+  headers: z.strictObject({
+    remove: z.array(headerName).optional().describe("Applied first."),
+    set: headers.optional().describe("Replaces what is there. Values may hold `${secret:NAME}`."),
+    add: headers.optional().describe("Added to what is there. Values may hold `${secret:NAME}`."),
+  }),
+});
+
+const route = z.strictObject({
+  name: name("the name of a route"),
+  match,
+  auth: auth.optional().describe("Absent: public."),
+  rateLimit: oneOrList(rateLimit).optional(),
+  aggregate: z.record(name("the name of a part"), part).optional().describe("The answer is composed of these parts."),
+  transform: z.strictObject({ request: headerEdits.optional(), response: headerEdits.optional() }).optional(),
+  to: text("a service name, or an origin such as https://example.com", /^(?:https?:\/\/[\x21-\x7e]+|[a-z0-9-]{1,63})$/)
+    .optional()
+    .describe("A service of the mesh, or the origin of a URL. The path goes on unchanged, unless `rewrite` is given."),
+  rewrite: pathPattern
+    .optional()
+    .describe("Path that is asked for instead: `{name}` and a final `*` stand for what `match.path` found there."),
+  timeout: timeout.optional().describe("For the whole request. Default: 15s."),
+  maxBody: size(0, max.bodyBytesMax).optional().describe("Largest request body. Default: 10MiB."),
+});
+
+const gateway = z.strictObject({
+  hosts: list(host).describe("Host names that are served; ports are not compared."),
+  cors: cors.optional(),
+  identity: z.record(name("the name of an identity provider"), z.strictObject({ jwt })).optional(),
+  routes: z.array(route),
+});
+
+const retryReasons = ["5xx", "gateway-error", "reset", "connect-failure", "retriable-4xx"] as const;
+const weight = whole(0, 1_000_000);
+
+const trafficRule = z.strictObject({
+  match: z.strictObject({ headers }).optional().describe("Absent: every request."),
+  to: name("the name of a subset").optional().describe("The subset that gets them all."),
+  split: z.record(name("the name of a subset"), weight).optional().describe("Subsets and their relative weights."),
+});
+
+const service = z.strictObject({
+  port: whole(1, 65535).describe("Where its application listens, unless its agent is given another port."),
+  protocol: z.enum(["http"], { error: "http" }).optional(),
+  subsets: z
+    .record(
+      name("the name of a subset"),
+      z.record(text("a label name", /^[A-Za-z0-9._/-]{1,63}$/), text("a label value", /^[\x20-\x7e]{0,128}$/)),
+    )
+    .optional()
+    .describe("Subset to the labels that its instances carry."),
+  traffic: list(trafficRule).optional().describe("The first rule that matches decides. Default: every instance alike."),
+  timeout: timeout.optional().describe("For the whole call with its retries. Default: 15s."),
+  retries: z
+    .strictObject({
+      attempts: whole(0, limits.agent.retriesMax).describe("Attempts after the first."),
+      perTry: timeout.optional().describe("For one attempt, until its answer begins."),
+      on: list(z.enum(retryReasons, { error: `one of ${retryReasons.join(", ")}` }))
+        .optional()
+        .describe("Default: connect-failure, gateway-error, reset."),
+    })
+    .optional(),
+  breaker: z
+    .strictObject({
+      consecutiveFailures: whole(1, limits.breaker.failuresMax)
+        .optional()
+        .describe("Failures in a row that eject an instance."),
+      interval: timeout.optional().describe("An ejection is forgotten, one for each such time without failures."),
+      ejectFor: timeout.optional().describe("First ejection; doubles each time, up to ten times this."),
+      maxConnections: whole(1, limits.breaker.connectionsMax).optional().describe("To one instance."),
+    })
+    .optional(),
+  access: z
+    .array(
+      z.strictObject({
+        from: z
+          .union([z.literal("*"), serviceName])
+          .describe("Calling service, `gateway`, or `*` for any of the trust domain."),
+        scopes: z.array(scope).optional().describe("Scopes that the end user must have, all of them."),
+        methods: list(method).optional().describe("Default: every method."),
+      }),
+    )
+    .optional()
+    .describe("Who may call; absent: every workload of the trust domain. An empty list: nobody."),
+});
+
+const mesh = z.strictObject({
+  trustDomain: text("a trust domain such as shop.internal", /^[a-z0-9._-]{1,255}$/, (given) =>
+    typeof given === "string" ? given.toLowerCase() : undefined,
+  ).describe("First part of every SPIFFE ID."),
+  services: z.record(serviceName, service),
+});
+
+export const documentSchema = z.strictObject({
+  $schema: z.string({ error: "a URL" }).optional().describe("For editors only."),
+  selvage: z.literal(1, { error: "1" }).describe("Format of the document."),
+  name: text("a name: lower-case letters, digits and - inside", /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/),
+  gateway: gateway.optional(),
+  mesh: mesh.optional(),
+});
+
+/** A document whose form is right; its references are too when it came from `checkDocument` or `loadDocument`. */
+export type Document = z.infer<typeof documentSchema>;
+export type RouteConfig = z.infer<typeof route>;
+export type PartConfig = z.infer<typeof part>;
+export type RateLimitConfig = z.infer<typeof rateLimit>;
+export type ServiceConfig = z.infer<typeof service>;
+export type TrafficRuleConfig = z.infer<typeof trafficRule>;
+export type HeaderEditsConfig = z.infer<typeof headerEdits>;

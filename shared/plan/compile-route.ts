@@ -1,0 +1,116 @@
+import { dependenciesOf } from "../config/check-aggregate.ts";
+import type { HeaderEditsConfig, PartConfig, RateLimitConfig, RouteConfig } from "../config/schema.ts";
+import { parseTemplate, splitPartUrl } from "../config/template.ts";
+import { parseDurationMs, parseRate, parseSizeBytes } from "../config/units.ts";
+import { limits } from "../limits.ts";
+import type { AggregatePart, HeaderEdits, RateLimitSettings, UpstreamTarget } from "../policy/settings.ts";
+import { parsePath } from "../route/parse-path.ts";
+import type { RouteMatch } from "../route/route-match.ts";
+import type { RoutePlan, RouteTarget } from "./plan.ts";
+import { lowerCaseKeys, sorted } from "./sorted.ts";
+
+export function compileRoute(route: RouteConfig): RoutePlan {
+  const auth = compileAuth(route.auth);
+  return {
+    name: route.name,
+    match: compileMatch(route),
+    ...(auth !== undefined && { auth }),
+    rateLimits: compileRateLimits(route.rateLimit),
+    transform: { request: compileEdits(route.transform?.request), response: compileEdits(route.transform?.response) },
+    target: compileTarget(route),
+    timeoutMs: durationOf(route.timeout) ?? limits.gateway.requestTimeoutMs,
+    bodyBytesMax: (route.maxBody === undefined ? undefined : parseSizeBytes(route.maxBody)) ?? limits.http.bodyBytesMax,
+  };
+}
+
+function compileMatch({ name, match }: RouteConfig): RouteMatch {
+  const { pattern, fault } = parsePath(match.path);
+  if (pattern === undefined) throw new Error(`route ${name}: ${fault}`);
+  return {
+    hosts: sorted((match.hosts ?? []).map((host) => host.toLowerCase())),
+    path: pattern,
+    methods: sorted(match.methods ?? []),
+    headers: lowerCaseKeys(match.headers),
+  };
+}
+
+function compileAuth(auth: RouteConfig["auth"]): RoutePlan["auth"] {
+  if (auth === undefined) return undefined;
+  if (typeof auth === "string") return { any: [auth], scopes: [] };
+  return { any: sorted(auth.any), scopes: sorted(auth.scopes ?? []) };
+}
+
+/** Limits without a name are called by what they count by; the second of that name gets a number. */
+function compileRateLimits(config: RouteConfig["rateLimit"]): RateLimitSettings[] {
+  const all = config === undefined ? [] : Array.isArray(config) ? config : [config];
+  const taken = new Set(all.flatMap(({ name }) => name ?? []));
+  return all.map((limit) => {
+    const name = limit.name ?? freeName(limit.by, taken);
+    taken.add(name);
+    return compileRateLimit(limit, name);
+  });
+}
+
+function freeName(wanted: string, taken: ReadonlySet<string>): string {
+  let name = wanted;
+  for (let count = 2; taken.has(name); count++) name = `${wanted}-${count}`;
+  return name;
+}
+
+function compileRateLimit(config: RateLimitConfig, name: string): RateLimitSettings {
+  const rate = parseRate(config.limit);
+  if (rate === undefined) throw new Error(`not a rate: ${config.limit}`);
+  return {
+    name,
+    ...rate,
+    ...(config.burst !== undefined && { burst: config.burst }),
+    by: config.by,
+    mode: config.mode ?? "exact",
+    onFailure: config.onFailure ?? "closed",
+  };
+}
+
+function compileEdits(edits: HeaderEditsConfig | undefined): HeaderEdits {
+  const { remove = [], set, add } = edits?.headers ?? {};
+  return { remove: sorted(remove.map((name) => name.toLowerCase())), set: lowerCaseKeys(set), add: lowerCaseKeys(add) };
+}
+
+function compileTarget(route: RouteConfig): RouteTarget {
+  if (route.aggregate !== undefined) return { kind: "aggregate", parts: compileParts(route.aggregate) };
+  const to = route.to ?? "";
+  const target: UpstreamTarget = /^https?:/.test(to) ? { origin: new URL(to).origin } : { service: to };
+  return { kind: "forward", to: target, ...(route.rewrite !== undefined && { rewrite: route.rewrite }) };
+}
+
+/** In an order in which each part comes after those that it waits for; equal ones by name. */
+function compileParts(parts: Readonly<Record<string, PartConfig>>): AggregatePart[] {
+  const names = sorted(Object.keys(parts));
+  const waiting = new Map(names.map((name) => [name, compilePart(name, parts[name] as PartConfig, names)]));
+  const ordered: AggregatePart[] = [];
+  while (waiting.size > 0) {
+    const ready = [...waiting.values()].filter((part) => !part.dependsOn.some((name) => waiting.has(name)));
+    if (ready.length === 0) throw new Error(`parts wait for each other: ${[...waiting.keys()].join(", ")}`);
+    for (const part of ready) waiting.delete(part.name);
+    ordered.push(...ready);
+  }
+  return ordered;
+}
+
+function compilePart(name: string, part: PartConfig, names: readonly string[]): AggregatePart {
+  const split = splitPartUrl(part.get);
+  if (split === undefined) throw new Error(`part ${name}: not a target: ${part.get}`);
+  return {
+    name,
+    method: "GET",
+    target: split.target,
+    path: parseTemplate(split.path).parts,
+    dependsOn: dependenciesOf(part.get, names),
+    optional: part.optional ?? false,
+    timeoutMs: durationOf(part.timeout) ?? limits.gateway.partTimeoutMs,
+    ...(part.pick !== undefined && { pick: sorted(part.pick) }),
+  };
+}
+
+function durationOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseDurationMs(text);
+}

@@ -1,0 +1,56 @@
+import type { ServiceConfig, TrafficRuleConfig } from "../config/schema.ts";
+import { parseDurationMs } from "../config/units.ts";
+import { limits } from "../limits.ts";
+import type { AccessRule, BreakerSettings, RetrySettings, TrafficRule } from "../policy/settings.ts";
+import type { ServicePlan } from "./plan.ts";
+import { lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
+
+export function compileService(service: ServiceConfig): ServicePlan {
+  return {
+    port: service.port,
+    protocol: service.protocol ?? "http",
+    subsets: mapValues(service.subsets ?? {}, (labels) => mapValues(labels, (value) => value)),
+    traffic: (service.traffic ?? []).map(compileTraffic),
+    timeoutMs: durationOf(service.timeout) ?? limits.agent.requestTimeoutMs,
+    retries: compileRetries(service.retries),
+    breaker: compileBreaker(service.breaker),
+    ...(service.access !== undefined && { access: service.access.map(compileAccess) }),
+  };
+}
+
+/** Weights are relative, so 90 to 10 and 9 to 1 become the same. */
+function compileTraffic(rule: TrafficRuleConfig): TrafficRule {
+  const split = rule.split ?? (rule.to === undefined ? {} : { [rule.to]: 1 });
+  const divisor = Object.values(split).reduce(greatestCommonDivisor, 0);
+  return { headers: lowerCaseKeys(rule.match?.headers), split: mapValues(split, (weight) => weight / divisor) };
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
+
+function compileRetries(retries: ServiceConfig["retries"]): RetrySettings {
+  const perTryMs = durationOf(retries?.perTry);
+  return {
+    attempts: retries?.attempts ?? limits.agent.retriesDefault,
+    ...(perTryMs !== undefined && { perTryMs }),
+    on: sorted(retries?.on ?? ["connect-failure", "gateway-error", "reset"]),
+  };
+}
+
+function compileBreaker(breaker: ServiceConfig["breaker"]): BreakerSettings {
+  return {
+    consecutiveFailures: breaker?.consecutiveFailures ?? limits.breaker.consecutiveFailures,
+    intervalMs: durationOf(breaker?.interval) ?? limits.breaker.intervalMs,
+    ejectForMs: durationOf(breaker?.ejectFor) ?? limits.breaker.ejectForMs,
+    maxConnections: breaker?.maxConnections ?? limits.agent.connectionsPerEndpointMax,
+  };
+}
+
+function compileAccess(rule: NonNullable<ServiceConfig["access"]>[number]): AccessRule {
+  return { from: rule.from, scopes: sorted(rule.scopes ?? []), methods: sorted(rule.methods ?? []) };
+}
+
+function durationOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseDurationMs(text);
+}

@@ -1,0 +1,64 @@
+/**
+ * From the document to the plan. Pure and canonical: defaults are filled in, sets are sorted, names that compare without
+ * case are in lower case, so that documents of the same meaning have the same plan, byte for byte (`canonicalJson`).
+ */
+import type { Document } from "../config/schema.ts";
+import { parseDurationMs } from "../config/units.ts";
+import { limits } from "../limits.ts";
+import type { CorsSettings } from "../policy/settings.ts";
+import { compileRoute } from "./compile-route.ts";
+import { compileService } from "./compile-service.ts";
+import { type GatewayPlan, type JwtProvider, type MeshPlan, PLAN_FORMAT, type Plan } from "./plan.ts";
+import { mapValues, sorted } from "./sorted.ts";
+
+/** @param document one that `checkDocument` or `loadDocument` has accepted */
+export function compile(document: Document): Plan {
+  const trustDomain = document.mesh?.trustDomain ?? `${document.name}.internal`;
+  return {
+    format: PLAN_FORMAT,
+    name: document.name,
+    gateway: compileGateway(document, trustDomain),
+    mesh: compileMesh(document, trustDomain),
+  };
+}
+
+function compileGateway({ gateway }: Document, trustDomain: string): GatewayPlan {
+  return {
+    hosts: sorted(gateway?.hosts.map((host) => host.toLowerCase()) ?? []),
+    trustDomain,
+    ...(gateway?.cors !== undefined && { cors: compileCors(gateway.cors) }),
+    identity: mapValues(gateway?.identity ?? {}, ({ jwt }) => compileJwt(jwt)),
+    routes: gateway?.routes.map(compileRoute) ?? [],
+  };
+}
+
+function compileMesh({ mesh }: Document, trustDomain: string): MeshPlan {
+  return { trustDomain, services: mapValues(mesh?.services ?? {}, compileService) };
+}
+
+type GatewayConfig = NonNullable<Document["gateway"]>;
+type JwtConfig = NonNullable<GatewayConfig["identity"]>[string]["jwt"];
+
+function compileJwt(jwt: JwtConfig): JwtProvider {
+  const { audience, clockSkew } = jwt;
+  return {
+    kind: "jwt",
+    issuer: jwt.issuer,
+    audiences: sorted(typeof audience === "string" ? [audience] : audience),
+    algorithms: sorted(jwt.algorithms ?? ["ES256", "EdDSA", "PS256", "RS256"]),
+    clockSkewMs: (clockSkew === undefined ? undefined : parseDurationMs(clockSkew)) ?? limits.identity.clockSkewMs,
+  };
+}
+
+function compileCors(cors: NonNullable<GatewayConfig["cors"]>): CorsSettings {
+  const lower = (names: readonly string[] | undefined): string[] =>
+    sorted((names ?? []).map((name) => name.toLowerCase()));
+  return {
+    origins: sorted(cors.origins.map((origin) => (origin === "*" ? origin : new URL(origin).origin))),
+    methods: sorted(cors.methods ?? ["GET", "HEAD", "POST"]),
+    allowHeaders: lower(cors.allowHeaders),
+    exposeHeaders: lower(cors.exposeHeaders),
+    credentials: cors.credentials ?? false,
+    maxAgeMs: (cors.maxAge === undefined ? undefined : parseDurationMs(cors.maxAge)) ?? limits.document.corsMaxAgeMs,
+  };
+}

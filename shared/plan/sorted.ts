@@ -1,0 +1,19 @@
+/** A list that stands for a set: each member once, in one order. */
+export function sorted<T extends string>(members: readonly T[]): T[] {
+  return [...new Set(members)].sort();
+}
+
+/** A mapping of the same names to other values, in the order of the names. */
+export function mapValues<From, To>(
+  mapping: Readonly<Record<string, From>>,
+  change: (value: From, name: string) => To,
+): Record<string, To> {
+  const names = sorted(Object.keys(mapping));
+  return Object.fromEntries(names.map((name) => [name, change(mapping[name] as From, name)]));
+}
+
+/** The same mapping with names in lower case; of two that become equal the later one stays. */
+export function lowerCaseKeys(mapping: Readonly<Record<string, string>> | undefined): Record<string, string> {
+  const entries = Object.entries(mapping ?? {}).map(([name, value]) => [name.toLowerCase(), value] as const);
+  return mapValues(Object.fromEntries(entries), (value) => value);
+}

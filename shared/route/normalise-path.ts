@@ -1,0 +1,63 @@
+/**
+ * One reading of a path for everybody. What could be read in two ways (by us, and by the upstream behind us) is refused
+ * and not repaired: dot segments, encoded separators, empty segments, backslashes, control characters.
+ */
+
+export type NormalisedPath =
+  | { readonly path: string; readonly refused?: never }
+  | { readonly refused: string; readonly path?: never };
+
+const UNSAFE = /[%\\#?]|\/\/|\/\.|[^\x21-\x7e]/;
+const UNRESERVED = /[A-Za-z0-9._~-]/;
+const DOT_SEGMENT = /\/\.\.?(?:\/|$)/;
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * The path with escapes in their normal form (RFC 3986 section 6.2.2): upper-case digits, unreserved characters decoded.
+ * @param path as it stands in the request target, without query
+ * @returns the path, or why it is refused
+ */
+export function normalisePath(path: string): NormalisedPath {
+  if (!path.startsWith("/")) return { refused: "does not begin with /" };
+  if (!UNSAFE.test(path)) return { path };
+  const fault = faultOf(path);
+  if (fault !== undefined) return { refused: fault };
+  const decoded = path.replace(/%[0-9A-Fa-f]{2}/g, normaliseEscape);
+  if (DOT_SEGMENT.test(decoded)) return { refused: "contains a . or .. segment" };
+  if (!isUtf8(decoded)) return { refused: "is not UTF-8 once decoded" };
+  return { path: decoded };
+}
+
+function faultOf(path: string): string | undefined {
+  if (/[^\x21-\x7e]/.test(path)) return "contains a control character, a space or bytes beyond ASCII";
+  if (/[#?]/.test(path)) return "contains # or ?";
+  if (path.includes("\\")) return "contains a backslash";
+  if (path.includes("//")) return "contains an empty segment";
+  if (/%(?![0-9A-Fa-f]{2})/.test(path)) return "contains a % that is no escape";
+  if (/%2f/i.test(path)) return "contains an encoded /";
+  if (/%5c/i.test(path)) return "contains an encoded backslash";
+  if (/%(?:[01][0-9A-Fa-f]|7f)/i.test(path)) return "contains an encoded control character";
+  return undefined;
+}
+
+function normaliseEscape(escaped: string): string {
+  const character = String.fromCharCode(Number.parseInt(escaped.slice(1), 16));
+  return UNRESERVED.test(character) ? character : escaped.toUpperCase();
+}
+
+/** Whether the escapes are well-formed UTF-8, so that `decodeURIComponent` cannot fail later. */
+function isUtf8(path: string): boolean {
+  if (!/%[89A-F]/.test(path)) return true;
+  const bytes: number[] = [];
+  for (let at = 0; at < path.length; at++) {
+    const escaped = path[at] === "%";
+    bytes.push(escaped ? Number.parseInt(path.slice(at + 1, at + 3), 16) : path.charCodeAt(at));
+    if (escaped) at += 2;
+  }
+  try {
+    utf8.decode(new Uint8Array(bytes));
+    return true;
+  } catch {
+    return false;
+  }
+}
