@@ -1,6 +1,14 @@
 import { defineConfig } from "vitest/config";
 
-/** Long tests run one at a time, by hand, and take what time they need. */
+/** By hand, one at a time: `npm run test:long -- NAME`. */
 export default defineConfig({
-  test: { include: ["**/*.test.ts"], fileParallelism: false, testTimeout: 30 * 60_000, hookTimeout: 120_000 },
+  test: {
+    name: "long",
+    environment: "node",
+    root: import.meta.dirname,
+    include: ["*.test.ts"],
+    testTimeout: 30 * 60_000,
+    hookTimeout: 120_000,
+    fileParallelism: false,
+  },
 });

@@ -42,27 +42,27 @@ export async function killUnderLoad(
   return load.stop();
 }
 
-/**
- * Stops an instance by SIGTERM in the middle of a load of GETs and POSTs and starts it again.
- * @returns with `counts`: how often each POST that was answered had reached an application
- */
-export async function stopUnderLoad(
-  system: System,
-  token: string,
-  rate: number,
-  name: string,
-): Promise<LoadResult & { counts: number[] }> {
-  const authorization = `Bearer ${token}`;
+export interface StopResult extends LoadResult {
+  /** POSTs that were answered with success. */
+  readonly posted: number;
+  /** POSTs that reached an application, at any instance. */
+  readonly carriedOut: number;
+}
+
+/** Stops an instance by SIGTERM in the middle of a load of GETs and POSTs and starts it again. */
+export async function stopUnderLoad(system: System, token: string, rate: number, name: string): Promise<StopResult> {
+  const carriedOutBefore = postsCarriedOut(system);
+  const headers = { authorization: `Bearer ${token}` };
   const load = startLoad({
     rate,
     url: system.url,
     make: (index) =>
       index % 2 === 0
-        ? { path: `/load/orders/${index}`, headers: { authorization } }
+        ? { path: `/load/orders/${index}`, headers }
         : {
             path: `/load/orders/${index}`,
             method: "POST",
-            headers: { authorization, "content-type": "application/json", "idempotency-key": `key-${index}` },
+            headers: { ...headers, "content-type": "application/json", "idempotency-key": `key-${index}` },
             body: JSON.stringify({ quantity: index }),
           },
   });
@@ -73,10 +73,18 @@ export async function stopUnderLoad(
   await answered(load, 200);
   await bringBack(system, name);
   const result = await load.stop();
-  const counts = result.answers
-    .filter(({ index }) => index % 2 === 1)
-    .map(({ body }) => JSON.parse(body).count as number);
-  return { ...result, counts };
+  const posted = result.answers.filter(({ index }) => index % 2 === 1).length;
+  const carriedOut = (): number => postsCarriedOut(system) - carriedOutBefore;
+  await until("every POST in a log", () => carriedOut() >= posted).catch(() => undefined);
+  return { ...result, posted, carriedOut: carriedOut() };
+}
+
+/** By the logs of the agents before them, for an application that has ended can no longer be asked. */
+function postsCarriedOut(system: System): number {
+  const names = ["orders-v1-1", "orders-v1-2", "orders-v2-1"];
+  const entries = names.flatMap((name) => system.accessLog(name));
+  return entries.filter(({ hop, method, error }) => hop === "inbound" && method === "POST" && error === undefined)
+    .length;
 }
 
 /**

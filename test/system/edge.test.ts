@@ -55,6 +55,9 @@ describe("credentials", () => {
     "no token at all": () => "Bearer ",
     "another scheme": () => `Basic ${Buffer.from("alice:alice").toString("base64")}`,
     "not a token": () => "Bearer abc.def",
+    expired: () => demo("--expires-in", "-120"),
+    "another audience": () => demo("--audience", "another-api"),
+    "another issuer": () => demo("--issuer", "https://login.evil.example/"),
     "alg none": (good) => `Bearer ${encode({ alg: "none", typ: "JWT" })}.${encode(claimsOf(good))}.`,
     "alg none, signature kept": (good) =>
       `Bearer ${encode({ alg: "none" })}.${encode(claimsOf(good))}.${good.split(".")[2]}`,
@@ -68,6 +71,10 @@ describe("credentials", () => {
       return `Bearer ${input}.${createHmac("sha256", JSON.stringify(keys.keys[0])).update(input).digest("base64url")}`;
     },
   };
+
+  async function demo(...options: string[]): Promise<string> {
+    return `Bearer ${await system.token("alice", ...options)}`;
+  }
 
   async function jwksUrl(): Promise<string> {
     const origin = `http://127.0.0.1:${system.port("IDP")}`;

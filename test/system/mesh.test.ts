@@ -1,4 +1,6 @@
 /** The mesh from outside: hops, routing, traces, and who is refused. */
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeAuthority } from "../support/certificates.ts";
 import { startLoad } from "../support/load.ts";
@@ -79,7 +81,7 @@ describe("routing", () => {
 
 describe("an agent's inbound listener", () => {
   const port = (): number => system.process("inventory-1", "agent").ports.inbound as number;
-  const ask = "GET /inventory/1 HTTP/1.1\r\nHost: inventory\r\nConnection: close\r\n\r\n";
+  const ask = "GET /items/1 HTTP/1.1\r\nHost: inventory\r\nConnection: close\r\n\r\n";
 
   test("does not answer plain HTTP", async () => {
     expect((await sendRaw(port(), [ask])).status).not.toBe(200);
@@ -94,5 +96,23 @@ describe("an agent's inbound listener", () => {
     const { keyPem, certPem } = await (await makeAuthority("shop.internal")).issue("orders");
     const answer = await sendRaw(port(), [ask], { key: keyPem, cert: certPem, rejectUnauthorized: false });
     expect(answer).toEqual({ text: "", status: undefined });
+  });
+
+  test("refuses a workload that the access list does not name: the reason stays in its log", async () => {
+    const file = join(system.state, "agents", "users-1", "identity.json");
+    const { privateKey, certificates } = JSON.parse(readFileSync(file, "utf8"));
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const tls = { key: privateKey, cert: certificates.join("\n"), rejectUnauthorized: false };
+    const { status, text } = await sendRaw(port(), [ask], tls);
+    expect(status).toBe(403);
+    expect(text).not.toMatch(/users|orders|spiffe/);
+    const entry = await until("the refusal in the log", () =>
+      system.accessLog("inventory-1").find((one) => one.hop === "inbound" && one.status === 403),
+    );
+    expect(entry).toMatchObject({
+      error: "access_denied",
+      peer: expect.stringContaining("users"),
+      reason: expect.any(String),
+    });
   });
 });
