@@ -14,12 +14,14 @@ export interface ChildSpec {
   readonly args: readonly string[];
   /** The whole environment of the child. */
   readonly environment: Readonly<Record<string, string>>;
+  /** More of it, made anew at each start, such as a token that is good once. */
+  readonly freshEnvironment?: () => Promise<Readonly<Record<string, string>>>;
   readonly logFile: string;
   readonly ports: Readonly<Record<string, number>>;
   /** Folder in which an agent says what it is right now (`runtime.json`). */
   readonly agentState?: string;
   /** Settles when the child does its work; `signal` ends the wait when it died. */
-  readonly ready: (signal: AbortSignal) => Promise<void>;
+  readonly ready: (signal: AbortSignal, pid: number) => Promise<void>;
 }
 
 export interface ChildExit {
@@ -44,10 +46,11 @@ export const SUPERVISED = "SELVAGE_SUPERVISED_STATE";
 
 /** @throws Error when the program cannot be started */
 export async function startChild(spec: ChildSpec): Promise<Child> {
+  const environment = { ...spec.environment, ...(await spec.freshEnvironment?.()) };
   const log = openSync(spec.logFile, "a", 0o600);
   try {
     const child = spawn(spec.command, spec.args, {
-      env: { ...spec.environment },
+      env: environment,
       stdio: ["ignore", log, log],
       detached: true,
     });

@@ -158,7 +158,7 @@ export class Supervisor {
     child.exited.then(() => ended.abort());
     const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(READY_WITHIN_MS)]);
     try {
-      await spec.ready(signal);
+      await spec.ready(signal, child.pid);
       if (child.exit !== undefined) throw new Error("it has ended");
     } catch (error) {
       await endGroup(child.pid, PAIR_GRACE_MS);

@@ -108,3 +108,10 @@ export function workerdBinary(): string {
     throw new Error("serving the Workers needs the package workerd (npm install workerd)", { cause: error });
   }
 }
+
+/** Release of workerd as its package names it, such as 2026-11-02. */
+export function workerdVersion(): string {
+  const { version } = createRequire(import.meta.url)("workerd/package.json") as { version: string };
+  const [, year, month, day] = /^\d+\.(\d{4})(\d{2})(\d{2})/.exec(version) ?? [];
+  return year === undefined ? version : `${year}-${month}-${day}`;
+}

@@ -1,0 +1,75 @@
+/** Compares variants by interleaved runs (A B A B ...), so that what changes on the machine changes for all of them. */
+import { cpuMicroseconds } from "./cpu-time.ts";
+import { type LoadOptions, runLoad } from "./load.ts";
+
+export interface Variant {
+  readonly name: string;
+  /** Processes whose CPU time counts. */
+  readonly pids: readonly number[];
+  readonly load: Omit<LoadOptions, "durationMs">;
+}
+
+export interface Round {
+  readonly cpuMicrosecondsPerRequest: number;
+  readonly requestsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p90Ms: number;
+}
+
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface CompareOptions {
+  readonly rounds: number;
+  readonly durationMs: number;
+  readonly warmUpMs: number;
+}
+
+/**
+ * @returns the rounds of each variant by its name, in order
+ * @throws Error when a request fails: figures of failing runs mean nothing
+ */
+export async function compare(
+  variants: readonly Variant[],
+  { rounds, durationMs, warmUpMs }: CompareOptions,
+): Promise<Map<string, Round[]>> {
+  const results = new Map<string, Round[]>(variants.map(({ name }) => [name, []]));
+  for (const variant of variants) await runLoad({ ...variant.load, durationMs: warmUpMs });
+  for (let round = 0; round < rounds; round++) {
+    for (const variant of variants) results.get(variant.name)?.push(await measure(variant, durationMs));
+  }
+  return results;
+}
+
+async function measure({ name, pids, load }: Variant, durationMs: number): Promise<Round> {
+  const before = cpuMicroseconds(pids);
+  const result = await runLoad({ ...load, durationMs });
+  const used = cpuMicroseconds(pids) - before;
+  if (result.failures > 0) throw new Error(`${name}: ${result.failures} of ${result.requests} requests failed`);
+  return {
+    cpuMicrosecondsPerRequest: used / result.requests,
+    requestsPerSecond: (result.requests / result.durationMs) * 1000,
+    p50Ms: result.latencyMs.p50,
+    p90Ms: result.latencyMs.p90,
+  };
+}
+
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  const median = sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+  return { median, min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN };
+}
+
+/** CPU per request of one variant over that of another, round by round. */
+export function cpuRatio(rounds: readonly Round[] = [], peers: readonly Round[] = []): Spread {
+  return spreadOf(
+    rounds.map(
+      (round, index) => round.cpuMicrosecondsPerRequest / (peers[index]?.cpuMicrosecondsPerRequest ?? Number.NaN),
+    ),
+  );
+}

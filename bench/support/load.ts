@@ -1,0 +1,148 @@
+/** A load generator on raw sockets: it must cost less than what it measures. Kept-alive HTTP/1.1, GET. */
+import { connect, type Socket } from "node:net";
+import { ResponseReader } from "./response-reader.ts";
+
+export interface LoadOptions {
+  readonly port: number;
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly connections: number;
+  readonly durationMs: number;
+  /** Requests a second, whatever became of those before (open loop); absent: each connection as fast as it is answered. */
+  readonly ratePerSecond?: number;
+}
+
+export interface LoadResult {
+  /** Answered with 2xx. */
+  readonly requests: number;
+  readonly failures: number;
+  readonly durationMs: number;
+  readonly latencyMs: { readonly p50: number; readonly p90: number; readonly p99: number };
+}
+
+const REQUESTS_MAX = 2_000_000;
+const WAITING_MAX = 10_000;
+const LAST_ANSWERS_WITHIN_MS = 5_000;
+
+/** @throws Error when a connection fails or an answer cannot be read */
+export async function runLoad(options: LoadOptions): Promise<LoadResult> {
+  const run = new LoadRun(options);
+  try {
+    return await run.finish();
+  } finally {
+    run.close();
+  }
+}
+
+class LoadRun {
+  readonly #options: LoadOptions;
+  readonly #request: Buffer;
+  readonly #sockets: Socket[] = [];
+  readonly #idle: Socket[] = [];
+  /** When the open request of a connection was due. */
+  readonly #dueAt = new Map<Socket, number>();
+  /** Open loop: due requests without a connection. */
+  readonly #waiting: number[] = [];
+  readonly #latencies: number[] = [];
+  #failures = 0;
+  #sending = true;
+  #fail: (error: Error) => void = () => undefined;
+  #onQuiet: () => void = () => undefined;
+
+  constructor(options: LoadOptions) {
+    this.#options = options;
+    const headers = Object.entries({ host: `127.0.0.1:${options.port}`, ...options.headers });
+    const lines = [`GET ${options.path} HTTP/1.1`, ...headers.map(([name, value]) => `${name}: ${value}`)];
+    this.#request = Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+  }
+
+  async finish(): Promise<LoadResult> {
+    await Promise.all(Array.from({ length: this.#options.connections }, () => this.#open()));
+    const startedAt = performance.now();
+    await new Promise<void>((resolve, reject) => {
+      this.#fail = reject;
+      this.#onQuiet = resolve;
+      const clock = this.#drive(startedAt);
+      setTimeout(() => {
+        clearInterval(clock);
+        this.#sending = false;
+        this.#waiting.length = 0;
+        if (this.#dueAt.size === 0) resolve();
+        setTimeout(() => reject(new Error("answers are missing")), LAST_ANSWERS_WITHIN_MS).unref();
+      }, this.#options.durationMs);
+    });
+    const sorted = Float64Array.from(this.#latencies).sort();
+    const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+    return {
+      requests: sorted.length,
+      failures: this.#failures,
+      durationMs: performance.now() - startedAt,
+      latencyMs: { p50: at(0.5), p90: at(0.9), p99: at(0.99) },
+    };
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #drive(startedAt: number): NodeJS.Timeout | undefined {
+    const rate = this.#options.ratePerSecond;
+    if (rate === undefined) {
+      for (const socket of this.#sockets) this.#send(socket, startedAt);
+      return undefined;
+    }
+    let sent = 0;
+    return setInterval(() => {
+      for (; sent < ((performance.now() - startedAt) / 1000) * rate; sent++) {
+        const dueAt = startedAt + (sent / rate) * 1000;
+        const socket = this.#idle.pop();
+        if (socket !== undefined) this.#send(socket, dueAt);
+        else if (this.#waiting.length < WAITING_MAX) this.#waiting.push(dueAt);
+        else this.#failures++;
+      }
+    }, 1);
+  }
+
+  #open(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ host: "127.0.0.1", port: this.#options.port, noDelay: true });
+      const reader = new ResponseReader();
+      socket.once("connect", () => {
+        this.#sockets.push(socket);
+        this.#idle.push(socket);
+        resolve();
+      });
+      socket.on("data", (chunk) => this.#receive(socket, reader, chunk));
+      socket.on("error", (error) => {
+        reject(error);
+        this.#fail(error);
+      });
+      socket.on("close", () => this.#fail(new Error("the server closed a connection")));
+    });
+  }
+
+  #send(socket: Socket, dueAt: number): void {
+    this.#dueAt.set(socket, dueAt);
+    socket.write(this.#request);
+  }
+
+  #receive(socket: Socket, reader: ResponseReader, chunk: Buffer): void {
+    try {
+      for (const status of reader.read(chunk)) this.#answered(socket, status);
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  #answered(socket: Socket, status: number): void {
+    const now = performance.now();
+    const took = now - (this.#dueAt.get(socket) ?? now);
+    this.#dueAt.delete(socket);
+    if (status >= 200 && status < 300) this.#latencies.push(took);
+    else this.#failures++;
+    const due = this.#options.ratePerSecond === undefined ? now : this.#waiting.shift();
+    if (this.#sending && due !== undefined && this.#latencies.length < REQUESTS_MAX) this.#send(socket, due);
+    else this.#idle.push(socket);
+    if (!this.#sending && this.#dueAt.size === 0) this.#onQuiet();
+  }
+}
