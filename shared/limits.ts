@@ -27,6 +27,8 @@ export const limits = {
     pipelinedBytesMax: 64 * KiB,
     /** Rest of a request's body that is read and thrown away after its answer, to keep the connection. */
     drainBytesMax: 64 * KiB,
+    /** Bytes of a refused connection that are read and thrown away, so that its peer sees the answer. */
+    lingerBytesMax: 16 * MiB,
     /** Output up to this size is copied into one write. */
     coalesceBytesMax: 32 * KiB,
     /** Output held for one message while its peer does not read. */
@@ -146,6 +148,8 @@ export const limits = {
     bodyIdleMs: 60_000,
     /** An answer that is thrown away before a retry is read up to this, so that its connection lives on. */
     discardBytesMax: 64 * KiB,
+    /** A time-out shorter than this (the caller's deadline) is no failure of the endpoint. */
+    timeoutBlamesMs: 1_000,
     /** Pauses for the retry budget before a request fails as it did. */
     retryBudgetWaitsMax: 4,
     /** A start with a last good view waits this long for the control plane. */

@@ -1,0 +1,134 @@
+/** The agent's socket to the hub: opened again whenever it is lost, watched by pings, messages checked before they are handed on. */
+import { limits } from "../../shared/limits.ts";
+import { type AgentMessage, type HubMessage, hubMessageSchema, PING, PONG } from "../../shared/wire/hub.ts";
+import { backoffMs } from "./backoff.ts";
+
+export interface HubClientOptions {
+  /** URL of the control API. */
+  readonly controlUrl: string;
+  /** Bearer, read anew for each connection. */
+  readonly token: () => string;
+  /** What to say first on each connection. */
+  readonly greeting: () => readonly AgentMessage[];
+  readonly onMessage: (message: HubMessage) => void;
+  /** `reason` is set when a connection was lost or could not be made. */
+  readonly onConnected: (connected: boolean, reason?: string) => void;
+  /** At least 0, below 1. */
+  readonly random: () => number;
+}
+
+/** Node's socket takes header fields beside the standard arguments. */
+type SocketWithHeaders = new (url: string, init: { headers: Record<string, string> }) => WebSocket;
+
+export class HubClient {
+  readonly #options: HubClientOptions;
+  #socket: WebSocket | undefined;
+  #open = false;
+  #stopped = false;
+  #failures = 0;
+  #heardAtMs = 0;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #pingTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: HubClientOptions) {
+    this.#options = options;
+  }
+
+  get connected(): boolean {
+    return this.#open;
+  }
+
+  start(): void {
+    this.#stopped = false;
+    this.#connect();
+  }
+
+  /** False: not connected; the greeting of the next connection has to say it. */
+  send(message: AgentMessage): boolean {
+    if (!this.#open) return false;
+    this.#socket?.send(JSON.stringify(message));
+    return true;
+  }
+
+  /** Drops the connection and makes a new one at once, with a new greeting. */
+  reconnect(): void {
+    if (this.#stopped) return;
+    this.#drop();
+    clearTimeout(this.#retryTimer);
+    this.#connect();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#retryTimer);
+    this.#drop();
+  }
+
+  #connect(): void {
+    const url = new URL("/v1/agents/connect", this.#options.controlUrl);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    const Socket = WebSocket as unknown as SocketWithHeaders;
+    const socket = new Socket(url.href, { headers: { authorization: `Bearer ${this.#options.token()}` } });
+    this.#socket = socket;
+    // A peer that accepts the connection and then says nothing would otherwise be waited for without an end.
+    this.#heardAtMs = performance.now();
+    this.#pingTimer = setInterval(() => this.#watch(socket), limits.control.pingEveryMs);
+    socket.onopen = () => this.#opened(socket);
+    socket.onmessage = ({ data }) => this.#heard(data);
+    socket.onclose = ({ code, reason }) => this.#lost(socket, reason === "" ? `closed with code ${code}` : reason);
+    socket.onerror = () => this.#lost(socket, `${url.origin} cannot be reached or refuses this agent`);
+  }
+
+  #opened(socket: WebSocket): void {
+    this.#open = true;
+    this.#heardAtMs = performance.now();
+    for (const message of this.#options.greeting()) socket.send(JSON.stringify(message));
+    this.#options.onConnected(true);
+  }
+
+  #heard(data: unknown): void {
+    this.#heardAtMs = performance.now();
+    // A word from the hub, not the handshake alone, ends the growing of the pauses.
+    this.#failures = 0;
+    if (typeof data !== "string" || data === PONG || data.length > limits.control.messageBytesMax) return;
+    const message = readMessage(data);
+    if (message !== undefined) this.#options.onMessage(message);
+  }
+
+  #watch(socket: WebSocket): void {
+    if (performance.now() - this.#heardAtMs > 2.5 * limits.control.pingEveryMs)
+      this.#lost(socket, "the control plane stopped answering");
+    else if (this.#open) socket.send(PING);
+  }
+
+  #lost(socket: WebSocket, reason: string): void {
+    if (socket !== this.#socket) return;
+    this.#drop();
+    this.#options.onConnected(false, reason);
+    if (this.#stopped) return;
+    this.#failures++;
+    const { reconnectBaseMs, reconnectMaxMs } = limits.control;
+    const wait = backoffMs(this.#failures, reconnectBaseMs, reconnectMaxMs, this.#options.random());
+    this.#retryTimer = setTimeout(() => this.#connect(), wait);
+  }
+
+  #drop(): void {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    this.#open = false;
+    clearInterval(this.#pingTimer);
+    if (socket === undefined) return;
+    socket.onopen = socket.onmessage = socket.onclose = socket.onerror = null;
+    socket.close();
+  }
+}
+
+/** @returns undefined for what this format does not know, which is passed over */
+function readMessage(text: string): HubMessage | undefined {
+  try {
+    const parsed = hubMessageSchema.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,135 @@
+/** What the control plane told last: plan, trust and endpoints, kept on disk so that an agent starts without it. */
+import { createHash, X509Certificate } from "node:crypto";
+import * as z from "zod/mini";
+import { canonicalJson } from "../../shared/plan/canonical-json.ts";
+import type { AgentPlan } from "../../shared/plan/plan.ts";
+import { type DiscoveryView, newDiscoveryView, replaceView } from "../../shared/policy/discovery-view.ts";
+import { type Endpoint, endpointSchema } from "../../shared/wire/endpoint.ts";
+import type { HubMessage } from "../../shared/wire/hub.ts";
+import { agentPlanSchema } from "./agent-plan-schema.ts";
+import { StateFile } from "./state-file.ts";
+
+export interface KnownPlan {
+  readonly version: number;
+  readonly hash: string;
+  readonly plan: AgentPlan;
+}
+
+const trustSchema = z.object({
+  roots: z.array(z.string()),
+  txnKeys: z.array(z.looseObject({ kty: z.string(), kid: z.string() })),
+});
+export type Trust = z.infer<typeof trustSchema>;
+
+const planFileSchema = z.object({ version: z.int(), hash: z.string(), plan: agentPlanSchema });
+const endpointsFileSchema = z.object({
+  revision: z.int(),
+  services: z.record(z.string(), z.array(endpointSchema)),
+});
+
+/** Which of the three a message replaced. */
+export type Changed = "plan" | "trust" | "endpoints";
+
+export class KnownView {
+  plan: KnownPlan | undefined;
+  trust: Trust | undefined;
+  endpoints: DiscoveryView<Endpoint> = newDiscoveryView();
+  #knowsEndpoints = false;
+  #fresh = false;
+  readonly #service: string;
+  readonly #planFile: StateFile<KnownPlan>;
+  readonly #trustFile: StateFile<Trust>;
+  readonly #endpointsFile: StateFile<z.infer<typeof endpointsFileSchema>>;
+  readonly #onTrouble: (message: string) => void;
+
+  /** @param onTrouble told when a file cannot be read or written; the agent goes on with what it has in memory */
+  constructor(folder: string, service: string, onTrouble: (message: string) => void) {
+    this.#service = service;
+    this.#onTrouble = onTrouble;
+    this.#planFile = new StateFile<KnownPlan>(folder, "plan.json", (value) => planFileSchema.parse(value));
+    this.#trustFile = new StateFile<Trust>(folder, "trust.json", (value) => trustSchema.parse(value));
+    this.#endpointsFile = new StateFile(folder, "endpoints.json", (value) => endpointsFileSchema.parse(value));
+  }
+
+  /** All three are there: listeners may open (law 9). */
+  get complete(): boolean {
+    return this.plan !== undefined && this.trust !== undefined && this.#knowsEndpoints;
+  }
+
+  /** Reads what the last run left; a broken file counts as none. */
+  load(): void {
+    const plan = this.#tolerate(() => this.#planFile.load());
+    if (plan !== undefined && plan.plan.service === this.#service) this.plan = plan;
+    this.trust = this.#tolerate(() => this.#trustFile.load());
+    const endpoints = this.#tolerate(() => this.#endpointsFile.load());
+    if (endpoints === undefined) return;
+    replaceView(this.endpoints, endpoints.revision, endpoints.services, true);
+    this.#knowsEndpoints = true;
+  }
+
+  /** Of another identity: nothing of it may be used. */
+  forget(): void {
+    for (const file of [this.#planFile, this.#trustFile, this.#endpointsFile]) file.remove();
+  }
+
+  /** A new connection: its first view counts whatever its revision. */
+  connected(): void {
+    this.#fresh = true;
+  }
+
+  /**
+   * Takes a message of the hub.
+   * @returns what changed; undefined when it was older than what is known
+   * @throws when it cannot be used; the last good one stays
+   */
+  take(message: HubMessage): Changed | undefined {
+    if (message.type === "plan") {
+      this.plan = this.#checkedPlan(message);
+      this.#keep(this.#planFile.save(this.plan));
+      return "plan";
+    }
+    if (message.type === "trust") {
+      this.trust = checkedTrust(message);
+      this.#keep(this.#trustFile.save(this.trust));
+      return "trust";
+    }
+    if (!replaceView(this.endpoints, message.revision, message.services, this.#fresh)) return undefined;
+    this.#fresh = false;
+    this.#knowsEndpoints = true;
+    this.#keep(this.#endpointsFile.save({ revision: message.revision, services: message.services }));
+    return "endpoints";
+  }
+
+  #checkedPlan(message: Extract<HubMessage, { type: "plan" }>): KnownPlan {
+    const hash = createHash("sha256").update(canonicalJson(message.plan)).digest("hex");
+    if (hash !== message.hash) throw new Error("the plan's hash does not fit its content");
+    const parsed = agentPlanSchema.safeParse(message.plan);
+    if (!parsed.success) {
+      const [issue] = parsed.error.issues;
+      throw new Error(`the plan cannot be read: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}`);
+    }
+    const plan = parsed.data;
+    if (plan.service !== this.#service) throw new Error(`the plan is for ${plan.service}, this is ${this.#service}`);
+    return { version: message.version, hash, plan };
+  }
+
+  #tolerate<T>(load: () => T | undefined): T | undefined {
+    try {
+      return load();
+    } catch (error) {
+      this.#onTrouble((error as Error).message);
+      return undefined;
+    }
+  }
+
+  #keep(saving: Promise<void>): void {
+    saving.catch((error: Error) => this.#onTrouble(`the last good view is not on disk: ${error.message}`));
+  }
+}
+
+function checkedTrust(message: Trust): Trust {
+  if (message.roots.length === 0) throw new Error("a trust bundle without roots");
+  for (const root of message.roots)
+    if (!new X509Certificate(root).ca) throw new Error("the trust bundle holds a certificate that is no authority");
+  return { roots: message.roots, txnKeys: message.txnKeys };
+}

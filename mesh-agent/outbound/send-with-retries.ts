@@ -1,0 +1,288 @@
+/**
+ * The innermost stage towards the mesh. An attempt picks an endpoint (balancing over what the breakers let through) and
+ * sends over its mTLS pool; what fails is tried again as `shared/policy/retry.ts` allows, within budget and deadline.
+ * The first answer whose head was passed on is final.
+ */
+import { SelvageError, type Sent } from "../../shared/errors.ts";
+import { deadlineHeader } from "../../shared/http/deadline.ts";
+import type { FieldList } from "../../shared/http/field-list.ts";
+import { ATTEMPT, DEADLINE, ERROR_CODE, SENT, TRACEPARENT } from "../../shared/http/header-names.ts";
+import { formatTraceparent } from "../../shared/http/trace-context.ts";
+import { limits } from "../../shared/limits.ts";
+import type { BreakerEvent } from "../../shared/policy/breaker.ts";
+import { mayRetry, retryBackoffMs } from "../../shared/policy/retry.ts";
+import { retryBudgetStep } from "../../shared/policy/retry-budget.ts";
+import type { Cluster, ClusterEndpoint } from "../discovery/clusters.ts";
+import type { Stage } from "../proxy/call.ts";
+import type { BodyReader, ClientExchange, ExchangeError, RequestHead, ResponseHead } from "../proxy/engine.ts";
+import { pumpBody } from "../proxy/pump-body.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { classifyAnswer, classifyFailure, type Ending } from "./classify.ts";
+import type { OutboundCall } from "./outbound-call.ts";
+import { RequestBody } from "./request-body.ts";
+
+export interface SendOptions {
+  /** The caller is the gateway: it is told what Selvage's own answers mean. */
+  readonly forAgents: boolean;
+  readonly metrics: Metrics;
+  /** At least 0, below 1. */
+  readonly random: () => number;
+}
+
+export function sendWithRetries(options: SendOptions): Stage<OutboundCall> {
+  return (call) => {
+    if (call.cluster === undefined) throw new SelvageError("unknown_service", "no stage chose a service");
+    new Sending(call, call.cluster, options).start();
+  };
+}
+
+/** One request on its way to one endpoint. */
+interface Attempt {
+  readonly endpoint: ClusterEndpoint;
+  readonly timeoutMs: number;
+  readonly exchange: ClientExchange;
+  /** Set when it cannot give an answer any more. */
+  failure?: ExchangeError;
+  /** An answer that is not passed on yet, since another attempt may be better. */
+  held?: { readonly head: ResponseHead; readonly body: BodyReader };
+  /** The breaker knows how it ended. */
+  recorded: boolean;
+  over: boolean;
+}
+
+class Sending {
+  readonly #call: OutboundCall;
+  readonly #cluster: Cluster;
+  readonly #options: SendOptions;
+  readonly #body: RequestBody;
+  readonly #tried = new Set<ClusterEndpoint>();
+  #attempts = 0;
+  #current: Attempt | undefined;
+  /** Whether the attempt under way holds a place of the retry budget. */
+  #inBudget = false;
+  /** Runs while the next attempt is waited for. */
+  #pause: NodeJS.Timeout | undefined;
+  #stopWatch: (() => void) | undefined;
+  /** Most that any attempt has let out. */
+  #sent: Sent = "none";
+
+  constructor(call: OutboundCall, cluster: Cluster, options: SendOptions) {
+    this.#call = call;
+    this.#cluster = cluster;
+    this.#options = options;
+    const { head, body } = call.exchange;
+    this.#body = new RequestBody(body, head.bodyLength);
+  }
+
+  start(): void {
+    const { budget } = this.#cluster;
+    retryBudgetStep(budget, "started");
+    this.#call.onFinish(() => {
+      retryBudgetStep(budget, "ended");
+      this.#stop();
+    });
+    this.#send();
+  }
+
+  /** The call is over: whatever still runs for it ends. */
+  #stop(): void {
+    clearTimeout(this.#pause);
+    this.#stopWatch?.();
+    this.#leaveBudget();
+    const attempt = this.#current;
+    if (attempt === undefined || attempt.over) return;
+    attempt.over = true;
+    this.#record(attempt, "abandoned");
+    attempt.exchange.abort("the caller left");
+  }
+
+  #send(): void {
+    const nowMs = performance.now();
+    const leftMs = this.#call.deadlineMs - nowMs;
+    if (leftMs <= 0) {
+      this.#call.fail(new SelvageError("deadline_exceeded", "no time is left", { sent: this.#sent }));
+      return;
+    }
+    const endpoint = this.#cluster.pick(this.#call.subset, this.#tried, nowMs);
+    if (endpoint === undefined) this.#call.fail(this.#noEndpoint());
+    else this.#sendTo(endpoint, nowMs, leftMs);
+  }
+
+  #sendTo(endpoint: ClusterEndpoint, nowMs: number, leftMs: number): void {
+    this.#attempts++;
+    this.#tried.add(endpoint);
+    this.#call.facts.attempts = this.#attempts;
+    this.#call.facts.endpoint = endpoint.endpoint.instance;
+    const timeoutMs = Math.min(leftMs, this.#cluster.settings.retries.perTryMs ?? leftMs);
+    const exchange = this.#cluster.pool(endpoint).send(this.#head(nowMs), timeoutMs);
+    const attempt: Attempt = { endpoint, timeoutMs, exchange, recorded: false, over: false };
+    this.#current = attempt;
+    exchange.onInform((status, fields) => this.#call.exchange.inform(status, fields));
+    exchange.onFail((error) => this.#failed(attempt, error));
+    exchange.onResponse((head, body) => this.#answered(attempt, head, body));
+    this.#body.attach(exchange.body);
+  }
+
+  #head(nowMs: number): RequestHead {
+    const { method, bodyLength, fields: asSent } = this.#call.exchange.head;
+    const fields = asSent.clone();
+    fields.set(DEADLINE, deadlineHeader(this.#call.deadlineMs, nowMs) ?? "1");
+    fields.set(ATTEMPT, String(this.#attempts));
+    if (this.#call.trace !== undefined) fields.set(TRACEPARENT, formatTraceparent(this.#call.trace));
+    return { method, target: this.#call.path, fields, bodyLength };
+  }
+
+  #noEndpoint(): SelvageError {
+    const { subset } = this.#call;
+    const which = subset === undefined ? "" : ` in subset ${subset}`;
+    const reason = `${this.#cluster.service} has no endpoints${which}`;
+    return new SelvageError("no_healthy_endpoint", reason, { sent: this.#sent });
+  }
+
+  #answered(attempt: Attempt, head: ResponseHead, body: BodyReader): void {
+    if (attempt.over || attempt !== this.#current) return;
+    const ending = classifyAnswer(head);
+    attempt.held = { head, body };
+    if (ending.outcome === undefined) this.#passOn(attempt, ending);
+    else this.#decide(attempt, ending);
+  }
+
+  #failed(attempt: Attempt, error: ExchangeError): void {
+    const { over, held } = attempt;
+    attempt.failure = error;
+    attempt.over = true;
+    if (over || attempt !== this.#current) return;
+    if (this.#call.status !== 0) this.#brokenOff(attempt, error);
+    else if (held === undefined) this.#decide(attempt, classifyFailure(error));
+  }
+
+  /** After an attempt that another could mend: the retry policy says whether there is one. */
+  #decide(attempt: Attempt, ending: Ending): void {
+    this.#leaveBudget();
+    if (ending.sent !== "none") this.#sent = ending.sent;
+    this.#record(attempt, this.#blame(attempt, ending));
+    const verdict = mayRetry(this.#cluster.settings.retries, {
+      method: this.#call.exchange.head.method,
+      sent: ending.sent,
+      outcome: ending.outcome ?? { kind: "reset" },
+      attempt: this.#attempts,
+      bodyReplayable: this.#body.replayable,
+      callerRetries: this.#call.callerRetries,
+    });
+    if (!verdict.retry) {
+      this.#giveUp(attempt, ending);
+      return;
+    }
+    // An answer that may still be passed on goes with a request that is still being sent.
+    if (attempt.held === undefined) this.#body.detach();
+    const untried = this.#cluster.hasUntried(this.#call.subset, this.#tried, performance.now());
+    this.#retryAfter(verdict.anew && untried ? 0 : this.#backoffMs(), attempt, ending, 0);
+  }
+
+  /** A time-out that the caller's short deadline made says nothing of the endpoint. */
+  #blame(attempt: Attempt, ending: Ending): BreakerEvent {
+    const { retries, timeoutMs } = this.#cluster.settings;
+    const fair = Math.min(retries.perTryMs ?? timeoutMs, limits.agent.timeoutBlamesMs);
+    return ending.error === "upstream_timeout" && attempt.timeoutMs < fair ? "abandoned" : ending.breaker;
+  }
+
+  #backoffMs(): number {
+    return retryBackoffMs(this.#attempts, this.#options.random());
+  }
+
+  /** Waits, asks the budget, and sends again; a spent budget is asked a few times before the failure stands. */
+  #retryAfter(waitMs: number, attempt: Attempt, ending: Ending, denials: number): void {
+    const late = performance.now() + waitMs >= this.#call.deadlineMs;
+    if (late || denials > limits.agent.retryBudgetWaitsMax) this.#giveUp(attempt, ending);
+    else if (waitMs === 0) this.#retry(attempt, ending, denials);
+    else this.#pause = setTimeout(() => this.#retry(attempt, ending, denials), waitMs);
+  }
+
+  #retry(attempt: Attempt, ending: Ending, denials: number): void {
+    if (!this.#body.replayable) this.#giveUp(attempt, ending);
+    else if (!retryBudgetStep(this.#cluster.budget, "retry"))
+      this.#retryAfter(Math.max(1, this.#backoffMs()), attempt, ending, denials + 1);
+    else {
+      this.#inBudget = true;
+      this.#options.metrics.retry(this.#cluster.service);
+      this.#body.detach();
+      discard(attempt);
+      this.#send();
+    }
+  }
+
+  /** No attempt follows: the caller gets the answer as it is, or the error. */
+  #giveUp(attempt: Attempt, ending: Ending): void {
+    if (attempt.held !== undefined && attempt.failure === undefined) {
+      this.#passOn(attempt, ending);
+      return;
+    }
+    const code = ending.error ?? "upstream_reset";
+    const late = code === "upstream_timeout" && performance.now() >= this.#call.deadlineMs - 1;
+    const where = `${this.#cluster.service} at ${attempt.endpoint.endpoint.instance}`;
+    const reason = `${where}: ${attempt.failure?.message ?? "the answer broke off"}`;
+    this.#call.fail(new SelvageError(late ? "deadline_exceeded" : code, reason, { sent: this.#sent }));
+  }
+
+  #passOn(attempt: Attempt, ending: Ending): void {
+    if (attempt.held === undefined) return;
+    const { head, body } = attempt.held;
+    this.#leaveBudget();
+    this.#record(attempt, ending.breaker);
+    const writer = this.#call.respond({ ...head, fields: this.#answerFields(attempt, head, ending) });
+    this.#body.keepNoMore();
+    this.#stopWatch = pumpBody(body, writer, {
+      idleMs: limits.agent.bodyIdleMs,
+      onIdle: () => this.#call.abort("the answer stood still"),
+      onEnd: () => {
+        attempt.over = this.#body.ended;
+      },
+    });
+  }
+
+  #answerFields(attempt: Attempt, head: ResponseHead, ending: Ending): FieldList {
+    const fields = head.fields.clone();
+    fields.removeWhere((name) => name.startsWith("selvage-"));
+    if (ending.error === undefined) return fields;
+    this.#call.facts.error = ending.error;
+    this.#call.facts.reason = `answered by the agent of ${attempt.endpoint.endpoint.instance}`;
+    if (this.#options.forAgents) {
+      fields.append(ERROR_CODE, ending.error);
+      fields.append(SENT, this.#sent === "none" ? ending.sent : this.#sent);
+    }
+    return fields;
+  }
+
+  /** The answer's head is with the caller; only breaking off can tell it. */
+  #brokenOff(attempt: Attempt, error: ExchangeError): void {
+    this.#cluster.record(attempt.endpoint, "failure", performance.now());
+    const reason = `${this.#cluster.service} at ${attempt.endpoint.endpoint.instance}: ${error.message}`;
+    this.#call.fail(new SelvageError("upstream_reset", reason, { sent: "body" }));
+  }
+
+  #record(attempt: Attempt, event: BreakerEvent): void {
+    if (attempt.recorded) return;
+    attempt.recorded = true;
+    this.#cluster.record(attempt.endpoint, event, performance.now());
+  }
+
+  #leaveBudget(): void {
+    if (!this.#inBudget) return;
+    this.#inBudget = false;
+    retryBudgetStep(this.#cluster.budget, "retried");
+  }
+}
+
+/** Reads what is left of a short answer, so that its connection can be used again; a long one is broken off. */
+function discard(attempt: Attempt): void {
+  const { held, over, exchange } = attempt;
+  attempt.over = true;
+  if (held === undefined || over) return;
+  const { head, body } = held;
+  if (head.bodyLength === "stream" || head.bodyLength > limits.agent.discardBytesMax) {
+    exchange.abort("the answer is not used");
+    return;
+  }
+  body.onEnd(() => {});
+  body.onChunk(() => {});
+}

@@ -1,0 +1,115 @@
+/** One request on its way through a stack of stages: what they learn of it, and the one way to answer it. */
+import { type ErrorCode, SelvageError } from "../../shared/errors.ts";
+import type { TraceContext } from "../../shared/http/trace-context.ts";
+import type { BodyWriter, ResponseHead, ServerExchange } from "./engine.ts";
+
+/** What the access log tells of a call beyond its head; stages fill it in. */
+export interface CallFacts {
+  host: string;
+  /** Calling workload (inbound) or called service (outbound, ingress). */
+  peer?: string;
+  endpoint?: string;
+  attempts?: number;
+  sub?: string;
+  error?: ErrorCode;
+  reason?: string;
+}
+
+export class Call {
+  readonly exchange: ServerExchange;
+  /** Monotonic milliseconds, as `performance.now()`. */
+  readonly arrivedAtMs: number;
+  readonly facts: CallFacts = { host: "" };
+  /** Span of this hop; set by the outermost stage. */
+  trace: TraceContext | undefined;
+  /** Monotonic milliseconds by which the answer's head must be there. */
+  deadlineMs = Number.POSITIVE_INFINITY;
+  /** Status of the answer; 0: none was given. */
+  status = 0;
+  #answerError: (error: SelvageError) => void = (error) => this.abort(error.reason);
+  #finished = false;
+  #onFinish: (() => void)[] = [];
+  #onGone: (() => void)[] = [];
+
+  constructor(exchange: ServerExchange, nowMs: number) {
+    this.exchange = exchange;
+    this.arrivedAtMs = nowMs;
+    exchange.onDone(() => this.#finish());
+    exchange.onFail((error) => {
+      this.facts.reason ??= `the caller left: ${error.message}`;
+      for (const callback of this.#onGone) callback();
+      this.#finish();
+    });
+  }
+
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  /** Called once when the call is over in whatever way. */
+  onFinish(callback: () => void): void {
+    this.#onFinish.push(callback);
+  }
+
+  /** Called when the caller left before its answer was complete; what runs for it should stop. */
+  onGone(callback: () => void): void {
+    this.#onGone.push(callback);
+  }
+
+  /** The final answer. After this a failure can only break the answer off. */
+  respond(head: ResponseHead): BodyWriter {
+    this.status = head.status;
+    return this.exchange.respond(head);
+  }
+
+  /** Sets how failures are answered; the stage that does it calls this. */
+  answerErrorsBy(answer: (error: SelvageError) => void): void {
+    this.#answerError = answer;
+  }
+
+  /** Ends the call by an error: as an answer while none was begun, else by breaking it off. */
+  fail(thrown: unknown): void {
+    if (this.#finished) return;
+    const error = thrown instanceof SelvageError ? thrown : unexpected(thrown);
+    this.facts.error ??= error.code;
+    this.facts.reason ??= error.reason;
+    if (this.status === 0) this.#answerError(error);
+    else this.abort(error.reason);
+  }
+
+  /** Breaks the exchange off so that the caller notices. */
+  abort(reason: string): void {
+    if (this.#finished) return;
+    this.facts.reason ??= reason;
+    this.exchange.abort(reason);
+    this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    for (const callback of this.#onFinish) callback();
+  }
+}
+
+function unexpected(thrown: unknown): SelvageError {
+  const reason = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+  return new SelvageError("internal", reason, { sent: "body", cause: thrown });
+}
+
+/** A stage does its part and calls `next`, or throws a SelvageError, or answers. */
+export type Stage<C extends Call = Call> = (call: C, next: () => void) => void;
+
+/** Runs a call through stages, the first listed outermost; what one of them throws ends the call. */
+export function runStages<C extends Call>(stages: readonly Stage<C>[]): (call: C) => void {
+  const run = (call: C, at: number): void => {
+    const stage = stages[at];
+    if (stage === undefined || call.finished) return;
+    try {
+      stage(call, () => run(call, at + 1));
+    } catch (error) {
+      call.fail(error);
+    }
+  };
+  return (call) => run(call, 0);
+}

@@ -1,0 +1,101 @@
+/** Counters of an agent and their Prometheus text form (https://prometheus.io/docs/instrumenting/exposition_formats/). */
+
+export type Direction = "inbound" | "outbound" | "ingress";
+
+/** Upper bounds of the duration histogram, seconds. */
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+interface Series {
+  /** Requests by status class 0 (no answer) to 5. */
+  readonly classes: number[];
+  readonly buckets: number[];
+  sumSeconds: number;
+}
+
+/** A value that is read when it is asked for. */
+export interface Gauge {
+  readonly name: string;
+  readonly help: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+export class Metrics {
+  readonly #requests = new Map<string, { direction: Direction; service: string; series: Series }>();
+  readonly #retries = new Map<string, number>();
+
+  /** @param service of the other side; a name of the plan or of the trust domain, so that the series are bounded */
+  request(direction: Direction, service: string, status: number, durationMs: number): void {
+    const key = `${direction} ${service}`;
+    let entry = this.#requests.get(key);
+    if (entry === undefined) {
+      const series: Series = { classes: Array(6).fill(0), buckets: Array(BUCKETS.length).fill(0), sumSeconds: 0 };
+      entry = { direction, service, series };
+      this.#requests.set(key, entry);
+    }
+    const { series } = entry;
+    const at = Math.min(5, Math.max(0, Math.floor(status / 100)));
+    series.classes[at] = (series.classes[at] as number) + 1;
+    const seconds = durationMs / 1000;
+    series.sumSeconds += seconds;
+    const bucket = BUCKETS.findIndex((bound) => seconds <= bound);
+    if (bucket >= 0) series.buckets[bucket] = (series.buckets[bucket] as number) + 1;
+  }
+
+  retry(service: string): void {
+    this.#retries.set(service, (this.#retries.get(service) ?? 0) + 1);
+  }
+
+  render(gauges: readonly Gauge[]): string {
+    const lines: string[] = [];
+    lines.push("# HELP selvage_requests_total Requests by direction, service and status class (0: no answer).");
+    lines.push("# TYPE selvage_requests_total counter");
+    for (const { direction, service, series } of this.#requests.values())
+      series.classes.forEach((count, at) => {
+        if (count === 0) return;
+        const status = at === 0 ? "0" : `${at}xx`;
+        lines.push(`selvage_requests_total${labelsOf({ direction, service, status })} ${count}`);
+      });
+    lines.push("# HELP selvage_request_duration_seconds Time from a request's head to the end of its answer.");
+    lines.push("# TYPE selvage_request_duration_seconds histogram");
+    for (const { direction, service, series } of this.#requests.values())
+      lines.push(...histogram({ direction, service }, series));
+    lines.push("# HELP selvage_retries_total Attempts after the first.");
+    lines.push("# TYPE selvage_retries_total counter");
+    for (const [service, count] of this.#retries) lines.push(`selvage_retries_total${labelsOf({ service })} ${count}`);
+    lines.push(...gaugeLines(gauges));
+    return `${lines.join("\n")}\n`;
+  }
+}
+
+function histogram(labels: Record<string, string>, series: Series): string[] {
+  const name = "selvage_request_duration_seconds";
+  const count = series.classes.reduce((sum, one) => sum + one, 0);
+  let below = 0;
+  const lines = BUCKETS.map((bound, at) => {
+    below += series.buckets[at] as number;
+    return `${name}_bucket${labelsOf({ ...labels, le: String(bound) })} ${below}`;
+  });
+  lines.push(`${name}_bucket${labelsOf({ ...labels, le: "+Inf" })} ${count}`);
+  lines.push(`${name}_sum${labelsOf(labels)} ${series.sumSeconds}`, `${name}_count${labelsOf(labels)} ${count}`);
+  return lines;
+}
+
+function gaugeLines(gauges: readonly Gauge[]): string[] {
+  const lines: string[] = [];
+  const told = new Set<string>();
+  for (const { name, help, labels, value } of gauges) {
+    if (!told.has(name))
+      lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${name.endsWith("_total") ? "counter" : "gauge"}`);
+    told.add(name);
+    lines.push(`${name}${labelsOf(labels ?? {})} ${value}`);
+  }
+  return lines;
+}
+
+function labelsOf(labels: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
+  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+}
+
+const escaped = (value: string): string => value.replace(/\\/g, "\\\\").replace(/"/g, '\\"').replace(/\n/g, "\\n");
