@@ -7,7 +7,7 @@ import type { AggregatePart, HeaderEdits, RateLimitSettings, UpstreamTarget } fr
 import { parsePath } from "../route/parse-path.ts";
 import type { RouteMatch } from "../route/route-match.ts";
 import type { RoutePlan, RouteTarget } from "./plan.ts";
-import { lowerCaseKeys, sorted } from "./sorted.ts";
+import { compileHosts, lowerCaseKeys, sorted } from "./sorted.ts";
 
 export function compileRoute(route: RouteConfig): RoutePlan {
   const auth = compileAuth(route.auth);
@@ -27,7 +27,7 @@ function compileMatch({ name, match }: RouteConfig): RouteMatch {
   const { pattern, fault } = parsePath(match.path);
   if (pattern === undefined) throw new Error(`route ${name}: ${fault}`);
   return {
-    hosts: sorted((match.hosts ?? []).map((host) => host.toLowerCase())),
+    hosts: compileHosts(match.hosts),
     path: pattern,
     methods: sorted(match.methods ?? []),
     headers: lowerCaseKeys(match.headers),

@@ -18,9 +18,10 @@ export function compileService(service: ServiceConfig): ServicePlan {
   };
 }
 
-/** Weights are relative, so 90 to 10 and 9 to 1 become the same. */
+/** Weights are relative, so 90 to 10 and 9 to 1 become the same, and 0 is as good as absent. */
 function compileTraffic(rule: TrafficRuleConfig): TrafficRule {
-  const split = rule.split ?? (rule.to === undefined ? {} : { [rule.to]: 1 });
+  const written = rule.split ?? (rule.to === undefined ? {} : { [rule.to]: 1 });
+  const split = Object.fromEntries(Object.entries(written).filter(([, weight]) => weight > 0));
   const divisor = Object.values(split).reduce(greatestCommonDivisor, 0);
   return { headers: lowerCaseKeys(rule.match?.headers), split: mapValues(split, (weight) => weight / divisor) };
 }

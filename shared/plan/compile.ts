@@ -9,7 +9,7 @@ import type { CorsSettings } from "../policy/settings.ts";
 import { compileRoute } from "./compile-route.ts";
 import { compileService } from "./compile-service.ts";
 import { type GatewayPlan, type JwtProvider, type MeshPlan, PLAN_FORMAT, type Plan } from "./plan.ts";
-import { mapValues, sorted } from "./sorted.ts";
+import { compileHosts, mapValues, sorted } from "./sorted.ts";
 
 /** @param document one that `checkDocument` or `loadDocument` has accepted */
 export function compile(document: Document): Plan {
@@ -24,7 +24,7 @@ export function compile(document: Document): Plan {
 
 function compileGateway({ gateway }: Document, trustDomain: string): GatewayPlan {
   return {
-    hosts: sorted(gateway?.hosts.map((host) => host.toLowerCase()) ?? []),
+    hosts: compileHosts(gateway?.hosts),
     trustDomain,
     ...(gateway?.cors !== undefined && { cors: compileCors(gateway.cors) }),
     identity: mapValues(gateway?.identity ?? {}, ({ jwt }) => compileJwt(jwt)),

@@ -1,3 +1,5 @@
+import { hostWithoutPort } from "../route/compare-routes.ts";
+
 /** A list that stands for a set: each member once, in one order. */
 export function sorted<T extends string>(members: readonly T[]): T[] {
   return [...new Set(members)].sort();
@@ -16,4 +18,9 @@ export function mapValues<From, To>(
 export function lowerCaseKeys(mapping: Readonly<Record<string, string>> | undefined): Record<string, string> {
   const entries = Object.entries(mapping ?? {}).map(([name, value]) => [name.toLowerCase(), value] as const);
   return mapValues(Object.fromEntries(entries), (value) => value);
+}
+
+/** Hosts as requests are compared with them. */
+export function compileHosts(hosts: readonly string[] | undefined): string[] {
+  return sorted((hosts ?? []).map((host) => hostWithoutPort(host) ?? host));
 }

@@ -7,7 +7,7 @@ export type ParsedPattern =
   | { readonly pattern: PathPattern; readonly fault?: never }
   | { readonly fault: string; readonly pattern?: never };
 
-const PARAM = /^\{([A-Za-z_][A-Za-z0-9_]{0,62})\}$/;
+const PARAM = /^\{([A-Za-z][A-Za-z0-9_]{0,62})\}$/;
 
 /**
  * Reads a pattern: segments are literals or `{name}`, a last segment `*` is the tail. Literals are brought into the form
@@ -25,6 +25,7 @@ export function parsePath(text: string): ParsedPattern {
   for (const [at, piece] of pieces.entries()) {
     const param = PARAM.exec(piece)?.[1];
     if (param !== undefined) {
+      if (param in Object.prototype) return { fault: `{${param}} is a built-in word of JavaScript` };
       if (names.has(param)) return { fault: `{${param}} occurs twice` };
       names.add(param);
       segments.push({ param });
