@@ -6,6 +6,7 @@ import { checkReferences } from "./check-references.ts";
 import { checkRoutes } from "./check-routes.ts";
 import { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, type Path } from "./problem.ts";
+import type { Secrets } from "./references.ts";
 import { type Document, documentSchema } from "./schema.ts";
 import { schemaProblems } from "./schema-problems.ts";
 
@@ -14,13 +15,6 @@ export interface CheckedDocument {
   readonly document?: Document;
   /** Every problem, in no particular order; errors and warnings. */
   readonly problems: readonly DocumentProblem[];
-}
-
-/** Where secrets are looked for. */
-export interface Secrets {
-  has(name: string): boolean;
-  /** Where it looked, for people: "the environment and .selvage/secrets". */
-  readonly lookedIn?: string;
 }
 
 /**

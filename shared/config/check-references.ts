@@ -1,8 +1,7 @@
 /** `${secret:}` stands in header values only; `${env:}` was replaced before a document is checked. */
-import type { Secrets } from "./check-document.ts";
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, type Path, warning } from "./problem.ts";
-import { type Reference, referencesIn } from "./references.ts";
+import { type Reference, referencesIn, type Secrets } from "./references.ts";
 import { quote } from "./schema-problems.ts";
 
 export function checkReferences(top: Cursor, secrets: Secrets | undefined): DocumentProblem[] {

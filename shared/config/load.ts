@@ -4,8 +4,9 @@
  */
 import { LineCounter, parseDocument, type YAMLError } from "yaml";
 import { limits } from "../limits.ts";
-import { checkDocument, type Secrets } from "./check-document.ts";
+import { checkDocument } from "./check-document.ts";
 import { type DocumentProblem, error, type Path } from "./problem.ts";
+import type { Secrets } from "./references.ts";
 import type { Document } from "./schema.ts";
 import { type Place, readYaml } from "./yaml-value.ts";
 

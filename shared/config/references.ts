@@ -1,5 +1,12 @@
 /** `${env:NAME:-default}` and `${secret:NAME}`. Anything else that begins with `${` is an error: there is no escape. */
 
+/** Where secrets are looked for. */
+export interface Secrets {
+  has(name: string): boolean;
+  /** Where it looked, for people: "the environment and .selvage/secrets". */
+  readonly lookedIn?: string;
+}
+
 export interface Reference {
   readonly kind: "env" | "secret" | "unknown";
   readonly name: string;
