@@ -19,7 +19,7 @@ export async function applyDocument(
   environment: Environment,
   author: string,
 ): Promise<ApplyAnswer> {
-  return applySource(api, readFileSync(file, "utf8"), path.relative(process.cwd(), file), environment, author);
+  return applySource(api, readFileSync(file, "utf8"), shortPath(file), environment, author);
 }
 
 /**
@@ -41,6 +41,12 @@ export async function reapplyLive(
     say(`version ${live.version} stays live as it is: ${error instanceof Error ? error.message : String(error)}`);
   }
   return true;
+}
+
+/** As a person would write it: relative where that is shorter than climbing out of the folder. */
+function shortPath(file: string): string {
+  const relative = path.relative(process.cwd(), file);
+  return relative.startsWith("..") ? path.resolve(file) : relative;
 }
 
 async function applySource(

@@ -114,7 +114,8 @@ export async function startWorkers(system: OpenSystem, options: WorkersOptions):
         {
           host: options.host,
           port: options.gatewayPort,
-          vars: { INGRESS_URL: options.ingressUrl },
+          // Nothing stands before the gateway here that could tell a client's address by a field.
+          vars: { INGRESS_URL: options.ingressUrl, CLIENT_IP: "socket" },
           secrets: { ...documentSecrets(state, process.env), CONTROL_TOKEN: gatewayToken },
           services: { CONTROL: `127.0.0.1:${options.controlPort}` },
         },
