@@ -10,7 +10,16 @@ export default defineConfig({
     projects: [
       { test: { name: "pure", environment: "node", include: ["test/{shared,property,cli,scripts}/**/*.test.ts"] } },
       {
-        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            // The control Worker is not part of these tests: they play its side themselves.
+            miniflare: {
+              bindings: { CONTROL_TOKEN: "test-control-token", SECRET_UPSTREAM: "s3cret" },
+              serviceBindings: { CONTROL: () => new Response("no control plane in this test", { status: 503 }) },
+            },
+          }),
+        ],
         test: { name: "gateway", include: ["test/workers/gateway/**/*.test.ts"] },
       },
       {

@@ -1,10 +1,12 @@
+const NOTHING: readonly string[] = [];
+
 /**
  * A header or trailer section as it stood on the wire: ordered, duplicates kept, one character a byte (latin1).
  * Names keep their case and compare without it (RFC 9110 section 5.1).
  */
 export class FieldList {
   /** name, value, name, value, ... */
-  readonly #raw: string[];
+  #raw: string[];
 
   constructor(raw: readonly string[] = []) {
     this.#raw = [...raw];
@@ -16,9 +18,25 @@ export class FieldList {
     return list;
   }
 
+  /** A list over `raw` (name, value, name, value, ...) itself, which the caller gives away: parsers need no copy. */
+  static owning(raw: string[]): FieldList {
+    const list = new FieldList(NOTHING);
+    list.#raw = raw;
+    return list;
+  }
+
   /** Number of field lines. */
   get size(): number {
     return this.#raw.length / 2;
+  }
+
+  /** Name of line `index` as it was sent; the pair of `valueAt` for loops that must not allocate. */
+  nameAt(index: number): string {
+    return this.#raw[index * 2] as string;
+  }
+
+  valueAt(index: number): string {
+    return this.#raw[index * 2 + 1] as string;
   }
 
   /** First value of a field, or undefined. @param name in lower case */

@@ -7,6 +7,7 @@ import {
   refundToWindow,
   type SlidingWindowState,
   takeFromWindow,
+  windowForgottenAtMs,
 } from "./sliding-window.ts";
 
 /** The part of `RateLimitSettings` that the limiter itself needs. */
@@ -42,8 +43,7 @@ export function refund(state: LimiterState, atMs: number): void {
   else refundToWindow(state, atMs);
 }
 
-/** When a state that nobody touches any more equals a new one, on the clock of `nowMs`. */
-export function forgottenAtMs(state: LimiterState, nowMs: number): number {
-  if (state.kind === "gcra") return Math.max(nowMs, state.atMs + Math.ceil(state.level / state.limit));
-  return nowMs + 2 * state.windowMs;
+/** From when on a state that nobody touches any more means the same as a new one. */
+export function forgottenAtMs(state: LimiterState): number {
+  return state.kind === "gcra" ? state.atMs + Math.ceil(state.level / state.limit) : windowForgottenAtMs(state);
 }

@@ -67,10 +67,19 @@ export function refundToWindow(state: SlidingWindowState, atMs: number): void {
   else refundToSlices(state, atMs);
 }
 
+/** From when on nothing of it counts any more. */
+export function windowForgottenAtMs(state: SlidingWindowState): number {
+  if (state.kind === "log") return newestMs(state) + state.windowMs;
+  return Math.ceil((state.slice + state.counts.length) * sliceMs(state));
+}
+
+function newestMs({ times, next }: WindowLog): number {
+  return times.length === 0 ? 0 : (times[(next + times.length - 1) % times.length] as number);
+}
+
 function takeFromLog(state: WindowLog, nowMs: number): LimitVerdict {
   const { limit, windowMs, times } = state;
-  const newest = times.length === 0 ? 0 : (times[(state.next + times.length - 1) % times.length] as number);
-  const atMs = Math.max(nowMs, newest);
+  const atMs = Math.max(nowMs, newestMs(state));
   const oldest = times.length < limit ? 0 : (times[state.next] as number);
   const admitted = oldest === 0 || oldest + windowMs <= atMs;
   if (admitted) {

@@ -1,0 +1,21 @@
+/** What the edge says of the client to those behind it; whatever a client said itself was removed before. */
+
+export interface ForwardedRequest {
+  /** Address of the client, when it is known. */
+  readonly clientIp: string | undefined;
+  readonly authority: string;
+  readonly scheme: "http" | "https";
+}
+
+/** `Via` (RFC 9110 section 7.6.3), `Forwarded` (RFC 7239) and its older kin. */
+export function forwardingFields({ clientIp, authority, scheme }: ForwardedRequest): [name: string, value: string][] {
+  const who = clientIp === undefined ? "unknown" : clientIp.includes(":") ? `"[${clientIp}]"` : clientIp;
+  const fields: [string, string][] = [
+    ["via", "1.1 selvage"],
+    ["forwarded", `for=${who};host="${authority}";proto=${scheme}`],
+    ["x-forwarded-host", authority],
+    ["x-forwarded-proto", scheme],
+  ];
+  if (clientIp !== undefined) fields.push(["x-forwarded-for", clientIp]);
+  return fields;
+}

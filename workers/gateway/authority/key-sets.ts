@@ -1,0 +1,110 @@
+/**
+ * Key sets of issuers, found by OIDC discovery (OpenID Connect Discovery 1.0 section 4). A set stays in use while its
+ * issuer is away. Requests share results, never promises.
+ */
+import { createLocalJWKSet, type JSONWebKeySet, type LocalJWKSet } from "jose";
+import { type KeySetTimes, keySetUse, newKeySetTimes, takeKeyMiss } from "../../../shared/auth/key-set-use.ts";
+import { SelvageError } from "../../../shared/errors.ts";
+import { limits } from "../../../shared/limits.ts";
+import { readText } from "../upstream/read-text.ts";
+import { until } from "../upstream/wait.ts";
+
+type Wait = Pick<ExecutionContext, "waitUntil">;
+
+export interface KeySet {
+  readonly keys: LocalJWKSet;
+  /** As published: another text is another set. */
+  readonly text: string;
+}
+
+interface Issuer {
+  readonly times: KeySetTimes;
+  set: KeySet | undefined;
+  /** When the fetch that runs now began; 0: none runs. */
+  fetchingSinceMs: number;
+  failure: string;
+}
+
+export class KeySets {
+  readonly #issuers = new Map<string, Issuer>();
+
+  /** The issuer's keys, from memory where there are usable ones. @throws SelvageError issuer_unavailable */
+  keysOf(name: string, ctx: Wait, nowMs: number): KeySet | Promise<KeySet> {
+    const issuer = this.#issuer(name);
+    const use = keySetUse(issuer.times, nowMs);
+    if (issuer.set === undefined || use === "fetch" || use === "none") return this.#awaitKeys(name, issuer, ctx, nowMs);
+    if (use === "refresh" && !isFetching(issuer, nowMs)) ctx.waitUntil(fetchKeys(name, issuer, nowMs));
+    return issuer.set;
+  }
+
+  /** After a token named a key that the set does not have: a newer set, or undefined while asking again is not due. */
+  async keysAfterMiss(name: string, ctx: Wait, nowMs: number): Promise<KeySet | undefined> {
+    const issuer = this.#issuer(name);
+    const before = issuer.set;
+    if (takeKeyMiss(issuer.times, nowMs)) await startFetch(name, issuer, ctx, nowMs);
+    else if (isFetching(issuer, nowMs)) await until(() => !isFetching(issuer, Date.now()), limits.identity.jwksWaitMs);
+    return issuer.set === before ? undefined : issuer.set;
+  }
+
+  async #awaitKeys(name: string, issuer: Issuer, ctx: Wait, nowMs: number): Promise<KeySet> {
+    if (isFetching(issuer, nowMs)) await until(() => !isFetching(issuer, Date.now()), limits.identity.jwksWaitMs);
+    else if (keySetUse(issuer.times, nowMs) === "fetch") await startFetch(name, issuer, ctx, nowMs);
+    const use = keySetUse(issuer.times, nowMs);
+    if (issuer.set === undefined || use === "fetch" || use === "none")
+      throw new SelvageError("issuer_unavailable", `keys of ${name}: ${issuer.failure}`);
+    return issuer.set;
+  }
+
+  #issuer(name: string): Issuer {
+    const known = this.#issuers.get(name);
+    if (known !== undefined) return known;
+    const issuer: Issuer = { times: newKeySetTimes(), set: undefined, fetchingSinceMs: 0, failure: "not fetched yet" };
+    this.#issuers.set(name, issuer);
+    return issuer;
+  }
+}
+
+function isFetching(issuer: Issuer, nowMs: number): boolean {
+  return issuer.fetchingSinceMs !== 0 && nowMs - issuer.fetchingSinceMs < limits.identity.jwksWaitMs;
+}
+
+/** The fetch outlives its request, since others may be waiting for the result. */
+function startFetch(name: string, issuer: Issuer, ctx: Wait, nowMs: number): Promise<void> {
+  const fetched = fetchKeys(name, issuer, nowMs);
+  ctx.waitUntil(fetched);
+  return fetched;
+}
+
+/** Never fails: the set in use stays when the issuer does not give another. */
+async function fetchKeys(name: string, issuer: Issuer, nowMs: number): Promise<void> {
+  issuer.fetchingSinceMs = nowMs;
+  issuer.times.attemptedAtMs = nowMs;
+  try {
+    const text = await discoverKeys(name, AbortSignal.timeout(limits.identity.jwksWaitMs));
+    if (text !== issuer.set?.text) issuer.set = { keys: createLocalJWKSet(JSON.parse(text) as JSONWebKeySet), text };
+    issuer.times.fetchedAtMs = Date.now();
+  } catch (error) {
+    issuer.failure = error instanceof Error ? error.message : String(error);
+    console.warn(JSON.stringify({ kind: "issuer", issuer: name, reason: issuer.failure }));
+  } finally {
+    issuer.fetchingSinceMs = 0;
+  }
+}
+
+async function discoverKeys(issuer: string, signal: AbortSignal): Promise<string> {
+  const found: unknown = JSON.parse(await get(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, signal));
+  const { issuer: stated, jwks_uri: uri } = (found ?? {}) as { issuer?: unknown; jwks_uri?: unknown };
+  if (stated !== issuer) throw new Error("discovery names another issuer");
+  if (typeof uri !== "string" || !URL.canParse(uri)) throw new Error("discovery has no jwks_uri");
+  const scheme = new URL(uri).protocol;
+  if (scheme !== "https:" && !(scheme === "http:" && issuer.startsWith("http:")))
+    throw new Error("jwks_uri is not https");
+  return get(uri, signal);
+}
+
+async function get(url: string, signal: AbortSignal): Promise<string> {
+  const response = await fetch(url, { headers: { accept: "application/json" }, redirect: "manual", signal });
+  const text = await readText(response, limits.identity.jwksBytesMax);
+  if (response.status !== 200) throw new Error(`${new URL(url).pathname} answered ${response.status}`);
+  return text;
+}

@@ -1,0 +1,153 @@
+/**
+ * What this isolate decides by, and until when it may without asking. Requests share results, never promises: a refresh
+ * leaves a mark while it runs and its result in fields, and those who wait look at them by timers of their own.
+ */
+import { limits } from "../../../shared/limits.ts";
+import type { GatewayPlan } from "../../../shared/plan/plan.ts";
+import type { LeaseAnswer, LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
+import type { Env } from "../env.ts";
+import { until, within } from "../upstream/wait.ts";
+import { askLease } from "./ask-lease.ts";
+import { type HeldPlan, holdPlan, planHash } from "./held-plan.ts";
+import { loadLastGood, saveLastGood } from "./last-good-store.ts";
+import { importSigningKey } from "./signing-key.ts";
+
+type Wait = Pick<ExecutionContext, "waitUntil">;
+
+export class PlanLease {
+  readonly #isolate: string;
+  readonly #deployed: GatewayPlan | null;
+  #held: HeldPlan | undefined;
+  #leaseStartMs = 0;
+  #leaseEndMs = 0;
+  /** When the call that runs now began; 0: none runs. */
+  #refreshingSinceMs = 0;
+  /** Not before this is a control plane asked again that failed; 0: it did not. */
+  #retryAtMs = 0;
+  #refused: LeaseRequest["refused"];
+  /** The control plane said itself that nothing was applied yet. */
+  #nothingApplied = false;
+
+  /** @param deployed the plan that the Worker was deployed with, if any */
+  constructor(isolate: string, deployed: GatewayPlan | null) {
+    this.#isolate = isolate;
+    this.#deployed = deployed;
+  }
+
+  /** The plan for one request; undefined when there is none anywhere. A promise only when there is something to wait for. */
+  take(env: Env, ctx: Wait, nowMs: number): HeldPlan | Promise<HeldPlan | undefined> {
+    const held = this.#held;
+    if (held === undefined) return this.#takeFirst(env, ctx, nowMs);
+    if (nowMs < this.#leaseEndMs) {
+      if (nowMs * 2 >= this.#leaseStartMs + this.#leaseEndMs) this.#startRefresh(env, ctx, nowMs);
+      return held;
+    }
+    if (this.#retryAtMs === 0) return this.#takeRefreshed(env, ctx, nowMs, held);
+    this.#startRefresh(env, ctx, nowMs);
+    return held;
+  }
+
+  async #takeRefreshed(env: Env, ctx: Wait, nowMs: number, held: HeldPlan): Promise<HeldPlan> {
+    await this.#awaitRefresh(env, ctx, nowMs, limits.gateway.planRefreshWaitMs);
+    return this.#held ?? held;
+  }
+
+  /** Nothing held yet: the control plane first, then what an isolate before left, then what was deployed. */
+  async #takeFirst(env: Env, ctx: Wait, nowMs: number): Promise<HeldPlan | undefined> {
+    await this.#awaitRefresh(env, ctx, nowMs, limits.gateway.planRefreshWaitMs);
+    if (this.#held === undefined && !this.#nothingApplied) {
+      const kept = await within(loadLastGood(env), limits.gateway.planCallMs).catch(() => undefined);
+      this.#held ??= kept;
+    }
+    if (this.#held === undefined && this.#deployed !== null) {
+      const hash = await planHash(this.#deployed);
+      const deployed = await holdPlan(0, hash, this.#deployed);
+      this.#held ??= deployed;
+    }
+    if (this.#held === undefined && !this.#nothingApplied)
+      await this.#awaitRefresh(env, ctx, Date.now(), limits.gateway.planCallMs);
+    return this.#held;
+  }
+
+  /** Waits for a refresh, its own or that of another request, but never longer than `ms` since that began. */
+  async #awaitRefresh(env: Env, ctx: Wait, nowMs: number, ms: number): Promise<void> {
+    const own = this.#startRefresh(env, ctx, nowMs);
+    if (own !== undefined) await within(own, ms);
+    else await until(() => !this.#isRefreshing(Date.now()), this.#refreshingSinceMs + ms - nowMs);
+  }
+
+  #startRefresh(env: Env, ctx: Wait, nowMs: number): Promise<void> | undefined {
+    if (this.#isRefreshing(nowMs) || nowMs < this.#retryAtMs) return undefined;
+    this.#refreshingSinceMs = nowMs;
+    const refresh = this.#refresh(env, ctx).finally(() => {
+      this.#refreshingSinceMs = 0;
+    });
+    ctx.waitUntil(refresh);
+    return refresh;
+  }
+
+  /** A call whose request was broken off leaves its mark behind; it counts no longer than the call may take. */
+  #isRefreshing(nowMs: number): boolean {
+    return this.#refreshingSinceMs !== 0 && nowMs - this.#refreshingSinceMs < limits.gateway.planCallMs;
+  }
+
+  /** One call, and a second one at once when it changed something, so that the control plane knows. Never fails. */
+  async #refresh(env: Env, ctx: Wait): Promise<void> {
+    try {
+      if (await this.#call(env, ctx)) ctx.waitUntil(this.#call(env, ctx).catch(() => undefined));
+      this.#retryAtMs = 0;
+    } catch (error) {
+      if (this.#retryAtMs === 0) console.warn(JSON.stringify({ kind: "control", reason: String(error) }));
+      this.#retryAtMs = Date.now() + limits.gateway.planRetryMs;
+    }
+  }
+
+  /** @returns whether the control plane has to hear of what came of it */
+  async #call(env: Env, ctx: Wait): Promise<boolean> {
+    const sentAtMs = Date.now();
+    const answer = await askLease(env, this.#request());
+    this.#nothingApplied = answer.version === 0;
+    const before = this.#held;
+    const refusedBefore = this.#refused;
+    const held = await this.#accept(answer);
+    if (held !== undefined && held !== before) ctx.waitUntil(saveLastGood(env, held, sentAtMs).catch(warn));
+    this.#held = held;
+    this.#leaseStartMs = sentAtMs;
+    this.#leaseEndMs = sentAtMs + Math.min(answer.leaseMs, limits.gateway.planLeaseMs);
+    return held?.version !== before?.version || this.#refused !== refusedBefore;
+  }
+
+  #request(): LeaseRequest {
+    const request: LeaseRequest = { isolate: this.#isolate, version: this.#held?.version ?? 0 };
+    if (this.#held?.signingKey !== undefined) request.signingKey = this.#held.signingKey.kid;
+    if (this.#refused !== undefined) request.refused = this.#refused;
+    return request;
+  }
+
+  /** What to hold after an answer: the same object when nothing changed. */
+  async #accept(answer: LeaseAnswer): Promise<HeldPlan | undefined> {
+    const held = await this.#acceptPlan(answer);
+    if (answer.signingKey === undefined || held === undefined) return held;
+    if (answer.signingKey.kid === held.signingKey?.kid) return held;
+    return { ...held, signingKey: await importSigningKey(answer.signingKey) };
+  }
+
+  async #acceptPlan({ version, plan }: LeaseAnswer): Promise<HeldPlan | undefined> {
+    const held = this.#held;
+    if (plan === undefined || version === this.#refused?.version) return held;
+    try {
+      const fresh = await holdPlan(version, plan.hash, plan.gateway);
+      this.#refused = undefined;
+      return held?.signingKey === undefined ? fresh : { ...fresh, signingKey: held.signingKey };
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      console.warn(JSON.stringify({ kind: "plan", version, reason }));
+      this.#refused = { version, reason: reason.slice(0, 4096) };
+      return held;
+    }
+  }
+}
+
+function warn(error: unknown): void {
+  console.warn(JSON.stringify({ kind: "last-good", reason: String(error) }));
+}

@@ -1,0 +1,46 @@
+/** The key that Txn-Tokens are signed with: as a JWK from the control plane, as a CryptoKey in use, sealed at rest. */
+import { base64url, importJWK, type JWK } from "jose";
+import { TXN_TOKEN_ALGORITHM } from "../../../shared/identity/txn-token.ts";
+
+export interface SigningKey {
+  readonly kid: string;
+  readonly jwk: JWK;
+  readonly key: CryptoKey;
+}
+
+/** @throws when the JWK is no private EC P-256 key */
+export async function importSigningKey(jwk: JWK): Promise<SigningKey> {
+  const key = await importJWK(jwk, TXN_TOKEN_ALGORITHM);
+  if (typeof jwk.kid !== "string" || !(key instanceof CryptoKey) || key.type !== "private")
+    throw new TypeError("signing key is not a private EC key with a kid");
+  return { kid: jwk.kid, jwk, key };
+}
+
+/** Private JWK under AES-256-GCM: base64url of nonce and ciphertext. The kid is bound to it. */
+export async function sealJwk(jwk: JWK, secret: string): Promise<string> {
+  const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
+  const text = new TextEncoder().encode(JSON.stringify(jwk));
+  const box = await crypto.subtle.encrypt({ name: "AES-GCM", iv: nonce }, await sealingKey(secret), text);
+  const sealed = new Uint8Array(NONCE_BYTES + box.byteLength);
+  sealed.set(nonce);
+  sealed.set(new Uint8Array(box), NONCE_BYTES);
+  return base64url.encode(sealed);
+}
+
+/** @throws when it was sealed under another secret or changed since */
+export async function openJwk(sealed: string, secret: string): Promise<JWK> {
+  const bytes = base64url.decode(sealed);
+  const iv = bytes.subarray(0, NONCE_BYTES);
+  const box = bytes.subarray(NONCE_BYTES);
+  const text = await crypto.subtle.decrypt({ name: "AES-GCM", iv }, await sealingKey(secret), box);
+  return JSON.parse(new TextDecoder().decode(text)) as JWK;
+}
+
+const NONCE_BYTES = 12;
+
+async function sealingKey(secret: string): Promise<CryptoKey> {
+  const encoder = new TextEncoder();
+  const base = await crypto.subtle.importKey("raw", encoder.encode(secret), "HKDF", false, ["deriveKey"]);
+  const hkdf = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: encoder.encode("selvage last good v1") };
+  return crypto.subtle.deriveKey(hkdf, base, { name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
+}

@@ -1,0 +1,18 @@
+import type { LastGood } from "./objects/last-good.ts";
+import type { Limiter } from "./objects/limiter.ts";
+
+/** Bindings of the gateway Worker: `wrangler.toml` when deployed, the generated workerd configuration when self-hosted. */
+export interface Env {
+  /** The control Worker. */
+  readonly CONTROL: Fetcher;
+  /** Bearer of role `gateway`. */
+  readonly CONTROL_TOKEN: string;
+  /** Ingress agent of the mesh, such as `http://127.0.0.1:8790`. */
+  readonly INGRESS_URL: string;
+  /** Where the client's address is believed from; see docs/gateway.md. Absent: `cf-connecting-ip`. */
+  readonly CLIENT_IP?: "cf-connecting-ip" | "socket";
+  readonly LIMITER: DurableObjectNamespace<Limiter>;
+  readonly LAST_GOOD: DurableObjectNamespace<LastGood>;
+  /** Values of `${secret:NAME}`. */
+  readonly [secret: `SECRET_${string}`]: string | undefined;
+}

@@ -1,0 +1,19 @@
+import type { Hono } from "hono";
+import type { GatewayPlan } from "../../shared/plan/plan.ts";
+import { createApp } from "./app.ts";
+import deployedPlan from "./deployed-plan.json";
+import type { Env } from "./env.ts";
+import type { GatewayEnv } from "./upstream/exchange.ts";
+
+export { LastGood } from "./objects/last-good.ts";
+export { Limiter } from "./objects/limiter.ts";
+
+let app: Hono<GatewayEnv> | undefined;
+
+/** One app an isolate; made by its first request, since isolates have no randomness before that. */
+export default {
+  fetch(request, env, ctx) {
+    app ??= createApp(crypto.randomUUID(), deployedPlan as GatewayPlan | null);
+    return app.fetch(request, env, ctx);
+  },
+} satisfies ExportedHandler<Env>;

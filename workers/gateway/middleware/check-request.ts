@@ -1,0 +1,22 @@
+import type { MiddlewareHandler } from "hono";
+import { SelvageError } from "../../../shared/errors.ts";
+import { inspectHead } from "../../../shared/http/inspect-head.ts";
+import { parseRequestTarget } from "../../../shared/http/request-target.ts";
+import type { GatewayEnv } from "../upstream/exchange.ts";
+
+/** Refuses heads that are too large or can be read in two ways, before anything is decided by them. */
+export function checkRequest(): MiddlewareHandler<GatewayEnv> {
+  return async (c, next) => {
+    const { url, headers, method, body } = c.req.raw;
+    const target = parseRequestTarget(url);
+    if (target === undefined) throw new SelvageError("bad_request", "host or target of the request is malformed");
+    c.set("target", target);
+    const { dropped, refused } = inspectHead(headers, target.path.length + target.query.length);
+    if (refused !== undefined) throw new SelvageError(refused.code, refused.reason);
+    const hasContent = body !== null && headers.get("content-length") !== "0";
+    if (hasContent && (method === "GET" || method === "HEAD"))
+      throw new SelvageError("bad_request", `${method} with content, which cannot be passed on`);
+    c.set("dropped", dropped);
+    await next();
+  };
+}

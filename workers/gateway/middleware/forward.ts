@@ -1,0 +1,41 @@
+import type { MiddlewareHandler } from "hono";
+import { HOP_BY_HOP } from "../../../shared/http/header-names.ts";
+import { connectionNames } from "../../../shared/http/inspect-head.ts";
+import { rewritePath } from "../../../shared/route/rewrite-path.ts";
+import type { TxnTokenMinter } from "../authority/txn-token-minter.ts";
+import { callUpstream } from "../upstream/call-upstream.ts";
+import type { GatewayEnv } from "../upstream/exchange.ts";
+
+/** Passes the request on and the answer back, bodies streamed and untouched. Other targets are left to the next stage. */
+export function forward(minter: TxnTokenMinter): MiddlewareHandler<GatewayEnv> {
+  return async (c, next) => {
+    const route = c.get("route");
+    if (route.target.kind !== "forward") return next();
+    const { to, rewrite } = route.target;
+    const { method, signal } = c.req.raw;
+    const call = {
+      target: to,
+      method,
+      path: (rewrite === undefined ? c.get("path") : rewritePath(rewrite, c.get("params"))) + c.get("target").query,
+      fields: c.get("fields"),
+      body: c.get("body"),
+      deadlineAtMs: c.get("deadlineAtMs"),
+      signal,
+    };
+    const [held, identity, trace] = [c.get("held"), c.get("identity"), c.get("trace")];
+    const answer = await callUpstream(call, { env: c.env, held, identity, route: route.name, trace, minter });
+    const response = new Response(answer.body, answer);
+    dropEnding(response.headers);
+    return response;
+  };
+}
+
+/** Removes fields of the connection behind us, and those that are between us and the mesh. */
+function dropEnding(headers: Headers): void {
+  const dropped: string[] = [];
+  for (const [name, value] of headers) {
+    if (name === "connection") dropped.push(...connectionNames(value));
+    if (HOP_BY_HOP.has(name) || name.startsWith("selvage-")) dropped.push(name);
+  }
+  for (const name of dropped) headers.delete(name);
+}

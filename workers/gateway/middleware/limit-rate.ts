@@ -1,0 +1,48 @@
+import type { Context, MiddlewareHandler } from "hono";
+import { SelvageError } from "../../../shared/errors.ts";
+import {
+  type LimitOutcome,
+  QUOTA_EXCEEDED,
+  rateLimitField,
+  rateLimitPolicyField,
+  retryAfterSeconds,
+} from "../../../shared/policy/rate-limit-fields.ts";
+import { rateLimitKey } from "../../../shared/policy/rate-limit-key.ts";
+import type { GatewayEnv } from "../upstream/exchange.ts";
+import type { LimitTaker } from "../upstream/take-limits.ts";
+
+/** Every limit of the route must admit the request; what one of them took is given back when another refuses. */
+export function limitRate(taker: LimitTaker): MiddlewareHandler<GatewayEnv> {
+  return async (c, next) => {
+    const { name: route, rateLimits } = c.get("route");
+    if (rateLimits.length === 0) return next();
+    const questions = rateLimits.map((settings) => ({
+      settings,
+      route,
+      key: rateLimitKey(settings.by, c.get("identity"), c.get("clientIp")),
+    }));
+    const { outcomes, failed, refund } = await taker.take(c.env, questions);
+    const refused = outcomes.filter(([, { admitted }]) => !admitted);
+    const closed = failed.find(({ onFailure }) => onFailure === "closed");
+    if (refused.length > 0 || closed !== undefined) c.executionCtx.waitUntil(refund());
+    if (refused.length > 0) refuse(c, outcomes, refused);
+    if (closed !== undefined) throw new SelvageError("limiter_unavailable", `limit ${closed.name} did not answer`);
+    await next();
+    if (outcomes.length > 0) tell(c.res.headers, c, outcomes);
+  };
+}
+
+function refuse(c: Context<GatewayEnv>, outcomes: readonly LimitOutcome[], refused: readonly LimitOutcome[]): never {
+  const names = refused.map(([{ name }]) => name);
+  c.header("retry-after", String(retryAfterSeconds(refused)));
+  c.header("ratelimit-policy", rateLimitPolicyField(c.get("route").rateLimits));
+  c.header("ratelimit", rateLimitField(outcomes));
+  throw new SelvageError("limit_exceeded", `limit ${names.join(", ")}`, {
+    members: { type: QUOTA_EXCEEDED, "violated-policies": names },
+  });
+}
+
+function tell(headers: Headers, c: Context<GatewayEnv>, outcomes: readonly LimitOutcome[]): void {
+  headers.set("ratelimit-policy", rateLimitPolicyField(c.get("route").rateLimits));
+  headers.set("ratelimit", rateLimitField(outcomes));
+}

@@ -1,0 +1,18 @@
+import type { ErrorHandler } from "hono";
+import { SelvageError, toProblem } from "../../../shared/errors.ts";
+import type { GatewayEnv } from "../upstream/exchange.ts";
+
+/**
+ * Every error becomes a problem document (RFC 9457) here, and nowhere else. It runs at the stage that failed, so that the
+ * stages around it (CORS, log) see an answer like any other.
+ */
+export const problems: ErrorHandler<GatewayEnv> = (cause, c) => {
+  const error =
+    cause instanceof SelvageError ? cause : new SelvageError("internal", cause.stack ?? String(cause), { cause });
+  c.set("failure", error);
+  const problem = toProblem(error, c.get("trace").traceId);
+  return c.body(JSON.stringify(problem), problem.status as 500, {
+    "content-type": "application/problem+json",
+    "cache-control": "no-store",
+  });
+};

@@ -1,0 +1,23 @@
+import type { MiddlewareHandler } from "hono";
+import { forwardingFields } from "../../../shared/http/forwarding-fields.ts";
+import { TRACEPARENT, TRACESTATE } from "../../../shared/http/header-names.ts";
+import { parseTraceparent } from "../../../shared/http/trace-context.ts";
+import type { GatewayEnv } from "../upstream/exchange.ts";
+
+/** The fields that go on inside: the client's without what would be believed there, and what the edge itself says. */
+export function stripFields(): MiddlewareHandler<GatewayEnv> {
+  return async (c, next) => {
+    const { headers, url } = c.req.raw;
+    const fields = new Headers(headers);
+    for (const name of c.get("dropped")) fields.delete(name);
+    // A `tracestate` belongs to its `traceparent` (Trace Context section 3.3.1).
+    if (headers.has(TRACESTATE) && parseTraceparent(headers.get(TRACEPARENT) ?? undefined) === undefined)
+      fields.delete(TRACESTATE);
+    const scheme = url.startsWith("https:") ? "https" : "http";
+    const { authority } = c.get("target");
+    for (const [name, value] of forwardingFields({ clientIp: c.get("clientIp"), authority, scheme }))
+      fields.set(name, value);
+    c.set("fields", fields);
+    await next();
+  };
+}

@@ -1,0 +1,45 @@
+import { DurableObject } from "cloudflare:workers";
+
+/** The last plan that an isolate accepted, and the sealed signing key. */
+export interface LastGoodRow {
+  /** When the isolate got it from the control plane; an older one never replaces a newer one. */
+  readonly leasedAtMs: number;
+  readonly version: number;
+  readonly hash: string;
+  /** Canonical JSON of the gateway's face. */
+  readonly plan: string;
+  readonly kid?: string;
+  /** Private JWK under AES-GCM; the key is derived from a secret that is not stored here. */
+  readonly sealedKey?: string;
+}
+
+/** One row that outlives isolates, for starts without the control plane. Plans may exceed one value of the store: SQL text may not. */
+export class LastGood extends DurableObject {
+  constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
+    super(ctx, env);
+    ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS last_good (piece INTEGER PRIMARY KEY, text TEXT NOT NULL)");
+  }
+
+  read(): LastGoodRow | undefined {
+    const pieces = this.ctx.storage.sql.exec<{ text: string }>("SELECT text FROM last_good ORDER BY piece").toArray();
+    return pieces.length === 0 ? undefined : (JSON.parse(pieces.map(({ text }) => text).join("")) as LastGoodRow);
+  }
+
+  /** Writes only what is newer and differs in plan or key. */
+  write(row: LastGoodRow): void {
+    const known = this.read();
+    if (known !== undefined && known.leasedAtMs > row.leasedAtMs) return;
+    if (known?.version === row.version && known.hash === row.hash && known.kid === row.kid) return;
+    const text = JSON.stringify(row);
+    this.ctx.storage.transactionSync(() => {
+      this.ctx.storage.sql.exec("DELETE FROM last_good");
+      for (let piece = 0; piece * PIECE_CHARS < text.length; piece++) {
+        const part = text.slice(piece * PIECE_CHARS, (piece + 1) * PIECE_CHARS);
+        this.ctx.storage.sql.exec("INSERT INTO last_good (piece, text) VALUES (?, ?)", piece, part);
+      }
+    });
+  }
+}
+
+/** A row holds at most 2 MB; a UTF-16 unit takes at most three bytes in UTF-8. */
+const PIECE_CHARS = 500_000;

@@ -1,0 +1,96 @@
+/** One call to a service of the mesh or to a plain origin: signed, timed, its failures named. */
+import { type ErrorCode, errorTable, SelvageError } from "../../../shared/errors.ts";
+import { deadlineHeader } from "../../../shared/http/deadline.ts";
+import {
+  DEADLINE,
+  ERROR_CODE,
+  PLAN_VERSION,
+  SERVICE,
+  TRACEPARENT,
+  TXN_TOKEN,
+} from "../../../shared/http/header-names.ts";
+import { formatTraceparent, type TraceContext } from "../../../shared/http/trace-context.ts";
+import type { Identity } from "../../../shared/identity/identity.ts";
+import type { UpstreamTarget } from "../../../shared/policy/settings.ts";
+import type { HeldPlan } from "../authority/held-plan.ts";
+import type { TxnTokenMinter } from "../authority/txn-token-minter.ts";
+import type { Env } from "../env.ts";
+
+export interface UpstreamCall {
+  readonly target: UpstreamTarget;
+  readonly method: string;
+  /** Path and query. */
+  readonly path: string;
+  /** Owned by the call from here on. */
+  readonly fields: Headers;
+  readonly body: ReadableStream | null;
+  readonly deadlineAtMs: number;
+  /** The client's: its cancel reaches the upstream where the platform tells of it. */
+  readonly signal: AbortSignal;
+}
+
+export interface CallContext {
+  readonly env: Env;
+  readonly held: HeldPlan;
+  readonly identity: Identity;
+  readonly route: string;
+  readonly trace: TraceContext;
+  readonly minter: TxnTokenMinter;
+}
+
+/**
+ * The upstream's answer, its body not yet read, its connection still counted in the deadline.
+ * @throws SelvageError when there is none, or when an agent of the mesh made it
+ */
+export async function callUpstream(call: UpstreamCall, context: CallContext): Promise<Response> {
+  const nowMs = Date.now();
+  const left = deadlineHeader(call.deadlineAtMs, nowMs);
+  if (left === undefined) throw new SelvageError("deadline_exceeded", "no time left to call the upstream");
+  const { target, fields, method, body } = call;
+  fields.set(TRACEPARENT, formatTraceparent(context.trace));
+  const url = "origin" in target ? target.origin : await signForMesh(target.service, left, fields, context, nowMs);
+  const deadline = AbortSignal.timeout(call.deadlineAtMs - nowMs);
+  const signal = AbortSignal.any([deadline, call.signal]);
+  const response = await send(url + call.path, { method, headers: fields, body, redirect: "manual", signal }, deadline);
+  const code = "origin" in target ? null : response.headers.get(ERROR_CODE);
+  if (code === null) return response;
+  await response.body?.cancel();
+  throw agentError(code, response.status);
+}
+
+/** Adds what the ingress agent needs. @returns its origin */
+async function signForMesh(
+  service: string,
+  left: string,
+  fields: Headers,
+  { env, held, identity, route, minter }: CallContext,
+  nowMs: number,
+): Promise<string> {
+  const token = minter.mint(identity, route, held, nowMs);
+  fields.set(TXN_TOKEN, typeof token === "string" ? token : await token);
+  fields.set(SERVICE, service);
+  fields.set(DEADLINE, left);
+  fields.set(PLAN_VERSION, String(held.version));
+  return env.INGRESS_URL;
+}
+
+/** The platform's errors are opaque: all that is certain is whether the time was up. */
+async function send(url: string, init: RequestInit, deadline: AbortSignal): Promise<Response> {
+  try {
+    return await fetch(url, init);
+  } catch (cause) {
+    if (cause instanceof SelvageError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new SelvageError(deadline.aborted ? "upstream_timeout" : "upstream_unreachable", reason, { cause });
+  }
+}
+
+/** What the client is told of an answer that an agent made. Faults between gateway and mesh are never the client's. */
+function agentError(code: string, status: number): SelvageError {
+  const reason = `the mesh answered ${status} ${code.slice(0, 64)}`;
+  if (!Object.hasOwn(errorTable, code)) return new SelvageError("upstream_invalid", reason);
+  if (code.startsWith("txn_token_")) return new SelvageError("internal", reason);
+  if (code === "peer_not_trusted" || code === "unknown_service")
+    return new SelvageError("upstream_unreachable", reason);
+  return new SelvageError(code as ErrorCode, reason);
+}

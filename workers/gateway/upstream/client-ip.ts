@@ -1,0 +1,14 @@
+import type { Env } from "../env.ts";
+
+/**
+ * Address of the client, from the one source that the deployment trusts. On Cloudflare `cf-connecting-ip` is set by the
+ * edge whatever a client sends. Plain workerd passes that field on as the client sent it, but reports the socket's peer
+ * as `request.cf.clientIp` (`address:port`), which no client can choose.
+ */
+export function clientIpOf(request: Request, source: Env["CLIENT_IP"]): string | undefined {
+  if (source !== "socket") return request.headers.get("cf-connecting-ip") ?? undefined;
+  const peer = (request.cf as { clientIp?: unknown } | undefined)?.clientIp;
+  if (typeof peer !== "string") return undefined;
+  const bracketed = /^\[(.+)\](?::\d+)?$/.exec(peer);
+  return bracketed === null ? peer.replace(/:\d+$/, "") : bracketed[1];
+}

@@ -1,0 +1,38 @@
+import type { SelvageError } from "../../../shared/errors.ts";
+import type { RequestTarget } from "../../../shared/http/request-target.ts";
+import type { TraceContext } from "../../../shared/http/trace-context.ts";
+import type { Identity } from "../../../shared/identity/identity.ts";
+import type { RoutePlan } from "../../../shared/plan/plan.ts";
+import type { HeldPlan } from "../authority/held-plan.ts";
+import type { Env } from "../env.ts";
+
+/** What the stages of the chain know of one request. Each is set by the stage named, for those inside it. */
+export interface GatewayEnv {
+  Bindings: Env;
+  Variables: {
+    /** access-log */
+    arrivedAtMs: number;
+    trace: TraceContext;
+    clientIp: string | undefined;
+    /** The error that made the answer; set by problems. */
+    failure: SelvageError | undefined;
+    /** plan */
+    held: HeldPlan;
+    /** check-request */
+    target: RequestTarget;
+    /** Request fields that end here. */
+    dropped: readonly string[];
+    /** match-route */
+    route: RoutePlan;
+    params: Readonly<Record<string, string>>;
+    /** Normalised. */
+    path: string;
+    deadlineAtMs: number;
+    /** strip-fields: what goes on inside. */
+    fields: Headers;
+    /** bound-body */
+    body: ReadableStream | null;
+    /** authenticate */
+    identity: Identity;
+  };
+}
