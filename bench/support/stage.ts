@@ -1,0 +1,73 @@
+/** What benchmarks of the gateway stand on: an upstream, and the system as `selvage serve` runs it, in a folder of their own. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { buildWorker } from "../../cli/local/build-worker.ts";
+import type { ChildSpec } from "../../cli/local/child.ts";
+import { type OpenSystem, openSystem } from "../../cli/local/system.ts";
+import { listens, workerChild } from "../../cli/local/worker-process.ts";
+import { readWorkerDefinition } from "../../cli/local/wrangler-config.ts";
+
+export interface Stage {
+  readonly system: OpenSystem;
+  /** Ends everything and removes the folder. */
+  readonly close: () => Promise<void>;
+}
+
+export async function openStage(): Promise<Stage> {
+  const state = mkdtempSync(path.join(tmpdir(), "selvage-bench-"));
+  const system = await openSystem({ state, restart: false, ports: [], stopOrder: [] });
+  const close = async (): Promise<void> => {
+    await system.stop();
+    rmSync(state, { recursive: true, force: true });
+  };
+  return { system, close };
+}
+
+/** A port that is free right now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen({ host: "127.0.0.1", port: 0 }, () => {
+      const address = server.address();
+      server.close(() => (typeof address === "object" && address !== null ? resolve(address.port) : reject()));
+    });
+  });
+}
+
+/** Starts the cheapest upstream that Node allows. @returns its port */
+export async function startUpstream({ supervisor }: OpenSystem): Promise<number> {
+  const port = await freePort();
+  await supervisor.start(nodeChild(supervisor, "upstream", path.join(import.meta.dirname, "upstream.ts"), port));
+  return port;
+}
+
+function nodeChild(supervisor: OpenSystem["supervisor"], name: string, file: string, port: number): ChildSpec {
+  return {
+    name,
+    role: "idp",
+    service: name,
+    version: "bench",
+    command: process.execPath,
+    args: [file],
+    environment: { PORT: String(port) },
+    logFile: supervisor.logFile(name),
+    ports: { http: port },
+    ready: (signal) => listens("127.0.0.1", port, signal),
+  };
+}
+
+/** Starts the Worker that only forwards. @returns its port and process */
+export async function startBareForward(system: OpenSystem, upstream: number): Promise<{ port: number; pid: number }> {
+  const port = await freePort();
+  const definition = readWorkerDefinition(path.join(import.meta.dirname, "bare-forward", "wrangler.toml"));
+  const folder = path.join(system.state, "bare");
+  const module = path.join(folder, "worker.mjs");
+  await buildWorker(definition, module);
+  const settings = { host: "127.0.0.1", port, vars: { UPSTREAM: `http://127.0.0.1:${upstream}` } };
+  const spec = workerChild("gateway", { definition, folder, module }, settings, system.supervisor.logFile("bare"));
+  const { pid } = await system.supervisor.start({ ...spec, name: "bare" });
+  return { port, pid };
+}
