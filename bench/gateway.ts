@@ -5,7 +5,7 @@ import path from "node:path";
 import { ControlApi } from "../cli/local/control-api.ts";
 import { applyDocument } from "../cli/local/live-document.ts";
 import { startWorkers } from "../cli/local/system.ts";
-import { AUDIENCE, readKey, signToken } from "../examples/shop/tokens.ts";
+import { AUDIENCE, issuerOf, readKey, signToken } from "../examples/shop/tokens.ts";
 import { idpChild } from "../scripts/support/shop.ts";
 import type { Bench, BenchOptions, Figure } from "./support/bench.ts";
 import { compare, cpuRatio, type Round, spreadOf, type Variant } from "./support/compare.ts";
@@ -42,7 +42,7 @@ async function measure({ system }: Stage, { quick, say }: BenchOptions): Promise
     freePort(),
     freePort(),
   ]);
-  const issuer = `http://127.0.0.1:${idpPort}`;
+  const issuer = issuerOf(idpPort);
   const bare = await startBareForward(system, upstream);
   await system.supervisor.start(idpChild(system, idpPort));
   const local = await startWorkers(system, {

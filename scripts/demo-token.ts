@@ -1,7 +1,7 @@
 /** `npm run -s demo:token -- alice [scope ...]`: an access token of the shop's test identity provider on stdout. */
 import path from "node:path";
 import { InvalidArgumentError } from "commander";
-import { AUDIENCE, readKey, signToken, TOKEN_LIFETIME_SECONDS } from "../examples/shop/tokens.ts";
+import { AUDIENCE, issuerOf, readKey, signToken, TOKEN_LIFETIME_SECONDS } from "../examples/shop/tokens.ts";
 import { requireProcess } from "./support/local-system.ts";
 import { program, runProgram } from "./support/program.ts";
 
@@ -25,7 +25,7 @@ const command = program("demo:token")
     const token = await signToken(
       readKey(path.join(state, "idp")),
       {
-        issuer: options.issuer ?? `http://127.0.0.1:${entry.ports.http}`,
+        issuer: options.issuer ?? issuerOf(entry.ports.http ?? 0),
         subject,
         audience: options.audience,
         scopes: options.scopes ? (scopes.length > 0 ? scopes : ["orders:read"]) : [],

@@ -10,7 +10,7 @@ import { type PortWish, parsePort } from "../cli/local/ports.ts";
 import { stateFolderOf } from "../cli/local/state-folder.ts";
 import { type OpenSystem, openSystem, startWorkers } from "../cli/local/system.ts";
 import { workerdVersion } from "../cli/local/worker-process.ts";
-import { AUDIENCE, readKey, signToken } from "../examples/shop/tokens.ts";
+import { AUDIENCE, issuerOf, readKey, signToken } from "../examples/shop/tokens.ts";
 import { idpChild, ingressChild, instanceChild, instances, type MeshSettings } from "./support/shop.ts";
 
 type Part = "gateway" | "control" | "idp" | "ingress";
@@ -47,7 +47,9 @@ async function main(): Promise<void> {
 async function bringUp(system: OpenSystem, ports: Record<Part, number>): Promise<void> {
   const { state, supervisor, say } = system;
   say(`\n  selvage ${packageVersion} · node ${process.versions.node} · workerd ${workerdVersion()} · offline\n`);
-  const issuer = `http://127.0.0.1:${ports.idp}`;
+  const issuer = issuerOf(ports.idp);
+  // The document refers to it; so do those who apply another version while this runs.
+  const shop = { SHOP_ISSUER: process.env.SHOP_ISSUER ?? issuer };
   const tell = async <Value>(name: string, what: string, work: Promise<Value>): Promise<Value> => {
     const startedAt = performance.now();
     const value = await work;
@@ -68,11 +70,11 @@ async function bringUp(system: OpenSystem, ports: Record<Part, number>): Promise
       gatewayPort: ports.gateway,
       controlPort: ports.control,
       ingressUrl,
+      environment: shop,
     }),
   );
   const api = new ControlApi(local);
-  const environment = { ...process.env, SHOP_ISSUER: process.env.SHOP_ISSUER ?? issuer };
-  await tell("document", "", applyOrReapply(api, environment, say));
+  await tell("document", "", applyOrReapply(api, { ...process.env, ...shop }, say));
   const mesh: MeshSettings = {
     system,
     agentProgram: await program,

@@ -36,6 +36,8 @@ export interface WorkersOptions {
   readonly gatewayPort: number;
   readonly controlPort: number;
   readonly ingressUrl: string;
+  /** What `${env:}` references of documents mean here, for others who apply one. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Tokens of the system's own parts are renewed at each start. */
@@ -128,6 +130,7 @@ export async function startWorkers(system: OpenSystem, options: WorkersOptions):
     gateway: `http://${options.host === "0.0.0.0" ? "127.0.0.1" : options.host}:${options.gatewayPort}`,
     adminToken,
     supervisor: { url: api.url, token: api.token },
+    ...(options.environment === undefined ? {} : { environment: options.environment }),
   };
   writePrivate(path.join(state, LOCAL_SYSTEM_FILE), `${JSON.stringify(local, null, 2)}\n`);
   return local;

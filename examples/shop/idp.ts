@@ -12,9 +12,9 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { type Answer, type Call, methodNotAllowed, notFound, serve } from "./services/server.ts";
-import { ALGORITHM, AUDIENCE, openKey, publicKeyOf, signToken, TOKEN_LIFETIME_SECONDS } from "./tokens.ts";
+import { ALGORITHM, AUDIENCE, issuerOf, openKey, publicKeyOf, signToken, TOKEN_LIFETIME_SECONDS } from "./tokens.ts";
 
-const issuer = `http://127.0.0.1:${process.env.PORT ?? 8789}`;
+const issuer = issuerOf(Number(process.env.PORT ?? 8789));
 const key = await openKey(process.env.IDP_STATE ?? ".selvage/idp");
 const SUBJECT_GRANT = "urn:selvage:demo:subject";
 const clients: Readonly<Record<string, string>> = { "shop-robot": "shop-robot-secret" };
@@ -30,8 +30,8 @@ serve("idp", async (call) => {
 const documents: Readonly<Record<string, unknown>> = {
   "/.well-known/openid-configuration": {
     issuer,
-    jwks_uri: `${issuer}/jwks`,
-    token_endpoint: `${issuer}/token`,
+    jwks_uri: `${issuer}jwks`,
+    token_endpoint: `${issuer}token`,
     grant_types_supported: ["client_credentials", SUBJECT_GRANT],
     token_endpoint_auth_methods_supported: ["client_secret_post", "client_secret_basic"],
     response_types_supported: ["token"],

@@ -8,6 +8,11 @@ export const AUDIENCE = "shop-api";
 export const ALGORITHM = "ES256";
 export const TOKEN_LIFETIME_SECONDS = 3600;
 
+/** The provider's `iss`, with the slash at its end. */
+export function issuerOf(port: number): string {
+  return `http://127.0.0.1:${port}/`;
+}
+
 /** Where the provider keeps its key. @param folder the provider's own state folder */
 export function keyFileOf(folder: string): string {
   return path.join(folder, "key.json");

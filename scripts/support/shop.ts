@@ -5,6 +5,7 @@ import { readAgentRuntime } from "../../cli/local/agent-runtime.ts";
 import type { ChildSpec } from "../../cli/local/child.ts";
 import { packageRoot, packageVersion } from "../../cli/local/package-root.ts";
 import { answersWell, type OpenSystem } from "../../cli/local/system.ts";
+import { issuerOf } from "../../examples/shop/tokens.ts";
 import { GATEWAY_SERVICE } from "../../shared/identity/spiffe-id.ts";
 import { needsJoinToken } from "./agent-credentials.ts";
 
@@ -33,7 +34,6 @@ export interface MeshSettings {
 }
 
 export function idpChild({ supervisor, state }: OpenSystem, port: number): ChildSpec {
-  const issuer = `http://127.0.0.1:${port}`;
   return {
     name: "idp",
     role: "idp",
@@ -44,7 +44,7 @@ export function idpChild({ supervisor, state }: OpenSystem, port: number): Child
     environment: { ...inherited(), PORT: String(port), IDP_STATE: path.join(state, "idp") },
     logFile: supervisor.logFile("idp"),
     ports: { http: port },
-    ready: (signal) => answersWell(`${issuer}/.well-known/openid-configuration`, signal),
+    ready: (signal) => answersWell(`${issuerOf(port)}.well-known/openid-configuration`, signal),
   };
 }
 

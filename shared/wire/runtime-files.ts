@@ -8,6 +8,8 @@ export const localSystemSchema = z.object({
   adminToken: z.string(),
   /** Loopback API of the supervisor (restart of a child), with its bearer token. */
   supervisor: z.optional(z.object({ url: z.string(), token: z.string() })),
+  /** What `${env:NAME}` of a document means here where the environment of whoever applies it has no such name. */
+  environment: z.optional(z.record(z.string(), z.string())),
 });
 export type LocalSystem = z.infer<typeof localSystemSchema>;
 export const LOCAL_SYSTEM_FILE = "local.json";
