@@ -6,6 +6,8 @@ import type { BodyWriter, ResponseHead, ServerExchange } from "./engine.ts";
 /** What the access log tells of a call beyond its head; stages fill it in. */
 export interface CallFacts {
   host: string;
+  /** Version of the plan that decides. */
+  plan: number;
   /** Calling workload (inbound) or called service (outbound, ingress). */
   peer?: string;
   endpoint?: string;
@@ -19,7 +21,7 @@ export class Call {
   readonly exchange: ServerExchange;
   /** Monotonic milliseconds, as `performance.now()`. */
   readonly arrivedAtMs: number;
-  readonly facts: CallFacts = { host: "" };
+  readonly facts: CallFacts;
   /** Span of this hop; set by the outermost stage. */
   trace: TraceContext | undefined;
   /** Monotonic milliseconds by which the answer's head must be there. */
@@ -31,8 +33,13 @@ export class Call {
   #onFinish: (() => void)[] = [];
   #onGone: (() => void)[] = [];
 
-  constructor(exchange: ServerExchange, nowMs: number) {
+  /**
+   * @param plan version of the plan that decides
+   * @param nowMs monotonic
+   */
+  constructor(exchange: ServerExchange, plan: number, nowMs: number) {
     this.exchange = exchange;
+    this.facts = { host: exchange.head.fields.get("host") ?? "", plan };
     this.arrivedAtMs = nowMs;
     exchange.onDone(() => this.#finish());
     exchange.onFail((error) => {

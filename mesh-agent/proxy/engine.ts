@@ -7,6 +7,8 @@
  *   and what it names) are the engine's: it strips them from heads that it hands up, and writes its own on heads that it sends.
  *   `bodyLength` carries what they meant.
  * - A callback that is set late gets what was missed: an engine reads nothing of a body before `onChunk` is set.
+ *   None is called from within the call that sets it.
+ * - `Expect: 100-continue` is the engine's: it asks for the body when `onChunk` is set, and strips the field.
  * - After `onFail` or `abort` no further callback of that exchange is called.
  */
 import type { Sent } from "../../shared/errors.ts";
@@ -24,6 +26,7 @@ export interface RequestHead {
 export interface ResponseHead {
   readonly status: number;
   readonly fields: FieldList;
+  /** As for requests. For HEAD and 304: what it would be for GET, as far as it is known; no body comes or goes. */
   readonly bodyLength: number | "stream";
 }
 
@@ -41,6 +44,7 @@ export interface BodyWriter {
   /** False: the peer is behind; wait for `onDrain`. The chunk is owned by the engine from now on. */
   write(chunk: Buffer): boolean;
   onDrain(callback: () => void): void;
+  /** Always called once, also for an empty body; the message leaves with it. */
   end(trailers?: FieldList): void;
 }
 

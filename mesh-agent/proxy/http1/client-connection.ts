@@ -1,0 +1,267 @@
+/** One connection to an endpoint: one request at a time, then idle. */
+import type { Socket } from "node:net";
+import { limits } from "../../../shared/limits.ts";
+import { connectionDeadlines, type DeadlineWatch, requestDeadlines, type Watched } from "../deadline-watch.ts";
+import type { FailReason } from "../engine.ts";
+import { BodyDecoder } from "./body-framing.ts";
+import { LF } from "./byte-class.ts";
+import type { ExchangeHost, Http1ClientExchange } from "./client-exchange.ts";
+import { MessageFault } from "./field-scanner.ts";
+import { type ResponseScan, scanResponseHead } from "./head-scanner.ts";
+import { type BodyOwner, InboundBody } from "./inbound-body.ts";
+import { InputBuffer } from "./input-buffer.ts";
+import { SocketOutput } from "./socket-output.ts";
+
+/** What a connection needs of its pool. */
+export interface ConnectionPool {
+  readonly idleMs: number;
+  connected(connection: ClientConnection): void;
+  /** Its exchange is over and another may follow. */
+  released(connection: ClientConnection): void;
+  /** It ended. @param failure why it was never usable; absent when it was connected once */
+  ended(connection: ClientConnection, failure: ConnectFailure | undefined): void;
+}
+
+export interface ConnectFailure {
+  readonly kind: FailReason;
+  readonly reason: string;
+  readonly cause?: unknown;
+}
+
+type Phase = "connecting" | "idle" | "head" | "body" | "closed";
+
+const CERTIFICATE_ERROR =
+  /^(?:CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|INVALID_|ERR_TLS_CERT|ERR_PEER_IDENTITY|ERR_SSL_.*(?:ALERT|CERTIFICATE))/;
+
+export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
+  readonly output: SocketOutput;
+  deadlineMs = 0;
+  watchNext: Watched | undefined;
+  watchPrevious: Watched | undefined;
+  watchedBy: DeadlineWatch | undefined;
+  readonly #pool: ConnectionPool;
+  readonly #socket: Socket;
+  readonly #input = new InputBuffer();
+  #phase: Phase = "connecting";
+  #exchange: Http1ClientExchange | undefined;
+  #body: InboundBody | undefined;
+  #running = false;
+  #paused = false;
+  #closeAfter = false;
+  #peerEnded = false;
+  #interim = 0;
+  #idleMs: number;
+  #error: (Error & { code?: string }) | undefined;
+
+  /** @param connectedEvent when the socket is usable: `connect`, or `secureConnect` with TLS */
+  constructor(pool: ConnectionPool, socket: Socket, connectedEvent: string, connectTimeoutMs: number) {
+    this.#pool = pool;
+    this.#socket = socket;
+    this.#idleMs = pool.idleMs;
+    this.output = new SocketOutput(socket, () => this.#exchange?.flushed());
+    socket.once(connectedEvent, () => this.#onConnected());
+    socket.on("data", (chunk) => this.#onData(chunk));
+    socket.on("end", () => this.#onEnd());
+    socket.on("error", (error) => {
+      this.#error = error;
+    });
+    socket.on("close", () => this.#onClose());
+    socket.on("drain", () => this.#exchange?.drained());
+    requestDeadlines.arm(this, connectTimeoutMs);
+  }
+
+  get isConnecting(): boolean {
+    return this.#phase === "connecting";
+  }
+
+  /** Idle, and nothing says that the peer has left. */
+  get isUsable(): boolean {
+    return this.#phase === "idle" && !this.#peerEnded && this.#socket.writable;
+  }
+
+  start(exchange: Http1ClientExchange): void {
+    connectionDeadlines.disarm(this);
+    this.#phase = "head";
+    this.#interim = 0;
+    this.#exchange = exchange;
+    exchange.attach(this, this.output);
+    if (exchange.isRequestOver) this.output.flush();
+  }
+
+  /** Ends it now when idle, after its exchange otherwise. */
+  retire(): void {
+    this.#closeAfter = true;
+    if (this.#phase === "idle" || this.#phase === "connecting") this.#socket.destroy();
+  }
+
+  #onConnected(): void {
+    requestDeadlines.disarm(this);
+    this.#becomeIdle();
+    this.#pool.connected(this);
+  }
+
+  #becomeIdle(): void {
+    this.#phase = "idle";
+    connectionDeadlines.arm(this, this.#idleMs);
+  }
+
+  // --- input ---
+
+  #onData(chunk: Buffer): void {
+    if (this.#exchange === undefined) {
+      // RFC 9112 section 9.2: what nobody asked for must not be taken for the next answer.
+      this.#socket.destroy();
+      return;
+    }
+    const midHead = this.#phase === "head" && this.#input.length > 0;
+    this.#input.append(chunk);
+    if (midHead && this.#input.length < limits.http.headBytesMax && !chunk.includes(LF)) return;
+    this.#process();
+  }
+
+  wake(): void {
+    if (this.#exchange !== undefined) this.#process();
+  }
+
+  onFirstRead(): void {}
+
+  #process(): void {
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      while (this.#phase === "head" ? this.#input.length > 0 && this.#readHead() : this.#readBody());
+    } finally {
+      this.#running = false;
+    }
+    const full = this.#input.length >= limits.http.pipelinedBytesMax;
+    if (full === this.#paused || this.#socket.destroyed) return;
+    this.#paused = full;
+    if (full) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  #readHead(): boolean {
+    const exchange = this.#exchange;
+    if (exchange === undefined || !exchange.canTakeResponse) return false;
+    const input = this.#input;
+    const scan = scanResponseHead(input.bytes, input.at, input.end, exchange.method);
+    if (scan === undefined) {
+      if (this.#peerEnded) this.#fail("reset", "the connection ended within the answer's head");
+      return false;
+    }
+    if (scan instanceof MessageFault) {
+      this.#fail("protocol", scan.reason);
+      return false;
+    }
+    input.at = scan.next;
+    if (input.length === 0) input.clear();
+    if (scan.head.status < 200) return this.#readInterim(exchange, scan);
+    this.#startBody(exchange, scan);
+    return true;
+  }
+
+  #readInterim(exchange: Http1ClientExchange, scan: ResponseScan): boolean {
+    this.#interim++;
+    if (scan.head.status === 101) this.#fail("protocol", "the peer changed the protocol, which nobody asked for");
+    else if (this.#interim > limits.http.informationalMax) this.#fail("protocol", "too many interim answers");
+    else exchange.inform(scan.head.status, scan.head.fields);
+    return this.#exchange === exchange;
+  }
+
+  #startBody(exchange: Http1ClientExchange, scan: ResponseScan): void {
+    if (scan.close) this.#closeAfter = true;
+    if (scan.keepAliveTimeoutS >= 0) {
+      const keptMs = scan.keepAliveTimeoutS * 1_000 - limits.agent.idleMarginMs;
+      if (keptMs <= 0) this.#closeAfter = true;
+      else this.#idleMs = Math.min(this.#pool.idleMs, keptMs);
+    }
+    const length = typeof scan.head.bodyLength === "number" ? scan.head.bodyLength : 0;
+    this.#body = new InboundBody(new BodyDecoder(scan.framing, length), this);
+    this.#phase = "body";
+    exchange.respond(scan.head, this.#body);
+  }
+
+  #readBody(): boolean {
+    const body = this.#body;
+    if (this.#phase !== "body" || body === undefined) return false;
+    const progress = body.pump(this.#input);
+    if (this.#body !== body) return false;
+    if (progress === "over") this.#exchangeOver();
+    else if (progress === "fault") this.#fail("protocol", body.decoder.fault?.reason ?? "the body is malformed");
+    else if (progress === "starved" && this.#peerEnded) {
+      if (body.decoder.endOfConnection()) return true;
+      this.#fail("reset", "the connection ended within the answer's body");
+    }
+    return false;
+  }
+
+  #exchangeOver(): void {
+    const exchange = this.#exchange;
+    const reusable =
+      exchange?.isRequestOver === true && !this.#closeAfter && !this.#peerEnded && this.#input.length === 0;
+    exchange?.kill();
+    this.#forgetExchange();
+    if (!reusable || !this.#socket.writable) {
+      this.#socket.destroy();
+      return;
+    }
+    this.#becomeIdle();
+    this.#pool.released(this);
+  }
+
+  #forgetExchange(): void {
+    this.#exchange = undefined;
+    this.#body?.kill();
+    this.#body = undefined;
+  }
+
+  // --- ends ---
+
+  requestOver(): void {}
+
+  drop(_exchange: Http1ClientExchange): void {
+    this.#forgetExchange();
+    this.#socket.destroy();
+  }
+
+  #fail(kind: FailReason, reason: string): void {
+    const exchange = this.#exchange;
+    this.#forgetExchange();
+    this.#socket.destroy();
+    exchange?.fail(kind, reason, this.#error);
+  }
+
+  #onEnd(): void {
+    this.#peerEnded = true;
+    if (this.#exchange === undefined) this.#socket.destroy();
+    else if (this.#phase === "head" && this.#input.length === 0)
+      this.#fail("reset", "the connection ended without an answer");
+    else this.#process();
+  }
+
+  #onClose(): void {
+    const wasConnecting = this.#phase === "connecting";
+    connectionDeadlines.disarm(this);
+    requestDeadlines.disarm(this);
+    if (this.#peerEnded && this.#phase === "body" && this.#error === undefined) {
+      // All that the peer had to say is held here, for a reader who has paused.
+      this.#pool.ended(this, undefined);
+      return;
+    }
+    this.#phase = "closed";
+    this.#fail("reset", this.#error?.message ?? "the connection was closed");
+    this.#pool.ended(this, wasConnecting ? this.#connectFailure() : undefined);
+  }
+
+  #connectFailure(): ConnectFailure {
+    const error = this.#error;
+    if (error === undefined) return { kind: "connect", reason: "the connection was closed while it was made" };
+    const kind = CERTIFICATE_ERROR.test(error.code ?? "") ? "identity" : "connect";
+    return { kind, reason: error.message, cause: error };
+  }
+
+  onDeadline(): void {
+    if (this.#phase === "connecting") this.#error ??= new Error("no connection in time");
+    this.#socket.destroy();
+  }
+}

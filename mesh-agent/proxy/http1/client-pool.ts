@@ -1,0 +1,162 @@
+/** Connections to one endpoint over HTTP/1.1. */
+import * as net from "node:net";
+import * as tls from "node:tls";
+import { FieldList } from "../../../shared/http/field-list.ts";
+import { limits } from "../../../shared/limits.ts";
+import { requestDeadlines } from "../deadline-watch.ts";
+import type { ClientExchange, ClientPool, RequestHead } from "../engine.ts";
+import { spiffeIdOfCertificate } from "../tls-peer.ts";
+import { ClientConnection, type ConnectFailure, type ConnectionPool } from "./client-connection.ts";
+import { type ExchangeHost, Http1ClientExchange } from "./client-exchange.ts";
+
+export interface Http1PoolOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: {
+    /** Asked for each new connection, so that a renewed certificate is used at once; see `createClientContext`. */
+    readonly secureContext: () => tls.SecureContext;
+    readonly expectedSpiffeId: string;
+  };
+  /** Time for TCP and TLS; default `limits.agent.connectTimeoutMs`. */
+  readonly connectTimeoutMs?: number;
+  readonly maxConnections?: number;
+  /** Requests that wait for a connection; more are refused. */
+  readonly maxPending?: number;
+  readonly idleMs?: number;
+}
+
+class Http1Pool implements ClientPool, ConnectionPool, ExchangeHost {
+  readonly idleMs: number;
+  readonly #options: Http1PoolOptions;
+  readonly #maxConnections: number;
+  readonly #maxPending: number;
+  readonly #connections = new Set<ClientConnection>();
+  /** The one that was used last is at the end and used next: the others may go. */
+  readonly #idle: ClientConnection[] = [];
+  readonly #waiting: Http1ClientExchange[] = [];
+  #connecting = 0;
+  #closed = false;
+
+  constructor(options: Http1PoolOptions) {
+    this.#options = options;
+    this.idleMs = options.idleMs ?? limits.agent.idleConnectionMs;
+    this.#maxConnections = options.maxConnections ?? limits.agent.connectionsPerEndpointMax;
+    this.#maxPending = options.maxPending ?? limits.agent.pendingMax;
+  }
+
+  send(head: RequestHead, timeoutMs: number): ClientExchange {
+    const exchange = new Http1ClientExchange(this.#withHost(head), this);
+    if (this.#closed) exchange.fail("refused", "the pool is closed");
+    else if (this.#waiting.length >= this.#maxPending) exchange.fail("refused", "too many requests wait already");
+    else {
+      requestDeadlines.arm(exchange, timeoutMs);
+      const connection = this.#takeIdle();
+      if (connection !== undefined) connection.start(exchange);
+      else {
+        this.#waiting.push(exchange);
+        this.#openForWaiting();
+      }
+    }
+    return exchange;
+  }
+
+  #withHost(head: RequestHead): RequestHead {
+    if (head.fields.has("host")) return head;
+    const { host, port } = this.#options;
+    const fields = FieldList.from([["host", `${net.isIPv6(host) ? `[${host}]` : host}:${port}`], ...head.fields]);
+    return { ...head, fields };
+  }
+
+  #takeIdle(): ClientConnection | undefined {
+    for (let last = this.#idle.pop(); last !== undefined; last = this.#idle.pop()) {
+      if (last.isUsable) return last;
+      last.retire();
+    }
+    return undefined;
+  }
+
+  #openForWaiting(): void {
+    while (this.#waiting.length > this.#connecting && this.#connections.size < this.#maxConnections) {
+      this.#connecting++;
+      this.#connections.add(this.#open());
+    }
+  }
+
+  #open(): ClientConnection {
+    const { host, port, tls: secure } = this.#options;
+    const timeoutMs = this.#options.connectTimeoutMs ?? limits.agent.connectTimeoutMs;
+    if (secure === undefined)
+      return new ClientConnection(this, net.connect({ host, port, noDelay: true }), "connect", timeoutMs);
+    const socket = tls.connect({
+      host,
+      port,
+      secureContext: secure.secureContext(),
+      ALPNProtocols: ["http/1.1"],
+      rejectUnauthorized: true,
+      checkServerIdentity: (_name, certificate) => identityError(certificate.raw, secure.expectedSpiffeId),
+    });
+    socket.setNoDelay(true);
+    return new ClientConnection(this, socket, "secureConnect", timeoutMs);
+  }
+
+  connected(connection: ClientConnection): void {
+    this.#connecting--;
+    this.released(connection);
+  }
+
+  released(connection: ClientConnection): void {
+    if (this.#closed) connection.retire();
+    else {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#idle.push(connection);
+      else connection.start(next);
+    }
+  }
+
+  ended(connection: ClientConnection, failure: ConnectFailure | undefined): void {
+    this.#connections.delete(connection);
+    const at = this.#idle.indexOf(connection);
+    if (at >= 0) this.#idle.splice(at, 1);
+    if (failure !== undefined) {
+      this.#connecting--;
+      // As many may wait as connections are being made; when none is left, nobody would serve the others.
+      const spared = this.#connections.size === 0 ? 0 : Math.max(this.#waiting.length - 1, 0);
+      const failed = this.#waiting.splice(0, this.#waiting.length - spared);
+      for (const exchange of failed) exchange.fail(failure.kind, failure.reason, failure.cause);
+    }
+    this.#openForWaiting();
+  }
+
+  /** A waiting exchange has timed out or was given up. */
+  drop(exchange: Http1ClientExchange): void {
+    const at = this.#waiting.indexOf(exchange);
+    if (at >= 0) this.#waiting.splice(at, 1);
+  }
+
+  requestOver(): void {}
+
+  wake(): void {}
+
+  counts(): { readonly open: number; readonly idle: number; readonly waiting: number; readonly active: number } {
+    const open = this.#connections.size - this.#connecting;
+    return { open, idle: this.#idle.length, waiting: this.#waiting.length, active: open - this.#idle.length };
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const exchange of this.#waiting.splice(0)) exchange.fail("refused", "the pool was closed");
+    for (const connection of [...this.#connections]) connection.retire();
+  }
+}
+
+function identityError(der: Buffer, expected: string): Error | undefined {
+  const found = spiffeIdOfCertificate(der);
+  if (found === expected) return undefined;
+  const error = new Error(`the peer is ${found ?? "nobody"}, not ${expected}`);
+  return Object.assign(error, { code: "ERR_PEER_IDENTITY" });
+}
+
+/** Makes a pool; connections are opened when they are needed. */
+export function createHttp1Pool(options: Http1PoolOptions): ClientPool {
+  return new Http1Pool(options);
+}

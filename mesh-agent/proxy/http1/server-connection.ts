@@ -1,0 +1,364 @@
+/** One connection of a client: heads in, exchanges up, answers out, one request at a time (RFC 9112 section 9.3). */
+import type { Socket } from "node:net";
+import { SelvageError, toProblem } from "../../../shared/errors.ts";
+import { FieldList } from "../../../shared/http/field-list.ts";
+import { limits } from "../../../shared/limits.ts";
+import { connectionDeadlines, type DeadlineWatch, type Watched } from "../deadline-watch.ts";
+import type { FailReason, Peer, ServerExchange } from "../engine.ts";
+import { BodyDecoder } from "./body-framing.ts";
+import { LF } from "./byte-class.ts";
+import { MessageFault } from "./field-scanner.ts";
+import { type RequestScan, scanRequestHead, targetForm } from "./head-scanner.ts";
+import { responseHeadText } from "./head-writer.ts";
+import { type BodyOwner, InboundBody } from "./inbound-body.ts";
+import { InputBuffer } from "./input-buffer.ts";
+import { type ExchangeOwner, Http1ServerExchange } from "./server-exchange.ts";
+import { SocketOutput } from "./socket-output.ts";
+
+export interface ConnectionSettings {
+  readonly proxy: boolean;
+  readonly allowHalfClose: boolean;
+  readonly headTimeoutMs: number;
+  readonly keepAliveMs: number;
+  readonly stallTimeoutMs: number;
+  readonly lingerMs: number;
+}
+
+/** What a connection needs of its engine. */
+export interface ConnectionOwner {
+  readonly settings: ConnectionSettings;
+  readonly draining: boolean;
+  exchange(exchange: ServerExchange): void;
+  exchangeOver(): void;
+  refused(fault: MessageFault, peer: Peer): void;
+  connectionOver(connection: ServerConnection): void;
+}
+
+type Phase =
+  /** Between requests, or in a head. */
+  | "head"
+  | "exchange"
+  /** The answer is out, the rest of the request's body is thrown away. */
+  | "discard"
+  /** Our side is closed; what still comes is not looked at. */
+  | "linger"
+  | "closed";
+
+const nothing = (): void => undefined;
+
+export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
+  readonly output: SocketOutput;
+  readonly peer: Peer;
+  deadlineMs = 0;
+  watchNext: Watched | undefined;
+  watchPrevious: Watched | undefined;
+  watchedBy: DeadlineWatch | undefined;
+  readonly #engine: ConnectionOwner;
+  readonly #socket: Socket;
+  readonly #input = new InputBuffer();
+  #phase: Phase = "head";
+  #exchange: Http1ServerExchange | undefined;
+  #running = false;
+  #closeAfter = false;
+  #inHead = false;
+  #tunnel = false;
+  #paused = false;
+  /** Of the body that is thrown away. */
+  #decoder: BodyDecoder | undefined;
+  /** Bytes that may still be thrown away. */
+  #discardable = 0;
+
+  constructor(engine: ConnectionOwner, socket: Socket, peer: Peer) {
+    this.#engine = engine;
+    this.#socket = socket;
+    this.peer = peer;
+    this.output = new SocketOutput(socket, nothing);
+    socket.on("data", (chunk) => this.#onData(chunk));
+    socket.on("end", () => this.#onEnd());
+    socket.on("error", nothing);
+    socket.on("close", () => this.#onClose());
+    socket.on("drain", () => this.#onDrain());
+    connectionDeadlines.arm(this, engine.settings.headTimeoutMs);
+  }
+
+  get isIdle(): boolean {
+    return this.#phase === "head" && !this.#inHead && this.#input.length === 0;
+  }
+
+  get hasExchange(): boolean {
+    return this.#exchange !== undefined;
+  }
+
+  /** Ends it after the answer in flight, at once without one. */
+  close(): void {
+    this.#closeAfter = true;
+    if (this.#phase === "head") this.#linger();
+  }
+
+  destroy(reason: string): void {
+    this.#fail("reset", reason);
+    this.#socket.destroy();
+  }
+
+  // --- input ---
+
+  #onData(chunk: Buffer): void {
+    const midHead = this.#phase === "head" && this.#input.length > 0;
+    if (this.#phase === "linger") {
+      this.#discardable -= chunk.length;
+      if (this.#discardable < 0) this.#socket.destroy();
+      return;
+    }
+    this.#input.append(chunk);
+    // A head that trickles in is scanned again at each line, not at each byte.
+    if (midHead && this.#input.length < limits.http.headBytesMax && !chunk.includes(LF)) return;
+    this.#process();
+  }
+
+  #process(): void {
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      while (this.#step());
+    } finally {
+      this.#running = false;
+    }
+    this.#regulate();
+  }
+
+  /** @returns whether another step may get further */
+  #step(): boolean {
+    if (this.#phase === "head") return this.#input.length > 0 && this.#readHead();
+    if (this.#phase === "exchange") return this.#readBody();
+    return this.#phase === "discard" && this.#discard();
+  }
+
+  /** Stops reading while more is held than a pipelining client may have ahead. */
+  #regulate(): void {
+    const full = this.#input.length >= limits.http.pipelinedBytesMax;
+    if (full === this.#paused || this.#phase === "closed") return;
+    this.#paused = full;
+    if (full) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  #readHead(): boolean {
+    const input = this.#input;
+    const scan = scanRequestHead(input.bytes, input.at, input.end);
+    if (scan === undefined) {
+      if (!this.#inHead) connectionDeadlines.arm(this, this.#engine.settings.headTimeoutMs);
+      this.#inHead = true;
+      return false;
+    }
+    if (scan instanceof MessageFault) {
+      this.#refuse(scan);
+      return false;
+    }
+    input.at = scan.next;
+    if (input.length === 0) input.clear();
+    this.#inHead = false;
+    connectionDeadlines.disarm(this);
+    const fault = this.#unsupported(scan);
+    if (fault !== undefined) {
+      this.#refuse(fault);
+      return false;
+    }
+    if (scan.head.method === "CONNECT") this.#openTunnel();
+    else this.#startExchange(scan);
+    return true;
+  }
+
+  #unsupported(scan: RequestScan): MessageFault | undefined {
+    const { method, target, bodyLength } = scan.head;
+    const form = targetForm(method, target);
+    const forward = this.#engine.settings.proxy && !this.#tunnel;
+    if (method === "CONNECT" && !forward) return new MessageFault("not_implemented", "CONNECT is not served here");
+    if (form === "bad")
+      return new MessageFault("bad_request", "the target has none of the forms of RFC 9112 section 3.2");
+    if (form === "absolute" && !forward)
+      return new MessageFault("bad_request", "a target in absolute form is for proxies");
+    if (form === "authority" && (bodyLength !== 0 || scan.http10))
+      return new MessageFault("bad_request", "CONNECT has a body or comes over HTTP/1.0");
+    if (scan.upgrade !== undefined && /(?:^|,)\s*websocket/.test(scan.upgrade) && method === "GET")
+      return new MessageFault("not_implemented", "WebSocket is not served here");
+    return undefined;
+  }
+
+  /** The client speaks HTTP/1.1 through its tunnel too: the engine is the other end of it. */
+  #openTunnel(): void {
+    this.#tunnel = true;
+    this.output.add("HTTP/1.1 200 Connection Established\r\n\r\n");
+    connectionDeadlines.arm(this, this.#engine.settings.headTimeoutMs);
+  }
+
+  #startExchange(scan: RequestScan): void {
+    if (scan.close) this.#closeAfter = true;
+    const { bodyLength } = scan.head;
+    const framing = scan.chunked ? "chunked" : bodyLength === 0 ? "none" : "length";
+    const decoder = new BodyDecoder(framing, typeof bodyLength === "number" ? bodyLength : 0);
+    const exchange = new Http1ServerExchange(scan, new InboundBody(decoder, this), this);
+    this.#exchange = exchange;
+    this.#phase = "exchange";
+    this.#engine.exchange(exchange);
+  }
+
+  #readBody(): boolean {
+    const exchange = this.#exchange;
+    if (exchange === undefined) return false;
+    const progress = exchange.inbound.pump(this.#input);
+    if (this.#exchange !== exchange) return true;
+    if (progress === "fault") this.#refuse(exchange.inbound.decoder.fault as MessageFault);
+    else if (progress === "starved") connectionDeadlines.arm(this, this.#engine.settings.stallTimeoutMs);
+    else if (!this.output.isBlocked) connectionDeadlines.disarm(this);
+    return false;
+  }
+
+  #discard(): boolean {
+    const decoder = this.#decoder;
+    if (decoder === undefined) return false;
+    for (let slice = decoder.next(this.#input); slice !== undefined; slice = decoder.next(this.#input))
+      this.#discardable -= slice.length;
+    if (decoder.done && this.#discardable >= 0) {
+      this.#awaitHead();
+      return true;
+    }
+    if (this.#discardable < 0 || decoder.fault !== undefined) this.#linger();
+    return false;
+  }
+
+  wake(): void {
+    if (this.#phase !== "closed") this.#process();
+  }
+
+  onFirstRead(): void {
+    if (this.#input.length === 0) this.#exchange?.sendContinue();
+  }
+
+  // --- answers ---
+
+  closesAfter(): boolean {
+    const exchange = this.#exchange;
+    if (exchange === undefined) return true;
+    const { inbound, continueOwed } = exchange;
+    const unread = !inbound.isRead && inbound.decoder.remaining > limits.http.drainBytesMax;
+    if (this.#engine.draining || continueOwed || unread) this.#closeAfter = true;
+    return this.#closeAfter;
+  }
+
+  answerBlocked(): void {
+    connectionDeadlines.arm(this, this.#engine.settings.stallTimeoutMs);
+  }
+
+  answerOver(): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined) return;
+    const { decoder } = exchange.inbound;
+    this.#exchange = undefined;
+    if (this.#closeAfter) this.#linger();
+    else if (decoder.done) this.#awaitHead();
+    else this.#startDiscard(decoder);
+    this.#engine.exchangeOver();
+    exchange.complete();
+    if (!this.#running && this.#input.length > 0) queueMicrotask(() => this.wake());
+  }
+
+  #awaitHead(): void {
+    this.#phase = "head";
+    this.#decoder = undefined;
+    connectionDeadlines.arm(this, this.#engine.settings.keepAliveMs);
+  }
+
+  #startDiscard(decoder: BodyDecoder): void {
+    if (decoder.remaining > limits.http.drainBytesMax) {
+      this.#linger();
+      return;
+    }
+    this.#phase = "discard";
+    this.#decoder = decoder;
+    this.#discardable = limits.http.drainBytesMax;
+    connectionDeadlines.arm(this, this.#engine.settings.lingerMs);
+  }
+
+  #onDrain(): void {
+    if (this.#phase !== "exchange") return;
+    connectionDeadlines.disarm(this);
+    this.#exchange?.drained();
+  }
+
+  /** Answers with a problem document if an answer is still possible, then ends the connection. */
+  #refuse(fault: MessageFault): void {
+    this.#engine.refused(fault, this.peer);
+    const exchange = this.#exchange;
+    const canAnswer = exchange === undefined || !exchange.hasAnswered;
+    this.#fail("protocol", fault.reason);
+    if (!canAnswer) {
+      this.#socket.destroy();
+      return;
+    }
+    const problem = toProblem(new SelvageError(fault.code, fault.reason));
+    const content = Buffer.from(JSON.stringify(problem));
+    const fields = FieldList.from([["content-type", "application/problem+json"]]);
+    this.output.add(responseHeadText(problem.status, fields, content.length, true));
+    this.output.add(content);
+    this.#linger();
+  }
+
+  // --- ends ---
+
+  breakOff(kind: FailReason | undefined, reason: string): void {
+    this.#fail(kind, reason);
+    // A plain end would look like the end of a body that has no other.
+    if ("encrypted" in this.#socket) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
+  }
+
+  #fail(kind: FailReason | undefined, reason: string): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined) return;
+    this.#exchange = undefined;
+    this.#engine.exchangeOver();
+    if (kind === undefined) exchange.kill();
+    else exchange.fail(kind, reason);
+  }
+
+  /** RFC 9112 section 9.6: closes our side, and reads on for a while so that the answer is not lost to a reset. */
+  #linger(): void {
+    if (this.#phase === "linger" || this.#phase === "closed") return;
+    this.#phase = "linger";
+    this.#input.clear();
+    this.#discardable = limits.http.lingerBytesMax;
+    this.output.flush();
+    this.#socket.end();
+    this.#socket.resume();
+    connectionDeadlines.arm(this, this.#engine.settings.lingerMs);
+  }
+
+  #onEnd(): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined) {
+      this.#linger();
+      return;
+    }
+    const complete = exchange.inbound.decoder.done;
+    if (exchange.hasEnded || (complete && this.#engine.settings.allowHalfClose)) this.#closeAfter = true;
+    else this.destroy("the client closed the connection");
+  }
+
+  #onClose(): void {
+    this.#fail("reset", "the connection to the client is gone");
+    this.#phase = "closed";
+    this.#input.clear();
+    connectionDeadlines.disarm(this);
+    this.#engine.connectionOver(this);
+  }
+
+  onDeadline(): void {
+    if (this.#phase === "exchange") {
+      this.#fail("timeout", "the client neither sent nor read for too long");
+      this.#socket.destroy();
+    } else if (this.#phase === "head" && this.#inHead) {
+      this.#refuse(new MessageFault("request_timeout", "the head did not arrive in time"));
+    } else if (this.#phase === "linger") this.#socket.destroy();
+    else this.#linger();
+  }
+}

@@ -1,0 +1,204 @@
+/** One request that came in over HTTP/1.1, and its answer. */
+import type { FieldList } from "../../../shared/http/field-list.ts";
+import {
+  type BodyReader,
+  type BodyWriter,
+  ExchangeError,
+  type FailReason,
+  type Peer,
+  type RequestHead,
+  type ResponseHead,
+  type ServerExchange,
+} from "../engine.ts";
+import type { RequestScan } from "./head-scanner.ts";
+import { interimHeadText, lastChunkText, responseHeadText, type SentFraming } from "./head-writer.ts";
+import type { InboundBody } from "./inbound-body.ts";
+import type { SocketOutput } from "./socket-output.ts";
+
+/** What an exchange asks of its connection. */
+export interface ExchangeOwner {
+  readonly output: SocketOutput;
+  readonly peer: Peer;
+  /** Whether the connection ends after this answer; asked once, when its head is written. */
+  closesAfter(): boolean;
+  /** The answer is over and flushed. */
+  answerOver(): void;
+  /** The client does not read; `drained` follows when it does. */
+  answerBlocked(): void;
+  /** Ends the connection with the exchange; `kind` is told to the exchange's owner, none when that asked for it. */
+  breakOff(kind: FailReason | undefined, reason: string): void;
+}
+
+export class Http1ServerExchange implements ServerExchange, BodyWriter {
+  readonly head: RequestHead;
+  readonly body: BodyReader;
+  readonly inbound: InboundBody;
+  readonly #owner: ExchangeOwner;
+  readonly #http10: boolean;
+  /** A 100 is still to be sent before the body comes. */
+  #continueOwed: boolean;
+  #framing: SentFraming | "empty" | undefined;
+  #left = 0;
+  #ended = false;
+  #dead = false;
+  #failure: ExchangeError | undefined;
+  #failCallback: ((error: ExchangeError) => void) | undefined;
+  #doneCallback: (() => void) | undefined;
+  #drainCallback: (() => void) | undefined;
+  #drainMissed = false;
+
+  constructor(scan: RequestScan, inbound: InboundBody, owner: ExchangeOwner) {
+    this.head = scan.head;
+    this.body = inbound;
+    this.inbound = inbound;
+    this.#owner = owner;
+    this.#http10 = scan.http10;
+    this.#continueOwed = scan.expectContinue;
+  }
+
+  get peer(): Peer {
+    return this.#owner.peer;
+  }
+
+  get hasAnswered(): boolean {
+    return this.#framing !== undefined;
+  }
+
+  /** The client waits for a 100 that it did not get: it may send the body or not (RFC 9110 section 10.1.1). */
+  get continueOwed(): boolean {
+    return this.#continueOwed;
+  }
+
+  /** The answer is complete, though perhaps not flushed. */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
+  inform(status: number, fields: FieldList): void {
+    if (this.#dead || this.#http10 || this.hasAnswered) return;
+    if (status === 101 || status < 100 || status > 199) throw new RangeError(`not an interim status: ${status}`);
+    if (status === 100) this.#continueOwed = false;
+    this.#owner.output.add(interimHeadText(status, fields));
+  }
+
+  /** The body is about to be read: tells the client to send it. */
+  sendContinue(): void {
+    if (!this.#continueOwed || this.#dead || this.hasAnswered) return;
+    this.#continueOwed = false;
+    this.#owner.output.add("HTTP/1.1 100 Continue\r\n\r\n");
+  }
+
+  respond(head: ResponseHead): BodyWriter {
+    if (this.#dead) return this;
+    if (this.hasAnswered) throw new Error("the request is answered already");
+    const { status, fields, bodyLength } = head;
+    if (!(status >= 200 && status <= 599)) throw new RangeError(`not a final status: ${status}`);
+    const framing = this.#framingOf(status, bodyLength);
+    this.#owner.output.add(responseHeadText(status, fields, framing, framing === "close" || this.#owner.closesAfter()));
+    const empty = this.head.method === "HEAD" || status === 204 || status === 304;
+    this.#framing = empty ? "empty" : framing;
+    this.#left = typeof framing === "number" ? framing : 0;
+    return this;
+  }
+
+  /** RFC 9112 section 6.3, RFC 9110 section 8.6: 204 has no length, HEAD and 304 only one that is known. */
+  #framingOf(status: number, bodyLength: number | "stream"): SentFraming {
+    if (status === 204) return "none";
+    if (status === 304) return bodyLength === 0 || bodyLength === "stream" ? "none" : bodyLength;
+    if (bodyLength !== "stream") return bodyLength;
+    if (this.head.method === "HEAD") return "none";
+    return this.#http10 ? "close" : "chunked";
+  }
+
+  write(chunk: Buffer): boolean {
+    const { output } = this.#owner;
+    if (this.#dead || this.#ended || chunk.length === 0 || this.#framing === "empty") return true;
+    if (this.#framing === "chunked") {
+      output.add(`${chunk.length.toString(16)}\r\n`);
+      output.add(chunk);
+      return this.#flowing(output.add("\r\n"));
+    }
+    if (typeof this.#framing === "number") {
+      if (chunk.length > this.#left) {
+        this.#owner.breakOff("protocol", "the answer is longer than its length");
+        return true;
+      }
+      this.#left -= chunk.length;
+    }
+    return this.#flowing(output.add(chunk));
+  }
+
+  #flowing(flowing: boolean): boolean {
+    if (!flowing) this.#owner.answerBlocked();
+    return flowing;
+  }
+
+  onDrain(callback: () => void): void {
+    this.#drainCallback = callback;
+    if (this.#drainMissed) queueMicrotask(() => this.#tellDrained());
+  }
+
+  #tellDrained(): void {
+    this.#drainMissed = this.#drainCallback === undefined;
+    if (!this.#dead && !this.#ended) this.#drainCallback?.();
+  }
+
+  end(trailers?: FieldList): void {
+    if (this.#dead || this.#ended) return;
+    if (typeof this.#framing === "number" && this.#left > 0) {
+      this.#owner.breakOff("protocol", "the answer is shorter than its length");
+      return;
+    }
+    if (this.#framing === "chunked") this.#owner.output.add(lastChunkText(trailers));
+    this.#ended = true;
+    this.#owner.output.flush();
+    if (this.#flowing(!this.#owner.output.isBlocked)) this.#owner.answerOver();
+  }
+
+  abort(reason: string): void {
+    if (!this.#dead) this.#owner.breakOff(undefined, reason);
+  }
+
+  onFail(callback: (error: ExchangeError) => void): void {
+    this.#failCallback = callback;
+    if (this.#failure !== undefined) queueMicrotask(() => this.#deliverFailure());
+  }
+
+  onDone(callback: () => void): void {
+    this.#doneCallback = callback;
+  }
+
+  /** The socket takes more. */
+  drained(): void {
+    if (this.#dead) return;
+    if (this.#ended) this.#owner.answerOver();
+    else this.#tellDrained();
+  }
+
+  /** Ends it as a success; no callback follows. */
+  complete(): void {
+    this.kill();
+    this.#doneCallback?.();
+  }
+
+  /** No callback is called from now on. */
+  kill(): void {
+    this.#dead = true;
+    this.inbound.kill();
+  }
+
+  /** Ends it because of the peer; `onFail` follows, nothing else. */
+  fail(kind: FailReason, reason: string, cause?: unknown): void {
+    if (this.#dead) return;
+    this.kill();
+    this.#failure = new ExchangeError(kind, "none", reason, cause);
+    this.#deliverFailure();
+  }
+
+  #deliverFailure(): void {
+    const failure = this.#failure;
+    if (failure === undefined || this.#failCallback === undefined) return;
+    this.#failure = undefined;
+    this.#failCallback(failure);
+  }
+}
