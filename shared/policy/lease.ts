@@ -1,0 +1,44 @@
+/**
+ * Leases of gateway isolates: each says every few seconds which version it decides by. "Live" means an unexpired one,
+ * so a version is everywhere once each lease has acknowledged it or has ended.
+ */
+import type { Refusal } from "./acknowledgement.ts";
+
+/** Plain and serialisable; one row of the store. */
+export interface Lease {
+  isolate: string;
+  version: number;
+  refused?: Refusal;
+  /** Milliseconds since the epoch. */
+  expiresAtMs: number;
+}
+
+export interface LeaseSettings {
+  readonly leaseMs: number;
+  /** Added on this side for the answer's way back, so that the isolate's own lease never outlives this one. */
+  readonly slackMs: number;
+}
+
+/** The lease after an isolate asked for it. */
+export function renewedLease(
+  asked: { readonly isolate: string; readonly version: number; readonly refused?: Refusal | undefined },
+  nowMs: number,
+  settings: LeaseSettings,
+): Lease {
+  const { isolate, version, refused } = asked;
+  const expiresAtMs = nowMs + settings.leaseMs + settings.slackMs;
+  return { isolate, version, expiresAtMs, ...(refused === undefined ? {} : { refused }) };
+}
+
+/**
+ * Whether the answer carries the live plan: not when the isolate has it, nor when it has just refused it, since the
+ * same bytes would be refused again every few seconds.
+ */
+export function leaseNeedsPlan(lease: Pick<Lease, "version" | "refused">, live: number): boolean {
+  return live !== 0 && lease.version !== live && lease.refused?.version !== live;
+}
+
+/** Those that have not ended. */
+export function liveLeases(leases: readonly Lease[], nowMs: number): Lease[] {
+  return leases.filter((lease) => lease.expiresAtMs > nowMs);
+}

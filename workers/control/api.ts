@@ -1,0 +1,263 @@
+/** The HTTP API of the control plane (contracts in `shared/wire`): who may call what, and which object does it. */
+import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { checkDocument } from "../../shared/config/check-document.ts";
+import { SelvageError, toProblem } from "../../shared/errors.ts";
+import { limits } from "../../shared/limits.ts";
+import { canonicalJson } from "../../shared/plan/canonical-json.ts";
+import { compile } from "../../shared/plan/compile.ts";
+import { acknowledgementOf } from "../../shared/policy/acknowledgement.ts";
+import type { Instance } from "../../shared/policy/registry.ts";
+import {
+  type AgentStatus,
+  type ApplyAnswer,
+  applyRequestSchema,
+  type EndpointStatus,
+  joinTokenRequestSchema,
+  rollbackRequestSchema,
+  type Status,
+} from "../../shared/wire/admin.ts";
+import type { ControlTokenClaims } from "../../shared/wire/control-token.ts";
+import { type Credentials, enrolRequestSchema, renewRequestSchema } from "../../shared/wire/enrolment.ts";
+import { type LeaseAnswer, leaseRequestSchema } from "../../shared/wire/gateway-lease.ts";
+import { verifyControlToken } from "./authority/control-tokens.ts";
+import type { Env } from "./env.ts";
+import { readJson } from "./objects/read-json.ts";
+import { type IssuedCredentials, MAIN, type Refused } from "./objects/rpc.ts";
+
+type Role = ControlTokenClaims["role"];
+interface Api {
+  Bindings: Env;
+  Variables: { claims: ControlTokenClaims };
+}
+type Call = Context<Api>;
+
+const CALL_BYTES = limits.control.callBytesMax;
+const APPLY_BYTES = 3 * limits.control.documentBytesMax;
+const INSTANCE = /^[\w.:@-]{1,128}$/;
+
+export function makeApi(): Hono<Api> {
+  const api = new Hono<Api>();
+  api.get("/healthz", (c) => c.json({ status: "ok" }));
+  api.post("/v1/enrol", enrol);
+  api.post("/v1/renew", role("agent"), renew);
+  api.get("/v1/agents/connect", role("agent"), connect);
+  api.post("/v1/gateway/lease", role("gateway"), lease);
+  api.use("/v1/*", role("admin"));
+  api.post("/v1/config/versions", apply);
+  api.get("/v1/config/versions", async (c) => c.json({ versions: await config(c).versions() }));
+  api.get("/v1/config/versions/:version{[0-9]{1,15}}", version);
+  api.post("/v1/config/rollback", rollback);
+  api.get("/v1/status", status);
+  api.get("/v1/services", services);
+  api.post("/v1/join-tokens", joinToken);
+  api.get("/v1/audit", async (c) => c.json({ entries: await config(c).auditLog() }));
+  api.notFound((c) => problem(c, new SelvageError("no_route", "no such call")));
+  api.onError((error, c) => problem(c, error));
+  return api;
+}
+
+const config = (c: Call) => c.env.CONFIG.getByName(MAIN);
+const authority = (c: Call) => c.env.AUTHORITY.getByName(MAIN);
+const hub = (c: Call) => c.env.HUB.getByName(MAIN);
+
+/** Lets only a token of that role pass. */
+function role(needed: Role): MiddlewareHandler<Api> {
+  return async (c, next) => {
+    const claims = await verifyControlToken(c.env.TOKEN_SECRET, c.req.header("authorization"), Date.now());
+    if (claims.role !== needed)
+      throw new SelvageError("role_missing", `needs role ${needed}, ${claims.sub} has ${claims.role}`);
+    c.set("claims", claims);
+    await next();
+  };
+}
+
+async function apply(c: Call): Promise<Response> {
+  const request = await readJson(c.req.raw, applyRequestSchema, APPLY_BYTES);
+  const { document, problems } = checkDocument(request.document);
+  const errors = problems.filter((found) => found.severity === "error");
+  if (document === undefined || errors.length > 0) throw invalid(errors);
+  const { source, file, author, reason } = request;
+  if (source.length > limits.control.documentBytesMax)
+    throw new SelvageError("body_too_large", `source has more than ${limits.control.documentBytesMax} characters`);
+  const plan = compile(document);
+  const change = {
+    plan: canonicalJson(plan),
+    document: JSON.stringify(request.document),
+    source,
+    file,
+    author,
+    reason: reason ?? "",
+  };
+  const applied = await config(c).apply(change, c.get("claims").sub);
+  if ("trustDomainIs" in applied) throw otherTrustDomain(plan.mesh.trustDomain, applied.trustDomainIs);
+  return c.json(applied satisfies ApplyAnswer, applied.changed ? 201 : 200);
+}
+
+async function rollback(c: Call): Promise<Response> {
+  const { version, author, reason } = await readJson(c.req.raw, rollbackRequestSchema, CALL_BYTES);
+  const applied = granted(await config(c).rollback(version, author, reason ?? "", c.get("claims").sub));
+  return c.json(applied satisfies ApplyAnswer, applied.changed ? 201 : 200);
+}
+
+async function version(c: Call): Promise<Response> {
+  const { document, ...rest } = granted(await config(c).version(Number(c.req.param("version"))));
+  return c.json({ ...rest, document: JSON.parse(document) });
+}
+
+async function status(c: Call): Promise<Response> {
+  const [{ version, hash, leases }, { instances }] = await Promise.all([config(c).status(), hub(c).status()]);
+  const nowMs = Date.now();
+  const gateways = leases.map((lease) => ({
+    isolate: lease.isolate,
+    version: lease.version,
+    ...acknowledgementOf(version, lease.version, lease.refused),
+    leaseEndsInMs: lease.expiresAtMs - nowMs,
+  }));
+  const agents = instances.map((known) => agentStatus(known, version, nowMs));
+  return c.json({ version, hash, gateways, agents } satisfies Status);
+}
+
+function agentStatus(known: Instance, live: number, nowMs: number): AgentStatus {
+  const { instance, service, planVersion, refused, phase, certificateNotAfterMs } = known;
+  const acknowledged = acknowledgementOf(live, planVersion, refused);
+  return {
+    instance,
+    service,
+    version: planVersion,
+    ...(known.connection === "" ? { state: "offline" as const } : acknowledged),
+    phase,
+    lastSeenMsAgo: Math.max(0, nowMs - known.lastHeardMs),
+    certificateNotAfterMs,
+  };
+}
+
+async function services(c: Call): Promise<Response> {
+  const { revision, instances } = await hub(c).status();
+  const nowMs = Date.now();
+  const found: Record<string, EndpointStatus[]> = {};
+  for (const known of instances) {
+    if (!known.visible || known.endpoint === undefined) continue;
+    found[known.service] ??= [];
+    found[known.service]?.push({ ...known.endpoint, leaseEndsInMs: Math.max(0, known.leaseEndsAtMs - nowMs) });
+  }
+  return c.json({ revision, services: found });
+}
+
+async function joinToken(c: Call): Promise<Response> {
+  const { service, lifetimeMs } = await readJson(c.req.raw, joinTokenRequestSchema, CALL_BYTES);
+  const undeclared = await config(c).refuseService(service);
+  if (undeclared !== undefined) granted(undeclared);
+  const lifetime = lifetimeMs ?? limits.control.joinTokenLifetimeMs;
+  if (lifetime > limits.control.joinTokenLifetimeMaxMs) {
+    const reason = `lifetimeMs is more than ${limits.control.joinTokenLifetimeMaxMs}`;
+    throw new SelvageError("bad_request", reason, { members: { errors: [{ path: ["lifetimeMs"], message: reason }] } });
+  }
+  const made = granted(await authority(c).createJoinToken(service, lifetime, c.env.CONTROL_URL));
+  const { sub } = c.get("claims");
+  await config(c).audit({ act: "join-token", by: sub, author: sub, version: 0, detail: `service ${service}` });
+  return c.json(made, 201);
+}
+
+async function enrol(c: Call): Promise<Response> {
+  const { id, csr, instance, mac } = await readJson(c.req.raw, enrolRequestSchema, CALL_BYTES);
+  if (!INSTANCE.test(instance)) throw new SelvageError("bad_request", "instance is not a name", instanceErrors);
+  return c.json(credentials(granted(await authority(c).enrol(id, csr, instance, mac))));
+}
+
+async function renew(c: Call): Promise<Response> {
+  const { csr } = await readJson(c.req.raw, renewRequestSchema, CALL_BYTES);
+  const { service, instance } = agentOf(c);
+  const issued = granted(await authority(c).renew(service, instance, csr));
+  c.executionCtx.waitUntil(hub(c).renewed(service, instance, issued.notAfterMs));
+  return c.json(credentials(issued));
+}
+
+/** The socket itself is the hub's; who opens it is settled here, so that a stranger never wakes the hub. */
+async function connect(c: Call): Promise<Response> {
+  if (c.req.header("upgrade")?.toLowerCase() !== "websocket")
+    throw new SelvageError("upgrade_required", "not a WebSocket upgrade");
+  const { service, instance } = agentOf(c);
+  const { exp } = c.get("claims");
+  const connection = {
+    id: crypto.randomUUID(),
+    service,
+    instance,
+    openedAtMs: Date.now(),
+    expiresAtMs: exp * 1000,
+  };
+  const headers = { upgrade: "websocket", "selvage-connection": JSON.stringify(connection) };
+  return hub(c).fetch(new Request(c.req.url, { headers }));
+}
+
+async function lease(c: Call): Promise<Response> {
+  const { isolate, version, signingKey, refused } = await readJson(c.req.raw, leaseRequestSchema, CALL_BYTES);
+  const [grant, key] = await Promise.all([config(c).lease(isolate, version, refused), authority(c).signingKey()]);
+  const answer: LeaseAnswer = {
+    leaseMs: limits.gateway.planLeaseMs,
+    version: grant.version,
+    ...(grant.plan === undefined ? {} : { plan: { hash: grant.plan.hash, gateway: JSON.parse(grant.plan.gateway) } }),
+    ...(key === undefined || key.kid === signingKey ? {} : { signingKey: JSON.parse(key.jwk) }),
+  };
+  return c.json(answer);
+}
+
+function agentOf(c: Call): { service: string; instance: string } {
+  const { service, sub } = c.get("claims");
+  if (service === undefined) throw new SelvageError("credentials_invalid", "an agent's token names its service");
+  return { service, instance: sub };
+}
+
+function credentials({ notAfterMs: _, ...rest }: IssuedCredentials): Credentials {
+  return rest;
+}
+
+/** What an object answered, unless it refused. */
+function granted<T extends object>(answer: T): Exclude<T, Refused> {
+  if (isRefused(answer)) throw new SelvageError(answer.refused.code, answer.refused.reason);
+  return answer as Exclude<T, Refused>;
+}
+
+function isRefused(answer: object): answer is Refused {
+  return "refused" in answer;
+}
+
+const instanceErrors = {
+  members: { errors: [{ path: ["instance"], message: "letters, digits and . _ : @ - only, at most 128" }] },
+};
+
+function invalid(errors: readonly object[]): SelvageError {
+  return new SelvageError("document_invalid", `${errors.length} errors`, { members: { errors } });
+}
+
+/** Certificates of two trust domains never trust each other: a mesh that changes its name is another mesh. */
+function otherTrustDomain(asked: string, made: string): SelvageError {
+  const message = `the authority is for the trust domain "${made}", which cannot change to "${asked}"`;
+  return invalid([
+    {
+      code: "trust_domain_fixed",
+      severity: "error",
+      message,
+      path: ["mesh", "trustDomain"],
+      at: "value",
+      suggestion: made,
+    },
+  ]);
+}
+
+/** The one place where errors become answers. Operators find the reason in the log. */
+function problem(c: Call, thrown: unknown): Response {
+  const error =
+    thrown instanceof SelvageError ? thrown : new SelvageError("control_failed", String(thrown), { cause: thrown });
+  const line = { time: new Date().toISOString(), kind: "error", method: c.req.method, path: c.req.path };
+  const log = error.facts.status >= 500 ? console.error : console.warn;
+  log(JSON.stringify({ ...line, status: error.facts.status, error: error.code, reason: error.reason }));
+  const headers = { "content-type": "application/problem+json", ...challenge(error) };
+  return new Response(JSON.stringify(toProblem(error)), { status: error.facts.status, headers });
+}
+
+/** RFC 6750 section 3. */
+function challenge(error: SelvageError): Record<string, string> {
+  if (error.code === "credentials_invalid") return { "www-authenticate": 'Bearer error="invalid_token"' };
+  if (error.facts.status === 401) return { "www-authenticate": "Bearer" };
+  return error.code === "upgrade_required" ? { upgrade: "websocket", connection: "upgrade" } : {};
+}

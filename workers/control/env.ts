@@ -1,0 +1,14 @@
+import type { AuthorityRpc, ConfigStoreRpc, HubRpc } from "./objects/rpc.ts";
+
+/** Bindings of the control Worker, see `wrangler.toml`. */
+export interface Env {
+  /** Key of the control API's tokens: 32 random bytes as base64url. */
+  readonly TOKEN_SECRET?: string;
+  /** Key that private keys are encrypted under: 32 random bytes as base64url. */
+  readonly KEY_SECRET?: string;
+  /** URL at which agents reach this Worker; join tokens carry it. */
+  readonly CONTROL_URL: string;
+  readonly CONFIG: DurableObjectNamespace<ConfigStoreRpc>;
+  readonly AUTHORITY: DurableObjectNamespace<AuthorityRpc>;
+  readonly HUB: DurableObjectNamespace<HubRpc>;
+}

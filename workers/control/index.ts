@@ -1,0 +1,13 @@
+/** The control Worker: its API, and the Durable Objects behind it. */
+import { makeApi } from "./api.ts";
+import type { Env } from "./env.ts";
+
+export { Authority } from "./objects/authority.ts";
+export { ConfigStore } from "./objects/config-store.ts";
+export { Hub } from "./objects/hub.ts";
+
+const api = makeApi();
+
+export default {
+  fetch: (request, env, ctx) => api.fetch(request, env, ctx),
+} satisfies ExportedHandler<Env>;

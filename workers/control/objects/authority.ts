@@ -1,0 +1,199 @@
+/** The certificate authority: root, issuer and signing key sealed at rest; join tokens; X.509-SVIDs for CSRs. */
+import { DurableObject } from "cloudflare:workers";
+import { SelvageError } from "../../../shared/errors.ts";
+import { limits } from "../../../shared/limits.ts";
+import { leafTerms, refuseJoin } from "../../../shared/policy/issuance.ts";
+import { JOIN_TOKEN_PREFIX, type JoinToken, macInput } from "../../../shared/wire/enrolment.ts";
+import { fromBase64Url, randomBytes, toBase64Url, utf8 } from "../authority/bytes.ts";
+import { makeLeaf, requestedKey } from "../authority/certificates.ts";
+import { signAgentToken } from "../authority/control-tokens.ts";
+import { importMacKey, mac, macIsGood } from "../authority/mac.ts";
+import { makeSealer, type Sealer } from "../authority/seal.ts";
+import type { Env } from "../env.ts";
+import { KeyStore, type Keys } from "./key-store.ts";
+import { type AuthorityRpc, type IssuedCredentials, MAIN, type Refused, type Trust } from "./rpc.ts";
+
+interface TokenRow extends Record<string, SqlStorageValue> {
+  id: string;
+  service: string;
+  /** SHA-256 of the token's secret, sealed. */
+  mac_key: string;
+  expires_at: number;
+  used_at: number;
+}
+
+interface Issued {
+  readonly credentials: Omit<IssuedCredentials, "mac">;
+  /** Writes the row of the issuance log. */
+  readonly record: () => void;
+}
+
+export class Authority extends DurableObject<Env> implements AuthorityRpc {
+  readonly #sql: SqlStorage;
+  readonly #keys: KeyStore;
+  #sealer: Promise<Sealer> | undefined;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#sql = ctx.storage.sql;
+    this.#sql.exec(`CREATE TABLE IF NOT EXISTS join_tokens (
+      id TEXT PRIMARY KEY, service TEXT, mac_key TEXT, expires_at INTEGER, used_at INTEGER)`);
+    this.#sql.exec(`CREATE TABLE IF NOT EXISTS issued (
+      id INTEGER PRIMARY KEY AUTOINCREMENT, serial TEXT, service TEXT, instance TEXT,
+      issued_at INTEGER, not_after INTEGER, cause TEXT)`);
+    this.#keys = new KeyStore(ctx.storage, () => this.#openSealer());
+  }
+
+  async ensure(trustDomain: string): Promise<string> {
+    return (await this.#keys.ensure(trustDomain, Date.now())).trustDomain;
+  }
+
+  async trust(): Promise<Trust> {
+    const keys = await this.#keys.open(Date.now());
+    return keys === undefined ? { roots: [], txnKeys: [] } : { roots: keys.roots, txnKeys: [keys.signing.publicJwk] };
+  }
+
+  async signingKey(): Promise<{ kid: string; jwk: string } | undefined> {
+    const signing = (await this.#keys.open(Date.now()))?.signing;
+    return signing === undefined ? undefined : { kid: signing.kid, jwk: signing.privateJwk };
+  }
+
+  async createJoinToken(
+    service: string,
+    lifetimeMs: number,
+    url: string,
+  ): Promise<{ token: string; expiresAtMs: number } | Refused> {
+    const nowMs = Date.now();
+    const keys = await this.#keys.open(nowMs);
+    if (keys === undefined) return refused("document_missing", "there is no authority before the first apply");
+    const id = toBase64Url(randomBytes(16));
+    const secret = randomBytes(32);
+    const macKey = new Uint8Array(await crypto.subtle.digest("SHA-256", secret));
+    const sealed = await (await this.#openSealer()).seal(`join-token/${id}`, macKey);
+    const expiresAtMs = nowMs + Math.min(lifetimeMs, limits.control.joinTokenLifetimeMaxMs);
+    this.#forgetTokens(nowMs);
+    this.#sql.exec("INSERT INTO join_tokens VALUES (?, ?, ?, ?, 0)", id, service, sealed, expiresAtMs);
+    const token: JoinToken = { url, root: keys.rootFingerprint, id, secret: toBase64Url(secret) };
+    return { token: JOIN_TOKEN_PREFIX + toBase64Url(utf8(JSON.stringify(token))), expiresAtMs };
+  }
+
+  /**
+   * Everything that can fail is done before the token is used up, and using it is one statement: of two requests with
+   * one token exactly one gets credentials, and a request that could not be served leaves the token good.
+   */
+  async enrol(id: string, csr: string, instance: string, requestMac: string): Promise<IssuedCredentials | Refused> {
+    const row = this.#sql.exec<TokenRow>("SELECT * FROM join_tokens WHERE id = ?", id).toArray()[0];
+    if (row === undefined) return this.#refuseJoin(id, instance, refuseJoin(undefined, false, Date.now()));
+    const key = await importMacKey(await (await this.#openSealer()).open(`join-token/${id}`, row.mac_key));
+    const given = fromBase64Url(requestMac);
+    const isGood = given !== undefined && (await macIsGood(key, given, macInput.request({ id, csr })));
+    const state = { service: row.service, expiresAtMs: row.expires_at, usedAtMs: row.used_at };
+    const reason = refuseJoin(state, isGood, Date.now());
+    if (reason !== undefined) return this.#refuseJoin(id, instance, reason);
+    const issued = await this.#issue(row.service, instance, csr, `join token ${id}`);
+    if ("refused" in issued) return issued;
+    const answerMac = toBase64Url(await mac(key, macInput.answer(id, issued.credentials)));
+    const won = this.ctx.storage.transactionSync(() => {
+      const used = "UPDATE join_tokens SET used_at = ? WHERE id = ? AND used_at = 0";
+      if (this.#sql.exec(used, Date.now(), id).rowsWritten === 0) return false;
+      issued.record();
+      return true;
+    });
+    if (!won) return this.#refuseJoin(id, instance, "join token was used before");
+    return { ...issued.credentials, mac: answerMac };
+  }
+
+  async renew(service: string, instance: string, csr: string): Promise<IssuedCredentials | Refused> {
+    const issued = await this.#issue(service, instance, csr, "renewal");
+    if ("refused" in issued) return issued;
+    issued.record();
+    return issued.credentials;
+  }
+
+  async #issue(service: string, instance: string, csr: string, cause: string): Promise<Issued | Refused> {
+    const undeclared = await this.env.CONFIG.getByName(MAIN).refuseService(service);
+    if (undeclared !== undefined) return undeclared;
+    const nowMs = Date.now();
+    const keys = await this.#keys.open(nowMs);
+    if (keys === undefined) return refused("document_missing", "there is no authority before the first apply");
+    const publicKey = await requestedKey(csr).catch(asRefused);
+    if ("refused" in publicKey) return publicKey;
+    return this.#sign(keys, publicKey, service, instance, nowMs, cause);
+  }
+
+  async #sign(
+    keys: Keys,
+    publicKey: CryptoKey,
+    service: string,
+    instance: string,
+    nowMs: number,
+    cause: string,
+  ): Promise<Issued> {
+    const { trustDomain, issuer, roots } = keys;
+    const terms = leafTerms(trustDomain, service, issuer.certificate.notAfter.getTime(), nowMs, randomBytes(16));
+    const leaf = await makeLeaf(terms, publicKey, issuer);
+    const token = await signAgentToken(this.env.TOKEN_SECRET, service, instance, nowMs);
+    const certificates = [leaf.toString("pem"), issuer.certificate.toString("pem")];
+    const notAfterMs = terms.notAfterMs;
+    return {
+      credentials: { service, trustDomain, certificates, roots, token, notAfterMs },
+      record: () => this.#record({ serial: terms.serial, service, instance, nowMs, notAfterMs, cause }),
+    };
+  }
+
+  #record(entry: {
+    serial: string;
+    service: string;
+    instance: string;
+    nowMs: number;
+    notAfterMs: number;
+    cause: string;
+  }): void {
+    const { serial, service, instance, nowMs, notAfterMs, cause } = entry;
+    const { id } = this.#sql
+      .exec<{ id: number }>(
+        `INSERT INTO issued (serial, service, instance, issued_at, not_after, cause)
+         VALUES (?, ?, ?, ?, ?, ?) RETURNING id`,
+        serial,
+        service,
+        instance,
+        nowMs,
+        notAfterMs,
+        cause,
+      )
+      .one();
+    this.#sql.exec("DELETE FROM issued WHERE id <= ?", id - limits.control.logRowsKept);
+    const time = new Date(nowMs).toISOString();
+    console.log(JSON.stringify({ time, kind: "audit", act: "issue", service, instance, serial, notAfterMs, cause }));
+  }
+
+  /** The client is told nothing but that; the log says why. */
+  #refuseJoin(id: string, instance: string, reason: string | undefined): Refused {
+    const time = new Date().toISOString();
+    console.warn(JSON.stringify({ time, kind: "audit", act: "refuse-join", token: id, instance, reason }));
+    return refused("join_token_refused", reason ?? "refused");
+  }
+
+  /** Used and expired tokens go after a week, and the oldest ones beyond the bound. */
+  #forgetTokens(nowMs: number): void {
+    this.#sql.exec("DELETE FROM join_tokens WHERE expires_at < ?", nowMs - limits.control.joinTokenLifetimeMaxMs);
+    this.#sql.exec(
+      "DELETE FROM join_tokens WHERE id IN (SELECT id FROM join_tokens ORDER BY expires_at DESC LIMIT -1 OFFSET ?)",
+      limits.control.joinTokensMax - 1,
+    );
+  }
+
+  #openSealer(): Promise<Sealer> {
+    this.#sealer ??= makeSealer(this.env.KEY_SECRET);
+    return this.#sealer;
+  }
+}
+
+function refused(code: Refused["refused"]["code"], reason: string): Refused {
+  return { refused: { code, reason } };
+}
+
+function asRefused(error: unknown): Refused {
+  if (error instanceof SelvageError) return refused(error.code, error.reason);
+  throw error;
+}

@@ -1,0 +1,246 @@
+/** The config store: numbered versions of the document, the live one's faces, gateway leases and the audit log. */
+import { DurableObject } from "cloudflare:workers";
+import { GATEWAY_SERVICE } from "../../../shared/identity/spiffe-id.ts";
+import { limits } from "../../../shared/limits.ts";
+import { agentPlan } from "../../../shared/plan/agent-face.ts";
+import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
+import type { Plan } from "../../../shared/plan/plan.ts";
+import { type Lease, leaseNeedsPlan, renewedLease } from "../../../shared/policy/lease.ts";
+import type { VersionInfo } from "../../../shared/wire/admin.ts";
+import { sha256Hex } from "../authority/bytes.ts";
+import type { Env } from "../env.ts";
+import { AuditLog } from "./audit-log.ts";
+import { LeaseStore } from "./lease-store.ts";
+import {
+  type Act,
+  type Applied,
+  type AuditEntry,
+  type Change,
+  type ConfigStatus,
+  type ConfigStoreRpc,
+  type LeaseGrant,
+  MAIN,
+  type Publication,
+  type Refused,
+  type StoredVersion,
+} from "./rpc.ts";
+import { TextStore } from "./text-store.ts";
+
+interface VersionRow extends Record<string, SqlStorageValue> {
+  version: number;
+  hash: string;
+  gateway_hash: string;
+  author: string;
+  reason: string;
+  file: string;
+  applied_at: number;
+}
+
+const SETTINGS = { leaseMs: limits.gateway.planLeaseMs, slackMs: limits.control.gatewayLeaseSlackMs };
+const TEXTS = ["source", "document", "plan", "gateway"] as const;
+
+export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
+  readonly #sql: SqlStorage;
+  readonly #texts: TextStore;
+  readonly #leases: LeaseStore;
+  readonly #audit: AuditLog;
+  /** The live version's parsed parts, read again after an eviction. */
+  #live: { row: VersionRow; gateway: string; services: ReadonlySet<string> } | undefined;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#sql = ctx.storage.sql;
+    this.#sql.exec(`CREATE TABLE IF NOT EXISTS versions (
+      version INTEGER PRIMARY KEY AUTOINCREMENT, hash TEXT, gateway_hash TEXT,
+      author TEXT, reason TEXT, file TEXT, applied_at INTEGER)`);
+    this.#sql.exec("CREATE TABLE IF NOT EXISTS published (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER)");
+    this.#texts = new TextStore(this.#sql);
+    this.#leases = new LeaseStore(this.#sql);
+    this.#audit = new AuditLog(this.#sql);
+  }
+
+  async apply(change: Change, by: string): Promise<Applied | { trustDomainIs: string }> {
+    const plan = JSON.parse(change.plan) as Plan;
+    const gateway = canonicalJson(plan.gateway);
+    const [hash, gatewayHash] = await Promise.all([sha256Hex(change.plan), sha256Hex(gateway)]);
+    const trustDomainIs = await this.#authority.ensure(plan.mesh.trustDomain);
+    if (trustDomainIs !== plan.mesh.trustDomain) return { trustDomainIs };
+    return this.#commit("apply", { ...change, gateway, hash, gatewayHash }, by);
+  }
+
+  async rollback(version: number, author: string, reason: string, by: string): Promise<Applied | Refused> {
+    const row = this.#row(version);
+    if (row === undefined) return unknownVersion(version);
+    const text = (kind: (typeof TEXTS)[number]): string => this.#texts.get(`${kind}/${version}`) ?? "";
+    const content = {
+      source: text("source"),
+      document: text("document"),
+      plan: text("plan"),
+      gateway: text("gateway"),
+      hash: row.hash,
+      gatewayHash: row.gateway_hash,
+      file: row.file,
+    };
+    const why = reason === "" ? `rollback to version ${version}` : reason;
+    return this.#commit("rollback", { ...content, author, reason: why }, by);
+  }
+
+  async versions(): Promise<VersionInfo[]> {
+    return this.#sql.exec<VersionRow>("SELECT * FROM versions ORDER BY version DESC").toArray().map(infoOf);
+  }
+
+  async version(version: number): Promise<StoredVersion | Refused> {
+    const row = this.#row(version);
+    if (row === undefined) return unknownVersion(version);
+    const source = this.#texts.get(`source/${version}`) ?? "";
+    return { ...infoOf(row), source, document: this.#texts.get(`document/${version}`) ?? "null" };
+  }
+
+  async status(): Promise<ConfigStatus> {
+    const live = this.#liveRow();
+    return { version: live?.version ?? 0, hash: live?.hash ?? "", leases: this.#leases.live(Date.now()) };
+  }
+
+  async lease(isolate: string, version: number, refused: Lease["refused"] | undefined): Promise<LeaseGrant> {
+    const nowMs = Date.now();
+    const lease = renewedLease({ isolate, version, refused }, nowMs, SETTINGS);
+    this.#leases.put(lease, nowMs);
+    const live = this.#readLive();
+    if (live === undefined) return { version: 0 };
+    const grant = { version: live.row.version };
+    if (!leaseNeedsPlan(lease, grant.version)) return grant;
+    return { ...grant, plan: { hash: live.row.gateway_hash, gateway: live.gateway } };
+  }
+
+  async refuseService(service: string): Promise<Refused | undefined> {
+    const live = this.#readLive();
+    if (live === undefined) return { refused: { code: "document_missing", reason: "apply a document first" } };
+    if (service === GATEWAY_SERVICE || live.services.has(service)) return undefined;
+    const reason = `the live version ${live.row.version} has no service ${service}`;
+    return { refused: { code: "service_undeclared", reason } };
+  }
+
+  async audit(act: Act): Promise<void> {
+    this.#audit.add(act, Date.now());
+  }
+
+  async auditLog(): Promise<AuditEntry[]> {
+    return this.#audit.list();
+  }
+
+  /** Publishes again what the hub may not have got; asks for itself again, since the platform gives up after a few failures. */
+  override async alarm(): Promise<void> {
+    if (!(await this.#tryPublish())) await this.ctx.storage.setAlarm(Date.now() + limits.control.publishRetryMs);
+  }
+
+  async #commit(
+    act: "apply" | "rollback",
+    content: Change & { gateway: string; hash: string; gatewayHash: string },
+    by: string,
+  ): Promise<Applied> {
+    const live = this.#liveRow();
+    if (live?.hash === content.hash) return { ...infoOf(live), changed: false };
+    const row = this.ctx.storage.transactionSync(() => {
+      const { hash, gatewayHash, author, reason, file } = content;
+      const inserted = this.#sql
+        .exec<VersionRow>(
+          `INSERT INTO versions (hash, gateway_hash, author, reason, file, applied_at)
+           VALUES (?, ?, ?, ?, ?, ?) RETURNING *`,
+          hash,
+          gatewayHash,
+          author,
+          reason,
+          file,
+          Date.now(),
+        )
+        .one();
+      for (const kind of TEXTS) this.#texts.put(`${kind}/${inserted.version}`, content[kind]);
+      this.#audit.add({ act, by, author, version: inserted.version, detail: reason }, inserted.applied_at);
+      this.#forgetOld(inserted.version);
+      return inserted;
+    });
+    this.#live = undefined;
+    await this.ctx.storage.setAlarm(Date.now() + limits.control.publishRetryMs);
+    await this.#tryPublish();
+    return { ...infoOf(row), changed: true };
+  }
+
+  #forgetOld(newest: number): void {
+    const upTo = newest - limits.control.versionsKept;
+    const old = this.#sql.exec<VersionRow>("DELETE FROM versions WHERE version <= ? RETURNING *", upTo).toArray();
+    for (const { version } of old) for (const kind of TEXTS) this.#texts.delete(`${kind}/${version}`);
+  }
+
+  async #tryPublish(): Promise<boolean> {
+    try {
+      await this.#publish();
+      return true;
+    } catch (error) {
+      console.error(JSON.stringify({ kind: "error", act: "publish", reason: String(error) }));
+      return false;
+    }
+  }
+
+  /** Hands the live version to the hub, unless it has it; the alarm stays until that has succeeded. */
+  async #publish(): Promise<void> {
+    const live = this.#liveRow();
+    const published = this.#sql.exec<{ version: number }>("SELECT version FROM published").toArray()[0]?.version ?? 0;
+    if (live === undefined || published >= live.version) return;
+    const plan = JSON.parse(this.#texts.get(`plan/${live.version}`) ?? "null") as Plan;
+    const publication: Publication = {
+      version: live.version,
+      faces: await facesOf(plan),
+      trust: await this.#authority.trust(),
+    };
+    await this.env.HUB.getByName(MAIN).publish(publication);
+    this.#sql.exec(
+      "INSERT INTO published VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET version = max(version, ?1)",
+      live.version,
+    );
+    if (this.#liveRow()?.version === live.version) await this.ctx.storage.deleteAlarm();
+  }
+
+  get #authority() {
+    return this.env.AUTHORITY.getByName(MAIN);
+  }
+
+  #row(version: number): VersionRow | undefined {
+    return this.#sql.exec<VersionRow>("SELECT * FROM versions WHERE version = ?", version).toArray()[0];
+  }
+
+  #liveRow(): VersionRow | undefined {
+    return this.#sql.exec<VersionRow>("SELECT * FROM versions ORDER BY version DESC LIMIT 1").toArray()[0];
+  }
+
+  #readLive(): { row: VersionRow; gateway: string; services: ReadonlySet<string> } | undefined {
+    const row = this.#live?.row ?? this.#liveRow();
+    if (row === undefined) return undefined;
+    if (this.#live === undefined) {
+      const plan = JSON.parse(this.#texts.get(`plan/${row.version}`) ?? "null") as Plan;
+      const gateway = this.#texts.get(`gateway/${row.version}`) ?? "";
+      this.#live = { row, gateway, services: new Set(Object.keys(plan.mesh.services)) };
+    }
+    return this.#live;
+  }
+}
+
+async function facesOf(plan: Plan): Promise<Publication["faces"]> {
+  const services = new Set([...Object.keys(plan.mesh.services), GATEWAY_SERVICE]);
+  const faces: { service: string; hash: string; plan: string }[] = [];
+  for (const service of services) {
+    const face = agentPlan(plan, service);
+    if (face === undefined) continue;
+    const json = canonicalJson(face);
+    faces.push({ service, hash: await sha256Hex(json), plan: json });
+  }
+  return faces;
+}
+
+function infoOf(row: VersionRow): VersionInfo {
+  const { version, hash, author, reason, file, applied_at: appliedAtMs } = row;
+  return { version, hash, author, reason, file, appliedAtMs };
+}
+
+function unknownVersion(version: number): Refused {
+  return { refused: { code: "version_unknown", reason: `version ${version} does not exist or is no longer kept` } };
+}

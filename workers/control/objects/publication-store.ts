@@ -1,0 +1,63 @@
+import type { AgentPlan } from "../../../shared/plan/plan.ts";
+import type { Publication, Trust } from "./rpc.ts";
+import { TextStore } from "./text-store.ts";
+
+/** The live plan's face of one service, ready to send. */
+export interface Face {
+  /** Services that it may call. */
+  readonly outbound: readonly string[];
+  /** Hub message as JSON text. */
+  readonly message: string;
+}
+
+interface Summary {
+  readonly version: number;
+  readonly trust: Trust;
+  readonly services: readonly string[];
+}
+
+/** What the hub last got from the config store; kept, so that it serves on without it. */
+export class PublicationStore {
+  readonly #texts: TextStore;
+  #summary: Summary | undefined;
+  readonly #faces = new Map<string, Face>();
+
+  constructor(sql: SqlStorage) {
+    this.#texts = new TextStore(sql);
+    const text = this.#texts.get("summary");
+    if (text !== undefined) this.#summary = JSON.parse(text) as Summary;
+  }
+
+  /** 0: nothing yet. */
+  get version(): number {
+    return this.#summary?.version ?? 0;
+  }
+
+  get trust(): Trust | undefined {
+    return this.#summary?.trust;
+  }
+
+  put(publication: Publication): void {
+    for (const service of this.#summary?.services ?? []) this.#texts.delete(`face/${service}`);
+    for (const { service, hash, plan } of publication.faces)
+      this.#texts.put(`face/${service}`, JSON.stringify({ hash, plan }));
+    const services = publication.faces.map((face) => face.service);
+    this.#summary = { version: publication.version, trust: publication.trust, services };
+    this.#texts.put("summary", JSON.stringify(this.#summary));
+    this.#faces.clear();
+  }
+
+  /** Undefined when the live plan does not know the service. */
+  face(service: string): Face | undefined {
+    const known = this.#faces.get(service);
+    if (known !== undefined) return known;
+    const text = this.#texts.get(`face/${service}`);
+    if (text === undefined) return undefined;
+    const { hash, plan } = JSON.parse(text) as { hash: string; plan: string };
+    const parsed = JSON.parse(plan) as AgentPlan;
+    const message = JSON.stringify({ type: "plan", version: this.version, hash, plan: parsed });
+    const face = { outbound: Object.keys(parsed.outbound), message };
+    this.#faces.set(service, face);
+    return face;
+  }
+}

@@ -1,0 +1,122 @@
+/** What the objects offer to the Worker and to each other. Interfaces alone, so that neither needs the other's code. */
+import type { ErrorCode } from "../../../shared/errors.ts";
+import type { Lease } from "../../../shared/policy/lease.ts";
+import type { Instance } from "../../../shared/policy/registry.ts";
+import type { VersionInfo } from "../../../shared/wire/admin.ts";
+
+/** An error as data: an exception would lose its class on the way between objects. */
+export interface Refused {
+  readonly refused: { readonly code: ErrorCode; readonly reason: string };
+}
+
+/** Name of the one object of each class. */
+export const MAIN = "main";
+
+/** A compiled document on its way into the store. */
+export interface Change {
+  /** Canonical JSON of the plan. */
+  readonly plan: string;
+  /** Document as JSON. */
+  readonly document: string;
+  readonly source: string;
+  readonly file: string;
+  readonly author: string;
+  readonly reason: string;
+}
+
+export interface Applied extends VersionInfo {
+  readonly changed: boolean;
+}
+
+export interface StoredVersion extends VersionInfo {
+  readonly source: string;
+  /** Document as JSON. */
+  readonly document: string;
+}
+
+export interface ConfigStatus {
+  /** 0: nothing was applied yet. */
+  readonly version: number;
+  readonly hash: string;
+  readonly leases: readonly Lease[];
+}
+
+export interface LeaseGrant {
+  readonly version: number;
+  /** The gateway's face as JSON with its hash; absent when the isolate needs none. */
+  readonly plan?: { readonly hash: string; readonly gateway: string };
+}
+
+/** One privileged act. `by`: subject of the token; `author`: who its holder says it acts for. */
+export interface Act {
+  readonly act: "apply" | "rollback" | "join-token";
+  readonly by: string;
+  readonly author: string;
+  /** 0 where no version is concerned. */
+  readonly version: number;
+  readonly detail: string;
+}
+
+export interface AuditEntry extends Act {
+  readonly atMs: number;
+}
+
+export interface ConfigStoreRpc extends Rpc.DurableObjectBranded {
+  apply(change: Change, by: string): Promise<Applied | { readonly trustDomainIs: string }>;
+  rollback(version: number, author: string, reason: string, by: string): Promise<Applied | Refused>;
+  /** Newest first. */
+  versions(): Promise<VersionInfo[]>;
+  version(version: number): Promise<StoredVersion | Refused>;
+  status(): Promise<ConfigStatus>;
+  lease(isolate: string, version: number, refused: Lease["refused"] | undefined): Promise<LeaseGrant>;
+  /** Undefined when the live document lets workloads of that name join, else why not. */
+  refuseService(service: string): Promise<Refused | undefined>;
+  audit(act: Act): Promise<void>;
+  /** Newest first. */
+  auditLog(): Promise<AuditEntry[]>;
+}
+
+export interface Trust {
+  /** PEM. */
+  readonly roots: string[];
+  /** Public JWKs as JSON. */
+  readonly txnKeys: string[];
+}
+
+export interface IssuedCredentials {
+  readonly service: string;
+  readonly trustDomain: string;
+  readonly certificates: string[];
+  readonly roots: string[];
+  readonly token: string;
+  readonly notAfterMs: number;
+  readonly mac?: string;
+}
+
+export interface AuthorityRpc extends Rpc.DurableObjectBranded {
+  /** Makes root, issuer and signing key where there are none. @returns the trust domain that it is for */
+  ensure(trustDomain: string): Promise<string>;
+  trust(): Promise<Trust>;
+  createJoinToken(
+    service: string,
+    lifetimeMs: number,
+    url: string,
+  ): Promise<{ readonly token: string; readonly expiresAtMs: number } | Refused>;
+  enrol(id: string, csr: string, instance: string, mac: string): Promise<IssuedCredentials | Refused>;
+  renew(service: string, instance: string, csr: string): Promise<IssuedCredentials | Refused>;
+  /** Private JWK as JSON that Txn-Tokens are signed with; undefined before the first apply. */
+  signingKey(): Promise<{ readonly kid: string; readonly jwk: string } | undefined>;
+}
+
+/** One version with the face of every service, as JSON with its hash. */
+export interface Publication {
+  readonly version: number;
+  readonly faces: readonly { readonly service: string; readonly hash: string; readonly plan: string }[];
+  readonly trust: Trust;
+}
+
+export interface HubRpc extends Rpc.DurableObjectBranded {
+  publish(publication: Publication): Promise<void>;
+  status(): Promise<{ readonly revision: number; readonly instances: readonly Instance[] }>;
+  renewed(service: string, instance: string, certificateNotAfterMs: number): Promise<void>;
+}
