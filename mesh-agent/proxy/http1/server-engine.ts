@@ -18,7 +18,7 @@ export interface Http1ServerOptions {
   readonly spiffeIdOf?: (socket: tls.TLSSocket) => string | undefined;
   /** Accept targets in absolute form and CONNECT. */
   readonly proxy?: boolean;
-  /** Answer a client that closed its side after the request; otherwise that counts as going away. */
+  /** Plain listeners: answer a client that closed its side after the request; otherwise that counts as going away. */
   readonly allowHalfClose?: boolean;
   /** Default: `limits.agent`. */
   readonly limits?: Partial<Omit<ConnectionSettings, "proxy" | "allowHalfClose"> & { maxConnections: number }>;
@@ -68,7 +68,7 @@ class Engine implements Http1Server, ConnectionOwner {
       rejectUnauthorized: required,
       ALPNProtocols: ["http/1.1"],
       handshakeTimeout: limits.agent.handshakeTimeoutMs,
-      allowHalfOpen: true,
+      // Not half-open as the plain listener: a client that leaves during the handshake would not be noticed.
       noDelay: true,
     });
     server.on("secureConnection", (socket) => {
@@ -76,8 +76,8 @@ class Engine implements Http1Server, ConnectionOwner {
       if (spiffeId === undefined && required) socket.destroy();
       else this.#accept(socket, spiffeId);
     });
-    // Node has closed the socket already; a scanner must not be able to fill a log.
-    server.on("tlsClientError", () => undefined);
+    // No log: a port scanner must not be able to fill it.
+    server.on("tlsClientError", (_error, socket) => socket.destroy());
     return server;
   }
 
