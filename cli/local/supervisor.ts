@@ -133,6 +133,8 @@ export class Supervisor {
     if (child === undefined) return;
     // workerd with an open WebSocket ignores SIGTERM; its databases survive SIGKILL.
     await endGroup(child.pid, child.spec.role === "control" ? Math.min(graceMs, 500) : graceMs);
+    // Its end shows in the process table a moment before this process is told.
+    await Promise.race([child.exited, delay(500)]);
   }
 
   #exclusively(name: string, work: () => Promise<Child>): Promise<Child> {

@@ -1,0 +1,156 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { freePort } from "../../../bench/support/stage.ts";
+import { buildWorker } from "../../../cli/local/build-worker.ts";
+import { Supervisor } from "../../../cli/local/supervisor.ts";
+import { workerChild } from "../../../cli/local/worker-process.ts";
+import { type WorkerValues, workerdConfig } from "../../../cli/local/workerd-config.ts";
+import { parseWorkerDefinition } from "../../../cli/local/wrangler-config.ts";
+
+const WRANGLER = `name = "probe"
+main = "index.ts"
+compatibility_date = "2026-11-02"
+[vars]
+TEXT = "a \\"quoted\\" \\\\ text\\nof two lines"
+REPLACED = "as written"
+NUMBERS = [1, 2]
+[[durable_objects.bindings]]
+name = "COUNTER"
+class_name = "Counter"
+[[migrations]]
+tag = "v1"
+new_sqlite_classes = ["Counter"]
+[[services]]
+binding = "CONTROL"
+service = "control"
+`;
+
+const values: WorkerValues = {
+  module: "worker.mjs",
+  listen: { host: "127.0.0.1", port: 8787 },
+  objectsFolder: "/state/objects",
+  vars: { REPLACED: "by start" },
+  secrets: ["TOKEN"],
+  services: { CONTROL: "127.0.0.1:8788" },
+};
+
+const GOLDEN = `# Generated from wrangler.toml at each start; changes are lost.
+using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .worker),
+    (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
+    (name = "service:CONTROL", external = (address = "127.0.0.1:8788", http = ())),
+    (name = "objects", disk = (path = "/state/objects", writable = true)),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:8787", http = (), service = "main")],
+);
+
+const worker :Workerd.Worker = (
+  modules = [(name = "worker.mjs", esModule = embed "worker.mjs")],
+  compatibilityDate = "2026-11-02",
+  compatibilityFlags = [],
+  bindings = [
+    (name = "TEXT", text = "a \\"quoted\\" \\\\ text\\nof two lines"),
+    (name = "REPLACED", text = "by start"),
+    (name = "NUMBERS", json = "[1,2]"),
+    (name = "TOKEN", fromEnvironment = "SELVAGE_BINDING_TOKEN"),
+    (name = "CONTROL", service = "service:CONTROL"),
+    (name = "COUNTER", durableObjectNamespace = "Counter"),
+  ],
+  durableObjectNamespaces = [
+    (className = "Counter", uniqueKey = "probe-Counter", enableSql = true),
+  ],
+  durableObjectStorage = (localDisk = "objects"),
+);
+`;
+
+describe("workerdConfig", () => {
+  const worker = parseWorkerDefinition(WRANGLER, "/project/wrangler.toml");
+
+  test("writes every binding, and no secret", () => {
+    expect(workerdConfig(worker, values)).toBe(GOLDEN);
+  });
+
+  test("escapes control characters, so that a value cannot end its literal", () => {
+    const text = workerdConfig(worker, { ...values, vars: { REPLACED: '\u0001"\r\t\u007f' } });
+    expect(text).toContain('(name = "REPLACED", text = "\\x01\\"\\r\\t\\x7f")');
+  });
+
+  test("brackets an IPv6 address", () => {
+    expect(workerdConfig(worker, { ...values, listen: { host: "::1", port: 80 } })).toContain('address = "[::1]:80"');
+  });
+
+  test("says what has no value", () => {
+    const needing = parseWorkerDefinition(`${WRANGLER}[secrets]\nrequired = ["KEY"]\n`, "/project/wrangler.toml");
+    expect(() => workerdConfig(needing, { ...values, services: {} })).toThrow(
+      /secret KEY has no value\n.*CONTROL: no address of the Worker control is known/,
+    );
+  });
+});
+
+describe("on workerd", () => {
+  const stops: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const stop of stops.splice(0)) await stop();
+  });
+
+  test("the Worker sees its bindings, and a Durable Object keeps its rows over a kill", async () => {
+    const state = mkdtempSync(path.join(tmpdir(), "selvage-workerd-"));
+    const supervisor = new Supervisor({ state, restart: false, say: () => undefined });
+    stops.push(async () => {
+      await supervisor.stop([]);
+      rmSync(state, { recursive: true, force: true });
+    });
+    mkdirSync(path.join(state, "objects"));
+    writeFileSync(path.join(state, "index.ts"), SOURCE);
+    const definition = parseWorkerDefinition(WRANGLER, path.join(state, "wrangler.toml"));
+    const module = path.join(state, "worker.mjs");
+    await buildWorker(definition, module);
+    const port = await freePort();
+    const spec = workerChild(
+      "gateway",
+      { definition, folder: state, module },
+      {
+        host: "127.0.0.1",
+        port,
+        vars: { REPLACED: "by start" },
+        secrets: { TOKEN: "line\nline" },
+        services: { CONTROL: "127.0.0.1:1" },
+      },
+      supervisor.logFile("gateway"),
+    );
+    const ask = async (): Promise<unknown> => (await fetch(`http://127.0.0.1:${port}/`)).json();
+    const child = await supervisor.start(spec);
+    const bindings = {
+      TEXT: 'a "quoted" \\ text\nof two lines',
+      REPLACED: "by start",
+      NUMBERS: [1, 2],
+      TOKEN: "line\nline",
+    };
+    expect(await ask()).toEqual({ ...bindings, rows: 1 });
+    process.kill(child.pid, "SIGKILL");
+    await child.exited;
+    expect(await supervisor.restart("gateway")).toMatchObject({ started: true, entries: [{ name: "gateway" }] });
+    expect(await ask()).toEqual({ ...bindings, rows: 2 });
+  });
+});
+
+const SOURCE = `import { DurableObject } from "cloudflare:workers";
+export class Counter extends DurableObject {
+  count() {
+    this.ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS hits (at INTEGER)");
+    this.ctx.storage.sql.exec("INSERT INTO hits VALUES (1)");
+    return this.ctx.storage.sql.exec("SELECT count(*) AS hits FROM hits").one().hits;
+  }
+}
+export default {
+  async fetch(request, env) {
+    const { TEXT, REPLACED, NUMBERS, TOKEN, COUNTER } = env;
+    return Response.json({ TEXT, REPLACED, NUMBERS, TOKEN, rows: await COUNTER.get(COUNTER.idFromName("a")).count() });
+  },
+};
+`;
