@@ -62,7 +62,7 @@ function describeOverlap(earlier: Claim, later: Claim): DocumentProblem {
       path,
       `route ${later.name} never matches: route ${earlier.name} above it takes its requests`,
       {
-        suggestion: `move it above ${earlier.name}, or give it a narrower match`,
+        expected: `a narrower match, or a place above ${earlier.name}`,
       },
     );
   return warning(

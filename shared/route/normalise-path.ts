@@ -10,7 +10,6 @@ export type NormalisedPath =
 const UNSAFE = /[%\\#?]|\/\/|\/\.|[^\x21-\x7e]/;
 const UNRESERVED = /[A-Za-z0-9._~-]/;
 const DOT_SEGMENT = /\/\.\.?(?:\/|$)/;
-const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
  * The path with escapes in their normal form (RFC 3986 section 6.2.2): upper-case digits, unreserved characters decoded.
@@ -45,17 +44,10 @@ function normaliseEscape(escaped: string): string {
   return UNRESERVED.test(character) ? character : escaped.toUpperCase();
 }
 
-/** Whether the escapes are well-formed UTF-8, so that `decodeURIComponent` cannot fail later. */
+/** Whether the escapes are well-formed UTF-8, so that decoding cannot fail later. */
 function isUtf8(path: string): boolean {
-  if (!/%[89A-F]/.test(path)) return true;
-  const bytes: number[] = [];
-  for (let at = 0; at < path.length; at++) {
-    const escaped = path[at] === "%";
-    bytes.push(escaped ? Number.parseInt(path.slice(at + 1, at + 3), 16) : path.charCodeAt(at));
-    if (escaped) at += 2;
-  }
   try {
-    utf8.decode(new Uint8Array(bytes));
+    decodeURIComponent(path);
     return true;
   } catch {
     return false;

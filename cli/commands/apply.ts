@@ -1,0 +1,49 @@
+import { Command } from "commander";
+import type { ApplyAnswer } from "../../shared/wire/admin.ts";
+import type { ControlClient } from "../control-client.ts";
+import type { ControlOptions } from "../find-system.ts";
+import { author, connect, type JsonOption, jsonOption, type WaitOptions, withControl, withWait } from "../options.ts";
+import { print, printJson, say } from "../output.ts";
+import { readValidDocument } from "../read-document.ts";
+import { waitForVersion } from "../wait-for-version.ts";
+
+type Options = ControlOptions & JsonOption & WaitOptions & { readonly reason?: string };
+
+export function applyCommand(): Command {
+  const command = new Command("apply")
+    .description("Make a document live: a new version, given to every gateway and agent. A broken one is not sent.")
+    .argument("<file>", "document in YAML or JSON; - reads stdin")
+    .option("--reason <text>", "why, for the history")
+    .addOption(jsonOption())
+    .addHelpText(
+      "after",
+      '\nExamples:\n  selvage apply selvage.yaml --wait\n  selvage apply selvage.yaml --reason "raise the order limit" --wait --timeout 10s',
+    );
+  return withControl(withWait(command)).action(apply);
+}
+
+async function apply(name: string, options: Options): Promise<void> {
+  const { document, source, file } = readValidDocument(name, process.env);
+  const { reason } = options;
+  const client = connect(options);
+  const answer = await client.apply({
+    document,
+    source,
+    file,
+    author: author(),
+    ...(reason !== undefined && { reason }),
+  });
+  if (!answer.changed) say(`nothing changes: version ${answer.version} is live and means the same`);
+  await finishChange(client, answer, options);
+}
+
+/** Says what is live now, after everybody has it when that is asked for. */
+export async function finishChange(
+  client: ControlClient,
+  answer: ApplyAnswer,
+  options: JsonOption & WaitOptions,
+): Promise<void> {
+  const rollout = options.wait ? await waitForVersion(client, answer.version, options.timeout) : undefined;
+  if (options.json) printJson(rollout === undefined ? answer : { ...answer, rollout });
+  else print(`version ${answer.version} is live (${answer.hash.slice(0, 12)})`);
+}

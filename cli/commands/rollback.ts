@@ -1,0 +1,31 @@
+import { Command } from "commander";
+import type { ControlOptions } from "../find-system.ts";
+import {
+  author,
+  connect,
+  type JsonOption,
+  jsonOption,
+  versionArgument,
+  type WaitOptions,
+  withControl,
+  withWait,
+} from "../options.ts";
+import { finishChange } from "./apply.ts";
+
+type Options = ControlOptions & JsonOption & WaitOptions & { readonly reason?: string };
+
+export function rollbackCommand(): Command {
+  const command = new Command("rollback")
+    .description("Make an earlier version's content live again, as a new version.")
+    .argument("<version>", "number of the version, see `selvage history`", versionArgument)
+    .option("--reason <text>", "why, for the history")
+    .addOption(jsonOption())
+    .addHelpText("after", "\nExamples:\n  selvage rollback 6\n  selvage rollback 6 --wait --json");
+  return withControl(withWait(command)).action(rollback);
+}
+
+async function rollback(version: number, options: Options): Promise<void> {
+  const client = connect(options);
+  const reason = options.reason ?? `rollback to version ${version}`;
+  await finishChange(client, await client.rollback({ version, author: author(), reason }), options);
+}

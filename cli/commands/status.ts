@@ -1,0 +1,53 @@
+import { Command } from "commander";
+import type { AgentStatus, Status } from "../../shared/wire/admin.ts";
+import type { ControlOptions } from "../find-system.ts";
+import { connect, type JsonOption, jsonOption, withControl } from "../options.ts";
+import { ago, type Cell, print, printJson, table } from "../output.ts";
+
+export function statusCommand(): Command {
+  const command = new Command("status")
+    .description("The live version, and which gateways and agents serve it.")
+    .addOption(jsonOption())
+    .addHelpText("after", "\nExamples:\n  selvage status\n  selvage status --json");
+  return withControl(command).action(status);
+}
+
+async function status(options: ControlOptions & JsonOption): Promise<void> {
+  const found = await connect(options).status();
+  if (options.json) return printJson(found);
+  if (found.version === 0) print("nothing is live yet: selvage apply selvage.yaml");
+  else print(`version ${found.version} is live (${found.hash.slice(0, 12)})`);
+  print(`\n${gatewayTable(found)}\n\n${agentTable(found.agents)}`);
+}
+
+function gatewayTable({ gateways }: Status): string {
+  if (gateways.length === 0) return "no gateway holds a lease: none has served a request in the last seconds";
+  const rows = gateways.map(({ isolate, version, state, reason, leaseEndsInMs }) => [
+    isolate,
+    String(version),
+    stateCell(state),
+    leaseEndsInMs > 0 ? ago(leaseEndsInMs) : "over",
+    reason ?? "",
+  ]);
+  return table(["GATEWAY", "VERSION", "STATE", "LEASE", "REASON"], rows);
+}
+
+function agentTable(agents: readonly AgentStatus[]): string {
+  if (agents.length === 0) return "no agent has joined yet: selvage join-token SERVICE";
+  const rows = agents.map((agent) => [
+    agent.service,
+    agent.instance,
+    String(agent.version),
+    stateCell(agent.state),
+    agent.phase,
+    `${ago(agent.lastSeenMsAgo)} ago`,
+    agent.certificateNotAfterMs > Date.now() ? ago(agent.certificateNotAfterMs - Date.now()) : "ended",
+    agent.reason ?? "",
+  ]);
+  return table(["SERVICE", "INSTANCE", "VERSION", "STATE", "PHASE", "HEARD", "CERTIFICATE", "REASON"], rows);
+}
+
+function stateCell(state: AgentStatus["state"]): Cell {
+  const styles = { current: "ok", behind: "warn", refused: "bad", offline: "dim" } as const;
+  return { text: state, style: styles[state] };
+}

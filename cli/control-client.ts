@@ -1,0 +1,114 @@
+/** Calls of the control API, as shared/wire/admin.ts has them; everything that can go wrong becomes an exit code. */
+import type {
+  ApplyAnswer,
+  ApplyRequest,
+  JoinTokenRequest,
+  RollbackRequest,
+  Status,
+  VersionDetail,
+  VersionInfo,
+} from "../shared/wire/admin.ts";
+import { CliError, exitCodes } from "./cli-error.ts";
+import type { ControlAddress } from "./find-system.ts";
+
+const CALL_TIMEOUT_MS = 10_000;
+
+interface Problem {
+  readonly title?: string;
+  readonly detail?: string;
+  readonly code?: string;
+  readonly errors?: readonly { readonly path?: readonly (string | number)[]; readonly message?: string }[];
+}
+
+export class ControlClient {
+  readonly #address: ControlAddress;
+
+  constructor(address: ControlAddress) {
+    this.#address = address;
+  }
+
+  apply(request: ApplyRequest): Promise<ApplyAnswer> {
+    return this.#call("POST", "/v1/config/versions", request);
+  }
+
+  rollback(request: RollbackRequest): Promise<ApplyAnswer> {
+    return this.#call("POST", "/v1/config/rollback", request);
+  }
+
+  async versions(): Promise<readonly VersionInfo[]> {
+    return (await this.#call<{ versions: VersionInfo[] }>("GET", "/v1/config/versions")).versions;
+  }
+
+  version(version: number): Promise<VersionDetail> {
+    return this.#call("GET", `/v1/config/versions/${version}`);
+  }
+
+  status(): Promise<Status> {
+    return this.#call("GET", "/v1/status");
+  }
+
+  joinToken(request: JoinTokenRequest): Promise<{ token: string; expiresAtMs: number }> {
+    return this.#call("POST", "/v1/join-tokens", request);
+  }
+
+  async #call<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
+    const { status, text } = await this.#send(method, path, body);
+    if (status >= 200 && status < 300) {
+      try {
+        return JSON.parse(text) as Answer;
+      } catch {
+        throw new CliError(exitCodes.unreachable, `${this.#address.url} does not answer like a control plane`);
+      }
+    }
+    throw refusal(status, text, `${method} ${path}`);
+  }
+
+  async #send(method: string, path: string, body: unknown): Promise<{ status: number; text: string }> {
+    const { url, token } = this.#address;
+    try {
+      const response = await fetch(url + path, {
+        method,
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body !== undefined && { "content-type": "application/json" }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
+      });
+      return { status: response.status, text: await response.text() };
+    } catch (fault) {
+      throw new CliError(exitCodes.unreachable, `the control plane at ${url} does not answer: ${reasonOf(fault)}`);
+    }
+  }
+}
+
+function reasonOf(fault: unknown): string {
+  if (!(fault instanceof Error)) return String(fault);
+  if (fault.name === "TimeoutError") return `nothing within ${CALL_TIMEOUT_MS / 1000} s`;
+  return fault.cause instanceof Error
+    ? fault.cause.message || ((fault.cause as NodeJS.ErrnoException).code ?? fault.message)
+    : fault.message;
+}
+
+function refusal(status: number, text: string, call: string): CliError {
+  const problem = readProblem(text);
+  const errors = (problem.errors ?? [])
+    .map(({ path, message }) => `\n  ${path?.join(".") ?? ""} ${message ?? ""}`)
+    .join("");
+  const what = problem.detail ?? problem.title ?? text.slice(0, 200);
+  if (status === 401 || status === 403)
+    return new CliError(exitCodes.findings, `the control plane refuses the token (${status}): ${what}`);
+  if (status >= 500)
+    return new CliError(exitCodes.unreachable, `the control plane failed (${status}) at ${call}: ${what}`);
+  const exitCode = status === 400 || status === 422 ? exitCodes.usage : exitCodes.findings;
+  return new CliError(exitCode, `the control plane refuses (${status}): ${what}${errors}`);
+}
+
+function readProblem(text: string): Problem {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,51 @@
+/** The commands of `selvage`, and what becomes of their errors. */
+import { Command, CommanderError } from "commander";
+import { CliError, type ExitCode, exitCodes } from "./cli-error.ts";
+import { applyCommand } from "./commands/apply.ts";
+import { checkCommand } from "./commands/check.ts";
+import { historyCommand } from "./commands/history.ts";
+import { joinTokenCommand } from "./commands/join-token.ts";
+import { planCommand } from "./commands/plan.ts";
+import { rollbackCommand } from "./commands/rollback.ts";
+import { schemaCommand } from "./commands/schema.ts";
+import { statusCommand } from "./commands/status.ts";
+import { tokenCommand } from "./commands/token.ts";
+import { packageVersion } from "./local/package-root.ts";
+import { serveCommand } from "./local/serve-command.ts";
+import { say, style } from "./output.ts";
+
+/** Runs one command line. @returns the exit code; `serve` goes on running after it */
+export async function runCli(args: readonly string[]): Promise<ExitCode> {
+  try {
+    await makeProgram().parseAsync(args, { from: "user" });
+    return exitCodes.ok;
+  } catch (fault) {
+    if (fault instanceof CommanderError) return fault.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    if (!(fault instanceof Error)) throw fault;
+    if (fault.message !== "") say(`${style("bad", "error", process.stderr)}: ${fault.message}`);
+    if (fault instanceof CliError) return fault.exitCode;
+    if (process.env.SELVAGE_DEBUG) say(fault.stack ?? "");
+    return exitCodes.findings;
+  }
+}
+
+function makeProgram(): Command {
+  const program = new Command("selvage")
+    .description("An API gateway at the edge, a service mesh inside, and one document over both.")
+    .version(packageVersion)
+    .showHelpAfterError("(selvage help shows the commands)")
+    .exitOverride()
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 ok, 1 findings or denied, 2 wrong usage or invalid document, 3 control plane unreachable.",
+    );
+  const groups: readonly (readonly [title: string, commands: readonly Command[]])[] = [
+    ["Build:", [checkCommand(), planCommand(), schemaCommand()]],
+    ["Ship:", [applyCommand(), rollbackCommand(), historyCommand(), statusCommand()]],
+    ["Operate:", [serveCommand(), joinTokenCommand(), tokenCommand()]],
+  ];
+  for (const [title, commands] of groups)
+    for (const command of commands)
+      program.addCommand(command.helpGroup(title).exitOverride().copyInheritedSettings(program));
+  return program;
+}

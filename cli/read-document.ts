@@ -1,0 +1,71 @@
+/** Reads a document from a file (or stdin as `-`) and says everything that is wrong with it. */
+import { readFileSync, statSync } from "node:fs";
+import path from "node:path";
+import { codeFrame } from "../shared/config/code-frame.ts";
+import { type LoadedDocument, loadDocument } from "../shared/config/load.ts";
+import { problemCodes } from "../shared/config/problem.ts";
+import type { Document } from "../shared/config/schema.ts";
+import { limits } from "../shared/limits.ts";
+import { CliError, exitCodes } from "./cli-error.ts";
+import { framePaint, say } from "./output.ts";
+import { findSecrets } from "./secrets.ts";
+
+export interface ReadDocument extends LoadedDocument {
+  readonly source: string;
+  /** As a person would write it: relative where that is shorter. */
+  readonly file: string;
+}
+
+/** @throws CliError when the file cannot be read */
+export function readDocument(name: string, environment: NodeJS.ProcessEnv): ReadDocument {
+  const source = readText(name);
+  const relative = path.relative(process.cwd(), path.resolve(name));
+  const file = name === "-" ? "stdin" : relative.startsWith("..") ? path.resolve(name) : relative;
+  return { ...loadDocument(source, file, (variable) => environment[variable], findSecrets(environment)), source, file };
+}
+
+/** The document, after its warnings were said. @throws CliError (exit 2) after all its problems were said */
+export function readValidDocument(name: string, environment: NodeJS.ProcessEnv): ReadDocument & { document: Document } {
+  const read = readDocument(name, environment);
+  sayProblems(read);
+  const { document } = read;
+  if (document === undefined)
+    throw new CliError(exitCodes.usage, `${read.file} is not valid: ${countProblems(read)}. Nothing was done.`);
+  return { ...read, document };
+}
+
+/** Every problem as a code frame on stderr. */
+export function sayProblems({ problems, source, file }: ReadDocument): void {
+  for (const problem of problems) say(`${codeFrame(problem, source, file, framePaint(process.stderr))}\n`);
+}
+
+/** `2 errors, 1 warning` */
+export function countProblems({ problems }: Pick<ReadDocument, "problems">): string {
+  const count = (severity: "error" | "warning"): string => {
+    const found = problems.filter((problem) => problem.severity === severity).length;
+    return `${found} ${severity}${found === 1 ? "" : "s"}`;
+  };
+  return `${count("error")}, ${count("warning")}`;
+}
+
+/** Problems for programs. */
+export function problemsAsJson({ problems, file }: ReadDocument): unknown[] {
+  return problems.map((problem) => ({ file, ...problem, meaning: problemCodes[problem.code] }));
+}
+
+function readText(name: string): string {
+  try {
+    if (name !== "-" && statSync(name).size > limits.control.documentBytesMax)
+      throw new CliError(exitCodes.usage, `${name} is larger than ${limits.control.documentBytesMax} bytes`);
+    const bytes = readFileSync(name === "-" ? 0 : name);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+  } catch (fault) {
+    if (fault instanceof CliError) throw fault;
+    if (fault instanceof TypeError) throw new CliError(exitCodes.usage, `${name} is not UTF-8 text`);
+    const { code, message } = fault as NodeJS.ErrnoException;
+    throw new CliError(
+      exitCodes.usage,
+      code === "ENOENT" ? `there is no file ${name}` : `${name} cannot be read: ${message}`,
+    );
+  }
+}

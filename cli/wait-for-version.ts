@@ -1,0 +1,42 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { CliError, exitCodes } from "./cli-error.ts";
+import type { ControlClient } from "./control-client.ts";
+import { ago, say } from "./output.ts";
+import { describeRollout, isComplete, type Rollout, rolloutOf } from "./rollout.ts";
+
+const POLL_MS = 100;
+
+/**
+ * Waits until every live gateway and connected agent serves a version; progress goes to stderr.
+ * @throws CliError (exit 1) when somebody refuses it, it is replaced, or the time is over: naming who and why
+ */
+export async function waitForVersion(client: ControlClient, version: number, timeoutMs: number): Promise<Rollout> {
+  const startMs = performance.now();
+  for (let said = ""; ; await sleep(POLL_MS)) {
+    const rollout = rolloutOf(await client.status(), version);
+    const line = describeRollout(rollout);
+    if (line !== said) say(`version ${version}: ${line}`);
+    said = line;
+    const tookMs = performance.now() - startMs;
+    if (rollout.replacedBy !== undefined)
+      throw new CliError(
+        exitCodes.findings,
+        `version ${version} was replaced by version ${rollout.replacedBy} meanwhile`,
+      );
+    if (rollout.refused.length > 0)
+      throw new CliError(exitCodes.findings, listLaggards(`version ${version} is refused by`, rollout.refused));
+    if (isComplete(rollout)) {
+      say(`version ${version}: all acknowledged after ${ago(tookMs)}`);
+      return rollout;
+    }
+    if (tookMs >= timeoutMs)
+      throw new CliError(
+        exitCodes.findings,
+        listLaggards(`version ${version} is live, but after ${ago(timeoutMs)} not yet served by`, rollout.waiting),
+      );
+  }
+}
+
+function listLaggards(head: string, laggards: Rollout["waiting"]): string {
+  return [`${head}:`, ...laggards.map(({ who, why }) => `  ${who}: ${why}`)].join("\n");
+}
