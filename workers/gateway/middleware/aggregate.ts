@@ -24,6 +24,11 @@ export function aggregate(minter: TxnTokenMinter): MiddlewareHandler<GatewayEnv>
   return async (c) => {
     const { target } = c.get("route");
     const parts = target.kind === "aggregate" ? target.parts : [];
+    const { method } = c.req.raw;
+    if (method !== "GET" && method !== "HEAD") {
+      c.header("allow", "GET, HEAD");
+      throw new SelvageError("method_not_allowed", `${method} on an aggregate`);
+    }
     const state = newAggregate(parts);
     const stop = new AbortController();
     try {

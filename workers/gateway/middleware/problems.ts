@@ -10,6 +10,11 @@ export const problems: ErrorHandler<GatewayEnv> = (cause, c) => {
   const error =
     cause instanceof SelvageError ? cause : new SelvageError("internal", cause.stack ?? String(cause), { cause });
   c.set("failure", error);
+  if (c.finalized) {
+    // Nothing of an answer that turned out wrong may remain on this one.
+    void c.res.body?.cancel();
+    c.res = undefined;
+  }
   const problem = toProblem(error, c.get("trace").traceId);
   return c.body(JSON.stringify(problem), problem.status as 500, {
     "content-type": "application/problem+json",

@@ -47,6 +47,7 @@ export async function callUpstream(call: UpstreamCall, context: CallContext): Pr
   const left = deadlineHeader(call.deadlineAtMs, nowMs);
   if (left === undefined) throw new SelvageError("deadline_exceeded", "no time left to call the upstream");
   const { target, fields, method, body } = call;
+  if (!call.path.startsWith("/")) throw new SelvageError("internal", "path of a call does not begin with /");
   fields.set(TRACEPARENT, formatTraceparent(context.trace));
   const url = "origin" in target ? target.origin : await signForMesh(target.service, left, fields, context, nowMs);
   const deadline = AbortSignal.timeout(call.deadlineAtMs - nowMs);
@@ -89,7 +90,7 @@ async function send(url: string, init: RequestInit, deadline: AbortSignal): Prom
 function agentError(code: string, status: number): SelvageError {
   const reason = `the mesh answered ${status} ${code.slice(0, 64)}`;
   if (!Object.hasOwn(errorTable, code)) return new SelvageError("upstream_invalid", reason);
-  if (code.startsWith("txn_token_")) return new SelvageError("internal", reason);
+  if (errorTable[code as ErrorCode].status === 401) return new SelvageError("internal", reason);
   if (code === "peer_not_trusted" || code === "unknown_service")
     return new SelvageError("upstream_unreachable", reason);
   return new SelvageError(code as ErrorCode, reason);

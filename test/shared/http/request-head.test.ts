@@ -1,0 +1,103 @@
+import { describe, expect, test } from "vitest";
+import { forwardingFields } from "../../../shared/http/forwarding-fields.ts";
+import { connectionNames, inspectHead } from "../../../shared/http/inspect-head.ts";
+import { parseRequestTarget } from "../../../shared/http/request-target.ts";
+import { limits } from "../../../shared/limits.ts";
+
+describe("request target", () => {
+  test.each([
+    [
+      "http://Api.Example:8787/a/../b?x=/y#f",
+      { host: "api.example", authority: "Api.Example:8787", path: "/a/../b", query: "?x=/y" },
+    ],
+    [
+      "https://[2001:DB8::1]:443/%2e%2e/",
+      { host: "2001:db8::1", authority: "[2001:DB8::1]:443", path: "/%2e%2e/", query: "" },
+    ],
+    ["http://h/?", { host: "h", authority: "h", path: "/", query: "?" }],
+    ["http://h/a#b?c", { host: "h", authority: "h", path: "/a", query: "" }],
+  ])("%s", (url, target) => {
+    expect(parseRequestTarget(url)).toEqual(target);
+  });
+
+  test.each([
+    ["two hosts", "http://a, b/x"],
+    ["user information", "http://u@h/x"],
+    ["asterisk form", "http://h*"],
+    ["no host", "http:///x"],
+    ["a port that is none", "http://h:8x/x"],
+    ["a control character", "http://h\u0000/x"],
+    ["query without path", "http://h?x"],
+  ])("%s is refused", (_, url) => {
+    expect(parseRequestTarget(url)).toBeUndefined();
+  });
+});
+
+describe("request head", () => {
+  test("names what ends at the edge", () => {
+    const { dropped, refused } = inspectHead(
+      new Headers({
+        accept: "*/*",
+        authorization: "x",
+        connection: "close, X-Secret, authorization",
+        "x-secret": "1",
+        te: "trailers",
+        "txn-token": "forged",
+        "selvage-service": "users",
+        "x-forwarded-for": "1.1.1.1",
+        forwarded: "for=1.1.1.1",
+        "x-real-ip": "1.1.1.1",
+        expect: "100-continue",
+        host: "h",
+      }),
+      1,
+    );
+    expect(refused).toBeUndefined();
+    expect([...new Set(dropped)].sort()).toEqual([
+      "close",
+      "connection",
+      "expect",
+      "forwarded",
+      "host",
+      "selvage-service",
+      "te",
+      "txn-token",
+      "x-forwarded-for",
+      "x-real-ip",
+      "x-secret",
+    ]);
+  });
+
+  test.each([
+    ["uri_too_long", [], limits.http.targetBytesMax + 1],
+    ["header_too_large", [["x-big", "a".repeat(limits.http.headBytesMax)]], 1],
+    ["header_too_large", Array.from({ length: limits.http.headFieldsMax + 1 }, (_, at) => [`x-${at}`, "1"]), 1],
+    [
+      "ambiguous_framing",
+      [
+        ["content-length", "3"],
+        ["transfer-encoding", "chunked"],
+      ],
+      1,
+    ],
+  ])("%s", (code, fields, targetBytes) => {
+    expect(inspectHead(fields as [string, string][], targetBytes).refused?.code).toBe(code);
+  });
+
+  test("a Connection field cannot name what must arrive", () => {
+    expect(connectionNames("Content-Type, a b, x-foo,,")).toEqual(["x-foo"]);
+  });
+});
+
+test("forwarding fields are the edge's own words", () => {
+  expect(Object.fromEntries(forwardingFields({ clientIp: "2001:db8::1", authority: "h:1", scheme: "https" }))).toEqual({
+    via: "1.1 selvage",
+    forwarded: 'for="[2001:db8::1]";host="h:1";proto=https',
+    "x-forwarded-for": "2001:db8::1",
+    "x-forwarded-host": "h:1",
+    "x-forwarded-proto": "https",
+  });
+  const unknown = Object.fromEntries(forwardingFields({ clientIp: undefined, authority: "h", scheme: "http" }));
+  expect(unknown.forwarded).toBe('for=unknown;host="h";proto=http');
+  expect(unknown["x-forwarded-for"]).toBeUndefined();
+});
