@@ -2,7 +2,7 @@
 
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { ControlApi } from "../cli/local/control-api.ts";
+import { ControlClient } from "../cli/control-client.ts";
 import { applyDocument } from "../cli/local/live-document.ts";
 import { startWorkers } from "../cli/local/system.ts";
 import { AUDIENCE, issuerOf, readKey, signToken } from "../examples/shop/tokens.ts";
@@ -53,7 +53,7 @@ async function measure({ system }: Stage, { quick, say }: BenchOptions): Promise
   });
   const file = path.join(system.state, "selvage.yaml");
   writeFileSync(file, documentOf(upstream, issuer));
-  await applyDocument(new ControlApi(local), file, {}, "bench");
+  await applyDocument(new ControlClient({ url: local.control, token: local.adminToken }), file, {}, "bench");
   const token = await signToken(
     readKey(path.join(system.state, "idp")),
     { issuer, subject: "bench", audience: AUDIENCE, scopes: ["bench"], expiresInSeconds: 3600 },

@@ -43,6 +43,11 @@ export function stateFolder(environment: NodeJS.ProcessEnv, from: string = proce
   }
 }
 
+/** What `${env:NAME}` means on the local system where the own environment has no such name. */
+export function localEnvironment(environment: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+  return readLocal(environment)?.environment ?? {};
+}
+
 function readLocal(environment: NodeJS.ProcessEnv): LocalSystem | undefined {
   const folder = stateFolder(environment);
   if (folder === undefined) return undefined;

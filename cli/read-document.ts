@@ -7,6 +7,7 @@ import { problemCodes } from "../shared/config/problem.ts";
 import type { Document } from "../shared/config/schema.ts";
 import { limits } from "../shared/limits.ts";
 import { CliError, exitCodes } from "./cli-error.ts";
+import { localEnvironment } from "./find-system.ts";
 import { framePaint, say } from "./output.ts";
 import { findSecrets } from "./secrets.ts";
 
@@ -21,7 +22,9 @@ export function readDocument(name: string, environment: NodeJS.ProcessEnv): Read
   const source = readText(name);
   const relative = path.relative(process.cwd(), path.resolve(name));
   const file = name === "-" ? "stdin" : relative.startsWith("..") ? path.resolve(name) : relative;
-  return { ...loadDocument(source, file, (variable) => environment[variable], findSecrets(environment)), source, file };
+  const local = localEnvironment(environment);
+  const value = (variable: string): string | undefined => environment[variable] ?? local[variable];
+  return { ...loadDocument(source, file, value, findSecrets(environment)), source, file };
 }
 
 /** The document, after its warnings were said. @throws CliError (exit 2) after all its problems were said */

@@ -2,8 +2,8 @@
 import { existsSync, mkdirSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { ControlClient } from "../cli/control-client.ts";
 import { buildProgram } from "../cli/local/build-worker.ts";
-import { ControlApi } from "../cli/local/control-api.ts";
 import { applyDocument, reapplyLive } from "../cli/local/live-document.ts";
 import { packageRoot, packageVersion } from "../cli/local/package-root.ts";
 import { type PortWish, parsePort } from "../cli/local/ports.ts";
@@ -73,13 +73,13 @@ async function bringUp(system: OpenSystem, ports: Record<Part, number>): Promise
       environment: shop,
     }),
   );
-  const api = new ControlApi(local);
-  await tell("document", "", applyOrReapply(api, { ...process.env, ...shop }, say));
+  const control = new ControlClient({ url: local.control, token: local.adminToken });
+  await tell("document", "", applyOrReapply(control, { ...process.env, ...shop }, say));
   const mesh: MeshSettings = {
     system,
     agentProgram: await program,
     controlUrl: local.control,
-    joinToken: (service) => api.joinToken(service),
+    joinToken: async (service) => (await control.joinToken({ service })).token,
   };
   const agents = [
     supervisor.start(ingressChild(mesh, ports.ingress)),
@@ -117,12 +117,12 @@ async function agentProgram(state: string): Promise<string> {
 
 /** The shop's document the first time; later the live one again, for it may refer to what has changed since. */
 async function applyOrReapply(
-  api: ControlApi,
+  control: ControlClient,
   environment: NodeJS.ProcessEnv,
   say: (line: string) => void,
 ): Promise<void> {
-  if (await reapplyLive(api, environment, say)) return;
-  await applyDocument(api, path.join(packageRoot, "examples", "shop", "selvage.yaml"), environment, "npm start");
+  if (await reapplyLive(control, environment, say)) return;
+  await applyDocument(control, path.join(packageRoot, "examples", "shop", "selvage.yaml"), environment, "npm start");
 }
 
 /**

@@ -1,6 +1,6 @@
 /** `selvage serve`: gateway and control plane on this machine, on plain workerd. */
 import { Command } from "commander";
-import { ControlApi } from "./control-api.ts";
+import { ControlClient } from "../control-client.ts";
 import { applyDocument, reapplyLive } from "./live-document.ts";
 import { parsePort } from "./ports.ts";
 import { stateFolderOf } from "./state-folder.ts";
@@ -42,10 +42,10 @@ async function serve(options: ServeOptions): Promise<void> {
   try {
     const { ingressUrl, listen: host } = options;
     const local = await startWorkers(system, { host, gatewayPort, controlPort, ingressUrl });
-    const api = new ControlApi(local);
-    const isLive = await reapplyLive(api, process.env, system.say);
+    const control = new ControlClient({ url: local.control, token: local.adminToken });
+    const isLive = await reapplyLive(control, process.env, system.say);
     if (!isLive && options.document !== undefined) {
-      await applyDocument(api, options.document, process.env, "selvage serve");
+      await applyDocument(control, options.document, process.env, "selvage serve");
     }
     const nothing =
       isLive || options.document !== undefined ? "" : "\n  nothing is live yet: selvage apply selvage.yaml";

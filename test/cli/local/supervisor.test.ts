@@ -136,7 +136,9 @@ describe("Supervisor", () => {
     const supervisor = supervise();
     const agent = await supervisor.start(pair(supervisor, "orders-v1-1"));
     await until(() => written().length === 2);
-    process.kill(written().find(({ role }) => role === "app")?.pid ?? 0, "SIGKILL");
+    const app = written()[1]?.pid ?? 0;
+    process.kill(app, "SIGKILL");
+    await until(() => !isAlive(app));
     const { started, entries } = await supervisor.restart("orders-v1-1");
     expect(started).toBe(true);
     expect(entries.map(({ role }) => role)).toEqual(["agent", "app"]);
