@@ -14,7 +14,7 @@ export const configStore = () => bindings.CONFIG.getByName(MAIN);
 export const authority = () => bindings.AUTHORITY.getByName(MAIN);
 export const hub = () => bindings.HUB.getByName(MAIN);
 
-const worker = exports.default as Fetcher;
+const worker = (exports as unknown as { default: Fetcher }).default;
 
 /** A control token; any claim or header member can be made wrong. */
 export function token(
@@ -109,7 +109,7 @@ export async function makeCsr(
   const request = await x509.Pkcs10CertificateRequestGenerator.create({
     name: "CN=somebody else",
     keys,
-    signingAlgorithm: algorithm as EcdsaParams,
+    signingAlgorithm: algorithm as x509.X509CertificateCreateParamsBase["signingAlgorithm"] & object,
     extensions,
   });
   return { csr: toBase64(new Uint8Array(request.rawData)), keys };

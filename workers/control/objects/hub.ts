@@ -247,10 +247,15 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   }
 
   *#greeted(): Generator<[WebSocket, Connection]> {
-    for (const socket of this.ctx.getWebSockets()) {
+    for (const socket of this.#open()) {
       const connection = readAttachment(socket);
-      if (connection.greeted && socket.readyState === WebSocket.OPEN) yield [socket, connection];
+      if (connection.greeted) yield [socket, connection];
     }
+  }
+
+  /** Without those that are closing: the platform lists them until the other end has agreed. */
+  #open(): WebSocket[] {
+    return this.ctx.getWebSockets().filter((socket) => socket.readyState === WebSocket.OPEN);
   }
 
   /** Pings are answered without waking the hub; their times are taken over when somebody asks. */
@@ -265,7 +270,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   /** Closes connections without a hello and those whose token has ended: the agent has a newer one by then. */
   #cutOverdue(): void {
     const nowMs = Date.now();
-    for (const socket of this.ctx.getWebSockets()) {
+    for (const socket of this.#open()) {
       const { greeted, openedAtMs, expiresAtMs } = readAttachment(socket);
       if (nowMs >= expiresAtMs) socket.close(closeCodes.tokenExpired, "the token has expired");
       else if (!greeted && nowMs >= openedAtMs + limits.control.helloWaitMs)
@@ -292,7 +297,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   #nextDue(): number {
     let atMs = Number.POSITIVE_INFINITY;
     for (const known of Object.values(this.#registry.instances)) atMs = Math.min(atMs, dueAt(known, SETTINGS));
-    for (const socket of this.ctx.getWebSockets()) {
+    for (const socket of this.#open()) {
       const { greeted, openedAtMs, expiresAtMs } = readAttachment(socket);
       atMs = Math.min(atMs, expiresAtMs, greeted ? expiresAtMs : openedAtMs + limits.control.helloWaitMs);
     }
