@@ -1,0 +1,74 @@
+import { type AddressInfo, createServer } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import { compare, cpuRatio, spreadOf } from "../../../bench/support/compare.ts";
+import { runLoad } from "../../../bench/support/load.ts";
+
+const closers: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closers.splice(0)) close();
+});
+
+/** Answers each head with what `answer` gives for its number. @returns its port */
+async function serve(answer: (count: number) => string): Promise<number> {
+  let count = 0;
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.on("data", () => socket.write(answer(count++)));
+  });
+  closers.push(() => server.close());
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  return (server.address() as AddressInfo).port;
+}
+
+const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+describe("runLoad", () => {
+  test("counts what is answered with 2xx apart from what is not", async () => {
+    const port = await serve((count) => (count % 2 === 0 ? OK : "HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n"));
+    const { requests, failures } = await runLoad({ port, path: "/", connections: 2, durationMs: 100 });
+    expect(requests).toBeGreaterThan(1);
+    expect(Math.abs(requests - failures)).toBeLessThanOrEqual(1);
+  });
+
+  test("keeps to a rate in open loop", async () => {
+    const port = await serve(() => OK);
+    const { requests } = await runLoad({ port, path: "/", connections: 4, durationMs: 500, ratePerSecond: 200 });
+    expect(requests).toBeGreaterThan(0);
+    expect(requests).toBeLessThanOrEqual(101);
+  });
+
+  test("fails when the server closes a connection", async () => {
+    const port = await serve(() => "HTTP/1.1 200 OK\r\n\r\n");
+    await expect(runLoad({ port, path: "/", connections: 1, durationMs: 100 })).rejects.toThrow();
+  });
+});
+
+describe("compare", () => {
+  test.runIf(process.platform === "linux")("runs the variants in turn and counts their CPU", async () => {
+    const seen: string[] = [];
+    const variant = async (name: string) => {
+      const port = await serve(() => {
+        if (seen.at(-1) !== name) seen.push(name);
+        return OK;
+      });
+      return { name, pids: [process.pid], load: { port, path: "/", connections: 1 } };
+    };
+    const variants = [await variant("a"), await variant("b")];
+    const rounds = await compare(variants, { rounds: 2, durationMs: 60, warmUpMs: 20 });
+    expect(seen).toEqual(["a", "b", "a", "b", "a", "b"]);
+    expect(rounds.get("a")).toHaveLength(2);
+    expect(rounds.get("b")?.every(({ requestsPerSecond }) => requestsPerSecond > 0)).toBe(true);
+  });
+});
+
+test("spread and ratio are of the rounds, each with its peer", () => {
+  expect(spreadOf([3, 1, 2])).toEqual({ median: 2, min: 1, max: 3 });
+  expect(spreadOf([4, 1, 2, 3])).toEqual({ median: 2.5, min: 1, max: 4 });
+  const round = (cpuMicrosecondsPerRequest: number) => ({
+    cpuMicrosecondsPerRequest,
+    requestsPerSecond: 1,
+    p50Ms: 1,
+    p90Ms: 1,
+  });
+  expect(cpuRatio([round(20), round(60)], [round(10), round(20)])).toEqual({ median: 2.5, min: 2, max: 3 });
+});
