@@ -18,8 +18,12 @@ const METHODS = new Set(
 );
 const METHOD_BYTES_MAX = 32;
 
+/** The forms of RFC 9112 section 3.2. */
+export type TargetForm = "origin" | "absolute" | "authority" | "asterisk";
+
 export interface RequestScan {
   readonly head: RequestHead;
+  readonly form: TargetForm;
   /** Position behind the head. */
   readonly next: number;
   readonly chunked: boolean;
@@ -48,6 +52,7 @@ const fields = new FieldScan();
  */
 export function scanRequestHead(bytes: Buffer, start: number, end: number): RequestScan | MessageFault | undefined {
   const limit = Math.min(end, start + limits.http.headBytesMax);
+  if (bytes[start] === CR && limit - start === 1) return undefined;
   let p = skipEmptyLine(bytes, start, limit);
   const methodFrom = p;
   while (p < limit && TOKEN[bytes[p] as number] === 1) p++;
@@ -80,17 +85,17 @@ export function scanRequestHead(bytes: Buffer, start: number, end: number): Requ
   const text = bytes.toString("latin1", methodFrom, next);
   const method = text.substring(0, methodTo - methodFrom);
   const target = text.substring(targetFrom - methodFrom, targetTo - methodFrom);
-  return (
-    checkRequest(bytes, method, target, minor) ??
-    requestScan(method, target, minor, FieldList.owning(fields.toRaw(text, methodFrom)), next)
-  );
-}
-
-function requestScan(method: string, target: string, minor: number, list: FieldList, next: number): RequestScan {
+  const fault = checkRequest(bytes, method, minor);
+  if (fault !== undefined) return fault;
+  const form = targetForm(method, target);
+  if (form === undefined)
+    return new MessageFault("bad_request", "the target has none of the forms that the method can have");
+  const list = FieldList.owning(fields.toRaw(text, methodFrom));
   const chunked = fields.chunked;
   const bodyLength = chunked ? "stream" : Math.max(fields.contentLength, 0);
   return {
     head: { method, target, fields: list, bodyLength },
+    form,
     next,
     chunked,
     close: minor === 0 || fields.close,
@@ -128,7 +133,7 @@ function scanVersion(bytes: Buffer, at: number, end: number): number | MessageFa
   return bytes[at + 5] === 0x31 && minor <= 1 ? minor : -1;
 }
 
-function checkRequest(bytes: Buffer, method: string, target: string, minor: number): MessageFault | undefined {
+function checkRequest(bytes: Buffer, method: string, minor: number): MessageFault | undefined {
   if (!METHODS.has(method)) return new MessageFault("not_implemented", "the method is unknown");
   if (fields.hosts > 1) return new MessageFault("bad_request", "more than one Host");
   if (fields.hosts === 0 && minor === 1) return new MessageFault("bad_request", "no Host");
@@ -138,7 +143,6 @@ function checkRequest(bytes: Buffer, method: string, target: string, minor: numb
     return new MessageFault("ambiguous_framing", "Transfer-Encoding in an HTTP/1.0 message");
   if (minor === 1 && fields.expect !== undefined && fields.expect !== "100-continue")
     return new MessageFault("expectation_failed", "Expect is not 100-continue");
-  if (target === "*" && method !== "OPTIONS") return new MessageFault("bad_request", "the target * needs OPTIONS");
   return undefined;
 }
 
@@ -225,16 +229,14 @@ function responseScan(
   };
 }
 
-/** RFC 9112 section 3.2; "bad": none of the four, or one that the method cannot have. */
-export function targetForm(method: string, target: string): "origin" | "absolute" | "authority" | "asterisk" | "bad" {
-  if (method === "CONNECT") {
-    const bytes = Buffer.from(target, "latin1");
-    return /:\d+$/.test(target) && isAuthority(bytes, 0, bytes.length) ? "authority" : "bad";
-  }
+function targetForm(method: string, target: string): TargetForm | undefined {
+  if (method === "CONNECT") return /:\d+$/.test(target) && isAuthorityText(target) ? "authority" : undefined;
   if (target.charCodeAt(0) === 0x2f) return "origin";
-  if (target === "*") return "asterisk";
+  if (target === "*") return method === "OPTIONS" ? "asterisk" : undefined;
   const authority = /^http:\/\/([^/?]+)(?:[/?]|$)/i.exec(target)?.[1];
-  if (authority === undefined) return "bad";
-  const bytes = Buffer.from(authority, "latin1");
-  return isAuthority(bytes, 0, bytes.length) ? "absolute" : "bad";
+  return authority !== undefined && isAuthorityText(authority) ? "absolute" : undefined;
+}
+
+function isAuthorityText(text: string): boolean {
+  return isAuthority(Buffer.from(text, "latin1"), 0, text.length);
 }

@@ -8,7 +8,7 @@ import type { FailReason, Peer, ServerExchange } from "../engine.ts";
 import { BodyDecoder } from "./body-framing.ts";
 import { LF } from "./byte-class.ts";
 import { MessageFault } from "./field-scanner.ts";
-import { type RequestScan, scanRequestHead, targetForm } from "./head-scanner.ts";
+import { type RequestScan, scanRequestHead } from "./head-scanner.ts";
 import { responseHeadText } from "./head-writer.ts";
 import { type BodyOwner, InboundBody } from "./inbound-body.ts";
 import { InputBuffer } from "./input-buffer.ts";
@@ -169,12 +169,10 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
   }
 
   #unsupported(scan: RequestScan): MessageFault | undefined {
-    const { method, target, bodyLength } = scan.head;
-    const form = targetForm(method, target);
+    const { form } = scan;
+    const { method, bodyLength } = scan.head;
     const forward = this.#engine.settings.proxy && !this.#tunnel;
     if (method === "CONNECT" && !forward) return new MessageFault("not_implemented", "CONNECT is not served here");
-    if (form === "bad")
-      return new MessageFault("bad_request", "the target has none of the forms of RFC 9112 section 3.2");
     if (form === "absolute" && !forward)
       return new MessageFault("bad_request", "a target in absolute form is for proxies");
     if (form === "authority" && (bodyLength !== 0 || scan.http10))
