@@ -35,14 +35,19 @@ export interface Cell {
   readonly style?: Style;
 }
 
-/** Columns as wide as their widest cell, two spaces between. What comes from elsewhere cannot command the terminal. */
+/** Columns under a head. */
 export function table(head: readonly string[], rows: readonly (readonly (string | Cell)[])[]): string {
-  const cells = rows.map((row) => row.map((cell) => (typeof cell === "string" ? { text: cell } : cell)));
-  const lines: readonly (readonly Cell[])[] = [head.map((text) => ({ text, style: "dim" as const })), ...cells];
-  const widths = head.map((_, column) => Math.max(...lines.map((line) => printable(line[column]?.text ?? "").length)));
-  return lines
-    .map((line) => line.map((cell, column) => pad(cell, widths[column] ?? 0, column === head.length - 1)).join("  "))
-    .join("\n");
+  return columns([head.map((text): Cell => ({ text, style: "dim" })), ...rows]);
+}
+
+/** Columns as wide as their widest cell, two spaces between. What comes from elsewhere cannot command the terminal. */
+export function columns(rows: readonly (readonly (string | Cell)[])[]): string {
+  const lines = rows.map((row) => row.map((cell) => (typeof cell === "string" ? { text: cell } : cell)));
+  const last = Math.max(...lines.map((line) => line.length)) - 1;
+  const widths = Array.from({ length: last + 1 }, (_, at) =>
+    Math.max(...lines.map((line) => printable(line[at]?.text ?? "").length)),
+  );
+  return lines.map((line) => line.map((cell, at) => pad(cell, widths[at] ?? 0, at === last)).join("  ")).join("\n");
 }
 
 function pad(cell: Cell, width: number, last: boolean): string {

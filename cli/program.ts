@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { CliError, type ExitCode, exitCodes } from "./cli-error.ts";
 import { applyCommand } from "./commands/apply.ts";
 import { checkCommand } from "./commands/check.ts";
+import { explainCommand } from "./commands/explain.ts";
 import { historyCommand } from "./commands/history.ts";
 import { joinTokenCommand } from "./commands/join-token.ts";
 import { planCommand } from "./commands/plan.ts";
@@ -40,7 +41,7 @@ function makeProgram(): Command {
       "\nExit codes: 0 ok, 1 findings or denied, 2 wrong usage or invalid document, 3 control plane unreachable.",
     );
   const groups: readonly (readonly [title: string, commands: readonly Command[]])[] = [
-    ["Build:", [checkCommand(), planCommand(), schemaCommand()]],
+    ["Build:", [checkCommand(), explainCommand(), planCommand(), schemaCommand()]],
     ["Ship:", [applyCommand(), rollbackCommand(), historyCommand(), statusCommand()]],
     ["Operate:", [serveCommand(), joinTokenCommand(), tokenCommand()]],
   ];

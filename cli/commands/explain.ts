@@ -1,0 +1,144 @@
+import { Command } from "commander";
+import { checkDocument } from "../../shared/config/check-document.ts";
+import { loadDocument, type PositionMap } from "../../shared/config/load.ts";
+import type { Path } from "../../shared/config/problem.ts";
+import type { Document } from "../../shared/config/schema.ts";
+import { compile } from "../../shared/plan/compile.ts";
+import { explain } from "../../shared/plan/explain.ts";
+import type { ExplainRequest, ExplainStep, Explanation } from "../../shared/plan/explain-step.ts";
+import { CliError, exitCodes } from "../cli-error.ts";
+import { type RequestOptions, requestOf } from "../explain-request.ts";
+import type { ControlOptions } from "../find-system.ts";
+import { connect, type JsonOption, jsonOption, withControl } from "../options.ts";
+import { type Cell, columns, print, printJson, type Style, style } from "../output.ts";
+import { readValidDocument } from "../read-document.ts";
+
+type Options = ControlOptions & JsonOption & RequestOptions & { readonly file?: string };
+
+interface Source {
+  readonly document: Document;
+  readonly positions: PositionMap;
+  readonly file: string;
+  /** Absent: a file that is not live. */
+  readonly version?: number;
+}
+
+export function explainCommand(): Command {
+  const command = new Command("explain")
+    .description("Say what would become of a request and why: a dry run, nothing is counted or sent.")
+    .argument("<method>", "such as GET")
+    .argument("<target>", "path with query, or a whole URL")
+    .option("-H, --header <name: value>", "a request header; can be repeated", (value, all: string[] = []) => [
+      ...all,
+      value,
+    ])
+    .option("--as <subject>", "assume that this subject has proven itself")
+    .option("--scope <scopes>", "with --as: its scopes, separated by commas")
+    .option("--from <address>", "the client's IP address")
+    .option("--file <file>", "explain by this document instead of the live version")
+    .addOption(jsonOption())
+    .addHelpText(
+      "after",
+      `
+A bearer token is decoded and its claims are checked; its signature is not.
+
+Examples:
+  selvage explain GET /api/v2/orders/42 --as alice --scope orders:read
+  selvage explain GET /load/orders/1 -H 'x-canary: true' --file selvage.yaml
+  selvage explain GET /user/profile -H "authorization: Bearer $TOKEN" --json`,
+    );
+  return withControl(command).action(run);
+}
+
+async function run(method: string, target: string, options: Options): Promise<void> {
+  const source = options.file === undefined ? await liveSource(options) : fileSource(options.file);
+  const [defaultHost = "localhost"] = source.document.gateway?.hosts ?? [];
+  const request = requestOf(method, target, options, defaultHost.replace("*", "any"));
+  const explanation = explain(compile(source.document), request, Date.now());
+  if (options.json) printJson(toJson(request, explanation, source));
+  else print(toText(request, explanation, source));
+  if (explanation.result.outcome === "refuse") throw new CliError(exitCodes.findings, "");
+}
+
+function fileSource(name: string): Source {
+  const { document, positions, file } = readValidDocument(name, process.env);
+  return { document, positions, file };
+}
+
+/** The text is loaded for its positions only; what decides is the document as it was applied. */
+async function liveSource(options: ControlOptions): Promise<Source> {
+  const client = connect(options);
+  const { version } = await client.status();
+  if (version === 0)
+    throw new CliError(exitCodes.findings, "nothing is live yet: apply a document, or explain by one with --file");
+  const detail = await client.version(version);
+  const { document } = checkDocument(detail.document);
+  if (document === undefined)
+    throw new CliError(
+      exitCodes.usage,
+      `version ${version} was made by another release of Selvage and cannot be read by this one`,
+    );
+  return {
+    document,
+    positions: loadDocument(detail.source, detail.file, () => "").positions,
+    file: detail.file,
+    version,
+  };
+}
+
+function placeOf(path: Path | undefined, { positions, file }: Source): string {
+  return path === undefined ? "built in" : `${file}:${positions.find(path, "key").line}`;
+}
+
+function toJson(request: ExplainRequest, { route, otherRoutes, steps, result }: Explanation, source: Source): unknown {
+  const { method, host, path, query, clientIp } = request;
+  const located = <T extends { readonly path?: Path }>(one: T) => ({ ...one, place: placeOf(one.path, source) });
+  return {
+    request: { method, host, path, query, ...(clientIp !== undefined && { clientIp }) },
+    version: source.version ?? null,
+    file: source.file,
+    dryRun: true,
+    signatureChecked: false,
+    route: route === undefined ? null : located(route),
+    otherRoutes: otherRoutes.map(located),
+    steps: steps.map(located),
+    result,
+  };
+}
+
+function toText(request: ExplainRequest, { route, otherRoutes, steps, result }: Explanation, source: Source): string {
+  const { method, host, path, query } = request;
+  const by = source.version === undefined ? source.file : `version ${source.version}`;
+  const head = ` request   ${method} ${host}${path}${query}   (${by}, dry run: nothing is counted or sent)`;
+  const routes = otherRoutes.map((other) => ["not", other.name, placeOf(other.path, source), other.why]);
+  const params = Object.entries(route?.params ?? {}).map(([name, value]) => `${name}=${value}`);
+  const chosen = route === undefined ? [] : [["route", route.name, placeOf(route.path, source), params.join(" ")]];
+  const rows = steps.map(({ stage, verdict, text, part, path: at }): (string | Cell)[] => [
+    part === undefined ? stage : `${part} ${stage}`,
+    { text: verdict, style: verdictStyles[verdict] },
+    placeOf(at, source),
+    text,
+  ]);
+  const outcome = style(
+    result.outcome === "refuse" ? "bad" : "ok",
+    result.outcome === "refuse" ? `refused: ${result.text}` : result.text,
+  );
+  const blocks = [[...chosen, ...routes], rows]
+    .filter((block) => block.length > 0)
+    .map((block) => indent(columns(block)));
+  return [head, ...blocks, ` result    ${outcome}`].join("\n\n");
+}
+
+const verdictStyles: Readonly<Record<ExplainStep["verdict"], Style>> = {
+  pass: "ok",
+  deny: "bad",
+  note: "dim",
+  skip: "dim",
+};
+
+function indent(text: string): string {
+  return text
+    .split("\n")
+    .map((line) => ` ${line}`.trimEnd())
+    .join("\n");
+}

@@ -1,0 +1,151 @@
+import { decideAccess } from "../auth/access.ts";
+import type { Path } from "../config/problem.ts";
+import { formatDuration } from "../config/units.ts";
+import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
+import type { AggregatePart, TrafficRule, UpstreamTarget } from "../policy/settings.ts";
+import { fillTemplate } from "../policy/template.ts";
+import { chooseSubset } from "../policy/traffic.ts";
+import { rewritePath } from "../route/rewrite-path.ts";
+import { type ExplainStep, step } from "./explain-step.ts";
+import type { Plan, RoutePlan, ServicePlan } from "./plan.ts";
+
+/** What reaches the target, after the gateway's own changes. */
+export interface Forwarded {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly scopes: readonly string[];
+  readonly identity: unknown;
+  header(name: string): string | undefined;
+}
+
+/** Where the request goes and whether it is let in there. */
+export function explainTarget(plan: Plan, route: RoutePlan, at: Path, request: Forwarded): ExplainStep[] {
+  const { target } = route;
+  if (target.kind === "forward") {
+    const path = target.rewrite === undefined ? request.path : rewritePath(target.rewrite, request.params);
+    const via = "service" in target.to ? `service ${target.to.service}` : target.to.origin;
+    const steps = [step("target", "pass", `${request.method} ${path}${request.query} to ${via}`, [...at, "to"])];
+    return [...steps, ...explainService(plan, target.to, request.method, request)];
+  }
+  if (request.method !== "GET" && request.method !== "HEAD")
+    return [
+      step("aggregate", "deny", `${request.method} on a composed answer`, [...at, "aggregate"], "method_not_allowed"),
+    ];
+  return target.parts.flatMap((part) => explainPart(plan, part, [...at, "aggregate", part.name], request));
+}
+
+function explainPart(plan: Plan, part: AggregatePart, at: Path, request: Forwarded): ExplainStep[] {
+  const via = "service" in part.target ? `service ${part.target.service}` : part.target.origin;
+  const notes = [
+    part.dependsOn.length > 0 ? `after ${part.dependsOn.join(", ")}` : "at once",
+    `within ${formatDuration(part.timeoutMs)}`,
+    ...(part.optional ? ["optional"] : []),
+    ...(part.pick === undefined ? [] : [`keeps ${part.pick.join(", ")}`]),
+  ];
+  const text = `${part.method} ${previewPath(part, request)} to ${via} (${notes.join(", ")})`;
+  const steps = [
+    step("call", "pass", text, [...at, "get"]),
+    ...explainService(plan, part.target, part.method, request),
+  ];
+  return steps.map((one) => ({ ...one, part: part.name, optional: part.optional }));
+}
+
+/** The part's path with what is known already; answers of other parts stay `{user.lastOrderId}`. */
+function previewPath(part: AggregatePart, request: Forwarded): string {
+  const scope = { identity: request.identity, path: request.params, query: queryMembers(request.query) };
+  return part.path
+    .map((piece) => {
+      if (typeof piece === "string") return piece;
+      const filled = fillTemplate([piece], scope);
+      return "text" in filled ? filled.text : `{${piece.join(".")}}`;
+    })
+    .join("");
+}
+
+function queryMembers(query: string): Record<string, string> {
+  const members: [string, string][] = [];
+  for (const pair of query.slice(1).split("&")) {
+    const [name = "", value = ""] = pair.split("=", 2).map(decodeLoosely);
+    if (name !== "" && !members.some(([known]) => known === name)) members.push([name, value]);
+  }
+  return Object.fromEntries(members);
+}
+
+function decodeLoosely(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch {
+    return text;
+  }
+}
+
+function explainService(plan: Plan, target: UpstreamTarget, method: string, request: Forwarded): ExplainStep[] {
+  if (!("service" in target)) return [];
+  const name = target.service;
+  const service = Object.hasOwn(plan.mesh.services, name) ? plan.mesh.services[name] : undefined;
+  if (service === undefined) return [step("mesh", "deny", `there is no service ${name}`, undefined, "unknown_service")];
+  const at: Path = ["mesh", "services", name];
+  return [
+    explainTraffic(service, at, request),
+    explainAccess(service, name, at, method, request.scopes),
+    step("limits", "note", describeTimes(service), at),
+  ];
+}
+
+function explainTraffic(service: ServicePlan, at: Path, request: Forwarded): ExplainStep {
+  const choice = chooseSubset(service.traffic, (name) => request.header(name), 0);
+  if (choice === undefined) {
+    const why = service.traffic.length === 0 ? "no traffic rules" : "no traffic rule matches";
+    return step("traffic", "pass", `every instance alike (${why})`, at);
+  }
+  const rule = service.traffic[choice.rule] as TrafficRule;
+  const conditions = Object.entries(rule.headers).map(([name, value]) => `${name}: ${value}`);
+  const why = conditions.length === 0 ? "every request" : conditions.join(", ");
+  return step("traffic", "pass", `${describeSplit(rule)} (rule ${choice.rule + 1}: ${why})`, [
+    ...at,
+    "traffic",
+    choice.rule,
+  ]);
+}
+
+function describeSplit({ split }: TrafficRule): string {
+  const weights = Object.entries(split);
+  const total = weights.reduce((sum, [, weight]) => sum + weight, 0);
+  if (weights.length === 0 || total === 0) return "every instance alike";
+  return weights
+    .map(([subset, weight]) => `${Number(((100 * weight) / total).toFixed(2))} % to subset ${subset}`)
+    .join(", ");
+}
+
+function explainAccess(
+  service: ServicePlan,
+  name: string,
+  at: Path,
+  method: string,
+  scopes: readonly string[],
+): ExplainStep {
+  const verdict = decideAccess(service.access, { from: GATEWAY_SERVICE, scopes, method });
+  if (!verdict.allowed)
+    return step(
+      "access",
+      "deny",
+      `${name} refuses ${GATEWAY_SERVICE}: ${verdict.reason}`,
+      [...at, "access"],
+      verdict.code,
+    );
+  if (verdict.rule < 0) return step("access", "pass", `${name} has no list: every workload may call it`, at);
+  const rule = service.access?.[verdict.rule];
+  const needs =
+    rule === undefined || rule.scopes.length === 0 ? "no scope needed" : `user has ${rule.scopes.join(" ")}`;
+  const text = `${name} lets ${GATEWAY_SERVICE} ${method} (${needs})`;
+  return step("access", "pass", text, [...at, "access", verdict.rule]);
+}
+
+function describeTimes({ timeoutMs, retries, breaker }: ServicePlan): string {
+  const perTry = retries.perTryMs === undefined ? "" : ` of ${formatDuration(retries.perTryMs)} each`;
+  const tries =
+    retries.attempts === 0 ? "no retry" : `up to ${retries.attempts} retries${perTry} on ${retries.on.join(", ")}`;
+  return `timeout ${formatDuration(timeoutMs)}, ${tries}; ${breaker.consecutiveFailures} failures in a row eject an instance for ${formatDuration(breaker.ejectForMs)}`;
+}

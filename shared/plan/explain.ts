@@ -1,0 +1,205 @@
+/**
+ * A dry run: what would become of a request, by the same pure functions that decide real ones. Nothing is counted, sent
+ * or looked up; what only a host can know (a token's signature, counts, healthy instances) is left out and said so.
+ */
+import type { Path } from "../config/problem.ts";
+import { formatDuration, formatSize } from "../config/units.ts";
+import { errorTable } from "../errors.ts";
+import { inspectHead } from "../http/inspect-head.ts";
+import type { Identity } from "../identity/identity.ts";
+import { corsFields, preflightFields } from "../policy/cors.ts";
+import { applyHeaderEdits, isEmptyEdit } from "../policy/header-edits.ts";
+import { rateLimitKey } from "../policy/rate-limit-key.ts";
+import type { HeaderEdits, RateLimitSettings } from "../policy/settings.ts";
+import { explainRoutes, type RouteVerdict } from "../route/explain-routes.ts";
+import { compileRoutes, matchRoute } from "../route/match-route.ts";
+import { normalisePath } from "../route/normalise-path.ts";
+import { explainAuth } from "./explain-auth.ts";
+import { type ExplainRequest, type ExplainStep, type Explanation, step } from "./explain-step.ts";
+import { explainTarget } from "./explain-target.ts";
+import type { Plan, RoutePlan } from "./plan.ts";
+
+/** @param nowMs for the times of a token */
+export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Explanation {
+  const steps: ExplainStep[] = [];
+  const head = explainHead(request);
+  if (head !== undefined) return finish([head], []);
+  const preflight = explainCors(plan, request, steps);
+  if (preflight !== undefined) return { otherRoutes: [], steps, result: { outcome: "answer", text: preflight } };
+  const { path, refused } = normalisePath(request.path);
+  if (path === undefined)
+    return finish([...steps, step("path", "deny", `the path ${refused}`, undefined, "ambiguous_path")], []);
+  const found = findRoute(plan, request, path);
+  if (found.route === undefined) return finish([...steps, found.miss], found.otherRoutes);
+  const { route, at, params, otherRoutes } = found;
+  const { identity, steps: authSteps } = explainAuth(route, at, plan.gateway.identity, request.credential, nowMs);
+  steps.push(...authSteps);
+  const chosen = { name: route.name, path: at, params };
+  if (authSteps.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
+  steps.push(...explainLimits(route, at, identity, request.clientIp));
+  const headers = forwardedHeaders(request, route);
+  steps.push(...explainEdits(route, at), explainBounds(route, at));
+  const { method, query } = request;
+  const { scopes } = identity;
+  const header = (name: string): string | undefined => headers.get(name);
+  steps.push(...explainTarget(plan, route, at, { method, path, query, params, scopes, identity, header }));
+  return finish(steps, otherRoutes, chosen, route);
+}
+
+function finish(
+  steps: readonly ExplainStep[],
+  otherRoutes: Explanation["otherRoutes"],
+  chosen?: NonNullable<Explanation["route"]>,
+  route?: RoutePlan,
+): Explanation {
+  const base = { ...(chosen !== undefined && { route: chosen }), otherRoutes, steps };
+  const denied = steps.find((one) => one.verdict === "deny" && one.optional !== true);
+  if (denied === undefined) return { ...base, result: { outcome: "forward", text: "would be forwarded" } };
+  const denial = denied.code ?? "internal";
+  // What a part of a composed answer is refused with stays inside; the client hears that a part is missing.
+  const code = route?.target.kind === "aggregate" && denied.stage !== "aggregate" ? "aggregate_part_failed" : denial;
+  const { status, title } = errorTable[code];
+  return { ...base, result: { outcome: "refuse", code, status, text: `${status} ${title}: ${denied.text}` } };
+}
+
+function explainHead({ headers, path, query }: ExplainRequest): ExplainStep | undefined {
+  const { refused } = inspectHead(headers, path.length + query.length);
+  return refused === undefined ? undefined : step("head", "deny", refused.reason, undefined, refused.code);
+}
+
+function headerOf(request: ExplainRequest, name: string): string | undefined {
+  const values = request.headers.filter(([known]) => known === name).map(([, value]) => value);
+  return values.length === 0 ? undefined : values.join(", ");
+}
+
+/** @returns the text of the answer when the gateway itself answers: a preflight */
+function explainCors(plan: Plan, request: ExplainRequest, steps: ExplainStep[]): string | undefined {
+  const { cors } = plan.gateway;
+  const origin = headerOf(request, "origin");
+  if (cors === undefined || origin === undefined) return undefined;
+  const at: Path = ["gateway", "cors"];
+  const method = request.method === "OPTIONS" ? headerOf(request, "access-control-request-method") : undefined;
+  if (method !== undefined) {
+    const headers = headerOf(request, "access-control-request-headers");
+    const allowed = preflightFields(cors, { origin, method, headers }).some(
+      ([name]) => name === "access-control-allow-origin",
+    );
+    const text = allowed ? `preflight: ${origin} may use ${method}` : `preflight: ${origin} may not use ${method}`;
+    steps.push(step("cors", allowed ? "pass" : "note", text, at));
+    return `would be answered here with 204; a browser would ${allowed ? "send" : "refuse"} the request`;
+  }
+  const allowed = corsFields(cors, origin).some(([name]) => name === "access-control-allow-origin");
+  steps.push(
+    step(
+      "cors",
+      "note",
+      allowed ? `${origin} may read the answer` : `${origin} may not read the answer in a browser`,
+      at,
+    ),
+  );
+  return undefined;
+}
+
+type FoundRoute =
+  | { route: RoutePlan; at: Path; params: Readonly<Record<string, string>>; otherRoutes: Explanation["otherRoutes"] }
+  | { route?: never; miss: ExplainStep; otherRoutes: Explanation["otherRoutes"] };
+
+function findRoute({ gateway }: Plan, request: ExplainRequest, path: string): FoundRoute {
+  const { routes, hosts } = gateway;
+  const question = {
+    host: request.host,
+    method: request.method,
+    path,
+    header: (name: string) => headerOf(request, name),
+  };
+  const found = matchRoute(compileRoutes(routes, hosts), question);
+  const explained = explainRoutes(routes, hosts, question);
+  const otherRoutes = explained.flatMap(({ route, verdict }, at) =>
+    verdict.kind === "matched"
+      ? []
+      : [{ name: route.name, why: describeVerdict(verdict), path: ["gateway", "routes", at] }],
+  );
+  if (found.route !== undefined) {
+    const { route, params } = found;
+    return { route, at: ["gateway", "routes", routes.indexOf(route)], params, otherRoutes };
+  }
+  const texts = {
+    unknown_host: `${request.host} is not served: the hosts are ${hosts.join(", ")}`,
+    no_route: "no route matches",
+    method_not_allowed: `${request.method} is not allowed here: ${found.allow?.join(", ")}`,
+  };
+  const at: Path = found.missing === "unknown_host" ? ["gateway", "hosts"] : ["gateway", "routes"];
+  return { miss: step("route", "deny", texts[found.missing], at, found.missing), otherRoutes };
+}
+
+function describeVerdict(verdict: Exclude<RouteVerdict, { kind: "matched" }>): string {
+  if (verdict.kind === "host") return `host is none of ${verdict.hosts.join(", ")}`;
+  if (verdict.kind === "path") return `path does not match ${verdict.pattern}`;
+  if (verdict.kind === "method") return `method is none of ${verdict.methods.join(", ")}`;
+  if (verdict.kind === "header")
+    return `header ${verdict.name} is ${verdict.found === undefined ? "missing" : verdict.found}, expected ${verdict.value}`;
+  return verdict.kind === "later" ? `equal to ${verdict.than}, but later` : `less specific than ${verdict.than}`;
+}
+
+function explainLimits(route: RoutePlan, at: Path, identity: Identity, clientIp: string | undefined): ExplainStep[] {
+  return route.rateLimits.map((limit, index) => {
+    const path = [...at, "rateLimit", ...(route.rateLimits.length > 1 ? [index] : [])];
+    const counted =
+      limit.by === "ip" && clientIp === undefined
+        ? "the client's address (say which with --from)"
+        : rateLimitKey(limit.by, identity, clientIp);
+    return step(`limit ${limit.name}`, "note", `${describeLimit(limit)}, counted by ${counted}; not counted now`, path);
+  });
+}
+
+function describeLimit({ limit, windowMs, burst, onFailure }: RateLimitSettings): string {
+  const kind = burst === undefined ? "in any window" : `sustained, ${burst} at once`;
+  return `${limit} in ${formatDuration(windowMs)} ${kind}, ${onFailure} when the count is unknown`;
+}
+
+function explainEdits({ transform }: RoutePlan, at: Path): ExplainStep[] {
+  return (["request", "response"] as const).flatMap((side) => {
+    const edits = transform[side];
+    if (isEmptyEdit(edits)) return [];
+    return [step(`${side} headers`, "pass", describeEdits(edits), [...at, "transform", side])];
+  });
+}
+
+function describeEdits({ remove, set, add }: HeaderEdits): string {
+  const pairs = (edits: Readonly<Record<string, string>>): string =>
+    Object.entries(edits)
+      .map(([name, value]) => `${name}: ${value}`)
+      .join(", ");
+  return [
+    ...(remove.length > 0 ? [`remove ${remove.join(", ")}`] : []),
+    ...(Object.keys(set).length > 0 ? [`set ${pairs(set)}`] : []),
+    ...(Object.keys(add).length > 0 ? [`add ${pairs(add)}`] : []),
+  ].join("; ");
+}
+
+function explainBounds({ timeoutMs, bodyBytesMax }: RoutePlan, at: Path): ExplainStep {
+  return step(
+    "bounds",
+    "note",
+    `answer within ${formatDuration(timeoutMs)}, body up to ${formatSize(bodyBytesMax)}`,
+    at,
+  );
+}
+
+/** What of the request's headers goes on, with the route's edits; secrets stay references. */
+function forwardedHeaders(request: ExplainRequest, route: RoutePlan): Map<string, string> {
+  const dropped = new Set(inspectHead(request.headers, 0).dropped);
+  const headers = new Map<string, string>();
+  const append = (name: string, value: string): void => {
+    const before = headers.get(name);
+    headers.set(name, before === undefined ? value : `${before}, ${value}`);
+  };
+  for (const [name, value] of request.headers) if (!dropped.has(name)) append(name, value);
+  const fields = {
+    append,
+    set: (name: string, value: string) => headers.set(name, value),
+    delete: (name: string) => headers.delete(name),
+  };
+  applyHeaderEdits(fields, route.transform.request, (name) => `\${secret:${name}}`);
+  return headers;
+}
