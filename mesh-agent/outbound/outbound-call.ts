@@ -1,13 +1,13 @@
 import type { Cluster } from "../discovery/clusters.ts";
 import { Call } from "../proxy/call.ts";
 
-/** A call to a service of the mesh; stages fill in where it goes. */
+/** What a call to a service of the mesh is about; stages fill in where it goes. */
 export class OutboundCall extends Call {
   cluster: Cluster | undefined;
   /** Absent: any endpoint. */
   subset: string | undefined;
   /** Origin-form. */
   path = "/";
-  /** What the next agent may know of how this call came to be; never a client's own word. */
+  /** The caller numbers its attempts: it retries, so this layer does not. */
   callerRetries = false;
 }

@@ -16,10 +16,10 @@ import type { Cluster, ClusterEndpoint } from "../discovery/clusters.ts";
 import type { Stage } from "../proxy/call.ts";
 import type { BodyReader, ClientExchange, ExchangeError, RequestHead, ResponseHead } from "../proxy/engine.ts";
 import { pumpBody } from "../proxy/pump-body.ts";
+import { RequestBody } from "../proxy/request-body.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { classifyAnswer, classifyFailure, type Ending } from "./classify.ts";
 import type { OutboundCall } from "./outbound-call.ts";
-import { RequestBody } from "./request-body.ts";
 
 export interface SendOptions {
   /** The caller is the gateway: it is told what Selvage's own answers mean. */

@@ -11,7 +11,6 @@ export interface AccessLogOptions {
   readonly hop: Direction;
   readonly service: string;
   readonly instance: string;
-  readonly planVersion: () => number;
   readonly log: Log;
   readonly metrics: Metrics;
 }
@@ -43,7 +42,7 @@ export function logAccess(options: AccessLogOptions): Stage {
   };
 }
 
-function finish(call: Call, { hop, service, instance, planVersion, log, metrics }: AccessLogOptions): void {
+function finish(call: Call, { hop, service, instance, log, metrics }: AccessLogOptions): void {
   const durationMs = performance.now() - call.arrivedAtMs;
   const { facts, exchange, status } = call;
   metrics.request(hop, facts.peer ?? "unknown", status, durationMs);
@@ -60,7 +59,7 @@ function finish(call: Call, { hop, service, instance, planVersion, log, metrics 
     path: pathOf(exchange.head.target),
     status,
     durationMs: Math.round(durationMs * 1000) / 1000,
-    plan: planVersion(),
+    plan: facts.plan,
     ...optional(facts),
   };
   log.line(entry);

@@ -4,6 +4,7 @@ import * as z from "zod/mini";
 import { spiffeIdOf } from "../../shared/identity/spiffe-id.ts";
 import { limits } from "../../shared/limits.ts";
 import type { Credentials } from "../../shared/wire/enrolment.ts";
+import { spiffeIdOfCertificate } from "../proxy/tls-peer.ts";
 
 /** One file, so that key and certificate are always exchanged together. */
 export const agentIdentitySchema = z.object({
@@ -36,8 +37,10 @@ export interface CertificateFacts {
 /** @throws when there is no readable leaf or it does not carry exactly one SPIFFE ID */
 export function certificateFacts(certificates: readonly string[]): CertificateFacts {
   const leaf = new X509Certificate(certificates[0] ?? "");
+  const spiffeId = spiffeIdOfCertificate(leaf.raw);
+  if (spiffeId === undefined) throw new Error("the certificate does not carry exactly one SPIFFE ID");
   return {
-    spiffeId: onlyUri(leaf),
+    spiffeId,
     notBeforeMs: Date.parse(leaf.validFrom),
     notAfterMs: Date.parse(leaf.validTo),
     serialNumber: leaf.serialNumber,
@@ -47,14 +50,6 @@ export function certificateFacts(certificates: readonly string[]): CertificateFa
 
 export function fingerprintOf(certificate: X509Certificate): string {
   return certificate.fingerprint256.replaceAll(":", "").toLowerCase();
-}
-
-/** X.509-SVID section 2: exactly one URI name. Node escapes commas inside names, so a plain entry is the whole value. */
-function onlyUri(leaf: X509Certificate): string {
-  const names = (leaf.subjectAltName ?? "").split(", ").filter((name) => name.startsWith("URI:"));
-  const [name] = names;
-  if (name === undefined || names.length !== 1) throw new Error("the certificate does not carry exactly one SPIFFE ID");
-  return name.slice("URI:".length);
 }
 
 /**

@@ -1,0 +1,81 @@
+/** What the admin listener tells of an agent. */
+import type { ControlSession } from "../control/control-session.ts";
+import type { KnownView } from "../control/known-view.ts";
+import type { Clusters } from "../discovery/clusters.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { Gauge, Metrics } from "../telemetry/metrics.ts";
+import { certificateFacts } from "../tls/identity.ts";
+import type { AdminView } from "./admin-server.ts";
+
+export interface AgentParts {
+  readonly session: ControlSession;
+  readonly view: KnownView;
+  readonly clusters: Clusters;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly unready: () => string | undefined;
+}
+
+export function agentView(parts: AgentParts): AdminView {
+  return {
+    unready: parts.unready,
+    metrics: () => parts.metrics.render(gauges(parts)),
+    config: () => config(parts),
+  };
+}
+
+function gauges({ session, view, clusters, log }: AgentParts): Gauge[] {
+  const { notAfterMs } = certificateFacts(session.identity.certificates);
+  const single: Gauge[] = [
+    {
+      name: "selvage_certificate_expiry_timestamp_seconds",
+      help: "When the certificate in use ends.",
+      value: notAfterMs / 1000,
+    },
+    {
+      name: "selvage_control_connected",
+      help: "1 while the control plane is connected.",
+      value: session.connected ? 1 : 0,
+    },
+    { name: "selvage_plan_version", help: "Version of the plan in use.", value: view.plan?.version ?? 0 },
+    { name: "selvage_log_lines_dropped_total", help: "Log lines that nobody read in time.", value: log.dropped },
+  ];
+  const each = [...clusters];
+  const nowMs = performance.now();
+  const endpoints = each.map(({ service, endpoints: { length } }) => ({
+    name: "selvage_endpoints",
+    help: "Known endpoints of a service.",
+    labels: { service },
+    value: length,
+  }));
+  const breakers = each.flatMap(({ service, endpoints: list }) =>
+    list.map(({ endpoint, breaker }) => ({
+      name: "selvage_breaker_open",
+      help: "1 while an endpoint is ejected.",
+      labels: { service, endpoint: endpoint.instance },
+      value: breaker.ejectedUntilMs > nowMs ? 1 : 0,
+    })),
+  );
+  return [...single, ...endpoints, ...breakers];
+}
+
+function config({ session, view }: AgentParts): object {
+  const { service, trustDomain, instance, controlUrl, certificates } = session.identity;
+  const { spiffeId, notBeforeMs, notAfterMs, serialNumber, fingerprint } = certificateFacts(certificates);
+  return {
+    service,
+    trustDomain,
+    instance,
+    control: { url: controlUrl, connected: session.connected },
+    certificate: {
+      spiffeId,
+      serialNumber,
+      fingerprint,
+      notBefore: new Date(notBeforeMs).toISOString(),
+      notAfter: new Date(notAfterMs).toISOString(),
+    },
+    plan: view.plan,
+    endpoints: view.endpoints,
+    txnKeys: view.trust?.txnKeys.map(({ kid }) => kid) ?? [],
+  };
+}

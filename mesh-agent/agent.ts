@@ -1,0 +1,393 @@
+/** One agent from its first to its last moment, in the order of events. */
+import type { Server } from "node:http";
+import { SelvageError } from "../shared/errors.ts";
+import { spiffeIdOf } from "../shared/identity/spiffe-id.ts";
+import { limits } from "../shared/limits.ts";
+import type { Endpoint } from "../shared/wire/endpoint.ts";
+import type { JoinToken } from "../shared/wire/enrolment.ts";
+import { openAdmin } from "./admin/admin-server.ts";
+import { agentView } from "./admin/agent-view.ts";
+import { ControlSession } from "./control/control-session.ts";
+import { type Changed, type KnownPlan, KnownView } from "./control/known-view.ts";
+import { identityFile, obtainIdentity } from "./control/obtain-identity.ts";
+import { makeStateFolder, type StateFile } from "./control/state-file.ts";
+import { Clusters } from "./discovery/clusters.ts";
+import { Gate } from "./inbound/drain-gate.ts";
+import { ingressStack } from "./inbound/ingress-stack.ts";
+import { inboundStack } from "./inbound/stack.ts";
+import { TxnVerifier } from "./inbound/txn-verifier.ts";
+import { appEnvironment } from "./lifecycle/app-environment.ts";
+import { AppProcess } from "./lifecycle/app-process.ts";
+import { drainListener } from "./lifecycle/drain.ts";
+import { freePort, type HostPort, listenError } from "./lifecycle/ports.ts";
+import { RuntimeStatus } from "./lifecycle/runtime-status.ts";
+import { lockStateFolder } from "./lifecycle/state-lock.ts";
+import { TrustState } from "./lifecycle/trust-state.ts";
+import { outboundStack } from "./outbound/stack.ts";
+import type { ClientPool } from "./proxy/engine.ts";
+import { createHttp1Pool } from "./proxy/http1/client-pool.ts";
+import { createHttp1Server, type Http1Server, type Http1ServerOptions } from "./proxy/http1/server-engine.ts";
+import type { Log } from "./telemetry/log.ts";
+import { Metrics } from "./telemetry/metrics.ts";
+import type { AgentIdentity } from "./tls/identity.ts";
+
+export interface AgentOptions {
+  readonly stateFolder: string;
+  readonly instance: string;
+  readonly join: JoinToken | undefined;
+  readonly admin: HostPort;
+  readonly role: RunRole | IngressRole;
+}
+
+/** Beside an application. */
+export interface RunRole {
+  readonly kind: "run";
+  readonly command: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** Of the application; 0: a free one; absent: the plan's. */
+  readonly appPort: number | undefined;
+  readonly inbound: HostPort;
+  /** What others reach the inbound listener by; port 0: the listener's own. */
+  readonly advertise: HostPort;
+  readonly outbound: HostPort;
+}
+
+/** Between the gateway and the mesh. */
+export interface IngressRole {
+  readonly kind: "ingress";
+  readonly listen: HostPort;
+  /** PEM texts. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+}
+
+/** What a signal asks of a running agent. */
+export class StopRequest {
+  /** Set by the first signal. */
+  signal: NodeJS.Signals | undefined;
+  /** Set by the second. */
+  hurried = false;
+  /** Passes signals that are not ours on to the application. */
+  passOn: (signal: NodeJS.Signals) => void = () => {};
+  #wake: () => void = () => {};
+  readonly asked = new Promise<void>((resolve) => {
+    this.#wake = resolve;
+  });
+
+  stop(signal: NodeJS.Signals): void {
+    if (this.signal !== undefined) this.hurried = true;
+    this.signal ??= signal;
+    this.#wake();
+  }
+}
+
+/**
+ * Runs until the application ends or a stop is asked for.
+ * @returns exit code
+ * @throws when it cannot start, with a sentence for people
+ */
+export async function runAgent(options: AgentOptions, log: Log, stop: StopRequest): Promise<number> {
+  makeStateFolder(options.stateFolder);
+  const unlock = lockStateFolder(options.stateFolder);
+  try {
+    const file = identityFile(options.stateFolder);
+    const { join, instance } = options;
+    const obtained = await orStop(obtainIdentity({ file, join, instance, log }), stop);
+    if (obtained === undefined) return STOPPED_EARLY;
+    const agent = new Agent(options, obtained.identity, file, log, stop);
+    return await agent.run(obtained.fresh);
+  } finally {
+    unlock();
+  }
+}
+
+/** As a shell tells a process that SIGTERM ended. */
+const STOPPED_EARLY = 143;
+const POLL_MS = 20;
+const REMIND_MS = 10_000;
+
+async function orStop<T>(work: Promise<T>, stop: StopRequest): Promise<T | undefined> {
+  return Promise.race([work, stop.asked.then(() => undefined)]);
+}
+
+class Agent {
+  readonly #options: AgentOptions;
+  readonly #log: Log;
+  readonly #stop: StopRequest;
+  readonly #service: string;
+  readonly #instance: string;
+  readonly #metrics = new Metrics();
+  readonly #gate = new Gate();
+  readonly #view: KnownView;
+  readonly #trust: TrustState;
+  readonly #verifier: TxnVerifier;
+  readonly #clusters: Clusters;
+  readonly #session: ControlSession;
+  readonly #runtime: RuntimeStatus;
+  #inboundPort = 0;
+  /** From the mesh, or from the gateway. */
+  #listener: Http1Server | undefined;
+  #outbound: Http1Server | undefined;
+  #admin: Server | undefined;
+  #appPool: ClientPool | undefined;
+  /** The control plane has told the endpoints in this run. */
+  #isFresh = false;
+  #unready: string | undefined = "it is starting";
+
+  constructor(
+    options: AgentOptions,
+    identity: AgentIdentity,
+    file: StateFile<AgentIdentity>,
+    log: Log,
+    stop: StopRequest,
+  ) {
+    const { service, instance, trustDomain } = identity;
+    this.#options = options;
+    this.#log = log;
+    this.#stop = stop;
+    this.#service = service;
+    this.#instance = instance;
+    this.#view = new KnownView(options.stateFolder, service, (message) => log.event("state_trouble", message));
+    this.#trust = new TrustState(identity);
+    this.#verifier = new TxnVerifier(trustDomain);
+    this.#clusters = new Clusters((to, endpoint, { breaker: { maxConnections } }) =>
+      createHttp1Pool({
+        host: endpoint.host,
+        port: endpoint.port,
+        maxConnections,
+        tls: { secureContext: () => this.#trust.clientContext, expectedSpiffeId: spiffeIdOf(trustDomain, to) },
+      }),
+    );
+    this.#session = new ControlSession({
+      identity,
+      view: this.#view,
+      endpoint: () => this.#endpoint(),
+      onChanged: (changed) => this.#changed(changed),
+      onIdentity: (renewed) => {
+        file.saveNow(renewed);
+        this.#trust.renew(renewed);
+        this.#useTrust();
+      },
+      log,
+    });
+    this.#runtime = new RuntimeStatus(options.stateFolder, service, instance);
+  }
+
+  async run(fresh: boolean): Promise<number> {
+    const { role } = this.#options;
+    try {
+      if (fresh) this.#view.forget();
+      else this.#view.load();
+      if (role.kind === "run") this.#inboundPort = role.inbound.port || (await freePort(role.inbound.host));
+      this.#session.start();
+      if (!(await this.#firstView())) return STOPPED_EARLY;
+      return role.kind === "run" ? await this.#runApplication(role) : await this.#runIngress(role);
+    } finally {
+      await this.#close();
+    }
+  }
+
+  /** Law 9: no listener before plan, trust and endpoints. @returns false when it is to stop before that */
+  async #firstView(): Promise<boolean> {
+    const startMs = performance.now();
+    let remindMs = startMs + REMIND_MS / 5;
+    for (;;) {
+      const nowMs = performance.now();
+      if (this.#stop.signal !== undefined) return false;
+      const offline = nowMs - startMs >= limits.agent.offlineStartMs;
+      if (this.#view.complete && (this.#isFresh || offline)) break;
+      if (nowMs >= remindMs) {
+        this.#log.event("plan_awaited", `waiting for a plan that names ${this.#service}`);
+        remindMs = nowMs + REMIND_MS;
+      }
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+    for (const changed of ["trust", "plan"] as const) this.#changed(changed);
+    return true;
+  }
+
+  async #runApplication(role: RunRole): Promise<number> {
+    const appPort = role.appPort ?? this.#plan().plan.inbound?.port ?? 0;
+    const ports = { app: appPort || (await freePort("127.0.0.1")), outbound: 0 };
+    this.#listener = await this.#openInbound(role);
+    this.#outbound = await this.#open("outbound", { listen: role.outbound, proxy: true });
+    this.#outbound.onExchange(
+      outboundStack({
+        accessLog: this.#accessLog,
+        planVersion: () => this.#plan().version,
+        clusters: this.#clusters,
+        random: Math.random,
+      }),
+    );
+    ports.outbound = this.#outbound.port;
+    const admin = await this.#openAdmin();
+    const all = { inbound: this.#listener.port, outbound: ports.outbound, admin, app: ports.app };
+    const app = await AppProcess.start(role.command, appEnvironment(process.env, ports));
+    this.#stop.passOn = (signal) => app.signal(signal);
+    this.#runtime.update({ ports: all, ...(app.pid !== undefined && { appPid: app.pid }) });
+    try {
+      return await this.#serve(app, ports.app);
+    } catch (error) {
+      await app.stop();
+      throw error;
+    }
+  }
+
+  async #serve(app: AppProcess, port: number): Promise<number> {
+    const host = await orStop(app.listening(port), this.#stop);
+    if (host !== undefined) {
+      this.#appPool = createHttp1Pool({ host, port });
+      this.#isReady(`serving ${this.#service} on port ${this.#listener?.port}, application on port ${port}`);
+      await Promise.race([app.exited, this.#stop.asked]);
+    }
+    const ended = app.pid === undefined;
+    if (ended) {
+      this.#gate.refuseBy = "app_unreachable";
+      this.#log.event("app_ended", `the application ended with code ${await app.exited}`);
+    }
+    await this.#drain(ended ? limits.agent.appGoneMs : limits.agent.drainMaxMs, host !== undefined);
+    return app.stop();
+  }
+
+  async #runIngress(role: IngressRole): Promise<number> {
+    const { listen, tls } = role;
+    const secure = tls === undefined ? {} : { tls: { ...tls, ca: [], requireClientCert: false } };
+    this.#listener = await this.#open("ingress", { listen, ...secure });
+    this.#listener.onExchange(
+      ingressStack({
+        accessLog: this.#accessLog,
+        gate: this.#gate,
+        planVersion: () => this.#plan().version,
+        verifier: this.#verifier,
+        clusters: this.#clusters,
+        random: Math.random,
+      }),
+    );
+    const admin = await this.#openAdmin();
+    this.#runtime.update({ ports: { ingress: this.#listener.port, admin } });
+    this.#isReady(`ingress for the gateway on ${listen.host}:${this.#listener.port}`);
+    await this.#stop.asked;
+    await this.#drain(limits.agent.drainMaxMs, true);
+    return 0;
+  }
+
+  #isReady(sentence: string): void {
+    this.#unready = undefined;
+    this.#session.setPhase("ready");
+    this.#runtime.update({ phase: "ready" });
+    this.#log.event("ready", sentence, { service: this.#service, instance: this.#instance });
+  }
+
+  /** @param wasReady callers may know of this agent */
+  async #drain(boundMs: number, wasReady: boolean): Promise<void> {
+    this.#unready = "it is stopping";
+    this.#session.setPhase("draining");
+    this.#runtime.update({ phase: "draining" });
+    const listener = this.#listener;
+    if (listener === undefined || !wasReady) return;
+    const hurried = (): boolean => this.#stop.hurried;
+    await drainListener({ listener, gate: this.#gate, boundMs, hurried });
+  }
+
+  async #openInbound(role: RunRole): Promise<Http1Server> {
+    const at = { host: role.inbound.host, port: this.#inboundPort };
+    const stack = inboundStack({
+      accessLog: this.#accessLog,
+      gate: this.#gate,
+      plan: () => this.#plan(),
+      verifier: this.#verifier,
+      app: () => this.#appConnections(),
+    });
+    for (let tries = 1; ; tries++) {
+      try {
+        const listener = await this.#open("inbound", { listen: at, tls: this.#trust.tlsIdentity });
+        listener.onExchange(stack);
+        return listener;
+      } catch (error) {
+        if (role.inbound.port !== 0 || tries === 3) throw error;
+        // Somebody took the port that was free before: another one, which the control plane has to know.
+        this.#inboundPort = at.port = await freePort(at.host);
+        this.#session.reconnect();
+      }
+    }
+  }
+
+  async #open(what: string, options: Http1ServerOptions): Promise<Http1Server> {
+    try {
+      return await createHttp1Server({
+        ...options,
+        onRefused: ({ code, reason }, { address }) =>
+          this.#log.line({ time: new Date().toISOString(), kind: "refused", listener: what, code, reason, address }),
+      });
+    } catch (error) {
+      throw listenError(error, what, options.listen);
+    }
+  }
+
+  async #openAdmin(): Promise<number> {
+    const { admin } = this.#options;
+    const view = agentView({
+      session: this.#session,
+      view: this.#view,
+      clusters: this.#clusters,
+      metrics: this.#metrics,
+      log: this.#log,
+      unready: () => this.#unready,
+    });
+    try {
+      this.#admin = await openAdmin(admin, view);
+    } catch (error) {
+      throw listenError(error, "admin", admin);
+    }
+    const address = this.#admin.address();
+    return typeof address === "object" && address !== null ? address.port : admin.port;
+  }
+
+  /** Takes what the control plane has told into use. */
+  #changed(changed: Changed): void {
+    const { plan, trust, endpoints } = this.#view;
+    if (changed === "endpoints") this.#isFresh = true;
+    if (changed === "trust" && trust !== undefined) {
+      const fewer = this.#trust.trust(trust);
+      this.#verifier.setKeys(trust.txnKeys);
+      this.#useTrust();
+      if (fewer) this.#clusters.renewConnections();
+    } else if (plan !== undefined) this.#clusters.update(plan.plan.outbound, endpoints.services);
+  }
+
+  /** Listeners take new certificates and roots; connections that are open stay. */
+  #useTrust(): void {
+    if (this.#options.role.kind === "run") this.#listener?.setSecureContext(this.#trust.tlsIdentity);
+  }
+
+  #endpoint(): Endpoint | undefined {
+    const { role } = this.#options;
+    if (role.kind !== "run") return undefined;
+    const { labels, advertise } = role;
+    return { instance: this.#instance, host: advertise.host, port: advertise.port || this.#inboundPort, labels };
+  }
+
+  #plan(): KnownPlan {
+    const { plan } = this.#view;
+    if (plan === undefined) throw new Error("a request came before the plan");
+    return plan;
+  }
+
+  #appConnections(): ClientPool {
+    if (this.#appPool === undefined) throw new SelvageError("app_unreachable", "the application does not listen yet");
+    return this.#appPool;
+  }
+
+  get #accessLog() {
+    return { service: this.#service, instance: this.#instance, log: this.#log, metrics: this.#metrics };
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([this.#listener?.close(0), this.#outbound?.close(0)]);
+    this.#admin?.close();
+    this.#admin?.closeAllConnections();
+    this.#clusters.close();
+    this.#appPool?.close();
+    this.#session.stop();
+    this.#runtime.stopped();
+  }
+}

@@ -1,0 +1,125 @@
+/** The agent's side of the control plane while it runs: the hub, the view that it tells, and renewals. */
+
+import { X509Certificate } from "node:crypto";
+import type { Endpoint } from "../../shared/wire/endpoint.ts";
+import { type AgentMessage, type HubMessage, WIRE_FORMAT } from "../../shared/wire/hub.ts";
+import type { Log } from "../telemetry/log.ts";
+import { type AgentIdentity, certificateFacts, fingerprintOf } from "../tls/identity.ts";
+import { HubClient } from "./hub-client.ts";
+import type { Changed, KnownView } from "./known-view.ts";
+import { Renewal } from "./renewal.ts";
+
+export interface ControlSessionOptions {
+  readonly identity: AgentIdentity;
+  readonly view: KnownView;
+  /** Where others reach this agent; undefined for one that only calls. */
+  readonly endpoint: () => Endpoint | undefined;
+  /** Takes what changed into use; what it throws refuses a plan. */
+  readonly onChanged: (changed: Changed) => void;
+  readonly onIdentity: (identity: AgentIdentity) => void;
+  readonly log: Log;
+}
+
+export class ControlSession {
+  identity: AgentIdentity;
+  readonly #options: ControlSessionOptions;
+  readonly #hub: HubClient;
+  readonly #renewal: Renewal;
+  #phase: "starting" | "ready" | "draining" = "starting";
+  #wasConnected: boolean | undefined;
+
+  constructor(options: ControlSessionOptions) {
+    this.identity = options.identity;
+    this.#options = options;
+    const { random } = Math;
+    this.#hub = new HubClient({
+      controlUrl: options.identity.controlUrl,
+      token: () => this.identity.token,
+      greeting: () => this.#greeting(),
+      onMessage: (message) => this.#take(message),
+      onConnected: (connected, reason) => this.#connection(connected, reason),
+      random,
+    });
+    this.#renewal = new Renewal({
+      identity: () => this.identity,
+      isKnownRoot: (fingerprint) => this.#isKnownRoot(fingerprint),
+      onRenewed: (identity) => this.#renewed(identity),
+      onTrouble: (reason) => options.log.event("renewal_failed", `the certificate is not renewed yet: ${reason}`),
+      random,
+    });
+  }
+
+  get connected(): boolean {
+    return this.#hub.connected;
+  }
+
+  start(): void {
+    this.#hub.start();
+    this.#renewal.start();
+  }
+
+  /** The application can be called, or no longer; said again on each new connection. */
+  setPhase(phase: "ready" | "draining"): void {
+    this.#phase = phase;
+    this.#hub.send({ type: phase });
+  }
+
+  /** The endpoint has changed: greets anew. */
+  reconnect(): void {
+    this.#hub.reconnect();
+  }
+
+  stop(): void {
+    this.#renewal.stop();
+    this.#hub.stop();
+  }
+
+  #greeting(): AgentMessage[] {
+    const endpoint = this.#options.endpoint();
+    this.#options.view.connected();
+    const hello: AgentMessage = {
+      type: "hello",
+      format: WIRE_FORMAT,
+      instance: this.identity.instance,
+      ...(endpoint !== undefined && { endpoint }),
+      planVersion: this.#options.view.plan?.version ?? 0,
+      certificateNotAfterMs: certificateFacts(this.identity.certificates).notAfterMs,
+    };
+    return this.#phase === "starting" ? [hello] : [hello, { type: this.#phase }];
+  }
+
+  #take(message: HubMessage): void {
+    const { view, onChanged, log } = this.#options;
+    try {
+      const changed = view.take(message);
+      if (changed !== undefined) onChanged(changed);
+      if (message.type === "plan") this.#hub.send({ type: "ack", version: message.version });
+    } catch (error) {
+      const reason = (error as Error).message;
+      log.event("refused", `a ${message.type} of the control plane is refused: ${reason}`);
+      if (message.type === "plan")
+        this.#hub.send({ type: "refuse", version: message.version, reason: reason.slice(0, 4096) });
+    }
+  }
+
+  #connection(connected: boolean, reason: string | undefined): void {
+    const { log, identity } = this.#options;
+    if (connected) this.#renewal.nudge();
+    if (this.#wasConnected === connected) return;
+    this.#wasConnected = connected;
+    if (connected) log.event("control_connected", `connected to ${identity.controlUrl}`);
+    else log.event("control_lost", `the control plane is away, going on without it: ${reason}`);
+  }
+
+  #isKnownRoot(fingerprint: string): boolean {
+    const roots = [...this.identity.roots, ...(this.#options.view.trust?.roots ?? [])];
+    return roots.some((root) => fingerprintOf(new X509Certificate(root)) === fingerprint);
+  }
+
+  #renewed(identity: AgentIdentity): void {
+    this.identity = identity;
+    this.#options.onIdentity(identity);
+    const { notAfterMs } = certificateFacts(identity.certificates);
+    this.#options.log.event("renewed", `the certificate is renewed until ${new Date(notAfterMs).toISOString()}`);
+  }
+}

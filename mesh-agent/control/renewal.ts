@@ -1,0 +1,71 @@
+/** Renews the certificate in time, and again and again when that fails; the one in use is never given up for it. */
+import { limits } from "../../shared/limits.ts";
+import { type AgentIdentity, certificateFacts, renewAtMs } from "../tls/identity.ts";
+import { backoffMs } from "./backoff.ts";
+import { renew } from "./enrolment.ts";
+
+export interface RenewalOptions {
+  readonly identity: () => AgentIdentity;
+  /** By a root's fingerprint. */
+  readonly isKnownRoot: (fingerprint: string) => boolean;
+  readonly onRenewed: (identity: AgentIdentity) => void;
+  readonly onTrouble: (reason: string) => void;
+  /** At least 0, below 1. */
+  readonly random: () => number;
+}
+
+/** Longest wait that a Node timer can hold. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
+export class Renewal {
+  readonly #options: RenewalOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #failures = 0;
+  #running = false;
+  #stopped = false;
+
+  constructor(options: RenewalOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { identity, random } = this.#options;
+    this.#schedule(renewAtMs(certificateFacts(identity().certificates), random()) - Date.now());
+  }
+
+  /** The control plane can be reached again: what is overdue need not wait for its pause to end. */
+  nudge(): void {
+    if (this.#failures > 0) this.#schedule(this.#options.random() * limits.certificate.renewBackoffBaseMs);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #schedule(inMs: number): void {
+    clearTimeout(this.#timer);
+    if (this.#stopped || this.#running) return;
+    const waitMs = Math.min(TIMER_MAX_MS, Math.max(0, inMs));
+    this.#timer = setTimeout(() => void this.#run(), waitMs);
+  }
+
+  async #run(): Promise<void> {
+    const { identity, isKnownRoot, onRenewed, onTrouble, random } = this.#options;
+    this.#running = true;
+    try {
+      const renewed = await renew(identity(), isKnownRoot, Date.now());
+      this.#running = false;
+      this.#failures = 0;
+      if (this.#stopped) return;
+      onRenewed(renewed);
+      this.start();
+    } catch (error) {
+      this.#running = false;
+      this.#failures++;
+      onTrouble((error as Error).message);
+      const { renewBackoffBaseMs, renewBackoffMaxMs } = limits.certificate;
+      this.#schedule(backoffMs(this.#failures, renewBackoffBaseMs, renewBackoffMaxMs, random()));
+    }
+  }
+}

@@ -1,0 +1,85 @@
+/** The innermost stage: the request as the application gets it, over loopback, and its answer without a word that is ours. */
+import { type ErrorCode, SelvageError } from "../../shared/errors.ts";
+import { deadlineHeader } from "../../shared/http/deadline.ts";
+import type { FieldList } from "../../shared/http/field-list.ts";
+import { DEADLINE, TRACEPARENT } from "../../shared/http/header-names.ts";
+import { formatTraceparent } from "../../shared/http/trace-context.ts";
+import { limits } from "../../shared/limits.ts";
+import type { Call, Stage } from "../proxy/call.ts";
+import type { BodyReader, ClientPool, ExchangeError, FailReason, ResponseHead } from "../proxy/engine.ts";
+import { pumpBody } from "../proxy/pump-body.ts";
+import { RequestBody } from "../proxy/request-body.ts";
+
+const CODES: Record<FailReason, ErrorCode> = {
+  connect: "app_unreachable",
+  identity: "app_unreachable",
+  refused: "breaker_open",
+  timeout: "deadline_exceeded",
+  reset: "app_reset",
+  protocol: "upstream_invalid",
+};
+
+/** @param app connections to the application */
+export function forwardToApp(app: () => ClientPool): Stage {
+  return (call) => {
+    const { head, body } = call.exchange;
+    send(call, app, new RequestBody(body, head.bodyLength), 1);
+  };
+}
+
+function send(call: Call, app: () => ClientPool, body: RequestBody, attempt: number): void {
+  const nowMs = performance.now();
+  const leftMs = call.deadlineMs - nowMs;
+  if (leftMs <= 0) {
+    call.fail(new SelvageError("deadline_exceeded", "no time is left"));
+    return;
+  }
+  const { method, target, bodyLength } = call.exchange.head;
+  const exchange = app().send({ method, target, fields: fieldsForApp(call, nowMs), bodyLength }, leftMs);
+  let stopWatch: (() => void) | undefined;
+  let over = false;
+  call.onFinish(() => {
+    stopWatch?.();
+    if (!over) exchange.abort("the caller left");
+  });
+  exchange.onInform((status, fields) => call.exchange.inform(status, fields));
+  exchange.onFail((error) => {
+    over = true;
+    // An idle connection that the application closed in this moment: nothing of the request left.
+    const again = error.kind === "reset" && error.sent === "none" && attempt === 1 && body.replayable;
+    body.detach();
+    if (again && call.status === 0 && !call.finished) send(call, app, body, attempt + 1);
+    else call.fail(errorOf(error));
+  });
+  exchange.onResponse((head, answer) => {
+    body.keepNoMore();
+    stopWatch = passOn(call, head, answer, () => {
+      over = body.ended;
+    });
+  });
+  body.attach(exchange.body);
+}
+
+function fieldsForApp(call: Call, nowMs: number): FieldList {
+  const fields = call.exchange.head.fields.clone();
+  fields.removeWhere((name) => name.startsWith("selvage-"));
+  fields.append(DEADLINE, deadlineHeader(call.deadlineMs, nowMs) ?? "1");
+  if (call.trace !== undefined) fields.set(TRACEPARENT, formatTraceparent(call.trace));
+  return fields;
+}
+
+/** An application must not be able to speak as its agent does. */
+function passOn(call: Call, head: ResponseHead, body: BodyReader, onEnd: () => void): () => void {
+  const fields = head.fields.clone();
+  fields.removeWhere((name) => name.startsWith("selvage-"));
+  const writer = call.respond({ status: head.status, fields, bodyLength: head.bodyLength });
+  return pumpBody(body, writer, {
+    idleMs: limits.agent.bodyIdleMs,
+    onIdle: () => call.abort("the application's answer stood still"),
+    onEnd,
+  });
+}
+
+function errorOf(error: ExchangeError): SelvageError {
+  return new SelvageError(CODES[error.kind], `the application: ${error.message}`, { sent: error.sent, cause: error });
+}

@@ -1,0 +1,18 @@
+import type { KnownPlan } from "../control/known-view.ts";
+import { Call } from "../proxy/call.ts";
+import type { ServerExchange } from "../proxy/engine.ts";
+
+/** A call that came in from the mesh, or at the ingress from the gateway; stages fill in who makes it. */
+export class InboundCall extends Call {
+  /** One plan decides all of a request. */
+  readonly plan: KnownPlan;
+  /** Calling service by its proven identity. */
+  from: string | undefined;
+  /** Scopes of the end user; absent: no Txn-Token was needed or there. */
+  scopes: readonly string[] | undefined;
+
+  constructor(exchange: ServerExchange, plan: KnownPlan, nowMs: number) {
+    super(exchange, plan.version, nowMs);
+    this.plan = plan;
+  }
+}

@@ -1,0 +1,67 @@
+/** What happens to a request of the gateway on its way into the mesh, outermost first. */
+import { SelvageError } from "../../shared/errors.ts";
+import { DEADLINE, isForgeable, SERVICE, TXN_TOKEN } from "../../shared/http/header-names.ts";
+import type { Clusters } from "../discovery/clusters.ts";
+import { toService } from "../outbound/choose-service.ts";
+import { OutboundCall } from "../outbound/outbound-call.ts";
+import { routeTraffic } from "../outbound/route-traffic.ts";
+import { sendWithRetries } from "../outbound/send-with-retries.ts";
+import { setDeadline } from "../outbound/set-deadline.ts";
+import { answerErrors } from "../proxy/answer-errors.ts";
+import { runStages, type Stage } from "../proxy/call.ts";
+import type { ServerExchange } from "../proxy/engine.ts";
+import { type AccessLogOptions, logAccess } from "../telemetry/log-access.ts";
+import { drainGate, type Gate } from "./drain-gate.ts";
+import type { TxnVerifier } from "./txn-verifier.ts";
+import { requireTxnToken } from "./verify-txn-token.ts";
+
+export interface IngressOptions {
+  readonly accessLog: Omit<AccessLogOptions, "hop">;
+  readonly gate: Gate;
+  readonly planVersion: () => number;
+  readonly verifier: TxnVerifier;
+  readonly clusters: Clusters;
+  /** At least 0, below 1. */
+  readonly random: () => number;
+}
+
+class IngressCall extends OutboundCall {
+  scopes: readonly string[] | undefined;
+}
+
+export function ingressStack(options: IngressOptions): (exchange: ServerExchange) => void {
+  const { accessLog, clusters, gate, planVersion, random, verifier } = options;
+  const run = runStages<IngressCall>([
+    logAccess({ ...accessLog, hop: "ingress" }),
+    answerErrors(true),
+    drainGate(gate),
+    requireTxnToken(verifier),
+    chooseServiceByField(clusters),
+    stripForgeable,
+    setDeadline,
+    routeTraffic(random),
+    sendWithRetries({ forAgents: true, metrics: accessLog.metrics, random }),
+  ]);
+  return (exchange) => run(new IngressCall(exchange, planVersion(), performance.now()));
+}
+
+/** The gateway cannot choose the Host of a call, so it names the service in a field. */
+function chooseServiceByField(clusters: Clusters): Stage<IngressCall> {
+  return (call, next) => {
+    const { fields, target } = call.exchange.head;
+    const names = fields.getAll(SERVICE);
+    const [service] = names;
+    if (service === undefined || names.length > 1)
+      throw new SelvageError("bad_request", `the gateway names ${names.length} services in ${SERVICE}`);
+    if (!target.startsWith("/") && target !== "*")
+      throw new SelvageError("bad_request", "the request target is not in origin-form");
+    toService(call, service, target, clusters);
+    next();
+  };
+}
+
+/** The edge has done this already; here it holds whatever sits before this listener. */
+const stripForgeable: Stage<IngressCall> = (call, next) => {
+  call.exchange.head.fields.removeWhere((name) => isForgeable(name) && name !== TXN_TOKEN && name !== DEADLINE);
+  next();
+};

@@ -1,0 +1,37 @@
+/** What happens to a request from the mesh before and after the application sees it, outermost first. */
+import type { KnownPlan } from "../control/known-view.ts";
+import { answerErrors } from "../proxy/answer-errors.ts";
+import { runStages } from "../proxy/call.ts";
+import type { ClientPool, ServerExchange } from "../proxy/engine.ts";
+import { type AccessLogOptions, logAccess } from "../telemetry/log-access.ts";
+import { authorize } from "./authorize.ts";
+import { drainGate, type Gate } from "./drain-gate.ts";
+import { forwardToApp } from "./forward-to-app.ts";
+import { identifyPeer } from "./identify-peer.ts";
+import { InboundCall } from "./inbound-call.ts";
+import { keepDeadline } from "./keep-deadline.ts";
+import type { TxnVerifier } from "./txn-verifier.ts";
+import { verifyTxnToken } from "./verify-txn-token.ts";
+
+export interface InboundOptions {
+  readonly accessLog: Omit<AccessLogOptions, "hop">;
+  readonly gate: Gate;
+  readonly plan: () => KnownPlan;
+  readonly verifier: TxnVerifier;
+  /** Connections to the application. */
+  readonly app: () => ClientPool;
+}
+
+export function inboundStack(options: InboundOptions): (exchange: ServerExchange) => void {
+  const run = runStages<InboundCall>([
+    logAccess({ ...options.accessLog, hop: "inbound" }),
+    answerErrors(true),
+    drainGate(options.gate),
+    identifyPeer,
+    verifyTxnToken(options.verifier),
+    authorize,
+    keepDeadline,
+    forwardToApp(options.app),
+  ]);
+  return (exchange) => run(new InboundCall(exchange, options.plan(), performance.now()));
+}

@@ -1,0 +1,100 @@
+/** Transaction tokens checked against the public keys of the trust bundle; nothing is fetched for a request. */
+import { type CryptoKey, compactVerify, decodeProtectedHeader, importJWK, type JWK } from "jose";
+import { refuseTxnToken, txnTokenScopes } from "../../shared/auth/txn-token-claims.ts";
+import { SelvageError } from "../../shared/errors.ts";
+import { TXN_TOKEN_ALGORITHM, TXN_TOKEN_TYPE, type TxnTokenClaims } from "../../shared/identity/txn-token.ts";
+import { limits } from "../../shared/limits.ts";
+
+export interface VerifiedTxnToken {
+  readonly sub: string;
+  readonly scopes: readonly string[];
+}
+
+interface Remembered extends VerifiedTxnToken {
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+export class TxnVerifier {
+  readonly #trustDomain: string;
+  #jwks = new Map<string, JWK>();
+  #keys = new Map<string, Promise<CryptoKey | Uint8Array>>();
+  /** Tokens whose signature was good, oldest first. */
+  #remembered = new Map<string, Remembered>();
+
+  constructor(trustDomain: string) {
+    this.#trustDomain = trustDomain;
+  }
+
+  /** @param jwks public keys of the gateway by the trust bundle; tokens of keys that left it are no longer believed */
+  setKeys(jwks: readonly ({ kty: string; kid: string } & JWK)[]): void {
+    this.#jwks = new Map(jwks.map((jwk) => [jwk.kid, jwk]));
+    this.#keys = new Map();
+    this.#remembered = new Map();
+  }
+
+  /**
+   * @param tokens every value of the field
+   * @param nowMs milliseconds since the epoch
+   * @returns at once when the token was seen before
+   * @throws SelvageError `txn_token_missing`, `txn_token_invalid` (also as a rejection)
+   */
+  verify(tokens: readonly string[], nowMs: number): VerifiedTxnToken | Promise<VerifiedTxnToken> {
+    const [token] = tokens;
+    if (token === undefined) throw new SelvageError("txn_token_missing", "there is no Txn-Token");
+    if (tokens.length > 1) throw invalid("there are several Txn-Tokens");
+    const known = this.#remembered.get(token);
+    if (known === undefined) return this.#verifyNew(token, nowMs);
+    this.#checkClaims(known.claims, nowMs);
+    return known;
+  }
+
+  async #verifyNew(token: string, nowMs: number): Promise<VerifiedTxnToken> {
+    if (token.length > limits.identity.tokenBytesMax) throw invalid("it is too long");
+    const claims = await this.#claimsOf(token);
+    this.#checkClaims(claims, nowMs);
+    const { sub, scope } = claims as unknown as TxnTokenClaims;
+    const verified: Remembered = { sub, scopes: txnTokenScopes({ scope }), claims };
+    this.#remember(token, verified);
+    return verified;
+  }
+
+  async #claimsOf(token: string): Promise<Record<string, unknown>> {
+    let payload: Uint8Array;
+    try {
+      const { kid, typ } = decodeProtectedHeader(token);
+      if (typ !== TXN_TOKEN_TYPE) throw new Error(`its type is ${typ}`);
+      const key = await this.#key(kid);
+      ({ payload } = await compactVerify(token, key, { algorithms: [TXN_TOKEN_ALGORITHM] }));
+      return JSON.parse(new TextDecoder().decode(payload)) as Record<string, unknown>;
+    } catch (error) {
+      throw invalid((error as Error).message);
+    }
+  }
+
+  #key(kid: string | undefined): Promise<CryptoKey | Uint8Array> {
+    const jwk = kid === undefined ? undefined : this.#jwks.get(kid);
+    if (kid === undefined || jwk === undefined) throw new Error(`its key ${kid} is not in the trust bundle`);
+    let key = this.#keys.get(kid);
+    if (key === undefined) {
+      key = importJWK(jwk, TXN_TOKEN_ALGORITHM);
+      this.#keys.set(kid, key);
+    }
+    return key;
+  }
+
+  #checkClaims(claims: Readonly<Record<string, unknown>>, nowMs: number): void {
+    const refused = refuseTxnToken(claims, this.#trustDomain, nowMs);
+    if (refused !== undefined) throw invalid(refused);
+  }
+
+  #remember(token: string, verified: Remembered): void {
+    if (this.#remembered.size >= limits.identity.rememberedTokensMax) {
+      const oldest = this.#remembered.keys().next().value;
+      if (oldest !== undefined) this.#remembered.delete(oldest);
+    }
+    this.#remembered.set(token, verified);
+  }
+}
+
+const invalid = (reason: string): SelvageError =>
+  new SelvageError("txn_token_invalid", `the Txn-Token is bad: ${reason}`);

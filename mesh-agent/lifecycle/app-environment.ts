@@ -1,0 +1,28 @@
+/** What an application finds in its environment, so that plain HTTP calls to `http://<service>.mesh` reach its agent. */
+
+/**
+ * @param inherited the agent's own environment; the join token is not the application's business
+ * @param outboundPort of the outbound listener on loopback
+ */
+export function appEnvironment(
+  inherited: NodeJS.ProcessEnv,
+  ports: { readonly app: number; readonly outbound: number },
+): NodeJS.ProcessEnv {
+  const proxy = `http://127.0.0.1:${ports.outbound}`;
+  // Calls by https would otherwise go through the proxy for http where no other is named (Node's fetch does that).
+  const direct = "localhost,127.0.0.1,::1,*:443";
+  const { SELVAGE_JOIN_TOKEN: _, ...rest } = inherited;
+  return {
+    ...rest,
+    PORT: String(ports.app),
+    SELVAGE_OUTBOUND: proxy,
+    NODE_USE_ENV_PROXY: "1",
+    HTTP_PROXY: proxy,
+    http_proxy: proxy,
+    NO_PROXY: joined(inherited.NO_PROXY ?? inherited.no_proxy, direct),
+    no_proxy: joined(inherited.no_proxy ?? inherited.NO_PROXY, direct),
+  };
+}
+
+const joined = (before: string | undefined, ours: string): string =>
+  before === undefined || before === "" ? ours : `${before},${ours}`;

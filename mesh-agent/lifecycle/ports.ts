@@ -1,0 +1,59 @@
+/** Addresses of listeners: reading, choosing, saying clearly what is wrong with one. */
+
+import { createServer, isIP } from "node:net";
+import { networkInterfaces } from "node:os";
+
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * Reads `127.0.0.1:8790`, `[::1]:8790` or `host:0`.
+ * @param defaultPort for a text without port; absent: one is needed
+ * @throws with the text and what was expected
+ */
+export function parseHostPort(text: string, defaultPort?: number): HostPort {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = match?.[3] === undefined ? defaultPort : Number(match[3]);
+  if (host === undefined || port === undefined || port > 65_535)
+    throw new Error(`${JSON.stringify(text)} is no address: expected HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080`);
+  return { host, port };
+}
+
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+}
+
+/** A port that was free a moment ago. */
+export function freePort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen({ host, port: 0 }, () => {
+      const address = server.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** What others call a wildcard listener by: this machine's first address that is not loopback. */
+export function advertisedHost(host: string): string {
+  if (host !== "0.0.0.0" && host !== "::") return host;
+  for (const addresses of Object.values(networkInterfaces()))
+    for (const { address, family, internal } of addresses ?? [])
+      if (!internal && family === (host === "::" ? "IPv6" : "IPv4") && !address.startsWith("fe80")) return address;
+  throw new Error(`nobody can be told how to reach ${host}: name an address with --advertise`);
+}
+
+/** The error of opening a listener as a sentence that says what to do. */
+export function listenError(error: unknown, what: string, { host, port }: HostPort): Error {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const where = `${what} listener ${host}:${port}`;
+  if (code === "EADDRINUSE") return new Error(`${where}: the port is in use by another process`);
+  if (code === "EACCES") return new Error(`${where}: this user may not open the port`);
+  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") return new Error(`${where}: this machine has no such address`);
+  return new Error(`${where}: ${message}`);
+}

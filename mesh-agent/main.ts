@@ -1,0 +1,177 @@
+/** The command line of the agent. */
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { type AgentOptions, type IngressRole, type RunRole, runAgent, StopRequest } from "./agent.ts";
+import { parseJoinToken } from "./control/enrolment.ts";
+import { advertisedHost, type HostPort, isLoopback, parseHostPort } from "./lifecycle/ports.ts";
+import { Log } from "./telemetry/log.ts";
+
+interface CommonFlags {
+  readonly state: string;
+  readonly instance?: string;
+  readonly join?: string;
+  readonly admin: HostPort;
+  readonly insecure?: true;
+}
+interface RunFlags extends CommonFlags {
+  readonly label: Readonly<Record<string, string>>;
+  readonly port?: number;
+  readonly inbound: HostPort;
+  readonly advertise?: HostPort;
+  readonly outbound: HostPort;
+}
+interface IngressFlags extends CommonFlags {
+  readonly listen: HostPort;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+}
+
+const RUN_EXAMPLES = `
+Examples:
+  $ selvage-agent run --state /var/lib/orders --join sjt1.eyJ... -- node orders.js
+      Enrols with the join token, starts orders.js with PORT and HTTP_PROXY set, and serves it in the mesh.
+      Started again, it needs no token. The application calls others as http://inventory.mesh/...
+
+  $ SELVAGE_JOIN_TOKEN=sjt1.eyJ... selvage-agent run --state ./state --port 0 --label version=v2 -- npm start
+      The application listens on a free port that it finds in PORT; the label puts it into a subset.
+
+  $ selvage-agent run --inbound 0.0.0.0:15443 --advertise 10.0.0.5 -- ./orders
+      Callers on other machines reach it at 10.0.0.5:15443.`;
+
+const INGRESS_EXAMPLES = `
+Examples:
+  $ selvage-agent ingress --state /var/lib/ingress --join sjt1.eyJ... --listen 127.0.0.1:8790
+      Takes the gateway's requests on this machine.
+
+  $ selvage-agent ingress --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem
+      Takes them from elsewhere, over TLS.`;
+
+const address = (text: string): HostPort => {
+  try {
+    return parseHostPort(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+};
+
+const port = (text: string): number => {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 0 || number > 65_535) throw new InvalidArgumentError("expected 0 to 65535");
+  return number;
+};
+
+const label = (text: string, labels: Readonly<Record<string, string>>): Record<string, string> => {
+  const [, name, value] = /^([^=\s]+)=(.*)$/.exec(text) ?? [];
+  if (name === undefined || value === undefined)
+    throw new InvalidArgumentError("expected NAME=VALUE, such as version=v2");
+  return { ...labels, [name]: value };
+};
+
+/** A listener that takes a free port of this machine unless it is told another. */
+const listener = (flags: string, description: string): Option =>
+  new Option(flags, description).argParser(address).default({ host: "127.0.0.1", port: 0 }, "a free port of 127.0.0.1");
+
+function withCommonFlags(command: Command): Command {
+  return command
+    .option("--state <folder>", "where identity and last good plan are kept", ".selvage-agent")
+    .option("--instance <name>", "name of this instance, unique in the trust domain (default: made from the host's)")
+    .option("--join <token>", "join token for the first start (or SELVAGE_JOIN_TOKEN)")
+    .addOption(listener("--admin <address>", "health, metrics, configuration"))
+    .option("--insecure", "allow plain HTTP listeners off loopback");
+}
+
+function commandLine(act: (options: AgentOptions) => Promise<void>): Command {
+  const program = new Command("selvage-agent").description("The mesh beside a service.").helpCommand(false);
+  withCommonFlags(program.command("run"))
+    .description("run an application in the mesh: starts it when the agent is ready, drains before it stops it")
+    .argument("<command...>", "the application and its arguments, after --")
+    .addOption(
+      new Option("--label <name=value>", "label of this instance (repeatable)").argParser(label).default({}, "none"),
+    )
+    .option("--port <number>", "port of the application; 0: a free one, given in PORT (default: the document's)", port)
+    .addOption(listener("--inbound <address>", "mTLS listener for the mesh"))
+    .option("--advertise <address>", "what callers reach the inbound listener by (default: its own address)", (text) =>
+      parseHostPort(text, 0),
+    )
+    .addOption(listener("--outbound <address>", "listener for the application's calls"))
+    .addHelpText("after", RUN_EXAMPLES)
+    .action((command: string[], flags: RunFlags) => act({ ...commonOptions(flags), role: runRole(command, flags) }));
+  withCommonFlags(program.command("ingress"))
+    .description("bring the gateway's requests into the mesh")
+    .requiredOption("--listen <address>", "listener for the gateway", address)
+    .option("--tls-cert <file>", "PEM certificate of the listener")
+    .option("--tls-key <file>", "PEM key of the listener")
+    .addHelpText("after", INGRESS_EXAMPLES)
+    .action((flags: IngressFlags) => act({ ...commonOptions(flags), role: ingressRole(flags) }));
+  return program;
+}
+
+function commonOptions(flags: CommonFlags): Omit<AgentOptions, "role"> {
+  const token = flags.join ?? process.env.SELVAGE_JOIN_TOKEN;
+  refusePlain("--admin", flags.admin, flags);
+  return {
+    stateFolder: flags.state,
+    instance: flags.instance ?? `${hostname()}-${randomBytes(3).toString("hex")}`,
+    join: token === undefined || token === "" ? undefined : parseJoinToken(token),
+    admin: flags.admin,
+  };
+}
+
+function runRole(command: readonly string[], flags: RunFlags): RunRole {
+  refusePlain("--outbound", flags.outbound, flags);
+  const { label: labels, port: appPort, inbound, outbound } = flags;
+  const advertise = flags.advertise ?? { host: advertisedHost(inbound.host), port: 0 };
+  return { kind: "run", command, labels, appPort, inbound, outbound, advertise };
+}
+
+function ingressRole(flags: IngressFlags): IngressRole {
+  const { listen, tlsCert, tlsKey } = flags;
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) throw new Error("--tls-cert and --tls-key belong together");
+  if (tlsCert === undefined || tlsKey === undefined) {
+    refusePlain("--listen", listen, flags, " or give --tls-cert and --tls-key");
+    return { kind: "ingress", listen, tls: undefined };
+  }
+  return { kind: "ingress", listen, tls: { cert: readPem(tlsCert), key: readPem(tlsKey) } };
+}
+
+/** Whoever reaches a plain listener speaks with this agent's identity, or reads what it knows. */
+function refusePlain(flag: string, { host }: HostPort, { insecure }: CommonFlags, otherwise = ""): void {
+  if (!isLoopback(host) && insecure !== true)
+    throw new Error(
+      `${flag} ${host} is not loopback and plain HTTP: listen on 127.0.0.1${otherwise}, or add --insecure`,
+    );
+}
+
+function readPem(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new Error(`cannot read ${path}: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * Reads the arguments and runs the agent.
+ * @param argv as `process.argv`
+ * @returns exit code
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  const log = new Log();
+  const stop = new StopRequest();
+  let code = 0;
+  const program = commandLine(async (options) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop.stop(signal));
+    for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const) process.on(signal, () => stop.passOn(signal));
+    code = await runAgent(options, log, stop);
+  });
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    process.stderr.write(`selvage-agent: ${(error as Error).message}\n`);
+    code = 1;
+  }
+  log.close();
+  return code;
+}

@@ -1,0 +1,75 @@
+/** Which service of the mesh a call is for, and the request as that service is to get it. */
+import { SelvageError } from "../../shared/errors.ts";
+import { ATTEMPT, DEADLINE } from "../../shared/http/header-names.ts";
+import { isServiceName } from "../../shared/identity/spiffe-id.ts";
+import type { Clusters } from "../discovery/clusters.ts";
+import type { Stage } from "../proxy/call.ts";
+import type { OutboundCall } from "./outbound-call.ts";
+
+const MESH_SUFFIX = ".mesh";
+const ABSOLUTE = /^http:\/\/([^/?#]+)([^#]*)$/i;
+
+export interface MeshTarget {
+  /** Host as it was named, without port. */
+  readonly host: string;
+  /** Absent: the host is none of the mesh. */
+  readonly service?: string;
+  /** Origin-form. */
+  readonly path: string;
+}
+
+/**
+ * Reads `http://orders.mesh/x`, or `/x` with Host `orders.mesh` or `orders`; a port is of no meaning in the mesh.
+ * @param target origin-form or absolute-form, whose host wins over the field (RFC 9112 section 3.2.2)
+ * @param hostField value of the Host field
+ */
+export function meshTargetOf(target: string, hostField: string): MeshTarget {
+  const absolute = ABSOLUTE.exec(target);
+  const authority = absolute?.[1] ?? hostField;
+  const rest = absolute === null ? target : (absolute[2] ?? "");
+  const path = rest.startsWith("/") || rest === "*" ? rest : `/${rest}`;
+  const host = authority.replace(/:\d*$/, "").replace(/\.$/, "").toLowerCase();
+  const name = host.endsWith(MESH_SUFFIX) ? host.slice(0, -MESH_SUFFIX.length) : host;
+  return isServiceName(name) && name !== "localhost" ? { host, service: name, path } : { host, path };
+}
+
+/** By the name that the application calls. */
+export function chooseServiceByHost(clusters: Clusters): Stage<OutboundCall> {
+  return (call, next) => {
+    const { host, service, path } = meshTargetOf(call.exchange.head.target, call.facts.host);
+    call.facts.host = host;
+    if (service === undefined) throw foreignHost(host, clusters);
+    toService(call, service, path, clusters);
+    next();
+  };
+}
+
+/** By the name that the gateway asks for. */
+export function toService(call: OutboundCall, service: string, path: string, clusters: Clusters): void {
+  const cluster = clusters.get(service);
+  if (cluster === undefined) throw unknownService(service, clusters);
+  call.cluster = cluster;
+  call.path = path;
+  call.facts.peer = service;
+  const { fields } = call.exchange.head;
+  call.callerRetries = fields.has(ATTEMPT);
+  // Nothing that the next agent believes may come from an application; the deadline can only shorten.
+  fields.removeWhere((name) => name.startsWith("selvage-") && name !== DEADLINE);
+  fields.set("host", `${service}${MESH_SUFFIX}`);
+}
+
+function unknownService(service: string, clusters: Clusters): SelvageError {
+  const detail = `The service ${JSON.stringify(service)} does not exist or may not be called from here.`;
+  return new SelvageError("unknown_service", `${service} is not in the plan of this agent`, {
+    members: { detail, service, callable: clusters.names },
+  });
+}
+
+function foreignHost(host: string, clusters: Clusters): SelvageError {
+  const detail =
+    `${JSON.stringify(host)} is not of the mesh: this proxy serves http://<service>${MESH_SUFFIX} only. ` +
+    "Add the host to NO_PROXY to call it directly.";
+  return new SelvageError("unknown_service", `${host} is not of the mesh`, {
+    members: { detail, host, callable: clusters.names },
+  });
+}

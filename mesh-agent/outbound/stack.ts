@@ -1,0 +1,32 @@
+/** What happens to a call that the application makes into the mesh, outermost first. */
+import type { Clusters } from "../discovery/clusters.ts";
+import { answerErrors } from "../proxy/answer-errors.ts";
+import { runStages } from "../proxy/call.ts";
+import type { ServerExchange } from "../proxy/engine.ts";
+import { type AccessLogOptions, logAccess } from "../telemetry/log-access.ts";
+import { chooseServiceByHost } from "./choose-service.ts";
+import { OutboundCall } from "./outbound-call.ts";
+import { routeTraffic } from "./route-traffic.ts";
+import { sendWithRetries } from "./send-with-retries.ts";
+import { setDeadline } from "./set-deadline.ts";
+
+export interface OutboundOptions {
+  readonly accessLog: Omit<AccessLogOptions, "hop">;
+  readonly planVersion: () => number;
+  readonly clusters: Clusters;
+  /** At least 0, below 1. */
+  readonly random: () => number;
+}
+
+export function outboundStack(options: OutboundOptions): (exchange: ServerExchange) => void {
+  const { accessLog, clusters, planVersion, random } = options;
+  const run = runStages<OutboundCall>([
+    logAccess({ ...accessLog, hop: "outbound" }),
+    answerErrors(false),
+    chooseServiceByHost(clusters),
+    setDeadline,
+    routeTraffic(random),
+    sendWithRetries({ forAgents: false, metrics: accessLog.metrics, random }),
+  ]);
+  return (exchange) => run(new OutboundCall(exchange, planVersion(), performance.now()));
+}
