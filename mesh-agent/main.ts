@@ -175,3 +175,6 @@ export async function main(argv: readonly string[]): Promise<number> {
   log.close();
   return code;
 }
+
+// The local system runs this file, bundled; bin/selvage-agent.mjs calls `main` itself.
+if (import.meta.main) process.exit(await main(process.argv));
