@@ -9,5 +9,4 @@ if (major < 22 || (major === 22 && minor < 18)) {
 }
 const source = new URL("../mesh-agent/main.ts", import.meta.url);
 const built = new URL("../dist/agent.mjs", import.meta.url);
-const { main } = await import((existsSync(source) ? source : built).href);
-process.exit(await main(process.argv));
+await import((existsSync(source) ? source : built).href);

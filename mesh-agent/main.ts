@@ -1,4 +1,4 @@
-/** The command line of the agent. */
+/** The command line of the agent; runs when it is loaded. */
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
@@ -152,12 +152,8 @@ function readPem(path: string): string {
   }
 }
 
-/**
- * Reads the arguments and runs the agent.
- * @param argv as `process.argv`
- * @returns exit code
- */
-export async function main(argv: readonly string[]): Promise<number> {
+/** @returns exit code */
+async function main(argv: readonly string[]): Promise<number> {
   const log = new Log();
   const stop = new StopRequest();
   let code = 0;
@@ -178,3 +174,5 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 // The local system runs this file, bundled; bin/selvage-agent.mjs calls `main` itself.
 if (import.meta.main) process.exit(await main(process.argv));
+
+process.exit(await main(process.argv));
