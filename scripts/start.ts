@@ -53,7 +53,7 @@ async function bringUp(system: OpenSystem, ports: Record<Part, number>): Promise
   const tell = async <Value>(name: string, what: string, work: Promise<Value>): Promise<Value> => {
     const startedAt = performance.now();
     const value = await work;
-    say(`  ✓ ${name.padEnd(19)}${what.padEnd(32)}${`${Math.round(performance.now() - startedAt)} ms`.padStart(8)}`);
+    say(`  ✓ ${name.padEnd(19)}${what.padEnd(36)}${`${Math.round(performance.now() - startedAt)} ms`.padStart(8)}`);
     return value;
   };
   const idp = tell(titles.idp, "", supervisor.start(idpChild(system, ports.idp)));
@@ -87,6 +87,7 @@ async function bringUp(system: OpenSystem, ports: Record<Part, number>): Promise
   ];
   await tell("mesh", `${instances.length} services under their agents`, Promise.all([idp, ...agents]));
   await tell("first request", "gateway, users, orders, inventory", probe(state, issuer, local.gateway));
+  say("");
   announce(ports);
 }
 
