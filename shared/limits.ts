@@ -199,6 +199,8 @@ export const limits = {
     /** Leases of gateway isolates known at once; what the control plane adds to a lease for the answer's way back. */
     gatewayLeasesMax: 10_000,
     gatewayLeaseSlackMs: 250,
+    /** How long the control plane believes that its signing key is still the same. */
+    signingKeyFreshMs: 60_000,
     /** Join tokens that wait for use at once. */
     joinTokensMax: 10_000,
     /** Rows of the issuance log and of the audit log that are kept. */

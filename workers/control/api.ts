@@ -191,14 +191,26 @@ async function connect(c: Call): Promise<Response> {
 
 async function lease(c: Call): Promise<Response> {
   const { isolate, version, signingKey, refused } = await readJson(c.req.raw, leaseRequestSchema, CALL_BYTES);
-  const [grant, key] = await Promise.all([config(c).lease(isolate, version, refused), authority(c).signingKey()]);
+  const [grant, key] = await Promise.all([config(c).lease(isolate, version, refused), missingKey(c, signingKey)]);
   const answer: LeaseAnswer = {
     leaseMs: limits.gateway.planLeaseMs,
     version: grant.version,
     ...(grant.plan === undefined ? {} : { plan: { hash: grant.plan.hash, gateway: JSON.parse(grant.plan.gateway) } }),
-    ...(key === undefined || key.kid === signingKey ? {} : { signingKey: JSON.parse(key.jwk) }),
+    ...(key === undefined ? {} : { signingKey: JSON.parse(key) }),
   };
   return c.json(answer);
+}
+
+/** Which key is the current one, as this isolate last heard: most leases need not ask the authority. */
+let currentKey = { kid: "", untilMs: 0 };
+
+/** The signing key as JSON, for a gateway that holds another one or none. */
+async function missingKey(c: Call, held: string | undefined): Promise<string | undefined> {
+  if (held !== undefined && held === currentKey.kid && Date.now() < currentKey.untilMs) return undefined;
+  const key = await authority(c).signingKey();
+  if (key === undefined) return undefined;
+  currentKey = { kid: key.kid, untilMs: Date.now() + limits.control.signingKeyFreshMs };
+  return key.kid === held ? undefined : key.jwk;
 }
 
 function agentOf(c: Call): { service: string; instance: string } {
@@ -213,9 +225,15 @@ function credentials({ notAfterMs: _, ...rest }: IssuedCredentials): Credentials
 
 /** What an object answered, unless it refused. */
 function granted<T extends object>(answer: T): Exclude<T, Refused> {
-  if (isRefused(answer)) throw new SelvageError(answer.refused.code, answer.refused.reason);
+  if (isRefused(answer)) {
+    const { code, reason } = answer.refused;
+    throw new SelvageError(code, reason, TOLD.has(code) ? { members: { detail: reason } } : {});
+  }
   return answer as Exclude<T, Refused>;
 }
+
+/** Refusals whose reason helps whoever called and reveals nothing: it had the right to know. */
+const TOLD: ReadonlySet<string> = new Set(["document_missing", "service_undeclared", "version_unknown"]);
 
 function isRefused(answer: object): answer is Refused {
   return "refused" in answer;

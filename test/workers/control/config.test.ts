@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { limits } from "../../../shared/limits.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { sha256Hex } from "../../../workers/control/authority/bytes.ts";
-import { applyDocument, applyShop, call, configStore, hub, joined, shop } from "./support.ts";
+import { applyDocument, applyShop, call, configStore, enrol, hub, joined, shop } from "./support.ts";
 
 const lease = (body: Record<string, unknown>) => call("POST", "/v1/gateway/lease", "gateway", body);
 const status = async () => (await call("GET", "/v1/status", "admin")).body;
@@ -50,6 +50,7 @@ describe("apply", () => {
   });
 
   test("of another trust domain is refused, since certificates could not follow", async () => {
+    await enrol("orders", "orders-fixes-the-domain");
     const document = shop("7s") as { mesh: Record<string, unknown> };
     document.mesh.trustDomain = "other.internal";
     const { status: code, body } = await applyDocument(document);
@@ -121,6 +122,7 @@ describe("rollback", () => {
   test("to a version that never was is refused", async () => {
     const { status: code, body } = await call("POST", "/v1/config/rollback", "admin", { version: 999, author: "bob" });
     expect([code, body.code]).toEqual([404, "version_unknown"]);
+    expect(body.detail).toBe("version 999 does not exist or is no longer kept");
     expect((await call("GET", "/v1/config/versions/999", "admin")).status).toBe(404);
   });
 });

@@ -5,6 +5,7 @@ import { limits } from "../../../shared/limits.ts";
 import { macInput } from "../../../shared/wire/enrolment.ts";
 import { hex } from "../../../workers/control/authority/bytes.ts";
 import {
+  applyDocument,
   applyShop,
   authority,
   call,
@@ -15,6 +16,7 @@ import {
   makeCsr,
   P256,
   readJoinToken,
+  shop,
   token,
 } from "./support.ts";
 
@@ -25,6 +27,16 @@ test("before the first apply nothing can join", async () => {
   const { status, body } = await call("POST", "/v1/join-tokens", "admin", { service: "orders" });
   expect(status).toBe(409);
   expect(body.code).toBe("document_missing");
+});
+
+test("as long as nothing was issued, the trust domain may still change", async () => {
+  const document = { ...shop(), mesh: { trustDomain: "first.internal", services: { orders: { port: 8080 } } } };
+  expect((await applyDocument(document)).status).toBe(201);
+  const early = await joinToken("orders");
+  expect((await applyShop("9s")).status).toBe(201);
+  expect((await joinToken("orders")).root).not.toBe(early.root);
+  const { status } = await enrolWith(early, (await makeCsr()).csr, "orders-early");
+  expect(status).toBe(401);
 });
 
 describe("with a document", () => {

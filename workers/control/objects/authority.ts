@@ -44,7 +44,12 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
     this.#keys = new KeyStore(ctx.storage, () => this.#openSealer());
   }
 
+  /** While nothing was issued, another trust domain starts afresh; from then on it is fixed. */
   async ensure(trustDomain: string): Promise<string> {
+    const keys = await this.#keys.ensure(trustDomain, Date.now());
+    if (keys.trustDomain === trustDomain || this.#hasIssued()) return keys.trustDomain;
+    this.#keys.discard();
+    this.#sql.exec("DELETE FROM join_tokens");
     return (await this.#keys.ensure(trustDomain, Date.now())).trustDomain;
   }
 
@@ -165,6 +170,10 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
     this.#sql.exec("DELETE FROM issued WHERE id <= ?", id - limits.control.logRowsKept);
     const time = new Date(nowMs).toISOString();
     console.log(JSON.stringify({ time, kind: "audit", act: "issue", service, instance, serial, notAfterMs, cause }));
+  }
+
+  #hasIssued(): boolean {
+    return this.#sql.exec("SELECT 1 FROM issued LIMIT 1").toArray().length > 0;
   }
 
   /** The client is told nothing but that; the log says why. */

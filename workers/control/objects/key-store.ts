@@ -85,6 +85,12 @@ export class KeyStore {
     }
   }
 
+  /** Forgets all keys, as long as nobody has anything that was signed by them. */
+  discard(): void {
+    this.#storage.sql.exec("DELETE FROM keys");
+    this.#reading = undefined;
+  }
+
   #readOnce(): Promise<Keys | undefined> {
     const forget = (): void => {
       this.#reading = undefined;

@@ -94,7 +94,7 @@ export interface IssuedCredentials {
 }
 
 export interface AuthorityRpc extends Rpc.DurableObjectBranded {
-  /** Makes root, issuer and signing key where there are none. @returns the trust domain that it is for */
+  /** Makes root, issuer and signing key where there are none. @returns the trust domain that the authority is for */
   ensure(trustDomain: string): Promise<string>;
   trust(): Promise<Trust>;
   createJoinToken(
