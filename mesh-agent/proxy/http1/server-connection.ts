@@ -229,7 +229,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
   }
 
   onFirstRead(): void {
-    if (this.#input.length === 0) this.#exchange?.sendContinue();
+    this.#exchange?.sendContinue(this.#input.length > 0);
   }
 
   // --- answers ---

@@ -81,11 +81,11 @@ export class Http1ServerExchange implements ServerExchange, BodyWriter {
     this.#owner.output.add(interimHeadText(status, fields));
   }
 
-  /** The body is about to be read: tells the client to send it. */
-  sendContinue(): void {
+  /** The body is about to be read: tells the client to send it, unless it has begun to. */
+  sendContinue(bodyHasBegun: boolean): void {
     if (!this.#continueOwed || this.#dead || this.hasAnswered) return;
     this.#continueOwed = false;
-    this.#owner.output.add("HTTP/1.1 100 Continue\r\n\r\n");
+    if (!bodyHasBegun) this.#owner.output.add("HTTP/1.1 100 Continue\r\n\r\n");
   }
 
   respond(head: ResponseHead): BodyWriter {
