@@ -38,7 +38,10 @@ export function aggregate(minter: TxnTokenMinter): MiddlewareHandler<GatewayEnv>
     }
     const { body, missing } = composeAnswer(state, parts);
     const headers: Record<string, string> = { "content-type": "application/json", "cache-control": "no-store" };
-    if (missing.length > 0) headers[PARTIAL] = missing.join(", ");
+    if (missing.length > 0) {
+      headers[PARTIAL] = missing.join(", ");
+      logMissing(c.get("trace").traceId, state);
+    }
     return new Response(JSON.stringify(body), { headers });
   };
 }
@@ -127,6 +130,12 @@ function partError(name: string, { status, reason }: Extract<PartResult, { ok: f
   return new SelvageError("aggregate_part_failed", `${name}: ${reason}`, {
     members: { part: name, status, title: TITLES[status] },
   });
+}
+
+/** The access log's line is of the whole request; operators also want to know why a part was left out. */
+function logMissing(traceId: string, state: AggregateState): void {
+  for (const [part, result] of state.done)
+    if (!result.ok) console.warn(JSON.stringify({ kind: "part", traceId, part, reason: result.reason }));
 }
 
 const TITLES = { 502: "Bad gateway", 503: "Service unavailable", 504: "Gateway timeout" } as const;

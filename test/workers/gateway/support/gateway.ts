@@ -1,0 +1,105 @@
+import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { exportJWK, generateKeyPair, type JWK } from "jose";
+import { vi } from "vitest";
+import type { GatewayPlan } from "../../../../shared/plan/plan.ts";
+import type { LeaseAnswer, LeaseRequest } from "../../../../shared/wire/gateway-lease.ts";
+import { createApp } from "../../../../workers/gateway/app.ts";
+import { planHash } from "../../../../workers/gateway/authority/held-plan.ts";
+import type { Env } from "../../../../workers/gateway/env.ts";
+
+/** What the outside answers. Undefined: nobody is there. */
+export type Outside = (request: Request) => Response | undefined | Promise<Response | undefined>;
+
+/** Plays the control plane's side of the lease call. */
+export class FakeControl {
+  version = 1;
+  plan: GatewayPlan | undefined;
+  signingKey: JWK | undefined;
+  /** Announced instead of the plan's own. */
+  hash: string | undefined;
+  mode: "up" | "down" | "silent" = "up";
+  readonly asked: LeaseRequest[] = [];
+  readonly tokens: (string | null)[] = [];
+
+  async fetch(input: string, init: RequestInit): Promise<Response> {
+    if (this.mode === "down") throw new Error("Network connection lost.");
+    if (this.mode === "silent") return new Promise(() => undefined);
+    const request = JSON.parse(String(init.body)) as LeaseRequest;
+    this.asked.push(request);
+    this.tokens.push(new Headers(init.headers).get("authorization"));
+    if (new URL(input).pathname !== "/v1/gateway/lease") return new Response(null, { status: 404 });
+    return Response.json(await this.#answer(request));
+  }
+
+  async #answer(request: LeaseRequest): Promise<LeaseAnswer> {
+    const answer: LeaseAnswer = { leaseMs: 2000, version: this.plan === undefined ? 0 : this.version };
+    if (this.plan !== undefined && request.version !== this.version)
+      answer.plan = { hash: this.hash ?? (await planHash(this.plan)), gateway: this.plan };
+    if (this.signingKey !== undefined && request.signingKey !== this.signingKey.kid)
+      answer.signingKey = this.signingKey as JWK & { kid: string; kty: string };
+    return answer;
+  }
+}
+
+export interface Gateway {
+  readonly control: FakeControl;
+  /** Requests that left the gateway, but for those to the control plane. */
+  readonly sent: Request[];
+  readonly logs: Record<string, unknown>[];
+  fetch(path: string, init?: RequestInit & { host?: string }): Promise<Response>;
+  /** The same gateway in a new isolate, with the same objects. */
+  restart(deployed?: GatewayPlan | null): void;
+}
+
+/** A gateway isolate with its plan already applied, whose outside is played by a function. */
+export async function startGateway(
+  plan: GatewayPlan | undefined,
+  outside: Outside,
+  options: { env?: Partial<Env>; deployed?: GatewayPlan | null } = {},
+): Promise<Gateway> {
+  const control = new FakeControl();
+  control.plan = plan;
+  control.signingKey = await newSigningKey("txn-1");
+  const sent: Request[] = [];
+  const logs: Record<string, unknown>[] = [];
+  playOutside(outside, sent);
+  vi.spyOn(console, "log").mockImplementation((line: string) => void logs.push(JSON.parse(line)));
+  vi.spyOn(console, "warn").mockImplementation((line: string) => void logs.push(JSON.parse(line)));
+  const bindings = { ...env, CONTROL: control, CLIENT_IP: "cf-connecting-ip", ...options.env } as unknown as Env;
+  let app = createApp(crypto.randomUUID(), options.deployed ?? null);
+  return {
+    control,
+    sent,
+    logs,
+    restart: (deployed = null) => {
+      app = createApp(crypto.randomUUID(), deployed);
+    },
+    async fetch(path, { host = "api.shop.example", ...init } = {}) {
+      const ctx = createExecutionContext();
+      const response = await app.fetch(new Request(`http://${host}${path}`, init), bindings, ctx);
+      await waitOnExecutionContext(ctx);
+      return response;
+    },
+  };
+}
+
+export async function newSigningKey(kid: string): Promise<JWK> {
+  const pair = await generateKeyPair("ES256", { extractable: true });
+  return { ...(await exportJWK(pair.privateKey)), kid, alg: "ES256" };
+}
+
+/** Honours the signal like the platform's fetch, so that timeouts are real. */
+function playOutside(outside: Outside, sent: Request[]): void {
+  vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
+    const request = new Request(input as string, init as RequestInit);
+    const signal = (init as RequestInit | undefined)?.signal;
+    if (!request.url.includes("/.well-known/") && !request.url.endsWith("/keys")) sent.push(request);
+    const aborted = new Promise<never>((_, reject) => {
+      signal?.addEventListener("abort", () => reject(signal.reason));
+    });
+    const answer = await Promise.race([outside(request), aborted]);
+    if (answer === undefined) throw new Error("Network connection lost.");
+    return answer;
+  });
+}
