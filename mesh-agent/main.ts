@@ -172,7 +172,4 @@ async function main(argv: readonly string[]): Promise<number> {
   return code;
 }
 
-// The local system runs this file, bundled; bin/selvage-agent.mjs calls `main` itself.
-if (import.meta.main) process.exit(await main(process.argv));
-
 process.exit(await main(process.argv));
