@@ -17,7 +17,8 @@ export interface Answer {
 
 /** Longer than callers keep an idle connection, so that it is they who close it and no request meets a closing one. */
 const KEEP_ALIVE_MS = 30_000;
-const BODY_BYTES_MAX = 1024 * 1024;
+/** Above what the gateway lets through, so that it is the gateway that refuses. */
+const BODY_BYTES_MAX = 16 * 1024 * 1024;
 /** After SIGTERM, callers that come on kept-alive connections are answered this long and told to close. */
 const FAREWELL_MS = 500;
 const STOP_WITHIN_MS = 4_000;
@@ -69,9 +70,10 @@ async function respond(
   try {
     send(response, await handle(call));
   } catch (error) {
+    if (error instanceof TooLarge) send(response, { status: 413, body: { error: "the body is too large" } });
     // decodeURIComponent throws this for a malformed path.
-    if (!(error instanceof URIError)) throw error;
-    send(response, { status: 400, body: { error: "malformed path" } });
+    else if (error instanceof URIError) send(response, { status: 400, body: { error: "malformed path" } });
+    else throw error;
   }
 }
 
@@ -82,11 +84,13 @@ function send(response: ServerResponse, { status, body, headers = {} }: Answer):
     .end(text);
 }
 
+class TooLarge extends Error {}
+
 async function readBody(request: IncomingMessage): Promise<string> {
   let text = "";
   for await (const chunk of request.setEncoding("utf8")) {
     text += chunk;
-    if (text.length > BODY_BYTES_MAX) throw new Error("the body is too large");
+    if (text.length > BODY_BYTES_MAX) throw new TooLarge();
   }
   return text;
 }
