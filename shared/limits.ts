@@ -151,7 +151,7 @@ export const limits = {
     /** A time-out shorter than this (the caller's deadline) is no failure of the endpoint. */
     timeoutBlamesMs: 1_000,
     /** Pauses for the retry budget before a request fails as it did. */
-    retryBudgetWaitsMax: 4,
+    retryBudgetWaitsMax: 20,
     /** A start with a last good view waits this long for the control plane. */
     offlineStartMs: 2_000,
     /** Draining goes on at least this long, and until no request came for `drainQuietMs`. */

@@ -176,7 +176,7 @@ class Sending {
     // An answer that may still be passed on goes with a request that is still being sent.
     if (attempt.held === undefined) this.#body.detach();
     const untried = this.#cluster.hasUntried(this.#call.subset, this.#tried, performance.now());
-    this.#retryAfter(verdict.anew && untried ? 0 : this.#backoffMs(), attempt, ending, 0);
+    this.#retryAfter(verdict.anew && untried ? 0 : this.#backoffMs(0), attempt, ending, 0);
   }
 
   /** A time-out that the caller's short deadline made says nothing of the endpoint. */
@@ -186,11 +186,11 @@ class Sending {
     return ending.error === "upstream_timeout" && attempt.timeoutMs < fair ? "abandoned" : ending.breaker;
   }
 
-  #backoffMs(): number {
-    return retryBackoffMs(this.#attempts, this.#options.random());
+  #backoffMs(denials: number): number {
+    return retryBackoffMs(this.#attempts + denials, this.#options.random());
   }
 
-  /** Waits, asks the budget, and sends again; a spent budget is asked a few times before the failure stands. */
+  /** Waits, asks the budget, and sends again; a spent budget is asked for a while before the failure stands. */
   #retryAfter(waitMs: number, attempt: Attempt, ending: Ending, denials: number): void {
     const late = performance.now() + waitMs >= this.#call.deadlineMs;
     if (late || denials > limits.agent.retryBudgetWaitsMax) this.#giveUp(attempt, ending);
@@ -201,7 +201,7 @@ class Sending {
   #retry(attempt: Attempt, ending: Ending, denials: number): void {
     if (!this.#body.replayable) this.#giveUp(attempt, ending);
     else if (!retryBudgetStep(this.#cluster.budget, "retry"))
-      this.#retryAfter(Math.max(1, this.#backoffMs()), attempt, ending, denials + 1);
+      this.#retryAfter(Math.max(1, this.#backoffMs(denials)), attempt, ending, denials + 1);
     else {
       this.#inBudget = true;
       this.#options.metrics.retry(this.#cluster.service);
