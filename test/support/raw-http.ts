@@ -37,12 +37,14 @@ export function sendRaw(port: number, chunks: Iterable<string | Buffer>, tls?: C
 }
 
 async function writeAll(socket: Socket, chunks: Iterable<string | Buffer>): Promise<void> {
+  let resume = (): void => {};
+  socket.on("drain", () => resume());
+  socket.on("close", () => resume());
   for (const chunk of chunks) {
     if (socket.destroyed) return;
-    if (socket.write(chunk)) continue;
-    await new Promise<void>((done) => {
-      socket.once("drain", done);
-      socket.once("close", done);
+    const blocked = new Promise<void>((done) => {
+      resume = done;
     });
+    if (!socket.write(chunk)) await blocked;
   }
 }

@@ -67,12 +67,13 @@ test("a body of 100 MB, in chunks", async () => {
   expect([413, undefined]).toContain(answer.status);
 });
 
+/** RFC 9112 section 6.3 allows to go by the chunks; what follows them must not be taken for a request of this client. */
 test("Content-Length with Transfer-Encoding", async () => {
-  const smuggled = "0\r\n\r\nGET /load/orders/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";
-  const fields = [`Content-Length: ${smuggled.length}`, "Transfer-Encoding: chunked", "Connection: close"];
+  const smuggled = `0\r\n\r\nGET /load/orders/smuggled HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n\r\n`;
+  const fields = [`Content-Length: ${smuggled.length}`, "Transfer-Encoding: chunked"];
   const answer = await send(head("POST", "/load/orders/framing", fields), smuggled);
-  expectRefused(answer);
-  expect(answer.text.match(/^HTTP\/1\.1 /gm) ?? []).toHaveLength(answer.status === undefined ? 0 : 1);
+  expect(answer.text.match(/^HTTP\/1\.1 /gm)?.length ?? 0).toBeLessThanOrEqual(1);
+  expect(system.accessLog("gateway").map(({ path }) => path)).not.toContain("/load/orders/smuggled");
 });
 
 test("two lengths that differ", async () => {
