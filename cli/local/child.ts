@@ -100,14 +100,17 @@ async function groupEnds(group: number, withinMs: number): Promise<boolean> {
   return true;
 }
 
-/** Last lines of a log, for a person who asks why something ended. */
+/** Last lines of a log for a person who asks why something ended; lines for programs (JSON) are left out. */
 export function lastLines(file: string, count: number): string[] {
   const bytes = Buffer.alloc(8 * 1024);
   const fd = openSync(file, "r");
   try {
     const from = Math.max(0, statSync(file).size - bytes.length);
     const read = readSync(fd, bytes, 0, bytes.length, from);
-    return bytes.toString("utf8", 0, read).trimEnd().split("\n").slice(-count);
+    const lines = bytes.toString("utf8", 0, read).split("\n");
+    // The first one is a part of a line when the log is longer.
+    if (from > 0) lines.shift();
+    return lines.filter((line) => line.trim() !== "" && !line.startsWith("{")).slice(-count);
   } finally {
     closeSync(fd);
   }

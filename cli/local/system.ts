@@ -44,6 +44,7 @@ export interface WorkersOptions {
 const OWN_TOKEN_LIFETIME_MS = 365 * 86_400_000;
 /** A signal again after this long means: at once. npm passes on the Ctrl-C that a terminal has sent us already. */
 const SECOND_SIGNAL_AFTER_MS = 1_000;
+const PARENT_CHECK_EVERY_MS = 250;
 
 /**
  * Takes the state folder, ends what a killed predecessor left, and checks the ports. From here on SIGINT, SIGTERM and
@@ -86,7 +87,18 @@ function stopOnSignal(stop: () => Promise<void>, supervisor: Supervisor): void {
     stop().finally(() => process.exit(0));
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  if (process.env.npm_lifecycle_event !== undefined) onParentEnd(onSignal);
   process.on("exit", () => supervisor.kill());
+}
+
+/** npm passes SIGTERM to the shell that it started us with; the shell ends and passes on nothing. */
+function onParentEnd(callback: () => void): void {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    callback();
+  }, PARENT_CHECK_EVERY_MS).unref();
 }
 
 /**

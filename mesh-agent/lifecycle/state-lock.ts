@@ -41,14 +41,16 @@ function isHolder(holder: string): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
-  return startOf(id) === start;
+  return startOf(id) === (start ?? "");
 }
 
-/** When a process began, so that a number that was given out again is told apart; empty where /proc is missing. */
+/** When a process began, so that a number that was given out again is told apart; empty where /proc is missing or it has ended. */
 function startOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    // A process that was killed and waits to be collected holds nothing any more.
+    return fields[0] === "Z" ? "" : (fields[19] ?? "");
   } catch {
     return "";
   }
