@@ -22,8 +22,9 @@ export interface Instance {
   /** Absent: it only calls. */
   readonly endpoint?: InstanceEndpoint;
   phase: "starting" | "ready" | "draining";
-  /** Id of its connection; empty: not connected. */
-  connection: string;
+  /** Id of its last connection, and whether that is there: what a lost one still has to say counts. */
+  readonly connection: string;
+  connected: boolean;
   /** Whether callers are given the endpoint. */
   visible: boolean;
   /** Its endpoint is withdrawn then, unless it is heard before. */
@@ -65,7 +66,7 @@ export type RegistryEvent =
   | { readonly type: "ready" | "draining" | "closed"; readonly key: string; readonly connection: string }
   /** A sign of life at `atMs`. */
   | { readonly type: "heard"; readonly key: string; readonly atMs: number }
-  /** The connection went with the process of the registry itself. */
+  /** The connection is not there any more after a sleep or restart of the registry; `closed` may follow. */
   | { readonly type: "lost"; readonly key: string }
   | { readonly type: "acknowledged"; readonly key: string; readonly version: number }
   | { readonly type: "refused"; readonly key: string; readonly version: number; readonly reason: string }
@@ -134,6 +135,7 @@ function hello(
     ...(event.endpoint === undefined ? {} : { endpoint: event.endpoint }),
     phase: "starting",
     connection: event.connection,
+    connected: true,
     visible: stays,
     leaseEndsAtMs: nowMs + settings.leaseMs,
     confirmByMs: stays ? nowMs + settings.leaseMs : 0,
@@ -176,8 +178,8 @@ function stepInstance(
         verdict.removed.push(event.key);
         return;
       }
+      if (known.connected) known.lastHeardMs = nowMs;
       disconnect(known, nowMs + settings.graceMs);
-      known.lastHeardMs = nowMs;
       break;
     case "lost":
       disconnect(known, nowMs + settings.leaseMs);
@@ -193,7 +195,10 @@ function stepInstance(
       known.certificateNotAfterMs = event.certificateNotAfterMs;
       break;
   }
-  if ("connection" in event && event.type !== "closed") hear(known, nowMs, settings);
+  if ("connection" in event && event.type !== "closed") {
+    known.connected = true;
+    hear(known, nowMs, settings);
+  }
   verdict.touched.push(event.key);
 }
 
@@ -201,7 +206,7 @@ function tick(state: RegistryState, nowMs: number, settings: RegistrySettings, v
   for (const [key, known] of Object.entries(state.instances)) {
     const services = verdict.services.length;
     const silent = nowMs >= known.leaseEndsAtMs;
-    if (silent && known.connection !== "") {
+    if (silent && known.connected) {
       verdict.silent.push(known.connection);
       disconnect(known, nowMs);
       verdict.touched.push(key);
@@ -210,7 +215,7 @@ function tick(state: RegistryState, nowMs: number, settings: RegistrySettings, v
       known.confirmByMs = 0;
       show(known, false, verdict);
     }
-    if (known.connection === "" && nowMs >= known.lastHeardMs + settings.forgetAfterMs && !known.visible) {
+    if (!known.connected && nowMs >= known.lastHeardMs + settings.forgetAfterMs && !known.visible) {
       delete state.instances[key];
       verdict.removed.push(key);
     } else if (verdict.services.length > services && !verdict.touched.includes(key)) verdict.touched.push(key);
@@ -219,7 +224,7 @@ function tick(state: RegistryState, nowMs: number, settings: RegistrySettings, v
 
 /** When a `tick` can next change something about an instance; milliseconds since the epoch. */
 export function dueAt(known: Instance, settings: RegistrySettings): number {
-  const leaves = known.connection !== "" || known.visible;
+  const leaves = known.connected || known.visible;
   const atMs = leaves ? known.leaseEndsAtMs : known.lastHeardMs + settings.forgetAfterMs;
   return known.confirmByMs === 0 ? atMs : Math.min(atMs, known.confirmByMs);
 }
@@ -238,13 +243,13 @@ export function endpointView(
 }
 
 function hear(known: Instance, atMs: number, settings: RegistrySettings): void {
-  if (known.connection === "" || atMs < known.lastHeardMs) return;
+  if (!known.connected || atMs < known.lastHeardMs) return;
   known.lastHeardMs = atMs;
   known.leaseEndsAtMs = atMs + settings.leaseMs;
 }
 
 function disconnect(known: Instance, leaseEndsAtMs: number): void {
-  known.connection = "";
+  known.connected = false;
   known.leaseEndsAtMs = leaseEndsAtMs;
   known.confirmByMs = 0;
 }

@@ -124,7 +124,7 @@ function agentStatus(known: Instance, live: number, nowMs: number): AgentStatus 
     instance,
     service,
     version: planVersion,
-    ...(known.connection === "" ? { state: "offline" as const } : acknowledged),
+    ...(known.connected ? acknowledged : { state: "offline" as const }),
     phase,
     lastSeenMsAgo: Math.max(0, nowMs - known.lastHeardMs),
     certificateNotAfterMs,

@@ -104,6 +104,18 @@ describe("visibility", () => {
   });
 });
 
+test("a close that follows a loss shortens the lease to the grace", () => {
+  const state = ready();
+  step(state, { type: "lost", key: KEY }, 5_000);
+  step(state, { type: "closed", key: KEY, connection: "c1" }, 5_001);
+  expect(step(state, { type: "tick" }, 6_000).services).toEqual([]);
+  expect(step(state, { type: "tick" }, 6_001).services).toEqual(["orders"]);
+  const drained = ready();
+  step(drained, { type: "draining", key: KEY, connection: "c1" }, 5_000);
+  step(drained, { type: "lost", key: KEY }, 5_001);
+  expect(step(drained, { type: "closed", key: KEY, connection: "c1" }, 5_002).removed).toEqual([KEY]);
+});
+
 test("what a replaced connection still says changes nothing", () => {
   const state = ready();
   step(state, hello("c2"), 1);

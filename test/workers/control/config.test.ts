@@ -45,7 +45,7 @@ describe("apply", () => {
     expect((await status()).version).toBe(before);
   });
 
-  test.each([null, 7, "text", [], {}])("of %j is refused", async (document) => {
+  test.each([undefined, null, 7, "text", [], {}])("of %j is refused", async (document) => {
     expect((await applyDocument(document)).status).toBe(422);
   });
 
@@ -77,6 +77,18 @@ describe("apply", () => {
     expect(applied.status).toBe(201);
     const detail = await call("GET", `/v1/config/versions/${applied.body.version}`, "admin");
     expect(detail.body.source === source).toBe(true);
+  });
+
+  test("of many at once gives each its number, and agents see them in order to the last", async () => {
+    const agent = await joined("orders", "orders-order");
+    const before = (await status()).version;
+    const answers = await Promise.all([31, 32, 33, 34, 35].map((seconds) => applyShop(`${seconds}s`)));
+    const versions = answers.map(({ body }) => body.version).sort((a, b) => a - b);
+    expect(versions).toEqual([1, 2, 3, 4, 5].map((step) => before + step));
+    const last = before + 5;
+    await agent.until(() => agent.messages.some((one) => one.type === "plan" && one.version === last));
+    const seen = agent.messages.flatMap((one) => (one.type === "plan" ? [one.version] : []));
+    expect(seen).toEqual([...new Set(seen)].sort((a, b) => a - b));
   });
 
   test("reaches the hub by the alarm where it did not at once", async () => {

@@ -192,6 +192,18 @@ describe("endpoints", () => {
     expect(await endpointsOf("inventory")).toEqual([]);
   });
 
+  test("a close that wakes a sleeping hub is a close, not a restart", async () => {
+    const inventory = await joined("inventory", "inventory-waker", 4450);
+    inventory.send({ type: "ready" });
+    await expect.poll(() => endpointsOf("inventory")).toEqual(["inventory-waker"]);
+    await evictDurableObject(hub());
+    inventory.close();
+    await expect.poll(async () => (await statusOf("inventory-waker")).state).toBe("offline");
+    const { services } = (await call("GET", "/v1/services", "admin")).body;
+    expect(services.inventory?.[0]?.leaseEndsInMs ?? 0).toBeLessThanOrEqual(limits.control.reconnectGraceMs);
+    await expect.poll(() => endpointsOf("inventory"), { timeout: 5_000 }).toEqual([]);
+  });
+
   test("of an agent that sends no ping are withdrawn and its connection is cut", async () => {
     const silent = await joined("inventory", "inventory-silent", 4500);
     silent.send({ type: "ready" });

@@ -278,11 +278,14 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     }
   }
 
-  /** Connections of the registry that have no socket went with the process: their endpoints stay for a whole lease. */
+  /**
+   * Connections of the registry that have no socket went with the process: their endpoints stay for a whole lease. One
+   * whose close is what wakes the hub is missing too; its close event follows and shortens that to the grace.
+   */
   #findLost(): void {
     const open = new Set(this.ctx.getWebSockets().map((socket) => readAttachment(socket).id));
-    for (const [key, { connection }] of Object.entries(this.#registry.instances))
-      if (connection !== "" && !open.has(connection)) this.#step({ type: "lost", key });
+    for (const [key, { connected, connection }] of Object.entries(this.#registry.instances))
+      if (connected && !open.has(connection)) this.#step({ type: "lost", key });
   }
 
   /** Sees to it that the alarm goes off at `atMs` or before. */
