@@ -45,7 +45,7 @@ describe("apply", () => {
     expect((await status()).version).toBe(before);
   });
 
-  test.each([undefined, null, 7, "text", [], {}])("of %j is refused", async (document) => {
+  test.each([[null], [7], ["text"], [[]], [{}]])("of %j is refused", async (document) => {
     expect((await applyDocument(document)).status).toBe(422);
   });
 
