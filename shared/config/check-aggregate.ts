@@ -1,10 +1,11 @@
 /** Checks of composed answers: targets, templates, and parts that wait for each other. */
 import { limits } from "../limits.ts";
+import { normalisePath } from "../route/normalise-path.ts";
 import { paramsOf, parsePath } from "../route/parse-path.ts";
 import { unknownName } from "./check-mesh.ts";
 import type { Cursor } from "./cursor.ts";
 import { nearestName } from "./nearest-name.ts";
-import { type DocumentProblem, error, type Path } from "./problem.ts";
+import { type DocumentProblem, error, type Path, warning } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
 import { holesOf, parseTemplate, splitPartUrl } from "./template.ts";
 
@@ -31,7 +32,17 @@ export function checkAggregate(route: Cursor, services: readonly string[]): Docu
         `an aggregate has at most ${aggregatePartsMax} parts, this one has ${parts.length}`,
       ),
     );
-  return [...problems, ...checkCycles(aggregate)];
+  return [...problems, ...checkMethods(route), ...checkCycles(aggregate)];
+}
+
+function checkMethods(route: Cursor): DocumentProblem[] {
+  if (!route.get("aggregate").exists) return [];
+  return route
+    .get("match", "methods")
+    .items.filter((method) => method.text !== undefined && method.text !== "GET" && method.text !== "HEAD")
+    .map((method) =>
+      warning("SLV3009", method.path, `a composed answer takes GET and HEAD only, ${method.text} is refused`),
+    );
 }
 
 function checkPartName(name: string, part: Cursor): DocumentProblem[] {
@@ -56,6 +67,9 @@ function checkHoles(route: Cursor, part: Cursor, parts: readonly string[]): Docu
   if (split === undefined) return [];
   const { parts: template, fault } = parseTemplate(split.path);
   if (fault !== undefined) return [error("SLV2001", get.path, `${quote(split.path)} is not a template: ${fault}`)];
+  const example = template.map((piece) => (typeof piece === "string" ? piece : "x")).join("");
+  const { refused } = normalisePath(example.split("?", 1)[0] ?? "");
+  if (refused !== undefined) return [error("SLV2001", get.path, `${quote(split.path)} is not a path: it ${refused}`)];
   return holesOf(template).flatMap((hole) => checkHole(hole, get.path, route, parts));
 }
 

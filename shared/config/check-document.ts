@@ -25,15 +25,29 @@ export function checkDocument(json: unknown, secrets?: Secrets): CheckedDocument
   const size = sizeProblem(json);
   if (size !== undefined) return { problems: [size] };
   const top = new Cursor(json);
-  const problems = [
+  const problems = withoutEchoes([
     ...schemaProblems(documentSchema, json),
     ...checkReferences(top, secrets),
     ...checkGateway(top),
     ...checkRoutes(top),
     ...checkMesh(top),
-  ];
+  ]);
   if (problems.some((problem) => problem.severity === "error")) return { problems };
   return { document: json as Document, problems };
+}
+
+/** A mistyped key is one mistake: that the right one is missing needs no second mention. */
+function withoutEchoes(problems: readonly DocumentProblem[]): DocumentProblem[] {
+  const meant = new Set(
+    problems.flatMap(({ code, path, suggestion }) =>
+      code === "SLV2003" && suggestion !== undefined ? [JSON.stringify([...path.slice(0, -1), suggestion])] : [],
+    ),
+  );
+  const isMeant = (path: Path): boolean => meant.has(JSON.stringify(path));
+  return problems.filter(({ code, path }) => {
+    if (code === "SLV2002") return !isMeant(path);
+    return code !== "SLV2005" || !["to", "aggregate", "split"].some((key) => isMeant([...path, key]));
+  });
 }
 
 /** Refuses what would make every later walk expensive, and the one key that is a trap in JavaScript. */

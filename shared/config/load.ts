@@ -8,7 +8,7 @@ import { checkDocument } from "./check-document.ts";
 import { type DocumentProblem, error, type Path } from "./problem.ts";
 import type { Secrets } from "./references.ts";
 import type { Document } from "./schema.ts";
-import { type Place, readYaml } from "./yaml-value.ts";
+import { type FoundProblem, type Place, readYaml } from "./yaml-value.ts";
 
 /** Where something stands in the text, from 1; `length` counts characters on that line. */
 export interface Position {
@@ -56,8 +56,13 @@ export function loadDocument(
   const yaml = readYaml(tree.contents, text, env);
   const positions = finder(yaml.place);
   const syntax = tree.errors.map((fault) => syntaxProblem(fault, text, counter));
-  const found = [...yaml.problems, ...(yaml.complete ? checkDocument(yaml.value, secrets).problems : [])];
-  const located = found.map((problem) => ({ ...problem, ...positions.find(problem.path, problem.at) }));
+  const checked = yaml.complete ? checkDocument(yaml.value, secrets).problems : [];
+  const located = [...yaml.problems, ...withoutFollowers(checked, yaml.problems)].map(
+    ({ range, ...problem }: FoundProblem) => ({
+      ...problem,
+      ...(range === undefined ? positions.find(problem.path, problem.at) : positionOf(...range, text, counter)),
+    }),
+  );
   const problems = tidy([...syntax, ...believable(located, syntax)]);
   if (problems.some((problem) => problem.severity === "error")) return { problems, positions };
   return { document: yaml.value as Document, problems, positions };
@@ -65,7 +70,7 @@ export function loadDocument(
 
 function parse(text: string, counter: LineCounter) {
   try {
-    return parseDocument(text, { prettyErrors: false, uniqueKeys: false, lineCounter: counter, logLevel: "silent" });
+    return parseDocument(text, { prettyErrors: false, uniqueKeys: false, lineCounter: counter });
   } catch (fault) {
     if (!(fault instanceof RangeError)) throw fault;
     return {
@@ -84,6 +89,12 @@ function syntaxProblem(fault: YAMLError, text: string, counter: LineCounter): Do
   return { ...problem, ...positionOf(start, end, text, counter) };
 }
 
+/** What could not be read is not judged as well. */
+function withoutFollowers(checked: readonly DocumentProblem[], read: readonly DocumentProblem[]): DocumentProblem[] {
+  const unread = new Set(read.filter(({ code }) => code !== "SLV1002").map(({ path }) => JSON.stringify(path)));
+  return checked.filter(({ path }) => !unread.has(JSON.stringify(path)));
+}
+
 /** After the first syntax error the tree is a guess: only what stands before it, and is there, is reported. */
 function believable(problems: readonly DocumentProblem[], syntax: readonly DocumentProblem[]): DocumentProblem[] {
   const firstFault = Math.min(...syntax.map(({ line = 1 }) => line));
@@ -92,22 +103,18 @@ function believable(problems: readonly DocumentProblem[], syntax: readonly Docum
   return problems.filter(({ code, line = 1 }) => certain.has(code) && line < firstFault);
 }
 
-/** In the order of the text, each once, at most so many. */
+/** In the order of the text, each once, at most so many: errors before warnings when there is no room for all. */
 function tidy(problems: readonly DocumentProblem[]): DocumentProblem[] {
   const { problemsMax } = limits.document;
   const key = ({ line, column, code, message }: DocumentProblem): string => `${line}:${column}:${code}:${message}`;
   const unique = [...new Map(problems.map((problem) => [key(problem), problem])).values()];
-  unique.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
-  if (unique.length <= problemsMax) return unique;
-  const rest = unique.length - problemsMax;
-  const cut = unique.slice(0, problemsMax);
-  const last = cut.at(-1);
-  const severity = unique.some((problem) => problem.severity === "error") ? error : undefined;
-  if (severity === undefined || last === undefined) return cut;
-  return [
-    ...cut,
-    { ...severity("SLV1003", [], `${rest} more problems are not shown`), line: last.line ?? 1, column: 1, length: 1 },
-  ];
+  const ordered = unique.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+  if (ordered.length <= problemsMax) return ordered;
+  const errors = ordered.filter(({ severity }) => severity === "error");
+  const shown = (errors.length === 0 ? ordered : errors).slice(0, problemsMax);
+  const { severity = "error", line = 1 } = shown.at(-1) ?? {};
+  const rest = error("SLV1003", [], `${ordered.length - shown.length} more problems are not shown`);
+  return [...shown, { ...rest, severity, line, column: 1, length: 1 }];
 }
 
 function locate(

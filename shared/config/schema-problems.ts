@@ -37,6 +37,7 @@ function problemsOf(issue: Issue, base: Path, schema: z.ZodType, root: unknown):
   if (issue.code === "invalid_key") return [badName(issue, path)];
   if (issue.code === "invalid_union") {
     const branch = likeliestBranch(issue.errors);
+    if (valueAt(root, path) === undefined) return [missingKey(path, unionExpectation(issue.errors))];
     if (branch !== undefined) return branch.flatMap((inner) => problemsOf(inner, path, schema, root));
     return [badValue(path, unionExpectation(issue.errors), valueAt(root, path))];
   }
@@ -86,11 +87,8 @@ function badName(issue: Extract<Issue, { code: "invalid_key" }>, path: Path): Do
 }
 
 function missingKey(path: Path, expected: string): DocumentProblem {
-  const parent = path.slice(0, -1);
-  return error("SLV2002", parent, `${formatPath(parent)} lacks ${quote(String(path.at(-1)))}: expected ${expected}`, {
-    at: "key",
-    expected,
-  });
+  const message = `${formatPath(path.slice(0, -1))} lacks ${quote(String(path.at(-1)))}: expected ${expected}`;
+  return error("SLV2002", path, message, { at: "key", expected });
 }
 
 function badValue(path: Path, expected: string, value: unknown): DocumentProblem {

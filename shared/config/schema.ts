@@ -101,7 +101,7 @@ const rateLimit = z.strictObject({
 const part = z.strictObject({
   get: text(
     "a service and path such as users:/users/{identity.sub}, or an http(s) URL",
-    /^(?:https?:\/\/[^/?#@\s{}]+\/[^\s#]*|[a-z0-9-]+:\/[^\s#]*)$/,
+    /^(?:https?:\/\/[^/?#@\s{}]+\/[^\s#]*|[a-z0-9-]+:\/(?!\/)[^\s#]*)$/,
   ).describe(
     "Where the part comes from. `{identity.sub}`, `{path.id}`, `{query.q}` and `{part.member}` are filled in.",
   ),

@@ -41,6 +41,6 @@ export function splitPartUrl(get: string): { target: UpstreamTarget; path: strin
     const [, origin, path] = url as unknown as [string, string, string];
     return URL.canParse(origin) ? { target: { origin: new URL(origin).origin }, path } : undefined;
   }
-  const call = /^([a-z0-9-]+):(\/.*)$/.exec(get) as [string, string, string] | null;
+  const call = /^([a-z0-9-]+):(\/(?!\/).*)$/.exec(get) as [string, string, string] | null;
   return call === null ? undefined : { target: { service: call[1] }, path: call[2] };
 }

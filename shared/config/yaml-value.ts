@@ -21,8 +21,16 @@ export interface YamlValue {
   readonly place: Place | undefined;
   /** False: the value is too large to be looked at. */
   readonly complete: boolean;
-  readonly problems: readonly DocumentProblem[];
+  readonly problems: readonly FoundProblem[];
 }
+
+/** A problem with its own place, where the path alone would lead to another one. */
+export type FoundProblem = DocumentProblem & { readonly range?: Range };
+
+/** Tags of YAML's core schema that have a JSON form. */
+const coreTags = new Set(
+  ["str", "int", "float", "bool", "null", "map", "seq"].map((name) => `tag:yaml.org,2002:${name}`),
+);
 
 interface Read {
   readonly value: unknown;
@@ -34,7 +42,7 @@ export function readYaml(contents: unknown, text: string, env: (name: string) =>
   const reader = new Reader(text, env);
   const { value, place } = reader.read(contents, []);
   const { nodesMax, depthMax } = limits.document;
-  const problems = [...reader.problems];
+  const problems: FoundProblem[] = [...reader.problems];
   if (place.size > nodesMax)
     problems.push(error("SLV1003", [], `the document has more than ${nodesMax} values once its aliases are expanded`));
   if (place.depth > depthMax)
@@ -44,7 +52,7 @@ export function readYaml(contents: unknown, text: string, env: (name: string) =>
 }
 
 class Reader {
-  readonly problems: DocumentProblem[] = [];
+  readonly problems: FoundProblem[] = [];
   readonly #anchors = new Map<string, Read>();
   readonly #text: string;
   readonly #env: (name: string) => string | undefined;
@@ -63,7 +71,7 @@ class Reader {
         ? this.#list(node.items, range, path)
         : { value: this.#scalar(node, path), place: { value: range, size: 1, depth: 0 } };
     const { anchor, tag } = (node ?? {}) as { anchor?: string; tag?: string };
-    if (tag !== undefined && !tag.startsWith("tag:yaml.org,2002:"))
+    if (tag !== undefined && !coreTags.has(tag))
       this.problems.push(error("SLV1004", path, `the tag ${tag} has no meaning in a document`));
     if (anchor !== undefined) this.#anchors.set(anchor, read);
     return read;
@@ -88,7 +96,7 @@ class Reader {
       const { value: member, place } = valueNode === null ? empty : this.read(valueNode, own);
       if (children.has(key)) {
         const line = lineOf(this.#text, children.get(key)?.key?.[0] ?? 0);
-        this.problems.push(...duplicate(key, own, line));
+        this.problems.push({ ...duplicate(key, own, line), range: keyRange });
         continue;
       }
       children.set(key, { ...place, key: keyRange });
@@ -162,8 +170,8 @@ function enclose(value: Range, children: Map<string | number, Place>): Place {
   return { value, children, size, depth };
 }
 
-function duplicate(key: string, path: Path, line: number): DocumentProblem[] {
-  return [error("SLV1002", path, `the key ${JSON.stringify(key)} occurs twice, first on line ${line}`, { at: "key" })];
+function duplicate(key: string, path: Path, line: number): DocumentProblem {
+  return error("SLV1002", path, `the key ${JSON.stringify(key)} occurs twice, first on line ${line}`, { at: "key" });
 }
 
 function lineOf(text: string, offset: number): number {
