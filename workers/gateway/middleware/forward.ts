@@ -33,9 +33,9 @@ export function forward(minter: TxnTokenMinter): MiddlewareHandler<GatewayEnv> {
 /** Removes fields of the connection behind us, and those that are between us and the mesh. */
 function dropEnding(headers: Headers): void {
   const dropped: string[] = [];
-  for (const [name, value] of headers) {
+  headers.forEach((value, name) => {
     if (name === "connection") dropped.push(...connectionNames(value));
     if (HOP_BY_HOP.has(name) || name.startsWith("selvage-")) dropped.push(name);
-  }
+  });
   for (const name of dropped) headers.delete(name);
 }
