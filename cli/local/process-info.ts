@@ -13,8 +13,7 @@ export function isAlive(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
-  const stat = readProc(pid, "stat");
-  return stat === undefined || stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3) !== "Z";
+  return !hasEnded(pid, statOf(pid));
 }
 
 /** Whether any process of a group runs. @param group id of the group: the pid of its first process */
@@ -26,14 +25,29 @@ export function isGroupAlive(group: number): boolean {
   }
   if (process.platform !== "linux") return true;
   return pids().some((pid) => {
-    const fields = readProc(pid, "stat")?.split(") ").at(-1)?.split(" ");
-    return fields !== undefined && fields[0] !== "Z" && Number(fields[2]) === group;
+    const stat = statOf(pid);
+    return Number(stat?.[2]) === group && !hasEnded(pid, stat);
   });
+}
+
+/** Fields of /proc/PID/stat from the state on. */
+function statOf(pid: number): string[] | undefined {
+  return readProc(pid, "stat")?.split(") ").at(-1)?.split(" ");
+}
+
+/** A zombie has ended; but while others of its threads still end, its ports are not free yet. */
+function hasEnded(pid: number, stat: readonly string[] | undefined): boolean {
+  if (stat?.[0] !== "Z") return false;
+  try {
+    return readdirSync(`/proc/${pid}/task`).length <= 1;
+  } catch {
+    return true;
+  }
 }
 
 /** When a process started, in the system's own ticks as text: tells it from a later one of the same pid. Linux only. */
 export function startTimeOf(pid: number): string {
-  return readProc(pid, "stat")?.split(") ").at(-1)?.split(" ")[19] ?? "unknown";
+  return statOf(pid)?.[19] ?? "unknown";
 }
 
 /** Value of a variable in the environment that a process was started with; undefined where that cannot be read. */
