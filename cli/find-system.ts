@@ -17,9 +17,9 @@ export interface ControlAddress {
 /** @throws CliError that says what to set */
 export function findControl(options: ControlOptions, environment: NodeJS.ProcessEnv): ControlAddress {
   const local = readLocal(environment);
-  const url = options.control ?? (environment.SELVAGE_CONTROL_URL || local?.control);
+  const url = (options.control ?? (environment.SELVAGE_CONTROL_URL || local?.control))?.replace(/\/+$/, "");
   // The local system's token is for the local system alone: it must not travel to another address.
-  const localToken = url === local?.control ? local?.adminToken : undefined;
+  const localToken = url === local?.control.replace(/\/+$/, "") ? local?.adminToken : undefined;
   const token = options.token ?? (environment.SELVAGE_TOKEN || localToken);
   if (url === undefined)
     throw new CliError(
@@ -30,7 +30,7 @@ export function findControl(options: ControlOptions, environment: NodeJS.Process
     throw new CliError(exitCodes.usage, `${url} is not an http or https URL`);
   if (token === undefined)
     throw new CliError(exitCodes.usage, `no token for ${url}: give --token, or set SELVAGE_TOKEN`);
-  return { url: url.replace(/\/+$/, ""), token };
+  return { url, token };
 }
 
 /** SELVAGE_STATE, else the nearest `.selvage` upwards in which a system was started; undefined: none. */

@@ -1,5 +1,9 @@
 /** Entry of `selvage`; see bin/selvage.mjs. */
 import { runCli } from "./program.ts";
 
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on("error", (fault: NodeJS.ErrnoException) => {
+  if (fault.code !== "EPIPE") throw fault;
+});
 // Not process.exit: what was written to a pipe must still arrive.
 process.exitCode = await runCli(process.argv.slice(2));

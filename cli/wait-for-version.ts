@@ -13,28 +13,36 @@ const POLL_MS = 100;
 export async function waitForVersion(client: ControlClient, version: number, timeoutMs: number): Promise<Rollout> {
   const startMs = performance.now();
   for (let said = ""; ; await sleep(POLL_MS)) {
-    const rollout = rolloutOf(await client.status(), version);
+    const tookMs = performance.now() - startMs;
+    const status = await client.status().catch((fault: unknown) => forgive(fault, tookMs < timeoutMs));
+    if (status === undefined) continue;
+    const rollout = rolloutOf(status, version);
     const line = describeRollout(rollout);
     if (line !== said) say(`version ${version}: ${line}`);
     said = line;
-    const tookMs = performance.now() - startMs;
-    if (rollout.replacedBy !== undefined)
-      throw new CliError(
-        exitCodes.findings,
-        `version ${version} was replaced by version ${rollout.replacedBy} meanwhile`,
-      );
-    if (rollout.refused.length > 0)
-      throw new CliError(exitCodes.findings, listLaggards(`version ${version} is refused by`, rollout.refused));
+    refuseIfOver(rollout, version);
     if (isComplete(rollout)) {
       say(`version ${version}: all acknowledged after ${ago(tookMs)}`);
       return rollout;
     }
-    if (tookMs >= timeoutMs)
-      throw new CliError(
-        exitCodes.findings,
-        listLaggards(`version ${version} is live, but after ${ago(timeoutMs)} not yet served by`, rollout.waiting),
-      );
+    if (tookMs >= timeoutMs) {
+      const head = `version ${version} is live, but after ${ago(timeoutMs)} not yet served by`;
+      throw new CliError(exitCodes.findings, listLaggards(head, rollout.waiting));
+    }
   }
+}
+
+/** A control plane that is away for a moment is asked again. */
+function forgive(fault: unknown, timeLeft: boolean): undefined {
+  if (timeLeft && fault instanceof CliError && fault.exitCode === exitCodes.unreachable) return undefined;
+  throw fault;
+}
+
+function refuseIfOver({ replacedBy, refused }: Rollout, version: number): void {
+  if (replacedBy !== undefined)
+    throw new CliError(exitCodes.findings, `version ${version} was replaced by version ${replacedBy} meanwhile`);
+  if (refused.length > 0)
+    throw new CliError(exitCodes.findings, listLaggards(`version ${version} is refused by`, refused));
 }
 
 function listLaggards(head: string, laggards: Rollout["waiting"]): string {

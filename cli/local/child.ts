@@ -2,8 +2,9 @@
 import { spawn } from "node:child_process";
 import { closeSync, copyFileSync, existsSync, openSync, readSync, renameSync, statSync, truncateSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { limits } from "../../shared/limits.ts";
 import type { ProcessEntry } from "../../shared/wire/runtime-files.ts";
-import { isGroupAlive } from "./process-info.ts";
+import { isAlive, isGroupAlive } from "./process-info.ts";
 
 export interface ChildSpec {
   readonly name: string;
@@ -38,8 +39,8 @@ export interface Child {
   exit: ChildExit | undefined;
 }
 
-/** A log starts afresh with its system, and is moved to `.1` beyond this size. */
-const LOG_BYTES_MAX = 32 * 1024 * 1024;
+/** From SIGKILL until a process has gone. */
+const KILLED_WITHIN_MS = 2_000;
 
 /** Marks children, so that leftovers of a supervisor that was killed are found and ended by the next one. */
 export const SUPERVISED = "SELVAGE_SUPERVISED_STATE";
@@ -72,14 +73,26 @@ export async function startChild(spec: ChildSpec): Promise<Child> {
 }
 
 /**
- * Ends a process group: SIGTERM, and SIGKILL to what is left after the grace.
- * @param group pid of its first process @returns when none of it runs
+ * Ends a process group: SIGTERM to its first process, which ends the others in its own way; to those when it has gone;
+ * SIGKILL to what is left after the grace.
+ * @param group pid of its first process
+ * @param quietly the first process is ending already: it is not asked again
+ * @returns when none of it runs
  */
-export async function endGroup(group: number, graceMs: number): Promise<void> {
-  if (!signalGroup(group, "SIGTERM")) return;
-  if (await groupEnds(group, graceMs)) return;
+export async function endGroup(group: number, graceMs: number, quietly = false): Promise<void> {
+  const end = Date.now() + graceMs;
+  let leads = isAlive(group);
+  if (!leads) signalGroup(group, "SIGTERM");
+  else if (!quietly) process.kill(group, "SIGTERM");
+  for (; isGroupAlive(group); await delay(20)) {
+    if (leads && !isAlive(group)) {
+      leads = false;
+      signalGroup(group, "SIGTERM");
+    }
+    if (Date.now() >= end) break;
+  }
   signalGroup(group, "SIGKILL");
-  await groupEnds(group, 2_000);
+  for (const gone = Date.now() + KILLED_WITHIN_MS; isGroupAlive(group) && Date.now() < gone; ) await delay(20);
 }
 
 export function signalGroup(group: number, signal: NodeJS.Signals): boolean {
@@ -89,15 +102,6 @@ export function signalGroup(group: number, signal: NodeJS.Signals): boolean {
   } catch {
     return false;
   }
-}
-
-async function groupEnds(group: number, withinMs: number): Promise<boolean> {
-  const end = Date.now() + withinMs;
-  while (isGroupAlive(group)) {
-    if (Date.now() >= end) return false;
-    await delay(20);
-  }
-  return true;
 }
 
 /** Last lines of a log for a person who asks why something ended; lines for programs (JSON) are left out. */
@@ -118,7 +122,7 @@ export function lastLines(file: string, count: number): string[] {
 
 /** Keeps a log within its bound while its writer goes on: writers append, so that they follow the truncation. */
 export function boundLog(file: string): void {
-  if (!existsSync(file) || statSync(file).size <= LOG_BYTES_MAX) return;
+  if (!existsSync(file) || statSync(file).size <= limits.local.logBytesMax) return;
   copyFileSync(file, `${file}.1`);
   truncateSync(file);
 }

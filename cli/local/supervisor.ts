@@ -2,6 +2,7 @@
 import { mkdirSync, rmSync, watch } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { limits } from "../../shared/limits.ts";
 import { AGENT_RUNTIME_FILE, PROCESSES_FILE, type ProcessEntry } from "../../shared/wire/runtime-files.ts";
 import { readAgentRuntime } from "./agent-runtime.ts";
 import {
@@ -26,17 +27,9 @@ export interface SupervisorOptions {
   readonly say: (line: string) => void;
 }
 
-/** From a child's start to its readiness. */
-const READY_WITHIN_MS = 18_000;
-/** From the request to stop until what still runs is killed; the promise to users is 10 s in all. */
-const STOP_WITHIN_MS = 8_000;
-/** An agent that loses its other half, or is restarted, has this long to end by itself. */
-const PAIR_GRACE_MS = 3_000;
-const RESTART_BASE_MS = 250;
-const RESTART_MAX_MS = 15_000;
-/** A child that ran this long starts again with the shortest back-off. */
-const STEADY_AFTER_MS = 30_000;
-const LOG_CHECK_EVERY_MS = 10_000;
+const bounds = limits.local;
+/** An agent that drains ends by itself within this, or is stuck. */
+const DRAINED_WITHIN_MS = limits.agent.drainMaxMs + limits.agent.appStopMs + 1_000;
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -52,7 +45,7 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     mkdirSync(path.join(options.state, "logs"), { recursive: true, mode: 0o700 });
-    this.#logCheck = setInterval(() => this.#boundLogs(), LOG_CHECK_EVERY_MS).unref();
+    this.#logCheck = setInterval(() => this.#boundLogs(), bounds.logCheckEveryMs).unref();
     this.#write();
   }
 
@@ -90,7 +83,8 @@ export class Supervisor {
       await this.#exclusively(name, async () => {
         if (child !== undefined) {
           this.#children.delete(name);
-          await endGroup(child.pid, PAIR_GRACE_MS);
+          const ending = this.#isEnding(child);
+          await endGroup(child.pid, ending ? DRAINED_WITHIN_MS : bounds.leftoverGraceMs, ending);
         }
         return this.#launch(spec);
       });
@@ -111,7 +105,7 @@ export class Supervisor {
     if (this.#stopping) return;
     this.#stopping = true;
     clearInterval(this.#logCheck);
-    const end = Date.now() + STOP_WITHIN_MS;
+    const end = Date.now() + bounds.stopWithinMs;
     const named = new Set(stages.flat());
     const rest = this.names.filter((name) => !named.has(name));
     for (const stage of [...stages, rest]) {
@@ -153,17 +147,17 @@ export class Supervisor {
       environment: { ...spec.environment, [SUPERVISED]: this.#options.state },
     });
     this.#children.set(spec.name, child);
-    if (this.#stopping) await endGroup(child.pid, PAIR_GRACE_MS);
+    if (this.#stopping) await endGroup(child.pid, bounds.leftoverGraceMs);
     this.#write();
     const startedAtMs = Date.now();
     const ended = new AbortController();
     child.exited.then(() => ended.abort());
-    const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(READY_WITHIN_MS)]);
+    const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(bounds.readyWithinMs)]);
     try {
       await spec.ready(signal, child.pid);
       if (child.exit !== undefined) throw new Error("it has ended");
     } catch (error) {
-      await endGroup(child.pid, PAIR_GRACE_MS);
+      await endGroup(child.pid, bounds.leftoverGraceMs);
       throw new Error(this.#failure(child, error), { cause: error });
     } finally {
       this.#write();
@@ -179,14 +173,14 @@ export class Supervisor {
     this.#options.say(`${name} ${howEnded(child)}`);
     for (const line of lastLines(logFile, 5)) this.#options.say(`  ${line}`);
     // Whatever it leaves in its group, such as the app of an agent that was killed, must not outlive it.
-    await endGroup(child.pid, PAIR_GRACE_MS);
+    await endGroup(child.pid, bounds.leftoverGraceMs);
     if (!this.#options.restart) return;
-    await this.#startAgain(child.spec, Date.now() - startedAtMs >= STEADY_AFTER_MS ? 0 : 1);
+    await this.#startAgain(child.spec, Date.now() - startedAtMs >= bounds.steadyAfterMs ? 0 : 1);
   }
 
   async #startAgain(spec: ChildSpec, failures: number): Promise<void> {
     for (let attempt = failures; !this.#stopping; attempt++) {
-      await delay(Math.min(RESTART_MAX_MS, RESTART_BASE_MS * 2 ** attempt));
+      await delay(Math.min(bounds.restartMaxMs, bounds.restartBaseMs * 2 ** attempt));
       if (this.#stopping) return;
       try {
         const child = await this.#exclusively(spec.name, () => this.#launch(spec));
@@ -200,7 +194,7 @@ export class Supervisor {
 
   #failure(child: Child, error: unknown): string {
     const { name, logFile } = child.spec;
-    const what = child.exit === undefined ? `was not ready in ${READY_WITHIN_MS / 1000} s` : howEnded(child);
+    const what = child.exit === undefined ? `was not ready in ${bounds.readyWithinMs / 1000} s` : howEnded(child);
     const why = error instanceof Error && error.name !== "AbortError" ? ` (${error.message})` : "";
     const lines = lastLines(logFile, 10).map((line) => `\n  ${line}`);
     return `${name} ${what}${child.exit === undefined ? why : ""}; the end of ${logFile}:${lines.join("")}`;
@@ -212,6 +206,13 @@ export class Supervisor {
     const runtime = readAgentRuntime(child.spec.agentState, child.pid);
     if (runtime?.phase !== "ready") return false;
     return child.spec.role === "ingress" || (runtime.appPid !== undefined && isAlive(runtime.appPid));
+  }
+
+  /** An agent that was told to stop finishes what is in flight; asked again, it would hurry. */
+  #isEnding({ spec, pid }: Child): boolean {
+    if (spec.agentState === undefined || !isAlive(pid)) return false;
+    const phase = readAgentRuntime(spec.agentState, pid)?.phase;
+    return phase === "draining" || phase === "stopped";
   }
 
   #watchRuntime({ name, agentState }: ChildSpec): void {
