@@ -1,4 +1,5 @@
 /** TLS between agents: who a peer is, by the X.509-SVID standard, and contexts that speak TLS 1.3 only. */
+import { constants } from "node:crypto";
 import * as tls from "node:tls";
 
 /** What an agent proves itself with, and whom it believes. PEM texts. */
@@ -17,6 +18,8 @@ export function secureContextOptions(identity: TlsIdentity): tls.SecureContextOp
     ca: typeof identity.ca === "string" ? identity.ca : [...identity.ca],
     minVersion: "TLSv1.3",
     maxVersion: "TLSv1.3",
+    // No resumption: a session would outlive the identity that it was made with.
+    secureOptions: constants.SSL_OP_NO_TICKET,
   };
 }
 
