@@ -233,6 +233,23 @@ export const limits = {
     failuresMax: 1_000,
     connectionsMax: 10_000,
   },
+  /** A system on one machine: `selvage serve` and `npm start`. */
+  local: {
+    /** From the start of a process until it does its work. */
+    readyWithinMs: 18_000,
+    /** From the request to stop until what still runs is killed; users are promised 10 s in all. */
+    stopWithinMs: 8_000,
+    /** What is left of an agent and its app when one of them has died. */
+    leftoverGraceMs: 3_000,
+    /** A process that ended by itself starts again after a pause that doubles from base to max. */
+    restartBaseMs: 250,
+    restartMaxMs: 15_000,
+    /** One that ran this long starts again after the shortest pause. */
+    steadyAfterMs: 30_000,
+    /** A log beyond this is moved aside. */
+    logBytesMax: 32 * MiB,
+    logCheckEveryMs: 10_000,
+  },
   certificate: {
     rootLifetimeMs: 10 * 365 * 86_400_000,
     issuerLifetimeMs: 365 * 86_400_000,

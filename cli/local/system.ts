@@ -7,7 +7,7 @@ import { mintControlToken } from "./control-token.ts";
 import { type PortWish, takenPorts } from "./ports.ts";
 import { documentSecrets, systemKeys, takeStateFolder, writePrivate } from "./state-folder.ts";
 import { endLeftovers, Supervisor } from "./supervisor.ts";
-import { serveSupervisorApi } from "./supervisor-api.ts";
+import { type SupervisorApi, serveSupervisorApi } from "./supervisor-api.ts";
 import { type PreparedWorker, prepareWorker, workerChild } from "./worker-process.ts";
 
 export interface SystemOptions {
@@ -24,6 +24,8 @@ export interface SystemOptions {
 export interface OpenSystem {
   readonly state: string;
   readonly supervisor: Supervisor;
+  /** Where the supervisor itself can be asked. */
+  readonly api: Pick<SupervisorApi, "url" | "token">;
   readonly say: (line: string) => void;
   /** Set as soon as the system was asked to end. */
   readonly stopping: () => boolean;
@@ -65,9 +67,11 @@ export async function openSystem(options: SystemOptions): Promise<OpenSystem> {
     throw error;
   }
   const supervisor = new Supervisor({ state, restart: options.restart, say });
+  const api = await serveSupervisorApi(supervisor);
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => {
     stopped ??= supervisor.stop(options.stopOrder).then(() => {
+      api.close();
       rmSync(path.join(state, LOCAL_SYSTEM_FILE), { force: true });
       rmSync(path.join(state, PROCESSES_FILE), { force: true });
       free();
@@ -75,7 +79,7 @@ export async function openSystem(options: SystemOptions): Promise<OpenSystem> {
     return stopped;
   };
   stopOnSignal(stop, supervisor);
-  return { state, supervisor, say, stopping: () => stopped !== undefined, stop };
+  return { state, supervisor, api, say, stopping: () => stopped !== undefined, stop };
 }
 
 function stopOnSignal(stop: () => Promise<void>, supervisor: Supervisor): void {
@@ -102,22 +106,21 @@ function onParentEnd(callback: () => void): void {
 }
 
 /**
- * Builds and starts control plane and gateway, serves the supervisor's API, writes local.json.
+ * Builds and starts control plane and gateway, writes local.json.
  * @returns where the system is and how to administer it
  */
 export async function startWorkers(system: OpenSystem, options: WorkersOptions): Promise<LocalSystem> {
-  const { supervisor, state } = system;
+  const { supervisor, state, api } = system;
   const keys = systemKeys(state);
   const control = `http://127.0.0.1:${options.controlPort}`;
   const token = (role: "admin" | "gateway"): Promise<string> =>
     mintControlToken(keys.tokenSecret, { role, sub: `local-${role}` }, OWN_TOKEN_LIFETIME_MS);
   const prepared = { control: prepareWorker("control", state), gateway: prepareWorker("gateway", state) };
-  const [adminToken, gatewayToken, controlWorker, gatewayWorker, api] = await Promise.all([
+  const [adminToken, gatewayToken, controlWorker, gatewayWorker] = await Promise.all([
     token("admin"),
     token("gateway"),
     prepared.control,
     prepared.gateway,
-    serveSupervisorApi(supervisor),
   ]);
   await Promise.all([
     startControl(system, controlWorker, options, { TOKEN_SECRET: keys.tokenSecret, KEY_SECRET: keys.keySecret }),
