@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { checkDocument } from "../../../shared/config/check-document.ts";
 import { loadDocument } from "../../../shared/config/load.ts";
+import { problemCodes } from "../../../shared/config/problem.ts";
 import { limits } from "../../../shared/limits.ts";
 
 const shop = readFileSync(new URL("../../../examples/shop/selvage.yaml", import.meta.url), "utf8");
@@ -254,4 +255,9 @@ test("at most so many problems are listed, and the rest is counted", () => {
   const { problems } = load(keys);
   expect(problems).toHaveLength(limits.document.problemsMax + 1);
   expect(problems.at(-1)?.message).toMatch(/^\d+ more problems/);
+});
+
+test("every code that a problem can have is documented", () => {
+  const docs = readFileSync(new URL("../../../docs/document.md", import.meta.url), "utf8");
+  for (const [code, meaning] of Object.entries(problemCodes)) expect(docs).toContain(`| ${code} | ${meaning} |`);
 });
