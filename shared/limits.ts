@@ -51,7 +51,7 @@ export const limits = {
     planLeaseMs: 2_000,
     /** Wait for the control plane on a request's path, after that the last good plan serves. */
     planRefreshWaitMs: 100,
-    /** A control plane that fails is asked again after this, beside the requests. */
+    /** A control plane that fails is asked again after this or down to half of it, beside the requests. */
     planRetryMs: 1_000,
     /** One call to the control plane, and the wait for a first plan where there is none at all. */
     planCallMs: 2_000,
@@ -59,6 +59,8 @@ export const limits = {
     planBytesMax: 8 * MiB,
     /** Wait for one limiter object before `onFailure` decides. */
     limiterWaitMs: 1_000,
+    /** Host and path in a line of the access log, each. */
+    logTextCharsMax: 2_048,
     /** Limiter addresses remembered by an isolate. */
     limiterKeysMax: 10_000,
   },
@@ -81,7 +83,7 @@ export const limits = {
     /** Verified tokens remembered by an isolate or agent. */
     rememberedTokensMax: 10_000,
     /** Their text together; longer credentials are checked anew each time. */
-    rememberedTokenBytesMax: 16 * MiB,
+    rememberedTokenBytesMax: 8 * MiB,
   },
   /** Transaction tokens, draft-ietf-oauth-transaction-tokens. */
   txnToken: {

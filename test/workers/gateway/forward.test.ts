@@ -331,6 +331,14 @@ describe("requests that are refused before anything is decided", () => {
     expect(gateway.logs.at(-1)).toMatchObject({ kind: "access", status, error: code });
   });
 
+  test("TRACE, which would mirror what was added for the inside: 501", async () => {
+    expect(await problemOf(await gateway.fetch("/mesh/1", { method: "TRACE" }))).toMatchObject({
+      status: 501,
+      code: "not_implemented",
+    });
+    expect(gateway.sent).toEqual([]);
+  });
+
   test("another host: 421", async () => {
     expect(await problemOf(await gateway.fetch("/mesh/1", { host: "other.example" }))).toMatchObject({
       status: 421,

@@ -98,7 +98,7 @@ export class PlanLease {
       this.#retryAtMs = 0;
     } catch (error) {
       if (this.#retryAtMs === 0) console.warn(JSON.stringify({ kind: "control", reason: String(error) }));
-      this.#retryAtMs = Date.now() + limits.gateway.planRetryMs;
+      this.#retryAtMs = Date.now() + limits.gateway.planRetryMs * (0.5 + Math.random() / 2);
     }
   }
 
@@ -106,6 +106,8 @@ export class PlanLease {
   async #call(env: Env, ctx: Wait): Promise<boolean> {
     const sentAtMs = Date.now();
     const answer = await askLease(env, this.#request());
+    // An answer that was overtaken by a younger call's must not bring back what that replaced.
+    if (sentAtMs < this.#leaseStartMs) return false;
     this.#nothingApplied = answer.version === 0;
     const before = this.#held;
     const refusedBefore = this.#refused;

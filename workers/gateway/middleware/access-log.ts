@@ -2,6 +2,7 @@ import type { MiddlewareHandler } from "hono";
 import type { AccessLogEntry } from "../../../shared/http/access-log.ts";
 import { TRACEPARENT } from "../../../shared/http/header-names.ts";
 import { childContext, parseTraceparent } from "../../../shared/http/trace-context.ts";
+import { limits } from "../../../shared/limits.ts";
 import { clientIpOf } from "../upstream/client-ip.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 
@@ -36,8 +37,8 @@ export function accessLog(instance: string): MiddlewareHandler<GatewayEnv> {
       traceId,
       spanId,
       method: c.req.raw.method,
-      host: seen.target?.host ?? "",
-      path: seen.target?.path ?? "",
+      host: seen.target?.host.slice(0, limits.gateway.logTextCharsMax) ?? "",
+      path: seen.target?.path.slice(0, limits.gateway.logTextCharsMax) ?? "",
       status: c.res.status,
       durationMs: Date.now() - arrivedAtMs,
       plan: seen.held?.version ?? 0,

@@ -13,6 +13,8 @@ export function checkRequest(): MiddlewareHandler<GatewayEnv> {
     c.set("target", target);
     const { dropped, refused } = inspectHead(headers, target.path.length + target.query.length);
     if (refused !== undefined) throw new SelvageError(refused.code, refused.reason);
+    // An upstream that mirrors the request would show the client what was added for the inside (RFC 9110 section 9.3.8).
+    if (method === "TRACE") throw new SelvageError("not_implemented", "TRACE");
     const hasContent = body !== null && headers.get("content-length") !== "0";
     if (hasContent && (method === "GET" || method === "HEAD"))
       throw new SelvageError("bad_request", `${method} with content, which cannot be passed on`);
