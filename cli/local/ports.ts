@@ -13,6 +13,12 @@ export interface PortWish {
 
 /** @returns one sentence for each port that cannot be had, naming its holder where the system tells */
 export async function takenPorts(wishes: readonly PortWish[]): Promise<string[]> {
+  const twice = wishes.flatMap((wish, index) => {
+    const other = wishes.slice(0, index).find(({ port }) => port === wish.port);
+    if (other === undefined) return [];
+    return [`port ${wish.port} is given to both ${other.name} and ${wish.name} (${other.setting}, ${wish.setting})`];
+  });
+  if (twice.length > 0) return twice;
   const sentences = await Promise.all(wishes.map(refusal));
   return sentences.filter((sentence) => sentence !== undefined);
 }

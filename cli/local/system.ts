@@ -142,13 +142,20 @@ export async function startWorkers(system: OpenSystem, options: WorkersOptions):
   ]);
   const local: LocalSystem = {
     control,
-    gateway: `http://${options.host === "0.0.0.0" ? "127.0.0.1" : options.host}:${options.gatewayPort}`,
+    gateway: `http://${reachable(options.host)}:${options.gatewayPort}`,
     adminToken,
     supervisor: { url: api.url, token: api.token },
     ...(options.environment === undefined ? {} : { environment: options.environment }),
   };
   writePrivate(path.join(state, LOCAL_SYSTEM_FILE), `${JSON.stringify(local, null, 2)}\n`);
   return local;
+}
+
+/** How this machine itself reaches what listens on an address; as it stands in a URL. */
+function reachable(host: string): string {
+  if (host === "0.0.0.0") return "127.0.0.1";
+  if (host === "::") return "[::1]";
+  return host.includes(":") ? `[${host}]` : host;
 }
 
 async function startControl(

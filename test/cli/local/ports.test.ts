@@ -47,6 +47,14 @@ describe("takenPorts", () => {
     }
   });
 
+  test("refuses one port for two parts", async () => {
+    const port = await freePort();
+    const idp = { ...wish(port), name: "identity provider", setting: "SELVAGE_IDP_PORT" };
+    expect(await takenPorts([wish(port), idp])).toEqual([
+      `port ${port} is given to both gateway and identity provider (SELVAGE_GATEWAY_PORT, SELVAGE_IDP_PORT)`,
+    ]);
+  });
+
   test("says why an address that is not ours cannot be listened on", async () => {
     const [sentence] = await takenPorts([{ ...wish(1), host: "192.0.2.1", port: 8787 }]);
     expect(sentence).toContain("EADDRNOTAVAIL");
