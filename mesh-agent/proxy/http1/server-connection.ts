@@ -65,6 +65,8 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
   #paused = false;
   /** Of the body that is thrown away. */
   #decoder: BodyDecoder | undefined;
+  /** Of a last answer, when that was last looked at. */
+  #unsent = 0;
   /** Bytes that may still be thrown away. */
   #discardable = 0;
 
@@ -218,7 +220,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
       this.#discardable -= slice.length;
     if (decoder.done && this.#discardable >= 0) {
       this.#awaitHead();
-      return true;
+      return this.#phase === "head";
     }
     if (this.#discardable < 0 || decoder.fault !== undefined) this.#linger();
     return false;
@@ -261,8 +263,12 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
   }
 
   #awaitHead(): void {
-    this.#phase = "head";
     this.#decoder = undefined;
+    if (this.#closeAfter) {
+      this.#linger();
+      return;
+    }
+    this.#phase = "head";
     connectionDeadlines.arm(this, this.#engine.settings.keepAliveMs);
   }
 
@@ -331,6 +337,16 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
     connectionDeadlines.arm(this, this.#engine.settings.lingerMs);
   }
 
+  /** A slow reader gets its answer whole, as long as it goes on reading. */
+  #endLinger(): void {
+    const unsent = this.#socket.writableLength;
+    if (unsent === 0 || unsent === this.#unsent) this.#socket.destroy();
+    else {
+      this.#unsent = unsent;
+      connectionDeadlines.arm(this, this.#engine.settings.stallTimeoutMs);
+    }
+  }
+
   #onEnd(): void {
     const exchange = this.#exchange;
     if (exchange === undefined) {
@@ -356,7 +372,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
       this.#socket.destroy();
     } else if (this.#phase === "head" && this.#inHead) {
       this.#refuse(new MessageFault("request_timeout", "the head did not arrive in time"));
-    } else if (this.#phase === "linger") this.#socket.destroy();
+    } else if (this.#phase === "linger") this.#endLinger();
     else this.#linger();
   }
 }
