@@ -161,7 +161,7 @@ function announce(ports: Record<Part, number>): void {
     "  Try in a second terminal:",
     ...(folder ? [`    export SELVAGE_STATE=${folder}`] : []),
     `    curl -i -H "authorization: Bearer $(npm run -s demo:token -- alice)" ${url("gateway")}/user/profile`,
-    "    npx selvage explain GET /user/profile",
+    "    npx selvage explain GET /user/profile --as alice",
     "",
     "  Ctrl-C ends everything.",
   ];
