@@ -27,6 +27,8 @@ export interface TestAuthority {
   readonly trustDomain: string;
   readonly rootPem: string;
   issue(service: string, options?: LeafOptions): Promise<TestLeaf>;
+  /** Leaf and issuing CA for the key of a PKCS#10 request (base64 of its DER), whose signature must be good. */
+  certify(request: string, service: string, options?: LeafOptions): Promise<string[]>;
 }
 
 async function makeKeys(): Promise<webcrypto.CryptoKeyPair> {
@@ -89,26 +91,39 @@ export async function makeAuthority(trustDomain: string): Promise<TestAuthority>
     extensions: caExtensions(0),
   });
 
+  const makeLeaf = (
+    publicKey: x509.PublicKeyType,
+    service: string,
+    options: LeafOptions,
+  ): Promise<x509.X509Certificate> =>
+    x509.X509CertificateGenerator.create({
+      serialNumber: randomSerial(),
+      subject: `CN=${service}`,
+      issuer: issuer.subject,
+      notBefore: options.notBefore ?? new Date(Date.now() - 60_000),
+      notAfter: options.notAfter ?? new Date(Date.now() + DAY_MS),
+      publicKey,
+      signingKey: issuerKeys.privateKey,
+      signingAlgorithm: ECDSA,
+      extensions: leafExtensions(spiffeIdOf(trustDomain, service), options),
+    });
+
   return {
     trustDomain,
     rootPem: root.toString("pem"),
     async issue(service, options = {}) {
       const keys = await makeKeys();
-      const leaf = await x509.X509CertificateGenerator.create({
-        serialNumber: randomSerial(),
-        subject: `CN=${service}`,
-        issuer: issuer.subject,
-        notBefore: options.notBefore ?? new Date(Date.now() - 60_000),
-        notAfter: options.notAfter ?? new Date(Date.now() + DAY_MS),
-        publicKey: keys.publicKey,
-        signingKey: issuerKeys.privateKey,
-        signingAlgorithm: ECDSA,
-        extensions: leafExtensions(spiffeIdOf(trustDomain, service), options),
-      });
+      const leaf = await makeLeaf(keys.publicKey, service, options);
       return {
         keyPem: await keyToPem(keys.privateKey),
         certPem: `${leaf.toString("pem")}\n${issuer.toString("pem")}\n`,
       };
+    },
+    async certify(request, service, options = {}) {
+      const asked = new x509.Pkcs10CertificateRequest(request);
+      if (!(await asked.verify())) throw new Error("the request is not signed by its key");
+      const leaf = await makeLeaf(asked.publicKey, service, options);
+      return [leaf.toString("pem"), issuer.toString("pem")];
     },
   };
 }

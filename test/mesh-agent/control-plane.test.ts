@@ -1,0 +1,123 @@
+/** The agent and its control plane: who may be it, what it may say, and life without it. */
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { Fleet, type TestAgent, until } from "./support/agents.ts";
+import { TestControl } from "./support/control-plane.ts";
+
+let fleet: Fleet;
+let control: TestControl;
+
+beforeEach(async () => {
+  fleet = new Fleet();
+  control = await TestControl.start();
+  control.setPlan("caller", { outbound: { callee: {} } });
+  control.setPlan("callee", {});
+});
+
+afterEach(async () => {
+  await fleet.end();
+  await control.close();
+});
+
+async function pair(): Promise<[TestAgent, TestAgent]> {
+  const caller = fleet.run("caller-1", control.joinToken("caller"));
+  const callee = fleet.run("callee-1", control.joinToken("callee"));
+  await Promise.all([caller.ready(), callee.ready()]);
+  await until("they know each other", async () => (await caller.calls("http://callee.mesh/")).status === 200);
+  return [caller, callee];
+}
+
+const serialOf = async (agent: TestAgent): Promise<string> =>
+  JSON.parse((await agent.admin("/config")).text).certificate.serialNumber;
+
+test("another root than the token's, or a control plane without the secret, is not believed", async () => {
+  const otherRoot = fleet.run("a", control.joinToken("callee", { root: "0".repeat(64) }));
+  expect(await otherRoot.exited).toBe(1);
+  expect(otherRoot.stderr).toContain("none of the roots");
+  const secret = Buffer.alloc(32, 1).toString("base64url");
+  const otherSecret = fleet.run("b", control.joinToken("callee", { secret }));
+  expect(await otherSecret.exited).toBe(1);
+  expect(otherSecret.stderr).toContain("403");
+});
+
+test("key, token and view are for this user alone", async () => {
+  const agent = await fleet.run("a", control.joinToken("callee")).ready();
+  expect(statSync(agent.folder).mode & 0o777).toBe(0o700);
+  for (const file of ["identity.json", "plan.json", "trust.json", "endpoints.json", "runtime.json"])
+    expect(statSync(join(agent.folder, file)).mode & 0o777).toBe(0o600);
+  expect(readFileSync(join(agent.folder, "identity.json"), "utf8")).toContain("PRIVATE KEY");
+});
+
+test("a plan that cannot be used is refused with a reason, and the last good one stays", async () => {
+  const agent = await fleet.run("a", control.joinToken("caller")).ready();
+  const known = JSON.parse(readFileSync(join(agent.folder, "plan.json"), "utf8")) as { hash: string; plan: object };
+  control.sendRaw("a", { type: "plan", version: 90, hash: "0".repeat(64), plan: known.plan });
+  control.sendRaw("a", { type: "plan", version: 91, hash: known.hash, plan: { ...known.plan, format: 2 } });
+  await until("both are refused", () => control.heard.filter(({ type }) => type === "refuse").length === 2);
+  expect(control.heard.filter(({ type }) => type === "refuse")).toMatchObject([
+    { version: 90, reason: "the plan's hash does not fit its content" },
+    { version: 91 },
+  ]);
+  expect(JSON.parse((await agent.admin("/config")).text).plan.version).toBe(1);
+  control.setPlan("caller", { outbound: {} });
+  await until("a good one is acknowledged", () => control.heard.some((one) => one.type === "ack" && one.version === 2));
+});
+
+test("without the control plane calls go on, and so does a restarted agent", async () => {
+  const [caller, callee] = await pair();
+  await control.close();
+  await until("the caller noticed", async () => (await caller.admin("/config")).text.includes('"connected":false'));
+  expect((await caller.calls("http://callee.mesh/", "POST")).status).toBe(200);
+  const { appPid = 0 } = caller.runtime;
+  caller.kill("SIGKILL");
+  process.kill(appPid, "SIGKILL");
+  await caller.exited;
+  const again = await fleet.run("caller-1", undefined, [], caller.folder).ready();
+  expect((await again.calls("http://callee.mesh/", "POST")).status).toBe(200);
+  await control.open();
+  await until("both are back, and ready", () => control.isReady("caller-1") && control.isReady("callee-1"));
+  const hello = control.heard.findLast(({ type, from }) => type === "hello" && from === "caller-1");
+  expect(hello).toMatchObject({ planVersion: 1 });
+  expect((await again.calls("http://callee.mesh/")).status).toBe(200);
+  expect(callee.over).toBe(false);
+});
+
+test("certificates are exchanged under load without a failed call", async () => {
+  control.leafLifetimeMs = 6_000;
+  const [caller, callee] = await pair();
+  const serials = new Set<string>();
+  const startMs = performance.now();
+  while (serials.size < 3 && performance.now() - startMs < 12_000) {
+    expect((await caller.calls("http://callee.mesh/", "POST")).status).toBe(200);
+    serials.add(await serialOf(callee));
+  }
+  expect(serials.size).toBe(3);
+  const onDisk = JSON.parse(readFileSync(join(callee.folder, "identity.json"), "utf8")) as { certificates: string[] };
+  expect(onDisk.certificates).toHaveLength(2);
+}, 30_000);
+
+test("a failing renewal is tried again and costs nothing", async () => {
+  control.leafLifetimeMs = 12_000;
+  const [caller, callee] = await pair();
+  const before = await serialOf(callee);
+  control.failWith = 500;
+  await until("it failed twice", () => (callee.stdout.match(/renewal_failed/g) ?? []).length >= 2);
+  expect(await serialOf(callee)).toBe(before);
+  expect((await caller.calls("http://callee.mesh/")).status).toBe(200);
+  control.failWith = undefined;
+  await until("it succeeded", async () => (await serialOf(callee)) !== before);
+  expect((await caller.calls("http://callee.mesh/")).status).toBe(200);
+}, 30_000);
+
+test("an agent waits for a control plane that is not there yet, and for a plan", async () => {
+  const token = control.joinToken("late");
+  await control.close();
+  const agent = fleet.run("late-1", token);
+  await until("it says what it waits for", () => agent.stderr.includes("cannot be reached"));
+  await control.open();
+  await until("it waits for a plan", () => agent.stderr.includes("waiting for a plan that names late"));
+  expect(agent.runtime).toMatchObject({ phase: "starting", service: "late", ports: {} });
+  control.setPlan("late", {});
+  await agent.ready();
+});

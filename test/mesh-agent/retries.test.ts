@@ -1,0 +1,234 @@
+/** An agent against endpoints that fail in every way: what is sent again, and what never. */
+import { connect, createServer } from "node:net";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import type { ServerExchange } from "../../mesh-agent/proxy/engine.ts";
+import { createHttp1Server, type Http1Server } from "../../mesh-agent/proxy/http1/server-engine.ts";
+import { FieldList } from "../../shared/http/field-list.ts";
+import type { OutboundServicePlan } from "../../shared/plan/plan.ts";
+import { Fleet, type TestAgent, until } from "./support/agents.ts";
+import { TestControl } from "./support/control-plane.ts";
+
+const fleet = new Fleet();
+const listeners: Http1Server[] = [];
+let control: TestControl;
+let caller: TestAgent;
+
+beforeAll(async () => {
+  control = await TestControl.start();
+  control.setPlan("caller", { outbound: { target: {} } });
+  caller = await fleet.run("caller-1", control.joinToken("caller")).ready();
+}, 30_000);
+
+afterEach(async () => {
+  await Promise.all(listeners.splice(0).map((listener) => listener.close(0)));
+});
+
+afterAll(async () => {
+  await fleet.end();
+  await control.close();
+});
+
+type Behaviour = (exchange: ServerExchange, index: number) => void;
+
+/** A peer of the mesh with the identity of a service that does as it is told. */
+async function peer(behave: Behaviour, service = "target"): Promise<{ port: number; seen: string[] }> {
+  const { keyPem: key, certPem: cert } = await control.authority.issue(service);
+  const tls = { key, cert, ca: control.authority.rootPem };
+  const listener = await createHttp1Server({ listen: { host: "127.0.0.1", port: 0 }, tls });
+  const seen: string[] = [];
+  listener.onExchange((exchange) => {
+    const { method, target, fields } = exchange.head;
+    exchange.body.onEnd(() => {
+      seen.push(`${method} ${target} ${fields.get("selvage-attempt")}`);
+      behave(exchange, seen.length);
+    });
+    exchange.body.onChunk(() => {});
+  });
+  listeners.push(listener);
+  return { port: listener.port, seen };
+}
+
+const answer =
+  (status: number, fields: Record<string, string> = {}, body = "ok"): Behaviour =>
+  (exchange) => {
+    const bytes = Buffer.from(body);
+    const writer = exchange.respond({
+      status,
+      fields: FieldList.from(Object.entries(fields)),
+      bodyLength: bytes.length,
+    });
+    writer.write(bytes);
+    writer.end();
+  };
+const reset: Behaviour = (exchange) => exchange.abort("told to");
+
+async function deadPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+let generation = 0;
+
+/** Gives the caller these endpoints, in this order, and nothing of what it knew of earlier ones. */
+async function endpoints(ports: readonly number[], settings: Partial<OutboundServicePlan> = {}): Promise<void> {
+  generation++;
+  control.setPlan("caller", { outbound: { target: settings } });
+  const names = ports.map((_, at) => `t${generation}-${at}`);
+  control.extra = {
+    target: ports.map((port, at) => ({
+      instance: names[at] as string,
+      host: "127.0.0.1",
+      port,
+      labels: { version: `v${at + 1}` },
+    })),
+  };
+  control.announce();
+  await until("the caller knows the endpoints", async () => {
+    const { text } = await caller.admin("/config");
+    const config = JSON.parse(text) as { endpoints: { services: Record<string, { instance: string }[]> } };
+    return JSON.stringify(config.endpoints.services.target?.map(({ instance }) => instance)) === JSON.stringify(names);
+  });
+}
+
+const call = (method = "GET"): Promise<{ status: number; body: string; headers: Record<string, string> }> =>
+  caller.calls("http://target.mesh/x", method);
+
+test("an endpoint that cannot be reached costs no request of any method", async () => {
+  const good = await peer(answer(200));
+  await endpoints([await deadPort(), good.port]);
+  for (const method of ["GET", "POST", "POST", "GET"]) expect((await call(method)).status).toBe(200);
+  expect(good.seen).toHaveLength(4);
+});
+
+test("one that proves to be another service is never spoken to", async () => {
+  const impostor = await peer(answer(200), "users");
+  const good = await peer(answer(200));
+  await endpoints([impostor.port, good.port]);
+  for (const method of ["POST", "GET", "POST"]) expect((await call(method)).status).toBe(200);
+  expect(impostor.seen).toEqual([]);
+});
+
+test("a POST that an endpoint may have seen is sent once; a GET goes elsewhere", async () => {
+  const bad = await peer(reset);
+  const good = await peer(answer(200));
+  await endpoints([bad.port, good.port]);
+  const statuses = [];
+  for (let n = 0; n < 4; n++) statuses.push((await call("POST")).status);
+  expect(statuses.filter((status) => status === 502)).toHaveLength(2);
+  expect(bad.seen).toHaveLength(2);
+  for (let n = 0; n < 4; n++) expect((await call("GET")).status).toBe(200);
+});
+
+test("an agent that leaves refuses before its application, so a POST goes elsewhere", async () => {
+  const leaving = await peer(answer(503, { "selvage-error": "draining", "selvage-sent": "none" }));
+  const good = await peer(answer(200));
+  await endpoints([leaving.port, good.port]);
+  for (let n = 0; n < 4; n++) expect((await call("POST")).status).toBe(200);
+  expect(good.seen).toHaveLength(4);
+  expect(leaving.seen).toHaveLength(1);
+});
+
+test("an agent whose application saw something is not believed to have sent nothing", async () => {
+  const bad = await peer(answer(502, { "selvage-error": "app_reset", "selvage-sent": "body" }));
+  const good = await peer(answer(200));
+  await endpoints([bad.port, good.port]);
+  const statuses = [(await call("POST")).status, (await call("POST")).status];
+  expect(statuses.sort()).toEqual([200, 502]);
+});
+
+test("what only agents may know does not reach the application", async () => {
+  const bad = await peer(answer(403, { "selvage-error": "access_denied", "selvage-sent": "none", "x-own": "1" }));
+  await endpoints([bad.port]);
+  const { status, headers } = await call();
+  expect(status).toBe(403);
+  expect(headers["x-own"]).toBe("1");
+  expect(Object.keys(headers).filter((name) => name.startsWith("selvage-"))).toEqual([]);
+  expect(bad.seen).toHaveLength(1);
+});
+
+test("an error of the application is repeated only where the document says so, and only for what is idempotent", async () => {
+  const bad = await peer(answer(500));
+  const good = await peer(answer(200));
+  await endpoints([bad.port, good.port]);
+  expect([(await call()).status, (await call()).status].sort()).toEqual([200, 500]);
+  await endpoints([bad.port, good.port], { retries: { attempts: 1, on: ["5xx"] } });
+  expect([(await call()).status, (await call()).status]).toEqual([200, 200]);
+  expect([(await call("POST")).status, (await call("POST")).status].sort()).toEqual([200, 500]);
+});
+
+test("attempts are numbered, and end at their number with the last answer", async () => {
+  const bad = await peer(answer(503, {}, "overloaded"));
+  await endpoints([bad.port], { retries: { attempts: 2, on: ["5xx"] } });
+  const { status, body } = await call();
+  expect([status, body]).toEqual([503, "overloaded"]);
+  expect(bad.seen).toEqual(["GET /x 1", "GET /x 2", "GET /x 3"]);
+});
+
+test("an attempt that takes too long is followed by another", async () => {
+  const silent = await peer(() => {});
+  const good = await peer(answer(200));
+  await endpoints([silent.port, good.port], { retries: { attempts: 1, perTryMs: 150, on: ["reset"] } });
+  expect([(await call()).status, (await call()).status]).toEqual([200, 200]);
+  expect(silent.seen.length).toBeGreaterThan(0);
+  expect(good.seen).toContain("GET /x 2");
+});
+
+test("failures in a row eject an endpoint", async () => {
+  const bad = await peer(answer(500));
+  const good = await peer(answer(200));
+  const breaker = { consecutiveFailures: 3, intervalMs: 10_000, ejectForMs: 60_000, maxConnections: 10 };
+  await endpoints([bad.port, good.port], { breaker });
+  for (let n = 0; n < 20; n++) await call();
+  expect(bad.seen).toHaveLength(3);
+  expect((await caller.admin("/metrics")).text).toMatch(/^selvage_breaker_open\{.*\} 1$/m);
+});
+
+test("the last endpoint is used even when it fails", async () => {
+  let failing = true;
+  const only = await peer((exchange, index) => answer(failing ? 500 : 200)(exchange, index));
+  const breaker = { consecutiveFailures: 1, intervalMs: 10_000, ejectForMs: 60_000, maxConnections: 10 };
+  await endpoints([only.port], { breaker });
+  expect((await call()).status).toBe(500);
+  expect((await call()).status).toBe(500);
+  failing = false;
+  expect((await call()).status).toBe(200);
+});
+
+test("a header chooses the subset, the rest is split", async () => {
+  const v1 = await peer(answer(200, {}, "v1"));
+  const v2 = await peer(answer(200, {}, "v2"));
+  await endpoints([v1.port, v2.port], {
+    subsets: { v1: { version: "v1" }, v2: { version: "v2" }, v3: { version: "v3" } },
+    traffic: [
+      { headers: { "user-agent": "node" }, split: { v2: 1 } },
+      { headers: {}, split: { v3: 1 } },
+    ],
+  });
+  for (let n = 0; n < 4; n++) expect((await call()).body).toBe("v2");
+  const { json } = await caller.app(`/http?url=${encodeURIComponent("http://target.mesh/")}`);
+  expect(json.status).toBe(503);
+  expect(JSON.parse(json.body as string).code).toBe("no_healthy_endpoint");
+});
+
+test("an answer that breaks off in the middle breaks off for the caller", async () => {
+  const bad = await peer((exchange) => {
+    const writer = exchange.respond({ status: 200, fields: new FieldList(), bodyLength: 1_000 });
+    writer.write(Buffer.from("half"));
+    setTimeout(() => exchange.abort("told to"), 50);
+  });
+  await endpoints([bad.port]);
+  const outbound = connect(caller.runtime.ports.outbound ?? 0, "127.0.0.1");
+  outbound.write("GET /x HTTP/1.1\r\nHost: target.mesh\r\n\r\n");
+  let text = "";
+  outbound.on("data", (chunk) => {
+    text += chunk;
+  });
+  outbound.on("error", () => {});
+  await new Promise((resolve) => outbound.on("close", resolve));
+  expect(text).toMatch(/^HTTP\/1\.1 200 /);
+  expect(text.endsWith("half")).toBe(true);
+  expect(bad.seen).toHaveLength(1);
+});
