@@ -119,3 +119,32 @@ export function fuzzInput(random: () => number): string {
   if (random() < 0.7) for (let count = 1 + Math.floor(random() * 3); count > 0; count--) text = mutate(text, random);
   return `${text}GET /marker HTTP/1.1\r\nHost: m\r\n\r\n`;
 }
+
+const STATUS_LINES = [
+  "HTTP/1.1 200 OK",
+  "HTTP/1.1 404 Not Found",
+  "HTTP/1.1 204 No Content",
+  "HTTP/1.1 304 Not Modified",
+  "HTTP/1.1 299",
+  "HTTP/1.1 500 ",
+  "HTTP/1.0 200 OK",
+];
+const ANSWER_FIELDS = ["Server: x", "Connection: close", "Keep-Alive: timeout=5", "Set-Cookie: a=b", "X:", 'ETag: "x"'];
+
+/** What comes from an upstream until it closes: one answer, perhaps behind an interim one, half of them mutated. */
+export function fuzzAnswer(random: () => number): string {
+  const fields = new Set<string>();
+  for (let count = Math.floor(random() * 3); count > 0; count--) fields.add(pick(ANSWER_FIELDS, random));
+  const shape = random();
+  let body = pick(BODIES, random);
+  if (shape < 0.4) fields.add(`Content-Length: ${body.length}`);
+  else if (shape < 0.8) {
+    fields.add("Transfer-Encoding: chunked");
+    body = pick(BODIES.slice(3), random);
+  }
+  const lines = [pick(STATUS_LINES, random), ...fields];
+  const interim = random() < 0.1 ? "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" : "";
+  let text = `${interim}${lines.join("\r\n")}\r\n\r\n${body}`;
+  if (random() < 0.6) for (let count = 1 + Math.floor(random() * 3); count > 0; count--) text = mutate(text, random);
+  return text;
+}

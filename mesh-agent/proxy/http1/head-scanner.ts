@@ -217,6 +217,11 @@ function responseScan(
   const never = status < 200 || status === 204;
   if (chunked && (minor === 0 || never))
     return new MessageFault("upstream_invalid", `Transfer-Encoding in an answer that cannot have one (${status})`);
+  if (status < 200 && (fields.close || contentLength >= 0))
+    return new MessageFault(
+      "upstream_invalid",
+      `an interim answer (${status}) with a length or the end of the connection`,
+    );
   const empty = never || status === 304 || method === "HEAD";
   const untilClose = !empty && !chunked && contentLength < 0;
   const unknown = !never && status !== 304 && contentLength < 0;
