@@ -2,12 +2,15 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { ChildSpec } from "../../../cli/local/child.ts";
 import { isAlive } from "../../../cli/local/process-info.ts";
 import { endLeftovers, Supervisor } from "../../../cli/local/supervisor.ts";
 import { serveSupervisorApi } from "../../../cli/local/supervisor-api.ts";
 import type { ProcessEntry } from "../../../shared/wire/runtime-files.ts";
+
+// Processes are started here: on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 30_000 });
 
 let state: string;
 let said: string[];

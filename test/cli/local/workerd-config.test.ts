@@ -1,13 +1,16 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { freePort } from "../../../bench/support/stage.ts";
 import { buildWorker } from "../../../cli/local/build-worker.ts";
 import { Supervisor } from "../../../cli/local/supervisor.ts";
 import { workerChild } from "../../../cli/local/worker-process.ts";
 import { type WorkerValues, workerdConfig } from "../../../cli/local/workerd-config.ts";
 import { parseWorkerDefinition } from "../../../cli/local/wrangler-config.ts";
+
+// Processes are started here: on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 30_000 });
 
 const WRANGLER = `name = "probe"
 main = "index.ts"

@@ -6,10 +6,13 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createRemoteJWKSet, jwtVerify } from "jose";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { freePort } from "../../../bench/support/stage.ts";
 import { answersWell } from "../../../cli/local/system.ts";
 import { AUDIENCE, issuerOf, openKey, readKey, signToken } from "../../../examples/shop/tokens.ts";
+
+// Processes are started here: on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 30_000 });
 
 const shop = path.resolve(import.meta.dirname, "../../../examples/shop");
 let folder: string;
