@@ -2,9 +2,10 @@
  * From the text of a document to a checked document: YAML 1.2 or JSON (which YAML contains), every problem with its
  * line and column. Not for bundles that get documents as JSON: those use `check-document.ts` and carry no YAML parser.
  */
-import { LineCounter, parseDocument, type YAMLError } from "yaml";
+import { parseDocument, type YAMLError } from "yaml";
 import { limits } from "../limits.ts";
 import { checkDocument } from "./check-document.ts";
+import { LineTable } from "./line-table.ts";
 import { type DocumentProblem, error, type Path } from "./problem.ts";
 import type { Secrets } from "./references.ts";
 import type { Document } from "./schema.ts";
@@ -42,25 +43,25 @@ export function loadDocument(
   env: (name: string) => string | undefined,
   secrets?: Secrets,
 ): LoadedDocument {
-  const counter = new LineCounter();
+  const lines = new LineTable(text);
   const finder = (root: Place | undefined): PositionMap => ({
-    find: (path, at) => locate(root, path, at, text, counter),
+    find: (path, at) => locate(root, path, at, text, lines),
   });
   const { documentBytesMax } = limits.control;
   if (text.length > documentBytesMax || new TextEncoder().encode(text).length > documentBytesMax) {
     const problem = error("SLV1003", [], `${file} is larger than ${documentBytesMax} bytes`);
     return { problems: [{ ...problem, line: 1, column: 1, length: 1 }], positions: finder(undefined) };
   }
-  const tree = parse(text, counter);
+  const tree = parse(text);
   if ("fault" in tree) return { problems: [tree.fault], positions: finder(undefined) };
   const yaml = readYaml(tree.contents, text, env);
   const positions = finder(yaml.place);
-  const syntax = tree.errors.map((fault) => syntaxProblem(fault, text, counter));
+  const syntax = tree.errors.map((fault) => syntaxProblem(fault, text, lines));
   const checked = yaml.complete ? checkDocument(yaml.value, secrets).problems : [];
   const located = [...yaml.problems, ...withoutFollowers(checked, yaml.problems)].map(
     ({ range, ...problem }: FoundProblem) => ({
       ...problem,
-      ...(range === undefined ? positions.find(problem.path, problem.at) : positionOf(...range, text, counter)),
+      ...(range === undefined ? positions.find(problem.path, problem.at) : positionOf(...range, text, lines)),
     }),
   );
   const problems = tidy([...syntax, ...believable(located, syntax)]);
@@ -68,9 +69,9 @@ export function loadDocument(
   return { document: yaml.value as Document, problems, positions };
 }
 
-function parse(text: string, counter: LineCounter) {
+function parse(text: string) {
   try {
-    return parseDocument(text, { prettyErrors: false, uniqueKeys: false, lineCounter: counter });
+    return parseDocument(text, { prettyErrors: false, uniqueKeys: false });
   } catch (fault) {
     if (!(fault instanceof RangeError)) throw fault;
     return {
@@ -79,14 +80,14 @@ function parse(text: string, counter: LineCounter) {
   }
 }
 
-function syntaxProblem(fault: YAMLError, text: string, counter: LineCounter): DocumentProblem {
+function syntaxProblem(fault: YAMLError, text: string, lines: LineTable): DocumentProblem {
   const [start, end] = fault.pos;
   const message = fault.message.replace(/\.$/, "");
   const deep = message.startsWith("Maximum call stack");
   const problem = deep
     ? error("SLV1003", [], "the document is nested too deeply to be read")
     : error("SLV1001", [], `this is not valid YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`);
-  return { ...problem, ...positionOf(start, end, text, counter) };
+  return { ...problem, ...positionOf(start, end, text, lines) };
 }
 
 /** What could not be read is not judged as well. */
@@ -122,28 +123,28 @@ function locate(
   path: Path,
   at: "key" | "value" | undefined,
   text: string,
-  counter: LineCounter,
+  lines: LineTable,
 ): Position {
   let place = root;
   for (const [depth, step] of path.entries()) {
     const child = place?.children?.get(step);
     if (child === undefined)
-      return place === undefined ? START : rangeOf(place, depth === 0 ? "value" : "key", text, counter);
+      return place === undefined ? START : rangeOf(place, depth === 0 ? "value" : "key", text, lines);
     place = child;
   }
-  return place === undefined ? START : rangeOf(place, at ?? "value", text, counter);
+  return place === undefined ? START : rangeOf(place, at ?? "value", text, lines);
 }
 
 const START: Position = { line: 1, column: 1, length: 1 };
 
-function rangeOf(place: Place, at: "key" | "value", text: string, counter: LineCounter): Position {
+function rangeOf(place: Place, at: "key" | "value", text: string, lines: LineTable): Position {
   const [start, end] = (at === "key" ? place.key : undefined) ?? place.value;
-  return positionOf(start, end, text, counter);
+  return positionOf(start, end, text, lines);
 }
 
-function positionOf(start: number, end: number, text: string, counter: LineCounter): Position {
-  const { line, col } = counter.linePos(start);
+function positionOf(start: number, end: number, text: string, lines: LineTable): Position {
+  const { line, column } = lines.at(start);
   const newline = text.indexOf("\n", start);
   const lineEnd = newline < 0 ? text.length : newline;
-  return { line: Math.max(1, line), column: Math.max(1, col), length: Math.max(1, Math.min(end, lineEnd) - start) };
+  return { line, column, length: Math.max(1, Math.min(end, lineEnd) - start) };
 }

@@ -20,6 +20,7 @@ import {
   text,
   whole,
 } from "./fields.ts";
+import { splitPartUrl } from "./template.ts";
 
 const max = limits.document;
 
@@ -42,7 +43,7 @@ const origin = text(
   'an origin such as https://app.example.com (no path), or "*"',
   /^(?:\*|https?:\/\/[^/?#@\s]+)$/,
   (given) => (typeof given === "string" && URL.canParse(given) ? new URL(given).origin : undefined),
-);
+).refine((value) => value === "*" || URL.canParse(value), { error: "an origin such as https://app.example.com" });
 
 export const pathPattern = text("a path that starts with /", /^\/[^\s?#]*$/, (given) =>
   typeof given === "string" && /^[\w{*]/.test(given) ? `/${given}` : undefined,
@@ -102,9 +103,11 @@ const part = z.strictObject({
   get: text(
     "a service and path such as users:/users/{identity.sub}, or an http(s) URL",
     /^(?:https?:\/\/[^/?#@\s{}]+\/[^\s#]*|[a-z0-9-]+:\/(?!\/)[^\s#]*)$/,
-  ).describe(
-    "Where the part comes from. `{identity.sub}`, `{path.id}`, `{query.q}` and `{part.member}` are filled in.",
-  ),
+  )
+    .refine((value) => splitPartUrl(value) !== undefined, { error: "an http or https URL with a host" })
+    .describe(
+      "Where the part comes from. `{identity.sub}`, `{path.id}`, `{query.q}` and `{part.member}` are filled in.",
+    ),
   optional: flag.optional().describe("Whether the answer may lack this part. Default: false."),
   timeout: timeout.optional().describe("Default: 5s."),
   pick: list(text("a member name", /^.{1,128}$/))
