@@ -235,7 +235,7 @@ class Agent {
   async #serve(app: AppProcess, port: number): Promise<number> {
     const host = await orStop(app.listening(port), this.#stop);
     if (host !== undefined) {
-      this.#appPool = createHttp1Pool({ host, port });
+      this.#appPool = createHttp1Pool({ host, port, idleMs: limits.agent.appIdleMs });
       this.#isReady(`serving ${this.#service} on port ${this.#listener?.port}, application on port ${port}`);
       await Promise.race([app.exited, this.#stop.asked]);
     }

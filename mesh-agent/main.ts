@@ -157,6 +157,8 @@ async function main(argv: readonly string[]): Promise<number> {
   const log = new Log();
   const stop = new StopRequest();
   let code = 0;
+  // A defect in the handling of one request must not take the others, and the application, along.
+  process.on("uncaughtException", (error) => log.event("defect", error.stack ?? error.message));
   const program = commandLine(async (options) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop.stop(signal));
     for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const) process.on(signal, () => stop.passOn(signal));

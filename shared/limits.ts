@@ -126,6 +126,8 @@ export const limits = {
     idleConnectionMs: 4_000,
     /** What is taken off the time that a peer says it keeps an idle connection. */
     idleMarginMs: 1_000,
+    /** The same towards the application on loopback: below the keep-alive of any common server. */
+    appIdleMs: 1_000,
     /** A client that sends no complete head in this time is cut off. */
     headTimeoutMs: 10_000,
     /** A TLS handshake that takes longer is given up. */

@@ -31,7 +31,10 @@ export function parseJoinToken(text: string): JoinToken {
     throw new EnrolmentError(`a join token begins with ${JOIN_TOKEN_PREFIX}`, true);
   try {
     const json = Buffer.from(trimmed.slice(JOIN_TOKEN_PREFIX.length), "base64url").toString("utf8");
-    return joinTokenSchema.parse(JSON.parse(json));
+    const token = joinTokenSchema.parse(JSON.parse(json));
+    if (!/^https?:$/.test(new URL(token.url).protocol))
+      throw new Error(`${token.url} is no address of a control plane`);
+    return token;
   } catch (error) {
     throw new EnrolmentError("the join token is damaged: was it copied whole?", true, error);
   }

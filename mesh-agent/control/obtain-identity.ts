@@ -31,7 +31,10 @@ export async function obtainIdentity(options: ObtainOptions): Promise<{ identity
     // The same mesh may have moved: where it is now is in the newest join token.
     const identity = join === undefined ? stored : { ...stored, controlUrl: join.url };
     const { notAfterMs } = certificateFacts(identity.certificates);
-    if (Date.now() < notAfterMs) return { identity, fresh: false };
+    if (Date.now() < notAfterMs) {
+      if (identity.controlUrl !== stored.controlUrl) file.saveNow(identity);
+      return { identity, fresh: false };
+    }
     const renewed = await renewExpired(identity, join !== undefined, log);
     if (renewed !== undefined) {
       file.saveNow(renewed);

@@ -33,9 +33,13 @@ export class Renewal {
     this.#schedule(renewAtMs(certificateFacts(identity().certificates), random()) - Date.now());
   }
 
-  /** The control plane can be reached again: what is overdue need not wait for its pause to end. */
+  /**
+   * The control plane can be reached again: what failed need not wait for its pause to end, and what became due while
+   * the machine slept, which timers do not count, is noticed.
+   */
   nudge(): void {
     if (this.#failures > 0) this.#schedule(this.#options.random() * limits.certificate.renewBackoffBaseMs);
+    else this.start();
   }
 
   stop(): void {
