@@ -169,6 +169,7 @@ describe("large bodies", () => {
     }, 20);
     await work();
     clearInterval(timer);
+    console.log("RISE", (most - start) / MIB);
     return most - start;
   }
 

@@ -1,0 +1,78 @@
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { KnownView } from "../../../mesh-agent/control/known-view.ts";
+import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
+import type { HubMessage } from "../../../shared/wire/hub.ts";
+import { makeAuthority } from "../../support/certificates.ts";
+
+let folder: string;
+let trouble: string[];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "selvage-view-"));
+  trouble = [];
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const view = (service = "orders"): KnownView => new KnownView(folder, service, (message) => trouble.push(message));
+const plan = { format: 1 as const, trustDomain: "test.internal", service: "orders", outbound: {} };
+const planMessage = (version: number, change: object = {}): HubMessage => {
+  const whole = { ...plan, ...change };
+  const hash = createHash("sha256").update(canonicalJson(whole)).digest("hex");
+  return { type: "plan", version, hash, plan: whole };
+};
+const endpoint = { instance: "a", host: "127.0.0.1", port: 1, labels: {} };
+
+test("is complete with plan, trust and endpoints, and again after a restart", async () => {
+  const { rootPem } = await makeAuthority("test.internal");
+  const first = view();
+  first.connected();
+  expect(first.take({ type: "trust", roots: [rootPem], txnKeys: [] })).toBe("trust");
+  expect(first.take(planMessage(3, { laterMember: { of: "another version" } }))).toBe("plan");
+  expect(first.complete).toBe(false);
+  expect(first.take({ type: "endpoints", revision: 7, services: { users: [endpoint] } })).toBe("endpoints");
+  expect(first.complete).toBe(true);
+  await expect.poll(() => readFileSync(join(folder, "endpoints.json"), "utf8")).toContain("users");
+  await expect.poll(() => readFileSync(join(folder, "trust.json"), "utf8")).toContain("BEGIN CERTIFICATE");
+  const second = view();
+  second.load();
+  expect(second.complete).toBe(true);
+  expect(second.plan?.version).toBe(3);
+  expect(second.endpoints.services).toEqual({ users: [endpoint] });
+  const other = view("users");
+  other.load();
+  expect(other.plan).toBeUndefined();
+});
+
+test("an older view of the same connection is left, the first of a new one counts", () => {
+  const known = view();
+  known.connected();
+  known.take({ type: "endpoints", revision: 7, services: {} });
+  expect(known.take({ type: "endpoints", revision: 6, services: { users: [] } })).toBeUndefined();
+  known.connected();
+  expect(known.take({ type: "endpoints", revision: 1, services: { users: [] } })).toBe("endpoints");
+});
+
+test("what cannot be used leaves the last good one", () => {
+  const known = view();
+  known.take(planMessage(1));
+  const good = planMessage(2);
+  expect(() => known.take({ ...good, hash: "0" } as HubMessage)).toThrow("hash");
+  expect(() => known.take(planMessage(2, { service: "users" }))).toThrow("is for users");
+  expect(() => known.take(planMessage(2, { outbound: { users: {} } }))).toThrow("outbound.users");
+  expect(() => known.take(planMessage(2, { format: 2 }))).toThrow("cannot be read");
+  expect(() => known.take({ type: "trust", roots: [], txnKeys: [] })).toThrow("without roots");
+  expect(() => known.take({ type: "trust", roots: ["nonsense"], txnKeys: [] })).toThrow();
+  expect(known.plan?.version).toBe(1);
+  expect(known.trust).toBeUndefined();
+});
+
+test("a broken file counts as none and is told", () => {
+  writeFileSync(join(folder, "plan.json"), "{");
+  const known = view();
+  known.load();
+  expect(known.complete).toBe(false);
+  expect(trouble).toHaveLength(1);
+});

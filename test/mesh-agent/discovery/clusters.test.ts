@@ -1,0 +1,75 @@
+import { expect, test } from "vitest";
+import { type ClusterEndpoint, Clusters } from "../../../mesh-agent/discovery/clusters.ts";
+import type { ClientPool } from "../../../mesh-agent/proxy/engine.ts";
+import type { Endpoint } from "../../../shared/wire/endpoint.ts";
+import { outboundDefaults } from "../support/control-plane.ts";
+
+const endpoint = (instance: string, version = "v1", port = 1): Endpoint => ({
+  instance,
+  host: "127.0.0.1",
+  port,
+  labels: { version },
+});
+
+function fixture() {
+  const closed: string[] = [];
+  const clusters = new Clusters((_service, { instance }) => {
+    const counts = { open: 0, idle: 0, waiting: 0, active: 0 };
+    const pool: Partial<ClientPool> = { close: () => void closed.push(instance), counts: () => counts };
+    return pool as ClientPool;
+  });
+  const settings = { ...outboundDefaults, subsets: { v1: { version: "v1" }, v2: { version: "v2" } } };
+  const update = (...endpoints: Endpoint[]): void => clusters.update({ orders: settings }, { orders: endpoints });
+  const cluster = () => {
+    const found = clusters.get("orders");
+    if (found === undefined) throw new Error("the service is missing");
+    return found;
+  };
+  const picks = (count: number, subset?: string): (string | undefined)[] =>
+    Array.from({ length: count }, () => cluster().pick(subset, new Set(), 1)?.endpoint.instance);
+  return { clusters, closed, update, cluster, picks, settings };
+}
+
+test("turns go round among the endpoints of a subset", () => {
+  const { update, picks } = fixture();
+  update(endpoint("a"), endpoint("b"), endpoint("c", "v2"));
+  expect(picks(4, "v1")).toEqual(["a", "b", "a", "b"]);
+  expect(picks(2, "v2")).toEqual(["c", "c"]);
+  expect(picks(4)).toEqual(["a", "b", "c", "a"]);
+  expect(picks(1, "unknown")).toEqual([undefined]);
+});
+
+test("an endpoint that stays keeps connections and history, one that leaves or moves is closed", () => {
+  const { update, cluster, closed } = fixture();
+  update(endpoint("a"), endpoint("b"), endpoint("c"));
+  for (const one of cluster().endpoints) cluster().pool(one);
+  const [a] = cluster().endpoints as [ClusterEndpoint];
+  a.breaker.failures = 2;
+  update(endpoint("a"), endpoint("b", "v1", 2));
+  expect(closed.sort()).toEqual(["b", "c"]);
+  expect(cluster().endpoints[0]).toBe(a);
+  expect(cluster().endpoints[0]?.breaker.failures).toBe(2);
+});
+
+test("new labels move an endpoint to another subset", () => {
+  const { update, picks } = fixture();
+  update(endpoint("a", "v1"));
+  expect(picks(1, "v2")).toEqual([undefined]);
+  update(endpoint("a", "v2"));
+  expect(picks(1, "v2")).toEqual(["a"]);
+});
+
+test("a service that left the plan is gone with its connections", () => {
+  const { clusters, update, cluster, closed } = fixture();
+  update(endpoint("a"));
+  for (const one of cluster().endpoints) cluster().pool(one);
+  clusters.update({}, {});
+  expect(clusters.get("orders")).toBeUndefined();
+  expect(closed).toEqual(["a"]);
+});
+
+test("names of services are not names of objects' own making", () => {
+  const { clusters, settings } = fixture();
+  clusters.update({ constructor: settings }, {});
+  expect(clusters.get("constructor")?.endpoints).toEqual([]);
+});
