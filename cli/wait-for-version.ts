@@ -10,7 +10,11 @@ const POLL_MS = 100;
  * Waits until every live gateway and connected agent serves a version; progress goes to stderr.
  * @throws CliError (exit 1) when somebody refuses it, it is replaced, or the time is over: naming who and why
  */
-export async function waitForVersion(client: ControlClient, version: number, timeoutMs: number): Promise<Rollout> {
+export async function waitForVersion(
+  client: Pick<ControlClient, "status">,
+  version: number,
+  timeoutMs: number,
+): Promise<Rollout> {
   const startMs = performance.now();
   for (let said = ""; ; await sleep(POLL_MS)) {
     const tookMs = performance.now() - startMs;
