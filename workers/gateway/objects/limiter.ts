@@ -17,30 +17,34 @@ import type { LimitVerdict } from "../../../shared/policy/sliding-window.ts";
  */
 export class Limiter extends DurableObject {
   #state: LimiterState | undefined;
+  /** Whether storage holds a state, and with it an alarm. */
+  #stored: boolean;
+  /** The write that admissions of this moment share. */
+  #saving: Promise<void> | undefined;
 
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env);
     this.#state = ctx.storage.kv.get<LimiterState>("state");
+    this.#stored = this.#state !== undefined;
   }
 
   /** Asks for one admission. */
-  take(settings: LimiterSettings): LimitVerdict {
-    const nowMs = Date.now();
+  async take(settings: LimiterSettings): Promise<LimitVerdict> {
     const known = this.#state;
     const state = known !== undefined && fitsLimiter(known, settings) ? known : newLimiter(settings);
-    const verdict = take(state, nowMs);
+    const verdict = take(state, Date.now());
     if (verdict.admitted) {
-      if (known === undefined) void this.ctx.storage.setAlarm(forgottenAtMs(state));
-      this.#save(state);
+      this.#state = state;
+      await this.#saved();
     }
     return verdict;
   }
 
   /** Gives an admission back. @param atMs `atMs` of its verdict */
-  refund(atMs: number): void {
+  async refund(atMs: number): Promise<void> {
     if (this.#state === undefined) return;
     refund(this.#state, atMs);
-    this.#save(this.#state);
+    await this.#saved();
   }
 
   override async alarm(): Promise<void> {
@@ -50,11 +54,22 @@ export class Limiter extends DurableObject {
       return;
     }
     this.#state = undefined;
+    this.#stored = false;
     await this.ctx.storage.deleteAll();
   }
 
-  #save(state: LimiterState): void {
-    this.#state = state;
-    this.ctx.storage.kv.put("state", state);
+  /** A write waits for the disk, which is most of what a limit costs: requests that come together share one. */
+  #saved(): Promise<void> {
+    this.#saving ??= this.#save();
+    return this.#saving;
+  }
+
+  async #save(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    this.#saving = undefined;
+    if (this.#state === undefined) return;
+    this.ctx.storage.kv.put("state", this.#state);
+    if (!this.#stored) void this.ctx.storage.setAlarm(forgottenAtMs(this.#state));
+    this.#stored = true;
   }
 }

@@ -1,0 +1,82 @@
+import { describe, expect, test } from "vitest";
+import { BoundedMap } from "../../../workers/gateway/upstream/bounded-map.ts";
+import { readText } from "../../../workers/gateway/upstream/read-text.ts";
+import { sleep, until, within } from "../../../workers/gateway/upstream/wait.ts";
+
+describe("a bounded memory", () => {
+  test("forgets its oldest entries by number", () => {
+    const memory = new BoundedMap<number>(2);
+    for (const [at, key] of ["a", "b", "c"].entries()) memory.set(key, at);
+    expect([memory.get("a"), memory.get("b"), memory.get("c")]).toEqual([undefined, 1, 2]);
+    memory.set("b", 3);
+    memory.set("d", 4);
+    expect([memory.get("b"), memory.get("c"), memory.get("d")]).toEqual([3, undefined, 4]);
+  });
+
+  test("forgets by the length of keys, and what was deleted counts no more", () => {
+    const memory = new BoundedMap<number>(100, 10);
+    memory.set("aaaa", 1);
+    memory.set("bbbb", 2);
+    memory.delete("aaaa");
+    memory.set("cccccc", 3);
+    expect(memory.size).toBe(2);
+    memory.set("d", 4);
+    expect(memory.get("bbbb")).toBeUndefined();
+    memory.set("x".repeat(11), 5);
+    expect(memory.size).toBe(0);
+  });
+});
+
+describe("reading an answer", () => {
+  const streamed = (...chunks: number[][]): Response =>
+    new Response(
+      new ReadableStream({
+        start(controller) {
+          for (const chunk of chunks) controller.enqueue(new Uint8Array(chunk));
+          controller.close();
+        },
+      }),
+    );
+
+  test("joins characters that are split between chunks", async () => {
+    expect(await readText(streamed([0xc3], [0xa4, 0x61]), 3)).toBe("äa");
+    expect(await readText(new Response(null), 0)).toBe("");
+  });
+
+  test("stops at the bound, by the stated length or by counting", async () => {
+    const stated = new Response("12345", { headers: { "content-length": "5" } });
+    for (const response of [stated, streamed([1, 2, 3], [4, 5])])
+      await expect(readText(response, 4)).rejects.toThrow(RangeError);
+    expect(await readText(streamed([49, 50], [51, 52]), 4)).toBe("1234");
+  });
+
+  test("refuses bytes that are no UTF-8", async () => {
+    await expect(readText(streamed([0xff]), 10)).rejects.toThrow(TypeError);
+    await expect(readText(streamed([0xc3]), 10)).rejects.toThrow(TypeError);
+  });
+});
+
+describe("waiting", () => {
+  test("within: the value, undefined when it takes longer, its failure when that comes first", async () => {
+    expect(await within(Promise.resolve(1), 1000)).toBe(1);
+    expect(await within(new Promise(() => undefined), 1)).toBeUndefined();
+    await expect(within(Promise.reject(new Error("no")), 1000)).rejects.toThrow("no");
+    expect(
+      await within(
+        sleep(5).then(() => Promise.reject(new Error("late"))),
+        1,
+      ),
+    ).toBeUndefined();
+    await sleep(10);
+  });
+
+  test("until: whether it came about", async () => {
+    let over = false;
+    setTimeout(() => {
+      over = true;
+    }, 5);
+    expect(await until(() => over, 1000)).toBe(true);
+    expect(await until(() => false, 1)).toBe(false);
+    expect(await until(() => true, -1)).toBe(true);
+  });
+});
