@@ -52,7 +52,8 @@ export async function failureOf(answer: Promise<unknown>): Promise<ExchangeError
 /** Passes every exchange of a server to a pool, bodies streaming both ways. */
 export function forward(server: ServerEngine, pool: ClientPool): void {
   server.onExchange((inbound) => {
-    const outbound = pool.send(inbound.head, 5_000);
+    // Until the answer's head, which may come only after a large body.
+    const outbound = pool.send(inbound.head, 60_000);
     inbound.body.onChunk((chunk) => {
       if (!outbound.body.write(chunk)) inbound.body.pause();
     });

@@ -123,7 +123,9 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
     if (this.#exchange !== undefined) this.#process();
   }
 
-  onFirstRead(): void {}
+  onFirstRead(): void {
+    if (!this.#running) queueMicrotask(() => this.wake());
+  }
 
   #process(): void {
     if (this.#running) return;

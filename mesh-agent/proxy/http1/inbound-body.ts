@@ -20,7 +20,7 @@ export type Progress =
 export interface BodyOwner {
   /** The reader can take more. */
   wake(): void;
-  /** The reader is set for the first time. */
+  /** The reader is set for the first time; it can be served when the call that sets it is over. */
   onFirstRead(): void;
 }
 
@@ -46,9 +46,7 @@ export class InboundBody implements BodyReader {
   onChunk(callback: (chunk: Buffer) => void): void {
     const first = this.#chunkCallback === undefined;
     this.#chunkCallback = callback;
-    if (!first || this.#dead) return;
-    this.#owner.onFirstRead();
-    queueMicrotask(() => this.#owner.wake());
+    if (first && !this.#dead && !this.decoder.done) this.#owner.onFirstRead();
   }
 
   onEnd(callback: (trailers: FieldList) => void): void {

@@ -232,6 +232,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
 
   onFirstRead(): void {
     this.#exchange?.sendContinue(this.#input.length > 0);
+    if (!this.#running) queueMicrotask(() => this.wake());
   }
 
   // --- answers ---

@@ -169,7 +169,6 @@ describe("large bodies", () => {
     }, 20);
     await work();
     clearInterval(timer);
-    console.log("RISE", (most - start) / MIB);
     return most - start;
   }
 
