@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { ControlClient } from "../cli/control-client.ts";
 import { applyDocument } from "../cli/local/live-document.ts";
-import { startWorkers } from "../cli/local/system.ts";
+import { type OpenSystem, startWorkers } from "../cli/local/system.ts";
 import { AUDIENCE, issuerOf, readKey, signToken } from "../examples/shop/tokens.ts";
 import { idpChild } from "../scripts/support/shop.ts";
 import type { Bench, BenchOptions, Figure } from "./support/bench.ts";
@@ -36,47 +36,44 @@ const bench: Bench = {
 export default bench;
 
 async function measure({ system }: Stage, { quick, say }: BenchOptions): Promise<Map<string, Round[]>> {
-  const [upstream, gatewayPort, controlPort, idpPort] = await Promise.all([
-    startUpstream(system),
-    freePort(),
-    freePort(),
-    freePort(),
-  ]);
-  const issuer = issuerOf(idpPort);
+  const upstream = await startUpstream(system);
   const bare = await startBareForward(system, upstream);
-  await system.supervisor.start(idpChild(system, idpPort));
-  const local = await startWorkers(system, {
-    host: "127.0.0.1",
-    gatewayPort,
-    controlPort,
-    ingressUrl: `http://127.0.0.1:${upstream}`,
-  });
-  const file = path.join(system.state, "selvage.yaml");
-  writeFileSync(file, documentOf(upstream, issuer));
-  await applyDocument(new ControlClient({ url: local.control, token: local.adminToken }), file, {}, "bench");
-  const token = await signToken(
-    readKey(path.join(system.state, "idp")),
-    { issuer, subject: "bench", audience: AUDIENCE, scopes: ["bench"], expiresInSeconds: 3600 },
-    Date.now(),
-  );
-  const pid = system.supervisor.entries().find(({ name }) => name === "gateway")?.pid ?? 0;
+  const gateway = await startGateway(system, upstream);
   const load = (name: Name): Variant["load"] => ({
-    port: name === "bare" ? bare.port : gatewayPort,
+    port: name === "bare" ? bare.port : gateway.port,
     path: `/${name}/42`,
     connections: CONNECTIONS,
-    headers: name === "jwt" ? { authorization: `Bearer ${token}` } : {},
+    headers: name === "jwt" ? { authorization: `Bearer ${gateway.token}` } : {},
   });
   for (const name of variants) await untilServed(load(name));
   const plan = quick
     ? { rounds: 3, durationMs: 1_000, warmUpMs: 500 }
     : { rounds: 7, durationMs: 4_000, warmUpMs: 3_000 };
-  say(
-    `${plan.rounds} rounds of ${plan.durationMs / 1000} s for each of ${variants.length} variants, ${CONNECTIONS} connections`,
-  );
+  say(`${plan.rounds} rounds of ${plan.durationMs / 1000} s for each of ${variants.length} variants`);
   return compare(
-    variants.map((name) => ({ name, pids: [name === "bare" ? bare.pid : pid], load: load(name) })),
+    variants.map((name) => ({ name, pids: [name === "bare" ? bare.pid : gateway.pid], load: load(name) })),
     plan,
   );
+}
+
+/** The gateway as `selvage serve` runs it, with a route for each variant, and a token that its provider signed. */
+async function startGateway(
+  system: OpenSystem,
+  upstream: number,
+): Promise<{ port: number; pid: number; token: string }> {
+  const [port, controlPort, idpPort] = [await freePort(), await freePort(), await freePort()];
+  const issuer = issuerOf(idpPort);
+  await system.supervisor.start(idpChild(system, idpPort));
+  const ingressUrl = `http://127.0.0.1:${upstream}`;
+  const local = await startWorkers(system, { host: "127.0.0.1", gatewayPort: port, controlPort, ingressUrl });
+  const file = path.join(system.state, "selvage.yaml");
+  writeFileSync(file, documentOf(upstream, issuer));
+  const control = new ControlClient({ url: local.control, token: local.adminToken });
+  await applyDocument(control, file, {}, "bench");
+  const request = { issuer, subject: "bench", audience: AUDIENCE, scopes: ["bench"], expiresInSeconds: 3600 };
+  const token = await signToken(readKey(path.join(system.state, "idp")), request, Date.now());
+  const pid = system.supervisor.entries().find(({ name }) => name === "gateway")?.pid ?? 0;
+  return { port, pid, token };
 }
 
 /** The gateway takes a new plan within its lease. */
@@ -105,7 +102,7 @@ gateway:
       to: "http://127.0.0.1:${upstream}"
 mesh:
   trustDomain: bench.internal
-  services: { upstream: { port: 8080 } }
+  services: { upstream: { port: 8080, access: [{ from: gateway }] } }
 `;
 }
 

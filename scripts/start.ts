@@ -1,5 +1,4 @@
 /** `npm start`: the whole system with the demo shop on this machine, until Ctrl-C. */
-import { existsSync, mkdirSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { ControlClient } from "../cli/control-client.ts";
@@ -49,46 +48,53 @@ async function bringUp(system: OpenSystem, ports: Record<Part, number>): Promise
   say(`\n  selvage ${packageVersion} · node ${process.versions.node} · workerd ${workerdVersion()} · offline\n`);
   const issuer = issuerOf(ports.idp);
   // The document refers to it; so do those who apply another version while this runs.
-  const shop = { SHOP_ISSUER: process.env.SHOP_ISSUER ?? issuer };
-  const tell = async <Value>(name: string, what: string, work: Promise<Value>): Promise<Value> => {
-    const startedAt = performance.now();
-    const value = await work;
-    say(`  ✓ ${name.padEnd(19)}${what.padEnd(36)}${`${Math.round(performance.now() - startedAt)} ms`.padStart(8)}`);
-    return value;
-  };
-  const idp = tell(titles.idp, "", supervisor.start(idpChild(system, ports.idp)));
-  const program = agentProgram(state);
-  // Both are awaited below; a failure before that must not count as unhandled.
-  idp.catch(() => undefined);
-  program.catch(() => undefined);
-  const ingressUrl = `http://127.0.0.1:${ports.ingress}`;
-  const local = await tell(
-    "two Workers",
-    "control plane and gateway",
-    startWorkers(system, {
-      host: "127.0.0.1",
-      gatewayPort: ports.gateway,
-      controlPort: ports.control,
-      ingressUrl,
-      environment: shop,
-    }),
-  );
+  const environment = { SHOP_ISSUER: process.env.SHOP_ISSUER ?? issuer };
+  const idp = supervisor.start(idpChild(system, ports.idp));
+  const early = Promise.all([agentProgram(state), timed(say, titles.idp, "", idp)]);
+  // It is awaited below; a failure before that must not count as unhandled.
+  early.catch(() => undefined);
+  const workers = startWorkers(system, {
+    host: "127.0.0.1",
+    gatewayPort: ports.gateway,
+    controlPort: ports.control,
+    ingressUrl: `http://127.0.0.1:${ports.ingress}`,
+    environment,
+  });
+  const local = await timed(say, "two Workers", "control plane and gateway", workers);
   const control = new ControlClient({ url: local.control, token: local.adminToken });
-  await tell("document", "", applyOrReapply(control, { ...process.env, ...shop }, say));
-  const mesh: MeshSettings = {
-    system,
-    agentProgram: await program,
-    controlUrl: local.control,
-    joinToken: async (service) => (await control.joinToken({ service })).token,
-  };
-  const agents = [
-    supervisor.start(ingressChild(mesh, ports.ingress)),
-    ...instances.map((instance) => supervisor.start(instanceChild(mesh, instance))),
-  ];
-  await tell("mesh", `${instances.length} services under their agents`, Promise.all([idp, ...agents]));
-  await tell("first request", "gateway, users, orders, inventory", probe(state, issuer, local.gateway));
+  await timed(say, "document", "", applyOrReapply(control, { ...process.env, ...environment }, say));
+  const [program] = await early;
+  const mesh = startMesh(system, program, control, local.control, ports.ingress);
+  await timed(say, "mesh", `${instances.length} services under their agents`, mesh);
+  await timed(say, "first request", "gateway, users, orders, inventory", probe(state, issuer, local.gateway));
   say("");
   announce(ports);
+}
+
+/** Says when a step is done and how long it took. */
+async function timed<Value>(
+  say: (line: string) => void,
+  name: string,
+  what: string,
+  work: Promise<Value>,
+): Promise<Value> {
+  const startedAt = performance.now();
+  const value = await work;
+  say(`  ✓ ${name.padEnd(19)}${what.padEnd(36)}${`${Math.round(performance.now() - startedAt)} ms`.padStart(8)}`);
+  return value;
+}
+
+async function startMesh(
+  system: OpenSystem,
+  program: string,
+  control: ControlClient,
+  controlUrl: string,
+  ingressPort: number,
+): Promise<void> {
+  const joinToken = async (service: string): Promise<string> => (await control.joinToken({ service })).token;
+  const mesh: MeshSettings = { system, agentProgram: program, controlUrl, joinToken };
+  const children = [ingressChild(mesh, ingressPort), ...instances.map((instance) => instanceChild(mesh, instance))];
+  await Promise.all(children.map((child) => system.supervisor.start(child)));
 }
 
 function chosenPorts(): Record<Part, number> {
@@ -109,11 +115,8 @@ function variable(part: Part): string {
 
 /** One file starts faster seven times over than a tree of sources. */
 async function agentProgram(state: string): Promise<string> {
-  const source = path.join(packageRoot, "mesh-agent", "main.ts");
-  if (!existsSync(source)) return path.join(packageRoot, "dist", "agent.mjs");
-  const folder = path.join(state, "build");
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  return (await buildProgram(source, path.join(folder, "agent.mjs"))).file;
+  const bundle = path.join(state, "build", "agent.mjs");
+  return (await buildProgram(path.join(packageRoot, "mesh-agent", "main.ts"), bundle)).file;
 }
 
 /** The shop's document the first time; later the live one again, for it may refer to what has changed since. */

@@ -110,35 +110,20 @@ function onParentEnd(callback: () => void): void {
  * @returns where the system is and how to administer it
  */
 export async function startWorkers(system: OpenSystem, options: WorkersOptions): Promise<LocalSystem> {
-  const { supervisor, state, api } = system;
+  const { state, api } = system;
   const keys = systemKeys(state);
   const control = `http://127.0.0.1:${options.controlPort}`;
   const token = (role: "admin" | "gateway"): Promise<string> =>
     mintControlToken(keys.tokenSecret, { role, sub: `local-${role}` }, OWN_TOKEN_LIFETIME_MS);
-  const prepared = { control: prepareWorker("control", state), gateway: prepareWorker("gateway", state) };
   const [adminToken, gatewayToken, controlWorker, gatewayWorker] = await Promise.all([
     token("admin"),
     token("gateway"),
-    prepared.control,
-    prepared.gateway,
+    prepareWorker("control", state),
+    prepareWorker("gateway", state),
   ]);
   await Promise.all([
     startControl(system, controlWorker, options, { TOKEN_SECRET: keys.tokenSecret, KEY_SECRET: keys.keySecret }),
-    supervisor.start(
-      workerChild(
-        "gateway",
-        gatewayWorker,
-        {
-          host: options.host,
-          port: options.gatewayPort,
-          // Nothing stands before the gateway here that could tell a client's address by a field.
-          vars: { INGRESS_URL: options.ingressUrl, CLIENT_IP: "socket" },
-          secrets: { ...documentSecrets(state, process.env), CONTROL_TOKEN: gatewayToken },
-          services: { CONTROL: `127.0.0.1:${options.controlPort}` },
-        },
-        supervisor.logFile("gateway"),
-      ),
-    ),
+    startGateway(system, gatewayWorker, options, gatewayToken),
   ]);
   const local: LocalSystem = {
     control,
@@ -172,6 +157,23 @@ async function startControl(
     supervisor.logFile("control"),
   );
   await supervisor.start({ ...spec, ready: (signal) => answersWell(`${url}/healthz`, signal) });
+}
+
+async function startGateway(
+  { supervisor, state }: OpenSystem,
+  worker: PreparedWorker,
+  { host, gatewayPort: port, controlPort, ingressUrl }: WorkersOptions,
+  token: string,
+): Promise<void> {
+  const settings = {
+    host,
+    port,
+    // Nothing stands before the gateway here that could tell a client's address by a field.
+    vars: { INGRESS_URL: ingressUrl, CLIENT_IP: "socket" },
+    secrets: { ...documentSecrets(state, process.env), CONTROL_TOKEN: token },
+    services: { CONTROL: `127.0.0.1:${controlPort}` },
+  };
+  await supervisor.start(workerChild("gateway", worker, settings, supervisor.logFile("gateway")));
 }
 
 /** Waits until a URL answers with a status of 2xx. */
