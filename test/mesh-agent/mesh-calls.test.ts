@@ -121,6 +121,23 @@ describe("a call through the mesh", () => {
     expect(answer).toContain("deadline_exceeded");
   });
 
+  test("a large body arrives whole, of known length and in chunks", async () => {
+    const port = caller.runtime.ports.outbound ?? 0;
+    const body = Buffer.alloc(3_000_000, "y");
+    const stated = await raw(
+      port,
+      `POST /len HTTP/1.1\r\nHost: callee\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    expect(stated).toMatch(/^HTTP\/1\.1 200 /);
+    expect(stated.slice(0, 2_000)).toContain('"length":3000000');
+    const chunk = `${(100_000).toString(16)}\r\n${"z".repeat(100_000)}\r\n`;
+    const chunked = await raw(
+      port,
+      `POST /len HTTP/1.1\r\nHost: callee\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n${chunk.repeat(20)}0\r\n\r\n`,
+    );
+    expect(chunked.slice(0, 2_000)).toContain('"length":2000000');
+  });
+
   test("a large answer arrives whole", async () => {
     const { body } = await caller.calls("http://callee.mesh/big?bytes=3000000");
     expect(body.length).toBe(3_000_000);

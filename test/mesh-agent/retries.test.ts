@@ -1,4 +1,5 @@
 /** An agent against endpoints that fail in every way: what is sent again, and what never. */
+import { request } from "node:http";
 import { connect, createServer } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { ServerExchange } from "../../mesh-agent/proxy/engine.ts";
@@ -93,6 +94,23 @@ async function endpoints(ports: readonly number[], settings: Partial<OutboundSer
   });
 }
 
+/** Sends a body in chunks, slowly enough that a connection can fail in between. */
+async function postStream(port: number, chunks: number, size: number): Promise<{ status: number }> {
+  const outgoing = request({ host: "127.0.0.1", port, path: "/x", method: "POST", headers: { host: "target.mesh" } });
+  const answered = new Promise<{ status: number }>((resolve, reject) => {
+    outgoing.on("response", (incoming) => {
+      incoming.resume();
+      resolve({ status: incoming.statusCode ?? 0 });
+    });
+    outgoing.on("error", reject);
+  });
+  for (let n = 0; n < chunks; n++) {
+    if (!outgoing.write(Buffer.alloc(size, "b"))) await new Promise((resolve) => outgoing.once("drain", resolve));
+  }
+  outgoing.end();
+  return answered;
+}
+
 const call = (method = "GET"): Promise<{ status: number; body: string; headers: Record<string, string> }> =>
   caller.calls("http://target.mesh/x", method);
 
@@ -101,6 +119,16 @@ test("an endpoint that cannot be reached costs no request of any method", async 
   await endpoints([await deadPort(), good.port]);
   for (const method of ["GET", "POST", "POST", "GET"]) expect((await call(method)).status).toBe(200);
   expect(good.seen).toHaveLength(4);
+});
+
+test("a body larger than what is kept goes on to another endpoint while nothing of it was sent", async () => {
+  const good = await peer(answer(200));
+  await endpoints([await deadPort(), good.port]);
+  const port = caller.runtime.ports.outbound ?? 0;
+  for (let n = 0; n < 2; n++) {
+    const { status } = await postStream(port, 40, 64 * 1024);
+    expect(status).toBe(200);
+  }
 });
 
 test("one that proves to be another service is never spoken to", async () => {

@@ -23,7 +23,8 @@ const server = createServer(async (request, response) => {
     json(200, { status: answer.status, headers: Object.fromEntries(answer.headers), body: await answer.text() });
   } else if (url.pathname === "/http") {
     get(target, async (answer) => json(200, { status: answer.statusCode, body: await textOf(answer) }));
-  } else if (url.pathname === "/posts") json(200, { posts });
+  } else if (url.pathname === "/len") json(200, { length: body.length });
+  else if (url.pathname === "/posts") json(200, { posts });
   else if (url.pathname === "/env") json(200, process.env);
   else if (url.pathname === "/exit") process.exit(Number(url.searchParams.get("code")));
   else if (url.pathname === "/forge") json(503, {}, { "selvage-error": "draining", "selvage-sent": "none" });
