@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import type { AccessLogEntry } from "../../../shared/http/access-log.ts";
 import { TRACEPARENT } from "../../../shared/http/header-names.ts";
 import { childContext, parseTraceparent } from "../../../shared/http/trace-context.ts";
@@ -12,41 +12,42 @@ import type { GatewayEnv } from "../upstream/exchange.ts";
  */
 export function accessLog(instance: string): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
-    const arrivedAtMs = Date.now();
     const random = crypto.getRandomValues(new Uint8Array(24));
-    c.set("arrivedAtMs", arrivedAtMs);
+    c.set("arrivedAtMs", Date.now());
     c.set("trace", childContext(parseTraceparent(c.req.raw.headers.get(TRACEPARENT) ?? undefined), random));
     c.set("clientIp", clientIpOf(c.req.raw, c.env.CLIENT_IP));
     await next();
-    const { traceId, spanId } = c.get("trace");
-    // Those set by inner stages are absent when the request did not get that far.
-    const seen: Partial<GatewayEnv["Variables"]> = {
-      held: c.get("held"),
-      target: c.get("target"),
-      route: c.get("route"),
-      identity: c.get("identity"),
-      failure: c.get("failure"),
-    };
-    const clientIp = c.get("clientIp");
-    const entry: AccessLogEntry = {
-      time: new Date(arrivedAtMs).toISOString(),
-      kind: "access",
-      hop: "gateway",
-      service: "gateway",
-      instance,
-      traceId,
-      spanId,
-      method: c.req.raw.method,
-      host: seen.target?.host.slice(0, limits.gateway.logTextCharsMax) ?? "",
-      path: seen.target?.path.slice(0, limits.gateway.logTextCharsMax) ?? "",
-      status: c.res.status,
-      durationMs: Date.now() - arrivedAtMs,
-      plan: seen.held?.version ?? 0,
-      ...(seen.route && { route: seen.route.name }),
-      ...(seen.identity && { sub: seen.identity.sub }),
-      ...(clientIp !== undefined && { clientIp }),
-      ...(seen.failure && { error: seen.failure.code, reason: seen.failure.reason }),
-    };
-    console.log(JSON.stringify(entry));
+    console.log(JSON.stringify(entryOf(c, instance)));
+  };
+}
+
+function entryOf(c: Context<GatewayEnv>, instance: string): AccessLogEntry {
+  const arrivedAtMs = c.get("arrivedAtMs");
+  const { traceId, spanId } = c.get("trace");
+  const clientIp = c.get("clientIp");
+  const failure = c.get("failure");
+  // What inner stages set is absent when the request did not get that far.
+  const target: GatewayEnv["Variables"]["target"] | undefined = c.get("target");
+  const held: GatewayEnv["Variables"]["held"] | undefined = c.get("held");
+  const route: GatewayEnv["Variables"]["route"] | undefined = c.get("route");
+  const identity: GatewayEnv["Variables"]["identity"] | undefined = c.get("identity");
+  return {
+    time: new Date(arrivedAtMs).toISOString(),
+    kind: "access",
+    hop: "gateway",
+    service: "gateway",
+    instance,
+    traceId,
+    spanId,
+    method: c.req.raw.method,
+    host: target?.host.slice(0, limits.gateway.logTextCharsMax) ?? "",
+    path: target?.path.slice(0, limits.gateway.logTextCharsMax) ?? "",
+    status: c.res.status,
+    durationMs: Date.now() - arrivedAtMs,
+    plan: held?.version ?? 0,
+    ...(route && { route: route.name }),
+    ...(identity && { sub: identity.sub }),
+    ...(clientIp !== undefined && { clientIp }),
+    ...(failure && { error: failure.code, reason: failure.reason }),
   };
 }
