@@ -259,5 +259,6 @@ test("at most so many problems are listed, and the rest is counted", () => {
 
 test("every code that a problem can have is documented", () => {
   const docs = readFileSync(new URL("../../../docs/document.md", import.meta.url), "utf8");
-  for (const [code, meaning] of Object.entries(problemCodes)) expect(docs).toContain(`| ${code} | ${meaning} |`);
+  const rows = docs.split("\n").map((line) => line.replaceAll(/\s+/g, " ").replace(/^\| | \|$/g, ""));
+  for (const [code, meaning] of Object.entries(problemCodes)) expect(rows).toContain(`${code} | ${meaning}`);
 });
