@@ -166,6 +166,8 @@ class Agent {
         file.saveNow(renewed);
         this.#trust.renew(renewed);
         this.#useTrust();
+        // So that no connection rests on a proof older than one certificate.
+        this.#clusters.renewConnections();
       },
       log,
     });

@@ -1,4 +1,7 @@
 /** The ingress: what the gateway may bring into the mesh, and what nobody else may. */
+import { writeFileSync } from "node:fs";
+import { request } from "node:https";
+import { join } from "node:path";
 import { generateKeyPair } from "jose";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Fleet, type TestAgent, until } from "./support/agents.ts";
@@ -108,6 +111,29 @@ test("an unknown service, none, and one without endpoints", async () => {
   expect((await enterFor({})).json.code).toBe("bad_request");
   const closed = await enterFor({ "selvage-service": "closed" });
   expect([closed.status, closed.headers.get("selvage-sent")]).toEqual([503, "none"]);
+});
+
+test("over TLS with its own certificate, which asks for none of the caller", async () => {
+  const { keyPem, certPem } = await control.authority.issue("ingress", { dnsNames: ["localhost"] });
+  const folder = fleet.folder();
+  const [certFile, keyFile] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+  writeFileSync(certFile, certPem);
+  writeFileSync(keyFile, keyPem);
+  const flags = ["--tls-cert", certFile, "--tls-key", keyFile];
+  const secure = await fleet.ingress("ingress-2", control.joinToken("gateway"), flags).ready();
+  const headers = { "txn-token": await control.txnToken("users:read"), "selvage-service": "users" };
+  const port = secure.runtime.ports.ingress;
+  const ca = control.authority.rootPem;
+  const status = (): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const outgoing = request({ host: "127.0.0.1", servername: "localhost", port, ca, headers, agent: false });
+      outgoing.on("response", (incoming) => {
+        incoming.resume();
+        resolve(incoming.statusCode);
+      });
+      outgoing.on("error", reject).end();
+    });
+  await until("it knows the service", async () => (await status()) === 200);
 });
 
 test("an application cannot speak as its agent", async () => {

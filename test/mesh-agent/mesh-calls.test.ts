@@ -173,6 +173,19 @@ describe("the inbound listener", () => {
     expect(await overTls(own)).toMatch(/^HTTP\/1\.1 200 /);
   });
 
+  test("a root that is added is believed at once, one that is taken away no longer", async () => {
+    const other = await makeAuthority("test.internal");
+    const leaf = await other.issue("caller");
+    expect(await overTls(leaf)).toBe("refused");
+    control.otherRoots = [other.rootPem];
+    control.announceTrust();
+    await until("it is believed", async () => (await overTls(leaf)).startsWith("HTTP/1.1 200 "));
+    control.otherRoots = [];
+    control.announceTrust();
+    await until("it is not", async () => (await overTls(leaf)) === "refused");
+    expect((await caller.calls("http://callee.mesh/")).status).toBe(200);
+  });
+
   test("another trust domain under the same root is refused", async () => {
     const foreign = await control.authority.issue("caller", { uris: ["spiffe://other.internal/service/caller"] });
     const answer = await overTls(foreign);

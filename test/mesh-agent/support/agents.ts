@@ -104,14 +104,10 @@ export class Fleet {
     return this.start(name, folder, [...args, "--", process.execPath, app], token);
   }
 
-  ingress(name: string, token: string): TestAgent {
+  ingress(name: string, token: string, flags: readonly string[] = []): TestAgent {
     const folder = this.folder();
-    return this.start(
-      name,
-      folder,
-      ["ingress", "--state", folder, "--instance", name, "--listen", "127.0.0.1:0"],
-      token,
-    );
+    const args = ["ingress", "--state", folder, "--instance", name, "--listen", "127.0.0.1:0", ...flags];
+    return this.start(name, folder, args, token);
   }
 
   start(name: string, folder: string, args: readonly string[], token: string | undefined): TestAgent {

@@ -46,6 +46,8 @@ export class TestControl {
   #server: Server | undefined;
   #port = 0;
   #revision = 0;
+  /** PEM roots of the trust bundle beside the own. */
+  otherRoots: string[] = [];
   /** Endpoints that no agent registered. */
   extra: Record<string, Endpoint[]> = {};
   /** Everything that agents said but pings. */
@@ -203,7 +205,7 @@ export class TestControl {
           const { endpoint, planVersion } = message;
           const agent = { service, socket, endpoint, ready: false };
           this.#agents.set(instance, agent);
-          socket.send(JSON.stringify({ type: "trust", roots: [this.authority.rootPem], txnKeys: [this.#txnKey.jwk] }));
+          this.#sendTrust(agent);
           if (this.#plans.get(service)?.version !== planVersion) this.#sendPlan(agent);
           this.#sendEndpoints(agent);
         }
@@ -219,6 +221,16 @@ export class TestControl {
         this.announce();
       },
     });
+  }
+
+  /** Pushes roots and keys as they are now. */
+  announceTrust(): void {
+    for (const agent of this.#agents.values()) this.#sendTrust(agent);
+  }
+
+  #sendTrust({ socket }: Agent): void {
+    const roots = [this.authority.rootPem, ...this.otherRoots];
+    socket.send(JSON.stringify({ type: "trust", roots, txnKeys: [this.#txnKey.jwk] }));
   }
 
   #sendPlan({ service, socket }: Agent): void {
