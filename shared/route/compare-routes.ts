@@ -11,8 +11,14 @@ export interface Matchable {
 export function hostRank(hosts: readonly string[], host: string): 0 | 1 | 2 | undefined {
   if (hosts.length === 0) return 2;
   if (hosts.includes(host)) return 0;
+  const wildcard = wildcardOf(host);
+  return wildcard !== undefined && hosts.includes(wildcard) ? 1 : undefined;
+}
+
+/** The wildcard that a host falls under: its first label stands for one label. */
+export function wildcardOf(host: string): string | undefined {
   const dot = host.indexOf(".");
-  return dot > 0 && hosts.includes(`*${host.slice(dot)}`) ? 1 : undefined;
+  return dot > 0 ? `*${host.slice(dot)}` : undefined;
 }
 
 /** A host without port and without the brackets of an IPv6 address, in lower case; undefined when it is no host. */
@@ -38,8 +44,16 @@ function kindAt(pattern: PathPattern, at: number): number {
   return at === pattern.segments.length && pattern.tail ? 2 : 0;
 }
 
-/** Among routes of paths that compare equal: more header conditions, then the nearer host. Document order decides last. */
-export function compareConditions(a: Matchable, b: Matchable, host: string): number {
-  const headers = Object.keys(b.match.headers).length - Object.keys(a.match.headers).length;
-  return headers !== 0 ? headers : (hostRank(a.match.hosts, host) ?? 3) - (hostRank(b.match.hosts, host) ?? 3);
+/**
+ * The order of precedence: the nearer host, then the more specific path, then more header conditions. Document order
+ * decides last. Negative when `a` comes first.
+ */
+export function compareRoutes(a: Matchable, b: Matchable, host: string): number {
+  const hosts = (hostRank(a.match.hosts, host) ?? 3) - (hostRank(b.match.hosts, host) ?? 3);
+  return hosts || comparePaths(a.match.path, b.match.path) || compareHeaders(a, b);
+}
+
+/** More header conditions come first. */
+export function compareHeaders(a: Matchable, b: Matchable): number {
+  return Object.keys(b.match.headers).length - Object.keys(a.match.headers).length;
 }

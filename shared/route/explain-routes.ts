@@ -1,5 +1,5 @@
 /** Why a request gets the route that it gets: each route is asked on its own, without the table, and says why it lost. */
-import { compareConditions, comparePaths, hostRank, hostWithoutPort, type Matchable } from "./compare-routes.ts";
+import { compareRoutes, hostRank, hostWithoutPort, type Matchable } from "./compare-routes.ts";
 import type { RouteRequest } from "./match-route.ts";
 import type { PathPattern } from "./route-match.ts";
 
@@ -31,7 +31,7 @@ export function explainRoutes<Route extends Matchable>(
   const misfits = routes.map((route) => misfitOf(route, host, request));
   const fitting = routes.filter((_, at) => misfits[at] === undefined);
   const winner = fitting.reduce<Route | undefined>(
-    (best, route) => (best === undefined || before(route, best, host) ? route : best),
+    (best, route) => (best === undefined || compareRoutes(route, best, host) < 0 ? route : best),
     undefined,
   );
   return routes.map((route, at) => ({ route, verdict: misfits[at] ?? lossOf(route, winner, host) }));
@@ -59,11 +59,7 @@ function fits(pattern: PathPattern, path: string): boolean {
   );
 }
 
-function before(a: Matchable, b: Matchable, host: string): boolean {
-  return (comparePaths(a.match.path, b.match.path) || compareConditions(a, b, host)) < 0;
-}
-
 function lossOf<Route extends Matchable>(route: Route, winner: Route | undefined, host: string): RouteVerdict {
   if (winner === undefined || route === winner) return { kind: "matched" };
-  return { kind: before(winner, route, host) ? "less_specific" : "later", than: winner.name };
+  return { kind: compareRoutes(winner, route, host) < 0 ? "less_specific" : "later", than: winner.name };
 }

@@ -1,8 +1,9 @@
 /**
- * From a request to its route: a trie over path segments, so that the cost grows with the path and not with the number of
- * routes. At each segment a literal is tried before a parameter before a tail, going back when nothing below fits.
+ * From a request to its route: for each host a trie over path segments, so that the cost grows with the path and not with
+ * the number of routes. Routes that name the host are tried before those of its wildcard before those of every host; at
+ * each segment a literal before a parameter before a tail, going back when nothing below fits.
  */
-import { compareConditions, hostRank, hostWithoutPort, type Matchable } from "./compare-routes.ts";
+import { compareHeaders, hostRank, hostWithoutPort, type Matchable, wildcardOf } from "./compare-routes.ts";
 import type { PathPattern } from "./route-match.ts";
 
 export interface RouteRequest {
@@ -17,7 +18,8 @@ export interface RouteRequest {
 
 export interface RouteTable<Route extends Matchable> {
   readonly hosts: readonly string[];
-  readonly root: Node<Route>;
+  /** By exact host, by wildcard, and by `""` for routes of every host. */
+  readonly roots: ReadonlyMap<string, Node<Route>>;
 }
 
 export type RouteResult<Route extends Matchable> =
@@ -37,7 +39,7 @@ export type RouteResult<Route extends Matchable> =
 interface Node<Route extends Matchable> {
   readonly literals: Map<string, Node<Route>>;
   param: Node<Route> | undefined;
-  /** Routes whose pattern ends here, and those whose tail begins here. */
+  /** Routes whose pattern ends here, and those whose tail begins here, in precedence. */
   readonly ends: Candidate<Route>[];
   readonly tails: Candidate<Route>[];
 }
@@ -55,14 +57,20 @@ export function compileRoutes<Route extends Matchable>(
   routes: readonly Route[],
   hosts: readonly string[] = [],
 ): RouteTable<Route> {
-  const root = newNode<Route>();
-  for (const route of routes) {
-    const { path, headers } = route.match;
-    const node = nodeFor(root, path);
-    (path.tail ? node.tails : node.ends).push({ route, headers: Object.entries(headers) });
+  const roots = new Map<string, Node<Route>>();
+  for (const route of routes.toSorted(compareHeaders)) {
+    const { path, headers, hosts: own } = route.match;
+    for (const host of own.length === 0 ? [EVERY_HOST] : own) {
+      const root = roots.get(host) ?? newNode<Route>();
+      roots.set(host, root);
+      const node = nodeFor(root, path);
+      (path.tail ? node.tails : node.ends).push({ route, headers: Object.entries(headers) });
+    }
   }
-  return { hosts, root };
+  return { hosts, roots };
 }
+
+const EVERY_HOST = "";
 
 function newNode<Route extends Matchable>(): Node<Route> {
   return { literals: new Map(), param: undefined, ends: [], tails: [] };
@@ -91,16 +99,18 @@ export function matchRoute<Route extends Matchable>(
   const host = hostWithoutPort(request.host);
   if (host === undefined || hostRank(table.hosts, host) === undefined) return { missing: "unknown_host" };
   const segments = request.path.slice(1).split("/");
-  const search: Search = { request, host, segments, allow: new Set() };
-  const route = find(table.root, 0, search);
-  if (route !== undefined) return { route, params: paramsOf(route.match.path, segments) };
+  const search: Search = { request, segments, allow: new Set() };
+  for (const name of [host, wildcardOf(host), EVERY_HOST]) {
+    const root = name === undefined ? undefined : table.roots.get(name);
+    const route = root === undefined ? undefined : find(root, 0, search);
+    if (route !== undefined) return { route, params: paramsOf(route.match.path, segments) };
+  }
   if (search.allow.size === 0) return { missing: "no_route" };
   return { missing: "method_not_allowed", allow: [...search.allow].sort() };
 }
 
 interface Search {
   readonly request: RouteRequest;
-  readonly host: string;
   readonly segments: readonly string[];
   /** Methods of routes that fitted but for the method. */
   readonly allow: Set<string>;
@@ -116,20 +126,15 @@ function find<Route extends Matchable>(node: Node<Route>, at: number, search: Se
   return byParam ?? choose(node.tails, search);
 }
 
-/** The first in precedence of the routes of one place that fit in everything but the path, which they share. */
+/** The first of the routes of one place that fits in everything but host and path, which they share. */
 function choose<Route extends Matchable>(candidates: readonly Candidate<Route>[], search: Search): Route | undefined {
-  let best: Route | undefined;
   for (const { route, headers } of candidates) {
-    if (hostRank(route.match.hosts, search.host) === undefined) continue;
     if (!headers.every(([name, value]) => search.request.header(name) === value)) continue;
     const { methods } = route.match;
-    if (methods.length > 0 && !methods.includes(search.request.method)) {
-      for (const method of methods) search.allow.add(method);
-      continue;
-    }
-    if (best === undefined || compareConditions(route, best, search.host) < 0) best = route;
+    if (methods.length === 0 || methods.includes(search.request.method)) return route;
+    for (const method of methods) search.allow.add(method);
   }
-  return best;
+  return undefined;
 }
 
 function paramsOf(pattern: PathPattern, segments: readonly string[]): Record<string, string> {

@@ -1,12 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  compareConditions,
-  comparePaths,
-  hostRank,
-  hostWithoutPort,
-  type Matchable,
-} from "../../../shared/route/compare-routes.ts";
+import { compareRoutes, hostRank, hostWithoutPort, type Matchable } from "../../../shared/route/compare-routes.ts";
 import { explainRoutes } from "../../../shared/route/explain-routes.ts";
 import { compileRoutes, matchRoute, type RouteRequest } from "../../../shared/route/match-route.ts";
 import { parsePath, shapeOf } from "../../../shared/route/parse-path.ts";
@@ -71,7 +65,7 @@ describe("paths", () => {
 });
 
 describe("conditions", () => {
-  test("more headers first, then the nearer host, then the order", () => {
+  test("the nearer host first, then more headers, then the order", () => {
     const routes = [
       route("plain", "/x"),
       route("wild", "/x", { hosts: ["*.example"] }),
@@ -82,8 +76,14 @@ describe("conditions", () => {
     expect(nameOf(routes, request("/x"))).toBe("exact");
     expect(nameOf(routes, request("/x", { host: "b.example" }))).toBe("wild");
     expect(nameOf(routes, request("/x", { host: "other" }))).toBe("plain");
-    expect(nameOf(routes, request("/x", { headers: { a: "1" } }))).toBe("header");
-    expect(nameOf(routes, request("/x", { headers: { a: "2" } }))).toBe("exact");
+    expect(nameOf(routes, request("/x", { headers: { a: "1" } }))).toBe("exact");
+    expect(nameOf(routes, request("/x", { host: "other", headers: { a: "1" } }))).toBe("header");
+    expect(nameOf(routes, request("/x", { host: "other", headers: { a: "2" } }))).toBe("plain");
+  });
+  test("a route of the host beats a more specific path of every host; what it does not take falls through", () => {
+    const routes = [route("all", "/x/y"), route("own", "/x/*", { hosts: ["api.example"], methods: ["GET"] })];
+    expect(nameOf(routes, request("/x/y"))).toBe("own");
+    expect(nameOf(routes, request("/x/y", { method: "PUT" }))).toBe("all");
   });
   test("methods are told for what only the method misses", () => {
     const routes = [
@@ -173,8 +173,7 @@ test("the trie agrees with asking every route on its own", () => {
 });
 
 test("precedence is a total order", () => {
-  const compare = (a: Matchable, b: Matchable): number =>
-    comparePaths(a.match.path, b.match.path) || compareConditions(a, b, "api.example");
+  const compare = (a: Matchable, b: Matchable): number => compareRoutes(a, b, "api.example");
   fc.assert(
     fc.property(fc.array(fc.tuple(pathText, conditions), { minLength: 3, maxLength: 3 }), (three) => {
       const [a, b, c] = three.map(([path, given]) => route("r", path, given)) as [Matchable, Matchable, Matchable];
