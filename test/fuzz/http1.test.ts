@@ -63,8 +63,10 @@ function endToEnd(raw: readonly string[]): [string, string][] {
   gone.add("content-length").add("transfer-encoding");
   for (const [name, value] of lines)
     if (name.toLowerCase() === "connection")
-      for (const option of value.split(","))
-        if (option.trim().toLowerCase() !== "te") gone.add(option.trim().toLowerCase());
+      for (const part of value.split(",")) {
+        const option = part.replace(/^[ \t]+|[ \t]+$/g, "").toLowerCase();
+        if (option !== "te") gone.add(option);
+      }
   return lines
     .filter(([name]) => !gone.has(name.toLowerCase()))
     .filter(([name, value]) => name.toLowerCase() !== "te" || /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i.test(value))

@@ -252,7 +252,7 @@ export class FieldScan {
   /** RFC 9110 section 7.6.1. */
   #connection(bytes: Buffer, from: number, to: number): number {
     for (const part of lowerText(bytes, from, to).split(",")) {
-      const option = part.trim();
+      const option = withoutSpaces(part);
       if (option === "close") this.close = true;
       else if (option === "keep-alive") this.keepAlive = true;
       else if (option === "upgrade") this.#upgradeOption = true;
@@ -309,6 +309,11 @@ function lowerText(bytes: Buffer, from: number, to: number): string {
   return bytes.toString("latin1", from, to).toLowerCase();
 }
 
+/** OWS is SP and HTAB; `trim` would also take bytes above 0x7f for spaces. */
+function withoutSpaces(text: string): string {
+  return text.replace(/^[ \t]+|[ \t]+$/g, "");
+}
+
 function acceptsTrailers(value: string): boolean {
-  return value.split(",").some((coding) => coding.trim().toLowerCase() === "trailers");
+  return value.split(",").some((coding) => withoutSpaces(coding).toLowerCase() === "trailers");
 }

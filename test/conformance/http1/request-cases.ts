@@ -282,6 +282,17 @@ const connection: RequestCase[] = [
   ...["Host", "Content-Length", "Transfer-Encoding", "Authorization", "Cookie", "Txn-Token", "traceparent"]
     .concat(["Selvage-Attempt", "X-Forwarded-For"])
     .map((name) => refused("RFC 9110 7.6.1", `Connection names ${name}`, `${GET}Connection: ${name}\r\n\r\n`)),
+  accepted(
+    "RFC 9110 5.6.3",
+    "a byte that is a space elsewhere belongs to the option",
+    `${GET}X-A: 1\r\nConnection: \xa0x-a\r\n\r\n`,
+    {
+      fields: [
+        ["Host", "h"],
+        ["X-A", "1"],
+      ],
+    },
+  ),
   accepted("RFC 9110 7.8", "another protocol is ignored", `${GET}Connection: upgrade\r\nUpgrade: h2c\r\n\r\n`),
   accepted("RFC 9110 7.8", "Upgrade that Connection does not name", `${GET}Upgrade: websocket\r\n\r\n`),
   refused("RFC 9110 7.8", "WebSocket", `${GET}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`, 501),
