@@ -6,6 +6,7 @@
  * SERVICE_VERSION (v1 or v2) says which version this process is.
  */
 import { contextOf } from "./context.ts";
+import { getJson } from "./get-json.ts";
 import { type Answer, type Call, methodNotAllowed, notFound, serve } from "./server.ts";
 
 const version = process.env.SERVICE_VERSION ?? "v1";
@@ -35,17 +36,12 @@ async function order(call: Call, id: string): Promise<Answer> {
 
 async function inventoryOf(call: Call, id: string): Promise<unknown> {
   try {
-    const response = await fetch(`http://inventory.mesh/items/${encodeURIComponent(id)}`, {
-      headers: contextOf(call.headers),
-      signal: AbortSignal.timeout(INVENTORY_TIMEOUT_MS),
-    });
-    if (response.ok) return await response.json();
-    await response.body?.cancel();
-    console.error(`orders: inventory answered ${response.status}`);
+    const url = `http://inventory.mesh/items/${encodeURIComponent(id)}`;
+    return await getJson(url, contextOf(call.headers), INVENTORY_TIMEOUT_MS);
   } catch (error) {
     console.error(`orders: inventory: ${error instanceof Error ? error.message : error}`);
+    return undefined;
   }
-  return undefined;
 }
 
 async function count(call: Call, method: "PUT" | "POST"): Promise<void> {
