@@ -1,6 +1,10 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
+/** Projects of a number run together, the next number after them. (On two cores those without a number would come last.) */
+const first = { groupOrder: 1 };
+const last = { groupOrder: 2 };
+
 /**
  * pure: decisions of `shared/`; gateway, control: in workerd; agent: real sockets; system: the whole thing from outside,
  * after the others have ended, so that its load has the machine to itself.
@@ -8,7 +12,14 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "pure", environment: "node", include: ["test/{shared,property,cli,scripts}/**/*.test.ts"] } },
+      {
+        test: {
+          name: "pure",
+          environment: "node",
+          include: ["test/{shared,property,cli,scripts}/**/*.test.ts"],
+          sequence: first,
+        },
+      },
       {
         plugins: [
           cloudflareTest({
@@ -20,7 +31,7 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "gateway", include: ["test/workers/gateway/**/*.test.ts"] },
+        test: { name: "gateway", include: ["test/workers/gateway/**/*.test.ts"], sequence: first },
       },
       {
         plugins: [
@@ -35,7 +46,7 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "control", include: ["test/workers/control/**/*.test.ts"] },
+        test: { name: "control", include: ["test/workers/control/**/*.test.ts"], sequence: first },
       },
       {
         test: {
@@ -43,6 +54,7 @@ export default defineConfig({
           environment: "node",
           include: ["test/{mesh-agent,conformance,fuzz}/**/*.test.ts"],
           testTimeout: 20_000,
+          sequence: first,
         },
       },
       {
@@ -53,7 +65,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: last,
         },
       },
     ],

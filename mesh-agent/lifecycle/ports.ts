@@ -1,5 +1,5 @@
 /** Addresses of listeners: reading, choosing, saying clearly what is wrong with one. */
-
+import { randomInt } from "node:crypto";
 import { createServer, isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 
@@ -26,15 +26,32 @@ export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
-/** A port that was free a moment ago. */
-export function freePort(host: string): Promise<number> {
+/** Below the ports that systems give to outgoing connections and to listeners of port 0 (Linux from 32768, others higher). */
+const CHOICE = { first: 20_000, end: 32_768 };
+const TRIES = 50;
+
+/**
+ * A port that was free a moment ago, and that the system gives to nobody by itself until it is used.
+ * @throws when the host cannot be listened on
+ */
+export async function freePort(host: string): Promise<number> {
+  for (let tries = 1; ; tries++) {
+    const port = tries < TRIES ? randomInt(CHOICE.first, CHOICE.end) : 0;
+    try {
+      return await listenOnce(host, port);
+    } catch (error) {
+      if (port === 0 || (error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    }
+  }
+}
+
+function listenOnce(host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
-    server.listen({ host, port: 0 }, () => {
+    server.listen({ host, port }, () => {
       const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : port));
     });
   });
 }

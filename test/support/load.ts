@@ -23,7 +23,7 @@ export interface Answer {
 export interface LoadResult {
   readonly sent: number;
   readonly answers: readonly Answer[];
-  /** Everything that was no 2xx: a status with the start of its body, or an error of the connection. */
+  /** What was no 2xx, a status with the start of its body or an error of the connection; the first ones, then how many more. */
   readonly failures: readonly string[];
 }
 
@@ -36,6 +36,7 @@ export interface Load {
 
 const TICK_MS = 10;
 const ANSWER_WITHIN_MS = 30_000;
+const FAILURES_TOLD = 10;
 
 export function startLoad({ rate, url, make }: LoadOptions): Load {
   const agent = new Agent({ keepAlive: true, maxSockets: 512 });
@@ -85,7 +86,9 @@ export function startLoad({ rate, url, make }: LoadOptions): Load {
       clearInterval(timer);
       await Promise.all(open);
       agent.destroy();
-      return { sent, answers, failures };
+      const more = failures.length - FAILURES_TOLD;
+      const told = more > 0 ? [...failures.slice(0, FAILURES_TOLD), `and ${more} more`] : failures;
+      return { sent, answers, failures: told };
     },
   };
 }

@@ -36,7 +36,7 @@ export async function killUnderLoad(
   await answered(load, 100);
   const pids = roles.map((role) => system.process(name, role).pid);
   for (const pid of pids) process.kill(pid, "SIGKILL");
-  await answered(load, 400);
+  await answered(load, 300);
   await bringBack(system, name);
   await answered(load, 100);
   return load.stop();

@@ -1,10 +1,10 @@
 /** The whole system as `npm start` brings it up, on free ports and in a folder of its own, seen from outside. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { freePort } from "../../mesh-agent/lifecycle/ports.ts";
 import type { AccessLogEntry } from "../../shared/http/access-log.ts";
 import {
   LOCAL_SYSTEM_FILE,
@@ -56,17 +56,8 @@ export function ended(child: ChildProcess): Promise<Ended> {
 }
 
 /** Ports that are free right now. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
+export function freePorts(count: number): Promise<number[]> {
+  return Promise.all(Array.from({ length: count }, () => freePort("127.0.0.1")));
 }
 
 /** Processes that know the folder: by their environment or their command line (Linux). */
