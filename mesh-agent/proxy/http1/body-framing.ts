@@ -41,6 +41,11 @@ export class BodyDecoder {
     return this.done ? 0 : this.#left;
   }
 
+  /** It goes on, and nobody knows for how long. */
+  get isOpenEnded(): boolean {
+    return !this.done && this.#framing === "chunked";
+  }
+
   /** The next slice of the body, or undefined: look at `done` and `fault`, otherwise more bytes are needed. */
   next(input: InputBuffer): Buffer | undefined {
     if (this.done || this.fault !== undefined) return undefined;

@@ -58,7 +58,11 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
     this.#pool = pool;
     this.#socket = socket;
     this.#idleMs = pool.idleMs;
-    this.output = new SocketOutput(socket, () => this.#exchange?.flushed());
+    this.output = new SocketOutput(
+      socket,
+      () => this.#onFlush(),
+      () => this.#exchange?.drained(),
+    );
     socket.once(connectedEvent, () => this.#onConnected());
     socket.on("data", (chunk) => this.#onData(chunk));
     socket.on("end", () => this.#onEnd());
@@ -83,6 +87,7 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
     connectionDeadlines.disarm(this);
     this.#phase = "head";
     this.#interim = 0;
+    this.output.patient = false;
     this.#exchange = exchange;
     exchange.attach(this, this.output);
     if (exchange.isRequestOver) this.output.flush();
@@ -103,6 +108,13 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
   #becomeIdle(): void {
     this.#phase = "idle";
     connectionDeadlines.arm(this, this.#idleMs);
+  }
+
+  #onFlush(): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined) return;
+    exchange.flushed();
+    this.output.patient = !exchange.isRequestOver;
   }
 
   // --- input ---

@@ -165,7 +165,7 @@ export class Http1ClientExchange implements ClientExchange, BodyWriter, Watched 
     }
     if (this.#framing === "chunked") this.#put(lastChunkText(trailers));
     this.#ended = true;
-    this.#output?.flush();
+    this.#output?.finish();
     this.#host.requestOver();
   }
 

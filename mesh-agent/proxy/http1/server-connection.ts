@@ -74,7 +74,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
     this.#engine = engine;
     this.#socket = socket;
     this.peer = peer;
-    this.output = new SocketOutput(socket, nothing);
+    this.output = new SocketOutput(socket, nothing, nothing);
     socket.on("data", (chunk) => this.#onData(chunk));
     socket.on("end", () => this.#onEnd());
     socket.on("error", nothing);
@@ -241,8 +241,10 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
     const exchange = this.#exchange;
     if (exchange === undefined) return true;
     const { inbound, continueOwed } = exchange;
-    const unread = !inbound.isRead && inbound.decoder.remaining > limits.http.drainBytesMax;
-    if (this.#engine.draining || continueOwed || unread) this.#closeAfter = true;
+    const { decoder } = inbound;
+    // An answer before the end of its request: the rest will not be waited for if it is, or may be, long.
+    const early = decoder.remaining > limits.http.drainBytesMax || (inbound.isRead && decoder.isOpenEnded);
+    if (this.#engine.draining || continueOwed || early) this.#closeAfter = true;
     return this.#closeAfter;
   }
 

@@ -11,10 +11,15 @@ let unflushed: SocketOutput[] = [];
 function flushAll(): void {
   const outputs = unflushed;
   unflushed = [];
-  for (const output of outputs) output.flush();
+  for (const output of outputs) if (!output.patient) output.flush();
 }
 
 export class SocketOutput {
+  /**
+   * Parts leave at the end of the loop's round instead: what the peer has said is read first, since a write that fails
+   * would lose it. For bodies of requests, which a server may refuse and not read.
+   */
+  patient = false;
   readonly #socket: Socket;
   /** Text is latin1. */
   readonly #parts: (string | Buffer)[] = [];
@@ -22,10 +27,13 @@ export class SocketOutput {
   #scheduled = false;
   /** Called before bytes leave. */
   readonly #onFlush: () => void;
+  /** Called when patient parts have left and the peer is not behind. */
+  readonly #onPatientFlush: () => void;
 
-  constructor(socket: Socket, onFlush: () => void) {
+  constructor(socket: Socket, onFlush: () => void, onPatientFlush: () => void) {
     this.#socket = socket;
     this.#onFlush = onFlush;
+    this.#onPatientFlush = onPatientFlush;
   }
 
   /** The peer is behind: wait for the socket's `drain`. */
@@ -37,12 +45,34 @@ export class SocketOutput {
   add(part: string | Buffer): boolean {
     this.#parts.push(part);
     this.#bytes += part.length;
+    if (this.patient) {
+      this.#flushLater();
+      return this.#bytes < limits.http.outputBytesMax && !this.isBlocked;
+    }
     if (this.#bytes >= limits.http.coalesceBytesMax) this.flush();
     else if (!this.#scheduled) {
       this.#scheduled = true;
       if (unflushed.push(this) === 1) process.nextTick(flushAll);
     }
     return !this.isBlocked;
+  }
+
+  #flushLater(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    // The first comes in the round that is running, the second when sockets have been read once more.
+    setImmediate(() => setImmediate(() => this.#flushPatiently()));
+  }
+
+  #flushPatiently(): void {
+    this.flush();
+    if (!this.isBlocked) this.#onPatientFlush();
+  }
+
+  /** The message is complete: nothing more is waited for. */
+  finish(): void {
+    if (this.patient) this.#flushLater();
+    else this.flush();
   }
 
   flush(): void {

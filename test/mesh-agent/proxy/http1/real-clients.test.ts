@@ -32,6 +32,11 @@ function answer(request: http.IncomingMessage, response: http.ServerResponse): v
     response.end("late");
     return;
   }
+  if (request.url === "/refused") {
+    response.writeHead(413, { connection: "close" });
+    response.end("too large");
+    return;
+  }
   let bytes = 0;
   request.on("data", (chunk: Buffer) => {
     bytes += chunk.length;
@@ -136,6 +141,23 @@ describe("node:http", () => {
       },
     );
     expect(response.text).toBe("5");
+  });
+
+  test("an upload that the application refuses and does not read gets the refusal", async () => {
+    const body = Buffer.alloc(3 * MIB);
+    const seen: string[] = [];
+    for (let i = 0; i < 20; i++) {
+      const { promise, resolve } = Promise.withResolvers<string>();
+      const request = http.request(`${base}/refused`, { method: "POST" }, (response) => {
+        response.resume();
+        response.on("end", () => resolve(String(response.statusCode)));
+      });
+      request.on("error", (error) => resolve(error.message));
+      request.end(body);
+      seen.push(await promise);
+    }
+    // A reset that overtakes the answer cannot be undone; it must be the exception.
+    expect(seen.filter((status) => status === "413").length).toBeGreaterThan(15);
   });
 
   test("early hints", async () => {
