@@ -14,7 +14,7 @@ export interface Finding {
   readonly message: string;
 }
 
-const SKIPPED = new Set(["node_modules", "dist", ".git", ".selvage", ".wrangler", "coverage"]);
+const SKIPPED = new Set(["node_modules", "dist", ".git", ".selvage", ".wrangler", "coverage", ".vitest"]);
 const TEXT = /\.(ts|tsx|mjs|js|json|md|yaml|yml|toml|capnp|css|html)$|(^|\/)(LICENSE|run|\.npmrc|\.gitignore)$/;
 
 /** Reads every text file below `root`, without what is installed or made. */
