@@ -133,7 +133,7 @@ export const limits = {
     /** A TLS handshake that takes longer is given up. */
     handshakeTimeoutMs: 5_000,
     /** A body of which nothing arrives or leaves for this long, though it could, is broken off. */
-    stallTimeoutMs: 30_000,
+    stallTimeoutMs: 60_000,
     /** A refused connection is read for this long, so that its peer sees the answer before the end. */
     lingerMs: 1_000,
     /** Kept-alive connections of callers without a request. */
