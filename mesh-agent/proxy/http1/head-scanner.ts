@@ -217,10 +217,10 @@ function responseScan(
   const never = status < 200 || status === 204;
   if (chunked && (minor === 0 || never))
     return new MessageFault("upstream_invalid", `Transfer-Encoding in an answer that cannot have one (${status})`);
-  if (status < 200 && (fields.close || contentLength >= 0))
+  if (status < 200 && (minor === 0 || fields.close || contentLength >= 0))
     return new MessageFault(
       "upstream_invalid",
-      `an interim answer (${status}) with a length or the end of the connection`,
+      `an interim answer (${status}) over HTTP/1.0, with a length, or with close`,
     );
   const empty = never || status === 304 || method === "HEAD";
   const untilClose = !empty && !chunked && contentLength < 0;

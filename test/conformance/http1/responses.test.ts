@@ -192,6 +192,7 @@ const refused: ResponseCase[] = [
     "an interim answer with close",
     `HTTP/1.1 103 E\r\nConnection: close\r\n\r\n${OK}Content-Length: 0\r\n\r\n`,
   ),
+  broken("15.2 of RFC 9110", "an interim answer over HTTP/1.0", `HTTP/1.0 103 E\r\n\r\n${OK}Content-Length: 0\r\n\r\n`),
   broken("5", "a head that is too long", `${OK}X: ${"a".repeat(limits.http.headBytesMax)}\r\n\r\n`),
   broken("5", "too many fields", `${OK}${"X: y\r\n".repeat(limits.http.headFieldsMax + 1)}\r\n`),
   ended("9.6", "nothing", "", { fail: "reset" }),
