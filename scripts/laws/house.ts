@@ -31,8 +31,6 @@ function linesFaults(path: string, text: string, root: string): string[] {
   if (mark !== null) faults.push(`leaves a mark (${mark[1]}): do it, or say in the docs what is absent`);
   if (isCode(path) && FOCUSED.test(text)) faults.push("runs one test alone: remove .only");
   if (text.includes(`${root}/`) || HOME.test(text)) faults.push("names a path of one machine: derive it");
-  if (path === "package-lock.json" && /"resolved":\s*"[a-z+]+:/.test(text))
-    faults.push('names a registry: remove "resolved" (npm finds packages by name and integrity)');
   return faults;
 }
 

@@ -151,7 +151,6 @@ describe("the house", () => {
     ["a focused test", "test/a.test.ts", `test.${"only"}("a", () => {});\n`, /runs one test alone/],
     ["the checkout's own path", "docs/a.md", "see /srv/checkout/cli\n", /path of one machine/],
     ["a home", "docs/a.md", `see ${"/ho"}me/ann/x\n`, /path of one machine/],
-    ["a registry", "package-lock.json", '"resolved": "https://registry.example/a.tgz"\n', /names a registry/],
   ])("%s", (_, path, source, breach) => {
     expect(breaches({ [path]: source })).toEqual([expect.stringMatching(breach)]);
   });
@@ -162,6 +161,31 @@ describe("the house", () => {
     expect(
       breaches({ "ARCHITECTURE.md": text.replace("workers/*/{index,app}.ts", "workers/gateway/{index,app}.ts") }),
     ).toEqual([]);
+  });
+});
+
+describe("the lockfile", () => {
+  const lockfile = (packages: object): Record<string, string> => ({
+    "package-lock.json": `${JSON.stringify({ packages }, null, 2)}\n`,
+  });
+
+  test("names no registry", () => {
+    expect(breaches(lockfile({ "": {}, "node_modules/a": { resolved: "https://registry.example/a.tgz" } }))).toEqual([
+      expect.stringMatching(/^package-lock\.json:4 node_modules\/a names a registry/),
+    ]);
+  });
+
+  test("has every optional dependency, beside or below", () => {
+    const a = { optionalDependencies: { "a-linux": "1.0.0", "a-mac": "1.0.0" } };
+    const packages = {
+      "": {},
+      "node_modules/a": a,
+      "node_modules/a/node_modules/a-mac": {},
+      "node_modules/a-linux": {},
+    };
+    expect(breaches(lockfile(packages))).toEqual([]);
+    const { "node_modules/a-linux": _, ...without } = packages;
+    expect(breaches(lockfile(without))).toEqual([expect.stringMatching(/needs an entry for a-linux 1\.0\.0/)]);
   });
 });
 
