@@ -167,10 +167,11 @@ async function main(argv: readonly string[]): Promise<number> {
   try {
     await program.parseAsync(argv);
   } catch (error) {
-    process.stderr.write(`selvage-agent: ${(error as Error).message}\n`);
+    log.say((error as Error).message);
     code = 1;
   }
-  log.close();
+  // Ending in order would wait without an end for the thread that a reader who does not read keeps.
+  if (!(await log.close())) process.kill(process.pid, "SIGKILL");
   return code;
 }
 

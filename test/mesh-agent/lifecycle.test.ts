@@ -168,6 +168,20 @@ test("a taken port is named", async () => {
   holder.close();
 });
 
+test("nobody reads its output: calls go on, lines are counted, and it still ends", async () => {
+  const agent = callee("unread");
+  agent.stopReading();
+  await agent.ready();
+  const outbound = `http://127.0.0.1:${agent.runtime.ports.outbound}/`;
+  for (let n = 0; n < 1_500; n++) expect((await fetch(outbound)).status).toBe(404);
+  expect((await agent.admin("/metrics")).text).toMatch(/^selvage_log_lines_dropped_total [1-9]/m);
+  const { appPid = 0 } = agent.runtime;
+  agent.kill("SIGTERM");
+  await until("the application was stopped", () => agent.runtime.phase === "stopped");
+  expect(() => process.kill(appPid, 0)).toThrow();
+  await agent.ended;
+});
+
 test("wrong arguments are told", async () => {
   const cases: [string[], string][] = [
     [["run", "--", "true"], "give a join token"],

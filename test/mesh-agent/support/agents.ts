@@ -13,7 +13,10 @@ export class TestAgent {
   readonly folder: string;
   readonly name: string;
   readonly #child: ChildProcess;
+  /** Its process is gone and all of its output is here. */
   readonly exited: Promise<number | NodeJS.Signals>;
+  /** Its process is gone. */
+  readonly ended: Promise<void>;
   stdout = "";
   stderr = "";
   over = false;
@@ -30,6 +33,7 @@ export class TestAgent {
     this.#child.stderr?.on("data", (chunk) => {
       this.stderr += chunk;
     });
+    this.ended = new Promise((resolve) => this.#child.once("exit", () => resolve()));
     this.exited = new Promise((resolve) => {
       this.#child.once("close", (code, signal) => {
         this.over = true;
@@ -58,6 +62,15 @@ export class TestAgent {
       return this.isReady();
     });
     return this;
+  }
+
+  /** As a supervisor that hangs. */
+  stopReading(): void {
+    this.#child.stdout?.pause();
+  }
+
+  readAgain(): void {
+    this.#child.stdout?.resume();
   }
 
   isReady(): boolean {
@@ -125,6 +138,7 @@ export class Fleet {
         // It never started, or is gone.
       }
       agent.kill("SIGKILL");
+      agent.readAgain();
     }
     await Promise.all(this.#agents.map(({ exited }) => exited));
     for (const folder of this.#folders) rmSync(folder, { recursive: true, force: true });
