@@ -1,9 +1,9 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
-/** Projects of a number run together, the next number after them. (On two cores those without a number would come last.) */
-const first = { groupOrder: 1 };
-const last = { groupOrder: 2 };
+/** Projects of a number run together, on every core; the next number has the machine to itself. Times are for hangs alone. */
+const first = { maxWorkers: "100%", sequence: { groupOrder: 1 }, testTimeout: 60_000 };
+const last = { maxWorkers: 1, sequence: { groupOrder: 2 }, testTimeout: 120_000, hookTimeout: 120_000 };
 
 /**
  * pure: decisions of `shared/`; gateway, control: in workerd; agent: real sockets; system: the whole thing from outside,
@@ -17,7 +17,7 @@ export default defineConfig({
           name: "pure",
           environment: "node",
           include: ["test/{shared,property,cli,scripts}/**/*.test.ts"],
-          sequence: first,
+          ...first,
         },
       },
       {
@@ -31,7 +31,7 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "gateway", include: ["test/workers/gateway/**/*.test.ts"], sequence: first },
+        test: { name: "gateway", include: ["test/workers/gateway/**/*.test.ts"], ...first },
       },
       {
         plugins: [
@@ -46,15 +46,14 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "control", include: ["test/workers/control/**/*.test.ts"], sequence: first },
+        test: { name: "control", include: ["test/workers/control/**/*.test.ts"], ...first },
       },
       {
         test: {
           name: "agent",
           environment: "node",
           include: ["test/{mesh-agent,conformance,fuzz}/**/*.test.ts"],
-          testTimeout: 20_000,
-          sequence: first,
+          ...first,
         },
       },
       {
@@ -62,10 +61,7 @@ export default defineConfig({
           name: "system",
           environment: "node",
           include: ["test/system/**/*.test.ts"],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          fileParallelism: false,
-          sequence: last,
+          ...last,
         },
       },
     ],

@@ -33,12 +33,12 @@ export async function killUnderLoad(
   name: string,
   roles: readonly ProcessEntry["role"][],
 ): Promise<LoadResult> {
-  await answered(load, 100);
+  await answered(load, 50);
   const pids = roles.map((role) => system.process(name, role).pid);
   for (const pid of pids) process.kill(pid, "SIGKILL");
-  await answered(load, 300);
+  await answered(load, 200);
   await bringBack(system, name);
-  await answered(load, 100);
+  await answered(load, 50);
   return load.stop();
 }
 
