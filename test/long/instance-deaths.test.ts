@@ -1,5 +1,6 @@
 /** Instances of orders killed and stopped over and over under load. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { ProcessEntry } from "../../shared/wire/runtime-files.ts";
 import { killUnderLoad, orderLoad, stopUnderLoad } from "../support/outages.ts";
 import { type System, startSystem } from "../support/system.ts";
 
@@ -13,11 +14,13 @@ beforeAll(async () => {
 });
 afterAll(() => system?.stop());
 
+const rolesOf = (round: number): readonly ProcessEntry["role"][] =>
+  ([["app"], ["agent"], ["agent", "app"]] as const)[round % 3] ?? ["agent"];
 const rounds = Array.from({ length: ROUNDS }, (_, index) => index + 1);
 
 test.each(rounds)("round %i of SIGKILL", async (round) => {
   const name = round % 2 === 0 ? "orders-v1-1" : "orders-v1-2";
-  const roles = ([["app"], ["agent"], ["agent", "app"]] as const)[round % 3] ?? ["agent"];
+  const roles = rolesOf(round);
   const { sent, failures } = await killUnderLoad(system, orderLoad(system, token, 200), name, roles);
   console.log(`${name} ${roles.join("+")}: ${sent} requests, ${failures.length} failed`);
   expect(failures).toEqual([]);
@@ -25,8 +28,11 @@ test.each(rounds)("round %i of SIGKILL", async (round) => {
 
 test.each(rounds)("round %i of SIGTERM", async (round) => {
   const name = round % 2 === 0 ? "orders-v1-1" : "orders-v1-2";
-  const { sent, failures, posted, carriedOut } = await stopUnderLoad(system, token, 200, name);
-  console.log(`${name}: ${sent} requests, ${failures.length} failed, ${posted} POSTs, ${carriedOut} carried out`);
+  const roles = rolesOf(round);
+  const { sent, failures, posted, carriedOut } = await stopUnderLoad(system, token, 200, name, roles);
+  console.log(
+    `${name} ${roles.join("+")}: ${sent} requests, ${failures.length} failed, ${posted} POSTs, ${carriedOut} carried out`,
+  );
   expect(failures).toEqual([]);
   expect(carriedOut).toBe(posted);
 });

@@ -49,8 +49,14 @@ export interface StopResult extends LoadResult {
   readonly carriedOut: number;
 }
 
-/** Stops an instance by SIGTERM in the middle of a load of GETs and POSTs and starts it again. */
-export async function stopUnderLoad(system: System, token: string, rate: number, name: string): Promise<StopResult> {
+/** Stops processes of one instance by SIGTERM in the middle of a load of GETs and POSTs and starts it again. */
+export async function stopUnderLoad(
+  system: System,
+  token: string,
+  rate: number,
+  name: string,
+  roles: readonly ProcessEntry["role"][],
+): Promise<StopResult> {
   const carriedOutBefore = postsCarriedOut(system);
   const headers = { authorization: `Bearer ${token}` };
   const load = startLoad({
@@ -67,8 +73,8 @@ export async function stopUnderLoad(system: System, token: string, rate: number,
           },
   });
   await answered(load, 100);
-  const { pid } = system.process(name, "agent");
-  process.kill(pid, "SIGTERM");
+  const pids = roles.map((role) => system.process(name, role).pid);
+  for (const pid of pids) process.kill(pid, "SIGTERM");
   await until(`${name} has ended`, () => !system.processes().some((entry) => entry.name === name));
   await answered(load, 200);
   await bringBack(system, name);

@@ -116,6 +116,14 @@ test("status names every agent and its version", async () => {
     expect(stdout).toContain(name);
 });
 
+test("the control API answers administrators alone", async () => {
+  const status = (token: string): Promise<Response> =>
+    fetch(`http://127.0.0.1:${system.port("CONTROL")}/v1/status`, { headers: { authorization: `Bearer ${token}` } });
+  const admin = (await system.script("demo-admin")).stdout.trim();
+  expect((await status(admin)).status).toBe(200);
+  expect((await status(token)).status).toBe(401);
+});
+
 describe("explain", () => {
   test("names the route, why others lost, and the line of each policy", async () => {
     const { stdout } = await system.selvage(

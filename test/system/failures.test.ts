@@ -39,12 +39,15 @@ describe("under load", () => {
     expect(failures).toEqual([]);
   });
 
-  test("SIGTERM fails no request of any method, and each POST is carried out once", async () => {
-    const { failures, posted, carriedOut } = await stopUnderLoad(system, token, RATE, "orders-v1-1");
-    expect(failures).toEqual([]);
-    expect(posted).toBeGreaterThan(0);
-    expect(carriedOut).toBe(posted);
-  });
+  test.each(Object.entries(deaths))(
+    "SIGTERM to %s fails no request, and each POST is carried out once",
+    async (_, roles) => {
+      const { failures, posted, carriedOut } = await stopUnderLoad(system, token, RATE, "orders-v1-1", roles);
+      expect(failures).toEqual([]);
+      expect(posted).toBeGreaterThan(0);
+      expect(carriedOut).toBe(posted);
+    },
+  );
 
   test.each(["SIGKILL", "SIGSTOP"] as const)("the control plane's %s fails no request", async (signal) => {
     const { failures } = await outageUnderLoad(system, orderLoad(system, token, RATE), signal, 4);
