@@ -4,9 +4,11 @@
  * @param params as `matchRoute` gave them; parameters are encoded again, the tail goes in as it was
  */
 export function rewritePath(rewrite: string, params: Readonly<Record<string, string>>): string {
-  const filled = rewrite.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ""));
-  if (!filled.endsWith("/*")) return filled;
+  // Looked for before anything is filled in: a parameter's value may be `*`, too.
+  const hasTail = rewrite.endsWith("/*");
+  const pattern = hasTail ? rewrite.slice(0, -2) : rewrite;
+  const stem = pattern.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ""));
+  if (!hasTail) return stem;
   const rest = params["*"] ?? "";
-  const stem = filled.slice(0, -2);
   return rest === "" && stem !== "" ? stem : `${stem}/${rest}`;
 }
