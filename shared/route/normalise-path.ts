@@ -9,7 +9,8 @@ export type NormalisedPath =
 
 const UNSAFE = /[%\\#?]|\/\/|\/\.|[^\x21-\x7e]/;
 const UNRESERVED = /[A-Za-z0-9._~-]/;
-const DOT_SEGMENT = /\/\.\.?(?:\/|$)/;
+/** Also with parameters behind it (`/..;x/`), which some servers take off before they look at the dots. */
+const DOT_SEGMENT = /\/\.\.?(?:\/|;|%3B|$)/;
 
 /**
  * The path with escapes in their normal form (RFC 3986 section 6.2.2): upper-case digits, unreserved characters decoded.
