@@ -7,8 +7,9 @@ export type Filled = { readonly text: string } | { readonly missing: string };
 
 /**
  * Fills a template for a path with query. Each value becomes one piece of the path or query: everything but RFC 3986's
- * unreserved characters is percent-encoded, so data can neither add a segment nor leave one. A value that alone is `.` or
- * `..` is refused (URL parsers read even the encoded form as a dot segment), as are empty ones, objects, and what is not there.
+ * unreserved characters is percent-encoded, so data can neither add a segment nor leave one. A value with a segment `.` or
+ * `..` is refused (URL parsers read even the encoded form as one, servers that decode first find it between encoded
+ * slashes), as are empty ones, objects, and what is not there.
  * @returns the text, or the path of the value that is missing or cannot stand there
  */
 export function fillTemplate(template: Template, scope: TemplateScope): Filled {
@@ -34,9 +35,10 @@ function lookUp(scope: TemplateScope, path: readonly string[]): unknown {
   return value;
 }
 
+const DOT_SEGMENT = /(?:^|[/\\])\.\.?(?:[/\\;]|$)/;
+
 function pieceOf(value: unknown): string | undefined {
   if (typeof value === "number" || typeof value === "boolean") return encodeURIComponent(String(value));
-  if (typeof value !== "string" || value === "" || value === "." || value === "..") return undefined;
-  if (!value.isWellFormed()) return undefined;
+  if (typeof value !== "string" || value === "" || DOT_SEGMENT.test(value) || !value.isWellFormed()) return undefined;
   return encodeURIComponent(value).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }

@@ -11,7 +11,8 @@ describe("a value in a path", () => {
     [42, "/users/42/orders"],
     [true, "/users/true/orders"],
     ["a/b", "/users/a%2Fb/orders"],
-    ["../admin", "/users/..%2Fadmin/orders"],
+    ["https://idp.example/7", "/users/https%3A%2F%2Fidp.example%2F7/orders"],
+    ["a../..b", "/users/a..%2F..b/orders"],
     ["a?b=c#d", "/users/a%3Fb%3Dc%23d/orders"],
     ["%2e%2e", "/users/%252e%252e/orders"],
     ["a b\r\n", "/users/a%20b%0D%0A/orders"],
@@ -23,6 +24,11 @@ describe("a value in a path", () => {
   test.each([[undefined], [null], [""], ["."], [".."], [{}], [["a"]], ["\ud800"]])("%j cannot stand there", (value) => {
     expect(fill(value)).toEqual({ missing: "user.id" });
   });
+
+  test.each([["../admin"], ["a/../b"], ["a/."], ["..\\admin"], ["a\\..;x"]])(
+    "%j, whose dots a server that decodes first would follow, is refused",
+    (value) => expect(fill(value)).toEqual({ missing: "user.id" }),
+  );
 
   test("names of the prototype are not there", () => {
     expect(fillTemplate([["user", "constructor", "name"]], { user: {} })).toEqual({ missing: "user.constructor.name" });
