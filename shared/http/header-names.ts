@@ -23,22 +23,33 @@ export const PARTIAL = "x-selvage-partial";
 const POLICY_PREFIX = "selvage-";
 const FORWARDING = new Set([
   "forwarded",
+  "forwarded-for",
   "via",
+  "x-forwarded",
   "x-real-ip",
   "x-client-ip",
+  "x-cluster-client-ip",
   "true-client-ip",
+  "cf-connecting-ip",
+  "cf-connecting-ipv6",
+  "fastly-client-ip",
+  "x-original-host",
   "x-original-url",
   "x-rewrite-url",
+  "x-http-method",
   "x-http-method-override",
+  "x-method-override",
 ]);
 
 /**
- * Whether a field of a client's request is removed at the edge, because inside it would be believed.
+ * Whether a field of a client's request is removed at the edge, because inside it would be believed. A `_` counts as `-`:
+ * servers that hand fields on as variables (CGI, WSGI) cannot tell `X_Forwarded_For` from `X-Forwarded-For`.
  * @param name in lower case
  */
 export function isForgeable(name: string): boolean {
+  const read = name.includes("_") ? name.replaceAll("_", "-") : name;
   return (
-    name === TXN_TOKEN || name.startsWith(POLICY_PREFIX) || name.startsWith("x-forwarded-") || FORWARDING.has(name)
+    read === TXN_TOKEN || read.startsWith(POLICY_PREFIX) || read.startsWith("x-forwarded-") || FORWARDING.has(read)
   );
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { forwardingFields } from "../../../shared/http/forwarding-fields.ts";
+import { isForgeable } from "../../../shared/http/header-names.ts";
 import { connectionNames, inspectHead } from "../../../shared/http/inspect-head.ts";
 import { parseRequestTarget } from "../../../shared/http/request-target.ts";
 import { limits } from "../../../shared/limits.ts";
@@ -32,6 +33,20 @@ describe("request target", () => {
     expect(parseRequestTarget(url)).toBeUndefined();
   });
 });
+
+test.each(["x_forwarded_for", "x-forwarded_proto", "txn_token", "selvage_service", "x_real_ip", "true_client_ip"])(
+  "%s is the same field to a server that hands fields on as variables, and ends at the edge too",
+  (name) => expect(isForgeable(name)).toBe(true),
+);
+
+test.each(["cf-connecting-ip", "fastly-client-ip", "x-forwarded", "forwarded-for", "x-method-override"])(
+  "%s of a client would be believed inside, and ends at the edge",
+  (name) => expect(isForgeable(name)).toBe(true),
+);
+
+test.each(["x_request_id", "x-request-id", "user-agent", "forwarding", "txn-token-x"])("%s goes on", (name) =>
+  expect(isForgeable(name)).toBe(false),
+);
 
 describe("request head", () => {
   test("names what ends at the edge", () => {
