@@ -64,13 +64,15 @@ function previewPath(part: AggregatePart, request: Forwarded): string {
     .join("");
 }
 
+/** As the gateway reads it: of several members of one name the last counts, a value may hold `=`. */
 function queryMembers(query: string): Record<string, string> {
-  const members: [string, string][] = [];
-  for (const pair of query.slice(1).split("&")) {
-    const [name = "", value = ""] = pair.split("=", 2).map(decodeLoosely);
-    if (name !== "" && !members.some(([known]) => known === name)) members.push([name, value]);
-  }
-  return Object.fromEntries(members);
+  const pairs = query.slice(1).split("&");
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf("=");
+      return (at < 0 ? [pair, ""] : [pair.slice(0, at), pair.slice(at + 1)]).map(decodeLoosely) as [string, string];
+    }),
+  );
 }
 
 function decodeLoosely(text: string): string {

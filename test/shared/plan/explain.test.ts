@@ -134,3 +134,21 @@ test("values of secrets and tokens are not shown", () => {
   expect(shown).not.toContain("abc.def.ghi");
   expect(shown).toContain("SIGNATURE WAS NOT CHECKED");
 });
+
+test("a part's path has the query member that the gateway takes: the last of its name, whole", () => {
+  const plan = planOf(`
+selvage: 1
+name: q
+gateway:
+  hosts: [localhost]
+  routes:
+    - name: find
+      match: { path: /find }
+      aggregate: { found: { get: "things:/things/{query.id}" } }
+mesh: { trustDomain: q.internal, services: { things: { port: 80 } } }
+`);
+  const explained = (query: string) => explain(plan, { ...ask("GET", "/find"), query }, NOW).steps;
+  const told = (query: string) => explained(query).find(({ stage }) => stage === "call")?.text;
+  expect(told("?id=1&id=2")).toContain("/things/2 ");
+  expect(told("?id=a=b")).toContain("/things/a%3Db ");
+});
