@@ -75,14 +75,16 @@ export class ControlSession {
   }
 
   #greeting(): AgentMessage[] {
+    const { view } = this.#options;
     const endpoint = this.#options.endpoint();
-    this.#options.view.connected();
+    view.connected();
     const hello: AgentMessage = {
       type: "hello",
       format: WIRE_FORMAT,
       instance: this.identity.instance,
       ...(endpoint !== undefined && { endpoint }),
-      planVersion: this.#options.view.plan?.version ?? 0,
+      planVersion: view.plan?.version ?? 0,
+      ...(view.plan !== undefined && { planHash: view.plan.hash }),
       certificateNotAfterMs: certificateFacts(this.identity.certificates).notAfterMs,
     };
     return this.#phase === "starting" ? [hello] : [hello, { type: this.#phase }];

@@ -12,9 +12,17 @@ export const leaseRequestSchema = z.object({
   isolate: z.string().check(z.minLength(8), z.maxLength(64)),
   /** Version that it decides by; 0: only the one it was deployed with. */
   version: z.int().check(z.minimum(0)),
+  /** Hash of its plan: a control plane that was made anew counts anew, and one number can mean two plans. */
+  hash: z.optional(z.string().check(z.maxLength(64))),
   /** `kid` of the signing key that it holds; absent: none. */
   signingKey: z.optional(z.string()),
-  refused: z.optional(z.object({ version: z.int(), reason: z.string().check(z.maxLength(4096)) })),
+  refused: z.optional(
+    z.object({
+      version: z.int(),
+      hash: z.optional(z.string().check(z.maxLength(64))),
+      reason: z.string().check(z.maxLength(4096)),
+    }),
+  ),
 });
 export type LeaseRequest = z.infer<typeof leaseRequestSchema>;
 

@@ -22,8 +22,10 @@ export const agentMessageSchema = z.discriminatedUnion("type", [
     instance: z.string().check(z.minLength(1), z.maxLength(128)),
     /** Where others reach its inbound listener; absent for agents that only call (ingress). */
     endpoint: z.optional(endpointSchema),
-    /** Last good plan and what the agent knows of endpoints, 0 for none; equal ones are not sent again. */
+    /** Last good plan, 0 for none; an equal one is not sent again. */
     planVersion: z.int().check(z.minimum(0)),
+    /** Its hash: a control plane that was made anew counts anew, and one number can mean two plans. */
+    planHash: z.optional(z.string().check(z.maxLength(64))),
     /** When its certificate ends, milliseconds since the epoch. */
     certificateNotAfterMs: z.number(),
   }),

@@ -190,8 +190,8 @@ async function connect(c: Call): Promise<Response> {
 }
 
 async function lease(c: Call): Promise<Response> {
-  const { isolate, version, signingKey, refused } = await readJson(c.req.raw, leaseRequestSchema, CALL_BYTES);
-  const [grant, key] = await Promise.all([config(c).lease(isolate, version, refused), missingKey(c, signingKey)]);
+  const asked = await readJson(c.req.raw, leaseRequestSchema, CALL_BYTES);
+  const [grant, key] = await Promise.all([config(c).lease(asked), missingKey(c, asked.signingKey)]);
   const answer: LeaseAnswer = {
     leaseMs: limits.gateway.planLeaseMs,
     version: grant.version,

@@ -176,6 +176,19 @@ describe("gateway leases", () => {
     ]);
   });
 
+  test("of another plan under the live number, as after a store was made anew, get the live one", async () => {
+    const { version } = await status();
+    const hash = (await lease({ isolate: "isolate-other", version: 0 })).body.plan.hash;
+    expect((await lease({ isolate: "isolate-other", version, hash })).body.plan).toBeUndefined();
+    expect((await lease({ isolate: "isolate-other", version, hash: "0".repeat(64) })).body.plan.hash).toBe(hash);
+    const other = (await status()).gateways.find(({ isolate }: { isolate: string }) => isolate === "isolate-other");
+    expect(other).toMatchObject({ version: 0, state: "behind" });
+    const refused = { version, hash: "0".repeat(64), reason: "that of the other store" };
+    expect((await lease({ isolate: "isolate-other", version: 0, refused })).body.plan.hash).toBe(hash);
+    const same = { version, hash, reason: "this one" };
+    expect((await lease({ isolate: "isolate-other", version: 0, refused: same })).body.plan).toBeUndefined();
+  });
+
   test("say who is behind and who refused, and end by themselves", async () => {
     const { version } = await status();
     await lease({ isolate: "isolate-behind", version: version - 1 });

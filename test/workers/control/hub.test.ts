@@ -82,6 +82,20 @@ describe("hello", () => {
     agent.close();
   });
 
+  test("another plan under the live number, as after a control plane was made anew, is replaced", async () => {
+    const { version } = (await call("GET", "/v1/status", "admin")).body;
+    const agent = await connect(await agentToken("users", "users-other"));
+    agent.send({ ...helloOf("users-other", 0, version), planHash: "0".repeat(64) });
+    const { hash } = await agent.take("plan");
+    expect((await statusOf("users-other")).state).toBe("behind");
+    agent.send({ type: "ack", version });
+    const again = await connect(await agentToken("users", "users-other"));
+    again.send({ ...helloOf("users-other", 0, version), planHash: hash });
+    await again.take("endpoints");
+    expect(again.messages.map((message) => message.type)).not.toContain("plan");
+    again.close();
+  });
+
   test("a version that was never made here is answered with the live plan", async () => {
     const agent = await connect(await agentToken("users", "users-ahead"));
     agent.send(helloOf("users-ahead", 0, 999_999));

@@ -3,6 +3,7 @@ import { env as testEnv } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { limits } from "../../../shared/limits.ts";
 import type { GatewayPlan } from "../../../shared/plan/plan.ts";
+import { planHash } from "../../../workers/gateway/authority/held-plan.ts";
 import type { Env } from "../../../workers/gateway/env.ts";
 import { type Gateway, newSigningKey, startGateway } from "./support/gateway.ts";
 import { plan, route } from "./support/plans.ts";
@@ -37,7 +38,7 @@ describe("with the control plane", () => {
     const isolate = expect.stringMatching(/^[0-9a-f-]{36}$/);
     expect(gateway.control.asked).toEqual([
       { isolate, version: 0 },
-      { isolate, version: 1, signingKey: "txn-1" },
+      { isolate, version: 1, hash: await planHash(one), signingKey: "txn-1" },
     ]);
     expect(gateway.control.tokens[0]).toBe("Bearer test-control-token");
   });
@@ -109,6 +110,15 @@ describe("with the control plane", () => {
     pass(limits.gateway.planLeaseMs);
     expect(await status("/two")).toBe(200);
     expect(gateway.control.asked.at(-1)?.refused).toBeUndefined();
+  });
+
+  test("another plan under the same number, of a control plane that was made anew, is taken and acknowledged", async () => {
+    await start(one);
+    await status("/one");
+    gateway.control.plan = two;
+    pass(limits.gateway.planLeaseMs);
+    expect(await status("/two")).toBe(200);
+    expect(gateway.control.asked.at(-1)).toMatchObject({ version: 1, hash: await planHash(two) });
   });
 
   test("a plan that cannot be used is refused, too", async () => {

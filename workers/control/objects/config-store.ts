@@ -5,8 +5,10 @@ import { limits } from "../../../shared/limits.ts";
 import { agentPlan } from "../../../shared/plan/agent-face.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import type { Plan } from "../../../shared/plan/plan.ts";
-import { type Lease, leaseNeedsPlan, renewedLease } from "../../../shared/policy/lease.ts";
+import { versionHere } from "../../../shared/policy/acknowledgement.ts";
+import { leaseNeedsPlan, renewedLease } from "../../../shared/policy/lease.ts";
 import type { VersionInfo } from "../../../shared/wire/admin.ts";
+import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import { sha256Hex } from "../authority/bytes.ts";
 import type { Env } from "../env.ts";
 import { AuditLog } from "./audit-log.ts";
@@ -101,11 +103,11 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     return { version: live?.version ?? 0, hash: live?.hash ?? "", leases: this.#leases.live(Date.now()) };
   }
 
-  async lease(isolate: string, version: number, refused: Lease["refused"] | undefined): Promise<LeaseGrant> {
+  async lease(asked: LeaseRequest): Promise<LeaseGrant> {
     const nowMs = Date.now();
-    const lease = renewedLease({ isolate, version, refused }, nowMs, SETTINGS);
-    this.#leases.put(lease, nowMs);
     const live = this.#readLive();
+    const lease = renewedLease(asHere(asked, live?.row), nowMs, SETTINGS);
+    this.#leases.put(lease, nowMs);
     if (live === undefined) return { version: 0 };
     const grant = { version: live.row.version };
     if (!leaseNeedsPlan(lease, grant.version)) return grant;
@@ -234,6 +236,13 @@ async function facesOf(plan: Plan): Promise<Publication["faces"]> {
     faces.push({ service, hash: await sha256Hex(json), plan: json });
   }
   return faces;
+}
+
+/** What an isolate says of versions, as this store counts them. */
+function asHere({ isolate, version, hash, refused }: LeaseRequest, row: VersionRow | undefined) {
+  const live = { version: row?.version ?? 0, hash: row?.gateway_hash };
+  const isHere = refused !== undefined && versionHere(refused, live) === refused.version;
+  return { isolate, version: versionHere({ version, hash }, live), refused: isHere ? refused : undefined };
 }
 
 function infoOf(row: VersionRow): VersionInfo {

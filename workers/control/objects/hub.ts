@@ -6,6 +6,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { type IRequest, Router } from "itty-router";
 import { limits } from "../../../shared/limits.ts";
+import { versionHere } from "../../../shared/policy/acknowledgement.ts";
 import {
   dueAt,
   endpointView,
@@ -140,8 +141,9 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     }
     const { service, instance, id } = connection;
     const { endpoint, certificateNotAfterMs } = hello;
-    // A version that was never made here says nothing: the agent gets the live one and acknowledges it.
-    const planVersion = hello.planVersion <= this.#publication.version ? hello.planVersion : 0;
+    const face = this.#publication.face(service);
+    const live = { version: this.#publication.version, hash: face?.hash };
+    const planVersion = versionHere({ version: hello.planVersion, hash: hello.planHash }, live);
     const verdict = this.#step({
       type: "hello",
       service,
@@ -159,8 +161,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     for (const other of this.ctx.getWebSockets(instanceKey(service, instance)))
       if (readAttachment(other).id !== id) other.close(closeCodes.replaced, "replaced by a newer connection");
     this.#send(socket, this.#trustMessage());
-    const face = this.#publication.face(service);
-    if (face !== undefined && hello.planVersion !== this.#publication.version) this.#send(socket, face.message);
+    if (face !== undefined && planVersion !== live.version) this.#send(socket, face.message);
     if (face !== undefined) this.#send(socket, this.#view(service, face.outbound, new Map()));
     else this.#noFace(service, instance);
   }

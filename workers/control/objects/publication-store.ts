@@ -6,6 +6,7 @@ import { TextStore } from "./text-store.ts";
 export interface Face {
   /** Services that it may call. */
   readonly outbound: readonly string[];
+  readonly hash: string;
   /** Hub message as JSON text. */
   readonly message: string;
 }
@@ -56,7 +57,7 @@ export class PublicationStore {
     const { hash, plan } = JSON.parse(text) as { hash: string; plan: string };
     const parsed = JSON.parse(plan) as AgentPlan;
     const message = JSON.stringify({ type: "plan", version: this.version, hash, plan: parsed });
-    const face = { outbound: Object.keys(parsed.outbound), message };
+    const face = { outbound: Object.keys(parsed.outbound), hash, message };
     this.#faces.set(service, face);
     return face;
   }

@@ -3,6 +3,7 @@ import type { ErrorCode } from "../../../shared/errors.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
 import type { Instance } from "../../../shared/policy/registry.ts";
 import type { VersionInfo } from "../../../shared/wire/admin.ts";
+import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 
 /** An error as data: an exception would lose its class on the way between objects. */
 export interface Refused {
@@ -68,7 +69,7 @@ export interface ConfigStoreRpc extends Rpc.DurableObjectBranded {
   versions(): Promise<VersionInfo[]>;
   version(version: number): Promise<StoredVersion | Refused>;
   status(): Promise<ConfigStatus>;
-  lease(isolate: string, version: number, refused: Lease["refused"] | undefined): Promise<LeaseGrant>;
+  lease(asked: LeaseRequest): Promise<LeaseGrant>;
   /** Undefined when the live document lets workloads of that name join, else why not. */
   refuseService(service: string): Promise<Refused | undefined>;
   audit(act: Act): Promise<void>;

@@ -116,11 +116,12 @@ export class PlanLease {
     this.#held = held;
     this.#leaseStartMs = sentAtMs;
     this.#leaseEndMs = sentAtMs + Math.min(answer.leaseMs, limits.gateway.planLeaseMs);
-    return held?.version !== before?.version || this.#refused !== refusedBefore;
+    return held?.version !== before?.version || held?.hash !== before?.hash || this.#refused !== refusedBefore;
   }
 
   #request(): LeaseRequest {
     const request: LeaseRequest = { isolate: this.#isolate, version: this.#held?.version ?? 0 };
+    if (this.#held !== undefined) request.hash = this.#held.hash;
     if (this.#held?.signingKey !== undefined) request.signingKey = this.#held.signingKey.kid;
     if (this.#refused !== undefined) request.refused = this.#refused;
     return request;
@@ -136,7 +137,7 @@ export class PlanLease {
 
   async #acceptPlan({ version, plan }: LeaseAnswer): Promise<HeldPlan | undefined> {
     const held = this.#held;
-    if (plan === undefined || version === this.#refused?.version) return held;
+    if (plan === undefined || (version === this.#refused?.version && plan.hash === this.#refused.hash)) return held;
     try {
       const fresh = await holdPlan(version, plan.hash, plan.gateway);
       this.#refused = undefined;
@@ -144,7 +145,7 @@ export class PlanLease {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       console.warn(JSON.stringify({ kind: "plan", version, reason }));
-      this.#refused = { version, reason: reason.slice(0, 4096) };
+      this.#refused = { version, hash: plan.hash, reason: reason.slice(0, 4096) };
       return held;
     }
   }

@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { exportJWK, generateKeyPair, type JWK } from "jose";
 import { vi } from "vitest";
 import type { GatewayPlan } from "../../../../shared/plan/plan.ts";
+import { versionHere } from "../../../../shared/policy/acknowledgement.ts";
 import type { LeaseAnswer, LeaseRequest } from "../../../../shared/wire/gateway-lease.ts";
 import { createApp } from "../../../../workers/gateway/app.ts";
 import { planHash } from "../../../../workers/gateway/authority/held-plan.ts";
@@ -34,8 +35,12 @@ export class FakeControl {
 
   async #answer(request: LeaseRequest): Promise<LeaseAnswer> {
     const answer: LeaseAnswer = { leaseMs: 2000, version: this.plan === undefined ? 0 : this.version };
-    if (this.plan !== undefined && request.version !== this.version)
-      answer.plan = { hash: this.hash ?? (await planHash(this.plan)), gateway: this.plan };
+    if (this.plan !== undefined) {
+      const hash = this.hash ?? (await planHash(this.plan));
+      const told = { version: request.version, hash: request.hash };
+      if (versionHere(told, { version: this.version, hash }) !== this.version)
+        answer.plan = { hash, gateway: this.plan };
+    }
     if (this.signingKey !== undefined && request.signingKey !== this.signingKey.kid)
       answer.signingKey = this.signingKey as JWK & { kid: string; kty: string };
     return answer;
