@@ -87,6 +87,16 @@ describe("a limit", () => {
     expect(statuses).toEqual([200, 200, 200, 429, 429]);
   });
 
+  test("is not begun anew by isolates that decide by two plans", async () => {
+    const one = limited([limit("ip", 2)]);
+    const other = { ...one, rateLimits: [limit("ip", 3)] };
+    const gateways = [await start(one), await start(other)];
+    const statuses: number[] = [];
+    for (let at = 0; at < 12; at++)
+      statuses.push((await (gateways[at % 2] as Gateway).fetch("/limited", from("192.0.2.1"))).status);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(2 + 3);
+  });
+
   test("without an address of the client all count together", async () => {
     const gateway = await start(limited([limit("ip", 1)]));
     expect((await gateway.fetch("/limited")).status).toBe(200);

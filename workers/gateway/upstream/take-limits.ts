@@ -46,9 +46,13 @@ export class LimitTaker {
     return { outcomes, failed, refund };
   }
 
-  /** Keys are hashed: the platform shows objects' names to operators, and keys may be names of people. */
+  /**
+   * Keys are hashed: the platform shows objects' names to operators, and keys may be names of people. The settings belong to
+   * the name, since isolates with two plans would otherwise begin one object's count anew with every other request.
+   */
   async #idOf(env: Env, { route, settings, key }: LimitQuestion): Promise<DurableObjectId> {
-    const name = `${route}\n${settings.name}\n${key}`;
+    const { limit, windowMs, burst = "" } = settings;
+    const name = `${route}\n${settings.name} ${limit} ${windowMs} ${burst}\n${key}`;
     const known = this.#ids.get(name);
     if (known !== undefined) return known;
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(name)));
