@@ -79,6 +79,14 @@ describe("apply", () => {
     expect(detail.body.source === source).toBe(true);
   });
 
+  test("keeps characters of two code units that stand where a piece of the store ends", async () => {
+    const source = `a${"\u{1f600}".repeat(250_000)}`;
+    const body = { document: shop("7s"), source, file: "f", author: "a" };
+    const { version } = (await call("POST", "/v1/config/versions", "admin", body)).body;
+    const detail = await call("GET", `/v1/config/versions/${version}`, "admin");
+    expect(detail.body.source === source).toBe(true);
+  });
+
   test("of many at once gives each its number, and agents see them in order to the last", async () => {
     const agent = await joined("orders", "orders-order");
     const before = (await status()).version;

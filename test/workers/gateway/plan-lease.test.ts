@@ -281,6 +281,15 @@ describe("what is left behind", () => {
     });
   });
 
+  test("keeps characters of two code units that stand where a piece of the store ends", async () => {
+    for (const shift of ["", "a"]) {
+      const version = shift.length + 1;
+      const row = { leasedAtMs: version, version, hash: "b", plan: shift + "\u{1f600}".repeat(260_000) };
+      await lastGood().write(row);
+      expect((await lastGood().read())?.plan === row.plan).toBe(true);
+    }
+  });
+
   test("under another token only the plan can be read", async () => {
     await start(one);
     await status("/one");

@@ -1,3 +1,5 @@
+import { textPieces } from "../../../shared/plan/text-pieces.ts";
+
 /** Texts of any length in SQLite, whose rows hold 2 MB at most on Cloudflare. */
 const PART_CHARS = 400_000;
 
@@ -12,10 +14,8 @@ export class TextStore {
   /** Replaces the text of that name. */
   put(name: string, text: string): void {
     this.delete(name);
-    for (let part = 0; part * PART_CHARS < text.length || part === 0; part++) {
-      const piece = text.slice(part * PART_CHARS, (part + 1) * PART_CHARS);
+    for (const [part, piece] of textPieces(text, PART_CHARS).entries())
       this.#sql.exec("INSERT INTO texts VALUES (?, ?, ?)", name, part, piece);
-    }
   }
 
   get(name: string): string | undefined {

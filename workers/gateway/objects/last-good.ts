@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { textPieces } from "../../../shared/plan/text-pieces.ts";
 
 /** The last plan that an isolate accepted, and the sealed signing key. */
 export interface LastGoodRow {
@@ -33,10 +34,8 @@ export class LastGood extends DurableObject {
     const text = JSON.stringify(row);
     this.ctx.storage.transactionSync(() => {
       this.ctx.storage.sql.exec("DELETE FROM last_good");
-      for (let piece = 0; piece * PIECE_CHARS < text.length; piece++) {
-        const part = text.slice(piece * PIECE_CHARS, (piece + 1) * PIECE_CHARS);
+      for (const [piece, part] of textPieces(text, PIECE_CHARS).entries())
         this.ctx.storage.sql.exec("INSERT INTO last_good (piece, text) VALUES (?, ?)", piece, part);
-      }
     });
   }
 }
