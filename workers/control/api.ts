@@ -233,7 +233,12 @@ function granted<T extends object>(answer: T): Exclude<T, Refused> {
 }
 
 /** Refusals whose reason helps whoever called and reveals nothing: it had the right to know. */
-const TOLD: ReadonlySet<string> = new Set(["document_missing", "service_undeclared", "version_unknown"]);
+const TOLD: ReadonlySet<string> = new Set([
+  "document_invalid",
+  "document_missing",
+  "service_undeclared",
+  "version_unknown",
+]);
 
 function isRefused(answer: object): answer is Refused {
   return "refused" in answer;

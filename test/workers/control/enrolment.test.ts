@@ -39,6 +39,14 @@ test("as long as nothing was issued, the trust domain may still change", async (
   expect(status).toBe(401);
 });
 
+const rollback = (version: number) => call("POST", "/v1/config/rollback", "admin", { version, author: "bob" });
+
+test("a rollback to another trust domain takes the authority along as long as nothing was issued", async () => {
+  const { root } = await joinToken("orders");
+  expect((await rollback(1)).status).toBe(201);
+  expect((await joinToken("orders")).root).not.toBe(root);
+});
+
 describe("with a document", () => {
   beforeAll(async () => {
     expect((await applyShop()).status).toBe(201);
@@ -164,6 +172,12 @@ describe("with a document", () => {
     expect(body.mac).toBeUndefined();
     expect(body.certificates[0]).not.toBe(first.certificates[0]);
     expect((await call("POST", "/v1/renew", body.token, { csr })).status).toBe(200);
+  });
+
+  test("from the first certificate on a rollback to another trust domain is refused", async () => {
+    const { status, body } = await rollback(1);
+    expect([status, body.code]).toEqual([422, "document_invalid"]);
+    expect(body.detail).toContain('the authority is for "shop.internal"');
   });
 
   test("renewal is for agents of declared services alone", async () => {

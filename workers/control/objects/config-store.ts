@@ -83,6 +83,9 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
       gatewayHash: row.gateway_hash,
       file: row.file,
     };
+    const { trustDomain } = (JSON.parse(content.plan) as Plan).mesh;
+    const trustDomainIs = await this.#authority.ensure(trustDomain);
+    if (trustDomainIs !== trustDomain) return otherTrustDomain(version, trustDomain, trustDomainIs);
     const why = reason === "" ? `rollback to version ${version}` : reason;
     return this.#commit("rollback", { ...content, author, reason: why }, by);
   }
@@ -248,6 +251,11 @@ function asHere({ isolate, version, hash, refused }: LeaseRequest, row: VersionR
 function infoOf(row: VersionRow): VersionInfo {
   const { version, hash, author, reason, file, applied_at: appliedAtMs } = row;
   return { version, hash, author, reason, file, appliedAtMs };
+}
+
+function otherTrustDomain(version: number, asked: string, made: string): Refused {
+  const reason = `version ${version} is of the trust domain "${asked}", the authority is for "${made}"`;
+  return { refused: { code: "document_invalid", reason } };
 }
 
 function unknownVersion(version: number): Refused {
