@@ -1,6 +1,8 @@
 /** For operators and probes, on loopback: is it alive, is it ready, what does it count, what is it configured by. */
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import { isIP } from "node:net";
 import { AutoRouter, type IRequest } from "itty-router";
+import { hostWithoutPort } from "../../shared/route/compare-routes.ts";
 
 export interface AdminView {
   /** Why requests would not be served now; undefined: they would. */
@@ -16,8 +18,10 @@ export async function openAdmin(at: { host: string; port: number }, view: AdminV
   const router = adminRouter(view);
   const server = createServer(async (request, response) => {
     const { method = "GET", url = "/" } = request;
-    const target = new URL(url.startsWith("/") ? url : "/", "http://admin.invalid").href;
-    const answer: Response = await router.fetch({ method, url: target } as IRequest);
+    const target = `http://admin.invalid${url.startsWith("/") ? url : "/"}`;
+    const answer: Response = isForeign(request)
+      ? misdirected()
+      : await router.fetch({ method, url: target } as IRequest);
     response.writeHead(answer.status, Object.fromEntries(answer.headers));
     response.end(Buffer.from(await answer.arrayBuffer()));
   });
@@ -27,6 +31,19 @@ export async function openAdmin(at: { host: string; port: number }, view: AdminV
   });
   return server;
 }
+
+/**
+ * Whoever is meant by a loopback listener calls it by its address; a page of elsewhere in a browser on this machine can only
+ * bring a name of its own (DNS rebinding).
+ */
+function isForeign({ headers, socket }: IncomingMessage): boolean {
+  if (!/^(?:::ffff:)?127\.|^::1$/.test(socket.localAddress ?? "")) return false;
+  const host = headers.host === undefined ? "localhost" : hostWithoutPort(headers.host);
+  return host === undefined || (host !== "localhost" && isIP(host) === 0);
+}
+
+const misdirected = (): Response =>
+  Response.json({ status: 421, title: "Misdirected request: use the listener's address" }, { status: 421 });
 
 function adminRouter({ unready, metrics, config }: AdminView) {
   const router = AutoRouter({
