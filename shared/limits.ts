@@ -158,6 +158,8 @@ export const limits = {
     retryBudgetWaitsMax: 20,
     /** A start with a last good view waits this long for the control plane. */
     offlineStartMs: 2_000,
+    /** After a reconnect the control plane may still be gathering: endpoints that it does not name stay this long. */
+    viewSettleMs: 10_000,
     /** Draining goes on at least this long, and until no request came for `drainQuietMs`. */
     drainMinMs: 1_000,
     drainQuietMs: 500,

@@ -1,6 +1,7 @@
 /** The agent's side of the control plane while it runs: the hub, the view that it tells, and renewals. */
 
 import { X509Certificate } from "node:crypto";
+import { limits } from "../../shared/limits.ts";
 import type { Endpoint } from "../../shared/wire/endpoint.ts";
 import { type AgentMessage, type HubMessage, WIRE_FORMAT } from "../../shared/wire/hub.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -27,6 +28,7 @@ export class ControlSession {
   readonly #renewal: Renewal;
   #phase: "starting" | "ready" | "draining" = "starting";
   #wasConnected: boolean | undefined;
+  #settling: NodeJS.Timeout | undefined;
 
   constructor(options: ControlSessionOptions) {
     this.identity = options.identity;
@@ -70,6 +72,7 @@ export class ControlSession {
   }
 
   stop(): void {
+    clearTimeout(this.#settling);
     this.#renewal.stop();
     this.#hub.stop();
   }
@@ -78,6 +81,8 @@ export class ControlSession {
     const { view } = this.#options;
     const endpoint = this.#options.endpoint();
     view.connected();
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => this.#settle(), limits.agent.viewSettleMs);
     const hello: AgentMessage = {
       type: "hello",
       format: WIRE_FORMAT,
@@ -102,6 +107,11 @@ export class ControlSession {
       if (message.type === "plan")
         this.#hub.send({ type: "refuse", version: message.version, reason: reason.slice(0, 4096) });
     }
+  }
+
+  #settle(): void {
+    const { view, onChanged } = this.#options;
+    if (view.settle()) onChanged("endpoints");
   }
 
   #connection(connected: boolean, reason: string | undefined): void {

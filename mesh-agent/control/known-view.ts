@@ -3,7 +3,7 @@ import { createHash, X509Certificate } from "node:crypto";
 import * as z from "zod/mini";
 import { canonicalJson } from "../../shared/plan/canonical-json.ts";
 import type { AgentPlan } from "../../shared/plan/plan.ts";
-import { type DiscoveryView, newDiscoveryView, replaceView } from "../../shared/policy/discovery-view.ts";
+import { type DiscoveryView, keepKnown, newDiscoveryView, replaceView } from "../../shared/policy/discovery-view.ts";
 import { type Endpoint, endpointSchema } from "../../shared/wire/endpoint.ts";
 import type { HubMessage } from "../../shared/wire/hub.ts";
 import { agentPlanSchema } from "./agent-plan-schema.ts";
@@ -36,6 +36,10 @@ export class KnownView {
   endpoints: DiscoveryView<Endpoint> = newDiscoveryView();
   #knowsEndpoints = false;
   #fresh = false;
+  /** What the control plane said last in this run, as it said it. */
+  #told: DiscoveryView<Endpoint>["services"] | undefined;
+  /** What was in use when the connection came back, until the view has settled. */
+  #before: DiscoveryView<Endpoint>["services"] | undefined;
   readonly #service: string;
   readonly #planFile: StateFile<KnownPlan>;
   readonly #trustFile: StateFile<Trust>;
@@ -72,9 +76,21 @@ export class KnownView {
     for (const file of [this.#planFile, this.#trustFile, this.#endpointsFile]) file.remove();
   }
 
-  /** A new connection: its first view counts whatever its revision. */
+  /** A new connection: its first view counts whatever its revision, and takes nothing away before `settle`. */
   connected(): void {
     this.#fresh = true;
+    if (this.#told !== undefined) this.#before = this.endpoints.services;
+  }
+
+  /**
+   * The control plane has had the time to gather its view: from here on it takes away too.
+   * @returns whether that changed anything
+   */
+  settle(): boolean {
+    const changed = this.#before !== undefined && !this.#fresh;
+    if (changed && this.#told !== undefined) this.#use(this.endpoints.revision, this.#told);
+    this.#before = undefined;
+    return changed;
   }
 
   /**
@@ -93,11 +109,21 @@ export class KnownView {
       this.#keep(this.#trustFile.save(this.trust));
       return "trust";
     }
-    if (!replaceView(this.endpoints, message.revision, message.services, this.#fresh)) return undefined;
+    const { revision, services } = message;
+    if (!this.#use(revision, this.#before === undefined ? services : keepKnown(services, this.#before)))
+      return undefined;
+    this.#told = services;
     this.#fresh = false;
     this.#knowsEndpoints = true;
-    this.#keep(this.#endpointsFile.save({ revision: message.revision, services: message.services }));
     return "endpoints";
+  }
+
+  /** @returns false when it is older than what is known */
+  #use(revision: number, services: DiscoveryView<Endpoint>["services"]): boolean {
+    if (!replaceView(this.endpoints, revision, services, this.#fresh)) return false;
+    const copy = Object.fromEntries(Object.entries(services).map(([name, endpoints]) => [name, [...endpoints]]));
+    this.#keep(this.#endpointsFile.save({ revision, services: copy }));
+    return true;
   }
 
   #checkedPlan(message: Extract<HubMessage, { type: "plan" }>): KnownPlan {

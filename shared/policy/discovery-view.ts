@@ -33,6 +33,24 @@ export function replaceView<E extends ViewEndpoint>(
   return true;
 }
 
+/**
+ * What to use while a control plane that was away gathers its own view: what it tells, and of the services that it names
+ * also the instances known before that it does not name. Dead ones among them are the breaker's to pass over.
+ * @param before what was in use when the connection was made
+ */
+export function keepKnown<E extends ViewEndpoint>(
+  told: Readonly<Record<string, readonly E[]>>,
+  before: Readonly<Record<string, readonly E[]>>,
+): Record<string, readonly E[]> {
+  const kept: Record<string, readonly E[]> = {};
+  for (const [service, endpoints] of Object.entries(told)) {
+    const named = new Set(endpoints.map(({ instance }) => instance));
+    const unnamed = Object.hasOwn(before, service) ? (before[service] ?? []) : [];
+    kept[service] = [...endpoints, ...unnamed.filter(({ instance }) => !named.has(instance))];
+  }
+  return kept;
+}
+
 /** Identity of an address: an instance that comes back elsewhere is a new endpoint, with no history. */
 export function endpointKey(endpoint: ViewEndpoint): string {
   return `${endpoint.instance}@${endpoint.host}:${endpoint.port}`;

@@ -55,6 +55,32 @@ test("an older view of the same connection is left, the first of a new one count
   expect(known.take({ type: "endpoints", revision: 1, services: { users: [] } })).toBe("endpoints");
 });
 
+test("after a reconnect nothing is taken away until the view has settled", () => {
+  const known = view();
+  known.connected();
+  known.take({ type: "endpoints", revision: 7, services: { users: [endpoint] } });
+  expect(known.settle()).toBe(false);
+  known.connected();
+  known.take({ type: "endpoints", revision: 8, services: { users: [] } });
+  expect(known.endpoints.services).toEqual({ users: [endpoint] });
+  const late = { ...endpoint, instance: "b", port: 2 };
+  known.take({ type: "endpoints", revision: 9, services: { users: [late] } });
+  expect(known.endpoints.services).toEqual({ users: [late, endpoint] });
+  expect(known.settle()).toBe(true);
+  expect(known.endpoints.services).toEqual({ users: [late] });
+  known.take({ type: "endpoints", revision: 10, services: { users: [] } });
+  expect(known.endpoints.services).toEqual({ users: [] });
+});
+
+test("what the last run left is taken away at once", () => {
+  writeFileSync(join(folder, "endpoints.json"), JSON.stringify({ revision: 3, services: { users: [endpoint] } }));
+  const known = view();
+  known.load();
+  known.connected();
+  known.take({ type: "endpoints", revision: 4, services: { users: [] } });
+  expect(known.endpoints.services).toEqual({ users: [] });
+});
+
 test("what cannot be used leaves the last good one", () => {
   const known = view();
   known.take(planMessage(1));
