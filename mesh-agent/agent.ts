@@ -146,7 +146,8 @@ class Agent {
     this.#stop = stop;
     this.#service = service;
     this.#instance = instance;
-    this.#view = new KnownView(options.stateFolder, service, (message) => log.event("state_trouble", message));
+    const onTrouble = (message: string): void => log.event("state_trouble", message);
+    this.#view = new KnownView(options.stateFolder, service, onTrouble);
     this.#trust = new TrustState(identity);
     this.#verifier = new TxnVerifier(trustDomain);
     this.#clusters = new Clusters((to, endpoint, { breaker: { maxConnections } }) =>
@@ -163,15 +164,19 @@ class Agent {
       endpoint: () => this.#endpoint(),
       onChanged: (changed) => this.#changed(changed),
       onIdentity: (renewed) => {
-        file.saveNow(renewed);
         this.#trust.renew(renewed);
         this.#useTrust();
         // So that no connection rests on a proof older than one certificate.
         this.#clusters.renewConnections();
+        try {
+          file.saveNow(renewed);
+        } catch (error) {
+          onTrouble(`the renewed certificate is in use but not on disk: ${(error as Error).message}`);
+        }
       },
       log,
     });
-    this.#runtime = new RuntimeStatus(options.stateFolder, service, instance);
+    this.#runtime = new RuntimeStatus(options.stateFolder, service, instance, onTrouble);
   }
 
   async run(fresh: boolean): Promise<number> {

@@ -1,5 +1,5 @@
 /** One file of the state folder: read once at start, replaced whole and durably on each change. */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { open, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
@@ -48,7 +48,8 @@ export class StateFile<T> {
     const temporary = `${this.path}.${process.pid}.tmp`;
     const file = openSync(temporary, "w", 0o600);
     try {
-      writeSync(file, JSON.stringify(value));
+      // Not `writeSync`, which takes a part of the text for success when the disk is full.
+      writeFileSync(file, JSON.stringify(value));
       fsyncSync(file);
     } finally {
       closeSync(file);

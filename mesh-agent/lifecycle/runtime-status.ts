@@ -4,27 +4,34 @@ import { StateFile } from "../control/state-file.ts";
 
 export class RuntimeStatus {
   readonly #file: StateFile<AgentRuntime>;
+  readonly #onTrouble: (message: string) => void;
   #now: AgentRuntime;
 
-  constructor(folder: string, service: string, instance: string) {
+  /** @param onTrouble told when the file cannot be written: it is for others, and nothing here stops for it */
+  constructor(folder: string, service: string, instance: string, onTrouble: (message: string) => void) {
+    this.#onTrouble = onTrouble;
     this.#file = new StateFile<AgentRuntime>(folder, AGENT_RUNTIME_FILE, (value) => agentRuntimeSchema.parse(value));
     this.#now = { pid: process.pid, service, instance, phase: "starting", ports: {} };
-    this.#file.saveNow(this.#now);
-  }
-
-  get phase(): AgentRuntime["phase"] {
-    return this.#now.phase;
+    this.#save();
   }
 
   update(change: Partial<AgentRuntime>): void {
     this.#now = { ...this.#now, ...change };
-    this.#file.saveNow(this.#now);
+    this.#save();
   }
 
   /** The application is gone. */
   stopped(): void {
     const { appPid: _, ...rest } = this.#now;
     this.#now = { ...rest, phase: "stopped" };
-    this.#file.saveNow(this.#now);
+    this.#save();
+  }
+
+  #save(): void {
+    try {
+      this.#file.saveNow(this.#now);
+    } catch (error) {
+      this.#onTrouble(`${this.#file.path} is not written: ${(error as Error).message}`);
+    }
   }
 }

@@ -1,5 +1,5 @@
 /** The agent and its control plane: who may be it, what it may say, and life without it. */
-import { readFileSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Fleet, type TestAgent, until } from "./support/agents.ts";
@@ -108,6 +108,26 @@ test("a failing renewal is tried again and costs nothing", async () => {
   control.failWith = undefined;
   await until("it succeeded", async () => (await serialOf(callee)) !== before);
   expect((await caller.calls("http://callee.mesh/")).status).toBe(200);
+}, 30_000);
+
+test("a renewed certificate is in use even when it cannot be kept, and stopping needs no disk", async () => {
+  control.leafLifetimeMs = 12_000;
+  const [caller, callee] = await pair();
+  const before = await serialOf(callee);
+  // A folder cannot be replaced by a file, also by root.
+  const block = (name: string): void => {
+    rmSync(join(callee.folder, name));
+    mkdirSync(join(callee.folder, name));
+  };
+  block("identity.json");
+  await until("it renewed", async () => (await serialOf(callee)) !== before);
+  await until("it said so", () => callee.stdout.includes("in use but not on disk"));
+  expect(callee.stdout).not.toContain("renewal_failed");
+  expect((await caller.calls("http://callee.mesh/")).status).toBe(200);
+  block("runtime.json");
+  callee.kill("SIGTERM");
+  expect(await callee.exited).toBe(0);
+  expect(callee.stdout).toContain("runtime.json is not written");
 }, 30_000);
 
 test("an agent waits for a control plane that is not there yet, and for a plan", async () => {

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,6 +27,18 @@ test("holds what was saved, for its owner alone, and leaves nothing beside it", 
   expect(numbers().load()).toBe(2);
   expect(statSync(file.path).mode & 0o777).toBe(0o600);
   expect(readdirSync(folder)).toEqual(["n.json"]);
+});
+
+test("a disk that takes only a part of it is an error, and the last good one stays", () => {
+  const file = numbers();
+  file.saveNow(1);
+  const module = new URL("../../../mesh-agent/control/state-file.ts", import.meta.url).href;
+  const script = `process.on("SIGXFSZ", () => {}); const { StateFile } = await import(${JSON.stringify(module)});
+    new StateFile(${JSON.stringify(folder)}, "n.json", (v) => v).saveNow("x".repeat(100_000));`;
+  const limited = ["-c", 'ulimit -f 1; exec "$0" --input-type=module -e "$1"', process.execPath, script];
+  const { status, stderr } = spawnSync("sh", limited, { encoding: "utf8" });
+  expect([status, stderr]).toEqual([1, expect.stringContaining("EFBIG")]);
+  expect(numbers().load()).toBe(1);
 });
 
 test("of many values the last one stays", async () => {
