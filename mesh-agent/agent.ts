@@ -147,7 +147,7 @@ class Agent {
     this.#service = service;
     this.#instance = instance;
     const onTrouble = (message: string): void => log.event("state_trouble", message);
-    this.#view = new KnownView(options.stateFolder, service, onTrouble);
+    this.#view = new KnownView(options.stateFolder, identity, onTrouble);
     this.#trust = new TrustState(identity);
     this.#verifier = new TxnVerifier(trustDomain);
     this.#clusters = new Clusters((to, endpoint, { breaker: { maxConnections } }) =>

@@ -40,15 +40,18 @@ export class KnownView {
   #told: DiscoveryView<Endpoint>["services"] | undefined;
   /** What was in use when the connection came back, until the view has settled. */
   #before: DiscoveryView<Endpoint>["services"] | undefined;
-  readonly #service: string;
+  readonly #whose: Pick<AgentPlan, "service" | "trustDomain">;
   readonly #planFile: StateFile<KnownPlan>;
   readonly #trustFile: StateFile<Trust>;
   readonly #endpointsFile: StateFile<z.infer<typeof endpointsFileSchema>>;
   readonly #onTrouble: (message: string) => void;
 
-  /** @param onTrouble told when a file cannot be read or written; the agent goes on with what it has in memory */
-  constructor(folder: string, service: string, onTrouble: (message: string) => void) {
-    this.#service = service;
+  /**
+   * @param whose what a plan must be for
+   * @param onTrouble told when a file cannot be read or written; the agent goes on with what it has in memory
+   */
+  constructor(folder: string, whose: Pick<AgentPlan, "service" | "trustDomain">, onTrouble: (message: string) => void) {
+    this.#whose = whose;
     this.#onTrouble = onTrouble;
     this.#planFile = new StateFile<KnownPlan>(folder, "plan.json", (value) => planFileSchema.parse(value));
     this.#trustFile = new StateFile<Trust>(folder, "trust.json", (value) => trustSchema.parse(value));
@@ -60,10 +63,14 @@ export class KnownView {
     return this.plan !== undefined && this.trust !== undefined && this.#knowsEndpoints;
   }
 
-  /** Reads what the last run left; a broken file counts as none. */
+  /** Reads what the last run left; a broken file counts as none, and all of it as none when it was of another identity. */
   load(): void {
     const plan = this.#tolerate(() => this.#planFile.load());
-    if (plan !== undefined && plan.plan.service === this.#service) this.plan = plan;
+    if (plan !== undefined && this.#misfit(plan.plan) !== undefined) {
+      this.forget();
+      return;
+    }
+    this.plan = plan;
     this.trust = this.#tolerate(() => this.#trustFile.load());
     const endpoints = this.#tolerate(() => this.#endpointsFile.load());
     if (endpoints === undefined) return;
@@ -135,8 +142,15 @@ export class KnownView {
       throw new Error(`the plan cannot be read: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}`);
     }
     const plan = parsed.data;
-    if (plan.service !== this.#service) throw new Error(`the plan is for ${plan.service}, this is ${this.#service}`);
+    const misfit = this.#misfit(plan);
+    if (misfit !== undefined) throw new Error(misfit);
     return { version: message.version, hash, plan };
+  }
+
+  #misfit(plan: AgentPlan): string | undefined {
+    const { service, trustDomain } = this.#whose;
+    if (plan.service !== service) return `the plan is for ${plan.service}, this is ${service}`;
+    return plan.trustDomain === trustDomain ? undefined : `the plan is of ${plan.trustDomain}, this is ${trustDomain}`;
   }
 
   #tolerate<T>(load: () => T | undefined): T | undefined {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -16,7 +16,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const view = (service = "orders"): KnownView => new KnownView(folder, service, (message) => trouble.push(message));
+const view = (service = "orders", trustDomain = "test.internal"): KnownView =>
+  new KnownView(folder, { service, trustDomain }, (message) => trouble.push(message));
 const plan = { format: 1 as const, trustDomain: "test.internal", service: "orders", outbound: {} };
 const planMessage = (version: number, change: object = {}): HubMessage => {
   const whole = { ...plan, ...change };
@@ -93,6 +94,22 @@ test("what cannot be used leaves the last good one", () => {
   expect(() => known.take({ type: "trust", roots: ["nonsense"], txnKeys: [] })).toThrow();
   expect(known.plan?.version).toBe(1);
   expect(known.trust).toBeUndefined();
+});
+
+test.each([
+  ["service", "users", "test.internal"],
+  ["trust domain", "orders", "other.internal"],
+])("nothing that was left by another %s is used, its roots least of all", async (_, service, trustDomain) => {
+  const { rootPem } = await makeAuthority("test.internal");
+  const first = view();
+  first.take({ type: "trust", roots: [rootPem], txnKeys: [] });
+  first.take(planMessage(1));
+  await expect.poll(() => existsSync(join(folder, "plan.json")) && existsSync(join(folder, "trust.json"))).toBe(true);
+  const second = view(service, trustDomain);
+  second.load();
+  expect([second.plan, second.trust, second.complete]).toEqual([undefined, undefined, false]);
+  expect(() => second.take(planMessage(2))).toThrow(/is (for orders|of test\.internal)/);
+  expect(existsSync(join(folder, "trust.json"))).toBe(false);
 });
 
 test("a broken file counts as none and is told", () => {
