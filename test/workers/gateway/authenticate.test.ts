@@ -96,6 +96,17 @@ describe("a good token", () => {
   });
 });
 
+test("a token that is remembered past the end of its issuer's keys is one refusal, and no failure that nobody awaits", async () => {
+  const later = Date.now() + limits.identity.jwksStaleMs + 60_000;
+  const token = await issuer.sign({ exp: Math.floor(later / 1000) + 600 });
+  expect((await ask(token)).status).toBe(200);
+  issuerIsUp = false;
+  vi.spyOn(Date, "now").mockReturnValue(later);
+  const asked = vi.mocked(fetch).mock.calls.length;
+  expect((await ask(token)).status).toBe(503);
+  expect(vi.mocked(fetch).mock.calls.length - asked).toBe(1);
+});
+
 describe("refusals", () => {
   test("no token: 401 without an error code", async () => {
     const response = await ask();

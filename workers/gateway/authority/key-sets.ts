@@ -30,9 +30,14 @@ export class KeySets {
 
   /** The issuer's keys, from memory where there are usable ones. @throws SelvageError issuer_unavailable */
   keysOf(name: string, ctx: Wait, nowMs: number): KeySet | Promise<KeySet> {
+    return this.keysInUse(name, ctx, nowMs) ?? this.#awaitKeys(name, this.#issuer(name), ctx, nowMs);
+  }
+
+  /** Keys that are usable without waiting, and undefined where there are none. */
+  keysInUse(name: string, ctx: Wait, nowMs: number): KeySet | undefined {
     const issuer = this.#issuer(name);
     const use = keySetUse(issuer.times, nowMs);
-    if (issuer.set === undefined || use === "fetch" || use === "none") return this.#awaitKeys(name, issuer, ctx, nowMs);
+    if (use === "fetch" || use === "none") return undefined;
     if (use === "refresh" && !isFetching(issuer, nowMs)) ctx.waitUntil(fetchKeys(name, issuer, nowMs));
     return issuer.set;
   }

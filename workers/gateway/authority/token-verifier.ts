@@ -31,7 +31,7 @@ export class TokenVerifier {
     for (const provider of providers) {
       const known = this.#memory(provider).get(token);
       if (known === undefined) continue;
-      if (nowMs < known.untilMs && this.#keySets.keysOf(provider.issuer, ctx, nowMs) === known.keys)
+      if (nowMs < known.untilMs && this.#keySets.keysInUse(provider.issuer, ctx, nowMs) === known.keys)
         return known.identity;
       this.#memory(provider).delete(token);
     }
