@@ -101,8 +101,6 @@ export const limits = {
     slidingSlices: 60,
     limitMax: 1_000_000_000,
     windowMsMax: 31 * 86_400_000,
-    /** Longest key kept in clear text; longer ones are refused at the door by headBytesMax anyway. */
-    keyBytesMax: 1 * KiB,
   },
   agent: {
     /** Time to reach an endpoint (TCP and TLS). */
@@ -187,7 +185,6 @@ export const limits = {
     versionsKept: 200,
     joinTokenLifetimeMs: 15 * 60_000,
     joinTokenLifetimeMaxMs: 7 * 86_400_000,
-    applyWaitMs: 30_000,
     /** Body of any call but `apply`, whose bound is three documents: the text, and its JSON, which may be longer. */
     callBytesMax: 64 * KiB,
     /** One message of an agent to the hub. */

@@ -31,7 +31,6 @@ export class Call {
   #answerError: (error: SelvageError) => void = (error) => this.abort(error.reason);
   #finished = false;
   #onFinish: (() => void)[] = [];
-  #onGone: (() => void)[] = [];
 
   /**
    * @param plan version of the plan that decides
@@ -44,7 +43,6 @@ export class Call {
     exchange.onDone(() => this.#finish());
     exchange.onFail((error) => {
       this.facts.reason ??= `the caller left: ${error.message}`;
-      for (const callback of this.#onGone) callback();
       this.#finish();
     });
   }
@@ -56,11 +54,6 @@ export class Call {
   /** Called once when the call is over in whatever way. */
   onFinish(callback: () => void): void {
     this.#onFinish.push(callback);
-  }
-
-  /** Called when the caller left before its answer was complete; what runs for it should stop. */
-  onGone(callback: () => void): void {
-    this.#onGone.push(callback);
   }
 
   /** The final answer. After this a failure can only break the answer off. */

@@ -16,13 +16,13 @@ export interface GatewayEnv {
     clientIp: string | undefined;
     /** The error that made the answer; set by problems. */
     failure: SelvageError | undefined;
-    /** plan */
+    /** lease-plan */
     held: HeldPlan;
     /** check-request */
     target: RequestTarget;
     /** Request fields that end here. */
     dropped: readonly string[];
-    /** match-route */
+    /** match-request */
     route: RoutePlan;
     params: Readonly<Record<string, string>>;
     /** Normalised. */
