@@ -50,11 +50,13 @@ export class TxnVerifier {
 
   async #verifyNew(token: string, nowMs: number): Promise<VerifiedTxnToken> {
     if (token.length > limits.identity.tokenBytesMax) throw invalid("it is too long");
+    const jwks = this.#jwks;
     const claims = await this.#claimsOf(token);
     this.#checkClaims(claims, nowMs);
     const { sub, scope } = claims as unknown as TxnTokenClaims;
     const verified: Remembered = { sub, scopes: txnTokenScopes({ scope }), claims };
-    this.#remember(token, verified);
+    // Keys that came in between may have left the bundle: what they signed must not be believed from memory.
+    if (jwks === this.#jwks) this.#remember(token, verified);
     return verified;
   }
 
