@@ -5,7 +5,7 @@ import { limits } from "../../shared/limits.ts";
 import type { Endpoint } from "../../shared/wire/endpoint.ts";
 import { type AgentMessage, type HubMessage, WIRE_FORMAT } from "../../shared/wire/hub.ts";
 import type { Log } from "../telemetry/log.ts";
-import { type AgentIdentity, certificateFacts, fingerprintOf } from "../tls/identity.ts";
+import { type AgentIdentity, certificateFacts, fingerprintOf, leadsTo } from "../tls/identity.ts";
 import { HubClient } from "./hub-client.ts";
 import type { Changed, KnownView } from "./known-view.ts";
 import { Renewal } from "./renewal.ts";
@@ -100,6 +100,8 @@ export class ControlSession {
     try {
       const changed = view.take(message);
       if (changed !== undefined) onChanged(changed);
+      // Another authority took over: nobody believes this agent until it has a certificate of that one.
+      if (message.type === "trust" && !leadsTo(this.identity.certificates, message.roots)) this.#renewal.hurry();
       if (message.type === "plan") this.#hub.send({ type: "ack", version: message.version });
     } catch (error) {
       const reason = (error as Error).message;

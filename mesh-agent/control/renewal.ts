@@ -38,8 +38,13 @@ export class Renewal {
    * the machine slept, which timers do not count, is noticed.
    */
   nudge(): void {
-    if (this.#failures > 0) this.#schedule(this.#options.random() * limits.certificate.renewBackoffBaseMs);
+    if (this.#failures > 0) this.hurry();
     else this.start();
+  }
+
+  /** The certificate in use is worth nothing any more: a new one soon, though not from all agents in one moment. */
+  hurry(): void {
+    this.#schedule(this.#options.random() * limits.certificate.renewBackoffBaseMs);
   }
 
   stop(): void {

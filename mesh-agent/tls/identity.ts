@@ -79,6 +79,12 @@ export function refuseCredentials(
   return refuseChain(chain, roots);
 }
 
+/** Whether those who believe these roots believe these certificates. PEM, leaf first. */
+export function leadsTo(certificates: readonly string[], roots: readonly string[]): boolean {
+  const parse = (pem: string): X509Certificate => new X509Certificate(pem);
+  return refuseChain(certificates.map(parse), roots.map(parse)) === undefined;
+}
+
 function refuseChain(chain: readonly X509Certificate[], roots: readonly X509Certificate[]): string | undefined {
   for (let at = 0; at < chain.length; at++) {
     const certificate = chain[at] as X509Certificate;

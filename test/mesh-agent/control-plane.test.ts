@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { makeAuthority } from "../support/certificates.ts";
 import { Fleet, type TestAgent, until } from "./support/agents.ts";
 import { TestControl } from "./support/control-plane.ts";
 
@@ -128,6 +129,17 @@ test("a renewed certificate is in use even when it cannot be kept, and stopping 
   callee.kill("SIGTERM");
   expect(await callee.exited).toBe(0);
   expect(callee.stdout).toContain("runtime.json is not written");
+}, 30_000);
+
+test("when another authority takes over, agents ask it for certificates at once, and calls go on", async () => {
+  const [caller, callee] = await pair();
+  const before = await Promise.all([serialOf(caller), serialOf(callee)]);
+  control.authority = await makeAuthority("test.internal");
+  control.announceTrust();
+  await until("both have new certificates", async () =>
+    (await Promise.all([serialOf(caller), serialOf(callee)])).every((serial) => !before.includes(serial)),
+  );
+  await until("calls go on", async () => (await caller.calls("http://callee.mesh/", "POST")).status === 200);
 }, 30_000);
 
 test("an agent waits for a control plane that is not there yet, and for a plan", async () => {

@@ -36,7 +36,7 @@ interface Agent {
 }
 
 export class TestControl {
-  readonly authority: TestAuthority;
+  authority: TestAuthority;
   readonly #txnKey: TxnKey;
   readonly #secrets = new Map<string, { secret: Buffer; service: string }>();
   readonly #tokens = new Map<string, string>();
