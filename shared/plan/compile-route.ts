@@ -82,18 +82,10 @@ function compileTarget(route: RouteConfig): RouteTarget {
   return { kind: "forward", to: target, ...(route.rewrite !== undefined && { rewrite: route.rewrite }) };
 }
 
-/** In an order in which each part comes after those that it waits for; equal ones by name. */
+/** In the order of the document, which is the order of the answer's members. */
 function compileParts(parts: Readonly<Record<string, PartConfig>>): AggregatePart[] {
-  const names = sorted(Object.keys(parts));
-  const waiting = new Map(names.map((name) => [name, compilePart(name, parts[name] as PartConfig, names)]));
-  const ordered: AggregatePart[] = [];
-  while (waiting.size > 0) {
-    const ready = [...waiting.values()].filter((part) => !part.dependsOn.some((name) => waiting.has(name)));
-    if (ready.length === 0) throw new Error(`parts wait for each other: ${[...waiting.keys()].join(", ")}`);
-    for (const part of ready) waiting.delete(part.name);
-    ordered.push(...ready);
-  }
-  return ordered;
+  const names = Object.keys(parts);
+  return Object.entries(parts).map(([name, part]) => compilePart(name, part, names));
 }
 
 function compilePart(name: string, part: PartConfig, names: readonly string[]): AggregatePart {

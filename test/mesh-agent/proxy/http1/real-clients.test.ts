@@ -209,7 +209,7 @@ describe("large bodies", () => {
       expect(bytes).toBe(LARGE);
     });
     expect(rise).toBeLessThan(32 * MIB);
-  });
+  }, 60_000);
 
   test("what nobody reads is not read ahead", async () => {
     const response = await fetch(`${base}/large`);
