@@ -264,6 +264,21 @@ describe("versions", () => {
     await expect.poll(async () => (await statusOf("users-plan")).version).toBe(version);
   });
 
+  test("of a config store that was set back reach agents, though their numbers are lower", async () => {
+    const orders = await joined("orders", "orders-back");
+    await runInDurableObject(hub(), (_object, { storage }) => {
+      const [row] = storage.sql.exec("SELECT text FROM texts WHERE name = 'summary'").toArray();
+      const summary = JSON.parse(String(row?.text));
+      const later = JSON.stringify({ ...summary, version: summary.version + 10 });
+      storage.sql.exec("UPDATE texts SET text = ? WHERE name = 'summary'", later);
+    });
+    await evictDurableObject(hub());
+    const { version } = (await applyNext()).body;
+    expect((await orders.take("plan")).version).toBe(version);
+    orders.send({ type: "ack", version });
+    await expect.poll(async () => (await statusOf("orders-back")).state).toBe("current");
+  });
+
   test("reach agents through a hub that was asleep", async () => {
     const orders = await joined("orders", "orders-asleep");
     await evictDurableObject(hub());

@@ -194,6 +194,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     const plan = JSON.parse(this.#texts.get(`plan/${live.version}`) ?? "null") as Plan;
     const publication: Publication = {
       version: live.version,
+      appliedAtMs: live.applied_at,
       faces: await facesOf(plan),
       trust: await this.#authority.trust(),
     };

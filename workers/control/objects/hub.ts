@@ -65,7 +65,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   }
 
   async publish(publication: Publication): Promise<void> {
-    if (publication.version <= this.#publication.version) return;
+    if (this.#publication.isOld(publication)) return;
     this.ctx.storage.transactionSync(() => {
       this.#publication.put(publication);
       this.#step({ type: "published" });

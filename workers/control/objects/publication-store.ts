@@ -13,6 +13,7 @@ export interface Face {
 
 interface Summary {
   readonly version: number;
+  readonly appliedAtMs?: number;
   readonly trust: Trust;
   readonly services: readonly string[];
 }
@@ -38,12 +39,18 @@ export class PublicationStore {
     return this.#summary?.trust;
   }
 
+  /** Whether it is the one that is held, or was made before that. */
+  isOld({ version, appliedAtMs }: Publication): boolean {
+    return version <= this.version && appliedAtMs <= (this.#summary?.appliedAtMs ?? 0);
+  }
+
   put(publication: Publication): void {
     for (const service of this.#summary?.services ?? []) this.#texts.delete(`face/${service}`);
     for (const { service, hash, plan } of publication.faces)
       this.#texts.put(`face/${service}`, JSON.stringify({ hash, plan }));
     const services = publication.faces.map((face) => face.service);
-    this.#summary = { version: publication.version, trust: publication.trust, services };
+    const { version, appliedAtMs, trust } = publication;
+    this.#summary = { version, appliedAtMs, trust, services };
     this.#texts.put("summary", JSON.stringify(this.#summary));
     this.#faces.clear();
   }

@@ -112,6 +112,8 @@ export interface AuthorityRpc extends Rpc.DurableObjectBranded {
 /** One version with the face of every service, as JSON with its hash. */
 export interface Publication {
   readonly version: number;
+  /** Tells a store that was set back, whose later versions have lower numbers, from an older publication that comes late. */
+  readonly appliedAtMs: number;
   readonly faces: readonly { readonly service: string; readonly hash: string; readonly plan: string }[];
   readonly trust: Trust;
 }
