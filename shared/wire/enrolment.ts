@@ -44,7 +44,7 @@ export const credentialsSchema = z.object({
 });
 export type Credentials = z.infer<typeof credentialsSchema>;
 
-/** `POST /v1/renew`, role `agent`: a new CSR (a new key is allowed), proven by the token and by `proof`. */
+/** `POST /v1/renew`, role `agent`: a new CSR (a new key is allowed). The token alone says who asks. */
 export const renewRequestSchema = z.object({
   csr: z.string().check(z.maxLength(8192)),
 });
