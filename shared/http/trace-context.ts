@@ -1,4 +1,5 @@
 /** W3C Trace Context, level 2 (https://www.w3.org/TR/trace-context-2/): `traceparent` only; `tracestate` is passed on as it is. */
+import { hex } from "./hex.ts";
 
 export interface TraceContext {
   /** 32 hex digits, not all zero. */
@@ -43,10 +44,4 @@ export function childContext(parent: TraceContext | undefined, random: Uint8Arra
   const spanId = hex(random, 16, 24);
   if (parent !== undefined) return { traceId: parent.traceId, spanId, flags: parent.flags };
   return { traceId: hex(random, 0, 16), spanId, flags: "01" };
-}
-
-function hex(bytes: Uint8Array, from: number, to: number): string {
-  let text = "";
-  for (let at = from; at < to; at++) text += (bytes[at] as number).toString(16).padStart(2, "0");
-  return text;
 }

@@ -24,6 +24,7 @@ export function compile(document: Document): Plan {
 
 function compileGateway({ gateway }: Document, trustDomain: string): GatewayPlan {
   return {
+    format: PLAN_FORMAT,
     hosts: compileHosts(gateway?.hosts),
     trustDomain,
     ...(gateway?.cors !== undefined && { cors: compileCors(gateway.cors) }),

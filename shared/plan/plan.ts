@@ -27,6 +27,7 @@ export interface Plan {
 
 /** The face of the gateway. */
 export interface GatewayPlan {
+  readonly format: typeof PLAN_FORMAT;
   /** Lower case, without port; `*.example.com` stands for one label. */
   readonly hosts: readonly string[];
   readonly trustDomain: string;

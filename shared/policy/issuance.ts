@@ -1,4 +1,5 @@
 /** When the authority issues, and what stands in what it issues; keys and signatures are the host's work. */
+import { hex } from "../http/hex.ts";
 import { spiffeIdOf } from "../identity/spiffe-id.ts";
 import { limits } from "../limits.ts";
 
@@ -76,12 +77,9 @@ export function issuerIsDue(notAfterMs: number, rootNotAfterMs: number, nowMs: n
 
 /** Top bit cleared (positive), next bit set (never zero, always the same length): 126 random bits stay. */
 function serialOf(random: Uint8Array): string {
-  let hex = "";
-  for (let at = 0; at < 16; at++) {
-    const byte = random[at] ?? 0;
-    hex += (at === 0 ? (byte & 0x3f) | 0x40 : byte).toString(16).padStart(2, "0");
-  }
-  return hex;
+  const bytes = random.slice(0, 16);
+  bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;
+  return hex(bytes);
 }
 
 function wholeSeconds(ms: number): number {

@@ -158,7 +158,7 @@ describe("what the plan says", () => {
     const mesh = compile(
       documentOf("selvage: 1\nname: m\nmesh: { trustDomain: t, services: { s: { port: 1, access: [] } } }\n"),
     );
-    expect(mesh.gateway).toEqual({ hosts: [], trustDomain: "t", identity: {}, routes: [] });
+    expect(mesh.gateway).toEqual({ format: 1, hosts: [], trustDomain: "t", identity: {}, routes: [] });
     expect(mesh.mesh.services.s?.access).toEqual([]);
   });
 });

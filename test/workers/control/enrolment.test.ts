@@ -1,9 +1,9 @@
 import { runInDurableObject } from "cloudflare:test";
 import * as x509 from "@peculiar/x509";
 import { beforeAll, describe, expect, test } from "vitest";
+import { hex } from "../../../shared/http/hex.ts";
 import { limits } from "../../../shared/limits.ts";
 import { macInput } from "../../../shared/wire/enrolment.ts";
-import { hex } from "../../../workers/control/authority/bytes.ts";
 import {
   applyDocument,
   applyShop,
@@ -61,7 +61,7 @@ describe("with a document", () => {
     expect(join.url).toBe("http://127.0.0.1:8788");
     const { roots } = await enrol("orders", "orders-fingerprint");
     const root = new x509.X509Certificate(roots[0] ?? "");
-    expect(hex(await crypto.subtle.digest("SHA-256", root.rawData))).toBe(join.root);
+    expect(hex(new Uint8Array(await crypto.subtle.digest("SHA-256", root.rawData)))).toBe(join.root);
   });
 
   test("a join token is for a service of the document or the gateway, and lives at most so long", async () => {
@@ -81,7 +81,7 @@ describe("with a document", () => {
     const join = await joinToken("orders");
     const { status, body } = await enrolWith(join, csr, "orders-1");
     expect(status).toBe(200);
-    expect(body.mac).toBe(await macOf(join.secret, macInput.answer(join.id, body)));
+    expect(body.mac).toBe(await macOf(join.secret, macInput.answer({ id: join.id, instance: "orders-1" }, body)));
     expect([body.service, body.trustDomain, body.certificates.length]).toEqual(["orders", "shop.internal", 2]);
 
     const leaf = new x509.X509Certificate(body.certificates[0]);
@@ -139,14 +139,10 @@ describe("with a document", () => {
   test("a request exchanged on the way is refused, the token stays good", async () => {
     const join = await joinToken("orders");
     const [own, foreign] = [await makeCsr(), await makeCsr()];
-    const mac = await macOf(join.secret, macInput.request({ id: join.id, csr: own.csr }));
-    const forged = await call("POST", "/v1/enrol", undefined, {
-      id: join.id,
-      csr: foreign.csr,
-      instance: "orders-4",
-      mac,
-    });
-    expect(forged.status).toBe(401);
+    const request = { id: join.id, csr: own.csr, instance: "orders-4" };
+    const mac = await macOf(join.secret, macInput.request(request));
+    for (const exchanged of [{ csr: foreign.csr }, { instance: "orders-5" }])
+      expect((await call("POST", "/v1/enrol", undefined, { ...request, ...exchanged, mac })).status).toBe(401);
     expect((await enrolWith(join, own.csr, "orders-4")).status).toBe(200);
   });
 

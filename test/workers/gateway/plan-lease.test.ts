@@ -131,6 +131,19 @@ describe("with the control plane", () => {
     expect(gateway.control.asked.at(-1)?.refused).toMatchObject({ version: 2 });
   });
 
+  test("a plan of a format that this gateway does not read is refused", async () => {
+    await start(one);
+    await status("/one");
+    gateway.control.plan = { ...two, format: 2 } as unknown as GatewayPlan;
+    gateway.control.version = 2;
+    pass(limits.gateway.planLeaseMs);
+    expect(await status("/one")).toBe(200);
+    expect(gateway.control.asked.at(-1)?.refused).toMatchObject({
+      version: 2,
+      reason: expect.stringContaining("format 2"),
+    });
+  });
+
   test("a new signing key is taken without a new plan", async () => {
     await start(one);
     await status("/one");

@@ -1,10 +1,6 @@
-export type Bytes = Uint8Array<ArrayBuffer>;
+import { hex } from "../../../shared/http/hex.ts";
 
-export function hex(bytes: ArrayBuffer | Uint8Array): string {
-  let text = "";
-  for (const byte of new Uint8Array(bytes as ArrayBuffer)) text += byte.toString(16).padStart(2, "0");
-  return text;
-}
+export type Bytes = Uint8Array<ArrayBuffer>;
 
 export function randomBytes(count: number): Bytes {
   return crypto.getRandomValues(new Uint8Array(count));
@@ -16,7 +12,7 @@ export function utf8(text: string): Bytes {
 
 /** SHA-256 of a text's UTF-8, hex. */
 export async function sha256Hex(text: string): Promise<string> {
-  return hex(await crypto.subtle.digest("SHA-256", utf8(text)));
+  return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", utf8(text))));
 }
 
 /** base64url without padding (RFC 4648 section 5). */

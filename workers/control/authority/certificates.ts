@@ -2,8 +2,9 @@
 import "reflect-metadata"; // before x509: its container of services needs the metadata at import
 import * as x509 from "@peculiar/x509";
 import { SelvageError } from "../../../shared/errors.ts";
+import { hex } from "../../../shared/http/hex.ts";
 import type { CertificateTerms, LeafTerms } from "../../../shared/policy/issuance.ts";
-import { type Bytes, fromBase64, hex } from "./bytes.ts";
+import { type Bytes, fromBase64 } from "./bytes.ts";
 import { uriNameConstraints } from "./name-constraints.ts";
 
 const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
@@ -33,7 +34,7 @@ export function parseCertificate(pem: string): x509.X509Certificate {
 
 /** SHA-256 of the DER, hex. */
 export async function fingerprint(certificate: x509.X509Certificate): Promise<string> {
-  return hex(await crypto.subtle.digest("SHA-256", certificate.rawData));
+  return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", certificate.rawData)));
 }
 
 /** The self-signed root. It may sign one level of issuers, for the URIs of one trust domain alone. */

@@ -1,5 +1,6 @@
+import { hex } from "../../../shared/http/hex.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
-import type { GatewayPlan, RoutePlan } from "../../../shared/plan/plan.ts";
+import { type GatewayPlan, PLAN_FORMAT, type RoutePlan } from "../../../shared/plan/plan.ts";
 import { compileRoutes, type RouteTable } from "../../../shared/route/match-route.ts";
 import type { SigningKey } from "./signing-key.ts";
 
@@ -18,11 +19,12 @@ export interface HeldPlan {
 /** @throws with a reason for operators when the hash is another or the plan cannot be used */
 export async function holdPlan(version: number, hash: string, plan: GatewayPlan): Promise<HeldPlan> {
   const found = await planHash(plan);
+  if (plan.format !== PLAN_FORMAT) throw new Error(`plan of format ${plan.format}, this gateway reads ${PLAN_FORMAT}`);
   if (found !== hash) throw new Error(`hash of the plan is ${found}, announced was ${hash}`);
   return { version, hash, plan, table: compileRoutes(plan.routes, plan.hosts) };
 }
 
 export async function planHash(plan: GatewayPlan): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(canonicalJson(plan)));
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex(new Uint8Array(digest));
 }

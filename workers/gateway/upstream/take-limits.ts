@@ -1,5 +1,6 @@
 /** Asks the limiter objects of a route, all at once. */
 
+import { hex } from "../../../shared/http/hex.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { LimiterSettings } from "../../../shared/policy/rate-limit.ts";
 import type { LimitOutcome } from "../../../shared/policy/rate-limit-fields.ts";
@@ -70,10 +71,4 @@ async function ask(env: Env, id: DurableObjectId, settings: LimiterSettings): Pr
   } catch {
     return undefined;
   }
-}
-
-function hex(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
-  return text;
 }

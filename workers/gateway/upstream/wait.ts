@@ -21,11 +21,13 @@ export async function within<T>(promise: Promise<T>, ms: number): Promise<T | un
 /** Looks again and again, by timers of its own, until something another request does is over. @returns whether it is */
 export async function until(isOver: () => boolean, ms: number): Promise<boolean> {
   const endMs = Date.now() + ms;
-  while (!isOver()) {
+  for (let pauseMs = POLL_MIN_MS; !isOver(); pauseMs = Math.min(2 * pauseMs, POLL_MAX_MS)) {
     if (Date.now() >= endMs) return false;
-    await sleep(POLL_MS);
+    await sleep(pauseMs);
   }
   return true;
 }
 
-const POLL_MS = 5;
+/** Many requests may wait for one slow call: short waits stay short, long ones cost little. */
+const POLL_MIN_MS = 5;
+const POLL_MAX_MS = 80;

@@ -24,6 +24,7 @@ export function route(name: string, path: string, more: Partial<RoutePlan> = {})
 export function plan(routes: readonly RoutePlan[], more: Partial<GatewayPlan> = {}): GatewayPlan {
   return {
     hosts: ["api.shop.example"],
+    format: 1,
     trustDomain: "shop.internal",
     identity: {
       login: { kind: "jwt", issuer: ISSUER, audiences: [AUDIENCE], algorithms: ["ES256", "RS256"], clockSkewMs: 0 },
