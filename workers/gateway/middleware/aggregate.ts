@@ -32,7 +32,7 @@ export function aggregate(minter: TxnTokenMinter): MiddlewareHandler<GatewayEnv>
     const state = newAggregate(parts);
     const stop = new AbortController();
     try {
-      await perform(c, parts, state, minter, AbortSignal.any([c.req.raw.signal, stop.signal]));
+      await perform(c, parts, state, minter, stop.signal);
     } finally {
       if (!isComplete(state)) stop.abort();
     }

@@ -12,15 +12,13 @@ export function forward(minter: TxnTokenMinter): MiddlewareHandler<GatewayEnv> {
     const route = c.get("route");
     if (route.target.kind !== "forward") return next();
     const { to, rewrite } = route.target;
-    const { method, signal } = c.req.raw;
     const call = {
       target: to,
-      method,
+      method: c.req.raw.method,
       path: (rewrite === undefined ? c.get("path") : rewritePath(rewrite, c.get("params"))) + c.get("target").query,
       fields: c.get("fields"),
       body: c.get("body"),
       deadlineAtMs: c.get("deadlineAtMs"),
-      signal,
     };
     const [held, identity, trace] = [c.get("held"), c.get("identity"), c.get("trace")];
     const answer = await callUpstream(call, { env: c.env, held, identity, route: route.name, trace, minter });

@@ -25,8 +25,8 @@ export interface UpstreamCall {
   readonly fields: Headers;
   readonly body: ReadableStream | null;
   readonly deadlineAtMs: number;
-  /** The client's: its cancel reaches the upstream where the platform tells of it. */
-  readonly signal: AbortSignal;
+  /** Ends the call early. A client that goes away needs none: the platform then ends its request with all its calls. */
+  readonly signal?: AbortSignal;
 }
 
 export interface CallContext {
@@ -51,7 +51,7 @@ export async function callUpstream(call: UpstreamCall, context: CallContext): Pr
   fields.set(TRACEPARENT, formatTraceparent(context.trace));
   const url = "origin" in target ? target.origin : await signForMesh(target.service, left, fields, context, nowMs);
   const deadline = AbortSignal.timeout(call.deadlineAtMs - nowMs);
-  const signal = AbortSignal.any([deadline, call.signal]);
+  const signal = call.signal === undefined ? deadline : AbortSignal.any([deadline, call.signal]);
   const response = await send(url + call.path, { method, headers: fields, body, redirect: "manual", signal }, deadline);
   const code = "origin" in target ? null : response.headers.get(ERROR_CODE);
   if (code === null) return response;
