@@ -50,15 +50,11 @@ export async function enrol(join: JoinToken, instance: string, nowMs: number): P
   const secret = createHash("sha256").update(Buffer.from(join.secret, "base64url")).digest();
   const mac = (input: string): Buffer => createHmac("sha256", secret).update(input).digest();
   const csr = makeSigningRequest(key, createPublicKey(key));
-  const request: EnrolRequest = {
-    id: join.id,
-    csr,
-    instance,
-    mac: mac(macInput.request({ id: join.id, csr })).toString("base64url"),
-  };
-  const credentials = await post(join.url, "/v1/enrol", request);
+  const request = { id: join.id, csr, instance };
+  const signed: EnrolRequest = { ...request, mac: mac(macInput.request(request)).toString("base64url") };
+  const credentials = await post(join.url, "/v1/enrol", signed);
   const answered = Buffer.from(credentials.mac ?? "", "base64url");
-  const expected = mac(macInput.answer(join.id, credentials));
+  const expected = mac(macInput.answer(request, credentials));
   if (answered.length !== expected.length || !timingSafeEqual(answered, expected))
     throw new EnrolmentError(`${join.url} does not know the secret of this join token`, true);
   const root = join.root.toLowerCase();

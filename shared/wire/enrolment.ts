@@ -20,7 +20,7 @@ export const joinTokenSchema = z.object({
 export type JoinToken = z.infer<typeof joinTokenSchema>;
 export const JOIN_TOKEN_PREFIX = "sjt1.";
 
-/** `POST /v1/enrol`. `mac` = base64url HMAC over `enrol\n<id>\n<csr>`. */
+/** `POST /v1/enrol`. `mac` = base64url HMAC over `macInput.request`. */
 export const enrolRequestSchema = z.object({
   id: z.string().check(z.maxLength(64)),
   /** PKCS#10, base64 of the DER. ECDSA P-256. Its subject and extensions are ignored: the token names the service. */
@@ -30,7 +30,7 @@ export const enrolRequestSchema = z.object({
 });
 export type EnrolRequest = z.infer<typeof enrolRequestSchema>;
 
-/** Answer to both enrolment and renewal. On enrolment `mac` = base64url HMAC over `enrolled\n<id>\n<certificates joined by \n>\n<roots joined by \n>`. */
+/** Answer to both enrolment and renewal. On enrolment `mac` = base64url HMAC over `macInput.answer`. */
 export const credentialsSchema = z.object({
   service: z.string(),
   trustDomain: z.string(),
@@ -50,8 +50,11 @@ export const renewRequestSchema = z.object({
 });
 export type RenewRequest = z.infer<typeof renewRequestSchema>;
 
+/** JSON of an array: no two messages have one text. */
 export const macInput = {
-  request: (request: Pick<EnrolRequest, "id" | "csr">): string => `enrol\n${request.id}\n${request.csr}`,
-  answer: (id: string, answer: Pick<Credentials, "certificates" | "roots">): string =>
-    `enrolled\n${id}\n${answer.certificates.join("\n")}\n${answer.roots.join("\n")}`,
+  request: ({ id, instance, csr }: Omit<EnrolRequest, "mac">): string => JSON.stringify(["enrol", id, instance, csr]),
+  answer: ({ id, instance }: Pick<EnrolRequest, "id" | "instance">, answer: Omit<Credentials, "mac">): string => {
+    const { service, trustDomain, certificates, roots, token } = answer;
+    return JSON.stringify(["enrolled", id, instance, service, trustDomain, certificates, roots, token]);
+  },
 };

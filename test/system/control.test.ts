@@ -92,7 +92,7 @@ async function enrol(service: string, instance: string): Promise<Identity> {
   const csr = Buffer.from(request.rawData).toString("base64");
   const macKey = createHash("sha256").update(Buffer.from(token.secret, "base64url")).digest();
   const mac = createHmac("sha256", macKey)
-    .update(macInput.request({ id: token.id, csr }))
+    .update(macInput.request({ id: token.id, csr, instance }))
     .digest("base64url");
   const { status, body } = await call("POST", "/v1/enrol", undefined, { id: token.id, csr, instance, mac });
   expect(status).toBe(200);

@@ -176,7 +176,7 @@ export class TestControl {
     const mac = (text: string): string => createHmac("sha256", key).update(text).digest("base64url");
     if (mac(macInput.request(body)) !== body.mac) return answer(403, { detail: "The request is not from its holder." });
     const credentials = await this.#credentials(known.service, body.csr);
-    answer(200, { ...credentials, mac: mac(macInput.answer(body.id, credentials)) });
+    answer(200, { ...credentials, mac: mac(macInput.answer(body, credentials)) });
   }
 
   async #credentials(service: string, csr: string): Promise<Credentials> {

@@ -126,7 +126,7 @@ export async function macOf(secret: string, text: string): Promise<string> {
 
 /** Sends an enrolment as an agent would. */
 export async function enrolWith(join: JoinToken, csr: string, instance: string): Promise<Answer> {
-  const mac = await macOf(join.secret, macInput.request({ id: join.id, csr }));
+  const mac = await macOf(join.secret, macInput.request({ id: join.id, csr, instance }));
   return call("POST", "/v1/enrol", undefined, { id: join.id, csr, instance, mac });
 }
 

@@ -91,13 +91,13 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
     if (row === undefined) return this.#refuseJoin(id, instance, refuseJoin(undefined, false, Date.now()));
     const key = await importMacKey(await (await this.#openSealer()).open(`join-token/${id}`, row.mac_key));
     const given = fromBase64Url(requestMac);
-    const isGood = given !== undefined && (await macIsGood(key, given, macInput.request({ id, csr })));
+    const isGood = given !== undefined && (await macIsGood(key, given, macInput.request({ id, csr, instance })));
     const state = { service: row.service, expiresAtMs: row.expires_at, usedAtMs: row.used_at };
     const reason = refuseJoin(state, isGood, Date.now());
     if (reason !== undefined) return this.#refuseJoin(id, instance, reason);
     const issued = await this.#issue(row.service, instance, csr, `join token ${id}`);
     if ("refused" in issued) return issued;
-    const answerMac = toBase64Url(await mac(key, macInput.answer(id, issued.credentials)));
+    const answerMac = toBase64Url(await mac(key, macInput.answer({ id, instance }, issued.credentials)));
     const won = this.ctx.storage.transactionSync(() => {
       const used = "UPDATE join_tokens SET used_at = ? WHERE id = ? AND used_at = 0";
       if (this.#sql.exec(used, Date.now(), id).rowsWritten === 0) return false;
