@@ -1,5 +1,13 @@
 /** How an agent gets its identity and renews it: `POST /v1/enrol` and `POST /v1/renew`. */
-import { createHash, createHmac, createPublicKey, type KeyObject, timingSafeEqual } from "node:crypto";
+import {
+  createHash,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  sign,
+  timingSafeEqual,
+} from "node:crypto";
 import { limits } from "../../shared/limits.ts";
 import {
   type Credentials,
@@ -10,6 +18,7 @@ import {
   joinTokenSchema,
   macInput,
   type RenewRequest,
+  renewalProofInput,
 } from "../../shared/wire/enrolment.ts";
 import { type AgentIdentity, refuseCredentials } from "../tls/identity.ts";
 import { makeKey, makeSigningRequest } from "../tls/signing-request.ts";
@@ -80,11 +89,18 @@ export async function renew(
   nowMs: number,
 ): Promise<AgentIdentity> {
   const key = makeKey();
-  const request: RenewRequest = { csr: makeSigningRequest(key, createPublicKey(key)) };
+  const request = proven(makeSigningRequest(key, createPublicKey(key)), createPrivateKey(identity.privateKey));
   const credentials = await post(identity.controlUrl, "/v1/renew", request, identity.token);
   if (credentials.service !== identity.service || credentials.trustDomain !== identity.trustDomain)
     throw new EnrolmentError(`the control plane answered for ${credentials.service}`, true);
   return identityOf(credentials, key, identity, nowMs, isKnownRoot);
+}
+
+/** @param current the key that was certified last */
+function proven(csr: string, current: KeyObject): RenewRequest {
+  const key = createPublicKey(current).export({ type: "spki", format: "der" }).toString("base64");
+  const input = Buffer.from(renewalProofInput(csr));
+  return { csr, key, proof: sign("sha256", input, { key: current, dsaEncoding: "ieee-p1363" }).toString("base64") };
 }
 
 function identityOf(

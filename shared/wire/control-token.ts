@@ -12,6 +12,8 @@ export const controlTokenClaimsSchema = z.object({
   sub: z.string().check(z.minLength(1)),
   /** Agents only: the service whose identity it has. */
   service: z.optional(z.string()),
+  /** Agents only: SHA-256 of the certified public key's SPKI, base64url. Without it a token renews nothing. */
+  key: z.optional(z.string()),
   exp: z.number(),
 });
 export type ControlTokenClaims = z.infer<typeof controlTokenClaimsSchema>;

@@ -44,11 +44,20 @@ export const credentialsSchema = z.object({
 });
 export type Credentials = z.infer<typeof credentialsSchema>;
 
-/** `POST /v1/renew`, role `agent`: a new CSR (a new key is allowed). The token alone says who asks. */
+/**
+ * `POST /v1/renew`, role `agent`: a new CSR (a new key is allowed). The token says who asks; that it is not somebody who
+ * found the token is proven by the key that was certified last, whose hash the token carries.
+ */
 export const renewRequestSchema = z.object({
   csr: z.string().check(z.maxLength(8192)),
+  /** Public key that was certified last: SPKI, base64 of the DER. */
+  key: z.string().check(z.maxLength(512)),
+  /** Its signature over `renewalProofInput`: ECDSA P-256 with SHA-256, base64 of the IEEE P1363 form. */
+  proof: z.string().check(z.maxLength(128)),
 });
 export type RenewRequest = z.infer<typeof renewRequestSchema>;
+
+export const renewalProofInput = (csr: string): string => `renew\n${csr}`;
 
 /** JSON of an array: no two messages have one text. */
 export const macInput = {

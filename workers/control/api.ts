@@ -20,6 +20,7 @@ import type { ControlTokenClaims } from "../../shared/wire/control-token.ts";
 import { type Credentials, enrolRequestSchema, renewRequestSchema } from "../../shared/wire/enrolment.ts";
 import { type LeaseAnswer, leaseRequestSchema } from "../../shared/wire/gateway-lease.ts";
 import { verifyControlToken } from "./authority/control-tokens.ts";
+import { provesKey } from "./authority/renewal-proof.ts";
 import type { Env } from "./env.ts";
 import { readJson } from "./objects/read-json.ts";
 import { type IssuedCredentials, MAIN, type Refused } from "./objects/rpc.ts";
@@ -165,9 +166,11 @@ async function enrol(c: Call): Promise<Response> {
 }
 
 async function renew(c: Call): Promise<Response> {
-  const { csr } = await readJson(c.req.raw, renewRequestSchema, CALL_BYTES);
+  const request = await readJson(c.req.raw, renewRequestSchema, CALL_BYTES);
   const { service, instance } = agentOf(c);
-  const issued = granted(await authority(c).renew(service, instance, csr));
+  if (!(await provesKey(request, c.get("claims").key)))
+    throw new SelvageError("credentials_invalid", `${instance} does not prove the key that its token is for`);
+  const issued = granted(await authority(c).renew(service, instance, request.csr));
   c.executionCtx.waitUntil(hub(c).renewed(service, instance, issued.notAfterMs));
   return c.json(credentials(issued));
 }

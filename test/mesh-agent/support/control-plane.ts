@@ -1,5 +1,5 @@
 /** A control plane in the test's own process: the wire's messages, and ways to misbehave. */
-import { createHash, createHmac, randomBytes, X509Certificate } from "node:crypto";
+import { createHash, createHmac, type KeyObject, randomBytes, verify, X509Certificate } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from "jose";
 import { TXN_TOKEN_ALGORITHM, TXN_TOKEN_TYPE } from "../../../shared/identity/txn-token.ts";
@@ -7,7 +7,14 @@ import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { type AgentPlan, type OutboundServicePlan, PLAN_FORMAT } from "../../../shared/plan/plan.ts";
 import type { AccessRule } from "../../../shared/policy/settings.ts";
 import type { Endpoint } from "../../../shared/wire/endpoint.ts";
-import { type Credentials, type EnrolRequest, JOIN_TOKEN_PREFIX, macInput } from "../../../shared/wire/enrolment.ts";
+import {
+  type Credentials,
+  type EnrolRequest,
+  JOIN_TOKEN_PREFIX,
+  macInput,
+  type RenewRequest,
+  renewalProofInput,
+} from "../../../shared/wire/enrolment.ts";
 import { type AgentMessage, PING, PONG } from "../../../shared/wire/hub.ts";
 import { makeAuthority, type TestAuthority } from "../../support/certificates.ts";
 import { acceptWebSocket, type ServerSocket } from "./web-socket-server.ts";
@@ -39,7 +46,8 @@ export class TestControl {
   authority: TestAuthority;
   readonly #txnKey: TxnKey;
   readonly #secrets = new Map<string, { secret: Buffer; service: string }>();
-  readonly #tokens = new Map<string, string>();
+  /** `key`: certified with it. */
+  readonly #tokens = new Map<string, { service: string; key: KeyObject }>();
   readonly #agents = new Map<string, Agent>();
   readonly #plans = new Map<string, { version: number; plan: AgentPlan }>();
   readonly #streams = new Set<{ destroy(): void }>();
@@ -163,11 +171,12 @@ export class TestControl {
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
     };
     if (this.failWith !== undefined) return answer(this.failWith, { detail: "told to fail" });
-    const body = JSON.parse(Buffer.concat(chunks).toString("utf8")) as EnrolRequest;
+    const body = JSON.parse(Buffer.concat(chunks).toString("utf8")) as EnrolRequest & RenewRequest;
     if (request.url === "/v1/renew") {
-      const service = this.#tokens.get(request.headers.authorization?.slice("Bearer ".length) ?? "");
-      if (service === undefined) return answer(401, { detail: "unknown token" });
-      return answer(200, await this.#credentials(service, body.csr));
+      const known = this.#tokens.get(request.headers.authorization?.slice("Bearer ".length) ?? "");
+      if (known === undefined) return answer(401, { detail: "unknown token" });
+      if (!proves(body, known.key)) return answer(401, { detail: "not the key that was certified last" });
+      return answer(200, await this.#credentials(known.service, body.csr));
     }
     const known = this.#secrets.get(body.id);
     if (known === undefined) return answer(403, { detail: "This join token is not known or was used." });
@@ -182,15 +191,15 @@ export class TestControl {
   async #credentials(service: string, csr: string): Promise<Credentials> {
     this.issued++;
     const token = randomBytes(8).toString("hex");
-    this.#tokens.set(token, service);
     const notBefore = new Date(Date.now() - 1_000);
     const notAfter = new Date(Date.now() + this.leafLifetimeMs);
     const certificates = await this.authority.certify(csr, service, { notBefore, notAfter });
+    this.#tokens.set(token, { service, key: new X509Certificate(certificates[0] ?? "").publicKey });
     return { service, trustDomain: TRUST_DOMAIN, certificates, roots: [this.authority.rootPem], token };
   }
 
   #connect(request: IncomingMessage, stream: Parameters<typeof acceptWebSocket>[1]): void {
-    const service = this.#tokens.get(request.headers.authorization?.slice("Bearer ".length) ?? "");
+    const service = this.#tokens.get(request.headers.authorization?.slice("Bearer ".length) ?? "")?.service;
     if (service === undefined) {
       stream.end("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");
       return;
@@ -248,4 +257,10 @@ export class TestControl {
     }
     socket.send(JSON.stringify({ type: "endpoints", revision: this.#revision, services }));
   }
+}
+
+function proves({ csr, key, proof }: RenewRequest, certified: KeyObject): boolean {
+  const input = Buffer.from(renewalProofInput(csr));
+  const isGood = verify("sha256", input, { key: certified, dsaEncoding: "ieee-p1363" }, Buffer.from(proof, "base64"));
+  return isGood && certified.export({ type: "spki", format: "der" }).toString("base64") === key;
 }

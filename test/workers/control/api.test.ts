@@ -49,7 +49,11 @@ test.each([
 });
 
 test("an agent's token without a service is no good", async () => {
-  const { status } = await call("POST", "/v1/renew", await token({ role: "agent" }), { csr: "AAAA" });
+  const { status } = await call("POST", "/v1/renew", await token({ role: "agent" }), {
+    csr: "AAAA",
+    key: "AAAA",
+    proof: "AAAA",
+  });
   expect(status).toBe(401);
 });
 

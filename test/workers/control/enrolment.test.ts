@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { hex } from "../../../shared/http/hex.ts";
 import { limits } from "../../../shared/limits.ts";
 import { macInput } from "../../../shared/wire/enrolment.ts";
+import { keyHash } from "../../../workers/control/authority/renewal-proof.ts";
 import {
   applyDocument,
   applyShop,
@@ -16,6 +17,7 @@ import {
   makeCsr,
   P256,
   readJoinToken,
+  renewal,
   shop,
   token,
 } from "./support.ts";
@@ -59,7 +61,7 @@ describe("with a document", () => {
     expect(body.expiresAtMs).toBeGreaterThanOrEqual(before + limits.control.joinTokenLifetimeMs);
     const join = readJoinToken(body.token);
     expect(join.url).toBe("http://127.0.0.1:8788");
-    const { roots } = await enrol("orders", "orders-fingerprint");
+    const { roots } = (await enrol("orders", "orders-fingerprint")).credentials;
     const root = new x509.X509Certificate(roots[0] ?? "");
     expect(hex(new Uint8Array(await crypto.subtle.digest("SHA-256", root.rawData)))).toBe(join.root);
   });
@@ -160,14 +162,32 @@ describe("with a document", () => {
   });
 
   test("renewal gives the same instance a fresh certificate and a fresh token", async () => {
-    const first = await enrol("users", "users-1");
-    const { csr } = await makeCsr();
-    const { status, body } = await call("POST", "/v1/renew", first.token, { csr });
+    const { credentials: first, keys } = await enrol("users", "users-1");
+    const second = await makeCsr();
+    const { status, body } = await call("POST", "/v1/renew", first.token, await renewal(second.csr, keys));
     expect(status).toBe(200);
     expect(body.service).toBe("users");
     expect(body.mac).toBeUndefined();
     expect(body.certificates[0]).not.toBe(first.certificates[0]);
-    expect((await call("POST", "/v1/renew", body.token, { csr })).status).toBe(200);
+    const third = await renewal((await makeCsr()).csr, second.keys);
+    expect((await call("POST", "/v1/renew", body.token, third)).status).toBe(200);
+  });
+
+  test("a token without the key that was certified with it renews nothing", async () => {
+    const { credentials, keys } = await enrol("users", "users-2");
+    const [own, foreign] = [await makeCsr(), await makeCsr()];
+    const good = await renewal(own.csr, keys);
+    const ofOlderAgent = await token({ role: "agent", service: "users", sub: "users-2" });
+    const refusals = [
+      await call("POST", "/v1/renew", credentials.token, await renewal(foreign.csr, foreign.keys)),
+      await call("POST", "/v1/renew", credentials.token, { ...good, csr: foreign.csr }),
+      await call("POST", "/v1/renew", credentials.token, { ...good, proof: "AAAA" }),
+      await call("POST", "/v1/renew", credentials.token, { ...good, key: "%" }),
+      await call("POST", "/v1/renew", ofOlderAgent, good),
+    ];
+    for (const { status, body } of refusals) expect([status, body]).toEqual([401, refusals[0]?.body]);
+    expect((await call("POST", "/v1/renew", credentials.token, { csr: own.csr })).status).toBe(400);
+    expect((await call("POST", "/v1/renew", credentials.token, good)).status).toBe(200);
   });
 
   test("from the first certificate on a rollback to another trust domain is refused", async () => {
@@ -177,11 +197,13 @@ describe("with a document", () => {
   });
 
   test("renewal is for agents of declared services alone", async () => {
-    const { csr } = await makeCsr();
-    expect((await call("POST", "/v1/renew", "admin", { csr })).status).toBe(403);
-    expect((await call("POST", "/v1/renew", undefined, { csr })).status).toBe(401);
-    const stranger = await token({ role: "agent", service: "payments", sub: "payments-1" });
-    expect((await call("POST", "/v1/renew", stranger, { csr })).body.code).toBe("service_undeclared");
+    const { csr, keys } = await makeCsr();
+    const request = await renewal(csr, keys);
+    expect((await call("POST", "/v1/renew", "admin", request)).status).toBe(403);
+    expect((await call("POST", "/v1/renew", undefined, request)).status).toBe(401);
+    const key = await keyHash((await crypto.subtle.exportKey("spki", keys.publicKey)) as ArrayBuffer);
+    const stranger = await token({ role: "agent", service: "payments", sub: "payments-1", key });
+    expect((await call("POST", "/v1/renew", stranger, request)).body.code).toBe("service_undeclared");
   });
 
   test("private keys lie encrypted in storage", async () => {

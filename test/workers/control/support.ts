@@ -3,7 +3,13 @@ import "reflect-metadata";
 import { env, exports } from "cloudflare:workers";
 import * as x509 from "@peculiar/x509";
 import { SignJWT } from "jose";
-import { type Credentials, JOIN_TOKEN_PREFIX, type JoinToken, macInput } from "../../../shared/wire/enrolment.ts";
+import {
+  type Credentials,
+  JOIN_TOKEN_PREFIX,
+  type JoinToken,
+  macInput,
+  renewalProofInput,
+} from "../../../shared/wire/enrolment.ts";
 import { type AgentMessage, type HubMessage, hubMessageSchema } from "../../../shared/wire/hub.ts";
 import { fromBase64Url, toBase64, toBase64Url, utf8 } from "../../../workers/control/authority/bytes.ts";
 import type { Env } from "../../../workers/control/env.ts";
@@ -130,9 +136,19 @@ export async function enrolWith(join: JoinToken, csr: string, instance: string):
   return call("POST", "/v1/enrol", undefined, { id: join.id, csr, instance, mac });
 }
 
-export async function enrol(service: string, instance: string): Promise<Credentials> {
-  const { csr } = await makeCsr();
-  return (await enrolWith(await joinToken(service), csr, instance)).body;
+export async function enrol(
+  service: string,
+  instance: string,
+): Promise<{ credentials: Credentials; keys: CryptoKeyPair }> {
+  const { csr, keys } = await makeCsr();
+  return { credentials: (await enrolWith(await joinToken(service), csr, instance)).body, keys };
+}
+
+/** What an agent sends to renew. @param keys certified last */
+export async function renewal(csr: string, keys: CryptoKeyPair): Promise<{ csr: string; key: string; proof: string }> {
+  const key = (await crypto.subtle.exportKey("spki", keys.publicKey)) as ArrayBuffer;
+  const proof = await crypto.subtle.sign(P256, keys.privateKey, utf8(renewalProofInput(csr)));
+  return { csr, key: toBase64(new Uint8Array(key)), proof: toBase64(new Uint8Array(proof)) };
 }
 
 /** An agent's end of the socket: what comes is kept, and waited for by type. */

@@ -19,15 +19,16 @@ function signingKey(tokenSecret: string | undefined): Bytes {
   return key;
 }
 
-/** The bearer token of one instance of a service. */
+/** The bearer token of one instance of a service. @param key `keyHash` of the key that is certified with it */
 export function signAgentToken(
   tokenSecret: string | undefined,
   service: string,
   instance: string,
+  key: string,
   nowMs: number,
 ): Promise<string> {
   const issuedAt = Math.floor(nowMs / 1000);
-  return new SignJWT({ role: "agent", service })
+  return new SignJWT({ role: "agent", service, key })
     .setProtectedHeader({ alg: CONTROL_TOKEN_ALGORITHM, typ: CONTROL_TOKEN_TYPE })
     .setSubject(instance)
     .setIssuer(CONTROL_TOKEN_ISSUER)

@@ -8,6 +8,7 @@ import { fromBase64Url, randomBytes, toBase64Url, utf8 } from "../authority/byte
 import { makeLeaf, requestedKey } from "../authority/certificates.ts";
 import { signAgentToken } from "../authority/control-tokens.ts";
 import { importMacKey, mac, macIsGood } from "../authority/mac.ts";
+import { keyHash } from "../authority/renewal-proof.ts";
 import { makeSealer, type Sealer } from "../authority/seal.ts";
 import type { Env } from "../env.ts";
 import { KeyStore, type Keys } from "./key-store.ts";
@@ -137,7 +138,8 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
     const { trustDomain, issuer, roots } = keys;
     const terms = leafTerms(trustDomain, service, issuer.certificate.notAfter.getTime(), nowMs, randomBytes(16));
     const leaf = await makeLeaf(terms, publicKey, issuer);
-    const token = await signAgentToken(this.env.TOKEN_SECRET, service, instance, nowMs);
+    const key = await keyHash((await crypto.subtle.exportKey("spki", publicKey)) as ArrayBuffer);
+    const token = await signAgentToken(this.env.TOKEN_SECRET, service, instance, key, nowMs);
     const certificates = [leaf.toString("pem"), issuer.certificate.toString("pem")];
     const notAfterMs = terms.notAfterMs;
     return {
