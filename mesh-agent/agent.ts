@@ -36,6 +36,8 @@ export interface AgentOptions {
   readonly instance: string;
   readonly join: JoinToken | undefined;
   readonly admin: HostPort;
+  /** The control plane may be called in clear off loopback. */
+  readonly insecure: boolean;
   readonly role: RunRole | IngressRole;
 }
 
@@ -90,8 +92,8 @@ export async function runAgent(options: AgentOptions, log: Log, stop: StopReques
   const unlock = lockStateFolder(options.stateFolder);
   try {
     const file = identityFile(options.stateFolder);
-    const { join, instance } = options;
-    const obtained = await orStop(obtainIdentity({ file, join, instance, log }), stop);
+    const { join, instance, insecure } = options;
+    const obtained = await orStop(obtainIdentity({ file, join, instance, insecure, log }), stop);
     if (obtained === undefined) return STOPPED_EARLY;
     const agent = new Agent(options, obtained.identity, file, log, stop);
     return await agent.run(obtained.fresh);

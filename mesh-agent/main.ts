@@ -5,7 +5,8 @@ import { hostname } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { type AgentOptions, type IngressRole, type RunRole, runAgent, StopRequest } from "./agent.ts";
 import { parseJoinToken } from "./control/enrolment.ts";
-import { advertisedHost, type HostPort, isLoopback, parseHostPort } from "./lifecycle/ports.ts";
+import { advertisedHost, type HostPort, parseHostPort } from "./lifecycle/ports.ts";
+import { isLoopback } from "./proxy/loopback.ts";
 import { Log } from "./telemetry/log.ts";
 
 interface CommonFlags {
@@ -79,7 +80,7 @@ function withCommonFlags(command: Command): Command {
     .option("--instance <name>", "name of this instance, unique in the trust domain (default: made from the host's)")
     .option("--join <token>", "join token for the first start (or SELVAGE_JOIN_TOKEN)")
     .addOption(listener("--admin <address>", "health, metrics, configuration"))
-    .option("--insecure", "allow plain HTTP listeners off loopback");
+    .option("--insecure", "allow plain HTTP off loopback: listeners, and calls to the control plane");
 }
 
 function commandLine(act: (options: AgentOptions) => Promise<void>): Command {
@@ -116,6 +117,7 @@ function commonOptions(flags: CommonFlags): Omit<AgentOptions, "role"> {
     instance: flags.instance ?? `${hostname()}-${randomBytes(3).toString("hex")}`,
     join: token === undefined || token === "" ? undefined : parseJoinToken(token),
     admin: flags.admin,
+    insecure: flags.insecure === true,
   };
 }
 

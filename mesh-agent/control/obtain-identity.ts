@@ -1,6 +1,7 @@
 /** The identity that an agent starts with: the one on disk while it is good, else by the join token. */
 import { limits } from "../../shared/limits.ts";
 import type { JoinToken } from "../../shared/wire/enrolment.ts";
+import { isLoopback } from "../proxy/loopback.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type AgentIdentity, agentIdentitySchema, certificateFacts } from "../tls/identity.ts";
 import { backoffMs } from "./backoff.ts";
@@ -15,6 +16,8 @@ export interface ObtainOptions {
   readonly file: StateFile<AgentIdentity>;
   readonly join: JoinToken | undefined;
   readonly instance: string;
+  /** The control plane may be called in clear off loopback. */
+  readonly insecure: boolean;
   readonly log: Log;
 }
 
@@ -26,6 +29,7 @@ export interface ObtainOptions {
 export async function obtainIdentity(options: ObtainOptions): Promise<{ identity: AgentIdentity; fresh: boolean }> {
   const { file, join, log } = options;
   const stored = join === undefined ? file.load() : loadOrNothing(file, log);
+  refusePlain(join?.url ?? stored?.controlUrl, options.insecure);
   const usable = stored !== undefined && (join === undefined || join.root.toLowerCase() === stored.rootFingerprint);
   if (stored !== undefined && usable) {
     // The same mesh may have moved: where it is now is in the newest join token.
@@ -48,6 +52,17 @@ export async function obtainIdentity(options: ObtainOptions): Promise<{ identity
   const { service, trustDomain, instance } = identity;
   log.event("enrolled", `enrolled as ${service} of ${trustDomain}`, { service, trustDomain, instance });
   return { identity, fresh: true };
+}
+
+/** A token travels with each call: whoever reads it on the way speaks to the control plane as this agent. */
+function refusePlain(controlUrl: string | undefined, insecure: boolean): void {
+  if (controlUrl === undefined || insecure) return;
+  const { protocol, hostname } = new URL(controlUrl);
+  if (protocol === "https:" || isLoopback(hostname.replace(/^\[|\]$/g, ""))) return;
+  throw new Error(
+    `the control plane is at ${controlUrl}, which is plain HTTP and not loopback: this agent's token could be read on ` +
+      "the way. Set the control plane's CONTROL_URL to an https:// address and make a new join token, or add --insecure",
+  );
 }
 
 function loadOrNothing(file: StateFile<AgentIdentity>, log: Log): AgentIdentity | undefined {

@@ -1,6 +1,6 @@
 /** Addresses of listeners: reading, choosing, saying clearly what is wrong with one. */
 import { randomInt } from "node:crypto";
-import { createServer, isIP } from "node:net";
+import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 
 export interface HostPort {
@@ -20,10 +20,6 @@ export function parseHostPort(text: string, defaultPort?: number): HostPort {
   if (host === undefined || port === undefined || port > 65_535)
     throw new Error(`${JSON.stringify(text)} is no address: expected HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080`);
   return { host, port };
-}
-
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
 /** Below the ports that systems give to outgoing connections and to listeners of port 0 (Linux from 32768, others higher). */

@@ -1,5 +1,5 @@
 /** The agent and its control plane: who may be it, what it may say, and life without it. */
-import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { makeAuthority } from "../support/certificates.ts";
@@ -40,6 +40,26 @@ test("another root than the token's, or a control plane without the secret, is n
   const otherSecret = fleet.run("b", control.joinToken("callee", { secret }));
   expect(await otherSecret.exited).toBe(1);
   expect(otherSecret.stderr).toContain("403");
+});
+
+test("a token does not travel in clear to another machine, unless told so", async () => {
+  const far = control.joinToken("callee", { url: "http://192.0.2.1:8788" });
+  const refused = fleet.run("a", far);
+  expect(await refused.exited).toBe(1);
+  expect(refused.stderr).toContain("http://192.0.2.1:8788, which is plain HTTP and not loopback");
+  expect(refused.stderr).toContain("or add --insecure");
+  const told = fleet.run("b", control.joinToken("callee", { url: "http://selvage.invalid" }), ["--insecure"]);
+  await until("it tries", () => told.stderr.includes("cannot be reached"));
+
+  const agent = await fleet.run("c", control.joinToken("callee")).ready();
+  agent.kill("SIGTERM");
+  await agent.exited;
+  const file = join(agent.folder, "identity.json");
+  const identity = JSON.parse(readFileSync(file, "utf8")) as object;
+  writeFileSync(file, JSON.stringify({ ...identity, controlUrl: "http://[2001:db8::1]:8788" }));
+  const again = fleet.run("c", undefined, [], agent.folder);
+  expect(await again.exited).toBe(1);
+  expect(again.stderr).toContain("http://[2001:db8::1]:8788, which is plain HTTP");
 });
 
 test("key, token and view are for this user alone", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { appEnvironment } from "../../../mesh-agent/lifecycle/app-environment.ts";
-import { isLoopback, parseHostPort } from "../../../mesh-agent/lifecycle/ports.ts";
+import { parseHostPort } from "../../../mesh-agent/lifecycle/ports.ts";
+import { isLoopback } from "../../../mesh-agent/proxy/loopback.ts";
 
 describe("addresses", () => {
   test.each([

@@ -107,7 +107,7 @@ export class TestControl {
     this.#agents.clear();
   }
 
-  joinToken(service: string, change: { root?: string; secret?: string } = {}): string {
+  joinToken(service: string, change: { url?: string; root?: string; secret?: string } = {}): string {
     const id = randomBytes(8).toString("hex");
     const secret = randomBytes(32);
     this.#secrets.set(id, { secret, service });
