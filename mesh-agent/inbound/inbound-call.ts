@@ -8,7 +8,7 @@ export class InboundCall extends Call {
   readonly plan: KnownPlan;
   /** Calling service by its proven identity. */
   from: string | undefined;
-  /** Scopes of the end user; absent: no Txn-Token was needed or there. */
+  /** Scopes of the end user; absent: there is no valid Txn-Token. */
   scopes: readonly string[] | undefined;
 
   constructor(exchange: ServerExchange, plan: KnownPlan, nowMs: number) {

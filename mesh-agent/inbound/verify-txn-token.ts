@@ -9,30 +9,47 @@ import type { TxnVerifier, VerifiedTxnToken } from "./txn-verifier.ts";
 type CallForUser = Call & { scopes: readonly string[] | undefined };
 
 /**
- * Verifies where only an end user's scopes can let the request through.
+ * Verifies the token that is there, since applications believe it. A bad one fails the request only where the end user's
+ * scopes alone could let it through; elsewhere the request goes on without it.
  * @param verifier of this agent's trust domain
  */
 export function verifyTxnToken(verifier: TxnVerifier): Stage<InboundCall> {
-  const always = requireTxnToken(verifier);
   return (call, next) => {
     const { head } = call.exchange;
-    const rules = call.plan.plan.inbound?.access;
-    const needed = needsScopes(rules, call.from ?? "", head.method) && head.fields.has(TXN_TOKEN);
-    if (needed) always(call, next);
-    else next();
+    if (!head.fields.has(TXN_TOKEN)) {
+      next();
+      return;
+    }
+    takeUser(verifier, call, next, (error) => {
+      if (needsScopes(call.plan.plan.inbound?.access, call.from ?? "", head.method)) {
+        call.fail(error);
+        return;
+      }
+      head.fields.remove(TXN_TOKEN);
+      call.facts.note = `removed on the way to the application: ${(error as Error).message}`;
+      next();
+    });
   };
 }
 
 /** Lets nothing through without a valid token. */
 export function requireTxnToken(verifier: TxnVerifier): Stage<CallForUser> {
-  return (call, next) => {
-    const take = ({ sub, scopes }: VerifiedTxnToken): void => {
-      call.facts.sub = sub;
-      call.scopes = scopes;
-      next();
-    };
-    const verified = verifier.verify(call.exchange.head.fields.getAll(TXN_TOKEN), Date.now());
-    if (verified instanceof Promise) verified.then(take).catch((error: unknown) => call.fail(error));
-    else take(verified);
+  return (call, next) => takeUser(verifier, call, next, (error) => call.fail(error));
+}
+
+function takeUser(verifier: TxnVerifier, call: CallForUser, next: () => void, onBad: (error: unknown) => void): void {
+  const take = ({ sub, scopes }: VerifiedTxnToken): void => {
+    call.facts.sub = sub;
+    call.scopes = scopes;
+    next();
   };
+  let verified: VerifiedTxnToken | Promise<VerifiedTxnToken>;
+  try {
+    verified = verifier.verify(call.exchange.head.fields.getAll(TXN_TOKEN), Date.now());
+  } catch (error) {
+    onBad(error);
+    return;
+  }
+  if (verified instanceof Promise) verified.then(take, onBad);
+  else take(verified);
 }

@@ -15,6 +15,8 @@ export interface CallFacts {
   sub?: string;
   error?: ErrorCode;
   reason?: string;
+  /** What the request lost on its way, which went on; stands before the reason. */
+  note?: string;
 }
 
 export class Call {

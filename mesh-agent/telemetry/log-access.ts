@@ -65,7 +65,9 @@ function finish(call: Call, { hop, service, instance, log, metrics }: AccessLogO
   log.line(entry);
 }
 
-function optional({ peer, endpoint, attempts, sub, error, reason }: Call["facts"]): Partial<AccessLogEntry> {
+function optional(facts: Call["facts"]): Partial<AccessLogEntry> {
+  const { peer, endpoint, attempts, sub, error, note } = facts;
+  const reason = note === undefined || facts.reason === undefined ? (note ?? facts.reason) : `${note}; ${facts.reason}`;
   return {
     ...(peer !== undefined && { peer }),
     ...(endpoint !== undefined && { endpoint }),

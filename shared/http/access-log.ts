@@ -26,7 +26,8 @@ export interface AccessLogEntry {
   readonly attempts?: number;
   readonly sub?: string;
   readonly clientIp?: string;
-  /** Set when Selvage itself made the answer: the code, and the reason that the client was not told. */
+  /** Set when Selvage itself made the answer: the code. */
   readonly error?: ErrorCode;
+  /** What the client was not told: why Selvage answered itself, or what it took out of a request that went on. */
   readonly reason?: string;
 }

@@ -17,6 +17,7 @@ beforeAll(async () => {
   control.setPlan("callee", {
     access: [
       { from: "caller", scopes: [], methods: ["GET", "POST", "HEAD"] },
+      { from: "caller", scopes: ["write"], methods: ["PUT"] },
       { from: "gateway", scopes: ["read"], methods: ["GET"] },
     ],
   });
@@ -45,6 +46,37 @@ function raw(port: number, text: string): Promise<string> {
     socket.on("close", () => resolve(answer));
   });
 }
+
+describe("an application believes a Txn-Token", () => {
+  const ask = (method: string, path: string, token: string): Promise<string> =>
+    raw(
+      caller.runtime.ports.outbound ?? 0,
+      `${method} ${path} HTTP/1.1\r\nHost: callee.mesh\r\nTxn-Token: ${token}\r\nConnection: close\r\n\r\n`,
+    );
+  const logged = (path: string): Record<string, unknown> | undefined =>
+    callee.log("inbound").find((line) => line.path === path);
+
+  test("so a forged one does not reach it where no scopes are needed, and the log says so", async () => {
+    const answer = await ask("GET", "/forged", "e30.e30.AAAA");
+    expect(answer).toContain("HTTP/1.1 200");
+    expect(answer).not.toContain("e30.e30.AAAA");
+    await until("it is logged", () => logged("/forged") !== undefined);
+    expect(logged("/forged")).toMatchObject({ status: 200, reason: expect.stringContaining("txn_token_invalid") });
+    expect(logged("/forged")?.sub).toBeUndefined();
+  });
+
+  test("so a forged one is refused where scopes are needed", async () => {
+    expect(await ask("PUT", "/forged-put", "e30.e30.AAAA")).toContain("HTTP/1.1 401");
+  });
+
+  test("and a good one goes on", async () => {
+    const token = await control.txnToken("read");
+    expect(await ask("GET", "/good", token)).toContain(token);
+    await until("it is logged", () => logged("/good") !== undefined);
+    expect(logged("/good")).toMatchObject({ status: 200, sub: "alice" });
+    expect(logged("/good")?.reason).toBeUndefined();
+  });
+});
 
 describe("a call through the mesh", () => {
   test("by fetch, which opens a tunnel", async () => {
