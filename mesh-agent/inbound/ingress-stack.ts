@@ -1,5 +1,6 @@
 /** What happens to a request of the gateway on its way into the mesh, outermost first. */
 import { SelvageError } from "../../shared/errors.ts";
+import { FORWARDING_FIELDS } from "../../shared/http/forwarding-fields.ts";
 import { DEADLINE, isForgeable, SERVICE, TXN_TOKEN } from "../../shared/http/header-names.ts";
 import type { Clusters } from "../discovery/clusters.ts";
 import { toService } from "../outbound/choose-service.ts";
@@ -60,8 +61,11 @@ function chooseServiceByField(clusters: Clusters): Stage<IngressCall> {
   };
 }
 
+/** What the gateway itself says; its token has proven that it is the gateway. */
+const SAID_BY_GATEWAY: ReadonlySet<string> = new Set([TXN_TOKEN, DEADLINE, ...FORWARDING_FIELDS]);
+
 /** The edge has done this already; here it holds whatever sits before this listener. */
 const stripForgeable: Stage<IngressCall> = (call, next) => {
-  call.exchange.head.fields.removeWhere((name) => isForgeable(name) && name !== TXN_TOKEN && name !== DEADLINE);
+  call.exchange.head.fields.removeWhere((name) => isForgeable(name) && !SAID_BY_GATEWAY.has(name));
   next();
 };

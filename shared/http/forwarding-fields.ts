@@ -7,6 +7,15 @@ export interface ForwardedRequest {
   readonly scheme: "http" | "https";
 }
 
+/** Names of what `forwardingFields` sets: where the gateway has proven itself, these are its word. */
+export const FORWARDING_FIELDS: ReadonlySet<string> = new Set([
+  "via",
+  "forwarded",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "x-forwarded-for",
+]);
+
 /** `Via` (RFC 9110 section 7.6.3), `Forwarded` (RFC 7239) and its older kin. */
 export function forwardingFields({ clientIp, authority, scheme }: ForwardedRequest): [name: string, value: string][] {
   const who = clientIp === undefined ? "unknown" : clientIp.includes(":") ? `"[${clientIp}]"` : clientIp;

@@ -4,6 +4,7 @@ import { request } from "node:https";
 import { join } from "node:path";
 import { generateKeyPair } from "jose";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { forwardingFields } from "../../shared/http/forwarding-fields.ts";
 import { Fleet, type TestAgent, until } from "./support/agents.ts";
 import { TestControl } from "./support/control-plane.ts";
 
@@ -38,24 +39,33 @@ async function enter(headers: Record<string, string>, init: RequestInit = {}) {
   return { status: answer.status, headers: answer.headers, json: text === "" ? undefined : JSON.parse(text) };
 }
 
-test("a request of the gateway reaches the service it names, with the end user's token", async () => {
+test("a request of the gateway reaches the service it names, with the end user's token and the client's address", async () => {
   const token = await control.txnToken("users:read");
   const traceId = "0af7651916cd43dd8448eb211c80319c";
+  const gateway = { clientIp: "192.0.2.7", authority: "api.shop.example", scheme: "https" } as const;
+  const said = Object.fromEntries(forwardingFields(gateway));
+  const forgeable = {
+    "x-forwarded-port": "1",
+    x_forwarded_for: "1.2.3.4",
+    "x-real-ip": "1.2.3.4",
+    "cf-connecting-ip": "1",
+  };
   const { status, json } = await enter({
     "txn-token": token,
     "selvage-service": "users",
     "selvage-plan": "7",
     "selvage-attempt": "1",
-    "x-forwarded-for": "1.2.3.4",
-    forwarded: "for=1.2.3.4",
+    ...said,
+    ...forgeable,
     "x-own": "kept",
     traceparent: `00-${traceId}-b7ad6b7169203331-01`,
   });
   expect(status).toBe(200);
   expect(json).toMatchObject({ name: "users-1", path: "/a?b", headers: { "x-own": "kept", "txn-token": token } });
   expect(json.headers.host).toBe("users.mesh");
-  expect(json.headers["x-forwarded-for"]).toBeUndefined();
-  expect(json.headers.forwarded).toBeUndefined();
+  expect(json.headers).toMatchObject(said);
+  expect(json.headers["x-forwarded-for"]).toBe("192.0.2.7");
+  for (const name of Object.keys(forgeable)) expect(json.headers[name]).toBeUndefined();
   expect(json.headers.traceparent).toContain(traceId);
   const policy = Object.keys(json.headers).filter((name) => name.startsWith("selvage-"));
   expect(policy).toEqual(["selvage-deadline-ms"]);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { forwardingFields } from "../../../shared/http/forwarding-fields.ts";
+import { FORWARDING_FIELDS, forwardingFields } from "../../../shared/http/forwarding-fields.ts";
 import { isForgeable } from "../../../shared/http/header-names.ts";
 import { connectionNames, inspectHead } from "../../../shared/http/inspect-head.ts";
 import { parseRequestTarget } from "../../../shared/http/request-target.ts";
@@ -105,7 +105,9 @@ describe("request head", () => {
 });
 
 test("forwarding fields are the edge's own words", () => {
-  expect(Object.fromEntries(forwardingFields({ clientIp: "2001:db8::1", authority: "h:1", scheme: "https" }))).toEqual({
+  const known = Object.fromEntries(forwardingFields({ clientIp: "2001:db8::1", authority: "h:1", scheme: "https" }));
+  expect(new Set(Object.keys(known))).toEqual(FORWARDING_FIELDS);
+  expect(known).toEqual({
     via: "1.1 selvage",
     forwarded: 'for="[2001:db8::1]";host="h:1";proto=https',
     "x-forwarded-for": "2001:db8::1",
