@@ -4,6 +4,7 @@ import { refuseTxnToken, txnTokenScopes } from "../../shared/auth/txn-token-clai
 import { SelvageError } from "../../shared/errors.ts";
 import { TXN_TOKEN_ALGORITHM, TXN_TOKEN_TYPE, type TxnTokenClaims } from "../../shared/identity/txn-token.ts";
 import { limits } from "../../shared/limits.ts";
+import { BoundedMap } from "../../shared/policy/bounded-map.ts";
 
 export interface VerifiedTxnToken {
   readonly sub: string;
@@ -18,8 +19,8 @@ export class TxnVerifier {
   readonly #trustDomain: string;
   #jwks = new Map<string, JWK>();
   #keys = new Map<string, Promise<CryptoKey | Uint8Array>>();
-  /** Tokens whose signature was good, oldest first. */
-  #remembered = new Map<string, Remembered>();
+  /** Tokens whose signature was good. */
+  #remembered = newMemory();
 
   constructor(trustDomain: string) {
     this.#trustDomain = trustDomain;
@@ -29,7 +30,7 @@ export class TxnVerifier {
   setKeys(jwks: readonly ({ kty: string; kid: string } & JWK)[]): void {
     this.#jwks = new Map(jwks.map((jwk) => [jwk.kid, jwk]));
     this.#keys = new Map();
-    this.#remembered = new Map();
+    this.#remembered = newMemory();
   }
 
   /**
@@ -56,7 +57,7 @@ export class TxnVerifier {
     const { sub, scope } = claims as unknown as TxnTokenClaims;
     const verified: Remembered = { sub, scopes: txnTokenScopes({ scope }), claims };
     // Keys that came in between may have left the bundle: what they signed must not be believed from memory.
-    if (jwks === this.#jwks) this.#remember(token, verified);
+    if (jwks === this.#jwks) this.#remembered.set(token, verified);
     return verified;
   }
 
@@ -88,15 +89,10 @@ export class TxnVerifier {
     const refused = refuseTxnToken(claims, this.#trustDomain, nowMs);
     if (refused !== undefined) throw invalid(refused);
   }
-
-  #remember(token: string, verified: Remembered): void {
-    if (this.#remembered.size >= limits.identity.rememberedTokensMax) {
-      const oldest = this.#remembered.keys().next().value;
-      if (oldest !== undefined) this.#remembered.delete(oldest);
-    }
-    this.#remembered.set(token, verified);
-  }
 }
+
+const newMemory = (): BoundedMap<Remembered> =>
+  new BoundedMap(limits.identity.rememberedTokensMax, limits.identity.rememberedTokenBytesMax);
 
 const invalid = (reason: string): SelvageError =>
   new SelvageError("txn_token_invalid", `the Txn-Token is bad: ${reason}`);

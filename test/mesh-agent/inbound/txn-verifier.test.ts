@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { TxnVerifier } from "../../../mesh-agent/inbound/txn-verifier.ts";
 import { txnTokenClaims } from "../../../shared/auth/txn-token-claims.ts";
 import { anonymous } from "../../../shared/identity/identity.ts";
+import { limits } from "../../../shared/limits.ts";
 
 const { privateKey, publicKey } = await generateKeyPair("ES256");
 const jwk = { ...(await exportJWK(publicKey)), kty: "EC", kid: "k1" };
@@ -28,6 +29,26 @@ test("a key that leaves the bundle while its token is being verified leaves noth
   verifier.setKeys([]);
   await pending;
   await expect(verifier.verify([token], nowMs)).rejects.toMatchObject({ code: "txn_token_invalid" });
+});
+
+test("remembered tokens are bounded by their bytes too", async () => {
+  const verifier = new TxnVerifier("test.internal");
+  verifier.setKeys([jwk]);
+  const filler = "x".repeat(11_000);
+  const long = (txn: number): Promise<string> =>
+    new SignJWT({ ...claims, txn: String(txn), filler })
+      .setProtectedHeader({ alg: "ES256", typ: "txntoken+jwt", kid: "k1" })
+      .sign(privateKey);
+  const first = await long(0);
+  await verifier.verify([first], nowMs);
+  const enough = Math.ceil(limits.identity.rememberedTokenBytesMax / first.length);
+  let last = first;
+  for (let txn = 1; txn <= enough; txn++) {
+    last = await long(txn);
+    await verifier.verify([last], nowMs);
+  }
+  expect(verifier.verify([last], nowMs)).not.toBeInstanceOf(Promise);
+  expect(verifier.verify([first], nowMs)).toBeInstanceOf(Promise);
 });
 
 test("another trust domain's agent does not believe it, whoever signed", async () => {

@@ -1,31 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { BoundedMap } from "../../../workers/gateway/upstream/bounded-map.ts";
 import { readText } from "../../../workers/gateway/upstream/read-text.ts";
 import { sleep, until, within } from "../../../workers/gateway/upstream/wait.ts";
-
-describe("a bounded memory", () => {
-  test("forgets its oldest entries by number", () => {
-    const memory = new BoundedMap<number>(2);
-    for (const [at, key] of ["a", "b", "c"].entries()) memory.set(key, at);
-    expect([memory.get("a"), memory.get("b"), memory.get("c")]).toEqual([undefined, 1, 2]);
-    memory.set("b", 3);
-    memory.set("d", 4);
-    expect([memory.get("b"), memory.get("c"), memory.get("d")]).toEqual([3, undefined, 4]);
-  });
-
-  test("forgets by the length of keys, and what was deleted counts no more", () => {
-    const memory = new BoundedMap<number>(100, 10);
-    memory.set("aaaa", 1);
-    memory.set("bbbb", 2);
-    memory.delete("aaaa");
-    memory.set("cccccc", 3);
-    expect(memory.size).toBe(2);
-    memory.set("d", 4);
-    expect(memory.get("bbbb")).toBeUndefined();
-    memory.set("x".repeat(11), 5);
-    expect(memory.size).toBe(0);
-  });
-});
 
 describe("reading an answer", () => {
   const streamed = (...chunks: number[][]): Response =>

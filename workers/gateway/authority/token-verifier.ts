@@ -6,7 +6,7 @@ import { SelvageError } from "../../../shared/errors.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { JwtProvider } from "../../../shared/plan/plan.ts";
-import { BoundedMap } from "../upstream/bounded-map.ts";
+import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
 import { type KeySet, KeySets } from "./key-sets.ts";
 
 type Wait = Pick<ExecutionContext, "waitUntil">;

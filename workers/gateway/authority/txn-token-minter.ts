@@ -5,7 +5,7 @@ import { SelvageError } from "../../../shared/errors.ts";
 import { type Identity, identityKey } from "../../../shared/identity/identity.ts";
 import { TXN_TOKEN_ALGORITHM, TXN_TOKEN_TYPE } from "../../../shared/identity/txn-token.ts";
 import { limits } from "../../../shared/limits.ts";
-import { BoundedMap } from "../upstream/bounded-map.ts";
+import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
 import type { HeldPlan } from "./held-plan.ts";
 
 interface Minted {

@@ -2,12 +2,12 @@
 
 import { hex } from "../../../shared/http/hex.ts";
 import { limits } from "../../../shared/limits.ts";
+import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
 import type { LimiterSettings } from "../../../shared/policy/rate-limit.ts";
 import type { LimitOutcome } from "../../../shared/policy/rate-limit-fields.ts";
 import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
 import type { LimitVerdict } from "../../../shared/policy/sliding-window.ts";
 import type { Env } from "../env.ts";
-import { BoundedMap } from "./bounded-map.ts";
 import { within } from "./wait.ts";
 
 export interface LimitQuestion {
