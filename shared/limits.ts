@@ -211,6 +211,23 @@ export const limits = {
     /** A publication that did not reach the hub is tried again after this. */
     publishRetryMs: 1_000,
   },
+  /** Texts in messages between processes. */
+  wire: {
+    instanceCharsMax: 128,
+    hostCharsMax: 255,
+    /** Ids, hashes and MACs. */
+    idCharsMax: 64,
+    /** A certificate request, a public key and a signature, base64. */
+    csrCharsMax: 8 * KiB,
+    keyCharsMax: 512,
+    signatureCharsMax: 128,
+    /** Why a plan is refused. */
+    refusalCharsMax: 4 * KiB,
+    /** Who changes the document, why, and the file's name. */
+    authorCharsMax: 256,
+    changeReasonCharsMax: 1 * KiB,
+    fileCharsMax: 1 * KiB,
+  },
   /** What a document may contain (its size as text is `control.documentBytesMax`). */
   document: {
     /** Values after aliases are expanded, and how deep they may be nested. */
@@ -235,6 +252,10 @@ export const limits = {
     ejectForMs: 30_000,
     failuresMax: 1_000,
     connectionsMax: 10_000,
+    /** The longest ejection, in first ones. */
+    ejectionGrowthMax: 10,
+    /** How long an endpoint that said that it leaves is passed over: longer than the hub needs to withdraw it. */
+    refusedForMs: 2_000,
   },
   /** A system on one machine: `selvage serve` and `npm start`. */
   local: {

@@ -107,7 +107,11 @@ export class ControlSession {
       const reason = (error as Error).message;
       log.event("refused", `a ${message.type} of the control plane is refused: ${reason}`);
       if (message.type === "plan")
-        this.#hub.send({ type: "refuse", version: message.version, reason: reason.slice(0, 4096) });
+        this.#hub.send({
+          type: "refuse",
+          version: message.version,
+          reason: reason.slice(0, limits.wire.refusalCharsMax),
+        });
     }
   }
 

@@ -5,6 +5,7 @@
  * Panic rule: when every endpoint of a choice is ejected (or being probed), the one whose last failure is the oldest
  * is used all the same, so that a breaker alone never makes a service unreachable. `leastRecentlyFailed` names it.
  */
+import { limits } from "../limits.ts";
 import type { BreakerSettings } from "./settings.ts";
 
 export interface BreakerState {
@@ -24,10 +25,6 @@ export interface BreakerState {
 
 /** `refused`: the endpoint says that it leaves; it is passed over for a moment, which is no failure of it. */
 export type BreakerEvent = "success" | "failure" | "refused" | "abandoned";
-
-const LONGEST = 10;
-/** How long an endpoint that said that it leaves is passed over: longer than the hub needs to withdraw it. */
-const REFUSED_FOR_MS = 2_000;
 
 export const newBreaker = (): BreakerState => ({
   failures: 0,
@@ -60,7 +57,7 @@ export function breakerStep(state: BreakerState, event: BreakerEvent, nowMs: num
   else if (event === "success") succeed(state, nowMs, settings);
   else if (event === "refused") {
     state.probedAtMs = 0;
-    state.ejectedUntilMs = Math.max(state.ejectedUntilMs, nowMs + REFUSED_FOR_MS);
+    state.ejectedUntilMs = Math.max(state.ejectedUntilMs, nowMs + limits.breaker.refusedForMs);
   } else fail(state, nowMs, settings);
 }
 
@@ -94,7 +91,7 @@ function fail(state: BreakerState, nowMs: number, settings: BreakerSettings): vo
 
 /** Length of the n-th ejection. */
 export function ejectionMs(ejections: number, settings: BreakerSettings): number {
-  return settings.ejectForMs * Math.min(LONGEST, 2 ** Math.max(0, ejections - 1));
+  return settings.ejectForMs * Math.min(limits.breaker.ejectionGrowthMax, 2 ** Math.max(0, ejections - 1));
 }
 
 /**

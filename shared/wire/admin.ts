@@ -11,6 +11,7 @@
  *   GET  /healthz                 200 without a token
  */
 import * as z from "zod/mini";
+import { limits } from "../limits.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 export const applyRequestSchema = z.object({
@@ -18,16 +19,16 @@ export const applyRequestSchema = z.object({
   document: z.unknown(),
   /** The text as written, for people and for file:line in `explain`. */
   source: z.string(),
-  file: z.string().check(z.maxLength(1024)),
-  author: z.string().check(z.maxLength(256)),
-  reason: z.optional(z.string().check(z.maxLength(1024))),
+  file: z.string().check(z.maxLength(limits.wire.fileCharsMax)),
+  author: z.string().check(z.maxLength(limits.wire.authorCharsMax)),
+  reason: z.optional(z.string().check(z.maxLength(limits.wire.changeReasonCharsMax))),
 });
 export type ApplyRequest = z.infer<typeof applyRequestSchema>;
 
 export const rollbackRequestSchema = z.object({
   version: z.int().check(z.minimum(1)),
-  author: z.string().check(z.maxLength(256)),
-  reason: z.optional(z.string().check(z.maxLength(1024))),
+  author: z.string().check(z.maxLength(limits.wire.authorCharsMax)),
+  reason: z.optional(z.string().check(z.maxLength(limits.wire.changeReasonCharsMax))),
 });
 export type RollbackRequest = z.infer<typeof rollbackRequestSchema>;
 

@@ -5,6 +5,7 @@
  * SHA-256 is over the 32 bytes that `secret` encodes, not over its text.
  */
 import * as z from "zod/mini";
+import { limits } from "../limits.ts";
 
 /** Join token: `sjt1.` and base64url of this as JSON. */
 export const joinTokenSchema = z.object({
@@ -22,11 +23,11 @@ export const JOIN_TOKEN_PREFIX = "sjt1.";
 
 /** `POST /v1/enrol`. `mac` = base64url HMAC over `macInput.request`. */
 export const enrolRequestSchema = z.object({
-  id: z.string().check(z.maxLength(64)),
+  id: z.string().check(z.maxLength(limits.wire.idCharsMax)),
   /** PKCS#10, base64 of the DER. ECDSA P-256. Its subject and extensions are ignored: the token names the service. */
-  csr: z.string().check(z.maxLength(8192)),
-  instance: z.string().check(z.minLength(1), z.maxLength(128)),
-  mac: z.string().check(z.maxLength(64)),
+  csr: z.string().check(z.maxLength(limits.wire.csrCharsMax)),
+  instance: z.string().check(z.minLength(1), z.maxLength(limits.wire.instanceCharsMax)),
+  mac: z.string().check(z.maxLength(limits.wire.idCharsMax)),
 });
 export type EnrolRequest = z.infer<typeof enrolRequestSchema>;
 
@@ -49,11 +50,11 @@ export type Credentials = z.infer<typeof credentialsSchema>;
  * found the token is proven by the key that was certified last, whose hash the token carries.
  */
 export const renewRequestSchema = z.object({
-  csr: z.string().check(z.maxLength(8192)),
+  csr: z.string().check(z.maxLength(limits.wire.csrCharsMax)),
   /** Public key that was certified last: SPKI, base64 of the DER. */
-  key: z.string().check(z.maxLength(512)),
+  key: z.string().check(z.maxLength(limits.wire.keyCharsMax)),
   /** Its signature over `renewalProofInput`: ECDSA P-256 with SHA-256, base64 of the IEEE P1363 form. */
-  proof: z.string().check(z.maxLength(128)),
+  proof: z.string().check(z.maxLength(limits.wire.signatureCharsMax)),
 });
 export type RenewRequest = z.infer<typeof renewRequestSchema>;
 

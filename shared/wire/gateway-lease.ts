@@ -3,24 +3,25 @@
  * The lease lives `leaseMs`; "live" in `status` and `apply --wait` means an unexpired one.
  */
 import * as z from "zod/mini";
+import { limits } from "../limits.ts";
 import type { GatewayPlan } from "../plan/plan.ts";
 
 const jwk = z.looseObject({ kty: z.string(), kid: z.string() });
 
 export const leaseRequestSchema = z.object({
   /** Random id of the isolate. */
-  isolate: z.string().check(z.minLength(8), z.maxLength(64)),
+  isolate: z.string().check(z.minLength(8), z.maxLength(limits.wire.idCharsMax)),
   /** Version that it decides by; 0: only the one it was deployed with. */
   version: z.int().check(z.minimum(0)),
   /** Hash of its plan: a control plane that was made anew counts anew, and one number can mean two plans. */
-  hash: z.optional(z.string().check(z.maxLength(64))),
+  hash: z.optional(z.string().check(z.maxLength(limits.wire.idCharsMax))),
   /** `kid` of the signing key that it holds; absent: none. */
   signingKey: z.optional(z.string()),
   refused: z.optional(
     z.object({
       version: z.int(),
-      hash: z.optional(z.string().check(z.maxLength(64))),
-      reason: z.string().check(z.maxLength(4096)),
+      hash: z.optional(z.string().check(z.maxLength(limits.wire.idCharsMax))),
+      reason: z.string().check(z.maxLength(limits.wire.refusalCharsMax)),
     }),
   ),
 });

@@ -4,6 +4,7 @@
  * `endpoints`, and again whenever one of them changes. Unknown members are ignored, unknown types too.
  */
 import * as z from "zod/mini";
+import { limits } from "../limits.ts";
 import type { AgentPlan } from "../plan/plan.ts";
 import { endpointSchema } from "./endpoint.ts";
 
@@ -19,13 +20,13 @@ export const agentMessageSchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("hello"),
     format: z.literal(WIRE_FORMAT),
-    instance: z.string().check(z.minLength(1), z.maxLength(128)),
+    instance: z.string().check(z.minLength(1), z.maxLength(limits.wire.instanceCharsMax)),
     /** Where others reach its inbound listener; absent for agents that only call (ingress). */
     endpoint: z.optional(endpointSchema),
     /** Last good plan, 0 for none; an equal one is not sent again. */
     planVersion: z.int().check(z.minimum(0)),
     /** Its hash: a control plane that was made anew counts anew, and one number can mean two plans. */
-    planHash: z.optional(z.string().check(z.maxLength(64))),
+    planHash: z.optional(z.string().check(z.maxLength(limits.wire.idCharsMax))),
     /** When its certificate ends, milliseconds since the epoch. */
     certificateNotAfterMs: z.number(),
   }),
@@ -34,7 +35,11 @@ export const agentMessageSchema = z.discriminatedUnion("type", [
   /** The endpoint leaves: it is withdrawn at once, the socket stays until the drain ends. */
   z.object({ type: z.literal("draining") }),
   z.object({ type: z.literal("ack"), version: z.int() }),
-  z.object({ type: z.literal("refuse"), version: z.int(), reason: z.string().check(z.maxLength(4096)) }),
+  z.object({
+    type: z.literal("refuse"),
+    version: z.int(),
+    reason: z.string().check(z.maxLength(limits.wire.refusalCharsMax)),
+  }),
 ]);
 export type AgentMessage = z.infer<typeof agentMessageSchema>;
 

@@ -34,7 +34,7 @@ type Call = Context<Api>;
 
 const CALL_BYTES = limits.control.callBytesMax;
 const APPLY_BYTES = 3 * limits.control.documentBytesMax;
-const INSTANCE = /^[\w.:@-]{1,128}$/;
+const INSTANCE = /^[\w.:@-]+$/;
 
 export function makeApi(): Hono<Api> {
   const api = new Hono<Api>();
@@ -248,7 +248,7 @@ function isRefused(answer: object): answer is Refused {
 }
 
 const instanceErrors = {
-  members: { errors: [{ path: ["instance"], message: "letters, digits and . _ : @ - only, at most 128" }] },
+  members: { errors: [{ path: ["instance"], message: "letters, digits and . _ : @ - only" }] },
 };
 
 function invalid(errors: readonly object[]): SelvageError {
