@@ -15,9 +15,9 @@ export class Log {
     this.#stdout.line(JSON.stringify(entry));
   }
 
-  /** For people. */
+  /** For people. One line, whoever chose the words in it: terminals obey control characters. */
   say(sentence: string): void {
-    this.#stderr.line(`selvage-agent: ${sentence}`);
+    this.#stderr.line(`selvage-agent: ${escapeControls(sentence)}`);
   }
 
   /** An event of the agent itself: as a line, and as a sentence for people. */
@@ -31,4 +31,11 @@ export class Log {
     const written = await Promise.all([this.#stdout.close(), this.#stderr.close()]);
     return written.every((all) => all);
   }
+}
+
+/** Control characters as JavaScript writes them, and what else changes how a line looks (directions, line separators). */
+export function escapeControls(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+    character === "\n" ? "\\n" : `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );
 }

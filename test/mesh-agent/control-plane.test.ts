@@ -62,6 +62,14 @@ test("a token does not travel in clear to another machine, unless told so", asyn
   expect(again.stderr).toContain("http://[2001:db8::1]:8788, which is plain HTTP");
 });
 
+test("what the control plane says is escaped on stderr", async () => {
+  control.failWith = 403;
+  control.failDetail = "no\u001b[2J\nselvage-agent: fine";
+  const agent = fleet.run("a", control.joinToken("callee"));
+  expect(await agent.exited).toBe(1);
+  expect(agent.stderr).toContain("no\\u{1b}[2J\\nselvage-agent: fine");
+});
+
 test("key, token and view are for this user alone", async () => {
   const agent = await fleet.run("a", control.joinToken("callee")).ready();
   expect(statSync(agent.folder).mode & 0o777).toBe(0o700);

@@ -64,6 +64,7 @@ export class TestControl {
   issued = 0;
   /** Set: enrolment and renewal answer this status. */
   failWith: number | undefined;
+  failDetail = "told to fail";
 
   private constructor(authority: TestAuthority, txnKey: TxnKey) {
     this.authority = authority;
@@ -170,7 +171,7 @@ export class TestControl {
     const answer = (status: number, body: object): void => {
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
     };
-    if (this.failWith !== undefined) return answer(this.failWith, { detail: "told to fail" });
+    if (this.failWith !== undefined) return answer(this.failWith, { detail: this.failDetail });
     const body = JSON.parse(Buffer.concat(chunks).toString("utf8")) as EnrolRequest & RenewRequest;
     if (request.url === "/v1/renew") {
       const known = this.#tokens.get(request.headers.authorization?.slice("Bearer ".length) ?? "");
