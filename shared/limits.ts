@@ -178,6 +178,8 @@ export const limits = {
     /** Reconnects: full jitter up to a bound that doubles from base to max. */
     reconnectBaseMs: 250,
     reconnectMaxMs: 5_000,
+    /** A connection that lived this long starts the pauses anew; longer than any pause. */
+    connectionSteadyMs: 10_000,
     /** One call of an agent for credentials, and its answer. */
     callTimeoutMs: 10_000,
     credentialsBytesMax: 256 * KiB,

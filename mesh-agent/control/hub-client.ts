@@ -26,6 +26,7 @@ export class HubClient {
   #open = false;
   #stopped = false;
   #failures = 0;
+  #openedAtMs = 0;
   #heardAtMs = 0;
   #retryTimer: NodeJS.Timeout | undefined;
   #pingTimer: NodeJS.Timeout | undefined;
@@ -81,15 +82,13 @@ export class HubClient {
 
   #opened(socket: WebSocket): void {
     this.#open = true;
-    this.#heardAtMs = performance.now();
+    this.#openedAtMs = this.#heardAtMs = performance.now();
     for (const message of this.#options.greeting()) socket.send(JSON.stringify(message));
     this.#options.onConnected(true);
   }
 
   #heard(data: unknown): void {
     this.#heardAtMs = performance.now();
-    // A word from the hub, not the handshake alone, ends the growing of the pauses.
-    this.#failures = 0;
     if (typeof data !== "string" || data === PONG || data.length > limits.control.messageBytesMax) return;
     const message = readMessage(data);
     if (message !== undefined) this.#options.onMessage(message);
@@ -106,8 +105,10 @@ export class HubClient {
     this.#drop();
     this.#options.onConnected(false, reason);
     if (this.#stopped) return;
-    this.#failures++;
-    const { reconnectBaseMs, reconnectMaxMs } = limits.control;
+    const { reconnectBaseMs, reconnectMaxMs, connectionSteadyMs } = limits.control;
+    // A hub that spoke for a while ends the growing of the pauses. One that was heard but briefly does not: two agents of one
+    // name that take each other's place would do so without a pause.
+    this.#failures = this.#heardAtMs - this.#openedAtMs >= connectionSteadyMs ? 1 : this.#failures + 1;
     const wait = backoffMs(this.#failures, reconnectBaseMs, reconnectMaxMs, this.#options.random());
     this.#retryTimer = setTimeout(() => this.#connect(), wait);
   }

@@ -1,0 +1,50 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, test } from "vitest";
+import { backoffMs } from "../../../mesh-agent/control/backoff.ts";
+import { HubClient } from "../../../mesh-agent/control/hub-client.ts";
+import { limits } from "../../../shared/limits.ts";
+import { acceptWebSocket } from "../support/web-socket-server.ts";
+
+test("two agents of one name take each other's place with growing pauses", async () => {
+  const openedAtMs: number[] = [];
+  const server = createServer();
+  let enough: () => void = () => {};
+  const done = new Promise<void>((resolve) => {
+    enough = resolve;
+  });
+  server.on("upgrade", (request, stream) => {
+    // As the hub to one that another of its name replaces: it hears something, then it is closed.
+    const socket = acceptWebSocket(request, stream, { text: () => {}, end: () => {} });
+    socket.send(JSON.stringify({ type: "trust", roots: [], txnKeys: [] }));
+    openedAtMs.push(performance.now());
+    setTimeout(() => socket.close(), 20);
+    if (openedAtMs.length === 3) enough();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  let heard = 0;
+  const client = new HubClient({
+    controlUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    token: () => "token",
+    greeting: () => [],
+    onMessage: () => {
+      heard++;
+    },
+    onConnected: () => {},
+    random: () => 1,
+  });
+  client.start();
+  await done;
+  client.stop();
+  server.close();
+  expect(heard).toBeGreaterThanOrEqual(2);
+  const { reconnectBaseMs, reconnectMaxMs } = limits.control;
+  const pauses = backoffMs(1, reconnectBaseMs, reconnectMaxMs, 1) + backoffMs(2, reconnectBaseMs, reconnectMaxMs, 1);
+  const [first = 0, , third = 0] = openedAtMs;
+  // A timer is early by its rounding at most.
+  expect(third - first).toBeGreaterThan(pauses - 10);
+});
+
+test("the pauses of reconnects begin anew only after the longest of them", () => {
+  expect(limits.control.connectionSteadyMs).toBeGreaterThan(limits.control.reconnectMaxMs);
+});
