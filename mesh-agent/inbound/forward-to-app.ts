@@ -42,7 +42,7 @@ function send(call: Call, app: () => ClientPool, body: RequestBody, attempt: num
     stopWatch?.();
     if (!over) exchange.abort("the caller left");
   });
-  exchange.onInform((status, fields) => call.exchange.inform(status, fields));
+  exchange.onInform((status, fields) => call.exchange.inform(status, withoutOurs(fields)));
   exchange.onFail((error) => {
     over = true;
     // An idle connection that the application closed in this moment: nothing of the request left.
@@ -61,18 +61,22 @@ function send(call: Call, app: () => ClientPool, body: RequestBody, attempt: num
 }
 
 function fieldsForApp(call: Call, nowMs: number): FieldList {
-  const fields = call.exchange.head.fields.clone();
-  fields.removeWhere((name) => name.startsWith("selvage-"));
+  const fields = withoutOurs(call.exchange.head.fields);
   fields.append(DEADLINE, deadlineHeader(call.deadlineMs, nowMs) ?? "1");
   if (call.trace !== undefined) fields.set(TRACEPARENT, formatTraceparent(call.trace));
   return fields;
 }
 
 /** An application must not be able to speak as its agent does. */
-function passOn(call: Call, head: ResponseHead, body: BodyReader, onEnd: () => void): () => void {
-  const fields = head.fields.clone();
+function withoutOurs(said: FieldList): FieldList {
+  const fields = said.clone();
   fields.removeWhere((name) => name.startsWith("selvage-"));
-  const writer = call.respond({ status: head.status, fields, bodyLength: head.bodyLength });
+  return fields;
+}
+
+function passOn(call: Call, head: ResponseHead, body: BodyReader, onEnd: () => void): () => void {
+  const { status, bodyLength } = head;
+  const writer = call.respond({ status, fields: withoutOurs(head.fields), bodyLength });
   return pumpBody(body, writer, {
     idleMs: limits.agent.bodyIdleMs,
     onIdle: () => call.abort("the application's answer stood still"),

@@ -78,6 +78,14 @@ describe("an application believes a Txn-Token", () => {
   });
 });
 
+test("an application cannot speak as its agent in an interim answer", async () => {
+  const port = caller.runtime.ports.outbound ?? 0;
+  const answer = await raw(port, "GET /hint HTTP/1.1\r\nHost: callee.mesh\r\nConnection: close\r\n\r\n");
+  expect(answer).toMatch(/^HTTP\/1\.1 103 /);
+  expect(answer.toLowerCase()).toContain("link: </a.css>; rel=preload");
+  expect(answer.toLowerCase()).not.toContain("selvage-");
+});
+
 describe("a call through the mesh", () => {
   test("by fetch, which opens a tunnel", async () => {
     const { status, body } = await caller.calls("http://callee.mesh/a/b?c=1", "POST");

@@ -28,7 +28,10 @@ const server = createServer(async (request, response) => {
   else if (url.pathname === "/env") json(200, process.env);
   else if (url.pathname === "/exit") process.exit(Number(url.searchParams.get("code")));
   else if (url.pathname === "/forge") json(503, {}, { "selvage-error": "draining", "selvage-sent": "none" });
-  else if (url.pathname === "/slow") setTimeout(() => json(200, {}), Number(url.searchParams.get("ms")));
+  else if (url.pathname === "/hint") {
+    response.writeEarlyHints({ link: "</a.css>; rel=preload", "selvage-error": "draining", "selvage-sent": "none" });
+    json(200, {});
+  } else if (url.pathname === "/slow") setTimeout(() => json(200, {}), Number(url.searchParams.get("ms")));
   else if (url.pathname === "/big") response.end(Buffer.alloc(Number(url.searchParams.get("bytes")), "x"));
   else {
     const { method, headers, url: path } = request;
