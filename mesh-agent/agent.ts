@@ -4,12 +4,11 @@ import { SelvageError } from "../shared/errors.ts";
 import { spiffeIdOf } from "../shared/identity/spiffe-id.ts";
 import { limits } from "../shared/limits.ts";
 import type { Endpoint } from "../shared/wire/endpoint.ts";
-import type { JoinToken } from "../shared/wire/enrolment.ts";
 import { openAdmin } from "./admin/admin-server.ts";
 import { agentView } from "./admin/agent-view.ts";
 import { ControlSession } from "./control/control-session.ts";
 import { type Changed, type KnownPlan, KnownView } from "./control/known-view.ts";
-import { identityFile, obtainIdentity } from "./control/obtain-identity.ts";
+import { identityFile, type ObtainOptions, obtainIdentity } from "./control/obtain-identity.ts";
 import { makeStateFolder, type StateFile } from "./control/state-file.ts";
 import { Clusters } from "./discovery/clusters.ts";
 import { Gate } from "./inbound/drain-gate.ts";
@@ -31,13 +30,9 @@ import type { Log } from "./telemetry/log.ts";
 import { Metrics } from "./telemetry/metrics.ts";
 import type { AgentIdentity } from "./tls/identity.ts";
 
-export interface AgentOptions {
+export interface AgentOptions extends Pick<ObtainOptions, "instance" | "join" | "insecure"> {
   readonly stateFolder: string;
-  readonly instance: string;
-  readonly join: JoinToken | undefined;
   readonly admin: HostPort;
-  /** The control plane may be called in clear off loopback. */
-  readonly insecure: boolean;
   readonly role: RunRole | IngressRole;
 }
 
