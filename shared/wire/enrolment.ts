@@ -1,7 +1,7 @@
 /**
  * How an agent gets its identity. The join token carries the control URL, an id and a secret; the secret itself never
  * travels: request and answer are bound by HMAC-SHA-256 under SHA-256(secret), so each side knows the other and no one
- * between can exchange the key or the roots, even where the first contact is plain HTTP. The fingerprint pins the root.
+ * between can exchange any of it, even where the first contact is plain HTTP. The fingerprint pins the root.
  * SHA-256 is over the 32 bytes that `secret` encodes, not over its text.
  */
 import * as z from "zod/mini";
