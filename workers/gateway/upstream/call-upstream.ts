@@ -39,7 +39,8 @@ export interface CallContext {
 }
 
 /**
- * The upstream's answer, its body not yet read, its connection still counted in the deadline.
+ * The upstream's answer, its body not yet read. The deadline holds for its head, and for a body that is read here: one that
+ * workerd passes on natively may stand still for longer.
  * @throws SelvageError when there is none, or when an agent of the mesh made it
  */
 export async function callUpstream(call: UpstreamCall, context: CallContext): Promise<Response> {
