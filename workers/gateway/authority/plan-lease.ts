@@ -145,7 +145,7 @@ export class PlanLease {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       console.warn(JSON.stringify({ kind: "plan", version, reason }));
-      this.#refused = { version, hash: plan.hash, reason: reason.slice(0, 4096) };
+      this.#refused = { version, hash: plan.hash, reason: reason.slice(0, limits.wire.refusalCharsMax) };
       return held;
     }
   }
