@@ -48,6 +48,7 @@ export const errorTable = {
   credentials_missing: row("client", 401, 16, "Unauthorized", "Valid credentials are required."),
   credentials_invalid: row("client", 401, 16, "Unauthorized", "The credentials are not valid."),
   scope_missing: row("client", 403, 7, "Forbidden", "The credentials do not grant access to this resource."),
+  not_permitted: row("client", 403, 7, "Forbidden", "The credentials do not grant access to this resource."),
   body_too_large: row("client", 413, 8, "Content too large", "The request body is larger than this route accepts."),
   uri_too_long: row("client", 414, 13, "URI too long", "The request target is too long."),
   header_too_large: row(
@@ -70,6 +71,8 @@ export const errorTable = {
   document_missing: row("client", 409, 9, "Conflict", "No document has been applied yet."),
   service_undeclared: row("client", 409, 9, "Conflict", "The live document names no such service."),
   version_unknown: row("client", 404, 5, "Not found", "There is no such version."),
+  revocation_unknown: row("client", 404, 5, "Not found", "There is no such revocation."),
+  revocations_full: row("client", 409, 8, "Conflict", "The list of revocations is full; nothing was changed."),
   upgrade_required: row("client", 426, 9, "Upgrade required", "This path is for WebSocket connections."),
   control_failed: row("gateway", 500, 13, "Internal error", "The control plane could not serve this request.", true),
 

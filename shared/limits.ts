@@ -74,8 +74,26 @@ export const limits = {
     jwksWaitMs: 5_000,
     /** How long a key set is used before it is fetched again in the background. */
     jwksFreshMs: 10 * 60_000,
-    /** An unknown `kid` may cause one fetch in this time for each issuer and isolate. */
-    jwksCooldownMs: 30_000,
+    /** An unknown `kid` may cause one fetch in this time for each key set and isolate. */
+    jwksCooldownMs: 5_000,
+    /** Keys of one set that are looked at; more are left out. */
+    jwksKeysMax: 64,
+    /** Keys that are tried for a token that does not say which one it was signed with. */
+    keysTriedMax: 4,
+    /** Keys in a document, for each provider. */
+    staticKeysMax: 16,
+    /** Modulus of an RSA key (RFC 7518 section 3.3); above it one check costs too much. */
+    rsaBitsMin: 2_048,
+    rsaBitsMax: 8_192,
+    /** Shared secret of HMAC signatures (RFC 7518 section 3.2, for HS256; longer hashes need as much as they give). */
+    secretBytesMin: 32,
+    /** Nesting of a token's header and claims. */
+    tokenDepthMax: 16,
+    /** Longest `kid`, `sub`, `jti`, consumer, plan or group that is believed. */
+    nameCharsMax: 256,
+    issuerCharsMax: 1_024,
+    /** A token without `exp`, where the document accepts those, is checked anew after this. */
+    rememberedUnexpiringMs: 300_000,
     /** A fetch that failed is tried again after this. */
     jwksRetryMs: 1_000,
     /** How long a key set outlives the issuer being down. */
@@ -84,6 +102,16 @@ export const limits = {
     rememberedTokensMax: 10_000,
     /** Their text together; longer credentials are checked anew each time. */
     rememberedTokenBytesMax: 8 * MiB,
+  },
+  /** Expressions (`when`); together they keep one evaluation well below a millisecond. */
+  condition: {
+    charsMax: 1_024,
+    nodesMax: 200,
+    depthMax: 24,
+    /** Members of a literal list or mapping. */
+    literalMembersMax: 64,
+    /** Values in the claims of an identity, all levels together; with more it is refused where an expression must judge it. */
+    claimValuesMax: 512,
   },
   /** Transaction tokens, draft-ietf-oauth-transaction-tokens. */
   txnToken: {
@@ -208,6 +236,12 @@ export const limits = {
     signingKeyFreshMs: 60_000,
     /** Join tokens that wait for use at once. */
     joinTokensMax: 10_000,
+    /** Revocations known at once, and their text together: gateways get all of them whenever one changes. */
+    revocationsMax: 5_000,
+    revocationBytesMax: 1 * MiB,
+    /** How long a revocation lasts unless asked otherwise, and at most: it must outlive the tokens that it is about. */
+    revocationLifetimeMs: 24 * 3_600_000,
+    revocationLifetimeMaxMs: 366 * 86_400_000,
     /** Rows of the issuance log and of the audit log that are kept. */
     logRowsKept: 10_000,
     /** A publication that did not reach the hub is tried again after this. */
@@ -246,6 +280,9 @@ export const limits = {
     corsMaxAgeMs: 600_000,
     corsMaxAgeMsMax: 86_400_000,
     clockSkewMsMax: 300_000,
+    tokenAgeMsMax: 366 * 86_400_000,
+    /** Providers, groups, claims and values that one `auth` names, each. */
+    authNamesMax: 32,
   },
   /** Outlier ejection where a service has no `breaker`, and the ends of its range. */
   breaker: {

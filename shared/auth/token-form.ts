@@ -3,6 +3,7 @@
  * take for base64url (white space, padding, stray bits), and two spellings of one token must not be two tokens.
  */
 import { limits } from "../limits.ts";
+import { hmacAlgorithms, signatureAlgorithms } from "./jwk.ts";
 
 const COMPACT = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/;
 /** Last characters whose unused low bits are zero, for a rest of two and of three characters (RFC 4648 section 3.5). */
@@ -32,21 +33,25 @@ const TYPES = new Set(["jwt", "at+jwt", "application/at+jwt", "application/jwt"]
  * Why a token's protected header is refused, or undefined. Keys that a token brings along (`jwk`, `jku`, `x5u`, `x5c`) are
  * never used, so they need no refusal.
  * @param algorithms what the plan allows
+ * @param family what the provider has keys for, whatever a plan says: a public key never is the secret of an HMAC
  */
 export function refuseTokenHeader(
   header: Readonly<Record<string, unknown>>,
   algorithms: readonly string[],
+  family: "signature" | "hmac" = "signature",
 ): string | undefined {
   const { alg, typ, kid, crit, b64 } = header;
-  if (typeof alg !== "string" || !isAsymmetric(alg) || !algorithms.includes(alg)) return "alg is not allowed";
+  if (typeof alg !== "string" || !families[family].includes(alg) || !algorithms.includes(alg))
+    return "alg is not allowed";
   if (crit !== undefined || b64 !== undefined) return "crit is not supported";
   if (typ !== undefined && (typeof typ !== "string" || !TYPES.has(typ.toLowerCase())))
     return "typ is not an access token's";
-  if (kid !== undefined && (typeof kid !== "string" || kid.length > 256)) return "kid is malformed";
+  if (kid !== undefined && (typeof kid !== "string" || kid.length > limits.identity.nameCharsMax))
+    return "kid is malformed";
   return undefined;
 }
 
-/** Whatever a plan says: `none` and shared secrets prove nothing against a published key set. */
-function isAsymmetric(alg: string): boolean {
-  return /^(RS|PS|ES)(256|384|512)$|^EdDSA$|^Ed25519$/.test(alg);
-}
+const families: Readonly<Record<"signature" | "hmac", readonly string[]>> = {
+  signature: signatureAlgorithms,
+  hmac: hmacAlgorithms,
+};

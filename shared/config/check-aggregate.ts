@@ -11,7 +11,7 @@ import { holesOf, parseTemplate, splitPartUrl } from "./template.ts";
 
 /** First names of holes that are not parts. */
 export const templateRoots = ["identity", "path", "query"] as const;
-const identityMembers = ["sub", "issuer", "method", "claims"];
+const identityMembers = ["sub", "issuer", "method", "consumer", "plan", "claims"];
 
 export function checkAggregate(route: Cursor, services: readonly string[]): DocumentProblem[] {
   const aggregate = route.get("aggregate");
@@ -115,7 +115,7 @@ function checkIdentityHole(
   const near = nearestName(member ?? "", identityMembers) ?? (member === undefined ? "sub" : `claims.${member}`);
   return fail(
     "an identity has no such member",
-    "{identity.sub}, {identity.issuer}, {identity.method} or {identity.claims.NAME}",
+    "{identity.sub}, {identity.issuer}, {identity.method}, {identity.consumer}, {identity.plan} or {identity.claims.NAME}",
     `identity.${near}`,
   );
 }

@@ -1,4 +1,4 @@
-/** `${secret:}` stands in header values only; `${env:}` was replaced before a document is checked. */
+/** `${secret:}` stands in header values and as the `secret` of a provider only; `${env:}` was replaced before a document is checked. */
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, type Path, warning } from "./problem.ts";
 import { type Reference, referencesIn, type Secrets } from "./references.ts";
@@ -27,8 +27,14 @@ function checkReference(reference: Reference, path: Path, secrets: Secrets | und
         `${reference.text} was not replaced: environment variables are read where the document is loaded`,
       ),
     ];
-  if (!isHeaderValue(path))
-    return [error("SLV4003", path, `${reference.text}: secrets can be used in header values of \`transform\` only`)];
+  if (!isHeaderValue(path) && !isProviderSecret(path))
+    return [
+      error(
+        "SLV4003",
+        path,
+        `${reference.text}: secrets can be used in header values of \`transform\` and as the \`secret\` of a provider only`,
+      ),
+    ];
   if (secrets === undefined || secrets.has(reference.name)) return [];
   const where = secrets.lookedIn === undefined ? "" : ` in ${secrets.lookedIn}`;
   return [warning("SLV4001", path, `the secret ${reference.name} was not found${where}`)];
@@ -42,6 +48,11 @@ function malformed(reference: Reference, path: Path): DocumentProblem {
       suggestion: inner.includes(".") ? `{${inner}}` : `\${env:${inner === "" ? "NAME" : inner}}`,
     }),
   });
+}
+
+/** gateway.identity.<name>.<kind>.secret */
+function isProviderSecret(path: Path): boolean {
+  return path.length === 5 && path[0] === "gateway" && path[1] === "identity" && path[4] === "secret";
 }
 
 /** gateway.routes[n].transform.(request|response).headers.(set|add).<name> */

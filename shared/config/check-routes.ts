@@ -2,10 +2,11 @@
 import { HOP_BY_HOP, TXN_TOKEN } from "../http/header-names.ts";
 import { paramsOf, parsePath } from "../route/parse-path.ts";
 import { checkAggregate } from "./check-aggregate.ts";
+import { checkAuth } from "./check-auth.ts";
 import { unknownName } from "./check-mesh.ts";
 import { checkOverlaps } from "./check-overlaps.ts";
 import type { Cursor } from "./cursor.ts";
-import { type DocumentProblem, error } from "./problem.ts";
+import { type DocumentProblem, error, warning } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
 import { holesOf, parseTemplate } from "./template.ts";
 
@@ -15,7 +16,7 @@ export function checkRoutes(top: Cursor): DocumentProblem[] {
   const problems = routes.flatMap((route) => [
     ...checkName(route, names),
     ...checkMatch(route, top.get("gateway", "hosts").texts),
-    ...checkAuth(route, top.get("gateway", "identity").keys),
+    ...checkAuth(route, top.get("gateway", "identity")),
     ...checkLimits(route),
     ...checkTarget(route, top.get("mesh", "services").keys),
     ...checkTransform(route),
@@ -48,14 +49,6 @@ function checkMatch(route: Cursor, gatewayHosts: readonly string[]): DocumentPro
   return problems;
 }
 
-function checkAuth(route: Cursor, providers: readonly string[]): DocumentProblem[] {
-  const auth = route.get("auth");
-  const named = auth.text === undefined ? auth.get("any").items : [auth];
-  return named
-    .filter((provider) => provider.text !== undefined && !providers.includes(provider.text))
-    .map((provider) => unknownName("SLV3002", "identity provider", provider.value, providers, provider.path));
-}
-
 function checkLimits(route: Cursor): DocumentProblem[] {
   const names = new Set<string>();
   return route.get("rateLimit").oneOrItems.flatMap((limit) => {
@@ -67,6 +60,8 @@ function checkLimits(route: Cursor): DocumentProblem[] {
           suggestion: "ip",
         }),
       );
+    if (by.text === "identity" && route.get("auth", "optional").value === true)
+      problems.push(warning("SLV3009", by.path, "`auth` is optional: clients without credentials share one count"));
     if (name.text !== undefined && names.has(name.text))
       problems.push(error("SLV3006", name.path, `the limit name ${quote(name.text)} is used twice in this route`));
     if (name.text !== undefined) names.add(name.text);

@@ -43,6 +43,8 @@ export const problemCodes = {
   SLV3010: "a host that the gateway does not serve",
   SLV3011: "a service without `access` can be called by every workload",
   SLV3012: "a route or rule that can never match",
+  SLV3013: "a condition (`when`) that cannot be used",
+  SLV3014: "a key or secret that signatures cannot be checked with",
   SLV4001: "a secret was not found",
   SLV4002: "an environment variable is not set",
   SLV4003: "a reference of a form or at a place that is not allowed",

@@ -3,6 +3,8 @@
 /** Where secrets are looked for. */
 export interface Secrets {
   has(name: string): boolean;
+  /** Length of its value in bytes, where that is known. */
+  bytes?(name: string): number | undefined;
   /** Where it looked, for people: "the environment and .selvage/secrets". */
   readonly lookedIn?: string;
 }

@@ -4,6 +4,7 @@
  * checked by `check-document.ts`.
  */
 import * as z from "zod";
+import { hmacAlgorithms, signatureAlgorithms } from "../auth/jwk.ts";
 import { limits } from "../limits.ts";
 import {
   duration,
@@ -24,11 +25,8 @@ import { splitPartUrl } from "./template.ts";
 
 const max = limits.document;
 
-/** JWS algorithms that a provider may allow: asymmetric ones only. */
-export const jwtAlgorithms = [
-  ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
-  ...["ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
-] as const;
+/** JWS algorithms that a provider may allow; which of them depends on its keys. */
+const jwtAlgorithms = [...signatureAlgorithms, ...hmacAlgorithms] as const;
 
 const timeout = duration(1, max.timeoutMsMax);
 const headers = z.record(headerName, headerValue);
@@ -61,13 +59,40 @@ const cors = z.strictObject({
   maxAge: duration(0, max.corsMaxAgeMsMax).optional().describe("How long a preflight is remembered. Default: 10m."),
 });
 
+const claimName = text("the name of a claim", /^.{1,256}$/);
+
 const jwt = z.strictObject({
-  issuer: url.describe("Exactly the `iss` of accepted tokens; keys are found by OIDC discovery below it."),
+  issuer: text(
+    "an issuer such as https://login.example.com/",
+    new RegExp(`^[\\x21-\\x7e]{1,${limits.identity.issuerCharsMax}}$`),
+  ).describe(
+    "Exactly the `iss` of accepted tokens. With none of `jwks`, `keys` and `secret` the keys are found by OIDC discovery below it.",
+  ),
+  jwks: url.optional().describe("Where the issuer publishes its key set."),
+  keys: list(z.record(z.string(), z.unknown()))
+    .optional()
+    .describe("Public keys as JWKs. Private and symmetric ones are refused."),
+  secret: text("a reference such as ${secret:NAME}", /^\$\{secret:[^{}]+\}$/)
+    .optional()
+    .describe("Shared secret of HMAC signatures, at least 32 bytes; a reference, never the value."),
   audience: oneOrList(text("an audience", /^[^\s].{0,1023}$/)).describe("One of them must be in `aud`."),
   algorithms: list(z.enum(jwtAlgorithms, { error: `one of ${jwtAlgorithms.join(", ")}` }))
     .optional()
-    .describe("Signature algorithms that are accepted. Default: ES256, EdDSA, PS256, RS256."),
+    .describe("Signature algorithms that are accepted. Default: ES256, EdDSA, PS256, RS256; with `secret`: HS256."),
   clockSkew: duration(0, max.clockSkewMsMax).optional().describe("Tolerated clock difference. Default: 1m."),
+  requireExp: flag.optional().describe("Whether tokens must say when they end. Default: true."),
+  maxTokenAge: duration(1000, max.tokenAgeMsMax)
+    .optional()
+    .describe("Longest time since a token was issued; `iat` is then required."),
+  claims: z
+    .strictObject({
+      consumer: claimName.optional().describe("Claim that names the consumer. Default: none."),
+      plan: claimName.optional().describe("Claim that names the consumer's plan. Default: none."),
+      groups: claimName.optional().describe("Claim with the groups. Default: groups."),
+      scopes: claimName.optional().describe("Claim with the scopes. Default: scope, else scp."),
+    })
+    .optional()
+    .describe("Claims that parts of the identity are read from."),
 });
 
 const match = z.strictObject({
@@ -79,11 +104,37 @@ const match = z.strictObject({
   headers: headers.optional().describe("Headers that must have exactly this value."),
 });
 
+const tooMany = { error: `a list of at most ${max.authNamesMax}` };
+const claimValue = z.union([text("a text", /^[\s\S]{0,1024}$/), z.number({ error: "a number" }), flag]);
+
 const auth = z.union([
   name("the name of an identity provider"),
   z.strictObject({
-    any: list(name("the name of an identity provider")).describe("Providers of which one must accept the credentials."),
-    scopes: z.array(scope).optional().describe("Scopes that the identity must have, all of them."),
+    any: list(name("the name of an identity provider"))
+      .max(max.authNamesMax, tooMany)
+      .optional()
+      .describe("Providers of which one must accept the credentials; the first that does names the identity."),
+    all: list(name("the name of an identity provider"))
+      .max(max.authNamesMax, tooMany)
+      .optional()
+      .describe("Providers that must all accept; the first names the subject."),
+    optional: flag.optional().describe("Whoever sends no credentials passes as anonymous; bad ones are refused still."),
+    scopes: z
+      .array(scope)
+      .max(max.authNamesMax, tooMany)
+      .optional()
+      .describe("Scopes that the identity must have, all of them."),
+    claims: z
+      .record(claimName, z.union([claimValue, list(claimValue).max(max.authNamesMax, tooMany)]))
+      .optional()
+      .describe("Claims that the identity must have, each with one of these values."),
+    groups: list(text("the name of a group", /^.{1,256}$/))
+      .max(max.authNamesMax, tooMany)
+      .optional()
+      .describe("Groups of which the identity must be in one."),
+    when: text("an expression in CEL", /\S/)
+      .optional()
+      .describe("Expression in CEL over `identity` and `request` that must be true."),
   }),
 ]);
 
@@ -218,7 +269,10 @@ export const documentSchema = z.strictObject({
 
 /** A document whose form is right; its references are too when it came from `checkDocument` or `loadDocument`. */
 export type Document = z.infer<typeof documentSchema>;
+export type ProviderConfig = NonNullable<z.infer<typeof gateway>["identity"]>[string];
+export type JwtConfig = z.infer<typeof jwt>;
 export type RouteConfig = z.infer<typeof route>;
+export type AuthConfig = z.infer<typeof auth>;
 export type PartConfig = z.infer<typeof part>;
 export type RateLimitConfig = z.infer<typeof rateLimit>;
 export type ServiceConfig = z.infer<typeof service>;

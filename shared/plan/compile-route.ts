@@ -1,5 +1,6 @@
+import type { AuthSettings } from "../auth/compose.ts";
 import { dependenciesOf } from "../config/check-aggregate.ts";
-import type { HeaderEditsConfig, PartConfig, RateLimitConfig, RouteConfig } from "../config/schema.ts";
+import type { AuthConfig, HeaderEditsConfig, PartConfig, RateLimitConfig, RouteConfig } from "../config/schema.ts";
 import { parseTemplate, splitPartUrl } from "../config/template.ts";
 import { parseDurationMs, parseRate, parseSizeBytes } from "../config/units.ts";
 import { limits } from "../limits.ts";
@@ -7,7 +8,7 @@ import type { AggregatePart, HeaderEdits, RateLimitSettings, UpstreamTarget } fr
 import { parsePath } from "../route/parse-path.ts";
 import type { RouteMatch } from "../route/route-match.ts";
 import type { RoutePlan, RouteTarget } from "./plan.ts";
-import { compileHosts, lowerCaseKeys, sorted } from "./sorted.ts";
+import { compileHosts, lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
 
 export function compileRoute(route: RouteConfig): RoutePlan {
   const auth = compileAuth(route.auth);
@@ -34,10 +35,28 @@ function compileMatch({ name, match }: RouteConfig): RouteMatch {
   };
 }
 
-function compileAuth(auth: RouteConfig["auth"]): RoutePlan["auth"] {
+/** Providers stay in their order: the first that accepts names the identity. */
+function compileAuth(auth: AuthConfig | undefined): AuthSettings | undefined {
   if (auth === undefined) return undefined;
   if (typeof auth === "string") return { any: [auth], scopes: [] };
-  return { any: sorted(auth.any), scopes: sorted(auth.scopes ?? []) };
+  const { any = [], all = [], optional, scopes, claims, groups, when } = auth;
+  return {
+    any: [...new Set(any)],
+    ...(all.length > 0 && { all: [...new Set(all)] }),
+    ...(optional === true && { optional }),
+    scopes: sorted(scopes ?? []),
+    ...(claims !== undefined && { claims: mapValues(claims, (value) => sortedValues(value)) }),
+    ...(groups !== undefined && { groups: sorted(groups) }),
+    ...(when !== undefined && { when }),
+  };
+}
+
+type ClaimValue = string | number | boolean;
+
+function sortedValues(stated: ClaimValue | readonly ClaimValue[]): ClaimValue[] {
+  const all = Array.isArray(stated) ? (stated as readonly ClaimValue[]) : [stated as ClaimValue];
+  const order = (value: ClaimValue): string => `${typeof value} ${value}`;
+  return [...new Set(all)].sort((a, b) => (order(a) < order(b) ? -1 : 1));
 }
 
 /** Limits without a name are called by what they count by; the second of that name gets a number. */

@@ -6,9 +6,10 @@ import type { Document } from "../config/schema.ts";
 import { parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import type { CorsSettings } from "../policy/settings.ts";
+import { compileProvider } from "./compile-identity.ts";
 import { compileRoute } from "./compile-route.ts";
 import { compileService } from "./compile-service.ts";
-import { type GatewayPlan, type JwtProvider, type MeshPlan, PLAN_FORMAT, type Plan } from "./plan.ts";
+import { type GatewayPlan, type MeshPlan, PLAN_FORMAT, type Plan } from "./plan.ts";
 import { compileHosts, mapValues, sorted } from "./sorted.ts";
 
 /** @param document one that `checkDocument` or `loadDocument` has accepted */
@@ -28,7 +29,7 @@ function compileGateway({ gateway }: Document, trustDomain: string): GatewayPlan
     hosts: compileHosts(gateway?.hosts),
     trustDomain,
     ...(gateway?.cors !== undefined && { cors: compileCors(gateway.cors) }),
-    identity: mapValues(gateway?.identity ?? {}, ({ jwt }) => compileJwt(jwt)),
+    identity: mapValues(gateway?.identity ?? {}, compileProvider),
     routes: gateway?.routes.map(compileRoute) ?? [],
   };
 }
@@ -38,19 +39,6 @@ function compileMesh({ mesh }: Document, trustDomain: string): MeshPlan {
 }
 
 type GatewayConfig = NonNullable<Document["gateway"]>;
-type JwtConfig = NonNullable<GatewayConfig["identity"]>[string]["jwt"];
-
-function compileJwt(jwt: JwtConfig): JwtProvider {
-  const { audience, clockSkew } = jwt;
-  return {
-    kind: "jwt",
-    issuer: jwt.issuer,
-    audiences: sorted(typeof audience === "string" ? [audience] : audience),
-    algorithms: sorted(jwt.algorithms ?? ["ES256", "EdDSA", "PS256", "RS256"]),
-    clockSkewMs: (clockSkew === undefined ? undefined : parseDurationMs(clockSkew)) ?? limits.identity.clockSkewMs,
-  };
-}
-
 function compileCors(cors: NonNullable<GatewayConfig["cors"]>): CorsSettings {
   const lower = (names: readonly string[] | undefined): string[] =>
     sorted((names ?? []).map((name) => name.toLowerCase()));

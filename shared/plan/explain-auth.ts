@@ -1,96 +1,126 @@
-import { identityOfClaims } from "../auth/jwt-claims.ts";
-import { missingScopes } from "../auth/scopes.ts";
+import { type AuthSettings, nextProof, type Proof, refuseIdentity } from "../auth/compose.ts";
+import { parseCondition } from "../auth/condition.ts";
+import { identityOfClaims, refuseClaims } from "../auth/jwt-claims.ts";
+import type { IdentityProvider, JwtProvider } from "../auth/providers.ts";
 import { refuseTokenHeader } from "../auth/token-form.ts";
 import type { Path } from "../config/problem.ts";
-import { formatDuration } from "../config/units.ts";
 import { anonymous, type Identity } from "../identity/identity.ts";
-import { type Credential, type ExplainStep, step } from "./explain-step.ts";
-import type { JwtProvider, RoutePlan } from "./plan.ts";
+import { type Credential, type ExplainRequest, type ExplainStep, step } from "./explain-step.ts";
+import type { RoutePlan } from "./plan.ts";
 
 export interface ExplainedAuth {
   readonly identity: Identity;
   readonly steps: readonly ExplainStep[];
 }
 
+type Providers = Readonly<Record<string, IdentityProvider>>;
+
 /** Who asks, and whether the route lets them. A token's claims are judged, its signature is not. */
 export function explainAuth(
-  route: RoutePlan,
+  { auth }: RoutePlan,
   at: Path,
-  providers: Readonly<Record<string, JwtProvider>>,
-  credential: Credential,
+  providers: Providers,
+  request: ExplainRequest,
   nowMs: number,
 ): ExplainedAuth {
-  const { auth } = route;
   const path = [...at, "auth"];
   if (auth === undefined)
     return { identity: anonymous, steps: [step("auth", "pass", "public: no credentials are asked for", at)] };
-  const named = auth.any.flatMap((name) =>
-    Object.hasOwn(providers, name) ? [[name, providers[name] as JwtProvider] as const] : [],
+  const proofs = new Map<string, Proof>();
+  for (;;) {
+    const next = nextProof(auth, proofs);
+    if (next.kind === "ask") {
+      proofs.set(next.provider, proofOf(next.provider, providers, request.credential, nowMs));
+      continue;
+    }
+    if (next.kind === "identity") return explainIdentity(auth, next.identity, proofs, path, request);
+    const text = next.kind === "missing" ? missingText(auth, request.credential) : refusedText(next);
+    const code = next.kind === "missing" ? "credentials_missing" : "credentials_invalid";
+    return { identity: anonymous, steps: [step("auth", "deny", text, path, code)] };
+  }
+}
+
+function missingText(auth: AuthSettings, credential: Credential): string {
+  const names = [...(auth.all ?? []), ...(auth.any.length > 0 ? [auth.any.join(" or ")] : [])].join(" and ");
+  return credential.kind === "none"
+    ? `no credentials: ${names} is asked for; try --as SUB, or -H 'authorization: Bearer ...'`
+    : `only some of the credentials: ${names} is asked for`;
+}
+
+const refusedText = (refused: { kind: "refused"; reason: string } | { kind: "failed"; cause: unknown }): string =>
+  refused.kind === "refused" ? refused.reason : String(refused.cause);
+
+function explainIdentity(
+  auth: AuthSettings,
+  identity: Identity,
+  proofs: ReadonlyMap<string, Proof>,
+  path: Path,
+  request: ExplainRequest,
+): ExplainedAuth {
+  const { scopes, groups } = identity;
+  const proven = [...proofs].filter(([, { kind }]) => kind === "proven").map(([name]) => name);
+  const by = proven.length === 0 ? "no credentials, which are optional here" : `by ${proven.join(" and ")}`;
+  const unchecked = request.credential.kind === "token" ? " (claims only: the SIGNATURE WAS NOT CHECKED)" : "";
+  const assumed = request.credential.kind === "assumed" ? "assumed to be " : "";
+  const inGroups = groups.length > 0 ? `, groups: ${groups.join(" ")}` : "";
+  const text = `${assumed}${identity.sub} ${by}${unchecked}, scopes: ${scopes.join(" ") || "none"}${inGroups}`;
+  return { identity, steps: [step("auth", "pass", text, path), ...explainDemands(auth, identity, path, request)] };
+}
+
+/** What the route demands of the identity, each demand that is met, and the first that is not. */
+function explainDemands(auth: AuthSettings, identity: Identity, path: Path, request: ExplainRequest): ExplainStep[] {
+  const refusal = refuseIdentity(auth, identity, (who) => isTrue(auth, who, request));
+  const met: Record<string, string | undefined> = {
+    scopes: auth.scopes.length === 0 ? undefined : `has ${auth.scopes.join(" ")}`,
+    claims: auth.claims && `has ${Object.keys(auth.claims).join(", ")} as asked for`,
+    groups: auth.groups && `is in one of ${auth.groups.join(", ")}`,
+    when: auth.when && `${auth.when} is true`,
+  };
+  const steps: ExplainStep[] = [];
+  for (const [demand, text] of Object.entries(met)) {
+    const at = [...path, demand];
+    if (refusal?.by === demand) return [...steps, step(demand, "deny", refusal.reason, at, refusal.code)];
+    if (text !== undefined) steps.push(step(demand, "pass", text, at));
+  }
+  return steps;
+}
+
+function isTrue({ when = "" }: AuthSettings, identity: Identity, request: ExplainRequest): boolean | string {
+  const condition = parseCondition(when);
+  if (typeof condition === "string") return condition;
+  const { method, host, path } = request;
+  const headers: Record<string, string> = {};
+  for (const [name, value] of request.headers)
+    headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`;
+  return condition.evaluate(identity, { method, host, path, headers });
+}
+
+function proofOf(name: string, providers: Providers, credential: Credential, nowMs: number): Proof {
+  const provider = Object.hasOwn(providers, name) ? providers[name] : undefined;
+  if (credential.kind === "none") return { kind: "absent" };
+  if (provider === undefined) return { kind: "refused", reason: `there is no provider ${name}` };
+  if (credential.kind === "malformed") return { kind: "refused", reason: credential.reason };
+  const identity =
+    credential.kind === "assumed"
+      ? assume(credential, provider)
+      : judge(credential.header, credential.claims, provider, nowMs);
+  return typeof identity === "string" ? { kind: "refused", reason: identity } : { kind: "proven", identity };
+}
+
+function assume({ sub, scopes, claims }: Extract<Credential, { kind: "assumed" }>, provider: JwtProvider): Identity {
+  const stated = { ...claims, sub, iss: provider.issuer, scope: scopes.join(" ") };
+  const read = identityOfClaims(stated, provider.claims);
+  const { groups = [], ...rest } = typeof read === "string" ? {} : read;
+  return { method: "jwt", claims: stated, ...rest, groups, sub, issuer: provider.issuer, scopes };
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+function judge(header: Json, claims: Json, provider: JwtProvider, nowMs: number): Identity | string {
+  const family = provider.keys !== undefined && "secret" in provider.keys ? "hmac" : "signature";
+  return (
+    refuseTokenHeader(header, provider.algorithms, family) ??
+    refuseClaims(claims, provider, nowMs) ??
+    identityOfClaims(claims, provider.claims)
   );
-  const known = identify(named, credential, nowMs);
-  if (typeof known === "string") {
-    const code = credential.kind === "none" ? "credentials_missing" : "credentials_invalid";
-    return { identity: anonymous, steps: [step("auth", "deny", known, path, code)] };
-  }
-  const { identity, note } = known;
-  const steps = [step("auth", "pass", `${note}, scopes: ${identity.scopes.join(" ") || "none"}`, path)];
-  if (auth.scopes.length === 0) return { identity, steps };
-  const missing = missingScopes(identity.scopes, auth.scopes);
-  const scopes = [...path, "scopes"];
-  if (missing.length > 0) steps.push(step("scopes", "deny", `lacks ${missing.join(" ")}`, scopes, "scope_missing"));
-  else steps.push(step("scopes", "pass", `has ${auth.scopes.join(" ")}`, scopes));
-  return { identity, steps };
-}
-
-function identify(
-  providers: readonly (readonly [name: string, provider: JwtProvider])[],
-  credential: Credential,
-  nowMs: number,
-): { identity: Identity; note: string } | string {
-  const names = providers.map(([name]) => name).join(" or ");
-  if (credential.kind === "none")
-    return `no credentials: ${names} is asked for; try --as SUB, or -H 'authorization: Bearer ...'`;
-  if (credential.kind === "malformed") return credential.reason;
-  if (credential.kind === "assumed") {
-    const [name, provider] = providers[0] ?? [];
-    const { sub, scopes } = credential;
-    const identity: Identity = {
-      sub,
-      issuer: provider?.issuer ?? "",
-      scopes,
-      claims: { sub, scope: scopes.join(" ") },
-      method: "jwt",
-    };
-    return { identity, note: `assumed to be ${sub} by ${name}` };
-  }
-  const { header, claims } = credential;
-  const found = providers.find(([, { issuer }]) => issuer === claims.iss);
-  if (found === undefined) return `iss is ${shown(claims.iss)}, which is the issuer of none of ${names}`;
-  const [name, provider] = found;
-  const refused = refuseTokenHeader(header, provider.algorithms) ?? refuseClaims(claims, provider, nowMs);
-  if (refused !== undefined) return `${name}: ${refused}`;
-  const identity = identityOfClaims(claims);
-  if (typeof identity === "string") return `${name}: ${identity}`;
-  return { identity, note: `${identity.sub} by ${name} (claims only: the SIGNATURE WAS NOT CHECKED)` };
-}
-
-function refuseClaims(
-  claims: Readonly<Record<string, unknown>>,
-  provider: JwtProvider,
-  nowMs: number,
-): string | undefined {
-  const { aud, exp, nbf } = claims;
-  const { audiences, clockSkewMs } = provider;
-  const stated = Array.isArray(aud) ? aud : [aud];
-  if (!stated.some((one) => typeof one === "string" && audiences.includes(one)))
-    return `aud is ${shown(aud)}, expected ${audiences.join(" or ")}`;
-  if (typeof exp !== "number") return "exp is missing";
-  const over = nowMs - exp * 1000;
-  if (over > clockSkewMs) return `expired ${formatDuration(Math.floor(over / 1000) * 1000)} ago`;
-  if (typeof nbf === "number" && nbf * 1000 - nowMs > clockSkewMs) return "not valid yet (nbf)";
-  return undefined;
-}
-
-function shown(value: unknown): string {
-  return value === undefined ? "missing" : JSON.stringify(value).slice(0, 200);
 }

@@ -17,7 +17,12 @@ export interface ExplainRequest {
 export type Credential =
   | { readonly kind: "none" }
   /** Somebody is assumed, without a token. */
-  | { readonly kind: "assumed"; readonly sub: string; readonly scopes: readonly string[] }
+  | {
+      readonly kind: "assumed";
+      readonly sub: string;
+      readonly scopes: readonly string[];
+      readonly claims?: Readonly<Record<string, unknown>>;
+    }
   /** A decoded token, whose signature nobody checked. */
   | {
       readonly kind: "token";

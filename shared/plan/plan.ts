@@ -2,6 +2,8 @@
  * The compiled document: what hosts decide by. Plain JSON, canonical, the same bytes for the same meaning.
  * `compile` makes it; the config store numbers it; hosts get one of its two faces.
  */
+import type { AuthSettings } from "../auth/compose.ts";
+import type { IdentityProvider } from "../auth/providers.ts";
 import type {
   AccessRule,
   AggregatePart,
@@ -32,26 +34,16 @@ export interface GatewayPlan {
   readonly hosts: readonly string[];
   readonly trustDomain: string;
   readonly cors?: CorsSettings;
-  readonly identity: Readonly<Record<string, JwtProvider>>;
+  readonly identity: Readonly<Record<string, IdentityProvider>>;
   /** In the order of the document; precedence is `matchRoute`'s. */
   readonly routes: readonly RoutePlan[];
-}
-
-export interface JwtProvider {
-  readonly kind: "jwt";
-  /** Exactly the token's `iss`; the key set is found by OIDC discovery below it. */
-  readonly issuer: string;
-  /** At least one of them must be in `aud`. */
-  readonly audiences: readonly string[];
-  readonly algorithms: readonly string[];
-  readonly clockSkewMs: number;
 }
 
 export interface RoutePlan {
   readonly name: string;
   readonly match: RouteMatch;
-  /** Absent: public. One of `any` must prove an identity, which must then have every scope. */
-  readonly auth?: { readonly any: readonly string[]; readonly scopes: readonly string[] };
+  /** Absent: public. */
+  readonly auth?: AuthSettings;
   readonly rateLimits: readonly RateLimitSettings[];
   readonly transform: { readonly request: HeaderEdits; readonly response: HeaderEdits };
   readonly target: RouteTarget;

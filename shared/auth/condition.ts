@@ -1,0 +1,134 @@
+/**
+ * Expressions in CEL (https://cel.dev) over an identity and its request. What an expression may use is a closed list, so
+ * that one evaluation is bounded: nothing that backtracks (`matches`), nothing that makes texts or lists grow (`map`,
+ * `split`, `join`, `bind`), no loop inside a loop.
+ */
+import { type ASTNode, Environment, EvaluationError, type ParseResult } from "@marcbachmann/cel-js";
+import type { Identity } from "../identity/identity.ts";
+import { limits } from "../limits.ts";
+
+/** What an expression sees of the request beside the identity. */
+export interface ConditionRequest {
+  readonly method: string;
+  readonly host: string;
+  /** Normalised, without query. */
+  readonly path: string;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface Condition {
+  /** True or false, or why it has no value: a claim that is not there, a value of another type. */
+  evaluate(identity: Identity, request: ConditionRequest): boolean | string;
+}
+
+const LOOPS = ["all", "exists", "exists_one", "filter"];
+const CALLS = new Set([
+  ...LOOPS,
+  ...["has", "size", "startsWith", "endsWith", "contains", "lowerAscii", "upperAscii", "trim"],
+  ...["string", "double", "dyn", "type"],
+]);
+
+let shared: Environment | undefined;
+
+/** Made by the first use: most plans have no expression. */
+function environment(): Environment {
+  const { nodesMax, depthMax, literalMembersMax } = limits.condition;
+  shared ??= new Environment({
+    limits: {
+      maxAstNodes: nodesMax,
+      maxDepth: depthMax,
+      maxListElements: literalMembersMax,
+      maxMapEntries: literalMembersMax,
+      maxCallArguments: 4,
+    },
+  })
+    .registerVariable({
+      name: "identity",
+      schema: {
+        sub: "string",
+        issuer: "string",
+        scopes: "list<string>",
+        claims: "map<string, dyn>",
+        consumer: "string",
+        plan: "string",
+        groups: "list<string>",
+        method: "string",
+      },
+    })
+    .registerVariable({
+      name: "request",
+      schema: { method: "string", host: "string", path: "string", headers: "map<string, string>" },
+    });
+  return shared;
+}
+
+/** @returns the condition, or why the text is none: its syntax, its types, or what it uses */
+export function parseCondition(text: string): Condition | string {
+  if (text.length > limits.condition.charsMax) return `longer than ${limits.condition.charsMax} characters`;
+  let parsed: ParseResult;
+  try {
+    parsed = environment().parse(text);
+  } catch (error) {
+    return summaryOf(error);
+  }
+  const refused = refuseNode(parsed.ast, false);
+  if (refused !== undefined) return refused;
+  const { valid, type, error } = parsed.check();
+  if (!valid) return summaryOf(error);
+  if (type !== "bool" && type !== "dyn") return `gives ${type}, expected bool`;
+  return { evaluate: (identity, request) => evaluate(parsed, identity, request) };
+}
+
+function evaluate(parsed: ParseResult, identity: Identity, request: ConditionRequest): boolean | string {
+  if (countValues(identity.claims) > limits.condition.claimValuesMax)
+    return `the claims hold more than ${limits.condition.claimValuesMax} values`;
+  const { consumer = "", plan = "" } = identity;
+  try {
+    const value: unknown = parsed({ identity: { ...identity, consumer, plan }, request });
+    return typeof value === "boolean" ? value : `gave ${typeof value}, expected bool`;
+  } catch (error) {
+    return error instanceof EvaluationError ? error.summary : String(error);
+  }
+}
+
+/** Values of all levels, counted no further than the bound. */
+function countValues(claims: unknown): number {
+  const pending: unknown[] = [claims];
+  let count = 0;
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (typeof next !== "object" || next === null) continue;
+    const values = Object.values(next);
+    count += values.length;
+    if (count > limits.condition.claimValuesMax) return count;
+    pending.push(...values);
+  }
+  return count;
+}
+
+/** @param inLoop whether a loop goes on around it */
+function refuseNode(node: ASTNode, inLoop: boolean): string | undefined {
+  if (node.op === "call" || node.op === "rcall") {
+    const [name] = node.args;
+    if (!CALLS.has(name)) return `${name} cannot be used, only ${[...CALLS].join(", ")}`;
+    if (inLoop && LOOPS.includes(name)) return `${name} stands inside another loop`;
+  }
+  const isLoop = node.op === "rcall" && LOOPS.includes(node.args[0]);
+  const children = childrenOf(node.args);
+  for (let at = 0; at < children.length; at++) {
+    // The list that is looped over is made once; only what is asked of its members is inside the loop.
+    const refused = refuseNode(children[at] as ASTNode, inLoop || (isLoop && at > 0));
+    if (refused !== undefined) return refused;
+  }
+  return undefined;
+}
+
+function childrenOf(args: unknown): ASTNode[] {
+  if (Array.isArray(args)) return args.flatMap(childrenOf);
+  return typeof args === "object" && args !== null && "op" in args ? [args as ASTNode] : [];
+}
+
+function summaryOf(error: unknown): string {
+  const { summary, message } = error as { summary?: string; message?: string };
+  return summary ?? message ?? String(error);
+}

@@ -1,0 +1,97 @@
+/** Checks of identity providers: where their keys come from, and whether those keys can prove anything. */
+import { hmacAlgorithms, readPublicJwk, secretBytesMin } from "../auth/jwk.ts";
+import { limits } from "../limits.ts";
+import type { Cursor } from "./cursor.ts";
+import { type DocumentProblem, error, warning } from "./problem.ts";
+import { referencesIn, type Secrets } from "./references.ts";
+import { quote } from "./schema-problems.ts";
+
+const isHmac = (alg: string): boolean => (hmacAlgorithms as readonly string[]).includes(alg);
+
+/** @param secrets when given, the length of secrets is checked where it is known */
+export function checkIdentity(top: Cursor, secrets?: Secrets): DocumentProblem[] {
+  return top.get("gateway", "identity").entries.flatMap(([, provider]) => checkJwt(provider.get("jwt"), secrets));
+}
+
+function checkJwt(jwt: Cursor, secrets: Secrets | undefined): DocumentProblem[] {
+  if (typeof jwt.value !== "object" || jwt.value === null) return [];
+  const sources = ["jwks", "keys", "secret"].filter((key) => jwt.get(key).exists);
+  if (sources.length > 1)
+    return [
+      error(
+        "SLV3009",
+        jwt.get(sources[1] as string).path,
+        `keys come from one place, not from ${sources.join(" and ")}`,
+        {
+          at: "key",
+        },
+      ),
+    ];
+  return [
+    ...checkIssuer(jwt.get("issuer"), sources.length === 0),
+    ...checkAlgorithms(jwt, sources[0] === "secret"),
+    ...checkTransport(jwt.get("jwks")),
+    ...checkKeys(jwt.get("keys")),
+    ...checkSecret(jwt, secrets),
+  ];
+}
+
+/** Discovery asks the issuer itself, so its name must be a place. */
+function checkIssuer(issuer: Cursor, discovered: boolean): DocumentProblem[] {
+  const { text } = issuer;
+  if (!discovered || text === undefined || (/^https?:\/\/[^/]/.test(text) && URL.canParse(text))) return [];
+  return [
+    error("SLV2001", issuer.path, `${quote(text)} is no place to find keys at: expected an http or https URL`, {
+      expected: "an http or https URL, or one of `jwks`, `keys` and `secret` beside it",
+    }),
+  ];
+}
+
+/** A key of one family must never be tried as one of the other. */
+function checkAlgorithms(jwt: Cursor, shared: boolean): DocumentProblem[] {
+  return jwt.get("algorithms").items.flatMap((algorithm) => {
+    const { text } = algorithm;
+    if (text === undefined || isHmac(text) === shared) return [];
+    const message = shared
+      ? `${text} needs public keys, but this provider has a secret`
+      : `${text} needs a shared secret, but this provider has public keys`;
+    return [error("SLV3009", algorithm.path, message, shared ? { expected: hmacAlgorithms.join(", ") } : {})];
+  });
+}
+
+/** Whoever can change the keys on their way can be anybody. */
+function checkTransport(jwks: Cursor): DocumentProblem[] {
+  const { text } = jwks;
+  if (text === undefined || !text.startsWith("http:") || !URL.canParse(text)) return [];
+  if (/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(text).hostname)) return [];
+  return [
+    warning("SLV3014", jwks.path, "the keys are fetched without TLS", { suggestion: text.replace("http:", "https:") }),
+  ];
+}
+
+function checkKeys(keys: Cursor): DocumentProblem[] {
+  const { staticKeysMax } = limits.identity;
+  if (keys.items.length > staticKeysMax)
+    return [
+      error("SLV1003", keys.path, `a provider has at most ${staticKeysMax} keys, this one has ${keys.items.length}`),
+    ];
+  const names = new Set<unknown>();
+  return keys.items.flatMap((key) => {
+    if (typeof key.value !== "object" || key.value === null) return [];
+    const read = readPublicJwk(key.value);
+    if (typeof read === "string")
+      return [error("SLV3014", key.path, `the key ${read}`, { expected: "a public JWK: RSA, EC or Ed25519" })];
+    const repeated = read.kid !== undefined && names.has(read.kid);
+    names.add(read.kid);
+    return repeated ? [error("SLV3006", key.get("kid").path, `the kid ${quote(read.kid ?? "")} is used twice`)] : [];
+  });
+}
+
+function checkSecret(jwt: Cursor, secrets: Secrets | undefined): DocumentProblem[] {
+  const secret = jwt.get("secret");
+  const name = referencesIn(secret.text ?? "")[0]?.name;
+  const bytes = name === undefined ? undefined : secrets?.bytes?.(name);
+  const needed = secretBytesMin(jwt.get("algorithms").texts);
+  if (bytes === undefined || bytes >= needed) return [];
+  return [error("SLV3014", secret.path, `the secret ${name} has ${bytes} bytes, expected at least ${needed}`)];
+}
