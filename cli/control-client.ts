@@ -8,6 +8,7 @@ import type {
   VersionDetail,
   VersionInfo,
 } from "../shared/wire/admin.ts";
+import type { RevocationInfo, RevocationRequest, Revocations } from "../shared/wire/revocations.ts";
 import { CliError, exitCodes } from "./cli-error.ts";
 import type { ControlAddress } from "./find-system.ts";
 
@@ -49,6 +50,18 @@ export class ControlClient {
 
   joinToken(request: JoinTokenRequest): Promise<{ token: string; expiresAtMs: number }> {
     return this.#call("POST", "/v1/join-tokens", request);
+  }
+
+  revoke(request: RevocationRequest): Promise<RevocationInfo> {
+    return this.#call("POST", "/v1/revocations", request);
+  }
+
+  revocations(): Promise<Revocations> {
+    return this.#call("GET", "/v1/revocations");
+  }
+
+  unrevoke(id: string): Promise<RevocationInfo> {
+    return this.#call("DELETE", `/v1/revocations/${encodeURIComponent(id)}`);
   }
 
   async #call<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {

@@ -9,6 +9,7 @@ export interface RequestOptions {
   readonly header?: readonly string[];
   readonly as?: string;
   readonly scope?: string;
+  readonly claim?: readonly string[];
   readonly from?: string;
 }
 
@@ -57,10 +58,24 @@ function splitTarget(target: string): { host?: string; pathAndQuery: string } {
   return { host: match[1], pathAndQuery: rest.startsWith("/") ? rest : `/${rest}` };
 }
 
-function credentialOf({ as, scope }: RequestOptions, authorization: string | undefined): Credential {
+/** `name=value`; what is JSON is read as JSON, so that lists and numbers can be said. */
+function readClaim(text: string): [name: string, value: unknown] {
+  const at = text.indexOf("=");
+  if (at < 1) throw new CliError(exitCodes.usage, `${JSON.stringify(text)} is not a claim: write 'name=value'`);
+  const value = text.slice(at + 1);
+  try {
+    return [text.slice(0, at), JSON.parse(value)];
+  } catch {
+    return [text.slice(0, at), value];
+  }
+}
+
+function credentialOf({ as, scope, claim }: RequestOptions, authorization: string | undefined): Credential {
+  const claims = claim === undefined ? {} : { claims: Object.fromEntries(claim.map(readClaim)) };
   if (as !== undefined)
-    return { kind: "assumed", sub: as, scopes: (scope ?? "").split(/[\s,]+/).filter((one) => one !== "") };
+    return { kind: "assumed", sub: as, scopes: (scope ?? "").split(/[\s,]+/).filter((one) => one !== ""), ...claims };
   if (scope !== undefined) throw new CliError(exitCodes.usage, "--scope needs --as: whose scopes are they?");
+  if (claim !== undefined) throw new CliError(exitCodes.usage, "--claim needs --as: whose claims are they?");
   const token = bearerToken(authorization);
   if (token === undefined) return { kind: "none" };
   const fault = refuseTokenForm(token);

@@ -9,10 +9,14 @@ import { documentSecrets } from "./local/state-folder.ts";
 export function findSecrets(environment: NodeJS.ProcessEnv): Secrets {
   const state = stateFolder(environment) ?? path.resolve(".selvage");
   try {
-    const found = new Set(Object.keys(documentSecrets(state, environment)));
+    const found = new Map(Object.entries(documentSecrets(state, environment)));
     const file = path.relative(process.cwd(), path.join(state, "secrets"));
     return {
       has: (name) => found.has(`SECRET_${name}`),
+      bytes: (name) => {
+        const value = found.get(`SECRET_${name}`);
+        return value === undefined ? undefined : Buffer.byteLength(value);
+      },
       lookedIn: `the environment (SECRET_<NAME>) and ${file} (NAME=value)`,
     };
   } catch (fault) {

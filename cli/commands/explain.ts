@@ -34,6 +34,11 @@ export function explainCommand(): Command {
     ])
     .option("--as <subject>", "assume that this subject has proven itself")
     .option("--scope <scopes>", "with --as: its scopes, separated by commas")
+    .option(
+      "--claim <name=value>",
+      "with --as: one of its claims, as JSON or text; can be repeated",
+      (value, all: string[] = []) => [...all, value],
+    )
     .option("--from <address>", "the client's IP address")
     .option("--file <file>", "explain by this document instead of the live version")
     .addOption(jsonOption())

@@ -5,6 +5,7 @@
 import * as z from "zod/mini";
 import { limits } from "../limits.ts";
 import type { GatewayPlan } from "../plan/plan.ts";
+import { revocationListSchema } from "./revocations.ts";
 
 const jwk = z.looseObject({ kty: z.string(), kid: z.string() });
 
@@ -15,6 +16,8 @@ export const leaseRequestSchema = z.object({
   version: z.int().check(z.minimum(0)),
   /** Hash of its plan: a control plane that was made anew counts anew, and one number can mean two plans. */
   hash: z.optional(z.string().check(z.maxLength(limits.wire.idCharsMax))),
+  /** Revision of the revocations that it holds; absent: 0, which is none. */
+  revocations: z.optional(z.int()),
   /** `kid` of the signing key that it holds; absent: none. */
   signingKey: z.optional(z.string()),
   refused: z.optional(
@@ -39,6 +42,8 @@ export const leaseAnswerSchema = z.object({
       gateway: z.custom<GatewayPlan>((value) => typeof value === "object" && value !== null && "routes" in value),
     }),
   ),
+  /** The whole list. Absent when the isolate already has it. */
+  revocations: z.optional(revocationListSchema),
   /** Private JWK that Txn-Tokens are signed with. Absent when the isolate already has it. */
   signingKey: z.optional(jwk),
 });

@@ -33,6 +33,10 @@ describe("credentials", () => {
       scopes: ["a", "b", "c"],
     });
     expect(credential({})).toEqual({ kind: "none" });
+    const claim = ["tier=gold", "level=3", 'roles=["a"]', "x="];
+    expect(credential({ as: "alice", claim })).toMatchObject({
+      claims: { tier: "gold", level: 3, roles: ["a"], x: "" },
+    });
   });
   test("a token is decoded, not believed", () => {
     const token = `${encode({ alg: "ES256" })}.${encode({ sub: "alice" })}.AAAA`;
@@ -52,6 +56,8 @@ test.each<[string, () => unknown]>([
   ["other scheme", () => of("ftp://h/")],
   ["no header", () => of("/", { header: ["nothing"] })],
   ["scope of nobody", () => of("/", { scope: "a" })],
+  ["claim of nobody", () => of("/", { claim: ["a=b"] })],
+  ["no claim", () => of("/", { as: "a", claim: ["b"] })],
 ])("%s is wrong usage", (_, make) => {
   expect(make).toThrow(CliError);
 });

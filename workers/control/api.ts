@@ -19,6 +19,7 @@ import {
 import type { ControlTokenClaims } from "../../shared/wire/control-token.ts";
 import { type Credentials, enrolRequestSchema, renewRequestSchema } from "../../shared/wire/enrolment.ts";
 import { type LeaseAnswer, leaseRequestSchema } from "../../shared/wire/gateway-lease.ts";
+import { type RevocationInfo, type Revocations, revocationRequestSchema } from "../../shared/wire/revocations.ts";
 import { verifyControlToken } from "./authority/control-tokens.ts";
 import { provesKey } from "./authority/renewal-proof.ts";
 import type { Env } from "./env.ts";
@@ -51,6 +52,9 @@ export function makeApi(): Hono<Api> {
   api.get("/v1/status", status);
   api.get("/v1/services", services);
   api.post("/v1/join-tokens", joinToken);
+  api.post("/v1/revocations", revoke);
+  api.get("/v1/revocations", async (c) => c.json((await config(c).revocations()) satisfies Revocations));
+  api.delete("/v1/revocations/:id{[0-9a-f-]{36}}", unrevoke);
   api.get("/v1/audit", async (c) => c.json({ entries: await config(c).auditLog() }));
   api.notFound((c) => problem(c, new SelvageError("no_route", "no such call")));
   api.onError((error, c) => problem(c, error));
@@ -159,6 +163,16 @@ async function joinToken(c: Call): Promise<Response> {
   return c.json(made, 201);
 }
 
+async function revoke(c: Call): Promise<Response> {
+  const request = await readJson(c.req.raw, revocationRequestSchema, CALL_BYTES);
+  return c.json(granted(await config(c).revoke(request, c.get("claims").sub)) satisfies RevocationInfo, 201);
+}
+
+async function unrevoke(c: Call): Promise<Response> {
+  const id = c.req.param("id") ?? "";
+  return c.json(granted(await config(c).unrevoke(id, c.get("claims").sub)) satisfies RevocationInfo);
+}
+
 async function enrol(c: Call): Promise<Response> {
   const { id, csr, instance, mac } = await readJson(c.req.raw, enrolRequestSchema, CALL_BYTES);
   if (!INSTANCE.test(instance)) throw new SelvageError("bad_request", "instance is not a name", instanceErrors);
@@ -199,6 +213,7 @@ async function lease(c: Call): Promise<Response> {
     leaseMs: limits.gateway.planLeaseMs,
     version: grant.version,
     ...(grant.plan === undefined ? {} : { plan: { hash: grant.plan.hash, gateway: JSON.parse(grant.plan.gateway) } }),
+    ...(grant.revocations === undefined ? {} : { revocations: grant.revocations }),
     ...(key === undefined ? {} : { signingKey: JSON.parse(key) }),
   };
   return c.json(answer);
@@ -239,6 +254,8 @@ function granted<T extends object>(answer: T): Exclude<T, Refused> {
 const TOLD: ReadonlySet<string> = new Set([
   "document_invalid",
   "document_missing",
+  "revocation_unknown",
+  "revocations_full",
   "service_undeclared",
   "version_unknown",
 ]);

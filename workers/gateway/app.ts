@@ -1,8 +1,8 @@
 import { Hono } from "hono";
 import type { GatewayPlan } from "../../shared/plan/plan.ts";
 import { PlanLease } from "./authority/plan-lease.ts";
-import { TokenVerifier } from "./authority/token-verifier.ts";
 import { TxnTokenMinter } from "./authority/txn-token-minter.ts";
+import { createVerifiers } from "./authority/verifiers.ts";
 import { accessLog } from "./middleware/access-log.ts";
 import { aggregate } from "./middleware/aggregate.ts";
 import { authenticate } from "./middleware/authenticate.ts";
@@ -26,7 +26,7 @@ import { LimitTaker } from "./upstream/take-limits.ts";
  */
 export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<GatewayEnv> {
   const lease = new PlanLease(isolate, deployed);
-  const verifier = new TokenVerifier();
+  const verifiers = createVerifiers();
   const taker = new LimitTaker();
   const minter = new TxnTokenMinter();
   const app = new Hono<GatewayEnv>();
@@ -39,7 +39,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     matchRequest(),
     boundBody(),
     stripFields(),
-    authenticate(verifier),
+    authenticate(verifiers),
     limitRate(taker),
     transformHeaders(),
     forward(minter),

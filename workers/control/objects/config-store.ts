@@ -9,10 +9,12 @@ import { versionHere } from "../../../shared/policy/acknowledgement.ts";
 import { leaseNeedsPlan, renewedLease } from "../../../shared/policy/lease.ts";
 import type { VersionInfo } from "../../../shared/wire/admin.ts";
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
+import type { RevocationInfo, RevocationRequest, Revocations } from "../../../shared/wire/revocations.ts";
 import { sha256Hex } from "../authority/bytes.ts";
 import type { Env } from "../env.ts";
 import { AuditLog } from "./audit-log.ts";
 import { LeaseStore } from "./lease-store.ts";
+import { RevocationStore } from "./revocation-store.ts";
 import {
   type Act,
   type Applied,
@@ -46,6 +48,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
   readonly #texts: TextStore;
   readonly #leases: LeaseStore;
   readonly #audit: AuditLog;
+  readonly #revocations: RevocationStore;
   /** The live version's parsed parts, read again after an eviction. */
   #live: { row: VersionRow; gateway: string; services: ReadonlySet<string> } | undefined;
 
@@ -59,6 +62,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     this.#texts = new TextStore(this.#sql);
     this.#leases = new LeaseStore(this.#sql);
     this.#audit = new AuditLog(this.#sql);
+    this.#revocations = new RevocationStore(this.#sql);
   }
 
   async apply(change: Change, by: string): Promise<Applied | { trustDomainIs: string }> {
@@ -112,7 +116,8 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     const lease = renewedLease(asHere(asked, live?.row), nowMs, SETTINGS);
     this.#leases.put(lease, nowMs);
     if (live === undefined) return { version: 0 };
-    const grant = { version: live.row.version };
+    const revocations = this.#revocations.listAfter(asked.revocations ?? 0, nowMs);
+    const grant = { version: live.row.version, ...(revocations !== undefined && { revocations }) };
     if (!leaseNeedsPlan(lease, grant.version)) return grant;
     return { ...grant, plan: { hash: live.row.gateway_hash, gateway: live.gateway } };
   }
@@ -123,6 +128,31 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     if (service === GATEWAY_SERVICE || live.services.has(service)) return undefined;
     const reason = `the live version ${live.row.version} has no service ${service}`;
     return { refused: { code: "service_undeclared", reason } };
+  }
+
+  async revoke(request: RevocationRequest, by: string): Promise<RevocationInfo | Refused> {
+    const nowMs = Date.now();
+    const endMs = nowMs + (request.lifetimeMs ?? limits.control.revocationLifetimeMs);
+    const made = this.#revocations.add(crypto.randomUUID(), request, endMs, nowMs);
+    if (made === undefined) {
+      const { revocationsMax, revocationBytesMax } = limits.control;
+      const reason = `a list holds at most ${revocationsMax} revocations of ${revocationBytesMax} bytes together`;
+      return { refused: { code: "revocations_full", reason } };
+    }
+    this.#audit.add({ act: "revoke", by, author: made.author, version: 0, detail: describeRevocation(made) }, nowMs);
+    return made;
+  }
+
+  async unrevoke(id: string, by: string): Promise<RevocationInfo | Refused> {
+    const removed = this.#revocations.remove(id);
+    if (removed === undefined) return { refused: { code: "revocation_unknown", reason: `no revocation ${id}` } };
+    const detail = describeRevocation(removed);
+    this.#audit.add({ act: "unrevoke", by, author: by, version: 0, detail }, Date.now());
+    return removed;
+  }
+
+  async revocations(): Promise<Revocations> {
+    return { revision: this.#revocations.revision, revocations: this.#revocations.list(Date.now()) };
   }
 
   async audit(act: Act): Promise<void> {
@@ -247,6 +277,13 @@ function asHere({ isolate, version, hash, refused }: LeaseRequest, row: VersionR
   const live = { version: row?.version ?? 0, hash: row?.gateway_hash };
   const isHere = refused !== undefined && versionHere(refused, live) === refused.version;
   return { isolate, version: versionHere({ version, hash }, live), refused: isHere ? refused : undefined };
+}
+
+function describeRevocation({ id, jti, sub, issuer, issuedBefore, reason }: RevocationInfo): string {
+  const target = Object.entries({ jti, sub, issuer, issuedBefore }).flatMap(([name, value]) =>
+    value === undefined ? [] : `${name} ${value}`,
+  );
+  return `${id}: ${target.join(", ")}${reason === "" ? "" : ` (${reason})`}`;
 }
 
 function infoOf(row: VersionRow): VersionInfo {

@@ -1,9 +1,11 @@
 /** What the objects offer to the Worker and to each other. Interfaces alone, so that neither needs the other's code. */
+import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import type { ErrorCode } from "../../../shared/errors.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
 import type { Instance } from "../../../shared/policy/registry.ts";
 import type { VersionInfo } from "../../../shared/wire/admin.ts";
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
+import type { RevocationInfo, RevocationRequest, Revocations } from "../../../shared/wire/revocations.ts";
 
 /** An error as data: an exception would lose its class on the way between objects. */
 export interface Refused {
@@ -46,11 +48,13 @@ export interface LeaseGrant {
   readonly version: number;
   /** The gateway's face as JSON with its hash; absent when the isolate needs none. */
   readonly plan?: { readonly hash: string; readonly gateway: string };
+  /** Absent when the isolate holds them. */
+  readonly revocations?: RevocationList;
 }
 
 /** One privileged act. `by`: subject of the token; `author`: who its holder says it acts for. */
 export interface Act {
-  readonly act: "apply" | "rollback" | "join-token";
+  readonly act: "apply" | "rollback" | "join-token" | "revoke" | "unrevoke";
   readonly by: string;
   readonly author: string;
   /** 0 where no version is concerned. */
@@ -72,6 +76,9 @@ export interface ConfigStoreRpc extends Rpc.DurableObjectBranded {
   lease(asked: LeaseRequest): Promise<LeaseGrant>;
   /** Undefined when the live document lets workloads of that name join, else why not. */
   refuseService(service: string): Promise<Refused | undefined>;
+  revoke(request: RevocationRequest, by: string): Promise<RevocationInfo | Refused>;
+  unrevoke(id: string, by: string): Promise<RevocationInfo | Refused>;
+  revocations(): Promise<Revocations>;
   audit(act: Act): Promise<void>;
   /** Newest first. */
   auditLog(): Promise<AuditEntry[]>;

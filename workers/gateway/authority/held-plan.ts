@@ -1,3 +1,5 @@
+import type { Condition } from "../../../shared/auth/condition.ts";
+import { noRevocations, type RevocationIndex } from "../../../shared/auth/revocations.ts";
 import { hex } from "../../../shared/http/hex.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { type GatewayPlan, PLAN_FORMAT, type RoutePlan } from "../../../shared/plan/plan.ts";
@@ -12,6 +14,9 @@ export interface HeldPlan {
   readonly hash: string;
   readonly plan: GatewayPlan;
   readonly table: RouteTable<RoutePlan>;
+  /** Expressions of the plan's routes by their text. */
+  readonly conditions: ReadonlyMap<string, Condition>;
+  readonly revocations: RevocationIndex;
   /** Absent: calls into the mesh cannot be signed. */
   readonly signingKey?: SigningKey;
 }
@@ -21,7 +26,22 @@ export async function holdPlan(version: number, hash: string, plan: GatewayPlan)
   const found = await planHash(plan);
   if (plan.format !== PLAN_FORMAT) throw new Error(`plan of format ${plan.format}, this gateway reads ${PLAN_FORMAT}`);
   if (found !== hash) throw new Error(`hash of the plan is ${found}, announced was ${hash}`);
-  return { version, hash, plan, table: compileRoutes(plan.routes, plan.hosts) };
+  const table = compileRoutes(plan.routes, plan.hosts);
+  return { version, hash, plan, table, conditions: await conditionsOf(plan), revocations: noRevocations };
+}
+
+/** The evaluator is loaded by the first plan that has an expression: most have none. */
+async function conditionsOf({ routes }: GatewayPlan): Promise<ReadonlyMap<string, Condition>> {
+  const conditions = new Map<string, Condition>();
+  const texts = new Set(routes.flatMap(({ auth }) => auth?.when ?? []));
+  if (texts.size === 0) return conditions;
+  const { parseCondition } = await import("../../../shared/auth/condition.ts");
+  for (const text of texts) {
+    const condition = parseCondition(text);
+    if (typeof condition === "string") throw new Error(`the condition ${text}: ${condition}`);
+    conditions.set(text, condition);
+  }
+  return conditions;
 }
 
 export async function planHash(plan: GatewayPlan): Promise<string> {

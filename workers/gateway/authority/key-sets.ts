@@ -1,8 +1,8 @@
 /**
- * Key sets of issuers, found by OIDC discovery (OpenID Connect Discovery 1.0 section 4). A set stays in use while its
- * issuer is away. Requests share results, never promises.
+ * Key sets of issuers, at a URL of the document or found by OIDC discovery (OpenID Connect Discovery 1.0 section 4). A set
+ * stays in use while its issuer is away. Requests share results, never promises.
  */
-import { createLocalJWKSet, type JSONWebKeySet, type LocalJWKSet } from "jose";
+import { type PublicJwk, readKeySet } from "../../../shared/auth/jwk.ts";
 import { type KeySetTimes, keySetUse, newKeySetTimes, takeKeyMiss } from "../../../shared/auth/key-set-use.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
@@ -11,8 +11,15 @@ import { until } from "../upstream/wait.ts";
 
 type Wait = Pick<ExecutionContext, "waitUntil">;
 
+export interface KeySource {
+  /** Names the set; without `url` the issuer itself, which tells where its keys are. */
+  readonly name: string;
+  readonly url?: string;
+}
+
 export interface KeySet {
-  readonly keys: LocalJWKSet;
+  /** Those that signatures can be checked with. */
+  readonly keys: readonly PublicJwk[];
   /** As published: another text is another set. */
   readonly text: string;
 }
@@ -29,34 +36,37 @@ export class KeySets {
   readonly #issuers = new Map<string, Issuer>();
 
   /** The issuer's keys, from memory where there are usable ones. @throws SelvageError issuer_unavailable */
-  keysOf(name: string, ctx: Wait, nowMs: number): KeySet | Promise<KeySet> {
-    return this.keysInUse(name, ctx, nowMs) ?? this.#awaitKeys(name, this.#issuer(name), ctx, nowMs);
+  keysOf(source: KeySource, ctx: Wait, nowMs: number): KeySet | Promise<KeySet> {
+    return this.keysInUse(source, ctx, nowMs) ?? this.#awaitKeys(source, this.#issuer(source.name), ctx, nowMs);
   }
 
   /** Keys that are usable without waiting, and undefined where there are none. */
-  keysInUse(name: string, ctx: Wait, nowMs: number): KeySet | undefined {
-    const issuer = this.#issuer(name);
+  keysInUse(source: KeySource, ctx: Wait, nowMs: number): KeySet | undefined {
+    const issuer = this.#issuer(source.name);
     const use = keySetUse(issuer.times, nowMs);
     if (use === "fetch" || use === "none") return undefined;
-    if (use === "refresh" && !isFetching(issuer, nowMs)) ctx.waitUntil(fetchKeys(name, issuer, nowMs));
+    if (use === "refresh" && !isFetching(issuer, nowMs)) ctx.waitUntil(fetchKeys(source, issuer, nowMs));
     return issuer.set;
   }
 
-  /** After a token named a key that the set does not have: a newer set, or undefined while asking again is not due. */
-  async keysAfterMiss(name: string, ctx: Wait, nowMs: number): Promise<KeySet | undefined> {
-    const issuer = this.#issuer(name);
-    const before = issuer.set;
-    if (takeKeyMiss(issuer.times, nowMs)) await startFetch(name, issuer, ctx, nowMs);
-    else if (isFetching(issuer, nowMs)) await until(() => !isFetching(issuer, Date.now()), limits.identity.jwksWaitMs);
-    return issuer.set === before ? undefined : issuer.set;
+  /**
+   * After a set turned out not to have a token's key: a newer set, or undefined while asking again is not due.
+   * @param missed the set that does not have it; another request may have found a newer one since
+   */
+  async keysAfterMiss(source: KeySource, missed: KeySet, ctx: Wait, nowMs: number): Promise<KeySet | undefined> {
+    const issuer = this.#issuer(source.name);
+    if (issuer.set !== missed) return issuer.set;
+    if (isFetching(issuer, nowMs)) await until(() => !isFetching(issuer, Date.now()), limits.identity.jwksWaitMs);
+    else if (takeKeyMiss(issuer.times, nowMs)) await startFetch(source, issuer, ctx, nowMs);
+    return issuer.set === missed ? undefined : issuer.set;
   }
 
-  async #awaitKeys(name: string, issuer: Issuer, ctx: Wait, nowMs: number): Promise<KeySet> {
+  async #awaitKeys(source: KeySource, issuer: Issuer, ctx: Wait, nowMs: number): Promise<KeySet> {
     if (isFetching(issuer, nowMs)) await until(() => !isFetching(issuer, Date.now()), limits.identity.jwksWaitMs);
-    else if (keySetUse(issuer.times, nowMs) === "fetch") await startFetch(name, issuer, ctx, nowMs);
+    else if (keySetUse(issuer.times, nowMs) === "fetch") await startFetch(source, issuer, ctx, nowMs);
     const use = keySetUse(issuer.times, nowMs);
     if (issuer.set === undefined || use === "fetch" || use === "none")
-      throw new SelvageError("issuer_unavailable", `keys of ${name}: ${issuer.failure}`);
+      throw new SelvageError("issuer_unavailable", `${source.name}: ${issuer.failure}`);
     return issuer.set;
   }
 
@@ -74,23 +84,28 @@ function isFetching(issuer: Issuer, nowMs: number): boolean {
 }
 
 /** The fetch outlives its request, since others may be waiting for the result. */
-function startFetch(name: string, issuer: Issuer, ctx: Wait, nowMs: number): Promise<void> {
-  const fetched = fetchKeys(name, issuer, nowMs);
+function startFetch(source: KeySource, issuer: Issuer, ctx: Wait, nowMs: number): Promise<void> {
+  const fetched = fetchKeys(source, issuer, nowMs);
   ctx.waitUntil(fetched);
   return fetched;
 }
 
 /** Never fails: the set in use stays when the issuer does not give another. */
-async function fetchKeys(name: string, issuer: Issuer, nowMs: number): Promise<void> {
+async function fetchKeys(source: KeySource, issuer: Issuer, nowMs: number): Promise<void> {
   issuer.fetchingSinceMs = nowMs;
   issuer.times.attemptedAtMs = nowMs;
   try {
-    const text = await discoverKeys(name, AbortSignal.timeout(limits.identity.jwksWaitMs));
-    if (text !== issuer.set?.text) issuer.set = { keys: createLocalJWKSet(JSON.parse(text) as JSONWebKeySet), text };
+    const signal = AbortSignal.timeout(limits.identity.jwksWaitMs);
+    const text = source.url === undefined ? await discoverKeys(source.name, signal) : await get(source.url, signal);
+    if (text !== issuer.set?.text) {
+      const keys = readKeySet(JSON.parse(text));
+      if (typeof keys === "string") throw new Error(`the key set ${keys}`);
+      issuer.set = { keys, text };
+    }
     issuer.times.fetchedAtMs = Date.now();
   } catch (error) {
     issuer.failure = error instanceof Error ? error.message : String(error);
-    console.warn(JSON.stringify({ kind: "issuer", issuer: name, reason: issuer.failure }));
+    console.warn(JSON.stringify({ kind: "issuer", issuer: source.name, reason: issuer.failure }));
   } finally {
     issuer.fetchingSinceMs = 0;
   }

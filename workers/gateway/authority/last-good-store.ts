@@ -1,4 +1,5 @@
 /** What isolates leave behind for those that start while the control plane is away. */
+import { indexRevocations } from "../../../shared/auth/revocations.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import type { Env } from "../env.ts";
 import type { HeldPlan } from "./held-plan.ts";
@@ -9,7 +10,7 @@ const NAME = "gateway";
 
 export async function saveLastGood(env: Env, held: HeldPlan, leasedAtMs: number): Promise<void> {
   const { version, hash, plan, signingKey } = held;
-  const row = { leasedAtMs, version, hash, plan: canonicalJson(plan) };
+  const row = { leasedAtMs, version, hash, plan: canonicalJson(plan), revocations: held.revocations.list };
   const sealed =
     signingKey === undefined
       ? {}
@@ -21,7 +22,8 @@ export async function saveLastGood(env: Env, held: HeldPlan, leasedAtMs: number)
 export async function loadLastGood(env: Env): Promise<HeldPlan | undefined> {
   const row = await env.LAST_GOOD.getByName(NAME).read();
   if (row === undefined) return undefined;
-  const held = await holdPlan(row.version, row.hash, JSON.parse(row.plan));
+  const fresh = await holdPlan(row.version, row.hash, JSON.parse(row.plan));
+  const held = row.revocations === undefined ? fresh : { ...fresh, revocations: indexRevocations(row.revocations) };
   if (row.sealedKey === undefined) return held;
   try {
     return { ...held, signingKey: await importSigningKey(await openJwk(row.sealedKey, env.CONTROL_TOKEN)) };

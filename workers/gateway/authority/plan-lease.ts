@@ -2,6 +2,7 @@
  * What this isolate decides by, and until when it may without asking. Requests share results, never promises: a refresh
  * leaves a mark while it runs and its result in fields, and those who wait look at them by timers of their own.
  */
+import { indexRevocations } from "../../../shared/auth/revocations.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { GatewayPlan } from "../../../shared/plan/plan.ts";
 import type { LeaseAnswer, LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
@@ -122,6 +123,8 @@ export class PlanLease {
   #request(): LeaseRequest {
     const request: LeaseRequest = { isolate: this.#isolate, version: this.#held?.version ?? 0 };
     if (this.#held !== undefined) request.hash = this.#held.hash;
+    const revision = this.#held?.revocations.revision ?? 0;
+    if (revision !== 0) request.revocations = revision;
     if (this.#held?.signingKey !== undefined) request.signingKey = this.#held.signingKey.kid;
     if (this.#refused !== undefined) request.refused = this.#refused;
     return request;
@@ -129,7 +132,7 @@ export class PlanLease {
 
   /** What to hold after an answer: the same object when nothing changed. */
   async #accept(answer: LeaseAnswer): Promise<HeldPlan | undefined> {
-    const held = await this.#acceptPlan(answer);
+    const held = withRevocations(await this.#acceptPlan(answer), answer);
     if (answer.signingKey === undefined || held === undefined) return held;
     if (answer.signingKey.kid === held.signingKey?.kid) return held;
     return { ...held, signingKey: await importSigningKey(answer.signingKey) };
@@ -141,7 +144,9 @@ export class PlanLease {
     try {
       const fresh = await holdPlan(version, plan.hash, plan.gateway);
       this.#refused = undefined;
-      return held?.signingKey === undefined ? fresh : { ...fresh, signingKey: held.signingKey };
+      if (held === undefined) return fresh;
+      const { revocations, signingKey } = held;
+      return { ...fresh, revocations, ...(signingKey !== undefined && { signingKey }) };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       console.warn(JSON.stringify({ kind: "plan", version, reason }));
@@ -149,6 +154,13 @@ export class PlanLease {
       return held;
     }
   }
+}
+
+/** The same object when the list is the one that is held. */
+function withRevocations(held: HeldPlan | undefined, { revocations }: LeaseAnswer): HeldPlan | undefined {
+  if (held === undefined || revocations === undefined) return held;
+  if (revocations.revision === held.revocations.revision) return held;
+  return { ...held, revocations: indexRevocations(revocations) };
 }
 
 function warn(error: unknown): void {

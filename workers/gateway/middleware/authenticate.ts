@@ -1,46 +1,123 @@
 import type { Context, MiddlewareHandler } from "hono";
-import { bearerChallenge, bearerToken } from "../../../shared/auth/bearer.ts";
-import { missingScopes } from "../../../shared/auth/scopes.ts";
+import {
+  type AuthSettings,
+  type NextProof,
+  nextProof,
+  type Proof,
+  refuseIdentity,
+} from "../../../shared/auth/compose.ts";
+import type { IdentityProvider } from "../../../shared/auth/providers.ts";
+import { revocationOf } from "../../../shared/auth/revocations.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { anonymous, type Identity } from "../../../shared/identity/identity.ts";
-import type { TokenVerifier } from "../authority/token-verifier.ts";
+import { type Verifiers, verifierOf } from "../authority/verifiers.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 
-/** Proves who asks, and that they were granted the route's scopes. Without `auth` everyone is anonymous. */
-export function authenticate(verifier: TokenVerifier): MiddlewareHandler<GatewayEnv> {
+/** Proves who asks, and that they may use the route. Without `auth` everyone is anonymous. */
+export function authenticate(verifiers: Verifiers): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
     const { auth } = c.get("route");
     if (auth === undefined) c.set("identity", anonymous);
     else {
-      c.set("identity", await identify(c, auth, verifier));
+      const providers = providersOf(c, auth);
+      const identity = found(c, await prove(c, auth, verifiers), verifiers, providers);
       // What proved the client to us is no business of those inside: they get the Txn-Token.
-      c.get("fields").delete("authorization");
+      for (const provider of providers)
+        for (const field of verifierOf(verifiers, provider).fields(provider)) c.get("fields").delete(field);
+      c.set("identity", identity);
+      demand(c, auth, identity, verifiers, providers);
     }
     await next();
   };
 }
 
-async function identify(
-  c: Context<GatewayEnv>,
-  auth: { readonly any: readonly string[]; readonly scopes: readonly string[] },
-  verifier: TokenVerifier,
-): Promise<Identity> {
-  const realm = c.get("target").host;
-  const token = bearerToken(c.req.raw.headers.get("authorization") ?? undefined);
-  if (token === undefined) {
-    c.header("www-authenticate", bearerChallenge(realm));
-    throw new SelvageError("credentials_missing", "no bearer token");
-  }
+function providersOf(c: Context<GatewayEnv>, { any, all = [] }: AuthSettings): IdentityProvider[] {
   const { identity: known } = c.get("held").plan;
-  const providers = auth.any.flatMap((name) => known[name] ?? []);
-  const identity = await verifier.verify(token, providers, c.executionCtx, c.get("arrivedAtMs")).catch((error) => {
-    if (error instanceof SelvageError && error.code === "credentials_invalid")
-      c.header("www-authenticate", bearerChallenge(realm, "invalid_token"));
-    throw error;
+  return [...all, ...any].flatMap((name) => known[name] ?? []);
+}
+
+async function prove(c: Context<GatewayEnv>, auth: AuthSettings, verifiers: Verifiers): Promise<NextProof> {
+  const proofs = new Map<string, Proof>();
+  for (;;) {
+    const next = nextProof(auth, proofs);
+    if (next.kind !== "ask") return next;
+    const provider = c.get("held").plan.identity[next.provider];
+    proofs.set(
+      next.provider,
+      provider === undefined
+        ? { kind: "refused", reason: "the plan has no such provider" }
+        : await proveBy(c, provider, verifiers),
+    );
+  }
+}
+
+async function proveBy(c: Context<GatewayEnv>, provider: IdentityProvider, verifiers: Verifiers): Promise<Proof> {
+  const verifier = verifierOf(verifiers, provider);
+  const credential = verifier.credentialOf(c.req.raw.headers, provider);
+  if (credential === undefined) return { kind: "absent" };
+  const nowMs = c.get("arrivedAtMs");
+  try {
+    const verified = verifier.verify(credential, provider, { env: c.env, ctx: c.executionCtx, nowMs });
+    const identity = verified instanceof Promise ? await verified : verified;
+    if (typeof identity === "string") return { kind: "refused", reason: identity };
+    const revoked = revocationOf(c.get("held").revocations, identity, nowMs);
+    return revoked === undefined ? { kind: "proven", identity } : { kind: "refused", reason: revoked };
+  } catch (cause) {
+    return { kind: "failed", cause };
+  }
+}
+
+/** Who it is, unless that was not shown. */
+function found(
+  c: Context<GatewayEnv>,
+  outcome: NextProof,
+  verifiers: Verifiers,
+  providers: readonly IdentityProvider[],
+): Identity {
+  if (outcome.kind === "identity") return outcome.identity;
+  if (outcome.kind === "failed") throw outcome.cause;
+  const invalid = outcome.kind === "refused";
+  challenge(c, verifiers, providers, invalid ? "invalid_token" : undefined);
+  const reason = outcome.kind === "ask" ? "no proof" : outcome.reason;
+  throw new SelvageError(invalid ? "credentials_invalid" : "credentials_missing", reason);
+}
+
+/** What the route demands of whoever it is. */
+function demand(
+  c: Context<GatewayEnv>,
+  auth: AuthSettings,
+  identity: Identity,
+  verifiers: Verifiers,
+  providers: readonly IdentityProvider[],
+): void {
+  const refusal = refuseIdentity(auth, identity, (who) => isTrue(c, auth.when, who));
+  if (refusal === undefined) return;
+  if (refusal.code === "scope_missing") challenge(c, verifiers, providers, "insufficient_scope", auth.scopes);
+  if (refusal.code === "credentials_missing") challenge(c, verifiers, providers);
+  throw new SelvageError(refusal.code, refusal.reason);
+}
+
+function isTrue(c: Context<GatewayEnv>, when: string | undefined, identity: Identity): boolean | string {
+  const condition = when === undefined ? undefined : c.get("held").conditions.get(when);
+  if (condition === undefined) return "it is not in the plan";
+  const headers = Object.fromEntries(c.get("fields"));
+  return condition.evaluate(identity, {
+    method: c.req.raw.method,
+    host: c.get("target").host,
+    path: c.get("path"),
+    headers,
   });
-  const missing = missingScopes(identity.scopes, auth.scopes);
-  if (missing.length === 0) return identity;
-  c.set("identity", identity);
-  c.header("www-authenticate", bearerChallenge(realm, "insufficient_scope", auth.scopes));
-  throw new SelvageError("scope_missing", `misses ${missing.join(" ")}`);
+}
+
+/** One challenge for each scheme that would be accepted. */
+function challenge(
+  c: Context<GatewayEnv>,
+  verifiers: Verifiers,
+  providers: readonly IdentityProvider[],
+  error?: "invalid_token" | "insufficient_scope",
+  scopes?: readonly string[],
+): void {
+  const realm = c.get("target").host;
+  const all = providers.map((provider) => verifierOf(verifiers, provider).challenge(realm, error, scopes));
+  if (all.length > 0) c.header("www-authenticate", [...new Set(all)].join(", "));
 }

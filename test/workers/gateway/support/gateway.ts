@@ -2,6 +2,7 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { env } from "cloudflare:workers";
 import { exportJWK, generateKeyPair, type JWK } from "jose";
 import { vi } from "vitest";
+import type { RevocationList } from "../../../../shared/auth/revocations.ts";
 import type { GatewayPlan } from "../../../../shared/plan/plan.ts";
 import { versionHere } from "../../../../shared/policy/acknowledgement.ts";
 import type { LeaseAnswer, LeaseRequest } from "../../../../shared/wire/gateway-lease.ts";
@@ -19,6 +20,9 @@ export class FakeControl {
   signingKey: JWK | undefined;
   /** Announced instead of the plan's own. */
   hash: string | undefined;
+  revocations: RevocationList = { revision: 0, entries: [] };
+  /** Answers that carried revocations. */
+  listsSent = 0;
   mode: "up" | "down" | "silent" = "up";
   readonly asked: LeaseRequest[] = [];
   readonly tokens: (string | null)[] = [];
@@ -40,6 +44,10 @@ export class FakeControl {
       const told = { version: request.version, hash: request.hash };
       if (versionHere(told, { version: this.version, hash }) !== this.version)
         answer.plan = { hash, gateway: this.plan };
+    }
+    if ((request.revocations ?? 0) !== this.revocations.revision) {
+      answer.revocations = this.revocations;
+      this.listsSent++;
     }
     if (this.signingKey !== undefined && request.signingKey !== this.signingKey.kid)
       answer.signingKey = this.signingKey as JWK & { kid: string; kty: string };

@@ -1,0 +1,110 @@
+import { reset } from "cloudflare:test";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { limits } from "../../../shared/limits.ts";
+import { applyShop, call, configStore, token } from "./support.ts";
+
+beforeEach(async () => {
+  await reset();
+  await applyShop();
+});
+afterEach(() => vi.restoreAllMocks());
+
+const revoke = (body: object) => call("POST", "/v1/revocations", "admin", { author: "ann", ...body });
+const list = async () => (await call("GET", "/v1/revocations", "admin")).body;
+const lease = async (revocations?: number) =>
+  (await call("POST", "/v1/gateway/lease", "gateway", { isolate: "isolate-1", version: 1, revocations })).body;
+const issuer = "https://i.example/";
+
+test("each form is taken, listed, given to gateways, and taken back", async () => {
+  const made = [];
+  for (const target of [{ jti: "t1" }, { sub: "alice", issuer }, { issuer, issuedBefore: 100 }]) {
+    const { status, body } = await revoke({ ...target, reason: "lost" });
+    expect(status).toBe(201);
+    expect(body).toMatchObject({
+      ...target,
+      author: "ann",
+      reason: "lost",
+      id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    });
+    expect(body.expiresAtMs - body.createdAtMs).toBe(limits.control.revocationLifetimeMs);
+    made.push(body);
+  }
+  expect(await list()).toEqual({ revision: 3, revocations: [...made].reverse() });
+  const entry = ({ expiresAtMs }: { expiresAtMs: number }) => expiresAtMs;
+  expect((await lease()).revocations).toEqual({
+    revision: 3,
+    entries: [
+      { issuer, issuedBefore: 100, expiresAtMs: entry(made[2]) },
+      { sub: "alice", issuer, expiresAtMs: entry(made[1]) },
+      { jti: "t1", expiresAtMs: entry(made[0]) },
+    ],
+  });
+  expect((await lease(3)).revocations).toBeUndefined();
+  const removed = await call("DELETE", `/v1/revocations/${made[1].id}`, "admin");
+  expect([removed.status, removed.body]).toEqual([200, made[1]]);
+  expect((await lease(3)).revocations).toMatchObject({ revision: 4, entries: [{ issuer }, { jti: "t1" }] });
+  expect((await call("DELETE", `/v1/revocations/${made[1].id}`, "admin")).body.code).toBe("revocation_unknown");
+  const { entries } = (await call("GET", "/v1/audit", "admin")).body;
+  expect(entries.map(({ act }: { act: string }) => act)).toEqual(["unrevoke", "revoke", "revoke", "revoke", "apply"]);
+  expect(entries[1]).toMatchObject({ by: "tester", author: "ann", detail: expect.stringContaining("(lost)") });
+});
+
+test("without any, leases carry none", async () => {
+  expect((await lease()).revocations).toBeUndefined();
+  expect(await list()).toEqual({ revision: 0, revocations: [] });
+});
+
+describe("is refused", () => {
+  test.each<[string, object]>([
+    ["nothing", {}],
+    ["an empty id", { jti: "" }],
+    ["a subject of nobody", { sub: "alice" }],
+    ["a whole issuer", { issuer }],
+    ["two forms at once", { jti: "t", sub: "alice", issuer }],
+    ["a member that is none", { jti: "t", isuer: issuer }],
+    ["a time that is none", { issuer, issuedBefore: "now" }],
+    ["a long name", { jti: "x".repeat(limits.identity.nameCharsMax + 1) }],
+    ["a life of nothing", { jti: "t", lifetimeMs: 0 }],
+    ["a life without end", { jti: "t", lifetimeMs: limits.control.revocationLifetimeMaxMs + 1 }],
+  ])("%s", async (_, body) => {
+    expect((await revoke(body)).status).toBe(400);
+    expect((await list()).revision).toBe(0);
+  });
+
+  test.each([
+    ["POST", "/v1/revocations"],
+    ["GET", "/v1/revocations"],
+    ["DELETE", "/v1/revocations/00000000-0000-0000-0000-000000000000"],
+  ])("%s %s by anybody but an administrator", async (method, path) => {
+    const agent = await token({ role: "agent", service: "orders", sub: "orders-1" });
+    for (const as of [agent, "gateway"]) expect((await call(method, path, as)).body.code).toBe("role_missing");
+    expect((await call(method, path)).status).toBe(401);
+  });
+});
+
+test("what has ended is forgotten", async () => {
+  await revoke({ jti: "short", lifetimeMs: 1_000 });
+  await revoke({ jti: "long" });
+  const later = Date.now() + 1_000;
+  vi.spyOn(Date, "now").mockReturnValue(later);
+  const { revocations } = await configStore().revocations();
+  expect(revocations.map(({ jti }) => jti)).toEqual(["long"]);
+});
+
+test("a full list refuses, and says so", async () => {
+  const big = { issuer: `https://${"i".repeat(1_000)}/`, author: "ann" };
+  const store = configStore();
+  vi.spyOn(console, "log").mockImplementation(() => undefined);
+  let made = 0;
+  let refused: object | undefined;
+  while (refused === undefined && made < limits.control.revocationsMax + 1) {
+    const answer = await store.revoke({ ...big, issuedBefore: made }, "tester");
+    if ("refused" in answer) refused = answer.refused;
+    else made++;
+  }
+  expect(refused).toMatchObject({ code: "revocations_full" });
+  expect(made).toBeGreaterThan(limits.control.revocationBytesMax / 1_045 - 1);
+  expect(made).toBeLessThan(limits.control.revocationBytesMax / 1_040);
+  const { status, body } = await revoke({ ...big, issuedBefore: 0 });
+  expect([status, body.code]).toEqual([409, "revocations_full"]);
+});

@@ -1,0 +1,202 @@
+/** Who a JWT names, or why it is refused. Tokens that were good are remembered until they end or the keys change. */
+import { base64url, compactVerify, importJWK } from "jose";
+import { bearerChallenge, bearerToken } from "../../../shared/auth/bearer.ts";
+import { keysFor, type PublicJwk, secretBytesMin } from "../../../shared/auth/jwk.ts";
+import { acceptedUntilMs, identityOfClaims, refuseClaims } from "../../../shared/auth/jwt-claims.ts";
+import type { JwtProvider } from "../../../shared/auth/providers.ts";
+import { readJsonObject } from "../../../shared/auth/strict-json.ts";
+import { refuseTokenForm, refuseTokenHeader } from "../../../shared/auth/token-form.ts";
+import { SelvageError } from "../../../shared/errors.ts";
+import type { Identity } from "../../../shared/identity/identity.ts";
+import { limits } from "../../../shared/limits.ts";
+import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
+import { type KeySet, KeySets, type KeySource } from "./key-sets.ts";
+import type { ProofContext, Verifier } from "./verifier.ts";
+
+interface Remembered {
+  readonly identity: Identity;
+  readonly untilMs: number;
+  readonly keys: KeySet;
+}
+
+/** What belongs to one provider. A new plan has new providers, so what an older one let in never bypasses its settings. */
+interface Memory {
+  readonly tokens: BoundedMap<Remembered>;
+  /** Absent: the keys are in the plan, or are a secret. */
+  readonly source?: KeySource;
+  readonly ownKeys: KeySet;
+}
+
+/** A token whose form, header and claims are those of this provider; its signature was not looked at. */
+interface Read {
+  readonly token: string;
+  readonly alg: string;
+  readonly kid: string | undefined;
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+export class JwtVerifier implements Verifier<JwtProvider> {
+  readonly #keySets = new KeySets();
+  readonly #memories = new WeakMap<JwtProvider, Memory>();
+  readonly #imported = new WeakMap<PublicJwk, Map<string, CryptoKey>>();
+
+  credentialOf(headers: Headers): string | undefined {
+    return bearerToken(headers.get("authorization") ?? undefined);
+  }
+
+  fields(): readonly string[] {
+    return ["authorization"];
+  }
+
+  challenge(realm: string, error?: "invalid_token" | "insufficient_scope", scopes?: readonly string[]): string {
+    return bearerChallenge(realm, error, scopes);
+  }
+
+  /** @throws SelvageError issuer_unavailable, secret_missing */
+  verify(token: string, provider: JwtProvider, context: ProofContext): Identity | Promise<Identity | string> {
+    const memory = this.#memory(provider);
+    const known = memory.tokens.get(token);
+    if (known !== undefined) {
+      if (context.nowMs < known.untilMs && this.#keysInUse(memory, context) === known.keys) return known.identity;
+      memory.tokens.delete(token);
+    }
+    return this.#verifyAnew(token, provider, memory, context);
+  }
+
+  async #verifyAnew(
+    token: string,
+    provider: JwtProvider,
+    memory: Memory,
+    context: ProofContext,
+  ): Promise<Identity | string> {
+    // Before any key is looked at: what is not for this provider must not make us ask its issuer.
+    const read = readToken(token, provider, context.nowMs);
+    if (typeof read === "string") return read;
+    const keys = await this.#proveSignature(read, provider, memory, context);
+    if (typeof keys === "string") return keys;
+    const identity = identityOfClaims(read.claims, provider.claims);
+    if (typeof identity === "string") return identity;
+    memory.tokens.set(token, { identity, untilMs: acceptedUntilMs(read.claims, provider, context.nowMs), keys });
+    return identity;
+  }
+
+  /** @returns the keys that it is good by, or why it is not */
+  async #proveSignature(
+    read: Read,
+    provider: JwtProvider,
+    memory: Memory,
+    context: ProofContext,
+  ): Promise<KeySet | string> {
+    if (provider.keys !== undefined && "secret" in provider.keys) {
+      const secret = secretOf(provider.keys.secret, provider.algorithms, context);
+      return (await isSignedWith(read, secret)) ? memory.ownKeys : "the signature is not of the secret";
+    }
+    const keys = await this.#keysOf(memory, context);
+    const found = await this.#tryKeys(read, keys);
+    if (found === "good") return keys;
+    // A token that names its key, which is there, is wrong itself; any other may be of a key that is new.
+    if (memory.source === undefined || (found === "bad" && read.kid !== undefined)) return reasons[found];
+    const newer = await this.#keySets.keysAfterMiss(memory.source, keys, context.ctx, context.nowMs);
+    if (newer === undefined) return reasons[found];
+    const again = await this.#tryKeys(read, newer);
+    return again === "good" ? newer : reasons[again];
+  }
+
+  async #tryKeys(read: Read, { keys }: KeySet): Promise<"good" | "bad" | "no key"> {
+    const candidates = keysFor(keys, read.alg, read.kid);
+    for (const jwk of candidates) {
+      const key = await this.#import(jwk, read.alg);
+      if (key !== undefined && (await isSignedWith(read, key))) return "good";
+    }
+    return candidates.length === 0 ? "no key" : "bad";
+  }
+
+  /** Undefined for what has the form of a key but is none, such as a point that is not on its curve. */
+  async #import(jwk: PublicJwk, alg: string): Promise<CryptoKey | undefined> {
+    const known = this.#imported.get(jwk)?.get(alg);
+    if (known !== undefined) return known;
+    const key = await importJWK({ ...jwk }, alg).catch(() => undefined);
+    if (!(key instanceof CryptoKey)) return undefined;
+    const byAlgorithm = this.#imported.get(jwk) ?? new Map<string, CryptoKey>();
+    this.#imported.set(jwk, byAlgorithm.set(alg, key));
+    return key;
+  }
+
+  /** Without waiting: what is remembered is not worth a fetch. */
+  #keysInUse({ source, ownKeys }: Memory, { ctx, nowMs }: ProofContext): KeySet | undefined {
+    return source === undefined ? ownKeys : this.#keySets.keysInUse(source, ctx, nowMs);
+  }
+
+  #keysOf({ source, ownKeys }: Memory, { ctx, nowMs }: ProofContext): KeySet | Promise<KeySet> {
+    return source === undefined ? ownKeys : this.#keySets.keysOf(source, ctx, nowMs);
+  }
+
+  #memory(provider: JwtProvider): Memory {
+    const known = this.#memories.get(provider);
+    if (known !== undefined) return known;
+    const { rememberedTokensMax, rememberedTokenBytesMax } = limits.identity;
+    const source = sourceOf(provider);
+    const memory: Memory = {
+      tokens: new BoundedMap<Remembered>(rememberedTokensMax, rememberedTokenBytesMax),
+      ...(source !== undefined && { source }),
+      ownKeys: { keys: provider.keys !== undefined && "jwks" in provider.keys ? provider.keys.jwks : [], text: "" },
+    };
+    this.#memories.set(provider, memory);
+    return memory;
+  }
+}
+
+const reasons = { bad: "the signature is of none of the keys", "no key": "no key of that kid and alg" } as const;
+
+function sourceOf({ issuer, keys }: JwtProvider): KeySource | undefined {
+  if (keys === undefined) return { name: issuer };
+  return "url" in keys ? { name: `keys ${keys.url}`, url: keys.url } : undefined;
+}
+
+function readToken(token: string, provider: JwtProvider, nowMs: number): Read | string {
+  const malformed = refuseTokenForm(token);
+  if (malformed !== undefined) return malformed;
+  const [first = "", second = ""] = token.split(".");
+  const header = readSegment(first);
+  if (typeof header === "string") return `the header ${header}`;
+  const family = provider.keys !== undefined && "secret" in provider.keys ? "hmac" : "signature";
+  const refused = refuseTokenHeader(header, provider.algorithms, family);
+  if (refused !== undefined) return refused;
+  const claims = readSegment(second);
+  if (typeof claims === "string") return `the payload ${claims}`;
+  const { alg, kid } = header as { alg: string; kid?: string };
+  return refuseClaims(claims, provider, nowMs) ?? { token, alg, kid, claims };
+}
+
+function readSegment(segment: string): Record<string, unknown> | string {
+  try {
+    return readJsonObject(utf8.decode(base64url.decode(segment)));
+  } catch {
+    return "is not UTF-8";
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Whatever goes wrong in a check, the signature was not shown to be good. */
+async function isSignedWith({ token, alg }: Read, key: CryptoKey | Uint8Array): Promise<boolean> {
+  try {
+    await compactVerify(token, key, { algorithms: [alg] });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function secretOf(name: string, algorithms: readonly string[], { env }: ProofContext): Uint8Array {
+  const text = env[`SECRET_${name}`];
+  if (text === undefined) throw new SelvageError("secret_missing", `the secret ${name} is not set`);
+  const bytes = new TextEncoder().encode(text);
+  const needed = secretBytesMin(algorithms);
+  if (bytes.length < needed)
+    throw new SelvageError(
+      "secret_missing",
+      `the secret ${name} has ${bytes.length} bytes, expected ${needed} or more`,
+    );
+  return bytes;
+}

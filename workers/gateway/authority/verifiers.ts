@@ -1,0 +1,17 @@
+import type { IdentityProvider } from "../../../shared/auth/providers.ts";
+import { JwtVerifier } from "./jwt-verifier.ts";
+import type { Verifier } from "./verifier.ts";
+
+/** The verifier of every kind of provider; what they remember belongs to the isolate. */
+export type Verifiers = {
+  readonly [Kind in IdentityProvider["kind"]]: Verifier<Extract<IdentityProvider, { readonly kind: Kind }>>;
+};
+
+export function createVerifiers(): Verifiers {
+  return { jwt: new JwtVerifier() };
+}
+
+/** The one for a provider; a provider is given to the verifier of its own kind alone. */
+export function verifierOf(verifiers: Verifiers, provider: IdentityProvider): Verifier<IdentityProvider> {
+  return verifiers[provider.kind];
+}
