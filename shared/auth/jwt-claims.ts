@@ -10,5 +10,5 @@ export function identityOfClaims(claims: Readonly<Record<string, unknown>>): Ide
   const { sub, iss } = claims;
   if (typeof sub !== "string" || sub === "" || sub.length > 256) return "sub is missing or malformed";
   if (typeof iss !== "string") return "iss is missing";
-  return { sub, issuer: iss, scopes: scopesOf(claims), claims, method: "jwt" };
+  return { sub, issuer: iss, scopes: scopesOf(claims), claims, groups: [], method: "jwt" };
 }

@@ -5,10 +5,25 @@ export interface Identity {
   readonly issuer: string;
   readonly scopes: readonly string[];
   readonly claims: Readonly<Record<string, unknown>>;
-  readonly method: "anonymous" | "jwt";
+  /** Who uses the API, where that is not the subject: an application, a customer. */
+  readonly consumer?: string;
+  /** What the consumer pays for. */
+  readonly plan?: string;
+  readonly groups: readonly string[];
+  readonly method: IdentityMethod;
 }
 
-export const anonymous: Identity = { sub: "anonymous", issuer: "", scopes: [], claims: {}, method: "anonymous" };
+/** What proved it. */
+export type IdentityMethod = "anonymous" | "jwt" | "api-key";
+
+export const anonymous: Identity = {
+  sub: "anonymous",
+  issuer: "",
+  scopes: [],
+  claims: {},
+  groups: [],
+  method: "anonymous",
+};
 
 /** Stable key of an identity for limits and caches: two issuers' equal subjects stay apart. */
 export function identityKey(identity: Identity): string {

@@ -2,13 +2,23 @@
  * From the document to the plan. Pure and canonical: defaults are filled in, sets are sorted, names that compare without
  * case are in lower case, so that documents of the same meaning have the same plan, byte for byte (`canonicalJson`).
  */
+
+import type { ApiKeyProvider } from "../auth/api-key.ts";
+import { DEFAULT_KEY_PREFIX } from "../auth/key-form.ts";
 import type { Document } from "../config/schema.ts";
 import { parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import type { CorsSettings } from "../policy/settings.ts";
 import { compileRoute } from "./compile-route.ts";
 import { compileService } from "./compile-service.ts";
-import { type GatewayPlan, type JwtProvider, type MeshPlan, PLAN_FORMAT, type Plan } from "./plan.ts";
+import {
+  type GatewayPlan,
+  type IdentityProvider,
+  type JwtProvider,
+  type MeshPlan,
+  PLAN_FORMAT,
+  type Plan,
+} from "./plan.ts";
 import { compileHosts, mapValues, sorted } from "./sorted.ts";
 
 /** @param document one that `checkDocument` or `loadDocument` has accepted */
@@ -28,7 +38,7 @@ function compileGateway({ gateway }: Document, trustDomain: string): GatewayPlan
     hosts: compileHosts(gateway?.hosts),
     trustDomain,
     ...(gateway?.cors !== undefined && { cors: compileCors(gateway.cors) }),
-    identity: mapValues(gateway?.identity ?? {}, ({ jwt }) => compileJwt(jwt)),
+    identity: mapValues(gateway?.identity ?? {}, compileProvider),
     routes: gateway?.routes.map(compileRoute) ?? [],
   };
 }
@@ -38,7 +48,26 @@ function compileMesh({ mesh }: Document, trustDomain: string): MeshPlan {
 }
 
 type GatewayConfig = NonNullable<Document["gateway"]>;
-type JwtConfig = NonNullable<GatewayConfig["identity"]>[string]["jwt"];
+type ProviderConfig = NonNullable<GatewayConfig["identity"]>[string];
+type JwtConfig = NonNullable<ProviderConfig["jwt"]>;
+type ApiKeyConfig = NonNullable<ProviderConfig["apiKey"]>;
+
+function compileProvider({ jwt, apiKey }: ProviderConfig): IdentityProvider {
+  if (jwt !== undefined) return compileJwt(jwt);
+  if (apiKey !== undefined) return compileApiKey(apiKey);
+  throw new Error("an identity provider without a kind");
+}
+
+function compileApiKey({ header, bearer, query, prefix, foreign }: ApiKeyConfig): ApiKeyProvider {
+  return {
+    kind: "api-key",
+    ...(header !== undefined && { header: header.toLowerCase() }),
+    bearer: bearer ?? false,
+    ...(query !== undefined && { query }),
+    prefix: prefix ?? DEFAULT_KEY_PREFIX,
+    foreign: foreign ?? false,
+  };
+}
 
 function compileJwt(jwt: JwtConfig): JwtProvider {
   const { audience, clockSkew } = jwt;

@@ -4,8 +4,9 @@ import { refuseTokenHeader } from "../auth/token-form.ts";
 import type { Path } from "../config/problem.ts";
 import { formatDuration } from "../config/units.ts";
 import { anonymous, type Identity } from "../identity/identity.ts";
-import { type Credential, type ExplainStep, step } from "./explain-step.ts";
-import type { JwtProvider, RoutePlan } from "./plan.ts";
+import { explainKey } from "./explain-key.ts";
+import { type Credential, type ExplainRequest, type ExplainStep, step } from "./explain-step.ts";
+import type { IdentityProvider, JwtProvider, RoutePlan } from "./plan.ts";
 
 export interface ExplainedAuth {
   readonly identity: Identity;
@@ -16,17 +17,20 @@ export interface ExplainedAuth {
 export function explainAuth(
   route: RoutePlan,
   at: Path,
-  providers: Readonly<Record<string, JwtProvider>>,
-  credential: Credential,
+  providers: Readonly<Record<string, IdentityProvider>>,
+  request: Pick<ExplainRequest, "credential" | "headers" | "query">,
   nowMs: number,
 ): ExplainedAuth {
   const { auth } = route;
+  const { credential } = request;
   const path = [...at, "auth"];
   if (auth === undefined)
     return { identity: anonymous, steps: [step("auth", "pass", "public: no credentials are asked for", at)] };
   const named = auth.any.flatMap((name) =>
-    Object.hasOwn(providers, name) ? [[name, providers[name] as JwtProvider] as const] : [],
+    Object.hasOwn(providers, name) ? [[name, providers[name] as IdentityProvider] as const] : [],
   );
+  const key = credential.kind === "assumed" ? undefined : explainKey(named, request, auth.scopes, path);
+  if (key !== undefined) return key;
   const known = identify(named, credential, nowMs);
   if (typeof known === "string") {
     const code = credential.kind === "none" ? "credentials_missing" : "credentials_invalid";
@@ -43,7 +47,7 @@ export function explainAuth(
 }
 
 function identify(
-  providers: readonly (readonly [name: string, provider: JwtProvider])[],
+  providers: readonly (readonly [name: string, provider: IdentityProvider])[],
   credential: Credential,
   nowMs: number,
 ): { identity: Identity; note: string } | string {
@@ -56,15 +60,16 @@ function identify(
     const { sub, scopes } = credential;
     const identity: Identity = {
       sub,
-      issuer: provider?.issuer ?? "",
+      issuer: provider?.kind === "jwt" ? provider.issuer : (provider?.prefix ?? ""),
       scopes,
       claims: { sub, scope: scopes.join(" ") },
-      method: "jwt",
+      groups: [],
+      method: provider?.kind ?? "jwt",
     };
     return { identity, note: `assumed to be ${sub} by ${name}` };
   }
   const { header, claims } = credential;
-  const found = providers.find(([, { issuer }]) => issuer === claims.iss);
+  const found = jwtsOf(providers).find(([, { issuer }]) => issuer === claims.iss);
   if (found === undefined) return `iss is ${shown(claims.iss)}, which is the issuer of none of ${names}`;
   const [name, provider] = found;
   const refused = refuseTokenHeader(header, provider.algorithms) ?? refuseClaims(claims, provider, nowMs);
@@ -72,6 +77,10 @@ function identify(
   const identity = identityOfClaims(claims);
   if (typeof identity === "string") return `${name}: ${identity}`;
   return { identity, note: `${identity.sub} by ${name} (claims only: the SIGNATURE WAS NOT CHECKED)` };
+}
+
+function jwtsOf(providers: readonly (readonly [string, IdentityProvider])[]): (readonly [string, JwtProvider])[] {
+  return providers.flatMap(([name, provider]) => (provider.kind === "jwt" ? [[name, provider] as const] : []));
 }
 
 function refuseClaims(

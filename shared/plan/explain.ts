@@ -32,7 +32,7 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   const found = findRoute(plan, request, path);
   if (found.route === undefined) return finish([...steps, found.miss], found.otherRoutes);
   const { route, at, params, otherRoutes } = found;
-  const { identity, steps: authSteps } = explainAuth(route, at, plan.gateway.identity, request.credential, nowMs);
+  const { identity, steps: authSteps } = explainAuth(route, at, plan.gateway.identity, request, nowMs);
   steps.push(...authSteps);
   const chosen = { name: route.name, path: at, params };
   if (authSteps.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);

@@ -2,6 +2,7 @@
  * The compiled document: what hosts decide by. Plain JSON, canonical, the same bytes for the same meaning.
  * `compile` makes it; the config store numbers it; hosts get one of its two faces.
  */
+import type { ApiKeyProvider } from "../auth/api-key.ts";
 import type {
   AccessRule,
   AggregatePart,
@@ -32,10 +33,12 @@ export interface GatewayPlan {
   readonly hosts: readonly string[];
   readonly trustDomain: string;
   readonly cors?: CorsSettings;
-  readonly identity: Readonly<Record<string, JwtProvider>>;
+  readonly identity: Readonly<Record<string, IdentityProvider>>;
   /** In the order of the document; precedence is `matchRoute`'s. */
   readonly routes: readonly RoutePlan[];
 }
+
+export type IdentityProvider = JwtProvider | ApiKeyProvider;
 
 export interface JwtProvider {
   readonly kind: "jwt";

@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import type { GatewayPlan } from "../../shared/plan/plan.ts";
+import { KeyVerifier } from "./authority/key-verifier.ts";
 import { PlanLease } from "./authority/plan-lease.ts";
 import { TokenVerifier } from "./authority/token-verifier.ts";
 import { TxnTokenMinter } from "./authority/txn-token-minter.ts";
@@ -27,6 +28,7 @@ import { LimitTaker } from "./upstream/take-limits.ts";
 export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<GatewayEnv> {
   const lease = new PlanLease(isolate, deployed);
   const verifier = new TokenVerifier();
+  const keys = new KeyVerifier();
   const taker = new LimitTaker();
   const minter = new TxnTokenMinter();
   const app = new Hono<GatewayEnv>();
@@ -39,7 +41,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     matchRequest(),
     boundBody(),
     stripFields(),
-    authenticate(verifier),
+    authenticate(verifier, keys),
     limitRate(taker),
     transformHeaders(),
     forward(minter),
