@@ -115,7 +115,9 @@ async function list(options: ListOptions): Promise<void> {
 
 function rowOf(record: KeyRecord): (string | Cell)[] {
   const { id, start, owner, name = "", plan = "", scopes, lastUsedAtMs } = record;
-  const used = lastUsedAtMs === undefined ? "never" : `${ago(Date.now() - lastUsedAtMs)} ago`;
+  const agoMs = Date.now() - (lastUsedAtMs ?? 0);
+  const used =
+    lastUsedAtMs === undefined ? "never" : agoMs < limits.apiKeys.lastUsedStepMs ? "this hour" : `${ago(agoMs)} ago`;
   return [
     id,
     start === "" ? "?" : `${start}...`,

@@ -48,7 +48,7 @@ function withoutEchoes(problems: readonly DocumentProblem[]): DocumentProblem[] 
   const isMeant = (path: Path): boolean => meant.has(JSON.stringify(path));
   return problems.filter(({ code, path }) => {
     if (code === "SLV2002") return !isMeant(path);
-    return code !== "SLV2005" || !["to", "aggregate", "split"].some((key) => isMeant([...path, key]));
+    return code !== "SLV2005" || !["to", "aggregate", "split", "jwt", "apiKey"].some((key) => isMeant([...path, key]));
   });
 }
 

@@ -29,7 +29,7 @@ export function explainAuth(
   const named = auth.any.flatMap((name) =>
     Object.hasOwn(providers, name) ? [[name, providers[name] as IdentityProvider] as const] : [],
   );
-  const key = credential.kind === "assumed" ? undefined : explainKey(named, request, auth.scopes, path);
+  const key = explainKey(named, request, auth.scopes, path, nowMs);
   if (key !== undefined) return key;
   const known = identify(named, credential, nowMs);
   if (typeof known === "string") {
@@ -52,7 +52,7 @@ function identify(
   nowMs: number,
 ): { identity: Identity; note: string } | string {
   const names = providers.map(([name]) => name).join(" or ");
-  if (credential.kind === "none")
+  if (credential.kind === "none" || credential.kind === "key")
     return `no credentials: ${names} is asked for; try --as SUB, or -H 'authorization: Bearer ...'`;
   if (credential.kind === "malformed") return credential.reason;
   if (credential.kind === "assumed") {

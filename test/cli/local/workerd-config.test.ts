@@ -87,6 +87,14 @@ describe("workerdConfig", () => {
     expect(workerdConfig(worker, { ...values, listen: { host: "::1", port: 80 } })).toContain('address = "[::1]:80"');
   });
 
+  test("serves another entrypoint on a socket of its own", () => {
+    const text = workerdConfig(worker, { ...values, entrypoints: [{ name: "Admin", host: "127.0.0.1", port: 9 }] });
+    expect(text).toContain(
+      '(name = "Admin", address = "127.0.0.1:9", http = (), service = (name = "main", entrypoint = "Admin")),',
+    );
+    expect(text).toContain('(name = "http", address = "127.0.0.1:8787", http = (), service = "main"),');
+  });
+
   test("says what has no value", () => {
     const needing = parseWorkerDefinition(`${WRANGLER}[secrets]\nrequired = ["KEY"]\n`, "/project/wrangler.toml");
     expect(() => workerdConfig(needing, { ...values, services: {} })).toThrow(

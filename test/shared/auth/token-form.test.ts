@@ -129,6 +129,7 @@ test("claims name somebody or are refused", () => {
     issuer: "https://i.example",
     scopes: ["a"],
     claims,
+    groups: [],
     method: "jwt",
   });
   expect(identityOfClaims({ iss: "https://i.example" })).toBeTypeOf("string");

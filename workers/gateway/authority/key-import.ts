@@ -63,7 +63,9 @@ class Import {
 
   async #send(shard: number): Promise<void> {
     const batch = this.#waiting[shard]?.splice(0) ?? [];
-    if (batch.length > 0) this.#imported += await shardStub(this.#env, shard).add(batch);
+    if (batch.length === 0) return;
+    const added = await shardStub(this.#env, shard).add(batch);
+    this.#imported += added;
   }
 
   #refuse(reason: string): void {
