@@ -130,7 +130,7 @@ describe("whatever happens in whatever order", () => {
         what: fc.constantFrom("ask", "revoke", "create", "confirm", "arrive", "arrive", "wait"),
         key: fc.integer({ min: 0, max: 3 }),
         pick: fc.nat(),
-        ms: fc.integer({ min: 0, max: 700 }),
+        ms: fc.integer({ min: 0, max: 1500 }),
       }),
       { maxLength: 80 },
     );
