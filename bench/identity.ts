@@ -7,6 +7,7 @@ import { freePort } from "../cli/local/ports.ts";
 import { type OpenSystem, startWorkers } from "../cli/local/system.ts";
 import type { Bench, BenchOptions, Figure } from "./support/bench.ts";
 import { compare, cpuRatio, type Round, spreadOf, type Variant } from "./support/compare.ts";
+import { keyMicroseconds } from "./support/own-cpu.ts";
 import { openStage, type Stage, startBareForward, startUpstream } from "./support/stage.ts";
 
 const CONNECTIONS = 32;
@@ -24,7 +25,8 @@ const bench: Bench = {
   run: async (options) => {
     const stage = await openStage();
     try {
-      return figures(await measure(stage, options));
+      const own = await keyMicroseconds(options.quick ? 3 : 7, options.quick ? 100_000 : 500_000);
+      return [...figures(await measure(stage, options)), keyFigure(own)];
     } finally {
       await stage.close();
     }
@@ -76,6 +78,10 @@ async function untilServed({ port, path: target, headers = {} }: Variant["load"]
     if (response.ok) return;
     if (Date.now() > end) throw new Error(`${target} answers ${response.status}: ${text}`);
   }
+}
+
+function keyFigure(own: readonly number[]): Figure {
+  return { name: "key_own_cpu_us", what: `${what.key}: its own code, CPU us a request`, spread: spreadOf(own) };
 }
 
 function documentOf(upstream: number): string {

@@ -1,7 +1,7 @@
 /** The whole check of a document that is already plain JSON. Does not know texts, files or YAML: see `load.ts`. */
 import { limits } from "../limits.ts";
+import { checkApiKeys } from "./check-api-key.ts";
 import { checkGateway } from "./check-gateway.ts";
-import { checkIdentity } from "./check-identity.ts";
 import { checkMesh } from "./check-mesh.ts";
 import { checkReferences } from "./check-references.ts";
 import { checkRoutes } from "./check-routes.ts";
@@ -30,7 +30,7 @@ export function checkDocument(json: unknown, secrets?: Secrets): CheckedDocument
     ...schemaProblems(documentSchema, json),
     ...checkReferences(top, secrets),
     ...checkGateway(top),
-    ...checkIdentity(top),
+    ...checkApiKeys(top),
     ...checkRoutes(top),
     ...checkMesh(top),
   ]);

@@ -153,7 +153,7 @@ const route = z.strictObject({
   maxBody: size(0, max.bodyBytesMax).optional().describe("Largest request body. Default: 10MiB."),
 });
 
-/** Exactly one of them: `check-identity.ts`. */
+/** Exactly one of them: `check-api-key.ts`. */
 const provider = z.strictObject({ jwt: jwt.optional(), apiKey: apiKey.optional() });
 
 const gateway = z.strictObject({

@@ -298,3 +298,23 @@ test("a key of another form is taken where the document says so", async () => {
   gateway = await start(planWith({ foreign: true }));
   expect((await get(key)).status).toBe(200);
 });
+
+test("whatever stands where a key belongs: no crash, no entry, no look-up", async () => {
+  gateway = await start(planWith({ bearer: true, query: "k" }, ["login", "partners"]));
+  const { key } = await createKey();
+  const before = keys.lookUps;
+  for (let at = 0; at < 300; at++) {
+    const random = crypto.getRandomValues(new Uint8Array(1 + (at % 60)));
+    const bytes = [...random].map((byte) => String.fromCharCode(32 + (byte % 95))).join("");
+    const cut = (random[0] ?? 0) % key.length;
+    const value = at % 2 === 0 ? bytes : key.slice(0, cut) + bytes + key.slice(cut + 1);
+    const place = [
+      [path, { "x-api-key": value }],
+      [path, { authorization: `Bearer ${value}` }],
+      [`${path}?k=${[...random].map((byte) => `%${byte.toString(16)}`).join("")}`, {}],
+    ][at % 3] as [string, Record<string, string>];
+    const { status } = await gateway.fetch(place[0], { headers: place[1] });
+    expect([400, 401]).toContain(status);
+  }
+  expect(keys.lookUps).toBe(before);
+});

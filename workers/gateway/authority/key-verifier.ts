@@ -1,5 +1,6 @@
 /** Whom an API key stands for, or why it is refused. Asks the objects of keys no more than `shared/auth` allows. */
-import { type ApiKeyProvider, refuseKeyRecord } from "../../../shared/auth/api-key.ts";
+import { type ApiKeyProvider, apiKeyChallenge, presentedKey, refuseKeyRecord } from "../../../shared/auth/api-key.ts";
+import { bearerChallenge } from "../../../shared/auth/bearer.ts";
 import { refuseKeyForm } from "../../../shared/auth/key-form.ts";
 import {
   beginConfirmation,
@@ -37,18 +38,43 @@ export class KeyVerifier {
   /** Keys that are being looked up, since when. Requests share results, never promises. */
   readonly #looking = new Map<string, number>();
 
+  /** What a request shows; undefined: no key. */
+  credentialOf(headers: Headers, provider: ApiKeyProvider, query: string): string | undefined {
+    return presentedKey(provider, (name) => headers.get(name), query);
+  }
+
+  /** Request fields that carry a key: they end at the gateway. */
+  fields({ header, bearer }: ApiKeyProvider): readonly string[] {
+    return [...(header === undefined ? [] : [header]), ...(bearer ? ["authorization"] : [])];
+  }
+
+  /** `WWW-Authenticate` of a refusal, one for each scheme: without an error when nothing was sent. */
+  challenges(
+    provider: ApiKeyProvider,
+    realm: string,
+    error?: "invalid_token" | "insufficient_scope",
+    scopes?: readonly string[],
+  ): readonly string[] {
+    const { header, bearer, query } = provider;
+    const placed = apiKeyChallenge(realm, provider, error === "invalid_token" ? "invalid_key" : error, scopes);
+    return [
+      ...(bearer ? [bearerChallenge(realm, error, scopes)] : []),
+      ...(header !== undefined || query !== undefined ? [placed] : []),
+    ];
+  }
+
   /**
-   * A promise only where something has to be asked.
-   * @throws SelvageError credentials_invalid, limit_exceeded, keys_unavailable, secret_missing
+   * Whose key it is, or why it is refused. A promise only where something has to be asked.
+   * @throws SelvageError limit_exceeded, keys_unavailable, secret_missing
    */
-  verify(key: string, provider: ApiKeyProvider, call: KeyCall): Identity | Promise<Identity> {
+  verify(key: string, provider: ApiKeyProvider, call: KeyCall): Identity | string | Promise<Identity | string> {
     const known = recallKey(this.#memory, key, call.nowMs);
     if (known !== undefined) {
       if (known !== "unknown") this.#keepFresh(known.shard, call);
       return judge(known, provider, call.nowMs);
     }
     const refused = refuseKeyForm(key, provider.prefix, provider.foreign);
-    if (refused !== undefined) throw new SelvageError("credentials_invalid", refused);
+    if (refused !== undefined) return refused;
     return this.#find(key, call).then((found) => judge(found, provider, call.nowMs));
   }
 
@@ -105,9 +131,7 @@ export class KeyVerifier {
   }
 }
 
-function judge(found: Found, { prefix }: ApiKeyProvider, nowMs: number): Identity {
-  const refused = found === "unknown" ? "the key is unknown" : refuseKeyRecord(found.record, prefix, nowMs);
-  if (found === "unknown" || refused !== undefined)
-    throw new SelvageError("credentials_invalid", refused ?? "the key is unknown");
-  return found.identity;
+function judge(found: Found, { prefix }: ApiKeyProvider, nowMs: number): Identity | string {
+  if (found === "unknown") return "the key is unknown";
+  return refuseKeyRecord(found.record, prefix, nowMs) ?? found.identity;
 }

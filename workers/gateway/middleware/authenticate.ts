@@ -1,5 +1,5 @@
 import type { Context, MiddlewareHandler } from "hono";
-import { type ApiKeyProvider, apiKeyChallenge, presentedKey, withoutParameter } from "../../../shared/auth/api-key.ts";
+import { withoutParameter } from "../../../shared/auth/api-key.ts";
 import { bearerChallenge, bearerToken } from "../../../shared/auth/bearer.ts";
 import { missingScopes } from "../../../shared/auth/scopes.ts";
 import { SelvageError } from "../../../shared/errors.ts";
@@ -10,8 +10,8 @@ import type { TokenVerifier } from "../authority/token-verifier.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 
 type Call = Context<GatewayEnv>;
-type Proof = () => Identity | Promise<Identity>;
-type Fault = "invalid" | "insufficient_scope" | undefined;
+type Proof = () => Promise<Identity>;
+type Fault = "invalid_token" | "insufficient_scope" | undefined;
 
 /** Proves who asks, and that they were granted the route's scopes. Without `auth` everyone is anonymous. */
 export function authenticate(tokens: TokenVerifier, keys: KeyVerifier): MiddlewareHandler<GatewayEnv> {
@@ -20,21 +20,21 @@ export function authenticate(tokens: TokenVerifier, keys: KeyVerifier): Middlewa
     if (auth === undefined) c.set("identity", anonymous);
     else {
       c.set("identity", await identify(c, auth, tokens, keys));
-      dropCredentials(c);
+      dropCredentials(c, keys);
     }
     await next();
   };
 }
 
 /** What proved the client to us is no business of those inside: they get the Txn-Token. */
-function dropCredentials(c: Call): void {
+function dropCredentials(c: Call, keys: KeyVerifier): void {
   const fields = c.get("fields");
   fields.delete("authorization");
   const providers = c.get("held").plan.identity;
   for (const name of Object.keys(providers)) {
     const provider = providers[name];
     if (provider?.kind !== "api-key") continue;
-    if (provider.header !== undefined) fields.delete(provider.header);
+    for (const field of keys.fields(provider)) fields.delete(field);
     const target = c.get("target");
     if (provider.query !== undefined && target.query !== "")
       c.set("target", { ...target, query: withoutParameter(target.query, provider.query) });
@@ -51,18 +51,19 @@ async function identify(
   const providers = auth.any.flatMap((name) => known[name] ?? []);
   const proofs = proofsOf(c, providers, tokens, keys);
   if (proofs.length === 0) {
-    challenge(c, providers, undefined);
+    challenge(c, keys, providers, undefined);
     throw new SelvageError("credentials_missing", "no credentials of this route's providers");
   }
   const identity = await firstOf(proofs).catch((error) => {
-    if (error instanceof SelvageError && error.code === "credentials_invalid") challenge(c, providers, "invalid");
+    if (error instanceof SelvageError && error.code === "credentials_invalid")
+      challenge(c, keys, providers, "invalid_token");
     if (error instanceof SelvageError && error.code === "limit_exceeded") c.header("retry-after", "1");
     throw error;
   });
   const missing = missingScopes(identity.scopes, auth.scopes);
   if (missing.length === 0) return identity;
   c.set("identity", identity);
-  challenge(c, providers, "insufficient_scope", auth.scopes);
+  challenge(c, keys, providers, "insufficient_scope", auth.scopes);
   throw new SelvageError("scope_missing", `misses ${missing.join(" ")}`);
 }
 
@@ -80,11 +81,11 @@ function proofsOf(
   let isKey = false;
   for (const provider of providers) {
     if (provider.kind !== "api-key") continue;
-    const key = presentedKey(provider, (name) => headers.get(name), c.get("target").query);
+    const key = keys.credentialOf(headers, provider, c.get("target").query);
     if (key === undefined) continue;
     isKey ||= key === token;
     const call = { env: c.env, ctx: c.executionCtx, clientIp: c.get("clientIp"), nowMs };
-    proofs.push(() => keys.verify(key, provider, call));
+    proofs.push(async () => orThrow(await keys.verify(key, provider, call)));
   }
   const jwts = providers.filter((provider): provider is JwtProvider => provider.kind === "jwt");
   if (token !== undefined && !isKey && jwts.length > 0)
@@ -92,13 +93,17 @@ function proofsOf(
   return proofs;
 }
 
+function orThrow(proven: Identity | string): Identity {
+  if (typeof proven === "string") throw new SelvageError("credentials_invalid", proven);
+  return proven;
+}
+
 /** The first that holds; else why none does: first what is not the client's fault. */
 async function firstOf(proofs: readonly Proof[]): Promise<Identity> {
   const failures: unknown[] = [];
   for (const proof of proofs) {
     try {
-      const proven = proof();
-      return proven instanceof Promise ? await proven : proven;
+      return await proof();
     } catch (error) {
       failures.push(error);
     }
@@ -111,25 +116,14 @@ async function firstOf(proofs: readonly Proof[]): Promise<Identity> {
 /** One challenge for each way in which the providers take credentials (RFC 9110 section 11.6.1). */
 function challenge(
   c: Call,
+  keys: KeyVerifier,
   providers: readonly IdentityProvider[],
   fault: Fault,
   scopes: readonly string[] = [],
 ): void {
   const realm = c.get("target").host;
-  const byBearer = providers.some((provider) => provider.kind === "jwt" || provider.bearer);
-  if (byBearer)
-    c.header("www-authenticate", bearerChallenge(realm, fault === "invalid" ? "invalid_token" : fault, scopes));
-  const others = providers.filter(
-    (provider): provider is ApiKeyProvider => provider.kind === "api-key" && isPlaced(provider),
+  const all = providers.flatMap((provider) =>
+    provider.kind === "jwt" ? [bearerChallenge(realm, fault, scopes)] : keys.challenges(provider, realm, fault, scopes),
   );
-  for (const provider of others)
-    c.header(
-      "www-authenticate",
-      apiKeyChallenge(realm, provider, fault === "invalid" ? "invalid_key" : fault, scopes),
-      {
-        append: true,
-      },
-    );
+  if (all.length > 0) c.header("www-authenticate", [...new Set(all)].join(", "));
 }
-
-const isPlaced = ({ header, query }: ApiKeyProvider): boolean => header !== undefined || query !== undefined;

@@ -1,4 +1,4 @@
-/** Checks of identity providers that a schema cannot state. */
+/** Checks of `apiKey` providers that a schema cannot state, and that a provider is of one kind. */
 import { DEFAULT_KEY_PREFIX } from "../auth/key-form.ts";
 import { HOP_BY_HOP, isForgeable } from "../http/header-names.ts";
 import type { Cursor } from "./cursor.ts";
@@ -7,7 +7,7 @@ import { quote } from "./schema-problems.ts";
 
 const KINDS = ["jwt", "apiKey"];
 
-export function checkIdentity(top: Cursor): DocumentProblem[] {
+export function checkApiKeys(top: Cursor): DocumentProblem[] {
   const prefixes = new Set<string>();
   return top
     .get("gateway", "identity")
