@@ -5,8 +5,8 @@ import { limits } from "../shared/limits.ts";
 import type { ImportAnswer } from "../shared/wire/keys.ts";
 import { CliError, exitCodes } from "./cli-error.ts";
 
-/** Below the bounds of one import, with room to spare. */
-const PART_LINES = 20_000;
+/** Within the bounds of one import; large parts cost the shards less. */
+const PART_LINES = limits.apiKeys.importLinesMax;
 const PART_CHARS = limits.apiKeys.importBytesMax / 4;
 
 /**

@@ -126,7 +126,7 @@ export const limits = {
     importLinesMax: 50_000,
     importBytesMax: 32 * MiB,
     importLineCharsMax: 8 * KiB,
-    importBatch: 500,
+    importBatch: 4_000,
     /** Refused lines that an import names; the count of the others is told. */
     importRefusalsMax: 100,
     scopesMax: 100,

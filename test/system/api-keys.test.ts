@@ -84,13 +84,13 @@ test("the administration of keys is closed to others", async () => {
 
 test("import: in parts, again without harm, bad lines by their number in the file", async () => {
   const line = (at: number) => JSON.stringify({ key: `imported-key-number-${at}`, owner: "bulk" });
-  const lines = Array.from({ length: 25_000 }, (_, at) => (at === 22_221 ? "{" : line(at)));
+  const lines = Array.from({ length: 60_000 }, (_, at) => (at === 52_221 ? "{" : line(at)));
   const file = join(state, "keys.ndjson");
   writeFileSync(file, `${lines.join("\n")}\n`);
   const first = await selvage("keys", "import", file);
-  expect(first.stdout.trim()).toBe("24999 imported, 0 known, 1 refused");
-  expect(first.stderr).toContain("line 22222: not JSON");
+  expect(first.stdout.trim()).toBe("59999 imported, 0 known, 1 refused");
+  expect(first.stderr).toContain("line 52222: not JSON");
   expect(first.code).toBe(1);
-  expect((await selvage("keys", "import", file)).stdout.trim()).toBe("0 imported, 24999 known, 1 refused");
+  expect((await selvage("keys", "import", file)).stdout.trim()).toBe("0 imported, 59999 known, 1 refused");
   expect((await selvage("keys", "import", join(state, "missing"))).code).toBe(2);
 });

@@ -38,11 +38,12 @@ export class KeyShard extends DurableObject {
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
+    // Rows in the order in which they came: hashes are random, and an import would touch every page of a table in their order.
     this.#sql.exec(`
       CREATE TABLE IF NOT EXISTS keys (
-        hash TEXT PRIMARY KEY, id TEXT NOT NULL, prefix TEXT NOT NULL, start TEXT NOT NULL, owner TEXT NOT NULL,
+        hash TEXT NOT NULL UNIQUE, id TEXT NOT NULL, prefix TEXT NOT NULL, start TEXT NOT NULL, owner TEXT NOT NULL,
         grants TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER, rolled_to TEXT,
-        last_used INTEGER) WITHOUT ROWID;
+        last_used INTEGER);
       CREATE UNIQUE INDEX IF NOT EXISTS keys_by_id ON keys (id);
       CREATE INDEX IF NOT EXISTS keys_by_owner ON keys (owner, id);
       CREATE TABLE IF NOT EXISTS changes (revision INTEGER PRIMARY KEY AUTOINCREMENT, hash TEXT NOT NULL);
