@@ -1,6 +1,9 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
+/** What the gateway's part in tests of the control Worker tells of a key. */
+const RECORD = { id: "1234567890abcdef", start: "slv_AbCd", owner: "partner" };
+
 /** Projects of a number run together, on every core; the next number has the machine to itself. Times are for hangs alone. */
 const first = { maxWorkers: "100%", sequence: { groupOrder: 1 }, testTimeout: 60_000 };
 const last = { maxWorkers: 1, sequence: { groupOrder: 2 }, testTimeout: 120_000, hookTimeout: 120_000 };
@@ -26,7 +29,12 @@ export default defineConfig({
             wrangler: { configPath: "./wrangler.toml" },
             // The control Worker is not part of these tests: they play its side themselves.
             miniflare: {
-              bindings: { CONTROL_TOKEN: "test-control-token", SECRET_UPSTREAM: "s3cret" },
+              bindings: {
+                CONTROL_TOKEN: "test-control-token",
+                SECRET_UPSTREAM: "s3cret",
+                KEY_PEPPER: Buffer.alloc(32, 3).toString("base64url"),
+                KEY_ADMIN_SECRET: Buffer.alloc(32, 4).toString("base64url"),
+              },
               serviceBindings: { CONTROL: () => new Response("no control plane in this test", { status: 503 }) },
             },
           }),
@@ -42,6 +50,28 @@ export default defineConfig({
                 TOKEN_SECRET: Buffer.alloc(32, 1).toString("base64url"),
                 KEY_SECRET: Buffer.alloc(32, 2).toString("base64url"),
                 CONTROL_URL: "http://127.0.0.1:8788",
+                KEY_ADMIN_SECRET: Buffer.alloc(32, 4).toString("base64url"),
+              },
+              // Keys live beside the gateway, which is not part of these tests: it tells what it was asked.
+              serviceBindings: {
+                KEY_ADMIN: async (request: Request) => {
+                  const { method, url, headers } = request;
+                  const asked = {
+                    method,
+                    url,
+                    authorization: headers.get("authorization"),
+                    body: await request.text(),
+                  };
+                  if (url.endsWith("/keys/0000000000000000")) return new Response("{}", { status: 404 });
+                  return Response.json({
+                    asked,
+                    key: "slv_told-once",
+                    imported: 2,
+                    known: 1,
+                    refused: 0,
+                    record: RECORD,
+                  });
+                },
               },
             },
           }),

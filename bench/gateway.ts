@@ -4,12 +4,13 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { ControlClient } from "../cli/control-client.ts";
 import { applyDocument } from "../cli/local/live-document.ts";
+import { freePort } from "../cli/local/ports.ts";
 import { type OpenSystem, startWorkers } from "../cli/local/system.ts";
 import { AUDIENCE, issuerOf, readKey, signToken } from "../examples/shop/tokens.ts";
 import { idpChild } from "../scripts/support/shop.ts";
 import type { Bench, BenchOptions, Figure } from "./support/bench.ts";
 import { compare, cpuRatio, type Round, spreadOf, type Variant } from "./support/compare.ts";
-import { freePort, openStage, type Stage, startBareForward, startUpstream } from "./support/stage.ts";
+import { openStage, type Stage, startBareForward, startUpstream } from "./support/stage.ts";
 
 const CONNECTIONS = 32;
 const variants = ["bare", "forward", "jwt", "limit"] as const;

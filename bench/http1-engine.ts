@@ -2,10 +2,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../cli/local/ports.ts";
 import type { Bench, BenchOptions, Figure } from "./support/bench.ts";
 import { compare, cpuRatio, type Round, spreadOf } from "./support/compare.ts";
 import { runLoad } from "./support/load.ts";
-import { freePort } from "./support/stage.ts";
 
 const CONNECTIONS = 32;
 const variants = ["engine", "node-http", "byte-pipe"] as const;

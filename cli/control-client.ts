@@ -1,4 +1,6 @@
 /** Calls of the control API, as shared/wire/admin.ts has them; everything that can go wrong becomes an exit code. */
+import type { KeyRecord } from "../shared/auth/api-key.ts";
+import { limits } from "../shared/limits.ts";
 import type {
   ApplyAnswer,
   ApplyRequest,
@@ -8,11 +10,13 @@ import type {
   VersionDetail,
   VersionInfo,
 } from "../shared/wire/admin.ts";
+import type { CreatedKey, CreateKeyRequest, ImportAnswer, KeyPage, RollKeyRequest } from "../shared/wire/keys.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../shared/wire/revocations.ts";
 import { CliError, exitCodes } from "./cli-error.ts";
 import type { ControlAddress } from "./find-system.ts";
 
 const CALL_TIMEOUT_MS = 10_000;
+const NDJSON = "application/x-ndjson";
 
 interface Problem {
   readonly title?: string;
@@ -64,8 +68,40 @@ export class ControlClient {
     return this.#call("DELETE", `/v1/revocations/${encodeURIComponent(id)}`);
   }
 
-  async #call<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
-    const { status, text } = await this.#send(method, path, body);
+  createKey(request: CreateKeyRequest): Promise<CreatedKey> {
+    return this.#call("POST", "/v1/keys", request);
+  }
+
+  /** @param query `after`: id that the page before ended with */
+  listKeys(query: { readonly owner?: string; readonly after?: string; readonly limit?: number }): Promise<KeyPage> {
+    const members = Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]);
+    return this.#call("GET", `/v1/keys?${new URLSearchParams(members)}`);
+  }
+
+  key(id: string): Promise<KeyRecord> {
+    return this.#call("GET", `/v1/keys/${id}`);
+  }
+
+  rollKey(id: string, request: RollKeyRequest): Promise<CreatedKey> {
+    return this.#call("POST", `/v1/keys/${id}/roll`, request);
+  }
+
+  revokeKey(id: string): Promise<KeyRecord> {
+    return this.#call("POST", `/v1/keys/${id}/revoke`);
+  }
+
+  /** @param lines NDJSON of `ImportLine` */
+  importKeys(lines: string): Promise<ImportAnswer> {
+    return this.#call("POST", "/v1/keys/import", lines, limits.apiKeys.importCallMs);
+  }
+
+  async #call<Answer>(
+    method: string,
+    path: string,
+    body?: unknown,
+    timeoutMs: number = CALL_TIMEOUT_MS,
+  ): Promise<Answer> {
+    const { status, text } = await this.#send(method, path, body, timeoutMs);
     if (status >= 200 && status < 300) {
       try {
         return JSON.parse(text) as Answer;
@@ -76,17 +112,23 @@ export class ControlClient {
     throw refusal(status, text, `${method} ${path}`);
   }
 
-  async #send(method: string, path: string, body: unknown): Promise<{ status: number; text: string }> {
+  /** @param body a text goes as it is, anything else as JSON */
+  async #send(
+    method: string,
+    path: string,
+    body: unknown,
+    timeoutMs: number,
+  ): Promise<{ status: number; text: string }> {
     const { url, token } = this.#address;
     try {
       const response = await fetch(url + path, {
         method,
         headers: {
           authorization: `Bearer ${token}`,
-          ...(body !== undefined && { "content-type": "application/json" }),
+          ...(body !== undefined && { "content-type": typeof body === "string" ? NDJSON : "application/json" }),
         },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
+        ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
+        signal: AbortSignal.timeout(timeoutMs),
       });
       return { status: response.status, text: await response.text() };
     } catch (fault) {
@@ -97,7 +139,7 @@ export class ControlClient {
 
 function reasonOf(fault: unknown): string {
   if (!(fault instanceof Error)) return String(fault);
-  if (fault.name === "TimeoutError") return `nothing within ${CALL_TIMEOUT_MS / 1000} s`;
+  if (fault.name === "TimeoutError") return "nothing in time";
   return fault.cause instanceof Error
     ? fault.cause.message || ((fault.cause as NodeJS.ErrnoException).code ?? fault.message)
     : fault.message;

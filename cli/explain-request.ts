@@ -9,6 +9,8 @@ export interface RequestOptions {
   readonly header?: readonly string[];
   readonly as?: string;
   readonly scope?: string;
+  /** Id of a key, whose record is looked up by the caller. */
+  readonly asKey?: string;
   readonly claim?: readonly string[];
   readonly from?: string;
 }

@@ -6,6 +6,7 @@ import { checkCommand } from "./commands/check.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { historyCommand } from "./commands/history.ts";
 import { joinTokenCommand } from "./commands/join-token.ts";
+import { keysCommand } from "./commands/keys.ts";
 import { planCommand } from "./commands/plan.ts";
 import { revokeCommand } from "./commands/revoke.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
@@ -44,7 +45,7 @@ function makeProgram(): Command {
   const groups: readonly (readonly [title: string, commands: readonly Command[]])[] = [
     ["Build:", [checkCommand(), explainCommand(), planCommand(), schemaCommand()]],
     ["Ship:", [applyCommand(), rollbackCommand(), historyCommand(), statusCommand()]],
-    ["Operate:", [serveCommand(), joinTokenCommand(), revokeCommand(), tokenCommand()]],
+    ["Operate:", [serveCommand(), keysCommand(), joinTokenCommand(), revokeCommand(), tokenCommand()]],
   ];
   for (const [title, commands] of groups)
     for (const command of commands)

@@ -71,6 +71,8 @@ export const errorTable = {
   document_missing: row("client", 409, 9, "Conflict", "No document has been applied yet."),
   service_undeclared: row("client", 409, 9, "Conflict", "The live document names no such service."),
   version_unknown: row("client", 404, 5, "Not found", "There is no such version."),
+  key_unknown: row("client", 404, 5, "Not found", "There is no such key."),
+  key_not_active: row("client", 409, 9, "Conflict", "The key is revoked, expired or rolled already."),
   revocation_unknown: row("client", 404, 5, "Not found", "There is no such revocation."),
   revocations_full: row("client", 409, 8, "Conflict", "The list of revocations is full; nothing was changed."),
   upgrade_required: row("client", 426, 9, "Upgrade required", "This path is for WebSocket connections."),
@@ -79,6 +81,7 @@ export const errorTable = {
   plan_missing: row("gateway", 503, 14, "Service unavailable", "The gateway is not configured yet.", true),
   limiter_unavailable: row("gateway", 503, 14, "Service unavailable", "The request limit could not be checked.", true),
   issuer_unavailable: row("gateway", 503, 14, "Service unavailable", "The credentials could not be checked.", true),
+  keys_unavailable: row("gateway", 503, 14, "Service unavailable", "The credentials could not be checked.", true),
   secret_missing: row("gateway", 500, 13, "Internal error", "The gateway could not serve this request."),
   internal: row("gateway", 500, 13, "Internal error", "The gateway could not serve this request."),
 

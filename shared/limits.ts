@@ -103,6 +103,62 @@ export const limits = {
     /** Their text together; longer credentials are checked anew each time. */
     rememberedTokenBytesMax: 8 * MiB,
   },
+  /** API keys: at the edge, in their objects, and over the wire. */
+  apiKeys: {
+    /** Objects that keys are spread over by the first bits of their hash. Fixed: another number would look elsewhere. */
+    shards: 16,
+    /** A key of another form than ours, as imported from elsewhere. */
+    foreignCharsMin: 16,
+    foreignCharsMax: 256,
+    /** Good keys, and unknown ones, that an isolate remembers. */
+    rememberedMax: 10_000,
+    unknownRememberedMax: 10_000,
+    /** What is remembered of a shard is believed this long after the shard confirmed it. */
+    staleMs: 3_000,
+    /** From this age on a request has it confirmed again in the background. */
+    confirmAfterMs: 1_000,
+    /** A confirmation that failed is tried again after this. */
+    confirmRetryMs: 250,
+    /** Wait for a shard before the credentials count as not checkable. */
+    shardWaitMs: 1_000,
+    /** Look-ups of one isolate that run at once. */
+    lookUpsMax: 256,
+    /** Look-ups that found nothing: a second, and at once, of one isolate and of one client address. */
+    unknownPerSecond: 200,
+    unknownBurst: 400,
+    unknownPerSecondAndAddress: 20,
+    unknownBurstAndAddress: 40,
+    /** Client addresses whose look-ups are counted. */
+    addressesMax: 10_000,
+    /** Changes that a shard remembers; who missed more forgets what it knew of the shard. */
+    changesKept: 1_000,
+    /** `lastUsedAtMs` is exact to this. */
+    lastUsedStepMs: 3_600_000,
+    /** Used keys that one confirmation reports, and how long a shard collects before it writes them. */
+    usedReportedMax: 1_000,
+    usedWriteMs: 1_000,
+    /** Keys of one page of a list. */
+    pageMax: 1_000,
+    pageDefault: 100,
+    /** Lines and bytes of one import, one of its lines, and lines sent to one shard together. */
+    importLinesMax: 50_000,
+    importBytesMax: 32 * MiB,
+    importLineCharsMax: 8 * KiB,
+    importBatch: 4_000,
+    /** Refused lines that an import names; the count of the others is told. */
+    importRefusalsMax: 100,
+    scopesMax: 100,
+    groupsMax: 100,
+    nameCharsMax: 128,
+    ownerCharsMax: 256,
+    /** How long an old key lives on after it was rolled, at most. */
+    overlapMsMax: 90 * 86_400_000,
+    /** Life of the token by which the control plane calls the gateway's administration of keys. */
+    adminTokenLifetimeMs: 60_000,
+    /** One call to it; an import takes longer. */
+    adminCallMs: 10_000,
+    importCallMs: 120_000,
+  },
   /** Expressions (`when`); together they keep one evaluation well below a millisecond. */
   condition: {
     charsMax: 1_024,

@@ -1,10 +1,10 @@
 /** What benchmarks of the gateway stand on: an upstream, and the system as `selvage serve` runs it, in a folder of their own. */
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { buildWorker } from "../../cli/local/build-worker.ts";
 import type { ChildSpec } from "../../cli/local/child.ts";
+import { freePort } from "../../cli/local/ports.ts";
 import { type OpenSystem, openSystem } from "../../cli/local/system.ts";
 import { listens, workerChild } from "../../cli/local/worker-process.ts";
 import { readWorkerDefinition } from "../../cli/local/wrangler-config.ts";
@@ -23,18 +23,6 @@ export async function openStage(): Promise<Stage> {
     rmSync(state, { recursive: true, force: true });
   };
   return { system, close };
-}
-
-/** A port that is free right now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen({ host: "127.0.0.1", port: 0 }, () => {
-      const address = server.address();
-      server.close(() => (typeof address === "object" && address !== null ? resolve(address.port) : reject()));
-    });
-  });
 }
 
 /** Starts the cheapest upstream that Node allows. @returns its port */

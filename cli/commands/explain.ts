@@ -34,6 +34,7 @@ export function explainCommand(): Command {
     ])
     .option("--as <subject>", "assume that this subject has proven itself")
     .option("--scope <scopes>", "with --as: its scopes, separated by commas")
+    .option("--as-key <id>", "assume that this API key was shown, as the control plane knows it (`selvage keys list`)")
     .option(
       "--claim <name=value>",
       "with --as: one of its claims, as JSON or text; can be repeated",
@@ -49,6 +50,7 @@ A bearer token is decoded and its claims are checked; its signature is not.
 
 Examples:
   selvage explain GET /api/v2/orders/42 --as alice --scope orders:read
+  selvage explain GET /api/v2/orders/42 --as-key 3f9a1c0b5d7e2468
   selvage explain GET /load/orders/1 -H 'x-canary: true' --file selvage.yaml
   selvage explain GET /user/profile -H "authorization: Bearer $TOKEN" --json`,
     );
@@ -58,11 +60,19 @@ Examples:
 async function run(method: string, target: string, options: Options): Promise<void> {
   const source = options.file === undefined ? await liveSource(options) : fileSource(options.file);
   const [defaultHost = "localhost"] = source.document.gateway?.hosts ?? [];
-  const request = requestOf(method, target, options, defaultHost.replace("*", "any"));
+  const asked = requestOf(method, target, options, defaultHost.replace("*", "any"));
+  const request = options.asKey === undefined ? asked : { ...asked, credential: await keyOf(options.asKey, options) };
   const explanation = explain(compile(source.document), request, Date.now());
   if (options.json) printJson(toJson(request, explanation, source));
   else print(toText(request, explanation, source));
   if (explanation.result.outcome === "refuse") throw new CliError(exitCodes.findings, "");
+}
+
+async function keyOf(id: string, options: Options): Promise<ExplainRequest["credential"]> {
+  if (options.as !== undefined) throw new CliError(exitCodes.usage, "--as and --as-key are two different clients");
+  if (!/^[0-9a-f]{16}$/.test(id))
+    throw new CliError(exitCodes.usage, `${id} is not the id of a key: 16 hexadecimal digits`);
+  return { kind: "key", record: await connect(options).key(id) };
 }
 
 function fileSource(name: string): Source {

@@ -41,6 +41,20 @@ function tryListen(host: string, port: number): Promise<string | undefined> {
   });
 }
 
+/** A port of loopback that is free right now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen({ host: LOOPBACK, port: 0 }, () => {
+      const address = server.address();
+      server.close(() => (typeof address === "object" && address !== null ? resolve(address.port) : reject()));
+    });
+  });
+}
+
+export const LOOPBACK = "127.0.0.1";
+
 /**
  * A port number from an option or a variable.
  * @throws Error when it is no port

@@ -14,8 +14,12 @@ const keysSchema = z.object({
   tokenSecret: z.string().min(43),
   /** Key-encrypting key of the authority, base64url of 32 bytes. */
   keySecret: z.string().length(43),
+  /** What API keys are hashed under; whoever loses it has lost them. Absent in folders of earlier releases. */
+  keyPepper: z.string().length(43).optional(),
+  /** Key of the tokens by which the control plane administers API keys. */
+  keyAdminSecret: z.string().length(43).optional(),
 });
-export type SystemKeys = z.infer<typeof keysSchema>;
+export type SystemKeys = Readonly<Record<keyof z.infer<typeof keysSchema>, string>>;
 
 /** Absolute path of the state folder: the argument, else SELVAGE_STATE, else `.selvage` in the current folder. */
 export function stateFolderOf(chosen?: string): string {
@@ -57,10 +61,11 @@ function holderOf(lock: string): number | undefined {
 /** The system's keys; made on first use, mode 0600. */
 export function systemKeys(state: string): SystemKeys {
   const file = path.join(state, KEYS_FILE);
-  if (existsSync(file)) return keysSchema.parse(JSON.parse(readFileSync(file, "utf8")));
   const key = (): string => randomBytes(32).toString("base64url");
-  const keys = { tokenSecret: key(), keySecret: key() };
-  writePrivate(file, `${JSON.stringify(keys, null, 2)}\n`);
+  const made: SystemKeys = { tokenSecret: key(), keySecret: key(), keyPepper: key(), keyAdminSecret: key() };
+  const known = existsSync(file) ? keysSchema.parse(JSON.parse(readFileSync(file, "utf8"))) : {};
+  const keys = { ...made, ...known } as SystemKeys;
+  if (Object.keys(known).length < Object.keys(keys).length) writePrivate(file, `${JSON.stringify(keys, null, 2)}\n`);
   return keys;
 }
 

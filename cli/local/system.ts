@@ -4,8 +4,8 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { LOCAL_SYSTEM_FILE, type LocalSystem, PROCESSES_FILE } from "../../shared/wire/runtime-files.ts";
 import { mintControlToken } from "./control-token.ts";
-import { type PortWish, takenPorts } from "./ports.ts";
-import { documentSecrets, systemKeys, takeStateFolder, writePrivate } from "./state-folder.ts";
+import { freePort, LOOPBACK, type PortWish, takenPorts } from "./ports.ts";
+import { documentSecrets, type SystemKeys, systemKeys, takeStateFolder, writePrivate } from "./state-folder.ts";
 import { endLeftovers, Supervisor } from "./supervisor.ts";
 import { type SupervisorApi, serveSupervisorApi } from "./supervisor-api.ts";
 import { type PreparedWorker, prepareWorker, workerChild } from "./worker-process.ts";
@@ -115,15 +115,16 @@ export async function startWorkers(system: OpenSystem, options: WorkersOptions):
   const control = `http://127.0.0.1:${options.controlPort}`;
   const token = (role: "admin" | "gateway"): Promise<string> =>
     mintControlToken(keys.tokenSecret, { role, sub: `local-${role}` }, OWN_TOKEN_LIFETIME_MS);
-  const [adminToken, gatewayToken, controlWorker, gatewayWorker] = await Promise.all([
+  const [keyPort, adminToken, gatewayToken, controlWorker, gatewayWorker] = await Promise.all([
+    freePort(),
     token("admin"),
     token("gateway"),
     prepareWorker("control", state),
     prepareWorker("gateway", state),
   ]);
   await Promise.all([
-    startControl(system, controlWorker, options, { TOKEN_SECRET: keys.tokenSecret, KEY_SECRET: keys.keySecret }),
-    startGateway(system, gatewayWorker, options, gatewayToken),
+    startControl(system, controlWorker, options, keys, keyPort),
+    startGateway(system, gatewayWorker, options, { keys, keyPort, token: gatewayToken }),
   ]);
   const local: LocalSystem = {
     control,
@@ -147,15 +148,18 @@ async function startControl(
   { supervisor }: OpenSystem,
   worker: PreparedWorker,
   { controlPort }: WorkersOptions,
-  secrets: Record<string, string>,
+  { tokenSecret, keySecret, keyAdminSecret }: SystemKeys,
+  keyPort: number,
 ): Promise<void> {
   const url = `http://127.0.0.1:${controlPort}`;
-  const spec = workerChild(
-    "control",
-    worker,
-    { host: "127.0.0.1", port: controlPort, vars: { CONTROL_URL: url }, secrets },
-    supervisor.logFile("control"),
-  );
+  const settings = {
+    host: LOOPBACK,
+    port: controlPort,
+    vars: { CONTROL_URL: url },
+    secrets: { TOKEN_SECRET: tokenSecret, KEY_SECRET: keySecret, KEY_ADMIN_SECRET: keyAdminSecret },
+    services: { KEY_ADMIN: `${LOOPBACK}:${keyPort}` },
+  };
+  const spec = workerChild("control", worker, settings, supervisor.logFile("control"));
   await supervisor.start({ ...spec, ready: (signal) => answersWell(`${url}/healthz`, signal) });
 }
 
@@ -163,14 +167,21 @@ async function startGateway(
   { supervisor, state }: OpenSystem,
   worker: PreparedWorker,
   { host, gatewayPort: port, controlPort, ingressUrl }: WorkersOptions,
-  token: string,
+  { keys, keyPort, token }: { readonly keys: SystemKeys; readonly keyPort: number; readonly token: string },
 ): Promise<void> {
   const settings = {
     host,
     port,
+    // On loopback, whatever the gateway itself listens on.
+    entrypoints: [{ name: "KeyAdmin", host: LOOPBACK, port: keyPort }],
     // Nothing stands before the gateway here that could tell a client's address by a field.
     vars: { INGRESS_URL: ingressUrl, CLIENT_IP: "socket" },
-    secrets: { ...documentSecrets(state, process.env), CONTROL_TOKEN: token },
+    secrets: {
+      ...documentSecrets(state, process.env),
+      CONTROL_TOKEN: token,
+      KEY_PEPPER: keys.keyPepper,
+      KEY_ADMIN_SECRET: keys.keyAdminSecret,
+    },
     services: { CONTROL: `127.0.0.1:${controlPort}` },
   };
   await supervisor.start(workerChild("gateway", worker, settings, supervisor.logFile("gateway")));

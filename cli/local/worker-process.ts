@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { buildWorker } from "./build-worker.ts";
 import type { ChildSpec } from "./child.ts";
 import { packageRoot, packageVersion } from "./package-root.ts";
-import { environmentName, workerdConfig } from "./workerd-config.ts";
+import { type EntrypointSocket, environmentName, workerdConfig } from "./workerd-config.ts";
 import { readWorkerDefinition, type WorkerDefinition } from "./wrangler-config.ts";
 
 export type WorkerName = "gateway" | "control";
@@ -23,6 +23,7 @@ export interface PreparedWorker {
 export interface WorkerSettings {
   readonly host: string;
   readonly port: number;
+  readonly entrypoints?: readonly EntrypointSocket[];
   readonly vars?: Readonly<Record<string, string>>;
   readonly secrets?: Readonly<Record<string, string>>;
   /** Service binding to `host:port`. */
@@ -60,11 +61,12 @@ export function workerChild(
   settings: WorkerSettings,
   logFile: string,
 ): ChildSpec {
-  const { vars = {}, secrets = {}, services = {}, host, port } = settings;
+  const { vars = {}, secrets = {}, services = {}, entrypoints = [], host, port } = settings;
   const configFile = path.join(worker.folder, "workerd.capnp");
   const text = workerdConfig(worker.definition, {
     module: path.relative(worker.folder, worker.module),
     listen: { host, port },
+    entrypoints,
     objectsFolder: path.join(worker.folder, "objects"),
     vars,
     secrets: Object.keys(secrets),
@@ -81,8 +83,10 @@ export function workerChild(
     args: ["serve", configFile],
     environment: Object.fromEntries([["TZ", "UTC"], ...environment]),
     logFile,
-    ports: { http: port },
-    ready: (signal) => listens(host, port, signal),
+    ports: { http: port, ...Object.fromEntries(entrypoints.map((socket) => [socket.name, socket.port])) },
+    ready: async (signal) => {
+      for (const socket of [{ host, port }, ...entrypoints]) await listens(socket.host, socket.port, signal);
+    },
   };
 }
 

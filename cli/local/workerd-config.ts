@@ -6,6 +6,8 @@ export interface WorkerValues {
   /** Bundle, relative to the folder of the configuration file. */
   readonly module: string;
   readonly listen: { readonly host: string; readonly port: number };
+  /** Sockets for other entrypoints of the Worker than its own. */
+  readonly entrypoints?: readonly EntrypointSocket[];
   /** Folder of the Durable Objects' databases, absolute; it must exist. */
   readonly objectsFolder: string;
   /** Texts that replace or add to the `vars`. */
@@ -14,6 +16,13 @@ export interface WorkerValues {
   readonly secrets: readonly string[];
   /** Service binding to the `host:port` of the process that answers it. */
   readonly services: Readonly<Record<string, string>>;
+}
+
+/** A named entrypoint, and where it is served. */
+export interface EntrypointSocket {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
 }
 
 /** Environment variable by which a secret reaches workerd, so that it stands in no file and no command line. */
@@ -46,19 +55,29 @@ export function workerdConfig(worker: WorkerDefinition, values: WorkerValues): s
       `durableObjectStorage = (localDisk = "objects")`,
     );
   }
-  const { host, port } = values.listen;
+  const sockets = [
+    `(name = "http", address = ${text(addressOf(values.listen))}, http = (), service = "main")`,
+    ...(values.entrypoints ?? []).map(
+      (socket) =>
+        `(name = ${text(socket.name)}, address = ${text(addressOf(socket))}, http = (), service = (name = "main", entrypoint = ${text(socket.name)}))`,
+    ),
+  ];
   return `# Generated from wrangler.toml at each start; changes are lost.
 using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
   services = ${list(services, "    ")},
-  sockets = [(name = "http", address = ${text(`${host.includes(":") ? `[${host}]` : host}:${port}`)}, http = (), service = "main")],
+  sockets = ${list(sockets, sockets.length > 1 ? "    " : "")},
 );
 
 const worker :Workerd.Worker = (
   ${fields.join(",\n  ")},
 );
 `;
+}
+
+function addressOf({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 function refuseMissing(worker: WorkerDefinition, values: WorkerValues): void {

@@ -79,7 +79,9 @@ const wranglerSchema = z.strictObject({
     })
     .default({ bindings: [] }),
   migrations: z.array(migrationSchema).default([]),
-  services: z.array(z.strictObject({ binding: z.string(), service: z.string() })).default([]),
+  services: z
+    .array(z.strictObject({ binding: z.string(), service: z.string(), entrypoint: z.string().optional() }))
+    .default([]),
   secrets: z.strictObject({ required: z.array(z.string()).default([]) }).default({ required: [] }),
   define: z.record(z.string(), z.string()).default({}),
   alias: z.record(z.string(), z.string()).default({}),

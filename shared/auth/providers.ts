@@ -1,7 +1,8 @@
 /** Providers of identities as the plan carries them. A kind is a member of the union, with a verifier in each host. */
+import type { ApiKeyProvider } from "./api-key.ts";
 import type { PublicJwk } from "./jwk.ts";
 
-export type IdentityProvider = JwtProvider;
+export type IdentityProvider = JwtProvider | ApiKeyProvider;
 
 export interface JwtProvider {
   readonly kind: "jwt";

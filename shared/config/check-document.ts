@@ -1,5 +1,6 @@
 /** The whole check of a document that is already plain JSON. Does not know texts, files or YAML: see `load.ts`. */
 import { limits } from "../limits.ts";
+import { checkApiKeys } from "./check-api-key.ts";
 import { checkGateway } from "./check-gateway.ts";
 import { checkIdentity } from "./check-identity.ts";
 import { checkMesh } from "./check-mesh.ts";
@@ -31,6 +32,7 @@ export function checkDocument(json: unknown, secrets?: Secrets): CheckedDocument
     ...checkReferences(top, secrets),
     ...checkGateway(top),
     ...checkIdentity(top, secrets),
+    ...checkApiKeys(top),
     ...checkRoutes(top),
     ...checkMesh(top),
   ]);
@@ -48,7 +50,7 @@ function withoutEchoes(problems: readonly DocumentProblem[]): DocumentProblem[] 
   const isMeant = (path: Path): boolean => meant.has(JSON.stringify(path));
   return problems.filter(({ code, path }) => {
     if (code === "SLV2002") return !isMeant(path);
-    return code !== "SLV2005" || !["to", "aggregate", "split"].some((key) => isMeant([...path, key]));
+    return code !== "SLV2005" || !["to", "aggregate", "split", "jwt", "apiKey"].some((key) => isMeant([...path, key]));
   });
 }
 

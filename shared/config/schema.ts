@@ -5,6 +5,7 @@
  */
 import * as z from "zod";
 import { hmacAlgorithms, signatureAlgorithms } from "../auth/jwk.ts";
+import { KEY_PREFIX } from "../auth/key-form.ts";
 import { limits } from "../limits.ts";
 import {
   duration,
@@ -93,6 +94,18 @@ const jwt = z.strictObject({
     })
     .optional()
     .describe("Claims that parts of the identity are read from."),
+});
+
+const apiKey = z.strictObject({
+  header: headerName.optional().describe("Field that carries the key."),
+  bearer: flag.optional().describe("Whether `Authorization: Bearer` may carry it. Default: false."),
+  query: text("a query parameter", /^[A-Za-z0-9_.~-]{1,64}$/)
+    .optional()
+    .describe("Parameter that carries the key. Taken away before the request goes on; still, URLs end up in logs."),
+  prefix: text("a prefix of keys such as slv or shop_live", KEY_PREFIX)
+    .optional()
+    .describe("First part of its keys. Keys of another prefix are not this provider's. Default: slv."),
+  foreign: flag.optional().describe("Whether imported keys of other forms are accepted. Default: false."),
 });
 
 const match = z.strictObject({
@@ -191,10 +204,13 @@ const route = z.strictObject({
   maxBody: size(0, max.bodyBytesMax).optional().describe("Largest request body. Default: 10MiB."),
 });
 
+/** Exactly one of them: `check-api-key.ts`. */
+const provider = z.strictObject({ jwt: jwt.optional(), apiKey: apiKey.optional() });
+
 const gateway = z.strictObject({
   hosts: list(host).describe("Host names that are served; ports are not compared."),
   cors: cors.optional(),
-  identity: z.record(name("the name of an identity provider"), z.strictObject({ jwt })).optional(),
+  identity: z.record(name("the name of an identity provider"), provider).optional(),
   routes: z.array(route),
 });
 
@@ -271,6 +287,7 @@ export const documentSchema = z.strictObject({
 export type Document = z.infer<typeof documentSchema>;
 export type ProviderConfig = NonNullable<z.infer<typeof gateway>["identity"]>[string];
 export type JwtConfig = z.infer<typeof jwt>;
+export type ApiKeyConfig = z.infer<typeof apiKey>;
 export type RouteConfig = z.infer<typeof route>;
 export type AuthConfig = z.infer<typeof auth>;
 export type PartConfig = z.infer<typeof part>;

@@ -14,7 +14,7 @@ export interface Identity {
 }
 
 /** What proved it. */
-export type IdentityMethod = "anonymous" | "jwt";
+export type IdentityMethod = "anonymous" | "jwt" | "api-key";
 
 export const anonymous: Identity = {
   sub: "anonymous",

@@ -1,14 +1,29 @@
+import type { ApiKeyProvider } from "../auth/api-key.ts";
 import { readPublicJwk } from "../auth/jwk.ts";
+import { DEFAULT_KEY_PREFIX } from "../auth/key-form.ts";
 import type { ClaimNames, IdentityProvider, JwtKeys, JwtProvider } from "../auth/providers.ts";
 import { referencesIn } from "../config/references.ts";
-import type { JwtConfig, ProviderConfig } from "../config/schema.ts";
+import type { ApiKeyConfig, JwtConfig, ProviderConfig } from "../config/schema.ts";
 import { parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import { sorted } from "./sorted.ts";
 
 /** One provider of identities, by its kind. */
-export function compileProvider({ jwt }: ProviderConfig): IdentityProvider {
-  return compileJwt(jwt);
+export function compileProvider({ jwt, apiKey }: ProviderConfig): IdentityProvider {
+  if (jwt !== undefined) return compileJwt(jwt);
+  if (apiKey !== undefined) return compileApiKey(apiKey);
+  throw new Error("an identity provider without a kind");
+}
+
+function compileApiKey({ header, bearer, query, prefix, foreign }: ApiKeyConfig): ApiKeyProvider {
+  return {
+    kind: "api-key",
+    ...(header !== undefined && { header: header.toLowerCase() }),
+    bearer: bearer ?? false,
+    ...(query !== undefined && { query }),
+    prefix: prefix ?? DEFAULT_KEY_PREFIX,
+    foreign: foreign ?? false,
+  };
 }
 
 function compileJwt(jwt: JwtConfig): JwtProvider {

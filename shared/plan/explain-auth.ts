@@ -5,6 +5,7 @@ import type { IdentityProvider, JwtProvider } from "../auth/providers.ts";
 import { refuseTokenHeader } from "../auth/token-form.ts";
 import type { Path } from "../config/problem.ts";
 import { anonymous, type Identity } from "../identity/identity.ts";
+import { keyNote, proofOfKey } from "./explain-key.ts";
 import { type Credential, type ExplainRequest, type ExplainStep, step } from "./explain-step.ts";
 import type { RoutePlan } from "./plan.ts";
 
@@ -30,7 +31,7 @@ export function explainAuth(
   for (;;) {
     const next = nextProof(auth, proofs);
     if (next.kind === "ask") {
-      proofs.set(next.provider, proofOf(next.provider, providers, request.credential, nowMs));
+      proofs.set(next.provider, proofOf(next.provider, providers, request, nowMs));
       continue;
     }
     if (next.kind === "identity") return explainIdentity(auth, next.identity, proofs, path, request);
@@ -52,18 +53,21 @@ const refusedText = (refused: { kind: "refused"; reason: string } | { kind: "fai
 
 function explainIdentity(
   auth: AuthSettings,
-  identity: Identity,
+  found: Identity,
   proofs: ReadonlyMap<string, Proof>,
   path: Path,
   request: ExplainRequest,
 ): ExplainedAuth {
+  const note = keyNote(found);
+  // Later steps go by the scopes that a key must have to come this far.
+  const identity = note === "" ? found : { ...found, scopes: auth.scopes };
   const { scopes, groups } = identity;
   const proven = [...proofs].filter(([, { kind }]) => kind === "proven").map(([name]) => name);
   const by = proven.length === 0 ? "no credentials, which are optional here" : `by ${proven.join(" and ")}`;
   const unchecked = request.credential.kind === "token" ? " (claims only: the SIGNATURE WAS NOT CHECKED)" : "";
   const assumed = request.credential.kind === "assumed" ? "assumed to be " : "";
   const inGroups = groups.length > 0 ? `, groups: ${groups.join(" ")}` : "";
-  const text = `${assumed}${identity.sub} ${by}${unchecked}, scopes: ${scopes.join(" ") || "none"}${inGroups}`;
+  const text = `${assumed}${identity.sub} ${by}${unchecked}${note}, scopes: ${scopes.join(" ") || "none"}${inGroups}`;
   return { identity, steps: [step("auth", "pass", text, path), ...explainDemands(auth, identity, path, request)] };
 }
 
@@ -95,8 +99,11 @@ function isTrue({ when = "" }: AuthSettings, identity: Identity, request: Explai
   return condition.evaluate(identity, { method, host, path, headers });
 }
 
-function proofOf(name: string, providers: Providers, credential: Credential, nowMs: number): Proof {
+function proofOf(name: string, providers: Providers, request: ExplainRequest, nowMs: number): Proof {
+  const { credential } = request;
   const provider = Object.hasOwn(providers, name) ? providers[name] : undefined;
+  if (provider?.kind === "api-key") return proofOfKey(provider, request, nowMs);
+  if (credential.kind === "key") return { kind: "absent" };
   if (credential.kind === "none") return { kind: "absent" };
   if (provider === undefined) return { kind: "refused", reason: `there is no provider ${name}` };
   if (credential.kind === "malformed") return { kind: "refused", reason: credential.reason };

@@ -1,3 +1,4 @@
+import type { KeyRecord } from "../auth/api-key.ts";
 import type { Path } from "../config/problem.ts";
 import type { ErrorCode } from "../errors.ts";
 
@@ -29,6 +30,8 @@ export type Credential =
       readonly header: Readonly<Record<string, unknown>>;
       readonly claims: Readonly<Record<string, unknown>>;
     }
+  /** Somebody with a key that was looked up elsewhere. */
+  | { readonly kind: "key"; readonly record: KeyRecord }
   | { readonly kind: "malformed"; readonly reason: string };
 
 /** One thing that is decided about a request, and by which part of the document. */

@@ -43,7 +43,7 @@ async function kill(): Promise<void> {
 beforeAll(async () => {
   [port = 0] = await freePorts(1);
   const worker = await prepareWorker("control", state);
-  spec = workerChild("control", worker, { host: "127.0.0.1", port, secrets }, join(state, "control.log"));
+  spec = workerChild("control", worker, { host: "127.0.0.1", port, secrets, services }, join(state, "control.log"));
   await start();
   const document = { selvage: 1, name: "shop", mesh: { trustDomain: "shop.internal", services: SERVICES } };
   const body = { document, source: "text", file: "selvage.yaml", author: "ann" };
@@ -55,6 +55,8 @@ afterAll(async () => {
   rmSync(state, { recursive: true, force: true });
 });
 
+/** Nobody is there: keys have tests of their own. */
+const services = { KEY_ADMIN: "127.0.0.1:1" };
 const SERVICES = { orders: { port: 8080 }, inventory: { port: 8080, access: [{ from: "orders" }] } };
 const admin = () => mintControlToken(secrets.TOKEN_SECRET, { role: "admin", sub: "ann" }, 600_000);
 

@@ -1,5 +1,6 @@
 /** The HTTP API of the control plane (contracts in `shared/wire`): who may call what, and which object does it. */
 import { type Context, Hono, type MiddlewareHandler } from "hono";
+import type { KeyRecord } from "../../shared/auth/api-key.ts";
 import { checkDocument } from "../../shared/config/check-document.ts";
 import { SelvageError, toProblem } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
@@ -19,12 +20,14 @@ import {
 import type { ControlTokenClaims } from "../../shared/wire/control-token.ts";
 import { type Credentials, enrolRequestSchema, renewRequestSchema } from "../../shared/wire/enrolment.ts";
 import { type LeaseAnswer, leaseRequestSchema } from "../../shared/wire/gateway-lease.ts";
+import type { CreatedKey, ImportAnswer } from "../../shared/wire/keys.ts";
 import { type RevocationInfo, type Revocations, revocationRequestSchema } from "../../shared/wire/revocations.ts";
 import { verifyControlToken } from "./authority/control-tokens.ts";
 import { provesKey } from "./authority/renewal-proof.ts";
 import type { Env } from "./env.ts";
 import { readJson } from "./objects/read-json.ts";
-import { type IssuedCredentials, MAIN, type Refused } from "./objects/rpc.ts";
+import { type Act, type IssuedCredentials, MAIN, type Refused } from "./objects/rpc.ts";
+import { askKeyAdmin } from "./upstream/key-admin.ts";
 
 type Role = ControlTokenClaims["role"];
 interface Api {
@@ -35,6 +38,7 @@ type Call = Context<Api>;
 
 const CALL_BYTES = limits.control.callBytesMax;
 const APPLY_BYTES = 3 * limits.control.documentBytesMax;
+const KEY = "/v1/keys/:id{[0-9a-f]{16}}";
 const INSTANCE = /^[\w.:@-]+$/;
 
 export function makeApi(): Hono<Api> {
@@ -55,6 +59,12 @@ export function makeApi(): Hono<Api> {
   api.post("/v1/revocations", revoke);
   api.get("/v1/revocations", async (c) => c.json((await config(c).revocations()) satisfies Revocations));
   api.delete("/v1/revocations/:id{[0-9a-f-]{36}}", unrevoke);
+  api.get("/v1/keys", askKeys);
+  api.get(KEY, askKeys);
+  api.post("/v1/keys", changeKeys("key-create"));
+  api.post(`${KEY}/roll`, changeKeys("key-roll"));
+  api.post(`${KEY}/revoke`, changeKeys("key-revoke"));
+  api.post("/v1/keys/import", changeKeys("key-import"));
   api.get("/v1/audit", async (c) => c.json({ entries: await config(c).auditLog() }));
   api.notFound((c) => problem(c, new SelvageError("no_route", "no such call")));
   api.onError((error, c) => problem(c, error));
@@ -161,6 +171,33 @@ async function joinToken(c: Call): Promise<Response> {
   const { sub } = c.get("claims");
   await config(c).audit({ act: "join-token", by: sub, author: sub, version: 0, detail: `service ${service}` });
   return c.json(made, 201);
+}
+
+/** Keys live beside the gateway, which answers. */
+function askKeys(c: Call): Promise<Response> {
+  const { pathname, search } = new URL(c.req.url);
+  return askKeyAdmin(c.env, c.req.method, pathname.slice("/v1".length) + search, c.get("claims").sub, c.req.raw.body);
+}
+
+/** The same, with a line in the audit log for what was done. */
+function changeKeys(act: Act["act"]) {
+  return async (c: Call): Promise<Response> => {
+    const answer = await askKeys(c);
+    if (!answer.ok) return answer;
+    const text = await answer.text();
+    const { sub } = c.get("claims");
+    const detail = describeKeys(JSON.parse(text));
+    await config(c).audit({ act, by: sub, author: sub, version: 0, detail });
+    return new Response(text, answer);
+  };
+}
+
+/** What was done, without the key itself. */
+function describeKeys(answer: Partial<CreatedKey & KeyRecord & ImportAnswer>): string {
+  if (answer.imported !== undefined)
+    return `${answer.imported} imported, ${answer.known} known, ${answer.refused} refused`;
+  const { id, start, owner } = answer.record ?? answer;
+  return `key ${id} (${start}...) of ${owner}`;
 }
 
 async function revoke(c: Call): Promise<Response> {

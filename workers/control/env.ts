@@ -8,6 +8,9 @@ export interface Env {
   readonly KEY_SECRET?: string;
   /** URL at which agents reach this Worker; join tokens carry it. */
   readonly CONTROL_URL: string;
+  /** The gateway's administration of API keys, and the key of the tokens that it asks for. */
+  readonly KEY_ADMIN: Fetcher;
+  readonly KEY_ADMIN_SECRET?: string;
   readonly CONFIG: DurableObjectNamespace<ConfigStoreRpc>;
   readonly AUTHORITY: DurableObjectNamespace<AuthorityRpc>;
   readonly HUB: DurableObjectNamespace<HubRpc>;

@@ -1,3 +1,4 @@
+import type { KeyShard } from "./objects/key-shard.ts";
 import type { LastGood } from "./objects/last-good.ts";
 import type { Limiter } from "./objects/limiter.ts";
 
@@ -12,6 +13,12 @@ export interface Env {
   /** Where the client's address is believed from; see docs/gateway.md. Absent: `cf-connecting-ip`. */
   readonly CLIENT_IP?: "cf-connecting-ip" | "socket";
   readonly LIMITER: DurableObjectNamespace<Limiter>;
+  /** API keys, in `limits.apiKeys.shards` objects. */
+  readonly KEYS: DurableObjectNamespace<KeyShard>;
+  /** What keys are hashed under: 32 random bytes or more as base64url. Without it no key is taken. */
+  readonly KEY_PEPPER?: string;
+  /** Key of the tokens by which the control plane administers keys: the same bytes as there. */
+  readonly KEY_ADMIN_SECRET?: string;
   readonly LAST_GOOD: DurableObjectNamespace<LastGood>;
   /** Values of `${secret:NAME}`. */
   readonly [secret: `SECRET_${string}`]: string | undefined;

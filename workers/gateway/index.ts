@@ -5,6 +5,8 @@ import deployedPlan from "./deployed-plan.json";
 import type { Env } from "./env.ts";
 import type { GatewayEnv } from "./upstream/exchange.ts";
 
+export { KeyAdmin } from "./authority/key-admin.ts";
+export { KeyShard } from "./objects/key-shard.ts";
 export { LastGood } from "./objects/last-good.ts";
 export { Limiter } from "./objects/limiter.ts";
 

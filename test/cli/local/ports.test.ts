@@ -1,8 +1,7 @@
 import { spawn } from "node:child_process";
 import { createServer, type Server } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { freePort } from "../../../bench/support/stage.ts";
-import { parsePort, takenPorts } from "../../../cli/local/ports.ts";
+import { freePort, parsePort, takenPorts } from "../../../cli/local/ports.ts";
 
 // Processes are started here: on a busy machine that takes its time.
 vi.setConfig({ testTimeout: 30_000 });

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { freePort } from "../../../bench/support/stage.ts";
+import { freePort } from "../../../cli/local/ports.ts";
 import { isAlive } from "../../../cli/local/process-info.ts";
 import { localSystemSchema, type ProcessEntry } from "../../../shared/wire/runtime-files.ts";
 

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { freePort } from "../../../bench/support/stage.ts";
 import { buildWorker } from "../../../cli/local/build-worker.ts";
+import { freePort } from "../../../cli/local/ports.ts";
 import { Supervisor } from "../../../cli/local/supervisor.ts";
 import { workerChild } from "../../../cli/local/worker-process.ts";
 import { type WorkerValues, workerdConfig } from "../../../cli/local/workerd-config.ts";
@@ -85,6 +85,14 @@ describe("workerdConfig", () => {
 
   test("brackets an IPv6 address", () => {
     expect(workerdConfig(worker, { ...values, listen: { host: "::1", port: 80 } })).toContain('address = "[::1]:80"');
+  });
+
+  test("serves another entrypoint on a socket of its own", () => {
+    const text = workerdConfig(worker, { ...values, entrypoints: [{ name: "Admin", host: "127.0.0.1", port: 9 }] });
+    expect(text).toContain(
+      '(name = "Admin", address = "127.0.0.1:9", http = (), service = (name = "main", entrypoint = "Admin")),',
+    );
+    expect(text).toContain('(name = "http", address = "127.0.0.1:8787", http = (), service = "main"),');
   });
 
   test("says what has no value", () => {

@@ -29,6 +29,10 @@ renamed_classes = [{ from = "First", to = "Counter" }]
 [[services]]
 binding = "CONTROL"
 service = "control"
+[[services]]
+binding = "KEYS"
+service = "gateway"
+entrypoint = "KeyAdmin"
 [secrets]
 required = ["KEY"]
 `);
@@ -43,7 +47,10 @@ required = ["KEY"]
         { binding: "COUNTER", className: "Counter", sqlite: true },
         { binding: "OLD", className: "Old", sqlite: false },
       ],
-      services: [{ binding: "CONTROL", service: "control" }],
+      services: [
+        { binding: "CONTROL", service: "control" },
+        { binding: "KEYS", service: "gateway", entrypoint: "KeyAdmin" },
+      ],
       requiredSecrets: ["KEY"],
       define: {},
       alias: {},
@@ -61,9 +68,9 @@ required = ["KEY"]
     expect(() => parse(bad)).toThrow(/wrangler\.toml: kv_namespaces: plain workerd.*\n.*wrangler\.toml: r2_buckets:/);
   });
 
-  test("names an entrypoint of a service binding as what it cannot honour", () => {
-    expect(() => parse(`[[services]]\nbinding = "A"\nservice = "b"\nentrypoint = "C"\n`)).toThrow(
-      /services\.0\.entrypoint: plain workerd cannot honour/,
+  test("names properties of a service binding as what it cannot honour", () => {
+    expect(() => parse(`[[services]]\nbinding = "A"\nservice = "b"\nprops = { a = 1 }\n`)).toThrow(
+      /services\.0\.props: plain workerd cannot honour/,
     );
   });
 

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { freePort } from "../../../bench/support/stage.ts";
+import { freePort } from "../../../cli/local/ports.ts";
 import { answersWell } from "../../../cli/local/system.ts";
 import { AUDIENCE, issuerOf, openKey, readKey, signToken } from "../../../examples/shop/tokens.ts";
 

@@ -26,7 +26,7 @@ function placeOf(text: string, piece: string): { line: number; column: number } 
 test("the shop is valid and has no warnings", () => {
   const { document, problems } = load(shop);
   expect(problems).toEqual([]);
-  expect(document?.gateway?.identity?.login?.jwt.issuer).toBe("http://127.0.0.1:8789/");
+  expect(document?.gateway?.identity?.login?.jwt?.issuer).toBe("http://127.0.0.1:8789/");
 });
 
 test("JSON is a document too, with positions", () => {
@@ -168,7 +168,7 @@ describe("routes that take each other's requests", () => {
 
 describe("references", () => {
   test("a variable replaces, a default stands in for one that is empty or missing", () => {
-    const issuer = (env: Record<string, string>) => load(shop, env).document?.gateway?.identity?.login?.jwt.issuer;
+    const issuer = (env: Record<string, string>) => load(shop, env).document?.gateway?.identity?.login?.jwt?.issuer;
     expect(issuer({ SHOP_ISSUER: "https://id.example/" })).toBe("https://id.example/");
     expect(issuer({ SHOP_ISSUER: "" })).toBe("http://127.0.0.1:8789/");
   });

@@ -54,7 +54,16 @@ export interface LeaseGrant {
 
 /** One privileged act. `by`: subject of the token; `author`: who its holder says it acts for. */
 export interface Act {
-  readonly act: "apply" | "rollback" | "join-token" | "revoke" | "unrevoke";
+  readonly act:
+    | "apply"
+    | "rollback"
+    | "join-token"
+    | "revoke"
+    | "unrevoke"
+    | "key-create"
+    | "key-roll"
+    | "key-revoke"
+    | "key-import";
   readonly by: string;
   readonly author: string;
   /** 0 where no version is concerned. */

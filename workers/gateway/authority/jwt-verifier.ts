@@ -48,8 +48,13 @@ export class JwtVerifier implements Verifier<JwtProvider> {
     return ["authorization"];
   }
 
-  challenge(realm: string, error?: "invalid_token" | "insufficient_scope", scopes?: readonly string[]): string {
-    return bearerChallenge(realm, error, scopes);
+  challenges(
+    _: JwtProvider,
+    realm: string,
+    error?: "invalid_token" | "insufficient_scope",
+    scopes?: readonly string[],
+  ): readonly string[] {
+    return [bearerChallenge(realm, error, scopes)];
   }
 
   /** @throws SelvageError issuer_unavailable, secret_missing */

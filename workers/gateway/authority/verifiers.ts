@@ -1,5 +1,6 @@
 import type { IdentityProvider } from "../../../shared/auth/providers.ts";
 import { JwtVerifier } from "./jwt-verifier.ts";
+import { KeyVerifier } from "./key-verifier.ts";
 import type { Verifier } from "./verifier.ts";
 
 /** The verifier of every kind of provider; what they remember belongs to the isolate. */
@@ -8,7 +9,7 @@ export type Verifiers = {
 };
 
 export function createVerifiers(): Verifiers {
-  return { jwt: new JwtVerifier() };
+  return { jwt: new JwtVerifier(), "api-key": new KeyVerifier() };
 }
 
 /** The one for a provider; a provider is given to the verifier of its own kind alone. */

@@ -1,4 +1,5 @@
 import type { Context, MiddlewareHandler } from "hono";
+import { withoutParameter } from "../../../shared/auth/api-key.ts";
 import {
   type AuthSettings,
   type NextProof,
@@ -22,13 +23,26 @@ export function authenticate(verifiers: Verifiers): MiddlewareHandler<GatewayEnv
       const providers = providersOf(c, auth);
       const identity = found(c, await prove(c, auth, verifiers), verifiers, providers);
       // What proved the client to us is no business of those inside: they get the Txn-Token.
-      for (const provider of providers)
-        for (const field of verifierOf(verifiers, provider).fields(provider)) c.get("fields").delete(field);
+      dropCredentials(c, verifiers);
       c.set("identity", identity);
       demand(c, auth, identity, verifiers, providers);
     }
     await next();
   };
+}
+
+/** Those of every provider of the plan: a key that is shown where it is not asked for is a key still. */
+function dropCredentials(c: Context<GatewayEnv>, verifiers: Verifiers): void {
+  const fields = c.get("fields");
+  fields.delete("authorization");
+  for (const provider of Object.values(c.get("held").plan.identity)) {
+    const verifier = verifierOf(verifiers, provider);
+    for (const field of verifier.fields(provider)) fields.delete(field);
+    const parameter = verifier.parameter?.(provider);
+    const target = c.get("target");
+    if (parameter !== undefined && target.query !== "")
+      c.set("target", { ...target, query: withoutParameter(target.query, parameter) });
+  }
 }
 
 function providersOf(c: Context<GatewayEnv>, { any, all = [] }: AuthSettings): IdentityProvider[] {
@@ -53,11 +67,12 @@ async function prove(c: Context<GatewayEnv>, auth: AuthSettings, verifiers: Veri
 
 async function proveBy(c: Context<GatewayEnv>, provider: IdentityProvider, verifiers: Verifiers): Promise<Proof> {
   const verifier = verifierOf(verifiers, provider);
-  const credential = verifier.credentialOf(c.req.raw.headers, provider);
+  const credential = verifier.credentialOf(c.req.raw.headers, provider, c.get("target").query);
   if (credential === undefined) return { kind: "absent" };
   const nowMs = c.get("arrivedAtMs");
+  const context = { env: c.env, ctx: c.executionCtx, clientIp: c.get("clientIp"), nowMs };
   try {
-    const verified = verifier.verify(credential, provider, { env: c.env, ctx: c.executionCtx, nowMs });
+    const verified = verifier.verify(credential, provider, context);
     const identity = verified instanceof Promise ? await verified : verified;
     if (typeof identity === "string") return { kind: "refused", reason: identity };
     const revoked = revocationOf(c.get("held").revocations, identity, nowMs);
@@ -75,7 +90,10 @@ function found(
   providers: readonly IdentityProvider[],
 ): Identity {
   if (outcome.kind === "identity") return outcome.identity;
-  if (outcome.kind === "failed") throw outcome.cause;
+  if (outcome.kind === "failed") {
+    if (outcome.cause instanceof SelvageError && outcome.cause.code === "limit_exceeded") c.header("retry-after", "1");
+    throw outcome.cause;
+  }
   const invalid = outcome.kind === "refused";
   challenge(c, verifiers, providers, invalid ? "invalid_token" : undefined);
   const reason = outcome.kind === "ask" ? "no proof" : outcome.reason;
@@ -118,6 +136,8 @@ function challenge(
   scopes?: readonly string[],
 ): void {
   const realm = c.get("target").host;
-  const all = providers.map((provider) => verifierOf(verifiers, provider).challenge(realm, error, scopes));
+  const all = providers.flatMap((provider) =>
+    verifierOf(verifiers, provider).challenges(provider, realm, error, scopes),
+  );
   if (all.length > 0) c.header("www-authenticate", [...new Set(all)].join(", "));
 }

@@ -1,0 +1,206 @@
+/** Administration of API keys: an entrypoint of its own, which the control plane alone reaches (`shared/wire/keys.ts`). */
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { type Context, Hono } from "hono";
+import { errors, jwtVerify } from "jose";
+import * as z from "zod/mini";
+import type { KeyRecord } from "../../../shared/auth/api-key.ts";
+import { DEFAULT_KEY_PREFIX, KEY_RANDOM_BYTES, keyOf, keyStart } from "../../../shared/auth/key-form.ts";
+import { shardOf } from "../../../shared/auth/key-memory.ts";
+import { SelvageError, toProblem } from "../../../shared/errors.ts";
+import { limits } from "../../../shared/limits.ts";
+import {
+  CONTROL_TOKEN_ALGORITHM,
+  CONTROL_TOKEN_AUDIENCE,
+  CONTROL_TOKEN_ISSUER,
+  CONTROL_TOKEN_TYPE,
+  controlTokenClaimsSchema,
+} from "../../../shared/wire/control-token.ts";
+import {
+  type CreatedKey,
+  type CreateKeyRequest,
+  createKeyRequestSchema,
+  type KeyPage,
+  rollKeyRequestSchema,
+} from "../../../shared/wire/keys.ts";
+import type { Env } from "../env.ts";
+import { readText } from "../upstream/read-text.ts";
+import { importKeys } from "./key-import.ts";
+import { fromBase64Url, hashKey } from "./key-pepper.ts";
+import { idOf, shardOfId, shardStub } from "./key-shards.ts";
+
+type Call = Context<{ Bindings: Env }>;
+
+export class KeyAdmin extends WorkerEntrypoint<Env> {
+  override async fetch(request: Request): Promise<Response> {
+    return api.fetch(request, this.env);
+  }
+}
+
+const api = new Hono<{ Bindings: Env }>();
+const ID = "/keys/:id{[0-9a-f]{16}}";
+api.use(async (c, next) => {
+  await believe(c.env, c.req.header("authorization"));
+  await next();
+});
+api.post("/keys", create);
+api.get("/keys", list);
+api.post("/keys/import", async (c) => c.json(await importKeys(c.req.raw.body, c.env, Date.now())));
+api.get(ID, async (c) => c.json(await recordOf(c)));
+api.post(`${ID}/roll`, roll);
+api.post(`${ID}/revoke`, async (c) => {
+  const id = idIn(c);
+  const revoked = await shardStub(c.env, shardOfId(id)).revoke(id);
+  if (revoked === undefined) throw unknown(id);
+  return c.json(revoked satisfies KeyRecord);
+});
+api.notFound(() => problem(new SelvageError("no_route", "no such call")));
+api.onError((error) => problem(error));
+
+/** @throws SelvageError credentials_missing, credentials_invalid, role_missing */
+async function believe(env: Env, authorization: string | undefined): Promise<void> {
+  const token = /^bearer +([\w.-]+)$/i.exec(authorization ?? "")?.[1];
+  if (token === undefined) throw new SelvageError("credentials_missing", "no bearer token");
+  const secret = /^[\w-]{43,}$/.test(env.KEY_ADMIN_SECRET ?? "")
+    ? fromBase64Url(env.KEY_ADMIN_SECRET ?? "")
+    : undefined;
+  if (secret === undefined)
+    throw new SelvageError("secret_missing", "KEY_ADMIN_SECRET must be 32 random bytes or more as base64url");
+  const claims = await jwtVerify(token, secret, {
+    algorithms: [CONTROL_TOKEN_ALGORITHM],
+    typ: CONTROL_TOKEN_TYPE,
+    issuer: CONTROL_TOKEN_ISSUER,
+    audience: CONTROL_TOKEN_AUDIENCE,
+    requiredClaims: ["exp"],
+  }).then(
+    ({ payload }) => z.safeParse(controlTokenClaimsSchema, payload),
+    (error: unknown) => {
+      if (error instanceof errors.JOSEError) throw new SelvageError("credentials_invalid", error.message);
+      throw error;
+    },
+  );
+  if (!claims.success) throw new SelvageError("credentials_invalid", "claims are not those of a control token");
+  if (claims.data.role !== "keys") throw new SelvageError("role_missing", `needs role keys, has ${claims.data.role}`);
+}
+
+async function create(c: Call): Promise<Response> {
+  const request = await readJson(c, createKeyRequestSchema);
+  const nowMs = Date.now();
+  if (request.expiresAtMs !== undefined && request.expiresAtMs <= nowMs)
+    throw badRequest("expiresAtMs: is not in the future");
+  return c.json((await makeKey(c.env, request, nowMs)) satisfies CreatedKey, 201);
+}
+
+async function makeKey(env: Env, request: CreateKeyRequest, nowMs: number): Promise<CreatedKey> {
+  const { prefix = DEFAULT_KEY_PREFIX, owner, name, plan, scopes = [], groups = [], expiresAtMs } = request;
+  const key = newKey(prefix);
+  const hash = await hashKey(key, env);
+  const record: KeyRecord = {
+    id: idOf(shardOf(hash)),
+    prefix,
+    start: keyStart(key, prefix),
+    owner,
+    ...(name !== undefined && { name }),
+    ...(plan !== undefined && { plan }),
+    scopes: [...new Set(scopes)],
+    groups: [...new Set(groups)],
+    createdAtMs: nowMs,
+    ...(expiresAtMs !== undefined && { expiresAtMs }),
+  };
+  await shardStub(env, shardOf(hash)).add([{ hash, record }]);
+  return { key, record };
+}
+
+function newKey(prefix: string): string {
+  for (;;) {
+    const key = keyOf(prefix, crypto.getRandomValues(new Uint8Array(KEY_RANDOM_BYTES)));
+    if (key !== undefined) return key;
+  }
+}
+
+/** The new key first: when anything fails on the way, the old one is as it was. */
+async function roll(c: Call): Promise<Response> {
+  const { overlapMs, expiresAtMs } = await readJson(c, rollKeyRequestSchema);
+  const old = await recordOf(c);
+  const nowMs = Date.now();
+  if (old.revokedAtMs !== undefined || old.rolledTo !== undefined || (old.expiresAtMs ?? nowMs + 1) <= nowMs)
+    throw new SelvageError("key_not_active", `key ${old.id}`);
+  const endsAtMs = expiresAtMs ?? old.expiresAtMs;
+  if (endsAtMs !== undefined && endsAtMs <= nowMs) throw badRequest("expiresAtMs: is not in the future");
+  const { prefix, owner, name, plan, scopes, groups } = old;
+  const made = await makeKey(
+    c.env,
+    {
+      prefix,
+      owner,
+      ...(name !== undefined && { name }),
+      ...(plan !== undefined && { plan }),
+      scopes: [...scopes],
+      groups: [...groups],
+      ...(endsAtMs !== undefined && { expiresAtMs: endsAtMs }),
+    },
+    nowMs,
+  );
+  const replaced = await shardStub(c.env, shardOfId(old.id)).replace(old.id, made.record.id, nowMs + overlapMs);
+  if (replaced) return c.json(made satisfies CreatedKey, 201);
+  // Somebody else rolled or revoked it in the same moment; nobody has seen the new one.
+  await shardStub(c.env, shardOfId(made.record.id)).revoke(made.record.id);
+  throw new SelvageError("key_not_active", `key ${old.id}`);
+}
+
+async function recordOf(c: Call): Promise<KeyRecord> {
+  const id = idIn(c);
+  const record = await shardStub(c.env, shardOfId(id)).find(id);
+  if (record === undefined) throw unknown(id);
+  return record;
+}
+
+/** Ids begin with their shard, so their order is that of the shards. */
+async function list(c: Call): Promise<Response> {
+  const { owner, after = "", limit } = c.req.query();
+  const count = limit === undefined ? limits.apiKeys.pageDefault : Number(limit);
+  if (!Number.isInteger(count) || count < 1 || count > limits.apiKeys.pageMax)
+    throw badRequest(`limit: a whole number from 1 to ${limits.apiKeys.pageMax}`);
+  if (!/^([0-9a-f]{16})?$/.test(after)) throw badRequest("after: not an id");
+  const keys: KeyRecord[] = [];
+  for (let shard = after === "" ? 0 : shardOfId(after); shard < limits.apiKeys.shards && keys.length <= count; shard++)
+    keys.push(...(await shardStub(c.env, shard).list(owner, after, count + 1 - keys.length)));
+  const page = keys.slice(0, count);
+  const next = keys.length > count ? page.at(-1)?.id : undefined;
+  return c.json({ keys: page, ...(next !== undefined && { next }) } satisfies KeyPage);
+}
+
+function idIn(c: Call): string {
+  return c.req.param("id") ?? "";
+}
+
+async function readJson<T extends z.ZodMiniType>(c: Call, schema: T): Promise<z.infer<T>> {
+  const text = await readText(new Response(c.req.raw.body), limits.control.callBytesMax);
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw badRequest("the body is not JSON");
+  }
+  const parsed = z.safeParse(schema, json);
+  if (parsed.success) return parsed.data;
+  throw badRequest(parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "));
+}
+
+function badRequest(detail: string): SelvageError {
+  return new SelvageError("bad_request", detail, { members: { detail } });
+}
+
+function unknown(id: string): SelvageError {
+  return new SelvageError("key_unknown", `no key ${id}`);
+}
+
+function problem(thrown: unknown): Response {
+  const error =
+    thrown instanceof SelvageError ? thrown : new SelvageError("internal", String(thrown), { cause: thrown });
+  console.warn(JSON.stringify({ kind: "keys", error: error.code, reason: error.reason }));
+  const told = error.code === "secret_missing" ? { ...toProblem(error), detail: error.reason } : toProblem(error);
+  return new Response(JSON.stringify(told), {
+    status: error.facts.status,
+    headers: { "content-type": "application/problem+json" },
+  });
+}
