@@ -121,7 +121,7 @@ function changed(changes: readonly Change[]): unknown {
     if (kind !== "replace") delete holder[key];
     if (kind === "replace") holder[key] = value;
     else if (kind === "rename" && !Array.isArray(parent))
-      Object.defineProperty(holder, String(value), {
+      Object.defineProperty(holder, typeof value === "string" ? value : JSON.stringify(value), {
         value: before,
         enumerable: true,
         writable: true,
