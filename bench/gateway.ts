@@ -1,18 +1,15 @@
 /** What the gateway adds to the least that a Worker can do, both on plain `workerd serve` with the same upstream. */
 
-import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { ControlClient } from "../cli/control-client.ts";
-import { applyDocument } from "../cli/local/live-document.ts";
 import { freePort } from "../cli/local/ports.ts";
-import { type OpenSystem, startWorkers } from "../cli/local/system.ts";
+import type { OpenSystem } from "../cli/local/system.ts";
 import { AUDIENCE, issuerOf, readKey, signToken } from "../examples/shop/tokens.ts";
 import { idpChild } from "../scripts/support/shop.ts";
 import type { Bench, BenchOptions, Figure } from "./support/bench.ts";
-import { compare, cpuRatio, type Round, spreadOf, type Variant } from "./support/compare.ts";
+import { cpuRatio, type Round, spreadOf } from "./support/compare.ts";
+import { compareRoutes, startGateway } from "./support/routes.ts";
 import { openStage, type Stage, startBareForward, startUpstream } from "./support/stage.ts";
 
-const CONNECTIONS = 32;
 const variants = ["bare", "forward", "jwt", "limit"] as const;
 type Name = (typeof variants)[number];
 
@@ -36,55 +33,20 @@ const bench: Bench = {
 };
 export default bench;
 
-async function measure({ system }: Stage, { quick, say }: BenchOptions): Promise<Map<string, Round[]>> {
+async function measure({ system }: Stage, options: BenchOptions): Promise<Map<string, Round[]>> {
   const upstream = await startUpstream(system);
   const bare = await startBareForward(system, upstream);
-  const gateway = await startGateway(system, upstream);
-  const load = (name: Name): Variant["load"] => ({
-    port: name === "bare" ? bare.port : gateway.port,
-    path: `/${name}/42`,
-    connections: CONNECTIONS,
-    headers: name === "jwt" ? { authorization: `Bearer ${gateway.token}` } : {},
-  });
-  for (const name of variants) await untilServed(load(name));
-  const plan = quick
-    ? { rounds: 3, durationMs: 1_000, warmUpMs: 500 }
-    : { rounds: 7, durationMs: 4_000, warmUpMs: 3_000 };
-  say(`${plan.rounds} rounds of ${plan.durationMs / 1000} s for each of ${variants.length} variants`);
-  return compare(
-    variants.map((name) => ({ name, pids: [name === "bare" ? bare.pid : gateway.pid], load: load(name) })),
-    plan,
-  );
-}
-
-/** The gateway as `selvage serve` runs it, with a route for each variant, and a token that its provider signed. */
-async function startGateway(
-  system: OpenSystem,
-  upstream: number,
-): Promise<{ port: number; pid: number; token: string }> {
-  const [port, controlPort, idpPort] = [await freePort(), await freePort(), await freePort()];
-  const issuer = issuerOf(idpPort);
-  await system.supervisor.start(idpChild(system, idpPort));
-  const ingressUrl = `http://127.0.0.1:${upstream}`;
-  const local = await startWorkers(system, { host: "127.0.0.1", gatewayPort: port, controlPort, ingressUrl });
-  const file = path.join(system.state, "selvage.yaml");
-  writeFileSync(file, documentOf(upstream, issuer));
-  const control = new ControlClient({ url: local.control, token: local.adminToken });
-  await applyDocument(control, file, {}, "bench");
+  const issuer = await startIssuer(system);
+  const gateway = await startGateway(system, upstream, documentOf(upstream, issuer));
   const request = { issuer, subject: "bench", audience: AUDIENCE, scopes: ["bench"], expiresInSeconds: 3600 };
   const token = await signToken(readKey(path.join(system.state, "idp")), request, Date.now());
-  const pid = system.supervisor.entries().find(({ name }) => name === "gateway")?.pid ?? 0;
-  return { port, pid, token };
+  return compareRoutes({ variants, bare, gateway, headers: { jwt: { authorization: `Bearer ${token}` } } }, options);
 }
 
-/** The gateway takes a new plan within its lease. */
-async function untilServed({ port, path: target, headers = {} }: Variant["load"]): Promise<void> {
-  for (const end = Date.now() + 10_000; ; ) {
-    const response = await fetch(`http://127.0.0.1:${port}${target}`, { headers });
-    const text = await response.text();
-    if (response.ok) return;
-    if (Date.now() > end) throw new Error(`${target} answers ${response.status}: ${text}`);
-  }
+async function startIssuer(system: OpenSystem): Promise<string> {
+  const port = await freePort();
+  await system.supervisor.start(idpChild(system, port));
+  return issuerOf(port);
 }
 
 function documentOf(upstream: number, issuer: string): string {

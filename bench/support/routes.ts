@@ -1,0 +1,70 @@
+/** The gateway with one route for each variant, compared with the bare Worker of `stage.ts` in front of the same upstream. */
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { ControlClient } from "../../cli/control-client.ts";
+import { applyDocument } from "../../cli/local/live-document.ts";
+import { freePort } from "../../cli/local/ports.ts";
+import { type OpenSystem, startWorkers } from "../../cli/local/system.ts";
+import type { BenchOptions } from "./bench.ts";
+import { compare, type Round, type Variant } from "./compare.ts";
+
+const CONNECTIONS = 32;
+
+export interface Running {
+  readonly port: number;
+  readonly pid: number;
+}
+
+/** Starts the gateway as `selvage serve` runs it, and makes a document live. */
+export async function startGateway(
+  system: OpenSystem,
+  upstream: number,
+  document: string,
+): Promise<Running & { readonly control: ControlClient }> {
+  const [port, controlPort] = [await freePort(), await freePort()];
+  const ingressUrl = `http://127.0.0.1:${upstream}`;
+  const local = await startWorkers(system, { host: "127.0.0.1", gatewayPort: port, controlPort, ingressUrl });
+  const file = path.join(system.state, "selvage.yaml");
+  writeFileSync(file, document);
+  const control = new ControlClient({ url: local.control, token: local.adminToken });
+  await applyDocument(control, file, {}, "bench");
+  const pid = system.supervisor.entries().find(({ name }) => name === "gateway")?.pid ?? 0;
+  return { port, pid, control };
+}
+
+export interface Routes<Name extends string> {
+  /** The one named `bare` goes to the bare Worker, each other one to the gateway's route of that name. */
+  readonly variants: readonly Name[];
+  readonly bare: Running;
+  readonly gateway: Running;
+  /** Credentials by variant. */
+  readonly headers: Partial<Record<Name, Readonly<Record<string, string>>>>;
+}
+
+/** Rounds in which every variant takes its turn. */
+export async function compareRoutes<Name extends string>(
+  { variants, bare, gateway, headers }: Routes<Name>,
+  { quick, say }: BenchOptions,
+): Promise<Map<string, Round[]>> {
+  const compared = variants.map((name): Variant => {
+    const { port, pid } = name === "bare" ? bare : gateway;
+    const load = { port, path: `/${name}/42`, connections: CONNECTIONS, headers: headers[name] ?? {} };
+    return { name, pids: [pid], load };
+  });
+  for (const { load } of compared) await untilServed(load);
+  const plan = quick
+    ? { rounds: 3, durationMs: 1_000, warmUpMs: 500 }
+    : { rounds: 7, durationMs: 4_000, warmUpMs: 3_000 };
+  say(`${plan.rounds} rounds of ${plan.durationMs / 1000} s for each of ${variants.length} variants`);
+  return compare(compared, plan);
+}
+
+/** The gateway takes a new plan within its lease. */
+async function untilServed({ port, path: target, headers = {} }: Variant["load"]): Promise<void> {
+  for (const end = Date.now() + 10_000; ; ) {
+    const response = await fetch(`http://127.0.0.1:${port}${target}`, { headers });
+    const text = await response.text();
+    if (response.ok) return;
+    if (Date.now() > end) throw new Error(`${target} answers ${response.status}: ${text}`);
+  }
+}
