@@ -20,7 +20,7 @@ const makeKeys = async () =>
   (await webcrypto.subtle.generateKey(P256, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
 
 const state = mkdtempSync(join(tmpdir(), "selvage-control-"));
-const secrets = { TOKEN_SECRET: secret(), KEY_SECRET: secret() };
+const secrets = { TOKEN_SECRET: secret(), KEY_SECRET: secret(), KEY_ADMIN_SECRET: secret() };
 let port = 0;
 let child: ChildProcess;
 let spec: ReturnType<typeof workerChild>;
