@@ -8,7 +8,7 @@ import { idpChild } from "../scripts/support/shop.ts";
 import type { Bench, BenchOptions, Figure } from "./support/bench.ts";
 import { cpuRatio, type Round, spreadOf } from "./support/compare.ts";
 import { compareRoutes, startGateway } from "./support/routes.ts";
-import { openStage, type Stage, startBareForward, startUpstream } from "./support/stage.ts";
+import { onStage, type Stage, startBareForward, startUpstream } from "./support/stage.ts";
 
 const variants = ["bare", "forward", "jwt", "limit"] as const;
 type Name = (typeof variants)[number];
@@ -22,14 +22,7 @@ const what: Record<Name, string> = {
 
 const bench: Bench = {
   question: "What does the gateway cost above a bare Worker that forwards? (CPU of workerd for each request)",
-  run: async (options) => {
-    const stage = await openStage();
-    try {
-      return figures(await measure(stage, options));
-    } finally {
-      await stage.close();
-    }
-  },
+  run: (options) => onStage(async (stage) => figures(await measure(stage, options))),
 };
 export default bench;
 

@@ -3,7 +3,7 @@ import type { Bench, BenchOptions, Figure } from "./support/bench.ts";
 import { cpuRatio, type Round, spreadOf } from "./support/compare.ts";
 import { keyMicroseconds } from "./support/own-cpu.ts";
 import { compareRoutes, startGateway } from "./support/routes.ts";
-import { openStage, type Stage, startBareForward, startUpstream } from "./support/stage.ts";
+import { onStage, type Stage, startBareForward, startUpstream } from "./support/stage.ts";
 
 const variants = ["bare", "forward", "key"] as const;
 type Name = (typeof variants)[number];
@@ -17,13 +17,8 @@ const what: Record<Name, string> = {
 const bench: Bench = {
   question: "What does proving an identity add to a request? (CPU of workerd for each request)",
   run: async (options) => {
-    const stage = await openStage();
-    try {
-      const own = await keyMicroseconds(options.quick ? 3 : 7, options.quick ? 100_000 : 500_000);
-      return [...figures(await measure(stage, options)), keyFigure(own)];
-    } finally {
-      await stage.close();
-    }
+    const own = await keyMicroseconds(options.quick ? 3 : 7, options.quick ? 100_000 : 500_000);
+    return [...(await onStage(async (stage) => figures(await measure(stage, options)))), keyFigure(own)];
   },
 };
 export default bench;

@@ -15,7 +15,17 @@ export interface Stage {
   readonly close: () => Promise<void>;
 }
 
-export async function openStage(): Promise<Stage> {
+/** Opens a stage for some work, and closes it whatever becomes of that. */
+export async function onStage<Result>(work: (stage: Stage) => Promise<Result>): Promise<Result> {
+  const stage = await openStage();
+  try {
+    return await work(stage);
+  } finally {
+    await stage.close();
+  }
+}
+
+async function openStage(): Promise<Stage> {
   const state = mkdtempSync(path.join(tmpdir(), "selvage-bench-"));
   const system = await openSystem({ state, restart: false, ports: [], stopOrder: [] });
   const close = async (): Promise<void> => {

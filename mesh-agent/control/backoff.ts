@@ -1,4 +1,4 @@
-/** Full jitter: a wait between 0 and a bound that doubles with each failure in a row. */
+/** Full jitter: a wait between 0 and a bound, which is the base at first and doubles with each further failure in a row. */
 
 /**
  * @param failures in a row, from 1
@@ -6,5 +6,5 @@
  * @returns milliseconds
  */
 export function backoffMs(failures: number, baseMs: number, maxMs: number, random: number): number {
-  return random * Math.min(maxMs, baseMs * 2 ** Math.min(failures, 30));
+  return random * Math.min(maxMs, baseMs * 2 ** Math.min(failures - 1, 30));
 }

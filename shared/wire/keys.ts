@@ -14,7 +14,7 @@ import type { KeyRecord } from "../auth/api-key.ts";
 import { KEY_PREFIX } from "../auth/key-form.ts";
 import { limits } from "../limits.ts";
 
-const { nameCharsMax, ownerCharsMax, scopesMax, groupsMax, overlapMsMax, importRefusalsMax } = limits.apiKeys;
+const { nameCharsMax, ownerCharsMax, scopesMax, groupsMax, overlapMsMax } = limits.apiKeys;
 
 /** Visible characters and spaces inside: owners stand in logs and lists. */
 const label = (charsMax: number) =>
@@ -76,11 +76,3 @@ export interface ImportAnswer {
   /** The first of the refused ones. */
   readonly refusals: readonly { readonly line: number; readonly reason: string }[];
 }
-
-/** Shape of the answer, for who counts on it. */
-export const importAnswerSchema = z.object({
-  imported: z.int(),
-  known: z.int(),
-  refused: z.int(),
-  refusals: z.array(z.object({ line: z.int(), reason: z.string() })).check(z.maxLength(importRefusalsMax)),
-});

@@ -45,7 +45,6 @@ export const TAB = 0x09;
 export const LF = 0x0a;
 export const CR = 0x0d;
 export const SPACE = 0x20;
-export const COMMA = 0x2c;
 export const ZERO = 0x30;
 export const NINE = 0x39;
 export const COLON = 0x3a;

@@ -231,8 +231,6 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
 
   // --- ends ---
 
-  requestOver(): void {}
-
   drop(_exchange: Http1ClientExchange): void {
     this.#forgetExchange();
     this.#socket.destroy();

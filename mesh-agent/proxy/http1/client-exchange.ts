@@ -22,8 +22,6 @@ const EXPECTS_BODY = new Set(["POST", "PUT", "PATCH"]);
 export interface ExchangeHost {
   /** The exchange is over by its own will or time: forget it, and what carries it. */
   drop(exchange: Http1ClientExchange): void;
-  /** The request is complete. */
-  requestOver(): void;
   /** A callback that was missing is there. */
   wake(): void;
 }
@@ -166,7 +164,6 @@ export class Http1ClientExchange implements ClientExchange, BodyWriter, Watched 
     if (this.#framing === "chunked") this.#put(lastChunkText(trailers));
     this.#ended = true;
     this.#output?.finish();
-    this.#host.requestOver();
   }
 
   #misuse(reason: string): void {

@@ -133,8 +133,6 @@ class Http1Pool implements ClientPool, ConnectionPool, ExchangeHost {
     if (at >= 0) this.#waiting.splice(at, 1);
   }
 
-  requestOver(): void {}
-
   wake(): void {}
 
   counts(): { readonly open: number; readonly idle: number; readonly waiting: number; readonly active: number } {

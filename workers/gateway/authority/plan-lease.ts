@@ -57,7 +57,7 @@ export class PlanLease {
   async #takeFirst(env: Env, ctx: Wait, nowMs: number): Promise<HeldPlan | undefined> {
     await this.#awaitRefresh(env, ctx, nowMs, limits.gateway.planRefreshWaitMs);
     if (this.#held === undefined && !this.#nothingApplied) {
-      const kept = await within(loadLastGood(env), limits.gateway.planCallMs).catch(() => undefined);
+      const kept = await within(loadLastGood(env), limits.gateway.planCallMs).catch(warn);
       this.#held ??= kept;
     }
     if (this.#held === undefined && this.#deployed !== null) {
@@ -163,6 +163,6 @@ function withRevocations(held: HeldPlan | undefined, { revocations }: LeaseAnswe
   return { ...held, revocations: indexRevocations(revocations) };
 }
 
-function warn(error: unknown): void {
+function warn(error: unknown): undefined {
   console.warn(JSON.stringify({ kind: "last-good", reason: String(error) }));
 }
