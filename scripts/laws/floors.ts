@@ -4,7 +4,7 @@ import type { Finding, Tree } from "./tree.ts";
 
 /** First match decides. The table of ARCHITECTURE.md. */
 const FLOORS: readonly (readonly [pattern: RegExp, floor: number])[] = [
-  [/^shared\/(errors|limits)\.ts$/, 0],
+  [/^shared\/(errors\.ts$|limits(\.ts$|\/))/, 0],
   [/^shared\/(http|identity)\//, 1],
   [/^shared\/(policy|route|cache|auth)\//, 2],
   [/^shared\/(config|plan|wire)\//, 3],

@@ -5,7 +5,14 @@ import type { Finding, Tree } from "./tree.ts";
 
 const SHARED_PACKAGES = new Set(["zod", "zod/mini", "yaml", "structured-headers", "@marcbachmann/cel-js"]);
 /** Packages of the gateway bundle; subpaths included but for zod, whose full build is five times the size of mini. */
-const GATEWAY_PACKAGES = ["hono", "jose", "structured-headers", "@marcbachmann/cel-js", "cloudflare:workers"];
+const GATEWAY_PACKAGES = [
+  "hono",
+  "jose",
+  "oauth4webapi",
+  "structured-headers",
+  "@marcbachmann/cel-js",
+  "cloudflare:workers",
+];
 const GATEWAY_ENTRY = "workers/gateway/index.ts";
 
 const IMPURE = new Map([

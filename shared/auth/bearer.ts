@@ -10,15 +10,14 @@ export function bearerToken(authorization: string | undefined): string | undefin
   return match === null ? undefined : (match[1] as string);
 }
 
+/** Registered error codes of challenges (RFC 6750 section 3.1). */
+export type ChallengeError = "invalid_token" | "insufficient_scope";
+
 /**
  * `WWW-Authenticate` for a refusal (section 3): without `error` when no credential was sent.
  * @param realm host that was asked
  */
-export function bearerChallenge(
-  realm: string,
-  error?: "invalid_token" | "insufficient_scope",
-  scopes: readonly string[] = [],
-): string {
+export function bearerChallenge(realm: string, error?: ChallengeError, scopes: readonly string[] = []): string {
   const parts = [`realm="${realm}"`];
   if (error !== undefined) parts.push(`error="${error}"`);
   if (error === "insufficient_scope") parts.push(`scope="${scopes.join(" ")}"`);

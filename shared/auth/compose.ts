@@ -2,7 +2,9 @@
  * Which proofs a route asks for, and what they make together. The host proves one provider after the other, as `nextProof`
  * asks; then `refuseIdentity` says whether who was found may pass.
  */
+
 import { anonymous, type Identity } from "../identity/identity.ts";
+import type { ChallengeError } from "./bearer.ts";
 import { missingScopes, own } from "./scopes.ts";
 
 export interface AuthSettings {
@@ -22,18 +24,26 @@ export interface AuthSettings {
   readonly when?: string;
 }
 
+export interface Refused {
+  readonly kind: "refused";
+  /** For operators. */
+  readonly reason: string;
+  /** What the challenge says of it; absent: `invalid_token`. */
+  readonly error?: ChallengeError;
+}
+
 /** What became of one provider. `failed`: it could not be said, for a reason that is not the client's. */
 export type Proof =
   | { readonly kind: "proven"; readonly identity: Identity }
   | { readonly kind: "absent" }
-  | { readonly kind: "refused"; readonly reason: string }
+  | Refused
   | { readonly kind: "failed"; readonly cause: unknown };
 
 export type NextProof =
   | { readonly kind: "ask"; readonly provider: string }
   | { readonly kind: "identity"; readonly identity: Identity }
   | { readonly kind: "missing"; readonly reason: string }
-  | { readonly kind: "refused"; readonly reason: string }
+  | Refused
   | { readonly kind: "failed"; readonly cause: unknown };
 
 /** @param proofs what is known by provider; each that is asked for must be in it the next time */
@@ -57,7 +67,7 @@ export function nextProof(auth: AuthSettings, proofs: ReadonlyMap<string, Proof>
     if (proof === undefined) return { kind: "ask", provider };
     if (proof.kind === "proven") return compose(auth, [...found, proof.identity], [...names, provider], lacking);
     if (proof.kind === "failed") failed ??= proof;
-    else if (proof.kind === "refused") refused ??= { kind: "refused", reason: `${provider}: ${proof.reason}` };
+    else if (proof.kind === "refused") refused ??= { ...proof, reason: `${provider}: ${proof.reason}` };
   }
   return failed ?? refused ?? compose(auth, found, names, lacking + 1);
 }

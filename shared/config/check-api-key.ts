@@ -1,27 +1,17 @@
-/** Checks of `apiKey` providers that a schema cannot state, and that a provider is of one kind. */
+/** Checks of `apiKey` providers that a schema cannot state. */
 import { DEFAULT_KEY_PREFIX } from "../auth/key-form.ts";
 import { HOP_BY_HOP, isForgeable } from "../http/header-names.ts";
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
 
-const KINDS = ["jwt", "apiKey"];
-
 export function checkApiKeys(top: Cursor): DocumentProblem[] {
   const prefixes = new Set<string>();
   return top
     .get("gateway", "identity")
-    .entries.flatMap(([, provider]) => [
-      ...checkKind(provider),
-      ...(provider.get("apiKey").exists ? checkApiKey(provider.get("apiKey"), prefixes) : []),
-    ]);
-}
-
-function checkKind(provider: Cursor): DocumentProblem[] {
-  if (typeof provider.value !== "object" || provider.value === null) return [];
-  if (KINDS.filter((kind) => provider.get(kind).exists).length === 1) return [];
-  const kinds = KINDS.map((kind) => `\`${kind}\``).join(" and ");
-  return [error("SLV2005", provider.path, `an identity provider needs exactly one of ${kinds}`)];
+    .entries.flatMap(([, provider]) =>
+      provider.get("apiKey").exists ? checkApiKey(provider.get("apiKey"), prefixes) : [],
+    );
 }
 
 function checkApiKey(apiKey: Cursor, prefixes: Set<string>): DocumentProblem[] {

@@ -1,16 +1,28 @@
-/** Checks of identity providers: where their keys come from, and whether those keys can prove anything. */
+/** Checks of identity providers: that each is of one kind; where JWT keys come from, and whether those can prove anything. */
 import { hmacAlgorithms, readPublicJwk, secretBytesMin } from "../auth/jwk.ts";
 import { limits } from "../limits.ts";
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
 import { referencesIn, type Secrets } from "./references.ts";
+import { provider } from "./schema-identity.ts";
 import { quote } from "./schema-problems.ts";
+
+const KINDS = Object.keys(provider.shape);
 
 const isHmac = (alg: string): boolean => (hmacAlgorithms as readonly string[]).includes(alg);
 
 /** @param secrets when given, the length of secrets is checked where it is known */
 export function checkIdentity(top: Cursor, secrets?: Secrets): DocumentProblem[] {
-  return top.get("gateway", "identity").entries.flatMap(([, provider]) => checkJwt(provider.get("jwt"), secrets));
+  return top
+    .get("gateway", "identity")
+    .entries.flatMap(([, given]) => [...checkKind(given), ...checkJwt(given.get("jwt"), secrets)]);
+}
+
+function checkKind(given: Cursor): DocumentProblem[] {
+  if (typeof given.value !== "object" || given.value === null) return [];
+  if (KINDS.filter((kind) => given.get(kind).exists).length === 1) return [];
+  const kinds = KINDS.map((kind) => `\`${kind}\``).join(", ");
+  return [error("SLV2005", given.path, `an identity provider needs exactly one of ${kinds}`)];
 }
 
 function checkJwt(jwt: Cursor, secrets: Secrets | undefined): DocumentProblem[] {

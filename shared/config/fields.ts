@@ -141,3 +141,16 @@ function suggestRate(given: unknown): string | undefined {
   const unit = { s: "second", m: "minute", h: "hour", d: "day" }[match?.[2]?.toLowerCase() ?? ""];
   return match === null || unit === undefined ? undefined : `${match[1]}/${unit}`;
 }
+
+/** A list of at least one. */
+export const list = <T extends z.ZodType>(item: T) => z.array(item).min(1, { error: "a list of at least one" });
+export const oneOrList = <T extends z.ZodType>(item: T) => z.union([item, list(item)]);
+
+export const url = text("an http or https URL", /^https?:\/\/[\x21-\x7e]+$/).refine((value) => URL.canParse(value), {
+  error: "an http or https URL",
+});
+
+/** A reference to a secret, never its value. */
+export const secretReference = text("a reference such as ${secret:NAME}", /^\$\{secret:[^{}]+\}$/);
+
+export const claimName = text("the name of a claim", /^.{1,256}$/);

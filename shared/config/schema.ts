@@ -4,8 +4,6 @@
  * checked by `check-document.ts`.
  */
 import * as z from "zod";
-import { hmacAlgorithms, signatureAlgorithms } from "../auth/jwk.ts";
-import { KEY_PREFIX } from "../auth/key-form.ts";
 import { limits } from "../limits.ts";
 import {
   duration,
@@ -13,8 +11,10 @@ import {
   headerName,
   headerValue,
   host,
+  list,
   method,
   name,
+  oneOrList,
   rate,
   scope,
   serviceName,
@@ -22,22 +22,14 @@ import {
   text,
   whole,
 } from "./fields.ts";
+import { auth } from "./schema-auth.ts";
+import { provider } from "./schema-identity.ts";
 import { splitPartUrl } from "./template.ts";
 
 const max = limits.document;
 
-/** JWS algorithms that a provider may allow; which of them depends on its keys. */
-const jwtAlgorithms = [...signatureAlgorithms, ...hmacAlgorithms] as const;
-
 const timeout = duration(1, max.timeoutMsMax);
 const headers = z.record(headerName, headerValue);
-const list = <T extends z.ZodType>(item: T) => z.array(item).min(1, { error: "a list of at least one" });
-const oneOrList = <T extends z.ZodType>(item: T) => z.union([item, list(item)]);
-
-const url = text("an http or https URL", /^https?:\/\/[\x21-\x7e]+$/).refine((value) => URL.canParse(value), {
-  error: "an http or https URL",
-});
-
 const origin = text(
   'an origin such as https://app.example.com (no path), or "*"',
   /^(?:\*|https?:\/\/[^/?#@\s]+)$/,
@@ -60,54 +52,6 @@ const cors = z.strictObject({
   maxAge: duration(0, max.corsMaxAgeMsMax).optional().describe("How long a preflight is remembered. Default: 10m."),
 });
 
-const claimName = text("the name of a claim", /^.{1,256}$/);
-
-const jwt = z.strictObject({
-  issuer: text(
-    "an issuer such as https://login.example.com/",
-    new RegExp(`^[\\x21-\\x7e]{1,${limits.identity.issuerCharsMax}}$`),
-  ).describe(
-    "Exactly the `iss` of accepted tokens. With none of `jwks`, `keys` and `secret` the keys are found by OIDC discovery below it.",
-  ),
-  jwks: url.optional().describe("Where the issuer publishes its key set."),
-  keys: list(z.record(z.string(), z.unknown()))
-    .optional()
-    .describe("Public keys as JWKs. Private and symmetric ones are refused."),
-  secret: text("a reference such as ${secret:NAME}", /^\$\{secret:[^{}]+\}$/)
-    .optional()
-    .describe("Shared secret of HMAC signatures, at least 32 bytes; a reference, never the value."),
-  audience: oneOrList(text("an audience", /^[^\s].{0,1023}$/)).describe("One of them must be in `aud`."),
-  algorithms: list(z.enum(jwtAlgorithms, { error: `one of ${jwtAlgorithms.join(", ")}` }))
-    .optional()
-    .describe("Signature algorithms that are accepted. Default: ES256, EdDSA, PS256, RS256; with `secret`: HS256."),
-  clockSkew: duration(0, max.clockSkewMsMax).optional().describe("Tolerated clock difference. Default: 1m."),
-  requireExp: flag.optional().describe("Whether tokens must say when they end. Default: true."),
-  maxTokenAge: duration(1000, max.tokenAgeMsMax)
-    .optional()
-    .describe("Longest time since a token was issued; `iat` is then required."),
-  claims: z
-    .strictObject({
-      consumer: claimName.optional().describe("Claim that names the consumer. Default: none."),
-      plan: claimName.optional().describe("Claim that names the consumer's plan. Default: none."),
-      groups: claimName.optional().describe("Claim with the groups. Default: groups."),
-      scopes: claimName.optional().describe("Claim with the scopes. Default: scope, else scp."),
-    })
-    .optional()
-    .describe("Claims that parts of the identity are read from."),
-});
-
-const apiKey = z.strictObject({
-  header: headerName.optional().describe("Field that carries the key."),
-  bearer: flag.optional().describe("Whether `Authorization: Bearer` may carry it. Default: false."),
-  query: text("a query parameter", /^[A-Za-z0-9_.~-]{1,64}$/)
-    .optional()
-    .describe("Parameter that carries the key. Taken away before the request goes on; still, URLs end up in logs."),
-  prefix: text("a prefix of keys such as slv or shop_live", KEY_PREFIX)
-    .optional()
-    .describe("First part of its keys. Keys of another prefix are not this provider's. Default: slv."),
-  foreign: flag.optional().describe("Whether imported keys of other forms are accepted. Default: false."),
-});
-
 const match = z.strictObject({
   path: pathPattern.describe(
     "`/orders/{id}` or `/orders/*`: literals, `{name}` for one segment, a final `*` for any rest.",
@@ -116,40 +60,6 @@ const match = z.strictObject({
   hosts: list(host).optional().describe("Default: every host of the gateway."),
   headers: headers.optional().describe("Headers that must have exactly this value."),
 });
-
-const tooMany = { error: `a list of at most ${max.authNamesMax}` };
-const claimValue = z.union([text("a text", /^[\s\S]{0,1024}$/), z.number({ error: "a number" }), flag]);
-
-const auth = z.union([
-  name("the name of an identity provider"),
-  z.strictObject({
-    any: list(name("the name of an identity provider"))
-      .max(max.authNamesMax, tooMany)
-      .optional()
-      .describe("Providers of which one must accept the credentials; the first that does names the identity."),
-    all: list(name("the name of an identity provider"))
-      .max(max.authNamesMax, tooMany)
-      .optional()
-      .describe("Providers that must all accept; the first names the subject."),
-    optional: flag.optional().describe("Whoever sends no credentials passes as anonymous; bad ones are refused still."),
-    scopes: z
-      .array(scope)
-      .max(max.authNamesMax, tooMany)
-      .optional()
-      .describe("Scopes that the identity must have, all of them."),
-    claims: z
-      .record(claimName, z.union([claimValue, list(claimValue).max(max.authNamesMax, tooMany)]))
-      .optional()
-      .describe("Claims that the identity must have, each with one of these values."),
-    groups: list(text("the name of a group", /^.{1,256}$/))
-      .max(max.authNamesMax, tooMany)
-      .optional()
-      .describe("Groups of which the identity must be in one."),
-    when: text("an expression in CEL", /\S/)
-      .optional()
-      .describe("Expression in CEL over `identity` and `request` that must be true."),
-  }),
-]);
 
 const rateLimit = z.strictObject({
   limit: rate.describe("Requests in a window: `100/minute`."),
@@ -203,9 +113,6 @@ const route = z.strictObject({
   timeout: timeout.optional().describe("For the whole request. Default: 15s."),
   maxBody: size(0, max.bodyBytesMax).optional().describe("Largest request body. Default: 10MiB."),
 });
-
-/** Exactly one of them: `check-api-key.ts`. */
-const provider = z.strictObject({ jwt: jwt.optional(), apiKey: apiKey.optional() });
 
 const gateway = z.strictObject({
   hosts: list(host).describe("Host names that are served; ports are not compared."),
@@ -285,11 +192,7 @@ export const documentSchema = z.strictObject({
 
 /** A document whose form is right; its references are too when it came from `checkDocument` or `loadDocument`. */
 export type Document = z.infer<typeof documentSchema>;
-export type ProviderConfig = NonNullable<z.infer<typeof gateway>["identity"]>[string];
-export type JwtConfig = z.infer<typeof jwt>;
-export type ApiKeyConfig = z.infer<typeof apiKey>;
 export type RouteConfig = z.infer<typeof route>;
-export type AuthConfig = z.infer<typeof auth>;
 export type PartConfig = z.infer<typeof part>;
 export type RateLimitConfig = z.infer<typeof rateLimit>;
 export type ServiceConfig = z.infer<typeof service>;

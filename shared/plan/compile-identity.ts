@@ -3,7 +3,7 @@ import { readPublicJwk } from "../auth/jwk.ts";
 import { DEFAULT_KEY_PREFIX } from "../auth/key-form.ts";
 import type { ClaimNames, IdentityProvider, JwtKeys, JwtProvider } from "../auth/providers.ts";
 import { referencesIn } from "../config/references.ts";
-import type { ApiKeyConfig, JwtConfig, ProviderConfig } from "../config/schema.ts";
+import type { ApiKeyConfig, JwtConfig, ProviderConfig } from "../config/schema-identity.ts";
 import { parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import { sorted } from "./sorted.ts";

@@ -1,6 +1,7 @@
 import type { AuthSettings } from "../auth/compose.ts";
 import { dependenciesOf } from "../config/check-aggregate.ts";
-import type { AuthConfig, HeaderEditsConfig, PartConfig, RateLimitConfig, RouteConfig } from "../config/schema.ts";
+import type { HeaderEditsConfig, PartConfig, RateLimitConfig, RouteConfig } from "../config/schema.ts";
+import type { AuthConfig } from "../config/schema-auth.ts";
 import { parseTemplate, splitPartUrl } from "../config/template.ts";
 import { parseDurationMs, parseRate, parseSizeBytes } from "../config/units.ts";
 import { limits } from "../limits.ts";

@@ -1,6 +1,6 @@
 /** Who a JWT names, or why it is refused. Tokens that were good are remembered until they end or the keys change. */
 import { base64url, compactVerify, importJWK } from "jose";
-import { bearerChallenge, bearerToken } from "../../../shared/auth/bearer.ts";
+import { bearerChallenge, bearerToken, type ChallengeError } from "../../../shared/auth/bearer.ts";
 import { keysFor, type PublicJwk, secretBytesMin } from "../../../shared/auth/jwk.ts";
 import { acceptedUntilMs, identityOfClaims, refuseClaims } from "../../../shared/auth/jwt-claims.ts";
 import type { JwtProvider } from "../../../shared/auth/providers.ts";
@@ -40,7 +40,7 @@ export class JwtVerifier implements Verifier<JwtProvider> {
   readonly #memories = new WeakMap<JwtProvider, Memory>();
   readonly #imported = new WeakMap<PublicJwk, Map<string, CryptoKey>>();
 
-  credentialOf(headers: Headers): string | undefined {
+  credentialOf({ headers }: Request): string | undefined {
     return bearerToken(headers.get("authorization") ?? undefined);
   }
 
@@ -48,12 +48,7 @@ export class JwtVerifier implements Verifier<JwtProvider> {
     return ["authorization"];
   }
 
-  challenges(
-    _: JwtProvider,
-    realm: string,
-    error?: "invalid_token" | "insufficient_scope",
-    scopes?: readonly string[],
-  ): readonly string[] {
+  challenges(_: JwtProvider, realm: string, error?: ChallengeError, scopes?: readonly string[]): readonly string[] {
     return [bearerChallenge(realm, error, scopes)];
   }
 

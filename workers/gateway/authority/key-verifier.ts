@@ -1,6 +1,6 @@
 /** Whom an API key stands for, or why it is refused. Asks the objects of keys no more than `shared/auth` allows. */
 import { type ApiKeyProvider, apiKeyChallenge, presentedKey, refuseKeyRecord } from "../../../shared/auth/api-key.ts";
-import { bearerChallenge } from "../../../shared/auth/bearer.ts";
+import { bearerChallenge, type ChallengeError } from "../../../shared/auth/bearer.ts";
 import { refuseKeyForm } from "../../../shared/auth/key-form.ts";
 import {
   beginConfirmation,
@@ -14,6 +14,7 @@ import {
 } from "../../../shared/auth/key-memory.ts";
 import { beginLookUp, endLookUp, newLookUpBudget } from "../../../shared/auth/look-up-budget.ts";
 import { SelvageError } from "../../../shared/errors.ts";
+import type { RequestTarget } from "../../../shared/http/request-target.ts";
 import { anonymous, type Identity } from "../../../shared/identity/identity.ts";
 import { limits } from "../../../shared/limits.ts";
 import { rateLimitKey } from "../../../shared/policy/rate-limit-key.ts";
@@ -33,7 +34,7 @@ export class KeyVerifier implements Verifier<ApiKeyProvider> {
   readonly #looking = new Map<string, number>();
 
   /** What a request shows; undefined: no key. */
-  credentialOf(headers: Headers, provider: ApiKeyProvider, query: string): string | undefined {
+  credentialOf({ headers }: Request, provider: ApiKeyProvider, { query }: RequestTarget): string | undefined {
     return presentedKey(provider, (name) => headers.get(name), query);
   }
 
@@ -50,7 +51,7 @@ export class KeyVerifier implements Verifier<ApiKeyProvider> {
   challenges(
     provider: ApiKeyProvider,
     realm: string,
-    error?: "invalid_token" | "insufficient_scope",
+    error?: ChallengeError,
     scopes?: readonly string[],
   ): readonly string[] {
     const { header, bearer, query } = provider;

@@ -1,4 +1,6 @@
 /** One kind of proof: what of a request it looks at, and whom that names. A kind is one file that fills this in. */
+import type { ChallengeError } from "../../../shared/auth/bearer.ts";
+import type { RequestTarget } from "../../../shared/http/request-target.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import type { Env } from "../env.ts";
 
@@ -7,28 +9,39 @@ export interface ProofContext {
   readonly ctx: Pick<ExecutionContext, "waitUntil">;
   readonly clientIp: string | undefined;
   readonly nowMs: number;
+  /** As it came, with every field. Its body is `content`'s. */
+  readonly request: Request;
+  readonly target: RequestTarget;
+  /**
+   * The whole content, which still goes on: for proofs that cover it.
+   * @throws SelvageError body_too_large
+   */
+  content(): Promise<Uint8Array>;
+  /** Adds a field to the answer, whatever that will be. */
+  answer(name: string, value: string): void;
 }
 
+/** Why a credential is refused, for operators, with what the challenge says of it where that is not `invalid_token`. */
+export interface Refusal {
+  readonly reason: string;
+  readonly error: ChallengeError;
+}
+
+/** Who was named, or why nobody. */
+export type Verdict = Identity | Refusal | string;
+
 export interface Verifier<Provider> {
-  /**
-   * What a request shows of this kind; undefined: nothing. An empty text is something: a credential that is not good.
-   * @param query with its `?`; may be empty
-   */
-  credentialOf(headers: Headers, provider: Provider, query: string): string | undefined;
+  /** What a request shows of this kind; undefined: nothing. An empty text is something: a credential that is not good. */
+  credentialOf(request: Request, provider: Provider, target: RequestTarget): string | undefined;
   /**
    * Who the credential names, or why it is refused. A promise only when there is something to wait for.
    * @throws SelvageError when that cannot be said, for a reason that is not the client's
    */
-  verify(credential: string, provider: Provider, context: ProofContext): Identity | string | Promise<Identity | string>;
+  verify(credential: string, provider: Provider, context: ProofContext): Verdict | Promise<Verdict>;
   /** Request fields that carry the credential: they end at the gateway. */
   fields(provider: Provider): readonly string[];
   /** The query parameter that carries it, where there is one; it ends there, too. */
   parameter?(provider: Provider): string | undefined;
   /** `WWW-Authenticate` of a refusal (RFC 9110 section 11.6.1), one a scheme: without an error when nothing was sent. */
-  challenges(
-    provider: Provider,
-    realm: string,
-    error?: "invalid_token" | "insufficient_scope",
-    scopes?: readonly string[],
-  ): readonly string[];
+  challenges(provider: Provider, realm: string, error?: ChallengeError, scopes?: readonly string[]): readonly string[];
 }

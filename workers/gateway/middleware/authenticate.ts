@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { withoutParameter } from "../../../shared/auth/api-key.ts";
+import type { ChallengeError } from "../../../shared/auth/bearer.ts";
 import {
   type AuthSettings,
   type NextProof,
@@ -11,8 +12,10 @@ import type { IdentityProvider } from "../../../shared/auth/providers.ts";
 import { revocationOf } from "../../../shared/auth/revocations.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { anonymous, type Identity } from "../../../shared/identity/identity.ts";
+import type { ProofContext } from "../authority/verifier.ts";
 import { type Verifiers, verifierOf } from "../authority/verifiers.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
+import { readContent } from "../upstream/read-content.ts";
 
 /** Proves who asks, and that they may use the route. Without `auth` everyone is anonymous. */
 export function authenticate(verifiers: Verifiers): MiddlewareHandler<GatewayEnv> {
@@ -67,19 +70,31 @@ async function prove(c: Context<GatewayEnv>, auth: AuthSettings, verifiers: Veri
 
 async function proveBy(c: Context<GatewayEnv>, provider: IdentityProvider, verifiers: Verifiers): Promise<Proof> {
   const verifier = verifierOf(verifiers, provider);
-  const credential = verifier.credentialOf(c.req.raw.headers, provider, c.get("target").query);
+  const credential = verifier.credentialOf(c.req.raw, provider, c.get("target"));
   if (credential === undefined) return { kind: "absent" };
-  const nowMs = c.get("arrivedAtMs");
-  const context = { env: c.env, ctx: c.executionCtx, clientIp: c.get("clientIp"), nowMs };
   try {
-    const verified = verifier.verify(credential, provider, context);
-    const identity = verified instanceof Promise ? await verified : verified;
-    if (typeof identity === "string") return { kind: "refused", reason: identity };
-    const revoked = revocationOf(c.get("held").revocations, identity, nowMs);
-    return revoked === undefined ? { kind: "proven", identity } : { kind: "refused", reason: revoked };
+    const verifying = verifier.verify(credential, provider, proofContext(c));
+    const verdict = verifying instanceof Promise ? await verifying : verifying;
+    if (typeof verdict === "string") return { kind: "refused", reason: verdict };
+    if ("reason" in verdict) return { kind: "refused", ...verdict };
+    const revoked = revocationOf(c.get("held").revocations, verdict, c.get("arrivedAtMs"));
+    return revoked === undefined ? { kind: "proven", identity: verdict } : { kind: "refused", reason: revoked };
   } catch (cause) {
     return { kind: "failed", cause };
   }
+}
+
+function proofContext(c: Context<GatewayEnv>): ProofContext {
+  return {
+    env: c.env,
+    ctx: c.executionCtx,
+    clientIp: c.get("clientIp"),
+    nowMs: c.get("arrivedAtMs"),
+    request: c.req.raw,
+    target: c.get("target"),
+    content: () => readContent(c),
+    answer: (name, value) => c.header(name, value, { append: true }),
+  };
 }
 
 /** Who it is, unless that was not shown. */
@@ -95,7 +110,7 @@ function found(
     throw outcome.cause;
   }
   const invalid = outcome.kind === "refused";
-  challenge(c, verifiers, providers, invalid ? "invalid_token" : undefined);
+  challenge(c, verifiers, providers, outcome.kind === "refused" ? (outcome.error ?? "invalid_token") : undefined);
   const reason = outcome.kind === "ask" ? "no proof" : outcome.reason;
   throw new SelvageError(invalid ? "credentials_invalid" : "credentials_missing", reason);
 }
@@ -132,7 +147,7 @@ function challenge(
   c: Context<GatewayEnv>,
   verifiers: Verifiers,
   providers: readonly IdentityProvider[],
-  error?: "invalid_token" | "insufficient_scope",
+  error?: ChallengeError,
   scopes?: readonly string[],
 ): void {
   const realm = c.get("target").host;

@@ -23,7 +23,7 @@ export interface UpstreamCall {
   readonly path: string;
   /** Owned by the call from here on. */
   readonly fields: Headers;
-  readonly body: ReadableStream | null;
+  readonly body: ReadableStream | Uint8Array | null;
   readonly deadlineAtMs: number;
   /** Ends the call early. A client that goes away needs none: the platform then ends its request with all its calls. */
   readonly signal?: AbortSignal;

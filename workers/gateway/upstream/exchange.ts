@@ -31,7 +31,7 @@ export interface GatewayEnv {
     /** strip-fields: what goes on inside. */
     fields: Headers;
     /** bound-body */
-    body: ReadableStream | null;
+    body: ReadableStream | Uint8Array | null;
     /** authenticate */
     identity: Identity;
   };

@@ -1,0 +1,66 @@
+/** Bounds of the mesh agent. */
+
+const KiB = 1024;
+
+export const agent = {
+  /** Time to reach an endpoint (TCP and TLS). */
+  connectTimeoutMs: 2_000,
+  requestTimeoutMs: 15_000,
+  /** Body kept for a retry; larger ones are sent once. */
+  replayBytesMax: 64 * KiB,
+  retriesMax: 5,
+  retriesDefault: 2,
+  /** Retries at once: this share of the requests in flight, but at least the floor. */
+  retryBudgetShare: 0.2,
+  retryBudgetFloor: 3,
+  retryBackoffBaseMs: 25,
+  retryBackoffMaxMs: 250,
+  /** Requests waiting for a connection to one endpoint. */
+  pendingMax: 1_024,
+  connectionsPerEndpointMax: 100,
+  /** Connections accepted by one listener. */
+  inboundConnectionsMax: 10_000,
+  /** An idle connection to an endpoint is closed after this; below Node's own 5 s. */
+  idleConnectionMs: 4_000,
+  /** What is taken off the time that a peer says it keeps an idle connection. */
+  idleMarginMs: 1_000,
+  /** The same towards the application on loopback: below the keep-alive of any common server. */
+  appIdleMs: 1_000,
+  /** A client that sends no complete head in this time is cut off. */
+  headTimeoutMs: 10_000,
+  /** A TLS handshake that takes longer is given up. */
+  handshakeTimeoutMs: 5_000,
+  /** A body of which nothing arrives or leaves for this long, though it could, is broken off. */
+  stallTimeoutMs: 60_000,
+  /** A refused connection is read for this long, so that its peer sees the answer before the end. */
+  lingerMs: 1_000,
+  /** Kept-alive connections of callers without a request. */
+  keepAliveMs: 60_000,
+  /** From SIGTERM until callers have stopped sending, and until what is in flight must be done. */
+  drainMaxMs: 10_000,
+  /** Time for the app to end by itself after SIGTERM. */
+  appStopMs: 5_000,
+  /** Time for the app to listen after its start. */
+  appStartMs: 60_000,
+  /** Access log lines held before they are written. */
+  logBufferBytesMax: 64 * KiB,
+  /** Lines are written together that are this close. */
+  logFlushMs: 5,
+  /** An answer's body that stands still for this long is broken off. */
+  bodyIdleMs: 60_000,
+  /** An answer that is thrown away before a retry is read up to this, so that its connection lives on. */
+  discardBytesMax: 64 * KiB,
+  /** A time-out shorter than this (the caller's deadline) is no failure of the endpoint. */
+  timeoutBlamesMs: 1_000,
+  /** Pauses for the retry budget before a request fails as it did. */
+  retryBudgetWaitsMax: 20,
+  /** A start with a last good view waits this long for the control plane. */
+  offlineStartMs: 2_000,
+  /** After a reconnect the control plane may still be gathering: endpoints that it does not name stay this long. */
+  viewSettleMs: 10_000,
+  /** Draining goes on at least this long, and until no request came for `drainQuietMs`. */
+  drainMinMs: 1_000,
+  drainQuietMs: 500,
+  /** After the application ended: how long callers are still answered, so that they go elsewhere. */
+  appGoneMs: 2_000,
+} as const;

@@ -1,0 +1,91 @@
+/** Bounds of the control plane, and of messages between processes. */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+export const control = {
+  /** One message on an agent's socket. */
+  messageBytesMax: 8 * MiB,
+  /** Document as text. */
+  documentBytesMax: 2 * MiB,
+  /** Pings answered by the platform without waking the hub. */
+  pingEveryMs: 5_000,
+  /** An endpoint is withdrawn when its agent was not heard for this long. */
+  endpointLeaseMs: 20_000,
+  /** A socket that closed without a goodbye keeps its endpoint this long, so that a reconnect is no change. */
+  reconnectGraceMs: 1_000,
+  /** Reconnects: full jitter up to a bound that doubles from base to max. */
+  reconnectBaseMs: 250,
+  reconnectMaxMs: 5_000,
+  /** A connection that lived this long starts the pauses anew; longer than any pause. */
+  connectionSteadyMs: 10_000,
+  /** One call of an agent for credentials, and its answer. */
+  callTimeoutMs: 10_000,
+  credentialsBytesMax: 256 * KiB,
+  /** Config versions kept for rollback. */
+  versionsKept: 200,
+  joinTokenLifetimeMs: 15 * 60_000,
+  joinTokenLifetimeMaxMs: 7 * 86_400_000,
+  /** Body of any call but `apply`, whose bound is three documents: the text, and its JSON, which may be longer. */
+  callBytesMax: 64 * KiB,
+  /** One message of an agent to the hub. */
+  agentMessageBytesMax: 32 * KiB,
+  /** An agent that connects says `hello` within this time. */
+  helloWaitMs: 10_000,
+  /** Instances that the registry knows at once, and the labels of one. */
+  instancesMax: 10_000,
+  labelsMax: 16,
+  labelBytesMax: 128,
+  /** An instance that left without a goodbye is named in the status for this long. */
+  forgetAfterMs: 3_600_000,
+  /** Life of an agent's token; renewed with each certificate. */
+  agentTokenLifetimeMs: 7 * 86_400_000,
+  /** Leases of gateway isolates known at once; what the control plane adds to a lease for the answer's way back. */
+  gatewayLeasesMax: 10_000,
+  gatewayLeaseSlackMs: 250,
+  /** How long the control plane believes that its signing key is still the same. */
+  signingKeyFreshMs: 60_000,
+  /** Join tokens that wait for use at once. */
+  joinTokensMax: 10_000,
+  /** Revocations known at once, and their text together: gateways get all of them whenever one changes. */
+  revocationsMax: 5_000,
+  revocationBytesMax: 1 * MiB,
+  /** How long a revocation lasts unless asked otherwise, and at most: it must outlive the tokens that it is about. */
+  revocationLifetimeMs: 24 * 3_600_000,
+  revocationLifetimeMaxMs: 366 * 86_400_000,
+  /** Rows of the issuance log and of the audit log that are kept. */
+  logRowsKept: 10_000,
+  /** A publication that did not reach the hub is tried again after this. */
+  publishRetryMs: 1_000,
+} as const;
+
+/** Texts in messages between processes. */
+export const wire = {
+  instanceCharsMax: 128,
+  hostCharsMax: 255,
+  /** Ids, hashes and MACs. */
+  idCharsMax: 64,
+  /** A certificate request, a public key and a signature, base64. */
+  csrCharsMax: 8 * KiB,
+  keyCharsMax: 512,
+  signatureCharsMax: 128,
+  /** Why a plan is refused. */
+  refusalCharsMax: 4 * KiB,
+  /** Who changes the document, why, and the file's name. */
+  authorCharsMax: 256,
+  changeReasonCharsMax: 1 * KiB,
+  fileCharsMax: 1 * KiB,
+} as const;
+
+export const certificate = {
+  rootLifetimeMs: 10 * 365 * 86_400_000,
+  issuerLifetimeMs: 365 * 86_400_000,
+  /** X.509-SVIDs; renewed from one third of it on. */
+  leafLifetimeMs: 24 * 3_600_000,
+  renewAtShare: 1 / 3,
+  /** Failed renewals: full jitter up to a bound that doubles from base to max. */
+  renewBackoffBaseMs: 1_000,
+  renewBackoffMaxMs: 60_000,
+  /** Backdating against clocks that are behind. */
+  backdateMs: 5 * 60_000,
+} as const;
