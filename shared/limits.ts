@@ -8,6 +8,7 @@
 import { agent } from "./limits/agent.ts";
 import { certificate, control, wire } from "./limits/control.ts";
 import { apiKeys, condition, identity, txnToken } from "./limits/identity.ts";
+import { decision, introspection } from "./limits/questions.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -67,12 +68,16 @@ export const limits = {
     limiterWaitMs: 1_000,
     /** Host and path in a line of the access log, each. */
     logTextCharsMax: 2_048,
+    /** Different settings of providers and decision points that an isolate remembers answers for. */
+    memoriesMax: 64,
     /** Limiter addresses remembered by an isolate. */
     limiterKeysMax: 10_000,
   },
   identity,
   apiKeys,
   condition,
+  introspection,
+  decision,
   txnToken,
   /** Rate limits. */
   rateLimit: {

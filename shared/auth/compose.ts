@@ -5,6 +5,7 @@
 
 import { anonymous, type Identity } from "../identity/identity.ts";
 import type { ChallengeError } from "./bearer.ts";
+import type { DecisionSettings } from "./decision.ts";
 import { missingScopes, own } from "./scopes.ts";
 
 export interface AuthSettings {
@@ -22,6 +23,8 @@ export interface AuthSettings {
   readonly groups?: readonly string[];
   /** Expression in CEL that must be true. */
   readonly when?: string;
+  /** Decision point that must permit the request, and what it is asked. Judged by a stage of its own, after all else. */
+  readonly decision?: DecisionSettings;
 }
 
 export interface Refused {

@@ -11,15 +11,23 @@ type Claims = Readonly<Record<string, unknown>>;
  * @param nowMs milliseconds since the epoch
  */
 export function refuseClaims(claims: Claims, provider: JwtProvider, nowMs: number): string | undefined {
-  const { iss, aud } = claims;
+  const { iss } = claims;
   if (iss !== provider.issuer) return `iss is ${shown(iss)}, expected ${provider.issuer}`;
-  const stated = Array.isArray(aud) ? aud : [aud];
-  if (!stated.some((one) => typeof one === "string" && provider.audiences.includes(one)))
-    return `aud is ${shown(aud)}, expected ${provider.audiences.join(" or ")}`;
-  return refuseTimes(claims, provider, nowMs);
+  return refuseAudience(claims, provider.audiences) ?? refuseTimes(claims, provider, nowMs);
 }
 
-function refuseTimes(claims: Claims, provider: JwtProvider, nowMs: number): string | undefined {
+/** @param audiences one of them must be in `aud` */
+export function refuseAudience({ aud }: Claims, audiences: readonly string[]): string | undefined {
+  const stated = Array.isArray(aud) ? aud : [aud];
+  if (stated.some((one) => typeof one === "string" && audiences.includes(one))) return undefined;
+  return `aud is ${shown(aud)}, expected ${audiences.join(" or ")}`;
+}
+
+export function refuseTimes(
+  claims: Claims,
+  provider: Pick<JwtProvider, "clockSkewMs" | "tokenAgeMsMax" | "unexpiring">,
+  nowMs: number,
+): string | undefined {
   const { exp, nbf, iat } = claims;
   const { clockSkewMs: skew, tokenAgeMsMax, unexpiring } = provider;
   for (const [name, value] of Object.entries({ exp, nbf, iat }))

@@ -2,7 +2,7 @@
 import type { ApiKeyProvider } from "./api-key.ts";
 import type { PublicJwk } from "./jwk.ts";
 
-export type IdentityProvider = JwtProvider | ApiKeyProvider;
+export type IdentityProvider = JwtProvider | ApiKeyProvider | IntrospectionProvider;
 
 export interface JwtProvider {
   readonly kind: "jwt";
@@ -28,6 +28,36 @@ export type JwtKeys =
   | { readonly jwks: readonly PublicJwk[] }
   /** Name of a secret of the host. */
   | { readonly secret: string };
+
+/** Asks the issuer about each token (RFC 7662). */
+export interface IntrospectionProvider {
+  readonly kind: "introspection";
+  /** Exactly the `iss` of answers that state one. */
+  readonly issuer: string;
+  /** Absent: found by OIDC discovery below the issuer. */
+  readonly url?: string;
+  readonly client: IntrospectionClient;
+  /** One of them must be in `aud`; absent: the issuer alone judges whom a token is for (RFC 7662 section 4). */
+  readonly audiences?: readonly string[];
+  /** Claims of which the first that is there names the subject. */
+  readonly subject: readonly string[];
+  readonly claims?: ClaimNames;
+  /** First characters of its tokens. */
+  readonly prefix?: string;
+  /** False: what has the form of a JWT is not asked about. */
+  readonly jwts: boolean;
+  readonly clockSkewMs: number;
+  readonly timeoutMs: number;
+  /** How long a good answer is believed, as long as its token lives. */
+  readonly rememberMs: number;
+  /** How much longer while the endpoint fails. Absent: nobody passes without a new answer. */
+  readonly staleMs?: number;
+}
+
+/** Who we are to the issuer. `secret` is the name of a secret of the host. */
+export type IntrospectionClient =
+  | { readonly method: "client_secret_basic" | "client_secret_post"; readonly id: string; readonly secret: string }
+  | { readonly method: "bearer"; readonly secret: string };
 
 export interface ClaimNames {
   readonly consumer?: string;

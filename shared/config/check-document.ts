@@ -1,8 +1,10 @@
 /** The whole check of a document that is already plain JSON. Does not know texts, files or YAML: see `load.ts`. */
 import { limits } from "../limits.ts";
 import { checkApiKeys } from "./check-api-key.ts";
+import { checkDecisions } from "./check-decisions.ts";
 import { checkGateway } from "./check-gateway.ts";
 import { checkIdentity } from "./check-identity.ts";
+import { checkIntrospection } from "./check-introspection.ts";
 import { checkMesh } from "./check-mesh.ts";
 import { checkReferences } from "./check-references.ts";
 import { checkRoutes } from "./check-routes.ts";
@@ -10,6 +12,7 @@ import { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, type Path } from "./problem.ts";
 import type { Secrets } from "./references.ts";
 import { type Document, documentSchema } from "./schema.ts";
+import { provider } from "./schema-identity.ts";
 import { schemaProblems } from "./schema-problems.ts";
 
 export interface CheckedDocument {
@@ -33,6 +36,8 @@ export function checkDocument(json: unknown, secrets?: Secrets): CheckedDocument
     ...checkGateway(top),
     ...checkIdentity(top, secrets),
     ...checkApiKeys(top),
+    ...checkIntrospection(top),
+    ...checkDecisions(top),
     ...checkRoutes(top),
     ...checkMesh(top),
   ]);
@@ -50,7 +55,10 @@ function withoutEchoes(problems: readonly DocumentProblem[]): DocumentProblem[] 
   const isMeant = (path: Path): boolean => meant.has(JSON.stringify(path));
   return problems.filter(({ code, path }) => {
     if (code === "SLV2002") return !isMeant(path);
-    return code !== "SLV2005" || !["to", "aggregate", "split", "jwt", "apiKey"].some((key) => isMeant([...path, key]));
+    return (
+      code !== "SLV2005" ||
+      !["to", "aggregate", "split", ...Object.keys(provider.shape)].some((key) => isMeant([...path, key]))
+    );
   });
 }
 

@@ -1,8 +1,9 @@
 /** Checks of identity providers: that each is of one kind; where JWT keys come from, and whether those can prove anything. */
 import { hmacAlgorithms, readPublicJwk, secretBytesMin } from "../auth/jwk.ts";
 import { limits } from "../limits.ts";
+import { checkTransport } from "./check-transport.ts";
 import type { Cursor } from "./cursor.ts";
-import { type DocumentProblem, error, warning } from "./problem.ts";
+import { type DocumentProblem, error } from "./problem.ts";
 import { referencesIn, type Secrets } from "./references.ts";
 import { provider } from "./schema-identity.ts";
 import { quote } from "./schema-problems.ts";
@@ -42,7 +43,7 @@ function checkJwt(jwt: Cursor, secrets: Secrets | undefined): DocumentProblem[] 
   return [
     ...checkIssuer(jwt.get("issuer"), sources.length === 0),
     ...checkAlgorithms(jwt, sources[0] === "secret"),
-    ...checkTransport(jwt.get("jwks")),
+    ...checkTransport(jwt.get("jwks"), "the keys are fetched"),
     ...checkKeys(jwt.get("keys")),
     ...checkSecret(jwt, secrets),
   ];
@@ -69,16 +70,6 @@ function checkAlgorithms(jwt: Cursor, shared: boolean): DocumentProblem[] {
       : `${text} needs a shared secret, but this provider has public keys`;
     return [error("SLV3009", algorithm.path, message, shared ? { expected: hmacAlgorithms.join(", ") } : {})];
   });
-}
-
-/** Whoever can change the keys on their way can be anybody. */
-function checkTransport(jwks: Cursor): DocumentProblem[] {
-  const { text } = jwks;
-  if (text === undefined || !text.startsWith("http:") || !URL.canParse(text)) return [];
-  if (/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(text).hostname)) return [];
-  return [
-    warning("SLV3014", jwks.path, "the keys are fetched without TLS", { suggestion: text.replace("http:", "https:") }),
-  ];
 }
 
 function checkKeys(keys: Cursor): DocumentProblem[] {

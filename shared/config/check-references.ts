@@ -1,4 +1,4 @@
-/** `${secret:}` stands in header values and as the `secret` of a provider only; `${env:}` was replaced before a document is checked. */
+/** `${secret:}` stands in header values and as a secret of a provider only; `${env:}` was replaced before a document is checked. */
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, type Path, warning } from "./problem.ts";
 import { type Reference, referencesIn, type Secrets } from "./references.ts";
@@ -27,12 +27,12 @@ function checkReference(reference: Reference, path: Path, secrets: Secrets | und
         `${reference.text} was not replaced: environment variables are read where the document is loaded`,
       ),
     ];
-  if (!isHeaderValue(path) && !isProviderSecret(path))
+  if (!isHeaderValue(path) && !isProviderSecret(path) && !isDecisionField(path))
     return [
       error(
         "SLV4003",
         path,
-        `${reference.text}: secrets can be used in header values of \`transform\` and as the \`secret\` of a provider only`,
+        `${reference.text}: secrets can be used in header values of \`transform\` and of decision points, and as a secret of a provider only`,
       ),
     ];
   if (secrets === undefined || secrets.has(reference.name)) return [];
@@ -50,9 +50,16 @@ function malformed(reference: Reference, path: Path): DocumentProblem {
   });
 }
 
-/** gateway.identity.<name>.<kind>.secret */
+const PROVIDER_SECRETS: readonly unknown[] = ["secret", "clientSecret", "bearer"];
+
+/** gateway.identity.<name>.<kind>.(secret|clientSecret|bearer) */
 function isProviderSecret(path: Path): boolean {
-  return path.length === 5 && path[0] === "gateway" && path[1] === "identity" && path[4] === "secret";
+  return path.length === 5 && path[0] === "gateway" && path[1] === "identity" && PROVIDER_SECRETS.includes(path[4]);
+}
+
+/** gateway.decisions.<name>.<kind>.headers.<name> */
+function isDecisionField(path: Path): boolean {
+  return path.length === 6 && path[0] === "gateway" && path[1] === "decisions" && path[4] === "headers";
 }
 
 /** gateway.routes[n].transform.(request|response).headers.(set|add).<name> */

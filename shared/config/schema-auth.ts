@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { limits } from "../limits.ts";
 import { claimName, flag, list, name, scope, text } from "./fields.ts";
+import { decision } from "./schema-decisions.ts";
 
 const max = limits.document;
 
@@ -36,6 +37,7 @@ export const auth = z.union([
     when: text("an expression in CEL", /\S/)
       .optional()
       .describe("Expression in CEL over `identity` and `request` that must be true."),
+    decision: decision.optional().describe("Decision point that must permit the request; asked last."),
   }),
 ]);
 

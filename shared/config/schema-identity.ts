@@ -4,6 +4,7 @@ import { hmacAlgorithms, signatureAlgorithms } from "../auth/jwk.ts";
 import { KEY_PREFIX } from "../auth/key-form.ts";
 import { limits } from "../limits.ts";
 import { claimName, duration, flag, headerName, list, oneOrList, secretReference, text, url } from "./fields.ts";
+import { introspection } from "./schema-introspection.ts";
 
 const max = limits.document;
 
@@ -57,7 +58,11 @@ const apiKey = z.strictObject({
 });
 
 /** Exactly one of them: `check-identity.ts`. */
-export const provider = z.strictObject({ jwt: jwt.optional(), apiKey: apiKey.optional() });
+export const provider = z.strictObject({
+  jwt: jwt.optional(),
+  apiKey: apiKey.optional(),
+  introspection: introspection.optional(),
+});
 
 export type ProviderConfig = z.infer<typeof provider>;
 export type JwtConfig = z.infer<typeof jwt>;

@@ -14,7 +14,7 @@ export interface Identity {
 }
 
 /** What proved it. */
-export type IdentityMethod = "anonymous" | "jwt" | "api-key";
+export type IdentityMethod = "anonymous" | "jwt" | "api-key" | "introspection";
 
 export const anonymous: Identity = {
   sub: "anonymous",

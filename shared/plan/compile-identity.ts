@@ -6,12 +6,14 @@ import { referencesIn } from "../config/references.ts";
 import type { ApiKeyConfig, JwtConfig, ProviderConfig } from "../config/schema-identity.ts";
 import { parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
+import { compileIntrospection } from "./compile-introspection.ts";
 import { sorted } from "./sorted.ts";
 
 /** One provider of identities, by its kind. */
-export function compileProvider({ jwt, apiKey }: ProviderConfig): IdentityProvider {
+export function compileProvider({ jwt, apiKey, introspection }: ProviderConfig): IdentityProvider {
   if (jwt !== undefined) return compileJwt(jwt);
   if (apiKey !== undefined) return compileApiKey(apiKey);
+  if (introspection !== undefined) return compileIntrospection(introspection);
   throw new Error("an identity provider without a kind");
 }
 

@@ -8,6 +8,7 @@ import { limits } from "../limits.ts";
 import type { AggregatePart, HeaderEdits, RateLimitSettings, UpstreamTarget } from "../policy/settings.ts";
 import { parsePath } from "../route/parse-path.ts";
 import type { RouteMatch } from "../route/route-match.ts";
+import { compileDecision } from "./compile-decision.ts";
 import type { RoutePlan, RouteTarget } from "./plan.ts";
 import { compileHosts, lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
 
@@ -40,7 +41,7 @@ function compileMatch({ name, match }: RouteConfig): RouteMatch {
 function compileAuth(auth: AuthConfig | undefined): AuthSettings | undefined {
   if (auth === undefined) return undefined;
   if (typeof auth === "string") return { any: [auth], scopes: [] };
-  const { any = [], all = [], optional, scopes, claims, groups, when } = auth;
+  const { any = [], all = [], optional, scopes, claims, groups, when, decision } = auth;
   return {
     any: [...new Set(any)],
     ...(all.length > 0 && { all: [...new Set(all)] }),
@@ -49,6 +50,7 @@ function compileAuth(auth: AuthConfig | undefined): AuthSettings | undefined {
     ...(claims !== undefined && { claims: mapValues(claims, (value) => sortedValues(value)) }),
     ...(groups !== undefined && { groups: sorted(groups) }),
     ...(when !== undefined && { when }),
+    ...(decision !== undefined && { decision: compileDecision(decision) }),
   };
 }
 

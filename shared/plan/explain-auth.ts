@@ -5,8 +5,9 @@ import type { IdentityProvider, JwtProvider } from "../auth/providers.ts";
 import { refuseTokenHeader } from "../auth/token-form.ts";
 import type { Path } from "../config/problem.ts";
 import { anonymous, type Identity } from "../identity/identity.ts";
+import { introspectionNote, proofOfIntrospection } from "./explain-introspection.ts";
 import { keyNote, proofOfKey } from "./explain-key.ts";
-import { type Credential, type ExplainRequest, type ExplainStep, step } from "./explain-step.ts";
+import { type Credential, type ExplainRequest, type ExplainStep, joinedHeaders, step } from "./explain-step.ts";
 import type { RoutePlan } from "./plan.ts";
 
 export interface ExplainedAuth {
@@ -58,13 +59,14 @@ function explainIdentity(
   path: Path,
   request: ExplainRequest,
 ): ExplainedAuth {
-  const note = keyNote(found);
-  // Later steps go by the scopes that a key must have to come this far.
+  const note = keyNote(found) + introspectionNote(found);
+  // Later steps go by the scopes that a credential must have to come this far.
   const identity = note === "" ? found : { ...found, scopes: auth.scopes };
   const { scopes, groups } = identity;
   const proven = [...proofs].filter(([, { kind }]) => kind === "proven").map(([name]) => name);
   const by = proven.length === 0 ? "no credentials, which are optional here" : `by ${proven.join(" and ")}`;
-  const unchecked = request.credential.kind === "token" ? " (claims only: the SIGNATURE WAS NOT CHECKED)" : "";
+  const unchecked =
+    request.credential.kind === "token" && note === "" ? " (claims only: the SIGNATURE WAS NOT CHECKED)" : "";
   const assumed = request.credential.kind === "assumed" ? "assumed to be " : "";
   const inGroups = groups.length > 0 ? `, groups: ${groups.join(" ")}` : "";
   const text = `${assumed}${identity.sub} ${by}${unchecked}${note}, scopes: ${scopes.join(" ") || "none"}${inGroups}`;
@@ -93,16 +95,14 @@ function isTrue({ when = "" }: AuthSettings, identity: Identity, request: Explai
   const condition = parseCondition(when);
   if (typeof condition === "string") return condition;
   const { method, host, path } = request;
-  const headers: Record<string, string> = {};
-  for (const [name, value] of request.headers)
-    headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`;
-  return condition.evaluate(identity, { method, host, path, headers });
+  return condition.evaluate(identity, { method, host, path, headers: joinedHeaders(request) });
 }
 
 function proofOf(name: string, providers: Providers, request: ExplainRequest, nowMs: number): Proof {
   const { credential } = request;
   const provider = Object.hasOwn(providers, name) ? providers[name] : undefined;
   if (provider?.kind === "api-key") return proofOfKey(provider, request, nowMs);
+  if (provider?.kind === "introspection") return proofOfIntrospection(provider, request);
   if (credential.kind === "key") return { kind: "absent" };
   if (credential.kind === "none") return { kind: "absent" };
   if (provider === undefined) return { kind: "refused", reason: `there is no provider ${name}` };

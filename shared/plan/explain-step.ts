@@ -65,3 +65,10 @@ export const step = (
   path?: Path,
   code?: ErrorCode,
 ): ExplainStep => ({ stage, verdict, text, ...(path !== undefined && { path }), ...(code !== undefined && { code }) });
+
+/** Every field of the request by its name; those of one name joined. */
+export function joinedHeaders({ headers }: ExplainRequest): Record<string, string> {
+  const joined: Record<string, string> = {};
+  for (const [name, value] of headers) joined[name] = joined[name] === undefined ? value : `${joined[name]}, ${value}`;
+  return joined;
+}

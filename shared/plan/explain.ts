@@ -15,7 +15,8 @@ import { explainRoutes, type RouteVerdict } from "../route/explain-routes.ts";
 import { compileRoutes, matchRoute } from "../route/match-route.ts";
 import { normalisePath } from "../route/normalise-path.ts";
 import { explainAuth } from "./explain-auth.ts";
-import { type ExplainRequest, type ExplainStep, type Explanation, step } from "./explain-step.ts";
+import { explainDecision } from "./explain-decision.ts";
+import { type ExplainRequest, type ExplainStep, type Explanation, joinedHeaders, step } from "./explain-step.ts";
 import { explainTarget } from "./explain-target.ts";
 import type { Plan, RoutePlan } from "./plan.ts";
 
@@ -37,6 +38,10 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   const chosen = { name: route.name, path: at, params };
   if (authSteps.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
   steps.push(...explainLimits(route, at, identity, request.clientIp));
+  const facts = { ...request, identity, route: route.name, path, params, headers: joinedHeaders(request) };
+  const decision = explainDecision(plan.gateway, route, at, facts);
+  steps.push(...decision);
+  if (decision.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
   const headers = forwardedHeaders(request, route);
   steps.push(...explainEdits(route, at), explainBounds(route, at));
   const { method, query } = request;

@@ -3,6 +3,7 @@
  * `compile` makes it; the config store numbers it; hosts get one of its two faces.
  */
 import type { AuthSettings } from "../auth/compose.ts";
+import type { DecisionPoint } from "../auth/decision.ts";
 import type { IdentityProvider } from "../auth/providers.ts";
 import type {
   AccessRule,
@@ -35,6 +36,8 @@ export interface GatewayPlan {
   readonly trustDomain: string;
   readonly cors?: CorsSettings;
   readonly identity: Readonly<Record<string, IdentityProvider>>;
+  /** Absent: none. */
+  readonly decisions?: Readonly<Record<string, DecisionPoint>>;
   /** In the order of the document; precedence is `matchRoute`'s. */
   readonly routes: readonly RoutePlan[];
 }

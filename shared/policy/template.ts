@@ -26,7 +26,8 @@ export function fillTemplate(template: Template, scope: TemplateScope): Filled {
   return { text };
 }
 
-function lookUp(scope: TemplateScope, path: readonly string[]): unknown {
+/** The value that a hole names; undefined: there is none. What every object has is none. */
+export function lookUp(scope: TemplateScope, path: readonly string[]): unknown {
   let value: unknown = scope;
   for (const name of path) {
     if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;

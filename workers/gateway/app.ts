@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import type { GatewayPlan } from "../../shared/plan/plan.ts";
+import { DecisionPoints } from "./authority/decision-points.ts";
 import { PlanLease } from "./authority/plan-lease.ts";
 import { TxnTokenMinter } from "./authority/txn-token-minter.ts";
 import { createVerifiers } from "./authority/verifiers.ts";
@@ -9,6 +10,7 @@ import { authenticate } from "./middleware/authenticate.ts";
 import { boundBody } from "./middleware/bound-body.ts";
 import { checkRequest } from "./middleware/check-request.ts";
 import { cors } from "./middleware/cors.ts";
+import { decide } from "./middleware/decide.ts";
 import { forward } from "./middleware/forward.ts";
 import { leasePlan } from "./middleware/lease-plan.ts";
 import { limitRate } from "./middleware/limit-rate.ts";
@@ -28,6 +30,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
   const lease = new PlanLease(isolate, deployed);
   const verifiers = createVerifiers();
   const taker = new LimitTaker();
+  const points = new DecisionPoints();
   const minter = new TxnTokenMinter();
   const app = new Hono<GatewayEnv>();
   app.onError(problems);
@@ -41,6 +44,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     stripFields(),
     authenticate(verifiers),
     limitRate(taker),
+    decide(points),
     transformHeaders(),
     forward(minter),
     aggregate(minter),

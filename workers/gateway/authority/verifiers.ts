@@ -1,4 +1,5 @@
 import type { IdentityProvider } from "../../../shared/auth/providers.ts";
+import { IntrospectionVerifier } from "./introspection-verifier.ts";
 import { JwtVerifier } from "./jwt-verifier.ts";
 import { KeyVerifier } from "./key-verifier.ts";
 import type { Verifier } from "./verifier.ts";
@@ -9,7 +10,7 @@ export type Verifiers = {
 };
 
 export function createVerifiers(): Verifiers {
-  return { jwt: new JwtVerifier(), "api-key": new KeyVerifier() };
+  return { jwt: new JwtVerifier(), "api-key": new KeyVerifier(), introspection: new IntrospectionVerifier() };
 }
 
 /** The one for a provider; a provider is given to the verifier of its own kind alone. */

@@ -1,0 +1,121 @@
+/** Whom an opaque token names, by the word of its issuer (RFC 7662). */
+import { bearerChallenge, bearerToken, type ChallengeError } from "../../../shared/auth/bearer.ts";
+import { believedUntil, readIntrospection, refuseOpaqueToken } from "../../../shared/auth/introspection.ts";
+import type { IntrospectionClient, IntrospectionProvider } from "../../../shared/auth/providers.ts";
+import { refuseTokenForm } from "../../../shared/auth/token-form.ts";
+import { SelvageError } from "../../../shared/errors.ts";
+import { anonymous, type Identity } from "../../../shared/identity/identity.ts";
+import { limits } from "../../../shared/limits.ts";
+import { rateLimitKey } from "../../../shared/policy/rate-limit-key.ts";
+import type { Env } from "../env.ts";
+import { Asker } from "../upstream/asker.ts";
+import { postQuestion } from "../upstream/post-question.ts";
+import { BySettings } from "./by-settings.ts";
+import { discoveredUrl, fetchDiscovery } from "./discovery.ts";
+import { Published } from "./published.ts";
+import { readSegment } from "./read-segment.ts";
+import type { ProofContext, Verifier } from "./verifier.ts";
+
+export class IntrospectionVerifier implements Verifier<IntrospectionProvider> {
+  /** A refusal is remembered by its reason. */
+  readonly #askers = new BySettings<IntrospectionProvider, Asker<Identity | string>>(
+    () => new Asker(limits.introspection),
+  );
+  readonly #endpoints = new Published(
+    ({ name }: { readonly name: string }, signal) => fetchDiscovery(name, signal),
+    (text, { name }) => discoveredUrl(text, name, "introspection_endpoint"),
+  );
+
+  credentialOf({ headers }: Request): string | undefined {
+    return bearerToken(headers.get("authorization") ?? undefined);
+  }
+
+  fields(): readonly string[] {
+    return ["authorization"];
+  }
+
+  challenges(
+    _: IntrospectionProvider,
+    realm: string,
+    error?: ChallengeError,
+    scopes?: readonly string[],
+  ): readonly string[] {
+    return [bearerChallenge(realm, error, scopes)];
+  }
+
+  /** @throws SelvageError issuer_unavailable, limit_exceeded, secret_missing */
+  verify(
+    token: string,
+    provider: IntrospectionProvider,
+    context: ProofContext,
+  ): Identity | string | Promise<Identity | string> {
+    const asker = this.#askers.of(provider);
+    const known = asker.recall(token, context.nowMs);
+    if (known !== undefined) return known.value;
+    const refused = refuseOpaqueToken(token, provider, payloadOf(token));
+    return refused ?? this.#ask(token, provider, asker, context);
+  }
+
+  async #ask(
+    token: string,
+    provider: IntrospectionProvider,
+    asker: Asker<Identity | string>,
+    { env, ctx, clientIp, nowMs }: ProofContext,
+  ): Promise<Identity | string> {
+    const secret = secretOf(provider.client, env);
+    const url = provider.url ?? (await this.#endpoints.valueOf({ name: provider.issuer }, ctx, nowMs));
+    const outcome = await asker.ask(token, {
+      ctx,
+      nowMs,
+      waitMs: provider.timeoutMs,
+      asker: rateLimitKey("ip", anonymous, clientIp),
+      countsVain: true,
+      put: async (askedAtMs) => {
+        const text = await postQuestion(questionOf(token, url, provider, secret));
+        const answer = readIntrospection(text, provider, Date.now());
+        if (answer.kind === "malformed") throw new Error(answer.reason);
+        const found = answer.kind === "identity";
+        const value = found ? answer.identity : answer.reason;
+        return { kind: "answer", value, found, ...believedUntil(provider, answer, askedAtMs) };
+      },
+    });
+    if (outcome !== "busy" && outcome.kind === "answer") return outcome.value;
+    const reason = outcome === "busy" ? "too many questions at once or in vain" : `${url} ${outcome.reason}`;
+    const stale = asker.stale(token, Date.now());
+    if (stale === undefined)
+      throw new SelvageError(outcome === "busy" ? "limit_exceeded" : "issuer_unavailable", reason);
+    console.warn(JSON.stringify({ kind: "issuer", issuer: provider.issuer, reason, answered: "stale" }));
+    return stale.value;
+  }
+}
+
+/** Of a token in the form of a JWT, as far as it can be read. */
+function payloadOf(token: string): Record<string, unknown> | undefined {
+  if (refuseTokenForm(token) !== undefined) return undefined;
+  const payload = readSegment(token.split(".")[1] ?? "");
+  return typeof payload === "string" ? undefined : payload;
+}
+
+function secretOf({ secret }: IntrospectionClient, env: Env): string {
+  const value = env[`SECRET_${secret}`];
+  if (value === undefined) throw new SelvageError("secret_missing", `the secret ${secret} is not set`);
+  return value;
+}
+
+/** RFC 7662 section 2.1, with the client's authentication of RFC 6749 section 2.3.1 or RFC 6750 section 2.1. */
+function questionOf(token: string, url: string, { client, timeoutMs }: IntrospectionProvider, secret: string) {
+  const form = new URLSearchParams({ token, token_type_hint: "access_token" });
+  const headers = new Headers({ "content-type": "application/x-www-form-urlencoded" });
+  if (client.method === "bearer") headers.set("authorization", `Bearer ${secret}`);
+  else if (client.method === "client_secret_basic")
+    headers.set("authorization", `Basic ${btoa(`${formEncode(client.id)}:${formEncode(secret)}`)}`);
+  else {
+    form.set("client_id", client.id);
+    form.set("client_secret", secret);
+  }
+  const { answerBytesMax } = limits.introspection;
+  return { url, headers, body: form.toString(), timeoutMs, answerBytesMax };
+}
+
+/** `application/x-www-form-urlencoded` of one value (RFC 6749 appendix B): what is left is ASCII. */
+const formEncode = (value: string): string => new URLSearchParams([["", value]]).toString().slice(1);
