@@ -1,17 +1,20 @@
 /** What each proof of identity adds to a forwarded request, on plain `workerd serve` with the same upstream. */
+import { writeFileSync } from "node:fs";
+import path from "node:path";
 import type { Bench, BenchOptions, Figure } from "./support/bench.ts";
 import { cpuRatio, type Round, spreadOf } from "./support/compare.ts";
 import { keyMicroseconds } from "./support/own-cpu.ts";
 import { compareRoutes, startGateway } from "./support/routes.ts";
-import { onStage, type Stage, startBareForward, startUpstream } from "./support/stage.ts";
+import { onStage, type Stage, startBareForward, startIntrospection, startUpstream } from "./support/stage.ts";
 
-const variants = ["bare", "forward", "key"] as const;
+const variants = ["bare", "forward", "key", "opaque"] as const;
 type Name = (typeof variants)[number];
 
 const what: Record<Name, string> = {
   bare: "bare Worker: forward",
   forward: "gateway: forward, no proof",
   key: "gateway: API key, known and in use",
+  opaque: "gateway: opaque token, introspected and remembered",
 };
 
 const bench: Bench = {
@@ -26,25 +29,32 @@ export default bench;
 async function measure({ system }: Stage, options: BenchOptions): Promise<Map<string, Round[]>> {
   const upstream = await startUpstream(system);
   const bare = await startBareForward(system, upstream);
-  const gateway = await startGateway(system, upstream, documentOf(upstream));
+  const issuer = await startIntrospection(system, { active: true, sub: "bench", scope: "bench" });
+  writeFileSync(path.join(system.state, "secrets"), "INTROSPECTION=bench\n", { mode: 0o600 });
+  const gateway = await startGateway(system, upstream, documentOf(upstream, issuer));
   const { key } = await gateway.control.createKey({ owner: "bench", scopes: ["bench"] });
-  return compareRoutes({ variants, bare, gateway, headers: { key: { "x-api-key": key } } }, options);
+  return compareRoutes(
+    { variants, bare, gateway, headers: { key: { "x-api-key": key }, opaque: { authorization: "Bearer bench" } } },
+    options,
+  );
 }
 
 function keyFigure(own: readonly number[]): Figure {
   return { name: "key_own_cpu_us", what: `${what.key}: its own code, CPU us a request`, spread: spreadOf(own) };
 }
 
-function documentOf(upstream: number): string {
+function documentOf(upstream: number, issuer: number): string {
   return `selvage: 1
 name: bench
 gateway:
   hosts: ["127.0.0.1"]
   identity:
     partners: { apiKey: { header: x-api-key } }
+    opaque: { introspection: { issuer: bench, url: "http://127.0.0.1:${issuer}/", bearer: "\${secret:INTROSPECTION}" } }
   routes:
     - { name: forward, match: { path: /forward/* }, to: "http://127.0.0.1:${upstream}" }
     - { name: key, match: { path: /key/* }, auth: { any: [partners], scopes: [bench] }, to: "http://127.0.0.1:${upstream}" }
+    - { name: opaque, match: { path: /opaque/* }, auth: { any: [opaque], scopes: [bench] }, to: "http://127.0.0.1:${upstream}" }
 `;
 }
 

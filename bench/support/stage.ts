@@ -36,9 +36,23 @@ async function openStage(): Promise<Stage> {
 }
 
 /** Starts the cheapest upstream that Node allows. @returns its port */
-export async function startUpstream({ supervisor }: OpenSystem): Promise<number> {
+export function startUpstream(system: OpenSystem): Promise<number> {
+  return startAnswering(system, "upstream");
+}
+
+/** Starts an issuer that says the same of every token it is asked about (RFC 7662). @returns its port */
+export function startIntrospection(system: OpenSystem, answer: object): Promise<number> {
+  return startAnswering(system, "introspection", { ANSWER: JSON.stringify(answer) });
+}
+
+async function startAnswering(
+  { supervisor }: OpenSystem,
+  name: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<number> {
   const port = await freePort();
-  await supervisor.start(nodeChild(supervisor, "upstream", path.join(import.meta.dirname, "upstream.ts"), port));
+  const spec = nodeChild(supervisor, name, path.join(import.meta.dirname, "upstream.ts"), port);
+  await supervisor.start({ ...spec, environment: { ...spec.environment, ...more } });
   return port;
 }
 

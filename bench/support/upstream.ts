@@ -1,7 +1,7 @@
-/** The upstream of benchmarks: answers every request head with the same 93 bytes, at the least cost that Node allows. */
+/** The upstream of benchmarks: answers every request head with the same 93 bytes, or with ANSWER, at the least cost that Node allows. */
 import { type AddressInfo, createServer } from "node:net";
 
-const body = JSON.stringify({
+const order = JSON.stringify({
   id: "42",
   status: "shipped",
   items: [
@@ -9,6 +9,7 @@ const body = JSON.stringify({
     { sku: "b-7", count: 1 },
   ],
 });
+const body = process.env.ANSWER ?? order;
 const answer = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 
 const server = createServer({ noDelay: true }, (socket) => {
