@@ -32,7 +32,7 @@ export const problemCodes = {
   SLV2004: "a name that is not allowed",
   SLV2005: "exactly one of several keys is needed",
   SLV3001: "a reference to a service that does not exist",
-  SLV3002: "a reference to an identity provider that does not exist",
+  SLV3002: "a reference to an identity provider or decision point that does not exist",
   SLV3003: "a reference to a subset that does not exist",
   SLV3004: "a template names a part, parameter or member that does not exist",
   SLV3005: "parts of an aggregate wait for each other",
