@@ -26,7 +26,7 @@ export function fillTemplate(template: Template, scope: TemplateScope): Filled {
   return { text };
 }
 
-/** The value that a hole names; undefined: there is none. What every object has is none. */
+/** What stands at a path, or undefined. Only what is an object's own is found. */
 export function lookUp(scope: TemplateScope, path: readonly string[]): unknown {
   let value: unknown = scope;
   for (const name of path) {

@@ -21,7 +21,7 @@ const point = (more: Partial<DecisionPoint> = {}): DecisionPoint => ({
   url: URL,
   headers: { authorization: "Bearer ${secret:PDP}" },
   claims: ["tier"],
-  timeoutMs: 200,
+  timeoutMs: 5_000,
   rememberMs: 10_000,
   onFailure: "closed",
   ...more,
@@ -237,7 +237,7 @@ describe("a decision point that is away", () => {
     ["overloaded", () => new Response(null, { status: 429 })],
   ];
   test.each(away)("%s: 503, never 403", async (_, answer) => {
-    await start();
+    await start({ timeoutMs: 100 });
     reply = answer;
     const response = await get();
     expect(response.status).toBe(503);
@@ -246,7 +246,7 @@ describe("a decision point that is away", () => {
   });
 
   test.each(away)("%s: lets pass where the document says so, and says so in the log", async (_, answer) => {
-    await start({ onFailure: "open" });
+    await start({ onFailure: "open", timeoutMs: 100 });
     reply = answer;
     expect(await status()).toBe(200);
     expect(gateway.logs.some(({ kind, answered }) => kind === "decision" && answered === "open")).toBe(true);

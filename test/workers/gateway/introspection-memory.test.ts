@@ -107,7 +107,7 @@ describe("an endpoint that is away", () => {
   });
 
   test("that is silent is waited for no longer than its time", async () => {
-    await issuer.start();
+    await issuer.start({ timeoutMs: 100 });
     issuer.answers.set("t", () => new Promise(() => undefined));
     expect(await issuer.status("t")).toBe(503);
     expect(issuer.lastReason).toContain("no answer in time");

@@ -11,6 +11,7 @@ import {
   good,
   INTROSPECT,
   OPAQUE_ISSUER,
+  OPAQUE_KEYS,
   OpaqueIssuer,
   opaquePlan,
   opaqueProvider,
@@ -32,6 +33,8 @@ describe("a question", () => {
     expect(await issuer.status("good")).toBe(200);
     expect(Object.fromEntries(issuer.asked[0]?.form ?? [])).toEqual({ token: "good", token_type_hint: "access_token" });
     expect(issuer.asked[0]?.accept).toBe("application/json");
+    // A redirect must not lead the token and our secret elsewhere.
+    expect(issuer.gateway.sent[0]?.redirect).toBe("manual");
     expect(issuer.gateway.logs.at(-1)).toMatchObject({ sub: "alice" });
     expect(issuer.gateway.sent.at(-1)?.headers.has("authorization")).toBe(false);
   });
@@ -77,9 +80,12 @@ describe("a question", () => {
 
   test.each<[string, object]>([
     ["another issuer", { issuer: "https://evil.example/", introspection_endpoint: INTROSPECT }],
-    ["no endpoint", { issuer: OPAQUE_ISSUER }],
-    ["no TLS", { issuer: OPAQUE_ISSUER, introspection_endpoint: "http://opaque.example/introspect" }],
-    ["no URL", { issuer: OPAQUE_ISSUER, introspection_endpoint: ["x"] }],
+    ["no endpoint", { issuer: OPAQUE_ISSUER, jwks_uri: OPAQUE_KEYS }],
+    [
+      "no TLS",
+      { issuer: OPAQUE_ISSUER, jwks_uri: OPAQUE_KEYS, introspection_endpoint: "http://opaque.example/introspect" },
+    ],
+    ["no URL", { issuer: OPAQUE_ISSUER, jwks_uri: OPAQUE_KEYS, introspection_endpoint: ["x"] }],
   ])("is not put where discovery names %s: 503", async (_, document) => {
     const { url: __, ...discovered } = opaqueProvider();
     await issuer.startWith(opaquePlan({}, { identity: { p: discovered } }), async (request) =>

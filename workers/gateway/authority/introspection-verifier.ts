@@ -11,9 +11,8 @@ import type { Env } from "../env.ts";
 import { Asker } from "../upstream/asker.ts";
 import { postQuestion } from "../upstream/post-question.ts";
 import { BySettings } from "./by-settings.ts";
-import { discoveredUrl, fetchDiscovery } from "./discovery.ts";
-import { Published } from "./published.ts";
-import { readSegment } from "./read-segment.ts";
+import { readSegment } from "./jwt-verifier.ts";
+import { KeySets } from "./key-sets.ts";
 import type { ProofContext, Verifier } from "./verifier.ts";
 
 export class IntrospectionVerifier implements Verifier<IntrospectionProvider> {
@@ -21,10 +20,8 @@ export class IntrospectionVerifier implements Verifier<IntrospectionProvider> {
   readonly #askers = new BySettings<IntrospectionProvider, Asker<Identity | string>>(
     () => new Asker(limits.introspection),
   );
-  readonly #endpoints = new Published(
-    ({ name }: { readonly name: string }, signal) => fetchDiscovery(name, signal),
-    (text, { name }) => discoveredUrl(text, name, "introspection_endpoint"),
-  );
+  /** For what issuers say of themselves. */
+  readonly #keySets = new KeySets();
 
   credentialOf({ headers }: Request): string | undefined {
     return bearerToken(headers.get("authorization") ?? undefined);
@@ -60,10 +57,11 @@ export class IntrospectionVerifier implements Verifier<IntrospectionProvider> {
     token: string,
     provider: IntrospectionProvider,
     asker: Asker<Identity | string>,
-    { env, ctx, clientIp, nowMs }: ProofContext,
+    context: ProofContext,
   ): Promise<Identity | string> {
+    const { env, ctx, clientIp, nowMs } = context;
     const secret = secretOf(provider.client, env);
-    const url = provider.url ?? (await this.#endpoints.valueOf({ name: provider.issuer }, ctx, nowMs));
+    const url = provider.url ?? (await this.#discover(provider.issuer, context));
     const outcome = await asker.ask(token, {
       ctx,
       nowMs,
@@ -87,7 +85,18 @@ export class IntrospectionVerifier implements Verifier<IntrospectionProvider> {
     console.warn(JSON.stringify({ kind: "issuer", issuer: provider.issuer, reason, answered: "stale" }));
     return stale.value;
   }
+
+  /** @throws SelvageError issuer_unavailable */
+  async #discover(issuer: string, { ctx, nowMs }: ProofContext): Promise<string> {
+    const { metadata = {} } = await this.#keySets.keysOf({ name: issuer }, ctx, nowMs);
+    const { introspection_endpoint: url } = metadata;
+    if (typeof url === "string" && URL.canParse(url) && isAsSafe(url, issuer)) return url;
+    throw new SelvageError("issuer_unavailable", `${issuer}: discovery has no introspection_endpoint that can be used`);
+  }
 }
+
+const isAsSafe = (url: string, issuer: string): boolean =>
+  url.startsWith("https:") || (url.startsWith("http:") && issuer.startsWith("http:"));
 
 /** Of a token in the form of a JWT, as far as it can be read. */
 function payloadOf(token: string): Record<string, unknown> | undefined {

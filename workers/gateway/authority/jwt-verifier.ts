@@ -1,16 +1,16 @@
 /** Who a JWT names, or why it is refused. Tokens that were good are remembered until they end or the keys change. */
-import { compactVerify, importJWK } from "jose";
+import { base64url, compactVerify, importJWK } from "jose";
 import { bearerChallenge, bearerToken, type ChallengeError } from "../../../shared/auth/bearer.ts";
 import { keysFor, type PublicJwk, secretBytesMin } from "../../../shared/auth/jwk.ts";
 import { acceptedUntilMs, identityOfClaims, refuseClaims } from "../../../shared/auth/jwt-claims.ts";
 import type { JwtProvider } from "../../../shared/auth/providers.ts";
+import { readJsonObject } from "../../../shared/auth/strict-json.ts";
 import { refuseTokenForm, refuseTokenHeader } from "../../../shared/auth/token-form.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import { limits } from "../../../shared/limits.ts";
 import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
 import { type KeySet, KeySets, type KeySource } from "./key-sets.ts";
-import { readSegment } from "./read-segment.ts";
 import type { ProofContext, Verifier } from "./verifier.ts";
 
 interface Remembered {
@@ -167,6 +167,17 @@ function readToken(token: string, provider: JwtProvider, nowMs: number): Read | 
   const { alg, kid } = header as { alg: string; kid?: string };
   return refuseClaims(claims, provider, nowMs) ?? { token, alg, kid, claims };
 }
+
+/** The JSON object of a token's segment, or why it is none. @param segment canonical base64url */
+export function readSegment(segment: string): Record<string, unknown> | string {
+  try {
+    return readJsonObject(utf8.decode(base64url.decode(segment)));
+  } catch {
+    return "is not UTF-8";
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Whatever goes wrong in a check, the signature was not shown to be good. */
 async function isSignedWith({ token, alg }: Read, key: CryptoKey | Uint8Array): Promise<boolean> {

@@ -1,7 +1,13 @@
-/** Key sets of issuers, at a URL of the document or found by OIDC discovery (OpenID Connect Discovery 1.0 section 4). */
+/**
+ * Key sets of issuers, at a URL of the document or found by OIDC discovery (OpenID Connect Discovery 1.0 section 4). A set
+ * stays in use while its issuer is away. Requests share results, never promises.
+ */
 import { type PublicJwk, readKeySet } from "../../../shared/auth/jwk.ts";
-import { discoveredUrl, fetchDiscovery, fetchText } from "./discovery.ts";
-import { Published } from "./published.ts";
+import { type KeySetTimes, keySetUse, newKeySetTimes, takeKeyMiss } from "../../../shared/auth/key-set-use.ts";
+import { SelvageError } from "../../../shared/errors.ts";
+import { limits } from "../../../shared/limits.ts";
+import { readText } from "../upstream/read-text.ts";
+import { until } from "../upstream/wait.ts";
 
 type Wait = Pick<ExecutionContext, "waitUntil">;
 
@@ -16,36 +22,119 @@ export interface KeySet {
   readonly keys: readonly PublicJwk[];
   /** As published: another text is another set. */
   readonly text: string;
+  /** What the issuer says of itself; absent where the keys are at a URL. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
+}
+
+interface Issuer {
+  readonly times: KeySetTimes;
+  set: KeySet | undefined;
+  /** When the fetch that runs now began; 0: none runs. */
+  fetchingSinceMs: number;
+  failure: string;
 }
 
 export class KeySets {
-  readonly #published = new Published(loadKeySet, keySetOf);
+  readonly #issuers = new Map<string, Issuer>();
 
   /** The issuer's keys, from memory where there are usable ones. @throws SelvageError issuer_unavailable */
   keysOf(source: KeySource, ctx: Wait, nowMs: number): KeySet | Promise<KeySet> {
-    return this.#published.valueOf(source, ctx, nowMs);
+    return this.keysInUse(source, ctx, nowMs) ?? this.#awaitKeys(source, this.#issuer(source.name), ctx, nowMs);
   }
 
   /** Keys that are usable without waiting, and undefined where there are none. */
   keysInUse(source: KeySource, ctx: Wait, nowMs: number): KeySet | undefined {
-    return this.#published.valueInUse(source, ctx, nowMs);
+    const issuer = this.#issuer(source.name);
+    const use = keySetUse(issuer.times, nowMs);
+    if (use === "fetch" || use === "none") return undefined;
+    if (use === "refresh" && !isFetching(issuer, nowMs)) ctx.waitUntil(fetchKeys(source, issuer, nowMs));
+    return issuer.set;
   }
 
   /**
    * After a set turned out not to have a token's key: a newer set, or undefined while asking again is not due.
    * @param missed the set that does not have it; another request may have found a newer one since
    */
-  keysAfterMiss(source: KeySource, missed: KeySet, ctx: Wait, nowMs: number): Promise<KeySet | undefined> {
-    return this.#published.valueAfterMiss(source, missed, ctx, nowMs);
+  async keysAfterMiss(source: KeySource, missed: KeySet, ctx: Wait, nowMs: number): Promise<KeySet | undefined> {
+    const issuer = this.#issuer(source.name);
+    if (issuer.set !== missed) return issuer.set;
+    if (isFetching(issuer, nowMs)) await until(() => !isFetching(issuer, Date.now()), limits.identity.jwksWaitMs);
+    else if (takeKeyMiss(issuer.times, nowMs)) await startFetch(source, issuer, ctx, nowMs);
+    return issuer.set === missed ? undefined : issuer.set;
+  }
+
+  async #awaitKeys(source: KeySource, issuer: Issuer, ctx: Wait, nowMs: number): Promise<KeySet> {
+    if (isFetching(issuer, nowMs)) await until(() => !isFetching(issuer, Date.now()), limits.identity.jwksWaitMs);
+    else if (keySetUse(issuer.times, nowMs) === "fetch") await startFetch(source, issuer, ctx, nowMs);
+    const use = keySetUse(issuer.times, nowMs);
+    if (issuer.set === undefined || use === "fetch" || use === "none")
+      throw new SelvageError("issuer_unavailable", `${source.name}: ${issuer.failure}`);
+    return issuer.set;
+  }
+
+  #issuer(name: string): Issuer {
+    const known = this.#issuers.get(name);
+    if (known !== undefined) return known;
+    const issuer: Issuer = { times: newKeySetTimes(), set: undefined, fetchingSinceMs: 0, failure: "not fetched yet" };
+    this.#issuers.set(name, issuer);
+    return issuer;
   }
 }
 
-async function loadKeySet({ name, url }: KeySource, signal: AbortSignal): Promise<string> {
-  return fetchText(url ?? discoveredUrl(await fetchDiscovery(name, signal), name, "jwks_uri"), signal);
+function isFetching(issuer: Issuer, nowMs: number): boolean {
+  return issuer.fetchingSinceMs !== 0 && nowMs - issuer.fetchingSinceMs < limits.identity.jwksWaitMs;
 }
 
-function keySetOf(text: string): KeySet {
-  const keys = readKeySet(JSON.parse(text));
-  if (typeof keys === "string") throw new Error(`the key set ${keys}`);
-  return { keys, text };
+/** The fetch outlives its request, since others may be waiting for the result. */
+function startFetch(source: KeySource, issuer: Issuer, ctx: Wait, nowMs: number): Promise<void> {
+  const fetched = fetchKeys(source, issuer, nowMs);
+  ctx.waitUntil(fetched);
+  return fetched;
+}
+
+/** Never fails: the set in use stays when the issuer does not give another. */
+async function fetchKeys(source: KeySource, issuer: Issuer, nowMs: number): Promise<void> {
+  issuer.fetchingSinceMs = nowMs;
+  issuer.times.attemptedAtMs = nowMs;
+  try {
+    const signal = AbortSignal.timeout(limits.identity.jwksWaitMs);
+    const metadata = source.url === undefined ? await discover(source.name, signal) : undefined;
+    const published = await get(source.url ?? keysUrl(source.name, metadata), signal);
+    const text = metadata === undefined ? published : `${published}\n${JSON.stringify(metadata)}`;
+    if (text !== issuer.set?.text) {
+      const keys = readKeySet(JSON.parse(published));
+      if (typeof keys === "string") throw new Error(`the key set ${keys}`);
+      issuer.set = { keys, text, ...(metadata !== undefined && { metadata }) };
+    }
+    issuer.times.fetchedAtMs = Date.now();
+  } catch (error) {
+    issuer.failure = error instanceof Error ? error.message : String(error);
+    console.warn(JSON.stringify({ kind: "issuer", issuer: source.name, reason: issuer.failure }));
+  } finally {
+    issuer.fetchingSinceMs = 0;
+  }
+}
+
+/** @throws when the issuer says that it is another one (OpenID Connect Discovery 1.0 section 4.3) */
+async function discover(issuer: string, signal: AbortSignal): Promise<Readonly<Record<string, unknown>>> {
+  const found: unknown = JSON.parse(await get(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, signal));
+  const metadata = (found ?? {}) as Record<string, unknown>;
+  if (metadata.issuer !== issuer) throw new Error("discovery names another issuer");
+  return metadata;
+}
+
+function keysUrl(issuer: string, metadata: Readonly<Record<string, unknown>> = {}): string {
+  const { jwks_uri: uri } = metadata;
+  if (typeof uri !== "string" || !URL.canParse(uri)) throw new Error("discovery has no jwks_uri");
+  const scheme = new URL(uri).protocol;
+  if (scheme !== "https:" && !(scheme === "http:" && issuer.startsWith("http:")))
+    throw new Error("jwks_uri is not https");
+  return uri;
+}
+
+async function get(url: string, signal: AbortSignal): Promise<string> {
+  const response = await fetch(url, { headers: { accept: "application/json" }, redirect: "manual", signal });
+  const text = await readText(response, limits.identity.jwksBytesMax);
+  if (response.status !== 200) throw new Error(`${new URL(url).pathname} answered ${response.status}`);
+  return text;
 }

@@ -7,6 +7,7 @@ import { plan, route } from "./plans.ts";
 
 export const OPAQUE_ISSUER = "https://opaque.example/";
 export const INTROSPECT = `${OPAQUE_ISSUER}introspect`;
+export const OPAQUE_KEYS = `${OPAQUE_ISSUER}keys`;
 export const CLIENT_SECRET = "a b:c%d+é";
 export const secrets = { SECRET_CLIENT: CLIENT_SECRET, SECRET_BEARER: "gateway-token" };
 /** What the endpoint says of the token `good`. */
@@ -29,7 +30,7 @@ export const opaqueProvider = (more: Partial<IntrospectionProvider> = {}): Intro
   subject: ["sub"],
   jwts: true,
   clockSkewMs: 0,
-  timeoutMs: 200,
+  timeoutMs: 5_000,
   rememberMs: 30_000,
   ...more,
 });
@@ -57,7 +58,8 @@ export class OpaqueIssuer {
     if (!request.url.startsWith(OPAQUE_ISSUER)) return Response.json({ ok: true });
     if (!this.isUp) return undefined;
     if (request.url.endsWith("openid-configuration"))
-      return Response.json({ issuer: OPAQUE_ISSUER, introspection_endpoint: INTROSPECT });
+      return Response.json({ issuer: OPAQUE_ISSUER, jwks_uri: OPAQUE_KEYS, introspection_endpoint: INTROSPECT });
+    if (request.url === OPAQUE_KEYS) return Response.json({ keys: [] });
     const form = new URLSearchParams(new TextDecoder().decode(await request.arrayBuffer()));
     const token = form.get("token");
     const { headers } = request;
