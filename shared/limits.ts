@@ -9,6 +9,7 @@ import { agent } from "./limits/agent.ts";
 import { certificate, control, wire } from "./limits/control.ts";
 import { apiKeys, condition, identity, txnToken } from "./limits/identity.ts";
 import { decision, introspection } from "./limits/questions.ts";
+import { signature } from "./limits/signature.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -78,6 +79,7 @@ export const limits = {
   condition,
   introspection,
   decision,
+  signature,
   txnToken,
   /** Rate limits. */
   rateLimit: {
