@@ -1,8 +1,15 @@
 /** Providers of identities as the plan carries them. A kind is a member of the union, with a verifier in each host. */
 import type { ApiKeyProvider } from "./api-key.ts";
+import type { SignatureProvider } from "./http-signature.ts";
 import type { PublicJwk } from "./jwk.ts";
+import type { WebhookProvider } from "./webhook.ts";
 
-export type IdentityProvider = JwtProvider | ApiKeyProvider | IntrospectionProvider;
+export type IdentityProvider =
+  | JwtProvider
+  | ApiKeyProvider
+  | IntrospectionProvider
+  | SignatureProvider
+  | WebhookProvider;
 
 export interface JwtProvider {
   readonly kind: "jwt";

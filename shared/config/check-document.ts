@@ -8,6 +8,7 @@ import { checkIntrospection } from "./check-introspection.ts";
 import { checkMesh } from "./check-mesh.ts";
 import { checkReferences } from "./check-references.ts";
 import { checkRoutes } from "./check-routes.ts";
+import { checkSignatures } from "./check-signature.ts";
 import { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, type Path } from "./problem.ts";
 import type { Secrets } from "./references.ts";
@@ -38,6 +39,7 @@ export function checkDocument(json: unknown, secrets?: Secrets): CheckedDocument
     ...checkApiKeys(top),
     ...checkIntrospection(top),
     ...checkDecisions(top),
+    ...checkSignatures(top, secrets),
     ...checkRoutes(top),
     ...checkMesh(top),
   ]);

@@ -27,7 +27,7 @@ function checkReference(reference: Reference, path: Path, secrets: Secrets | und
         `${reference.text} was not replaced: environment variables are read where the document is loaded`,
       ),
     ];
-  if (!isHeaderValue(path) && !isProviderSecret(path) && !isDecisionField(path))
+  if (![isHeaderValue, isProviderSecret, isSignerSecret, isDecisionField].some((isPlace) => isPlace(path)))
     return [
       error(
         "SLV4003",
@@ -55,6 +55,13 @@ const PROVIDER_SECRETS: readonly unknown[] = ["secret", "clientSecret", "bearer"
 /** gateway.identity.<name>.<kind>.(secret|clientSecret|bearer) */
 function isProviderSecret(path: Path): boolean {
   return path.length === 5 && path[0] === "gateway" && path[1] === "identity" && PROVIDER_SECRETS.includes(path[4]);
+}
+
+/** gateway.identity.<name>: webhook.secrets, webhook.secrets[n], signature.keys[n].secret */
+function isSignerSecret(path: Path): boolean {
+  const place = path.slice(3).map((key) => (typeof key === "number" ? "n" : key));
+  const isSigner = ["webhook.secrets", "webhook.secrets.n", "signature.keys.n.secret"].includes(place.join("."));
+  return isSigner && path[0] === "gateway" && path[1] === "identity";
 }
 
 /** gateway.decisions.<name>.<kind>.headers.<name> */

@@ -5,6 +5,7 @@ import { KEY_PREFIX } from "../auth/key-form.ts";
 import { limits } from "../limits.ts";
 import { claimName, duration, flag, headerName, list, oneOrList, secretReference, text, url } from "./fields.ts";
 import { introspection } from "./schema-introspection.ts";
+import { signature, webhook } from "./schema-signature.ts";
 
 const max = limits.document;
 
@@ -62,6 +63,8 @@ export const provider = z.strictObject({
   jwt: jwt.optional(),
   apiKey: apiKey.optional(),
   introspection: introspection.optional(),
+  signature: signature.optional(),
+  webhook: webhook.optional(),
 });
 
 export type ProviderConfig = z.infer<typeof provider>;

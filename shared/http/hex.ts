@@ -4,3 +4,9 @@ export function hex(bytes: Uint8Array, from = 0, to = bytes.length): string {
   for (let at = from; at < to; at++) text += (bytes[at] as number).toString(16).padStart(2, "0");
   return text;
 }
+
+/** Hex digits in lower case, two a byte; undefined for anything else. */
+export function hexBytes(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) return undefined;
+  return Uint8Array.from({ length: text.length / 2 }, (_, at) => Number.parseInt(text.slice(2 * at, 2 * at + 2), 16));
+}

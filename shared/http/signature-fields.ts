@@ -5,17 +5,16 @@ import {
   type Item,
   isInnerList,
   type Parameters,
-  parseDictionary,
-  serializeDictionary,
   serializeInnerList,
   serializeItem,
 } from "structured-headers";
 import { limits } from "../limits.ts";
 import { type Component, refuseComponent, type SignatureInput } from "./signature-base.ts";
+import { readStrictDictionary } from "./strict-dictionary.ts";
 
 /** @param field value of `Signature-Input`, all lines joined @returns by label, or why the field is refused */
 export function readSignatureInputs(field: string): ReadonlyMap<string, SignatureInput> | string {
-  const dictionary = readDictionary(field);
+  const dictionary = readLabels(field);
   if (typeof dictionary === "string") return `Signature-Input ${dictionary}`;
   const inputs = new Map<string, SignatureInput>();
   for (const [label, member] of dictionary) {
@@ -29,7 +28,7 @@ export function readSignatureInputs(field: string): ReadonlyMap<string, Signatur
 
 /** @param field value of `Signature`, all lines joined @returns by label, or why the field is refused */
 export function readSignatures(field: string): ReadonlyMap<string, Uint8Array<ArrayBuffer>> | string {
-  const dictionary = readDictionary(field);
+  const dictionary = readLabels(field);
   if (typeof dictionary === "string") return `Signature ${dictionary}`;
   const signatures = new Map<string, Uint8Array<ArrayBuffer>>();
   for (const [label, [bytes, params]] of dictionary) {
@@ -42,30 +41,12 @@ export function readSignatures(field: string): ReadonlyMap<string, Uint8Array<Ar
   return signatures;
 }
 
-/**
- * A dictionary in its canonical form but for white space: parsers let the last of equal names win, and forgive in base64 and
- * numbers, so that two readers could see two fields.
- */
-function readDictionary(field: string): Dictionary | string {
+function readLabels(field: string): Dictionary | string {
   const { fieldBytesMax, labelsMax, textCharsMax } = limits.signature;
-  if (field.length > fieldBytesMax) return `has more than ${fieldBytesMax} bytes`;
-  let dictionary: Dictionary;
-  try {
-    dictionary = parseDictionary(field);
-    if (withoutSpace(serializeDictionary(dictionary)) !== withoutSpace(field))
-      return "has a name twice or is not in canonical form";
-  } catch {
-    return "is no dictionary";
-  }
-  if (dictionary.size === 0) return "is empty";
-  if (dictionary.size > labelsMax) return `has more than ${labelsMax} labels`;
+  const dictionary = readStrictDictionary(field, fieldBytesMax, labelsMax);
+  if (typeof dictionary === "string") return dictionary;
   for (const label of dictionary.keys()) if (label.length > textCharsMax) return "has a label that is too long";
   return dictionary;
-}
-
-/** But for what stands in quotes. */
-function withoutSpace(text: string): string {
-  return text.replace(/"(?:[^"\\]|\\.)*"|[ \t]+/g, (part) => (part.startsWith('"') ? part : ""));
 }
 
 function readInput(label: string, items: readonly Item[], params: Parameters): SignatureInput | string {

@@ -14,7 +14,7 @@ export interface Identity {
 }
 
 /** What proved it. */
-export type IdentityMethod = "anonymous" | "jwt" | "api-key" | "introspection";
+export type IdentityMethod = "anonymous" | "jwt" | "api-key" | "introspection" | "signature" | "webhook";
 
 export const anonymous: Identity = {
   sub: "anonymous",

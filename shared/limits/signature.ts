@@ -19,4 +19,20 @@ export const signature = {
   /** `Content-Digest`, and the algorithms that it names. */
   digestBytesMax: 2 * KiB,
   digestsMax: 8,
+  /** How long after `created` a signature is taken, and the longest that a document may say. */
+  ageMs: 300_000,
+  ageMsMax: 86_400_000,
+  /** Keys in a document, for each provider. */
+  keysMax: 64,
+  /** Time between a webhook's stamp and its coming, both ways (Standard Webhooks). */
+  toleranceMs: 300_000,
+  toleranceMsMax: 3_600_000,
+  /** Signatures of one webhook, and secrets and public keys of one provider: the old and the new, and some to spare. */
+  webhookSignaturesMax: 8,
+  webhookKeysMax: 4,
+  /** Field with the signatures of a webhook. */
+  webhookFieldBytesMax: 2 * KiB,
+  /** Secrets of Standard Webhooks, once decoded; secrets that vendors of other styles hand out, as text. */
+  webhookSecretBytesMin: 24,
+  webhookTextSecretBytesMin: 16,
 } as const;

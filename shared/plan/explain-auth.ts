@@ -7,6 +7,7 @@ import type { Path } from "../config/problem.ts";
 import { anonymous, type Identity } from "../identity/identity.ts";
 import { introspectionNote, proofOfIntrospection } from "./explain-introspection.ts";
 import { keyNote, proofOfKey } from "./explain-key.ts";
+import { proofOfSignature, proofOfWebhook, signatureNote } from "./explain-signature.ts";
 import { type Credential, type ExplainRequest, type ExplainStep, joinedHeaders, step } from "./explain-step.ts";
 import type { RoutePlan } from "./plan.ts";
 
@@ -69,7 +70,7 @@ function explainIdentity(
     request.credential.kind === "token" && note === "" ? " (claims only: the SIGNATURE WAS NOT CHECKED)" : "";
   const assumed = request.credential.kind === "assumed" ? "assumed to be " : "";
   const inGroups = groups.length > 0 ? `, groups: ${groups.join(" ")}` : "";
-  const text = `${assumed}${identity.sub} ${by}${unchecked}${note}, scopes: ${scopes.join(" ") || "none"}${inGroups}`;
+  const text = `${assumed}${identity.sub} ${by}${unchecked}${note}${signatureNote(found)}, scopes: ${scopes.join(" ") || "none"}${inGroups}`;
   return { identity, steps: [step("auth", "pass", text, path), ...explainDemands(auth, identity, path, request)] };
 }
 
@@ -103,6 +104,8 @@ function proofOf(name: string, providers: Providers, request: ExplainRequest, no
   const provider = Object.hasOwn(providers, name) ? providers[name] : undefined;
   if (provider?.kind === "api-key") return proofOfKey(provider, request, nowMs);
   if (provider?.kind === "introspection") return proofOfIntrospection(provider, request);
+  if (provider?.kind === "signature") return proofOfSignature(provider, request, nowMs);
+  if (provider?.kind === "webhook") return proofOfWebhook(provider, request, nowMs);
   if (credential.kind === "key") return { kind: "absent" };
   if (credential.kind === "none") return { kind: "absent" };
   if (provider === undefined) return { kind: "refused", reason: `there is no provider ${name}` };

@@ -205,7 +205,7 @@ describe("Signature-Input", () => {
     ['sig1=("@query-param")', "names no parameter"],
     ['sig1=("@query-param";name)', "malformed name"],
     [`sig1=(${many(componentsMax + 1, (at) => `"x${at}"`, " ")})`, "covers more than"],
-    [many(labelsMax + 1, (at) => `l${at}=()`, ", "), "labels"],
+    [many(labelsMax + 1, (at) => `l${at}=()`, ", "), "members"],
     [`sig1=()${many(paramsMax + 1, (at) => `;p${at}`, "")}`, "parameters"],
     [`sig1=("a"${many(paramsMax + 1, (at) => `;p${at}`, "")})`, "parameters"],
     [`sig1=();keyid="${"k".repeat(textCharsMax + 1)}"`, "malformed keyid"],

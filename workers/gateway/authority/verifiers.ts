@@ -2,7 +2,9 @@ import type { IdentityProvider } from "../../../shared/auth/providers.ts";
 import { IntrospectionVerifier } from "./introspection-verifier.ts";
 import { JwtVerifier } from "./jwt-verifier.ts";
 import { KeyVerifier } from "./key-verifier.ts";
+import { SignatureVerifier } from "./signature-verifier.ts";
 import type { Verifier } from "./verifier.ts";
+import { WebhookVerifier } from "./webhook-verifier.ts";
 
 /** The verifier of every kind of provider; what they remember belongs to the isolate. */
 export type Verifiers = {
@@ -10,7 +12,13 @@ export type Verifiers = {
 };
 
 export function createVerifiers(): Verifiers {
-  return { jwt: new JwtVerifier(), "api-key": new KeyVerifier(), introspection: new IntrospectionVerifier() };
+  return {
+    jwt: new JwtVerifier(),
+    "api-key": new KeyVerifier(),
+    introspection: new IntrospectionVerifier(),
+    signature: new SignatureVerifier(),
+    webhook: new WebhookVerifier(),
+  };
 }
 
 /** The one for a provider; a provider is given to the verifier of its own kind alone. */

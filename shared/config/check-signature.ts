@@ -1,0 +1,161 @@
+/** Checks of `signature` and `webhook` providers that a schema cannot state. */
+import {
+  algorithmOf,
+  type MessageAlgorithm,
+  messageSecretBytesMin,
+  usualMessageAlgorithms,
+} from "../auth/http-signature.ts";
+import { readPublicJwk } from "../auth/jwk.ts";
+import { type WebhookStyleName, webhookStyles } from "../auth/webhook.ts";
+import { refuseComponent } from "../http/signature-base.ts";
+import { limits } from "../limits.ts";
+import type { Cursor } from "./cursor.ts";
+import { type DocumentProblem, error, warning } from "./problem.ts";
+import { referencesIn, type Secrets } from "./references.ts";
+import { quote } from "./schema-problems.ts";
+
+/** @param secrets when given, the length of secrets is checked where it is known */
+export function checkSignatures(top: Cursor, secrets?: Secrets): DocumentProblem[] {
+  return top
+    .get("gateway", "identity")
+    .entries.flatMap(([, provider]) => [
+      ...(isMapping(provider.get("signature")) ? checkSignature(provider.get("signature"), secrets) : []),
+      ...(isMapping(provider.get("webhook")) ? checkWebhook(provider.get("webhook"), secrets) : []),
+    ]);
+}
+
+const isMapping = ({ value }: Cursor): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
+
+function checkSignature(signature: Cursor, secrets: Secrets | undefined): DocumentProblem[] {
+  const [keys, jwks] = [signature.get("keys"), signature.get("jwks")];
+  const problems: DocumentProblem[] = [];
+  if (!keys.exists && !jwks.exists)
+    problems.push(error("SLV2005", signature.path, "a `signature` needs one of `keys` and `jwks`"));
+  if (keys.exists && jwks.exists)
+    problems.push(error("SLV3009", jwks.path, "keys come from one place, not from keys and jwks", { at: "key" }));
+  return [
+    ...problems,
+    ...checkKeys(keys, algorithmsOf(signature), secrets),
+    ...checkTransport(jwks),
+    ...checkComponents(signature.get("components")),
+  ];
+}
+
+const algorithmsOf = (signature: Cursor): readonly MessageAlgorithm[] => {
+  const algorithms = signature.get("algorithms");
+  return algorithms.exists ? (algorithms.texts as MessageAlgorithm[]) : usualMessageAlgorithms;
+};
+
+function checkKeys(
+  keys: Cursor,
+  algorithms: readonly MessageAlgorithm[],
+  secrets: Secrets | undefined,
+): DocumentProblem[] {
+  const { keysMax } = limits.signature;
+  if (keys.items.length > keysMax)
+    return [error("SLV1003", keys.path, `a provider has at most ${keysMax} keys, this one has ${keys.items.length}`)];
+  const names = new Set<string>();
+  return keys.items.flatMap((key) => {
+    if (!isMapping(key)) return [];
+    const keyid = key.get("keyid");
+    const repeated = keyid.text !== undefined && names.has(keyid.text);
+    names.add(keyid.text ?? "");
+    return [
+      ...(repeated ? [error("SLV3006", keyid.path, `the keyid ${quote(keyid.text ?? "")} is used twice`)] : []),
+      ...checkKey(key, algorithms, secrets),
+    ];
+  });
+}
+
+function checkKey(
+  key: Cursor,
+  algorithms: readonly MessageAlgorithm[],
+  secrets: Secrets | undefined,
+): DocumentProblem[] {
+  const [jwk, secret, encoding] = [key.get("jwk"), key.get("secret"), key.get("encoding")];
+  if (jwk.exists === secret.exists)
+    return [error("SLV2005", key.path, "a key needs exactly one of `jwk` and `secret`")];
+  if (secret.exists) {
+    const expected = encoding.value === "base64" ? Math.ceil(messageSecretBytesMin / 3) * 4 : messageSecretBytesMin;
+    const refused = algorithms.includes("hmac-sha256")
+      ? []
+      : [error("SLV3009", secret.path, "a secret is of hmac-sha256, which `algorithms` does not have", { at: "key" })];
+    return [...refused, ...checkSecret(secret, expected, secrets)];
+  }
+  if (encoding.exists) return [error("SLV3009", encoding.path, "`encoding` is of a `secret`", { at: "key" })];
+  return isMapping(jwk) ? checkJwk(jwk, algorithms) : [];
+}
+
+function checkJwk(jwk: Cursor, algorithms: readonly MessageAlgorithm[]): DocumentProblem[] {
+  const read = readPublicJwk(jwk.value);
+  if (typeof read === "string")
+    return [error("SLV3014", jwk.path, `the key ${read}`, { expected: "a public JWK: RSA, EC or Ed25519" })];
+  if (algorithmOf(read, algorithms) !== undefined) return [];
+  const message = `the key is of none of the accepted algorithms: ${algorithms.join(", ")}`;
+  return [error("SLV3014", jwk.path, message)];
+}
+
+function checkSecret(secret: Cursor, needed: number, secrets: Secrets | undefined): DocumentProblem[] {
+  const name = referencesIn(secret.text ?? "")[0]?.name;
+  const bytes = name === undefined ? undefined : secrets?.bytes?.(name);
+  if (bytes === undefined || bytes >= needed) return [];
+  return [error("SLV3014", secret.path, `the secret ${name} has ${bytes} bytes, expected at least ${needed}`)];
+}
+
+/** Whoever can change the keys on their way can be anybody. */
+function checkTransport(jwks: Cursor): DocumentProblem[] {
+  const { text } = jwks;
+  if (text === undefined || !text.startsWith("http:") || !URL.canParse(text)) return [];
+  if (/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(text).hostname)) return [];
+  return [
+    warning("SLV3014", jwks.path, "the keys are fetched without TLS", { suggestion: text.replace("http:", "https:") }),
+  ];
+}
+
+const NOTHING: ReadonlyMap<string, string | true> = new Map();
+
+function checkComponents(components: Cursor): DocumentProblem[] {
+  if (!components.exists) return [];
+  const problems = components.items.flatMap((component) => {
+    const name = component.text;
+    if (name === undefined) return [];
+    const refused = name === "@status" ? "is of answers" : refuseComponent(name, NOTHING);
+    return refused === undefined ? [] : [error("SLV2001", component.path, `${quote(name)} ${refused}`)];
+  });
+  if (problems.length > 0 || components.items.length === 0) return problems;
+  return NEEDED.flatMap(({ by, without }) =>
+    by.some((name) => components.texts.includes(name))
+      ? []
+      : [warning("SLV3020", components.path, `a signature holds for ${without}: add ${quote(by[0] as string)}`)],
+  );
+}
+
+/** What a request is; a signature that does not cover it is good for another one. */
+const NEEDED: readonly { readonly by: readonly string[]; readonly without: string }[] = [
+  { by: ["@method"], without: "every method" },
+  { by: ["@authority", "@target-uri"], without: "every host" },
+  { by: ["@path", "@target-uri", "@request-target"], without: "every path" },
+  { by: ["@query", "@target-uri", "@request-target"], without: "every query" },
+  { by: ["content-digest"], without: "every content" },
+];
+
+function checkWebhook(webhook: Cursor, secrets: Secrets | undefined): DocumentProblem[] {
+  const [given, publicKeys, tolerance] = [webhook.get("secrets"), webhook.get("publicKeys"), webhook.get("tolerance")];
+  const name = (webhook.get("style").text ?? "standard") as WebhookStyleName;
+  const style = Object.hasOwn(webhookStyles, name) ? webhookStyles[name] : undefined;
+  const problems: DocumentProblem[] = [];
+  if (!given.exists && !publicKeys.exists)
+    problems.push(error("SLV2005", webhook.path, "a `webhook` needs `secrets`, `publicKeys` or both"));
+  const { webhookKeysMax, webhookSecretBytesMin, webhookTextSecretBytesMin } = limits.signature;
+  for (const keys of [given, publicKeys])
+    if (keys.oneOrItems.length > webhookKeysMax)
+      problems.push(error("SLV1003", keys.path, `at most ${webhookKeysMax}, this one has ${keys.oneOrItems.length}`));
+  if (style === undefined) return problems;
+  if (publicKeys.exists && ![...style.marks.values()].includes("ed25519"))
+    problems.push(error("SLV3009", publicKeys.path, `${name} signs with secrets alone`, { at: "key" }));
+  if (tolerance.exists && style.prefix === undefined)
+    problems.push(error("SLV3009", tolerance.path, `${name} signs no time that could be compared`, { at: "key" }));
+  const needed =
+    style.secretPrefix === undefined ? webhookTextSecretBytesMin : Math.ceil(webhookSecretBytesMin / 3) * 4;
+  return [...problems, ...given.oneOrItems.flatMap((secret) => checkSecret(secret, needed, secrets))];
+}
