@@ -1,5 +1,6 @@
 /** Public keys as JWKs (RFC 7517, RFC 7518 section 6): which are usable, and which fit a token. */
 import { limits } from "../limits.ts";
+import { isOfSmallOrder } from "./small-order.ts";
 
 export interface PublicJwk {
   readonly kty: "RSA" | "EC" | "OKP";
@@ -63,7 +64,9 @@ function refuseMaterial({ kty, crv, x, y, n, e }: Record<string, unknown>): stri
   }
   if (kty === "OKP") {
     if (crv !== "Ed25519") return "has a crv that is not Ed25519";
-    return bytesOf(x)?.length === 32 ? undefined : "is no point of Ed25519";
+    const point = bytesOf(x);
+    if (point?.length !== 32) return "is no point of Ed25519";
+    return isOfSmallOrder(point) ? "is a point of small order, for which anybody can sign" : undefined;
   }
   return "has a kty that is none of RSA, EC, OKP";
 }

@@ -1,4 +1,4 @@
-/** `${secret:}` stands in header values and as a secret of a provider only; `${env:}` was replaced before a document is checked. */
+/** `${secret:}` stands in header values and as secrets of a provider only; `${env:}` was replaced before a document is checked. */
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, type Path, warning } from "./problem.ts";
 import { type Reference, referencesIn, type Secrets } from "./references.ts";
@@ -32,7 +32,7 @@ function checkReference(reference: Reference, path: Path, secrets: Secrets | und
       error(
         "SLV4003",
         path,
-        `${reference.text}: secrets can be used in header values of \`transform\` and of decision points, and as a secret of a provider only`,
+        `${reference.text}: secrets can be used in header values of \`transform\` and of decision points, and as secrets of a provider only`,
       ),
     ];
   if (secrets === undefined || secrets.has(reference.name)) return [];

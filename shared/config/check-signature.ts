@@ -2,26 +2,45 @@
 import {
   algorithmOf,
   type MessageAlgorithm,
+  messageAlgorithms,
   messageSecretBytesMin,
   usualMessageAlgorithms,
 } from "../auth/http-signature.ts";
 import { readPublicJwk } from "../auth/jwk.ts";
+import { isOfSmallOrder } from "../auth/small-order.ts";
 import { type WebhookStyleName, webhookStyles } from "../auth/webhook.ts";
+import { base64Bytes } from "../http/base64.ts";
 import { refuseComponent } from "../http/signature-base.ts";
 import { limits } from "../limits.ts";
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
 import { referencesIn, type Secrets } from "./references.ts";
 import { quote } from "./schema-problems.ts";
+import { formatSize, parseSizeBytes } from "./units.ts";
 
 /** @param secrets when given, the length of secrets is checked where it is known */
 export function checkSignatures(top: Cursor, secrets?: Secrets): DocumentProblem[] {
-  return top
-    .get("gateway", "identity")
-    .entries.flatMap(([, provider]) => [
-      ...(isMapping(provider.get("signature")) ? checkSignature(provider.get("signature"), secrets) : []),
-      ...(isMapping(provider.get("webhook")) ? checkWebhook(provider.get("webhook"), secrets) : []),
-    ]);
+  const identity = top.get("gateway", "identity");
+  const problems = identity.entries.flatMap(([, provider]) => [
+    ...(isMapping(provider.get("signature")) ? checkSignature(provider.get("signature"), secrets) : []),
+    ...(isMapping(provider.get("webhook")) ? checkWebhook(provider.get("webhook"), secrets) : []),
+  ]);
+  return [...problems, ...checkBodies(top.get("gateway", "routes"), identity)];
+}
+
+/** A body is held whole while its signature is checked. */
+function checkBodies(routes: Cursor, identity: Cursor): DocumentProblem[] {
+  const { heldBodyBytesMax } = limits.gateway;
+  return routes.items.flatMap((route) => {
+    const [auth, maxBody] = [route.get("auth"), route.get("maxBody")];
+    const named = [auth, ...auth.get("any").items, ...auth.get("all").items].flatMap(({ text }) => text ?? []);
+    const isHeld = named.some((name) => ["signature", "webhook"].some((kind) => identity.get(name, kind).exists));
+    const bytes = maxBody.text === undefined ? undefined : parseSizeBytes(maxBody.text);
+    if (!isHeld || bytes === undefined || bytes <= heldBodyBytesMax) return [];
+    const bound = formatSize(heldBodyBytesMax);
+    const message = `bodies that a signature covers are taken up to ${bound}`;
+    return [warning("SLV3009", maxBody.path, message, { suggestion: bound })];
+  });
 }
 
 const isMapping = ({ value }: Cursor): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
@@ -43,7 +62,9 @@ function checkSignature(signature: Cursor, secrets: Secrets | undefined): Docume
 
 const algorithmsOf = (signature: Cursor): readonly MessageAlgorithm[] => {
   const algorithms = signature.get("algorithms");
-  return algorithms.exists ? (algorithms.texts as MessageAlgorithm[]) : usualMessageAlgorithms;
+  // Names that are unknown have a problem of their own.
+  const known = messageAlgorithms.filter((one) => algorithms.texts.includes(one));
+  return known.length > 0 ? known : usualMessageAlgorithms;
 };
 
 function checkKeys(
@@ -118,25 +139,26 @@ function checkComponents(components: Cursor): DocumentProblem[] {
   if (!components.exists) return [];
   const problems = components.items.flatMap((component) => {
     const name = component.text;
-    if (name === undefined) return [];
+    if (name === undefined || !name.startsWith("@")) return [];
     const refused = name === "@status" ? "is of answers" : refuseComponent(name, NOTHING);
     return refused === undefined ? [] : [error("SLV2001", component.path, `${quote(name)} ${refused}`)];
   });
   if (problems.length > 0 || components.items.length === 0) return problems;
-  return NEEDED.flatMap(({ by, without }) =>
-    by.some((name) => components.texts.includes(name))
-      ? []
-      : [warning("SLV3020", components.path, `a signature holds for ${without}: add ${quote(by[0] as string)}`)],
-  );
+  const open = NEEDED.filter(({ by }) => !by.some((name) => components.texts.includes(name)));
+  if (open.length === 0) return [];
+  const [lacking, without] = [open.map(({ by }) => by[0]).join(", "), open.map((one) => one.without).join(", ")];
+  return [
+    warning("SLV3020", components.path, `a signature is good for every ${without}: it need not cover ${lacking}`),
+  ];
 }
 
 /** What a request is; a signature that does not cover it is good for another one. */
 const NEEDED: readonly { readonly by: readonly string[]; readonly without: string }[] = [
-  { by: ["@method"], without: "every method" },
-  { by: ["@authority", "@target-uri"], without: "every host" },
-  { by: ["@path", "@target-uri", "@request-target"], without: "every path" },
-  { by: ["@query", "@target-uri", "@request-target"], without: "every query" },
-  { by: ["content-digest"], without: "every content" },
+  { by: ["@method"], without: "method" },
+  { by: ["@authority", "@target-uri"], without: "host" },
+  { by: ["@path", "@target-uri", "@request-target"], without: "path" },
+  { by: ["@query", "@target-uri", "@request-target"], without: "query" },
+  { by: ["content-digest"], without: "content" },
 ];
 
 function checkWebhook(webhook: Cursor, secrets: Secrets | undefined): DocumentProblem[] {
@@ -150,6 +172,9 @@ function checkWebhook(webhook: Cursor, secrets: Secrets | undefined): DocumentPr
   for (const keys of [given, publicKeys])
     if (keys.oneOrItems.length > webhookKeysMax)
       problems.push(error("SLV1003", keys.path, `at most ${webhookKeysMax}, this one has ${keys.oneOrItems.length}`));
+  for (const key of publicKeys.oneOrItems)
+    if (isOfSmallOrder(base64Bytes((key.text ?? "").slice("whpk_".length)) ?? []))
+      problems.push(error("SLV3014", key.path, "the key is a point of small order, for which anybody can sign"));
   if (style === undefined) return problems;
   if (publicKeys.exists && ![...style.marks.values()].includes("ed25519"))
     problems.push(error("SLV3009", publicKeys.path, `${name} signs with secrets alone`, { at: "key" }));
