@@ -5,9 +5,10 @@ import type { Bench, BenchOptions, Figure } from "./support/bench.ts";
 import { cpuRatio, type Round, spreadOf } from "./support/compare.ts";
 import { keyMicroseconds } from "./support/own-cpu.ts";
 import { compareRoutes, startGateway } from "./support/routes.ts";
+import { newSigner, newWebhookKey } from "./support/signers.ts";
 import { onStage, type Stage, startBareForward, startIntrospection, startUpstream } from "./support/stage.ts";
 
-const variants = ["bare", "forward", "key", "opaque"] as const;
+const variants = ["bare", "forward", "key", "opaque", "signature", "webhook"] as const;
 type Name = (typeof variants)[number];
 
 const what: Record<Name, string> = {
@@ -15,6 +16,8 @@ const what: Record<Name, string> = {
   forward: "gateway: forward, no proof",
   key: "gateway: API key, known and in use",
   opaque: "gateway: opaque token, introspected and remembered",
+  signature: "gateway: HTTP message signature, Ed25519, no content",
+  webhook: "gateway: Standard Webhook, Ed25519, no content",
 };
 
 const bench: Bench = {
@@ -31,30 +34,44 @@ async function measure({ system }: Stage, options: BenchOptions): Promise<Map<st
   const bare = await startBareForward(system, upstream);
   const issuer = await startIntrospection(system, { active: true, sub: "bench", scope: "bench" });
   writeFileSync(path.join(system.state, "secrets"), "INTROSPECTION=bench\n", { mode: 0o600 });
-  const gateway = await startGateway(system, upstream, documentOf(upstream, issuer));
-  const { key } = await gateway.control.createKey({ owner: "bench", scopes: ["bench"] });
-  return compareRoutes(
-    { variants, bare, gateway, headers: { key: { "x-api-key": key }, opaque: { authorization: "Bearer bench" } } },
-    options,
+  const [signer, hooks] = [newSigner(), newWebhookKey()];
+  const gateway = await startGateway(
+    system,
+    upstream,
+    documentOf(upstream, {
+      key: "apiKey: { header: x-api-key }",
+      opaque: `introspection: { issuer: bench, url: "http://127.0.0.1:${issuer}/", bearer: "\${secret:INTROSPECTION}" }`,
+      signature: `signature: { keys: [{ keyid: bench, jwk: ${JSON.stringify(signer.jwk)} }], maxAge: 1d, scopes: [bench] }`,
+      webhook: `webhook: { publicKeys: ${hooks.publicKey}, tolerance: 1h, scopes: [bench] }`,
+    }),
   );
+  const { key } = await gateway.control.createKey({ owner: "bench", scopes: ["bench"] });
+  const headers = {
+    key: { "x-api-key": key },
+    opaque: { authorization: "Bearer bench" },
+    signature: signer.headers(`127.0.0.1:${gateway.port}`, "/signature/42"),
+    webhook: hooks.headers(),
+  };
+  return compareRoutes({ variants, bare, gateway, headers }, options);
 }
 
 function keyFigure(own: readonly number[]): Figure {
   return { name: "key_own_cpu_us", what: `${what.key}: its own code, CPU us a request`, spread: spreadOf(own) };
 }
 
-function documentOf(upstream: number, issuer: number): string {
+/** @param providers by the variant that asks for them */
+function documentOf(upstream: number, providers: Readonly<Record<string, string>>): string {
+  const target = `to: "http://127.0.0.1:${upstream}"`;
+  const names = Object.keys(providers);
   return `selvage: 1
 name: bench
 gateway:
   hosts: ["127.0.0.1"]
   identity:
-    partners: { apiKey: { header: x-api-key } }
-    opaque: { introspection: { issuer: bench, url: "http://127.0.0.1:${issuer}/", bearer: "\${secret:INTROSPECTION}" } }
+${names.map((name) => `    ${name}: { ${providers[name]} }`).join("\n")}
   routes:
-    - { name: forward, match: { path: /forward/* }, to: "http://127.0.0.1:${upstream}" }
-    - { name: key, match: { path: /key/* }, auth: { any: [partners], scopes: [bench] }, to: "http://127.0.0.1:${upstream}" }
-    - { name: opaque, match: { path: /opaque/* }, auth: { any: [opaque], scopes: [bench] }, to: "http://127.0.0.1:${upstream}" }
+    - { name: forward, match: { path: /forward/* }, ${target} }
+${names.map((name) => `    - { name: ${name}, match: { path: /${name}/* }, auth: { any: [${name}], scopes: [bench] }, ${target} }`).join("\n")}
 `;
 }
 

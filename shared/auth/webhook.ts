@@ -2,7 +2,7 @@
  * Signed webhooks as a proof of their sender: Standard Webhooks, and what common senders do instead. A style is a row of
  * `webhookStyles`. Computing MACs and checking signatures is the hosts' work.
  */
-import { base64Bytes } from "../http/base64.ts";
+import { bytesOfBase64 } from "../http/base64.ts";
 import { hexBytes } from "../http/hex.ts";
 import type { Identity } from "../identity/identity.ts";
 import { limits } from "../limits.ts";
@@ -76,7 +76,7 @@ export const webhookStyles: Readonly<Record<WebhookStyleName, WebhookStyle>> = {
 
 export interface WebhookSignature {
   readonly scheme: Scheme;
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: Uint8Array;
 }
 
 /** A webhook whose fields are well-formed and whose time is near. */
@@ -134,7 +134,7 @@ type Reader = (text: string, marks: WebhookStyle["marks"]) => ReadField | undefi
 
 const READERS: Readonly<Record<WebhookStyle["form"], Reader>> = {
   /** `v1,BASE64 v1a,BASE64`. */
-  versions: (text, marks) => collect(text.split(" "), marks, (part) => splitAt(part, ","), base64Bytes),
+  versions: (text, marks) => collect(text.split(" "), marks, (part) => splitAt(part, ","), bytesOfBase64),
   /** `t=1492774577,v1=HEX,v1=HEX`. */
   pairs: (text, marks) => {
     const parts = text.split(",");
@@ -145,10 +145,10 @@ const READERS: Readonly<Record<WebhookStyle["form"], Reader>> = {
   },
   /** A mark and one signature in hex digits. */
   hex: (text, marks) => single(text, marks, hexBytes),
-  base64: (text, marks) => single(text, marks, base64Bytes),
+  base64: (text, marks) => single(text, marks, bytesOfBase64),
 };
 
-type Decode = (text: string) => Uint8Array<ArrayBuffer> | undefined;
+type Decode = (text: string) => Uint8Array | undefined;
 
 function splitAt(part: string, char: string): readonly [mark: string, value: string] {
   const at = part.indexOf(char);
@@ -192,7 +192,7 @@ export function webhookSecret(text: string, style: WebhookStyleName): Uint8Array
     const bytes = new TextEncoder().encode(text);
     return bytes.length < webhookTextSecretBytesMin ? undefined : bytes;
   }
-  const bytes = base64Bytes(text.startsWith(secretPrefix) ? text.slice(secretPrefix.length) : text);
+  const bytes = bytesOfBase64(text.startsWith(secretPrefix) ? text.slice(secretPrefix.length) : text);
   return bytes === undefined || bytes.length < webhookSecretBytesMin ? undefined : bytes;
 }
 

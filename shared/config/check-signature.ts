@@ -9,7 +9,7 @@ import {
 import { readPublicJwk } from "../auth/jwk.ts";
 import { isOfSmallOrder } from "../auth/small-order.ts";
 import { type WebhookStyleName, webhookStyles } from "../auth/webhook.ts";
-import { base64Bytes } from "../http/base64.ts";
+import { bytesOfBase64 } from "../http/base64.ts";
 import { refuseComponent } from "../http/signature-base.ts";
 import { limits } from "../limits.ts";
 import type { Cursor } from "./cursor.ts";
@@ -173,7 +173,7 @@ function checkWebhook(webhook: Cursor, secrets: Secrets | undefined): DocumentPr
     if (keys.oneOrItems.length > webhookKeysMax)
       problems.push(error("SLV1003", keys.path, `at most ${webhookKeysMax}, this one has ${keys.oneOrItems.length}`));
   for (const key of publicKeys.oneOrItems)
-    if (isOfSmallOrder(base64Bytes((key.text ?? "").slice("whpk_".length)) ?? []))
+    if (isOfSmallOrder(bytesOfBase64((key.text ?? "").slice("whpk_".length)) ?? []))
       problems.push(error("SLV3014", key.path, "the key is a point of small order, for which anybody can sign"));
   if (style === undefined) return problems;
   if (publicKeys.exists && ![...style.marks.values()].includes("ed25519"))

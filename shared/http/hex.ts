@@ -6,7 +6,7 @@ export function hex(bytes: Uint8Array, from = 0, to = bytes.length): string {
 }
 
 /** Hex digits in lower case, two a byte; undefined for anything else. */
-export function hexBytes(text: string): Uint8Array<ArrayBuffer> | undefined {
+export function hexBytes(text: string): Uint8Array | undefined {
   if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) return undefined;
   return Uint8Array.from({ length: text.length / 2 }, (_, at) => Number.parseInt(text.slice(2 * at, 2 * at + 2), 16));
 }

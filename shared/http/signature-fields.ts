@@ -5,8 +5,8 @@ import {
   type Item,
   isInnerList,
   type Parameters,
-  serializeInnerList,
   serializeItem,
+  serializeParameters,
 } from "structured-headers";
 import { limits } from "../limits.ts";
 import { type Component, refuseComponent, type SignatureInput } from "./signature-base.ts";
@@ -58,14 +58,20 @@ function readInput(label: string, items: readonly Item[], params: Parameters): S
   for (const given of items) {
     const component = readComponent(given);
     if (typeof component === "string") return component;
-    const key = JSON.stringify([component.name, ...[...component.params].sort(([a], [b]) => (a < b ? -1 : 1))]);
+    const key = identityOf(component);
     if (seen.has(key)) return `covers ${component.text} twice`;
     seen.add(key);
     components.push(component);
   }
   const stated = readParams(params);
   if (typeof stated === "string") return stated;
-  return { label, components, ...stated, text: serializeInnerList([[...items], params]) };
+  const covered = components.map(({ text }) => text).join(" ");
+  return { label, components, ...stated, text: `(${covered})${serializeParameters(params)}` };
+}
+
+/** Parameters in another order are no other component (section 2). */
+function identityOf({ name, params, text }: Component): string {
+  return params.size < 2 ? text : JSON.stringify([name, ...[...params].sort(([a], [b]) => (a < b ? -1 : 1))]);
 }
 
 function readComponent(given: Item): Component | string {

@@ -10,7 +10,8 @@ export function readStrictDictionary(field: string, bytesMax: number, membersMax
   let dictionary: Dictionary;
   try {
     dictionary = parseDictionary(field);
-    if (withoutSpace(serializeDictionary(dictionary)) !== withoutSpace(field))
+    const canonical = serializeDictionary(dictionary);
+    if (canonical !== field && withoutSpace(canonical) !== withoutSpace(field))
       return "has a name twice or is not in canonical form";
   } catch {
     return "is no dictionary";

@@ -15,7 +15,7 @@ import {
   signatureChallenge,
 } from "../../../shared/auth/http-signature.ts";
 import type { PublicJwk } from "../../../shared/auth/jwk.ts";
-import { base64Bytes } from "../../../shared/http/base64.ts";
+import { bytesOfBase64 } from "../../../shared/http/base64.ts";
 import { readContentDigest } from "../../../shared/http/content-digest.ts";
 import { type SignatureInput, type SignedMessage, signatureBase } from "../../../shared/http/signature-base.ts";
 import { readSignatureInputs, readSignatures } from "../../../shared/http/signature-fields.ts";
@@ -41,15 +41,25 @@ interface Signed {
 
 export class SignatureVerifier implements Verifier<SignatureProvider> {
   readonly #keySets = new KeySets();
+  /** What a request says, for every provider that looks at it. */
+  readonly #inputs = new WeakMap<Request, ReturnType<typeof readSignatureInputs>>();
   readonly #imported = new WeakMap<PublicJwk, Map<MessageAlgorithm, CryptoKey>>();
 
   /** Signatures that are for somebody else count as none; fields that cannot be read are something. */
-  credentialOf({ headers }: Request, provider: SignatureProvider): string | undefined {
-    const field = headers.get("signature-input");
-    if (field === null) return headers.has("signature") ? "" : undefined;
-    const inputs = readSignatureInputs(field);
+  credentialOf(request: Request, provider: SignatureProvider): string | undefined {
+    const field = request.headers.get("signature-input");
+    if (field === null) return request.headers.has("signature") ? "" : undefined;
+    const inputs = this.#inputsOf(request, field);
     if (typeof inputs === "string") return field;
     return chooseSignature(inputs, provider) === undefined ? undefined : field;
+  }
+
+  #inputsOf(request: Request, field: string): ReturnType<typeof readSignatureInputs> {
+    const known = this.#inputs.get(request);
+    if (known !== undefined) return known;
+    const inputs = readSignatureInputs(field);
+    this.#inputs.set(request, inputs);
+    return inputs;
   }
 
   fields(): readonly string[] {
@@ -68,7 +78,7 @@ export class SignatureVerifier implements Verifier<SignatureProvider> {
   /** @throws SelvageError issuer_unavailable, secret_missing, body_too_large, bad_request */
   async verify(field: string, provider: SignatureProvider, context: ProofContext): Promise<Identity | string> {
     // The cheap first: neither a key nor the content is looked at for what cannot be good.
-    const signed = readSigned(field, provider, context);
+    const signed = readSigned(this.#inputsOf(context.request, field), provider, context);
     if (typeof signed === "string") return signed;
     const grants = await this.#prove(signed, provider, context);
     if (typeof grants === "string") return grants;
@@ -163,9 +173,12 @@ const importSecret = (bytes: Uint8Array): Promise<CryptoKey> =>
   crypto.subtle.importKey("raw", bytes, HMAC, false, ["verify"]);
 
 /** A signature whose form, times and coverage are those of the provider, with the text that it must be of. */
-function readSigned(field: string, provider: SignatureProvider, context: ProofContext): Signed | string {
+function readSigned(
+  inputs: ReturnType<typeof readSignatureInputs>,
+  provider: SignatureProvider,
+  context: ProofContext,
+): Signed | string {
   const { request, nowMs } = context;
-  const inputs = readSignatureInputs(field);
   if (typeof inputs === "string") return inputs;
   const input = chooseSignature(inputs, provider);
   if (input === undefined) return "no signature for this provider";
@@ -232,7 +245,7 @@ function candidatesOf(
 
 function secretBytes({ secret, encoding }: { secret: string; encoding: "text" | "base64" }, env: Env): Uint8Array {
   const text = secretText(secret, env);
-  const bytes = encoding === "base64" ? base64Bytes(text) : new TextEncoder().encode(text);
+  const bytes = encoding === "base64" ? bytesOfBase64(text) : new TextEncoder().encode(text);
   if (bytes === undefined || bytes.length < messageSecretBytesMin)
     throw unusableSecret(secret, `at least ${messageSecretBytesMin} bytes${encoding === "base64" ? " in base64" : ""}`);
   return bytes;

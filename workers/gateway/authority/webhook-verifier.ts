@@ -9,7 +9,7 @@ import {
   webhookSecret,
   webhookStyles,
 } from "../../../shared/auth/webhook.ts";
-import { base64Bytes } from "../../../shared/http/base64.ts";
+import { bytesOfBase64 } from "../../../shared/http/base64.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import type { Env } from "../env.ts";
 import { secretText, unusableSecret } from "./provider-secret.ts";
@@ -69,7 +69,7 @@ async function isSigned(
 
 async function isOfKey(publicKey: string, signature: Uint8Array, signed: Uint8Array): Promise<boolean> {
   try {
-    const key = await crypto.subtle.importKey("raw", base64Bytes(publicKey) ?? new Uint8Array(), ED25519, false, [
+    const key = await crypto.subtle.importKey("raw", bytesOfBase64(publicKey) ?? new Uint8Array(), ED25519, false, [
       "verify",
     ]);
     return await crypto.subtle.verify(ED25519, key, signature, signed);
