@@ -34,6 +34,8 @@ export default defineConfig({
                 SECRET_UPSTREAM: "s3cret",
                 KEY_PEPPER: Buffer.alloc(32, 3).toString("base64url"),
                 KEY_ADMIN_SECRET: Buffer.alloc(32, 4).toString("base64url"),
+                SESSION_SECRET: Buffer.alloc(32, 5).toString("base64url"),
+                SECRET_WEB_CLIENT: "web-client-secret",
               },
               serviceBindings: { CONTROL: () => new Response("no control plane in this test", { status: 503 }) },
             },

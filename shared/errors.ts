@@ -48,6 +48,8 @@ export const errorTable = {
   credentials_missing: row("client", 401, 16, "Unauthorized", "Valid credentials are required."),
   credentials_invalid: row("client", 401, 16, "Unauthorized", "The credentials are not valid."),
   scope_missing: row("client", 403, 7, "Forbidden", "The credentials do not grant access to this resource."),
+  cross_site: row("client", 403, 7, "Forbidden", "With a session this request must come from a page of this site."),
+  login_failed: row("client", 400, 3, "Login failed", "The login could not be completed. Please begin it again."),
   not_permitted: row("client", 403, 7, "Forbidden", "The credentials do not grant access to this resource."),
   body_too_large: row("client", 413, 8, "Content too large", "The request body is larger than this route accepts."),
   uri_too_long: row("client", 414, 13, "URI too long", "The request target is too long."),
@@ -83,6 +85,7 @@ export const errorTable = {
   issuer_unavailable: row("gateway", 503, 14, "Service unavailable", "The credentials could not be checked.", true),
   keys_unavailable: row("gateway", 503, 14, "Service unavailable", "The credentials could not be checked.", true),
   decision_unavailable: row("gateway", 503, 14, "Service unavailable", "The permission could not be checked.", true),
+  sessions_unavailable: row("gateway", 503, 14, "Service unavailable", "The session could not be checked.", true),
   secret_missing: row("gateway", 500, 13, "Internal error", "The gateway could not serve this request."),
   internal: row("gateway", 500, 13, "Internal error", "The gateway could not serve this request."),
 

@@ -8,6 +8,7 @@
 import { agent } from "./limits/agent.ts";
 import { certificate, control, wire } from "./limits/control.ts";
 import { apiKeys, condition, identity, txnToken } from "./limits/identity.ts";
+import { login } from "./limits/login.ts";
 import { decision, introspection } from "./limits/questions.ts";
 import { signature } from "./limits/signature.ts";
 
@@ -81,6 +82,7 @@ export const limits = {
   decision,
   signature,
   txnToken,
+  login,
   /** Rate limits. */
   rateLimit: {
     /** Up to this limit the sliding window is an exact log, above it counters of slices that never admit more. */

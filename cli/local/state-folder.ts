@@ -18,6 +18,8 @@ const keysSchema = z.object({
   keyPepper: z.string().length(43).optional(),
   /** Key of the tokens by which the control plane administers API keys. */
   keyAdminSecret: z.string().length(43).optional(),
+  /** What the cookies of browsers' sessions are encrypted under; whoever changes it ends every session. */
+  sessionSecret: z.string().length(43).optional(),
 });
 export type SystemKeys = Readonly<Record<keyof z.infer<typeof keysSchema>, string>>;
 
@@ -62,7 +64,8 @@ function holderOf(lock: string): number | undefined {
 export function systemKeys(state: string): SystemKeys {
   const file = path.join(state, KEYS_FILE);
   const key = (): string => randomBytes(32).toString("base64url");
-  const made: SystemKeys = { tokenSecret: key(), keySecret: key(), keyPepper: key(), keyAdminSecret: key() };
+  const [tokenSecret, keySecret, keyPepper, keyAdminSecret, sessionSecret] = [key(), key(), key(), key(), key()];
+  const made: SystemKeys = { tokenSecret, keySecret, keyPepper, keyAdminSecret, sessionSecret };
   const known = existsSync(file) ? keysSchema.parse(JSON.parse(readFileSync(file, "utf8"))) : {};
   const keys = { ...made, ...known } as SystemKeys;
   if (Object.keys(known).length < Object.keys(keys).length) writePrivate(file, `${JSON.stringify(keys, null, 2)}\n`);

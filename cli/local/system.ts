@@ -181,6 +181,7 @@ async function startGateway(
       CONTROL_TOKEN: token,
       KEY_PEPPER: keys.keyPepper,
       KEY_ADMIN_SECRET: keys.keyAdminSecret,
+      SESSION_SECRET: keys.sessionSecret,
     },
     services: { CONTROL: `127.0.0.1:${controlPort}` },
   };

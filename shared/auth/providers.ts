@@ -9,7 +9,8 @@ export type IdentityProvider =
   | ApiKeyProvider
   | IntrospectionProvider
   | SignatureProvider
-  | WebhookProvider;
+  | WebhookProvider
+  | OidcProvider;
 
 export interface JwtProvider {
   readonly kind: "jwt";
@@ -73,4 +74,35 @@ export interface ClaimNames {
   readonly groups?: string;
   /** Default: `scope`, else `scp`. */
   readonly scopes?: string;
+}
+
+/** Logins of browsers at an OpenID provider. */
+export interface OidcProvider {
+  readonly kind: "oidc";
+  /** Its name in the document: cookies are bound to it. */
+  readonly name: string;
+  readonly issuer: string;
+  readonly clientId: string;
+  /** How the client shows who it is at the token endpoint (OpenID Connect Core section 9). */
+  readonly clientAuth: "basic" | "post" | "none";
+  /** Name of a secret of the host; absent: a public client. */
+  readonly clientSecret?: string;
+  readonly scopes: readonly string[];
+  /** Signatures of ID and logout tokens that are accepted. */
+  readonly algorithms: readonly string[];
+  readonly clockSkewMs: number;
+  /** Below it are the gateway's own endpoints; no slash at its end. */
+  readonly path: string;
+  /** Paths of this gateway where a browser goes when nothing else was asked for. */
+  readonly afterLogin: string;
+  readonly afterLogout: string;
+  readonly idleMs: number;
+  readonly absoluteMs: number;
+  /** Other origins whose pages may use a session to change things. */
+  readonly origins: readonly string[];
+  readonly claims?: ClaimNames;
+  /** Claims that a session keeps; absent: all that say something of the person. */
+  readonly keep?: readonly string[];
+  /** Whether claims are asked for at the UserInfo endpoint, too. */
+  readonly userinfo?: true;
 }

@@ -6,6 +6,7 @@ import { checkGateway } from "./check-gateway.ts";
 import { checkIdentity } from "./check-identity.ts";
 import { checkIntrospection } from "./check-introspection.ts";
 import { checkMesh } from "./check-mesh.ts";
+import { checkOidc } from "./check-oidc.ts";
 import { checkReferences } from "./check-references.ts";
 import { checkRoutes } from "./check-routes.ts";
 import { checkSignatures } from "./check-signature.ts";
@@ -40,6 +41,7 @@ export function checkDocument(json: unknown, secrets?: Secrets): CheckedDocument
     ...checkIntrospection(top),
     ...checkDecisions(top),
     ...checkSignatures(top, secrets),
+    ...checkOidc(top),
     ...checkRoutes(top),
     ...checkMesh(top),
   ]);

@@ -5,6 +5,7 @@ import { KEY_PREFIX } from "../auth/key-form.ts";
 import { limits } from "../limits.ts";
 import { claimName, duration, flag, headerName, list, oneOrList, secretReference, text, url } from "./fields.ts";
 import { introspection } from "./schema-introspection.ts";
+import { oidc } from "./schema-oidc.ts";
 import { signature, webhook } from "./schema-signature.ts";
 
 const max = limits.document;
@@ -65,6 +66,7 @@ export const provider = z.strictObject({
   introspection: introspection.optional(),
   signature: signature.optional(),
   webhook: webhook.optional(),
+  oidc: oidc.optional(),
 });
 
 export type ProviderConfig = z.infer<typeof provider>;

@@ -14,7 +14,7 @@ export interface Identity {
 }
 
 /** What proved it. */
-export type IdentityMethod = "anonymous" | "jwt" | "api-key" | "introspection" | "signature" | "webhook";
+export type IdentityMethod = "anonymous" | "jwt" | "api-key" | "introspection" | "signature" | "webhook" | "oidc";
 
 export const anonymous: Identity = {
   sub: "anonymous",

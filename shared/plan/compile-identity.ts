@@ -7,17 +7,19 @@ import type { ApiKeyConfig, JwtConfig, ProviderConfig } from "../config/schema-i
 import { parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import { compileIntrospection } from "./compile-introspection.ts";
+import { compileOidc } from "./compile-oidc.ts";
 import { compileSignature, compileWebhook } from "./compile-signature.ts";
 import { sorted } from "./sorted.ts";
 
 /** One provider of identities, by its kind. @param name its name in the document */
 export function compileProvider(config: ProviderConfig, name: string): IdentityProvider {
-  const { jwt, apiKey, introspection, signature, webhook } = config;
+  const { jwt, apiKey, introspection, signature, webhook, oidc } = config;
   if (jwt !== undefined) return compileJwt(jwt);
   if (apiKey !== undefined) return compileApiKey(apiKey);
   if (introspection !== undefined) return compileIntrospection(introspection);
   if (signature !== undefined) return compileSignature(signature, name);
   if (webhook !== undefined) return compileWebhook(webhook, name);
+  if (oidc !== undefined) return compileOidc(oidc, name);
   throw new Error("an identity provider without a kind");
 }
 

@@ -4,9 +4,11 @@ import { identityOfClaims, refuseClaims } from "../auth/jwt-claims.ts";
 import type { IdentityProvider, JwtProvider } from "../auth/providers.ts";
 import { refuseTokenHeader } from "../auth/token-form.ts";
 import type { Path } from "../config/problem.ts";
+import { SelvageError } from "../errors.ts";
 import { anonymous, type Identity } from "../identity/identity.ts";
 import { introspectionNote, proofOfIntrospection } from "./explain-introspection.ts";
 import { keyNote, proofOfKey } from "./explain-key.ts";
+import { loginHint, proofOfLogin, sessionNote } from "./explain-login.ts";
 import { proofOfSignature, proofOfWebhook, signatureNote } from "./explain-signature.ts";
 import { type Credential, type ExplainRequest, type ExplainStep, joinedHeaders, step } from "./explain-step.ts";
 import type { RoutePlan } from "./plan.ts";
@@ -37,17 +39,19 @@ export function explainAuth(
       continue;
     }
     if (next.kind === "identity") return explainIdentity(auth, next.identity, proofs, path, request);
-    const text = next.kind === "missing" ? missingText(auth, request.credential) : refusedText(next);
-    const code = next.kind === "missing" ? "credentials_missing" : "credentials_invalid";
+    const text = next.kind === "missing" ? missingText(auth, providers, request) : refusedText(next);
+    const failed = next.kind === "failed" && next.cause instanceof SelvageError ? next.cause.code : undefined;
+    const code = failed ?? (next.kind === "missing" ? "credentials_missing" : "credentials_invalid");
     return { identity: anonymous, steps: [step("auth", "deny", text, path, code)] };
   }
 }
 
-function missingText(auth: AuthSettings, credential: Credential): string {
+function missingText(auth: AuthSettings, providers: Providers, request: ExplainRequest): string {
   const names = [...(auth.all ?? []), ...(auth.any.length > 0 ? [auth.any.join(" or ")] : [])].join(" and ");
-  return credential.kind === "none"
-    ? `no credentials: ${names} is asked for; try --as SUB, or -H 'authorization: Bearer ...'`
-    : `only some of the credentials: ${names} is asked for`;
+  if (request.credential.kind !== "none") return `only some of the credentials: ${names} is asked for`;
+  const login = [...(auth.all ?? []), ...auth.any].map((name) => providers[name]).find((one) => one?.kind === "oidc");
+  const hint = login === undefined ? ", or -H 'authorization: Bearer ...'" : loginHint(login, request);
+  return `no credentials: ${names} is asked for; try --as SUB${hint}`;
 }
 
 const refusedText = (refused: { kind: "refused"; reason: string } | { kind: "failed"; cause: unknown }): string =>
@@ -60,7 +64,7 @@ function explainIdentity(
   path: Path,
   request: ExplainRequest,
 ): ExplainedAuth {
-  const note = keyNote(found) + introspectionNote(found);
+  const note = keyNote(found) + introspectionNote(found) + sessionNote(found);
   // Later steps go by the scopes that a credential must have to come this far.
   const identity = note === "" ? found : { ...found, scopes: auth.scopes };
   const { scopes, groups } = identity;
@@ -106,6 +110,7 @@ function proofOf(name: string, providers: Providers, request: ExplainRequest, no
   if (provider?.kind === "introspection") return proofOfIntrospection(provider, request);
   if (provider?.kind === "signature") return proofOfSignature(provider, request, nowMs);
   if (provider?.kind === "webhook") return proofOfWebhook(provider, request, nowMs);
+  if (provider?.kind === "oidc") return proofOfLogin(provider, request);
   if (credential.kind === "key") return { kind: "absent" };
   if (credential.kind === "none") return { kind: "absent" };
   if (provider === undefined) return { kind: "refused", reason: `there is no provider ${name}` };

@@ -16,6 +16,7 @@ import { compileRoutes, matchRoute } from "../route/match-route.ts";
 import { normalisePath } from "../route/normalise-path.ts";
 import { explainAuth } from "./explain-auth.ts";
 import { explainDecision } from "./explain-decision.ts";
+import { explainLogin } from "./explain-login.ts";
 import { type ExplainRequest, type ExplainStep, type Explanation, joinedHeaders, step } from "./explain-step.ts";
 import { explainTarget } from "./explain-target.ts";
 import type { Plan, RoutePlan } from "./plan.ts";
@@ -27,6 +28,9 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   if (head !== undefined) return finish([head], []);
   const preflight = explainCors(plan, request, steps);
   if (preflight !== undefined) return { otherRoutes: [], steps, result: { outcome: "answer", text: preflight } };
+  const login = explainLogin(plan.gateway, request);
+  if (login !== undefined)
+    return { otherRoutes: [], steps: [...steps, login], result: { outcome: "answer", text: "would be answered here" } };
   const { path, refused } = normalisePath(request.path);
   if (path === undefined)
     return finish([...steps, step("path", "deny", `the path ${refused}`, undefined, "ambiguous_path")], []);

@@ -6,6 +6,7 @@ import { TxnTokenMinter } from "./authority/txn-token-minter.ts";
 import { createVerifiers } from "./authority/verifiers.ts";
 import { accessLog } from "./middleware/access-log.ts";
 import { aggregate } from "./middleware/aggregate.ts";
+import { answerFields } from "./middleware/answer-fields.ts";
 import { authenticate } from "./middleware/authenticate.ts";
 import { boundBody } from "./middleware/bound-body.ts";
 import { checkRequest } from "./middleware/check-request.ts";
@@ -14,6 +15,7 @@ import { decide } from "./middleware/decide.ts";
 import { forward } from "./middleware/forward.ts";
 import { leasePlan } from "./middleware/lease-plan.ts";
 import { limitRate } from "./middleware/limit-rate.ts";
+import { login } from "./middleware/login.ts";
 import { matchRequest } from "./middleware/match-request.ts";
 import { problems } from "./middleware/problems.ts";
 import { stripFields } from "./middleware/strip-fields.ts";
@@ -39,6 +41,8 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     checkRequest(),
     leasePlan(lease),
     cors(),
+    login(verifiers.oidc.logins),
+    answerFields(),
     matchRequest(),
     boundBody(),
     stripFields(),

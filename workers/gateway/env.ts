@@ -1,6 +1,7 @@
 import type { KeyShard } from "./objects/key-shard.ts";
 import type { LastGood } from "./objects/last-good.ts";
 import type { Limiter } from "./objects/limiter.ts";
+import type { SessionShard } from "./objects/session-shard.ts";
 
 /** Bindings of the gateway Worker: `wrangler.toml` when deployed, the generated workerd configuration when self-hosted. */
 export interface Env {
@@ -19,6 +20,12 @@ export interface Env {
   readonly KEY_PEPPER?: string;
   /** Key of the tokens by which the control plane administers keys: the same bytes as there. */
   readonly KEY_ADMIN_SECRET?: string;
+  /** Sessions of browsers, in `limits.login.shards` objects. */
+  readonly SESSIONS: DurableObjectNamespace<SessionShard>;
+  /** What cookies of sessions are encrypted under: 32 random bytes or more as base64url. Without it nobody can log in. */
+  readonly SESSION_SECRET?: string;
+  /** The one before, whose cookies are still taken. */
+  readonly SESSION_SECRET_OLD?: string;
   readonly LAST_GOOD: DurableObjectNamespace<LastGood>;
   /** Values of `${secret:NAME}`. */
   readonly [secret: `SECRET_${string}`]: string | undefined;

@@ -11,8 +11,8 @@ import type { Env } from "../env.ts";
 import { Asker } from "../upstream/asker.ts";
 import { postQuestion } from "../upstream/post-question.ts";
 import { BySettings } from "./by-settings.ts";
-import { readSegment } from "./jwt-verifier.ts";
 import { KeySets } from "./key-sets.ts";
+import { readSegment } from "./token-signatures.ts";
 import type { ProofContext, Verifier } from "./verifier.ts";
 
 export class IntrospectionVerifier implements Verifier<IntrospectionProvider> {

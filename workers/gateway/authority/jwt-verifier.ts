@@ -1,16 +1,15 @@
 /** Who a JWT names, or why it is refused. Tokens that were good are remembered until they end or the keys change. */
-import { base64url, compactVerify, importJWK } from "jose";
 import { bearerChallenge, bearerToken, type ChallengeError } from "../../../shared/auth/bearer.ts";
-import { keysFor, type PublicJwk, secretBytesMin } from "../../../shared/auth/jwk.ts";
+import { secretBytesMin } from "../../../shared/auth/jwk.ts";
 import { acceptedUntilMs, identityOfClaims, refuseClaims } from "../../../shared/auth/jwt-claims.ts";
 import type { JwtProvider } from "../../../shared/auth/providers.ts";
-import { readJsonObject } from "../../../shared/auth/strict-json.ts";
 import { refuseTokenForm, refuseTokenHeader } from "../../../shared/auth/token-form.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import { limits } from "../../../shared/limits.ts";
 import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
-import { type KeySet, KeySets, type KeySource } from "./key-sets.ts";
+import type { KeySet, KeySource } from "./key-sets.ts";
+import { isSignedWith, readSegment, type SignedToken, type TokenSignatures } from "./token-signatures.ts";
 import type { ProofContext, Verifier } from "./verifier.ts";
 
 interface Remembered {
@@ -28,17 +27,17 @@ interface Memory {
 }
 
 /** A token whose form, header and claims are those of this provider; its signature was not looked at. */
-interface Read {
-  readonly token: string;
-  readonly alg: string;
-  readonly kid: string | undefined;
+interface Read extends SignedToken {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
 export class JwtVerifier implements Verifier<JwtProvider> {
-  readonly #keySets = new KeySets();
+  readonly #signatures: TokenSignatures;
   readonly #memories = new WeakMap<JwtProvider, Memory>();
-  readonly #imported = new WeakMap<PublicJwk, Map<string, CryptoKey>>();
+
+  constructor(signatures: TokenSignatures) {
+    this.#signatures = signatures;
+  }
 
   credentialOf({ headers }: Request): string | undefined {
     return bearerToken(headers.get("authorization") ?? undefined);
@@ -91,44 +90,12 @@ export class JwtVerifier implements Verifier<JwtProvider> {
       const secret = secretOf(provider.keys.secret, provider.algorithms, context);
       return (await isSignedWith(read, secret)) ? memory.ownKeys : "the signature is not of the secret";
     }
-    const keys = await this.#keysOf(memory, context);
-    const found = await this.#tryKeys(read, keys);
-    if (found === "good") return keys;
-    // A token that names its key, which is there, is wrong itself; any other may be of a key that is new.
-    if (memory.source === undefined || (found === "bad" && read.kid !== undefined)) return reasons[found];
-    const newer = await this.#keySets.keysAfterMiss(memory.source, keys, context.ctx, context.nowMs);
-    if (newer === undefined) return reasons[found];
-    const again = await this.#tryKeys(read, newer);
-    return again === "good" ? newer : reasons[again];
-  }
-
-  async #tryKeys(read: Read, { keys }: KeySet): Promise<"good" | "bad" | "no key"> {
-    const candidates = keysFor(keys, read.alg, read.kid);
-    for (const jwk of candidates) {
-      const key = await this.#import(jwk, read.alg);
-      if (key !== undefined && (await isSignedWith(read, key))) return "good";
-    }
-    return candidates.length === 0 ? "no key" : "bad";
-  }
-
-  /** Undefined for what has the form of a key but is none, such as a point that is not on its curve. */
-  async #import(jwk: PublicJwk, alg: string): Promise<CryptoKey | undefined> {
-    const known = this.#imported.get(jwk)?.get(alg);
-    if (known !== undefined) return known;
-    const key = await importJWK({ ...jwk }, alg).catch(() => undefined);
-    if (!(key instanceof CryptoKey)) return undefined;
-    const byAlgorithm = this.#imported.get(jwk) ?? new Map<string, CryptoKey>();
-    this.#imported.set(jwk, byAlgorithm.set(alg, key));
-    return key;
+    return this.#signatures.prove(read, memory.source ?? memory.ownKeys, context);
   }
 
   /** Without waiting: what is remembered is not worth a fetch. */
   #keysInUse({ source, ownKeys }: Memory, { ctx, nowMs }: ProofContext): KeySet | undefined {
-    return source === undefined ? ownKeys : this.#keySets.keysInUse(source, ctx, nowMs);
-  }
-
-  #keysOf({ source, ownKeys }: Memory, { ctx, nowMs }: ProofContext): KeySet | Promise<KeySet> {
-    return source === undefined ? ownKeys : this.#keySets.keysOf(source, ctx, nowMs);
+    return source === undefined ? ownKeys : this.#signatures.keySets.keysInUse(source, ctx, nowMs);
   }
 
   #memory(provider: JwtProvider): Memory {
@@ -145,8 +112,6 @@ export class JwtVerifier implements Verifier<JwtProvider> {
     return memory;
   }
 }
-
-const reasons = { bad: "the signature is of none of the keys", "no key": "no key of that kid and alg" } as const;
 
 function sourceOf({ issuer, keys }: JwtProvider): KeySource | undefined {
   if (keys === undefined) return { name: issuer };
@@ -166,27 +131,6 @@ function readToken(token: string, provider: JwtProvider, nowMs: number): Read | 
   if (typeof claims === "string") return `the payload ${claims}`;
   const { alg, kid } = header as { alg: string; kid?: string };
   return refuseClaims(claims, provider, nowMs) ?? { token, alg, kid, claims };
-}
-
-/** The JSON object of a token's segment, or why it is none. @param segment canonical base64url */
-export function readSegment(segment: string): Record<string, unknown> | string {
-  try {
-    return readJsonObject(utf8.decode(base64url.decode(segment)));
-  } catch {
-    return "is not UTF-8";
-  }
-}
-
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** Whatever goes wrong in a check, the signature was not shown to be good. */
-async function isSignedWith({ token, alg }: Read, key: CryptoKey | Uint8Array): Promise<boolean> {
-  try {
-    await compactVerify(token, key, { algorithms: [alg] });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function secretOf(name: string, algorithms: readonly string[], { env }: ProofContext): Uint8Array {

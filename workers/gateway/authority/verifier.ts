@@ -40,6 +40,11 @@ export interface Verifier<Provider> {
   verify(credential: string, provider: Provider, context: ProofContext): Verdict | Promise<Verdict>;
   /** Request fields that carry the credential: they end at the gateway. */
   fields(provider: Provider): readonly string[];
+  /**
+   * What a request gets instead of a 401, for whom another answer leads to a proof; undefined: nothing.
+   * @throws SelvageError when that cannot be made
+   */
+  begin?(provider: Provider, context: ProofContext): Promise<Response | undefined>;
   /** The query parameter that carries it, where there is one; it ends there, too. */
   parameter?(provider: Provider): string | undefined;
   /** `WWW-Authenticate` of a refusal (RFC 9110 section 11.6.1), one a scheme: without an error when nothing was sent. */

@@ -2,7 +2,9 @@ import type { IdentityProvider } from "../../../shared/auth/providers.ts";
 import { IntrospectionVerifier } from "./introspection-verifier.ts";
 import { JwtVerifier } from "./jwt-verifier.ts";
 import { KeyVerifier } from "./key-verifier.ts";
+import { OidcVerifier } from "./oidc-verifier.ts";
 import { SignatureVerifier } from "./signature-verifier.ts";
+import { TokenSignatures } from "./token-signatures.ts";
 import type { Verifier } from "./verifier.ts";
 import { WebhookVerifier } from "./webhook-verifier.ts";
 
@@ -11,14 +13,16 @@ export type Verifiers = {
   readonly [Kind in IdentityProvider["kind"]]: Verifier<Extract<IdentityProvider, { readonly kind: Kind }>>;
 };
 
-export function createVerifiers(): Verifiers {
+export function createVerifiers() {
+  const signatures = new TokenSignatures();
   return {
-    jwt: new JwtVerifier(),
+    jwt: new JwtVerifier(signatures),
     "api-key": new KeyVerifier(),
     introspection: new IntrospectionVerifier(),
     signature: new SignatureVerifier(),
     webhook: new WebhookVerifier(),
-  };
+    oidc: new OidcVerifier(signatures),
+  } satisfies Verifiers;
 }
 
 /** The one for a provider; a provider is given to the verifier of its own kind alone. */

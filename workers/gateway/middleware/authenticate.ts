@@ -24,13 +24,16 @@ export function authenticate(verifiers: Verifiers): MiddlewareHandler<GatewayEnv
     if (auth === undefined) c.set("identity", anonymous);
     else {
       const providers = providersOf(c, auth);
-      const identity = found(c, await prove(c, auth, verifiers), verifiers, providers);
+      const outcome = await prove(c, auth, verifiers);
+      const instead = await answerInstead(c, outcome, verifiers, providers);
+      if (instead !== undefined) return instead;
+      const identity = found(c, outcome, verifiers, providers);
       // What proved the client to us is no business of those inside: they get the Txn-Token.
       dropCredentials(c, verifiers);
       c.set("identity", identity);
       demand(c, auth, identity, verifiers, providers);
     }
-    await next();
+    return next();
   };
 }
 
@@ -93,8 +96,23 @@ function proofContext(c: Context<GatewayEnv>): ProofContext {
     request: c.req.raw,
     target: c.get("target"),
     content: () => readContent(c),
-    answer: (name, value) => c.header(name, value, { append: true }),
+    answer: (name, value) => c.set("answerFields", [...(c.get("answerFields") ?? []), [name, value]]),
   };
+}
+
+/** What leads whoever showed nothing good to a proof, where one of the providers knows how. */
+async function answerInstead(
+  c: Context<GatewayEnv>,
+  outcome: NextProof,
+  verifiers: Verifiers,
+  providers: readonly IdentityProvider[],
+): Promise<Response | undefined> {
+  if (outcome.kind !== "missing" && outcome.kind !== "refused") return undefined;
+  for (const provider of providers) {
+    const answer = await verifierOf(verifiers, provider).begin?.(provider, proofContext(c));
+    if (answer !== undefined) return answer;
+  }
+  return undefined;
 }
 
 /** Who it is, unless that was not shown. */

@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from "hono";
+import { setsOwnCookie } from "../../../shared/http/cookies.ts";
 import { HOP_BY_HOP } from "../../../shared/http/header-names.ts";
 import { connectionNames } from "../../../shared/http/inspect-head.ts";
 import { rewritePath } from "../../../shared/route/rewrite-path.ts";
@@ -28,7 +29,7 @@ export function forward(minter: TxnTokenMinter): MiddlewareHandler<GatewayEnv> {
   };
 }
 
-/** Removes fields of the connection behind us, and those that are between us and the mesh. */
+/** Removes fields of the connection behind us, those that are between us and the mesh, and cookies in the gateway's name. */
 function dropEnding(headers: Headers): void {
   const dropped: string[] = [];
   headers.forEach((value, name) => {
@@ -36,4 +37,8 @@ function dropEnding(headers: Headers): void {
     if (HOP_BY_HOP.has(name) || name.startsWith("selvage-")) dropped.push(name);
   });
   for (const name of dropped) headers.delete(name);
+  const cookies = headers.getSetCookie();
+  if (!cookies.some(setsOwnCookie)) return;
+  headers.delete("set-cookie");
+  for (const cookie of cookies) if (!setsOwnCookie(cookie)) headers.append("set-cookie", cookie);
 }

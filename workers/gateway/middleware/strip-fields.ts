@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from "hono";
+import { withoutOwnCookies } from "../../../shared/http/cookies.ts";
 import { forwardingFields } from "../../../shared/http/forwarding-fields.ts";
 import { TRACEPARENT, TRACESTATE } from "../../../shared/http/header-names.ts";
 import { parseTraceparent } from "../../../shared/http/trace-context.ts";
@@ -13,6 +14,8 @@ export function stripFields(): MiddlewareHandler<GatewayEnv> {
     // A `tracestate` belongs to its `traceparent` (Trace Context section 3.3.1).
     if (headers.has(TRACESTATE) && parseTraceparent(headers.get(TRACEPARENT) ?? undefined) === undefined)
       fields.delete(TRACESTATE);
+    const cookies = headers.get("cookie");
+    if (cookies !== null) keepCookies(fields, withoutOwnCookies(cookies));
     const scheme = url.startsWith("https:") ? "https" : "http";
     const { authority } = c.get("target");
     for (const [name, value] of forwardingFields({ clientIp: c.get("clientIp"), authority, scheme }))
@@ -20,4 +23,9 @@ export function stripFields(): MiddlewareHandler<GatewayEnv> {
     c.set("fields", fields);
     await next();
   };
+}
+
+function keepCookies(fields: Headers, cookies: string): void {
+  if (cookies === "") fields.delete("cookie");
+  else fields.set("cookie", cookies);
 }

@@ -34,5 +34,7 @@ export interface GatewayEnv {
     body: ReadableStream | Uint8Array | null;
     /** authenticate */
     identity: Identity;
+    /** What is added to the answer, whatever that will be; taken by answer-fields. */
+    answerFields: [name: string, value: string][] | undefined;
   };
 }

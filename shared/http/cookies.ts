@@ -1,0 +1,44 @@
+/** Cookies (RFC 6265) as the gateway sees them: its own, which end here, and those of the services behind it. */
+
+/** Names of the gateway's own cookies begin so. The prefix `__Host-` binds a cookie to one host and all of its paths. */
+export const OWN_COOKIES = "__Host-selvage-";
+const OWN = /^__host-selvage-/i;
+
+/**
+ * Every value of a cookie in a request. Some servers join several `Cookie` fields by a comma, which no value of ours has.
+ * @param name compared by case
+ */
+export function cookieValues(header: string | null | undefined, name: string): string[] {
+  return namedCookies(header, (one) => one === name).map(([, value]) => value);
+}
+
+/** Cookies of a request whose names are asked for, in the order in which they came. */
+export function namedCookies(
+  header: string | null | undefined,
+  isAsked: (name: string) => boolean,
+): [name: string, value: string][] {
+  if (!header?.includes(OWN_COOKIES)) return [];
+  return header.split(/[;,]/).flatMap((member) => {
+    const at = member.indexOf("=");
+    const name = member.slice(0, at).trim();
+    return at > 0 && isAsked(name) ? [[name, member.slice(at + 1).trim()] as [string, string]] : [];
+  });
+}
+
+/** A `Cookie` field without the gateway's own cookies; the others stay as they are. Empty when none is left. */
+export function withoutOwnCookies(header: string): string {
+  if (!/__host-selvage-/i.test(header)) return header;
+  const kept = header.split(/(?=[;,])/).filter((member) => !OWN.test(member.replace(/^[;,]?[\s"=]*/, "")));
+  return kept.join("").replace(/^[;,]?\s*/, "");
+}
+
+/** Whether a `Set-Cookie` of an upstream would set one of the gateway's own cookies. */
+export function setsOwnCookie(setCookie: string): boolean {
+  return OWN.test(setCookie.replace(/^[\s=]*/, ""));
+}
+
+/** `Set-Cookie` of one of the gateway's own cookies. @param value no `;`, `,` or space in it; empty takes it away */
+export function setOwnCookie(name: string, value: string, maxAgeMs: number): string {
+  const seconds = value === "" ? 0 : Math.ceil(maxAgeMs / 1000);
+  return `${name}=${value}; Path=/; Max-Age=${seconds}; Secure; HttpOnly; SameSite=Lax`;
+}
