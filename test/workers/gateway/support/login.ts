@@ -47,21 +47,24 @@ export function webPlan(provider: OidcProvider = web(), ...others: OidcProvider[
   );
 }
 
+/** Of a token; undefined: not in it. */
+type Claims = Readonly<Record<string, unknown>>;
+
 export interface Op {
   /** Calls to the token endpoint. */
   readonly exchanges: { form: URLSearchParams; authorization: string | null }[];
   /** What is different from a good ID token: claims, header, another signing key. */
-  wrong: { claims?: JWTPayload; header?: Record<string, unknown>; key?: CryptoKey; answer?: () => Response };
+  wrong: { claims?: Claims; header?: Record<string, unknown>; key?: CryptoKey; answer?: () => Response };
   metadata: Record<string, unknown>;
   sub: string;
   sid: string;
   scope: string | undefined;
-  extra: JWTPayload;
+  extra: Claims;
   down: boolean;
   readonly publicJwk: JWK;
   /** The user agrees: where the browser is sent back to. */
   authorize(location: string): string;
-  logoutToken(claims?: JWTPayload, header?: Record<string, unknown>, key?: CryptoKey): Promise<string>;
+  logoutToken(claims?: Claims, header?: Record<string, unknown>, key?: CryptoKey): Promise<string>;
   readonly outside: Outside;
 }
 
@@ -69,8 +72,10 @@ export async function createOp(url: string = OP): Promise<Op> {
   const pair = await generateKeyPair("ES256", { extractable: true });
   const publicJwk = { ...(await exportJWK(pair.publicKey)), kid: "op-1", alg: "ES256", use: "sig" };
   const codes = new Map<string, { nonce: string; challenge: string; redirectUri: string }>();
-  const sign = (claims: JWTPayload, header: Record<string, unknown>, key = pair.privateKey): Promise<string> =>
-    new SignJWT(claims).setProtectedHeader({ alg: "ES256", kid: "op-1", ...header }).sign(key, { crit: { exp: true } });
+  const sign = (claims: Claims, header: Record<string, unknown>, key = pair.privateKey): Promise<string> =>
+    new SignJWT(claims as JWTPayload)
+      .setProtectedHeader({ alg: "ES256", kid: "op-1", ...header })
+      .sign(key, { crit: { exp: true } });
   const now = (): number => Math.floor(Date.now() / 1000);
   const op: Op = {
     exchanges: [],
