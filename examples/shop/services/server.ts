@@ -11,6 +11,7 @@ export interface Call {
 
 export interface Answer {
   readonly status: number;
+  /** Sent as JSON; a text as it is where the headers say what it is. */
   readonly body: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -78,7 +79,8 @@ async function respond(
 }
 
 function send(response: ServerResponse, { status, body, headers = {} }: Answer): void {
-  const text = `${JSON.stringify(body)}\n`;
+  const isText = typeof body === "string" && (headers["content-type"] !== undefined || body === "");
+  const text = isText ? body : `${JSON.stringify(body)}\n`;
   response
     .writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text), ...headers })
     .end(text);
