@@ -182,6 +182,7 @@ async function startGateway(
       KEY_PEPPER: keys.keyPepper,
       KEY_ADMIN_SECRET: keys.keyAdminSecret,
       SESSION_SECRET: keys.sessionSecret,
+      ...(process.env.SESSION_SECRET_OLD !== undefined && { SESSION_SECRET_OLD: process.env.SESSION_SECRET_OLD }),
     },
     services: { CONTROL: `127.0.0.1:${controlPort}` },
   };

@@ -1,5 +1,4 @@
 /** What others try with logins and sessions: each is refused with the right status, never with a 500, and nobody passes. */
-import { generateKeyPair, SignJWT } from "jose";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { limits } from "../../../shared/limits.ts";
 import { type Gateway, startGateway } from "./support/gateway.ts";
@@ -242,79 +241,6 @@ describe("the callback", () => {
     expect(logged).toContain("nonce");
     for (const secret of [answer.get("code"), answer.get("state"), ...browser.cookies.values()])
       expect(logged).not.toContain(secret);
-  });
-});
-
-describe("an ID token", () => {
-  const hour = 3600;
-  test.each<[string, () => Op["wrong"] | Promise<Op["wrong"]>]>([
-    ["with another nonce (replay)", () => ({ claims: { nonce: "other" } })],
-    ["without nonce", () => ({ claims: { nonce: undefined } })],
-    ["for another client", () => ({ claims: { aud: "other" } })],
-    ["for two clients without azp", () => ({ claims: { aud: ["shop-web", "other"] } })],
-    ["for two clients with another azp", () => ({ claims: { aud: ["shop-web", "other"], azp: "other" } })],
-    ["of another issuer", () => ({ claims: { iss: "https://evil.example/" } })],
-    ["that has expired", () => ({ claims: { exp: Math.floor(nowMs / 1000) - hour } })],
-    ["without exp", () => ({ claims: { exp: undefined } })],
-    ["of the future", () => ({ claims: { nbf: Math.floor(nowMs / 1000) + hour } })],
-    ["without iat", () => ({ claims: { iat: undefined } })],
-    ["without sub", () => ({ claims: { sub: undefined } })],
-    ["with an empty sub", () => ({ claims: { sub: "" } })],
-    ["with a sub that is no text", () => ({ claims: { sub: 7 } })],
-    ["with a very long sub", () => ({ claims: { sub: "x".repeat(300) } })],
-    ["signed by somebody else", async () => ({ key: (await generateKeyPair("ES256")).privateKey })],
-    ["with a kid that nobody has", () => ({ header: { kid: "../../dev/null" } })],
-    ["of another type", () => ({ header: { typ: "logout+jwt" } })],
-    ["with a critical extension", () => ({ header: { crit: ["exp"], exp: 1 } })],
-    ["that does not fit into a cookie", () => ({ claims: { note: "x".repeat(4000) } })],
-  ])("%s logs nobody in", async (_, wrong) => {
-    const answer = await begun();
-    op.wrong = await wrong();
-    expect(await refusal(await callback(answer))).toBe("400 login_failed");
-    expect(browser.session).toBeUndefined();
-  });
-
-  const raw = (part: object): string => btoa(JSON.stringify(part)).replaceAll("=", "");
-  const tokens =
-    (body: object): (() => Response) =>
-    () =>
-      Response.json({ access_token: "at", token_type: "Bearer", ...body });
-  test.each<[string, () => Promise<() => Response> | (() => Response), string]>([
-    ["that is missing", () => tokens({}), "400 login_failed"],
-    [
-      "of no algorithm",
-      () => tokens({ id_token: `${raw({ alg: "none" })}.${raw({ sub: "alice" })}.` }),
-      "400 login_failed",
-    ],
-    [
-      "signed with the public key as a secret",
-      async () => {
-        const secret = new TextEncoder().encode(JSON.stringify(op.publicJwk));
-        const claims = { iss: OP, aud: "shop-web", sub: "alice", iat: nowMs / 1000, exp: nowMs / 1000 + hour };
-        return tokens({ id_token: await new SignJWT(claims).setProtectedHeader({ alg: "HS256" }).sign(secret) });
-      },
-      "400 login_failed",
-    ],
-    ["that is no token", () => tokens({ id_token: "a.b.c" }), "400 login_failed"],
-    ["in an answer that is no JSON", () => () => new Response("<html>"), "400 login_failed"],
-    [
-      "in an answer of an unknown kind of token",
-      () => tokens({ token_type: "mac", id_token: "x" }),
-      "400 login_failed",
-    ],
-    [
-      "behind a redirect",
-      () => () => new Response(null, { status: 302, headers: { location: "/" } }),
-      "400 login_failed",
-    ],
-    ["behind a refusal", () => () => Response.json({ error: "invalid_client" }, { status: 401 }), "400 login_failed"],
-    ["behind an error", () => () => new Response(null, { status: 503 }), "503 issuer_unavailable"],
-    ["in an answer without end", () => () => new Response("x".repeat(300_000)), "503 issuer_unavailable"],
-  ])("%s logs nobody in, with the status that fits", async (_, answered, expected) => {
-    const answer = await begun();
-    op.wrong = { answer: await answered() };
-    expect(await refusal(await callback(answer))).toBe(expected);
-    expect(browser.session).toBeUndefined();
   });
 });
 

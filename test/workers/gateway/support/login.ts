@@ -188,3 +188,31 @@ export class Browser {
     return this.open(pathname + search);
   }
 }
+
+/** The objects of sessions, with every call counted. */
+export class CountedSessions {
+  readonly calls: Record<string, number> = { open: 0, ask: 0, confirm: 0, end: 0, endOrdered: 0 };
+  mode: "up" | "down" | "silent" = "up";
+  /** Shards that do not answer. */
+  readonly lost = new Set<string>();
+
+  get namespace(): Env["SESSIONS"] {
+    const getByName = (name: string) => {
+      const stub = bindings.SESSIONS.getByName(name) as unknown as Record<
+        string,
+        (...args: unknown[]) => Promise<unknown>
+      >;
+      const call =
+        (method: string) =>
+        (...args: unknown[]) => {
+          this.calls[method] = (this.calls[method] ?? 0) + 1;
+          if (this.mode === "down" || this.lost.has(name))
+            return Promise.reject(new Error("Durable Object is overloaded."));
+          if (this.mode === "silent") return new Promise(() => undefined);
+          return stub[method]?.(...args);
+        };
+      return Object.fromEntries(Object.keys(this.calls).map((method) => [method, call(method)]));
+    };
+    return { getByName } as unknown as Env["SESSIONS"];
+  }
+}
