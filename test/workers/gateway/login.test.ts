@@ -130,6 +130,13 @@ describe("a login", () => {
     expect(claimsSent()).toMatchObject({ scope: "openid profile" });
   });
 
+  test("tolerates clocks that differ a little", async () => {
+    op.wrong = { claims: { iat: nowMs / 1000 + 9, exp: nowMs / 1000 - 9 } };
+    expect((await browser.logIn(op)).status).toBe(303);
+    op.wrong = { claims: { exp: nowMs / 1000 - 11 } };
+    expect((await new Browser(gateway).logIn(op)).status).toBe(400);
+  });
+
   test("on loopback comes back by http, for browsers take that for secure", async () => {
     gateway = await start({ ...webPlan(), hosts: ["localhost"] });
     const away = await new Browser(gateway, "localhost:8787").open("/app/1");
@@ -259,12 +266,26 @@ describe("a session", () => {
     expect((await last.call("/app/1")).status).toBe(401);
   });
 
-  test("of a revoked subject is refused", async () => {
+  test("of a revoked subject is refused, and a new login does not go round in circles", async () => {
     await browser.logIn(op);
     const entries = [{ sub: "alice", issuer: op.metadata.issuer as string, expiresAtMs: nowMs + 1e9 }];
     gateway.control.revocations = { revision: 1, entries };
-    nowMs += 3_000;
+    nowMs += 11_000;
     expect((await browser.call("/app/1")).status).toBe(401);
+    expect((await browser.open("/app/1")).status).toBe(302);
+    expect((await browser.logIn(op)).status).toBe(303);
+    const refused = await browser.open("/app/1");
+    expect([refused.status, await code(refused)]).toEqual([401, "credentials_invalid"]);
+  });
+
+  test("beside which another proof is missing leads to no login", async () => {
+    const both = route("both", "/both/*", { auth: { any: [], all: ["web", "login"], scopes: [] } });
+    gateway = await start({ ...webPlan(), routes: [both] });
+    browser = new Browser(gateway);
+    expect((await browser.logIn(op, "/both/1")).status).toBe(303);
+    nowMs += 60_000;
+    const refused = await browser.open("/both/1");
+    expect([refused.status, await code(refused)]).toEqual([401, "credentials_missing"]);
   });
 
   test("and its cookies do not reach a service, others do", async () => {

@@ -6,6 +6,7 @@ import { judgeSession } from "../../../shared/auth/web-session.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { isNavigation, publicOrigin, refuseCrossSite } from "../../../shared/http/page-request.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
+import { limits } from "../../../shared/limits.ts";
 import { Logins } from "./logins.ts";
 import type { TokenSignatures } from "./token-signatures.ts";
 import type { ProofContext, Verifier } from "./verifier.ts";
@@ -74,10 +75,20 @@ export class OidcVerifier implements Verifier<OidcProvider> {
     return opened.identity;
   }
 
+  /** Who has just logged in and is refused all the same would go round in circles: revoked, for one. */
+  async #isFresh(provider: OidcProvider, context: ProofContext): Promise<boolean> {
+    const cookie = this.#sessions.cookieOf(context.request, provider);
+    const opened = cookie === undefined ? undefined : await this.#sessions.open(cookie, provider, context);
+    if (opened === undefined || typeof opened === "string") return false;
+    if (context.nowMs - opened.session.startedAtMs >= limits.login.againMs) return false;
+    return (await this.#sessions.refuse(opened, provider, context)) === undefined;
+  }
+
   /** A page that a person asked for waits behind the login. @throws SelvageError issuer_unavailable, secret_missing */
   async begin(provider: OidcProvider, context: ProofContext): Promise<Response | undefined> {
     const { request, target } = context;
     if (!isNavigation(request.method, (name) => request.headers.get(name))) return undefined;
+    if (await this.#isFresh(provider, context)) return undefined;
     return this.logins.begin(provider, target.path + target.query, context);
   }
 }

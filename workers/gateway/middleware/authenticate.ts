@@ -24,8 +24,9 @@ export function authenticate(verifiers: Verifiers): MiddlewareHandler<GatewayEnv
     if (auth === undefined) c.set("identity", anonymous);
     else {
       const providers = providersOf(c, auth);
-      const outcome = await prove(c, auth, verifiers);
-      const instead = await answerInstead(c, outcome, verifiers, providers);
+      const proofs = new Map<string, Proof>();
+      const outcome = await prove(c, auth, verifiers, proofs);
+      const instead = await answerInstead(c, outcome, verifiers, proofs);
       if (instead !== undefined) return instead;
       const identity = found(c, outcome, verifiers, providers);
       // What proved the client to us is no business of those inside: they get the Txn-Token.
@@ -56,8 +57,13 @@ function providersOf(c: Context<GatewayEnv>, { any, all = [] }: AuthSettings): I
   return [...all, ...any].flatMap((name) => known[name] ?? []);
 }
 
-async function prove(c: Context<GatewayEnv>, auth: AuthSettings, verifiers: Verifiers): Promise<NextProof> {
-  const proofs = new Map<string, Proof>();
+/** @param proofs what becomes of each provider is put there */
+async function prove(
+  c: Context<GatewayEnv>,
+  auth: AuthSettings,
+  verifiers: Verifiers,
+  proofs: Map<string, Proof>,
+): Promise<NextProof> {
   for (;;) {
     const next = nextProof(auth, proofs);
     if (next.kind !== "ask") return next;
@@ -100,15 +106,17 @@ function proofContext(c: Context<GatewayEnv>): ProofContext {
   };
 }
 
-/** What leads whoever showed nothing good to a proof, where one of the providers knows how. */
+/** What leads whoever showed nothing good to a proof, where a provider whose proof is missing knows how. */
 async function answerInstead(
   c: Context<GatewayEnv>,
   outcome: NextProof,
   verifiers: Verifiers,
-  providers: readonly IdentityProvider[],
+  proofs: ReadonlyMap<string, Proof>,
 ): Promise<Response | undefined> {
   if (outcome.kind !== "missing" && outcome.kind !== "refused") return undefined;
-  for (const provider of providers) {
+  for (const [name, { kind }] of proofs) {
+    const provider = c.get("held").plan.identity[name];
+    if (provider === undefined || kind === "proven") continue;
     const answer = await verifierOf(verifiers, provider).begin?.(provider, proofContext(c));
     if (answer !== undefined) return answer;
   }

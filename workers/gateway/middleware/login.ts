@@ -12,8 +12,11 @@ export function login(logins: Logins): MiddlewareHandler<GatewayEnv> {
   const places = new WeakMap<GatewayPlan, ReadonlyMap<string, LoginPlace>>();
   return async (c, next) => {
     const { plan } = c.get("held");
-    const known = places.get(plan) ?? loginPlaces(plan);
-    places.set(plan, known);
+    let known = places.get(plan);
+    if (known === undefined) {
+      known = loginPlaces(plan);
+      places.set(plan, known);
+    }
     const { authority, path } = c.get("target");
     const place = known.size === 0 ? undefined : loginPlaceOf(known, hostWithoutPort(authority) ?? "", path);
     return place === undefined ? next() : answer(logins, place, c);
