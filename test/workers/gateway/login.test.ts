@@ -288,6 +288,17 @@ describe("a session", () => {
     expect([refused.status, await code(refused)]).toEqual([401, "credentials_missing"]);
   });
 
+  test("is one of several proofs where a route takes others, too", async () => {
+    expect((await browser.open("/either/1")).status).toBe(302);
+    await browser.logIn(op, "/either/1");
+    expect((await browser.call("/either/1")).status).toBe(200);
+    expect(claimsSent()).toMatchObject({ rctx: { method: "oidc" } });
+    const challenge = (await new Browser(gateway).call("/either/1")).headers.get("www-authenticate");
+    expect(challenge).toBe(
+      'Login realm="app.shop.example", path="/.selvage/web/login", Bearer realm="app.shop.example"',
+    );
+  });
+
   test("and its cookies do not reach a service, others do", async () => {
     await browser.logIn(op);
     for (const path of ["/app/1", "/open/1"]) {
