@@ -44,7 +44,7 @@ describe("systemKeys", () => {
     expect(Buffer.from(keys.keySecret, "base64url")).toHaveLength(32);
     expect(keys.tokenSecret).not.toBe(keys.keySecret);
     expect(systemKeys(state)).toEqual(keys);
-    expect(new Set(Object.values(keys)).size).toBe(4);
+    expect(new Set(Object.values(keys)).size).toBe(5);
     expect(statSync(path.join(state, "keys.json")).mode & 0o777).toBe(0o600);
     expect(readFileSync(path.join(state, "keys.json"), "utf8")).toContain(keys.keySecret);
   });

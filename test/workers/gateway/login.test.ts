@@ -105,6 +105,13 @@ describe("a login", () => {
     expect(op.exchanges[0]?.form.get("client_id")).toBe("shop-web");
   });
 
+  test("whose secret is not set is 500, and logs nobody in", async () => {
+    gateway = await start(webPlan(web({ clientSecret: "LOST" })));
+    browser = new Browser(gateway);
+    const response = await browser.logIn(op);
+    expect([response.status, await code(response), browser.session]).toEqual([500, "secret_missing", undefined]);
+  });
+
   test("with the secret in the form", async () => {
     gateway = await start(webPlan(web({ clientAuth: "post" })));
     browser = new Browser(gateway);

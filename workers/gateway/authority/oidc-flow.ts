@@ -12,6 +12,7 @@ import { limits } from "../../../shared/limits.ts";
 import type { Env } from "../env.ts";
 import { readText } from "../upstream/read-text.ts";
 import { endpointOf } from "./provider-endpoints.ts";
+import { secretText } from "./provider-secret.ts";
 import { readSegment, type TokenSignatures } from "./token-signatures.ts";
 import type { ProofContext } from "./verifier.ts";
 
@@ -150,8 +151,7 @@ function clientOf({ clientId, clockSkewMs }: OidcProvider): oauth.Client {
 
 function clientAuthOf({ clientAuth, clientSecret }: OidcProvider, env: Env): oauth.ClientAuth {
   if (clientAuth === "none") return oauth.None();
-  const secret = env[`SECRET_${clientSecret ?? ""}`];
-  if (!secret) throw new SelvageError("secret_missing", `the secret ${clientSecret} is not set`);
+  const secret = secretText(clientSecret ?? "", env);
   return clientAuth === "post" ? oauth.ClientSecretPost(secret) : oauth.ClientSecretBasic(secret);
 }
 
