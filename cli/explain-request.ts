@@ -1,6 +1,6 @@
 /** From the command line to the request that is explained. */
 import { decodeJwt, decodeProtectedHeader } from "jose";
-import { bearerToken } from "../shared/auth/bearer.ts";
+import { accessToken } from "../shared/auth/confirmation.ts";
 import { refuseTokenForm } from "../shared/auth/token-form.ts";
 import type { Credential, ExplainRequest } from "../shared/plan/explain-step.ts";
 import { CliError, exitCodes } from "./cli-error.ts";
@@ -78,7 +78,7 @@ function credentialOf({ as, scope, claim }: RequestOptions, authorization: strin
     return { kind: "assumed", sub: as, scopes: (scope ?? "").split(/[\s,]+/).filter((one) => one !== ""), ...claims };
   if (scope !== undefined) throw new CliError(exitCodes.usage, "--scope needs --as: whose scopes are they?");
   if (claim !== undefined) throw new CliError(exitCodes.usage, "--claim needs --as: whose claims are they?");
-  const token = bearerToken(authorization);
+  const token = accessToken(authorization)?.token;
   if (token === undefined) return { kind: "none" };
   const fault = refuseTokenForm(token);
   if (fault !== undefined) return { kind: "malformed", reason: fault };

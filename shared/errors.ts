@@ -84,6 +84,7 @@ export const errorTable = {
   limiter_unavailable: row("gateway", 503, 14, "Service unavailable", "The request limit could not be checked.", true),
   issuer_unavailable: row("gateway", 503, 14, "Service unavailable", "The credentials could not be checked.", true),
   keys_unavailable: row("gateway", 503, 14, "Service unavailable", "The credentials could not be checked.", true),
+  proofs_unavailable: row("gateway", 503, 14, "Service unavailable", "The credentials could not be checked.", true),
   decision_unavailable: row("gateway", 503, 14, "Service unavailable", "The permission could not be checked.", true),
   sessions_unavailable: row("gateway", 503, 14, "Service unavailable", "The session could not be checked.", true),
   secret_missing: row("gateway", 500, 13, "Internal error", "The gateway could not serve this request."),

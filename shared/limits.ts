@@ -6,6 +6,7 @@
  */
 
 import { agent } from "./limits/agent.ts";
+import { clientCertificate, dpop } from "./limits/bound.ts";
 import { certificate, control, wire } from "./limits/control.ts";
 import { apiKeys, condition, identity, txnToken } from "./limits/identity.ts";
 import { login } from "./limits/login.ts";
@@ -83,6 +84,8 @@ export const limits = {
   signature,
   txnToken,
   login,
+  dpop,
+  clientCertificate,
   /** Rate limits. */
   rateLimit: {
     /** Up to this limit the sliding window is an exact log, above it counters of slices that never admit more. */

@@ -10,8 +10,8 @@ export function bearerToken(authorization: string | undefined): string | undefin
   return match === null ? undefined : (match[1] as string);
 }
 
-/** Registered error codes of challenges (RFC 6750 section 3.1). */
-export type ChallengeError = "invalid_token" | "insufficient_scope";
+/** Registered error codes of challenges (RFC 6750 section 3.1, RFC 9449 section 12.2). */
+export type ChallengeError = "invalid_token" | "insufficient_scope" | "invalid_dpop_proof" | "use_dpop_nonce";
 
 /**
  * `WWW-Authenticate` for a refusal (section 3): without `error` when no credential was sent.

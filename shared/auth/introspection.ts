@@ -69,14 +69,16 @@ function refuseAnswer(answer: Json, provider: IntrospectionProvider, nowMs: numb
     refuseKind(answer) ??
     (audiences === undefined ? undefined : refuseAudience(answer, audiences)) ??
     refuseTimes(answer, { clockSkewMs, unexpiring: true }, nowMs) ??
-    // Who holds a token that is bound to a key must show the key (RFC 9449 section 7.2, RFC 8705 section 3).
-    (answer.cnf === undefined ? undefined : "the token is bound to a key (cnf), which no bearer has shown")
+    // What it is bound to is shown with each request; that of a token of this type must be said (RFC 9449 section 6.2).
+    (isDpop(answer) && answer.cnf === undefined ? "token_type is DPoP, and no cnf says of which key" : undefined)
   );
 }
 
+const isDpop = ({ token_type: type }: Json): boolean => typeof type === "string" && type.toLowerCase() === "dpop";
+
 /** Issuers answer for refresh and ID tokens, too; those that say so do it in one of these members. */
 const ACCESS_TOKENS: Readonly<Record<string, readonly string[]>> = {
-  token_type: ["bearer", "access_token"],
+  token_type: ["bearer", "dpop", "access_token"],
   token_use: ["access", "access_token"],
   typ: ["bearer", "jwt", "at+jwt", "application/at+jwt"],
 };
@@ -85,7 +87,7 @@ function refuseKind(answer: Json): string | undefined {
   for (const [name, kinds] of Object.entries(ACCESS_TOKENS)) {
     const stated = answer[name];
     if (stated !== undefined && !(typeof stated === "string" && kinds.includes(stated.toLowerCase())))
-      return `${name} is ${JSON.stringify(stated).slice(0, 100)}, which is no bearer token's`;
+      return `${name} is ${JSON.stringify(stated).slice(0, 100)}, which is no access token's`;
   }
   return undefined;
 }

@@ -1,5 +1,7 @@
 /** Providers of identities as the plan carries them. A kind is a member of the union, with a verifier in each host. */
 import type { ApiKeyProvider } from "./api-key.ts";
+import type { CertificateProvider } from "./certificate-rules.ts";
+import type { TokenBinding } from "./confirmation.ts";
 import type { SignatureProvider } from "./http-signature.ts";
 import type { PublicJwk } from "./jwk.ts";
 import type { WebhookProvider } from "./webhook.ts";
@@ -8,6 +10,7 @@ export type IdentityProvider =
   | JwtProvider
   | ApiKeyProvider
   | IntrospectionProvider
+  | CertificateProvider
   | SignatureProvider
   | WebhookProvider
   | OidcProvider;
@@ -29,6 +32,8 @@ export interface JwtProvider {
   readonly tokenAgeMsMax?: number;
   /** Claims that parts of the identity are read from, where they are not the usual ones. */
   readonly claims?: ClaimNames;
+  /** Absent: bound tokens are accepted with their proof, others without. */
+  readonly binding?: TokenBinding;
 }
 
 export type JwtKeys =
@@ -60,6 +65,8 @@ export interface IntrospectionProvider {
   readonly rememberMs: number;
   /** How much longer while the endpoint fails. Absent: nobody passes without a new answer. */
   readonly staleMs?: number;
+  /** As for `JwtProvider`. */
+  readonly binding?: TokenBinding;
 }
 
 /** Who we are to the issuer. `secret` is the name of a secret of the host. */

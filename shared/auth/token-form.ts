@@ -2,28 +2,20 @@
  * The form of a compact JWS (RFC 7515 section 3.1), checked before a library reads it: libraries differ in what else they
  * take for base64url (white space, padding, stray bits), and two spellings of one token must not be two tokens.
  */
+import { isCanonicalBase64url } from "../http/base64.ts";
 import { limits } from "../limits.ts";
 import { hmacAlgorithms, signatureAlgorithms } from "./jwk.ts";
 
 const COMPACT = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/;
-/** Last characters whose unused low bits are zero, for a rest of two and of three characters (RFC 4648 section 3.5). */
-const ENDS_OF_TWO = /[AQgw]$/;
-const ENDS_OF_THREE = /[AEIMQUYcgkosw048]$/;
 
 /** Why a text is no well-formed signed token, or undefined when it is. */
 export function refuseTokenForm(token: string): string | undefined {
   if (token.length > limits.identity.tokenBytesMax) return "token is too long";
   const parts = COMPACT.exec(token);
   if (parts === null) return "token is not three base64url segments";
-  for (let at = 1; at <= 3; at++) if (!isCanonical(parts[at] as string)) return "token is not canonical base64url";
+  for (let at = 1; at <= 3; at++)
+    if (!isCanonicalBase64url(parts[at] as string)) return "token is not canonical base64url";
   return undefined;
-}
-
-function isCanonical(segment: string): boolean {
-  const rest = segment.length % 4;
-  if (rest === 1) return false;
-  if (rest === 2) return ENDS_OF_TWO.test(segment);
-  return rest === 0 || ENDS_OF_THREE.test(segment);
 }
 
 /** Types that stand for an access or ID token; all others are made for something else (RFC 8725 section 3.11). */

@@ -1,6 +1,7 @@
 /** The whole check of a document that is already plain JSON. Does not know texts, files or YAML: see `load.ts`. */
 import { limits } from "../limits.ts";
 import { checkApiKeys } from "./check-api-key.ts";
+import { checkBound } from "./check-bound.ts";
 import { checkDecisions } from "./check-decisions.ts";
 import { checkGateway } from "./check-gateway.ts";
 import { checkIdentity } from "./check-identity.ts";
@@ -40,6 +41,7 @@ export function checkDocument(json: unknown, secrets?: Secrets): CheckedDocument
     ...checkApiKeys(top),
     ...checkIntrospection(top),
     ...checkDecisions(top),
+    ...checkBound(top),
     ...checkSignatures(top, secrets),
     ...checkOidc(top),
     ...checkRoutes(top),

@@ -45,6 +45,7 @@ export const problemCodes = {
   SLV3012: "a route or rule that can never match",
   SLV3013: "a condition (`when`) that cannot be used",
   SLV3014: "a key or secret that signatures cannot be checked with",
+  SLV3015: "somebody's word is believed that anybody can give",
   SLV3020: "a signature need not cover what a request is",
   SLV4001: "a secret was not found",
   SLV4002: "an environment variable is not set",

@@ -4,6 +4,7 @@ import { hmacAlgorithms, signatureAlgorithms } from "../auth/jwk.ts";
 import { KEY_PREFIX } from "../auth/key-form.ts";
 import { limits } from "../limits.ts";
 import { claimName, duration, flag, headerName, list, oneOrList, secretReference, text, url } from "./fields.ts";
+import { clientCertificate, tokenBinding } from "./schema-bound.ts";
 import { introspection } from "./schema-introspection.ts";
 import { oidc } from "./schema-oidc.ts";
 import { signature, webhook } from "./schema-signature.ts";
@@ -45,6 +46,7 @@ const jwt = z.strictObject({
     })
     .optional()
     .describe("Claims that parts of the identity are read from."),
+  ...tokenBinding,
 });
 
 const apiKey = z.strictObject({
@@ -64,6 +66,7 @@ export const provider = z.strictObject({
   jwt: jwt.optional(),
   apiKey: apiKey.optional(),
   introspection: introspection.optional(),
+  certificate: clientCertificate.optional(),
   signature: signature.optional(),
   webhook: webhook.optional(),
   oidc: oidc.optional(),

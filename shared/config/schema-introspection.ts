@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { limits } from "../limits.ts";
 import { claimName, duration, flag, list, oneOrList, secretReference, text, url } from "./fields.ts";
+import { tokenBinding } from "./schema-bound.ts";
 
 const max = limits.introspection;
 
@@ -54,6 +55,7 @@ export const introspection = z.strictObject({
     .optional()
     .describe("When the endpoint fails: `closed` refuses (default), `stale` prolongs the last good answer."),
   staleFor: duration(1, max.staleMsMax).optional().describe("How much longer, with `onFailure: stale`. Default: 5m."),
+  ...tokenBinding,
 });
 
 export type IntrospectionConfig = z.infer<typeof introspection>;

@@ -23,6 +23,7 @@ import {
   whole,
 } from "./fields.ts";
 import { auth } from "./schema-auth.ts";
+import { tlsTerminator } from "./schema-bound.ts";
 import { decisionPoint } from "./schema-decisions.ts";
 import { provider } from "./schema-identity.ts";
 import { splitPartUrl } from "./template.ts";
@@ -118,6 +119,7 @@ const route = z.strictObject({
 const gateway = z.strictObject({
   hosts: list(host).describe("Host names that are served; ports are not compared."),
   cors: cors.optional(),
+  tlsTerminator: tlsTerminator.optional(),
   identity: z.record(name("the name of an identity provider"), provider).optional(),
   decisions: z.record(name("the name of a decision point"), decisionPoint).optional(),
   routes: z.array(route),

@@ -39,6 +39,8 @@ const FORWARDING = new Set([
   "x-http-method",
   "x-http-method-override",
   "x-method-override",
+  "client-cert",
+  "client-cert-chain",
 ]);
 
 /**

@@ -14,7 +14,15 @@ export interface Identity {
 }
 
 /** What proved it. */
-export type IdentityMethod = "anonymous" | "jwt" | "api-key" | "introspection" | "signature" | "webhook" | "oidc";
+export type IdentityMethod =
+  | "anonymous"
+  | "jwt"
+  | "api-key"
+  | "introspection"
+  | "certificate"
+  | "signature"
+  | "webhook"
+  | "oidc";
 
 export const anonymous: Identity = {
   sub: "anonymous",

@@ -6,6 +6,7 @@ import { referencesIn } from "../config/references.ts";
 import type { ApiKeyConfig, JwtConfig, ProviderConfig } from "../config/schema-identity.ts";
 import { parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
+import { compileBinding, compileCertificate } from "./compile-bound.ts";
 import { compileIntrospection } from "./compile-introspection.ts";
 import { compileOidc } from "./compile-oidc.ts";
 import { compileSignature, compileWebhook } from "./compile-signature.ts";
@@ -13,10 +14,11 @@ import { sorted } from "./sorted.ts";
 
 /** One provider of identities, by its kind. @param name its name in the document */
 export function compileProvider(config: ProviderConfig, name: string): IdentityProvider {
-  const { jwt, apiKey, introspection, signature, webhook, oidc } = config;
+  const { jwt, apiKey, introspection, certificate, signature, webhook, oidc } = config;
   if (jwt !== undefined) return compileJwt(jwt);
   if (apiKey !== undefined) return compileApiKey(apiKey);
   if (introspection !== undefined) return compileIntrospection(introspection);
+  if (certificate !== undefined) return compileCertificate(certificate);
   if (signature !== undefined) return compileSignature(signature, name);
   if (webhook !== undefined) return compileWebhook(webhook, name);
   if (oidc !== undefined) return compileOidc(oidc, name);
@@ -37,6 +39,7 @@ function compileApiKey({ header, bearer, query, prefix, foreign }: ApiKeyConfig)
 function compileJwt(jwt: JwtConfig): JwtProvider {
   const { issuer, audience, clockSkew, requireExp, maxTokenAge, claims } = jwt;
   const keys = compileKeys(jwt);
+  const binding = compileBinding(jwt);
   return {
     kind: "jwt",
     issuer,
@@ -47,6 +50,7 @@ function compileJwt(jwt: JwtConfig): JwtProvider {
     ...(requireExp === false && { unexpiring: true as const }),
     ...(maxTokenAge !== undefined && { tokenAgeMsMax: parseDurationMs(maxTokenAge) as number }),
     ...(claims !== undefined && Object.keys(claims).length > 0 && { claims: claims as ClaimNames }),
+    ...(binding !== undefined && { binding }),
   };
 }
 

@@ -3,11 +3,13 @@ import { referencesIn } from "../config/references.ts";
 import type { IntrospectionConfig } from "../config/schema-introspection.ts";
 import { parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
+import { compileBinding } from "./compile-bound.ts";
 import { sorted } from "./sorted.ts";
 
 export function compileIntrospection(given: IntrospectionConfig): IntrospectionProvider {
   const { issuer, url, audience, subject, claims, prefix, jwts, onFailure } = given;
   const { waitMs, rememberMs, staleMs } = limits.introspection;
+  const binding = compileBinding(given);
   return {
     kind: "introspection",
     issuer,
@@ -22,6 +24,7 @@ export function compileIntrospection(given: IntrospectionConfig): IntrospectionP
     timeoutMs: durationOf(given.timeout, waitMs),
     rememberMs: durationOf(given.remember, rememberMs),
     ...(onFailure === "stale" && { staleMs: durationOf(given.staleFor, staleMs) }),
+    ...(binding !== undefined && { binding }),
   };
 }
 

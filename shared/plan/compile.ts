@@ -6,6 +6,7 @@ import type { Document } from "../config/schema.ts";
 import { parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import type { CorsSettings } from "../policy/settings.ts";
+import { compileTerminator } from "./compile-bound.ts";
 import { compileDecisionPoint } from "./compile-decision.ts";
 import { compileProvider } from "./compile-identity.ts";
 import { compileRoute } from "./compile-route.ts";
@@ -30,6 +31,7 @@ function compileGateway({ gateway }: Document, trustDomain: string): GatewayPlan
     hosts: compileHosts(gateway?.hosts),
     trustDomain,
     ...(gateway?.cors !== undefined && { cors: compileCors(gateway.cors) }),
+    ...(gateway?.tlsTerminator !== undefined && { tlsTerminator: compileTerminator(gateway.tlsTerminator) }),
     identity: mapValues(gateway?.identity ?? {}, compileProvider),
     ...(gateway?.decisions !== undefined && { decisions: mapValues(gateway.decisions, compileDecisionPoint) }),
     routes: gateway?.routes.map(compileRoute) ?? [],

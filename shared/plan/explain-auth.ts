@@ -6,6 +6,7 @@ import { refuseTokenHeader } from "../auth/token-form.ts";
 import type { Path } from "../config/problem.ts";
 import { SelvageError } from "../errors.ts";
 import { anonymous, type Identity } from "../identity/identity.ts";
+import { boundNote, proofOfCertificate, refuseShownToken } from "./explain-bound.ts";
 import { introspectionNote, proofOfIntrospection } from "./explain-introspection.ts";
 import { keyNote, proofOfKey } from "./explain-key.ts";
 import { loginHint, proofOfLogin, sessionNote } from "./explain-login.ts";
@@ -74,7 +75,8 @@ function explainIdentity(
     request.credential.kind === "token" && note === "" ? " (claims only: the SIGNATURE WAS NOT CHECKED)" : "";
   const assumed = request.credential.kind === "assumed" ? "assumed to be " : "";
   const inGroups = groups.length > 0 ? `, groups: ${groups.join(" ")}` : "";
-  const text = `${assumed}${identity.sub} ${by}${unchecked}${note}${signatureNote(found)}, scopes: ${scopes.join(" ") || "none"}${inGroups}`;
+  const said = `${unchecked}${note}${signatureNote(found)}${boundNote(identity, assumed !== "")}`;
+  const text = `${assumed}${identity.sub} ${by}${said}, scopes: ${scopes.join(" ") || "none"}${inGroups}`;
   return { identity, steps: [step("auth", "pass", text, path), ...explainDemands(auth, identity, path, request)] };
 }
 
@@ -107,6 +109,7 @@ function proofOf(name: string, providers: Providers, request: ExplainRequest, no
   const { credential } = request;
   const provider = Object.hasOwn(providers, name) ? providers[name] : undefined;
   if (provider?.kind === "api-key") return proofOfKey(provider, request, nowMs);
+  if (provider?.kind === "certificate") return proofOfCertificate(provider, request, nowMs);
   if (provider?.kind === "introspection") return proofOfIntrospection(provider, request);
   if (provider?.kind === "signature") return proofOfSignature(provider, request, nowMs);
   if (provider?.kind === "webhook") return proofOfWebhook(provider, request, nowMs);
@@ -116,9 +119,7 @@ function proofOf(name: string, providers: Providers, request: ExplainRequest, no
   if (provider === undefined) return { kind: "refused", reason: `there is no provider ${name}` };
   if (credential.kind === "malformed") return { kind: "refused", reason: credential.reason };
   const identity =
-    credential.kind === "assumed"
-      ? assume(credential, provider)
-      : judge(credential.header, credential.claims, provider, nowMs);
+    credential.kind === "assumed" ? assume(credential, provider) : judge(credential, provider, request, nowMs);
   return typeof identity === "string" ? { kind: "refused", reason: identity } : { kind: "proven", identity };
 }
 
@@ -129,13 +130,19 @@ function assume({ sub, scopes, claims }: Extract<Credential, { kind: "assumed" }
   return { method: "jwt", claims: stated, ...rest, groups, sub, issuer: provider.issuer, scopes };
 }
 
-type Json = Readonly<Record<string, unknown>>;
+type Token = Extract<Credential, { kind: "token" }>;
 
-function judge(header: Json, claims: Json, provider: JwtProvider, nowMs: number): Identity | string {
+function judge(
+  { header, claims }: Token,
+  provider: JwtProvider,
+  request: ExplainRequest,
+  nowMs: number,
+): Identity | string {
   const family = provider.keys !== undefined && "secret" in provider.keys ? "hmac" : "signature";
-  return (
-    refuseTokenHeader(header, provider.algorithms, family) ??
-    refuseClaims(claims, provider, nowMs) ??
-    identityOfClaims(claims, provider.claims)
-  );
+  const refused = refuseTokenHeader(header, provider.algorithms, family) ?? refuseClaims(claims, provider, nowMs);
+  if (refused !== undefined) return refused;
+  const identity = identityOfClaims(claims, provider.claims);
+  return typeof identity === "string"
+    ? identity
+    : (refuseShownToken(identity, provider.binding, request, nowMs) ?? identity);
 }

@@ -1,5 +1,5 @@
-import { bearerToken } from "../auth/bearer.ts";
 import type { Proof } from "../auth/compose.ts";
+import { accessToken } from "../auth/confirmation.ts";
 import { refuseOpaqueToken } from "../auth/introspection.ts";
 import { identityOfClaims } from "../auth/jwt-claims.ts";
 import type { IntrospectionProvider } from "../auth/providers.ts";
@@ -22,7 +22,7 @@ export function proofOfIntrospection(provider: IntrospectionProvider, { headers,
     if (typeof read === "string") return { kind: "refused", reason: read };
     return { kind: "proven", identity: { ...read, scopes, claims: stated, method: "introspection" } };
   }
-  const token = bearerToken(headers.find(([name]) => name === "authorization")?.[1]);
+  const token = accessToken(headers.find(([name]) => name === "authorization")?.[1])?.token;
   if (token === undefined) return { kind: "absent" };
   const reason = refuseOpaqueToken(token, provider, credential.kind === "token" ? credential.claims : undefined);
   if (reason !== undefined) return { kind: "refused", reason };
@@ -34,6 +34,6 @@ export function proofOfIntrospection(provider: IntrospectionProvider, { headers,
 /** What is said beside an identity whose token nobody has asked about. */
 export function introspectionNote({ claims }: Identity): string {
   return claims[UNASKED] === true
-    ? " (the token's form only: its ISSUER WAS NOT ASKED, its scopes are those that are asked for)"
+    ? " (the token's form only: its ISSUER WAS NOT ASKED, nor what it is bound to, its scopes are those that are asked for)"
     : "";
 }

@@ -2,6 +2,7 @@
  * The compiled document: what hosts decide by. Plain JSON, canonical, the same bytes for the same meaning.
  * `compile` makes it; the config store numbers it; hosts get one of its two faces.
  */
+import type { TlsTerminator } from "../auth/client-connection.ts";
 import type { AuthSettings } from "../auth/compose.ts";
 import type { DecisionPoint } from "../auth/decision.ts";
 import type { IdentityProvider } from "../auth/providers.ts";
@@ -35,6 +36,8 @@ export interface GatewayPlan {
   readonly hosts: readonly string[];
   readonly trustDomain: string;
   readonly cors?: CorsSettings;
+  /** Absent: nobody's word on a client's connection is believed. */
+  readonly tlsTerminator?: TlsTerminator;
   readonly identity: Readonly<Record<string, IdentityProvider>>;
   /** Absent: none. */
   readonly decisions?: Readonly<Record<string, DecisionPoint>>;

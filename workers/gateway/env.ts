@@ -1,6 +1,7 @@
 import type { KeyShard } from "./objects/key-shard.ts";
 import type { LastGood } from "./objects/last-good.ts";
 import type { Limiter } from "./objects/limiter.ts";
+import type { ReplayStore } from "./objects/replay-store.ts";
 import type { SessionShard } from "./objects/session-shard.ts";
 
 /** Bindings of the gateway Worker: `wrangler.toml` when deployed, the generated workerd configuration when self-hosted. */
@@ -20,6 +21,8 @@ export interface Env {
   readonly KEY_PEPPER?: string;
   /** Key of the tokens by which the control plane administers keys: the same bytes as there. */
   readonly KEY_ADMIN_SECRET?: string;
+  /** Used DPoP proofs, in `limits.dpop.replayShards` objects. */
+  readonly REPLAY: DurableObjectNamespace<ReplayStore>;
   /** Sessions of browsers, in `limits.login.shards` objects. */
   readonly SESSIONS: DurableObjectNamespace<SessionShard>;
   /** What cookies of sessions are encrypted under: 32 random bytes or more as base64url. Without it nobody can log in. */

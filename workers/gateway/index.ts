@@ -9,6 +9,7 @@ export { KeyAdmin } from "./authority/key-admin.ts";
 export { KeyShard } from "./objects/key-shard.ts";
 export { LastGood } from "./objects/last-good.ts";
 export { Limiter } from "./objects/limiter.ts";
+export { ReplayStore } from "./objects/replay-store.ts";
 export { SessionShard } from "./objects/session-shard.ts";
 
 let app: Hono<GatewayEnv> | undefined;

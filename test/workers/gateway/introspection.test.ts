@@ -176,7 +176,6 @@ describe("an answer", () => {
     ["about an ID token", { ...good, typ: "ID" }],
     ["about a DPoP token", { ...good, token_type: "DPoP" }],
     ["whose token_type is no text", { ...good, token_type: 1 }],
-    ["about a token that is bound to a key", { ...good, cnf: { jkt: "x" } }],
   ])("%s: 401, remembered", async (_, answer) => {
     await issuer.start({ audiences: ["api"] });
     issuer.answers.set("t", () => ({ aud: "api", ...answer }));

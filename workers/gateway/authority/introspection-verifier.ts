@@ -1,5 +1,6 @@
 /** Whom an opaque token names, by the word of its issuer (RFC 7662). */
-import { bearerChallenge, bearerToken, type ChallengeError } from "../../../shared/auth/bearer.ts";
+import type { ChallengeError } from "../../../shared/auth/bearer.ts";
+import { accessToken } from "../../../shared/auth/confirmation.ts";
 import { believedUntil, readIntrospection, refuseOpaqueToken } from "../../../shared/auth/introspection.ts";
 import type { IntrospectionClient, IntrospectionProvider } from "../../../shared/auth/providers.ts";
 import { refuseTokenForm } from "../../../shared/auth/token-form.ts";
@@ -12,8 +13,10 @@ import { Asker } from "../upstream/asker.ts";
 import { postQuestion } from "../upstream/post-question.ts";
 import { BySettings } from "./by-settings.ts";
 import { KeySets } from "./key-sets.ts";
+import { tokenChallenges } from "./token-challenges.ts";
+import type { TokenConfirmation } from "./token-confirmation.ts";
 import { readSegment } from "./token-signatures.ts";
-import type { ProofContext, Verifier } from "./verifier.ts";
+import type { ProofContext, Verdict, Verifier } from "./verifier.ts";
 
 export class IntrospectionVerifier implements Verifier<IntrospectionProvider> {
   /** A refusal is remembered by its reason. */
@@ -22,26 +25,39 @@ export class IntrospectionVerifier implements Verifier<IntrospectionProvider> {
   );
   /** For what issuers say of themselves. */
   readonly #keySets = new KeySets();
+  readonly #confirmation: TokenConfirmation;
+
+  constructor(confirmation: TokenConfirmation) {
+    this.#confirmation = confirmation;
+  }
 
   credentialOf({ headers }: Request): string | undefined {
-    return bearerToken(headers.get("authorization") ?? undefined);
+    return accessToken(headers.get("authorization") ?? undefined)?.token;
   }
 
   fields(): readonly string[] {
-    return ["authorization"];
+    return ["authorization", "dpop"];
   }
 
   challenges(
-    _: IntrospectionProvider,
+    { binding }: IntrospectionProvider,
     realm: string,
     error?: ChallengeError,
     scopes?: readonly string[],
+    scheme?: string,
   ): readonly string[] {
-    return [bearerChallenge(realm, error, scopes)];
+    return tokenChallenges(binding, realm, { error, scopes, scheme });
   }
 
-  /** @throws SelvageError issuer_unavailable, limit_exceeded, secret_missing */
-  verify(
+  /** @throws SelvageError issuer_unavailable, limit_exceeded, secret_missing, proofs_unavailable */
+  verify(token: string, provider: IntrospectionProvider, context: ProofContext): Verdict | Promise<Verdict> {
+    const confirm = (found: Identity | string): Verdict | Promise<Verdict> =>
+      typeof found === "string" ? found : this.#confirmation.confirm(found, token, provider.binding, context);
+    const found = this.#identify(token, provider, context);
+    return found instanceof Promise ? found.then(confirm) : confirm(found);
+  }
+
+  #identify(
     token: string,
     provider: IntrospectionProvider,
     context: ProofContext,

@@ -1,5 +1,6 @@
 /** Who a JWT names, or why it is refused. Tokens that were good are remembered until they end or the keys change. */
-import { bearerChallenge, bearerToken, type ChallengeError } from "../../../shared/auth/bearer.ts";
+import type { ChallengeError } from "../../../shared/auth/bearer.ts";
+import { accessToken } from "../../../shared/auth/confirmation.ts";
 import { secretBytesMin } from "../../../shared/auth/jwk.ts";
 import { acceptedUntilMs, identityOfClaims, refuseClaims } from "../../../shared/auth/jwt-claims.ts";
 import type { JwtProvider } from "../../../shared/auth/providers.ts";
@@ -9,8 +10,10 @@ import type { Identity } from "../../../shared/identity/identity.ts";
 import { limits } from "../../../shared/limits.ts";
 import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
 import type { KeySet, KeySource } from "./key-sets.ts";
+import { tokenChallenges } from "./token-challenges.ts";
+import type { TokenConfirmation } from "./token-confirmation.ts";
 import { isSignedWith, readSegment, type SignedToken, type TokenSignatures } from "./token-signatures.ts";
-import type { ProofContext, Verifier } from "./verifier.ts";
+import type { ProofContext, Verdict, Verifier } from "./verifier.ts";
 
 interface Remembered {
   readonly identity: Identity;
@@ -35,24 +38,40 @@ export class JwtVerifier implements Verifier<JwtProvider> {
   readonly #signatures: TokenSignatures;
   readonly #memories = new WeakMap<JwtProvider, Memory>();
 
-  constructor(signatures: TokenSignatures) {
+  readonly #confirmation: TokenConfirmation;
+
+  constructor(signatures: TokenSignatures, confirmation: TokenConfirmation) {
     this.#signatures = signatures;
+    this.#confirmation = confirmation;
   }
 
   credentialOf({ headers }: Request): string | undefined {
-    return bearerToken(headers.get("authorization") ?? undefined);
+    return accessToken(headers.get("authorization") ?? undefined)?.token;
   }
 
   fields(): readonly string[] {
-    return ["authorization"];
+    return ["authorization", "dpop"];
   }
 
-  challenges(_: JwtProvider, realm: string, error?: ChallengeError, scopes?: readonly string[]): readonly string[] {
-    return [bearerChallenge(realm, error, scopes)];
+  challenges(
+    { binding }: JwtProvider,
+    realm: string,
+    error?: ChallengeError,
+    scopes?: readonly string[],
+    scheme?: string,
+  ): readonly string[] {
+    return tokenChallenges(binding, realm, { error, scopes, scheme });
   }
 
-  /** @throws SelvageError issuer_unavailable, secret_missing */
-  verify(token: string, provider: JwtProvider, context: ProofContext): Identity | Promise<Identity | string> {
+  /** @throws SelvageError issuer_unavailable, secret_missing, proofs_unavailable */
+  verify(token: string, provider: JwtProvider, context: ProofContext): Verdict | Promise<Verdict> {
+    const confirm = (found: Identity | string): Verdict | Promise<Verdict> =>
+      typeof found === "string" ? found : this.#confirmation.confirm(found, token, provider.binding, context);
+    const found = this.#identify(token, provider, context);
+    return found instanceof Promise ? found.then(confirm) : confirm(found);
+  }
+
+  #identify(token: string, provider: JwtProvider, context: ProofContext): Identity | Promise<Identity | string> {
     const memory = this.#memory(provider);
     const known = memory.tokens.get(token);
     if (known !== undefined) {

@@ -55,7 +55,12 @@ export class KeyVerifier implements Verifier<ApiKeyProvider> {
     scopes?: readonly string[],
   ): readonly string[] {
     const { header, bearer, query } = provider;
-    const placed = apiKeyChallenge(realm, provider, error === "invalid_token" ? "invalid_key" : error, scopes);
+    const placed = apiKeyChallenge(
+      realm,
+      provider,
+      error === undefined || error === "insufficient_scope" ? error : "invalid_key",
+      scopes,
+    );
     return [
       ...(bearer ? [bearerChallenge(realm, error, scopes)] : []),
       ...(header !== undefined || query !== undefined ? [placed] : []),

@@ -194,11 +194,11 @@ function readSigned(
   return { input, base: new TextEncoder().encode(found.base), signature };
 }
 
-function messageOf({ scheme }: SignatureProvider, { request, target }: ProofContext): SignedMessage {
-  const { method, url, headers } = request;
+function messageOf({ scheme }: SignatureProvider, { request, target, connection }: ProofContext): SignedMessage {
+  const { method, headers } = request;
   return {
     method,
-    scheme: scheme ?? (url.startsWith("https:") ? "https" : "http"),
+    scheme: scheme ?? connection.scheme,
     authority: target.authority,
     path: target.path,
     query: target.query,

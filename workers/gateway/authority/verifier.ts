@@ -1,5 +1,6 @@
 /** One kind of proof: what of a request it looks at, and whom that names. A kind is one file that fills this in. */
 import type { ChallengeError } from "../../../shared/auth/bearer.ts";
+import type { ClientConnection } from "../../../shared/auth/client-connection.ts";
 import type { RequestTarget } from "../../../shared/http/request-target.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import type { Env } from "../env.ts";
@@ -12,6 +13,8 @@ export interface ProofContext {
   /** As it came, with every field. Its body is `content`'s. */
   readonly request: Request;
   readonly target: RequestTarget;
+  /** The client's own connection, as far as it is known. */
+  readonly connection: ClientConnection;
   /**
    * The whole content, which still goes on: for proofs that cover it.
    * @throws SelvageError body_too_large
@@ -32,7 +35,12 @@ export type Verdict = Identity | Refusal | string;
 
 export interface Verifier<Provider> {
   /** What a request shows of this kind; undefined: nothing. An empty text is something: a credential that is not good. */
-  credentialOf(request: Request, provider: Provider, target: RequestTarget): string | undefined;
+  credentialOf(
+    request: Request,
+    provider: Provider,
+    target: RequestTarget,
+    connection: ClientConnection,
+  ): string | undefined;
   /**
    * Who the credential names, or why it is refused. A promise only when there is something to wait for.
    * @throws SelvageError when that cannot be said, for a reason that is not the client's
@@ -47,6 +55,17 @@ export interface Verifier<Provider> {
   begin?(provider: Provider, context: ProofContext): Promise<Response | undefined>;
   /** The query parameter that carries it, where there is one; it ends there, too. */
   parameter?(provider: Provider): string | undefined;
-  /** `WWW-Authenticate` of a refusal (RFC 9110 section 11.6.1), one a scheme: without an error when nothing was sent. */
-  challenges(provider: Provider, realm: string, error?: ChallengeError, scopes?: readonly string[]): readonly string[];
+  /**
+   * `WWW-Authenticate` of a refusal (RFC 9110 section 11.6.1), one a scheme: realm first, error last, without an error when
+   * nothing was sent.
+   * @param error what is wrong with this provider's own credential
+   * @param scheme the one of the request's `Authorization`, lower case
+   */
+  challenges(
+    provider: Provider,
+    realm: string,
+    error?: ChallengeError,
+    scopes?: readonly string[],
+    scheme?: string,
+  ): readonly string[];
 }

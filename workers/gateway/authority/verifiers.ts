@@ -1,9 +1,12 @@
 import type { IdentityProvider } from "../../../shared/auth/providers.ts";
+import { CertificateVerifier } from "./certificate-verifier.ts";
+import { ClientCertificates } from "./client-certificates.ts";
 import { IntrospectionVerifier } from "./introspection-verifier.ts";
 import { JwtVerifier } from "./jwt-verifier.ts";
 import { KeyVerifier } from "./key-verifier.ts";
 import { OidcVerifier } from "./oidc-verifier.ts";
 import { SignatureVerifier } from "./signature-verifier.ts";
+import { TokenConfirmation } from "./token-confirmation.ts";
 import { TokenSignatures } from "./token-signatures.ts";
 import type { Verifier } from "./verifier.ts";
 import { WebhookVerifier } from "./webhook-verifier.ts";
@@ -15,10 +18,13 @@ export type Verifiers = {
 
 export function createVerifiers() {
   const signatures = new TokenSignatures();
+  const certificates = new ClientCertificates();
+  const confirmation = new TokenConfirmation(certificates);
   return {
-    jwt: new JwtVerifier(signatures),
+    jwt: new JwtVerifier(signatures, confirmation),
     "api-key": new KeyVerifier(),
-    introspection: new IntrospectionVerifier(),
+    introspection: new IntrospectionVerifier(confirmation),
+    certificate: new CertificateVerifier(certificates),
     signature: new SignatureVerifier(),
     webhook: new WebhookVerifier(),
     oidc: new OidcVerifier(signatures),

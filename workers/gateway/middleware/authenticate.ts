@@ -23,16 +23,15 @@ export function authenticate(verifiers: Verifiers): MiddlewareHandler<GatewayEnv
     const { auth } = c.get("route");
     if (auth === undefined) c.set("identity", anonymous);
     else {
-      const providers = providersOf(c, auth);
       const proofs = new Map<string, Proof>();
       const outcome = await prove(c, auth, verifiers, proofs);
       const instead = await answerInstead(c, outcome, verifiers, proofs);
       if (instead !== undefined) return instead;
-      const identity = found(c, outcome, verifiers, providers);
+      const identity = found(c, auth, outcome, proofs, verifiers);
       // What proved the client to us is no business of those inside: they get the Txn-Token.
       dropCredentials(c, verifiers);
       c.set("identity", identity);
-      demand(c, auth, identity, verifiers, providers);
+      demand(c, auth, identity, proofs, verifiers);
     }
     return next();
   };
@@ -50,11 +49,6 @@ function dropCredentials(c: Context<GatewayEnv>, verifiers: Verifiers): void {
     if (parameter !== undefined && target.query !== "")
       c.set("target", { ...target, query: withoutParameter(target.query, parameter) });
   }
-}
-
-function providersOf(c: Context<GatewayEnv>, { any, all = [] }: AuthSettings): IdentityProvider[] {
-  const { identity: known } = c.get("held").plan;
-  return [...all, ...any].flatMap((name) => known[name] ?? []);
 }
 
 /** @param proofs what becomes of each provider is put there */
@@ -79,7 +73,7 @@ async function prove(
 
 async function proveBy(c: Context<GatewayEnv>, provider: IdentityProvider, verifiers: Verifiers): Promise<Proof> {
   const verifier = verifierOf(verifiers, provider);
-  const credential = verifier.credentialOf(c.req.raw, provider, c.get("target"));
+  const credential = verifier.credentialOf(c.req.raw, provider, c.get("target"), c.get("connection"));
   if (credential === undefined) return { kind: "absent" };
   try {
     const verifying = verifier.verify(credential, provider, proofContext(c));
@@ -101,6 +95,7 @@ function proofContext(c: Context<GatewayEnv>): ProofContext {
     nowMs: c.get("arrivedAtMs"),
     request: c.req.raw,
     target: c.get("target"),
+    connection: c.get("connection"),
     content: () => readContent(c),
     answer: (name, value) => c.set("answerFields", [...(c.get("answerFields") ?? []), [name, value]]),
   };
@@ -126,9 +121,10 @@ async function answerInstead(
 /** Who it is, unless that was not shown. */
 function found(
   c: Context<GatewayEnv>,
+  auth: AuthSettings,
   outcome: NextProof,
+  proofs: ReadonlyMap<string, Proof>,
   verifiers: Verifiers,
-  providers: readonly IdentityProvider[],
 ): Identity {
   if (outcome.kind === "identity") return outcome.identity;
   if (outcome.kind === "failed") {
@@ -136,7 +132,10 @@ function found(
     throw outcome.cause;
   }
   const invalid = outcome.kind === "refused";
-  challenge(c, verifiers, providers, outcome.kind === "refused" ? (outcome.error ?? "invalid_token") : undefined);
+  challenge(c, auth, verifiers, (name) => {
+    const proof = proofs.get(name);
+    return proof?.kind === "refused" ? (proof.error ?? "invalid_token") : undefined;
+  });
   const reason = outcome.kind === "ask" ? "no proof" : outcome.reason;
   throw new SelvageError(invalid ? "credentials_invalid" : "credentials_missing", reason);
 }
@@ -146,13 +145,15 @@ function demand(
   c: Context<GatewayEnv>,
   auth: AuthSettings,
   identity: Identity,
+  proofs: ReadonlyMap<string, Proof>,
   verifiers: Verifiers,
-  providers: readonly IdentityProvider[],
 ): void {
   const refusal = refuseIdentity(auth, identity, (who) => isTrue(c, auth.when, who));
   if (refusal === undefined) return;
-  if (refusal.code === "scope_missing") challenge(c, verifiers, providers, "insufficient_scope", auth.scopes);
-  if (refusal.code === "credentials_missing") challenge(c, verifiers, providers);
+  const ofProven = (name: string): ChallengeError | undefined =>
+    proofs.get(name)?.kind === "proven" ? "insufficient_scope" : undefined;
+  if (refusal.code === "scope_missing") challenge(c, auth, verifiers, ofProven);
+  if (refusal.code === "credentials_missing") challenge(c, auth, verifiers, () => undefined);
   throw new SelvageError(refusal.code, refusal.reason);
 }
 
@@ -168,17 +169,25 @@ function isTrue(c: Context<GatewayEnv>, when: string | undefined, identity: Iden
   });
 }
 
-/** One challenge for each scheme that would be accepted. */
+/**
+ * One challenge for each scheme that would be accepted, with what is wrong with the credential of that scheme.
+ * @param errorOf of a provider, by its name
+ */
 function challenge(
   c: Context<GatewayEnv>,
+  { any, all = [], scopes }: AuthSettings,
   verifiers: Verifiers,
-  providers: readonly IdentityProvider[],
-  error?: ChallengeError,
-  scopes?: readonly string[],
+  errorOf: (name: string) => ChallengeError | undefined,
 ): void {
   const realm = c.get("target").host;
-  const all = providers.flatMap((provider) =>
-    verifierOf(verifiers, provider).challenges(provider, realm, error, scopes),
-  );
-  if (all.length > 0) c.header("www-authenticate", [...new Set(all)].join(", "));
+  const scheme = /^[^ ]+/.exec(c.req.raw.headers.get("authorization") ?? "")?.[0].toLowerCase();
+  const { identity: known } = c.get("held").plan;
+  const found = [...all, ...any].flatMap((name) => {
+    const provider = known[name];
+    if (provider === undefined) return [];
+    return verifierOf(verifiers, provider).challenges(provider, realm, errorOf(name), scopes, scheme);
+  });
+  // Where two providers ask for the same scheme, the one that says what is wrong is enough.
+  const told = [...new Set(found)].filter((one, _, all) => !all.some((other) => other.startsWith(`${one},`)));
+  if (told.length > 0) c.header("www-authenticate", told.join(", "));
 }

@@ -3,24 +3,30 @@ import { withoutOwnCookies } from "../../../shared/http/cookies.ts";
 import { forwardingFields } from "../../../shared/http/forwarding-fields.ts";
 import { TRACEPARENT, TRACESTATE } from "../../../shared/http/header-names.ts";
 import { parseTraceparent } from "../../../shared/http/trace-context.ts";
+import { connectionOf } from "../upstream/client-connection.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 
 /** The fields that go on inside: the client's without what would be believed there, and what the edge itself says. */
 export function stripFields(): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
-    const { headers, url } = c.req.raw;
+    const { headers } = c.req.raw;
+    const { tlsTerminator } = c.get("held").plan;
+    const connection = connectionOf(c.req.raw, tlsTerminator);
     const fields = new Headers(headers);
     for (const name of c.get("dropped")) fields.delete(name);
+    const certificateField = tlsTerminator?.escapedPemHeader;
+    if (certificateField !== undefined) deleteAlike(fields, certificateField);
     // A `tracestate` belongs to its `traceparent` (Trace Context section 3.3.1).
     if (headers.has(TRACESTATE) && parseTraceparent(headers.get(TRACEPARENT) ?? undefined) === undefined)
       fields.delete(TRACESTATE);
     const cookies = headers.get("cookie");
     if (cookies !== null) keepCookies(fields, withoutOwnCookies(cookies));
-    const scheme = url.startsWith("https:") ? "https" : "http";
+    const { scheme } = connection;
     const { authority } = c.get("target");
     for (const [name, value] of forwardingFields({ clientIp: c.get("clientIp"), authority, scheme }))
       fields.set(name, value);
     c.set("fields", fields);
+    c.set("connection", connection);
     await next();
   };
 }
@@ -28,4 +34,10 @@ export function stripFields(): MiddlewareHandler<GatewayEnv> {
 function keepCookies(fields: Headers, cookies: string): void {
   if (cookies === "") fields.delete("cookie");
   else fields.set("cookie", cookies);
+}
+
+/** With every other spelling that servers behind us could take for it (`_` for `-`). @param name in lower case */
+function deleteAlike(fields: Headers, name: string): void {
+  const read = name.replaceAll("_", "-");
+  for (const field of [...fields.keys()]) if (field.replaceAll("_", "-") === read) fields.delete(field);
 }

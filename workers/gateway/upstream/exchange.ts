@@ -1,3 +1,4 @@
+import type { ClientConnection } from "../../../shared/auth/client-connection.ts";
 import type { SelvageError } from "../../../shared/errors.ts";
 import type { RequestTarget } from "../../../shared/http/request-target.ts";
 import type { TraceContext } from "../../../shared/http/trace-context.ts";
@@ -30,6 +31,8 @@ export interface GatewayEnv {
     deadlineAtMs: number;
     /** strip-fields: what goes on inside. */
     fields: Headers;
+    /** The client's own, as far as it is known. */
+    connection: ClientConnection;
     /** bound-body */
     body: ReadableStream | Uint8Array | null;
     /** authenticate */
