@@ -12,6 +12,7 @@ import type {
 } from "../shared/wire/admin.ts";
 import type { CreatedKey, CreateKeyRequest, ImportAnswer, KeyPage, RollKeyRequest } from "../shared/wire/keys.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../shared/wire/revocations.ts";
+import type { RotateAnswer, RotateRequest } from "../shared/wire/rotation.ts";
 import { CliError, exitCodes } from "./cli-error.ts";
 import type { ControlAddress } from "./find-system.ts";
 
@@ -66,6 +67,10 @@ export class ControlClient {
 
   unrevoke(id: string): Promise<RevocationInfo> {
     return this.#call("DELETE", `/v1/revocations/${encodeURIComponent(id)}`);
+  }
+
+  rotate(request: RotateRequest): Promise<RotateAnswer> {
+    return this.#call("POST", "/v1/keys/rotate", request);
   }
 
   createKey(request: CreateKeyRequest): Promise<CreatedKey> {

@@ -10,6 +10,7 @@ import { keysCommand } from "./commands/keys.ts";
 import { planCommand } from "./commands/plan.ts";
 import { revokeCommand } from "./commands/revoke.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
+import { rotateCommand } from "./commands/rotate.ts";
 import { schemaCommand } from "./commands/schema.ts";
 import { statusCommand } from "./commands/status.ts";
 import { tokenCommand } from "./commands/token.ts";
@@ -45,7 +46,7 @@ function makeProgram(): Command {
   const groups: readonly (readonly [title: string, commands: readonly Command[]])[] = [
     ["Build:", [checkCommand(), explainCommand(), planCommand(), schemaCommand()]],
     ["Ship:", [applyCommand(), rollbackCommand(), historyCommand(), statusCommand()]],
-    ["Operate:", [serveCommand(), keysCommand(), joinTokenCommand(), revokeCommand(), tokenCommand()]],
+    ["Operate:", [serveCommand(), keysCommand(), joinTokenCommand(), revokeCommand(), rotateCommand(), tokenCommand()]],
   ];
   for (const [title, commands] of groups)
     for (const command of commands)

@@ -12,6 +12,7 @@ import { identityFile, type ObtainOptions, obtainIdentity } from "./control/obta
 import { makeStateFolder, type StateFile } from "./control/state-file.ts";
 import { Clusters } from "./discovery/clusters.ts";
 import { Gate } from "./inbound/drain-gate.ts";
+import { HopVerifier } from "./inbound/hop-verifier.ts";
 import { ingressStack } from "./inbound/ingress-stack.ts";
 import { inboundStack } from "./inbound/stack.ts";
 import { TxnVerifier } from "./inbound/txn-verifier.ts";
@@ -117,6 +118,7 @@ class Agent {
   readonly #view: KnownView;
   readonly #trust: TrustState;
   readonly #verifier: TxnVerifier;
+  readonly #hopVerifier = new HopVerifier();
   readonly #clusters: Clusters;
   readonly #session: ControlSession;
   readonly #runtime: RuntimeStatus;
@@ -262,6 +264,7 @@ class Agent {
         gate: this.#gate,
         planVersion: () => this.#plan().version,
         verifier: this.#verifier,
+        hopVerifier: this.#hopVerifier,
         clusters: this.#clusters,
         random: Math.random,
       }),
@@ -288,8 +291,7 @@ class Agent {
     this.#runtime.update({ phase: "draining" });
     const listener = this.#listener;
     if (listener === undefined || !wasReady) return;
-    const hurried = (): boolean => this.#stop.hurried;
-    await drainListener({ listener, gate: this.#gate, boundMs, hurried });
+    await drainListener({ listener, gate: this.#gate, boundMs, hurried: () => this.#stop.hurried });
   }
 
   async #openInbound(role: RunRole): Promise<Http1Server> {
@@ -351,8 +353,9 @@ class Agent {
     const { plan, trust, endpoints } = this.#view;
     if (changed === "endpoints") this.#isFresh = true;
     if (changed === "trust" && trust !== undefined) {
-      const fewer = this.#trust.trust(trust);
-      this.#verifier.setKeys(trust.txnKeys);
+      const { fewer, isOther } = this.#trust.trust(trust);
+      this.#verifier.setKeys(trust.txnKeys, isOther, Date.now());
+      this.#hopVerifier.setKeys(trust.hopKeys ?? [], isOther, Date.now());
       this.#useTrust();
       if (fewer) this.#clusters.renewConnections();
     } else if (plan !== undefined) this.#clusters.update(plan.plan.outbound, endpoints.services);

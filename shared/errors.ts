@@ -77,6 +77,7 @@ export const errorTable = {
   key_not_active: row("client", 409, 9, "Conflict", "The key is revoked, expired or rolled already."),
   revocation_unknown: row("client", 404, 5, "Not found", "There is no such revocation."),
   revocations_full: row("client", 409, 8, "Conflict", "The list of revocations is full; nothing was changed."),
+  rotation_refused: row("client", 409, 9, "Conflict", "The key cannot be replaced right now."),
   upgrade_required: row("client", 426, 9, "Upgrade required", "This path is for WebSocket connections."),
   control_failed: row("gateway", 500, 13, "Internal error", "The control plane could not serve this request.", true),
 
@@ -92,6 +93,9 @@ export const errorTable = {
 
   txn_token_missing: row("mesh", 401, 16, "Unauthorized", "The request does not come from the gateway."),
   txn_token_invalid: row("mesh", 401, 16, "Unauthorized", "The request does not come from the gateway."),
+  hop_proof_missing: row("mesh", 401, 16, "Unauthorized", "The request does not come from the gateway."),
+  hop_proof_invalid: row("mesh", 401, 16, "Unauthorized", "The request does not come from the gateway."),
+  body_altered: row("client", 400, 3, "Bad request", "The request body does not fit its Content-Digest."),
   peer_not_trusted: row("mesh", 403, 7, "Forbidden", "The caller is not trusted."),
   access_denied: row("mesh", 403, 7, "Forbidden", "The caller may not make this request."),
   unknown_service: row("mesh", 404, 12, "Unknown service", "No service of this name can be called from here."),

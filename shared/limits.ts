@@ -7,8 +7,8 @@
 
 import { agent } from "./limits/agent.ts";
 import { clientCertificate, dpop } from "./limits/bound.ts";
-import { certificate, control, wire } from "./limits/control.ts";
-import { apiKeys, condition, identity, txnToken } from "./limits/identity.ts";
+import { certificate, control, keyRotation, wire } from "./limits/control.ts";
+import { apiKeys, condition, hopProof, identity, txnToken } from "./limits/identity.ts";
 import { login } from "./limits/login.ts";
 import { decision, introspection } from "./limits/questions.ts";
 import { signature } from "./limits/signature.ts";
@@ -86,6 +86,7 @@ export const limits = {
   login,
   dpop,
   clientCertificate,
+  hopProof,
   /** Rate limits. */
   rateLimit: {
     /** Up to this limit the sliding window is an exact log, above it counters of slices that never admit more. */
@@ -148,4 +149,5 @@ export const limits = {
     logCheckEveryMs: 10_000,
   },
   certificate,
+  keyRotation,
 } as const;

@@ -18,6 +18,7 @@ async function status(options: ControlOptions & JsonOption): Promise<void> {
   if (found.version === 0) print("nothing is live yet: selvage apply selvage.yaml");
   else print(`version ${found.version} is live (${found.hash.slice(0, 12)})`);
   print(`\n${gatewayTable(found)}\n\n${agentTable(found.agents)}`);
+  if (found.keys.length > 0) print(`\n${keyTable(found)}`);
 }
 
 function gatewayTable({ gateways }: Status): string {
@@ -45,6 +46,20 @@ function agentTable(agents: readonly AgentStatus[]): string {
     agent.reason ?? "",
   ]);
   return table(["SERVICE", "INSTANCE", "VERSION", "STATE", "PHASE", "HEARD", "CERTIFICATE", "REASON"], rows);
+}
+
+function keyTable({ keys: rings, gateways }: Status): string {
+  const rows = rings.flatMap(({ kind, keys, waitingFor: { count, named } }) =>
+    keys.map(({ kid, state, sinceMs, gateways: holders }) => [
+      kind,
+      kid,
+      { text: state, style: ({ next: "warn", current: "ok", retired: "dim" } as const)[state] },
+      `${ago(Date.now() - sinceMs)} ago`,
+      `${holders} of ${gateways.length}`,
+      state === "next" ? `waits for ${count}: ${named.slice(0, 3).join(", ")}${count > 3 ? ", ..." : ""}` : "",
+    ]),
+  );
+  return table(["KEY", "ID", "STATE", "SINCE", "GATEWAYS", ""], rows);
 }
 
 function stateCell(state: AgentStatus["state"]): Cell {

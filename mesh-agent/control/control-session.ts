@@ -103,6 +103,7 @@ export class ControlSession {
       // Another authority took over: nobody believes this agent until it has a certificate of that one.
       if (message.type === "trust" && !leadsTo(this.identity.certificates, message.roots)) this.#renewal.hurry();
       if (message.type === "plan") this.#hub.send({ type: "ack", version: message.version });
+      if (message.type === "trust" && message.id !== undefined) this.#hub.send({ type: "trusts", id: message.id });
     } catch (error) {
       const reason = (error as Error).message;
       log.event("refused", `a ${message.type} of the control plane is refused: ${reason}`);

@@ -1,10 +1,12 @@
 /** What the control plane told last: plan, trust and endpoints, kept on disk so that an agent starts without it. */
 import { createHash, X509Certificate } from "node:crypto";
 import * as z from "zod/mini";
+import { GATEWAY_SERVICE } from "../../shared/identity/spiffe-id.ts";
 import { canonicalJson } from "../../shared/plan/canonical-json.ts";
 import type { AgentPlan } from "../../shared/plan/plan.ts";
 import { type DiscoveryView, keepKnown, newDiscoveryView, replaceView } from "../../shared/policy/discovery-view.ts";
 import { type Endpoint, endpointSchema } from "../../shared/wire/endpoint.ts";
+import { hopKeySchema } from "../../shared/wire/hop-key.ts";
 import type { HubMessage } from "../../shared/wire/hub.ts";
 import { agentPlanSchema } from "./agent-plan-schema.ts";
 import { StateFile } from "./state-file.ts";
@@ -18,6 +20,8 @@ export interface KnownPlan {
 const trustSchema = z.object({
   roots: z.array(z.string()),
   txnKeys: z.array(z.looseObject({ kty: z.string(), kid: z.string() })),
+  /** Of the ingress alone. */
+  hopKeys: z.optional(z.array(hopKeySchema)),
 });
 export type Trust = z.infer<typeof trustSchema>;
 
@@ -58,9 +62,10 @@ export class KnownView {
     this.#endpointsFile = new StateFile(folder, "endpoints.json", (value) => endpointsFileSchema.parse(value));
   }
 
-  /** All three are there: listeners may open (law 9). */
+  /** All three are there, at the ingress with the keys that it checks the gateway by: listeners may open (law 9). */
   get complete(): boolean {
-    return this.plan !== undefined && this.trust !== undefined && this.#knowsEndpoints;
+    const canProve = this.#whose.service !== GATEWAY_SERVICE || (this.trust?.hopKeys ?? []).length > 0;
+    return this.plan !== undefined && this.trust !== undefined && canProve && this.#knowsEndpoints;
   }
 
   /** Reads what the last run left; a broken file counts as none, and all of it as none when it was of another identity. */
@@ -171,5 +176,6 @@ function checkedTrust(message: Trust): Trust {
   if (message.roots.length === 0) throw new Error("a trust bundle without roots");
   for (const root of message.roots)
     if (!new X509Certificate(root).ca) throw new Error("the trust bundle holds a certificate that is no authority");
-  return { roots: message.roots, txnKeys: message.txnKeys };
+  const { roots, txnKeys, hopKeys } = message;
+  return { roots, txnKeys, ...(hopKeys !== undefined && { hopKeys }) };
 }

@@ -22,8 +22,7 @@ const CODES: Record<FailReason, ErrorCode> = {
 /** @param app connections to the application */
 export function forwardToApp(app: () => ClientPool): Stage {
   return (call) => {
-    const { head, body } = call.exchange;
-    send(call, app, new RequestBody(body, head.bodyLength), 1);
+    send(call, app, new RequestBody(call.body, call.exchange.head.bodyLength), 1);
   };
 }
 

@@ -13,6 +13,8 @@ import { runStages, type Stage } from "../proxy/call.ts";
 import type { ServerExchange } from "../proxy/engine.ts";
 import { type AccessLogOptions, logAccess } from "../telemetry/log-access.ts";
 import { drainGate, type Gate } from "./drain-gate.ts";
+import type { HopVerifier } from "./hop-verifier.ts";
+import { requireHopProof } from "./require-hop-proof.ts";
 import type { TxnVerifier } from "./txn-verifier.ts";
 import { requireTxnToken } from "./verify-txn-token.ts";
 
@@ -21,6 +23,7 @@ export interface IngressOptions {
   readonly gate: Gate;
   readonly planVersion: () => number;
   readonly verifier: TxnVerifier;
+  readonly hopVerifier: HopVerifier;
   readonly clusters: Clusters;
   /** At least 0, below 1. */
   readonly random: () => number;
@@ -31,11 +34,12 @@ class IngressCall extends OutboundCall {
 }
 
 export function ingressStack(options: IngressOptions): (exchange: ServerExchange) => void {
-  const { accessLog, clusters, gate, planVersion, random, verifier } = options;
+  const { accessLog, clusters, gate, hopVerifier, planVersion, random, verifier } = options;
   const run = runStages<IngressCall>([
     logAccess({ ...accessLog, hop: "ingress" }),
     answerErrors(true),
     drainGate(gate),
+    requireHopProof(hopVerifier),
     requireTxnToken(verifier),
     chooseServiceByField(clusters),
     stripForgeable,
@@ -61,7 +65,7 @@ function chooseServiceByField(clusters: Clusters): Stage<IngressCall> {
   };
 }
 
-/** What the gateway itself says; its token has proven that it is the gateway. */
+/** What the gateway itself says; its proof covers them, but for `Via`, which whoever passes a request on adds to. */
 const SAID_BY_GATEWAY: ReadonlySet<string> = new Set([TXN_TOKEN, DEADLINE, ...FORWARDING_FIELDS]);
 
 /** The edge has done this already; here it holds whatever sits before this listener. */

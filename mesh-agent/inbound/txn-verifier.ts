@@ -5,6 +5,7 @@ import { SelvageError } from "../../shared/errors.ts";
 import { TXN_TOKEN_ALGORITHM, TXN_TOKEN_TYPE, type TxnTokenClaims } from "../../shared/identity/txn-token.ts";
 import { limits } from "../../shared/limits.ts";
 import { BoundedMap } from "../../shared/policy/bounded-map.ts";
+import { FormerKeys } from "./former-keys.ts";
 
 export interface VerifiedTxnToken {
   readonly sub: string;
@@ -17,7 +18,9 @@ interface Remembered extends VerifiedTxnToken {
 
 export class TxnVerifier {
   readonly #trustDomain: string;
-  #jwks = new Map<string, JWK>();
+  readonly #jwks = new FormerKeys<JWK>();
+  /** Counts bundles: what was begun under one must not be remembered under the next. */
+  #bundle = 0;
   #keys = new Map<string, Promise<CryptoKey | Uint8Array>>();
   /** Tokens whose signature was good. */
   #remembered = newMemory();
@@ -26,9 +29,14 @@ export class TxnVerifier {
     this.#trustDomain = trustDomain;
   }
 
-  /** @param jwks public keys of the gateway by the trust bundle; tokens of keys that left it are no longer believed */
-  setKeys(jwks: readonly ({ kty: string; kid: string } & JWK)[]): void {
-    this.#jwks = new Map(jwks.map((jwk) => [jwk.kid, jwk]));
+  /**
+   * @param jwks public keys of the gateway by the trust bundle; tokens of keys that left it are no longer believed
+   * @param isOtherAuthority as for `FormerKeys`
+   * @param nowMs milliseconds since the epoch
+   */
+  setKeys(jwks: readonly ({ kty: string; kid: string } & JWK)[], isOtherAuthority: boolean, nowMs: number): void {
+    this.#jwks.replace(new Map(jwks.map((jwk) => [jwk.kid, jwk])), isOtherAuthority, nowMs);
+    this.#bundle++;
     this.#keys = new Map();
     this.#remembered = newMemory();
   }
@@ -51,22 +59,22 @@ export class TxnVerifier {
 
   async #verifyNew(token: string, nowMs: number): Promise<VerifiedTxnToken> {
     if (token.length > limits.identity.tokenBytesMax) throw invalid("it is too long");
-    const jwks = this.#jwks;
-    const claims = await this.#claimsOf(token);
+    const bundle = this.#bundle;
+    const claims = await this.#claimsOf(token, nowMs);
     this.#checkClaims(claims, nowMs);
     const { sub, scope } = claims as unknown as TxnTokenClaims;
     const verified: Remembered = { sub, scopes: txnTokenScopes({ scope }), claims };
     // Keys that came in between may have left the bundle: what they signed must not be believed from memory.
-    if (jwks === this.#jwks) this.#remembered.set(token, verified);
+    if (bundle === this.#bundle) this.#remembered.set(token, verified);
     return verified;
   }
 
-  async #claimsOf(token: string): Promise<Record<string, unknown>> {
+  async #claimsOf(token: string, nowMs: number): Promise<Record<string, unknown>> {
     let payload: Uint8Array;
     try {
       const { kid, typ } = decodeProtectedHeader(token);
       if (typ !== TXN_TOKEN_TYPE) throw new Error(`its type is ${typ}`);
-      const key = await this.#key(kid);
+      const key = await this.#key(kid, nowMs);
       ({ payload } = await compactVerify(token, key, { algorithms: [TXN_TOKEN_ALGORITHM] }));
       return JSON.parse(new TextDecoder().decode(payload)) as Record<string, unknown>;
     } catch (error) {
@@ -74,8 +82,8 @@ export class TxnVerifier {
     }
   }
 
-  #key(kid: string | undefined): Promise<CryptoKey | Uint8Array> {
-    const jwk = kid === undefined ? undefined : this.#jwks.get(kid);
+  #key(kid: string | undefined, nowMs: number): Promise<CryptoKey | Uint8Array> {
+    const jwk = kid === undefined ? undefined : this.#jwks.get(kid, nowMs);
     if (kid === undefined || jwk === undefined) throw new Error(`its key ${kid} is not in the trust bundle`);
     let key = this.#keys.get(kid);
     if (key === undefined) {

@@ -31,11 +31,15 @@ export class TrustState {
     this.#context = undefined;
   }
 
-  /** @returns true when a root that was believed no longer is: connections that rest on it should end */
-  trust({ roots }: Trust): boolean {
+  /**
+   * @returns `fewer`: a root that was believed no longer is, so connections that rest on it should end; `isOther`: none of them
+   * is, for another authority took over
+   */
+  trust({ roots }: Trust): { fewer: boolean; isOther: boolean } {
     const before = this.#roots;
     this.#roots = roots;
     this.#context = undefined;
-    return before.some((root) => !roots.includes(root));
+    const gone = before.filter((root) => !roots.includes(root));
+    return { fewer: gone.length > 0, isOther: before.length > 0 && gone.length === before.length };
   }
 }

@@ -70,8 +70,7 @@ class Sending {
     this.#call = call;
     this.#cluster = cluster;
     this.#options = options;
-    const { head, body } = call.exchange;
-    this.#body = new RequestBody(body, head.bodyLength);
+    this.#body = new RequestBody(call.body, call.exchange.head.bodyLength);
   }
 
   start(): void {

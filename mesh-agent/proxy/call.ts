@@ -1,7 +1,7 @@
 /** One request on its way through a stack of stages: what they learn of it, and the one way to answer it. */
 import { type ErrorCode, SelvageError } from "../../shared/errors.ts";
 import type { TraceContext } from "../../shared/http/trace-context.ts";
-import type { BodyWriter, ResponseHead, ServerExchange } from "./engine.ts";
+import type { BodyReader, BodyWriter, ResponseHead, ServerExchange } from "./engine.ts";
 
 /** What the access log tells of a call beyond its head; stages fill it in. */
 export interface CallFacts {
@@ -21,6 +21,8 @@ export interface CallFacts {
 
 export class Call {
   readonly exchange: ServerExchange;
+  /** The request's body; a stage may put a reader of its own before it. */
+  body: BodyReader;
   /** Monotonic milliseconds, as `performance.now()`. */
   readonly arrivedAtMs: number;
   readonly facts: CallFacts;
@@ -40,6 +42,7 @@ export class Call {
    */
   constructor(exchange: ServerExchange, plan: number, nowMs: number) {
     this.exchange = exchange;
+    this.body = exchange.body;
     this.facts = { host: exchange.head.fields.get("host") ?? "", plan };
     this.arrivedAtMs = nowMs;
     exchange.onDone(() => this.#finish());

@@ -16,6 +16,24 @@ export const FORWARDING_FIELDS: ReadonlySet<string> = new Set([
   "x-forwarded-for",
 ]);
 
+const FORWARDED = /^for=("?)([^";]+)\1;host="([^"]+)";proto=(https?)$/;
+
+/**
+ * The `X-Forwarded-*` fields that say the same as a `Forwarded` in the form of `forwardingFields`.
+ * @returns none when it has another form
+ */
+export function parseForwarded(forwarded: string | undefined): [name: string, value: string][] {
+  const parts = FORWARDED.exec(forwarded ?? "");
+  if (parts === null) return [];
+  const [, , who = "", authority = "", scheme = ""] = parts;
+  const fields: [string, string][] = [
+    ["x-forwarded-host", authority],
+    ["x-forwarded-proto", scheme],
+  ];
+  if (who !== "unknown") fields.push(["x-forwarded-for", who.replace(/^\[|\]$/g, "")]);
+  return fields;
+}
+
 /** `Via` (RFC 9110 section 7.6.3), `Forwarded` (RFC 7239) and its older kin. */
 export function forwardingFields({ clientIp, authority, scheme }: ForwardedRequest): [name: string, value: string][] {
   const who = clientIp === undefined ? "unknown" : clientIp.includes(":") ? `"[${clientIp}]"` : clientIp;

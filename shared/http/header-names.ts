@@ -13,6 +13,13 @@ export const SERVICE = "selvage-service";
 export const PLAN_VERSION = "selvage-plan";
 /** On a request: which attempt of its caller's agent this is, from 1. Present means: retries are done there, not here. */
 export const ATTEMPT = "selvage-attempt";
+/** On a request to the ingress whose body its proof does not bind: `stream`. Without it and a digest there is no body. */
+export const BODY = "selvage-body";
+/** HTTP Message Signatures, RFC 9421 section 4. */
+export const SIGNATURE_INPUT = "signature-input";
+export const SIGNATURE = "signature";
+/** RFC 9530. */
+export const CONTENT_DIGEST = "content-digest";
 /** On an answer that an agent made itself: the error code. */
 export const ERROR_CODE = "selvage-error";
 /** On an answer that an agent made itself: `none` when the application has seen nothing, so any method may be retried. */

@@ -43,8 +43,8 @@ export const control = {
   /** Leases of gateway isolates known at once; what the control plane adds to a lease for the answer's way back. */
   gatewayLeasesMax: 10_000,
   gatewayLeaseSlackMs: 250,
-  /** How long the control plane believes that its signing key is still the same. */
-  signingKeyFreshMs: 60_000,
+  /** How long the API believes that the keys which a gateway holds are still the current ones. */
+  gatewayKeysFreshMs: 1_000,
   /** Join tokens that wait for use at once. */
   joinTokensMax: 10_000,
   /** Revocations known at once, and their text together: gateways get all of them whenever one changes. */
@@ -75,6 +75,28 @@ export const wire = {
   authorCharsMax: 256,
   changeReasonCharsMax: 1 * KiB,
   fileCharsMax: 1 * KiB,
+} as const;
+
+/** Rotation of the keys that gateways hold: the signing key of Txn-Tokens and the hop key. */
+export const keyRotation = {
+  /** A current key of this age is replaced by itself. */
+  everyMs: 30 * 86_400_000,
+  /** A new key waits this long at most for agents that do not have it yet: as long as lost ones are remembered. */
+  waitMaxMs: 3_600_000,
+  /** How often the authority looks who still lacks a new key. */
+  lookEveryMs: 200,
+  /** A replaced key is believed for a day, for gateways that cannot reach the control plane and go on with it. */
+  keptMs: 86_400_000,
+  /** At least this long whatever comes: token life and skew, lease, and what the API believes, with room. */
+  keptMinMs: 75_000,
+  /** Keys of one kind that are believed at once. */
+  keysMax: 16,
+  /** Laggards that the status names. */
+  namedMax: 20,
+  /** After an authority was made anew: gateways go on with the keys of the one before, until agents had the time to come. */
+  takeoverMs: 15_000,
+  /** For this long agents believe the keys of the authority before. */
+  formerKeysMs: 120_000,
 } as const;
 
 export const certificate = {

@@ -119,3 +119,18 @@ export const txnToken = {
   clockSkewMs: 30_000,
   mintedMax: 10_000,
 } as const;
+
+/** The proof that binds a request to the gateway that sends it, at the ingress agent. */
+export const hopProof = {
+  /** How long a proof is good; what delays a request on its way to the ingress must fit in. */
+  lifetimeMs: 10_000,
+  /** Clock difference between gateway and ingress that is tolerated. */
+  clockSkewMs: 30_000,
+  /** Requests of one isolate that may overtake another one on the way; one that is further behind is refused. */
+  overtakenMax: 32_768,
+  /** Isolates whose requests an ingress remembers, 4 KiB each. */
+  isolatesMax: 2_048,
+  /** Longest `Signature-Input` that is read, and the fields that it may cover. */
+  inputCharsMax: 8 * KiB,
+  componentsMax: 64,
+} as const;

@@ -9,6 +9,9 @@ export interface Lease {
   isolate: string;
   version: number;
   refused?: Refusal;
+  /** Kids of the keys that it holds. */
+  signingKey?: string;
+  hopKey?: string;
   /** Milliseconds since the epoch. */
   expiresAtMs: number;
 }
@@ -21,13 +24,20 @@ export interface LeaseSettings {
 
 /** The lease after an isolate asked for it. */
 export function renewedLease(
-  asked: { readonly isolate: string; readonly version: number; readonly refused?: Refusal | undefined },
+  asked: {
+    readonly isolate: string;
+    readonly version: number;
+    readonly refused?: Refusal | undefined;
+    readonly signingKey?: string | undefined;
+    readonly hopKey?: string | undefined;
+  },
   nowMs: number,
   settings: LeaseSettings,
 ): Lease {
-  const { isolate, version, refused } = asked;
+  const { isolate, version, refused, signingKey, hopKey } = asked;
   const expiresAtMs = nowMs + settings.leaseMs + settings.slackMs;
-  return { isolate, version, expiresAtMs, ...(refused === undefined ? {} : { refused }) };
+  const keys = { ...(signingKey !== undefined && { signingKey }), ...(hopKey !== undefined && { hopKey }) };
+  return { isolate, version, expiresAtMs, ...keys, ...(refused === undefined ? {} : { refused }) };
 }
 
 /**

@@ -36,6 +36,8 @@ export interface Instance {
   /** Version of the plan that it serves by. */
   planVersion: number;
   refused?: Refusal;
+  /** Id of the trust bundle that it has said to use on this connection. */
+  trusts?: string;
 }
 
 export interface RegistryState {
@@ -70,6 +72,7 @@ export type RegistryEvent =
   | { readonly type: "lost"; readonly key: string }
   | { readonly type: "acknowledged"; readonly key: string; readonly version: number }
   | { readonly type: "refused"; readonly key: string; readonly version: number; readonly reason: string }
+  | { readonly type: "trusts"; readonly key: string; readonly id: string }
   | { readonly type: "renewed"; readonly key: string; readonly certificateNotAfterMs: number }
   /** A new plan: views may have another extent. */
   | { readonly type: "published" }
@@ -191,6 +194,9 @@ function stepInstance(
     case "refused":
       known.refused = { version: event.version, reason: event.reason };
       break;
+    case "trusts":
+      known.trusts = event.id;
+      break;
     case "renewed":
       known.certificateNotAfterMs = event.certificateNotAfterMs;
       break;
@@ -220,6 +226,11 @@ function tick(state: RegistryState, nowMs: number, settings: RegistrySettings, v
       verdict.removed.push(key);
     } else if (verdict.services.length > services && !verdict.touched.includes(key)) verdict.touched.push(key);
   }
+}
+
+/** Instances that are remembered, and do not use that trust bundle: those that are away count until they are forgotten. */
+export function laggardsOf(state: RegistryState, trustId: string): Instance[] {
+  return Object.values(state.instances).filter(({ trusts }) => trusts !== trustId);
 }
 
 /** When a `tick` can next change something about an instance; milliseconds since the epoch. */

@@ -13,6 +13,7 @@
 import * as z from "zod/mini";
 import { limits } from "../limits.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { KeyRingStatus } from "./rotation.ts";
 
 export const applyRequestSchema = z.object({
   /** The document with its `${env:}` references resolved; checked and compiled by the control plane itself. */
@@ -67,6 +68,7 @@ export interface Status {
     readonly leaseEndsInMs: number;
   }[];
   readonly agents: readonly AgentStatus[];
+  readonly keys: readonly KeyRingStatus[];
 }
 export interface AgentStatus {
   readonly instance: string;

@@ -5,6 +5,7 @@
 import * as z from "zod/mini";
 import { limits } from "../limits.ts";
 import type { GatewayPlan } from "../plan/plan.ts";
+import { hopKeySchema } from "./hop-key.ts";
 import { revocationListSchema } from "./revocations.ts";
 
 const jwk = z.looseObject({ kty: z.string(), kid: z.string() });
@@ -19,7 +20,9 @@ export const leaseRequestSchema = z.object({
   /** Revision of the revocations that it holds; absent: 0, which is none. */
   revocations: z.optional(z.int()),
   /** `kid` of the signing key that it holds; absent: none. */
-  signingKey: z.optional(z.string()),
+  signingKey: z.optional(z.string().check(z.maxLength(limits.wire.idCharsMax))),
+  /** The same of the hop key. */
+  hopKey: z.optional(z.string().check(z.maxLength(limits.wire.idCharsMax))),
   refused: z.optional(
     z.object({
       version: z.int(),
@@ -46,5 +49,7 @@ export const leaseAnswerSchema = z.object({
   revocations: z.optional(revocationListSchema),
   /** Private JWK that Txn-Tokens are signed with. Absent when the isolate already has it. */
   signingKey: z.optional(jwk),
+  /** Absent when the isolate already has it. */
+  hopKey: z.optional(hopKeySchema),
 });
 export type LeaseAnswer = z.infer<typeof leaseAnswerSchema>;

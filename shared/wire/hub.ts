@@ -7,6 +7,7 @@ import * as z from "zod/mini";
 import { limits } from "../limits.ts";
 import type { AgentPlan } from "../plan/plan.ts";
 import { endpointSchema } from "./endpoint.ts";
+import { hopKeySchema } from "./hop-key.ts";
 
 export const WIRE_FORMAT = 1;
 
@@ -34,6 +35,8 @@ export const agentMessageSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("ready") }),
   /** The endpoint leaves: it is withdrawn at once, the socket stays until the drain ends. */
   z.object({ type: z.literal("draining") }),
+  /** The trust bundle of that id is in use. */
+  z.object({ type: z.literal("trusts"), id: z.string().check(z.maxLength(limits.wire.idCharsMax)) }),
   z.object({ type: z.literal("ack"), version: z.int() }),
   z.object({
     type: z.literal("refuse"),
@@ -57,7 +60,16 @@ export const hubMessageSchema = z.discriminatedUnion("type", [
     revision: z.int(),
     services: z.record(z.string(), z.array(endpointSchema)),
   }),
-  /** Trust bundle: PEM roots that peers are checked against, public keys that Txn-Tokens are checked against. */
-  z.object({ type: z.literal("trust"), roots: z.array(z.string()), txnKeys: z.array(jwk) }),
+  /**
+   * Trust bundle: PEM roots that peers are checked against, public keys that Txn-Tokens are checked against. The ingress, and
+   * nobody else, gets the keys that the gateway proves its requests with. An agent answers with `trusts` once it is in use.
+   */
+  z.object({
+    type: z.literal("trust"),
+    id: z.optional(z.string()),
+    roots: z.array(z.string()),
+    txnKeys: z.array(jwk),
+    hopKeys: z.optional(z.array(hopKeySchema)),
+  }),
 ]);
 export type HubMessage = z.infer<typeof hubMessageSchema>;

@@ -24,6 +24,7 @@ const status = (gateways: Status["gateways"], agents: Status["agents"], version 
   hash: "",
   gateways,
   agents,
+  keys: [],
 });
 
 describe("a version is everywhere", () => {

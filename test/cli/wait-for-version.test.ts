@@ -21,7 +21,7 @@ function status(state: State, given: { version?: number; reason?: string } = {})
     leaseEndsInMs: 500,
     ...(reason !== undefined && { reason }),
   };
-  return { version, hash: "", gateways: [gateway], agents: [] };
+  return { version, hash: "", gateways: [gateway], agents: [], keys: [] };
 }
 
 /** Gives one answer after the other, the last one again and again. */

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { generateKeyPair } from "jose";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { forwardingFields } from "../../shared/http/forwarding-fields.ts";
+import type { HopKey } from "../../shared/wire/hop-key.ts";
+import { proven, type WrongProof } from "../support/hop-proof.ts";
 import { Fleet, type TestAgent, until } from "./support/agents.ts";
 import { TestControl } from "./support/control-plane.ts";
 
@@ -33,8 +35,19 @@ afterAll(async () => {
   await control.close();
 });
 
-async function enter(headers: Record<string, string>, init: RequestInit = {}) {
-  const answer = await fetch(`http://127.0.0.1:${ingress.runtime.ports.ingress}/a?b`, { ...init, headers });
+const url = (target: string): string => `http://127.0.0.1:${ingress.runtime.ports.ingress}${target}`;
+
+/** As the gateway. */
+async function enter(headers: Record<string, string>, init: RequestInit & { wrong?: WrongProof } = {}) {
+  const { method = "GET", wrong } = init;
+  const [key] = control.hopKeys;
+  if (key === undefined) throw new Error("no hop key");
+  return send(proven({ method, target: "/a?b", headers }, key, wrong), init);
+}
+
+/** As anybody. */
+async function send(headers: Record<string, string>, init: RequestInit = {}, target = "/a?b") {
+  const answer = await fetch(url(target), { ...init, headers });
   const text = await answer.text();
   return { status: answer.status, headers: answer.headers, json: text === "" ? undefined : JSON.parse(text) };
 }
@@ -47,6 +60,7 @@ test("a request of the gateway reaches the service it names, with the end user's
   const forgeable = {
     "x-forwarded-port": "1",
     x_forwarded_for: "1.2.3.4",
+    "x-forwarded-server": "1.2.3.4",
     "x-real-ip": "1.2.3.4",
     "cf-connecting-ip": "1",
   };
@@ -75,10 +89,10 @@ test("a request of the gateway reaches the service it names, with the end user's
 });
 
 test("a request without a token is refused before anything is looked at", async () => {
-  const { status, json, headers } = await enter({ "selvage-service": "users" });
+  const { status, json, headers } = await send({ "selvage-service": "users" });
   expect(status).toBe(401);
-  expect(json.code).toBe("txn_token_missing");
-  expect(headers.get("selvage-error")).toBe("txn_token_missing");
+  expect(json.code).toBe("hop_proof_missing");
+  expect(headers.get("selvage-error")).toBe("hop_proof_missing");
   expect(headers.get("selvage-sent")).toBe("none");
 });
 
@@ -114,11 +128,11 @@ test("the end user's scopes decide at the service, whose word the gateway hears"
   expect(head.status).toBe(200);
 });
 
-test("an unknown service, none, and one without endpoints", async () => {
+test("an unknown service and one without endpoints", async () => {
   const token = await control.txnToken("users:read");
   const enterFor = (service: Record<string, string>) => enter({ "txn-token": token, ...service });
   expect((await enterFor({ "selvage-service": "nobody" })).json.code).toBe("unknown_service");
-  expect((await enterFor({})).json.code).toBe("bad_request");
+  expect((await enterFor({})).json.code).toBe("hop_proof_invalid");
   const closed = await enterFor({ "selvage-service": "closed" });
   expect([closed.status, closed.headers.get("selvage-sent")]).toEqual([503, "none"]);
 });
@@ -131,11 +145,12 @@ test("over TLS with its own certificate, which asks for none of the caller", asy
   writeFileSync(keyFile, keyPem);
   const flags = ["--tls-cert", certFile, "--tls-key", keyFile];
   const secure = await fleet.ingress("ingress-2", control.joinToken("gateway"), flags).ready();
-  const headers = { "txn-token": await control.txnToken("users:read"), "selvage-service": "users" };
+  const said = { "txn-token": await control.txnToken("users:read"), "selvage-service": "users" };
   const port = secure.runtime.ports.ingress;
   const ca = control.authority.rootPem;
   const status = (): Promise<number | undefined> =>
     new Promise((resolve, reject) => {
+      const headers = proven({ target: "/", headers: said }, control.hopKeys[0] as HopKey);
       const outgoing = request({ host: "127.0.0.1", servername: "localhost", port, ca, headers, agent: false });
       outgoing.on("response", (incoming) => {
         incoming.resume();
@@ -148,8 +163,9 @@ test("over TLS with its own certificate, which asks for none of the caller", asy
 
 test("an application cannot speak as its agent", async () => {
   const token = await control.txnToken("users:read");
-  const answer = await fetch(`http://127.0.0.1:${ingress.runtime.ports.ingress}/forge`, {
-    headers: { "txn-token": token, "selvage-service": "users" },
+  const said = { "txn-token": token, "selvage-service": "users" };
+  const answer = await fetch(url("/forge"), {
+    headers: proven({ target: "/forge", headers: said }, control.hopKeys[0] as HopKey),
   });
   expect(answer.status).toBe(503);
   expect(answer.headers.get("selvage-error")).toBeNull();

@@ -3,10 +3,13 @@ import { type Context, Hono, type MiddlewareHandler } from "hono";
 import type { KeyRecord } from "../../shared/auth/api-key.ts";
 import { checkDocument } from "../../shared/config/check-document.ts";
 import { SelvageError, toProblem } from "../../shared/errors.ts";
+import { GATEWAY_SERVICE } from "../../shared/identity/spiffe-id.ts";
 import { limits } from "../../shared/limits.ts";
 import { canonicalJson } from "../../shared/plan/canonical-json.ts";
 import { compile } from "../../shared/plan/compile.ts";
 import { acknowledgementOf } from "../../shared/policy/acknowledgement.ts";
+import { keyIn } from "../../shared/policy/key-ring.ts";
+import type { Lease } from "../../shared/policy/lease.ts";
 import type { Instance } from "../../shared/policy/registry.ts";
 import {
   type AgentStatus,
@@ -19,14 +22,15 @@ import {
 } from "../../shared/wire/admin.ts";
 import type { ControlTokenClaims } from "../../shared/wire/control-token.ts";
 import { type Credentials, enrolRequestSchema, renewRequestSchema } from "../../shared/wire/enrolment.ts";
-import { type LeaseAnswer, leaseRequestSchema } from "../../shared/wire/gateway-lease.ts";
+import { type LeaseAnswer, type LeaseRequest, leaseRequestSchema } from "../../shared/wire/gateway-lease.ts";
 import type { CreatedKey, ImportAnswer } from "../../shared/wire/keys.ts";
 import { type RevocationInfo, type Revocations, revocationRequestSchema } from "../../shared/wire/revocations.ts";
+import { type KeyRingStatus, type RotateAnswer, rotateRequestSchema } from "../../shared/wire/rotation.ts";
 import { verifyControlToken } from "./authority/control-tokens.ts";
 import { provesKey } from "./authority/renewal-proof.ts";
 import type { Env } from "./env.ts";
 import { readJson } from "./objects/read-json.ts";
-import { type Act, type IssuedCredentials, MAIN, type Refused } from "./objects/rpc.ts";
+import { type Act, type GatewayKeys, type IssuedCredentials, MAIN, type Refused } from "./objects/rpc.ts";
 import { askKeyAdmin } from "./upstream/key-admin.ts";
 
 type Role = ControlTokenClaims["role"];
@@ -64,6 +68,7 @@ export function makeApi(): Hono<Api> {
   api.post("/v1/keys", changeKeys("key-create"));
   api.post(`${KEY}/roll`, changeKeys("key-roll"));
   api.post(`${KEY}/revoke`, changeKeys("key-revoke"));
+  api.post("/v1/keys/rotate", rotate);
   api.post("/v1/keys/import", changeKeys("key-import"));
   api.get("/v1/audit", async (c) => c.json({ entries: await config(c).auditLog() }));
   api.notFound((c) => problem(c, new SelvageError("no_route", "no such call")));
@@ -121,6 +126,7 @@ async function version(c: Call): Promise<Response> {
 
 async function status(c: Call): Promise<Response> {
   const [{ version, hash, leases }, { instances }] = await Promise.all([config(c).status(), hub(c).status()]);
+  const keys = await keyRingStatus(c, leases);
   const nowMs = Date.now();
   const gateways = leases.map((lease) => ({
     isolate: lease.isolate,
@@ -129,7 +135,30 @@ async function status(c: Call): Promise<Response> {
     leaseEndsInMs: lease.expiresAtMs - nowMs,
   }));
   const agents = instances.map((known) => agentStatus(known, version, nowMs));
-  return c.json({ version, hash, gateways, agents } satisfies Status);
+  return c.json({ version, hash, gateways, agents, keys } satisfies Status);
+}
+
+async function keyRingStatus(c: Call, leases: readonly Lease[]): Promise<KeyRingStatus[]> {
+  const { rings, trust } = await authority(c).keyRings();
+  const lacking = await hub(c).laggards(trust);
+  const named = lacking.named.map(({ service, instance }) => `${service}/${instance}`);
+  return rings.map(({ kind, keys }) => {
+    const holds = (kid: string) => leases.filter((lease) => lease[`${kind}Key`] === kid).length;
+    const count = kind === "signing" ? lacking.agents : lacking.ingresses;
+    const isWaiting = keyIn({ keys: [...keys] }, "next") !== undefined;
+    const waitingFor = isWaiting
+      ? { count, named: named.filter((name) => kind === "signing" || name.startsWith(`${GATEWAY_SERVICE}/`)) }
+      : { count: 0, named: [] };
+    return { kind, keys: keys.map((key) => ({ ...key, gateways: holds(key.kid) })), waitingFor };
+  });
+}
+
+async function rotate(c: Call): Promise<Response> {
+  const { key, now = false, revoke = false, author } = await readJson(c.req.raw, rotateRequestSchema, CALL_BYTES);
+  const made = granted(await authority(c).rotate(key, { now, revoke }));
+  const detail = `${key} key ${made.kid}${now ? ", at once" : ""}${revoke ? ", all others revoked" : ""}`;
+  await config(c).audit({ act: "key-rotate", by: c.get("claims").sub, author, version: 0, detail });
+  return c.json(made satisfies RotateAnswer, 202);
 }
 
 function agentStatus(known: Instance, live: number, nowMs: number): AgentStatus {
@@ -245,27 +274,33 @@ async function connect(c: Call): Promise<Response> {
 
 async function lease(c: Call): Promise<Response> {
   const asked = await readJson(c.req.raw, leaseRequestSchema, CALL_BYTES);
-  const [grant, key] = await Promise.all([config(c).lease(asked), missingKey(c, asked.signingKey)]);
+  const [grant, { signing, hop }] = await Promise.all([config(c).lease(asked), missingKeys(c, asked)]);
   const answer: LeaseAnswer = {
     leaseMs: limits.gateway.planLeaseMs,
     version: grant.version,
     ...(grant.plan === undefined ? {} : { plan: { hash: grant.plan.hash, gateway: JSON.parse(grant.plan.gateway) } }),
     ...(grant.revocations === undefined ? {} : { revocations: grant.revocations }),
-    ...(key === undefined ? {} : { signingKey: JSON.parse(key) }),
+    ...(signing === undefined ? {} : { signingKey: JSON.parse(signing.secret) }),
+    ...(hop === undefined ? {} : { hopKey: { kid: hop.kid, key: hop.secret } }),
   };
   return c.json(answer);
 }
 
-/** Which key is the current one, as this isolate last heard: most leases need not ask the authority. */
-let currentKey = { kid: "", untilMs: 0 };
+/** The keys that no gateway lacked last, as this isolate heard: most leases need not ask the authority. */
+let freshKeys = { signing: "", hop: "", untilMs: 0 };
 
-/** The signing key as JSON, for a gateway that holds another one or none. */
-async function missingKey(c: Call, held: string | undefined): Promise<string | undefined> {
-  if (held !== undefined && held === currentKey.kid && Date.now() < currentKey.untilMs) return undefined;
-  const key = await authority(c).signingKey();
-  if (key === undefined) return undefined;
-  currentKey = { kid: key.kid, untilMs: Date.now() + limits.control.signingKeyFreshMs };
-  return key.kid === held ? undefined : key.jwk;
+async function missingKeys(c: Call, { signingKey, hopKey }: LeaseRequest): Promise<GatewayKeys> {
+  const { signing, hop, untilMs } = freshKeys;
+  if (signingKey === signing && hopKey === hop && Date.now() < untilMs) return {};
+  const held = {
+    ...(signingKey !== undefined && { signing: signingKey }),
+    ...(hopKey !== undefined && { hop: hopKey }),
+  };
+  const missing = await authority(c).gatewayKeys(held);
+  const untilFreshMs = Date.now() + limits.control.gatewayKeysFreshMs;
+  if (signingKey !== undefined && hopKey !== undefined && Object.keys(missing).length === 0)
+    freshKeys = { signing: signingKey, hop: hopKey, untilMs: untilFreshMs };
+  return missing;
 }
 
 function agentOf(c: Call): { service: string; instance: string } {
@@ -293,6 +328,7 @@ const TOLD: ReadonlySet<string> = new Set([
   "document_missing",
   "revocation_unknown",
   "revocations_full",
+  "rotation_refused",
   "service_undeclared",
   "version_unknown",
 ]);

@@ -15,6 +15,7 @@ import {
   type RenewRequest,
   renewalProofInput,
 } from "../../../shared/wire/enrolment.ts";
+import type { HopKey } from "../../../shared/wire/hop-key.ts";
 import { type AgentMessage, PING, PONG } from "../../../shared/wire/hub.ts";
 import { makeAuthority, type TestAuthority } from "../../support/certificates.ts";
 import { acceptWebSocket, type ServerSocket } from "./web-socket-server.ts";
@@ -56,6 +57,9 @@ export class TestControl {
   #revision = 0;
   /** PEM roots of the trust bundle beside the own. */
   otherRoots: string[] = [];
+  /** What ingress agents check the gateway's proofs by. */
+  hopKeys: HopKey[] = [makeHopKey("h1")];
+  trustId = "t1";
   /** Endpoints that no agent registered. */
   extra: Record<string, Endpoint[]> = {};
   /** Everything that agents said but pings. */
@@ -238,9 +242,10 @@ export class TestControl {
     for (const agent of this.#agents.values()) this.#sendTrust(agent);
   }
 
-  #sendTrust({ socket }: Agent): void {
+  #sendTrust({ service, socket }: Agent): void {
     const roots = [this.authority.rootPem, ...this.otherRoots];
-    socket.send(JSON.stringify({ type: "trust", roots, txnKeys: [this.#txnKey.jwk] }));
+    const hopKeys = service === "gateway" ? { hopKeys: this.hopKeys } : {};
+    socket.send(JSON.stringify({ type: "trust", id: this.trustId, roots, txnKeys: [this.#txnKey.jwk], ...hopKeys }));
   }
 
   #sendPlan({ service, socket }: Agent): void {
@@ -258,6 +263,10 @@ export class TestControl {
     }
     socket.send(JSON.stringify({ type: "endpoints", revision: this.#revision, services }));
   }
+}
+
+export function makeHopKey(kid: string): HopKey {
+  return { kid, key: randomBytes(32).toString("base64url") };
 }
 
 function proves({ csr, key, proof }: RenewRequest, certified: KeyObject): boolean {

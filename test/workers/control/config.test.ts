@@ -9,7 +9,7 @@ const lease = (body: Record<string, unknown>) => call("POST", "/v1/gateway/lease
 const status = async () => (await call("GET", "/v1/status", "admin")).body;
 
 test("before the first apply there is no version, and gateways are told so", async () => {
-  expect(await status()).toEqual({ version: 0, hash: "", gateways: [], agents: [] });
+  expect(await status()).toEqual({ version: 0, hash: "", gateways: [], agents: [], keys: [] });
   const { status: code, body } = await lease({ isolate: "isolate-early", version: 0 });
   expect([code, body]).toEqual([200, { leaseMs: limits.gateway.planLeaseMs, version: 0 }]);
 });
@@ -167,7 +167,7 @@ test("only so many versions are kept", async () => {
 });
 
 describe("gateway leases", () => {
-  test("give the live plan and the signing key once", async () => {
+  test("give the live plan and the keys once", async () => {
     await applyShop("20s");
     const { version } = await status();
     const { body } = await lease({ isolate: "isolate-one", version: 0 });
@@ -175,7 +175,9 @@ describe("gateway leases", () => {
     expect(body.plan.hash).toBe(await sha256Hex(canonicalJson(body.plan.gateway)));
     expect(body.plan.gateway.hosts).toEqual(["localhost"]);
     expect(body.signingKey).toMatchObject({ kty: "EC", crv: "P-256", alg: "ES256", d: expect.any(String) });
-    const again = await lease({ isolate: "isolate-one", version, signingKey: body.signingKey.kid });
+    expect(body.hopKey).toEqual({ kid: expect.any(String), key: expect.stringMatching(/^[\w-]{43}$/) });
+    const held = { signingKey: body.signingKey.kid, hopKey: body.hopKey.kid };
+    const again = await lease({ isolate: "isolate-one", version, ...held });
     expect(again.body).toEqual({ leaseMs: limits.gateway.planLeaseMs, version });
     await evictDurableObject(configStore());
     const gateways = (await status()).gateways.filter(({ isolate }: { isolate: string }) => isolate === "isolate-one");

@@ -208,13 +208,14 @@ describe("with a document", () => {
 
   test("private keys lie encrypted in storage", async () => {
     const rows = await runInDurableObject(authority(), (_object, { storage }) =>
-      storage.sql.exec("SELECT * FROM keys").toArray(),
+      ["keys", "ring_keys"].flatMap((table) => storage.sql.exec(`SELECT * FROM ${table}`).toArray()),
     );
-    expect(rows.map((row) => row.kind).sort()).toEqual(["issuer", "root", "signing"]);
-    for (const row of rows) expect(String(row.sealed)).toMatch(/^1\.[\w-]{64,}\.[\w-]{100,}$/);
-    const { signingKey } = (await call("POST", "/v1/gateway/lease", "gateway", { isolate: "isolate-1", version: 0 }))
-      .body;
+    expect(rows.map((row) => row.kind).sort()).toEqual(["hop", "issuer", "root", "signing"]);
+    for (const row of rows) expect(String(row.sealed)).toMatch(/^1\.[\w-]{64,}\.[\w-]{90,}$/);
+    const lease = await call("POST", "/v1/gateway/lease", "gateway", { isolate: "isolate-1", version: 0 });
+    const { signingKey, hopKey } = lease.body;
     expect(JSON.stringify(rows)).not.toContain(signingKey.d);
+    expect(JSON.stringify(rows)).not.toContain(hopKey.key);
   });
 });
 

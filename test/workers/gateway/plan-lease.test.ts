@@ -38,7 +38,7 @@ describe("with the control plane", () => {
     const isolate = expect.stringMatching(/^[0-9a-f-]{36}$/);
     expect(gateway.control.asked).toEqual([
       { isolate, version: 0 },
-      { isolate, version: 1, hash: await planHash(one), signingKey: "txn-1" },
+      { isolate, version: 1, hash: await planHash(one), signingKey: "txn-1", hopKey: "hop-1" },
     ]);
     expect(gateway.control.tokens[0]).toBe("Bearer test-control-token");
   });
@@ -266,7 +266,7 @@ describe("what is left behind", () => {
     await start(one);
     await status("/one");
     const row = await lastGood().read();
-    expect(row).toMatchObject({ version: 1, kid: "txn-1" });
+    expect(row).toMatchObject({ version: 1, kid: "txn-1 hop-1" });
     expect(JSON.stringify(row)).not.toContain(gateway.control.signingKey?.d as string);
     expect(JSON.stringify(row)).not.toContain("test-control-token");
   });

@@ -1,8 +1,12 @@
-/** The certificate authority: root, issuer and signing key sealed at rest; join tokens; X.509-SVIDs for CSRs. */
+/**
+ * The certificate authority: root and issuer, the keys that gateways hold, all sealed at rest; join tokens; X.509-SVIDs for
+ * CSRs. Its alarm hands new keys to agents, and to gateways once every agent has them.
+ */
 import { DurableObject } from "cloudflare:workers";
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
 import { leafTerms, refuseJoin } from "../../../shared/policy/issuance.ts";
+import { keyIn, rotationIsDue } from "../../../shared/policy/key-ring.ts";
 import { JOIN_TOKEN_PREFIX, type JoinToken, macInput } from "../../../shared/wire/enrolment.ts";
 import { fromBase64Url, randomBytes, toBase64Url, utf8 } from "../authority/bytes.ts";
 import { makeLeaf, requestedKey } from "../authority/certificates.ts";
@@ -11,8 +15,20 @@ import { importMacKey, mac, macIsGood } from "../authority/mac.ts";
 import { keyHash } from "../authority/renewal-proof.ts";
 import { makeSealer, type Sealer } from "../authority/seal.ts";
 import type { Env } from "../env.ts";
+import { KEY_KINDS, KeyRingStore, makeKey } from "./key-ring-store.ts";
 import { KeyStore, type Keys } from "./key-store.ts";
-import { type AuthorityRpc, type IssuedCredentials, MAIN, type Refused, type Trust } from "./rpc.ts";
+import {
+  type AuthorityRpc,
+  type GatewayKeys,
+  type HeldKeys,
+  type IssuedCredentials,
+  type KeyKind,
+  type KeyRings,
+  type Laggards,
+  MAIN,
+  type Refused,
+  type Trust,
+} from "./rpc.ts";
 
 interface TokenRow extends Record<string, SqlStorageValue> {
   id: string;
@@ -32,6 +48,9 @@ interface Issued {
 export class Authority extends DurableObject<Env> implements AuthorityRpc {
   readonly #sql: SqlStorage;
   readonly #keys: KeyStore;
+  readonly #rings: KeyRingStore;
+  /** One making of first keys at a time. */
+  #makingFirst: Promise<void> | undefined;
   #sealer: Promise<Sealer> | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -43,25 +62,125 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
       id INTEGER PRIMARY KEY AUTOINCREMENT, serial TEXT, service TEXT, instance TEXT,
       issued_at INTEGER, not_after INTEGER, cause TEXT)`);
     this.#keys = new KeyStore(ctx.storage, () => this.#openSealer());
+    this.#rings = new KeyRingStore(ctx.storage, () => this.#openSealer());
   }
 
   /** While nothing was issued, another trust domain starts afresh; from then on it is fixed. */
   async ensure(trustDomain: string): Promise<string> {
-    const keys = await this.#keys.ensure(trustDomain, Date.now());
-    if (keys.trustDomain === trustDomain || this.#hasIssued()) return keys.trustDomain;
-    this.#keys.discard();
-    this.#sql.exec("DELETE FROM join_tokens");
-    return (await this.#keys.ensure(trustDomain, Date.now())).trustDomain;
+    let keys = await this.#keys.ensure(trustDomain, Date.now());
+    if (keys.trustDomain !== trustDomain && !this.#hasIssued()) {
+      this.#keys.discard();
+      this.#rings.discard();
+      this.#sql.exec("DELETE FROM join_tokens");
+      keys = await this.#keys.ensure(trustDomain, Date.now());
+    }
+    await this.#ensureRings();
+    return keys.trustDomain;
   }
 
   async trust(): Promise<Trust> {
-    const keys = await this.#keys.open(Date.now());
-    return keys === undefined ? { roots: [], txnKeys: [] } : { roots: keys.roots, txnKeys: [keys.signing.publicJwk] };
+    const keys = await this.#openAll();
+    if (keys === undefined) return { id: "", changedAtMs: 0, roots: [], txnKeys: [], hopKeys: [] };
+    const { changedAtMs } = this.#rings;
+    return {
+      id: `${keys.rootFingerprint.slice(0, 16)}.${changedAtMs}`,
+      changedAtMs,
+      roots: keys.roots,
+      txnKeys: this.#rings.published("signing").map((key) => key.public),
+      hopKeys: this.#rings.published("hop").map(({ kid, sealed }) => ({ kid, sealed })),
+    };
   }
 
-  async signingKey(): Promise<{ kid: string; jwk: string } | undefined> {
-    const signing = (await this.#keys.open(Date.now()))?.signing;
-    return signing === undefined ? undefined : { kid: signing.kid, jwk: signing.privateJwk };
+  /**
+   * After an authority was made anew gateways go on with the keys of the one before, which agents believe for a while: those
+   * have to come back first to learn the new ones.
+   */
+  async gatewayKeys(held: HeldKeys): Promise<GatewayKeys> {
+    const nowMs = Date.now();
+    const keys = await this.#openAll();
+    if (keys === undefined) return {};
+    const isTakeover = nowMs < keys.madeAtMs + limits.keyRotation.takeoverMs;
+    const missing: GatewayKeys = {};
+    for (const kind of KEY_KINDS) {
+      const kid = held[kind];
+      const isFormer = kid !== undefined && !this.#rings.ring(kind).keys.some((key) => key.kid === kid);
+      if (isFormer && isTakeover) continue;
+      const current = await this.#rings.current(kind);
+      if (current !== undefined && current.kid !== kid) missing[kind] = current;
+    }
+    return missing;
+  }
+
+  async rotate(kind: KeyKind, how: { now: boolean; revoke: boolean }): Promise<{ kid: string } | Refused> {
+    if ((await this.#openAll()) === undefined)
+      return refused("document_missing", "there is no authority before the first apply");
+    const made = await makeKey(kind);
+    const verdict = await this.#rings.add(kind, made, how, Date.now());
+    if (verdict.refused !== undefined) return refused("rotation_refused", verdict.refused);
+    await this.#turnKeys();
+    return { kid: made.kid };
+  }
+
+  async keyRings(): Promise<KeyRings> {
+    const { id } = await this.trust();
+    const rings = KEY_KINDS.map((kind) => ({ kind, keys: this.#rings.ring(kind).keys }));
+    return { rings: rings.filter(({ keys }) => keys.length > 0), trust: id };
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#turnKeys();
+  }
+
+  /** Brings what gateways hold and agents believe one step further, and sees to the next. Never fails. */
+  async #turnKeys(): Promise<void> {
+    // Whatever becomes of this step, there is another one.
+    await this.ctx.storage.setAlarm(Date.now() + limits.control.publishRetryMs);
+    try {
+      for (const kind of KEY_KINDS)
+        if (rotationIsDue(this.#rings.ring(kind), Date.now(), limits.keyRotation))
+          await this.#rings.add(kind, await makeKey(kind), { now: false, revoke: false }, Date.now());
+      const hub = this.env.HUB.getByName(MAIN);
+      const trust = await this.trust();
+      await hub.trust(trust);
+      if (this.#tick(trust, await hub.laggards(trust.id))) await hub.trust(await this.trust());
+      const nowMs = Date.now();
+      await this.ctx.storage.setAlarm(Math.min(this.#rings.dueAt(nowMs), nowMs + limits.keyRotation.everyMs));
+    } catch (error) {
+      console.error(JSON.stringify({ kind: "error", act: "turn-keys", reason: String(error) }));
+    }
+  }
+
+  /** @returns whether agents have to hear of it */
+  #tick({ changedAtMs }: Trust, { agents, ingresses }: Laggards): boolean {
+    // Another key came in between, of which nobody was asked.
+    if (this.#rings.changedAtMs !== changedAtMs) return false;
+    const nowMs = Date.now();
+    const lagging = { signing: agents, hop: ingresses };
+    return KEY_KINDS.map((kind) => this.#rings.step(kind, { type: "tick", lagging: lagging[kind] }, nowMs)).some(
+      ({ dropped }) => dropped.length > 0,
+    );
+  }
+
+  async #openAll(): Promise<Keys | undefined> {
+    const keys = await this.#keys.open(Date.now());
+    if (keys !== undefined) await this.#ensureRings();
+    return keys;
+  }
+
+  /** The first keys are current at once: nobody has others. */
+  #ensureRings(): Promise<void> {
+    this.#makingFirst ??= this.#makeFirst().finally(() => {
+      this.#makingFirst = undefined;
+    });
+    return this.#makingFirst;
+  }
+
+  async #makeFirst(): Promise<void> {
+    for (const kind of KEY_KINDS) {
+      if (keyIn(this.#rings.ring(kind), "current") !== undefined) continue;
+      await this.#rings.add(kind, await makeKey(kind), { now: true, revoke: false }, Date.now());
+      await this.ctx.storage.setAlarm(Date.now() + limits.control.publishRetryMs);
+    }
   }
 
   async createJoinToken(

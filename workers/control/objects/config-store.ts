@@ -273,10 +273,16 @@ async function facesOf(plan: Plan): Promise<Publication["faces"]> {
 }
 
 /** What an isolate says of versions, as this store counts them. */
-function asHere({ isolate, version, hash, refused }: LeaseRequest, row: VersionRow | undefined) {
+function asHere({ isolate, version, hash, refused, signingKey, hopKey }: LeaseRequest, row: VersionRow | undefined) {
   const live = { version: row?.version ?? 0, hash: row?.gateway_hash };
   const isHere = refused !== undefined && versionHere(refused, live) === refused.version;
-  return { isolate, version: versionHere({ version, hash }, live), refused: isHere ? refused : undefined };
+  return {
+    isolate,
+    version: versionHere({ version, hash }, live),
+    refused: isHere ? refused : undefined,
+    signingKey,
+    hopKey,
+  };
 }
 
 function describeRevocation({ id, jti, sub, issuer, issuedBefore, reason }: RevocationInfo): string {

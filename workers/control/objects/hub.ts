@@ -5,6 +5,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { type IRequest, Router } from "itty-router";
+import { GATEWAY_SERVICE } from "../../../shared/identity/spiffe-id.ts";
 import { limits } from "../../../shared/limits.ts";
 import { versionHere } from "../../../shared/policy/acknowledgement.ts";
 import {
@@ -12,18 +13,22 @@ import {
   endpointView,
   type Instance,
   instanceKey,
+  laggardsOf,
   type RegistryEvent,
   type RegistrySettings,
   type RegistryState,
   type RegistryVerdict,
   stepRegistry,
 } from "../../../shared/policy/registry.ts";
+import type { HopKey } from "../../../shared/wire/hop-key.ts";
 import { type AgentMessage, agentMessageSchema, PING, PONG } from "../../../shared/wire/hub.ts";
+import { makeSealer } from "../authority/seal.ts";
 import type { Env } from "../env.ts";
 import { type Connection, connectionSchema, readAttachment } from "./connection.ts";
 import { InstanceStore } from "./instance-store.ts";
+import { sealName } from "./key-ring-store.ts";
 import { PublicationStore } from "./publication-store.ts";
-import type { HubRpc, Publication } from "./rpc.ts";
+import type { HubRpc, Laggards, Publication, Trust } from "./rpc.ts";
 
 const SETTINGS: RegistrySettings = {
   leaseMs: limits.control.endpointLeaseMs,
@@ -66,6 +71,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
 
   async publish(publication: Publication): Promise<void> {
     if (this.#publication.isOld(publication)) return;
+    await this.trust(publication.trust);
     this.ctx.storage.transactionSync(() => {
       this.#publication.put(publication);
       this.#step({ type: "published" });
@@ -73,7 +79,6 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     });
     const views = new Map<string, string>();
     for (const [socket, { service, instance }] of this.#greeted()) {
-      this.#send(socket, this.#trustMessage());
       const face = this.#publication.face(service);
       if (face === undefined) {
         this.#noFace(service, instance);
@@ -82,6 +87,21 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       this.#send(socket, face.message);
       this.#send(socket, this.#view(service, face.outbound, views));
     }
+  }
+
+  async trust(trust: Trust): Promise<void> {
+    if (!this.#publication.putTrust(trust)) return;
+    for (const [socket, { service }] of this.#greeted()) this.#sendTrust(socket, service);
+  }
+
+  async laggards(trustId: string): Promise<Laggards> {
+    const found = laggardsOf(this.#registry, trustId);
+    const named = found.slice(0, limits.keyRotation.namedMax);
+    return {
+      agents: found.length,
+      ingresses: found.filter(({ service }) => service === GATEWAY_SERVICE).length,
+      named: named.map(({ service, instance, connected }) => ({ service, instance, connected })),
+    };
   }
 
   async status(): Promise<{ revision: number; instances: readonly Instance[] }> {
@@ -160,7 +180,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     socket.serializeAttachment({ ...connection, greeted: true } satisfies Connection);
     for (const other of this.ctx.getWebSockets(instanceKey(service, instance)))
       if (readAttachment(other).id !== id) other.close(closeCodes.replaced, "replaced by a newer connection");
-    this.#send(socket, this.#trustMessage());
+    this.#sendTrust(socket, service);
     if (face !== undefined && planVersion !== live.version) this.#send(socket, face.message);
     if (face !== undefined) this.#send(socket, this.#view(service, face.outbound, new Map()));
     else this.#noFace(service, instance);
@@ -180,6 +200,9 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       case "ready":
       case "draining":
         this.#step({ type: message.type, key, connection: connection.id });
+        break;
+      case "trusts":
+        this.#step({ type: "trusts", key, id: message.id });
         break;
       case "ack":
         if (message.version <= this.#publication.version)
@@ -233,9 +256,26 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     return message;
   }
 
-  #trustMessage(): string {
-    const { roots, txnKeys } = this.#publication.trust ?? { roots: [], txnKeys: [] };
-    return JSON.stringify({ type: "trust", roots, txnKeys: txnKeys.map((key) => JSON.parse(key)) });
+  /** Ingress agents get the hop keys with it, opened for the message alone. */
+  #sendTrust(socket: WebSocket, service: string): void {
+    const { trust } = this.#publication;
+    if (trust === undefined) this.#send(socket, JSON.stringify({ type: "trust", roots: [], txnKeys: [] }));
+    else if (service !== GATEWAY_SERVICE) this.#send(socket, trustMessage(trust));
+    else this.ctx.waitUntil(this.#sendHopKeys(socket, trust));
+  }
+
+  async #sendHopKeys(socket: WebSocket, trust: Trust): Promise<void> {
+    try {
+      const sealer = await makeSealer(this.env.KEY_SECRET);
+      const opened = trust.hopKeys.map(async ({ kid, sealed }) => {
+        return { kid, key: new TextDecoder().decode(await sealer.open(sealName("hop", kid), sealed)) };
+      });
+      const message = trustMessage(trust, await Promise.all(opened));
+      // A newer one that came meanwhile is sent by itself.
+      if (this.#publication.trust?.id === trust.id) this.#send(socket, message);
+    } catch (error) {
+      console.error(JSON.stringify({ kind: "error", act: "send-hop-keys", reason: String(error) }));
+    }
   }
 
   /** A socket that is closing throws; its close event says so anyway. */
@@ -309,6 +349,11 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   }
 }
 
+function trustMessage({ id, roots, txnKeys }: Trust, hopKeys?: readonly HopKey[]): string {
+  const keys = txnKeys.map((key) => JSON.parse(key));
+  return JSON.stringify({ type: "trust", id, roots, txnKeys: keys, ...(hopKeys && { hopKeys }) });
+}
+
 /** A number: the close code that a message deserves; "unknown": of a type that a newer agent may send. */
 function parseMessage(text: string | ArrayBuffer): AgentMessage | "unknown" | number {
   if (typeof text !== "string") return closeCodes.policy;
@@ -325,7 +370,14 @@ function parseMessage(text: string | ArrayBuffer): AgentMessage | "unknown" | nu
   return typeof type === "string" && !KNOWN_TYPES.has(type) ? "unknown" : closeCodes.policy;
 }
 
-const KNOWN_TYPES: ReadonlySet<string> = new Set<AgentMessage["type"]>(["hello", "ready", "draining", "ack", "refuse"]);
+const KNOWN_TYPES: ReadonlySet<string> = new Set<AgentMessage["type"]>([
+  "hello",
+  "ready",
+  "draining",
+  "trusts",
+  "ack",
+  "refuse",
+]);
 
 function refuseHello(connection: Connection, hello: Extract<AgentMessage, { type: "hello" }>): string | undefined {
   if (connection.greeted) return "hello was said before";

@@ -1,9 +1,7 @@
-/** The authority's keys in SQLite: made on first need, sealed at rest, opened once for each life of the object. */
-import { calculateJwkThumbprint, exportJWK, generateKeyPair } from "jose";
-import { TXN_TOKEN_ALGORITHM } from "../../../shared/identity/txn-token.ts";
+/** The authority's own keys in SQLite, those of its certificates: made on first need, sealed at rest, opened once for each life of the object. */
 import { limits } from "../../../shared/limits.ts";
 import { certificateTerms, issuerIsDue } from "../../../shared/policy/issuance.ts";
-import { type Bytes, randomBytes, utf8 } from "../authority/bytes.ts";
+import { type Bytes, randomBytes } from "../authority/bytes.ts";
 import {
   exportKey,
   fingerprint,
@@ -20,17 +18,10 @@ interface KeyRow extends Record<string, SqlStorageValue> {
   id: number;
   kind: string;
   trust_domain: string;
-  /** Certificate as PEM, or the public JWK. */
+  /** Certificate as PEM. */
   public: string;
   sealed: string;
   not_after: number;
-}
-
-export interface SigningKey {
-  readonly kid: string;
-  /** JSON. */
-  readonly privateJwk: string;
-  readonly publicJwk: string;
 }
 
 /** The authority, ready for use. */
@@ -40,7 +31,8 @@ export interface Keys {
   /** PEM. */
   readonly roots: string[];
   readonly rootFingerprint: string;
-  readonly signing: SigningKey;
+  /** When this authority was made, milliseconds since the epoch. */
+  readonly madeAtMs: number;
 }
 
 type NewKey = Pick<KeyRow, "kind" | "public" | "not_after"> & { readonly secret: Bytes };
@@ -128,7 +120,7 @@ export class KeyStore {
       not_after: terms.notAfterMs,
       secret: await exportKey(rootKeys.privateKey),
     };
-    await this.#insert(trustDomain, [root, issuer, await newSigningKey()]);
+    await this.#insert(trustDomain, [root, issuer]);
   }
 
   /** A new issuer under the same root: agents pin the root, so nothing else changes. */
@@ -157,15 +149,15 @@ export class KeyStore {
   }
 
   async #read(): Promise<Keys | undefined> {
-    const [root, issuer, signing] = [this.#newest("root"), this.#newest("issuer"), this.#newest("signing")];
-    if (root === undefined || issuer === undefined || signing === undefined) return undefined;
-    const privateJwk = new TextDecoder().decode(await this.#unseal(signing));
+    const [root, issuer] = [this.#newest("root"), this.#newest("issuer")];
+    if (root === undefined || issuer === undefined) return undefined;
+    const certificate = parseCertificate(root.public);
     return {
       trustDomain: root.trust_domain,
       issuer: { certificate: parseCertificate(issuer.public), key: await importKey(await this.#unseal(issuer)) },
       roots: [root.public],
-      rootFingerprint: await fingerprint(parseCertificate(root.public)),
-      signing: { kid: String(JSON.parse(signing.public).kid), privateJwk, publicJwk: signing.public },
+      rootFingerprint: await fingerprint(certificate),
+      madeAtMs: certificate.notBefore.getTime() + limits.certificate.backdateMs,
     };
   }
 
@@ -189,13 +181,4 @@ async function newIssuer(trustDomain: string, root: Signer, nowMs: number): Prom
   const certificate = await makeIssuer(trustDomain, terms, keys.publicKey, root);
   const secret = await exportKey(keys.privateKey);
   return { kind: "issuer", public: certificate.toString("pem"), not_after: terms.notAfterMs, secret };
-}
-
-/** Named by its thumbprint (RFC 7638). */
-async function newSigningKey(): Promise<NewKey> {
-  const { privateKey, publicKey } = await generateKeyPair(TXN_TOKEN_ALGORITHM, { extractable: true });
-  const publicJwk = await exportJWK(publicKey);
-  const named = { kid: await calculateJwkThumbprint(publicJwk), alg: TXN_TOKEN_ALGORITHM, use: "sig" };
-  const secret = utf8(JSON.stringify({ ...(await exportJWK(privateKey)), ...named }));
-  return { kind: "signing", public: JSON.stringify({ ...publicJwk, ...named }), not_after: 0, secret };
 }

@@ -14,7 +14,6 @@ export interface Face {
 interface Summary {
   readonly version: number;
   readonly appliedAtMs?: number;
-  readonly trust: Trust;
   readonly services: readonly string[];
 }
 
@@ -22,12 +21,15 @@ interface Summary {
 export class PublicationStore {
   readonly #texts: TextStore;
   #summary: Summary | undefined;
+  #trust: Trust | undefined;
   readonly #faces = new Map<string, Face>();
 
   constructor(sql: SqlStorage) {
     this.#texts = new TextStore(sql);
     const text = this.#texts.get("summary");
     if (text !== undefined) this.#summary = JSON.parse(text) as Summary;
+    const trust = this.#texts.get("trust");
+    if (trust !== undefined) this.#trust = JSON.parse(trust) as Trust;
   }
 
   /** 0: nothing yet. */
@@ -36,7 +38,15 @@ export class PublicationStore {
   }
 
   get trust(): Trust | undefined {
-    return this.#summary?.trust;
+    return this.#trust;
+  }
+
+  /** @returns false when it is the one that is held, or older */
+  putTrust(trust: Trust): boolean {
+    if (trust.changedAtMs <= (this.#trust?.changedAtMs ?? 0)) return false;
+    this.#trust = trust;
+    this.#texts.put("trust", JSON.stringify(trust));
+    return true;
   }
 
   /** Whether it is the one that is held, or was made before that. */
@@ -49,8 +59,8 @@ export class PublicationStore {
     for (const { service, hash, plan } of publication.faces)
       this.#texts.put(`face/${service}`, JSON.stringify({ hash, plan }));
     const services = publication.faces.map((face) => face.service);
-    const { version, appliedAtMs, trust } = publication;
-    this.#summary = { version, appliedAtMs, trust, services };
+    const { version, appliedAtMs } = publication;
+    this.#summary = { version, appliedAtMs, services };
     this.#texts.put("summary", JSON.stringify(this.#summary));
     this.#faces.clear();
   }

@@ -1,6 +1,7 @@
 /** What the objects offer to the Worker and to each other. Interfaces alone, so that neither needs the other's code. */
 import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import type { ErrorCode } from "../../../shared/errors.ts";
+import type { RingKey } from "../../../shared/policy/key-ring.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
 import type { Instance } from "../../../shared/policy/registry.ts";
 import type { VersionInfo } from "../../../shared/wire/admin.ts";
@@ -63,7 +64,8 @@ export interface Act {
     | "key-create"
     | "key-roll"
     | "key-revoke"
-    | "key-import";
+    | "key-import"
+    | "key-rotate";
   readonly by: string;
   readonly author: string;
   /** 0 where no version is concerned. */
@@ -94,10 +96,37 @@ export interface ConfigStoreRpc extends Rpc.DurableObjectBranded {
 }
 
 export interface Trust {
+  /** Agents name it when they have it. */
+  readonly id: string;
+  /** Tells a newer bundle from an older one that comes late; 0: there is no authority yet. */
+  readonly changedAtMs: number;
   /** PEM. */
   readonly roots: string[];
   /** Public JWKs as JSON. */
   readonly txnKeys: string[];
+  /** For ingress agents; sealed under the name `hop/KID`. */
+  readonly hopKeys: { readonly kid: string; readonly sealed: string }[];
+}
+
+export type KeyKind = "signing" | "hop";
+
+/** Kids of what a gateway holds. */
+export type HeldKeys = { readonly [Kind in KeyKind]?: string };
+
+/** What it lacks. `secret`: the private JWK as JSON, or 32 bytes as base64url. */
+export type GatewayKeys = { [Kind in KeyKind]?: { readonly kid: string; readonly secret: string } };
+
+export interface KeyRings {
+  readonly rings: readonly { readonly kind: KeyKind; readonly keys: readonly RingKey[] }[];
+  /** Id of the trust bundle that has them all. */
+  readonly trust: string;
+}
+
+/** Who does not have a trust bundle yet: agents of all services, those of the gateway, and the first names. */
+export interface Laggards {
+  readonly agents: number;
+  readonly ingresses: number;
+  readonly named: readonly { readonly service: string; readonly instance: string; readonly connected: boolean }[];
 }
 
 export interface IssuedCredentials {
@@ -111,7 +140,7 @@ export interface IssuedCredentials {
 }
 
 export interface AuthorityRpc extends Rpc.DurableObjectBranded {
-  /** Makes root, issuer and signing key where there are none. @returns the trust domain that the authority is for */
+  /** Makes root, issuer and the keys of gateways where there are none. @returns the trust domain that the authority is for */
   ensure(trustDomain: string): Promise<string>;
   trust(): Promise<Trust>;
   createJoinToken(
@@ -121,8 +150,13 @@ export interface AuthorityRpc extends Rpc.DurableObjectBranded {
   ): Promise<{ readonly token: string; readonly expiresAtMs: number } | Refused>;
   enrol(id: string, csr: string, instance: string, mac: string): Promise<IssuedCredentials | Refused>;
   renew(service: string, instance: string, csr: string): Promise<IssuedCredentials | Refused>;
-  /** Private JWK as JSON that Txn-Tokens are signed with; undefined before the first apply. */
-  signingKey(): Promise<{ readonly kid: string; readonly jwk: string } | undefined>;
+  /** The current keys, unless they are held; none before the first apply. */
+  gatewayKeys(held: HeldKeys): Promise<GatewayKeys>;
+  rotate(
+    kind: KeyKind,
+    how: { readonly now: boolean; readonly revoke: boolean },
+  ): Promise<{ readonly kid: string } | Refused>;
+  keyRings(): Promise<KeyRings>;
 }
 
 /** One version with the face of every service, as JSON with its hash. */
@@ -136,6 +170,9 @@ export interface Publication {
 
 export interface HubRpc extends Rpc.DurableObjectBranded {
   publish(publication: Publication): Promise<void>;
+  /** A trust bundle for all agents; an older one than is held changes nothing. */
+  trust(trust: Trust): Promise<void>;
+  laggards(trustId: string): Promise<Laggards>;
   status(): Promise<{ readonly revision: number; readonly instances: readonly Instance[] }>;
   renewed(service: string, instance: string, certificateNotAfterMs: number): Promise<void>;
 }

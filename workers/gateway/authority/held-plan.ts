@@ -4,6 +4,7 @@ import { hex } from "../../../shared/http/hex.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { type GatewayPlan, PLAN_FORMAT, type RoutePlan } from "../../../shared/plan/plan.ts";
 import { compileRoutes, type RouteTable } from "../../../shared/route/match-route.ts";
+import type { HopSigner } from "./hop-signer.ts";
 import type { SigningKey } from "./signing-key.ts";
 
 /** A plan ready to decide by. Requests hold on to the one that they began with; a new one never changes it. */
@@ -19,6 +20,8 @@ export interface HeldPlan {
   readonly revocations: RevocationIndex;
   /** Absent: calls into the mesh cannot be signed. */
   readonly signingKey?: SigningKey;
+  /** Absent: calls into the mesh cannot be proven. */
+  readonly hop?: HopSigner;
 }
 
 /** @throws with a reason for operators when the hash is another or the plan cannot be used */

@@ -10,6 +10,7 @@ import type { Env } from "../env.ts";
 import { until, within } from "../upstream/wait.ts";
 import { askLease } from "./ask-lease.ts";
 import { type HeldPlan, holdPlan, planHash } from "./held-plan.ts";
+import { HopSigner } from "./hop-signer.ts";
 import { loadLastGood, saveLastGood } from "./last-good-store.ts";
 import { importSigningKey } from "./signing-key.ts";
 
@@ -117,7 +118,9 @@ export class PlanLease {
     this.#held = held;
     this.#leaseStartMs = sentAtMs;
     this.#leaseEndMs = sentAtMs + Math.min(answer.leaseMs, limits.gateway.planLeaseMs);
-    return held?.version !== before?.version || held?.hash !== before?.hash || this.#refused !== refusedBefore;
+    const isNew = held?.version !== before?.version || held?.hash !== before?.hash;
+    const hasKeys = held?.signingKey !== before?.signingKey || held?.hop !== before?.hop;
+    return isNew || hasKeys || this.#refused !== refusedBefore;
   }
 
   #request(): LeaseRequest {
@@ -126,6 +129,7 @@ export class PlanLease {
     const revision = this.#held?.revocations.revision ?? 0;
     if (revision !== 0) request.revocations = revision;
     if (this.#held?.signingKey !== undefined) request.signingKey = this.#held.signingKey.kid;
+    if (this.#held?.hop !== undefined) request.hopKey = this.#held.hop.kid;
     if (this.#refused !== undefined) request.refused = this.#refused;
     return request;
   }
@@ -133,9 +137,7 @@ export class PlanLease {
   /** What to hold after an answer: the same object when nothing changed. */
   async #accept(answer: LeaseAnswer): Promise<HeldPlan | undefined> {
     const held = withRevocations(await this.#acceptPlan(answer), answer);
-    if (answer.signingKey === undefined || held === undefined) return held;
-    if (answer.signingKey.kid === held.signingKey?.kid) return held;
-    return { ...held, signingKey: await importSigningKey(answer.signingKey) };
+    return held === undefined ? undefined : withKeys(held, answer);
   }
 
   async #acceptPlan({ version, plan }: LeaseAnswer): Promise<HeldPlan | undefined> {
@@ -145,8 +147,8 @@ export class PlanLease {
       const fresh = await holdPlan(version, plan.hash, plan.gateway);
       this.#refused = undefined;
       if (held === undefined) return fresh;
-      const { revocations, signingKey } = held;
-      return { ...fresh, revocations, ...(signingKey !== undefined && { signingKey }) };
+      const { revocations, signingKey, hop } = held;
+      return { ...fresh, revocations, ...(signingKey && { signingKey }), ...(hop && { hop }) };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       console.warn(JSON.stringify({ kind: "plan", version, reason }));
@@ -154,6 +156,18 @@ export class PlanLease {
       return held;
     }
   }
+}
+
+/** The same object when the keys are those that are held. */
+async function withKeys(held: HeldPlan, { signingKey, hopKey }: LeaseAnswer): Promise<HeldPlan> {
+  const signing = signingKey === undefined || signingKey.kid === held.signingKey?.kid ? undefined : signingKey;
+  const hop = hopKey === undefined || hopKey.kid === held.hop?.kid ? undefined : hopKey;
+  if (signing === undefined && hop === undefined) return held;
+  return {
+    ...held,
+    ...(signing && { signingKey: await importSigningKey(signing) }),
+    ...(hop && { hop: await HopSigner.import(hop) }),
+  };
 }
 
 /** The same object when the list is the one that is held. */

@@ -16,10 +16,10 @@ export async function importSigningKey(jwk: JWK): Promise<SigningKey> {
   return { kid: jwk.kid, jwk, key };
 }
 
-/** Private JWK under AES-256-GCM: base64url of nonce and ciphertext. The kid is bound to it. */
-export async function sealJwk(jwk: JWK, secret: string): Promise<string> {
+/** Keys as JSON under AES-256-GCM: base64url of nonce and ciphertext. */
+export async function sealKeys(keys: object, secret: string): Promise<string> {
   const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
-  const text = new TextEncoder().encode(JSON.stringify(jwk));
+  const text = new TextEncoder().encode(JSON.stringify(keys));
   const box = await crypto.subtle.encrypt({ name: "AES-GCM", iv: nonce }, await sealingKey(secret), text);
   const sealed = new Uint8Array(NONCE_BYTES + box.byteLength);
   sealed.set(nonce);
@@ -28,12 +28,12 @@ export async function sealJwk(jwk: JWK, secret: string): Promise<string> {
 }
 
 /** @throws when it was sealed under another secret or changed since */
-export async function openJwk(sealed: string, secret: string): Promise<JWK> {
+export async function openKeys(sealed: string, secret: string): Promise<unknown> {
   const bytes = base64url.decode(sealed);
   const iv = bytes.subarray(0, NONCE_BYTES);
   const box = bytes.subarray(NONCE_BYTES);
   const text = await crypto.subtle.decrypt({ name: "AES-GCM", iv }, await sealingKey(secret), box);
-  return JSON.parse(new TextDecoder().decode(text)) as JWK;
+  return JSON.parse(new TextDecoder().decode(text));
 }
 
 const NONCE_BYTES = 12;

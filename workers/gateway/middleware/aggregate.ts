@@ -145,6 +145,7 @@ const OWN_TO_REQUEST = [
   "content-type",
   "content-length",
   "content-encoding",
+  "content-digest",
   "range",
   "if-match",
   "if-none-match",

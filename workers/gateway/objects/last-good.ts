@@ -2,7 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import { textPieces } from "../../../shared/plan/text-pieces.ts";
 
-/** The last plan that an isolate accepted, the revocations, and the sealed signing key. */
+/** The last plan that an isolate accepted, the revocations, and the sealed keys. */
 export interface LastGoodRow {
   /** When the isolate got it from the control plane; an older one never replaces a newer one. */
   readonly leasedAtMs: number;
@@ -10,8 +10,9 @@ export interface LastGoodRow {
   readonly hash: string;
   /** Canonical JSON of the gateway's face. */
   readonly plan: string;
+  /** Names of the keys. */
   readonly kid?: string;
-  /** Private JWK under AES-GCM; the key is derived from a secret that is not stored here. */
+  /** The keys under AES-GCM; the key is derived from a secret that is not stored here. */
   readonly sealedKey?: string;
   /** Absent: none. */
   readonly revocations?: RevocationList;

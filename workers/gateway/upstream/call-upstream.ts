@@ -1,18 +1,12 @@
 /** One call to a service of the mesh or to a plain origin: signed, timed, its failures named. */
 import { type ErrorCode, errorTable, SelvageError } from "../../../shared/errors.ts";
 import { deadlineHeader } from "../../../shared/http/deadline.ts";
-import {
-  DEADLINE,
-  ERROR_CODE,
-  PLAN_VERSION,
-  SERVICE,
-  TRACEPARENT,
-  TXN_TOKEN,
-} from "../../../shared/http/header-names.ts";
+import { ERROR_CODE, TRACEPARENT } from "../../../shared/http/header-names.ts";
 import { formatTraceparent, type TraceContext } from "../../../shared/http/trace-context.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import type { UpstreamTarget } from "../../../shared/policy/settings.ts";
 import type { HeldPlan } from "../authority/held-plan.ts";
+import type { HopRequest } from "../authority/hop-signer.ts";
 import type { TxnTokenMinter } from "../authority/txn-token-minter.ts";
 import type { Env } from "../env.ts";
 
@@ -49,31 +43,44 @@ export async function callUpstream(call: UpstreamCall, context: CallContext): Pr
   if (left === undefined) throw new SelvageError("deadline_exceeded", "no time left to call the upstream");
   const { target, fields, method, body } = call;
   if (!call.path.startsWith("/")) throw new SelvageError("internal", "path of a call does not begin with /");
-  fields.set(TRACEPARENT, formatTraceparent(context.trace));
-  const url = "origin" in target ? target.origin : await signForMesh(target.service, left, fields, context, nowMs);
+  const traceparent = formatTraceparent(context.trace);
+  let url: string;
+  if ("origin" in target) {
+    fields.set(TRACEPARENT, traceparent);
+    url = target.origin + call.path;
+  } else {
+    const path = pathAsSent(call.path);
+    const hop = { method, target: path, body, traceparent, service: target.service, deadline: left };
+    await signForMesh(hop, fields, context, nowMs);
+    url = context.env.INGRESS_URL + path;
+  }
   const deadline = AbortSignal.timeout(call.deadlineAtMs - nowMs);
   const signal = call.signal === undefined ? deadline : AbortSignal.any([deadline, call.signal]);
-  const response = await send(url + call.path, { method, headers: fields, body, redirect: "manual", signal }, deadline);
+  const response = await send(url, { method, headers: fields, body, redirect: "manual", signal }, deadline);
   const code = "origin" in target ? null : response.headers.get(ERROR_CODE);
   if (code === null) return response;
   await response.body?.cancel();
   throw agentError(code, response.status);
 }
 
-/** Adds what the ingress agent needs. @returns its origin */
+/** Adds what the ingress agent needs: who asks, for what, and the proof that it is this gateway. */
 async function signForMesh(
-  service: string,
-  left: string,
+  request: Omit<HopRequest, "txnToken" | "planVersion">,
   fields: Headers,
-  { env, held, identity, route, minter }: CallContext,
+  { held, identity, route, minter }: CallContext,
   nowMs: number,
-): Promise<string> {
+): Promise<void> {
   const token = minter.mint(identity, route, held, nowMs);
-  fields.set(TXN_TOKEN, typeof token === "string" ? token : await token);
-  fields.set(SERVICE, service);
-  fields.set(DEADLINE, left);
-  fields.set(PLAN_VERSION, String(held.version));
-  return env.INGRESS_URL;
+  if (held.hop === undefined) throw new SelvageError("plan_missing", "no hop key for the mesh yet");
+  const txnToken = typeof token === "string" ? token : await token;
+  await held.hop.sign({ ...request, txnToken, planVersion: String(held.version) }, fields, nowMs);
+}
+
+/** Path and query as the platform writes them: it escapes some characters by itself, and the proof is over what arrives. */
+function pathAsSent(path: string): string {
+  if (/^[\w.~!$&()*+,;=:@/?%|[\]-]*$/.test(path)) return path;
+  const { href, origin } = new URL(`http://ingress${path}`);
+  return href.slice(origin.length);
 }
 
 /** The platform's errors are opaque: all that is certain is whether the time was up. */

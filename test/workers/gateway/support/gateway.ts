@@ -1,11 +1,12 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { exportJWK, generateKeyPair, type JWK } from "jose";
+import { base64url, exportJWK, generateKeyPair, type JWK } from "jose";
 import { vi } from "vitest";
 import type { RevocationList } from "../../../../shared/auth/revocations.ts";
 import type { GatewayPlan } from "../../../../shared/plan/plan.ts";
 import { versionHere } from "../../../../shared/policy/acknowledgement.ts";
 import type { LeaseAnswer, LeaseRequest } from "../../../../shared/wire/gateway-lease.ts";
+import type { HopKey } from "../../../../shared/wire/hop-key.ts";
 import { createApp } from "../../../../workers/gateway/app.ts";
 import { planHash } from "../../../../workers/gateway/authority/held-plan.ts";
 import type { Env } from "../../../../workers/gateway/env.ts";
@@ -18,6 +19,7 @@ export class FakeControl {
   version = 1;
   plan: GatewayPlan | undefined;
   signingKey: JWK | undefined;
+  hopKey: HopKey | undefined = newHopKey("hop-1");
   /** Announced instead of the plan's own. */
   hash: string | undefined;
   revocations: RevocationList = { revision: 0, entries: [] };
@@ -51,6 +53,7 @@ export class FakeControl {
     }
     if (this.signingKey !== undefined && request.signingKey !== this.signingKey.kid)
       answer.signingKey = this.signingKey as JWK & { kid: string; kty: string };
+    if (this.hopKey !== undefined && request.hopKey !== this.hopKey.kid) answer.hopKey = this.hopKey;
     return answer;
   }
 }
@@ -95,6 +98,10 @@ export async function startGateway(
       return response;
     },
   };
+}
+
+export function newHopKey(kid: string): HopKey {
+  return { kid, key: base64url.encode(crypto.getRandomValues(new Uint8Array(32))) };
 }
 
 export async function newSigningKey(kid: string): Promise<JWK> {
