@@ -1,14 +1,15 @@
 /** The ingress: what the gateway may bring into the mesh, and what nobody else may. */
-import { writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { statSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { join } from "node:path";
 import { generateKeyPair } from "jose";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { forwardingFields } from "../../shared/http/forwarding-fields.ts";
 import type { HopKey } from "../../shared/wire/hop-key.ts";
 import { proven, type WrongProof } from "../support/hop-proof.ts";
 import { Fleet, type TestAgent, until } from "./support/agents.ts";
-import { TestControl } from "./support/control-plane.ts";
+import { makeHopKey, TestControl } from "./support/control-plane.ts";
 
 const fleet = new Fleet();
 let control: TestControl;
@@ -21,6 +22,7 @@ beforeAll(async () => {
   control.setPlan("users", {
     access: [
       { from: "gateway", scopes: ["users:read"], methods: ["GET"] },
+      { from: "gateway", scopes: ["users:write"], methods: ["POST"] },
       { from: "gateway", scopes: [], methods: ["HEAD"] },
     ],
   });
@@ -170,4 +172,172 @@ test("an application cannot speak as its agent", async () => {
   expect(answer.status).toBe(503);
   expect(answer.headers.get("selvage-error")).toBeNull();
   expect(answer.headers.get("selvage-sent")).toBeNull();
+});
+
+describe("past the gateway", () => {
+  const key = (): HopKey => control.hopKeys[0] as HopKey;
+  const digestOf = (body: string): string => `sha-256=:${createHash("sha256").update(body).digest("base64")}:`;
+  const said = async (): Promise<Record<string, string>> => ({
+    "txn-token": await control.txnToken("users:read"),
+    "selvage-service": "users",
+  });
+  /** A request as the gateway sends it, in the hands of somebody else. */
+  const captured = async (more: Record<string, string> = {}, method = "GET") =>
+    proven({ method, target: "/a?b", headers: { ...(await said()), ...more } }, key());
+  /** What reached the application of all this. */
+  const arrived = (): number => users.log("inbound").length;
+
+  test("a proof is good for one request", async () => {
+    const fields = await captured();
+    expect((await send(fields)).status).toBe(200);
+    const again = await send(fields);
+    expect([again.status, again.json.code]).toEqual([401, "hop_proof_invalid"]);
+    await until("the reason is in the log", () =>
+      ingress
+        .log("ingress")
+        .some(({ error, reason }) => error === "hop_proof_invalid" && /used before/.test(`${reason}`)),
+    );
+  });
+
+  test.each<[what: string, change: (fields: Record<string, string>) => Promise<unknown>]>([
+    ["a stolen token without a proof", async () => send(await said())],
+    ["another target", async (fields) => send(fields, {}, "/b?b")],
+    ["another query", async (fields) => send(fields, {}, "/a?c")],
+    ["an escape written otherwise", async (fields) => send(fields, {}, "/%61?b")],
+    ["another method", async (fields) => send(fields, { method: "DELETE" })],
+    [
+      "another token",
+      async (fields) => send({ ...fields, "txn-token": await control.txnToken("users:read users:write") }),
+    ],
+    ["another service", async (fields) => send({ ...fields, "selvage-service": "closed" })],
+    ["more time", async (fields) => send({ ...fields, "selvage-deadline-ms": "60000" })],
+    ["another version", async (fields) => send({ ...fields, "selvage-plan": "2" })],
+    ["another trace", async (fields) => send({ ...fields, traceparent: `00-${"1".repeat(32)}-${"2".repeat(16)}-01` })],
+    ["another client", async (fields) => send({ ...fields, forwarded: 'for=1.2.3.4;host="a";proto=https' })],
+    ["credentials", async (fields) => send({ ...fields, authorization: "Bearer stolen" })],
+    ["a type of content", async (fields) => send({ ...fields, "content-type": "text/html" })],
+    ["a body", async () => send(await captured({}, "POST"), { method: "POST", body: new Uint8Array([1]) })],
+    ["half a proof", async ({ signature: _, ...fields }) => send(fields)],
+    ["the MAC of another", async (fields) => send({ ...fields, signature: (await captured()).signature ?? "" })],
+    [
+      "an own proof before it",
+      async (fields) => send({ ...fields, "signature-input": `sig1=("@path"), ${fields["signature-input"]}` }),
+    ],
+    [
+      "an end further off",
+      async (fields) =>
+        send({
+          ...fields,
+          "signature-input": `${fields["signature-input"]}`.replace(
+            /expires=(\d+)/,
+            (_, at) => `expires=${Number(at) + 1}`,
+          ),
+        }),
+    ],
+    [
+      "a nonce of its own",
+      async (fields) =>
+        send({ ...fields, "signature-input": `${fields["signature-input"]}`.replace(/\.\d+"/, '.999999"') }),
+    ],
+  ])("a captured request with %s goes nowhere", async (_what, attempt) => {
+    const before = arrived();
+    const { status, json } = (await attempt(await captured())) as Awaited<ReturnType<typeof send>>;
+    expect(status).toBe(401);
+    expect(json.code).toMatch(/^hop_proof_(missing|invalid)$/);
+    expect(JSON.stringify(json)).not.toMatch(/users|selvage-service|h1/);
+    expect(arrived()).toBe(before);
+  });
+
+  test.each<[what: string, wrong: WrongProof, of?: HopKey]>([
+    ["of another key", {}, makeHopKey("h1")],
+    ["of a key that is not known", {}, makeHopKey("h2")],
+    ["from the past", { nowMs: Date.now() - 120_000 }],
+    ["from the future", { nowMs: Date.now() + 120_000 }],
+    [
+      "that lives for an hour",
+      { edit: (text) => text.replace(/expires=\d+/, `expires=${Math.floor(Date.now() / 1000) + 3600}`) },
+    ],
+    ["without the token", { uncovered: "txn-token" }],
+    ["without the time left", { uncovered: "selvage-deadline-ms" }],
+    ["without the client", { uncovered: "forwarded" }],
+    ["for another purpose", { edit: (text) => text.replace("selvage-hop", "login") }],
+  ])("a proof %s is none", async (_what, wrong, of = key()) => {
+    const headers = { ...(await said()), forwarded: 'for=192.0.2.7;host="a";proto=https' };
+    const { status, json } = await send(proven({ target: "/a?b", headers }, of, wrong));
+    expect([status, json.code]).toEqual([401, "hop_proof_invalid"]);
+  });
+
+  test("a body comes through when it has its digest, and the application never sees another one whole", async () => {
+    const { "txn-token": _, ...service } = await said();
+    const token = await control.txnToken("users:write");
+    const post = async (digest: string, body: string): Promise<Awaited<ReturnType<typeof send>>> => {
+      const headers = { ...service, "txn-token": token, "content-digest": digest };
+      return send(
+        proven({ method: "POST", target: "/posts", headers }, key()),
+        { method: "POST", body: Buffer.from(body) },
+        "/posts",
+      );
+    };
+    const good = await post(digestOf("hello"), "hello");
+    expect([good.status, good.json]).toEqual([200, { posts: 1 }]);
+    const long = "x".repeat(300_000);
+    expect((await post(digestOf(long), long)).json).toEqual({ posts: 2 });
+    const altered = await post(digestOf("hello"), "hellO");
+    expect([altered.status, altered.json.code]).toEqual([400, "body_altered"]);
+    expect((await post(digestOf(long), `${long.slice(1)}y`)).status).toBe(400);
+    expect((await post(digestOf("hello"), "")).status).toBe(400);
+    expect((await post(digestOf("again"), "again")).json).toEqual({ posts: 3 });
+  });
+
+  test("signatures of the client reach the application, the proof does not", async () => {
+    const client = { "signature-input": 'sig1=("@path");created=1', signature: "sig1=:AAAA:" };
+    const { json } = await enter({ ...(await said()), ...client });
+    expect(json.headers).toMatchObject(client);
+    const none = await enter(await said());
+    expect(none.json.headers).not.toHaveProperty("signature");
+    expect(JSON.stringify(none.json.headers)).not.toContain("selvage-hop");
+  });
+
+  test("what a proxy adds to the forwarding fields is not believed", async () => {
+    const fields = await captured({ forwarded: 'for="[2001:db8::1]";host="api.shop.example";proto=https' });
+    const { json } = await send({
+      ...fields,
+      "x-forwarded-for": "1.2.3.4",
+      "x-forwarded-proto": "http",
+      via: "1.1 lb",
+    });
+    expect(json.headers).toMatchObject({
+      "x-forwarded-for": "2001:db8::1",
+      "x-forwarded-proto": "https",
+      "x-forwarded-host": "api.shop.example",
+      via: "1.1 lb",
+    });
+  });
+
+  test("keys come and go with the trust bundle, and the ingress says which one it has", async () => {
+    const before = key();
+    const next = makeHopKey("h2");
+    control.hopKeys = [before, next];
+    control.trustId = "t2";
+    control.announceTrust();
+    await until("the ingress has it", () => control.heard.some((one) => one.type === "trusts" && one.id === "t2"));
+    const byNext = proven({ target: "/a?b", headers: await said() }, next);
+    expect((await send(byNext)).status).toBe(200);
+    expect((await send(await captured())).status).toBe(200);
+    control.hopKeys = [next];
+    control.trustId = "t3";
+    control.announceTrust();
+    await until("the ingress has it", () => control.heard.some((one) => one.type === "trusts" && one.id === "t3"));
+    expect((await send(proven({ target: "/a?b", headers: await said() }, before))).status).toBe(401);
+    expect((await enter(await said())).status).toBe(200);
+  });
+
+  test("it is all decided offline", async () => {
+    await control.close();
+    expect((await enter(await said())).status).toBe(200);
+    expect((await send(await said())).status).toBe(401);
+    const { mode } = statSync(join(ingress.folder, "trust.json"));
+    expect(mode & 0o777).toBe(0o600);
+    await control.open();
+  });
 });

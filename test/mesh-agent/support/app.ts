@@ -14,7 +14,9 @@ const server = createServer(async (request, response) => {
   const json = (status: number, body: unknown, headers = {}): void => {
     response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
   };
-  const body = await textOf(request);
+  const body = await textOf(request).catch(() => undefined);
+  // Broken off: nothing was asked.
+  if (body === undefined) return;
   if (request.method === "POST") posts++;
   const target = url.searchParams.get("url") ?? "";
   if (url.pathname === "/fetch") {
