@@ -35,15 +35,16 @@ export class HopVerifier {
    * @throws SelvageError `hop_proof_missing`, `hop_proof_invalid`
    */
   verify({ method, target, fields }: RequestHead, nowMs: number): ReceivedProof {
-    const input = fieldValue(fields, SIGNATURE_INPUT);
-    const signature = fieldValue(fields, SIGNATURE);
+    const values = valuesOf(fields);
+    const input = values.get(SIGNATURE_INPUT);
+    const signature = values.get(SIGNATURE);
     if (input === undefined || signature === undefined)
       throw new SelvageError("hop_proof_missing", "there is no proof that the request comes from the gateway");
     const proof = readHopProof(input, signature);
     if (typeof proof === "string") throw invalid(proof);
     const key = this.#keys.get(proof.kid, nowMs);
     if (key === undefined) throw invalid(`its key ${proof.kid} is not in the trust bundle`);
-    const covered = coveredFields(proof.covered, (name) => fieldValue(fields, name));
+    const covered = coveredFields(proof.covered, (name) => values.get(name));
     if (typeof covered === "string") throw invalid(covered);
     const { base } = hopSignatureText(method, target, covered, proof);
     const mac = createHmac("sha256", key).update(base, "latin1").digest();
@@ -54,10 +55,15 @@ export class HopVerifier {
   }
 }
 
-/** RFC 9421 section 2.1. */
-function fieldValue(fields: FieldList, name: string): string | undefined {
-  const values = fields.getAll(name);
-  return values.length < 2 ? values[0] : values.join(", ");
+/** Every field by its lower-case name, its lines joined (RFC 9421 section 2.1): one pass for all that is asked of it. */
+function valuesOf(fields: FieldList): Map<string, string> {
+  const values = new Map<string, string>();
+  for (let at = 0; at < fields.size; at++) {
+    const name = fields.nameAt(at).toLowerCase();
+    const before = values.get(name);
+    values.set(name, before === undefined ? fields.valueAt(at) : `${before}, ${fields.valueAt(at)}`);
+  }
+  return values;
 }
 
 const invalid = (reason: string): SelvageError =>

@@ -1,4 +1,5 @@
 /** What no honest client sends: each case gets a clear refusal or does no harm, and the next request is served. */
+import { createServer } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { limits } from "../../shared/limits.ts";
 import { type RawAnswer, sendRaw } from "../support/raw-http.ts";
@@ -118,6 +119,54 @@ test("the ingress agent believes only the gateway's signature", async () => {
   expect((await ask({})).status).toBe(401);
   expect((await ask({ "txn-token": token })).status).toBe(401);
 });
+
+test("a captured request of the gateway is good for one delivery, and for nothing else", async () => {
+  const port = system.port("INGRESS");
+  const captured = await captureOne(port, "/load/orders/captured?a=b");
+  expect(captured).toMatch(/^GET \/load\/orders\/captured\?a=b HTTP\/1\.1\r\n/);
+  const status = async (text: string): Promise<number | undefined> => (await sendRaw(port, [text])).status;
+  const altered: Record<string, string> = {
+    "another path": captured.replace("/captured?", "/stolen?"),
+    "another query": captured.replace("a=b", "a=c"),
+    "another method": captured.replace("GET ", "DELETE "),
+    "a body": `${captured.replace("GET ", "POST ").replace("\r\n", "\r\nContent-Length: 2\r\n")}{}`,
+    "another service": captured.replace(/^(selvage-service: )orders/im, "$1inventory"),
+    "no proof": captured.replace(/^signature: .*\r\n/im, ""),
+  };
+  for (const [what, text] of Object.entries(altered)) {
+    expect(text, what).not.toBe(captured);
+    expect(await status(text), what).toBe(401);
+  }
+  expect(await status(captured)).toBe(200);
+  expect(await status(captured)).toBe(401);
+  const refused = await until("the reasons in the ingress's log", () => {
+    const entries = system.accessLog("ingress").filter(({ error }) => error === "hop_proof_invalid");
+    return entries.length > 5 && entries;
+  });
+  expect(refused.map(({ reason }) => reason)).toContain("the gateway's proof is bad: it was used before");
+});
+
+/** What the gateway sends the ingress, taken before it gets there. */
+async function captureOne(port: number, path: string): Promise<string> {
+  system.kill("ingress", "ingress", "SIGTERM");
+  await until("the ingress is gone", () => !system.processes().some(({ name }) => name === "ingress"));
+  const taken = Promise.withResolvers<string>();
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", (bytes) => {
+      taken.resolve(bytes.toString("latin1"));
+      socket.destroy();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  try {
+    expect((await system.get(path, token)).status).toBe(502);
+    return (await taken.promise).replace(/\r\n/, "\r\nConnection: close\r\n");
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+    await system.restart("ingress");
+  }
+}
 
 test("traceparent garbage starts a trace of its own", async () => {
   const garbage = `00-${"0".repeat(32)}-zz-01`;

@@ -119,3 +119,22 @@ test("a broken file counts as none and is told", () => {
   expect(known.complete).toBe(false);
   expect(trouble).toHaveLength(1);
 });
+
+test("of the ingress is complete with the keys of the gateway's proofs alone", async () => {
+  const { rootPem } = await makeAuthority("test.internal");
+  const ofIngress = view("gateway");
+  ofIngress.connected();
+  ofIngress.take(planMessage(3, { service: "gateway" }));
+  ofIngress.take({ type: "endpoints", revision: 7, services: {} });
+  for (const hopKeys of [undefined, []]) {
+    ofIngress.take({ type: "trust", roots: [rootPem], txnKeys: [], ...(hopKeys && { hopKeys }) });
+    expect(ofIngress.complete).toBe(false);
+  }
+  const hopKeys = [{ kid: "h1", key: "A".repeat(43) }];
+  ofIngress.take({ type: "trust", id: "t1", roots: [rootPem], txnKeys: [], hopKeys });
+  expect(ofIngress.complete).toBe(true);
+  await expect.poll(() => readFileSync(join(folder, "trust.json"), "utf8")).toContain("h1");
+  const again = view("gateway");
+  again.load();
+  expect(again.trust?.hopKeys).toEqual(hopKeys);
+});

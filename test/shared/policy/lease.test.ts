@@ -7,6 +7,10 @@ const settings = { leaseMs: 2_000, slackMs: 250 };
 test("a lease ends after its time and the way back", () => {
   const lease = renewedLease({ isolate: "a", version: 3 }, 10_000, settings);
   expect(lease).toEqual({ isolate: "a", version: 3, expiresAtMs: 12_250 });
+  expect(renewedLease({ isolate: "a", version: 3, signingKey: "s", hopKey: "h" }, 0, settings)).toMatchObject({
+    signingKey: "s",
+    hopKey: "h",
+  });
   expect(liveLeases([lease], 12_249)).toEqual([lease]);
   expect(liveLeases([lease], 12_250)).toEqual([]);
 });

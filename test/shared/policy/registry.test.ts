@@ -6,6 +6,7 @@ import {
   endpointView,
   type Instance,
   instanceKey,
+  laggardsOf,
   type RegistryEvent,
   type RegistrySettings,
   type RegistryState,
@@ -225,4 +226,19 @@ describe("whatever happens", () => {
       { numRuns: 300 },
     );
   });
+});
+
+test("who uses a trust bundle has said so on this connection; who is away counts until it is forgotten", () => {
+  const state = ready();
+  const lagging = () => laggardsOf(state, "t2").map(({ instance }) => instance);
+  step(state, { type: "trusts", key: KEY, id: "t1" }, 1);
+  expect(lagging()).toEqual(["o1"]);
+  expect(step(state, { type: "trusts", key: KEY, id: "t2" }, 2).touched).toEqual([KEY]);
+  expect(lagging()).toEqual([]);
+  step(state, hello("c2"), 3);
+  expect(lagging()).toEqual(["o1"]);
+  step(state, { type: "closed", key: KEY, connection: "c2" }, 4);
+  expect(lagging()).toEqual(["o1"]);
+  for (const nowMs of [30_000, 4 + settings.forgetAfterMs]) step(state, { type: "tick" }, nowMs);
+  expect(lagging()).toEqual([]);
 });
