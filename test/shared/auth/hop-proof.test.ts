@@ -5,6 +5,7 @@ import {
   type CoveredField,
   coveredFields,
   HOP_FIELDS,
+  HOP_LABEL,
   hopParameters,
   hopSignatureText,
   isCoverable,
@@ -12,6 +13,8 @@ import {
   refuseHopTime,
   speaksAsHop,
 } from "../../../shared/auth/hop-proof.ts";
+import { signatureBase } from "../../../shared/http/signature-base.ts";
+import { readSignatureInputs } from "../../../shared/http/signature-fields.ts";
 import { limits } from "../../../shared/limits.ts";
 
 const nowMs = 1_800_000_000_000;
@@ -174,4 +177,35 @@ test("whatever stands in the fields, reading ends and never believes what was no
 test("only ASCII can be covered", () => {
   expect(isCoverable("Bearer a~\tb")).toBe(true);
   for (const value of ["\u00e9", "a\nb", "\u0000", "\u007f"]) expect(isCoverable(value)).toBe(false);
+});
+
+test("readers of any HTTP message signature make the same base of it", () => {
+  const token = fc.stringMatching(/^[\w-]{1,20}\.[\w-]{1,20}\.[\w-]{1,20}$/);
+  const value = fc.stringMatching(/^[!-~]([ -~]{0,30}[!-~])?$/);
+  const more = fc.uniqueArray(
+    fc.constantFrom("forwarded", "content-type", "content-digest", "authorization", "x-user"),
+  );
+  fc.assert(
+    fc.property(token, fc.array(value, { minLength: 9, maxLength: 9 }), more, fc.nat(), (txn, values, names, count) => {
+      const all = [...HOP_FIELDS, ...names];
+      const fields = all.map((name, at): CoveredField => [name, name === "txn-token" ? txn : (values[at] ?? "v")]);
+      const made = hopSignatureText("POST", "/a/%7B?b=c", fields, hopParameters(isolate, count, "h-_1", nowMs));
+      const inputs = readSignatureInputs(`selvage=${made.parameters}`);
+      if (typeof inputs === "string") throw new Error(inputs);
+      const read = inputs.get(HOP_LABEL);
+      if (read === undefined) throw new Error("no such label");
+      const { created, expires, keyid, tag, nonce } = read;
+      expect({ created, expires, keyid, tag, nonce }).toEqual({
+        created: nowMs / 1000,
+        expires: nowMs / 1000 + 10,
+        keyid: "h-_1",
+        tag: "selvage-hop",
+        nonce: `${isolate}.${count}`,
+      });
+      const known = new Map(fields);
+      const lines = (name: string): string[] | undefined => known.get(name)?.split("\0");
+      const message = { method: "POST", scheme: "http", authority: "a", path: "/a/%7B", query: "?b=c", lines } as const;
+      expect(signatureBase(read, message)).toEqual({ base: made.base });
+    }),
+  );
 });
