@@ -3,6 +3,7 @@
  * exactly one way is refused: a guess would be another text than the signer's, or somebody else's.
  */
 import {
+  type Dictionary,
   type InnerList,
   type Item,
   isInnerList,
@@ -61,8 +62,9 @@ const LINE = /^[\t\x20-\x7e]*$/;
 /** @returns the text that was signed, or why it cannot be made of this message */
 export function signatureBase(input: SignatureInput, message: SignedMessage): { readonly base: string } | string {
   let base = "";
+  const reading = newReading();
   for (const component of input.components) {
-    const found = componentValue(component, message);
+    const found = componentValue(component, message, reading);
     if ("reason" in found) return `${component.text} ${found.reason}`;
     if (!LINE.test(found.value)) return `${component.text} has a value that is not one line of ASCII`;
     base += `${component.text}: ${found.value}\n`;
@@ -101,18 +103,36 @@ const STATUS = "@status";
 
 type Value = { readonly value: string } | { readonly reason: string };
 
-function componentValue(component: Component, message: SignedMessage): Value {
+/** What many components may ask for is read once: who signs chooses how many they are, before anything is proven. */
+interface Reading {
+  /** Of a field's value; undefined: it is none. */
+  readonly dictionaryOf: (value: string) => Dictionary | undefined;
+  readonly parametersOf: (query: string) => QueryParameters | undefined;
+}
+
+const newReading = (): Reading => ({ dictionaryOf: once(readDictionary), parametersOf: once(readParameters) });
+
+function once<Result>(read: (text: string) => Result): (text: string) => Result {
+  const known = new Map<string, { readonly result: Result }>();
+  return (text) => {
+    const found = known.get(text) ?? { result: read(text) };
+    known.set(text, found);
+    return found.result;
+  };
+}
+
+function componentValue(component: Component, message: SignedMessage, reading: Reading): Value {
   const { name, params } = component;
   const ofRequest = params.has("req");
   if (ofRequest && message.answer === undefined) return { reason: "is of a request that belongs to an answer" };
   const isAnswer = message.answer !== undefined && !ofRequest;
   if (!name.startsWith("@")) {
     const lines = isAnswer ? message.answer?.lines(name) : message.lines(name);
-    return lines === undefined || lines.length === 0 ? { reason: "is missing" } : fieldValue(component, lines);
+    return lines === undefined || lines.length === 0 ? { reason: "is missing" } : fieldValue(component, lines, reading);
   }
   if (name === STATUS && isAnswer) return { value: String(message.answer?.status) };
   if (name === STATUS || isAnswer) return { reason: `is no part of ${isAnswer ? "an answer" : "a request"}` };
-  if (name === QUERY_PARAM) return queryParam(message.query, String(params.get("name")));
+  if (name === QUERY_PARAM) return queryParam(reading.parametersOf(message.query), String(params.get("name")));
   const derive = derived.get(name);
   return derive === undefined ? { reason: "is no derived component" } : { value: derive(message) };
 }
@@ -136,18 +156,33 @@ function authorityOf({ authority, scheme }: SignedMessage): string {
 }
 
 /** Section 2.1: each line without the space around it, folded lines in one. */
-function fieldValue({ name, params }: Component, lines: readonly string[]): Value {
-  const values = lines.map((line) => line.replace(/[ \t]*\r?\n[ \t]+/g, " ").replace(/^[ \t]+|[ \t]+$/g, ""));
+function fieldValue({ name, params }: Component, lines: readonly string[], { dictionaryOf }: Reading): Value {
+  const values = lines.map(unfolded);
   if (params.has("bs")) return bytesValue(values);
   const value = values.join(", ");
   const key = params.get("key");
-  try {
-    if (typeof key === "string") return dictionaryMember(value, key);
-    return params.has("sf") ? structuredValue(name, value) : { value };
-  } catch {
-    return { reason: "is no structured field" };
-  }
+  if (typeof key === "string") return dictionaryMember(dictionaryOf(value), key);
+  return params.has("sf") ? structuredValue(name, value) : { value };
 }
+
+/** In one pass: a pattern that looks for the end of each run of spaces takes seconds for a line of nothing else. */
+function unfolded(line: string): string {
+  const [first = "", ...rest] = line.split(/\r?\n/);
+  return rest.reduce(
+    // A line that does not begin with space continues nothing; what breaks a line in two is refused later.
+    (before, next) => before + (/^[ \t]/.test(next) ? " " : "\n") + withoutSpaceAround(next),
+    withoutSpaceAround(first),
+  );
+}
+
+function withoutSpaceAround(text: string): string {
+  let [from, to] = [0, text.length];
+  while (from < to && isSpace(text[from])) from++;
+  while (to > from && isSpace(text[to - 1])) to--;
+  return text.slice(from, to);
+}
+
+const isSpace = (char: string | undefined): boolean => char === " " || char === "\t";
 
 /** Section 2.1.3. What is not ASCII may have been decoded in several ways, so its bytes are not known. */
 function bytesValue(values: readonly string[]): Value {
@@ -157,17 +192,33 @@ function bytesValue(values: readonly string[]): Value {
 }
 
 /** Section 2.1.2. */
-function dictionaryMember(value: string, key: string): Value {
-  const member = parseDictionary(value).get(key);
+function dictionaryMember(members: Dictionary | undefined, key: string): Value {
+  if (members === undefined) return NO_STRUCTURE;
+  const member = members.get(key);
   if (member === undefined) return { reason: "is missing" };
   return { value: isInnerList(member) ? serializeInnerList(member as InnerList) : serializeItem(member as Item) };
+}
+
+function readDictionary(value: string): Dictionary | undefined {
+  try {
+    return parseDictionary(value);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Section 2.1.1. */
 function structuredValue(name: string, value: string): Value {
   const serialize = structured.get(name);
-  return serialize === undefined ? { reason: "is not known as a structured field" } : { value: serialize(value) };
+  if (serialize === undefined) return { reason: "is not known as a structured field" };
+  try {
+    return { value: serialize(value) };
+  } catch {
+    return NO_STRUCTURE;
+  }
 }
+
+const NO_STRUCTURE: Value = { reason: "is no structured field" };
 
 const dictionary = (value: string): string => serializeDictionary(parseDictionary(value));
 const list = (value: string): string => serializeList(parseList(value));
@@ -193,22 +244,31 @@ const structured: ReadonlyMap<string, (value: string) => string> = new Map([
   ["want-repr-digest", dictionary],
 ]);
 
+/** By their names, encoded again: the value as sent, undefined where there are several. */
+type QueryParameters = ReadonlyMap<string, string | undefined>;
+
 /**
  * Section 2.2.8: the one parameter of that name, decoded as a form and encoded again. A name that occurs twice, or that
  * readers could decode differently, has no value.
  */
-function queryParam(query: string, name: string): Value {
-  let found: Value = { reason: "is missing" };
+function queryParam(parameters: QueryParameters | undefined, name: string): Value {
+  if (parameters === undefined) return { reason: "stands in a query with a broken escape" };
+  if (!parameters.has(name)) return { reason: "is missing" };
+  const sent = parameters.get(name);
+  if (sent === undefined) return { reason: "is there twice" };
+  const value = reencoded(sent);
+  return value === undefined ? { reason: "has a broken escape" } : { value };
+}
+
+/** @returns undefined for a query with a name that can be decoded in two ways */
+function readParameters(query: string): QueryParameters | undefined {
+  const found = new Map<string, string | undefined>();
   for (const member of query.slice(1).split("&")) {
     if (member === "") continue;
     const at = member.indexOf("=");
-    const memberName = reencoded(at < 0 ? member : member.slice(0, at));
-    if (memberName === undefined) return { reason: "stands in a query with a broken escape" };
-    if (memberName !== name) continue;
-    if ("value" in found) return { reason: "is there twice" };
-    const value = reencoded(at < 0 ? "" : member.slice(at + 1));
-    if (value === undefined) return { reason: "has a broken escape" };
-    found = { value };
+    const name = reencoded(at < 0 ? member : member.slice(0, at));
+    if (name === undefined) return undefined;
+    found.set(name, found.has(name) ? undefined : at < 0 ? "" : member.slice(at + 1));
   }
   return found;
 }
