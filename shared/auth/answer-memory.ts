@@ -7,6 +7,8 @@ import { BoundedMap } from "../policy/bounded-map.ts";
 export interface Answer<Value> {
   readonly kind: "answer";
   readonly value: Value;
+  /** Characters that the value holds: it may be far larger than its question. */
+  readonly chars: number;
   /** Whether it was worth asking. */
   readonly found: boolean;
   /** Until then it is given without asking again. */
@@ -63,13 +65,13 @@ export function rememberOutcome<Value>(
   nowMs: number,
 ): void {
   if (outcome.kind === "failed") {
-    memory.failed.set(question, { outcome, atMs: nowMs });
+    memory.failed.set(question, { outcome, atMs: nowMs }, outcome.reason.length);
     return;
   }
   const [kept, other] = outcome.found ? [memory.found, memory.vain] : [memory.vain, memory.found];
   other.delete(question);
   memory.failed.delete(question);
-  kept.set(question, { outcome, atMs: nowMs });
+  kept.set(question, { outcome, atMs: nowMs }, outcome.chars);
 }
 
 /** An answer that is believed without asking. */

@@ -22,7 +22,7 @@ export const introspection = {
   answerBytesMax: 64 * KiB,
   /** Claims that may name the subject. */
   subjectClaimsMax: 4,
-  /** Good answers that are remembered, and the text of their tokens together. */
+  /** Good answers that are remembered, and the text of them and their tokens together. */
   rememberedMax: 10_000,
   rememberedCharsMax: 8 * MiB,
   /** The same of refused tokens and of failures, each. */

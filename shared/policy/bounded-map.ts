@@ -1,32 +1,37 @@
 /** A memory that forgets its oldest entries. */
 export class BoundedMap<Value> {
-  readonly #entries = new Map<string, Value>();
+  readonly #entries = new Map<string, { readonly value: Value; readonly chars: number }>();
   readonly #entriesMax: number;
-  readonly #keyCharsMax: number;
-  #keyChars = 0;
+  readonly #charsMax: number;
+  #chars = 0;
 
-  /** @param keyCharsMax of all keys together */
-  constructor(entriesMax: number, keyCharsMax: number = Number.POSITIVE_INFINITY) {
+  /** @param charsMax of all keys together, and of the values that say how many they hold */
+  constructor(entriesMax: number, charsMax: number = Number.POSITIVE_INFINITY) {
     this.#entriesMax = entriesMax;
-    this.#keyCharsMax = keyCharsMax;
+    this.#charsMax = charsMax;
   }
 
   get(key: string): Value | undefined {
-    return this.#entries.get(key);
+    return this.#entries.get(key)?.value;
   }
 
-  set(key: string, value: Value): void {
+  /** @param valueChars characters that the value holds, where its key says nothing of its size */
+  set(key: string, value: Value, valueChars = 0): void {
     this.delete(key);
-    this.#entries.set(key, value);
-    this.#keyChars += key.length;
+    const chars = key.length + valueChars;
+    this.#entries.set(key, { value, chars });
+    this.#chars += chars;
     for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= this.#entriesMax && this.#keyChars <= this.#keyCharsMax) break;
+      if (this.#entries.size <= this.#entriesMax && this.#chars <= this.#charsMax) break;
       this.delete(oldest);
     }
   }
 
   delete(key: string): void {
-    if (this.#entries.delete(key)) this.#keyChars -= key.length;
+    const known = this.#entries.get(key);
+    if (known === undefined) return;
+    this.#entries.delete(key);
+    this.#chars -= known.chars;
   }
 
   get size(): number {

@@ -15,6 +15,7 @@ const bounds = { rememberedMax: 3, rememberedCharsMax: 100, vainMax: 2, vainChar
 const answer = (value: string, more: Partial<Answer<string>> = {}): Answer<string> => ({
   kind: "answer",
   value,
+  chars: value.length,
   found: true,
   freshUntilMs: 100,
   staleUntilMs: 200,
@@ -70,4 +71,11 @@ test("a flood of questions in vain pushes out no good answer, and is bounded by 
   expect([memory.vain.size, memory.failed.size]).toEqual([2, 2]);
   rememberOutcome(memory, "x".repeat(101), answer("long"), 2);
   expect(memory.found.size).toBe(0);
+});
+
+test("what is long counts as such, however short its question: answers and reasons of failures", () => {
+  const memory = memoryOf(["q", answer("x".repeat(60)), 0], ["r", answer("x".repeat(60)), 0]);
+  expect([recallAnswer(memory, "q", 1), recallAnswer(memory, "r", 1)?.value]).toEqual([undefined, "x".repeat(60)]);
+  for (const question of ["q", "r"]) rememberOutcome(memory, question, { ...failure, reason: "x".repeat(60) }, 1);
+  expect(memory.failed.size).toBe(1);
 });

@@ -23,4 +23,16 @@ describe("a bounded memory", () => {
     memory.set("x".repeat(11), 5);
     expect(memory.size).toBe(0);
   });
+
+  test("counts what values hold, where that is told", () => {
+    const memory = new BoundedMap<string>(100, 10);
+    memory.set("a", "", 5);
+    memory.set("a", "", 8);
+    expect(memory.get("a")).toBe("");
+    memory.set("b", "", 1);
+    expect([memory.get("a"), memory.size]).toEqual([undefined, 1]);
+    memory.delete("b");
+    memory.set("c", "", 9);
+    expect(memory.size).toBe(1);
+  });
 });

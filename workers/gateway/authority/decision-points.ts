@@ -53,7 +53,8 @@ export class DecisionPoints {
         const value = readDecision(await postQuestion({ url, headers, body, timeoutMs, answerBytesMax }));
         if (typeof value === "string") throw new Error(value);
         const untilMs = askedAtMs + rememberMs;
-        return { kind: "answer", value, found: value.permitted, freshUntilMs: untilMs, staleUntilMs: untilMs };
+        const chars = value.reason?.length ?? 0;
+        return { kind: "answer", value, chars, found: value.permitted, freshUntilMs: untilMs, staleUntilMs: untilMs };
       },
     });
     // Whoever can keep us busy must not gain by it: that is nobody's absence.
