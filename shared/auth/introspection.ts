@@ -42,11 +42,20 @@ export function refuseOpaqueToken(
 
 /**
  * @param text body of the answer
+ * @param payload of the token, as in `refuseOpaqueToken`
  * @param nowMs milliseconds since the epoch
  */
-export function readIntrospection(text: string, provider: IntrospectionProvider, nowMs: number): Introspected {
-  const answer = readJsonObject(text);
-  if (typeof answer === "string") return { kind: "malformed", reason: `the answer ${answer}` };
+export function readIntrospection(
+  text: string,
+  provider: IntrospectionProvider,
+  payload: Json | undefined,
+  nowMs: number,
+): Introspected {
+  const told = readJsonObject(text);
+  if (typeof told === "string") return { kind: "malformed", reason: `the answer ${told}` };
+  // A bound JWT stays bound where its issuer does not repeat that: else it would pass here as Bearer, refused as what it is.
+  const cnf = told.cnf === undefined ? payload?.cnf : told.cnf;
+  const answer = cnf === undefined ? told : { ...told, cnf };
   const { active } = answer;
   if (typeof active !== "boolean") return { kind: "malformed", reason: "active is neither true nor false" };
   if (!active) return { kind: "refused", reason: "the token is not active" };
@@ -63,7 +72,8 @@ export function readIntrospection(text: string, provider: IntrospectionProvider,
 /** What an active answer must not say, whatever the issuer made of the token. */
 function refuseAnswer(answer: Json, provider: IntrospectionProvider, nowMs: number): string | undefined {
   const { iss } = answer;
-  if (iss !== undefined && iss !== provider.issuer) return `iss is ${JSON.stringify(iss)}, expected ${provider.issuer}`;
+  if (iss !== undefined && iss !== provider.issuer)
+    return `iss is ${JSON.stringify(iss).slice(0, 200)}, expected ${provider.issuer}`;
   const { audiences, clockSkewMs } = provider;
   return (
     refuseKind(answer) ??

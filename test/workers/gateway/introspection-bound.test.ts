@@ -1,4 +1,5 @@
 /** Opaque tokens that are bound: what the issuer says of `cnf` counts as a JWT's own does, also where it is remembered. */
+import { base64url } from "jose";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { certificates, DEVICE_X5T, VALID_AT_MS } from "../../support/client-certificates.ts";
 import { createClient, type DpopClient, type ProofOptions } from "./support/dpop.ts";
@@ -36,6 +37,17 @@ test("to a DPoP key: each request needs its proof, and the issuer is asked once"
 test("of the type DPoP without a key is nobody's", async () => {
   answer({ token_type: "DPoP" });
   expect((await show()).status).toBe(401);
+});
+
+test("by its own word, where it is a JWT and the issuer does not repeat that", async () => {
+  const segment = (value: object): string => base64url.encode(JSON.stringify(value));
+  const jwt = `${segment({ alg: "ES256" })}.${segment({ cnf: { jkt: client.jkt } })}.${segment({})}`;
+  issuer.answers.set(jwt, () => good);
+  expect([await issuer.status(jwt), await issuer.status(jwt)]).toEqual([401, 401]);
+  expect(issuer.lastReason).toMatch(/bound to a DPoP key and came as Bearer/);
+  const dpop = await client.proof({ token: jwt, url });
+  const shown = await issuer.gateway.fetch("/orders/1", { headers: { authorization: `DPoP ${jwt}`, dpop } });
+  expect(shown.status).toBe(200);
 });
 
 test("by a cnf that is not understood: nobody passes", async () => {

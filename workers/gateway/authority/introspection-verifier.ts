@@ -65,12 +65,13 @@ export class IntrospectionVerifier implements Verifier<IntrospectionProvider> {
     const asker = this.#askers.of(provider);
     const known = asker.recall(token, context.nowMs);
     if (known !== undefined) return known.value;
-    const refused = refuseOpaqueToken(token, provider, payloadOf(token));
-    return refused ?? this.#ask(token, provider, asker, context);
+    const payload = payloadOf(token);
+    const refused = refuseOpaqueToken(token, provider, payload);
+    return refused ?? this.#ask({ token, payload }, provider, asker, context);
   }
 
   async #ask(
-    token: string,
+    { token, payload }: { token: string; payload: ReturnType<typeof payloadOf> },
     provider: IntrospectionProvider,
     asker: Asker<Identity | string>,
     context: ProofContext,
@@ -86,11 +87,11 @@ export class IntrospectionVerifier implements Verifier<IntrospectionProvider> {
       countsVain: true,
       put: async (askedAtMs) => {
         const text = await postQuestion(questionOf(token, url, provider, secret));
-        const answer = readIntrospection(text, provider, Date.now());
+        const answer = readIntrospection(text, provider, payload, Date.now());
         if (answer.kind === "malformed") throw new Error(answer.reason);
         const found = answer.kind === "identity";
         const value = found ? answer.identity : answer.reason;
-        return { kind: "answer", value, found, ...believedUntil(provider, answer, askedAtMs) };
+        return { kind: "answer", value, chars: text.length, found, ...believedUntil(provider, answer, askedAtMs) };
       },
     });
     if (outcome !== "busy" && outcome.kind === "answer") return outcome.value;
