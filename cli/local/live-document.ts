@@ -1,4 +1,5 @@
 /** What a system serves when it starts: the document that is live already, or the one that it is given. */
+import { readFileSync } from "node:fs";
 import { loadDocument } from "../../shared/config/load.ts";
 import type { ApplyAnswer } from "../../shared/wire/admin.ts";
 import type { ControlClient } from "../control-client.ts";
@@ -42,4 +43,21 @@ export async function reapplyLive(
   const answer = await control.apply({ document, source, file, author });
   if (answer.changed) say(`version ${answer.version} replaces ${version}: what its text refers to has changed`);
   return true;
+}
+
+/**
+ * Says that a document is not served, where what is live is another one: whoever named it would look for its routes in vain.
+ * @throws when the file cannot be read
+ */
+export async function sayUnserved(
+  control: Pick<ControlClient, "status" | "version">,
+  name: string,
+  say: (line: string) => void,
+): Promise<void> {
+  const { version } = await control.status();
+  const { source, file } = await control.version(version);
+  if (source === readFileSync(name, "utf8")) return;
+  say(
+    `${name} is NOT served: version ${version} of ${file} is live already (selvage apply ${name}, or another --state)`,
+  );
 }

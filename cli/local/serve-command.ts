@@ -1,7 +1,7 @@
 /** `selvage serve`: gateway and control plane on this machine, on plain workerd. */
 import { Command } from "commander";
 import { ControlClient } from "../control-client.ts";
-import { applyDocument, reapplyLive } from "./live-document.ts";
+import { applyDocument, reapplyLive, sayUnserved } from "./live-document.ts";
 import { parsePort } from "./ports.ts";
 import { stateFolderOf } from "./state-folder.ts";
 import { openSystem, startWorkers } from "./system.ts";
@@ -44,8 +44,9 @@ async function serve(options: ServeOptions): Promise<void> {
     const local = await startWorkers(system, { host, gatewayPort, controlPort, ingressUrl });
     const control = new ControlClient({ url: local.control, token: local.adminToken });
     const isLive = await reapplyLive(control, process.env, system.say);
-    if (!isLive && options.document !== undefined) {
-      await applyDocument(control, options.document, process.env, "selvage serve");
+    if (options.document !== undefined) {
+      if (isLive) await sayUnserved(control, options.document, system.say);
+      else await applyDocument(control, options.document, process.env, "selvage serve");
     }
     const nothing =
       isLive || options.document !== undefined ? "" : "\n  nothing is live yet: selvage apply selvage.yaml";
