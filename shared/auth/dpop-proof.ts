@@ -97,9 +97,10 @@ export function refuseProof(proof: DpopProof, request: ProvenRequest, nowMs: num
 
 function refuseTarget({ htm, htu }: DpopProof, { method, scheme, authority, path }: ProvenRequest): string | undefined {
   if (htm !== method) return `htm is ${htm}, the request is ${method}`;
-  const asked = normaliseUrl(`${scheme}://${authority}${path}`);
-  if (asked !== undefined && normaliseUrl(htu) === asked) return undefined;
-  return `htu is ${htu.slice(0, 200)}, the request is for ${asked ?? "an unusual URL"}`;
+  const [asked, stated] = [normaliseUrl(`${scheme}://${authority}${path}`), normaliseUrl(htu)];
+  if (asked !== undefined && stated === asked) return undefined;
+  // Not as it was sent: clients leave queries and passwords in it.
+  return `htu is ${stated?.slice(0, 200) ?? "an unusual URL"}, the request is for ${asked ?? "an unusual URL"}`;
 }
 
 /** Also bounds how long a proof must be remembered: see `proofEndMs`. */

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { accessToken, readConfirmation, refuseBinding } from "../../../shared/auth/confirmation.ts";
-import { normaliseUrl, proofEndMs, readProof, thumbprintInput } from "../../../shared/auth/dpop-proof.ts";
+import { normaliseUrl, proofEndMs, readProof, refuseProof, thumbprintInput } from "../../../shared/auth/dpop-proof.ts";
 import { limits } from "../../../shared/limits.ts";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("base64url");
@@ -48,6 +48,17 @@ describe("URLs", () => {
     ...["https://a.example:x/", "https://a.example/\u00e9", "https://a.example\\x", " https://a.example/"],
   ])("%j is none", (url) => {
     expect(normaliseUrl(url)).toBeUndefined();
+  });
+  test("are told to operators without what clients leave in them", () => {
+    const request = { method: "GET", scheme: "https", authority: "a.example", path: "/x", ath: "" } as const;
+    const proof = { alg: "ES256", jwk: { kty: "EC" }, jti: "1", htm: "GET", iat: 0 } as const;
+    const reasons = ["https://a.example/y?access_token=secret", "https://u:secret@a.example/x"].map(
+      (htu) => refuseProof({ ...proof, htu }, request, 0)?.reason,
+    );
+    expect(reasons).toEqual([
+      "htu is https://a.example/y, the request is for https://a.example/x",
+      "htu is an unusual URL, the request is for https://a.example/x",
+    ]);
   });
   test("in their normal form stay", () => {
     fc.assert(
