@@ -36,6 +36,7 @@ beforeEach(async () => {
     route("hooks", "/hooks/*", auth("hooks")),
     route("orders", "/orders/*", auth("partner")),
     route("small", "/small/*", { ...auth("hooks"), bodyBytesMax: 10 }),
+    route("hasty", "/hasty/*", { ...auth("hooks"), timeoutMs: 50 }),
     route("large", "/large/*", { ...auth("hooks"), bodyBytesMax: 4 * held }),
   ];
   const identity = { hooks, partner: { ...usualProvider, keys: [keyOf(alice)] } };
@@ -139,6 +140,20 @@ describe("bounds", () => {
     const stated = await post("/large/1", { ...headers, "content-length": String(held + 1) }, content);
     expect(await codeOf(stated)).toEqual([413, "body_too_large"]);
     expect(await codeOf(await post("/large/1", headers, chunked(content, MiB)))).toEqual([413, "body_too_large"]);
+    expect(bodies).toEqual([]);
+  });
+
+  test("of the route's time: a body that never ends holds nothing for longer", async () => {
+    let cancelled = false;
+    const stuck = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(new Uint8Array(10)),
+      cancel: () => {
+        cancelled = true;
+      },
+    });
+    const response = await post("/hasty/1", await github(new Uint8Array(10)), stuck);
+    expect(await codeOf(response)).toEqual([408, "request_timeout"]);
+    await vi.waitFor(() => expect(cancelled).toBe(true));
     expect(bodies).toEqual([]);
   });
 

@@ -75,7 +75,7 @@ export class SignatureVerifier implements Verifier<SignatureProvider> {
     return [signatureChallenge(realm, provider, error, scopes)];
   }
 
-  /** @throws SelvageError issuer_unavailable, secret_missing, body_too_large, bad_request */
+  /** @throws SelvageError issuer_unavailable, secret_missing, body_too_large, bad_request, request_timeout */
   async verify(field: string, provider: SignatureProvider, context: ProofContext): Promise<Identity | string> {
     // The cheap first: neither a key nor the content is looked at for what cannot be good.
     const signed = readSigned(this.#inputsOf(context.request, field), provider, context);

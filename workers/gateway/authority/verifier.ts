@@ -17,7 +17,7 @@ export interface ProofContext {
   readonly connection: ClientConnection;
   /**
    * The whole content, which still goes on: for proofs that cover it.
-   * @throws SelvageError body_too_large
+   * @throws SelvageError body_too_large, bad_request, request_timeout
    */
   content(): Promise<Uint8Array>;
   /** Adds a field to the answer, whatever that will be. */

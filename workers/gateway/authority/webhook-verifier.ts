@@ -29,7 +29,7 @@ export class WebhookVerifier implements Verifier<WebhookProvider> {
     return [webhookChallenge(realm, provider, error === "invalid_token")];
   }
 
-  /** @throws SelvageError secret_missing, body_too_large, bad_request */
+  /** @throws SelvageError secret_missing, body_too_large, bad_request, request_timeout */
   async verify(_: string, provider: WebhookProvider, context: ProofContext): Promise<Identity | string> {
     const { request, env, nowMs } = context;
     const webhook = readWebhook(provider, (name) => request.headers.get(name), nowMs);

@@ -2,10 +2,11 @@ import type { Context } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { GatewayEnv } from "./exchange.ts";
+import { within } from "./wait.ts";
 
 /**
  * The content of a request, held whole from here on; later stages send the same bytes.
- * @throws SelvageError body_too_large, and bad_request when it does not arrive whole
+ * @throws SelvageError body_too_large, bad_request when it breaks off, request_timeout when the route's time is up before
  */
 export async function readContent(c: Context<GatewayEnv>): Promise<Uint8Array> {
   const body = c.get("body");
@@ -13,7 +14,12 @@ export async function readContent(c: Context<GatewayEnv>): Promise<Uint8Array> {
   if (body instanceof Uint8Array) return body;
   const bytesMax = limits.gateway.heldBodyBytesMax;
   if (Number(c.req.raw.headers.get("content-length") ?? 0) > bytesMax) throw tooLarge(bytesMax);
-  const content = await collect(body.getReader(), bytesMax);
+  const reader = body.getReader();
+  const content = await within(collect(reader, bytesMax), c.get("deadlineAtMs") - Date.now());
+  if (content === undefined) {
+    void reader.cancel().catch(() => undefined);
+    throw new SelvageError("request_timeout", "the body that a proof covers did not arrive within the route's time");
+  }
   c.set("body", content);
   return content;
 }
