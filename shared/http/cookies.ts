@@ -4,28 +4,32 @@
 export const OWN_COOKIES = "__Host-selvage-";
 const OWN = /^__host-selvage-/i;
 
-/**
- * Every value of a cookie in a request. Some servers join several `Cookie` fields by a comma, which no value of ours has.
- * @param name compared by case
- */
+/** Every value of a cookie in a request. @param name compared by case */
 export function cookieValues(header: string | null | undefined, name: string): string[] {
   return namedCookies(header, (one) => one === name).map(([, value]) => value);
 }
 
-/** Cookies of a request whose names are asked for, in the order in which they came. */
+/**
+ * Cookies of a request whose names are asked for, in the order in which they came. Read exactly as browsers write them
+ * (RFC 6265 section 4.2.1): `__Host-` protects a name only as long as nothing else is taken for it. A neighbouring host may
+ * set `x=1,__Host-...` and `\u00a0__Host-...`, so neither a comma nor any other white space than theirs ends or begins one.
+ */
 export function namedCookies(
   header: string | null | undefined,
   isAsked: (name: string) => boolean,
 ): [name: string, value: string][] {
   if (!header?.includes(OWN_COOKIES)) return [];
-  return header.split(/[;,]/).flatMap((member) => {
+  return header.split(";").flatMap((member) => {
     const at = member.indexOf("=");
-    const name = member.slice(0, at).trim();
-    return at > 0 && isAsked(name) ? [[name, member.slice(at + 1).trim()] as [string, string]] : [];
+    const name = member.slice(0, at).replace(/^[ \t]+/, "");
+    return at > 0 && isAsked(name) ? [[name, member.slice(at + 1)] as [string, string]] : [];
   });
 }
 
-/** A `Cookie` field without the gateway's own cookies; the others stay as they are. Empty when none is left. */
+/**
+ * A `Cookie` field without the gateway's own cookies, and without what a service could take for one of them; the others
+ * stay as they are. Empty when none is left.
+ */
 export function withoutOwnCookies(header: string): string {
   if (!/__host-selvage-/i.test(header)) return header;
   const kept = header.split(/(?=[;,])/).filter((member) => !OWN.test(member.replace(/^[;,]?[\s"=]*/, "")));

@@ -9,13 +9,23 @@ describe("a cookie of a request", () => {
     ["a=1; b=2", []],
     [`${OWN}=x`, ["x"]],
     [`a=1;${OWN}=x;b=2`, ["x"]],
-    [`a=1, ${OWN}=x`, ["x"]],
     [`${OWN}=x; ${OWN}=y`, ["x", "y"]],
-    [`  ${OWN} = x `, ["x"]],
+    [`  ${OWN}=x;\t${OWN}=y`, ["x", "y"]],
     [`${OWN}`, []],
     [`${OWN}2=x; x${OWN}=y`, []],
     [`${OWN.toLowerCase()}=x`, []],
     [`a="${OWN}=x"`, []],
+    // What another host of the site can set for this one, for these names do not begin with `__Host-`.
+    [`a=1,${OWN}=x`, []],
+    [`a=1, ${OWN}=x; b=2`, []],
+    [`a="1, ${OWN}=x"`, []],
+    ...["\u00a0", "\ufeff", "\u2000", "\u2028", "\u3000", "\u000b", "\f", "\u0085", "$Version=1,"].flatMap(
+      (before): [string, string[]][] => [
+        [`${before}${OWN}=x`, []],
+        [`a=1; ${before}${OWN}=x; ${OWN}${before}=y`, []],
+      ],
+    ),
+    [`${OWN} =x; " ${OWN}"=x; =${OWN}=x`, []],
   ])("%j has %j", (header, values) => {
     expect(cookieValues(header, OWN)).toEqual(values);
   });
@@ -32,6 +42,7 @@ describe("a Cookie field without the gateway's own", () => {
     [`a=1;;${OWN}=x;`, "a=1;;"],
     [`a=x${OWN}=y`, `a=x${OWN}=y`],
     [`=${OWN}=x; "${OWN}=y"`, ""],
+    [`a=1; \u00a0${OWN}=x; \ufeff${OWN}=y`, "a=1"],
   ])("%j is %j", (header, expected) => {
     expect(withoutOwnCookies(header)).toBe(expected);
   });

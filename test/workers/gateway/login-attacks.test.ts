@@ -124,6 +124,37 @@ describe("a session cookie", () => {
 });
 
 describe("session fixation", () => {
+  /** Cookies that a neighbouring host can set for the whole site: their names do not begin with `__Host-`. */
+  const planted: [string, (name: string, value: string) => string][] = [
+    ["in another cookie's value, behind a comma", (name, value) => `x=1,${name}=${value}`],
+    ["behind a comma and a space", (name, value) => `x=1, ${name}=${value}`],
+    ["behind a no-break space", (name, value) => `\u00a0${name}=${value}`],
+    ["behind a byte order mark", (name, value) => `x=1; \ufeff${name}=${value}`],
+    ["behind an ideographic space", (name, value) => `\u3000${name}=${value}`],
+  ];
+
+  test.each(planted)("%s: a neighbour's cookie is no session, and does not displace one", async (_, cookieOf) => {
+    const attacker = new Browser(gateway);
+    op.sub = "mallory";
+    await attacker.logIn(op);
+    const cookie = cookieOf(SESSION, attacker.session ?? "");
+    expect(await refusal(await browser.call("/app/1", { headers: { cookie } }))).toBe("401 credentials_missing");
+    op.sub = "alice";
+    await browser.logIn(op);
+    const both = `${cookie}; ${SESSION}=${browser.session}`;
+    const told = await browser.call("/.selvage/web/session", { headers: { cookie: both } });
+    expect(await told.json()).toMatchObject({ sub: "alice" });
+  });
+
+  test.each(planted)("%s: a neighbour's login is not ended in another browser (login CSRF)", async (_, cookieOf) => {
+    const attacker = new Browser(gateway);
+    const answer = await begun(attacker);
+    const [[name = "", value = ""] = []] = attacker.cookies;
+    const response = await browser.open(`/.selvage/web/callback?${answer}`, { cookie: cookieOf(name, value) });
+    expect(await refusal(response)).toBe("400 login_failed");
+    expect(op.exchanges).toEqual([]);
+  });
+
   test("a session that was there before a login is neither adopted nor changed by it", async () => {
     const attacker = new Browser(gateway);
     op.sub = "mallory";
