@@ -84,6 +84,18 @@ describe("a logout by the provider", () => {
     expect((await browser.call("/app/1")).status).toBe(200);
   });
 
+  test("of a session that its ID tokens never named ends what could be it: every such session of the subject", async () => {
+    op.wrong = { claims: { sid: undefined } };
+    await browser.logIn(op);
+    op.wrong = {};
+    const named = new Browser(gateway);
+    op.sid = crypto.randomUUID();
+    await named.logIn(op);
+    await order(await op.logoutToken({ sid: crypto.randomUUID() }));
+    expect((await browser.call("/app/1")).status).toBe(401);
+    expect((await named.call("/app/1")).status).toBe(200);
+  });
+
   test("reaches other isolates in 3 s", async () => {
     await browser.logIn(op);
     const other = thief(await start());

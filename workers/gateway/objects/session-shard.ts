@@ -92,7 +92,7 @@ export class SessionShard extends DurableObject {
     return hint === undefined ? {} : { hint };
   }
 
-  /** Ends what a provider ordered. */
+  /** Ends what a provider ordered. A subject's session that never heard its `sid` could be the one that is meant. */
   endOrdered({ subject, sid, token, tokenEndsAtMs }: StoredLogout): OrderedEnds {
     return this.ctx.storage.transactionSync(() => {
       this.#clear();
@@ -103,7 +103,7 @@ export class SessionShard extends DurableObject {
         subject === undefined
           ? this.#sql.exec<{ id: string }>("SELECT id FROM sessions WHERE sid = ?", sid ?? null)
           : this.#sql.exec<{ id: string }>(
-              "SELECT id FROM sessions WHERE subject = ?1 AND (?2 IS NULL OR sid = ?2)",
+              "SELECT id FROM sessions WHERE subject = ?1 AND (?2 IS NULL OR sid IS NULL OR sid = ?2)",
               subject,
               sid ?? null,
             );
