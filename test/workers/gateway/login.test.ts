@@ -279,6 +279,7 @@ describe("a session", () => {
     gateway.control.revocations = { revision: 1, entries };
     nowMs += 11_000;
     expect((await browser.call("/app/1")).status).toBe(401);
+    expect(await (await browser.call("/.selvage/web/session")).json()).toMatchObject({ authenticated: false });
     expect((await browser.open("/app/1")).status).toBe(302);
     expect((await browser.logIn(op)).status).toBe(303);
     const refused = await browser.open("/app/1");
@@ -330,14 +331,33 @@ describe("what the answer says", () => {
 
   test("comes with a service's answer, beside its own cookies and before every cache", async () => {
     upstream = () => {
-      const headers = new Headers({ "cache-control": "public, max-age=60" });
+      const headers = new Headers({
+        "cache-control": "public, max-age=60",
+        "cdn-cache-control": "max-age=3600",
+        "cloudflare-cdn-cache-control": "max-age=3600",
+        "surrogate-control": "max-age=3600",
+      });
       for (const cookie of ["a=1; Path=/", `${SESSION}=evil; Path=/; Secure`, "__host-SELVAGE-login-web-x=evil", "b=2"])
         headers.append("set-cookie", cookie);
       return new Response("ok", { headers });
     };
     const response = await due("/app/1");
     expect(response.headers.getSetCookie()).toEqual(["a=1; Path=/", "b=2", expect.stringContaining(`${SESSION}=1`)]);
-    expect(response.headers.get("cache-control")).toContain("no-store");
+    expect(response.headers.get("cache-control")).toBe("no-store");
+    for (const name of ["cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control"])
+      expect(response.headers.get(name)).toBeNull();
+    const second = await browser.call("/app/1");
+    expect(second.headers.get("cache-control")).toBe("public, max-age=60");
+    expect(second.headers.get("cdn-cache-control")).toBe("max-age=3600");
+  });
+
+  test("says that it depends on the cookie, whoever asks: caches would not know (RFC 9111 section 4.1)", async () => {
+    upstream = () => new Response("ok", { headers: { "cache-control": "max-age=60", vary: "accept" } });
+    await browser.logIn(op);
+    for (const path of ["/perhaps/1", "/app/1"])
+      expect((await browser.call(path)).headers.get("vary")).toBe("accept, cookie");
+    expect((await new Browser(gateway).call("/perhaps/1")).headers.get("vary")).toBe("accept, cookie");
+    expect((await browser.call("/open/1")).headers.get("vary")).toBe("accept");
   });
 
   test("comes with a refusal of the service, with an error later on, and with a 403", async () => {

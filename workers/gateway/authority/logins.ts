@@ -1,6 +1,7 @@
 /** What the gateway's own endpoints of logins do; every answer is of one person and is stored by nobody. */
 import { isPendingCookie, pendingCookieName, sessionCookieName } from "../../../shared/auth/login-places.ts";
 import type { OidcProvider } from "../../../shared/auth/providers.ts";
+import { type RevocationIndex, revocationOf } from "../../../shared/auth/revocations.ts";
 import { livePending, type PendingLogin, sessionClaims } from "../../../shared/auth/web-session.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { cookieValues, namedCookies, setOwnCookie } from "../../../shared/http/cookies.ts";
@@ -53,6 +54,7 @@ export class Logins {
     const kept = sessionClaims(claims, scopes, provider);
     // Whatever session the browser had is another one: an id that somebody may know is never taken over.
     const cookie = await this.#sessions.start(kept, idToken, provider, call);
+    await this.#endEarlier(provider, call);
     return redirect(303, pending.returnTo, [takeAway(pendingCookieName(provider, pending.state)), cookie]);
   }
 
@@ -79,10 +81,13 @@ export class Logins {
   }
 
   /** For the pages themselves: who is logged in. @throws SelvageError sessions_unavailable */
-  async tell(provider: OidcProvider, call: LoginCall): Promise<Response> {
+  async tell(provider: OidcProvider, call: LoginCall, revocations: RevocationIndex): Promise<Response> {
     const opened = await this.#opened(provider, call);
-    if (opened === undefined || (await this.#sessions.refuse(opened, provider, call)) !== undefined)
-      return json({ authenticated: false, login: `${provider.path}/login` });
+    const refused =
+      opened === undefined ||
+      revocationOf(revocations, opened.identity, call.nowMs) !== undefined ||
+      (await this.#sessions.refuse(opened, provider, call)) !== undefined;
+    if (refused) return json({ authenticated: false, login: `${provider.path}/login` });
     const { session, identity } = opened;
     const { sub, issuer, scopes, groups, claims } = identity;
     const endsAt = new Date(session.startedAtMs + provider.absoluteMs).toISOString();
@@ -96,6 +101,12 @@ export class Logins {
       endsAt,
       logout: `${provider.path}/logout`,
     });
+  }
+
+  /** Nobody could log out of it any more. Where that fails its times end it. */
+  async #endEarlier(provider: OidcProvider, call: LoginCall): Promise<void> {
+    const earlier = await this.#opened(provider, call);
+    if (earlier !== undefined) await this.#sessions.end(earlier.session, provider, call).catch(() => undefined);
   }
 
   async #opened(provider: OidcProvider, call: LoginCall): Promise<OpenedSession | undefined> {

@@ -13,6 +13,8 @@ import type { ProofContext, Verifier } from "./verifier.ts";
 import { type OpenedSession, WebSessions } from "./web-sessions.ts";
 
 export class OidcVerifier implements Verifier<OidcProvider> {
+  /** Services do not see the cookie, and one browser has many users. */
+  readonly vary = "cookie";
   readonly #sessions = new WebSessions();
   readonly logins: Logins;
 

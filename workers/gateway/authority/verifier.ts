@@ -53,6 +53,8 @@ export interface Verifier<Provider> {
    * @throws SelvageError when that cannot be made
    */
   begin?(provider: Provider, context: ProofContext): Promise<Response | undefined>;
+  /** A request field on which answers depend without a service or a cache knowing (RFC 9110 section 12.5.5). */
+  readonly vary?: string;
   /** The query parameter that carries it, where there is one; it ends there, too. */
   parameter?(provider: Provider): string | undefined;
   /**

@@ -73,6 +73,7 @@ async function prove(
 
 async function proveBy(c: Context<GatewayEnv>, provider: IdentityProvider, verifiers: Verifiers): Promise<Proof> {
   const verifier = verifierOf(verifiers, provider);
+  if (verifier.vary !== undefined) addToAnswer(c, "vary", verifier.vary);
   const credential = verifier.credentialOf(c.req.raw, provider, c.get("target"), c.get("connection"));
   if (credential === undefined) return { kind: "absent" };
   try {
@@ -97,8 +98,12 @@ function proofContext(c: Context<GatewayEnv>): ProofContext {
     target: c.get("target"),
     connection: c.get("connection"),
     content: () => readContent(c),
-    answer: (name, value) => c.set("answerFields", [...(c.get("answerFields") ?? []), [name, value]]),
+    answer: (name, value) => addToAnswer(c, name, value),
   };
+}
+
+function addToAnswer(c: Context<GatewayEnv>, name: string, value: string): void {
+  c.set("answerFields", [...(c.get("answerFields") ?? []), [name, value]]);
 }
 
 /** What leads whoever showed nothing good to a proof, where a provider whose proof is missing knows how. */

@@ -33,7 +33,7 @@ function answer(logins: Logins, { provider, endpoint }: LoginPlace, c: Context<G
   const call: LoginCall = { env: c.env, ctx, nowMs, request, target };
   if (endpoint === "callback") return logins.finish(provider, call);
   if (endpoint === "logout") return logins.logOut(provider, call);
-  if (endpoint === "session") return logins.tell(provider, call);
+  if (endpoint === "session") return logins.tell(provider, call, c.get("held").revocations);
   if (endpoint === "backchannel-logout") return logins.endByProvider(provider, call);
   return logins.begin(provider, new URLSearchParams(target.query).get("return"), call);
 }
