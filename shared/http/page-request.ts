@@ -9,7 +9,10 @@ type Header = (name: string) => string | null | undefined;
  * @param isTls whether the request reached the gateway by https
  */
 export function publicOrigin({ host, authority }: RequestTarget, isTls: boolean): string {
-  return new URL(`${isTls || !isLoopback(host) ? "https" : "http"}://${authority}`).origin;
+  // Written as browsers do it. Parsers of URLs fail for some that a client may name as its host.
+  return isTls || !isLoopback(host)
+    ? `https://${authority.toLowerCase().replace(/:443$/, "")}`
+    : `http://${authority.toLowerCase().replace(/:80$/, "")}`;
 }
 
 /** Hosts that browsers take for secure without TLS. @param host without port and brackets */

@@ -19,6 +19,9 @@ test.each([
   ["shop.localhost", false, "http://shop.localhost"],
   ["127.0.0.1:80", false, "http://127.0.0.1"],
   ["[::1]:8787", false, "http://[::1]:8787"],
+  ["localhost:99999", false, "http://localhost:99999"],
+  ["1.2.3.999", false, "https://1.2.3.999"],
+  ["xn--a.app.example", true, "https://xn--a.app.example"],
 ])("pages of %s are of an origin that browsers take for secure (TLS here: %s): %s", (authority, isTls, origin) => {
   expect(publicOrigin(target(authority), isTls)).toBe(origin);
 });
