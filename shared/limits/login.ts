@@ -13,7 +13,7 @@ export const login = {
   sessionMsMax: 90 * 86_400_000,
   /** The cookie of a session in use is renewed once in this part of the idle time. */
   renewalsInIdle: 10,
-  /** Name and value of one cookie, as browsers take it. */
+  /** Name, value and attributes of one cookie: every browser takes as much (RFC 6265 section 6.1). */
   cookieBytesMax: 4 * KiB,
   /** From the redirect to the provider until the browser must be back. */
   pendingMs: 10 * 60_000,

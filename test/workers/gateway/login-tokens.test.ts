@@ -61,6 +61,21 @@ describe("an ID token", () => {
     expect(browser.session).toBeUndefined();
   });
 
+  test("makes a cookie that every browser takes, with its attributes (RFC 6265 section 6.1), or none", async () => {
+    const statuses = new Set<number>();
+    for (let size = 2_600; size < 2_760; size += 8) {
+      const answer = await begun();
+      op.wrong = { claims: { note: "x".repeat(size) } };
+      const response = await callback(answer);
+      statuses.add(response.status);
+      for (const line of response.headers.getSetCookie()) expect(line.length).toBeLessThanOrEqual(4096);
+      browser.cookies.clear();
+    }
+    expect([...statuses]).toEqual([303, 400]);
+  });
+
+  const challenged = (error: string): Response =>
+    Response.json({ error }, { status: 401, headers: { "www-authenticate": 'Basic realm="op"' } });
   const raw = (part: object): string => btoa(JSON.stringify(part)).replaceAll("=", "");
   const tokens =
     (body: object): (() => Response) =>
@@ -94,7 +109,11 @@ describe("an ID token", () => {
       () => () => new Response(null, { status: 302, headers: { location: "/" } }),
       "400 login_failed",
     ],
-    ["behind a refusal", () => () => Response.json({ error: "invalid_client" }, { status: 401 }), "400 login_failed"],
+    ["behind a refusal", () => () => Response.json({ error: "invalid_grant" }, { status: 400 }), "400 login_failed"],
+    ...["invalid_client", "unauthorized_client"].flatMap((error): [string, () => () => Response, string][] => [
+      [`behind ${error}`, () => () => Response.json({ error }, { status: 400 }), "503 issuer_unavailable"],
+      [`behind ${error} and a challenge`, () => () => challenged(error), "503 issuer_unavailable"],
+    ]),
     ["behind an error", () => () => new Response(null, { status: 503 }), "503 issuer_unavailable"],
     ["in an answer without end", () => () => new Response("x".repeat(300_000)), "503 issuer_unavailable"],
   ])("%s logs nobody in, with the status that fits", async (_, answered, expected) => {

@@ -99,6 +99,9 @@ export async function finishLogin(
     return { idToken, claims: { ...info, ...claims }, scopes };
   } catch (cause) {
     if (cause instanceof SelvageError) throw cause;
+    // Whoever begins again meets the same: that is for operators to mend.
+    if (isAboutClient(cause))
+      throw new SelvageError("issuer_unavailable", `it does not take this client: ${reasonOf(cause)}`, { cause });
     throw new SelvageError("login_failed", reasonOf(cause), { cause });
   }
 }
@@ -177,6 +180,12 @@ async function boundedFetch(url: string, options: Called): Promise<Response> {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new SelvageError("issuer_unavailable", `${new URL(url).pathname}: ${reason}`, { cause });
   }
+}
+
+/** Whether the gateway itself is refused (RFC 6749 section 5.2), such as for a secret that is not good any more. */
+function isAboutClient(cause: unknown): boolean {
+  if (cause instanceof oauth.WWWAuthenticateChallengeError) return true;
+  return cause instanceof oauth.ResponseBodyError && /^(invalid|unauthorized)_client$/.test(cause.error);
 }
 
 /** What the provider or the library said of it; never a code or a token. */

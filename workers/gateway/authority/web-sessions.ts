@@ -114,12 +114,13 @@ export class WebSessions {
   async #cookie(session: WebSession, provider: OidcProvider, call: SessionCall): Promise<string> {
     const name = sessionCookieName(provider);
     const value = await seal(session, scopeOf("session", provider, call), call.env);
-    const bytes = name.length + value.length;
-    if (bytes > limits.login.cookieBytesMax) {
+    const line = setOwnCookie(name, value, cookieLifeMs(session, provider, call.nowMs));
+    if (line.length > limits.login.cookieBytesMax) {
       const claims = Object.keys(session.claims).join(", ");
-      throw new SelvageError("login_failed", `a session cookie of ${bytes} bytes; \`keep\` fewer claims of ${claims}`);
+      const reason = `a session cookie of ${line.length} bytes; \`keep\` fewer claims of ${claims}`;
+      throw new SelvageError("login_failed", reason);
     }
-    return setOwnCookie(name, value, cookieLifeMs(session, provider, call.nowMs));
+    return line;
   }
 
   #memory(provider: OidcProvider): BoundedMap<OpenedSession> {
