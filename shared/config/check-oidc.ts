@@ -19,6 +19,7 @@ export function checkOidc(top: Cursor): DocumentProblem[] {
       ...checkScopes(oidc.get("scopes")),
       ...checkSession(oidc.get("session")),
       ...checkOrigins(oidc.get("origins")),
+      ...checkAfterLogin(name, oidc),
       ...checkPath(name, oidc, paths, top),
       ...checkUse(name, given, top),
     ];
@@ -71,8 +72,19 @@ function checkOrigins(origins: Cursor): DocumentProblem[] {
   });
 }
 
+/** A page of a session's own endpoints would begin the next login, and so on for ever. */
+function checkAfterLogin(name: string, oidc: Cursor): DocumentProblem[] {
+  const after = oidc.get("afterLogin");
+  const path = pathOf(name, oidc);
+  const [page] = after.text?.split(/[?#]/) ?? [];
+  const taken = loginEndpoints.find((endpoint) => page === `${path}/${endpoint}`);
+  return taken === undefined ? [] : [error("SLV3009", after.path, `${page} is no page: logins of ${name} have it`)];
+}
+
+const pathOf = (name: string, oidc: Cursor): string => oidc.get("path").text ?? `/.selvage/${name}`;
+
 function checkPath(name: string, oidc: Cursor, paths: Map<string, string>, top: Cursor): DocumentProblem[] {
-  const path = oidc.get("path").text ?? `/.selvage/${name}`;
+  const path = pathOf(name, oidc);
   const place = oidc.get("path").exists ? oidc.get("path").path : oidc.path;
   const other = paths.get(path);
   if (other !== undefined)
