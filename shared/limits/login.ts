@@ -19,6 +19,8 @@ export const login = {
   pendingMs: 10 * 60_000,
   /** Logins that one browser may have begun at once, each with a cookie; of more the oldest are given up. */
   pendingMax: 5,
+  /** Their cookies together, names and all: with a session it stays below the 8 KiB that many servers take of one field. */
+  pendingBytesMax: 4 * KiB,
   /** Who logged in less than this ago and is refused is not sent to the login again. */
   againMs: 10_000,
   /** Where a browser goes after a login: path and query. */

@@ -36,7 +36,7 @@ export class Logins {
     const name = pendingCookieName(provider, pending.state);
     const value = await seal(pending, scopeOf("login", provider, call), call.env);
     return redirect(302, location, [
-      ...surplusPending(provider, call).map(takeAway),
+      ...surplusPending(provider, [name, value], call).map(takeAway),
       setOwnCookie(name, value, limits.login.pendingMs),
     ]);
   }
@@ -159,11 +159,21 @@ export class Logins {
 
 const originOf = ({ request, target }: LoginCall): string => publicOrigin(target, request.url.startsWith("https:"));
 
-/** Browsers send older cookies first (RFC 6265 section 5.4): of too many logins the first are given up. */
-function surplusPending(provider: OidcProvider, { request }: LoginCall): string[] {
+/** Browsers send older cookies first (RFC 6265 section 5.4): of too many logins, or too much of them, the first are given up. */
+function surplusPending(provider: OidcProvider, added: [string, string], { request }: LoginCall): string[] {
   const begun = namedCookies(request.headers.get("cookie"), (name) => isPendingCookie(provider, name));
-  return begun.slice(0, Math.max(0, begun.length + 1 - limits.login.pendingMax)).map(([name]) => name);
+  const { pendingMax, pendingBytesMax } = limits.login;
+  let bytes = sentBytes(added);
+  const fits = (cookie: [string, string], at: number): boolean => {
+    bytes += sentBytes(cookie);
+    return at + 1 < pendingMax && bytes <= pendingBytesMax;
+  };
+  const kept = begun.toReversed().findIndex((cookie, at) => !fits(cookie, at));
+  return kept < 0 ? [] : begun.slice(0, begun.length - kept).map(([name]) => name);
 }
+
+/** In a `Cookie` field, with what stands around it. */
+const sentBytes = ([name, value]: [string, string]): number => name.length + value.length + "=; ".length;
 
 const takeAway = (name: string): string => setOwnCookie(name, "", 0);
 
