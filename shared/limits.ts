@@ -6,7 +6,7 @@
  */
 
 import { agent } from "./limits/agent.ts";
-import { clientCertificate, dpop } from "./limits/bound.ts";
+import { clientCertificate, dpop, replay } from "./limits/bound.ts";
 import { certificate, control, keyRotation, wire } from "./limits/control.ts";
 import { apiKeys, condition, hopProof, identity, txnToken } from "./limits/identity.ts";
 import { login } from "./limits/login.ts";
@@ -85,6 +85,7 @@ export const limits = {
   txnToken,
   login,
   dpop,
+  replay,
   clientCertificate,
   hopProof,
   /** Rate limits. */

@@ -4,7 +4,7 @@
  *   node sign.ts key FILE                          makes a key, prints the `x` of its JWK
  *   node sign.ts call FILE KEYID METHOD URL [BODY] sends a signed request, prints the answer
  */
-import { createHash, createPrivateKey, generateKeyPairSync, sign } from "node:crypto";
+import { createHash, createPrivateKey, generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 
 const [command, file = "", keyid = "", method = "GET", url = "", body] = process.argv.slice(2);
@@ -36,7 +36,8 @@ function signedHeaders(): Record<string, string> {
     components.push(["content-digest", headers["content-digest"]]);
   }
   const created = Math.floor(Date.now() / 1000);
-  const params = `(${components.map(([name]) => `"${name}"`).join(" ")});created=${created};keyid="${keyid}"`;
+  const names = components.map(([name]) => `"${name}"`).join(" ");
+  const params = `(${names});created=${created};nonce="${randomUUID()}";keyid="${keyid}"`;
   const base = [...components, ["@signature-params", params]].map(([name, value]) => `"${name}": ${value}`).join("\n");
   const signature = sign(null, Buffer.from(base), createPrivateKey(readFileSync(file))).toString("base64");
   headers["signature-input"] = `sig1=${params}`;

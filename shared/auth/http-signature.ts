@@ -62,8 +62,8 @@ export interface SignatureProvider {
   readonly tag?: string;
   /** Absent: any. */
   readonly label?: string;
-  /** What clients call by, where that is not what arrives here. */
-  readonly scheme?: "http" | "https";
+  /** Signatures need a `nonce` and pass once. */
+  readonly once?: true;
 }
 
 /**
@@ -86,18 +86,27 @@ export function refuseSignature(input: SignatureInput, provider: SignatureProvid
   const refused = refuseTimes(input, provider, nowMs);
   if (refused !== undefined) return refused;
   if (input.keyid === undefined) return "keyid is missing";
+  if (provider.once && !input.nonce) return "nonce is missing";
   for (const name of provider.components)
     if (name !== CONTENT_DIGEST && !covers(input, name)) return `${name} is not covered`;
   return undefined;
 }
 
-function refuseTimes({ created, expires }: SignatureInput, provider: SignatureProvider, nowMs: number) {
-  const { ageMsMax, clockSkewMs } = provider;
+function refuseTimes(input: SignatureInput, provider: SignatureProvider, nowMs: number): string | undefined {
+  const { created } = input;
   if (created === undefined) return "created is missing";
-  if (created * 1000 > nowMs + clockSkewMs) return "created in the future";
-  if (nowMs >= created * 1000 + ageMsMax + clockSkewMs) return "older than this provider accepts (created)";
-  if (expires !== undefined && nowMs >= expires * 1000 + clockSkewMs) return "expired";
-  return undefined;
+  if (created * 1000 > nowMs + provider.clockSkewMs) return "created in the future";
+  if (nowMs < signatureEndMs(input, provider)) return undefined;
+  const isOld = nowMs >= signatureEndMs({ created }, provider);
+  return isOld ? "older than this provider accepts (created)" : "expired";
+}
+
+/** When a signature ends, milliseconds since the epoch: until then it is accepted, and could come again. */
+export function signatureEndMs(
+  { created = 0, expires = Number.POSITIVE_INFINITY }: Pick<SignatureInput, "created" | "expires">,
+  { ageMsMax, clockSkewMs }: SignatureProvider,
+): number {
+  return Math.min(created * 1000 + ageMsMax, expires * 1000) + clockSkewMs;
 }
 
 const CONTENT_DIGEST = "content-digest";

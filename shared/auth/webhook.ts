@@ -22,6 +22,8 @@ export interface WebhookProvider extends Grants {
   readonly publicKeys: readonly string[];
   /** Between the time that is signed and now, both ways. */
   readonly toleranceMs: number;
+  /** What was signed passes once. */
+  readonly once?: true;
 }
 
 /** Form of a signature: MAC under a secret (HMAC-SHA-256), or Ed25519. */
@@ -124,6 +126,11 @@ export function readWebhook(
     ...(style.id !== undefined && { id }),
     timestamp: Number(timestamp),
   };
+}
+
+/** When a webhook ends, milliseconds since the epoch: until then it is accepted, and could come again. */
+export function webhookEndMs({ timestamp = 0 }: Webhook, { toleranceMs }: WebhookProvider): number {
+  return timestamp * 1000 + toleranceMs;
 }
 
 interface ReadField {

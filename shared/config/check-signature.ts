@@ -162,7 +162,8 @@ const NEEDED: readonly { readonly by: readonly string[]; readonly without: strin
 ];
 
 function checkWebhook(webhook: Cursor, secrets: Secrets | undefined): DocumentProblem[] {
-  const [given, publicKeys, tolerance] = [webhook.get("secrets"), webhook.get("publicKeys"), webhook.get("tolerance")];
+  const [given, publicKeys] = [webhook.get("secrets"), webhook.get("publicKeys")];
+  const [tolerance, replay] = [webhook.get("tolerance"), webhook.get("replay")];
   const name = (webhook.get("style").text ?? "standard") as WebhookStyleName;
   const style = Object.hasOwn(webhookStyles, name) ? webhookStyles[name] : undefined;
   const problems: DocumentProblem[] = [];
@@ -180,6 +181,10 @@ function checkWebhook(webhook: Cursor, secrets: Secrets | undefined): DocumentPr
     problems.push(error("SLV3009", publicKeys.path, `${name} signs with secrets alone`, { at: "key" }));
   if (tolerance.exists && style.prefix === undefined)
     problems.push(error("SLV3009", tolerance.path, `${name} signs no time that could be compared`, { at: "key" }));
+  if (replay.text === "once" && style.prefix === undefined)
+    problems.push(
+      error("SLV3009", replay.path, `${name} signs no time, so a delivery would have to be known for ever`),
+    );
   const needed =
     style.secretPrefix === undefined ? webhookTextSecretBytesMin : Math.ceil(webhookSecretBytesMin / 3) * 4;
   return [...problems, ...given.oneOrItems.flatMap((secret) => checkSecret(secret, needed, secrets))];

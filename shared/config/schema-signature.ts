@@ -24,6 +24,8 @@ const grants = {
     .describe("Its groups. Default: none."),
 };
 
+const replay = z.enum(["allowed", "once"], { error: "allowed or once" }).optional();
+
 const key = z.strictObject({
   keyid: sfText("a key id").describe("What signatures of this key say as `keyid`."),
   jwk: z.record(z.string(), z.unknown()).optional().describe("Public key as a JWK."),
@@ -60,10 +62,7 @@ export const signature = z.strictObject({
   label: text("a label such as sig1", /^[a-z*][a-z0-9_.*-]{0,63}$/)
     .optional()
     .describe("Label of the signature. Default: any, as long as one alone is meant."),
-  scheme: z
-    .enum(["http", "https"], { error: "http or https" })
-    .optional()
-    .describe("Scheme that clients call by, where a proxy in front ends TLS. Default: that of the request as it came."),
+  replay: replay.describe("`once`: a signature needs a `nonce` and passes once. Default: allowed until it ends."),
   ...grants,
 });
 
@@ -81,6 +80,7 @@ export const webhook = z.strictObject({
   tolerance: duration(1000, max.toleranceMsMax)
     .optional()
     .describe("Longest time between the sender's stamp and now, both ways. Default: 5m."),
+  replay: replay.describe("`once`: what was signed passes once. Default: allowed within `tolerance`."),
   sender: grants.subject.describe("The identity's `sub`. Default: the name of the provider."),
   consumer: grants.consumer,
   plan: grants.plan,

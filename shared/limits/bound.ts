@@ -1,4 +1,4 @@
-/** Bounds of what binds a client to its credentials: DPoP proofs (RFC 9449) and client certificates. */
+/** Bounds of what binds a client to its credentials: DPoP proofs (RFC 9449), client certificates, and proofs that pass once. */
 
 const KiB = 1024;
 
@@ -15,19 +15,23 @@ export const dpop = {
   clockSkewWithNonceMs: 300_000,
   /** A nonce is given out for this long, and accepted for as long again. */
   nonceMs: 60_000,
-  /** Objects that remember proofs, by the first bits of their hash. */
-  replayShards: 16,
+  /** Public keys of proofs that are kept imported. */
+  keysMax: 2_000,
+} as const;
+
+/** Proofs that pass once: DPoP proofs, and signatures and webhooks where the document says so. */
+export const replay = {
+  /** Objects that remember proofs of one kind, by the first bits of their hash. */
+  shards: 16,
   /** Proofs that one object remembers until they end; when it is full no further one is accepted. */
   proofsMax: 100_000,
   /** An object forgets ended proofs at this pace, and at most once a second when it is full. */
   purgeEveryMs: 30_000,
   purgeWhenFullEveryMs: 1_000,
   /** Wait for an object before a proof counts as not checkable. */
-  replayWaitMs: 2_000,
-  /** Proofs that an isolate remembers by itself, so that a replay to the same isolate costs no call. */
+  waitMs: 2_000,
+  /** Proofs of one kind that an isolate remembers by itself, so that a replay to the same isolate costs no call. */
   seenMax: 10_000,
-  /** Public keys of proofs that are kept imported. */
-  keysMax: 2_000,
 } as const;
 
 export const clientCertificate = {

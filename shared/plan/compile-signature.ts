@@ -15,7 +15,7 @@ import { limits } from "../limits.ts";
 import { sorted } from "./sorted.ts";
 
 export function compileSignature(config: SignatureConfig, name: string): SignatureProvider {
-  const { keys = [], jwks, components, maxAge, clockSkew, tag, label, scheme } = config;
+  const { keys = [], jwks, components, maxAge, clockSkew, tag, label, replay } = config;
   const algorithms = config.algorithms ?? usualMessageAlgorithms;
   return {
     kind: "signature",
@@ -28,7 +28,7 @@ export function compileSignature(config: SignatureConfig, name: string): Signatu
     clockSkewMs: durationMs(clockSkew, limits.identity.clockSkewMs),
     ...(tag !== undefined && { tag }),
     ...(label !== undefined && { label }),
-    ...(scheme !== undefined && { scheme }),
+    ...(replay === "once" && { once: true as const }),
   };
 }
 
@@ -51,7 +51,7 @@ function compileKey(
 }
 
 export function compileWebhook(config: WebhookConfig, name: string): WebhookProvider {
-  const { style, secrets = [], publicKeys = [], tolerance, sender } = config;
+  const { style, secrets = [], publicKeys = [], tolerance, replay, sender } = config;
   return {
     kind: "webhook",
     name,
@@ -60,6 +60,7 @@ export function compileWebhook(config: WebhookConfig, name: string): WebhookProv
     secrets: oneOrMore(secrets).map(secretName),
     publicKeys: oneOrMore(publicKeys).map((key) => key.slice("whpk_".length)),
     toleranceMs: durationMs(tolerance, limits.signature.toleranceMs),
+    ...(replay === "once" && { once: true as const }),
   };
 }
 

@@ -16,7 +16,7 @@ import { readSignatureInputs, readSignatures } from "../http/signature-fields.ts
 import type { Identity } from "../identity/identity.ts";
 import type { ExplainRequest } from "./explain-step.ts";
 
-/** Claim of an identity whose signature nobody has checked. */
+/** Claim of an identity whose signature nobody has checked: `once` where it also must be the first. */
 const UNCHECKED = "signature_not_checked";
 
 /** Who is assumed, or the signature of a request by all but its bytes. */
@@ -34,7 +34,8 @@ export function proofOfSignature(provider: SignatureProvider, request: ExplainRe
   const reason = refuseSignature(input, provider, nowMs) ?? refuseText(input, provider, request);
   if (reason !== undefined) return refuse(reason);
   const grants = grantsOf(input, provider);
-  return typeof grants === "string" ? refuse(grants) : unchecked(identityOfSignature(input, provider, grants));
+  if (typeof grants === "string") return refuse(grants);
+  return unchecked(identityOfSignature(input, provider, grants), provider);
 }
 
 function refuseText(input: SignatureInput, provider: SignatureProvider, request: ExplainRequest): string | undefined {
@@ -46,7 +47,7 @@ function refuseText(input: SignatureInput, provider: SignatureProvider, request:
     const values = request.headers.filter(([known]) => known === name).map(([, value]) => value);
     return values.length === 0 ? undefined : values;
   };
-  const message = { method, scheme: provider.scheme ?? "https", authority: host, path, query, lines } as const;
+  const message = { method, scheme: "https", authority: host, path, query, lines } as const;
   const base = signatureBase(input, message);
   if (typeof base === "string") return base;
   if (!coversContent(input)) {
@@ -69,19 +70,21 @@ export function proofOfWebhook(provider: WebhookProvider, request: ExplainReques
   const field = (name: string): string | undefined => fieldOf(request, name);
   if (field(webhookStyles[provider.style].signatures) === undefined) return { kind: "absent" };
   const webhook = readWebhook(provider, field, nowMs);
-  return typeof webhook === "string" ? refuse(webhook) : unchecked(identityOfWebhook(webhook, provider));
+  return typeof webhook === "string" ? refuse(webhook) : unchecked(identityOfWebhook(webhook, provider), provider);
 }
 
 /** What is said beside an identity whose signature was not checked. */
 export function signatureNote({ claims }: Identity): string {
+  if (claims[UNCHECKED] === "once")
+    return " (by what it says: the SIGNATURE, THE CONTENT AND ITS FIRST USE WERE NOT CHECKED)";
   return claims[UNCHECKED] === true ? " (by what it says: the SIGNATURE AND THE CONTENT WERE NOT CHECKED)" : "";
 }
 
 const refuse = (reason: string): Proof => ({ kind: "refused", reason });
 
-const unchecked = (identity: Identity): Proof => ({
+const unchecked = (identity: Identity, { once }: { readonly once?: true }): Proof => ({
   kind: "proven",
-  identity: { ...identity, claims: { ...identity.claims, [UNCHECKED]: true } },
+  identity: { ...identity, claims: { ...identity.claims, [UNCHECKED]: once ? "once" : true } },
 });
 
 function assume({ credential }: ExplainRequest, issuer: string, method: Identity["method"]): Proof | undefined {

@@ -21,7 +21,7 @@ export interface Env {
   readonly KEY_PEPPER?: string;
   /** Key of the tokens by which the control plane administers keys: the same bytes as there. */
   readonly KEY_ADMIN_SECRET?: string;
-  /** Used DPoP proofs, in `limits.dpop.replayShards` objects. */
+  /** Proofs that pass once, in `limits.replay.shards` objects for each kind of them. */
   readonly REPLAY: DurableObjectNamespace<ReplayStore>;
   /** Sessions of browsers, in `limits.login.shards` objects. */
   readonly SESSIONS: DurableObjectNamespace<SessionShard>;

@@ -65,7 +65,7 @@ describe("signature", () => {
         plan: "gold",
         tag: "t",
         label: "l",
-        scheme: "https",
+        replay: "once",
         maxAge: "10s",
         clockSkew: "0s",
       },
@@ -81,7 +81,7 @@ describe("signature", () => {
       consumer: "acme",
       plan: "gold",
     });
-    expect(provider).toMatchObject({ tag: "t", label: "l", scheme: "https", ageMsMax: 10_000, clockSkewMs: 0 });
+    expect(provider).toMatchObject({ tag: "t", label: "l", once: true, ageMsMax: 10_000, clockSkewMs: 0 });
   });
 
   test("a published set stands for the provider", () => {
@@ -165,6 +165,8 @@ describe("signature", () => {
     ["a label in upper case", { keys: [key(ed)], label: "Sig" }, ["SLV2001 signature.label"]],
     ["a long age", { keys: [key(ed)], maxAge: "2d" }, ["SLV2001 signature.maxAge"]],
     ["an unknown key", { keys: [key(ed)], nonce: true }, ["SLV2003 signature.nonce"]],
+    ["a replay that is neither", { keys: [key(ed)], replay: "never" }, ["SLV2001 signature.replay"]],
+    ["replays that are allowed", { keys: [key(ed)], replay: "allowed" }, []],
   ])("%s", (_, signature, expected) => {
     expect(codes({ signature })).toEqual(expected);
   });
@@ -201,12 +203,14 @@ describe("webhook", () => {
       sender: "slack-eu",
       scopes: ["s"],
       tolerance: "1m",
+      replay: "once",
     };
     expect(compiled<WebhookProvider>({ webhook })).toMatchObject({
       secrets: ["A", "B"],
       sub: "slack-eu",
       scopes: ["s"],
       toleranceMs: 60_000,
+      once: true,
     });
   });
 
@@ -215,6 +219,8 @@ describe("webhook", () => {
     ["a secret that is written out", { secrets: "whsec_abc" }, ["SLV2001 webhook.secrets"]],
     ["one of them", { secrets: ["${secret:A}", "whsec_abc"] }, ["SLV2001 webhook.secrets.1"]],
     ["too many", { secrets: Array.from({ length: 5 }, (_, at) => `\${secret:S${at}}`) }, ["SLV1003 webhook.secrets"]],
+    ["once without a time", { style: "github", secrets: "${secret:S}", replay: "once" }, ["SLV3009 webhook.replay"]],
+    ["allowed without a time", { style: "shopify", secrets: "${secret:S}", replay: "allowed" }, []],
     ["an unknown style", { style: "gitlab", secrets: "${secret:S}" }, ["SLV2001 webhook.style"]],
     [
       "a public key of another form",

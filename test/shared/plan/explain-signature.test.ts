@@ -30,7 +30,7 @@ function ask(
 
 describe("a signed request", () => {
   const input = (more = "", covered = '"@method" "@authority" "@path" "@query"') => ({
-    "signature-input": `sig1=(${covered});created=${AT};keyid="partner-7-2026"${more}`,
+    "signature-input": `sig1=(${covered});created=${AT};nonce="n1";keyid="partner-7-2026"${more}`,
     signature: "sig1=:AAAA:",
   });
   const post = (headers: Record<string, string>) => ask("signatures", "POST", "/orders/1", headers);
@@ -39,7 +39,9 @@ describe("a signed request", () => {
   test("names its key's subject, and says what was not checked", () => {
     const { result, text } = get(input());
     expect(result).toBe("forward");
-    expect(text).toContain("partner-7 by partners (by what it says: the SIGNATURE AND THE CONTENT WERE NOT CHECKED)");
+    expect(text).toContain(
+      "partner-7 by partners (by what it says: the SIGNATURE, THE CONTENT AND ITS FIRST USE WERE NOT CHECKED)",
+    );
   });
 
   test.each<[string, Record<string, string>, string]>([
@@ -49,6 +51,11 @@ describe("a signed request", () => {
     ["another label", { ...input(), signature: "sig2=:AAAA:" }, "Signature has no sig1"],
     ["malformed", { ...input(), "signature-input": "sig1=(" }, "is no dictionary"],
     ["expired", input(";expires=1"), "expired"],
+    [
+      "no nonce, of which each passes once",
+      { ...input(), "signature-input": input()["signature-input"].replace(';nonce="n1"', "") },
+      "nonce is missing",
+    ],
     [
       "an unknown key",
       { ...input(), "signature-input": input()["signature-input"].replace("partner-7", "partner-9") },
@@ -99,7 +106,7 @@ describe("a webhook", () => {
   test("is its sender's, by what it says", () => {
     const { result, text } = post(good);
     expect(result).toBe("forward");
-    expect(text).toContain("billing by billing (by what it says: the SIGNATURE");
+    expect(text).toContain("billing by billing (by what it says: the SIGNATURE AND THE CONTENT WERE");
     expect(post({ "x-hub-signature-256": `sha256=${"0".repeat(64)}` }, "/hooks/github").result).toBe("forward");
   });
 

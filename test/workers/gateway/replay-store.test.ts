@@ -6,7 +6,7 @@ import type { Env } from "../../../workers/gateway/env.ts";
 import { ReplayStore } from "../../../workers/gateway/objects/replay-store.ts";
 
 const { REPLAY } = env as unknown as Env;
-const { proofsMax } = limits.dpop;
+const { proofsMax } = limits.replay;
 let nowMs = 1_800_000_000_000;
 let name = 0;
 const store = () => REPLAY.getByName(`test-${name}`);

@@ -9,15 +9,12 @@ import {
   refuseProofForm,
   thumbprintInput,
 } from "../../../shared/auth/dpop-proof.ts";
-import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
 import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
-import type { Env } from "../env.ts";
-import type { TakenProof } from "../objects/replay-store.ts";
-import { within } from "../upstream/wait.ts";
 import { DpopNonces } from "./dpop-nonces.ts";
 import { sha256 } from "./sha256.ts";
 import { isSignedWith, readSegment } from "./token-signatures.ts";
+import { UsedProofs } from "./used-proofs.ts";
 import type { ProofContext, Refusal } from "./verifier.ts";
 
 interface HashedProof extends DpopProof {
@@ -28,10 +25,7 @@ interface HashedProof extends DpopProof {
 export class DpopProofs {
   readonly #nonces = new DpopNonces();
   readonly #keys = new BoundedMap<CryptoKey>(limits.dpop.keysMax);
-  /** Proofs that came to this isolate; forgetting one is no harm, for the objects know it. */
-  readonly #seen = new BoundedMap<true>(limits.dpop.seenMax);
-  /** The proof of a request: several providers of a route may ask for it. */
-  readonly #taken = new WeakMap<Request, string>();
+  readonly #used = new UsedProofs("proofs");
   /** Requests whose answer has a nonce. */
   readonly #told = new WeakSet<Request>();
 
@@ -47,7 +41,9 @@ export class DpopProofs {
     // Whoever holds the newest nonce needs no other.
     if (nonces !== undefined && ("error" in found || found.nonce !== nonces[0]))
       this.#tell(nonces[0], "error" in found, context);
-    return "error" in found ? found : this.#takeOnce(found, context);
+    if ("error" in found) return found;
+    const again = await this.#used.refuse(found.hash, proofEndMs(found, found.nonce !== undefined), context);
+    return again === undefined ? undefined : refusal(`the proof ${again}`);
   }
 
   #tell(nonce: string, isRefused: boolean, { request, answer }: ProofContext): void {
@@ -80,7 +76,7 @@ export class DpopProofs {
     const refused = refuseProof(proof, nonces === undefined ? asked : { ...asked, nonces }, nowMs);
     if (refused !== undefined) return { ...refused, reason: `the proof: ${refused.reason}` };
     const hash = await sha256(`${jkt} ${proof.jti}`);
-    if (this.#seen.get(hash) !== undefined && this.#taken.get(request) !== hash) return refusal(USED);
+    if (this.#used.isKnown(hash, request)) return refusal("the proof was used before");
     if (!(await isSignedWith({ token: text, alg: proof.alg }, key)))
       return refusal("the proof's signature is not of its key");
     return { ...proof, hash };
@@ -98,37 +94,6 @@ export class DpopProofs {
     this.#keys.set(`${alg} ${jkt} ${input}`, key);
     return key;
   }
-
-  async #takeOnce(proof: HashedProof, { request, env }: ProofContext): Promise<Refusal | undefined> {
-    const { hash, nonce } = proof;
-    if (this.#taken.get(request) === hash) return undefined;
-    // Another one may have come while the signature was checked.
-    if (this.#seen.get(hash) !== undefined) return refusal(USED);
-    this.#seen.set(hash, true);
-    const outcome = await takeProof(hash, proofEndMs(proof, nonce !== undefined), env).catch((cause: unknown) => {
-      this.#seen.delete(hash);
-      throw cause;
-    });
-    if (outcome !== "first") return refusal(outcome === "again" ? USED : "the proof has ended");
-    this.#taken.set(request, hash);
-    return undefined;
-  }
 }
-
-/** @throws SelvageError proofs_unavailable: what cannot be remembered could come again */
-async function takeProof(hash: string, endMs: number, env: Env): Promise<TakenProof> {
-  const name = `proofs-${BASE64URL.indexOf(hash.charAt(0)) % limits.dpop.replayShards}`;
-  const asked = env.REPLAY.getByName(name).take(hash, endMs) as Promise<TakenProof>;
-  const outcome = await within(asked, limits.dpop.replayWaitMs).catch((cause: unknown) => {
-    throw new SelvageError("proofs_unavailable", `${name}: ${String(cause)}`, { cause });
-  });
-  if (outcome === undefined) throw new SelvageError("proofs_unavailable", `${name} did not answer in time`);
-  if (outcome === "full") throw new SelvageError("proofs_unavailable", `${name} remembers as many proofs as it can`);
-  return outcome;
-}
-
-const BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-const USED = "the proof was used before";
 
 const refusal = (reason: string): Refusal => ({ reason, error: "invalid_dpop_proof" });

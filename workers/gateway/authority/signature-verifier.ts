@@ -13,6 +13,7 @@ import {
   refuseSignature,
   type SignatureProvider,
   signatureChallenge,
+  signatureEndMs,
 } from "../../../shared/auth/http-signature.ts";
 import type { PublicJwk } from "../../../shared/auth/jwk.ts";
 import { bytesOfBase64 } from "../../../shared/http/base64.ts";
@@ -24,6 +25,8 @@ import { limits } from "../../../shared/limits.ts";
 import type { Env } from "../env.ts";
 import { type KeySet, KeySets, type KeySource } from "./key-sets.ts";
 import { secretText, unusableSecret } from "./provider-secret.ts";
+import { sha256 } from "./sha256.ts";
+import { UsedProofs } from "./used-proofs.ts";
 import type { ProofContext, Verifier } from "./verifier.ts";
 
 /** A key that a signature may be of. */
@@ -44,6 +47,7 @@ export class SignatureVerifier implements Verifier<SignatureProvider> {
   /** What a request says, for every provider that looks at it. */
   readonly #inputs = new WeakMap<Request, ReturnType<typeof readSignatureInputs>>();
   readonly #imported = new WeakMap<PublicJwk, Map<MessageAlgorithm, CryptoKey>>();
+  readonly #used = new UsedProofs("signatures");
 
   /** Signatures that are for somebody else count as none; fields that cannot be read are something. */
   credentialOf(request: Request, provider: SignatureProvider): string | undefined {
@@ -75,15 +79,28 @@ export class SignatureVerifier implements Verifier<SignatureProvider> {
     return [signatureChallenge(realm, provider, error, scopes)];
   }
 
-  /** @throws SelvageError issuer_unavailable, secret_missing, body_too_large, bad_request, request_timeout */
+  /** @throws SelvageError issuer_unavailable, secret_missing, body_too_large, bad_request, request_timeout, proofs_unavailable */
   async verify(field: string, provider: SignatureProvider, context: ProofContext): Promise<Identity | string> {
     // The cheap first: neither a key nor the content is looked at for what cannot be good.
     const signed = readSigned(this.#inputsOf(context.request, field), provider, context);
     if (typeof signed === "string") return signed;
     const grants = await this.#prove(signed, provider, context);
     if (typeof grants === "string") return grants;
-    const refused = await refuseContent(signed.input, provider, context);
+    const refused =
+      (await refuseContent(signed.input, provider, context)) ??
+      (await this.#refuseAgain(signed.input, provider, context));
     return refused ?? identityOfSignature(signed.input, provider, grants);
+  }
+
+  async #refuseAgain(
+    input: SignatureInput,
+    provider: SignatureProvider,
+    context: ProofContext,
+  ): Promise<string | undefined> {
+    if (!provider.once) return undefined;
+    const hash = await sha256(JSON.stringify([provider.name, input.keyid, input.nonce]));
+    const again = await this.#used.refuse(hash, signatureEndMs(input, provider), context);
+    return again && `the nonce ${again}`;
   }
 
   /** Whom the key stands for that it was signed with, or why it is of none. */
@@ -189,16 +206,16 @@ function readSigned(
   if (signature === undefined) return `Signature has no ${input.label}`;
   const refused = refuseSignature(input, provider, nowMs);
   if (refused !== undefined) return refused;
-  const found = signatureBase(input, messageOf(provider, context));
+  const found = signatureBase(input, messageOf(context));
   if (typeof found === "string") return found;
   return { input, base: new TextEncoder().encode(found.base), signature };
 }
 
-function messageOf({ scheme }: SignatureProvider, { request, target, connection }: ProofContext): SignedMessage {
+function messageOf({ request, target, connection }: ProofContext): SignedMessage {
   const { method, headers } = request;
   return {
     method,
-    scheme: scheme ?? connection.scheme,
+    scheme: connection.scheme,
     authority: target.authority,
     path: target.path,
     query: target.query,

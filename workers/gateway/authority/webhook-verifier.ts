@@ -6,6 +6,7 @@ import {
   type Webhook,
   type WebhookProvider,
   webhookChallenge,
+  webhookEndMs,
   webhookSecret,
   webhookStyles,
 } from "../../../shared/auth/webhook.ts";
@@ -13,9 +14,13 @@ import { bytesOfBase64 } from "../../../shared/http/base64.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import type { Env } from "../env.ts";
 import { secretText, unusableSecret } from "./provider-secret.ts";
+import { sha256 } from "./sha256.ts";
+import { UsedProofs } from "./used-proofs.ts";
 import type { ProofContext, Verifier } from "./verifier.ts";
 
 export class WebhookVerifier implements Verifier<WebhookProvider> {
+  readonly #used = new UsedProofs("webhooks");
+
   credentialOf({ headers }: Request, { style }: WebhookProvider): string | undefined {
     return headers.get(webhookStyles[style].signatures) ?? undefined;
   }
@@ -29,7 +34,7 @@ export class WebhookVerifier implements Verifier<WebhookProvider> {
     return [webhookChallenge(realm, provider, error === "invalid_token")];
   }
 
-  /** @throws SelvageError secret_missing, body_too_large, bad_request, request_timeout */
+  /** @throws SelvageError secret_missing, body_too_large, bad_request, request_timeout, proofs_unavailable */
   async verify(_: string, provider: WebhookProvider, context: ProofContext): Promise<Identity | string> {
     const { request, env, nowMs } = context;
     const webhook = readWebhook(provider, (name) => request.headers.get(name), nowMs);
@@ -37,7 +42,20 @@ export class WebhookVerifier implements Verifier<WebhookProvider> {
     const secrets = provider.secrets.map((name) => secretBytes(name, provider, env));
     const signed = join(webhook.prefix, await context.content());
     const isGood = (await isMac(webhook, secrets, signed)) || (await isSigned(webhook, provider, signed));
-    return isGood ? identityOfWebhook(webhook, provider) : "the signature is of none of the secrets and keys";
+    if (!isGood) return "the signature is of none of the secrets and keys";
+    const again = provider.once && (await this.#refuseAgain(webhook, signed, provider, context));
+    return again ? `the delivery ${again}` : identityOfWebhook(webhook, provider);
+  }
+
+  /** It is known again by what was signed, whichever of its signatures comes with it. */
+  async #refuseAgain(
+    webhook: Webhook,
+    signed: Uint8Array,
+    provider: WebhookProvider,
+    context: ProofContext,
+  ): Promise<string | undefined> {
+    const hash = await sha256(JSON.stringify([provider.name, await sha256(signed)]));
+    return this.#used.refuse(hash, webhookEndMs(webhook, provider), context);
   }
 }
 

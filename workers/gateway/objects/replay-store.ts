@@ -5,7 +5,7 @@ import { limits } from "../../../shared/limits.ts";
 export type TakenProof = "first" | "again" | "ended" | "full";
 
 /**
- * Proofs that were used, by their hash, until they end (RFC 9449 section 11.1). One thread for each hash, so that of two
+ * Proofs that were used, by their hash, until they end (RFC 9449 section 11.1, RFC 9421 section 7.2.2). One thread for each hash, so that of two
  * equal ones that come to two isolates at once exactly one is the first. A proof is on disk before it is answered (the
  * platform holds the answer until the write is durable).
  */
@@ -24,15 +24,15 @@ export class ReplayStore extends DurableObject {
       CREATE INDEX IF NOT EXISTS proofs_by_end ON proofs (ends_at);`);
     this.#count = this.#counted();
     this.#alarmed = this.#count > 0;
-    if (this.#alarmed) void ctx.storage.setAlarm(Date.now() + limits.dpop.purgeEveryMs);
+    if (this.#alarmed) void ctx.storage.setAlarm(Date.now() + limits.replay.purgeEveryMs);
   }
 
   /** Remembers a proof. @param endsAtMs until then it must not be accepted again */
   take(hash: string, endsAtMs: number): TakenProof {
     const nowMs = Date.now();
     if (endsAtMs <= nowMs) return "ended";
-    if (this.#count >= limits.dpop.proofsMax) this.#purge(nowMs, limits.dpop.purgeWhenFullEveryMs);
-    if (this.#count >= limits.dpop.proofsMax) return this.#isKnown(hash) ? "again" : "full";
+    if (this.#count >= limits.replay.proofsMax) this.#purge(nowMs, limits.replay.purgeWhenFullEveryMs);
+    if (this.#count >= limits.replay.proofsMax) return this.#isKnown(hash) ? "again" : "full";
     const inserted = this.#sql.exec(
       "INSERT INTO proofs (hash, ends_at) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1",
       hash,
@@ -40,7 +40,7 @@ export class ReplayStore extends DurableObject {
     );
     if (inserted.toArray().length === 0) return "again";
     this.#count++;
-    if (!this.#alarmed) void this.ctx.storage.setAlarm(nowMs + limits.dpop.purgeEveryMs);
+    if (!this.#alarmed) void this.ctx.storage.setAlarm(nowMs + limits.replay.purgeEveryMs);
     this.#alarmed = true;
     return "first";
   }
@@ -49,7 +49,7 @@ export class ReplayStore extends DurableObject {
     const nowMs = Date.now();
     this.#purge(nowMs, 0);
     this.#alarmed = this.#count > 0;
-    if (this.#alarmed) await this.ctx.storage.setAlarm(nowMs + limits.dpop.purgeEveryMs);
+    if (this.#alarmed) await this.ctx.storage.setAlarm(nowMs + limits.replay.purgeEveryMs);
   }
 
   #isKnown(hash: string): boolean {
