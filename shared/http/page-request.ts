@@ -6,11 +6,11 @@ type Header = (name: string) => string | null | undefined;
 /**
  * Origin of the pages that a host serves. A session's cookie is for secure origins alone, so a browser is there by https,
  * also where TLS ends before the gateway, but for loopback.
- * @param isTls whether the request reached the gateway by https
+ * @param scheme of the client's own connection, as far as it is known
  */
-export function publicOrigin({ host, authority }: RequestTarget, isTls: boolean): string {
+export function publicOrigin({ host, authority }: RequestTarget, scheme: "http" | "https"): string {
   // Written as browsers do it. Parsers of URLs fail for some that a client may name as its host.
-  return isTls || !isLoopback(host)
+  return scheme === "https" || !isLoopback(host)
     ? `https://${authority.toLowerCase().replace(/:443$/, "")}`
     : `http://${authority.toLowerCase().replace(/:80$/, "")}`;
 }

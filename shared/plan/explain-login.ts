@@ -26,7 +26,7 @@ export function proofOfLogin(provider: OidcProvider, request: ExplainRequest): P
   if (cookies.length === 0) return { kind: "absent" };
   if (cookies.length > 1) return { kind: "refused", reason: "two session cookies" };
   const target = { host: hostWithoutPort(host) ?? host, authority: host, path: "/", query: "" };
-  const crossSite = refuseCrossSite(method, header, publicOrigin(target, false), provider.origins);
+  const crossSite = refuseCrossSite(method, header, publicOrigin(target, "http"), provider.origins);
   if (crossSite !== undefined) return { kind: "failed", cause: new SelvageError("cross_site", crossSite) };
   return proven(provider, { sub: "whoever logged in", iss: issuer, [UNCHECKED]: true });
 }

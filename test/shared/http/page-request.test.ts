@@ -9,21 +9,21 @@ const target = (authority: string) => ({
 });
 const from = (headers: Record<string, string>) => (name: string) => headers[name];
 
-test.each([
-  ["app.example", false, "https://app.example"],
-  ["app.example:443", true, "https://app.example"],
-  ["app.example:8443", false, "https://app.example:8443"],
-  ["APP.example", false, "https://app.example"],
-  ["localhost:8787", false, "http://localhost:8787"],
-  ["localhost:8787", true, "https://localhost:8787"],
-  ["shop.localhost", false, "http://shop.localhost"],
-  ["127.0.0.1:80", false, "http://127.0.0.1"],
-  ["[::1]:8787", false, "http://[::1]:8787"],
-  ["localhost:99999", false, "http://localhost:99999"],
-  ["1.2.3.999", false, "https://1.2.3.999"],
-  ["xn--a.app.example", true, "https://xn--a.app.example"],
-])("pages of %s are of an origin that browsers take for secure (TLS here: %s): %s", (authority, isTls, origin) => {
-  expect(publicOrigin(target(authority), isTls)).toBe(origin);
+test.each<[string, "http" | "https", string]>([
+  ["app.example", "http", "https://app.example"],
+  ["app.example:443", "https", "https://app.example"],
+  ["app.example:8443", "http", "https://app.example:8443"],
+  ["APP.example", "http", "https://app.example"],
+  ["localhost:8787", "http", "http://localhost:8787"],
+  ["localhost:8787", "https", "https://localhost:8787"],
+  ["shop.localhost", "http", "http://shop.localhost"],
+  ["127.0.0.1:80", "http", "http://127.0.0.1"],
+  ["[::1]:8787", "http", "http://[::1]:8787"],
+  ["localhost:99999", "http", "http://localhost:99999"],
+  ["1.2.3.999", "http", "https://1.2.3.999"],
+  ["xn--a.app.example", "https", "https://xn--a.app.example"],
+])("pages of %s are of an origin that browsers take for secure (called by %s): %s", (authority, scheme, origin) => {
+  expect(publicOrigin(target(authority), scheme)).toBe(origin);
 });
 
 test.each([

@@ -157,7 +157,7 @@ export class Logins {
   }
 }
 
-const originOf = ({ request, target }: LoginCall): string => publicOrigin(target, request.url.startsWith("https:"));
+const originOf = ({ target, connection }: LoginCall): string => publicOrigin(target, connection.scheme);
 
 /** Browsers send older cookies first (RFC 6265 section 5.4): of too many logins, or too much of them, the first are given up. */
 function surplusPending(provider: OidcProvider, added: [string, string], { request }: LoginCall): string[] {

@@ -53,8 +53,8 @@ export class OidcVerifier implements Verifier<OidcProvider> {
   ): Identity | string | Promise<Identity | string> {
     const verdict = judgeSession(opened.session, provider, context.nowMs);
     if (typeof verdict === "string") return verdict;
-    const { request, target } = context;
-    const own = publicOrigin(target, request.url.startsWith("https:"));
+    const { request, target, connection } = context;
+    const own = publicOrigin(target, connection.scheme);
     const crossSite = refuseCrossSite(request.method, (name) => request.headers.get(name), own, provider.origins);
     if (crossSite !== undefined) throw new SelvageError("cross_site", crossSite);
     const alive = this.#sessions.live.isAlive(opened.session.id, context);

@@ -23,7 +23,7 @@ import type { ProofContext } from "./verifier.ts";
 
 export type SessionCall = Pick<ProofContext, "env" | "ctx" | "nowMs" | "target">;
 
-export type LoginCall = SessionCall & Pick<ProofContext, "request">;
+export type LoginCall = SessionCall & Pick<ProofContext, "request" | "connection">;
 
 /** A session whose cookie was good; whether it still lives is another question. */
 export interface OpenedSession {

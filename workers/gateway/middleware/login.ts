@@ -5,6 +5,7 @@ import type { GatewayPlan } from "../../../shared/plan/plan.ts";
 import { hostWithoutPort } from "../../../shared/route/compare-routes.ts";
 import type { Logins } from "../authority/logins.ts";
 import type { LoginCall } from "../authority/web-sessions.ts";
+import { connectionOf } from "../upstream/client-connection.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 
 /** Answers at the endpoints that the plan's logins have; all other requests go on to the routes. */
@@ -30,7 +31,8 @@ function answer(logins: Logins, { provider, endpoint }: LoginPlace, c: Context<G
     throw new SelvageError("method_not_allowed", `${method} on ${endpoint}`);
   }
   const [ctx, nowMs, request, target] = [c.executionCtx, c.get("arrivedAtMs"), c.req.raw, c.get("target")];
-  const call: LoginCall = { env: c.env, ctx, nowMs, request, target };
+  const connection = connectionOf(request, c.get("held").plan.tlsTerminator);
+  const call: LoginCall = { env: c.env, ctx, nowMs, request, target, connection };
   if (endpoint === "callback") return logins.finish(provider, call);
   if (endpoint === "logout") return logins.logOut(provider, call);
   if (endpoint === "session") return logins.tell(provider, call, c.get("held").revocations);
