@@ -12,7 +12,7 @@ import type { Env } from "../env.ts";
 import { Asker } from "../upstream/asker.ts";
 import { postQuestion } from "../upstream/post-question.ts";
 import { BySettings } from "./by-settings.ts";
-import { KeySets } from "./key-sets.ts";
+import type { KeySets } from "./key-sets.ts";
 import { tokenChallenges } from "./token-challenges.ts";
 import type { TokenConfirmation } from "./token-confirmation.ts";
 import { readSegment } from "./token-signatures.ts";
@@ -24,10 +24,11 @@ export class IntrospectionVerifier implements Verifier<IntrospectionProvider> {
     () => new Asker(limits.introspection),
   );
   /** For what issuers say of themselves. */
-  readonly #keySets = new KeySets();
+  readonly #keySets: KeySets;
   readonly #confirmation: TokenConfirmation;
 
-  constructor(confirmation: TokenConfirmation) {
+  constructor(keySets: KeySets, confirmation: TokenConfirmation) {
+    this.#keySets = keySets;
     this.#confirmation = confirmation;
   }
 

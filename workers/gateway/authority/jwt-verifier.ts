@@ -9,7 +9,7 @@ import { SelvageError } from "../../../shared/errors.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import { limits } from "../../../shared/limits.ts";
 import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
-import type { KeySet, KeySource } from "./key-sets.ts";
+import { type KeySet, type KeySource, keysAt } from "./key-sets.ts";
 import { tokenChallenges } from "./token-challenges.ts";
 import type { TokenConfirmation } from "./token-confirmation.ts";
 import { isSignedWith, readSegment, type SignedToken, type TokenSignatures } from "./token-signatures.ts";
@@ -134,7 +134,7 @@ export class JwtVerifier implements Verifier<JwtProvider> {
 
 function sourceOf({ issuer, keys }: JwtProvider): KeySource | undefined {
   if (keys === undefined) return { name: issuer };
-  return "url" in keys ? { name: `keys ${keys.url}`, url: keys.url } : undefined;
+  return "url" in keys ? keysAt(keys.url) : undefined;
 }
 
 function readToken(token: string, provider: JwtProvider, nowMs: number): Read | string {

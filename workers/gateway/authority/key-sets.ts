@@ -17,6 +17,9 @@ export interface KeySource {
   readonly url?: string;
 }
 
+/** A set at a URL is one, whoever names it. */
+export const keysAt = (url: string): KeySource => ({ name: `keys ${url}`, url });
+
 export interface KeySet {
   /** Those that signatures can be checked with. */
   readonly keys: readonly PublicJwk[];

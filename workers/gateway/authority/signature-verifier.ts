@@ -23,7 +23,7 @@ import { readSignatureInputs, readSignatures } from "../../../shared/http/signat
 import type { Identity } from "../../../shared/identity/identity.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { Env } from "../env.ts";
-import { type KeySet, KeySets, type KeySource } from "./key-sets.ts";
+import { type KeySet, type KeySets, type KeySource, keysAt } from "./key-sets.ts";
 import { secretText, unusableSecret } from "./provider-secret.ts";
 import { sha256 } from "./sha256.ts";
 import { UsedProofs } from "./used-proofs.ts";
@@ -43,11 +43,15 @@ interface Signed {
 }
 
 export class SignatureVerifier implements Verifier<SignatureProvider> {
-  readonly #keySets = new KeySets();
+  readonly #keySets: KeySets;
   /** What a request says, for every provider that looks at it. */
   readonly #inputs = new WeakMap<Request, ReturnType<typeof readSignatureInputs>>();
   readonly #imported = new WeakMap<PublicJwk, Map<MessageAlgorithm, CryptoKey>>();
   readonly #used = new UsedProofs("signatures");
+
+  constructor(keySets: KeySets) {
+    this.#keySets = keySets;
+  }
 
   /** Signatures that are for somebody else count as none; fields that cannot be read are something. */
   credentialOf(request: Request, provider: SignatureProvider): string | undefined {
@@ -112,7 +116,7 @@ export class SignatureVerifier implements Verifier<SignatureProvider> {
       return this.#try(signed, [{ grants: own, algorithm, material: usable }]);
     }
     if (provider.published === undefined) return "no key of that keyid";
-    const source = { name: `keys ${provider.published.url}`, url: provider.published.url };
+    const source = keysAt(provider.published.url);
     const keys = await this.#keySets.keysOf(source, context.ctx, context.nowMs);
     return this.#tryPublished(signed, provider, provider.published.grants, source, keys, context);
   }

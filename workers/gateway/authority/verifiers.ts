@@ -23,9 +23,9 @@ export function createVerifiers() {
   return {
     jwt: new JwtVerifier(signatures, confirmation),
     "api-key": new KeyVerifier(),
-    introspection: new IntrospectionVerifier(confirmation),
+    introspection: new IntrospectionVerifier(signatures.keySets, confirmation),
     certificate: new CertificateVerifier(certificates),
-    signature: new SignatureVerifier(),
+    signature: new SignatureVerifier(signatures.keySets),
     webhook: new WebhookVerifier(),
     oidc: new OidcVerifier(signatures),
   } satisfies Verifiers;
