@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { withoutParameter } from "../../../shared/auth/api-key.ts";
 import type { ChallengeError } from "../../../shared/auth/bearer.ts";
+import { distinctChallenges } from "../../../shared/auth/challenges.ts";
 import {
   type AuthSettings,
   type NextProof,
@@ -106,7 +107,7 @@ function addToAnswer(c: Context<GatewayEnv>, name: string, value: string): void 
   c.set("answerFields", [...(c.get("answerFields") ?? []), [name, value]]);
 }
 
-/** What leads whoever showed nothing good to a proof, where a provider whose proof is missing knows how. */
+/** What leads to a proof whoever showed none, where a provider knows how. Who showed another one that is not good hears that. */
 async function answerInstead(
   c: Context<GatewayEnv>,
   outcome: NextProof,
@@ -114,10 +115,15 @@ async function answerInstead(
   proofs: ReadonlyMap<string, Proof>,
 ): Promise<Response | undefined> {
   if (outcome.kind !== "missing" && outcome.kind !== "refused") return undefined;
-  for (const [name, { kind }] of proofs) {
+  const lacking = [...proofs].flatMap(([name, { kind }]) => {
     const provider = c.get("held").plan.identity[name];
-    if (provider === undefined || kind === "proven") continue;
-    const answer = await verifierOf(verifiers, provider).begin?.(provider, proofContext(c));
+    return provider === undefined || kind === "proven"
+      ? []
+      : [{ provider, kind, verifier: verifierOf(verifiers, provider) }];
+  });
+  if (lacking.some(({ kind, verifier }) => kind === "refused" && verifier.begin === undefined)) return undefined;
+  for (const { provider, verifier } of lacking) {
+    const answer = await verifier.begin?.(provider, proofContext(c));
     if (answer !== undefined) return answer;
   }
   return undefined;
@@ -192,7 +198,6 @@ function challenge(
     if (provider === undefined) return [];
     return verifierOf(verifiers, provider).challenges(provider, realm, errorOf(name), scopes, scheme);
   });
-  // Where two providers ask for the same scheme, the one that says what is wrong is enough.
-  const told = [...new Set(found)].filter((one, _, all) => !all.some((other) => other.startsWith(`${one},`)));
+  const told = distinctChallenges(found);
   if (told.length > 0) c.header("www-authenticate", told.join(", "));
 }
