@@ -158,33 +158,6 @@ describe("a login", () => {
     expect(asked.get("redirect_uri")).toBe("http://localhost:8787/.selvage/web/callback");
   });
 
-  test("on loopback comes back by https where a trusted terminator says so, and its pages are of that origin", async () => {
-    gateway = await start({ ...webPlan(), hosts: ["localhost"], tlsTerminator: { addresses: ["127.0.0.1"] } });
-    browser = new Browser(gateway, "localhost:8443");
-    const by = (peer: string, headers: Record<string, string> = {}, method = "GET") =>
-      ({ method, headers: { "x-forwarded-proto": "https", ...headers }, cf: { clientIp: `${peer}:4711` } }) as object;
-    const navigation = { "sec-fetch-mode": "navigate" };
-    const askedFor = (away: Response): string =>
-      new URL(away.headers.get("location") ?? "").searchParams.get("redirect_uri") ?? "";
-    for (const path of ["/app/1", "/.selvage/web/login"])
-      for (const [peer, scheme] of [
-        ["192.0.2.1", "http"],
-        ["127.0.0.1", "https"],
-      ] as const) {
-        const away = await browser.send(path, by(peer, navigation));
-        expect([path, askedFor(away)]).toEqual([path, `${scheme}://localhost:8443/.selvage/web/callback`]);
-      }
-    const away = await browser.send("/app/1", by("127.0.0.1", navigation));
-    const { pathname, search } = new URL(op.authorize(away.headers.get("location") ?? ""));
-    expect((await browser.send(pathname + search, by("127.0.0.1", navigation))).status).toBe(303);
-    const post = async (path: string, origin: string): Promise<number> =>
-      (await browser.send(path, by("127.0.0.1", { origin }, "POST"))).status;
-    for (const path of ["/app/1", "/.selvage/web/logout"]) {
-      expect(await post(path, "http://localhost:8443")).toBe(403);
-      expect(await post(path, "https://localhost:8443")).toBe(200);
-    }
-  });
-
   test("at two providers are two sessions", async () => {
     const other = await createOp("https://staff.shop.example/");
     const staff = web({ name: "staff", issuer: "https://staff.shop.example/", path: "/.selvage/staff" });
