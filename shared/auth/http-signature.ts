@@ -160,26 +160,33 @@ export function refuseAlgorithm({ alg }: SignatureInput, algorithm: MessageAlgor
 
 /** Who a good signature names. `iat` lets revocations by time hold. */
 export function identityOfSignature(input: SignatureInput, { name }: SignatureProvider, grants: Grants): Identity {
-  const { sub, scopes, groups, consumer, plan } = grants;
   const { keyid, created, expires, nonce, tag, components } = input;
+  return identityOfGrants(grants, name, "signature", {
+    keyid,
+    iat: created,
+    ...(expires !== undefined && { exp: expires }),
+    ...(nonce !== undefined && { nonce }),
+    ...(tag !== undefined && { tag }),
+    covered: components.map(({ text }) => text),
+  });
+}
+
+/** @param issuer name of the provider @param claims what the proof itself says */
+export function identityOfGrants(
+  { sub, scopes, groups, consumer, plan }: Grants,
+  issuer: string,
+  method: Identity["method"],
+  claims: Identity["claims"],
+): Identity {
   return {
     sub,
-    issuer: name,
+    issuer,
     scopes,
-    claims: {
-      sub,
-      keyid,
-      iat: created,
-      ...(expires !== undefined && { exp: expires }),
-      ...(nonce !== undefined && { nonce }),
-      ...(tag !== undefined && { tag }),
-      covered: components.map(({ text }) => text),
-      scope: scopes.join(" "),
-    },
+    claims: { sub, ...claims, scope: scopes.join(" ") },
     ...(consumer !== undefined && { consumer }),
     ...(plan !== undefined && { plan }),
     groups,
-    method: "signature",
+    method,
   };
 }
 

@@ -6,7 +6,7 @@ import { bytesOfBase64 } from "../http/base64.ts";
 import { hexBytes } from "../http/hex.ts";
 import type { Identity } from "../identity/identity.ts";
 import { limits } from "../limits.ts";
-import type { Grants } from "./http-signature.ts";
+import { type Grants, identityOfGrants } from "./http-signature.ts";
 
 export const webhookStyleNames = ["standard", "svix", "github", "stripe", "slack", "shopify"] as const;
 export type WebhookStyleName = (typeof webhookStyleNames)[number];
@@ -205,23 +205,11 @@ export function webhookSecret(text: string, style: WebhookStyleName): Uint8Array
 
 /** Who a good webhook is of. Only what was signed is a claim; `webhook_id` stays the same when a delivery is tried again. */
 export function identityOfWebhook({ id, timestamp }: Webhook, provider: WebhookProvider): Identity {
-  const { sub, name, scopes, groups, consumer, plan, style } = provider;
-  return {
-    sub,
-    issuer: name,
-    scopes,
-    claims: {
-      sub,
-      webhook_style: style,
-      ...(id !== undefined && { webhook_id: id }),
-      ...(timestamp !== undefined && { iat: timestamp }),
-      scope: scopes.join(" "),
-    },
-    ...(consumer !== undefined && { consumer }),
-    ...(plan !== undefined && { plan }),
-    groups,
-    method: "webhook",
-  };
+  return identityOfGrants(provider, provider.name, "webhook", {
+    webhook_style: provider.style,
+    ...(id !== undefined && { webhook_id: id }),
+    ...(timestamp !== undefined && { iat: timestamp }),
+  });
 }
 
 /** `WWW-Authenticate` (RFC 9110 section 11.6.1). No scheme is registered for webhooks; this one says where a signature belongs. */

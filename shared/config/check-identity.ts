@@ -1,10 +1,11 @@
 /** Checks of identity providers: that each is of one kind; where JWT keys come from, and whether those can prove anything. */
 import { hmacAlgorithms, readPublicJwk, secretBytesMin } from "../auth/jwk.ts";
 import { limits } from "../limits.ts";
+import { checkSecretLength } from "./check-secret.ts";
 import { checkTransport } from "./check-transport.ts";
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error } from "./problem.ts";
-import { referencesIn, type Secrets } from "./references.ts";
+import type { Secrets } from "./references.ts";
 import { provider } from "./schema-identity.ts";
 import { quote } from "./schema-problems.ts";
 
@@ -45,7 +46,7 @@ function checkJwt(jwt: Cursor, secrets: Secrets | undefined): DocumentProblem[] 
     ...checkAlgorithms(jwt, sources[0] === "secret"),
     ...checkTransport(jwt.get("jwks"), "the keys are fetched"),
     ...checkKeys(jwt.get("keys")),
-    ...checkSecret(jwt, secrets),
+    ...checkSecretLength(jwt.get("secret"), secretBytesMin(jwt.get("algorithms").texts), secrets),
   ];
 }
 
@@ -88,13 +89,4 @@ function checkKeys(keys: Cursor): DocumentProblem[] {
     names.add(read.kid);
     return repeated ? [error("SLV3006", key.get("kid").path, `the kid ${quote(read.kid ?? "")} is used twice`)] : [];
   });
-}
-
-function checkSecret(jwt: Cursor, secrets: Secrets | undefined): DocumentProblem[] {
-  const secret = jwt.get("secret");
-  const name = referencesIn(secret.text ?? "")[0]?.name;
-  const bytes = name === undefined ? undefined : secrets?.bytes?.(name);
-  const needed = secretBytesMin(jwt.get("algorithms").texts);
-  if (bytes === undefined || bytes >= needed) return [];
-  return [error("SLV3014", secret.path, `the secret ${name} has ${bytes} bytes, expected at least ${needed}`)];
 }

@@ -3,6 +3,7 @@ import { loginEndpoints } from "../auth/login-places.ts";
 import { isLoopback } from "../http/page-request.ts";
 import { limits } from "../limits.ts";
 import { parsePath } from "../route/parse-path.ts";
+import { checkTransport } from "./check-transport.ts";
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
@@ -14,7 +15,7 @@ export function checkOidc(top: Cursor): DocumentProblem[] {
     const oidc = given.get("oidc");
     if (typeof oidc.value !== "object" || oidc.value === null) return [];
     return [
-      ...checkTransport(oidc.get("issuer")),
+      ...checkTransport(oidc.get("issuer"), "logins pass the provider"),
       ...checkClient(oidc),
       ...checkScopes(oidc.get("scopes")),
       ...checkSession(oidc.get("session")),
@@ -24,15 +25,6 @@ export function checkOidc(top: Cursor): DocumentProblem[] {
       ...checkUse(name, given, top),
     ];
   });
-}
-
-/** The client's secret and every token pass there. */
-function checkTransport(issuer: Cursor): DocumentProblem[] {
-  const { text } = issuer;
-  if (!text?.startsWith("http:") || !URL.canParse(text)) return [];
-  if (isLoopback(new URL(text).hostname.replace(/^\[|\]$/g, ""))) return [];
-  const suggestion = text.replace("http:", "https:");
-  return [warning("SLV3014", issuer.path, "logins pass the provider without TLS", { suggestion })];
 }
 
 function checkClient(oidc: Cursor): DocumentProblem[] {

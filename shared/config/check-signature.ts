@@ -12,9 +12,11 @@ import { type WebhookStyleName, webhookStyles } from "../auth/webhook.ts";
 import { bytesOfBase64 } from "../http/base64.ts";
 import { refuseComponent } from "../http/signature-base.ts";
 import { limits } from "../limits.ts";
+import { checkSecretLength } from "./check-secret.ts";
+import { checkTransport } from "./check-transport.ts";
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
-import { referencesIn, type Secrets } from "./references.ts";
+import type { Secrets } from "./references.ts";
 import { quote } from "./schema-problems.ts";
 import { formatSize, parseSizeBytes } from "./units.ts";
 
@@ -55,7 +57,7 @@ function checkSignature(signature: Cursor, secrets: Secrets | undefined): Docume
   return [
     ...problems,
     ...checkKeys(keys, algorithmsOf(signature), secrets),
-    ...checkTransport(jwks),
+    ...checkTransport(jwks, "the keys are fetched"),
     ...checkComponents(signature.get("components")),
   ];
 }
@@ -101,7 +103,7 @@ function checkKey(
     const refused = algorithms.includes("hmac-sha256")
       ? []
       : [error("SLV3009", secret.path, "a secret is of hmac-sha256, which `algorithms` does not have", { at: "key" })];
-    return [...refused, ...checkSecret(secret, expected, secrets)];
+    return [...refused, ...checkSecretLength(secret, expected, secrets)];
   }
   if (encoding.exists) return [error("SLV3009", encoding.path, "`encoding` is of a `secret`", { at: "key" })];
   return isMapping(jwk) ? checkJwk(jwk, algorithms) : [];
@@ -114,23 +116,6 @@ function checkJwk(jwk: Cursor, algorithms: readonly MessageAlgorithm[]): Documen
   if (algorithmOf(read, algorithms) !== undefined) return [];
   const message = `the key is of none of the accepted algorithms: ${algorithms.join(", ")}`;
   return [error("SLV3014", jwk.path, message)];
-}
-
-function checkSecret(secret: Cursor, needed: number, secrets: Secrets | undefined): DocumentProblem[] {
-  const name = referencesIn(secret.text ?? "")[0]?.name;
-  const bytes = name === undefined ? undefined : secrets?.bytes?.(name);
-  if (bytes === undefined || bytes >= needed) return [];
-  return [error("SLV3014", secret.path, `the secret ${name} has ${bytes} bytes, expected at least ${needed}`)];
-}
-
-/** Whoever can change the keys on their way can be anybody. */
-function checkTransport(jwks: Cursor): DocumentProblem[] {
-  const { text } = jwks;
-  if (text === undefined || !text.startsWith("http:") || !URL.canParse(text)) return [];
-  if (/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(text).hostname)) return [];
-  return [
-    warning("SLV3014", jwks.path, "the keys are fetched without TLS", { suggestion: text.replace("http:", "https:") }),
-  ];
 }
 
 const NOTHING: ReadonlyMap<string, string | true> = new Map();
@@ -187,5 +172,5 @@ function checkWebhook(webhook: Cursor, secrets: Secrets | undefined): DocumentPr
     );
   const needed =
     style.secretPrefix === undefined ? webhookTextSecretBytesMin : Math.ceil(webhookSecretBytesMin / 3) * 4;
-  return [...problems, ...given.oneOrItems.flatMap((secret) => checkSecret(secret, needed, secrets))];
+  return [...problems, ...given.oneOrItems.flatMap((secret) => checkSecretLength(secret, needed, secrets))];
 }

@@ -1,3 +1,4 @@
+import { isLoopback } from "../http/page-request.ts";
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, warning } from "./problem.ts";
 
@@ -5,6 +6,6 @@ import { type DocumentProblem, warning } from "./problem.ts";
 export function checkTransport(url: Cursor, what: string): DocumentProblem[] {
   const { text } = url;
   if (text === undefined || !text.startsWith("http:") || !URL.canParse(text)) return [];
-  if (/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(text).hostname)) return [];
+  if (isLoopback(new URL(text).hostname.replace(/^\[|\]$/g, ""))) return [];
   return [warning("SLV3014", url.path, `${what} without TLS`, { suggestion: text.replace("http:", "https:") })];
 }

@@ -34,6 +34,9 @@ export function referencesIn(text: string): Reference[] {
   return found;
 }
 
+/** The name in `${secret:NAME}`. */
+export const secretName = (reference: string | undefined): string | undefined => referencesIn(reference ?? "")[0]?.name;
+
 function readReference(text: string, at: number): Reference {
   const match = text.endsWith("}") ? FORM.exec(text.slice(2, -1)) : null;
   if (match === null) return { kind: "unknown", name: "", text, at };

@@ -18,6 +18,10 @@ export function parseDurationMs(text: string): number | undefined {
   return scaled(DURATION.exec(text), durationUnits);
 }
 
+/** Milliseconds of a duration that may be left out. */
+export const durationOr = (text: string | undefined, otherwiseMs: number): number =>
+  parseDurationMs(text ?? "") ?? otherwiseMs;
+
 /** Bytes of `512B`, `64KiB`, `1MiB` or `1GiB`; undefined for anything else. */
 export function parseSizeBytes(text: string): number | undefined {
   return scaled(SIZE.exec(text), sizeUnits);

@@ -1,7 +1,7 @@
 import type { DecisionPoint, DecisionSettings, EntityFilling, Filling, Fillings } from "../auth/decision.ts";
 import type { DecisionConfig, DecisionPointConfig } from "../config/schema-decisions.ts";
 import { parseTemplate } from "../config/template.ts";
-import { parseDurationMs } from "../config/units.ts";
+import { durationOr } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import type { Template } from "../policy/settings.ts";
 import { lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
@@ -17,8 +17,8 @@ export function compileDecisionPoint({ authzen }: DecisionPointConfig): Decision
     url: endpointOf(url),
     headers: lowerCaseKeys(headers),
     claims: sorted(claims ?? []),
-    timeoutMs: durationOf(timeout, waitMs),
-    rememberMs: durationOf(remember, rememberMs),
+    timeoutMs: durationOr(timeout, waitMs),
+    rememberMs: durationOr(remember, rememberMs),
     onFailure: onFailure ?? "closed",
   };
 }
@@ -61,7 +61,3 @@ function compileFillings(fillings: Readonly<Record<string, string | number | boo
 }
 
 const template = (text: string): Template => parseTemplate(text).parts;
-
-function durationOf(text: string | undefined, otherwise: number): number {
-  return (text === undefined ? undefined : parseDurationMs(text)) ?? otherwise;
-}

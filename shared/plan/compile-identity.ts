@@ -2,9 +2,9 @@ import type { ApiKeyProvider } from "../auth/api-key.ts";
 import { readPublicJwk } from "../auth/jwk.ts";
 import { DEFAULT_KEY_PREFIX } from "../auth/key-form.ts";
 import type { ClaimNames, IdentityProvider, JwtKeys, JwtProvider } from "../auth/providers.ts";
-import { referencesIn } from "../config/references.ts";
+import { secretName } from "../config/references.ts";
 import type { ApiKeyConfig, JwtConfig, ProviderConfig } from "../config/schema-identity.ts";
-import { parseDurationMs } from "../config/units.ts";
+import { durationOr, parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import { compileBinding, compileCertificate } from "./compile-bound.ts";
 import { compileIntrospection } from "./compile-introspection.ts";
@@ -45,7 +45,7 @@ function compileJwt(jwt: JwtConfig): JwtProvider {
     issuer,
     audiences: sorted(typeof audience === "string" ? [audience] : audience),
     algorithms: sorted(jwt.algorithms ?? (jwt.secret === undefined ? ["ES256", "EdDSA", "PS256", "RS256"] : ["HS256"])),
-    clockSkewMs: (clockSkew === undefined ? undefined : parseDurationMs(clockSkew)) ?? limits.identity.clockSkewMs,
+    clockSkewMs: durationOr(clockSkew, limits.identity.clockSkewMs),
     ...(keys !== undefined && { keys }),
     ...(requireExp === false && { unexpiring: true as const }),
     ...(maxTokenAge !== undefined && { tokenAgeMsMax: parseDurationMs(maxTokenAge) as number }),
@@ -56,7 +56,7 @@ function compileJwt(jwt: JwtConfig): JwtProvider {
 
 function compileKeys({ jwks, keys, secret }: JwtConfig): JwtKeys | undefined {
   if (jwks !== undefined) return { url: jwks };
-  if (secret !== undefined) return { secret: referencesIn(secret)[0]?.name ?? "" };
+  if (secret !== undefined) return { secret: secretName(secret) ?? "" };
   if (keys === undefined) return undefined;
   return {
     jwks: keys.map((key) => {

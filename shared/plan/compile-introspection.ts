@@ -1,7 +1,7 @@
 import type { ClaimNames, IntrospectionClient, IntrospectionProvider } from "../auth/providers.ts";
-import { referencesIn } from "../config/references.ts";
+import { secretName } from "../config/references.ts";
 import type { IntrospectionConfig } from "../config/schema-introspection.ts";
-import { parseDurationMs } from "../config/units.ts";
+import { durationOr } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import { compileBinding } from "./compile-bound.ts";
 import { sorted } from "./sorted.ts";
@@ -20,20 +20,16 @@ export function compileIntrospection(given: IntrospectionConfig): IntrospectionP
     ...(claims !== undefined && Object.keys(claims).length > 0 && { claims: claims as ClaimNames }),
     ...(prefix !== undefined && { prefix }),
     jwts: jwts ?? true,
-    clockSkewMs: durationOf(given.clockSkew, limits.identity.clockSkewMs),
-    timeoutMs: durationOf(given.timeout, waitMs),
-    rememberMs: durationOf(given.remember, rememberMs),
-    ...(onFailure === "stale" && { staleMs: durationOf(given.staleFor, staleMs) }),
+    clockSkewMs: durationOr(given.clockSkew, limits.identity.clockSkewMs),
+    timeoutMs: durationOr(given.timeout, waitMs),
+    rememberMs: durationOr(given.remember, rememberMs),
+    ...(onFailure === "stale" && { staleMs: durationOr(given.staleFor, staleMs) }),
     ...(binding !== undefined && { binding }),
   };
 }
 
 function compileClient({ clientId, clientSecret, clientAuth, bearer }: IntrospectionConfig): IntrospectionClient {
-  const secret = referencesIn(bearer ?? clientSecret ?? "")[0]?.name ?? "";
+  const secret = secretName(bearer ?? clientSecret) ?? "";
   if (bearer !== undefined) return { method: "bearer", secret };
   return { method: clientAuth ?? "client_secret_basic", id: clientId ?? "", secret };
-}
-
-function durationOf(text: string | undefined, otherwise: number): number {
-  return (text === undefined ? undefined : parseDurationMs(text)) ?? otherwise;
 }

@@ -1,14 +1,14 @@
 import type { ClaimNames, OidcProvider } from "../auth/providers.ts";
-import { referencesIn } from "../config/references.ts";
+import { secretName } from "../config/references.ts";
 import type { OidcConfig } from "../config/schema-oidc.ts";
-import { parseDurationMs } from "../config/units.ts";
+import { durationOr } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import { sorted } from "./sorted.ts";
 
 /** @param name of the provider in the document */
 export function compileOidc(oidc: OidcConfig, name: string): OidcProvider {
   const { issuer, clientId, clientSecret, clientAuth, clockSkew, path, session, keep, userinfo, claims } = oidc;
-  const secret = clientSecret === undefined ? undefined : referencesIn(clientSecret)[0]?.name;
+  const secret = secretName(clientSecret);
   return {
     kind: "oidc",
     name,
@@ -18,11 +18,11 @@ export function compileOidc(oidc: OidcConfig, name: string): OidcProvider {
     ...(secret !== undefined && { clientSecret: secret }),
     scopes: sorted(oidc.scopes ?? ["openid"]),
     algorithms: sorted(oidc.algorithms ?? ["ES256", "EdDSA", "PS256", "RS256"]),
-    clockSkewMs: parseDurationMs(clockSkew ?? "") ?? limits.identity.clockSkewMs,
+    clockSkewMs: durationOr(clockSkew, limits.identity.clockSkewMs),
     path: path ?? `/.selvage/${name}`,
     afterLogin: oidc.afterLogin ?? "/",
     afterLogout: oidc.afterLogout ?? "/",
-    idleMs: parseDurationMs(session?.idle ?? "") ?? Math.min(limits.login.idleMs, absoluteOf(oidc)),
+    idleMs: durationOr(session?.idle, Math.min(limits.login.idleMs, absoluteOf(oidc))),
     absoluteMs: absoluteOf(oidc),
     origins: sorted(oidc.origins ?? []),
     ...(claims !== undefined && Object.keys(claims).length > 0 && { claims: claims as ClaimNames }),
@@ -32,5 +32,5 @@ export function compileOidc(oidc: OidcConfig, name: string): OidcProvider {
 }
 
 function absoluteOf({ session }: OidcConfig): number {
-  return parseDurationMs(session?.absolute ?? "") ?? limits.login.absoluteMs;
+  return durationOr(session?.absolute, limits.login.absoluteMs);
 }

@@ -8,9 +8,9 @@ import {
 } from "../auth/http-signature.ts";
 import { readPublicJwk } from "../auth/jwk.ts";
 import type { WebhookProvider } from "../auth/webhook.ts";
-import { referencesIn } from "../config/references.ts";
+import { secretName } from "../config/references.ts";
 import type { SignatureConfig, SignatureKeyConfig, WebhookConfig } from "../config/schema-signature.ts";
-import { parseDurationMs } from "../config/units.ts";
+import { durationOr } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import { sorted } from "./sorted.ts";
 
@@ -24,8 +24,8 @@ export function compileSignature(config: SignatureConfig, name: string): Signatu
     ...(jwks !== undefined && { published: { url: jwks, grants: compileGrants([config], name) } }),
     algorithms: sorted(algorithms) as SignatureProvider["algorithms"],
     components: [...new Set(components ?? usualComponents)],
-    ageMsMax: durationMs(maxAge, limits.signature.ageMs),
-    clockSkewMs: durationMs(clockSkew, limits.identity.clockSkewMs),
+    ageMsMax: durationOr(maxAge, limits.signature.ageMs),
+    clockSkewMs: durationOr(clockSkew, limits.identity.clockSkewMs),
     ...(tag !== undefined && { tag }),
     ...(label !== undefined && { label }),
     ...(replay === "once" && { once: true as const }),
@@ -40,7 +40,7 @@ function compileKey(
   const { keyid, jwk: given, secret, encoding } = key;
   const granted = { ...compileGrants([key, config], keyid), keyid };
   if (secret !== undefined) {
-    const material = { secret: secretName(secret), encoding: encoding ?? "text" };
+    const material = { secret: secretName(secret) ?? "", encoding: encoding ?? "text" };
     return { ...granted, algorithm: "hmac-sha256", material };
   }
   const jwk = readPublicJwk(given);
@@ -57,9 +57,9 @@ export function compileWebhook(config: WebhookConfig, name: string): WebhookProv
     name,
     ...compileGrants([{ ...config, subject: sender }], name),
     style: style ?? "standard",
-    secrets: oneOrMore(secrets).map(secretName),
+    secrets: oneOrMore(secrets).map((secret) => secretName(secret) ?? ""),
     publicKeys: oneOrMore(publicKeys).map((key) => key.slice("whpk_".length)),
-    toleranceMs: durationMs(tolerance, limits.signature.toleranceMs),
+    toleranceMs: durationOr(tolerance, limits.signature.toleranceMs),
     ...(replay === "once" && { once: true as const }),
   };
 }
@@ -83,6 +83,3 @@ function compileGrants(stated: readonly GrantsConfig[], sub: string): Grants {
 
 const oneOrMore = (given: string | readonly string[]): readonly string[] =>
   typeof given === "string" ? [given] : given;
-const secretName = (reference: string): string => referencesIn(reference)[0]?.name ?? "";
-const durationMs = (given: string | undefined, usualMs: number): number =>
-  (given === undefined ? undefined : parseDurationMs(given)) ?? usualMs;

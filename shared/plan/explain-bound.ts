@@ -7,7 +7,7 @@ import { readProof, refuseProof, refuseProofForm } from "../auth/dpop-proof.ts";
 import { readJsonObject } from "../auth/strict-json.ts";
 import { textOfBase64url } from "../http/base64.ts";
 import type { Identity } from "../identity/identity.ts";
-import type { ExplainRequest } from "./explain-step.ts";
+import { type ExplainRequest, headerOf } from "./explain-step.ts";
 
 const NOT_COMPUTED = "not computed";
 
@@ -25,7 +25,7 @@ export function proofOfCertificate(
       identity: { sub, issuer, scopes, claims: { ...claims, sub }, groups: [], method: "certificate" },
     };
   }
-  const text = headerOf(headers, "client-cert");
+  const text = headerOf({ headers }, "client-cert");
   if (text === undefined) return { kind: "absent" };
   const der = derOfClientCert(text);
   const certificate = typeof der === "string" ? der : readCertificate(der);
@@ -45,10 +45,10 @@ export function refuseShownToken(
 ): string | undefined {
   const confirmation = readConfirmation(claims);
   if (typeof confirmation === "string") return confirmation;
-  const scheme = accessToken(headerOf(headers, "authorization"))?.scheme ?? "bearer";
+  const scheme = accessToken(headerOf({ headers }, "authorization"))?.scheme ?? "bearer";
   const refused = refuseBinding(confirmation, scheme, binding ?? {});
   if (refused !== undefined || confirmation.kind !== "dpop") return refused;
-  const text = headerOf(headers, "dpop");
+  const text = headerOf({ headers }, "dpop");
   if (text === undefined) return "no proof came with the token";
   const malformed = refuseProofForm(text);
   if (malformed !== undefined) return malformed;
@@ -70,9 +70,4 @@ export function boundNote({ method, claims }: Identity, isAssumed: boolean): str
   if (typeof confirmation === "string" || confirmation.kind === "none") return "";
   if (confirmation.kind === "certificate") return " (bound to a certificate, which WAS NOT CHECKED)";
   return " (bound to a DPoP key: key, signature, ath, nonce and first use of the proof WERE NOT CHECKED)";
-}
-
-function headerOf(headers: ExplainRequest["headers"], name: string): string | undefined {
-  const values = headers.filter(([known]) => known === name).map(([, value]) => value);
-  return values.length === 0 ? undefined : values.join(", ");
 }

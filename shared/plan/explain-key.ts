@@ -2,7 +2,7 @@ import { type ApiKeyProvider, identityOfKey, presentedKey, refuseKeyRecord } fro
 import type { Proof } from "../auth/compose.ts";
 import { keyStart, refuseKeyForm } from "../auth/key-form.ts";
 import type { Identity } from "../identity/identity.ts";
-import type { ExplainRequest } from "./explain-step.ts";
+import { type ExplainRequest, headerOf } from "./explain-step.ts";
 
 type Shown = Pick<ExplainRequest, "headers" | "query" | "credential">;
 
@@ -22,11 +22,7 @@ export function proofOfKey(provider: ApiKeyProvider, { headers, query, credentia
     const { sub, scopes, claims = {} } = credential;
     return { kind: "proven", identity: { ...ownerOf(sub, prefix, scopes), claims: { ...claims, sub } } };
   }
-  const header = (name: string): string | undefined => {
-    const values = headers.filter(([known]) => known === name).map(([, value]) => value);
-    return values.length === 0 ? undefined : values.join(", ");
-  };
-  const key = presentedKey(provider, header, query);
+  const key = presentedKey(provider, (name) => headerOf({ headers }, name), query);
   if (key === undefined) return { kind: "absent" };
   const reason = refuseKeyForm(key, prefix, foreign);
   if (reason !== undefined) return { kind: "refused", reason };

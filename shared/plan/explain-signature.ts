@@ -14,7 +14,7 @@ import { readContentDigest } from "../http/content-digest.ts";
 import { type SignatureInput, signatureBase } from "../http/signature-base.ts";
 import { readSignatureInputs, readSignatures } from "../http/signature-fields.ts";
 import type { Identity } from "../identity/identity.ts";
-import type { ExplainRequest } from "./explain-step.ts";
+import { type ExplainRequest, headerOf } from "./explain-step.ts";
 
 /** Claim of an identity whose signature nobody has checked: `once` where it also must be the first. */
 const UNCHECKED = "signature_not_checked";
@@ -23,9 +23,9 @@ const UNCHECKED = "signature_not_checked";
 export function proofOfSignature(provider: SignatureProvider, request: ExplainRequest, nowMs: number): Proof {
   const assumed = assume(request, provider.name, "signature");
   if (assumed !== undefined) return assumed;
-  const field = fieldOf(request, "signature-input");
+  const field = headerOf(request, "signature-input");
   if (field === undefined)
-    return fieldOf(request, "signature") === undefined ? { kind: "absent" } : refuse("Signature-Input is missing");
+    return headerOf(request, "signature") === undefined ? { kind: "absent" } : refuse("Signature-Input is missing");
   const inputs = readSignatureInputs(field);
   if (typeof inputs === "string") return refuse(inputs);
   const input = chooseSignature(inputs, provider);
@@ -39,7 +39,7 @@ export function proofOfSignature(provider: SignatureProvider, request: ExplainRe
 }
 
 function refuseText(input: SignatureInput, provider: SignatureProvider, request: ExplainRequest): string | undefined {
-  const signatures = readSignatures(fieldOf(request, "signature") ?? "");
+  const signatures = readSignatures(headerOf(request, "signature") ?? "");
   if (typeof signatures === "string") return signatures;
   if (!signatures.has(input.label)) return `Signature has no ${input.label}`;
   const { method, host, path, query } = request;
@@ -51,10 +51,10 @@ function refuseText(input: SignatureInput, provider: SignatureProvider, request:
   const base = signatureBase(input, message);
   if (typeof base === "string") return base;
   if (!coversContent(input)) {
-    const length = Number(fieldOf(request, "content-length") ?? 0);
+    const length = Number(headerOf(request, "content-length") ?? 0);
     return mustCoverContent(provider) && length > 0 ? "content-digest is not covered" : undefined;
   }
-  const digests = readContentDigest(fieldOf(request, "content-digest") ?? "");
+  const digests = readContentDigest(headerOf(request, "content-digest") ?? "");
   return typeof digests === "string" ? digests : undefined;
 }
 
@@ -67,7 +67,7 @@ function grantsOf(input: SignatureInput, { keys, published }: SignatureProvider)
 export function proofOfWebhook(provider: WebhookProvider, request: ExplainRequest, nowMs: number): Proof {
   const assumed = assume(request, provider.name, "webhook");
   if (assumed !== undefined) return assumed;
-  const field = (name: string): string | undefined => fieldOf(request, name);
+  const field = (name: string): string | undefined => headerOf(request, name);
   if (field(webhookStyles[provider.style].signatures) === undefined) return { kind: "absent" };
   const webhook = readWebhook(provider, field, nowMs);
   return typeof webhook === "string" ? refuse(webhook) : unchecked(identityOfWebhook(webhook, provider), provider);
@@ -92,9 +92,4 @@ function assume({ credential }: ExplainRequest, issuer: string, method: Identity
   const { sub, scopes, claims = {} } = credential;
   const identity = { sub, issuer, scopes, groups: [], method };
   return { kind: "proven", identity: { ...identity, claims: { ...claims, sub, scope: scopes.join(" ") } } };
-}
-
-function fieldOf({ headers }: ExplainRequest, name: string): string | undefined {
-  const values = headers.filter(([known]) => known === name).map(([, value]) => value);
-  return values.length === 0 ? undefined : values.join(", ");
 }

@@ -66,6 +66,12 @@ export const step = (
   code?: ErrorCode,
 ): ExplainStep => ({ stage, verdict, text, ...(path !== undefined && { path }), ...(code !== undefined && { code }) });
 
+/** A field of the request, its lines joined. @param name in lower case */
+export function headerOf({ headers }: Pick<ExplainRequest, "headers">, name: string): string | undefined {
+  const values = headers.filter(([known]) => known === name).map(([, value]) => value);
+  return values.length === 0 ? undefined : values.join(", ");
+}
+
 /** Every field of the request by its name; those of one name joined. */
 export function joinedHeaders({ headers }: ExplainRequest): Record<string, string> {
   const joined: Record<string, string> = {};

@@ -17,7 +17,14 @@ import { normalisePath } from "../route/normalise-path.ts";
 import { explainAuth } from "./explain-auth.ts";
 import { explainDecision } from "./explain-decision.ts";
 import { explainLogin } from "./explain-login.ts";
-import { type ExplainRequest, type ExplainStep, type Explanation, joinedHeaders, step } from "./explain-step.ts";
+import {
+  type ExplainRequest,
+  type ExplainStep,
+  type Explanation,
+  headerOf,
+  joinedHeaders,
+  step,
+} from "./explain-step.ts";
 import { explainTarget } from "./explain-target.ts";
 import type { Plan, RoutePlan } from "./plan.ts";
 
@@ -74,11 +81,6 @@ function finish(
 function explainHead({ headers, path, query }: ExplainRequest): ExplainStep | undefined {
   const { refused } = inspectHead(headers, path.length + query.length);
   return refused === undefined ? undefined : step("head", "deny", refused.reason, undefined, refused.code);
-}
-
-function headerOf(request: ExplainRequest, name: string): string | undefined {
-  const values = request.headers.filter(([known]) => known === name).map(([, value]) => value);
-  return values.length === 0 ? undefined : values.join(", ");
 }
 
 /** @returns the text of the answer when the gateway itself answers: a preflight */

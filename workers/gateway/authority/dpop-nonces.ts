@@ -4,6 +4,7 @@
  */
 import { base64url } from "jose";
 import { nonceTimes } from "../../../shared/auth/dpop-proof.ts";
+import { deriveKey } from "./derived-key.ts";
 
 interface Nonces {
   readonly token: string;
@@ -33,9 +34,7 @@ async function nonceOf(time: number, key: CryptoKey): Promise<string> {
 
 const NONCE_BYTES = 16;
 
-async function nonceKey(secret: string): Promise<CryptoKey> {
-  const encoder = new TextEncoder();
-  const base = await crypto.subtle.importKey("raw", encoder.encode(secret), "HKDF", false, ["deriveKey"]);
-  const hkdf = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: encoder.encode("selvage dpop nonce v1") };
-  return crypto.subtle.deriveKey(hkdf, base, { name: "HMAC", hash: "SHA-256", length: 256 }, false, ["sign"]);
+function nonceKey(secret: string): Promise<CryptoKey> {
+  const hmac = { name: "HMAC", hash: "SHA-256", length: 256 };
+  return deriveKey(new TextEncoder().encode(secret), "selvage dpop nonce v1", hmac, ["sign"]);
 }

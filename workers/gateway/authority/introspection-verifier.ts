@@ -2,17 +2,18 @@
 import type { ChallengeError } from "../../../shared/auth/bearer.ts";
 import { accessToken } from "../../../shared/auth/confirmation.ts";
 import { believedUntil, readIntrospection, refuseOpaqueToken } from "../../../shared/auth/introspection.ts";
-import type { IntrospectionClient, IntrospectionProvider } from "../../../shared/auth/providers.ts";
+import type { IntrospectionProvider } from "../../../shared/auth/providers.ts";
 import { refuseTokenForm } from "../../../shared/auth/token-form.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { anonymous, type Identity } from "../../../shared/identity/identity.ts";
 import { limits } from "../../../shared/limits.ts";
 import { rateLimitKey } from "../../../shared/policy/rate-limit-key.ts";
-import type { Env } from "../env.ts";
 import { Asker } from "../upstream/asker.ts";
 import { postQuestion } from "../upstream/post-question.ts";
 import { BySettings } from "./by-settings.ts";
 import type { KeySets } from "./key-sets.ts";
+import { endpointOf } from "./provider-endpoints.ts";
+import { secretText } from "./provider-secret.ts";
 import { tokenChallenges } from "./token-challenges.ts";
 import type { TokenConfirmation } from "./token-confirmation.ts";
 import { readSegment } from "./token-signatures.ts";
@@ -78,7 +79,7 @@ export class IntrospectionVerifier implements Verifier<IntrospectionProvider> {
     context: ProofContext,
   ): Promise<Identity | string> {
     const { env, ctx, clientIp, nowMs } = context;
-    const secret = secretOf(provider.client, env);
+    const secret = secretText(provider.client.secret, env);
     const url = provider.url ?? (await this.#discover(provider.issuer, context));
     const outcome = await asker.ask(token, {
       ctx,
@@ -107,26 +108,17 @@ export class IntrospectionVerifier implements Verifier<IntrospectionProvider> {
   /** @throws SelvageError issuer_unavailable */
   async #discover(issuer: string, { ctx, nowMs }: ProofContext): Promise<string> {
     const { metadata = {} } = await this.#keySets.keysOf({ name: issuer }, ctx, nowMs);
-    const { introspection_endpoint: url } = metadata;
-    if (typeof url === "string" && URL.canParse(url) && isAsSafe(url, issuer)) return url;
+    const url = endpointOf({ issuer }, metadata, "introspection_endpoint");
+    if (url !== undefined) return url.href;
     throw new SelvageError("issuer_unavailable", `${issuer}: discovery has no introspection_endpoint that can be used`);
   }
 }
-
-const isAsSafe = (url: string, issuer: string): boolean =>
-  url.startsWith("https:") || (url.startsWith("http:") && issuer.startsWith("http:"));
 
 /** Of a token in the form of a JWT, as far as it can be read. */
 function payloadOf(token: string): Record<string, unknown> | undefined {
   if (refuseTokenForm(token) !== undefined) return undefined;
   const payload = readSegment(token.split(".")[1] ?? "");
   return typeof payload === "string" ? undefined : payload;
-}
-
-function secretOf({ secret }: IntrospectionClient, env: Env): string {
-  const value = env[`SECRET_${secret}`];
-  if (value === undefined) throw new SelvageError("secret_missing", `the secret ${secret} is not set`);
-  return value;
 }
 
 /** RFC 7662 section 2.1, with the client's authentication of RFC 6749 section 2.3.1 or RFC 6750 section 2.1. */

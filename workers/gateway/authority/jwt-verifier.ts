@@ -10,6 +10,7 @@ import type { Identity } from "../../../shared/identity/identity.ts";
 import { limits } from "../../../shared/limits.ts";
 import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
 import { type KeySet, type KeySource, keysAt } from "./key-sets.ts";
+import { secretText } from "./provider-secret.ts";
 import { tokenChallenges } from "./token-challenges.ts";
 import type { TokenConfirmation } from "./token-confirmation.ts";
 import { isSignedWith, readSegment, type SignedToken, type TokenSignatures } from "./token-signatures.ts";
@@ -153,9 +154,7 @@ function readToken(token: string, provider: JwtProvider, nowMs: number): Read | 
 }
 
 function secretOf(name: string, algorithms: readonly string[], { env }: ProofContext): Uint8Array {
-  const text = env[`SECRET_${name}`];
-  if (text === undefined) throw new SelvageError("secret_missing", `the secret ${name} is not set`);
-  const bytes = new TextEncoder().encode(text);
+  const bytes = new TextEncoder().encode(secretText(name, env));
   const needed = secretBytesMin(algorithms);
   if (bytes.length < needed)
     throw new SelvageError(

@@ -1,7 +1,7 @@
 /** Administration of API keys: an entrypoint of its own, which the control plane alone reaches (`shared/wire/keys.ts`). */
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { type Context, Hono } from "hono";
-import { errors, jwtVerify } from "jose";
+import { base64url, errors, jwtVerify } from "jose";
 import * as z from "zod/mini";
 import type { KeyRecord } from "../../../shared/auth/api-key.ts";
 import { DEFAULT_KEY_PREFIX, KEY_RANDOM_BYTES, keyOf, keyStart } from "../../../shared/auth/key-form.ts";
@@ -25,7 +25,7 @@ import {
 import type { Env } from "../env.ts";
 import { readText } from "../upstream/read-text.ts";
 import { importKeys } from "./key-import.ts";
-import { fromBase64Url, hashKey } from "./key-pepper.ts";
+import { hashKey } from "./key-pepper.ts";
 import { idOf, shardOfId, shardStub } from "./key-shards.ts";
 
 type Call = Context<{ Bindings: Env }>;
@@ -61,7 +61,7 @@ async function believe(env: Env, authorization: string | undefined): Promise<voi
   const token = /^bearer +([\w.-]+)$/i.exec(authorization ?? "")?.[1];
   if (token === undefined) throw new SelvageError("credentials_missing", "no bearer token");
   const secret = /^[\w-]{43,}$/.test(env.KEY_ADMIN_SECRET ?? "")
-    ? fromBase64Url(env.KEY_ADMIN_SECRET ?? "")
+    ? base64url.decode(env.KEY_ADMIN_SECRET ?? "")
     : undefined;
   if (secret === undefined)
     throw new SelvageError("secret_missing", "KEY_ADMIN_SECRET must be 32 random bytes or more as base64url");

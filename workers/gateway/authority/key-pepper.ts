@@ -1,4 +1,5 @@
 /** Keys are stored as HMAC-SHA-256 under a pepper that only the gateway has: what lies on disk is of no use without it. */
+import { base64url } from "jose";
 import { SelvageError } from "../../../shared/errors.ts";
 import type { Env } from "../env.ts";
 
@@ -10,11 +11,11 @@ export async function hashKey(key: string, { KEY_PEPPER: text }: PepperEnv): Pro
   // A derived value, not a request's promise: isolates may share it.
   const pepper = imported !== undefined && imported.text === text ? imported.key : await importPepper(text);
   const mac = await crypto.subtle.sign("HMAC", pepper, encoder.encode(key));
-  return base64Url(new Uint8Array(mac));
+  return base64url.encode(new Uint8Array(mac));
 }
 
 async function importPepper(text: string | undefined): Promise<CryptoKey> {
-  const bytes = text === undefined || !/^[\w-]+$/.test(text) ? undefined : fromBase64Url(text);
+  const bytes = text === undefined || !/^[\w-]+$/.test(text) ? undefined : base64url.decode(text);
   if (text === undefined || bytes === undefined || bytes.length < 32)
     throw new SelvageError("secret_missing", "KEY_PEPPER must be 32 random bytes or more as base64url");
   const key = await crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
@@ -23,15 +24,3 @@ async function importPepper(text: string | undefined): Promise<CryptoKey> {
 }
 
 const encoder = new TextEncoder();
-
-function base64Url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replace(/=+$/, "");
-}
-
-export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> {
-  const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
-  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
-}

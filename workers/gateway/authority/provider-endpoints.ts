@@ -1,13 +1,11 @@
-import type { OidcProvider } from "../../../shared/auth/providers.ts";
-
 /**
- * An endpoint to which a browser is sent, as the provider's metadata name it.
- * @returns undefined when there is none, or where it is less safe than the provider itself
+ * An endpoint of an issuer, as its metadata name it.
+ * @returns undefined when there is none, or where it is less safe than the issuer itself
  */
 export function endpointOf(
-  { issuer }: Pick<OidcProvider, "issuer">,
+  { issuer }: { readonly issuer: string },
   metadata: Readonly<Record<string, unknown>>,
-  name: "authorization_endpoint" | "end_session_endpoint",
+  name: "authorization_endpoint" | "end_session_endpoint" | "introspection_endpoint",
 ): URL | undefined {
   const stated = metadata[name];
   if (typeof stated !== "string" || !URL.canParse(stated)) return undefined;

@@ -6,8 +6,10 @@
 import { base64url } from "jose";
 import type { OidcProvider } from "../../../shared/auth/providers.ts";
 import { SelvageError } from "../../../shared/errors.ts";
+import { isCanonicalBase64url } from "../../../shared/http/base64.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { Env } from "../env.ts";
+import { deriveKey } from "./derived-key.ts";
 
 type SecretEnv = Pick<Env, "SESSION_SECRET" | "SESSION_SECRET_OLD">;
 
@@ -75,12 +77,8 @@ async function keyOf(text: string | undefined, name: string): Promise<CryptoKey>
   const secret = text === undefined ? undefined : bytesOf(text);
   if (text === undefined || secret === undefined || secret.length < limits.login.secretBytesMin)
     throw new SelvageError("secret_missing", `${name} must be 32 random bytes or more as base64url`);
-  const base = await crypto.subtle.importKey("raw", secret, "HKDF", false, ["deriveKey"]);
-  const hkdf = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: encoder.encode("selvage session v1") };
-  const key = await crypto.subtle.deriveKey(hkdf, base, { name: "AES-GCM", length: 256 }, false, [
-    "encrypt",
-    "decrypt",
-  ]);
+  const aes = { name: "AES-GCM", length: 256 };
+  const key = await deriveKey(secret, "selvage session v1", aes, ["encrypt", "decrypt"]);
   if (derived.size >= DERIVED_MAX) derived.clear();
   derived.set(text, key);
   return key;
@@ -91,7 +89,5 @@ const DERIVED_MAX = 2;
 
 /** Undefined for what is not canonical base64url: one cookie has one spelling. */
 function bytesOf(text: string): Uint8Array<ArrayBuffer> | undefined {
-  if (!/^[A-Za-z0-9_-]+$/.test(text) || text.length % 4 === 1) return undefined;
-  const bytes = new Uint8Array(base64url.decode(text));
-  return base64url.encode(bytes) === text ? bytes : undefined;
+  return isCanonicalBase64url(text) ? new Uint8Array(base64url.decode(text)) : undefined;
 }

@@ -1,6 +1,7 @@
 /** The key that Txn-Tokens are signed with: as a JWK from the control plane, as a CryptoKey in use, sealed at rest. */
 import { base64url, importJWK, type JWK } from "jose";
 import { TXN_TOKEN_ALGORITHM } from "../../../shared/identity/txn-token.ts";
+import { deriveKey } from "./derived-key.ts";
 
 export interface SigningKey {
   readonly kid: string;
@@ -38,9 +39,7 @@ export async function openKeys(sealed: string, secret: string): Promise<unknown>
 
 const NONCE_BYTES = 12;
 
-async function sealingKey(secret: string): Promise<CryptoKey> {
-  const encoder = new TextEncoder();
-  const base = await crypto.subtle.importKey("raw", encoder.encode(secret), "HKDF", false, ["deriveKey"]);
-  const hkdf = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: encoder.encode("selvage last good v1") };
-  return crypto.subtle.deriveKey(hkdf, base, { name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
+function sealingKey(secret: string): Promise<CryptoKey> {
+  const aes = { name: "AES-GCM", length: 256 };
+  return deriveKey(new TextEncoder().encode(secret), "selvage last good v1", aes, ["encrypt", "decrypt"]);
 }
