@@ -13,8 +13,13 @@ export const identity = {
   jwksWaitMs: 5_000,
   /** How long a key set is used before it is fetched again in the background. */
   jwksFreshMs: 10 * 60_000,
-  /** An unknown `kid` may cause one fetch in this time for each key set and isolate. */
+  /** A key set in use is fetched once in this time at most, by each isolate; tokens of unknown keys wait for it. */
   jwksCooldownMs: 5_000,
+  /** Requests of one key set that wait for that, and among them those whose key nobody else names. */
+  keyWaitsMax: 4_000,
+  keyNewcomersMax: 64,
+  /** Names of withdrawn keys remembered for each key set. */
+  withdrawnKeysMax: 256,
   /** Keys of one set that are looked at; more are left out. */
   jwksKeysMax: 64,
   /** Keys that are tried for a token that does not say which one it was signed with. */
@@ -33,7 +38,7 @@ export const identity = {
   issuerCharsMax: 1_024,
   /** A token without `exp`, where the document accepts those, is checked anew after this. */
   rememberedUnexpiringMs: 300_000,
-  /** A fetch that failed is tried again after this. */
+  /** A fetch that failed is tried again after this where no key set is in use. */
   jwksRetryMs: 1_000,
   /** How long a key set outlives the issuer being down. */
   jwksStaleMs: 24 * 3_600_000,

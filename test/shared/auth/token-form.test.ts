@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { bearerChallenge, bearerToken } from "../../../shared/auth/bearer.ts";
 import { identityOfClaims } from "../../../shared/auth/jwt-claims.ts";
-import { keySetUse, newKeySetTimes, takeKeyMiss } from "../../../shared/auth/key-set-use.ts";
 import { missingScopes, scopesOf } from "../../../shared/auth/scopes.ts";
 import { refuseTokenForm, refuseTokenHeader } from "../../../shared/auth/token-form.ts";
 import { limits } from "../../../shared/limits.ts";
@@ -135,33 +134,4 @@ test("claims name somebody or are refused", () => {
   expect(identityOfClaims({ iss: "https://i.example" })).toBeTypeOf("string");
   expect(identityOfClaims({ ...claims, sub: "" })).toBeTypeOf("string");
   expect(identityOfClaims({ ...claims, sub: 1 })).toBeTypeOf("string");
-});
-
-describe("use of a key set", () => {
-  const { jwksFreshMs, jwksStaleMs, jwksRetryMs, jwksCooldownMs } = limits.identity;
-  const now = 1_790_000_000_000;
-  const times = (fetchedAgo: number, attemptedAgo: number) => ({
-    ...newKeySetTimes(),
-    fetchedAtMs: now - fetchedAgo,
-    attemptedAtMs: now - attemptedAgo,
-  });
-
-  test.each([
-    ["never fetched", newKeySetTimes(), "fetch"],
-    ["never fetched, just tried", { ...newKeySetTimes(), attemptedAtMs: now - 1 }, "none"],
-    ["fresh", times(jwksFreshMs, jwksFreshMs), "use"],
-    ["not fresh", times(jwksFreshMs + 1, jwksFreshMs + 1), "refresh"],
-    ["not fresh, just tried", times(jwksFreshMs + 1, jwksRetryMs - 1), "use"],
-    ["not fresh, issuer away", times(jwksStaleMs, jwksRetryMs), "refresh"],
-    ["stale", times(jwksStaleMs + 1, jwksRetryMs), "fetch"],
-  ])("%s", (_, state, use) => {
-    expect(keySetUse(state, now)).toBe(use);
-  });
-
-  test("an unknown kid causes one fetch in the time of cooling down", () => {
-    const state = newKeySetTimes();
-    expect(takeKeyMiss(state, now)).toBe(true);
-    expect(takeKeyMiss(state, now + jwksCooldownMs - 1)).toBe(false);
-    expect(takeKeyMiss(state, now + jwksCooldownMs)).toBe(true);
-  });
 });

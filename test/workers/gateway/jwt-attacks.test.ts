@@ -39,8 +39,11 @@ beforeEach(async () => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-const ask = (token: string): Promise<Response> =>
-  gateway.fetch("/orders/1", { headers: { authorization: `Bearer ${token}` } });
+/** Each a while after the one before: keys may be fetched again. */
+const ask = (token: string): Promise<Response> => {
+  vi.spyOn(Date, "now").mockReturnValue(Date.now() + limits.identity.jwksCooldownMs);
+  return gateway.fetch("/orders/1", { headers: { authorization: `Bearer ${token}` } });
+};
 const encode = (value: unknown): string => base64url.encode(typeof value === "string" ? value : JSON.stringify(value));
 const claims = (more: object = {}): Record<string, unknown> => ({
   iss: ISSUER,

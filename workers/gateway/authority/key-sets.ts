@@ -3,9 +3,17 @@
  * stays in use while its issuer is away. Requests share results, never promises.
  */
 import { type PublicJwk, readKeySet } from "../../../shared/auth/jwk.ts";
-import { type KeySetTimes, keySetUse, newKeySetTimes, takeKeyMiss } from "../../../shared/auth/key-set-use.ts";
+import { beginKeyWait, endKeyWait, type KeyQueue, newKeyQueue } from "../../../shared/auth/key-queue.ts";
+import {
+  type KeySetTimes,
+  keyMiss,
+  keySetUse,
+  lastFetchFailed,
+  newKeySetTimes,
+} from "../../../shared/auth/key-set-use.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
+import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
 import { readText } from "../upstream/read-text.ts";
 import { until } from "../upstream/wait.ts";
 
@@ -35,6 +43,9 @@ interface Issuer {
   /** When the fetch that runs now began; 0: none runs. */
   fetchingSinceMs: number;
   failure: string;
+  readonly queue: KeyQueue;
+  /** Names of keys that were in an earlier set. */
+  readonly withdrawn: BoundedMap<true>;
 }
 
 export class KeySets {
@@ -55,38 +66,91 @@ export class KeySets {
   }
 
   /**
-   * After a set turned out not to have a token's key: a newer set, or undefined while asking again is not due.
+   * After a set turned out not to have a token's key: a newer set, which is fetched as soon as that is allowed, or undefined
+   * when the newest does not have it either.
    * @param missed the set that does not have it; another request may have found a newer one since
+   * @throws SelvageError issuer_unavailable; limit_exceeded when too many wait already
    */
-  async keysAfterMiss(source: KeySource, missed: KeySet, ctx: Wait, nowMs: number): Promise<KeySet | undefined> {
+  async keysAfterMiss(
+    source: KeySource,
+    missed: KeySet,
+    kid: string | undefined,
+    ctx: Wait,
+    arrivedAtMs: number,
+  ): Promise<KeySet | undefined> {
     const issuer = this.#issuer(source.name);
+    const isOver = (): boolean => issuer.set !== missed || isNewer(issuer, arrivedAtMs);
+    for (let turn = 0; turn < TURNS_MAX && !isOver(); turn++) {
+      const nowMs = Date.now();
+      if (isFetching(issuer, nowMs)) {
+        await until(() => !isFetching(issuer, Date.now()), limits.identity.jwksWaitMs);
+        continue;
+      }
+      const miss = keyMiss(issuer.times, kid !== undefined && issuer.withdrawn.get(kid) === true, nowMs);
+      if (miss === "fetch") await startFetch(source, issuer, ctx, nowMs);
+      else if (miss === "refuse") break;
+      else await queueUp(issuer, kid ?? "", miss, isOver);
+    }
     if (issuer.set !== missed) return issuer.set;
-    if (isFetching(issuer, nowMs)) await until(() => !isFetching(issuer, Date.now()), limits.identity.jwksWaitMs);
-    else if (takeKeyMiss(issuer.times, nowMs)) await startFetch(source, issuer, ctx, nowMs);
-    return issuer.set === missed ? undefined : issuer.set;
+    if (lastFetchFailed(issuer.times)) throw unavailable(source, issuer);
+    return undefined;
   }
 
   async #awaitKeys(source: KeySource, issuer: Issuer, ctx: Wait, nowMs: number): Promise<KeySet> {
     if (isFetching(issuer, nowMs)) await until(() => !isFetching(issuer, Date.now()), limits.identity.jwksWaitMs);
     else if (keySetUse(issuer.times, nowMs) === "fetch") await startFetch(source, issuer, ctx, nowMs);
     const use = keySetUse(issuer.times, nowMs);
-    if (issuer.set === undefined || use === "fetch" || use === "none")
-      throw new SelvageError("issuer_unavailable", `${source.name}: ${issuer.failure}`);
+    if (issuer.set === undefined || use === "fetch" || use === "none") throw unavailable(source, issuer);
     return issuer.set;
   }
 
   #issuer(name: string): Issuer {
     const known = this.#issuers.get(name);
     if (known !== undefined) return known;
-    const issuer: Issuer = { times: newKeySetTimes(), set: undefined, fetchingSinceMs: 0, failure: "not fetched yet" };
+    const issuer: Issuer = {
+      times: newKeySetTimes(),
+      set: undefined,
+      fetchingSinceMs: 0,
+      failure: "not fetched yet",
+      queue: newKeyQueue(),
+      withdrawn: new BoundedMap<true>(limits.identity.withdrawnKeysMax),
+    };
     this.#issuers.set(name, issuer);
     return issuer;
   }
 }
 
+/** A fetch that ran when the token came, the wait for the next, and that one, with one to spare. */
+const TURNS_MAX = 4;
+
+const unavailable = ({ name }: KeySource, { failure }: Issuer): SelvageError =>
+  new SelvageError("issuer_unavailable", `${name}: ${failure}`);
+
 function isFetching(issuer: Issuer, nowMs: number): boolean {
   return issuer.fetchingSinceMs !== 0 && nowMs - issuer.fetchingSinceMs < limits.identity.jwksWaitMs;
 }
+
+/** Whether the set is of a fetch that began after a request came, so that it has every key that was published before. */
+function isNewer({ times, fetchingSinceMs }: Issuer, arrivedAtMs: number): boolean {
+  return times.attemptedAtMs >= arrivedAtMs && fetchingSinceMs === 0;
+}
+
+/** Waits until the next fetch is allowed, or somebody else's is over. @throws SelvageError limit_exceeded */
+async function queueUp(issuer: Issuer, kid: string, ms: number, isOver: () => boolean): Promise<void> {
+  const wait = beginKeyWait(issuer.queue, kid);
+  if (wait === undefined) throw tooMany();
+  try {
+    await until(() => wait.displaced || isOver(), ms, QUEUE_POLL_MS);
+  } finally {
+    endKeyWait(issuer.queue, wait);
+  }
+  if (wait.displaced) throw tooMany();
+}
+
+/** Thousands may wait: each looks rarely. */
+const QUEUE_POLL_MS = 320;
+
+const tooMany = (): SelvageError => new SelvageError("limit_exceeded", "too many tokens of unknown keys");
 
 /** The fetch outlives its request, since others may be waiting for the result. */
 function startFetch(source: KeySource, issuer: Issuer, ctx: Wait, nowMs: number): Promise<void> {
@@ -107,6 +171,7 @@ async function fetchKeys(source: KeySource, issuer: Issuer, nowMs: number): Prom
     if (text !== issuer.set?.text) {
       const keys = readKeySet(JSON.parse(published));
       if (typeof keys === "string") throw new Error(`the key set ${keys}`);
+      for (const { kid } of issuer.set?.keys ?? []) if (kid !== undefined) issuer.withdrawn.set(kid, true);
       issuer.set = { keys, text, ...(metadata !== undefined && { metadata }) };
     }
     issuer.times.fetchedAtMs = Date.now();

@@ -19,7 +19,7 @@ export class TokenSignatures {
   /**
    * @param from where the issuer's keys are, or the keys themselves
    * @returns the keys that it is good by, or why it is not
-   * @throws SelvageError issuer_unavailable
+   * @throws SelvageError issuer_unavailable, limit_exceeded
    */
   async prove(
     signed: SignedToken,
@@ -27,15 +27,16 @@ export class TokenSignatures {
     { ctx, nowMs }: Pick<ProofContext, "ctx" | "nowMs">,
   ): Promise<KeySet | string> {
     const source = "keys" in from ? undefined : from;
-    const keys = "keys" in from ? from : await this.keySets.keysOf(from, ctx, nowMs);
-    const found = await this.#tryKeys(signed, keys);
-    if (found === "good") return keys;
-    // A token that names its key, which is there, is wrong itself; any other may be of a key that is new.
-    if (source === undefined || (found === "bad" && signed.kid !== undefined)) return reasons[found];
-    const newer = await this.keySets.keysAfterMiss(source, keys, ctx, nowMs);
-    if (newer === undefined) return reasons[found];
-    const again = await this.#tryKeys(signed, newer);
-    return again === "good" ? newer : reasons[again];
+    let keys = "keys" in from ? from : await this.keySets.keysOf(from, ctx, nowMs);
+    for (;;) {
+      const found = await this.#tryKeys(signed, keys);
+      if (found === "good") return keys;
+      // A token that names its key, which is there, is wrong itself; any other may be of a key that is new.
+      if (source === undefined || (found === "bad" && signed.kid !== undefined)) return reasons[found];
+      const newer = await this.keySets.keysAfterMiss(source, keys, signed.kid, ctx, nowMs);
+      if (newer === undefined) return reasons[found];
+      keys = newer;
+    }
   }
 
   async #tryKeys(signed: SignedToken, { keys }: KeySet): Promise<"good" | "bad" | "no key"> {

@@ -18,10 +18,14 @@ export async function within<T>(promise: Promise<T>, ms: number): Promise<T | un
   }
 }
 
-/** Looks again and again, by timers of its own, until something another request does is over. @returns whether it is */
-export async function until(isOver: () => boolean, ms: number): Promise<boolean> {
+/**
+ * Looks again and again, by timers of its own, until something another request does is over.
+ * @param pollMsMax longest pause between two looks
+ * @returns whether it is
+ */
+export async function until(isOver: () => boolean, ms: number, pollMsMax: number = POLL_MAX_MS): Promise<boolean> {
   const endMs = Date.now() + ms;
-  for (let pauseMs = POLL_MIN_MS; !isOver(); pauseMs = Math.min(2 * pauseMs, POLL_MAX_MS)) {
+  for (let pauseMs = POLL_MIN_MS; !isOver(); pauseMs = Math.min(2 * pauseMs, pollMsMax)) {
     if (Date.now() >= endMs) return false;
     await sleep(pauseMs);
   }
