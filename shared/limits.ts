@@ -12,6 +12,7 @@ import { apiKeys, condition, hopProof, identity, txnToken } from "./limits/ident
 import { login } from "./limits/login.ts";
 import { decision, introspection } from "./limits/questions.ts";
 import { signature } from "./limits/signature.ts";
+import { identityHeaders, resource, txnContext } from "./limits/upstream.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -88,6 +89,9 @@ export const limits = {
   replay,
   clientCertificate,
   hopProof,
+  txnContext,
+  identityHeaders,
+  resource,
   /** Rate limits. */
   rateLimit: {
     /** Up to this limit the sliding window is an exact log, above it counters of slices that never admit more. */

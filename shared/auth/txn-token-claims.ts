@@ -3,14 +3,16 @@ import type { Identity } from "../identity/identity.ts";
 import { GATEWAY_SERVICE, spiffeIdOf } from "../identity/spiffe-id.ts";
 import type { TxnTokenClaims } from "../identity/txn-token.ts";
 import { limits } from "../limits.ts";
+import type { TxnContext } from "./txn-context.ts";
 
-/** Claims for one (identity, scopes, route). @param txn random id */
+/** Claims for one (identity, scopes, route, context). @param txn random id */
 export function txnTokenClaims(
   identity: Identity,
   route: string,
   trustDomain: string,
   txn: string,
   nowMs: number,
+  context: TxnContext["values"] = {},
 ): TxnTokenClaims {
   const iat = Math.floor(nowMs / 1000);
   return {
@@ -21,7 +23,7 @@ export function txnTokenClaims(
     sub: identity.sub,
     scope: identity.scopes.join(" "),
     req_wl: spiffeIdOf(trustDomain, GATEWAY_SERVICE),
-    tctx: { route },
+    tctx: { ...context, route },
     rctx: { issuer: identity.issuer, method: identity.method },
   };
 }

@@ -2,13 +2,16 @@
 import { limits } from "../limits.ts";
 import { checkApiKeys } from "./check-api-key.ts";
 import { checkBound } from "./check-bound.ts";
+import { checkContext } from "./check-context.ts";
 import { checkDecisions } from "./check-decisions.ts";
 import { checkGateway } from "./check-gateway.ts";
 import { checkIdentity } from "./check-identity.ts";
+import { checkIdentityHeaders } from "./check-identity-headers.ts";
 import { checkIntrospection } from "./check-introspection.ts";
 import { checkMesh } from "./check-mesh.ts";
 import { checkOidc } from "./check-oidc.ts";
 import { checkReferences } from "./check-references.ts";
+import { checkResources } from "./check-resources.ts";
 import { checkRoutes } from "./check-routes.ts";
 import { checkSignatures } from "./check-signature.ts";
 import { Cursor } from "./cursor.ts";
@@ -45,6 +48,9 @@ export function checkDocument(json: unknown, secrets?: Secrets): CheckedDocument
     ...checkSignatures(top, secrets),
     ...checkOidc(top),
     ...checkRoutes(top),
+    ...checkIdentityHeaders(top),
+    ...checkContext(top),
+    ...checkResources(top),
     ...checkMesh(top),
   ]);
   if (problems.some((problem) => problem.severity === "error")) return { problems };

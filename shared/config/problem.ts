@@ -47,6 +47,7 @@ export const problemCodes = {
   SLV3014: "a key or secret that signatures cannot be checked with",
   SLV3015: "somebody's word is believed that anybody can give",
   SLV3020: "a signature need not cover what a request is",
+  SLV3021: "a setting that costs a signature for each request",
   SLV4001: "a secret was not found",
   SLV4002: "an environment variable is not set",
   SLV4003: "a reference of a form or at a place that is not allowed",

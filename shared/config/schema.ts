@@ -26,6 +26,7 @@ import { auth } from "./schema-auth.ts";
 import { tlsTerminator } from "./schema-bound.ts";
 import { decisionPoint } from "./schema-decisions.ts";
 import { provider } from "./schema-identity.ts";
+import { context, identityHeaders, resources } from "./schema-outward.ts";
 import { splitPartUrl } from "./template.ts";
 
 const max = limits.document;
@@ -103,6 +104,10 @@ const route = z.strictObject({
   name: name("the name of a route"),
   match,
   auth: auth.optional().describe("Absent: public."),
+  identityHeaders: identityHeaders
+    .optional()
+    .describe("Instead of the gateway's: headers that tell upstreams who asks."),
+  context: context.optional().describe("Instead of the gateway's: what the transaction token says of the transaction."),
   rateLimit: oneOrList(rateLimit).optional(),
   aggregate: z.record(name("the name of a part"), part).optional().describe("The answer is composed of these parts."),
   transform: z.strictObject({ request: headerEdits.optional(), response: headerEdits.optional() }).optional(),
@@ -122,6 +127,9 @@ const gateway = z.strictObject({
   tlsTerminator: tlsTerminator.optional(),
   identity: z.record(name("the name of an identity provider"), provider).optional(),
   decisions: z.record(name("the name of a decision point"), decisionPoint).optional(),
+  identityHeaders: identityHeaders.optional().describe("Headers that tell upstreams who asks. No client can say them."),
+  context: context.optional().describe("What transaction tokens say of the transaction (`tctx`), beside the route."),
+  resources: resources.optional().describe("Protected resources whose metadata is published (RFC 9728)."),
   routes: z.array(route),
 });
 

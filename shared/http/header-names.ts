@@ -51,12 +51,19 @@ const FORWARDING = new Set([
 ]);
 
 /**
- * Whether a field of a client's request is removed at the edge, because inside it would be believed. A `_` counts as `-`:
- * servers that hand fields on as variables (CGI, WSGI) cannot tell `X_Forwarded_For` from `X-Forwarded-For`.
+ * The name that a field has for those who cannot tell `_` from `-`: servers that hand fields on as variables (CGI, WSGI)
+ * read `X_Forwarded_For` as `X-Forwarded-For`.
+ */
+export function asRead(name: string): string {
+  return name.includes("_") ? name.replaceAll("_", "-") : name;
+}
+
+/**
+ * Whether a field of a client's request is removed at the edge, because inside it would be believed. A `_` counts as `-`.
  * @param name in lower case
  */
 export function isForgeable(name: string): boolean {
-  const read = name.includes("_") ? name.replaceAll("_", "-") : name;
+  const read = asRead(name);
   return (
     read === TXN_TOKEN || read.startsWith(POLICY_PREFIX) || read.startsWith("x-forwarded-") || FORWARDING.has(read)
   );

@@ -12,8 +12,8 @@ export interface TxnTokenClaims {
   readonly scope: string;
   /** SPIFFE ID of the workload that asked for it. */
   readonly req_wl: string;
-  /** Transaction context: the matched route. */
-  readonly tctx: { readonly route: string };
+  /** Transaction context: the matched route, and what the document names. */
+  readonly tctx: { readonly route: string } & Readonly<Record<string, unknown>>;
   /** Requester context: how the end user proved who it is. */
   readonly rctx: { readonly issuer: string; readonly method: string };
 }

@@ -123,6 +123,8 @@ export const txnToken = {
   reuseFloorMs: 10_000,
   clockSkewMs: 30_000,
   mintedMax: 10_000,
+  /** Those whose context names values of the request: a memory of their own, so that they push out no others. */
+  mintedOfRequestsMax: 1_000,
 } as const;
 
 /** The proof that binds a request to the gateway that sends it, at the ingress agent. */

@@ -9,15 +9,23 @@ import type { AggregatePart, HeaderEdits, RateLimitSettings, UpstreamTarget } fr
 import { parsePath } from "../route/parse-path.ts";
 import type { RouteMatch } from "../route/route-match.ts";
 import { compileDecision } from "./compile-decision.ts";
+import { compileContext, compileIdentityHeaders } from "./compile-outward.ts";
 import type { RoutePlan, RouteTarget } from "./plan.ts";
 import { compileHosts, lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
 
-export function compileRoute(route: RouteConfig): RoutePlan {
+/** What a route has from the gateway where it says nothing itself. */
+export type RouteDefaults = Pick<RouteConfig, "identityHeaders" | "context">;
+
+export function compileRoute(route: RouteConfig, defaults: RouteDefaults = {}): RoutePlan {
   const auth = compileAuth(route.auth);
+  const identityHeaders = compileIdentityHeaders(route.identityHeaders ?? defaults.identityHeaders);
+  const context = compileContext(route.context ?? defaults.context);
   return {
     name: route.name,
     match: compileMatch(route),
     ...(auth !== undefined && { auth }),
+    ...(identityHeaders !== undefined && { identityHeaders }),
+    ...(context !== undefined && { context }),
     rateLimits: compileRateLimits(route.rateLimit),
     transform: { request: compileEdits(route.transform?.request), response: compileEdits(route.transform?.response) },
     target: compileTarget(route),

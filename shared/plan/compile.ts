@@ -9,6 +9,7 @@ import type { CorsSettings } from "../policy/settings.ts";
 import { compileTerminator } from "./compile-bound.ts";
 import { compileDecisionPoint } from "./compile-decision.ts";
 import { compileProvider } from "./compile-identity.ts";
+import { compileResources } from "./compile-resources.ts";
 import { compileRoute } from "./compile-route.ts";
 import { compileService } from "./compile-service.ts";
 import { type GatewayPlan, type MeshPlan, PLAN_FORMAT, type Plan } from "./plan.ts";
@@ -26,16 +27,27 @@ export function compile(document: Document): Plan {
 }
 
 function compileGateway({ gateway }: Document, trustDomain: string): GatewayPlan {
+  const identity = mapValues(gateway?.identity ?? {}, compileProvider);
+  const routes = gateway?.routes.map((route) => compileRoute(route, gateway)) ?? [];
+  const headers = identityHeaderNames(gateway);
   return {
     format: PLAN_FORMAT,
     hosts: compileHosts(gateway?.hosts),
     trustDomain,
     ...(gateway?.cors !== undefined && { cors: compileCors(gateway.cors) }),
     ...(gateway?.tlsTerminator !== undefined && { tlsTerminator: compileTerminator(gateway.tlsTerminator) }),
-    identity: mapValues(gateway?.identity ?? {}, compileProvider),
+    identity,
     ...(gateway?.decisions !== undefined && { decisions: mapValues(gateway.decisions, compileDecisionPoint) }),
-    routes: gateway?.routes.map(compileRoute) ?? [],
+    ...(headers.length > 0 && { identityHeaders: headers }),
+    ...(gateway?.resources !== undefined && { resources: compileResources(gateway.resources, routes, identity) }),
+    routes,
   };
+}
+
+/** Every name that is one anywhere: on the other routes no client may say it either. */
+function identityHeaderNames(gateway: Document["gateway"]): string[] {
+  const all = [gateway?.identityHeaders, ...(gateway?.routes.map((route) => route.identityHeaders) ?? [])];
+  return sorted(all.flatMap((headers) => Object.keys(headers ?? {})).map((name) => name.toLowerCase()));
 }
 
 function compileMesh({ mesh }: Document, trustDomain: string): MeshPlan {

@@ -65,7 +65,7 @@ function previewPath(part: AggregatePart, request: Forwarded): string {
 }
 
 /** As the gateway reads it: of several members of one name the last counts, a value may hold `=`. */
-function queryMembers(query: string): Record<string, string> {
+export function queryMembers(query: string): Record<string, string> {
   const pairs = query.slice(1).split("&");
   return Object.fromEntries(
     pairs.map((pair) => {

@@ -9,14 +9,17 @@ import { inspectHead } from "../http/inspect-head.ts";
 import type { Identity } from "../identity/identity.ts";
 import { corsFields, preflightFields } from "../policy/cors.ts";
 import { applyHeaderEdits, isEmptyEdit } from "../policy/header-edits.ts";
+import { forgedFields } from "../policy/identity-headers.ts";
 import { rateLimitKey } from "../policy/rate-limit-key.ts";
 import type { HeaderEdits, RateLimitSettings } from "../policy/settings.ts";
+import { hostWithoutPort } from "../route/compare-routes.ts";
 import { explainRoutes, type RouteVerdict } from "../route/explain-routes.ts";
 import { compileRoutes, matchRoute } from "../route/match-route.ts";
 import { normalisePath } from "../route/normalise-path.ts";
 import { explainAuth } from "./explain-auth.ts";
 import { explainDecision } from "./explain-decision.ts";
 import { explainLogin } from "./explain-login.ts";
+import { explainMetadata, explainTold, type Told } from "./explain-outward.ts";
 import {
   type ExplainRequest,
   type ExplainStep,
@@ -25,7 +28,7 @@ import {
   joinedHeaders,
   step,
 } from "./explain-step.ts";
-import { explainTarget } from "./explain-target.ts";
+import { explainTarget, queryMembers } from "./explain-target.ts";
 import type { Plan, RoutePlan } from "./plan.ts";
 
 /** @param nowMs for the times of a token */
@@ -33,6 +36,8 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   const steps: ExplainStep[] = [];
   const head = explainHead(request);
   if (head !== undefined) return finish([head], []);
+  const metadata = explainMetadata(plan.gateway.resources, hostWithoutPort(request.host) ?? "", request.path);
+  if (metadata !== undefined) return { otherRoutes: [], steps, result: { outcome: "answer", text: metadata } };
   const preflight = explainCors(plan, request, steps);
   if (preflight !== undefined) return { otherRoutes: [], steps, result: { outcome: "answer", text: preflight } };
   const login = explainLogin(plan.gateway, request);
@@ -53,8 +58,10 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   const decision = explainDecision(plan.gateway, route, at, facts);
   steps.push(...decision);
   if (decision.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
-  const headers = forwardedHeaders(request, route);
-  steps.push(...explainEdits(route, at), explainBounds(route, at));
+  const told = explainTold(route, at, identity, params, queryMembers(request.query));
+  const headers = forwardedHeaders(plan, request, route, told.fields);
+  steps.push(...explainEdits(route, at), ...told.steps, explainBounds(route, at));
+  if (told.steps.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
   const { method, query } = request;
   const { scopes } = identity;
   const header = (name: string): string | undefined => headers.get(name);
@@ -198,8 +205,15 @@ function explainBounds({ timeoutMs, bodyBytesMax }: RoutePlan, at: Path): Explai
 }
 
 /** What of the request's headers goes on, with the route's edits; secrets stay references. */
-function forwardedHeaders(request: ExplainRequest, route: RoutePlan): Map<string, string> {
-  const dropped = new Set(inspectHead(request.headers, 0).dropped);
+function forwardedHeaders(
+  { gateway }: Plan,
+  request: ExplainRequest,
+  route: RoutePlan,
+  told: Told["fields"],
+): Map<string, string> {
+  const names = request.headers.map(([name]) => name);
+  const forged = forgedFields(gateway.identityHeaders ?? [], names);
+  const dropped = new Set([...inspectHead(request.headers, 0).dropped, ...forged]);
   const headers = new Map<string, string>();
   const append = (name: string, value: string): void => {
     const before = headers.get(name);
@@ -212,5 +226,6 @@ function forwardedHeaders(request: ExplainRequest, route: RoutePlan): Map<string
     delete: (name: string) => headers.delete(name),
   };
   applyHeaderEdits(fields, route.transform.request, (name) => `\${secret:${name}}`);
+  for (const [name, value] of told) headers.set(name, value);
   return headers;
 }

@@ -6,6 +6,9 @@ import type { TlsTerminator } from "../auth/client-connection.ts";
 import type { AuthSettings } from "../auth/compose.ts";
 import type { DecisionPoint } from "../auth/decision.ts";
 import type { IdentityProvider } from "../auth/providers.ts";
+import type { ProtectedResource } from "../auth/resource.ts";
+import type { TxnContextSettings } from "../auth/txn-context.ts";
+import type { IdentityHeaders } from "../policy/identity-headers.ts";
 import type {
   AccessRule,
   AggregatePart,
@@ -41,6 +44,10 @@ export interface GatewayPlan {
   readonly identity: Readonly<Record<string, IdentityProvider>>;
   /** Absent: none. */
   readonly decisions?: Readonly<Record<string, DecisionPoint>>;
+  /** Every name that is an identity header anywhere, lower case: no client may say it. Absent: none. */
+  readonly identityHeaders?: readonly string[];
+  /** Resources whose metadata is published. Absent: none. */
+  readonly resources?: readonly ProtectedResource[];
   /** In the order of the document; precedence is `matchRoute`'s. */
   readonly routes: readonly RoutePlan[];
 }
@@ -50,6 +57,10 @@ export interface RoutePlan {
   readonly match: RouteMatch;
   /** Absent: public. */
   readonly auth?: AuthSettings;
+  /** Absent: upstreams are told nothing. */
+  readonly identityHeaders?: IdentityHeaders;
+  /** Absent: the context has the route alone. */
+  readonly context?: TxnContextSettings;
   readonly rateLimits: readonly RateLimitSettings[];
   readonly transform: { readonly request: HeaderEdits; readonly response: HeaderEdits };
   readonly target: RouteTarget;

@@ -18,7 +18,9 @@ import { limitRate } from "./middleware/limit-rate.ts";
 import { login } from "./middleware/login.ts";
 import { matchRequest } from "./middleware/match-request.ts";
 import { problems } from "./middleware/problems.ts";
+import { resourceMetadata } from "./middleware/resource-metadata.ts";
 import { stripFields } from "./middleware/strip-fields.ts";
+import { tellIdentity } from "./middleware/tell-identity.ts";
 import { transformHeaders } from "./middleware/transform-headers.ts";
 import type { GatewayEnv } from "./upstream/exchange.ts";
 import { LimitTaker } from "./upstream/take-limits.ts";
@@ -40,6 +42,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     accessLog(isolate),
     checkRequest(),
     leasePlan(lease),
+    resourceMetadata(),
     cors(),
     login(verifiers.oidc.logins),
     answerFields(),
@@ -50,6 +53,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     limitRate(taker),
     decide(points),
     transformHeaders(),
+    tellIdentity(),
     forward(minter),
     aggregate(minter),
   );

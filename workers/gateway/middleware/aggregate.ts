@@ -83,14 +83,14 @@ async function callPart(
   const fields = new Headers(c.get("fields"));
   for (const name of OWN_TO_REQUEST) fields.delete(name);
   fields.set("accept", "application/json");
-  const [held, identity, trace] = [c.get("held"), c.get("identity"), c.get("trace")];
-  const context = { env: c.env, held, identity, route: c.get("route").name, trace, minter };
+  const [held, identity, context, trace] = [c.get("held"), c.get("identity"), c.get("context"), c.get("trace")];
+  const calling = { env: c.env, held, identity, route: c.get("route").name, context, trace, minter };
   const deadlineAtMs = Math.min(Date.now() + part.timeoutMs, c.get("deadlineAtMs"));
   const { target, method } = part;
   try {
     const answer = await callUpstream(
       { target, method, path: filled.text, fields, body: null, deadlineAtMs, signal },
-      context,
+      calling,
     );
     return await readPart(answer);
   } catch (error) {

@@ -10,6 +10,7 @@ import {
   refuseIdentity,
 } from "../../../shared/auth/compose.ts";
 import type { IdentityProvider } from "../../../shared/auth/providers.ts";
+import { resourceOf, withResourceMetadata } from "../../../shared/auth/resource.ts";
 import { revocationOf } from "../../../shared/auth/revocations.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { anonymous, type Identity } from "../../../shared/identity/identity.ts";
@@ -181,7 +182,8 @@ function isTrue(c: Context<GatewayEnv>, when: string | undefined, identity: Iden
 }
 
 /**
- * One challenge for each scheme that would be accepted, with what is wrong with the credential of that scheme.
+ * One challenge for each scheme that would be accepted, with what is wrong with the credential of that scheme: a word, and
+ * nothing that a token could be probed by (RFC 6750 section 3.1). The rest stays in the log.
  * @param errorOf of a provider, by its name
  */
 function challenge(
@@ -199,5 +201,7 @@ function challenge(
     return verifierOf(verifiers, provider).challenges(provider, realm, errorOf(name), scopes, scheme);
   });
   const told = distinctChallenges(found);
-  if (told.length > 0) c.header("www-authenticate", told.join(", "));
+  const resource = resourceOf(c.get("held").plan.resources, realm, c.get("path"));
+  const leading = resource === undefined ? told : withResourceMetadata(told, resource, scopes);
+  if (leading.length > 0) c.header("www-authenticate", leading.join(", "));
 }

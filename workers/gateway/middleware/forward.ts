@@ -21,8 +21,8 @@ export function forward(minter: TxnTokenMinter): MiddlewareHandler<GatewayEnv> {
       body: c.get("body"),
       deadlineAtMs: c.get("deadlineAtMs"),
     };
-    const [held, identity, trace] = [c.get("held"), c.get("identity"), c.get("trace")];
-    const answer = await callUpstream(call, { env: c.env, held, identity, route: route.name, trace, minter });
+    const [held, identity, context, trace] = [c.get("held"), c.get("identity"), c.get("context"), c.get("trace")];
+    const answer = await callUpstream(call, { env: c.env, held, identity, route: route.name, context, trace, minter });
     const response = new Response(answer.body, answer);
     dropEnding(response.headers);
     return response;

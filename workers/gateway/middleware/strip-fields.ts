@@ -3,6 +3,7 @@ import { withoutOwnCookies } from "../../../shared/http/cookies.ts";
 import { forwardingFields } from "../../../shared/http/forwarding-fields.ts";
 import { TRACEPARENT, TRACESTATE } from "../../../shared/http/header-names.ts";
 import { parseTraceparent } from "../../../shared/http/trace-context.ts";
+import { forgedFields } from "../../../shared/policy/identity-headers.ts";
 import { connectionOf } from "../upstream/client-connection.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 
@@ -10,12 +11,13 @@ import type { GatewayEnv } from "../upstream/exchange.ts";
 export function stripFields(): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
     const { headers } = c.req.raw;
-    const { tlsTerminator } = c.get("held").plan;
+    const { tlsTerminator, identityHeaders = [] } = c.get("held").plan;
     const connection = connectionOf(c.req.raw, tlsTerminator);
     const fields = new Headers(headers);
     for (const name of c.get("dropped")) fields.delete(name);
     const certificateField = tlsTerminator?.escapedPemHeader;
-    if (certificateField !== undefined) deleteAlike(fields, certificateField);
+    const own = [...(certificateField === undefined ? [] : [certificateField]), ...identityHeaders];
+    if (own.length > 0) for (const name of forgedFields(own, headers.keys())) fields.delete(name);
     // A `tracestate` belongs to its `traceparent` (Trace Context section 3.3.1).
     if (headers.has(TRACESTATE) && parseTraceparent(headers.get(TRACEPARENT) ?? undefined) === undefined)
       fields.delete(TRACESTATE);
@@ -34,10 +36,4 @@ export function stripFields(): MiddlewareHandler<GatewayEnv> {
 function keepCookies(fields: Headers, cookies: string): void {
   if (cookies === "") fields.delete("cookie");
   else fields.set("cookie", cookies);
-}
-
-/** With every other spelling that servers behind us could take for it (`_` for `-`). @param name in lower case */
-function deleteAlike(fields: Headers, name: string): void {
-  const read = name.replaceAll("_", "-");
-  for (const field of [...fields.keys()]) if (field.replaceAll("_", "-") === read) fields.delete(field);
 }

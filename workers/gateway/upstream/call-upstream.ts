@@ -1,4 +1,5 @@
 /** One call to a service of the mesh or to a plain origin: signed, timed, its failures named. */
+import type { TxnContext } from "../../../shared/auth/txn-context.ts";
 import { type ErrorCode, errorTable, SelvageError } from "../../../shared/errors.ts";
 import { deadlineHeader } from "../../../shared/http/deadline.ts";
 import { ERROR_CODE, TRACEPARENT } from "../../../shared/http/header-names.ts";
@@ -28,6 +29,7 @@ export interface CallContext {
   readonly held: HeldPlan;
   readonly identity: Identity;
   readonly route: string;
+  readonly context: TxnContext | undefined;
   readonly trace: TraceContext;
   readonly minter: TxnTokenMinter;
 }
@@ -67,10 +69,10 @@ export async function callUpstream(call: UpstreamCall, context: CallContext): Pr
 async function signForMesh(
   request: Omit<HopRequest, "txnToken" | "planVersion">,
   fields: Headers,
-  { held, identity, route, minter }: CallContext,
+  { held, identity, route, context, minter }: CallContext,
   nowMs: number,
 ): Promise<void> {
-  const token = minter.mint(identity, route, held, nowMs);
+  const token = minter.mint(identity, route, held, nowMs, context);
   if (held.hop === undefined) throw new SelvageError("plan_missing", "no hop key for the mesh yet");
   const txnToken = typeof token === "string" ? token : await token;
   await held.hop.sign({ ...request, txnToken, planVersion: String(held.version) }, fields, nowMs);

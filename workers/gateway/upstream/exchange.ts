@@ -1,4 +1,5 @@
 import type { ClientConnection } from "../../../shared/auth/client-connection.ts";
+import type { TxnContext } from "../../../shared/auth/txn-context.ts";
 import type { SelvageError } from "../../../shared/errors.ts";
 import type { RequestTarget } from "../../../shared/http/request-target.ts";
 import type { TraceContext } from "../../../shared/http/trace-context.ts";
@@ -39,5 +40,7 @@ export interface GatewayEnv {
     identity: Identity;
     /** What is added to the answer, whatever that will be; taken by answer-fields. */
     answerFields: [name: string, value: string][] | undefined;
+    /** tell-identity: the context of the transaction token */
+    context: TxnContext | undefined;
   };
 }

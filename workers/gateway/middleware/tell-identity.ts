@@ -1,0 +1,29 @@
+import type { Context, MiddlewareHandler } from "hono";
+import { type TxnContextSettings, txnContext } from "../../../shared/auth/txn-context.ts";
+import { SelvageError } from "../../../shared/errors.ts";
+import { type IdentityHeaders, identityFields } from "../../../shared/policy/identity-headers.ts";
+import type { GatewayEnv } from "../upstream/exchange.ts";
+
+/** What those behind the gateway are told of who asks: by header fields, and by the context of the transaction token. */
+export function tellIdentity(): MiddlewareHandler<GatewayEnv> {
+  return async (c, next) => {
+    const { identityHeaders, context } = c.get("route");
+    if (identityHeaders !== undefined) tellFields(c, identityHeaders);
+    if (context !== undefined) tellContext(c, context);
+    await next();
+  };
+}
+
+/** Client copies went with `strip-fields`; what an edit of the document put there gives way, too. */
+function tellFields(c: Context<GatewayEnv>, headers: IdentityHeaders): void {
+  const { fields, refused } = identityFields(headers, c.get("identity"));
+  if (refused !== undefined) throw new SelvageError("not_permitted", refused);
+  for (const [name, value] of fields) c.get("fields").set(name, value);
+}
+
+function tellContext(c: Context<GatewayEnv>, settings: TxnContextSettings): void {
+  const query = settings.ofRequest ? Object.fromEntries(new URLSearchParams(c.get("target").query)) : {};
+  const context = txnContext(settings, { identity: c.get("identity"), path: c.get("params"), query });
+  if ("refused" in context) throw new SelvageError(context.code, context.refused);
+  c.set("context", context);
+}
