@@ -1,30 +1,45 @@
 /** What each proof of identity adds to a forwarded request, on plain `workerd serve` with the same upstream. */
-import { writeFileSync } from "node:fs";
-import path from "node:path";
 import type { Bench, BenchOptions, Figure } from "./support/bench.ts";
-import { cpuRatio, type Round, spreadOf } from "./support/compare.ts";
+import { type CompareOptions, cpuRatio, type Round, spreadOf } from "./support/compare.ts";
+import type { Fields } from "./support/load.ts";
 import { keyMicroseconds } from "./support/own-cpu.ts";
+import {
+  introspectionProof,
+  jwtProof,
+  keyProof,
+  type Proof,
+  type ProofCase,
+  signatureProof,
+  webhookProof,
+} from "./support/proofs.ts";
 import { compareRoutes, startGateway } from "./support/routes.ts";
-import { newSigner, newWebhookKey } from "./support/signers.ts";
-import { onStage, type Stage, startBareForward, startIntrospection, startUpstream } from "./support/stage.ts";
+import { onStage, type Stage, startBareForward, startUpstream } from "./support/stage.ts";
 
-const variants = ["bare", "forward", "key", "opaque", "signature", "webhook"] as const;
-type Name = (typeof variants)[number];
+/** One entry a proof. `first`: never seen by the isolate before; `repeated`: seen and remembered. */
+const cases: readonly ProofCase[] = [
+  { name: "forward", what: "gateway: forward, no proof" },
+  { name: "jwt", what: "JWT, repeated", proof: () => jwtProof("jwt", "ES256", 1) },
+  { name: "jwt_es256", what: "JWT, first, ES256", proof: () => jwtProof("es256", "ES256") },
+  { name: "jwt_eddsa", what: "JWT, first, EdDSA", proof: () => jwtProof("eddsa", "EdDSA") },
+  { name: "jwt_rs256", what: "JWT, first, RS256", proof: () => jwtProof("rs256", "RS256") },
+  { name: "jwt_ps256", what: "JWT, first, PS256", proof: () => jwtProof("ps256", "PS256") },
+  { name: "key", what: "API key, repeated", proof: () => keyProof("key", "slv", 1) },
+  { name: "key_first", what: "API key, first: one call of its object", proof: () => keyProof("cold", "cold") },
+  { name: "opaque", what: "opaque token, introspected and remembered", proof: introspectionProof },
+  { name: "signature", what: "HTTP message signature, Ed25519, no content", proof: signatureProof },
+  { name: "webhook", what: "Standard Webhook, Ed25519, no content", proof: webhookProof },
+];
 
-const what: Record<Name, string> = {
-  bare: "bare Worker: forward",
-  forward: "gateway: forward, no proof",
-  key: "gateway: API key, known and in use",
-  opaque: "gateway: opaque token, introspected and remembered",
-  signature: "gateway: HTTP message signature, Ed25519, no content",
-  webhook: "gateway: Standard Webhook, Ed25519, no content",
-};
+/** Each variant in turn, so the whole is a few minutes. */
+const PLAN: CompareOptions = { rounds: 5, durationMs: 3_000, warmUpMs: 2_000 };
 
 const bench: Bench = {
   question: "What does proving an identity add to a request? (CPU of workerd for each request)",
   run: async (options) => {
     const own = await keyMicroseconds(options.quick ? 3 : 7, options.quick ? 100_000 : 500_000);
-    return [...(await onStage(async (stage) => figures(await measure(stage, options)))), keyFigure(own)];
+    const rounds = await onStage((stage) => measure(stage, options));
+    const what = "API key, repeated: its own code, CPU us a request";
+    return [...figures(rounds), { name: "key_own_cpu_us", what, spread: spreadOf(own) }];
   },
 };
 export default bench;
@@ -32,74 +47,54 @@ export default bench;
 async function measure({ system }: Stage, options: BenchOptions): Promise<Map<string, Round[]>> {
   const upstream = await startUpstream(system);
   const bare = await startBareForward(system, upstream);
-  const issuer = await startIntrospection(system, { active: true, sub: "bench", scope: "bench" });
-  writeFileSync(path.join(system.state, "secrets"), "INTROSPECTION=bench\n", { mode: 0o600 });
-  const [signer, hooks] = [newSigner(), newWebhookKey()];
-  const gateway = await startGateway(
-    system,
-    upstream,
-    documentOf(upstream, {
-      key: "apiKey: { header: x-api-key }",
-      opaque: `introspection: { issuer: bench, url: "http://127.0.0.1:${issuer}/", bearer: "\${secret:INTROSPECTION}" }`,
-      signature: `signature: { keys: [{ keyid: bench, jwk: ${JSON.stringify(signer.jwk)} }], maxAge: 1d, scopes: [bench] }`,
-      webhook: `webhook: { publicKeys: ${hooks.publicKey}, tolerance: 1h, scopes: [bench] }`,
-    }),
-  );
-  const { key } = await gateway.control.createKey({ owner: "bench", scopes: ["bench"] });
-  const headers = {
-    key: { "x-api-key": key },
-    opaque: { authorization: "Bearer bench" },
-    signature: signer.headers(`127.0.0.1:${gateway.port}`, "/signature/42"),
-    webhook: hooks.headers(),
-  };
-  return compareRoutes({ variants, bare, gateway, headers }, options);
+  const proofs = new Map<string, Proof | undefined>();
+  for (const { name, proof } of cases) proofs.set(name, await proof?.(system));
+  const gateway = await startGateway(system, upstream, documentOf(upstream, proofs));
+  const headers: Record<string, Fields | (() => Fields)> = {};
+  for (const [name, proof] of proofs) if (proof !== undefined) headers[name] = inTurn(await proof.requests(gateway));
+  options.say(`requests for ${proofs.size} cases are made`);
+  return compareRoutes({ variants: ["bare", ...proofs.keys()], bare, gateway, headers, plan: PLAN }, options);
 }
 
-function keyFigure(own: readonly number[]): Figure {
-  return { name: "key_own_cpu_us", what: `${what.key}: its own code, CPU us a request`, spread: spreadOf(own) };
+/** Goes on where it was over all rounds. */
+function inTurn(all: readonly Fields[]): () => Fields {
+  let at = 0;
+  return () => all[at++ % all.length] as Fields;
 }
 
-/** @param providers by the variant that asks for them */
-function documentOf(upstream: number, providers: Readonly<Record<string, string>>): string {
-  const target = `to: "http://127.0.0.1:${upstream}"`;
-  const names = Object.keys(providers);
-  return `selvage: 1
-name: bench
-gateway:
-  hosts: ["127.0.0.1"]
-  identity:
-${names.map((name) => `    ${name}: { ${providers[name]} }`).join("\n")}
-  routes:
-    - { name: forward, match: { path: /forward/* }, ${target} }
-${names.map((name) => `    - { name: ${name}, match: { path: /${name}/* }, auth: { any: [${name}], scopes: [bench] }, ${target} }`).join("\n")}
-`;
+function documentOf(upstream: number, proofs: ReadonlyMap<string, Proof | undefined>): string {
+  const to = `http://127.0.0.1:${upstream}`;
+  const routes = [...proofs].map(([name, proof]) => {
+    const route = { name, match: { path: `/${name}/*` }, to };
+    return proof === undefined ? route : { ...route, auth: proof.auth };
+  });
+  const identity = Object.assign({}, ...[...proofs.values()].map((proof) => proof?.identity));
+  return JSON.stringify({ selvage: 1, name: "bench", gateway: { hosts: ["127.0.0.1"], identity, routes } });
 }
 
 function figures(rounds: ReadonlyMap<string, readonly Round[]>): Figure[] {
-  const of = (name: Name): readonly Round[] => rounds.get(name) ?? [];
-  const proofs = variants.filter((name) => name !== "bare" && name !== "forward");
+  const of = (name: string): readonly Round[] => rounds.get(name) ?? [];
   const cpu = (round: Round | undefined): number => round?.cpuMicrosecondsPerRequest ?? Number.NaN;
-  const ratios = proofs.flatMap((name) => [
-    {
-      name: `${name}_cpu_ratio`,
-      what: `${what[name]}, CPU over the gateway's forward`,
-      spread: cpuRatio(of(name), of("forward")),
-    },
-    {
-      name: `${name}_added_cpu_us`,
-      what: `${what[name]}, CPU us above the gateway's forward`,
-      spread: spreadOf(of(name).map((round, at) => cpu(round) - cpu(of("forward")[at]))),
-    },
-    {
-      name: `${name}_bare_cpu_ratio`,
-      what: `${what[name]}, CPU over the bare Worker's`,
-      spread: cpuRatio(of(name), of("bare")),
-    },
-  ]);
-  const absolutes = variants.map((name) => ({
+  const proofs = cases.filter(({ proof }) => proof !== undefined);
+  const bare: Figure[] = cases.map(({ name, what }) => ({
+    name: `${name}_bare_cpu_ratio`,
+    what: `${what}, CPU over the bare Worker's`,
+    spread: cpuRatio(of(name), of("bare")),
+  }));
+  const ratios: Figure[] = proofs.map(({ name, what }) => ({
+    name: `${name}_cpu_ratio`,
+    what: `${what}, CPU over the gateway's forward`,
+    spread: cpuRatio(of(name), of("forward")),
+  }));
+  const added: Figure[] = proofs.map(({ name, what }) => ({
+    name: `${name}_added_cpu_us`,
+    what: `${what}, CPU us above the gateway's forward`,
+    spread: spreadOf(of(name).map((round, at) => cpu(round) - cpu(of("forward")[at]))),
+  }));
+  const absolutes: Figure[] = [{ name: "bare", what: "bare Worker: forward" }, ...cases].map(({ name, what }) => ({
     name: `${name}_cpu_us`,
-    what: `${what[name]}, CPU us a request`,
+    what: `${what}, CPU us a request`,
     spread: spreadOf(of(name).map(cpu)),
   }));
-  return [...ratios, ...absolutes];
+  return [...ratios, ...bare, ...added, ...absolutes];
 }

@@ -2,10 +2,13 @@
 import { connect, type Socket } from "node:net";
 import { ResponseReader } from "./response-reader.ts";
 
+export type Fields = Readonly<Record<string, string>>;
+
 export interface LoadOptions {
   readonly port: number;
   readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  /** Of every request; a function is asked for those of each, and gives one of few objects again and again. */
+  readonly headers?: Fields | (() => Fields);
   readonly connections: number;
   readonly durationMs: number;
   /** Requests a second, whatever became of those before (open loop); absent: each connection as fast as it is answered. */
@@ -36,7 +39,8 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
 
 class LoadRun {
   readonly #options: LoadOptions;
-  readonly #request: Buffer;
+  readonly #nextFields: () => Fields;
+  readonly #requests = new Map<Fields, Buffer>();
   readonly #sockets: Socket[] = [];
   readonly #idle: Socket[] = [];
   /** When the open request of a connection was due. */
@@ -51,9 +55,20 @@ class LoadRun {
 
   constructor(options: LoadOptions) {
     this.#options = options;
-    const headers = Object.entries({ host: `127.0.0.1:${options.port}`, ...options.headers });
-    const lines = [`GET ${options.path} HTTP/1.1`, ...headers.map(([name, value]) => `${name}: ${value}`)];
-    this.#request = Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+    const { headers = {} } = options;
+    this.#nextFields = typeof headers === "function" ? headers : () => headers;
+  }
+
+  #nextRequest(): Buffer {
+    const fields = this.#nextFields();
+    const known = this.#requests.get(fields);
+    if (known !== undefined) return known;
+    const { port, path } = this.#options;
+    const headers = Object.entries({ host: `127.0.0.1:${port}`, ...fields });
+    const lines = [`GET ${path} HTTP/1.1`, ...headers.map(([name, value]) => `${name}: ${value}`)];
+    const request = Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+    this.#requests.set(fields, request);
+    return request;
   }
 
   async finish(): Promise<LoadResult> {
@@ -123,7 +138,7 @@ class LoadRun {
 
   #send(socket: Socket, dueAt: number): void {
     this.#dueAt.set(socket, dueAt);
-    socket.write(this.#request);
+    socket.write(this.#nextRequest());
   }
 
   #receive(socket: Socket, reader: ResponseReader, chunk: Buffer): void {

@@ -6,9 +6,12 @@ import { applyDocument } from "../../cli/local/live-document.ts";
 import { freePort } from "../../cli/local/ports.ts";
 import { type OpenSystem, startWorkers } from "../../cli/local/system.ts";
 import type { BenchOptions } from "./bench.ts";
-import { compare, type Round, type Variant } from "./compare.ts";
+import { type CompareOptions, compare, type Round, type Variant } from "./compare.ts";
+import type { LoadOptions } from "./load.ts";
 
 const CONNECTIONS = 32;
+const THOROUGH: CompareOptions = { rounds: 7, durationMs: 4_000, warmUpMs: 3_000 };
+const QUICK: CompareOptions = { rounds: 3, durationMs: 1_000, warmUpMs: 500 };
 
 export interface Running {
   readonly port: number;
@@ -38,12 +41,14 @@ export interface Routes<Name extends string> {
   readonly bare: Running;
   readonly gateway: Running;
   /** Credentials by variant. */
-  readonly headers: Partial<Record<Name, Readonly<Record<string, string>>>>;
+  readonly headers: Partial<Record<Name, NonNullable<LoadOptions["headers"]>>>;
+  /** Absent: 7 rounds of 4 s after 3 s of warm-up. */
+  readonly plan?: CompareOptions;
 }
 
 /** Rounds in which every variant takes its turn. */
 export async function compareRoutes<Name extends string>(
-  { variants, bare, gateway, headers }: Routes<Name>,
+  { variants, bare, gateway, headers, plan = THOROUGH }: Routes<Name>,
   { quick, say }: BenchOptions,
 ): Promise<Map<string, Round[]>> {
   const compared = variants.map((name): Variant => {
@@ -52,17 +57,16 @@ export async function compareRoutes<Name extends string>(
     return { name, pids: [pid], load };
   });
   for (const { load } of compared) await untilServed(load);
-  const plan = quick
-    ? { rounds: 3, durationMs: 1_000, warmUpMs: 500 }
-    : { rounds: 7, durationMs: 4_000, warmUpMs: 3_000 };
-  say(`${plan.rounds} rounds of ${plan.durationMs / 1000} s for each of ${variants.length} variants`);
-  return compare(compared, plan);
+  const chosen = quick ? QUICK : plan;
+  say(`${chosen.rounds} rounds of ${chosen.durationMs / 1000} s for each of ${variants.length} variants`);
+  return compare(compared, chosen);
 }
 
 /** The gateway takes a new plan within its lease. */
 async function untilServed({ port, path: target, headers = {} }: Variant["load"]): Promise<void> {
   for (const end = Date.now() + 10_000; ; ) {
-    const response = await fetch(`http://127.0.0.1:${port}${target}`, { headers });
+    const fields = typeof headers === "function" ? headers() : headers;
+    const response = await fetch(`http://127.0.0.1:${port}${target}`, { headers: fields });
     const text = await response.text();
     if (response.ok) return;
     if (Date.now() > end) throw new Error(`${target} answers ${response.status}: ${text}`);

@@ -126,14 +126,15 @@ export class SignatureVerifier implements Verifier<SignatureProvider> {
     provider: SignatureProvider,
     grants: Grants,
     source: KeySource,
-    keys: KeySet,
+    known: KeySet,
     { ctx, nowMs }: ProofContext,
   ): Promise<Grants | string> {
-    const candidates = candidatesOf(signed.input, provider, grants, keys);
-    if (candidates.length > 0) return this.#try(signed, candidates);
-    const newer = await this.#keySets.keysAfterMiss(source, keys, ctx, nowMs);
-    const again = newer === undefined ? [] : candidatesOf(signed.input, provider, grants, newer);
-    return again.length === 0 ? "no key of that keyid" : this.#try(signed, again);
+    for (let keys: KeySet | undefined = known; keys !== undefined; ) {
+      const candidates = candidatesOf(signed.input, provider, grants, keys);
+      if (candidates.length > 0) return this.#try(signed, candidates);
+      keys = await this.#keySets.keysAfterMiss(source, keys, signed.input.keyid, ctx, nowMs);
+    }
+    return "no key of that keyid";
   }
 
   async #try(signed: Signed, candidates: readonly Candidate[]): Promise<Grants | string> {
