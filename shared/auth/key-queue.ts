@@ -8,7 +8,11 @@ import { limits } from "../limits.ts";
 /** Requests with one name of a key. */
 export interface KeyWait {
   readonly kid: string;
+  /** When the first of them came. */
+  readonly sinceMs: number;
   count: number;
+  /** Whether there was ever more than one. */
+  isCrowd: boolean;
   /** Its place was given to another. */
   displaced: boolean;
 }
@@ -23,17 +27,18 @@ export interface KeyQueue {
 export const newKeyQueue = (): KeyQueue => ({ newcomers: new Map(), crowds: new Map(), waiting: 0 });
 
 /** A place for one request, or undefined when there is none. `endKeyWait` gives it back. */
-export function beginKeyWait(queue: KeyQueue, kid: string): KeyWait | undefined {
+export function beginKeyWait(queue: KeyQueue, kid: string, nowMs: number): KeyWait | undefined {
   if (queue.waiting >= limits.identity.keyWaitsMax) return undefined;
   queue.waiting++;
   const known = queue.crowds.get(kid) ?? queue.newcomers.get(kid);
   if (known !== undefined) {
     known.count++;
+    known.isCrowd = true;
     queue.newcomers.delete(kid);
     queue.crowds.set(kid, known);
     return known;
   }
-  const wait: KeyWait = { kid, count: 1, displaced: false };
+  const wait: KeyWait = { kid, sinceMs: nowMs, count: 1, isCrowd: false, displaced: false };
   queue.newcomers.set(kid, wait);
   if (queue.newcomers.size > limits.identity.keyNewcomersMax) displaceOldest(queue.newcomers);
   return wait;

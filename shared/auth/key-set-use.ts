@@ -1,5 +1,6 @@
 /** When an issuer's key set is used as it is, refreshed beside the request, or waited for. */
 import { limits } from "../limits.ts";
+import type { KeyWait } from "./key-queue.ts";
 
 export interface KeySetTimes {
   /** Last success and last attempt, milliseconds; 0: never. */
@@ -25,13 +26,24 @@ export function lastFetchFailed({ fetchedAtMs, attemptedAtMs }: Readonly<KeySetT
   return fetchedAtMs < attemptedAtMs;
 }
 
-/**
- * What becomes of a token whose key is not in the set: `fetch` a newer one, `refuse`, or wait this long until one may be
- * fetched. A set is fetched once in the time of cooling down, so that made-up names of keys cannot make us hammer the issuer.
- * @param withdrawn whether the key was in an earlier set: it is no new one, so there is nothing to wait for
- */
-export function keyMiss(times: Readonly<KeySetTimes>, withdrawn: boolean, nowMs: number): "fetch" | "refuse" | number {
-  const waitMs = times.attemptedAtMs + limits.identity.jwksCooldownMs - nowMs;
-  if (waitMs <= 0) return "fetch";
-  return withdrawn || lastFetchFailed(times) ? "refuse" : waitMs;
+/** Whether nothing was fetched for so long that any unknown key may be asked for at once. */
+export function isQuiet({ attemptedAtMs }: Readonly<KeySetTimes>, nowMs: number): boolean {
+  return nowMs - attemptedAtMs >= limits.identity.jwksQuietMs;
 }
+
+/**
+ * What becomes of a token whose key is not in the set: `fetch` a newer one, `refuse` since the last attempt failed, or wait
+ * this long. Tokens of a key that others name, too, are asked for as soon as the set has cooled down. One that is alone may
+ * be made up: it waits, so that made-up names of keys do not use up the one fetch that a new key needs.
+ */
+export function keyMiss(times: Readonly<KeySetTimes>, wait: Readonly<KeyWait>, nowMs: number): KeyMiss {
+  const { jwksCooldownMs } = limits.identity;
+  const cooledAtMs = times.attemptedAtMs + jwksCooldownMs;
+  if (cooledAtMs > nowMs && lastFetchFailed(times)) return "refuse";
+  if (isQuiet(times, nowMs)) return "fetch";
+  const fromMs = wait.isCrowd ? cooledAtMs : Math.max(cooledAtMs, wait.sinceMs + jwksCooldownMs);
+  return fromMs <= nowMs ? "fetch" : fromMs - nowMs;
+}
+
+/** A number: milliseconds to wait. */
+export type KeyMiss = "fetch" | "refuse" | number;

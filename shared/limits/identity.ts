@@ -15,6 +15,8 @@ export const identity = {
   jwksFreshMs: 10 * 60_000,
   /** A key set in use is fetched once in this time at most, by each isolate; tokens of unknown keys wait for it. */
   jwksCooldownMs: 5_000,
+  /** After as long without a fetch an unknown key is asked for at once, also one that a single token names. */
+  jwksQuietMs: 60_000,
   /** Requests of one key set that wait for that, and among them those whose key nobody else names. */
   keyWaitsMax: 4_000,
   keyNewcomersMax: 64,

@@ -1,11 +1,17 @@
 /** When a key set is fetched, and which tokens of unknown keys wait for it. */
 import { describe, expect, test } from "vitest";
-import { beginKeyWait, endKeyWait, newKeyQueue } from "../../../shared/auth/key-queue.ts";
-import { type KeySetTimes, keyMiss, keySetUse, newKeySetTimes } from "../../../shared/auth/key-set-use.ts";
+import { beginKeyWait, endKeyWait, type KeyWait, newKeyQueue } from "../../../shared/auth/key-queue.ts";
+import {
+  type KeyMiss,
+  type KeySetTimes,
+  keyMiss,
+  keySetUse,
+  newKeySetTimes,
+} from "../../../shared/auth/key-set-use.ts";
 import { limits } from "../../../shared/limits.ts";
 
 describe("use of a key set", () => {
-  const { jwksFreshMs, jwksStaleMs, jwksRetryMs, jwksCooldownMs } = limits.identity;
+  const { jwksFreshMs, jwksStaleMs, jwksRetryMs, jwksCooldownMs, jwksQuietMs } = limits.identity;
   const now = 1_790_000_000_000;
   const times = (fetchedAgo: number, attemptedAgo: number) => ({
     ...newKeySetTimes(),
@@ -25,16 +31,30 @@ describe("use of a key set", () => {
     expect(keySetUse(state, now)).toBe(use);
   });
 
-  test.each<[string, KeySetTimes, boolean, "fetch" | "refuse" | number]>([
-    ["a while after the last fetch", times(jwksCooldownMs, jwksCooldownMs), false, "fetch"],
-    ["of a withdrawn key a while after it", times(jwksCooldownMs, jwksCooldownMs), true, "fetch"],
-    ["soon after it", times(jwksCooldownMs - 1, jwksCooldownMs - 1), false, 1],
-    ["at once", times(0, 0), false, jwksCooldownMs],
-    ["of a withdrawn key soon after it", times(1, 1), true, "refuse"],
-    ["soon after one that failed", times(600_000, 1), false, "refuse"],
-    ["a while after one that failed", times(600_000, jwksCooldownMs), false, "fetch"],
-  ])("a token of an unknown key %s", (_, state, withdrawn, miss) => {
-    expect(keyMiss(state, withdrawn, now)).toBe(miss);
+  const alone = (waitedMs: number): KeyWait => ({
+    kid: "k",
+    sinceMs: now - waitedMs,
+    count: 1,
+    isCrowd: false,
+    displaced: false,
+  });
+  const crowd: KeyWait = { ...alone(0), count: 2, isCrowd: true };
+  const cooled = times(jwksCooldownMs, jwksCooldownMs);
+  const justFetched = times(1_000, 1_000);
+  test.each<[string, KeySetTimes, KeyWait, KeyMiss]>([
+    ["alone after a long while", times(jwksQuietMs, jwksQuietMs), alone(0), "fetch"],
+    ["alone, cooled down", cooled, alone(0), jwksCooldownMs],
+    ["alone, cooled down, in the middle of its wait", cooled, alone(2_000), jwksCooldownMs - 2_000],
+    ["alone, cooled down, at the end of its wait", cooled, alone(jwksCooldownMs), "fetch"],
+    ["alone, soon after a fetch", justFetched, alone(0), jwksCooldownMs],
+    ["alone, soon after a fetch that others made", justFetched, alone(jwksCooldownMs), jwksCooldownMs - 1_000],
+    ["with others, cooled down", cooled, crowd, "fetch"],
+    ["with others, soon after a fetch", justFetched, crowd, jwksCooldownMs - 1_000],
+    ["soon after a fetch that failed", times(600_000, 1), crowd, "refuse"],
+    ["alone, soon after a fetch that failed", times(600_000, 1), alone(jwksCooldownMs), "refuse"],
+    ["with others, a while after one that failed", times(600_000, jwksCooldownMs), crowd, "fetch"],
+  ])("a token of an unknown key: %s", (_, state, wait, miss) => {
+    expect(keyMiss(state, wait, now)).toBe(miss);
   });
 });
 
@@ -43,7 +63,7 @@ describe("the queue of unknown keys", () => {
 
   test("who comes alone gives way to newcomers, the oldest first", () => {
     const queue = newKeyQueue();
-    const waits = Array.from({ length: keyNewcomersMax + 2 }, (_, at) => beginKeyWait(queue, `k${at}`));
+    const waits = Array.from({ length: keyNewcomersMax + 2 }, (_, at) => beginKeyWait(queue, `k${at}`, 0));
     expect(waits.map((wait) => wait?.displaced)).toEqual(waits.map((_, at) => at < 2));
     expect(queue.newcomers.size).toBe(keyNewcomersMax);
     for (const wait of waits) if (wait !== undefined) endKeyWait(queue, wait);
@@ -52,17 +72,17 @@ describe("the queue of unknown keys", () => {
 
   test("who comes again keeps the place of all of that name", () => {
     const queue = newKeyQueue();
-    const [first, second] = [beginKeyWait(queue, "new"), beginKeyWait(queue, "new")];
+    const [first, second] = [beginKeyWait(queue, "new", 0), beginKeyWait(queue, "new", 0)];
     expect(second).toBe(first);
-    for (let at = 0; at < 10 * keyNewcomersMax; at++) beginKeyWait(queue, `k${at}`);
-    expect(first?.displaced).toBe(false);
+    for (let at = 0; at < 10 * keyNewcomersMax; at++) beginKeyWait(queue, `k${at}`, 0);
+    expect(first).toMatchObject({ displaced: false, isCrowd: true });
   });
 
   test("a name that was displaced begins anew, and its end takes nobody else's place", () => {
     const queue = newKeyQueue();
-    const first = beginKeyWait(queue, "k");
-    for (let at = 0; at < keyNewcomersMax; at++) beginKeyWait(queue, `k${at}`);
-    const again = beginKeyWait(queue, "k");
+    const first = beginKeyWait(queue, "k", 0);
+    for (let at = 0; at < keyNewcomersMax; at++) beginKeyWait(queue, `k${at}`, 0);
+    const again = beginKeyWait(queue, "k", 0);
     expect(again).not.toBe(first);
     if (first !== undefined) endKeyWait(queue, first);
     expect(queue.newcomers.get("k")).toBe(again);
@@ -70,8 +90,8 @@ describe("the queue of unknown keys", () => {
 
   test("is full at its bound", () => {
     const queue = newKeyQueue();
-    for (let at = 0; at < keyWaitsMax; at++) expect(beginKeyWait(queue, "new")).toBeDefined();
-    expect(beginKeyWait(queue, "new")).toBeUndefined();
-    expect(beginKeyWait(queue, "other")).toBeUndefined();
+    for (let at = 0; at < keyWaitsMax; at++) expect(beginKeyWait(queue, "new", 0)).toBeDefined();
+    expect(beginKeyWait(queue, "new", 0)).toBeUndefined();
+    expect(beginKeyWait(queue, "other", 0)).toBeUndefined();
   });
 });

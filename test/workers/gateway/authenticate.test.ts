@@ -81,7 +81,7 @@ describe("a good token", () => {
   test("of a key that was published after the set was fetched", async () => {
     expect((await ask(await issuer.sign())).status).toBe(200);
     await issuer.rotate("key-2");
-    vi.spyOn(Date, "now").mockReturnValue(Date.now() + limits.identity.jwksCooldownMs);
+    vi.spyOn(Date, "now").mockReturnValue(Date.now() + limits.identity.jwksQuietMs);
     expect((await ask(await issuer.sign())).status).toBe(200);
     expect(issuer.asked).toHaveLength(4);
   });
@@ -219,7 +219,7 @@ describe("refusals", () => {
   test("unknown kids ask the issuer once in the time of cooling down", async () => {
     expect((await ask(await issuer.sign())).status).toBe(200);
     gateway.sent.length = 0;
-    vi.spyOn(Date, "now").mockReturnValue(Date.now() + limits.identity.jwksCooldownMs);
+    vi.spyOn(Date, "now").mockReturnValue(Date.now() + limits.identity.jwksQuietMs);
     const { privateKey } = await generateKeyPair("ES256");
     for (let at = 0; at < 5; at++) {
       const header = { alg: "ES256", kid: `unknown-${at}` };

@@ -161,10 +161,10 @@ describe("keys at a URL", () => {
     const garbage = await signer("ES256");
     published.push(ec.jwk);
     await start({ keys: { url: KEYS } });
-    const { jwksCooldownMs } = limits.identity;
+    const { jwksQuietMs } = limits.identity;
     const exp = Math.floor(begin / 1000) + 3_600;
     for (let round = 0; round < 3; round++) {
-      at(round * jwksCooldownMs);
+      at(round * jwksQuietMs);
       for (let count = 0; count < 10; count++)
         expect(await status(await garbage.sign({ exp }, { kid: `${round}-${count}` }))).toBe(401);
       expect(await status(await ec.sign({ exp }))).toBe(200);
@@ -199,7 +199,7 @@ describe("keys at a URL", () => {
     await start({ keys: { url: KEYS } });
     expect(await status(await old.sign())).toBe(200);
     published = [fresh.jwk];
-    later(limits.identity.jwksCooldownMs);
+    later(limits.identity.jwksQuietMs);
     expect(await status(await fresh.sign())).toBe(200);
     expect(await status(await old.sign())).toBe(401);
     expect(fetches).toBe(2);
@@ -212,7 +212,7 @@ describe("keys at a URL", () => {
     const token = await old.sign();
     expect(await status(token)).toBe(200);
     published = [fresh.jwk];
-    later(limits.identity.jwksCooldownMs);
+    later(limits.identity.jwksQuietMs);
     expect(await status(await fresh.sign())).toBe(200);
     later(1);
     expect(await status(token)).toBe(401);
@@ -220,7 +220,7 @@ describe("keys at a URL", () => {
   });
 
   describe("between two fetches", () => {
-    const { jwksCooldownMs, keyNewcomersMax } = limits.identity;
+    const { jwksCooldownMs, jwksQuietMs, keyNewcomersMax } = limits.identity;
     const beforeTheNext = async () => {
       const [old, fresh, garbage] = [await signer("ES256", "old"), await signer("ES256", "new"), await signer("ES256")];
       published = [old.jwk];
@@ -258,12 +258,41 @@ describe("keys at a URL", () => {
       expect(fetches).toBe(2);
     });
 
+    test("made-up names do not use up the fetch of a new key: whose key others name too, waits for none of them", async () => {
+      const { fresh, garbage } = await beforeTheNext();
+      later(jwksCooldownMs);
+      const made = [1, 2, 3].map(async (n) => status(await garbage.sign({}, { kid: `made-up-${n}` })));
+      await sleep(200);
+      expect(fetches).toBe(1);
+      expect(await Promise.all([await fresh.sign({ n: 1 }), await fresh.sign({ n: 2 })].map(status))).toEqual([
+        200, 200,
+      ]);
+      expect(fetches).toBe(2);
+      expect(await Promise.all(made)).toEqual([401, 401, 401]);
+    });
+
+    test("a token that is alone waits no longer than its time", async () => {
+      const { fresh } = await beforeTheNext();
+      later(jwksCooldownMs);
+      const answer = status(await fresh.sign());
+      await sleep(200);
+      expect(fetches).toBe(1);
+      later(jwksCooldownMs - 1);
+      await sleep(200);
+      expect(fetches).toBe(1);
+      vi.spyOn(Date, "now").mockReturnValue(Date.now() + 1);
+      // The route gives it 5 s, which are over; it is not refused for its key.
+      expect([await answer, fetches]).toEqual([504, 2]);
+    });
+
     test("a token of a key that was withdrawn is refused at once", async () => {
       const { old, fresh } = await beforeTheNext();
-      later(jwksCooldownMs);
+      later(jwksQuietMs);
       expect(await status(await fresh.sign())).toBe(200);
-      later(100);
-      expect(await status(await old.sign({ n: 1 }))).toBe(401);
+      for (const ms of [100, jwksCooldownMs]) {
+        later(ms);
+        expect(await status(await old.sign({ n: ms }))).toBe(401);
+      }
       expect(fetches).toBe(2);
     });
   });
@@ -274,7 +303,7 @@ describe("keys at a URL", () => {
     await start({ keys: { url: KEYS } });
     expect(await status(await known.sign())).toBe(200);
     isUp = false;
-    later(limits.identity.jwksCooldownMs);
+    later(limits.identity.jwksQuietMs);
     for (let n = 0; n < 3; n++) {
       expect(await status(await unknown.sign({ n }))).toBe(503);
       expect(await status(await known.sign({ n }))).toBe(200);

@@ -3,8 +3,9 @@
  * stays in use while its issuer is away. Requests share results, never promises.
  */
 import { type PublicJwk, readKeySet } from "../../../shared/auth/jwk.ts";
-import { beginKeyWait, endKeyWait, type KeyQueue, newKeyQueue } from "../../../shared/auth/key-queue.ts";
+import { beginKeyWait, endKeyWait, type KeyQueue, type KeyWait, newKeyQueue } from "../../../shared/auth/key-queue.ts";
 import {
+  isQuiet,
   type KeySetTimes,
   keyMiss,
   keySetUse,
@@ -79,21 +80,38 @@ export class KeySets {
     arrivedAtMs: number,
   ): Promise<KeySet | undefined> {
     const issuer = this.#issuer(source.name);
-    const isOver = (): boolean => issuer.set !== missed || isNewer(issuer, arrivedAtMs);
-    for (let turn = 0; turn < TURNS_MAX && !isOver(); turn++) {
+    if (issuer.set !== missed) return issuer.set;
+    // What was withdrawn is not new: it is worth no wait, and no fetch that a new key may need.
+    if (kid !== undefined && issuer.withdrawn.get(kid) === true && !isQuiet(issuer.times, Date.now())) return undefined;
+    const wait = beginKeyWait(issuer.queue, kid ?? "", Date.now());
+    if (wait === undefined) throw tooMany();
+    try {
+      await this.#awaitNewer(source, issuer, () => issuer.set !== missed || isNewer(issuer, arrivedAtMs), wait, ctx);
+    } finally {
+      endKeyWait(issuer.queue, wait);
+    }
+    if (issuer.set !== missed) return issuer.set;
+    if (wait.displaced) throw tooMany();
+    if (lastFetchFailed(issuer.times)) throw unavailable(source, issuer);
+    return undefined;
+  }
+
+  /** Until it is over, the wait was displaced, or there is nothing to wait for. */
+  async #awaitNewer(source: KeySource, issuer: Issuer, isOver: () => boolean, wait: KeyWait, ctx: Wait): Promise<void> {
+    for (let turn = 0; turn < TURNS_MAX && !isOver() && !wait.displaced; turn++) {
       const nowMs = Date.now();
       if (isFetching(issuer, nowMs)) {
         await until(() => !isFetching(issuer, Date.now()), limits.identity.jwksWaitMs);
         continue;
       }
-      const miss = keyMiss(issuer.times, kid !== undefined && issuer.withdrawn.get(kid) === true, nowMs);
+      const miss = keyMiss(issuer.times, wait, nowMs);
+      if (miss === "refuse") return;
       if (miss === "fetch") await startFetch(source, issuer, ctx, nowMs);
-      else if (miss === "refuse") break;
-      else await queueUp(issuer, kid ?? "", miss, isOver);
+      else {
+        const { isCrowd } = wait;
+        await until(() => isOver() || wait.displaced || wait.isCrowd !== isCrowd, miss, QUEUE_POLL_MS);
+      }
     }
-    if (issuer.set !== missed) return issuer.set;
-    if (lastFetchFailed(issuer.times)) throw unavailable(source, issuer);
-    return undefined;
   }
 
   async #awaitKeys(source: KeySource, issuer: Issuer, ctx: Wait, nowMs: number): Promise<KeySet> {
@@ -120,8 +138,8 @@ export class KeySets {
   }
 }
 
-/** A fetch that ran when the token came, the wait for the next, and that one, with one to spare. */
-const TURNS_MAX = 4;
+/** A fetch that ran when the token came, the wait alone and with others, the fetch, and some to spare. */
+const TURNS_MAX = 8;
 
 const unavailable = ({ name }: KeySource, { failure }: Issuer): SelvageError =>
   new SelvageError("issuer_unavailable", `${name}: ${failure}`);
@@ -133,18 +151,6 @@ function isFetching(issuer: Issuer, nowMs: number): boolean {
 /** Whether the set is of a fetch that began after a request came, so that it has every key that was published before. */
 function isNewer({ times, fetchingSinceMs }: Issuer, arrivedAtMs: number): boolean {
   return times.attemptedAtMs >= arrivedAtMs && fetchingSinceMs === 0;
-}
-
-/** Waits until the next fetch is allowed, or somebody else's is over. @throws SelvageError limit_exceeded */
-async function queueUp(issuer: Issuer, kid: string, ms: number, isOver: () => boolean): Promise<void> {
-  const wait = beginKeyWait(issuer.queue, kid);
-  if (wait === undefined) throw tooMany();
-  try {
-    await until(() => wait.displaced || isOver(), ms, QUEUE_POLL_MS);
-  } finally {
-    endKeyWait(issuer.queue, wait);
-  }
-  if (wait.displaced) throw tooMany();
 }
 
 /** Thousands may wait: each looks rarely. */
