@@ -57,7 +57,7 @@ export async function keyProof(name: string, prefix: string, count: number = COL
     identity: { [name]: { apiKey: { header: `x-${name}`, prefix } } },
     auth: { any: [name], scopes: ["bench"] },
     requests: async ({ control }) => {
-      const lines = keys.map((key) => JSON.stringify({ key, owner: "bench", scopes: ["bench"] }));
+      const lines = keys.map((key) => JSON.stringify({ key, prefix, owner: "bench", scopes: ["bench"] }));
       const { refused } = await control.importKeys(`${lines.join("\n")}\n`);
       if (refused > 0) throw new Error(`${refused} keys were refused`);
       return keys.map((key) => ({ [`x-${name}`]: key }));
