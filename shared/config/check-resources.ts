@@ -79,7 +79,9 @@ function checkServers(
     const hosts = route.get("match", "hosts").texts.map((host) => host.toLowerCase());
     return pattern !== undefined && isRouteOf(pattern, hosts, place, places) ? providersOf(route.get("auth")) : [];
   });
-  const issuers = providers.map((name) => gateway.get("identity", name, "jwt", "issuer").text ?? "");
+  const issuers = providers.flatMap((name) =>
+    ["jwt", "introspection"].map((kind) => gateway.get("identity", name, kind, "issuer").text ?? ""),
+  );
   if (issuers.some(isAuthorizationServer)) return [];
   return [
     warning("SLV3009", resource.path, "no route of this resource takes tokens of an issuer that is a URL", {

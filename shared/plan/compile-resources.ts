@@ -1,5 +1,5 @@
 /** Protected resource metadata (RFC 9728) from the document: what it does not say itself is gathered from its routes. */
-import type { IdentityProvider } from "../auth/providers.ts";
+import type { IdentityProvider, IntrospectionProvider, JwtProvider } from "../auth/providers.ts";
 import { isAuthorizationServer, type ProtectedResource, RESOURCE_METADATA } from "../auth/resource.ts";
 import type { ResourceConfig } from "../config/schema-outward.ts";
 import { isRouteOf, type ResourcePlace, resourcePlace } from "../route/resource-place.ts";
@@ -49,11 +49,14 @@ function metadataOf(
   };
 }
 
-/** How tokens are shown, by the kinds of providers that take any. */
+/** How tokens are shown, by the providers that take any. */
 function tokenMembers(providers: readonly IdentityProvider[]): Record<string, unknown> {
-  return providers.some(({ kind }) => kind === "jwt") ? { bearer_methods_supported: ["header"] } : {};
+  return providers.some(takesTokens) ? { bearer_methods_supported: ["header"] } : {};
 }
 
+const takesTokens = (provider: IdentityProvider): provider is JwtProvider | IntrospectionProvider =>
+  provider.kind === "jwt" || provider.kind === "introspection";
+
 function authorizationServerOf(provider: IdentityProvider): string | undefined {
-  return provider.kind === "jwt" && isAuthorizationServer(provider.issuer) ? provider.issuer : undefined;
+  return takesTokens(provider) && isAuthorizationServer(provider.issuer) ? provider.issuer : undefined;
 }

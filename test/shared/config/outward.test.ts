@@ -15,6 +15,7 @@ gateway:
     staff: { jwt: { issuer: "https://staff.shop.example", audience: shop-api } }
     partner: { jwt: { issuer: partner.example.net, audience: a, jwks: "https://partner.example.net/keys" } }
     keys: { apiKey: { header: X-Api-Key } }
+    opaque: { introspection: { issuer: "https://opaque.shop.example", bearer: "\${secret:OPAQUE}" } }
 `;
 const ROUTE = "  routes:\n    - { name: orders, match: { path: '/orders/{id}' }, auth: login, to: orders, ";
 
@@ -218,7 +219,7 @@ describe("resources", () => {
   routes:
     - { name: orders, match: { path: /orders/* }, auth: { any: [login, keys, partner], scopes: [b, a] }, to: orders }
     - { name: items, match: { path: /items, hosts: [api.shop.example] }, auth: { all: [staff], scopes: [c] }, to: orders }
-    - { name: mcp, match: { path: /mcp/* }, auth: { any: [staff], scopes: [d] }, to: orders }
+    - { name: mcp, match: { path: /mcp/* }, auth: { any: [staff, opaque], scopes: [d] }, to: orders }
     - { name: eu, match: { path: /eu, hosts: [eu.shop.example] }, auth: { any: [staff], scopes: [e] }, to: orders }
     - { name: keys, match: { path: /a/* }, auth: keys, to: orders }
 `);
@@ -244,7 +245,7 @@ describe("resources", () => {
         metadataUrl: "https://api.shop.example/.well-known/oauth-protected-resource/mcp",
         metadata: {
           resource: "https://api.shop.example/mcp",
-          authorization_servers: ["https://staff.shop.example"],
+          authorization_servers: ["https://opaque.shop.example", "https://staff.shop.example"],
           scopes_supported: ["mcp:use"],
           bearer_methods_supported: ["header"],
           resource_tos_uri: "https://shop.example/terms",

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { MessageKey, SignatureProvider } from "../../../shared/auth/http-signature.ts";
 import type { PublicJwk } from "../../../shared/auth/jwk.ts";
+import { limits } from "../../../shared/limits.ts";
 import type { GatewayPlan } from "../../../shared/plan/plan.ts";
 import {
   requestContent,
@@ -309,6 +310,7 @@ describe("published keys", () => {
     expect(claimsOf(gateway)).toMatchObject({ sub: "partner" });
     expect(asked).toBe(1);
     published = [alice.jwk, bob.jwk];
+    vi.spyOn(Date, "now").mockReturnValue(Date.now() + limits.identity.jwksQuietMs);
     expect(await ask(gateway, bob)).toBe(200);
     expect(asked).toBe(2);
     const stranger = await ed25519Signer("stranger");
