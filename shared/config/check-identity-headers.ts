@@ -13,20 +13,21 @@ export function checkIdentityHeaders(top: Cursor): DocumentProblem[] {
   const mappings = [gateway, ...routes].map((place) => place.get("identityHeaders"));
   const declared = new Set(mappings.flatMap(({ keys }) => keys.map((name) => name.toLowerCase())));
   if (declared.size === 0) return [];
-  const carriers = carriersOf(gateway.get("identity"));
+  const carriers = carriersOf(gateway);
   return [
     ...mappings.flatMap((mapping) => checkMapping(mapping, carriers)),
     ...routes.flatMap((route) => [...checkPublic(route), ...checkOtherUses(route, declared)]),
   ];
 }
 
-/** Fields in which API keys are shown, to the provider that they are for. */
-function carriersOf(identity: Cursor): ReadonlyMap<string, string> {
+/** Fields in which something is proven, to what that is. */
+function carriersOf(gateway: Cursor): ReadonlyMap<string, string> {
+  const keys = gateway
+    .get("identity")
+    .entries.map(([name, provider]) => [provider.get("apiKey", "header").text, `the keys of ${name}`] as const);
+  const all = [...keys, [gateway.get("tlsTerminator", "escapedPemHeader").text, "client certificates"] as const];
   return new Map(
-    identity.entries.flatMap(([name, provider]) => {
-      const header = provider.get("apiKey", "header").text;
-      return header === undefined ? [] : [[asRead(header.toLowerCase()), name] as const];
-    }),
+    all.flatMap(([header, what]) => (header === undefined ? [] : [[asRead(header.toLowerCase()), what] as const])),
   );
 }
 
@@ -54,8 +55,7 @@ function checkName(name: string, { path }: Cursor, carriers: ReadonlyMap<string,
     return [error("SLV2004", path, `${name}: servers differ in what they take a _ in a header's name for`, details)];
   }
   const carried = carriers.get(name);
-  if (carried !== undefined)
-    return [error("SLV3009", path, `the header ${name} carries the keys of the provider ${carried}`, { at })];
+  if (carried !== undefined) return [error("SLV3009", path, `the header ${name} carries ${carried}`, { at })];
   if (!HOP_BY_HOP.has(name) && !isForgeable(name) && !STANDARD.test(name)) return [];
   return [error("SLV3009", path, `the header ${name} has another meaning and cannot tell of an identity`, { at })];
 }

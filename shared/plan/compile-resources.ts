@@ -1,4 +1,5 @@
 /** Protected resource metadata (RFC 9728) from the document: what it does not say itself is gathered from its routes. */
+import { proofAlgorithms } from "../auth/dpop-proof.ts";
 import type { IdentityProvider, IntrospectionProvider, JwtProvider } from "../auth/providers.ts";
 import { isAuthorizationServer, type ProtectedResource, RESOURCE_METADATA } from "../auth/resource.ts";
 import type { ResourceConfig } from "../config/schema-outward.ts";
@@ -49,9 +50,20 @@ function metadataOf(
   };
 }
 
-/** How tokens are shown, by the providers that take any. */
+/** How tokens are shown, and what they are bound to, by the providers that take any (section 2, RFC 9449, RFC 8705). */
 function tokenMembers(providers: readonly IdentityProvider[]): Record<string, unknown> {
-  return providers.some(takesTokens) ? { bearer_methods_supported: ["header"] } : {};
+  const tokens = providers.filter(takesTokens);
+  const bound = tokens.filter(({ binding }) => binding?.dpop === "required");
+  return {
+    ...(tokens.length > bound.length && { bearer_methods_supported: ["header"] }),
+    ...(tokens.some(({ binding }) => binding?.dpop !== undefined) && {
+      dpop_signing_alg_values_supported: sorted(proofAlgorithms),
+    }),
+    ...(bound.length > 0 && bound.length === tokens.length && { dpop_bound_access_tokens_required: true }),
+    ...(tokens.some(({ binding }) => binding?.certificate === "required") && {
+      tls_client_certificate_bound_access_tokens: true,
+    }),
+  };
 }
 
 const takesTokens = (provider: IdentityProvider): provider is JwtProvider | IntrospectionProvider =>

@@ -209,6 +209,45 @@ describe("resources", () => {
     expect(codes(rest)).toEqual(["SLV3012? routes.0.match.path"]);
   });
 
+  test.each<[string, string, Record<string, unknown>]>([
+    ["bearer tokens alone", "", { bearer_methods_supported: ["header"] }],
+    [
+      "bound tokens, too",
+      ", dpop: accepted",
+      {
+        bearer_methods_supported: ["header"],
+        dpop_signing_alg_values_supported: ["ES256", "Ed25519", "EdDSA", "PS256", "RS256"],
+      },
+    ],
+    [
+      "tokens bound to a key alone",
+      ", dpop: required",
+      {
+        dpop_signing_alg_values_supported: ["ES256", "Ed25519", "EdDSA", "PS256", "RS256"],
+        dpop_bound_access_tokens_required: true,
+      },
+    ],
+    [
+      "tokens bound to a certificate alone",
+      ", certificateBound: required",
+      { bearer_methods_supported: ["header"], tls_client_certificate_bound_access_tokens: true },
+    ],
+  ])("how tokens are shown: %s", (_, binding, members) => {
+    const text = `${BASE}${onGateway('resources: [{ identifier: "https://api.shop.example" }]')}`;
+    const { document, problems } = loadDocument(
+      text.replace("audience: shop-api }", `audience: shop-api${binding} }`),
+      "f",
+      () => undefined,
+    );
+    if (document === undefined) throw new Error(JSON.stringify(problems));
+    const [resource] = compile(document).gateway.resources ?? [];
+    expect(resource?.metadata).toEqual({
+      resource: "https://api.shop.example",
+      authorization_servers: ["https://login.shop.example/"],
+      ...members,
+    });
+  });
+
   test("metadata is gathered from the routes at and below each path", () => {
     const { gateway } = planOf(`  resources:
     - identifier: https://api.shop.example

@@ -140,10 +140,10 @@ test("a request to an origin carries none, and the client's signatures as they a
   expect([...headers.keys()].filter((name) => name.startsWith("selvage-"))).toEqual([]);
 });
 
-test("a body that is held is bound by its digest; a text longer than the buffer is signed whole", async () => {
+test("a body that is held is bound by its digest, what is told of an identity as it is; a text longer than the buffer is signed whole", async () => {
   const hopKey = newHopKey("hop-1");
   const signer = await HopSigner.import(hopKey);
-  const fields = new Headers({ authorization: `Bearer ${"a".repeat(20_000)}` });
+  const fields = new Headers({ authorization: `Bearer ${"a".repeat(20_000)}`, "x-user": "alice" });
   const request = {
     method: "POST",
     target: "/a",
@@ -154,8 +154,8 @@ test("a body that is held is bound by its digest; a text longer than the buffer 
     planVersion: "1",
     deadline: "5000",
   };
-  await signer.sign(request, fields, Date.now());
+  await signer.sign(request, fields, ["x-user", "x-tenant"], Date.now());
   expect(fields.get("content-digest")).toBe("sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:");
   const { covered } = await check(new Request("http://ingress/a", { method: "POST", headers: fields }), hopKey);
-  expect(covered).toEqual([...ALWAYS.slice(0, 5), "content-digest", "authorization"]);
+  expect(covered).toEqual([...ALWAYS.slice(0, 5), "content-digest", "authorization", "x-user"]);
 });

@@ -152,9 +152,7 @@ describe("the context of the transaction token", () => {
   });
 
   test("of the request: a token for each value, shared by equal ones", async () => {
-    const sign = vi.spyOn(crypto.subtle, "sign");
     const token = await issuer.sign();
-    sign.mockClear();
     const get = (path: string) => gateway.fetch(path, { headers: { authorization: `Bearer ${token}` } });
     for (const path of ["/order/1", "/order/2", "/order/1", "/order/1?page=2", "/order/1?page=1&page=2"])
       await get(path);
@@ -165,7 +163,8 @@ describe("the context of the transaction token", () => {
       { route: "order", order: "1", page: "2" },
       { route: "order", order: "1", page: "2" },
     ]);
-    expect(sign).toHaveBeenCalledTimes(3);
+    const tokens = gateway.sent.slice(-5).map(({ headers }) => headers.get("txn-token"));
+    expect(new Set(tokens).size).toBe(3);
   });
 
   test("of the request: many values push out no token of other routes", async () => {

@@ -58,8 +58,12 @@ export class HopSigner {
     return new HopSigner(hopKey, key, base64url.encode(crypto.getRandomValues(new Uint8Array(12))));
   }
 
-  /** Sets the fields that the ingress asks for, and the proof over them. @param fields are changed */
-  async sign(request: HopRequest, fields: Headers, nowMs: number): Promise<void> {
+  /**
+   * Sets the fields that the ingress asks for, and the proof over them.
+   * @param fields are changed
+   * @param own names of further fields that are the gateway's word, in lower case
+   */
+  async sign(request: HopRequest, fields: Headers, own: readonly string[], nowMs: number): Promise<void> {
     if (request.body instanceof Uint8Array) await stateDigest(request.body, fields);
     if (request.body !== null && bodyDigestOf(fields.get(CONTENT_DIGEST) ?? "") === undefined)
       fields.set(BODY, "stream");
@@ -71,10 +75,11 @@ export class HopSigner {
       [DEADLINE, request.deadline],
     ];
     for (const [name, value] of covered) fields.set(name, value);
-    for (const name of HOP_FIELDS_IF_PRESENT) {
-      const value = fields.get(name);
-      if (value !== null && isCoverable(value)) covered.push([name, value]);
-    }
+    for (const names of [HOP_FIELDS_IF_PRESENT, own])
+      for (const name of names) {
+        const value = fields.get(name);
+        if (value !== null && isCoverable(value)) covered.push([name, value]);
+      }
     const parameters = hopParameters(this.#isolate, ++this.#count, this.kid, nowMs);
     const text = hopSignatureText(request.method, request.target, covered, parameters);
     const mac = await crypto.subtle.sign("HMAC", this.#key, bytesOf(text.base));

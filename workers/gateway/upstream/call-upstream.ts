@@ -75,7 +75,8 @@ async function signForMesh(
   const token = minter.mint(identity, route, held, nowMs, context);
   if (held.hop === undefined) throw new SelvageError("plan_missing", "no hop key for the mesh yet");
   const txnToken = typeof token === "string" ? token : await token;
-  await held.hop.sign({ ...request, txnToken, planVersion: String(held.version) }, fields, nowMs);
+  const said = { ...request, txnToken, planVersion: String(held.version) };
+  await held.hop.sign(said, fields, held.plan.identityHeaders ?? [], nowMs);
 }
 
 /** Path and query as the platform writes them: it escapes some characters by itself, and the proof is over what arrives. */
