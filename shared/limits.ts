@@ -8,6 +8,7 @@
 import { agent } from "./limits/agent.ts";
 import { clientCertificate, dpop, replay } from "./limits/bound.ts";
 import { certificate, control, keyRotation, wire } from "./limits/control.ts";
+import { idempotency } from "./limits/idempotency.ts";
 import { apiKeys, condition, hopProof, identity, txnToken } from "./limits/identity.ts";
 import { login } from "./limits/login.ts";
 import { decision, introspection } from "./limits/questions.ts";
@@ -92,6 +93,7 @@ export const limits = {
   txnContext,
   identityHeaders,
   resource,
+  idempotency,
   /** Rate limits. */
   rateLimit: {
     /** Up to this limit the sliding window is an exact log, above it counters of slices that never admit more. */

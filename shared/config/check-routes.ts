@@ -3,6 +3,7 @@ import { HOP_BY_HOP, TXN_TOKEN } from "../http/header-names.ts";
 import { paramsOf, parsePath } from "../route/parse-path.ts";
 import { checkAggregate } from "./check-aggregate.ts";
 import { checkAuth } from "./check-auth.ts";
+import { checkIdempotency } from "./check-idempotency.ts";
 import { unknownName } from "./check-mesh.ts";
 import { checkOverlaps } from "./check-overlaps.ts";
 import type { Cursor } from "./cursor.ts";
@@ -18,6 +19,7 @@ export function checkRoutes(top: Cursor): DocumentProblem[] {
     ...checkMatch(route, top.get("gateway", "hosts").texts),
     ...checkAuth(route, top.get("gateway", "identity")),
     ...checkLimits(route),
+    ...checkIdempotency(route, top.get("gateway", "cors")),
     ...checkTarget(route, top.get("mesh", "services").keys),
     ...checkTransform(route),
     ...checkAggregate(route, top.get("mesh", "services").keys),

@@ -48,6 +48,7 @@ export const problemCodes = {
   SLV3015: "somebody's word is believed that anybody can give",
   SLV3020: "a signature need not cover what a request is",
   SLV3021: "a setting that costs a signature for each request",
+  SLV3022: "idempotency keys of clients that nothing else tells apart",
   SLV4001: "a secret was not found",
   SLV4002: "an environment variable is not set",
   SLV4003: "a reference of a form or at a place that is not allowed",

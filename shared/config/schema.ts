@@ -25,6 +25,7 @@ import {
 import { auth } from "./schema-auth.ts";
 import { tlsTerminator } from "./schema-bound.ts";
 import { decisionPoint } from "./schema-decisions.ts";
+import { idempotency } from "./schema-idempotency.ts";
 import { provider } from "./schema-identity.ts";
 import { context, identityHeaders, resources } from "./schema-outward.ts";
 import { splitPartUrl } from "./template.ts";
@@ -109,6 +110,7 @@ const route = z.strictObject({
     .describe("Instead of the gateway's: headers that tell upstreams who asks."),
   context: context.optional().describe("Instead of the gateway's: what the transaction token says of the transaction."),
   rateLimit: oneOrList(rateLimit).optional(),
+  idempotency: idempotency.optional().describe("Requests with the same key are carried out once."),
   aggregate: z.record(name("the name of a part"), part).optional().describe("The answer is composed of these parts."),
   transform: z.strictObject({ request: headerEdits.optional(), response: headerEdits.optional() }).optional(),
   to: text("a service name, or an origin such as https://example.com", /^(?:https?:\/\/[\x21-\x7e]+|[a-z0-9-]{1,63})$/)

@@ -9,6 +9,7 @@ import type { AggregatePart, HeaderEdits, RateLimitSettings, UpstreamTarget } fr
 import { parsePath } from "../route/parse-path.ts";
 import type { RouteMatch } from "../route/route-match.ts";
 import { compileDecision } from "./compile-decision.ts";
+import { compileIdempotency } from "./compile-idempotency.ts";
 import { compileContext, compileIdentityHeaders } from "./compile-outward.ts";
 import type { RoutePlan, RouteTarget } from "./plan.ts";
 import { compileHosts, lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
@@ -27,6 +28,7 @@ export function compileRoute(route: RouteConfig, defaults: RouteDefaults = {}): 
     ...(identityHeaders !== undefined && { identityHeaders }),
     ...(context !== undefined && { context }),
     rateLimits: compileRateLimits(route.rateLimit),
+    ...(route.idempotency !== undefined && { idempotency: compileIdempotency(route.idempotency) }),
     transform: { request: compileEdits(route.transform?.request), response: compileEdits(route.transform?.response) },
     target: compileTarget(route),
     timeoutMs: durationOf(route.timeout) ?? limits.gateway.requestTimeoutMs,

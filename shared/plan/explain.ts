@@ -18,6 +18,7 @@ import { compileRoutes, matchRoute } from "../route/match-route.ts";
 import { normalisePath } from "../route/normalise-path.ts";
 import { explainAuth } from "./explain-auth.ts";
 import { explainDecision } from "./explain-decision.ts";
+import { explainIdempotency } from "./explain-idempotency.ts";
 import { explainLogin } from "./explain-login.ts";
 import { explainMetadata, explainTold, type Told } from "./explain-outward.ts";
 import {
@@ -58,6 +59,9 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   const decision = explainDecision(plan.gateway, route, at, facts);
   steps.push(...decision);
   if (decision.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
+  const keySteps = explainIdempotency(route, at, identity, request.method, (name) => headerOf(request, name));
+  steps.push(...keySteps);
+  if (keySteps.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen, route);
   const told = explainTold(route, at, identity, params, queryMembers(request.query));
   const headers = forwardedHeaders(plan, request, route, told.fields);
   steps.push(...explainEdits(route, at), ...told.steps, explainBounds(route, at));

@@ -9,6 +9,7 @@ import type { IdentityProvider } from "../auth/providers.ts";
 import type { ProtectedResource } from "../auth/resource.ts";
 import type { TxnContextSettings } from "../auth/txn-context.ts";
 import type { IdentityHeaders } from "../policy/identity-headers.ts";
+import type { IdempotencySettings } from "../policy/idempotency.ts";
 import type {
   AccessRule,
   AggregatePart,
@@ -62,6 +63,7 @@ export interface RoutePlan {
   /** Absent: the context has the route alone. */
   readonly context?: TxnContextSettings;
   readonly rateLimits: readonly RateLimitSettings[];
+  readonly idempotency?: IdempotencySettings;
   readonly transform: { readonly request: HeaderEdits; readonly response: HeaderEdits };
   readonly target: RouteTarget;
   readonly timeoutMs: number;

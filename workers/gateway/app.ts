@@ -13,6 +13,7 @@ import { checkRequest } from "./middleware/check-request.ts";
 import { cors } from "./middleware/cors.ts";
 import { decide } from "./middleware/decide.ts";
 import { forward } from "./middleware/forward.ts";
+import { idempotency } from "./middleware/idempotency.ts";
 import { leasePlan } from "./middleware/lease-plan.ts";
 import { limitRate } from "./middleware/limit-rate.ts";
 import { login } from "./middleware/login.ts";
@@ -23,6 +24,7 @@ import { stripFields } from "./middleware/strip-fields.ts";
 import { tellIdentity } from "./middleware/tell-identity.ts";
 import { transformHeaders } from "./middleware/transform-headers.ts";
 import type { GatewayEnv } from "./upstream/exchange.ts";
+import { IdempotencyRecords } from "./upstream/idempotency-records.ts";
 import { LimitTaker } from "./upstream/take-limits.ts";
 
 /**
@@ -35,6 +37,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
   const verifiers = createVerifiers();
   const taker = new LimitTaker();
   const points = new DecisionPoints();
+  const records = new IdempotencyRecords();
   const minter = new TxnTokenMinter();
   const app = new Hono<GatewayEnv>();
   app.onError(problems);
@@ -52,6 +55,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     authenticate(verifiers),
     limitRate(taker),
     decide(points),
+    idempotency(records),
     transformHeaders(),
     tellIdentity(),
     forward(minter),

@@ -1,3 +1,4 @@
+import type { IdempotencyStore } from "./objects/idempotency-store.ts";
 import type { KeyShard } from "./objects/key-shard.ts";
 import type { LastGood } from "./objects/last-good.ts";
 import type { Limiter } from "./objects/limiter.ts";
@@ -15,6 +16,8 @@ export interface Env {
   /** Where the client's address is believed from; see docs/gateway.md. Absent: `cf-connecting-ip`. */
   readonly CLIENT_IP?: "cf-connecting-ip" | "socket";
   readonly LIMITER: DurableObjectNamespace<Limiter>;
+  /** Records of requests with an idempotency key. */
+  readonly IDEMPOTENCY: DurableObjectNamespace<IdempotencyStore>;
   /** API keys, in `limits.apiKeys.shards` objects. */
   readonly KEYS: DurableObjectNamespace<KeyShard>;
   /** What keys are hashed under: 32 random bytes or more as base64url. Without it no key is taken. */

@@ -8,11 +8,13 @@ import type { GatewayEnv } from "../upstream/exchange.ts";
  */
 export const problems: ErrorHandler<GatewayEnv> = (cause, c) => {
   const error =
-    cause instanceof SelvageError ? cause : new SelvageError("internal", cause.stack ?? String(cause), { cause });
+    cause instanceof SelvageError
+      ? cause
+      : new SelvageError("internal", cause.stack ?? String(cause), { cause, sent: "body" });
   c.set("failure", error);
   if (c.finalized) {
     // Nothing of an answer that turned out wrong may remain on this one.
-    void c.res.body?.cancel();
+    c.res.body?.cancel().catch(() => undefined);
     c.res = undefined;
   }
   const problem = toProblem(error, c.get("trace").traceId);

@@ -1,5 +1,5 @@
 import type { MiddlewareHandler } from "hono";
-import { SelvageError } from "../../../shared/errors.ts";
+import { SelvageError, type Sent } from "../../../shared/errors.ts";
 import {
   applyHeaderEdits,
   type EditableFields,
@@ -14,18 +14,18 @@ import type { GatewayEnv } from "../upstream/exchange.ts";
 export function transformHeaders(): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
     const { request, response } = c.get("route").transform;
-    edit(c.get("fields"), request, c.env);
+    edit(c.get("fields"), request, c.env, "none");
     await next();
-    edit(c.res.headers, response, c.env);
+    edit(c.res.headers, response, c.env, "body");
   };
 }
 
-function edit(fields: EditableFields, edits: HeaderEdits, env: Env): void {
+function edit(fields: EditableFields, edits: HeaderEdits, env: Env, sent: Sent): void {
   if (isEmptyEdit(edits)) return;
   try {
     applyHeaderEdits(fields, edits, (name) => env[`SECRET_${name}`]);
   } catch (cause) {
-    if (cause instanceof MissingSecret) throw new SelvageError("secret_missing", cause.message, { cause });
+    if (cause instanceof MissingSecret) throw new SelvageError("secret_missing", cause.message, { cause, sent });
     throw cause;
   }
 }

@@ -1,8 +1,8 @@
 /** One call to a service of the mesh or to a plain origin: signed, timed, its failures named. */
 import type { TxnContext } from "../../../shared/auth/txn-context.ts";
-import { type ErrorCode, errorTable, SelvageError } from "../../../shared/errors.ts";
+import { type ErrorCode, errorTable, SelvageError, type Sent } from "../../../shared/errors.ts";
 import { deadlineHeader } from "../../../shared/http/deadline.ts";
-import { ERROR_CODE, TRACEPARENT } from "../../../shared/http/header-names.ts";
+import { ERROR_CODE, SENT, TRACEPARENT } from "../../../shared/http/header-names.ts";
 import { formatTraceparent, type TraceContext } from "../../../shared/http/trace-context.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import type { UpstreamTarget } from "../../../shared/policy/settings.ts";
@@ -62,7 +62,7 @@ export async function callUpstream(call: UpstreamCall, context: CallContext): Pr
   const code = "origin" in target ? null : response.headers.get(ERROR_CODE);
   if (code === null) return response;
   await response.body?.cancel();
-  throw agentError(code, response.status);
+  throw agentError(code, response.status, response.headers.get(SENT));
 }
 
 /** Adds what the ingress agent needs: who asks, for what, and the proof that it is this gateway. */
@@ -93,16 +93,21 @@ async function send(url: string, init: RequestInit, deadline: AbortSignal): Prom
   } catch (cause) {
     if (cause instanceof SelvageError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new SelvageError(deadline.aborted ? "upstream_timeout" : "upstream_unreachable", reason, { cause });
+    // Nothing says how far it went.
+    throw new SelvageError(deadline.aborted ? "upstream_timeout" : "upstream_unreachable", reason, {
+      sent: "body",
+      cause,
+    });
   }
 }
 
 /** What the client is told of an answer that an agent made. Faults between gateway and mesh are never the client's. */
-function agentError(code: string, status: number): SelvageError {
+function agentError(code: string, status: number, told: string | null): SelvageError {
+  const sent: Sent = told === "none" || told === "head" ? told : "body";
   const reason = `the mesh answered ${status} ${code.slice(0, 64)}`;
-  if (!Object.hasOwn(errorTable, code)) return new SelvageError("upstream_invalid", reason);
-  if (errorTable[code as ErrorCode].status === 401) return new SelvageError("internal", reason);
+  if (!Object.hasOwn(errorTable, code)) return new SelvageError("upstream_invalid", reason, { sent });
+  if (errorTable[code as ErrorCode].status === 401) return new SelvageError("internal", reason, { sent });
   if (code === "peer_not_trusted" || code === "unknown_service")
-    return new SelvageError("upstream_unreachable", reason);
-  return new SelvageError(code as ErrorCode, reason);
+    return new SelvageError("upstream_unreachable", reason, { sent });
+  return new SelvageError(code as ErrorCode, reason, { sent });
 }

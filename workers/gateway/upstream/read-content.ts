@@ -47,7 +47,7 @@ async function collect(reader: ReadableStreamDefaultReader<Uint8Array>, bytesMax
 }
 
 const tooLarge = (bytesMax: number): SelvageError =>
-  new SelvageError("body_too_large", `a proof that covers the body is checked up to ${bytesMax} bytes`);
+  new SelvageError("body_too_large", `a body that is held whole has at most ${bytesMax} bytes`);
 
 function brokenOff(cause: unknown): never {
   if (cause instanceof SelvageError) throw cause;
