@@ -128,6 +128,7 @@ export const errorTable = {
 
   plan_missing: row("gateway", 503, 14, "Service unavailable", "The gateway is not configured yet.", true),
   limiter_unavailable: row("gateway", 503, 14, "Service unavailable", "The request limit could not be checked.", true),
+  overloaded: row("gateway", 503, 14, "Service unavailable", "The service is overloaded; try again later.", true),
   idempotency_unavailable: row(
     "gateway",
     503,

@@ -10,6 +10,7 @@ import { clientCertificate, dpop, replay } from "./limits/bound.ts";
 import { certificate, control, keyRotation, wire } from "./limits/control.ts";
 import { idempotency } from "./limits/idempotency.ts";
 import { apiKeys, condition, hopProof, identity, txnToken } from "./limits/identity.ts";
+import { loadShedding } from "./limits/load-shedding.ts";
 import { login } from "./limits/login.ts";
 import { decision, introspection } from "./limits/questions.ts";
 import { signature } from "./limits/signature.ts";
@@ -94,6 +95,7 @@ export const limits = {
   identityHeaders,
   resource,
   idempotency,
+  loadShedding,
   /** Rate limits. */
   rateLimit: {
     /** Up to this limit the sliding window is an exact log, above it counters of slices that never admit more. */

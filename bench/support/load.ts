@@ -110,7 +110,8 @@ class LoadRun {
     return setInterval(() => {
       for (; sent < ((performance.now() - startedAt) / 1000) * rate; sent++) {
         const dueAt = startedAt + (sent / rate) * 1000;
-        const socket = this.#idle.pop();
+        // The one that was idle the longest: a server closes connections that stay idle.
+        const socket = this.#idle.shift();
         if (socket !== undefined) this.#send(socket, dueAt);
         else if (this.#waiting.length < WAITING_MAX) this.#waiting.push(dueAt);
         else this.#failures++;

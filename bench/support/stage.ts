@@ -45,6 +45,13 @@ export function startIntrospection(system: OpenSystem, answer: object): Promise<
   return startAnswering(system, "introspection", { ANSWER: JSON.stringify(answer) });
 }
 
+/** Starts an upstream of eight workers and a queue. @returns its port */
+export async function startQueueUpstream({ supervisor }: OpenSystem, name: string): Promise<number> {
+  const port = await freePort();
+  await supervisor.start(nodeChild(supervisor, name, path.join(import.meta.dirname, "queue-upstream.ts"), port));
+  return port;
+}
+
 async function startAnswering(
   { supervisor }: OpenSystem,
   name: string,

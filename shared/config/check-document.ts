@@ -13,6 +13,7 @@ import { checkOidc } from "./check-oidc.ts";
 import { checkReferences } from "./check-references.ts";
 import { checkResources } from "./check-resources.ts";
 import { checkRoutes } from "./check-routes.ts";
+import { checkShedding } from "./check-shedding.ts";
 import { checkSignatures } from "./check-signature.ts";
 import { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, type Path } from "./problem.ts";
@@ -51,6 +52,7 @@ export function checkDocument(json: unknown, secrets?: Secrets): CheckedDocument
     ...checkIdentityHeaders(top),
     ...checkContext(top),
     ...checkResources(top),
+    ...checkShedding(top),
     ...checkMesh(top),
   ]);
   if (problems.some((problem) => problem.severity === "error")) return { problems };

@@ -28,6 +28,8 @@ export interface AccessLogEntry {
   readonly clientIp?: string;
   /** Set when Selvage itself made the answer: the code. */
   readonly error?: ErrorCode;
+  /** What a policy in shadow would have answered. */
+  readonly wouldRefuse?: ErrorCode;
   /** What the client was not told: why Selvage answered itself, or what it took out of a request that went on. */
   readonly reason?: string;
 }

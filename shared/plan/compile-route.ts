@@ -28,6 +28,7 @@ export function compileRoute(route: RouteConfig, defaults: RouteDefaults = {}): 
     ...(identityHeaders !== undefined && { identityHeaders }),
     ...(context !== undefined && { context }),
     rateLimits: compileRateLimits(route.rateLimit),
+    ...(route.priority !== undefined && { priority: route.priority }),
     ...(route.idempotency !== undefined && { idempotency: compileIdempotency(route.idempotency) }),
     transform: { request: compileEdits(route.transform?.request), response: compileEdits(route.transform?.response) },
     target: compileTarget(route),

@@ -12,6 +12,7 @@ import { compileProvider } from "./compile-identity.ts";
 import { compileResources } from "./compile-resources.ts";
 import { compileRoute } from "./compile-route.ts";
 import { compileService } from "./compile-service.ts";
+import { compileShedding } from "./compile-shedding.ts";
 import { type GatewayPlan, type MeshPlan, PLAN_FORMAT, type Plan } from "./plan.ts";
 import { compileHosts, mapValues, sorted } from "./sorted.ts";
 
@@ -36,6 +37,7 @@ function compileGateway({ gateway }: Document, trustDomain: string): GatewayPlan
     trustDomain,
     ...(gateway?.cors !== undefined && { cors: compileCors(gateway.cors) }),
     ...(gateway?.tlsTerminator !== undefined && { tlsTerminator: compileTerminator(gateway.tlsTerminator) }),
+    ...(gateway?.shedding !== undefined && { shedding: compileShedding(gateway.shedding) }),
     identity,
     ...(gateway?.decisions !== undefined && { decisions: mapValues(gateway.decisions, compileDecisionPoint) }),
     ...(headers.length > 0 && { identityHeaders: headers }),

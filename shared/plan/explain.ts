@@ -21,6 +21,7 @@ import { explainDecision } from "./explain-decision.ts";
 import { explainIdempotency } from "./explain-idempotency.ts";
 import { explainLogin } from "./explain-login.ts";
 import { explainMetadata, explainTold, type Told } from "./explain-outward.ts";
+import { explainShedding } from "./explain-shedding.ts";
 import {
   type ExplainRequest,
   type ExplainStep,
@@ -62,6 +63,7 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   const keySteps = explainIdempotency(route, at, identity, request.method, (name) => headerOf(request, name));
   steps.push(...keySteps);
   if (keySteps.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen, route);
+  steps.push(...explainShedding(plan.gateway, route, identity));
   const told = explainTold(route, at, identity, params, queryMembers(request.query));
   const headers = forwardedHeaders(plan, request, route, told.fields);
   steps.push(...explainEdits(route, at), ...told.steps, explainBounds(route, at));

@@ -10,6 +10,7 @@ import type { ProtectedResource } from "../auth/resource.ts";
 import type { TxnContextSettings } from "../auth/txn-context.ts";
 import type { IdentityHeaders } from "../policy/identity-headers.ts";
 import type { IdempotencySettings } from "../policy/idempotency.ts";
+import type { Priority, SheddingSettings } from "../policy/load-shedding.ts";
 import type {
   AccessRule,
   AggregatePart,
@@ -42,6 +43,7 @@ export interface GatewayPlan {
   readonly cors?: CorsSettings;
   /** Absent: nobody's word on a client's connection is believed. */
   readonly tlsTerminator?: TlsTerminator;
+  readonly shedding?: SheddingSettings;
   readonly identity: Readonly<Record<string, IdentityProvider>>;
   /** Absent: none. */
   readonly decisions?: Readonly<Record<string, DecisionPoint>>;
@@ -64,6 +66,8 @@ export interface RoutePlan {
   readonly context?: TxnContextSettings;
   readonly rateLimits: readonly RateLimitSettings[];
   readonly idempotency?: IdempotencySettings;
+  /** Absent: normal. */
+  readonly priority?: Priority;
   readonly transform: { readonly request: HeaderEdits; readonly response: HeaderEdits };
   readonly target: RouteTarget;
   readonly timeoutMs: number;

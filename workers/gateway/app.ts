@@ -25,6 +25,7 @@ import { tellIdentity } from "./middleware/tell-identity.ts";
 import { transformHeaders } from "./middleware/transform-headers.ts";
 import type { GatewayEnv } from "./upstream/exchange.ts";
 import { IdempotencyRecords } from "./upstream/idempotency-records.ts";
+import { LoadShedder } from "./upstream/load-shedder.ts";
 import { LimitTaker } from "./upstream/take-limits.ts";
 
 /**
@@ -39,6 +40,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
   const points = new DecisionPoints();
   const records = new IdempotencyRecords();
   const minter = new TxnTokenMinter();
+  const shedder = new LoadShedder();
   const app = new Hono<GatewayEnv>();
   app.onError(problems);
   app.use(
@@ -58,8 +60,8 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     idempotency(records),
     transformHeaders(),
     tellIdentity(),
-    forward(minter),
-    aggregate(minter),
+    forward(minter, shedder),
+    aggregate(minter, shedder),
   );
   return app;
 }

@@ -26,6 +26,7 @@ function entryOf(c: Context<GatewayEnv>, instance: string): AccessLogEntry {
   const { traceId, spanId } = c.get("trace");
   const clientIp = c.get("clientIp");
   const failure = c.get("failure");
+  const wouldRefuse = c.get("wouldRefuse");
   // What inner stages set is absent when the request did not get that far.
   const target: GatewayEnv["Variables"]["target"] | undefined = c.get("target");
   const held: GatewayEnv["Variables"]["held"] | undefined = c.get("held");
@@ -49,5 +50,6 @@ function entryOf(c: Context<GatewayEnv>, instance: string): AccessLogEntry {
     ...(identity && { sub: identity.sub }),
     ...(clientIp !== undefined && { clientIp }),
     ...(failure && { error: failure.code, reason: failure.reason }),
+    ...(wouldRefuse && failure?.code !== wouldRefuse && { wouldRefuse }),
   };
 }

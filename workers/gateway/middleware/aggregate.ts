@@ -17,10 +17,11 @@ import { fillTemplate } from "../../../shared/policy/template.ts";
 import type { TxnTokenMinter } from "../authority/txn-token-minter.ts";
 import { callUpstream } from "../upstream/call-upstream.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
+import type { LoadShedder } from "../upstream/load-shedder.ts";
 import { readText } from "../upstream/read-text.ts";
 
 /** Composes one JSON answer from several calls, as many at once as their dependencies and the platform allow. */
-export function aggregate(minter: TxnTokenMinter): MiddlewareHandler<GatewayEnv> {
+export function aggregate(minter: TxnTokenMinter, shedder: LoadShedder): MiddlewareHandler<GatewayEnv> {
   return async (c) => {
     const { target } = c.get("route");
     const parts = target.kind === "aggregate" ? target.parts : [];
@@ -32,7 +33,7 @@ export function aggregate(minter: TxnTokenMinter): MiddlewareHandler<GatewayEnv>
     const state = newAggregate(parts);
     const stop = new AbortController();
     try {
-      await perform(c, parts, state, minter, stop.signal);
+      await perform(c, parts, state, { minter, shedder }, stop.signal);
     } finally {
       if (!isComplete(state)) stop.abort();
     }
@@ -46,18 +47,23 @@ export function aggregate(minter: TxnTokenMinter): MiddlewareHandler<GatewayEnv>
   };
 }
 
+interface Callers {
+  readonly minter: TxnTokenMinter;
+  readonly shedder: LoadShedder;
+}
+
 /** Starts what can start after each part that ends, until all have or a required one failed. */
 async function perform(
   c: Context<GatewayEnv>,
   parts: readonly AggregatePart[],
   state: AggregateState,
-  minter: TxnTokenMinter,
+  callers: Callers,
   signal: AbortSignal,
 ): Promise<void> {
   const running = new Map<string, Promise<void>>();
   for (;;) {
     for (const part of startParts(state, parts)) {
-      const call = callPart(c, part, state, minter, signal).then((result) => {
+      const call = callPart(c, part, state, callers, signal).then((result) => {
         finishPart(state, part, result);
         running.delete(part.name);
       });
@@ -75,7 +81,7 @@ async function callPart(
   c: Context<GatewayEnv>,
   part: AggregatePart,
   state: AggregateState,
-  minter: TxnTokenMinter,
+  callers: Callers,
   signal: AbortSignal,
 ): Promise<PartResult> {
   const filled = fillTemplate(part.path, scopeOf(c, state));
@@ -83,15 +89,14 @@ async function callPart(
   const fields = new Headers(c.get("fields"));
   for (const name of OWN_TO_REQUEST) fields.delete(name);
   fields.set("accept", "application/json");
-  const [held, identity, context, trace] = [c.get("held"), c.get("identity"), c.get("context"), c.get("trace")];
-  const calling = { env: c.env, held, identity, route: c.get("route").name, context, trace, minter };
+  const [held, identity, trace] = [c.get("held"), c.get("identity"), c.get("trace")];
+  const { minter, shedder } = callers;
+  const calling = { env: c.env, held, identity, route: c.get("route").name, context: c.get("context"), trace, minter };
   const deadlineAtMs = Math.min(Date.now() + part.timeoutMs, c.get("deadlineAtMs"));
   const { target, method } = part;
   try {
-    const answer = await callUpstream(
-      { target, method, path: filled.text, fields, body: null, deadlineAtMs, signal },
-      calling,
-    );
+    const call = { target, method, path: filled.text, fields, body: null, deadlineAtMs, signal };
+    const answer = await shedder.call(c, target, deadlineAtMs, () => callUpstream(call, calling));
     return await readPart(answer);
   } catch (error) {
     return failureOf(error, Date.now() >= deadlineAtMs);

@@ -6,9 +6,10 @@ import { rewritePath } from "../../../shared/route/rewrite-path.ts";
 import type { TxnTokenMinter } from "../authority/txn-token-minter.ts";
 import { callUpstream } from "../upstream/call-upstream.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
+import type { LoadShedder } from "../upstream/load-shedder.ts";
 
 /** Passes the request on and the answer back, bodies streamed and untouched. Other targets are left to the next stage. */
-export function forward(minter: TxnTokenMinter): MiddlewareHandler<GatewayEnv> {
+export function forward(minter: TxnTokenMinter, shedder: LoadShedder): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
     const route = c.get("route");
     if (route.target.kind !== "forward") return next();
@@ -21,8 +22,9 @@ export function forward(minter: TxnTokenMinter): MiddlewareHandler<GatewayEnv> {
       body: c.get("body"),
       deadlineAtMs: c.get("deadlineAtMs"),
     };
-    const [held, identity, context, trace] = [c.get("held"), c.get("identity"), c.get("context"), c.get("trace")];
-    const answer = await callUpstream(call, { env: c.env, held, identity, route: route.name, context, trace, minter });
+    const [held, identity, trace] = [c.get("held"), c.get("identity"), c.get("trace")];
+    const calling = { env: c.env, held, identity, route: route.name, context: c.get("context"), trace, minter };
+    const answer = await shedder.call(c, to, call.deadlineAtMs, () => callUpstream(call, calling));
     const response = new Response(answer.body, answer);
     dropEnding(response.headers);
     return response;

@@ -1,5 +1,6 @@
 import type { ErrorHandler } from "hono";
 import { SelvageError, toProblem } from "../../../shared/errors.ts";
+import { limits } from "../../../shared/limits.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 
 /**
@@ -21,5 +22,6 @@ export const problems: ErrorHandler<GatewayEnv> = (cause, c) => {
   return c.body(JSON.stringify(problem), problem.status as 500, {
     "content-type": "application/problem+json",
     "cache-control": "no-store",
+    ...(error.code === "overloaded" && { "retry-after": String(limits.loadShedding.retryAfterSeconds) }),
   });
 };

@@ -1,6 +1,6 @@
 import type { ClientConnection } from "../../../shared/auth/client-connection.ts";
 import type { TxnContext } from "../../../shared/auth/txn-context.ts";
-import type { SelvageError } from "../../../shared/errors.ts";
+import type { ErrorCode, SelvageError } from "../../../shared/errors.ts";
 import type { RequestTarget } from "../../../shared/http/request-target.ts";
 import type { TraceContext } from "../../../shared/http/trace-context.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
@@ -18,6 +18,8 @@ export interface GatewayEnv {
     clientIp: string | undefined;
     /** The error that made the answer; set by problems. */
     failure: SelvageError | undefined;
+    /** What a policy in shadow would have refused it with. */
+    wouldRefuse: ErrorCode | undefined;
     /** lease-plan */
     held: HeldPlan;
     /** check-request */

@@ -1,0 +1,216 @@
+/** What load shedding keeps of an upstream that gets three times as much as it can carry: simulated beside its peers, then real. */
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { applyDocument } from "../cli/local/live-document.ts";
+import {
+  enterUpstream,
+  leaveUpstream,
+  newShedding,
+  type Priority,
+  type SheddingSettings,
+  type SheddingTicket,
+} from "../shared/policy/load-shedding.ts";
+import { type Admission, type QueueWorld, randomOf, simulate } from "../test/support/queue-world.ts";
+import type { Bench, BenchOptions, Figure } from "./support/bench.ts";
+import { spreadOf } from "./support/compare.ts";
+import { gradient2, nothing, probedMinimum, vegas } from "./support/concurrency-limits.ts";
+import { type LoadResult, runLoad } from "./support/load.ts";
+import { startGateway } from "./support/routes.ts";
+import { onStage, type Stage, startQueueUpstream } from "./support/stage.ts";
+
+const LOAD = 3;
+const UNLOADED = 0.3;
+const priorities: readonly Priority[] = ["high", "normal", "low"];
+const shares: Readonly<Record<Priority, number>> = { high: 0.2, normal: 0.4, low: 0.4 };
+/** After this an answer is of use to nobody: `timeout` of the routes. */
+const TIMEOUT_MS = 1_000;
+
+const upstreams = [
+  [4, 1, "fixed"],
+  [4, 1, "exponential"],
+  [32, 1, "fixed"],
+  [32, 1, "exponential"],
+  [32, 8, "lognormal"],
+] as const;
+
+const bench: Bench = {
+  question: "What is left of an upstream under three times its load, with load shedding and without?",
+  run: async (options) => [...simulated(options), ...(await onStage((stage) => measured(stage, options)))],
+};
+export default bench;
+
+function simulated({ quick }: BenchOptions): Figure[] {
+  const random = randomOf(1);
+  const ways: readonly (readonly [name: string, create: () => Admission<unknown>])[] = [
+    ["nothing", nothing],
+    ["gradient2", gradient2],
+    ["vegas", vegas],
+    ["probed", () => probedMinimum(random)],
+    ["selvage", shedding],
+  ];
+  const seeds = quick ? [1] : [1, 2, 3];
+  const world = { serviceMs: 20, seconds: 75, warmUpSeconds: 20, timeoutMs: TIMEOUT_MS } as const;
+  const figures: Figure[] = [];
+  for (const [workers, isolates, service] of upstreams)
+    for (const [name, create] of ways) {
+      const runs = seeds.map((seed): QueueWorld => ({ ...world, workers, isolates, service, seed, load: LOAD }));
+      const results = runs.map(
+        (run) => [simulate(run, create), simulate({ ...run, load: UNLOADED }, nothing)] as const,
+      );
+      const where = `${workers}_${service}_${isolates}_${name}`;
+      const what = `simulated, ${workers} workers, ${service}, ${isolates} isolates: ${name}`;
+      figures.push({
+        name: `${where}_goodput`,
+        what: `${what}, goodput`,
+        spread: spreadOf(results.map(([run]) => run.goodput)),
+      });
+      if (name === "nothing") continue;
+      figures.push(
+        {
+          name: `${where}_p99_ratio`,
+          what: `${what}, p99 high over unloaded`,
+          spread: spreadOf(results.map(([run, unloaded]) => run.p99HighMs / unloaded.p99HighMs)),
+        },
+        {
+          name: `${where}_refused_high`,
+          what: `${what}, high refused`,
+          spread: spreadOf(results.map(([run]) => run.refused[0] ?? Number.NaN)),
+        },
+      );
+    }
+  return figures;
+}
+
+const settings: SheddingSettings = {
+  mode: "enforce",
+  tolerance: 1.2,
+  concurrencyMin: 1,
+  concurrencyMax: 10_000,
+  plans: {},
+};
+
+function shedding(): Admission<SheddingTicket> {
+  const state = newShedding(settings);
+  return {
+    enter: (level, nowMs) => enterUpstream(state, priorities[level] ?? "low", "r", nowMs, settings).ticket,
+    leave: (ticket, _level, _tookMs, nowMs) => leaveUpstream(state, ticket, "answered", nowMs, settings),
+  };
+}
+
+interface Measured {
+  readonly goodput: number;
+  readonly p99HighMs: number;
+  readonly refused: Readonly<Record<Priority, number>>;
+}
+
+/** The gateway on plain workerd, and a server of eight workers with a queue. A round without shedding ruins its upstream: it gets one of its own. */
+async function measured({ system }: Stage, { quick, say }: BenchOptions): Promise<Figure[]> {
+  const rounds = quick ? 1 : 3;
+  const seconds = quick ? 10 : 20;
+  const names = ["shedding", ...Array.from({ length: rounds }, (_, at) => `flood-${at}`)];
+  const ports = new Map<string, number>();
+  for (const name of names) ports.set(name, await startQueueUpstream(system, name));
+  const port = ports.get("shedding") ?? 0;
+  const capacity = await capacityOf(port);
+  say(`the upstream carries ${capacity.toFixed(0)} requests/s; offered are ${(LOAD * capacity).toFixed(0)}`);
+  const gateway = await startGateway(system, port, documentOf("", ports));
+  await untilServed(gateway.port);
+  const unloaded = await offer(gateway.port, "shedding", UNLOADED * capacity, seconds);
+  say(`unloaded: p99 of high ${unloaded.p99HighMs.toFixed(0)} ms`);
+  const off: Measured[] = [];
+  for (let round = 0; round < rounds; round++)
+    off.push(await offer(gateway.port, `flood-${round}`, LOAD * capacity, seconds));
+  const file = path.join(system.state, "shedding.yaml");
+  writeFileSync(file, documentOf("  shedding: {}\n", ports));
+  await applyDocument(gateway.control, file, {}, "bench");
+  await delay(3_000);
+  await offer(gateway.port, "shedding", LOAD * capacity, 18);
+  const on: Measured[] = [];
+  for (let round = 0; round < rounds; round++) on.push(await offer(gateway.port, "shedding", LOAD * capacity, seconds));
+  return figuresOf(unloaded, capacity, { off, on });
+}
+
+function figuresOf(
+  unloaded: Measured,
+  capacity: number,
+  { off, on }: { readonly off: readonly Measured[]; readonly on: readonly Measured[] },
+): Figure[] {
+  const figures: Figure[] = [
+    { name: "capacity_rps", what: "real: what the upstream carries, requests/s", spread: spreadOf([capacity]) },
+    { name: "unloaded_p99_ms", what: "real: p99 of high unloaded, ms", spread: spreadOf([unloaded.p99HighMs]) },
+  ];
+  for (const [name, all] of [["off", off] as const, ["on", on] as const]) {
+    figures.push(
+      {
+        name: `${name}_goodput`,
+        what: `real, ${name}: goodput over capacity`,
+        spread: spreadOf(all.map(({ goodput }) => goodput / capacity)),
+      },
+      {
+        name: `${name}_p99_ratio`,
+        what: `real, ${name}: p99 of admitted high over unloaded`,
+        spread: spreadOf(all.map(({ p99HighMs }) => p99HighMs / unloaded.p99HighMs)),
+      },
+      ...priorities.map((priority) => ({
+        name: `${name}_refused_${priority}`,
+        what: `real, ${name}: ${priority} not answered`,
+        spread: spreadOf(all.map(({ refused }) => refused[priority])),
+      })),
+    );
+  }
+  return figures;
+}
+
+/** As many connections as keep its workers busy, and hardly more. */
+async function capacityOf(port: number): Promise<number> {
+  const { requests, durationMs } = await runLoad({ port, path: "/", connections: 12, durationMs: 5_000 });
+  return (requests / durationMs) * 1_000;
+}
+
+async function untilServed(port: number): Promise<void> {
+  for (const end = Date.now() + 10_000; Date.now() < end; await delay(100)) {
+    const response = await fetch(`http://127.0.0.1:${port}/shedding/high`);
+    await response.arrayBuffer();
+    if (response.ok) return;
+  }
+  throw new Error("the gateway does not serve");
+}
+
+async function offer(port: number, upstream: string, ratePerSecond: number, seconds: number): Promise<Measured> {
+  const results = await Promise.all(
+    priorities.map((priority) =>
+      runLoad({
+        port,
+        path: `/${upstream}/${priority}`,
+        connections: Math.ceil(1.5 * shares[priority] * ratePerSecond * (TIMEOUT_MS / 1_000)) + 10,
+        durationMs: seconds * 1_000,
+        ratePerSecond: shares[priority] * ratePerSecond,
+      }),
+    ),
+  );
+  const share = ({ requests, failures }: LoadResult): number => failures / Math.max(1, requests + failures);
+  const refused = Object.fromEntries(priorities.map((priority, at) => [priority, share(results[at] as LoadResult)]));
+  const answered = results.reduce((sum, { requests }) => sum + requests, 0);
+  return {
+    goodput: answered / seconds,
+    p99HighMs: results[0]?.latencyMs.p99 ?? Number.NaN,
+    refused: refused as Record<Priority, number>,
+  };
+}
+
+function documentOf(shedding: string, upstreams: ReadonlyMap<string, number>): string {
+  const routes = [...upstreams].flatMap(([name, port]) =>
+    priorities.map((priority) => {
+      const stated = shedding === "" ? "" : `priority: ${priority}, `;
+      return `    - { name: ${name}-${priority}, match: { path: /${name}/${priority} }, timeout: ${TIMEOUT_MS}ms, ${stated}to: "http://127.0.0.1:${port}" }`;
+    }),
+  );
+  return `selvage: 1
+name: bench
+gateway:
+  hosts: ["127.0.0.1"]
+${shedding}  routes:
+${routes.join("\n")}
+`;
+}

@@ -1,0 +1,75 @@
+import { expect, test } from "vitest";
+import { loadDocument } from "../../../shared/config/load.ts";
+import { compile } from "../../../shared/plan/compile.ts";
+import { explain } from "../../../shared/plan/explain.ts";
+
+const load = (shedding: string, priority = "") =>
+  loadDocument(
+    `selvage: 1
+name: a
+gateway:
+  hosts: [localhost]
+${shedding}
+  identity: { login: { jwt: { issuer: "https://i.example/", audience: a, claims: { plan: tier } } } }
+  routes: [{ name: r, match: { path: /r }, auth: login, ${priority} to: "https://o.example" }]
+`,
+    "f",
+    () => undefined,
+  );
+const codes = (...given: Parameters<typeof load>): string[] =>
+  load(...given).problems.map(({ severity, code, path }) => `${severity} ${code} ${path.slice(1).join(".")}`);
+const planOf = (...given: Parameters<typeof load>) => {
+  const { document, problems } = load(...given);
+  if (document === undefined) throw new Error(JSON.stringify(problems));
+  return compile(document);
+};
+
+test("defaults, and everything stated", () => {
+  expect(planOf("  shedding: {}").gateway.shedding).toEqual({
+    mode: "enforce",
+    tolerance: 1.2,
+    concurrencyMin: 1,
+    concurrencyMax: 10_000,
+    plans: {},
+  });
+  const stated =
+    "  shedding: { mode: shadow, tolerance: 2.5, minConcurrency: 4, maxConcurrency: 8, plans: { gold: high, free: low } }";
+  const { gateway } = planOf(stated, "priority: low,");
+  expect(gateway.shedding).toEqual({
+    mode: "shadow",
+    tolerance: 2.5,
+    concurrencyMin: 4,
+    concurrencyMax: 8,
+    plans: { free: "low", gold: "high" },
+  });
+  expect(gateway.routes[0]?.priority).toBe("low");
+  expect(planOf("").gateway.shedding).toBeUndefined();
+});
+
+test.each<[string, string[], string?]>([
+  ["  shedding: { minConcurrency: 9, maxConcurrency: 8 }", ["error SLV3009 shedding.minConcurrency"]],
+  ["  shedding: { tolerance: 0.5 }", ["error SLV2001 shedding.tolerance"]],
+  ["  shedding: { tolerance: '2' }", ["error SLV2001 shedding.tolerance"]],
+  ["  shedding: { mode: off }", ["error SLV2001 shedding.mode"]],
+  ["  shedding: { plans: { gold: highest } }", ["error SLV2001 shedding.plans.gold"]],
+  ["  shedding: { maxConcurrency: 0 }", ["error SLV2001 shedding.maxConcurrency"]],
+  ["  shedding: { concurrency: 3 }", ["error SLV2003 shedding.concurrency"]],
+  ["  shedding: {}", ["error SLV2001 routes.0.priority"], "priority: urgent,"],
+  ["", ["warning SLV3009 routes.0.priority"], "priority: low,"],
+])("%s %j", (shedding, expected, priority) => {
+  expect(codes(shedding, priority)).toEqual(expected);
+});
+
+test("explain says the priority and where it comes from", () => {
+  const ask = (priority: string, tier?: string) => {
+    const plan = planOf("  shedding: { mode: shadow, plans: { gold: high } }", priority);
+    const claims = tier === undefined ? {} : { tier };
+    const credential = { kind: "assumed", sub: "ann", scopes: [], claims } as const;
+    const request = { method: "GET", host: "localhost", path: "/r", query: "", headers: [], credential };
+    return explain(plan, request, 0).steps.find(({ stage }) => stage === "shedding")?.text;
+  };
+  const rest = "where the upstream is overloaded, which is not known here; in shadow: nobody is refused";
+  expect(ask("")).toBe(`normal priority (the default) ${rest}`);
+  expect(ask("priority: low,")).toBe(`low priority (of the route) ${rest}`);
+  expect(ask("priority: low,", "gold")).toBe(`high priority (of plan gold) ${rest}`);
+});

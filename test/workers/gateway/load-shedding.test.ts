@@ -1,0 +1,178 @@
+/** Load shedding at the gateway, against an upstream that holds its answers. */
+import { afterEach, describe, expect, test, vi } from "vitest";
+import type { GatewayPlan } from "../../../shared/plan/plan.ts";
+import type { SheddingSettings } from "../../../shared/policy/load-shedding.ts";
+import { type Gateway, startGateway } from "./support/gateway.ts";
+import { settings as idempotency } from "./support/idempotency.ts";
+import { createIssuer } from "./support/issuer.ts";
+import { part, plan, route } from "./support/plans.ts";
+
+const issuer = await createIssuer();
+afterEach(() => vi.restoreAllMocks());
+
+const shedding = (more: Partial<SheddingSettings> = {}): SheddingSettings => ({
+  mode: "enforce",
+  tolerance: 1.2,
+  concurrencyMin: 1,
+  concurrencyMax: 5,
+  plans: { gold: "high", free: "low" },
+  ...more,
+});
+const login: GatewayPlan["identity"] = {
+  login: {
+    kind: "jwt",
+    issuer: issuer.url,
+    audiences: ["shop-api"],
+    algorithms: ["ES256"],
+    clockSkewMs: 0,
+    claims: { plan: "tier" },
+  },
+};
+
+/** An upstream that answers when it is told to. */
+class HeldUpstream {
+  readonly #waiting: (() => void)[] = [];
+  isOpen = false;
+
+  readonly answer = async (): Promise<Response> => {
+    if (!this.isOpen) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return Response.json({ ok: true });
+  };
+
+  release(): void {
+    this.isOpen = true;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+async function start(more: Partial<SheddingSettings> | undefined, upstream: HeldUpstream): Promise<Gateway> {
+  const target = {
+    kind: "aggregate",
+    parts: [part("orders", ["/a"], { optional: true }), part("users", ["/b"])],
+  } as const;
+  const routes = [
+    route("low", "/low", { priority: "low" }),
+    route("high", "/high", { priority: "high" }),
+    route("mine", "/mine", { auth: { any: ["login"], scopes: [] } }),
+    route("other", "/other", { target: { kind: "forward", to: { service: "users" } } }),
+    route("composed", "/composed", { target }),
+    route("payments", "/payments", { idempotency: idempotency() }),
+  ];
+  const shaped = plan(routes, { identity: login, ...(more !== undefined && { shedding: shedding(more) }) });
+  const gateway = await startGateway(shaped, (request) =>
+    request.headers.get("selvage-service") === "users"
+      ? Response.json({ name: "ann" })
+      : (issuer.answer(request.url) ?? upstream.answer()),
+  );
+  await gateway.fetch("/nothing");
+  return gateway;
+}
+
+/** Takes every place of the upstream. */
+async function crowd(gateway: Gateway, path = "/low", count = 5): Promise<Promise<Response>[]> {
+  const held = Array.from({ length: count }, () => gateway.fetch(path));
+  await vi.waitFor(() => expect(gateway.sent.length).toBe(count));
+  return held;
+}
+
+describe("an upstream without a place", () => {
+  test("503 with Retry-After and its problem type, at once; then places are free again", async () => {
+    const upstream = new HeldUpstream();
+    const gateway = await start({}, upstream);
+    const held = await crowd(gateway);
+    const refused = await gateway.fetch("/low");
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get("retry-after")).toBe("1");
+    expect(await refused.json()).toMatchObject({
+      type: "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity",
+      status: 503,
+      code: "overloaded",
+    });
+    expect(gateway.logs.at(-1)).toMatchObject({
+      error: "overloaded",
+      reason: "orders has 0+0+5 requests of 5.0: no place for one of low priority",
+    });
+    expect((await gateway.fetch("/other")).status).toBe(200);
+    upstream.release();
+    expect((await Promise.all(held)).map(({ status }) => status)).toEqual(Array(5).fill(200));
+    expect((await gateway.fetch("/low")).status).toBe(200);
+  });
+
+  test("the place that a higher one missed is not the lower one's", async () => {
+    const upstream = new HeldUpstream();
+    const gateway = await start({ concurrencyMax: 5 }, upstream);
+    const held = await crowd(gateway);
+    expect((await gateway.fetch("/high")).status).toBe(503);
+    upstream.release();
+    await Promise.all(held);
+    upstream.isOpen = false;
+    const again = Array.from({ length: 5 }, () => gateway.fetch("/low"));
+    await vi.waitFor(() => expect(gateway.sent.length).toBe(9));
+    const high = gateway.fetch("/high");
+    await vi.waitFor(() => expect(gateway.sent.length).toBe(10));
+    upstream.release();
+    expect((await high).status).toBe(200);
+    expect((await Promise.all(again)).map(({ status }) => status).sort()).toEqual([200, 200, 200, 200, 503]);
+  });
+
+  test("the plan of who asks comes before the route", async () => {
+    const upstream = new HeldUpstream();
+    const gateway = await start({ concurrencyMax: 5 }, upstream);
+    const held = await crowd(gateway);
+    for (const [tier, priority] of [
+      ["gold", "high"],
+      ["free", "low"],
+      ["other", "normal"],
+    ]) {
+      const headers = { authorization: `Bearer ${await issuer.sign({ tier })}` };
+      expect((await gateway.fetch("/mine", { headers })).status).toBe(503);
+      expect(gateway.logs.at(-1)?.reason).toContain(`no place for one of ${priority} priority`);
+    }
+    upstream.release();
+    await Promise.all(held);
+  });
+
+  test("a part of a composed answer is left out like one that failed", async () => {
+    const upstream = new HeldUpstream();
+    const gateway = await start({}, upstream);
+    const held = await crowd(gateway);
+    const composed = await gateway.fetch("/composed");
+    expect([composed.status, composed.headers.get("retry-after")]).toEqual([200, null]);
+    expect(await composed.json()).toEqual({ orders: null, users: { name: "ann" } });
+    upstream.release();
+    await Promise.all(held);
+  });
+
+  test("a refused request gives its idempotency key back", async () => {
+    const upstream = new HeldUpstream();
+    const gateway = await start({}, upstream);
+    const held = await crowd(gateway);
+    const post = { method: "POST", headers: { "idempotency-key": '"shed"' }, body: "{}" };
+    expect((await gateway.fetch("/payments", post)).status).toBe(503);
+    upstream.release();
+    await Promise.all(held);
+    expect((await gateway.fetch("/payments", post)).status).toBe(200);
+  });
+
+  test("calls that fail give their places back", async () => {
+    const gateway = await startGateway(plan([route("low", "/low")], { shedding: shedding() }), () => undefined);
+    for (let at = 0; at < 20; at++) expect((await gateway.fetch("/low")).status).toBe(502);
+  });
+});
+
+test("in shadow nobody is refused, and the log says who would be", async () => {
+  const upstream = new HeldUpstream();
+  const gateway = await start({ mode: "shadow" }, upstream);
+  const held = await crowd(gateway, "/low", 8);
+  upstream.release();
+  expect((await Promise.all(held)).map(({ status }) => status)).toEqual(Array(8).fill(200));
+  expect(gateway.logs.filter(({ wouldRefuse }) => wouldRefuse === "overloaded")).toHaveLength(3);
+});
+
+test("without `shedding` there is no limit", async () => {
+  const upstream = new HeldUpstream();
+  const gateway = await start(undefined, upstream);
+  const held = await crowd(gateway, "/low", 200);
+  upstream.release();
+  expect(new Set((await Promise.all(held)).map(({ status }) => status))).toEqual(new Set([200]));
+});

@@ -1,0 +1,105 @@
+/** Gives upstreams no more requests at once than they take. */
+import type { Context } from "hono";
+import { SelvageError } from "../../../shared/errors.ts";
+import { limits } from "../../../shared/limits.ts";
+import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
+import {
+  endOfAnswer,
+  endOfFailure,
+  enterUpstream,
+  leaveUpstream,
+  newShedding,
+  priorityOf,
+  type SheddingEnd,
+  type SheddingSettings,
+  type SheddingState,
+  type SheddingTicket,
+  TEMPORARY_REDUCED_CAPACITY,
+} from "../../../shared/policy/load-shedding.ts";
+import type { UpstreamTarget } from "../../../shared/policy/settings.ts";
+import type { GatewayEnv } from "./exchange.ts";
+
+interface Upstream {
+  readonly state: SheddingState;
+  /** Until when a request can still be on its way; one whose isolate was cut off ends by this. */
+  readonly open: Map<SheddingTicket, number>;
+  sweptAtMs: number;
+}
+
+export class LoadShedder {
+  readonly #upstreams = new BoundedMap<Upstream>(limits.loadShedding.upstreamsMax);
+
+  /**
+   * Makes a call when its upstream has a place for it. The place is held until the answer's head is there: content that streams
+   * for long says nothing of load.
+   * @throws SelvageError overloaded, and whatever the call throws
+   */
+  async call(
+    c: Context<GatewayEnv>,
+    target: UpstreamTarget,
+    deadlineAtMs: number,
+    send: () => Promise<Response>,
+  ): Promise<Response> {
+    const settings = c.get("held").plan.shedding;
+    if (settings === undefined) return send();
+    const name = "service" in target ? target.service : target.origin;
+    const upstream = this.#upstreamOf(name, settings);
+    const route = c.get("route");
+    const priority = priorityOf(c.get("identity").plan, route.priority, settings);
+    const nowMs = Date.now();
+    const { ticket, wouldRefuse } = enterUpstream(upstream.state, priority, route.name, nowMs, settings);
+    if (wouldRefuse) {
+      sweep(upstream, nowMs, settings);
+      c.set("wouldRefuse", "overloaded");
+    }
+    if (ticket === undefined) throw overloaded(name, priority, upstream.state);
+    upstream.open.set(ticket, deadlineAtMs);
+    const calling = this.#perform(upstream, ticket, settings, send);
+    // A client that leaves does not end the call, or nobody would hear of its end.
+    c.executionCtx.waitUntil(calling.catch(() => undefined));
+    return calling;
+  }
+
+  async #perform(
+    upstream: Upstream,
+    ticket: SheddingTicket,
+    settings: SheddingSettings,
+    send: () => Promise<Response>,
+  ): Promise<Response> {
+    let end: SheddingEnd = "failed";
+    try {
+      const answer = await send();
+      end = endOfAnswer(answer.status);
+      return answer;
+    } catch (cause) {
+      end = endOfFailure(cause);
+      throw cause;
+    } finally {
+      leave(upstream, ticket, end, settings);
+    }
+  }
+
+  #upstreamOf(name: string, settings: SheddingSettings): Upstream {
+    const known = this.#upstreams.get(name);
+    if (known !== undefined) return known;
+    const upstream = { state: newShedding(settings), open: new Map<SheddingTicket, number>(), sweptAtMs: 0 };
+    this.#upstreams.set(name, upstream);
+    return upstream;
+  }
+}
+
+function leave({ state, open }: Upstream, ticket: SheddingTicket, end: SheddingEnd, settings: SheddingSettings): void {
+  if (open.delete(ticket)) leaveUpstream(state, ticket, end, Date.now(), settings);
+}
+
+function sweep(upstream: Upstream, nowMs: number, settings: SheddingSettings): void {
+  if (nowMs - upstream.sweptAtMs < limits.loadShedding.sweepMs) return;
+  upstream.sweptAtMs = nowMs;
+  for (const [ticket, endsAtMs] of upstream.open)
+    if (endsAtMs + limits.loadShedding.sweepMs < nowMs) leave(upstream, ticket, "failed", settings);
+}
+
+function overloaded(name: string, priority: string, { limit, inFlight }: SheddingState): SelvageError {
+  const reason = `${name} has ${inFlight.join("+")} requests of ${limit.toFixed(1)}: no place for one of ${priority} priority`;
+  return new SelvageError("overloaded", reason, { members: { type: TEMPORARY_REDUCED_CAPACITY } });
+}
