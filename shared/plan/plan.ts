@@ -8,8 +8,8 @@ import type { DecisionPoint } from "../auth/decision.ts";
 import type { IdentityProvider } from "../auth/providers.ts";
 import type { ProtectedResource } from "../auth/resource.ts";
 import type { TxnContextSettings } from "../auth/txn-context.ts";
-import type { IdentityHeaders } from "../policy/identity-headers.ts";
 import type { IdempotencySettings } from "../policy/idempotency.ts";
+import type { IdentityHeaders } from "../policy/identity-headers.ts";
 import type { Priority, SheddingSettings } from "../policy/load-shedding.ts";
 import type {
   AccessRule,

@@ -94,7 +94,7 @@ export class IdempotencyStore extends DurableObject {
     if (!settleRequest(found.record, attempt, noted, status, ttlMs, Date.now())) return undefined;
     this.ctx.storage.transactionSync(() => {
       if (noted === "released") this.#remove(key, found.bytes);
-      else this.#write(key, found.record, noted === "kept" ? answer : undefined);
+      else this.#write(key, found.record, found.bytes, noted === "kept" ? answer : undefined);
     });
     for (const wake of this.#held.get(key) ?? []) wake();
     return noted;
@@ -123,7 +123,7 @@ export class IdempotencyStore extends DurableObject {
     const { state, startedAtMs } = record;
     const verdict = beginRequest(record, question, nowMs);
     if (verdict.kind === "replay") return { kind: "replay", answer: this.#readAnswer(key, record.status) };
-    if (record.state !== state || record.startedAtMs !== startedAtMs) this.#write(key, record);
+    if (record.state !== state || record.startedAtMs !== startedAtMs) this.#write(key, record, found?.bytes);
     return verdict;
   }
 
@@ -186,19 +186,18 @@ export class IdempotencyStore extends DurableObject {
     return { status, fields: JSON.parse(fields), body: body === null ? null : new Uint8Array(body) };
   }
 
-  #write(key: string, record: IdempotencyRecord, answer?: KeptAnswer): void {
-    const known = this.#read(key);
-    if (known !== undefined) this.#remove(key, known.bytes);
+  /** @param bytesBefore of the row that it replaces; undefined: there is none */
+  #write(key: string, record: IdempotencyRecord, bytesBefore: number | undefined, answer?: KeptAnswer): void {
     const bytes = answer?.body?.byteLength ?? 0;
     const { state, fingerprint, attempt, startedAtMs, leaseEndsAtMs, endsAtMs, status } = record;
     this.#sql.exec(
-      "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       ...[key, state, fingerprint, attempt, startedAtMs, leaseEndsAtMs, endsAtMs, status, bytes],
       answer === undefined ? null : JSON.stringify(answer.fields),
       answer?.body ?? null,
     );
-    this.#count++;
-    this.#storedBytes += bytes;
+    if (bytesBefore === undefined) this.#count++;
+    this.#storedBytes += bytes - (bytesBefore ?? 0);
   }
 
   #remove(key: string, bytes: number): void {
