@@ -19,7 +19,7 @@ export default defineConfig({
         test: {
           name: "pure",
           environment: "node",
-          include: ["test/{shared,property,cli,scripts}/**/*.test.ts"],
+          include: ["test/{shared,property,simulation,cli,scripts}/**/*.test.ts"],
           ...first,
         },
       },

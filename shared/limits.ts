@@ -13,6 +13,7 @@ import { apiKeys, condition, hopProof, identity, txnToken } from "./limits/ident
 import { loadShedding } from "./limits/load-shedding.ts";
 import { login } from "./limits/login.ts";
 import { decision, introspection } from "./limits/questions.ts";
+import { rateLimit } from "./limits/rate-limit.ts";
 import { signature } from "./limits/signature.ts";
 import { identityHeaders, resource, txnContext } from "./limits/upstream.ts";
 
@@ -96,15 +97,7 @@ export const limits = {
   resource,
   idempotency,
   loadShedding,
-  /** Rate limits. */
-  rateLimit: {
-    /** Up to this limit the sliding window is an exact log, above it counters of slices that never admit more. */
-    exactLogMax: 1_000,
-    /** Slices of such a window; at a steady rate one part in one more than these stays unused. */
-    slidingSlices: 60,
-    limitMax: 1_000_000_000,
-    windowMsMax: 31 * 86_400_000,
-  },
+  rateLimit,
   agent,
   control,
   wire,

@@ -1,7 +1,7 @@
 /** `RateLimit-Policy` and `RateLimit`, draft-ietf-httpapi-ratelimit-headers-11, and what a refusal says besides. */
 import { type Item, type Parameters, serializeList } from "structured-headers";
+import type { LimitVerdict } from "./limiter-state.ts";
 import type { RateLimitSettings } from "./settings.ts";
-import type { LimitVerdict } from "./sliding-window.ts";
 
 export const QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 

@@ -1,49 +1,110 @@
-/** One interface over the two limiters: a window without `burst`, GCRA with it. */
-import { fitsGcra, type GcraState, newGcra, refundToGcra, takeFromGcra } from "./gcra.ts";
+/**
+ * The limiter of one key: a way of counting, and accounts of isolates that hold tokens in advance.
+ *
+ * Tokens of an account count in full from the moment they are lent, and do not age. They begin to age when they were spent
+ * as the isolate reports it, or at the end of its lease, whichever is first. So whatever isolates do with them, no window
+ * sees more than its bound; the price is that tokens which nobody spends are not there for others, and those are never
+ * more than `lendableOf(settings)`. Times are of one clock, the caller's; of isolates only durations are believed.
+ */
+import { limits } from "../limits.ts";
+import { endLeases, giveTokens, lendTokens, settleAccount } from "./limit-accounts.ts";
 import {
-  fitsSlidingWindow,
-  type LimitVerdict,
-  newSlidingWindow,
-  refundToWindow,
-  type SlidingWindowState,
-  takeFromWindow,
-  windowForgottenAtMs,
-} from "./sliding-window.ts";
+  algorithmOf,
+  availableOf,
+  capacityOf,
+  heldOf,
+  type LimitAccount,
+  type LimitAnswer,
+  type LimiterState,
+  type LimitQuestion,
+} from "./limiter-state.ts";
 
-/** The part of `RateLimitSettings` that the limiter itself needs. */
-export interface LimiterSettings {
-  readonly limit: number;
-  readonly windowMs: number;
-  readonly burst?: number | undefined;
+const bounds = limits.rateLimit;
+
+/**
+ * Answers an isolate. A clock that went back stands still instead.
+ * @returns the answer, and whether the state has changed, which must then be stored before the answer is given
+ */
+export function askLimiter(
+  state: LimiterState,
+  question: LimitQuestion,
+  nowMs: number,
+): { answer: LimitAnswer; changed: boolean } {
+  const atMs = Math.max(nowMs, state.atMs);
+  endLeases(state, atMs);
+  const { account, booked } = settled(state, question, atMs);
+  const placed = state.settings.counts === undefined || account !== undefined;
+  const admitted = placed && question.cost <= Math.max(0, availableOf(state, atMs));
+  if (admitted) giveTokens(state, account, question.cost, atMs);
+  const more = admitted ? Math.min(question.more, Math.max(0, availableOf(state, atMs))) : 0;
+  giveTokens(state, account, more, atMs);
+  const lease = account === undefined ? { lent: 0, leaseMs: 0, idleMax: 0 } : lendTokens(state, account, atMs);
+  const given = admitted ? question.cost + more : 0;
+  const changed = booked || given + lease.lent > 0;
+  if (changed) state.atMs = atMs;
+  return { answer: { admitted, more, ...lease, ...outlook(state, question, account, admitted, atMs), atMs }, changed };
 }
 
-/** Plain and serialisable; start with `newLimiter`. */
-export type LimiterState = SlidingWindowState | GcraState;
-
-export function newLimiter(settings: LimiterSettings): LimiterState {
-  const { limit, windowMs, burst } = settings;
-  return burst === undefined ? newSlidingWindow(settings) : newGcra({ limit, windowMs, burst });
-}
-
-/** Whether a stored state belongs to these settings; a limit that was changed starts anew. */
-export function fitsLimiter(state: LimiterState, settings: LimiterSettings): boolean {
-  const { limit, windowMs, burst } = settings;
-  if (state.kind === "gcra") return burst !== undefined && fitsGcra(state, { limit, windowMs, burst });
-  return burst === undefined && fitsSlidingWindow(state, settings);
-}
-
-/** Asks for one admission; changes the state only when it is given. */
-export function take(state: LimiterState, nowMs: number): LimitVerdict {
-  return state.kind === "gcra" ? takeFromGcra(state, nowMs) : takeFromWindow(state, nowMs);
-}
-
-/** Gives one admission back. @param atMs `atMs` of its verdict */
-export function refund(state: LimiterState, atMs: number): void {
-  if (state.kind === "gcra") refundToGcra(state);
-  else refundToWindow(state, atMs);
+/** Gives back what was admitted. @param atMs `atMs` of the answer */
+export function refundLimiter(state: LimiterState, atMs: number, cost: number, nowMs: number): void {
+  algorithmOf(state.history).refund(state.history, atMs, cost, Math.max(nowMs, state.atMs));
 }
 
 /** From when on a state that nobody touches any more means the same as a new one. */
-export function forgottenAtMs(state: LimiterState): number {
-  return state.kind === "gcra" ? state.atMs + Math.ceil(state.level / state.limit) : windowForgottenAtMs(state);
+export function forgottenAtMs({ settings, history, accounts }: LimiterState): number {
+  const ends = Object.values(accounts).map(({ expiresAtMs }) => expiresAtMs + settings.windowMs);
+  return Math.max(algorithmOf(history).forgottenAtMs(history), ...ends);
+}
+
+function settled(state: LimiterState, { account }: LimitQuestion, atMs: number): ReturnType<typeof settleAccount> {
+  return account === undefined ? { account: undefined, booked: false } : settleAccount(state, account, atMs);
+}
+
+/** What is left, and until when there is nothing. */
+function outlook(
+  state: LimiterState,
+  { cost }: LimitQuestion,
+  account: LimitAccount | undefined,
+  admitted: boolean,
+  atMs: number,
+): Pick<LimitAnswer, "emptyMs" | "emptyCost" | "remaining" | "resetMs"> {
+  const { history, settings } = state;
+  const free = Math.max(0, availableOf(state, atMs));
+  const held = heldOf(state).tokens;
+  const capacity = capacityOf(settings);
+  const untilFree = (tokens: number): number => algorithmOf(history).freeInMs(history, tokens + held, atMs);
+  const idle = account === undefined ? 0 : account.tokens - account.inUse;
+  const emptyCost = admitted ? 1 : cost;
+  const untilMore = Math.min(
+    admitted ? untilFree(Math.min(free + 1, capacity - held)) : untilFree(cost),
+    settings.windowMs,
+  );
+  return {
+    remaining: free + idle,
+    resetMs: settings.counts === "concurrent" && !admitted ? bounds.reservedRefusedMsMax : untilMore,
+    emptyCost,
+    emptyMs: free >= emptyCost ? 0 : emptyFor(state, untilFree(emptyCost), account !== undefined, atMs),
+  };
+}
+
+/**
+ * Isolates that hold leases ask again at common moments, a `slidingSlices`-th of the window or a `burstSteps`-th of the burst
+ * apart, where limits are so high that each would otherwise ask for every single token. Slices and fixed windows have such
+ * moments of their own.
+ */
+function emptyFor({ settings, history }: LimiterState, freeInMs: number, leased: boolean, atMs: number): number {
+  const { limit, windowMs, counts } = settings;
+  const mostMs =
+    counts === "concurrent"
+      ? bounds.concurrentRefusedMsMax
+      : counts === "cost"
+        ? bounds.reservedRefusedMsMax
+        : bounds.refusedMsMax;
+  if (freeInMs >= mostMs) return mostMs;
+  const capacity = capacityOf(settings);
+  if (!leased || capacity <= bounds.slidingSlices || (history.kind !== "log" && history.kind !== "gcra"))
+    return freeInMs;
+  const steps = history.kind === "log" ? bounds.slidingSlices : bounds.burstSteps;
+  const stepMs = (windowMs * capacity) / limit / steps;
+  return Math.min(mostMs, Math.ceil(Math.ceil((atMs + freeInMs) / stepMs) * stepMs) - atMs);
 }

@@ -3,15 +3,33 @@
 export interface RateLimitSettings {
   /** Name in `RateLimit-Policy`; unique in its route. */
   readonly name: string;
-  /** Requests in a window, or with `burst`: sustained requests in a window. */
+  /** Tokens in a window, or with `burst`: sustained tokens in a window; with `concurrent` at once. A request takes one. */
   readonly limit: number;
+  /** With `concurrent`: the longest that a request has its slot. */
   readonly windowMs: number;
   /** Present: GCRA, whose bound is burst + rate x window. Absent: sliding window, whose bound is the limit. */
   readonly burst?: number;
+  /** Windows that follow each other, of `windowMs` or of calendar months, UTC. */
+  readonly window?: "fixed" | "month";
+  /** `concurrent`: requests that run at once. `cost`: tokens that answers say they used. */
+  readonly counts?: "concurrent" | "cost";
+  readonly cost?: ResponseCost;
   readonly by: "identity" | "ip";
-  readonly mode: "exact";
+  readonly mode: LimitMode;
   /** What happens when the limiter cannot be asked. */
   readonly onFailure: "open" | "closed";
+}
+
+/** `exact`: one call a request. `leased`: isolates hold tokens in advance. `local`: each isolate counts for itself. */
+export type LimitMode = "exact" | "leased" | "local";
+
+/** What a request takes before its answer is known, and where the answer says what it used. */
+export interface ResponseCost {
+  readonly estimate: number;
+  /** Field of the answer, lower case: a whole number, or `name=number` items as of Kong's `X-Kong-Limit`. */
+  readonly header?: string;
+  /** JSON pointer (RFC 6901) into the answer's body, such as `/usage/total_tokens`. */
+  readonly body?: string;
 }
 
 export interface CorsSettings {

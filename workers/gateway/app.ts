@@ -36,7 +36,7 @@ import { LimitTaker } from "./upstream/take-limits.ts";
 export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<GatewayEnv> {
   const lease = new PlanLease(isolate, deployed);
   const verifiers = createVerifiers();
-  const taker = new LimitTaker();
+  const taker = new LimitTaker(isolate);
   const points = new DecisionPoints();
   const records = new IdempotencyRecords();
   const minter = new TxnTokenMinter();

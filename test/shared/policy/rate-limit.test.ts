@@ -3,14 +3,17 @@ import { describe, expect, test } from "vitest";
 import { limits } from "../../../shared/limits.ts";
 import {
   fitsLimiter,
-  forgottenAtMs,
+  type LimitAnswer,
   type LimiterSettings,
+  type LimiterState,
   newLimiter,
-  refund,
-  take,
-} from "../../../shared/policy/rate-limit.ts";
+} from "../../../shared/policy/limiter-state.ts";
+import { askLimiter, forgottenAtMs, refundLimiter } from "../../../shared/policy/rate-limit.ts";
 
 const START = 1_790_000_000_000;
+const take = (state: LimiterState, nowMs: number, cost = 1): LimitAnswer =>
+  askLimiter(state, { cost, more: 0 }, nowMs).answer;
+const refund = (state: LimiterState, atMs: number, nowMs = atMs): void => refundLimiter(state, atMs, 1, nowMs);
 const gaps = fc.array(fc.oneof(fc.constant(0), fc.nat(20), fc.nat(400)), { minLength: 1, maxLength: 300 });
 
 /** Times at which arrivals with these gaps were admitted. */
@@ -105,7 +108,7 @@ describe("exact log", () => {
   test("a clock that goes back stands still", () => {
     const state = newLimiter({ limit: 2, windowMs: 100 });
     expect(take(state, START).admitted).toBe(true);
-    expect(take(state, START - 50).admitted).toBe(true);
+    expect(take(state, START - 50).atMs).toBe(START);
     expect(take(state, START - 50).admitted).toBe(false);
     expect(take(state, START + 100).admitted).toBe(true);
   });
@@ -225,4 +228,49 @@ test("a changed limit does not fit the old state", () => {
   expect(fitsLimiter(state, { limit: 5, windowMs: 100 })).toBe(true);
   expect(fitsLimiter(state, { limit: 6, windowMs: 100 })).toBe(false);
   expect(fitsLimiter(state, { limit: 5, windowMs: 100, burst: 2 })).toBe(false);
+});
+
+describe("a late refund of a burst", () => {
+  test("takes nothing from those that came later", () => {
+    const state = newLimiter({ limit: 1, windowMs: 1000, burst: 1 });
+    const first = take(state, START);
+    expect(take(state, START + 1000).admitted).toBe(true);
+    refund(state, first.atMs, START + 1000);
+    expect(take(state, START + 1000).admitted).toBe(false);
+  });
+});
+
+describe("fixed windows", () => {
+  test("begin anew at the border, whatever came before", () => {
+    const state = newLimiter({ limit: 2, windowMs: 60_000, window: "fixed" });
+    const border = Math.ceil(START / 60_000) * 60_000;
+    expect(
+      [take(state, border - 2), take(state, border - 1), take(state, border - 1)].map(({ admitted }) => admitted),
+    ).toEqual([true, true, false]);
+    expect(take(state, border - 1).resetMs).toBe(1);
+    expect(take(state, border)).toMatchObject({ admitted: true, remaining: 1, resetMs: 60_000 });
+  });
+
+  test("of a month begin on its first day, also in a leap year", () => {
+    const state = newLimiter({ limit: 1, windowMs: 31 * 86_400_000, window: "month" });
+    expect(take(state, Date.UTC(2028, 1, 29, 23, 59, 59)).admitted).toBe(true);
+    expect(take(state, Date.UTC(2028, 1, 29, 23, 59, 59, 999))).toMatchObject({ admitted: false, resetMs: 1 });
+    expect(take(state, Date.UTC(2028, 2, 1)).admitted).toBe(true);
+    expect(forgottenAtMs(state)).toBe(Date.UTC(2028, 3, 1));
+  });
+});
+
+describe("costs", () => {
+  test("are taken whole or not at all", () => {
+    const state = newLimiter({ limit: 10, windowMs: 1000 });
+    expect(take(state, START, 7)).toMatchObject({ admitted: true, remaining: 3 });
+    expect(take(state, START, 4)).toMatchObject({ admitted: false, resetMs: 1000, emptyCost: 4 });
+    expect(take(state, START, 3).admitted).toBe(true);
+  });
+
+  test("beyond the limit are never admitted, and block nobody", () => {
+    const state = newLimiter({ limit: 10, windowMs: 1000 });
+    expect(take(state, START, 11).admitted).toBe(false);
+    expect(take(state, START, 10).admitted).toBe(true);
+  });
 });

@@ -3,6 +3,7 @@ import { env as testEnv } from "cloudflare:workers";
 import { parseList } from "structured-headers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { RoutePlan } from "../../../shared/plan/plan.ts";
+import type { LimitAnswer, LimiterSettings } from "../../../shared/policy/limiter-state.ts";
 import type { Env } from "../../../workers/gateway/env.ts";
 import { type Gateway, startGateway } from "./support/gateway.ts";
 import { createIssuer } from "./support/issuer.ts";
@@ -77,7 +78,7 @@ describe("a limit", () => {
       expect(await refused.json()).toMatchObject({ "violated-policies": ["narrow"] });
     }
     const last = await gateway.fetch("/limited", from("192.0.2.1"));
-    expect(last.headers.get("ratelimit")).toContain('"wide";r=1');
+    expect(last.headers.get("ratelimit")).toContain('"wide";r=2');
   });
 
   test("a burst, then the rate", async () => {
@@ -115,7 +116,7 @@ describe("a limit", () => {
 describe("a limiter that does not answer", () => {
   const broken = {
     idFromName: () => ({}),
-    get: () => ({ take: () => Promise.reject(new Error("overloaded")), refund: () => Promise.resolve() }),
+    get: () => ({ ask: () => Promise.reject(new Error("overloaded")), refund: () => Promise.resolve() }),
   } as unknown as Env["LIMITER"];
 
   test("closed: 503", async () => {
@@ -136,39 +137,41 @@ describe("a limiter that does not answer", () => {
 describe("the limiter object", () => {
   const settings = { limit: 2, windowMs: 60_000 };
   const open = (name: string) => env.LIMITER.get(env.LIMITER.idFromName(name));
+  const take = (limiter: ReturnType<typeof open>, one: LimiterSettings): Promise<LimitAnswer> =>
+    limiter.ask(one, { cost: 1, more: 0 }) as Promise<LimitAnswer>;
 
   test("forgets nothing when it is evicted", async () => {
     const limiter = open("evicted");
-    expect((await limiter.take(settings)).remaining).toBe(1);
+    expect((await take(limiter, settings)).remaining).toBe(1);
     await evictDurableObject(limiter);
-    expect((await limiter.take(settings)).remaining).toBe(0);
+    expect((await take(limiter, settings)).remaining).toBe(0);
     await evictDurableObject(limiter);
-    const refused = await limiter.take(settings);
+    const refused = await take(limiter, settings);
     expect(refused.admitted).toBe(false);
-    await limiter.refund(refused.atMs);
-    expect((await limiter.take(settings)).admitted).toBe(false);
+    await limiter.refund(refused.atMs - 1, 1);
+    expect((await take(limiter, settings)).admitted).toBe(false);
   });
 
   test("gives back", async () => {
     const limiter = open("refunded");
-    const { atMs } = await limiter.take({ limit: 1, windowMs: 60_000 });
-    await limiter.refund(atMs);
-    expect((await limiter.take({ limit: 1, windowMs: 60_000 })).admitted).toBe(true);
+    const { atMs } = await take(limiter, { limit: 1, windowMs: 60_000 });
+    await limiter.refund(atMs, 1);
+    expect((await take(limiter, { limit: 1, windowMs: 60_000 })).admitted).toBe(true);
   });
 
   test("starts anew when its settings change", async () => {
     const limiter = open("changed");
-    await limiter.take({ limit: 1, windowMs: 60_000 });
-    expect((await limiter.take({ limit: 1, windowMs: 60_000 })).admitted).toBe(false);
-    expect(await limiter.take({ limit: 5, windowMs: 60_000 })).toMatchObject({ admitted: true, remaining: 4 });
+    await take(limiter, { limit: 1, windowMs: 60_000 });
+    expect((await take(limiter, { limit: 1, windowMs: 60_000 })).admitted).toBe(false);
+    expect(await take(limiter, { limit: 5, windowMs: 60_000 })).toMatchObject({ admitted: true, remaining: 4 });
   });
 
   test("leaves nothing behind once its window is over, and counts again after that", async () => {
     const limiter = open("cleaned");
-    await limiter.take(settings);
+    await take(limiter, settings);
     expect(await runDurableObjectAlarm(limiter)).toBe(true);
     await runInDurableObject(limiter, (_, state) => {
-      expect(state.storage.kv.get("state")).toBeDefined();
+      expect(state.storage.kv.get("limiter")).toBeDefined();
     });
     const later = Date.now() + 60_000;
     vi.spyOn(Date, "now").mockReturnValue(later);
@@ -177,7 +180,7 @@ describe("the limiter object", () => {
       expect([...state.storage.kv.list()]).toEqual([]);
       expect(await state.storage.getAlarm()).toBeNull();
     });
-    expect((await limiter.take(settings)).remaining).toBe(1);
+    expect((await take(limiter, settings)).remaining).toBe(1);
     await runInDurableObject(limiter, async (_, state) => {
       expect(await state.storage.getAlarm()).not.toBeNull();
     });

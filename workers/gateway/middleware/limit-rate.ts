@@ -9,6 +9,7 @@ import {
 } from "../../../shared/policy/rate-limit-fields.ts";
 import { rateLimitKey } from "../../../shared/policy/rate-limit-key.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
+import { settleAfter } from "../upstream/settle-cost.ts";
 import type { LimitTaker } from "../upstream/take-limits.ts";
 
 /** Every limit of the route must admit the request; what one of them took is given back when another refuses. */
@@ -16,18 +17,22 @@ export function limitRate(taker: LimitTaker): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
     const { name: route, rateLimits } = c.get("route");
     if (rateLimits.length === 0) return next();
-    const questions = rateLimits.map((settings) => ({
+    const wanted = rateLimits.map((settings) => ({
       settings,
       route,
       key: rateLimitKey(settings.by, c.get("identity"), c.get("clientIp")),
     }));
-    const { outcomes, failed, refund } = await taker.take(c.env, questions);
+    const background = (work: Promise<unknown>): void => c.executionCtx.waitUntil(work);
+    const taken = await taker.take({ env: c.env, background }, wanted);
+    const { outcomes, failed } = taken;
     const refused = outcomes.filter(([, { admitted }]) => !admitted);
     const closed = failed.find(({ onFailure }) => onFailure === "closed");
-    if (refused.length > 0 || closed !== undefined) c.executionCtx.waitUntil(refund());
+    if (refused.length > 0 || closed !== undefined) taken.undo();
     if (refused.length > 0) refuse(c, outcomes, refused);
     if (closed !== undefined) throw new SelvageError("limiter_unavailable", `limit ${closed.name} did not answer`);
     await next();
+    const reserving = rateLimits.filter(({ counts }) => counts !== undefined);
+    if (reserving.length > 0) c.res = settleAfter(c.res, taken, reserving, background);
     if (outcomes.length > 0) tell(c.res.headers, c, outcomes);
   };
 }

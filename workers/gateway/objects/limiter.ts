@@ -1,19 +1,20 @@
 import { DurableObject } from "cloudflare:workers";
 import {
   fitsLimiter,
-  forgottenAtMs,
+  type LimitAnswer,
   type LimiterSettings,
   type LimiterState,
+  type LimitQuestion,
   newLimiter,
-  refund,
-  take,
-} from "../../../shared/policy/rate-limit.ts";
-import type { LimitVerdict } from "../../../shared/policy/sliding-window.ts";
+} from "../../../shared/policy/limiter-state.ts";
+import { askLimiter, forgottenAtMs, refundLimiter } from "../../../shared/policy/rate-limit.ts";
+
+const STATE = "limiter";
 
 /**
- * Counts for one (route, limit, key). One thread and its own clock, so that nothing slips through between two isolates.
- * Each admission is written before it is answered (the platform holds the answer until the write is durable); a refusal
- * changes nothing and writes nothing. The alarm removes what has no meaning any more.
+ * Counts for one (route, limit, key), and lends to isolates. One thread and its own clock, so that nothing slips through
+ * between two isolates. What it gives is written before it is answered (the platform holds the answer until the write is
+ * durable); a refusal changes nothing and writes nothing. The alarm removes what has no meaning any more.
  */
 export class Limiter extends DurableObject {
   #state: LimiterState | undefined;
@@ -24,26 +25,21 @@ export class Limiter extends DurableObject {
 
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env);
-    this.#state = ctx.storage.kv.get<LimiterState>("state");
+    this.#state = ctx.storage.kv.get<LimiterState>(STATE);
     this.#stored = this.#state !== undefined;
   }
 
-  /** Asks for one admission. */
-  async take(settings: LimiterSettings): Promise<LimitVerdict> {
-    const known = this.#state;
-    const state = known !== undefined && fitsLimiter(known, settings) ? known : newLimiter(settings);
-    const verdict = take(state, Date.now());
-    if (verdict.admitted) {
-      this.#state = state;
-      await this.#saved();
-    }
-    return verdict;
+  async ask(settings: LimiterSettings, question: LimitQuestion): Promise<LimitAnswer> {
+    if (this.#state === undefined || !fitsLimiter(this.#state, settings)) this.#state = newLimiter(settings);
+    const { answer, changed } = askLimiter(this.#state, question, Date.now());
+    if (changed) await this.#saved();
+    return answer;
   }
 
-  /** Gives an admission back. @param atMs `atMs` of its verdict */
-  async refund(atMs: number): Promise<void> {
+  /** Gives back what was admitted. @param atMs `atMs` of its answer */
+  async refund(atMs: number, cost: number): Promise<void> {
     if (this.#state === undefined) return;
-    refund(this.#state, atMs);
+    refundLimiter(this.#state, atMs, cost, Date.now());
     await this.#saved();
   }
 
@@ -68,7 +64,7 @@ export class Limiter extends DurableObject {
     await new Promise((resolve) => setTimeout(resolve, 0));
     this.#saving = undefined;
     if (this.#state === undefined) return;
-    this.ctx.storage.kv.put("state", this.#state);
+    this.ctx.storage.kv.put(STATE, this.#state);
     if (!this.#stored) void this.ctx.storage.setAlarm(forgottenAtMs(this.#state));
     this.#stored = true;
   }

@@ -1,74 +1,228 @@
-/** Asks the limiter objects of a route, all at once. */
-
-import { hex } from "../../../shared/http/hex.ts";
+/** Takes what a request needs of each limit of its route: from what the isolate holds, or by asking. */
 import { limits } from "../../../shared/limits.ts";
 import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
-import type { LimiterSettings } from "../../../shared/policy/rate-limit.ts";
+import {
+  askQuestion,
+  beginWait,
+  endWait,
+  giveUp,
+  isAsking,
+  isEmpty,
+  newHolder,
+  settleReserved,
+  shouldRenew,
+  spend,
+  takeAnswer,
+  takeOutlook,
+  unspend,
+  want,
+} from "../../../shared/policy/limit-holder.ts";
+import { type LimitAnswer, type LimitVerdict, newLimiter } from "../../../shared/policy/limiter-state.ts";
+import { askLimiter, refundLimiter } from "../../../shared/policy/rate-limit.ts";
 import type { LimitOutcome } from "../../../shared/policy/rate-limit-fields.ts";
 import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
-import type { LimitVerdict } from "../../../shared/policy/sliding-window.ts";
 import type { Env } from "../env.ts";
-import { within } from "./wait.ts";
+import { askPlace, countingOf, type KeptLimit, limiterId, limitName } from "./limit-call.ts";
+import { until } from "./wait.ts";
 
-export interface LimitQuestion {
+const WAIT_MS = limits.gateway.limiterWaitMs;
+
+export interface WantedLimit {
   readonly settings: RateLimitSettings;
   readonly route: string;
   /** Whom it counts by. */
   readonly key: string;
 }
 
-export interface LimitAnswers {
+/** What one request does with limits: its bindings, and how work goes on beside it (`waitUntil`). */
+export interface LimitCaller {
+  readonly env: Env;
+  readonly background: (work: Promise<unknown>) => void;
+}
+
+export interface TakenLimits {
   readonly outcomes: readonly LimitOutcome[];
   /** Limits that could not be asked. */
   readonly failed: readonly RateLimitSettings[];
   /** Gives back what was admitted. */
-  readonly refund: () => Promise<void>;
+  undo(): void;
+  /** For limits that reserve: the request is over. @param used of each, tokens that it used in all */
+  finish(used: (settings: RateLimitSettings) => number): void;
+}
+
+/** What was taken of one limit, or only said of it; no verdict when it could not be asked. */
+interface Taken {
+  readonly kept: KeptLimit;
+  readonly verdict: LimitVerdict | undefined;
+  readonly said?: true;
+  /** The admission's time at the limiter; absent: it was spent here, or reserved. */
+  readonly atMs?: number;
+  /** When it was reserved, by the clock here. */
+  readonly begunAtMs?: number;
 }
 
 export class LimitTaker {
-  readonly #ids = new BoundedMap<DurableObjectId>(limits.gateway.limiterKeysMax);
+  readonly #isolate: string;
+  readonly #kept = new BoundedMap<KeptLimit>(limits.gateway.limiterKeysMax);
+  #made = 0;
 
-  async take(env: Env, questions: readonly LimitQuestion[]): Promise<LimitAnswers> {
-    const ids = await Promise.all(questions.map((question) => this.#idOf(env, question)));
-    const verdicts = await Promise.all(ids.map((id, at) => ask(env, id, (questions[at] as LimitQuestion).settings)));
-    const outcomes: LimitOutcome[] = [];
-    const failed: RateLimitSettings[] = [];
-    verdicts.forEach((verdict, at) => {
-      const { settings } = questions[at] as LimitQuestion;
-      if (verdict === undefined) failed.push(settings);
-      else outcomes.push([settings, verdict]);
-    });
-    const refund = async (): Promise<void> => {
-      const given = verdicts.map(async (verdict, at) => {
-        if (verdict?.admitted) await env.LIMITER.get(ids[at] as DurableObjectId).refund(verdict.atMs);
-      });
-      await Promise.allSettled(given);
-    };
-    return { outcomes, failed, refund };
+  /** @param isolate random name of the isolate */
+  constructor(isolate: string) {
+    this.#isolate = isolate;
   }
 
-  /**
-   * Keys are hashed: the platform shows objects' names to operators, and keys may be names of people. The settings belong to
-   * the name, since isolates with two plans would otherwise begin one object's count anew with every other request.
-   */
-  async #idOf(env: Env, { route, settings, key }: LimitQuestion): Promise<DurableObjectId> {
-    const { limit, windowMs, burst = "" } = settings;
-    const name = `${route}\n${settings.name} ${limit} ${windowMs} ${burst}\n${key}`;
-    const known = this.#ids.get(name);
+  async take(caller: LimitCaller, wanted: readonly WantedLimit[]): Promise<TakenLimits> {
+    const kept = await Promise.all(wanted.map((one) => this.#find(caller.env, one)));
+    // Nothing is asked for or taken where it is known already that the request is refused.
+    const refused = kept.find((one) => this.#isRefusedHere(one));
+    if (refused !== undefined)
+      return this.#taken(
+        caller,
+        kept.flatMap((one) => lastKnown(one, one === refused)),
+      );
+    return this.#taken(caller, await Promise.all(kept.map((one) => this.#takeOne(caller, one))));
+  }
+
+  #find(env: Env, wanted: WantedLimit): KeptLimit | Promise<KeptLimit> {
+    const name = limitName(wanted.route, wanted.settings, wanted.key);
+    return this.#kept.get(`${wanted.settings.mode}\n${name}`) ?? this.#keep(env, wanted, name);
+  }
+
+  async #keep(env: Env, { route, settings }: WantedLimit, name: string): Promise<KeptLimit> {
+    const place =
+      settings.mode === "local" ? newLimiter(countingOf(settings)) : await limiterId(env, route, settings.name, name);
+    const key = `${settings.mode}\n${name}`;
+    const known = this.#kept.get(key);
     if (known !== undefined) return known;
-    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(name)));
-    const id = env.LIMITER.idFromName(`${route}/${settings.name}/${hex(digest)}`);
-    this.#ids.set(name, id);
-    return id;
+    const kept = { settings, holder: newHolder(`${this.#isolate}.${this.#made++}`), place };
+    this.#kept.set(key, kept);
+    return kept;
+  }
+
+  #isRefusedHere({ settings, holder }: KeptLimit): boolean {
+    const nowMs = Date.now();
+    const cost = costOf(settings);
+    if (settings.mode === "leased") want(holder, cost, nowMs, settings);
+    const held = holder.balance >= cost && nowMs < holder.spendUntilMs;
+    return !held && isEmpty(holder, cost, nowMs);
+  }
+
+  #takeOne(caller: LimitCaller, kept: KeptLimit): Taken | Promise<Taken> {
+    const { settings, holder } = kept;
+    if (settings.mode !== "leased" && settings.counts === undefined) return askAlone(caller.env, kept);
+    const nowMs = Date.now();
+    const cost = costOf(settings);
+    const verdict = spend(holder, cost, false, nowMs, settings, WAIT_MS);
+    if (verdict === "ask" || verdict === "wait") return this.#askTogether(caller, kept, verdict);
+    if (shouldRenew(holder, nowMs, WAIT_MS)) caller.background(this.#ask(caller, kept, 0));
+    return { kept, verdict: verdictOf(kept, verdict === "admitted"), begunAtMs: nowMs };
+  }
+
+  /** One question of a key is on its way at a time; the others wait and look, each by timers of its own. */
+  async #askTogether(caller: LimitCaller, kept: KeptLimit, first: "ask" | "wait"): Promise<Taken> {
+    const { settings, holder } = kept;
+    const cost = costOf(settings);
+    const endMs = Date.now() + WAIT_MS;
+    let begunAtMs = 0;
+    let verdict: ReturnType<typeof spend> = first;
+    if (verdict === "wait") {
+      beginWait(holder, cost);
+      while (verdict === "wait" && Date.now() < endMs) {
+        await until(() => !isAsking(holder, Date.now(), WAIT_MS) || holder.paid >= cost, endMs - Date.now());
+        begunAtMs = Date.now();
+        verdict = spend(holder, cost, true, begunAtMs, settings, WAIT_MS);
+      }
+      endWait(holder, cost);
+    }
+    if (verdict === "wait") return { kept, verdict: undefined };
+    if (verdict !== "ask") return { kept, verdict: verdictOf(kept, verdict === "admitted"), begunAtMs };
+    const asked = this.#ask(caller, kept, cost);
+    // What it brings is for others too, also when this request's client has gone.
+    caller.background(asked);
+    const answer = await asked;
+    if (answer === undefined) return { kept, verdict: undefined };
+    return { kept, verdict: answer, atMs: answer.atMs, begunAtMs: answer.takenAtMs };
+  }
+
+  /** @param cost 0: no request waits for it, what the isolate holds is renewed or given back */
+  async #ask(
+    { env }: LimitCaller,
+    kept: KeptLimit,
+    cost: number,
+  ): Promise<(LimitAnswer & { takenAtMs: number }) | undefined> {
+    const { settings, holder } = kept;
+    const sentAtMs = Date.now();
+    const question = askQuestion(holder, cost, sentAtMs, settings, settings.mode === "leased");
+    const { seq } = holder;
+    const answer = await askPlace(env, kept, question);
+    const takenAtMs = Date.now();
+    if (answer !== undefined && takeAnswer(holder, seq, question, answer, sentAtMs, takenAtMs, settings))
+      return { ...answer, takenAtMs };
+    giveUp(holder, seq, takenAtMs);
+    return undefined;
+  }
+
+  #taken(caller: LimitCaller, all: readonly Taken[]): TakenLimits {
+    const outcomes = all.flatMap(({ kept, verdict }): LimitOutcome[] =>
+      verdict === undefined ? [] : [[kept.settings, verdict]],
+    );
+    const admitted = all.filter(({ verdict, said }) => verdict?.admitted === true && said !== true);
+    return {
+      outcomes,
+      failed: all.filter(({ verdict }) => verdict === undefined).map(({ kept }) => kept.settings),
+      undo: () => {
+        for (const one of admitted) this.#undo(caller, one);
+      },
+      finish: (used) => {
+        for (const one of admitted) if (isReserved(one)) this.#finish(caller, one, used(one.kept.settings));
+      },
+    };
+  }
+
+  #undo(caller: LimitCaller, taken: Taken): void {
+    const { kept, atMs } = taken;
+    const { settings, holder, place } = kept;
+    const cost = costOf(settings);
+    if (isReserved(taken)) this.#finish(caller, taken, 0);
+    else if (atMs === undefined) unspend(holder, cost, Date.now());
+    else if ("history" in place) refundLimiter(place, atMs, cost, Date.now());
+    else caller.background(caller.env.LIMITER.get(place).refund(atMs, cost));
+  }
+
+  #finish(caller: LimitCaller, { kept, begunAtMs = 0 }: Taken, used: number): void {
+    const nowMs = Date.now();
+    const tell = settleReserved(kept.holder, costOf(kept.settings), used, begunAtMs, nowMs);
+    if (tell && !isAsking(kept.holder, nowMs, WAIT_MS)) caller.background(this.#ask(caller, kept, 0));
   }
 }
 
-async function ask(env: Env, id: DurableObjectId, settings: LimiterSettings): Promise<LimitVerdict | undefined> {
-  const { limit, windowMs, burst } = settings;
-  try {
-    const asked = env.LIMITER.get(id).take(burst === undefined ? { limit, windowMs } : { limit, windowMs, burst });
-    return await within(asked as Promise<LimitVerdict>, limits.gateway.limiterWaitMs);
-  } catch {
-    return undefined;
-  }
+/** Where nothing is held here every request has a question of its own. */
+function askAlone(env: Env, kept: KeptLimit): Taken | Promise<Taken> {
+  const { settings, holder, place } = kept;
+  const question = { cost: costOf(settings), more: 0 };
+  const taken = (answer: LimitAnswer | undefined): Taken => {
+    if (answer === undefined) return { kept, verdict: undefined };
+    takeOutlook(holder, answer, Date.now());
+    return { kept, verdict: answer, atMs: answer.atMs };
+  };
+  if ("history" in place) return taken(askLimiter(place, question, Date.now()).answer);
+  return askPlace(env, kept, question).then(taken);
+}
+
+const isReserved = ({ kept }: Taken): boolean => kept.settings.counts !== undefined;
+
+function costOf({ cost }: RateLimitSettings): number {
+  return cost?.estimate ?? 1;
+}
+
+function verdictOf({ holder }: KeptLimit, admitted: boolean): LimitVerdict {
+  const { remaining, resetAtMs } = holder;
+  return { admitted, remaining: admitted ? remaining : 0, resetMs: Math.max(admitted ? 0 : 1, resetAtMs - Date.now()) };
+}
+
+/** What may be said of a limit that was not asked. */
+function lastKnown(kept: KeptLimit, refused: boolean): Taken[] {
+  if (refused) return [{ kept, verdict: verdictOf(kept, false) }];
+  const heard = kept.holder.resetAtMs > 0;
+  return heard ? [{ kept, verdict: verdictOf(kept, true), said: true }] : [];
 }

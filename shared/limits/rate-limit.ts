@@ -1,0 +1,38 @@
+/** Rate limits: their algorithms, and what lies with isolates in advance. */
+
+export const rateLimit = {
+  /** Up to this limit the sliding window is an exact log, above it counters of slices that never admit more. */
+  exactLogMax: 1_000,
+  /** Slices of such a window; at a steady rate one part in one more than these stays unused. */
+  slidingSlices: 60,
+  limitMax: 1_000_000_000,
+  windowMsMax: 31 * 86_400_000,
+  /** One part in so many of a limit may lie with isolates: the most that leases leave unused. */
+  leasedPart: 32,
+  /** The same of a burst. */
+  leasedBurstPart: 8,
+  /** A lease lives for one part in so many of its window, and no longer than the other; shorter ones are not lent. */
+  leaseWindowPart: 10,
+  leaseMsMax: 10_000,
+  leaseMsMin: 20,
+  /** What an object waits longer for a lease to end than the isolate spends of it: its clock may stand still meanwhile. */
+  leaseMarginMs: 250,
+  /** Isolates that one limit lends to at once; more are answered request by request. */
+  accountsMax: 256,
+  /** How long an isolate refuses by itself before it asks again, since something may have been given back. */
+  refusedMsMax: 5_000,
+  /** The same where requests give back what they reserved, and where they are counted only while they run. */
+  reservedRefusedMsMax: 1_000,
+  concurrentRefusedMsMax: 100,
+  /** Isolates that hold leases of a burst which is used up ask again when one part in so many has come back. */
+  burstSteps: 12,
+  /** An isolate renews a lease in the background when this part of it is left. */
+  renewPart: 4,
+  /** Pause after a renewal that failed. */
+  renewPauseMs: 250,
+  /** A request that reserved tokens and was never heard of again has used them after this. */
+  reservedMsMax: 600_000,
+  /** Body of an answer that is read to find what its request cost; a longer one costs what was reserved. */
+  costBodyBytesMax: 1024 * 1024,
+  costMax: 1_000_000_000,
+} as const;

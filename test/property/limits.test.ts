@@ -1,0 +1,230 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { limits } from "../../shared/limits.ts";
+import {
+  heldOf,
+  type LimiterSettings,
+  type LimiterState,
+  leaseMsOf,
+  lendableOf,
+} from "../../shared/policy/limiter-state.ts";
+import { askLimiter } from "../../shared/policy/rate-limit.ts";
+import { seededRandom } from "../simulation/event-queue.ts";
+import { EPOCH, LimitWorld, WAIT_MS } from "../simulation/limit-world.ts";
+import { admittedTimes, mostIn } from "../simulation/run-load.ts";
+
+const RUNS = 60;
+
+/** One thing that happens: so long after the one before, in this isolate. */
+interface Step {
+  readonly gapMs: number;
+  readonly isolate: number;
+  readonly what: "one" | "many" | "dear" | "kill";
+}
+
+const steps = fc.array(
+  fc.record({
+    gapMs: fc.oneof(fc.constant(0), fc.nat(3), fc.nat(60), fc.nat(600)),
+    isolate: fc.nat(5),
+    what: fc.constantFrom("one", "one", "one", "many", "many", "dear", "kill") as fc.Arbitrary<Step["what"]>,
+  }),
+  { minLength: 20, maxLength: 120 },
+);
+
+interface Network {
+  readonly seed: number;
+  /** How many of a hundred trips are lost on either way. */
+  readonly lost: number;
+  readonly slowestMs: number;
+}
+
+const network = fc.record({
+  seed: fc.nat(),
+  lost: fc.constantFrom(0, 0, 10, 40),
+  slowestMs: fc.constantFrom(2, 80, 1500),
+});
+const quiet: Network = { seed: 1, lost: 0, slowestMs: 2 };
+
+function play(settings: LimiterSettings, leased: boolean, list: readonly Step[], { seed, lost, slowestMs }: Network) {
+  const random = seededRandom(seed);
+  const way = (): number | undefined => (random() * 200 < lost ? undefined : slowestMs * random() ** 3);
+  const world = new LimitWorld({
+    settings,
+    leased,
+    trip: () => ({ thereMs: way(), backMs: way() }),
+    skewMs: (isolate) => (isolate - 2) * 3_600_000,
+  });
+  let atMs = 0;
+  for (const { gapMs, isolate, what } of list) {
+    atMs += gapMs;
+    world.events.at(atMs, () => {
+      if (what === "kill") world.kill(isolate);
+      const count = what === "many" ? 25 : what === "kill" ? 0 : 1;
+      const cost = what === "dear" ? 5 : 1;
+      const runsMs = Math.floor(random() * settings.windowMs);
+      for (let at = 0; at < count; at++) world.request(isolate, "k", cost, runsMs, Math.floor(random() * (cost + 1)));
+    });
+  }
+  world.events.runUntil(atMs + 3 * WAIT_MS);
+  return world;
+}
+
+const kinds = fc.oneof(
+  fc.record({ limit: fc.integer({ min: 1, max: 900 }), windowMs: fc.integer({ min: 100, max: 5000 }) }),
+  fc.record({ limit: fc.integer({ min: 1001, max: 1500 }), windowMs: fc.integer({ min: 100, max: 5000 }) }),
+);
+const bursts = fc.record({
+  limit: fc.integer({ min: 1, max: 900 }),
+  windowMs: fc.integer({ min: 100, max: 5000 }),
+  burst: fc.integer({ min: 1, max: 600 }),
+});
+const fixed = fc.record({
+  limit: fc.integer({ min: 1, max: 900 }),
+  windowMs: fc.integer({ min: 100, max: 5000 }),
+  window: fc.constant("fixed" as const),
+});
+const everyMode = fc.boolean();
+
+describe("whatever isolates, clocks, the network and the limiter's restarts do", () => {
+  test("a sliding window admits no more than its limit", () => {
+    fc.assert(
+      fc.property(kinds, everyMode, steps, network, (settings, leased, list, net) => {
+        const times = admittedTimes(play(settings, leased, list, net), "k");
+        expect(mostIn(times, settings.windowMs)).toBeLessThanOrEqual(settings.limit);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test("a burst admits no more than burst + rate x window", () => {
+    fc.assert(
+      fc.property(bursts, everyMode, steps, network, (settings, leased, list, net) => {
+        const times = admittedTimes(play(settings, leased, list, net), "k");
+        for (const windowMs of [1, 10, 100, 1000, 10_000]) {
+          const bound = settings.burst + (settings.limit * windowMs) / settings.windowMs;
+          expect(mostIn(times, windowMs)).toBeLessThanOrEqual(bound);
+        }
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test("a fixed window admits no more than its limit in each", () => {
+    fc.assert(
+      fc.property(fixed, everyMode, steps, network, (settings, leased, list, net) => {
+        const counts = new Map<number, number>();
+        for (const atMs of admittedTimes(play(settings, leased, list, net), "k")) {
+          const window = Math.floor((EPOCH + atMs) / settings.windowMs);
+          counts.set(window, (counts.get(window) ?? 0) + 1);
+        }
+        expect(Math.max(0, ...counts.values())).toBeLessThanOrEqual(settings.limit);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test("no more requests run at once than may", () => {
+    const concurrent = fc.record({
+      limit: fc.integer({ min: 1, max: 400 }),
+      windowMs: fc.integer({ min: 50, max: 3000 }),
+      counts: fc.constant("concurrent" as const),
+    });
+    fc.assert(
+      fc.property(concurrent, everyMode, steps, network, (settings, leased, list, net) => {
+        expect(play(settings, leased, list, net).mostRunning).toBeLessThanOrEqual(settings.limit);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+});
+
+test("costs that are no higher than was reserved never exceed the limit, counted when they were reserved", () => {
+  const costs = kinds.map((one) => ({ ...one, counts: "cost" as const }));
+  fc.assert(
+    fc.property(costs, everyMode, steps, network, (settings, leased, list, net) => {
+      const dear = list.map((step) => (step.what === "one" ? { ...step, what: "dear" as const } : step));
+      const { settled } = play(settings, leased, dear, net);
+      const times = settled.flatMap(({ begunAtMs, used }) => new Array<number>(used).fill(begunAtMs));
+      expect(
+        mostIn(
+          times.sort((a, b) => a - b),
+          settings.windowMs,
+        ),
+      ).toBeLessThanOrEqual(settings.limit);
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+/** Long enough that nothing of it counts any more, whatever became of it. */
+const overAfterMs = (settings: LimiterSettings): number =>
+  2 * settings.windowMs +
+  leaseMsOf(settings) +
+  limits.rateLimit.leaseMarginMs +
+  settings.windowMs / limits.rateLimit.slidingSlices +
+  2;
+
+const askFor = (state: LimiterState, cost: number, nowMs: number) =>
+  askLimiter(state, { cost, more: 0 }, EPOCH + nowMs).answer;
+
+test("when all is over, the whole limit is there again", () => {
+  const any = fc.oneof(
+    kinds,
+    bursts,
+    fixed,
+    kinds.map((one) => ({ ...one, counts: "cost" as const })),
+  );
+  fc.assert(
+    fc.property(any, steps, network, (settings: LimiterSettings, list, net) => {
+      const world = play(settings, true, list, net);
+      const state = world.limiter("k");
+      const capacity = settings.burst ?? settings.limit;
+      const refillMs = Math.ceil((settings.windowMs * capacity) / settings.limit);
+      const nowMs = world.events.nowMs + overAfterMs(settings) + refillMs;
+      const account = { id: "late", seq: 1, spent: 0, acknowledged: 0, left: 0, inUse: 0, sinceSpentMs: 0, demand: 0 };
+      const { answer } = askLimiter(state, { cost: capacity, more: 0, account }, EPOCH + nowMs);
+      expect(answer.admitted).toBe(true);
+      expect(heldOf(state).lost).toBe(0);
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test("what leases leave unused is bounded: who is refused is refused for what others have used", () => {
+  fc.assert(
+    fc.property(kinds, steps, (settings, list) => {
+      const world = play(
+        settings,
+        true,
+        list.filter(({ what }) => what !== "kill" && what !== "dear"),
+        quiet,
+      );
+      const slackMs =
+        settings.windowMs / limits.rateLimit.slidingSlices + leaseMsOf(settings) + limits.rateLimit.leaseMarginMs;
+      const times = admittedTimes(world, "k");
+      for (const { admitted, asked, atMs } of world.outcomes) {
+        if (admitted || !asked) continue;
+        const used = times.filter((time) => time <= atMs && time > atMs - settings.windowMs - slackMs - 10).length;
+        expect(used).toBeGreaterThanOrEqual(settings.limit - lendableOf(settings));
+      }
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test("tokens are conserved: free, held and counted are the limit", () => {
+  fc.assert(
+    fc.property(kinds, steps, network, (settings, list, net) => {
+      const state = play(settings, true, list, net).limiter("k");
+      const history = structuredClone(state.history);
+      const counted =
+        history.kind === "log" || history.kind === "slices" ? history.counts.reduce((sum, one) => sum + one, 0) : 0;
+      const { tokens } = heldOf(state);
+      expect(counted + tokens).toBeLessThanOrEqual(settings.limit);
+      const free = settings.limit - counted - tokens;
+      expect(askFor(structuredClone(state), free + 1, state.atMs - EPOCH).admitted).toBe(false);
+      expect(askFor(structuredClone(state), free, state.atMs - EPOCH).admitted).toBe(true);
+    }),
+    { numRuns: RUNS },
+  );
+});
