@@ -4,10 +4,11 @@ import { paramsOf, parsePath } from "../route/parse-path.ts";
 import { checkAggregate } from "./check-aggregate.ts";
 import { checkAuth } from "./check-auth.ts";
 import { checkIdempotency } from "./check-idempotency.ts";
+import { checkLimits } from "./check-limits.ts";
 import { unknownName } from "./check-mesh.ts";
 import { checkOverlaps } from "./check-overlaps.ts";
 import type { Cursor } from "./cursor.ts";
-import { type DocumentProblem, error, warning } from "./problem.ts";
+import { type DocumentProblem, error } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
 import { holesOf, parseTemplate } from "./template.ts";
 
@@ -49,26 +50,6 @@ function checkMatch(route: Cursor, gatewayHosts: readonly string[]): DocumentPro
     problems.push(unknownName("SLV3010", "host", name, gatewayHosts, host.path));
   }
   return problems;
-}
-
-function checkLimits(route: Cursor): DocumentProblem[] {
-  const names = new Set<string>();
-  return route.get("rateLimit").oneOrItems.flatMap((limit) => {
-    const problems: DocumentProblem[] = [];
-    const [by, name] = [limit.get("by"), limit.get("name")];
-    if (by.text === "identity" && !route.get("auth").exists)
-      problems.push(
-        error("SLV3009", by.path, "`by: identity` needs `auth`: without it every client would share one count", {
-          suggestion: "ip",
-        }),
-      );
-    if (by.text === "identity" && route.get("auth", "optional").value === true)
-      problems.push(warning("SLV3009", by.path, "`auth` is optional: clients without credentials share one count"));
-    if (name.text !== undefined && names.has(name.text))
-      problems.push(error("SLV3006", name.path, `the limit name ${quote(name.text)} is used twice in this route`));
-    if (name.text !== undefined) names.add(name.text);
-    return problems;
-  });
 }
 
 function checkTarget(route: Cursor, services: readonly string[]): DocumentProblem[] {

@@ -57,7 +57,7 @@ export function size(minBytes: number, maxBytes: number) {
 
 export const rate = text(
   "a rate such as 100/minute, 10/second or 50/30s",
-  /^\d{1,10}\/(second|minute|hour|day|\d{1,9}(ms|s|m|h|d))$/,
+  /^\d{1,10}\/(second|minute|hour|day|month|\d{1,9}(ms|s|m|h|d))$/,
   suggestRate,
 ).refine(
   (value) => {

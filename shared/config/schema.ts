@@ -15,7 +15,6 @@ import {
   method,
   name,
   oneOrList,
-  rate,
   scope,
   serviceName,
   size,
@@ -27,6 +26,7 @@ import { tlsTerminator } from "./schema-bound.ts";
 import { decisionPoint } from "./schema-decisions.ts";
 import { idempotency } from "./schema-idempotency.ts";
 import { provider } from "./schema-identity.ts";
+import { rateLimit } from "./schema-limits.ts";
 import { context, identityHeaders, resources } from "./schema-outward.ts";
 import { priority, shedding } from "./schema-shedding.ts";
 import { splitPartUrl } from "./template.ts";
@@ -64,18 +64,6 @@ const match = z.strictObject({
   methods: list(method).optional().describe("Default: every method."),
   hosts: list(host).optional().describe("Default: every host of the gateway."),
   headers: headers.optional().describe("Headers that must have exactly this value."),
-});
-
-const rateLimit = z.strictObject({
-  limit: rate.describe("Requests in a window: `100/minute`."),
-  by: z.enum(["identity", "ip"], { error: "identity or ip" }).describe("Whose requests are counted together."),
-  burst: whole(1, limits.rateLimit.limitMax).optional().describe("Given: GCRA, which lets this many through at once."),
-  mode: z.enum(["exact"], { error: "exact" }).optional().describe("`exact`: never one request too many. Default."),
-  onFailure: z
-    .enum(["open", "closed"], { error: "open or closed" })
-    .optional()
-    .describe("What happens when the count cannot be asked for: `closed` refuses (default), `open` lets pass."),
-  name: name("a name").optional().describe("Name in the RateLimit-Policy field. Default: the value of `by`."),
 });
 
 const part = z.strictObject({
@@ -211,7 +199,6 @@ export const documentSchema = z.strictObject({
 export type Document = z.infer<typeof documentSchema>;
 export type RouteConfig = z.infer<typeof route>;
 export type PartConfig = z.infer<typeof part>;
-export type RateLimitConfig = z.infer<typeof rateLimit>;
 export type ServiceConfig = z.infer<typeof service>;
 export type TrafficRuleConfig = z.infer<typeof trafficRule>;
 export type HeaderEditsConfig = z.infer<typeof headerEdits>;

@@ -2,15 +2,24 @@
 
 const DURATION = /^(\d{1,9})(ms|s|m|h|d)$/;
 const SIZE = /^(\d{1,9})(B|KiB|MiB|GiB)$/;
-const RATE = /^(\d{1,10})\/(second|minute|hour|day|\d{1,9}(?:ms|s|m|h|d))$/;
+const RATE = /^(\d{1,10})\/(second|minute|hour|day|month|\d{1,9}(?:ms|s|m|h|d))$/;
 
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const sizeUnits: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
-const rateUnits: Readonly<Record<string, number>> = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000 };
+const rateUnits: Readonly<Record<string, number>> = {
+  second: 1000,
+  minute: 60_000,
+  hour: 3_600_000,
+  day: 86_400_000,
+  month: 31 * 86_400_000,
+};
 
 export interface Rate {
   readonly limit: number;
+  /** Of a month the longest. */
   readonly windowMs: number;
+  /** Present: the window is a calendar month. */
+  readonly calendar?: true;
 }
 
 /** Milliseconds of `300ms`, `10s`, `5m`, `1h` or `7d`; undefined for anything else. */
@@ -27,14 +36,16 @@ export function parseSizeBytes(text: string): number | undefined {
   return scaled(SIZE.exec(text), sizeUnits);
 }
 
-/** Limit and window of `100/minute` (second, minute, hour, day) or `100/30s`; undefined for anything else. */
+/** Limit and window of `100/minute` (second, minute, hour, day, month) or `100/30s`; undefined for anything else. */
 export function parseRate(text: string): Rate | undefined {
   const match = RATE.exec(text);
   const limit = match?.[1];
   const unit = match?.[2];
   if (limit === undefined || unit === undefined) return undefined;
   const windowMs = rateUnits[unit] ?? parseDurationMs(unit);
-  return windowMs === undefined ? undefined : { limit: Number(limit), windowMs };
+  return windowMs === undefined
+    ? undefined
+    : { limit: Number(limit), windowMs, ...(unit === "month" && { calendar: true }) };
 }
 
 /** The shortest way to write a duration: 90000 is `90s`. */

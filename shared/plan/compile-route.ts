@@ -1,15 +1,16 @@
 import type { AuthSettings } from "../auth/compose.ts";
 import { dependenciesOf } from "../config/check-aggregate.ts";
-import type { HeaderEditsConfig, PartConfig, RateLimitConfig, RouteConfig } from "../config/schema.ts";
+import type { HeaderEditsConfig, PartConfig, RouteConfig } from "../config/schema.ts";
 import type { AuthConfig } from "../config/schema-auth.ts";
 import { parseTemplate, splitPartUrl } from "../config/template.ts";
-import { parseDurationMs, parseRate, parseSizeBytes } from "../config/units.ts";
+import { parseDurationMs, parseSizeBytes } from "../config/units.ts";
 import { limits } from "../limits.ts";
-import type { AggregatePart, HeaderEdits, RateLimitSettings, UpstreamTarget } from "../policy/settings.ts";
+import type { AggregatePart, HeaderEdits, UpstreamTarget } from "../policy/settings.ts";
 import { parsePath } from "../route/parse-path.ts";
 import type { RouteMatch } from "../route/route-match.ts";
 import { compileDecision } from "./compile-decision.ts";
 import { compileIdempotency } from "./compile-idempotency.ts";
+import { compileRateLimits } from "./compile-limits.ts";
 import { compileContext, compileIdentityHeaders } from "./compile-outward.ts";
 import type { RoutePlan, RouteTarget } from "./plan.ts";
 import { compileHosts, lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
@@ -21,18 +22,19 @@ export function compileRoute(route: RouteConfig, defaults: RouteDefaults = {}): 
   const auth = compileAuth(route.auth);
   const identityHeaders = compileIdentityHeaders(route.identityHeaders ?? defaults.identityHeaders);
   const context = compileContext(route.context ?? defaults.context);
+  const timeoutMs = durationOf(route.timeout) ?? limits.gateway.requestTimeoutMs;
   return {
     name: route.name,
     match: compileMatch(route),
     ...(auth !== undefined && { auth }),
     ...(identityHeaders !== undefined && { identityHeaders }),
     ...(context !== undefined && { context }),
-    rateLimits: compileRateLimits(route.rateLimit),
+    rateLimits: compileRateLimits(route.rateLimit, timeoutMs),
     ...(route.priority !== undefined && { priority: route.priority }),
     ...(route.idempotency !== undefined && { idempotency: compileIdempotency(route.idempotency) }),
     transform: { request: compileEdits(route.transform?.request), response: compileEdits(route.transform?.response) },
     target: compileTarget(route),
-    timeoutMs: durationOf(route.timeout) ?? limits.gateway.requestTimeoutMs,
+    timeoutMs,
     bodyBytesMax: (route.maxBody === undefined ? undefined : parseSizeBytes(route.maxBody)) ?? limits.http.bodyBytesMax,
   };
 }
@@ -71,36 +73,6 @@ function sortedValues(stated: ClaimValue | readonly ClaimValue[]): ClaimValue[] 
   const all = Array.isArray(stated) ? (stated as readonly ClaimValue[]) : [stated as ClaimValue];
   const order = (value: ClaimValue): string => `${typeof value} ${value}`;
   return [...new Set(all)].sort((a, b) => (order(a) < order(b) ? -1 : 1));
-}
-
-/** Limits without a name are called by what they count by; the second of that name gets a number. */
-function compileRateLimits(config: RouteConfig["rateLimit"]): RateLimitSettings[] {
-  const all = config === undefined ? [] : Array.isArray(config) ? config : [config];
-  const taken = new Set(all.flatMap(({ name }) => name ?? []));
-  return all.map((limit) => {
-    const name = limit.name ?? freeName(limit.by, taken);
-    taken.add(name);
-    return compileRateLimit(limit, name);
-  });
-}
-
-function freeName(wanted: string, taken: ReadonlySet<string>): string {
-  let name = wanted;
-  for (let count = 2; taken.has(name); count++) name = `${wanted}-${count}`;
-  return name;
-}
-
-function compileRateLimit(config: RateLimitConfig, name: string): RateLimitSettings {
-  const rate = parseRate(config.limit);
-  if (rate === undefined) throw new Error(`not a rate: ${config.limit}`);
-  return {
-    name,
-    ...rate,
-    ...(config.burst !== undefined && { burst: config.burst }),
-    by: config.by,
-    mode: config.mode ?? "exact",
-    onFailure: config.onFailure ?? "closed",
-  };
 }
 
 function compileEdits(edits: HeaderEditsConfig | undefined): HeaderEdits {

@@ -6,12 +6,10 @@ import type { Path } from "../config/problem.ts";
 import { formatDuration, formatSize } from "../config/units.ts";
 import { errorTable } from "../errors.ts";
 import { inspectHead } from "../http/inspect-head.ts";
-import type { Identity } from "../identity/identity.ts";
 import { corsFields, preflightFields } from "../policy/cors.ts";
 import { applyHeaderEdits, isEmptyEdit } from "../policy/header-edits.ts";
 import { forgedFields } from "../policy/identity-headers.ts";
-import { rateLimitKey } from "../policy/rate-limit-key.ts";
-import type { HeaderEdits, RateLimitSettings } from "../policy/settings.ts";
+import type { HeaderEdits } from "../policy/settings.ts";
 import { hostWithoutPort } from "../route/compare-routes.ts";
 import { explainRoutes, type RouteVerdict } from "../route/explain-routes.ts";
 import { compileRoutes, matchRoute } from "../route/match-route.ts";
@@ -19,6 +17,7 @@ import { normalisePath } from "../route/normalise-path.ts";
 import { explainAuth } from "./explain-auth.ts";
 import { explainDecision } from "./explain-decision.ts";
 import { explainIdempotency } from "./explain-idempotency.ts";
+import { explainLimits } from "./explain-limits.ts";
 import { explainLogin } from "./explain-login.ts";
 import { explainMetadata, explainTold, type Told } from "./explain-outward.ts";
 import { explainShedding } from "./explain-shedding.ts";
@@ -163,22 +162,6 @@ function describeVerdict(verdict: Exclude<RouteVerdict, { kind: "matched" }>): s
   if (verdict.kind === "header")
     return `header ${verdict.name} is ${verdict.found === undefined ? "missing" : verdict.found}, expected ${verdict.value}`;
   return verdict.kind === "later" ? `equal to ${verdict.than}, but later` : `less specific than ${verdict.than}`;
-}
-
-function explainLimits(route: RoutePlan, at: Path, identity: Identity, clientIp: string | undefined): ExplainStep[] {
-  return route.rateLimits.map((limit, index) => {
-    const path = [...at, "rateLimit", ...(route.rateLimits.length > 1 ? [index] : [])];
-    const counted =
-      limit.by === "ip" && clientIp === undefined
-        ? "the client's address (say which with --from)"
-        : rateLimitKey(limit.by, identity, clientIp);
-    return step(`limit ${limit.name}`, "note", `${describeLimit(limit)}, counted by ${counted}; not counted now`, path);
-  });
-}
-
-function describeLimit({ limit, windowMs, burst, onFailure }: RateLimitSettings): string {
-  const kind = burst === undefined ? "in any window" : `sustained, ${burst} at once`;
-  return `${limit} in ${formatDuration(windowMs)} ${kind}, ${onFailure} when the count is unknown`;
 }
 
 function explainEdits({ transform }: RoutePlan, at: Path): ExplainStep[] {

@@ -40,6 +40,7 @@ export function pointTo(value: unknown, pointer: string): unknown {
   for (const token of pointer.split("/").slice(1)) {
     const name = token.replaceAll("~1", "/").replaceAll("~0", "~");
     if (typeof found !== "object" || found === null || !Object.hasOwn(found, name)) return undefined;
+    if (Array.isArray(found) && !/^\d+$/.test(name)) return undefined;
     found = (found as Record<string, unknown>)[name];
   }
   return found;

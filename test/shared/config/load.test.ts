@@ -47,7 +47,7 @@ describe("one fault, one problem at its place", () => {
       { code: "SLV2001", suggestion: "GET" },
     ],
     ["bad rate", "10/second", "10 per second", "10 per", { code: "SLV2001", suggestion: "10/second" }],
-    ["wrong choice", "mode: exact", "mode: exat", "exat", { code: "SLV2001", expected: "exact" }],
+    ["wrong choice", "mode: exact", "mode: exat", "exat", { code: "SLV2001", suggestion: "exact" }],
     ["retry reason", "5xx, reset", "5xx, rest", "rest,", { code: "SLV2001", suggestion: "reset" }],
     ["port too large", "port: 8080\n      protocol", "port: 70000\n      protocol", "70000", { code: "SLV2001" }],
     ["service of a route", "to: orders #", "to: ordres #", "ordres", { code: "SLV3001", suggestion: "orders" }],

@@ -1,0 +1,45 @@
+/** What a route lets pass. */
+import * as z from "zod";
+import { limits } from "../limits.ts";
+import { headerName, name, rate, text, whole } from "./fields.ts";
+
+const max = limits.rateLimit;
+
+const cost = z.strictObject({
+  estimate: whole(1, max.costMax).describe("Tokens that a request reserves before its answer is known."),
+  header: headerName
+    .optional()
+    .describe("Field of the answer that says what was used: a number, or `NAME=number` with the limit's name."),
+  body: text("a JSON pointer such as /usage/total_tokens", /^(?:\/(?:[^~/]|~[01])*)+$/)
+    .optional()
+    .describe("Where a JSON answer says what was used, RFC 6901."),
+});
+
+export const rateLimit = z.strictObject({
+  limit: rate
+    .optional()
+    .describe("Requests in a window, or tokens with `cost`: `100/minute`; a month is a calendar month."),
+  concurrent: whole(1, max.limitMax).optional().describe("Instead of `limit`: requests that run at once."),
+  by: z.enum(["identity", "ip"], { error: "identity or ip" }).describe("Whose requests are counted together."),
+  burst: whole(1, max.limitMax)
+    .optional()
+    .describe("Given: GCRA, which is a token bucket: this many at once, and the rate in the long run."),
+  window: z
+    .enum(["sliding", "fixed"], { error: "sliding or fixed" })
+    .optional()
+    .describe("`sliding`: the limit holds in any window (default). `fixed`: in each window of the clock, UTC."),
+  cost: cost.optional().describe("Given: requests cost what their answers say."),
+  mode: z
+    .enum(["leased", "exact", "local"], { error: "leased, exact or local" })
+    .optional()
+    .describe(
+      "`leased`: isolates hold tokens in advance (default). `exact`: one call a request. `local`: each isolate for itself.",
+    ),
+  onFailure: z
+    .enum(["open", "closed"], { error: "open or closed" })
+    .optional()
+    .describe("What happens when the count cannot be asked for: `closed` refuses (default), `open` lets pass."),
+  name: name("a name").optional().describe("Name in the RateLimit-Policy field. Default: the value of `by`."),
+});
+
+export type RateLimitConfig = z.infer<typeof rateLimit>;
