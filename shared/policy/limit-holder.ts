@@ -140,7 +140,7 @@ export function askQuestion(
   holder.told = holder.spent;
   const wanted = leased && leaseMsOf(settings) > 0 ? wantedNow(holder, nowMs, settings) : 0;
   // What is asked for once needs no account: most keys are asked for once.
-  const demand = wanted < 2 ? 0 : wanted;
+  const demand = wanted < 2 * Math.max(1, cost) ? 0 : wanted;
   const left = holder.balance + holder.inUse;
   const more = Math.max(0, holder.waiting - holder.paid - holder.balance);
   const silent = settings.counts === undefined && demand === 0 && left === 0 && holder.spent === holder.acknowledged;

@@ -26,14 +26,25 @@ test("a limit is leased and slides unless it says otherwise", () => {
 });
 
 test.each<[object, object]>([
-  [{ limit: "5/second", burst: 9, mode: "exact" }, { limit: 5, windowMs: 1000, burst: 9, mode: "exact" }],
-  [{ limit: "5/day", window: "fixed" }, { windowMs: DAY_MS, window: "fixed" }],
+  [
+    { limit: "5/second", burst: 9, mode: "exact" },
+    { limit: 5, windowMs: 1000, burst: 9, mode: "exact" },
+  ],
+  [
+    { limit: "5/day", window: "fixed" },
+    { windowMs: DAY_MS, window: "fixed" },
+  ],
   [{ limit: "5/month" }, { windowMs: 31 * DAY_MS, window: "month" }],
   [{ limit: "5/30d" }, { windowMs: 30 * DAY_MS }],
   [{ concurrent: 7 }, { limit: 7, windowMs: 15_000, counts: "concurrent" }],
   [
     { limit: "900/minute", cost: { estimate: 90, header: "X-Used", body: "/usage/total_tokens" }, mode: "local" },
-    { limit: 900, counts: "cost", cost: { estimate: 90, header: "x-used", body: "/usage/total_tokens" }, mode: "local" },
+    {
+      limit: 900,
+      counts: "cost",
+      cost: { estimate: 90, header: "x-used", body: "/usage/total_tokens" },
+      mode: "local",
+    },
   ],
 ])("%j", (written, compiled) => expect(limitsOf({ by: "ip", ...written })).toMatchObject([compiled]));
 
@@ -51,25 +62,64 @@ test.each<[string, object, string[]]>([
   ["a month that slides", { limit: "1/month", window: "sliding" }, ["SLV3009 rateLimit.window"]],
   ["a cost that nobody tells", { limit: "9/day", cost: { estimate: 1 } }, ["SLV2005 rateLimit.cost"]],
   ["a cost above all", { limit: "9/day", cost: { estimate: 10, header: "a" } }, ["SLV3009 rateLimit.cost.estimate"]],
-  ["a pointer without slash", { limit: "9/day", cost: { estimate: 1, body: "usage" } }, ["SLV2001 rateLimit.cost.body"]],
+  [
+    "a pointer without slash",
+    { limit: "9/day", cost: { estimate: 1, body: "usage" } },
+    ["SLV2001 rateLimit.cost.body"],
+  ],
   ["an unknown mode", { limit: "9/day", mode: "sloppy" }, ["SLV2001 rateLimit.mode"]],
-  ["a burst as a cost", { limit: "9/day", burst: 2, cost: { estimate: 3, header: "a" } }, ["SLV3009 rateLimit.cost.estimate"]],
+  [
+    "a burst as a cost",
+    { limit: "9/day", burst: 2, cost: { estimate: 3, header: "a" } },
+    ["SLV3009 rateLimit.cost.estimate"],
+  ],
 ])("%s", (_, written, found) => expect(codes({ by: "ip", ...written })).toEqual(found));
 
 describe("explain states what a mode costs", () => {
   const said = (written: object): string | undefined => {
-    const request = { method: "GET", host: "h", path: "/r", query: "", headers: [], credential: { kind: "none" } } as const;
+    const request = {
+      method: "GET",
+      host: "h",
+      path: "/r",
+      query: "",
+      headers: [],
+      credential: { kind: "none" },
+    } as const;
     const { steps } = explain(planOf({ by: "ip", ...written }), request, 0);
     return steps.find(({ stage }) => stage.startsWith("limit "))?.text.split(", counted by")[0];
   };
   test.each<[object, string]>([
-    [{ limit: "100/minute", mode: "exact" }, "100 in any window of 1m, exact: one call a request, never one too many, closed when the count is unknown"],
-    [{ limit: "640/minute", onFailure: "open" }, "640 in any window of 1m, leased: never one too many, up to 20 unused in isolates, open when the count is unknown"],
-    [{ limit: "10/minute" }, "10 in any window of 1m, leased: never one too many; too small to be lent, so one call a request, closed when the count is unknown"],
-    [{ limit: "6400/minute" }, "6400 in any window of 1m, leased: never one too many, up to 200 unused in isolates, at a steady rate up to 1 in 61 unused, closed when the count is unknown"],
-    [{ limit: "10/minute", mode: "local" }, "10 in any window of 1m, local: each isolate counts for itself, so up to 10 times their number, closed when the count is unknown"],
-    [{ limit: "64/second", burst: 80 }, "64 in 1s sustained, 80 at once, leased: never one too many, up to 10 unused in isolates, closed when the count is unknown"],
-    [{ limit: "9/month" }, "9 in a calendar month (UTC), leased: never one too many; too small to be lent, so one call a request, closed when the count is unknown"],
-    [{ concurrent: 9 }, "9 at once, leased: never one too many; too small to be lent, so one call a request, closed when the count is unknown"],
+    [
+      { limit: "100/minute", mode: "exact" },
+      "100 in any window of 1m, exact: one call a request, never one too many, closed when the count is unknown",
+    ],
+    [
+      { limit: "640/minute", onFailure: "open" },
+      "640 in any window of 1m, leased: never one too many, up to 20 unused in isolates, open when the count is unknown",
+    ],
+    [
+      { limit: "10/minute" },
+      "10 in any window of 1m, leased: never one too many; too small to be lent, so one call a request, closed when the count is unknown",
+    ],
+    [
+      { limit: "6400/minute" },
+      "6400 in any window of 1m, leased: never one too many, up to 200 unused in isolates, at a steady rate up to 1 in 61 unused, closed when the count is unknown",
+    ],
+    [
+      { limit: "10/minute", mode: "local" },
+      "10 in any window of 1m, local: each isolate counts for itself, so up to 10 times their number, closed when the count is unknown",
+    ],
+    [
+      { limit: "64/second", burst: 80 },
+      "64 in 1s sustained, 80 at once, leased: never one too many, up to 10 unused in isolates, closed when the count is unknown",
+    ],
+    [
+      { limit: "9/month" },
+      "9 in a calendar month (UTC), leased: never one too many; too small to be lent, so one call a request, closed when the count is unknown",
+    ],
+    [
+      { concurrent: 9 },
+      "9 at once, leased: never one too many; too small to be lent, so one call a request, closed when the count is unknown",
+    ],
   ])("%j", (written, text) => expect(said(written)).toBe(text));
 });

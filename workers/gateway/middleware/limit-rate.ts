@@ -32,7 +32,7 @@ export function limitRate(taker: LimitTaker): MiddlewareHandler<GatewayEnv> {
     if (closed !== undefined) throw new SelvageError("limiter_unavailable", `limit ${closed.name} did not answer`);
     await next();
     const reserving = rateLimits.filter(({ counts }) => counts !== undefined);
-    if (reserving.length > 0) c.res = settleAfter(c.res, taken, reserving, background);
+    if (reserving.length > 0) c.res = settleAfter(c.res, taken, reserving);
     if (outcomes.length > 0) tell(c.res.headers, c, outcomes);
   };
 }

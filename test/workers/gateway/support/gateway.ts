@@ -63,9 +63,10 @@ export interface Gateway {
   /** Requests that left the gateway, but for those to the control plane. */
   readonly sent: Request[];
   readonly logs: Record<string, unknown>[];
-  fetch(path: string, init?: RequestInit & { host?: string }): Promise<Response>;
-  /** The same, without waiting for what goes on after the answer. */
-  fetchNow(path: string, init?: RequestInit): Promise<Response>;
+  /** @param init `whole: false`: what goes on beside the request is not waited for; see `settled` */
+  fetch(path: string, init?: RequestInit & { host?: string; whole?: boolean }): Promise<Response>;
+  /** What has gone on beside the requests so far is over; their answers must have been read. */
+  settled(): Promise<unknown>;
   /** The same gateway in a new isolate, with the same objects. */
   restart(deployed?: GatewayPlan | null): void;
 }
@@ -86,19 +87,21 @@ export async function startGateway(
   vi.spyOn(console, "warn").mockImplementation((line: string) => void logs.push(JSON.parse(line)));
   const bindings = { ...env, CONTROL: control, CLIENT_IP: "cf-connecting-ip", ...options.env } as unknown as Env;
   let app = createApp(crypto.randomUUID(), options.deployed ?? null);
+  const beside: Promise<void>[] = [];
   return {
     control,
     sent,
     logs,
+    settled: () => Promise.all(beside.splice(0)),
     restart: (deployed = null) => {
       app = createApp(crypto.randomUUID(), deployed);
     },
-    fetchNow: async (path, init) =>
-      app.fetch(new Request(`http://api.shop.example${path}`, init), bindings, createExecutionContext()),
-    async fetch(path, { host = "api.shop.example", ...init } = {}) {
+    async fetch(path, { host = "api.shop.example", whole = true, ...init } = {}) {
       const ctx = createExecutionContext();
       const response = await app.fetch(new Request(`http://${host}${path}`, init), bindings, ctx);
-      await waitOnExecutionContext(ctx);
+      const over = waitOnExecutionContext(ctx);
+      beside.push(over);
+      if (whole) await over;
       return response;
     },
   };
