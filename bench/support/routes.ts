@@ -40,6 +40,8 @@ export interface Routes<Name extends string> {
   readonly variants: readonly Name[];
   readonly bare: Running;
   readonly gateway: Running;
+  /** Variants that go elsewhere. */
+  readonly peers?: Partial<Record<Name, Running>>;
   /** Credentials by variant. */
   readonly headers: Partial<Record<Name, NonNullable<LoadOptions["headers"]>>>;
   /** Absent: 7 rounds of 4 s after 3 s of warm-up. */
@@ -48,11 +50,11 @@ export interface Routes<Name extends string> {
 
 /** Rounds in which every variant takes its turn. */
 export async function compareRoutes<Name extends string>(
-  { variants, bare, gateway, headers, plan = THOROUGH }: Routes<Name>,
+  { variants, bare, gateway, peers, headers, plan = THOROUGH }: Routes<Name>,
   { quick, say }: BenchOptions,
 ): Promise<Map<string, Round[]>> {
   const compared = variants.map((name): Variant => {
-    const { port, pid } = name === "bare" ? bare : gateway;
+    const { port, pid } = peers?.[name] ?? (name === "bare" ? bare : gateway);
     const load = { port, path: `/${name}/42`, connections: CONNECTIONS, headers: headers[name] ?? {} };
     return { name, pids: [pid], load };
   });

@@ -72,7 +72,8 @@ export class LimitTaker {
   }
 
   async take(caller: LimitCaller, wanted: readonly WantedLimit[]): Promise<TakenLimits> {
-    const kept = await Promise.all(wanted.map((one) => this.#find(caller.env, one)));
+    const kept: KeptLimit[] = [];
+    for (const one of wanted) kept.push(this.#find(one) ?? (await this.#keep(caller.env, one)));
     // Nothing is asked for or taken where it is known already that the request is refused.
     const refused = kept.find((one) => this.#isRefusedHere(one));
     if (refused !== undefined)
@@ -80,15 +81,17 @@ export class LimitTaker {
         caller,
         kept.flatMap((one) => lastKnown(one, one === refused)),
       );
-    return this.#taken(caller, await Promise.all(kept.map((one) => this.#takeOne(caller, one))));
+    const taken = kept.map((one) => this.#takeOne(caller, one));
+    const known = taken.every((one) => !(one instanceof Promise));
+    return this.#taken(caller, known ? (taken as Taken[]) : await Promise.all(taken));
   }
 
-  #find(env: Env, wanted: WantedLimit): KeptLimit | Promise<KeptLimit> {
-    const name = limitName(wanted.route, wanted.settings, wanted.key);
-    return this.#kept.get(`${wanted.settings.mode}\n${name}`) ?? this.#keep(env, wanted, name);
+  #find({ settings, route, key }: WantedLimit): KeptLimit | undefined {
+    return this.#kept.get(`${settings.mode}\n${limitName(route, settings, key)}`);
   }
 
-  async #keep(env: Env, { route, settings }: WantedLimit, name: string): Promise<KeptLimit> {
+  async #keep(env: Env, { route, settings, key: whom }: WantedLimit): Promise<KeptLimit> {
+    const name = limitName(route, settings, whom);
     const place =
       settings.mode === "local" ? newLimiter(countingOf(settings)) : await limiterId(env, route, settings.name, name);
     const key = `${settings.mode}\n${name}`;
