@@ -20,7 +20,7 @@ export const rateLimit = {
   /** Isolates that one limit lends to at once; more are answered request by request. */
   accountsMax: 256,
   /** How long an isolate refuses by itself before it asks again, since something may have been given back. */
-  refusedMsMax: 5_000,
+  refusedMsMax: 10_000,
   /** The same where requests give back what they reserved, and where they are counted only while they run. */
   reservedRefusedMsMax: 1_000,
   concurrentRefusedMsMax: 100,

@@ -75,16 +75,22 @@ function outlook(
   const untilFree = (tokens: number): number => algorithmOf(history).freeInMs(history, tokens + held, atMs);
   const idle = account === undefined ? 0 : account.tokens - account.inUse;
   const emptyCost = admitted ? 1 : cost;
-  const untilMore = Math.min(
-    admitted ? untilFree(Math.min(free + 1, capacity - held)) : untilFree(cost),
-    settings.windowMs,
-  );
+  const emptyMs = free >= emptyCost ? 0 : emptyFor(state, untilFree(emptyCost), account !== undefined, atMs);
   return {
     remaining: free + idle,
-    resetMs: settings.counts === "concurrent" && !admitted ? bounds.reservedRefusedMsMax : untilMore,
+    // No isolate refuses longer than a client is told to wait.
+    resetMs: Math.max(
+      emptyMs,
+      untilMore(state, admitted ? untilFree(Math.min(free + 1, capacity - held)) : untilFree(cost), admitted),
+    ),
     emptyCost,
-    emptyMs: free >= emptyCost ? 0 : emptyFor(state, untilFree(emptyCost), account !== undefined, atMs),
+    emptyMs,
   };
+}
+
+function untilMore({ settings }: LimiterState, freeInMs: number, admitted: boolean): number {
+  if (settings.counts === "concurrent" && !admitted) return bounds.reservedRefusedMsMax;
+  return Math.min(freeInMs, settings.windowMs);
 }
 
 /**

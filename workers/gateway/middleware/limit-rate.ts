@@ -8,6 +8,7 @@ import {
   retryAfterSeconds,
 } from "../../../shared/policy/rate-limit-fields.ts";
 import { rateLimitKey } from "../../../shared/policy/rate-limit-key.ts";
+import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { settleAfter } from "../upstream/settle-cost.ts";
 import type { LimitTaker } from "../upstream/take-limits.ts";
@@ -37,10 +38,21 @@ export function limitRate(taker: LimitTaker): MiddlewareHandler<GatewayEnv> {
   };
 }
 
+/** Of the limits of a route, which are the same list as long as their plan lives. */
+const policyFields = new WeakMap<readonly RateLimitSettings[], string>();
+
+function policyField(all: readonly RateLimitSettings[]): string {
+  const known = policyFields.get(all);
+  if (known !== undefined) return known;
+  const field = rateLimitPolicyField(all);
+  policyFields.set(all, field);
+  return field;
+}
+
 function refuse(c: Context<GatewayEnv>, outcomes: readonly LimitOutcome[], refused: readonly LimitOutcome[]): never {
   const names = refused.map(([{ name }]) => name);
   c.header("retry-after", String(retryAfterSeconds(refused)));
-  c.header("ratelimit-policy", rateLimitPolicyField(c.get("route").rateLimits));
+  c.header("ratelimit-policy", policyField(c.get("route").rateLimits));
   c.header("ratelimit", rateLimitField(outcomes));
   throw new SelvageError("limit_exceeded", `limit ${names.join(", ")}`, {
     members: { type: QUOTA_EXCEEDED, "violated-policies": names },
@@ -48,6 +60,6 @@ function refuse(c: Context<GatewayEnv>, outcomes: readonly LimitOutcome[], refus
 }
 
 function tell(headers: Headers, c: Context<GatewayEnv>, outcomes: readonly LimitOutcome[]): void {
-  headers.set("ratelimit-policy", rateLimitPolicyField(c.get("route").rateLimits));
+  headers.set("ratelimit-policy", policyField(c.get("route").rateLimits));
   headers.set("ratelimit", rateLimitField(outcomes));
 }

@@ -14,6 +14,8 @@ import { within } from "./wait.ts";
 
 /** What an isolate knows of one limit of one key. */
 export interface KeptLimit {
+  /** Under which it is kept. */
+  readonly key: string;
   readonly settings: RateLimitSettings;
   readonly holder: LimitHolder;
   /** Where it is counted: an object, or with `local` here. */

@@ -86,18 +86,20 @@ export class LimitTaker {
     return this.#taken(caller, known ? (taken as Taken[]) : await Promise.all(taken));
   }
 
-  #find({ settings, route, key }: WantedLimit): KeptLimit | undefined {
-    return this.#kept.get(`${settings.mode}\n${limitName(route, settings, key)}`);
+  #find(wanted: WantedLimit): KeptLimit | undefined {
+    return this.#kept.get(keptName(wanted));
   }
 
-  async #keep(env: Env, { route, settings, key: whom }: WantedLimit): Promise<KeptLimit> {
-    const name = limitName(route, settings, whom);
+  async #keep(env: Env, wanted: WantedLimit): Promise<KeptLimit> {
+    const { route, settings, key: whom } = wanted;
+    const key = keptName(wanted);
     const place =
-      settings.mode === "local" ? newLimiter(countingOf(settings)) : await limiterId(env, route, settings.name, name);
-    const key = `${settings.mode}\n${name}`;
+      settings.mode === "local"
+        ? newLimiter(countingOf(settings))
+        : await limiterId(env, route, settings.name, limitName(route, settings, whom));
     const known = this.#kept.get(key);
     if (known !== undefined) return known;
-    const kept = { settings, holder: newHolder(`${this.#isolate}.${this.#made++}`), place };
+    const kept = { key, settings, holder: newHolder(`${this.#isolate}.${this.#made++}`), place };
     this.#kept.set(key, kept);
     return kept;
   }
@@ -159,8 +161,11 @@ export class LimitTaker {
     const { seq } = holder;
     const answer = await askPlace(env, kept, question);
     const takenAtMs = Date.now();
-    if (answer !== undefined && takeAnswer(holder, seq, question, answer, sentAtMs, takenAtMs, settings))
+    if (answer !== undefined && takeAnswer(holder, seq, question, answer, sentAtMs, takenAtMs, settings)) {
+      // What holds tokens is forgotten last.
+      if (this.#kept.get(kept.key) === kept) this.#kept.set(kept.key, kept);
       return { ...answer, takenAtMs };
+    }
     giveUp(holder, seq, takenAtMs);
     return undefined;
   }
@@ -210,6 +215,11 @@ function askAlone(env: Env, kept: KeptLimit): Taken | Promise<Taken> {
   };
   if ("history" in place) return taken(askLimiter(place, question, Date.now()).answer);
   return askPlace(env, kept, question).then(taken);
+}
+
+/** A limit that changes its mode is counted on by the same object. */
+function keptName({ settings, route, key }: WantedLimit): string {
+  return `${settings.mode}\n${limitName(route, settings, key)}`;
 }
 
 const isReserved = ({ kept }: Taken): boolean => kept.settings.counts !== undefined;
