@@ -19,11 +19,12 @@ export async function runStatusLoad(load: StatusLoad): Promise<ReadonlyMap<numbe
   let answered = 0;
   let ended = false;
   const send = (lane: Lane): boolean => {
-    const socket = lane.idle.pop();
+    // In turn, so that none is idle for so long that the server closes it.
+    const socket = lane.idle.shift();
     const request = socket === undefined || ended ? undefined : load.next(sent);
     if (socket === undefined) return false;
     if (request === undefined) {
-      lane.idle.push(socket);
+      lane.idle.unshift(socket);
       ended = true;
       return false;
     }
@@ -49,6 +50,7 @@ export async function runStatusLoad(load: StatusLoad): Promise<ReadonlyMap<numbe
       for (const socket of lane.idle) {
         const reader = new ResponseReader();
         socket.on("error", reject);
+        socket.on("close", () => reject(new Error("the server closed a connection")));
         socket.on("data", (chunk) => {
           for (const status of reader.read(chunk)) {
             answered++;
