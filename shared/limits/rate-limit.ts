@@ -21,6 +21,8 @@ export const rateLimit = {
   accountsMax: 256,
   /** How long an isolate refuses by itself before it asks again, since something may have been given back. */
   refusedMsMax: 10_000,
+  /** The same where nobody holds anything that could be. */
+  refusedSurelyMsMax: 600_000,
   /** The same where requests give back what they reserved, and where they are counted only while they run. */
   reservedRefusedMsMax: 1_000,
   concurrentRefusedMsMax: 100,

@@ -122,6 +122,8 @@ export function lendTokens(
   const lendable = account.atMs === account.expiresAtMs ? Math.ceil(room / 2) : room;
   const lent = Math.max(0, Math.min(idleMax - (account.tokens - account.inUse), lendable));
   account.tokens += lent;
+  // What was reserved just now is spent at this moment at the earliest.
+  account.expiresAtMs = Math.max(account.expiresAtMs, nowMs);
   if (leaseMs <= 0) return { lent, leaseMs: 0, idleMax };
   // A request that begins at the end of the lease has its slot until it ends.
   const runsMs = settings.counts === "concurrent" ? settings.windowMs : 0;

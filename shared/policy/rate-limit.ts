@@ -98,19 +98,24 @@ function untilMore({ settings }: LimiterState, freeInMs: number, admitted: boole
  * apart, where limits are so high that each would otherwise ask for every single token. Slices and fixed windows have such
  * moments of their own.
  */
-function emptyFor({ settings, history }: LimiterState, freeInMs: number, leased: boolean, atMs: number): number {
-  const { limit, windowMs, counts } = settings;
-  const mostMs =
-    counts === "concurrent"
-      ? bounds.concurrentRefusedMsMax
-      : counts === "cost"
-        ? bounds.reservedRefusedMsMax
-        : bounds.refusedMsMax;
+function emptyFor(state: LimiterState, freeInMs: number, leased: boolean, atMs: number): number {
+  const { settings, history } = state;
+  const mostMs = believedMs(state, atMs);
   if (freeInMs >= mostMs) return mostMs;
   const capacity = capacityOf(settings);
   if (!leased || capacity <= bounds.slidingSlices || (history.kind !== "log" && history.kind !== "gcra"))
     return freeInMs;
   const steps = history.kind === "log" ? bounds.slidingSlices : bounds.burstSteps;
-  const stepMs = (windowMs * capacity) / limit / steps;
+  const stepMs = (settings.windowMs * capacity) / settings.limit / steps;
   return Math.min(mostMs, Math.ceil(Math.ceil((atMs + freeInMs) / stepMs) * stepMs) - atMs);
+}
+
+/** How long nothing may come back that is not known of: for long where nobody holds anything, and nothing has changed lately. */
+function believedMs(state: LimiterState, atMs: number): number {
+  const { counts } = state.settings;
+  if (counts === "concurrent") return bounds.concurrentRefusedMsMax;
+  if (counts === "cost") return bounds.reservedRefusedMsMax;
+  const { tokens, lost } = heldOf(state);
+  const settled = tokens + lost === 0 && atMs - state.atMs >= bounds.refusedMsMax;
+  return settled ? bounds.refusedSurelyMsMax : bounds.refusedMsMax;
 }
