@@ -59,7 +59,7 @@ function play(settings: LimiterSettings, leased: boolean, list: readonly Step[],
     atMs += gapMs;
     world.events.at(atMs, () => {
       if (what === "kill") world.kill(isolate);
-      const count = what === "many" ? 25 : what === "kill" ? 0 : 1;
+      const count = what === "many" ? 40 : what === "kill" ? 0 : 1;
       const cost = what === "dear" ? 5 : 1;
       const runsMs = Math.floor(random() * settings.windowMs);
       for (let at = 0; at < count; at++) world.request(isolate, "k", cost, runsMs, Math.floor(random() * (cost + 1)));
@@ -69,21 +69,82 @@ function play(settings: LimiterSettings, leased: boolean, list: readonly Step[],
   return world;
 }
 
-const kinds = fc.oneof(
-  fc.record({ limit: fc.integer({ min: 1, max: 900 }), windowMs: fc.integer({ min: 100, max: 5000 }) }),
-  fc.record({ limit: fc.integer({ min: 1001, max: 1500 }), windowMs: fc.integer({ min: 100, max: 5000 }) }),
+const windowMs = fc.integer({ min: 100, max: 3000 });
+/** Limits that are lent, that are not, and that are counted by slices; what comes uses most of them up. */
+const limit = fc.oneof(
+  { weight: 3, arbitrary: fc.integer({ min: 32, max: 320 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 1, max: 31 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 1001, max: 1200 }) },
 );
-const bursts = fc.record({
-  limit: fc.integer({ min: 1, max: 900 }),
-  windowMs: fc.integer({ min: 100, max: 5000 }),
-  burst: fc.integer({ min: 1, max: 600 }),
+const kinds = fc.record({ limit, windowMs });
+const bursts = fc.record({ limit, windowMs, burst: fc.integer({ min: 1, max: 300 }) });
+const fixed = fc.record({ limit, windowMs, window: fc.constant("fixed" as const) });
+const everyMode = fc.oneof({ weight: 3, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) });
+
+interface Flood {
+  readonly seed: number;
+  readonly isolates: number;
+  /** Requests over what the limit lets pass. */
+  readonly pressure: number;
+  /** Of a thousand requests, before how many their isolate dies. */
+  readonly deaths: number;
+}
+
+const floods = fc.record({
+  seed: fc.nat(),
+  isolates: fc.integer({ min: 1, max: 8 }),
+  pressure: fc.integer({ min: 1, max: 5 }),
+  deaths: fc.constantFrom(0, 0, 5),
 });
-const fixed = fc.record({
-  limit: fc.integer({ min: 1, max: 900 }),
-  windowMs: fc.integer({ min: 100, max: 5000 }),
-  window: fc.constant("fixed" as const),
+
+/** Bursts and pauses over some windows, so that isolates hold tokens when the limit is used up, and have requests again later. */
+function flood(settings: LimiterSettings, { seed, isolates, pressure, deaths }: Flood, net: Network): LimitWorld {
+  const random = seededRandom(seed);
+  const list: Step[] = [];
+  const meanGapMs = settings.windowMs / (settings.limit * pressure);
+  for (let atMs = 0; atMs < 3 * settings.windowMs && list.length < 3_000; ) {
+    const gapMs = random() < 0.003 ? random() * settings.windowMs : -Math.log(1 - random()) * meanGapMs;
+    atMs += gapMs;
+    const what = random() * 1000 < deaths ? "kill" : "one";
+    list.push({ gapMs, isolate: Math.floor(random() * isolates), what });
+  }
+  return play(settings, true, list, net);
+}
+
+const lentKinds = fc.record({
+  limit: fc.integer({ min: 64, max: 600 }),
+  windowMs: fc.integer({ min: 250, max: 4000 }),
 });
-const everyMode = fc.boolean();
+const lentBursts = fc.record({
+  limit: fc.integer({ min: 64, max: 600 }),
+  windowMs: fc.integer({ min: 250, max: 4000 }),
+  burst: fc.integer({ min: 16, max: 400 }),
+});
+
+describe("under a flood, whatever dies and is lost", () => {
+  test("a sliding window admits no more than its limit", () => {
+    fc.assert(
+      fc.property(lentKinds, floods, network, (settings, load, net) => {
+        const times = admittedTimes(flood(settings, load, net), "k");
+        expect(mostIn(times, settings.windowMs)).toBeLessThanOrEqual(settings.limit);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test("a burst admits no more than burst + rate x window", () => {
+    fc.assert(
+      fc.property(lentBursts, floods, network, (settings, load, net) => {
+        const times = admittedTimes(flood(settings, load, net), "k");
+        for (const windowMs of [1, 30, 300, 3000])
+          expect(mostIn(times, windowMs)).toBeLessThanOrEqual(
+            settings.burst + (settings.limit * windowMs) / settings.windowMs,
+          );
+      }),
+      { numRuns: RUNS },
+    );
+  });
+});
 
 describe("whatever isolates, clocks, the network and the limiter's restarts do", () => {
   test("a sliding window admits no more than its limit", () => {

@@ -165,7 +165,7 @@ describe("answers", () => {
       want(holder, 20, nowMs, hourly);
       const { emptyMs, resetMs } = ask(state, holder, 1, nowMs);
       expect(resetMs).toBeGreaterThanOrEqual(emptyMs);
-      expect(emptyMs).toBeLessThanOrEqual(limits.rateLimit.refusedMsMax);
+      expect(emptyMs).toBeLessThanOrEqual(limits.rateLimit.refusedSurelyMsMax);
     }
   });
 });
