@@ -1,5 +1,14 @@
 /** Several isolates of the gateway in one workerd, as services of one bundle that share the objects of the first. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -132,6 +141,7 @@ ${other}`;
 }
 
 function databases(folder: string): { count: number; bytes: number } {
+  if (!existsSync(folder)) return { count: 0, bytes: 0 };
   const files = readdirSync(folder).filter((name) => name.endsWith(".sqlite") && name !== "metadata.sqlite");
   const bytes = files.reduce(
     (sum, name) => sum + (statSync(path.join(folder, name), { throwIfNoEntry: false })?.size ?? 0),
@@ -141,6 +151,7 @@ function databases(folder: string): { count: number; bytes: number } {
 }
 
 function alarmsIn(file: string): number {
+  if (!existsSync(file)) return 0;
   const database = new DatabaseSync(file, { readOnly: true });
   try {
     return Number(database.prepare("SELECT count(*) AS count FROM _cf_ALARM").get()?.count);
