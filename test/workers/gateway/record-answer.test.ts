@@ -55,7 +55,11 @@ describe("the content of an answer", () => {
       }),
     );
     const gateway = await start(payments(), outside);
-    const answer = gateway.fetch("/payments/1", { whole: false, method: "POST", headers: { "idempotency-key": '"k"' } });
+    const answer = gateway.fetch("/payments/1", {
+      whole: false,
+      method: "POST",
+      headers: { "idempotency-key": '"k"' },
+    });
     const reader = ((await answer).body as ReadableStream<Uint8Array>).getReader();
     expect(new TextDecoder().decode((await reader.read()).value)).toBe("first");
     upstream?.enqueue(new TextEncoder().encode(" last"));
@@ -75,7 +79,9 @@ describe("the content of an answer", () => {
     );
     const gateway = await start(payments(), outside);
     const init = { method: "POST", headers: { "idempotency-key": '"k"' } };
-    const reader = ((await gateway.fetch("/payments/1", { ...init, whole: false })).body as ReadableStream<Uint8Array>).getReader();
+    const reader = (
+      (await gateway.fetch("/payments/1", { ...init, whole: false })).body as ReadableStream<Uint8Array>
+    ).getReader();
     await reader.read();
     await reader.cancel();
     upstream?.enqueue(new TextEncoder().encode(" last"));
