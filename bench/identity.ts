@@ -4,11 +4,14 @@ import { type CompareOptions, cpuRatio, type Round, spreadOf } from "./support/c
 import type { Fields } from "./support/load.ts";
 import { keyMicroseconds } from "./support/own-cpu.ts";
 import {
+  certificateProof,
+  dpopProof,
   introspectionProof,
   jwtProof,
   keyProof,
   type Proof,
   type ProofCase,
+  sessionProof,
   signatureProof,
   webhookProof,
 } from "./support/proofs.ts";
@@ -25,7 +28,16 @@ const cases: readonly ProofCase[] = [
   { name: "jwt_ps256", what: "JWT, first, PS256", proof: () => jwtProof("ps256", "PS256") },
   { name: "key", what: "API key, repeated", proof: () => keyProof("key", "slv", 1) },
   { name: "key_first", what: "API key, first: one call of its object", proof: () => keyProof("cold", "cold") },
-  { name: "opaque", what: "opaque token, introspected and remembered", proof: introspectionProof },
+  { name: "opaque", what: "opaque token, repeated", proof: (system) => introspectionProof(system, "opaque", 1) },
+  {
+    name: "opaque_first",
+    what: "opaque token, first: one question",
+    proof: (system) => introspectionProof(system, "asked"),
+  },
+  { name: "dpop", what: "JWT with DPoP, repeated, a new proof each", proof: dpopProof },
+  { name: "certificate", what: "client certificate, repeated", proof: () => certificateProof("device", 1) },
+  { name: "certificate_first", what: "client certificate, first", proof: () => certificateProof("devices") },
+  { name: "session", what: "session of a browser, repeated", proof: sessionProof },
   { name: "signature", what: "HTTP message signature, Ed25519, no content", proof: signatureProof },
   { name: "webhook", what: "Standard Webhook, Ed25519, no content", proof: webhookProof },
 ];
@@ -50,10 +62,16 @@ async function measure({ system }: Stage, options: BenchOptions): Promise<Map<st
   const proofs = new Map<string, Proof | undefined>();
   for (const { name, proof } of cases) proofs.set(name, await proof?.(system));
   const gateway = await startGateway(system, upstream, documentOf(upstream, proofs));
-  const headers: Record<string, Fields | (() => Fields)> = {};
-  for (const [name, proof] of proofs) if (proof !== undefined) headers[name] = inTurn(await proof.requests(gateway));
+  const headers: Record<string, () => Fields> = {};
+  const prepare: Record<string, () => void> = {};
+  for (const [name, proof] of proofs) {
+    if (proof === undefined) continue;
+    const requests = await proof.requests(gateway);
+    headers[name] = typeof requests === "function" ? requests : inTurn(requests);
+    if (proof.prepare !== undefined) prepare[name] = proof.prepare;
+  }
   options.say(`requests for ${proofs.size} cases are made`);
-  return compareRoutes({ variants: ["bare", ...proofs.keys()], bare, gateway, headers, plan: PLAN }, options);
+  return compareRoutes({ variants: ["bare", ...proofs.keys()], bare, gateway, headers, prepare, plan: PLAN }, options);
 }
 
 /** Goes on where it was over all rounds. */
@@ -69,7 +87,8 @@ function documentOf(upstream: number, proofs: ReadonlyMap<string, Proof | undefi
     return proof === undefined ? route : { ...route, auth: proof.auth };
   });
   const identity = Object.assign({}, ...[...proofs.values()].map((proof) => proof?.identity));
-  return JSON.stringify({ selvage: 1, name: "bench", gateway: { hosts: ["127.0.0.1"], identity, routes } });
+  const more = Object.assign({}, ...[...proofs.values()].map((proof) => proof?.gateway));
+  return JSON.stringify({ selvage: 1, name: "bench", gateway: { hosts: ["127.0.0.1"], ...more, identity, routes } });
 }
 
 function figures(rounds: ReadonlyMap<string, readonly Round[]>): Figure[] {

@@ -7,6 +7,8 @@ export interface Variant {
   /** Processes whose CPU time counts. */
   readonly pids: readonly number[];
   readonly load: Omit<LoadOptions, "durationMs">;
+  /** Runs before each load, outside of what is measured. */
+  readonly prepare?: () => void;
 }
 
 export interface Round {
@@ -37,14 +39,18 @@ export async function compare(
   { rounds, durationMs, warmUpMs }: CompareOptions,
 ): Promise<Map<string, Round[]>> {
   const results = new Map<string, Round[]>(variants.map(({ name }) => [name, []]));
-  for (const variant of variants) await runLoad({ ...variant.load, durationMs: warmUpMs });
+  for (const { load, prepare } of variants) {
+    prepare?.();
+    await runLoad({ ...load, durationMs: warmUpMs });
+  }
   for (let round = 0; round < rounds; round++) {
     for (const variant of variants) results.get(variant.name)?.push(await measure(variant, durationMs));
   }
   return results;
 }
 
-async function measure({ name, pids, load }: Variant, durationMs: number): Promise<Round> {
+async function measure({ name, pids, load, prepare }: Variant, durationMs: number): Promise<Round> {
+  prepare?.();
   const before = cpuMicroseconds(pids);
   const result = await runLoad({ ...load, durationMs });
   const used = cpuMicroseconds(pids) - before;

@@ -7,7 +7,7 @@ export type Fields = Readonly<Record<string, string>>;
 export interface LoadOptions {
   readonly port: number;
   readonly path: string;
-  /** Of every request; a function is asked for those of each, and gives one of few objects again and again. */
+  /** Of every request; a function is asked for those of each. An object that it gave before is not written out again. */
   readonly headers?: Fields | (() => Fields);
   readonly connections: number;
   readonly durationMs: number;

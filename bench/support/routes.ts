@@ -44,19 +44,22 @@ export interface Routes<Name extends string> {
   readonly peers?: Partial<Record<Name, Running>>;
   /** Credentials by variant. */
   readonly headers: Partial<Record<Name, NonNullable<LoadOptions["headers"]>>>;
+  /** What runs before each load of a variant, outside of what is measured. */
+  readonly prepare?: Partial<Record<Name, () => void>>;
   /** Absent: 7 rounds of 4 s after 3 s of warm-up. */
   readonly plan?: CompareOptions;
 }
 
 /** Rounds in which every variant takes its turn. */
 export async function compareRoutes<Name extends string>(
-  { variants, bare, gateway, peers, headers, plan = THOROUGH }: Routes<Name>,
+  { variants, bare, gateway, peers, headers, prepare = {}, plan = THOROUGH }: Routes<Name>,
   { quick, say }: BenchOptions,
 ): Promise<Map<string, Round[]>> {
   const compared = variants.map((name): Variant => {
     const { port, pid } = peers?.[name] ?? (name === "bare" ? bare : gateway);
     const load = { port, path: `/${name}/42`, connections: CONNECTIONS, headers: headers[name] ?? {} };
-    return { name, pids: [pid], load };
+    const before = prepare[name];
+    return { name, pids: [pid], load, ...(before !== undefined && { prepare: before }) };
   });
   for (const { load } of compared) await untilServed(load);
   const chosen = quick ? QUICK : plan;

@@ -8,6 +8,7 @@ import { freePort } from "../../cli/local/ports.ts";
 import { type OpenSystem, openSystem } from "../../cli/local/system.ts";
 import { listens, workerChild } from "../../cli/local/worker-process.ts";
 import { readWorkerDefinition } from "../../cli/local/wrangler-config.ts";
+import { idpChild } from "../../scripts/support/shop.ts";
 
 export interface Stage {
   readonly system: OpenSystem;
@@ -41,8 +42,15 @@ export function startUpstream(system: OpenSystem): Promise<number> {
 }
 
 /** Starts an issuer that says the same of every token it is asked about (RFC 7662). @returns its port */
-export function startIntrospection(system: OpenSystem, answer: object): Promise<number> {
-  return startAnswering(system, "introspection", { ANSWER: JSON.stringify(answer) });
+export function startIntrospection(system: OpenSystem, name: string, answer: object): Promise<number> {
+  return startAnswering(system, name, { ANSWER: JSON.stringify(answer) });
+}
+
+/** Starts the shop's test identity provider, at which people log in. @returns its port */
+export async function startIdp(system: OpenSystem): Promise<number> {
+  const port = await freePort();
+  await system.supervisor.start(idpChild(system, port));
+  return port;
 }
 
 /** Starts an upstream of eight workers and a queue. @returns its port */
