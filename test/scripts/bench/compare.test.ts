@@ -63,6 +63,18 @@ describe("compare", () => {
     expect(rounds.get("a")).toHaveLength(2);
     expect(rounds.get("b")?.every(({ requestsPerSecond }) => requestsPerSecond > 0)).toBe(true);
   });
+
+  test.runIf(process.platform === "linux")("prepares a variant before each of its loads", async () => {
+    const seen: string[] = [];
+    const port = await serve(() => {
+      if (seen.at(-1) !== "load") seen.push("load");
+      return OK;
+    });
+    const load = { port, path: "/", connections: 1 };
+    const variant = { name: "a", pids: [process.pid], load, prepare: () => void seen.push("prepare") };
+    await compare([variant], { rounds: 2, durationMs: 60, warmUpMs: 20 });
+    expect(seen).toEqual(["prepare", "load", "prepare", "load", "prepare", "load"]);
+  });
 });
 
 test("spread and ratio are of the rounds, each with its peer", () => {
