@@ -69,8 +69,10 @@ export const limits = {
     planCallMs: 2_000,
     /** Plan with its frame, as the control plane sends it. */
     planBytesMax: 8 * MiB,
-    /** Request body that is held whole, for a proof that covers it. */
+    /** Request body that is held whole, for a proof or a key that covers it. */
     heldBodyBytesMax: 10 * MiB,
+    /** Such bodies of one isolate together: a body is copied twice on its way, and an isolate of Cloudflare has 128 MB. */
+    heldBodiesBytesMax: 32 * MiB,
     /** Wait for one limiter object before `onFailure` decides. */
     limiterWaitMs: 1_000,
     /** Host and path in a line of the access log, each. */

@@ -51,6 +51,32 @@ beforeEach(async () => {
 });
 afterEach(() => vi.restoreAllMocks());
 
+test("bodies that are held together are bounded; what was held is free afterwards", async () => {
+  const bytes = limits.gateway.heldBodiesBytesMax / 4;
+  const content = noise(bytes);
+  const headers = await github(content);
+  const open: (() => void)[] = [];
+  const slow = (): Promise<Response> => {
+    const body = new ReadableStream<Uint8Array>({
+      async start(controller) {
+        controller.enqueue(content);
+        await new Promise<void>((resolve) => open.push(resolve));
+        controller.close();
+      },
+    });
+    return post("/hooks/1", headers, body);
+  };
+  const held = [slow(), slow(), slow(), slow()];
+  // The content of each was read, and its end is waited for.
+  await expect.poll(async () => (await post("/hooks/1", headers, content)).status, { timeout: 10_000 }).toBe(503);
+  const refused = await post("/hooks/1", headers, content);
+  expect(refused.headers.get("retry-after")).toBe("1");
+  expect(await codeOf(refused)).toEqual([503, "overloaded"]);
+  for (const end of open) end();
+  expect((await Promise.all(held)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+  expect((await post("/hooks/1", headers, content)).status).toBe(200);
+});
+
 async function github(content: Uint8Array): Promise<Record<string, string>> {
   const secret = new TextEncoder().encode(SECRET);
   const key = await crypto.subtle.importKey("raw", secret, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);

@@ -1,19 +1,33 @@
 import type { MiddlewareHandler } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
+import { closeShare, newHeldBytes, openShare } from "../../../shared/policy/held-bytes.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 
-/** Keeps request bodies within the route's bound: by their stated length before anything is read, else by counting. */
+/**
+ * Keeps request bodies within the route's bound: by their stated length before anything is read, else by counting. Those that a
+ * later stage holds whole share what the isolate has for them.
+ */
 export function boundBody(): MiddlewareHandler<GatewayEnv> {
+  const held = newHeldBytes();
   return async (c, next) => {
     const { body, headers, method } = c.req.raw;
     const bytesMax = c.get("route").bodyBytesMax;
     const stated = headers.get("content-length");
     if (stated !== null && !(Number(stated) <= bytesMax))
       throw new SelvageError("body_too_large", `body of ${stated} bytes, the route takes ${bytesMax}`);
-    if (body === null || method === "GET" || method === "HEAD") c.set("body", null);
-    else if (stated !== null) c.set("body", body);
-    else return passCounted(bytesMax, body, (counted) => c.set("body", counted), next);
-    await next();
+    if (body === null || method === "GET" || method === "HEAD") {
+      c.set("body", null);
+      return next();
+    }
+    const share = openShare(held, c.get("deadlineAtMs"), c.get("arrivedAtMs"));
+    c.set("holding", { held, share });
+    try {
+      if (stated === null) return await passCounted(bytesMax, body, (counted) => c.set("body", counted), next);
+      c.set("body", body);
+      await next();
+    } finally {
+      closeShare(held, share);
+    }
   };
 }
 

@@ -5,6 +5,7 @@ import type { RequestTarget } from "../../../shared/http/request-target.ts";
 import type { TraceContext } from "../../../shared/http/trace-context.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import type { RoutePlan } from "../../../shared/plan/plan.ts";
+import type { HeldBytes, Share } from "../../../shared/policy/held-bytes.ts";
 import type { HeldPlan } from "../authority/held-plan.ts";
 import type { Env } from "../env.ts";
 
@@ -38,6 +39,8 @@ export interface GatewayEnv {
     connection: ClientConnection;
     /** bound-body */
     body: ReadableStream | Uint8Array | null;
+    /** Its part of what the isolate may hold of bodies; undefined: there is no body. */
+    holding: { readonly held: HeldBytes; readonly share: Share } | undefined;
     /** authenticate */
     identity: Identity;
     /** What is added to the answer, whatever that will be; taken by answer-fields. */

@@ -1,21 +1,26 @@
 import type { Context } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
+import { growShare } from "../../../shared/policy/held-bytes.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import { within } from "./wait.ts";
 
 /**
  * The content of a request, held whole from here on; later stages send the same bytes.
- * @throws SelvageError body_too_large, bad_request when it breaks off, request_timeout when the route's time is up before
+ * @throws SelvageError body_too_large, bad_request when it breaks off, request_timeout when the route's time is up before,
+ *   overloaded when the isolate holds too much for others
  */
 export async function readContent(c: Context<GatewayEnv>): Promise<Uint8Array> {
   const body = c.get("body");
   if (body === null) return new Uint8Array();
   if (body instanceof Uint8Array) return body;
   const bytesMax = limits.gateway.heldBodyBytesMax;
-  if (Number(c.req.raw.headers.get("content-length") ?? 0) > bytesMax) throw tooLarge(bytesMax);
+  const stated = Number(c.req.raw.headers.get("content-length") ?? 0);
+  if (stated > bytesMax) throw tooLarge(bytesMax);
+  hold(c, stated);
   const reader = body.getReader();
-  const content = await within(collect(reader, bytesMax), c.get("deadlineAtMs") - Date.now());
+  const collected = collect(reader, bytesMax, (bytes) => hold(c, bytes));
+  const content = await within(collected, c.get("deadlineAtMs") - Date.now());
   if (content === undefined) {
     void reader.cancel().catch(() => undefined);
     throw new SelvageError("request_timeout", "the body that a proof covers did not arrive within the route's time");
@@ -24,16 +29,32 @@ export async function readContent(c: Context<GatewayEnv>): Promise<Uint8Array> {
   return content;
 }
 
-async function collect(reader: ReadableStreamDefaultReader<Uint8Array>, bytesMax: number): Promise<Uint8Array> {
+/** Takes so many bytes of what the isolate may hold. */
+function hold(c: Context<GatewayEnv>, bytes: number): void {
+  const holding = c.get("holding");
+  const bytesMax = limits.gateway.heldBodiesBytesMax;
+  if (holding !== undefined && growShare(holding.held, holding.share, bytes, bytesMax, Date.now())) return;
+  c.header("retry-after", "1");
+  throw new SelvageError("overloaded", `bodies that are held whole have at most ${bytesMax} bytes together`);
+}
+
+async function collect(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  bytesMax: number,
+  hold: (bytes: number) => void,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for (;;) {
     const { done, value } = await reader.read().catch(brokenOff);
     if (done) break;
     bytes += value.byteLength;
-    if (bytes > bytesMax) {
+    try {
+      if (bytes > bytesMax) throw tooLarge(bytesMax);
+      hold(bytes);
+    } catch (refusal) {
       void reader.cancel().catch(() => undefined);
-      throw tooLarge(bytesMax);
+      throw refusal;
     }
     chunks.push(value);
   }
