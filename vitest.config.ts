@@ -4,8 +4,11 @@ import { defineConfig } from "vitest/config";
 /** What the gateway's part in tests of the control Worker tells of a key. */
 const RECORD = { id: "1234567890abcdef", start: "slv_AbCd", owner: "partner" };
 
+/** How many times longer fuzz runs than usual: test/long/fuzz.test.ts. */
+const fuzzFactor = Number(process.env.SELVAGE_FUZZ_FACTOR ?? 1);
+
 /** Projects of a number run together, on every core; the next number has the machine to itself. Times are for hangs alone. */
-const first = { maxWorkers: "100%", sequence: { groupOrder: 1 }, testTimeout: 60_000 };
+const first = { maxWorkers: "100%", sequence: { groupOrder: 1 }, testTimeout: 60_000 * fuzzFactor };
 const last = { maxWorkers: 1, sequence: { groupOrder: 2 }, testTimeout: 120_000, hookTimeout: 120_000 };
 
 /**
@@ -36,6 +39,7 @@ export default defineConfig({
                 KEY_ADMIN_SECRET: Buffer.alloc(32, 4).toString("base64url"),
                 SESSION_SECRET: Buffer.alloc(32, 5).toString("base64url"),
                 SECRET_WEB_CLIENT: "web-client-secret",
+                FUZZ_FACTOR: String(fuzzFactor),
               },
               serviceBindings: { CONTROL: () => new Response("no control plane in this test", { status: 503 }) },
             },

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { base64url } from "jose";
 import { afterEach, expect, test, vi } from "vitest";
 import { createClient } from "./support/dpop.ts";
+import { fuzzing } from "./support/fuzz.ts";
 import { startGateway } from "./support/gateway.ts";
 import { createIssuer } from "./support/issuer.ts";
 import { plan, route } from "./support/plans.ts";
@@ -53,7 +54,7 @@ test("random proofs and changed ones", async () => {
     fc.asyncProperty(proof, async (text) => {
       expect((await show(text)).status).toBe(401);
     }),
-    { numRuns: 1_500 },
+    fuzzing(1_500),
   );
   // Signed by the right key with another claim or header member: that member alone decides.
   await fc.assert(
@@ -66,7 +67,7 @@ test("random proofs and changed ones", async () => {
       if (status === 200) expect([claims.htm ?? "GET", claims.htu, claims.ath]).toEqual(["GET", undefined, undefined]);
       if (Object.keys(claims).length === 0) expect(status).toBe(200);
     }),
-    { numRuns: 300 },
+    fuzzing(300),
   );
   expect((await show(good)).status).toBe(200);
 }, 60_000);

@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { limits } from "../../../shared/limits.ts";
+import { fuzzing } from "./support/fuzz.ts";
 import { startGateway } from "./support/gateway.ts";
 import { counting, issuer, pay, payments, start, told } from "./support/idempotency.ts";
 import { createKey, partners } from "./support/keys.ts";
@@ -69,7 +70,7 @@ describe("the field", () => {
         if (known !== undefined) expect(id).toBe(known);
         else ids.set(key, id);
       }),
-      { numRuns: 400 },
+      fuzzing(400),
     );
     expect(state.count).toBe(new Set(ids.values()).size);
     const same = ['"a"', "a", '"a";b', '"a";b=1'].map((key) => ids.get(key)).filter((id) => id !== undefined);

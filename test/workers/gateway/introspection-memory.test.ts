@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { limits } from "../../../shared/limits.ts";
 import type { GatewayPlan } from "../../../shared/plan/plan.ts";
+import { fuzzing } from "./support/fuzz.ts";
 import { at, begin, good, OPAQUE_ISSUER, OpaqueIssuer, opaquePlan } from "./support/opaque-issuer.ts";
 
 const exp = Math.floor(begin / 1000) + 600;
@@ -198,6 +199,6 @@ test("whatever stands in Authorization and in the answer: no error of ours, and 
       if (response.status === 200) expect(JSON.parse(said)).toMatchObject({ active: true, sub: expect.any(String) });
       else expect([401, 403, 429, 503]).toContain(response.status);
     }),
-    { numRuns: 800 },
+    fuzzing(800),
   );
 }, 60_000);

@@ -4,6 +4,7 @@ import { base64url, exportJWK, generateKeyPair, SignJWT } from "jose";
 import { afterEach, expect, test, vi } from "vitest";
 import { type PublicJwk, readPublicJwk } from "../../../shared/auth/jwk.ts";
 import type { JwtProvider } from "../../../shared/auth/providers.ts";
+import { fuzzing } from "./support/fuzz.ts";
 import { startGateway } from "./support/gateway.ts";
 import { times } from "./support/issuer.ts";
 import { plan, route } from "./support/plans.ts";
@@ -71,7 +72,7 @@ test("random credentials and changed tokens", async () => {
       const isGood = /^bearer +$/i.test(prefix) && text.trim() === good;
       expect(response.status).toBe(isGood ? 200 : 401);
     }),
-    { numRuns: 1_500 },
+    fuzzing(1_500),
   );
   expect((await gateway.fetch("/orders/1", { headers: { authorization: `Bearer ${good}` } })).status).toBe(200);
 }, 60_000);

@@ -1,6 +1,7 @@
 /** Whatever stands in `Cookie` or in a callback: never an error of ours, and a pass for the one good session alone. */
 import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
+import { fuzzing } from "./support/fuzz.ts";
 import { startGateway } from "./support/gateway.ts";
 import { Browser, createOp, webPlan } from "./support/login.ts";
 
@@ -46,7 +47,7 @@ test("cookies", async () => {
       expect(status).toBe(isGood(cookie.trim()) ? 200 : 401);
       expect(gateway.sent.at(-1)?.headers.get("cookie") ?? "").not.toMatch(/(^|[;,])\s*__host-selvage-/i);
     }),
-    { interruptAfterTimeLimit: 1_500, numRuns: 2_000 },
+    fuzzing(2_000, 1_500),
   );
 });
 
@@ -67,7 +68,7 @@ test("callbacks", async () => {
       expect(status).toBe(400);
       expect(browser.session).toBeUndefined();
     }),
-    { interruptAfterTimeLimit: 1_500, numRuns: 300 },
+    fuzzing(300, 1_500),
   );
   expect(op.exchanges).toEqual([]);
 });

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
 import type { WebhookProvider } from "../../../shared/auth/webhook.ts";
 import { webhookStyleNames, webhookStyles } from "../../../shared/auth/webhook.ts";
+import { fuzzing } from "./support/fuzz.ts";
 import { startGateway } from "./support/gateway.ts";
 import { plan, route } from "./support/plans.ts";
 import { digestOf, ed25519Signer, keyOf, nowSeconds, signed, usualProvider } from "./support/sign.ts";
@@ -93,7 +94,7 @@ test("signatures", async () => {
       const status = await ask(given);
       expect(isGood ? [200, 401] : [401]).toContain(status);
     }),
-    { numRuns: 700 },
+    fuzzing(700),
   );
 }, 60_000);
 
@@ -145,6 +146,6 @@ test("webhooks of every style", async () => {
         expect(status).toBe(401);
       },
     ),
-    { numRuns: 700 },
+    fuzzing(700),
   );
 }, 60_000);
