@@ -15,6 +15,8 @@ export interface LimitHolder {
   /** Tokens wanted by requests that wait for its answer, and how many of them were spent for those already. */
   waiting: number;
   paid: number;
+  /** When the limiter counted those, by its clock. */
+  paidAtMs: number;
   /** Tokens that may be spent, until when, and how many there were when they were lent. */
   balance: number;
   spendUntilMs: number;
@@ -50,8 +52,9 @@ export type HolderVerdict = "admitted" | "refused" | "ask" | "wait";
 /** @param id of the isolate and this holder; never used again */
 export function newHolder(id: string): LimitHolder {
   return {
-    ...{ id, seq: 0, askedAtMs: undefined, waiting: 0, paid: 0, balance: 0, spendUntilMs: 0, lease: 0 },
+    ...{ id, seq: 0, askedAtMs: undefined, waiting: 0, paid: 0, paidAtMs: 0, balance: 0, spendUntilMs: 0 },
     ...{
+      lease: 0,
       inUse: 0,
       running: [],
       idleMax: 0,
@@ -170,6 +173,8 @@ export function takeAnswer(
   const reserved = settings.counts !== undefined;
   holder.balance += answer.lent + (reserved ? answer.more : 0);
   if (reserved && answer.admitted && question.cost > 0) reserve(holder, question.cost, nowMs);
+  // Of several answers the oldest: what is given back there cannot be younger than what was taken.
+  if (!reserved && holder.paid === 0) holder.paidAtMs = answer.atMs;
   if (!reserved) holder.paid += answer.more;
   if (answer.leaseMs > 0) {
     holder.spendUntilMs = sentAtMs + answer.leaseMs;

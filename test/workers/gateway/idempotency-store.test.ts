@@ -1,8 +1,10 @@
 /** The objects that keep records of requests. */
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import type { Identity } from "../../../shared/identity/identity.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { KeptAnswer, StoreQuestion } from "../../../workers/gateway/objects/idempotency-store.ts";
+import { IdempotencyRecords } from "../../../workers/gateway/upstream/idempotency-records.ts";
 import { counting, env, pay, payments, start, told } from "./support/idempotency.ts";
 
 afterEach(() => vi.restoreAllMocks());
@@ -60,6 +62,25 @@ describe("an object", () => {
     await store.settle(kept("a"));
     const kinds = (await Promise.all(held)).map(({ kind }) => kind);
     expect(kinds.filter((kind) => kind === "running")).toHaveLength(5);
+  });
+
+  test("that holds as many as it can is not asked again by those who come then", async () => {
+    const records = new IdempotencyRecords();
+    const identity = { method: "anonymous", sub: "" } as unknown as Identity;
+    const address = await records.addressOf(env, "crowded", identity, "k");
+    const store = env.IDEMPOTENCY.get(address.id);
+    const { key } = address;
+    await store.begin(question("a", { key }));
+    const { heldMax } = limits.idempotency;
+    const held = Array.from({ length: heldMax + 1 }, (_, at) =>
+      store.begin(question(`b${at}`, { key, waitMs: 20_000 })),
+    );
+    await Promise.race(held);
+    const { key: _, ...late } = question("late", { waitMs: 20_000 });
+    expect(await records.begin(env, address, late)).toMatchObject({ kind: "running" });
+    await store.settle(kept("a", { key }));
+    const kinds = (await Promise.all(held)).map(({ kind }) => kind);
+    expect(kinds.filter((kind) => kind === "replay")).toHaveLength(heldMax);
   });
 
   test("believes only whoever has the lock", async () => {

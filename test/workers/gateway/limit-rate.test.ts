@@ -5,6 +5,8 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import type { RoutePlan } from "../../../shared/plan/plan.ts";
 import type { LimitAnswer, LimiterSettings } from "../../../shared/policy/limiter-state.ts";
 import type { Env } from "../../../workers/gateway/env.ts";
+import { limiterId, limitName } from "../../../workers/gateway/upstream/limit-call.ts";
+import { LimitTaker } from "../../../workers/gateway/upstream/take-limits.ts";
 import { type Gateway, startGateway } from "./support/gateway.ts";
 import { createIssuer } from "./support/issuer.ts";
 import { limit, plan, route } from "./support/plans.ts";
@@ -81,6 +83,24 @@ describe("a limit", () => {
     expect(last.headers.get("ratelimit")).toContain('"wide";r=2');
   });
 
+  test("is given back by those who waited for another's question, too", async () => {
+    const settings = limit("ip", 20, { mode: "leased" });
+    const name = `waited-${unique++}`;
+    const work: Promise<unknown>[] = [];
+    const caller = { env, background: (one: Promise<unknown>) => void work.push(one) };
+    const taker = new LimitTaker("isolate");
+    const all = await Promise.all(
+      Array.from({ length: 6 }, () => taker.take(caller, [{ settings, route: name, key: "k" }])),
+    );
+    expect(all.flatMap(({ outcomes }) => outcomes.map(([, { admitted }]) => admitted))).toEqual(Array(6).fill(true));
+    for (const taken of all) taken.undo();
+    await Promise.all(work);
+    const limiter = env.LIMITER.get(await limiterId(env, name, settings.name, limitName(name, settings, "k")));
+    await runInDurableObject(limiter, (_, { storage }) =>
+      expect(storage.kv.get("limiter")).toMatchObject({ history: { used: 0 } }),
+    );
+  });
+
   test("a burst, then the rate", async () => {
     const gateway = await start(limited([limit("ip", 1, { burst: 3, windowMs: 60_000 })]));
     const statuses: number[] = [];
@@ -126,11 +146,19 @@ describe("a limiter that does not answer", () => {
     expect(await response.json()).toMatchObject({ code: "limiter_unavailable" });
   });
 
-  test("open: the request passes without its word", async () => {
+  test("open: the request passes without its word, and the log says so", async () => {
+    const warn = vi.spyOn(console, "warn").mockReturnValue();
     const gateway = await start(limited([limit("ip", 1, { onFailure: "open" })]), { env: { LIMITER: broken } });
     const response = await gateway.fetch("/limited");
     expect(response.status).toBe(200);
     expect(response.headers.get("ratelimit")).toBeNull();
+    const lines = warn.mock.calls.map(([line]) => JSON.parse(line as string) as { kind: string });
+    expect(lines.filter(({ kind }) => kind === "limit")).toEqual([
+      expect.objectContaining({
+        reason: expect.stringMatching(/^limit ip of route limited-\d+ did/),
+        answered: "open",
+      }),
+    ]);
   });
 });
 

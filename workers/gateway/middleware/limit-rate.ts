@@ -31,6 +31,7 @@ export function limitRate(taker: LimitTaker): MiddlewareHandler<GatewayEnv> {
     if (refused.length > 0 || closed !== undefined) taken.undo();
     if (refused.length > 0) refuse(c, outcomes, refused);
     if (closed !== undefined) throw new SelvageError("limiter_unavailable", `limit ${closed.name} did not answer`);
+    for (const { name } of failed) tellUncounted(c, name);
     await next();
     const reserving = rateLimits.filter(({ counts }) => counts !== undefined);
     if (reserving.length > 0) c.res = settleAfter(c.res, taken, reserving);
@@ -57,6 +58,12 @@ function refuse(c: Context<GatewayEnv>, outcomes: readonly LimitOutcome[], refus
   throw new SelvageError("limit_exceeded", `limit ${names.join(", ")}`, {
     members: { type: QUOTA_EXCEEDED, "violated-policies": names },
   });
+}
+
+/** A limit that is open and cannot be asked protects nothing meanwhile. */
+function tellUncounted(c: Context<GatewayEnv>, name: string): void {
+  const reason = `limit ${name} of route ${c.get("route").name} did not answer`;
+  console.warn(JSON.stringify({ kind: "limit", traceId: c.get("trace").traceId, reason, answered: "open" }));
 }
 
 function tell(headers: Headers, c: Context<GatewayEnv>, outcomes: readonly LimitOutcome[]): void {

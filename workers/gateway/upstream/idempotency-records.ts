@@ -47,11 +47,14 @@ export class IdempotencyRecords {
     let failures = 0;
     for (;;) {
       const waitMs = Math.max(0, Math.min(endMs - Date.now(), bounds.holdMsMax));
+      const heldUntilMs = Date.now() + waitMs;
       const answer = await ask(env, id, { ...question, key, waitMs });
       if (answer === undefined && ++failures === ATTEMPTS_MAX)
         throw new SelvageError("idempotency_unavailable", "the record of the key did not answer");
       if (answer !== undefined && (answer.kind !== "running" || Date.now() >= endMs)) return answer;
-      // An object that fails, or holds nobody any more, is not asked without a pause.
+      // It holds as many as it can: to ask again would be a flood of calls.
+      if (answer !== undefined && Date.now() + bounds.storeRetryMs < heldUntilMs) return answer;
+      // An object that fails is not asked without a pause.
       await sleep(bounds.storeRetryMs);
     }
   }

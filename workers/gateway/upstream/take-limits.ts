@@ -129,18 +129,22 @@ export class LimitTaker {
     const cost = costOf(settings);
     const endMs = Date.now() + WAIT_MS;
     let begunAtMs = 0;
+    let paid: { atMs: number } | undefined;
     let verdict: ReturnType<typeof spend> = first;
     if (verdict === "wait") {
       beginWait(holder, cost);
       while (verdict === "wait" && Date.now() < endMs) {
         await until(() => !isAsking(holder, Date.now(), WAIT_MS) || holder.paid >= cost, endMs - Date.now());
         begunAtMs = Date.now();
+        const paidBefore = holder.paid;
         verdict = spend(holder, cost, true, begunAtMs, settings, WAIT_MS);
+        // It was counted with the question, not spent of what is held here: it is given back there.
+        if (holder.paid < paidBefore) paid = { atMs: holder.paidAtMs };
       }
       endWait(holder, cost);
     }
     if (verdict === "wait") return { kept, verdict: undefined };
-    if (verdict !== "ask") return { kept, verdict: verdictOf(kept, verdict === "admitted"), begunAtMs };
+    if (verdict !== "ask") return { kept, verdict: verdictOf(kept, verdict === "admitted"), begunAtMs, ...paid };
     const asked = this.#ask(caller, kept, cost);
     // What it brings is for others too, also when this request's client has gone.
     caller.background(asked);
@@ -194,7 +198,12 @@ export class LimitTaker {
     if (isReserved(taken)) this.#finish(caller, taken, 0);
     else if (atMs === undefined) unspend(holder, cost, Date.now());
     else if ("history" in place) refundLimiter(place, atMs, cost, Date.now());
-    else caller.background(caller.env.LIMITER.get(place).refund(atMs, cost));
+    else
+      caller.background(
+        caller.env.LIMITER.get(place)
+          .refund(atMs, cost)
+          .catch(() => undefined),
+      );
   }
 
   #finish(caller: LimitCaller, { kept, begunAtMs = 0 }: Taken, used: number): void {
