@@ -24,16 +24,27 @@ export interface TxnContext {
 
 export interface ContextScope {
   readonly identity: Identity;
-  /** Parameters of the path, and of the query. */
+  /** Parameters of the path, and of the query: of one that was given several times, all values. */
   readonly path: Readonly<Record<string, string>>;
-  readonly query: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string | readonly string[]>>;
 }
 
-/** Why a request cannot be told of: `bad_request` when it is its own value that is too long. */
+/** Why a request cannot be told of: `bad_request` when it is its own value that is too long, or not one. */
 export interface ContextRefusal {
   readonly code: "bad_request" | "not_permitted";
   /** For operators. */
   readonly refused: string;
+}
+
+/** Parameters of a query by their names. @param parameters decoded, in their order */
+export function queryParameters(parameters: Iterable<readonly [name: string, value: string]>): ContextScope["query"] {
+  const given = new Map<string, string[]>();
+  for (const [name, value] of parameters) {
+    const before = given.get(name);
+    if (before === undefined) given.set(name, [value]);
+    else before.push(value);
+  }
+  return Object.fromEntries([...given].map(([name, values]) => [name, values.length > 1 ? values : (values[0] ?? "")]));
 }
 
 /** Names that are said by the gateway itself. */
@@ -52,6 +63,12 @@ export function txnContext(
   for (const [name, source] of Object.entries(members)) {
     const value = "constant" in source ? source.constant : contextValue(lookUp(scope, source.from));
     if (value === undefined) continue;
+    // Upstreams differ in which one they read, and what is signed must not be another one.
+    if (Array.isArray(value) && codeOf(source) === "bad_request")
+      return {
+        code: "bad_request",
+        refused: `the value of ${name} in the transaction's context is given several times`,
+      };
     if (isTooLong(value))
       return { code: codeOf(source), refused: `the value of ${name} in the transaction's context is too long` };
     values[name] = value;

@@ -1,7 +1,12 @@
 /** What a transaction token says of the transaction: values keep their type, and have bounds. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type ContextSource, txnContext } from "../../../shared/auth/txn-context.ts";
+import {
+  type ContextScope,
+  type ContextSource,
+  queryParameters,
+  txnContext,
+} from "../../../shared/auth/txn-context.ts";
 import { txnTokenClaims } from "../../../shared/auth/txn-token-claims.ts";
 import { anonymous, type Identity } from "../../../shared/identity/identity.ts";
 import { limits } from "../../../shared/limits.ts";
@@ -18,7 +23,7 @@ const fill = (
   members: Readonly<Record<string, ContextSource>>,
   identity = alice(),
   path: Record<string, string> = {},
-  query: Record<string, string> = {},
+  query: ContextScope["query"] = {},
 ) => txnContext({ members, ofRequest: false }, { identity, path, query });
 const claim = (value: unknown) => fill({ c: { from: ["identity", "claims", "c"] } }, alice({ c: value }));
 
@@ -57,6 +62,12 @@ test("constants, and values of identity, path and query", () => {
   expect(fill(members, alice(), { id: "7" }, { page: "2" })).toMatchObject({
     values: { kind: "order", level: 2, scopes: ["a", "b"], order: "7", page: "2" },
   });
+});
+
+test("a parameter that is given several times is a bad request where it is told of", () => {
+  const query = queryParameters(new URLSearchParams("page=1&tag=a&tag=b&__proto__=x"));
+  expect(fill({ page: { from: ["query", "page"] } }, alice(), {}, query)).toMatchObject({ values: { page: "1" } });
+  expect(fill({ tag: { from: ["query", "tag"] } }, alice(), {}, query)).toMatchObject({ code: "bad_request" });
 });
 
 test("of who is anonymous only what the request itself says", () => {

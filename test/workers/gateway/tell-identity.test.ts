@@ -155,7 +155,7 @@ describe("the context of the transaction token", () => {
   test("of the request: a token for each value, shared by equal ones", async () => {
     const token = await issuer.sign();
     const get = (path: string) => gateway.fetch(path, { headers: { authorization: `Bearer ${token}` } });
-    for (const path of ["/order/1", "/order/2", "/order/1", "/order/1?page=2", "/order/1?page=1&page=2"])
+    for (const path of ["/order/1", "/order/2", "/order/1", "/order/1?page=2", "/order/1?other=1&other=2&page=2"])
       await get(path);
     expect([0, 1, 2, 3, 4].map(contextOf)).toEqual([
       { route: "order", order: "1" },
@@ -166,6 +166,13 @@ describe("the context of the transaction token", () => {
     ]);
     const tokens = gateway.sent.slice(-5).map(({ headers }) => headers.get("txn-token"));
     expect(new Set(tokens).size).toBe(3);
+  });
+
+  test("says nothing of a parameter that upstreams could read in two ways", async () => {
+    const headers = { authorization: `Bearer ${await issuer.sign()}` };
+    const response = await gateway.fetch("/order/1?page=1&page=2", { headers });
+    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([400, "bad_request"]);
+    expect(gateway.sent).toEqual([]);
   });
 
   test("of the request: many values push out no token of other routes", async () => {

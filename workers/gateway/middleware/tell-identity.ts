@@ -1,5 +1,5 @@
 import type { Context, MiddlewareHandler } from "hono";
-import { type TxnContextSettings, txnContext } from "../../../shared/auth/txn-context.ts";
+import { queryParameters, type TxnContextSettings, txnContext } from "../../../shared/auth/txn-context.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { type IdentityHeaders, identityFields } from "../../../shared/policy/identity-headers.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
@@ -22,7 +22,7 @@ function tellFields(c: Context<GatewayEnv>, headers: IdentityHeaders): void {
 }
 
 function tellContext(c: Context<GatewayEnv>, settings: TxnContextSettings): void {
-  const query = settings.ofRequest ? Object.fromEntries(new URLSearchParams(c.get("target").query)) : {};
+  const query = settings.ofRequest ? queryParameters(new URLSearchParams(c.get("target").query)) : {};
   const context = txnContext(settings, { identity: c.get("identity"), path: c.get("params"), query });
   if ("refused" in context) throw new SelvageError(context.code, context.refused);
   c.set("context", context);
