@@ -87,7 +87,7 @@ export interface ReceivedProof extends HopParameters {
 }
 
 const INPUT =
-  /^selvage=\("@method" "@request-target"((?: "[a-z0-9!#$%&'*+.^_|~-]+")+)\);created=(\d{1,12});expires=(\d{1,12});nonce="([\w-]{16})\.(\d{1,15})";keyid="([\w-]{1,64})";tag="selvage-hop"(?:, (.*))?$/;
+  /^selvage=\("@method" "@request-target"((?: "[a-z0-9!#$%&'*+.^_`|~-]+")+)\);created=(\d{1,12});expires=(\d{1,12});nonce="([\w-]{16})\.(\d{1,15})";keyid="([\w-]{1,64})";tag="selvage-hop"(?:, (.*))?$/;
 const SIGNATURE = /^selvage=:([A-Za-z0-9+/]{43}=):(?:, (.*))?$/;
 
 /**
@@ -96,12 +96,14 @@ const SIGNATURE = /^selvage=:([A-Za-z0-9+/]{43}=):(?:, (.*))?$/;
  * @returns why it is none otherwise
  */
 export function readHopProof(input: string, signature: string): ReceivedProof | string {
-  if (input.length > limits.hopProof.inputCharsMax) return "Signature-Input is too long";
   const parts = INPUT.exec(input);
   if (parts === null) return "Signature-Input does not begin with a proof of the gateway";
   const mac = SIGNATURE.exec(signature);
   if (mac === null) return "Signature does not begin with a proof of the gateway";
   const [, list = "", created, expires, isolate = "", count, kid = "", clientInput = ""] = parts;
+  // What the client said behind it is as long as a head may be.
+  if (input.length - clientInput.length > limits.hopProof.inputCharsMax)
+    return "the proof in Signature-Input is too long";
   const covered = list.slice(2, -1).split('" "');
   if (covered.length > limits.hopProof.componentsMax) return "it covers too many fields";
   if (new Set(covered).size !== covered.length) return "it covers a field twice";

@@ -139,7 +139,7 @@ export const hopProof = {
   overtakenMax: 32_768,
   /** Isolates whose requests an ingress remembers, 4 KiB each. */
   isolatesMax: 2_048,
-  /** Longest `Signature-Input` that is read, and the fields that it may cover. */
+  /** Longest proof in `Signature-Input`, without what the client said behind it, and the fields that it may cover. */
   inputCharsMax: 8 * KiB,
   componentsMax: 64,
 } as const;

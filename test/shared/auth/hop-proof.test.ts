@@ -57,6 +57,17 @@ test("a proof is read back as it was written, what the client said stands behind
   });
 });
 
+test("what the client said may be longer than a proof", () => {
+  const clientInput = `sig1=("${"a".repeat(limits.hopProof.inputCharsMax)}")`;
+  expect(readHopProof(`${input}, ${clientInput}`, signature)).toMatchObject({ clientInput });
+});
+
+test("every name that a field can have can be covered", () => {
+  const name = "x!#$%&'*+.^_`|~-0";
+  const { parameters: long } = hopSignatureText("GET", "/", [...covered, [name, "1"]], parameters);
+  expect(readHopProof(`selvage=${long}`, signature)).toMatchObject({ covered: [...HOP_FIELDS, name] });
+});
+
 describe("is no proof:", () => {
   const cases: Record<string, [input: string, signature: string]> = {
     nothing: ["", ""],
@@ -82,7 +93,7 @@ describe("is no proof:", () => {
     "a line break": [input.replace("orders", "orders").replace('"traceparent"', '"trace\nparent"'), signature],
     "a short MAC": [input, "selvage=:AAAA:"],
     "a MAC in base64url": [input, `selvage=:${"_".repeat(43)}=:`],
-    "too long": [`${input}, ${"a".repeat(limits.hopProof.inputCharsMax)}`, signature],
+    "too long": [input.replace('"traceparent"', `"x${"a".repeat(limits.hopProof.inputCharsMax)}"`), signature],
     "too many fields": [
       input.replace('"traceparent"', Array.from({ length: 65 }, (_, n) => `"x-${n}"`).join(" ")),
       signature,

@@ -144,6 +144,14 @@ describe("a hop key", () => {
     expect(hopKey).toEqual(pushed.hopKeys?.find((key) => key.kid === kid));
   });
 
+  test("names the ingress that it waits for, however many other agents lag", async () => {
+    for (let at = 0; at <= limits.keyRotation.namedMax; at++) await agentOf("orders", `orders-lag-${at}`);
+    await agentOf("gateway", "ingress-lag");
+    await rotate("hop", { now: true });
+    await rotate("hop");
+    expect((await ringOf("hop")).waitingFor).toEqual({ count: 1, named: ["gateway/ingress-lag"] });
+  });
+
   test("lies encrypted with the hub too", async () => {
     const { hopKey } = await leased();
     const rows = await runInDurableObject(hub(), (_object, { storage }) =>

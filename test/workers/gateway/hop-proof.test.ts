@@ -43,6 +43,16 @@ async function proofOf(gateway: Gateway): Promise<ReceivedProof> {
   return check(request, gateway.control.hopKey);
 }
 
+const bare = {
+  method: "POST",
+  target: "/a",
+  txnToken: "a.b.c",
+  traceparent: "00-1-2-01",
+  service: "orders",
+  planVersion: "1",
+  deadline: "5000",
+};
+
 const ALWAYS = ["txn-token", "traceparent", "selvage-service", "selvage-plan", "selvage-deadline-ms", "forwarded"];
 
 describe("a request to the mesh", () => {
@@ -86,6 +96,31 @@ describe("a request to the mesh", () => {
     expect((await proofOf(gateway)).covered).toEqual([...ALWAYS, "content-type", "content-digest"]);
     await gateway.fetch("/orders/1", { method: "POST", body: "hello", headers: { "content-digest": "md5=:AAAA:" } });
     expect((await proofOf(gateway)).covered).toContain("selvage-body");
+  });
+
+  test("whose digest cannot be covered says that the body is bound by nothing", async () => {
+    const signer = await HopSigner.import(newHopKey("hop-1"));
+    const fields = new Headers({
+      "content-digest": "sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:, x=\u00e9",
+    });
+    await signer.sign({ ...bare, body: new TextEncoder().encode("hello") }, fields, [], Date.now());
+    expect(fields.get("selvage-body")).toBe("stream");
+    expect(fields.get("signature-input")).toMatch(/"selvage-body"\);created/);
+  });
+
+  test.each([
+    ["empty ones", { "signature-input": "", signature: "" }],
+    ["one empty one", { "signature-input": "", signature: "sig1=:AAAA:" }],
+    ["long ones", { "signature-input": `sig1=("${"a".repeat(9_000)}")`, signature: `sig1=:${"A".repeat(9_000)}:` }],
+  ])("is proven whatever signature fields the client sends: %s", async (_name, client) => {
+    const gateway = await start();
+    await gateway.fetch("/orders/1", { headers: client });
+    const { headers } = gateway.sent.at(-1) as Request;
+    for (const name of ["signature-input", "signature"]) expect(headers.get(name)).not.toMatch(/,\s*$/);
+    expect(await proofOf(gateway)).toMatchObject({
+      clientInput: client["signature-input"],
+      clientSignature: client.signature,
+    });
   });
 
   test("of an aggregate is proven by itself", async () => {
@@ -144,16 +179,7 @@ test("a body that is held is bound by its digest, what is told of an identity as
   const hopKey = newHopKey("hop-1");
   const signer = await HopSigner.import(hopKey);
   const fields = new Headers({ authorization: `Bearer ${"a".repeat(20_000)}`, "x-user": "alice" });
-  const request = {
-    method: "POST",
-    target: "/a",
-    body: new TextEncoder().encode("hello"),
-    txnToken: "a.b.c",
-    traceparent: "00-1-2-01",
-    service: "orders",
-    planVersion: "1",
-    deadline: "5000",
-  };
+  const request = { ...bare, body: new TextEncoder().encode("hello") };
   await signer.sign(request, fields, ["x-user", "x-tenant"], Date.now());
   expect(fields.get("content-digest")).toBe("sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:");
   const { covered } = await check(new Request("http://ingress/a", { method: "POST", headers: fields }), hopKey);

@@ -96,11 +96,15 @@ export class Hub extends DurableObject<Env> implements HubRpc {
 
   async laggards(trustId: string): Promise<Laggards> {
     const found = laggardsOf(this.#registry, trustId);
-    const named = found.slice(0, limits.keyRotation.namedMax);
+    const ingresses = found.filter(({ service }) => service === GATEWAY_SERVICE);
+    // A hop key waits for these alone: they must be among the names however many others there are.
+    const named = [...ingresses, ...found.filter(({ service }) => service !== GATEWAY_SERVICE)];
     return {
       agents: found.length,
-      ingresses: found.filter(({ service }) => service === GATEWAY_SERVICE).length,
-      named: named.map(({ service, instance, connected }) => ({ service, instance, connected })),
+      ingresses: ingresses.length,
+      named: named
+        .slice(0, limits.keyRotation.namedMax)
+        .map(({ service, instance, connected }) => ({ service, instance, connected })),
     };
   }
 

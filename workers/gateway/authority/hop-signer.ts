@@ -65,8 +65,7 @@ export class HopSigner {
    */
   async sign(request: HopRequest, fields: Headers, own: readonly string[], nowMs: number): Promise<void> {
     if (request.body instanceof Uint8Array) await stateDigest(request.body, fields);
-    if (request.body !== null && bodyDigestOf(fields.get(CONTENT_DIGEST) ?? "") === undefined)
-      fields.set(BODY, "stream");
+    if (request.body !== null && !bindsBody(fields.get(CONTENT_DIGEST) ?? "")) fields.set(BODY, "stream");
     const covered: CoveredField[] = [
       [TXN_TOKEN, request.txnToken],
       [TRACEPARENT, request.traceparent],
@@ -94,13 +93,16 @@ async function stateDigest(body: Uint8Array, fields: Headers): Promise<void> {
   fields.set(CONTENT_DIGEST, `sha-256=:${toBase64(new Uint8Array(digest))}:`);
 }
 
+/** What cannot be covered binds nothing, whatever it states. */
+const bindsBody = (digest: string): boolean => isCoverable(digest) && bodyDigestOf(digest) !== undefined;
+
 /** Signatures of the client go on behind the proof; those that could be taken for it do not. */
 function putInFront(fields: Headers, input: string, signature: string): void {
-  const clientInput = fields.get(SIGNATURE_INPUT);
-  const clientSignature = fields.get(SIGNATURE);
-  const isFree = !speaksAsHop(clientInput ?? "") && !speaksAsHop(clientSignature ?? "");
-  fields.set(SIGNATURE_INPUT, clientInput !== null && isFree ? `${input}, ${clientInput}` : input);
-  fields.set(SIGNATURE, clientSignature !== null && isFree ? `${signature}, ${clientSignature}` : signature);
+  const clientInput = fields.get(SIGNATURE_INPUT) ?? "";
+  const clientSignature = fields.get(SIGNATURE) ?? "";
+  const isFree = !speaksAsHop(clientInput) && !speaksAsHop(clientSignature);
+  fields.set(SIGNATURE_INPUT, clientInput !== "" && isFree ? `${input}, ${clientInput}` : input);
+  fields.set(SIGNATURE, clientSignature !== "" && isFree ? `${signature}, ${clientSignature}` : signature);
 }
 
 /** One buffer for all: it is read before anything else can run. */
