@@ -30,6 +30,9 @@ export const idempotency = {
   holdMsMax: 20_000,
   /** Calls that one object holds at once; more are told at once that the request is running. */
   heldMax: 1_000,
+  /** Copies of an answer that are made at once for those who waited for it, and the pause before the next ones. */
+  copiedBytesMax: 8 * MiB,
+  copyPauseMs: 10,
   /** Objects over which the keys of one identity on one route are spread, and those of everybody anonymous there. */
   shards: 4,
   anonymousShards: 64,

@@ -52,6 +52,27 @@ describe("an object", () => {
     });
   });
 
+  test("gives a large answer to those who waited in turn, and to all of them", async () => {
+    const store = open("large");
+    await store.begin(question("a"));
+    const { answerBytesMax, copiedBytesMax } = limits.idempotency;
+    const atOnce = copiedBytesMax / answerBytesMax;
+    let answered = 0;
+    const waiting = Array.from({ length: 3 * atOnce }, async (_, at) => {
+      const { kind } = await store.begin(question(`b${at}`, { waitMs: 20_000 }));
+      answered++;
+      return kind;
+    });
+    const woken = await runInDurableObject(store, async (object) => {
+      await expect.poll(() => object.heldCount).toBe(3 * atOnce);
+      object.settle(kept("a", { answer: { ...answer, body: new Uint8Array(answerBytesMax) } }));
+      return 3 * atOnce - object.heldCount;
+    });
+    expect(woken).toBe(atOnce);
+    expect(new Set(await Promise.all(waiting))).toEqual(new Set(["replay"]));
+    expect(answered).toBe(3 * atOnce);
+  });
+
   test("holds so many calls and no more", async () => {
     const store = open("held");
     await store.begin(question("a"));

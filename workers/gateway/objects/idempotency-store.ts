@@ -66,6 +66,11 @@ export class IdempotencyStore extends DurableObject {
   readonly #held = new Map<string, Set<() => void>>();
   #heldCount = 0;
 
+  /** Calls that wait here. */
+  get heldCount(): number {
+    return this.#heldCount;
+  }
+
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
@@ -96,8 +101,17 @@ export class IdempotencyStore extends DurableObject {
       if (noted === "released") this.#remove(key, found.bytes);
       else this.#write(key, found.record, found.bytes, noted === "kept" ? answer : undefined);
     });
-    for (const wake of this.#held.get(key) ?? []) wake();
+    this.#wake(key, noted === "kept" ? bytes : 0);
     return noted;
+  }
+
+  /** Everybody who waited reads a copy of the answer: so many in turn as an object has room for. */
+  #wake(key: string, bytes: number): void {
+    const { copiedBytesMax, copyPauseMs } = limits.idempotency;
+    const atOnce = Math.max(1, Math.floor(copiedBytesMax / Math.max(1, bytes)));
+    const waiting = [...(this.#held.get(key) ?? [])];
+    for (const wake of waiting.slice(0, atOnce)) wake();
+    if (waiting.length > atOnce) setTimeout(() => this.#wake(key, bytes), copyPauseMs);
   }
 
   override async alarm(): Promise<void> {
