@@ -154,3 +154,14 @@ export const url = text("an http or https URL", /^https?:\/\/[\x21-\x7e]+$/).ref
 export const secretReference = text("a reference such as ${secret:NAME}", /^\$\{secret:[^{}]+\}$/);
 
 export const claimName = text("the name of a claim", /^.{1,256}$/);
+
+/** Names of the claims that parts of the identity are read from. @param scopes where they come from by default */
+export const claimNames = (scopes: string) =>
+  z
+    .strictObject({
+      consumer: claimName.optional().describe("Claim that names the consumer. Default: none."),
+      plan: claimName.optional().describe("Claim that names the consumer's plan. Default: none."),
+      groups: claimName.optional().describe("Claim with the groups. Default: groups."),
+      scopes: claimName.optional().describe(`Claim with the scopes. Default: ${scopes}.`),
+    })
+    .describe("Claims that parts of the identity are read from.");

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { hmacAlgorithms, signatureAlgorithms } from "../auth/jwk.ts";
 import { KEY_PREFIX } from "../auth/key-form.ts";
 import { limits } from "../limits.ts";
-import { claimName, duration, flag, headerName, list, oneOrList, secretReference, text, url } from "./fields.ts";
+import { claimNames, duration, flag, headerName, list, oneOrList, secretReference, text, url } from "./fields.ts";
 import { clientCertificate, tokenBinding } from "./schema-bound.ts";
 import { introspection } from "./schema-introspection.ts";
 import { oidc } from "./schema-oidc.ts";
@@ -37,15 +37,7 @@ const jwt = z.strictObject({
   maxTokenAge: duration(1000, max.tokenAgeMsMax)
     .optional()
     .describe("Longest time since a token was issued; `iat` is then required."),
-  claims: z
-    .strictObject({
-      consumer: claimName.optional().describe("Claim that names the consumer. Default: none."),
-      plan: claimName.optional().describe("Claim that names the consumer's plan. Default: none."),
-      groups: claimName.optional().describe("Claim with the groups. Default: groups."),
-      scopes: claimName.optional().describe("Claim with the scopes. Default: scope, else scp."),
-    })
-    .optional()
-    .describe("Claims that parts of the identity are read from."),
+  claims: claimNames("scope, else scp").optional(),
   ...tokenBinding,
 });
 

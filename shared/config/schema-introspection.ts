@@ -1,7 +1,7 @@
 /** Providers that ask the issuer about each token (RFC 7662). */
 import * as z from "zod";
 import { limits } from "../limits.ts";
-import { claimName, duration, flag, list, oneOrList, secretReference, text, url } from "./fields.ts";
+import { claimName, claimNames, duration, flag, list, oneOrList, secretReference, text, url } from "./fields.ts";
 import { tokenBinding } from "./schema-bound.ts";
 
 const max = limits.introspection;
@@ -30,15 +30,7 @@ export const introspection = z.strictObject({
     .union([claimName, list(claimName).max(max.subjectClaimsMax, { error: `at most ${max.subjectClaimsMax} claims` })])
     .optional()
     .describe("Claim that names the subject; of several the first that is there. Default: sub."),
-  claims: z
-    .strictObject({
-      consumer: claimName.optional().describe("Claim that names the consumer. Default: none."),
-      plan: claimName.optional().describe("Claim that names the consumer's plan. Default: none."),
-      groups: claimName.optional().describe("Claim with the groups. Default: groups."),
-      scopes: claimName.optional().describe("Claim with the scopes. Default: scope, else scp."),
-    })
-    .optional()
-    .describe("Claims that parts of the identity are read from."),
+  claims: claimNames("scope, else scp").optional(),
   prefix: text("first characters of a token", /^[A-Za-z0-9._~+/-]{1,64}$/)
     .optional()
     .describe("First characters of its tokens; nobody is asked about others. Default: none."),

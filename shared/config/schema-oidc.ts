@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { signatureAlgorithms } from "../auth/jwk.ts";
 import { limits } from "../limits.ts";
-import { claimName, duration, flag, list, scope, secretReference, text, url } from "./fields.ts";
+import { claimName, claimNames, duration, flag, list, scope, secretReference, text, url } from "./fields.ts";
 
 const { sessionMsMin, sessionMsMax, returnCharsMax } = limits.login;
 const max = limits.document;
@@ -57,15 +57,7 @@ export const oidc = z.strictObject({
     .optional()
     .describe("Claims that a session keeps. Default: all of the ID token that are about the person."),
   userinfo: flag.optional().describe("Whether claims are asked for at the UserInfo endpoint, too. Default: false."),
-  claims: z
-    .strictObject({
-      consumer: claimName.optional().describe("Claim that names the consumer. Default: none."),
-      plan: claimName.optional().describe("Claim that names the consumer's plan. Default: none."),
-      groups: claimName.optional().describe("Claim with the groups. Default: groups."),
-      scopes: claimName.optional().describe("Claim with the scopes. Default: those that were granted."),
-    })
-    .optional()
-    .describe("Claims that parts of the identity are read from."),
+  claims: claimNames("those that were granted").optional(),
 });
 
 export type OidcConfig = z.infer<typeof oidc>;

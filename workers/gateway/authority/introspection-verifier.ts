@@ -1,6 +1,4 @@
 /** Whom an opaque token names, by the word of its issuer (RFC 7662). */
-import type { ChallengeError } from "../../../shared/auth/bearer.ts";
-import { accessToken } from "../../../shared/auth/confirmation.ts";
 import { believedUntil, readIntrospection, refuseOpaqueToken } from "../../../shared/auth/introspection.ts";
 import type { IntrospectionProvider } from "../../../shared/auth/providers.ts";
 import { refuseTokenForm } from "../../../shared/auth/token-form.ts";
@@ -10,56 +8,29 @@ import { limits } from "../../../shared/limits.ts";
 import { rateLimitKey } from "../../../shared/policy/rate-limit-key.ts";
 import { Asker } from "../upstream/asker.ts";
 import { postQuestion } from "../upstream/post-question.ts";
+import { AccessTokenVerifier } from "./access-token-verifier.ts";
 import { BySettings } from "./by-settings.ts";
 import type { KeySets } from "./key-sets.ts";
 import { endpointOf } from "./provider-endpoints.ts";
 import { secretText } from "./provider-secret.ts";
-import { tokenChallenges } from "./token-challenges.ts";
 import type { TokenConfirmation } from "./token-confirmation.ts";
 import { readSegment } from "./token-signatures.ts";
-import type { ProofContext, Verdict, Verifier } from "./verifier.ts";
+import type { ProofContext } from "./verifier.ts";
 
-export class IntrospectionVerifier implements Verifier<IntrospectionProvider> {
+export class IntrospectionVerifier extends AccessTokenVerifier<IntrospectionProvider> {
   /** A refusal is remembered by its reason. */
   readonly #askers = new BySettings<IntrospectionProvider, Asker<Identity | string>>(
     () => new Asker(limits.introspection),
   );
   /** For what issuers say of themselves. */
   readonly #keySets: KeySets;
-  readonly #confirmation: TokenConfirmation;
-
   constructor(keySets: KeySets, confirmation: TokenConfirmation) {
+    super(confirmation);
     this.#keySets = keySets;
-    this.#confirmation = confirmation;
   }
 
-  credentialOf({ headers }: Request): string | undefined {
-    return accessToken(headers.get("authorization") ?? undefined)?.token;
-  }
-
-  fields(): readonly string[] {
-    return ["authorization", "dpop"];
-  }
-
-  challenges(
-    { binding }: IntrospectionProvider,
-    realm: string,
-    error?: ChallengeError,
-    scopes?: readonly string[],
-    scheme?: string,
-  ): readonly string[] {
-    return tokenChallenges(binding, realm, { error, scopes, scheme });
-  }
-
-  /** @throws SelvageError issuer_unavailable, limit_exceeded, secret_missing, proofs_unavailable */
-  verify(token: string, provider: IntrospectionProvider, context: ProofContext): Verdict | Promise<Verdict> {
-    const confirm = (found: Identity | string): Verdict | Promise<Verdict> =>
-      typeof found === "string" ? found : this.#confirmation.confirm(found, token, provider.binding, context);
-    const found = this.#identify(token, provider, context);
-    return found instanceof Promise ? found.then(confirm) : confirm(found);
-  }
-
-  #identify(
+  /** @throws SelvageError issuer_unavailable, limit_exceeded, secret_missing */
+  protected identify(
     token: string,
     provider: IntrospectionProvider,
     context: ProofContext,

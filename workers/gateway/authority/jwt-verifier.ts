@@ -1,6 +1,4 @@
 /** Who a JWT names, or why it is refused. Tokens that were good are remembered until they end or the keys change. */
-import type { ChallengeError } from "../../../shared/auth/bearer.ts";
-import { accessToken } from "../../../shared/auth/confirmation.ts";
 import { secretBytesMin } from "../../../shared/auth/jwk.ts";
 import { acceptedUntilMs, identityOfClaims, refuseClaims } from "../../../shared/auth/jwt-claims.ts";
 import type { JwtProvider } from "../../../shared/auth/providers.ts";
@@ -9,12 +7,12 @@ import { SelvageError } from "../../../shared/errors.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import { limits } from "../../../shared/limits.ts";
 import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
+import { AccessTokenVerifier } from "./access-token-verifier.ts";
 import { type KeySet, type KeySource, keysAt } from "./key-sets.ts";
 import { secretText } from "./provider-secret.ts";
-import { tokenChallenges } from "./token-challenges.ts";
 import type { TokenConfirmation } from "./token-confirmation.ts";
 import { isSignedWith, readSegment, type SignedToken, type TokenSignatures } from "./token-signatures.ts";
-import type { ProofContext, Verdict, Verifier } from "./verifier.ts";
+import type { ProofContext } from "./verifier.ts";
 
 interface Remembered {
   readonly identity: Identity;
@@ -35,44 +33,21 @@ interface Read extends SignedToken {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
-export class JwtVerifier implements Verifier<JwtProvider> {
+export class JwtVerifier extends AccessTokenVerifier<JwtProvider> {
   readonly #signatures: TokenSignatures;
   readonly #memories = new WeakMap<JwtProvider, Memory>();
 
-  readonly #confirmation: TokenConfirmation;
-
   constructor(signatures: TokenSignatures, confirmation: TokenConfirmation) {
+    super(confirmation);
     this.#signatures = signatures;
-    this.#confirmation = confirmation;
   }
 
-  credentialOf({ headers }: Request): string | undefined {
-    return accessToken(headers.get("authorization") ?? undefined)?.token;
-  }
-
-  fields(): readonly string[] {
-    return ["authorization", "dpop"];
-  }
-
-  challenges(
-    { binding }: JwtProvider,
-    realm: string,
-    error?: ChallengeError,
-    scopes?: readonly string[],
-    scheme?: string,
-  ): readonly string[] {
-    return tokenChallenges(binding, realm, { error, scopes, scheme });
-  }
-
-  /** @throws SelvageError issuer_unavailable, secret_missing, proofs_unavailable */
-  verify(token: string, provider: JwtProvider, context: ProofContext): Verdict | Promise<Verdict> {
-    const confirm = (found: Identity | string): Verdict | Promise<Verdict> =>
-      typeof found === "string" ? found : this.#confirmation.confirm(found, token, provider.binding, context);
-    const found = this.#identify(token, provider, context);
-    return found instanceof Promise ? found.then(confirm) : confirm(found);
-  }
-
-  #identify(token: string, provider: JwtProvider, context: ProofContext): Identity | Promise<Identity | string> {
+  /** @throws SelvageError issuer_unavailable, secret_missing */
+  protected identify(
+    token: string,
+    provider: JwtProvider,
+    context: ProofContext,
+  ): Identity | Promise<Identity | string> {
     const memory = this.#memory(provider);
     const known = memory.tokens.get(token);
     if (known !== undefined) {
