@@ -6,6 +6,7 @@
 import type { Identity } from "../identity/identity.ts";
 import { limits } from "../limits.ts";
 import { identityOfKey, type KeyRecord } from "./api-key.ts";
+import { beginConfirming, endConfirming, neverConfirmed, type ShardConfirmation } from "./shard-confirmation.ts";
 
 /** What a shard says with every answer. */
 export interface ShardChanges {
@@ -26,15 +27,10 @@ export interface KnownKey {
   usedStep: number;
 }
 
-interface ShardView {
+interface ShardView extends ShardConfirmation {
   /** -1: nothing was heard of it. */
   revision: number;
   added: number;
-  /** When the question was sent whose answer is the youngest; 0: never. */
-  confirmedAtMs: number;
-  /** When the confirmation that runs now began, 0: none; and not before when the next one may. */
-  confirmingSinceMs: number;
-  retryAtMs: number;
   /** Hashes of keys that were used in a step of which the shard was not told. */
   used: string[];
 }
@@ -53,9 +49,7 @@ export const newKeyMemory = (): KeyMemory => ({
   shards: Array.from({ length: limits.apiKeys.shards }, () => ({
     revision: -1,
     added: -1,
-    confirmedAtMs: 0,
-    confirmingSinceMs: 0,
-    retryAtMs: 0,
+    ...neverConfirmed(),
     used: [],
   })),
 });
@@ -146,10 +140,7 @@ export interface Confirmation {
 /** Begins to have a shard confirmed, when that is due and not under way. */
 export function beginConfirmation(memory: KeyMemory, shard: number, nowMs: number): Confirmation | undefined {
   const view = memory.shards[shard] as ShardView;
-  const { confirmAfterMs, shardWaitMs } = limits.apiKeys;
-  if (nowMs - view.confirmedAtMs < confirmAfterMs || nowMs < view.retryAtMs) return undefined;
-  if (view.confirmingSinceMs !== 0 && nowMs - view.confirmingSinceMs < shardWaitMs) return undefined;
-  view.confirmingSinceMs = nowMs;
+  if (!beginConfirming(view, limits.apiKeys, nowMs)) return undefined;
   const { used } = view;
   view.used = [];
   return { since: view.revision, used };
@@ -163,9 +154,7 @@ export function endConfirmation(
   sentAtMs: number,
   nowMs: number,
 ): void {
-  const view = memory.shards[shard] as ShardView;
-  view.confirmingSinceMs = 0;
-  view.retryAtMs = changes === undefined ? nowMs + limits.apiKeys.confirmRetryMs : 0;
+  endConfirming(memory.shards[shard] as ShardView, limits.apiKeys, changes !== undefined, nowMs);
   if (changes !== undefined) takeChanges(memory, shard, changes, sentAtMs);
 }
 

@@ -4,6 +4,7 @@
  * of a shard, and nothing older than `staleMs` is believed. What has ended stays so, and is believed for ever.
  */
 import { limits } from "../limits.ts";
+import { beginConfirming, endConfirming, neverConfirmed, type ShardConfirmation } from "./shard-confirmation.ts";
 import { shardOfSession } from "./web-session.ts";
 
 /** What a shard says with every answer. */
@@ -14,14 +15,9 @@ export interface SessionChanges {
   readonly ended?: readonly string[];
 }
 
-interface ShardView {
+interface ShardView extends ShardConfirmation {
   /** -1: nothing was heard of it. */
   revision: number;
-  /** When the question was sent whose answer is the youngest; 0: never. */
-  confirmedAtMs: number;
-  /** When the confirmation that runs now began, 0: none; and not before when the next one may. */
-  confirmingSinceMs: number;
-  retryAtMs: number;
 }
 
 export interface SessionMemory {
@@ -33,12 +29,7 @@ export interface SessionMemory {
 export const newSessionMemory = (): SessionMemory => ({
   alive: new Set(),
   ended: new Set(),
-  shards: Array.from({ length: limits.login.shards }, () => ({
-    revision: -1,
-    confirmedAtMs: 0,
-    confirmingSinceMs: 0,
-    retryAtMs: 0,
-  })),
+  shards: Array.from({ length: limits.login.shards }, () => ({ revision: -1, ...neverConfirmed() })),
 });
 
 /** Whether a session lives, as far as that may be believed; undefined: its shard has to be asked. */
@@ -88,11 +79,7 @@ function takeEnds(memory: SessionMemory, shard: number, changes: SessionChanges,
 /** Begins to have a shard confirmed, when that is due and not under way. @returns the last end that was heard of */
 export function beginConfirmation(memory: SessionMemory, shard: number, nowMs: number): number | undefined {
   const view = memory.shards[shard] as ShardView;
-  const { confirmAfterMs, shardWaitMs } = limits.login;
-  if (nowMs - view.confirmedAtMs < confirmAfterMs || nowMs < view.retryAtMs) return undefined;
-  if (view.confirmingSinceMs !== 0 && nowMs - view.confirmingSinceMs < shardWaitMs) return undefined;
-  view.confirmingSinceMs = nowMs;
-  return view.revision;
+  return beginConfirming(view, limits.login, nowMs) ? view.revision : undefined;
 }
 
 /** Ends a confirmation. @param changes undefined: the shard did not answer */
@@ -103,9 +90,7 @@ export function endConfirmation(
   sentAtMs: number,
   nowMs: number,
 ): void {
-  const view = memory.shards[shard] as ShardView;
-  view.confirmingSinceMs = 0;
-  view.retryAtMs = changes === undefined ? nowMs + limits.login.confirmRetryMs : 0;
+  endConfirming(memory.shards[shard] as ShardView, limits.login, changes !== undefined, nowMs);
   if (changes !== undefined) takeEnds(memory, shard, changes, sentAtMs);
 }
 
