@@ -1,0 +1,25 @@
+/** What a cache keeps of one answer beside its body: plain data, which every store can keep as JSON. */
+export interface StoredHead {
+  /** Random; names the body in a store. One key has an answer for each set of selecting fields (RFC 9111 section 4.1). */
+  readonly id: string;
+  /** Method of its request, upper case. */
+  readonly method: string;
+  readonly status: number;
+  /** Lower-case names in the order received, without what RFC 9111 section 3.1 leaves out. */
+  readonly fields: readonly (readonly [name: string, value: string])[];
+  /** When the request left and when this head came back, by the clock of the isolate that asked (section 4.2.3). */
+  readonly requestedAtMs: number;
+  readonly receivedAtMs: number;
+  /** What its request said in the fields that `vary` names, lower case to the normalised value; null: was absent. */
+  readonly selectedBy: Readonly<Record<string, string | null>>;
+  readonly bodyBytes: number;
+  /** Surrogate tags and cache groups (RFC 9875); purges go by them. */
+  readonly tags: readonly string[];
+  readonly host: string;
+  /** Path and query as asked for. */
+  readonly target: string;
+  /** Number of the last purge that the isolate knew when the request left: what was purged later is not this answer's past. */
+  readonly purge: number;
+  /** Of no use after this, neither fresh, stale nor to be revalidated. */
+  readonly keepUntilMs: number;
+}
