@@ -71,7 +71,7 @@ export const limits = {
     planBytesMax: 8 * MiB,
     /** Request body that is held whole, for a proof or a key that covers it. */
     heldBodyBytesMax: 10 * MiB,
-    /** Such bodies of one isolate together: a body is copied twice on its way, and an isolate of Cloudflare has 128 MB. */
+    /** Such bodies and answers of one isolate together: a body is copied twice on its way, and an isolate of Cloudflare has 128 MB. */
     heldBodiesBytesMax: 32 * MiB,
     /** Wait for one limiter object before `onFailure` decides. */
     limiterWaitMs: 1_000,

@@ -12,7 +12,7 @@ const cost = z.strictObject({
     .describe("Field of the answer that says what was used: a number, or `NAME=number` with the limit's name."),
   body: text("a JSON pointer such as /usage/total_tokens", /^(?:\/(?:[^~/]|~[01])*)+$/)
     .optional()
-    .describe("Where a JSON answer says what was used, RFC 6901."),
+    .describe("Where a JSON answer, or the last event of a stream that tells, says what was used, RFC 6901."),
 });
 
 export const rateLimit = z.strictObject({

@@ -5,19 +5,19 @@ export interface CostAnswer {
   readonly status: number;
   /** Value of the field that the settings name. */
   readonly field: string | null;
-  /** The answer's body where it is JSON that was read; undefined: it was not. */
-  readonly body: unknown;
+  /** What JSON pointers into the body lead to, as far as it was read. */
+  readonly told: ReadonlyMap<string, unknown>;
 }
 
 /**
  * A failed request that says nothing used nothing; one that succeeded and says nothing used what was reserved for it.
  * @param name of the limit, for fields that tell several
  */
-export function usedOf(cost: ResponseCost, name: string, { status, field, body }: CostAnswer): number {
-  const told =
+export function usedOf(cost: ResponseCost, name: string, { status, field, told }: CostAnswer): number {
+  const used =
     (cost.header !== undefined && field !== null ? costInField(field, name) : undefined) ??
-    (cost.body !== undefined ? wholeNumber(pointTo(body, cost.body)) : undefined);
-  return told ?? (status >= 400 ? 0 : cost.estimate);
+    (cost.body !== undefined ? wholeNumber(told.get(cost.body)) : undefined);
+  return used ?? (status >= 400 ? 0 : cost.estimate);
 }
 
 /** `42`, or `sms=3, mail=1` where a limit has one of these names. */

@@ -119,8 +119,9 @@ test("what one object gives", async () => {
   expect(perSecond).toBeGreaterThan(0);
 });
 
-test("a hundred thousand keys leave nothing behind", { timeout: 2 * 3_600_000 }, async () => {
-  // Heaps of ten isolates grow to their working size by any traffic.
+test("a hundred thousand keys of one isolate leave nothing behind", { timeout: 2 * 3_600_000 }, async () => {
+  // One isolate sees ten times the keys that it may remember; its heap grows to its working size by any traffic.
+  const ports = isolates.ports.slice(0, 1);
   await capacity("/open", 20_000);
   const kept = isolates.objects();
   const before = isolates.alarms();
@@ -129,7 +130,7 @@ test("a hundred thousand keys leave nothing behind", { timeout: 2 * 3_600_000 },
   for (let tenth = 0; tenth < 10; tenth++) {
     const first = (tenth * MANY) / 10;
     const next = (at: number) => (at < MANY / 10 ? { path: "/many", clientIp: addressOf(first + at) } : undefined);
-    const statuses = await runStatusLoad({ ports: isolates.ports, next, connections: 4 });
+    const statuses = await runStatusLoad({ ports, next, connections: 4 });
     // A disk that stalls for longer than a limiter is waited for makes a few fail.
     expect(statuses.get(200)).toBeGreaterThan(0.95 * (MANY / 10));
     rss.push(Math.round(rssOf()));

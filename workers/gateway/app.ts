@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import type { GatewayPlan } from "../../shared/plan/plan.ts";
+import { newHeldBytes } from "../../shared/policy/held-bytes.ts";
 import { DecisionPoints } from "./authority/decision-points.ts";
 import { PlanLease } from "./authority/plan-lease.ts";
 import { TxnTokenMinter } from "./authority/txn-token-minter.ts";
@@ -41,6 +42,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
   const records = new IdempotencyRecords();
   const minter = new TxnTokenMinter();
   const shedder = new LoadShedder();
+  const held = newHeldBytes();
   const app = new Hono<GatewayEnv>();
   app.onError(problems);
   app.use(
@@ -52,12 +54,12 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     login(verifiers.oidc.logins),
     answerFields(),
     matchRequest(),
-    boundBody(),
+    boundBody(held),
     stripFields(),
     authenticate(verifiers),
-    limitRate(taker),
+    limitRate(taker, held),
     decide(points),
-    idempotency(records),
+    idempotency(records, held),
     transformHeaders(),
     tellIdentity(),
     forward(minter, shedder),

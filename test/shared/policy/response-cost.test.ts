@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { pointTo, usedOf } from "../../../shared/policy/response-cost.ts";
 
 const cost = { estimate: 50, header: "x-used", body: "/usage/total_tokens" };
-const used = (answer: { status?: number; field?: string; body?: unknown }) =>
-  usedOf(cost, "sms", { status: 200, field: null, body: undefined, ...answer });
+const used = ({ body, ...answer }: { status?: number; field?: string; body?: unknown }) =>
+  usedOf(cost, "sms", { status: 200, field: null, told: new Map([[cost.body, pointTo(body, cost.body)]]), ...answer });
 
 test.each<[string, Parameters<typeof used>[0], number]>([
   ["a field", { field: "7" }, 7],

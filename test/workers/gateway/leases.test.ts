@@ -181,9 +181,15 @@ describe.each(["exact", "leased"] as const)("costs, %s", (mode) => {
       left: Number(/r=(\d+)/.exec(response.headers.get("ratelimit") ?? "")?.[1]),
     };
   };
+  const events = { "content-type": "text/event-stream" };
+  const stream = [{ usage: null }, { usage: { tokens: 6 } }, { text: "x" }, { usage: { tokens: 7 } }]
+    .map((event) => `data: ${JSON.stringify(event)}\n\n`)
+    .concat("data: [DONE]\n\n")
+    .join("");
   const answers: [string, () => Response, number][] = [
     ["a field", () => new Response("x", { headers: { "x-used": "3" } }), 3],
     ["a body", () => Response.json({ usage: { tokens: 4 } }), 4],
+    ["the last event of a stream that tells", () => new Response(stream, { headers: events }), 7],
     ["nothing", () => new Response("x"), 10],
     ["a failure", () => new Response("x", { status: 503 }), 0],
     ["more than was reserved", () => new Response("x", { headers: { "x-used": "25" } }), 25],

@@ -1,14 +1,14 @@
 import type { MiddlewareHandler } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
-import { closeShare, newHeldBytes, openShare } from "../../../shared/policy/held-bytes.ts";
+import { closeShare, type HeldBytes, openShare } from "../../../shared/policy/held-bytes.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 
 /**
  * Keeps request bodies within the route's bound: by their stated length before anything is read, else by counting. Those that a
  * later stage holds whole share what the isolate has for them.
+ * @param held what the isolate holds of bodies
  */
-export function boundBody(): MiddlewareHandler<GatewayEnv> {
-  const held = newHeldBytes();
+export function boundBody(held: HeldBytes): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
     const { body, headers, method } = c.req.raw;
     const bytesMax = c.get("route").bodyBytesMax;

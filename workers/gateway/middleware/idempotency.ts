@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
+import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
 import {
   type IdempotencyOutcome,
   type IdempotencySettings,
@@ -12,17 +13,20 @@ import type { KeptAnswer, StoreAnswer } from "../objects/idempotency-store.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { type IdempotencyRecords, type RecordAddress, sha256 } from "../upstream/idempotency-records.ts";
 import { readContent } from "../upstream/read-content.ts";
-import { type Recorded, readableFields, recordAnswer } from "../upstream/record-answer.ts";
+import { AnswerRoom, type Recorded, readableFields, recordAnswer } from "../upstream/record-answer.ts";
 
-/** Of requests with the same key one is carried out; the others get its answer. */
-export function idempotency(records: IdempotencyRecords): MiddlewareHandler<GatewayEnv> {
+/**
+ * Of requests with the same key one is carried out; the others get its answer.
+ * @param held what the isolate holds of bodies
+ */
+export function idempotency(records: IdempotencyRecords, held: HeldBytes): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
     const settings = c.get("route").idempotency;
     if (settings === undefined) return next();
     const key = keyOf(c, settings);
     if (key === undefined) return next();
     const address = await records.addressOf(c.env, c.get("route").name, c.get("identity"), key);
-    const work = new Attempt(c, settings, records, address).perform(await fingerprintOf(c, settings), next);
+    const work = new Attempt(c, settings, { records, held }, address).perform(await fingerprintOf(c, settings), next);
     // A client that leaves comes back with the same key: what it began is finished for that.
     c.executionCtx.waitUntil(work.catch(() => undefined));
     return work;
@@ -53,18 +57,20 @@ class Attempt {
   readonly #c: Context<GatewayEnv>;
   readonly #settings: IdempotencySettings;
   readonly #records: IdempotencyRecords;
+  readonly #held: HeldBytes;
   readonly #address: RecordAddress;
   readonly #name = crypto.randomUUID();
 
   constructor(
     c: Context<GatewayEnv>,
     settings: IdempotencySettings,
-    records: IdempotencyRecords,
+    { records, held }: { records: IdempotencyRecords; held: HeldBytes },
     address: RecordAddress,
   ) {
     this.#c = c;
     this.#settings = settings;
     this.#records = records;
+    this.#held = held;
     this.#address = address;
   }
 
@@ -102,8 +108,10 @@ class Attempt {
     if (outcome !== "kept") return this.#settle(outcome, res.status);
     const recorded = Promise.withResolvers<void>();
     c.executionCtx.waitUntil(recorded.promise);
-    const answer = await recordAnswer(res, this.#settings.answerBytesMax, async (content) => {
+    const room = new AnswerRoom(this.#held, this.#settings.answerBytesMax);
+    const answer = await recordAnswer(res, room, async (content) => {
       await this.#keep(res, content);
+      room.leave();
       recorded.resolve();
     });
     if (answer === res) return;

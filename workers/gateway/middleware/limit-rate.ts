@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
+import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
 import {
   type LimitOutcome,
   QUOTA_EXCEEDED,
@@ -13,8 +14,11 @@ import type { GatewayEnv } from "../upstream/exchange.ts";
 import { settleAfter } from "../upstream/settle-cost.ts";
 import type { LimitTaker } from "../upstream/take-limits.ts";
 
-/** Every limit of the route must admit the request; what one of them took is given back when another refuses. */
-export function limitRate(taker: LimitTaker): MiddlewareHandler<GatewayEnv> {
+/**
+ * Every limit of the route must admit the request; what one of them took is given back when another refuses.
+ * @param held what the isolate holds of bodies
+ */
+export function limitRate(taker: LimitTaker, held: HeldBytes): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
     const { name: route, rateLimits } = c.get("route");
     if (rateLimits.length === 0) return next();
@@ -34,7 +38,7 @@ export function limitRate(taker: LimitTaker): MiddlewareHandler<GatewayEnv> {
     for (const { name } of failed) tellUncounted(c, name);
     await next();
     const reserving = rateLimits.filter(({ counts }) => counts !== undefined);
-    if (reserving.length > 0) c.res = settleAfter(c.res, taken, reserving);
+    if (reserving.length > 0) c.res = settleAfter(c.res, taken, reserving, held);
     if (outcomes.length > 0) tell(c.res.headers, c, outcomes);
   };
 }

@@ -1,6 +1,7 @@
 /** An answer that goes to the client and is kept at the same time. */
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
+import { closeShare, growShare, type HeldBytes, openShare, type Share } from "../../../shared/policy/held-bytes.ts";
 import { within } from "./wait.ts";
 
 /** What there is of an answer's content when it has ended, or when it will not be kept. */
@@ -15,24 +16,50 @@ export type OnRecorded = (recorded: Recorded) => Promise<void>;
 
 type Chunk = ReadableStreamReadResult<Uint8Array>;
 
+/** The part of an answer's content in what the isolate holds of bodies. */
+export class AnswerRoom {
+  readonly #held: HeldBytes;
+  readonly #bytesMax: number;
+  readonly #share: Share;
+
+  /** @param bytesMax of one answer */
+  constructor(held: HeldBytes, bytesMax: number) {
+    const nowMs = Date.now();
+    const { answerWithinMs, storeWithinMs } = limits.idempotency;
+    this.#held = held;
+    this.#bytesMax = bytesMax;
+    this.#share = openShare(held, nowMs + answerWithinMs + storeWithinMs, nowMs);
+  }
+
+  /** Whether so many bytes in all may be held. */
+  has(bytes: number): boolean {
+    if (bytes > this.#bytesMax) return false;
+    return growShare(this.#held, this.#share, bytes, limits.gateway.heldBodiesBytesMax, Date.now());
+  }
+
+  leave(): void {
+    closeShare(this.#held, this.#share);
+  }
+}
+
 /**
- * @param bytesMax of content that is kept
+ * @param room for the content; what finds none is not kept
  * @returns the answer for the client. One that says that it is short is held until it is kept, another streams; one that is too long
  *   passes as it is
  * @throws SelvageError upstream_reset when a short one breaks off
  */
-export async function recordAnswer(response: Response, bytesMax: number, onRecorded: OnRecorded): Promise<Response> {
+export async function recordAnswer(response: Response, room: AnswerRoom, onRecorded: OnRecorded): Promise<Response> {
   const { body } = response;
   const stated = response.headers.get("content-length");
   if (body === null) {
     await onRecorded({ kind: "whole", body: null });
     return response;
   }
-  if (stated !== null && Number(stated) > bytesMax) {
+  if (stated !== null && !room.has(Number(stated))) {
     await onRecorded({ kind: "partly" });
     return response;
   }
-  const reading = new Reading(body.getReader(), bytesMax, onRecorded);
+  const reading = new Reading(body.getReader(), room, onRecorded);
   const content = stated === null ? reading.stream() : await reading.hold();
   const { status, statusText } = response;
   return new Response(content, { status, statusText, headers: readableFields(response.headers) });
@@ -52,7 +79,7 @@ type Controller = ReadableStreamDefaultController<Uint8Array>;
 
 class Reading {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  readonly #bytesMax: number;
+  readonly #room: AnswerRoom;
   readonly #onRecorded: OnRecorded;
   readonly #endMs = Date.now() + limits.idempotency.answerWithinMs;
   readonly #chunks: Uint8Array[] = [];
@@ -65,9 +92,9 @@ class Reading {
   /** Ends the wait for a client that does not read. */
   #wake: (() => void) | undefined;
 
-  constructor(reader: ReadableStreamDefaultReader<Uint8Array>, bytesMax: number, onRecorded: OnRecorded) {
+  constructor(reader: ReadableStreamDefaultReader<Uint8Array>, room: AnswerRoom, onRecorded: OnRecorded) {
     this.#reader = reader;
-    this.#bytesMax = bytesMax;
+    this.#room = room;
     this.#onRecorded = onRecorded;
   }
 
@@ -154,7 +181,7 @@ class Reading {
       this.#chunks.push(chunk.value);
       this.#bytes += chunk.value.byteLength;
       give(chunk.value);
-      if (this.#bytes > this.#bytesMax) return false;
+      if (!this.#room.has(this.#bytes)) return false;
     }
   }
 

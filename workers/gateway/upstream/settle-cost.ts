@@ -1,62 +1,116 @@
 /** Finds out what a request used of the limits that reserve, and when it is over. */
 import { limits } from "../../../shared/limits.ts";
+import {
+  type CostReading,
+  endReading,
+  giveUpReading,
+  heldOf,
+  newCostReading,
+  readCost,
+} from "../../../shared/policy/cost-reading.ts";
+import { closeShare, growShare, type HeldBytes, openShare, type Share } from "../../../shared/policy/held-bytes.ts";
 import { usedOf } from "../../../shared/policy/response-cost.ts";
 import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
 import type { TakenLimits } from "./take-limits.ts";
 
+/** A unit of text, at most. */
+const UNIT_BYTES = 2;
+
+const NOTHING: ReadonlyMap<string, unknown> = new Map();
+
 /**
  * Settles when the answer's body has ended, or was given up.
+ * @param held what the isolate holds of bodies: an answer that finds no room is not read
  * @returns the answer to send instead; it has the same body
  */
-export function settleAfter(response: Response, taken: TakenLimits, reserving: readonly RateLimitSettings[]): Response {
-  const { body } = response;
-  const settle = (json: unknown): void => taken.finish((settings) => usedBy(settings, response, json));
+export function settleAfter(
+  response: Response,
+  taken: TakenLimits,
+  reserving: readonly RateLimitSettings[],
+  held: HeldBytes,
+): Response {
+  const { body, headers } = response;
+  const settle = (told: ReadonlyMap<string, unknown>): void =>
+    taken.finish((settings) => usedBy(settings, response, told));
   if (body === null) {
-    settle(undefined);
+    settle(NOTHING);
     return response;
   }
-  const reads = reserving.some(({ cost }) => cost?.body !== undefined) && isJson(response);
-  const watched = watch(body, reads ? limits.rateLimit.costBodyBytesMax : 0, (bytes) => settle(parse(bytes)));
-  return new Response(withLength(watched, response.headers), response);
+  const pointers = reserving.flatMap(({ cost }) => cost?.body ?? []);
+  const { costBodyBytesMax } = limits.rateLimit;
+  const reading = newCostReading(headers.get("content-type") ?? "", pointers, costBodyBytesMax);
+  const watched = watch(body, reading && new BoundedReading(reading, held), settle);
+  return new Response(withLength(watched, headers), response);
 }
 
-function usedBy({ cost, name }: RateLimitSettings, { status, headers }: Response, body: unknown): number {
+function usedBy(
+  { cost, name }: RateLimitSettings,
+  { status, headers }: Response,
+  told: ReadonlyMap<string, unknown>,
+): number {
   if (cost === undefined) return 0;
-  return usedOf(cost, name, { status, field: cost.header === undefined ? null : headers.get(cost.header), body });
+  return usedOf(cost, name, { status, field: cost.header === undefined ? null : headers.get(cost.header), told });
 }
 
-const isJson = ({ headers }: Response): boolean =>
-  /^application\/(?:[\w.+-]+\+)?json\b/i.test(headers.get("content-type") ?? "");
+/** A reading whose text is part of what the isolate holds. */
+class BoundedReading {
+  readonly #reading: CostReading;
+  readonly #held: HeldBytes;
+  readonly #share: Share;
 
-/** @param over gets what came, when it is over; nothing when it was more than `bytesMax` or did not come whole */
+  constructor(reading: CostReading, held: HeldBytes) {
+    const nowMs = Date.now();
+    this.#reading = reading;
+    this.#held = held;
+    this.#share = openShare(held, nowMs + limits.rateLimit.reservedMsMax, nowMs);
+  }
+
+  read(chunk: Uint8Array): void {
+    readCost(this.#reading, chunk);
+    const bytes = UNIT_BYTES * heldOf(this.#reading);
+    const { heldBodiesBytesMax } = limits.gateway;
+    if (!growShare(this.#held, this.#share, bytes, heldBodiesBytesMax, Date.now())) giveUpReading(this.#reading);
+  }
+
+  end(): ReadonlyMap<string, unknown> {
+    closeShare(this.#held, this.#share);
+    return endReading(this.#reading);
+  }
+
+  giveUp(): void {
+    closeShare(this.#held, this.#share);
+  }
+}
+
+/** @param settle is told once, when it is over: nothing of a body that did not come whole */
 function watch(
   body: ReadableStream<Uint8Array>,
-  bytesMax: number,
-  over: (bytes: Uint8Array[]) => void,
+  reading: BoundedReading | undefined,
+  settle: (told: ReadonlyMap<string, unknown>) => void,
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader();
-  let kept: Uint8Array[] = [];
-  let bytes = 0;
+  const giveUp = (): void => {
+    reading?.giveUp();
+    settle(NOTHING);
+  };
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
         const { done, value } = await reader.read();
         if (done) {
-          over(kept);
+          settle(reading?.end() ?? NOTHING);
           controller.close();
           return;
         }
-        bytes += value.byteLength;
-        if (bytes > bytesMax) kept = [];
-        else kept.push(value.slice());
+        reading?.read(value);
         controller.enqueue(value);
       } catch (cause) {
-        over([]);
+        giveUp();
         controller.error(cause);
       }
     },
     async cancel(cause) {
-      over([]);
+      giveUp();
       await reader.cancel(cause);
     },
   });
@@ -69,14 +123,4 @@ function withLength(body: ReadableStream<Uint8Array>, headers: Headers): Readabl
   const { readable, writable } = new FixedLengthStream(Number(length));
   body.pipeTo(writable).catch(() => undefined);
   return readable;
-}
-
-function parse(chunks: readonly Uint8Array[]): unknown {
-  const decoder = new TextDecoder();
-  const text = chunks.map((chunk) => decoder.decode(chunk, { stream: true })).join("") + decoder.decode();
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
