@@ -6,6 +6,7 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { buildWorker } from "./build-worker.ts";
 import type { ChildSpec } from "./child.ts";
+import { removeEmptyDatabases } from "./empty-databases.ts";
 import { packageRoot, packageVersion } from "./package-root.ts";
 import { type EntrypointSocket, environmentName, workerdConfig } from "./workerd-config.ts";
 import { readWorkerDefinition, type WorkerDefinition } from "./wrangler-config.ts";
@@ -37,13 +38,14 @@ const places: Record<WorkerName, { config: string; entry: string }> = {
 };
 
 /**
- * Makes the bundle from the sources of a checkout, or takes the one of the built package.
+ * Makes the bundle from the sources of a checkout, or takes the one of the built package; no `workerd` of that state runs.
  * @param state state folder; the Worker's own folder is below it
  */
 export async function prepareWorker(name: WorkerName, state: string): Promise<PreparedWorker> {
   const { config, entry } = places[name];
   const folder = path.join(state, "workers", name);
   mkdirSync(path.join(folder, "objects"), { recursive: true, mode: 0o700 });
+  removeEmptyDatabases(path.join(folder, "objects"));
   if (existsSync(path.join(packageRoot, entry))) {
     const definition = readWorkerDefinition(path.join(packageRoot, config));
     const module = path.join(folder, "worker.mjs");
