@@ -10,7 +10,14 @@ import type {
   VersionDetail,
   VersionInfo,
 } from "../shared/wire/admin.ts";
-import type { CreatedKey, CreateKeyRequest, ImportAnswer, KeyPage, RollKeyRequest } from "../shared/wire/keys.ts";
+import type {
+  CreatedKey,
+  CreateKeyRequest,
+  ImportAnswer,
+  KeyPage,
+  RollKeyRequest,
+  UpdateKeyRequest,
+} from "../shared/wire/keys.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../shared/wire/revocations.ts";
 import type { RotateAnswer, RotateRequest } from "../shared/wire/rotation.ts";
 import { CliError, exitCodes } from "./cli-error.ts";
@@ -85,6 +92,10 @@ export class ControlClient {
 
   key(id: string): Promise<KeyRecord> {
     return this.#call("GET", `/v1/keys/${id}`);
+  }
+
+  updateKey(id: string, request: UpdateKeyRequest): Promise<KeyRecord> {
+    return this.#call("PATCH", `/v1/keys/${id}`, request);
   }
 
   rollKey(id: string, request: RollKeyRequest): Promise<CreatedKey> {

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { KeyRecord } from "../../shared/auth/api-key.ts";
 import { limits } from "../../shared/limits.ts";
-import type { CreatedKey, CreateKeyRequest } from "../../shared/wire/keys.ts";
+import type { CreatedKey, CreateKeyRequest, UpdateKeyRequest } from "../../shared/wire/keys.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { importFile } from "../import-keys.ts";
@@ -18,11 +18,22 @@ interface CreateOptions extends Options {
   readonly group?: string;
   readonly expires?: number;
 }
+/** False: taken away. */
+interface UpdateOptions extends Options {
+  readonly owner?: string;
+  readonly name?: string | false;
+  readonly plan?: string | false;
+  readonly scope?: string | false;
+  readonly group?: string | false;
+  readonly expires?: number | false;
+}
 type ListOptions = Options & { readonly owner?: string; readonly after?: string; readonly limit: number };
 type RollOptions = Options & { readonly overlap: number; readonly expires?: number };
 
 export function keysCommand(): Command {
-  const command = new Command("keys").description("API keys of the gateway: create, list, roll, revoke, import.");
+  const command = new Command("keys").description(
+    "API keys of the gateway: create, list, update, roll, revoke, import.",
+  );
   const id = "id of the key, see `selvage keys list`";
   const subcommands = [
     new Command("create")
@@ -41,6 +52,21 @@ export function keysCommand(): Command {
       .option("--limit <count>", "how many", countArgument, limits.apiKeys.pageDefault)
       .option("--after <id>", "those after this one: the next page")
       .action(list),
+    new Command("update")
+      .description("Change what a key grants. Every gateway goes by it within seconds; what is not said stays.")
+      .argument("<id>", id, idArgument)
+      .option("--owner <name>", "whose it is from now on")
+      .option("--plan <name>", "what its owner has subscribed to: limits go on by that plan")
+      .option("--no-plan", "no plan")
+      .option("--scope <scopes>", "all scopes that it grants, separated by commas")
+      .option("--no-scope", "no scope")
+      .option("--group <groups>", "all groups that its owner is in, separated by commas")
+      .option("--no-group", "no group")
+      .option("--name <text>", "what its owner calls it")
+      .option("--no-name", "no name")
+      .option("--expires <duration>", "how long it is good for from now on", durationArgument)
+      .option("--no-expires", "good until it is revoked")
+      .action(update),
     new Command("roll")
       .description("Make a new key in place of one, which stays good for a while.")
       .argument("<id>", id, idArgument)
@@ -64,6 +90,7 @@ export function keysCommand(): Command {
 Examples:
   selvage keys create --owner partner-7 --scope orders:read --expires 90d
   selvage keys list --owner partner-7
+  selvage keys update 3f9a1c0b5d7e2468 --plan pro
   selvage keys roll 3f9a1c0b5d7e2468 --overlap 24h
   selvage keys revoke 3f9a1c0b5d7e2468
   selvage keys import keys.ndjson`,
@@ -82,6 +109,25 @@ async function create(options: CreateOptions): Promise<void> {
     ...(expires !== undefined && { expiresAtMs: Date.now() + expires }),
   };
   tell(await connect(options).createKey(request), options);
+}
+
+async function update(id: string, options: UpdateOptions): Promise<void> {
+  const { owner, name, plan, scope, group, expires } = options;
+  const request: UpdateKeyRequest = {
+    ...(owner !== undefined && { owner }),
+    ...(name !== undefined && { name: name === false ? null : name }),
+    ...(plan !== undefined && { plan: plan === false ? null : plan }),
+    ...(scope !== undefined && { scopes: scope === false ? [] : split(scope, /[\s,]+/) }),
+    ...(group !== undefined && { groups: group === false ? [] : split(group, /\s*,\s*/) }),
+    ...(expires !== undefined && { expiresAtMs: expires === false ? null : Date.now() + expires }),
+  };
+  if (Object.keys(request).length === 0)
+    throw new CliError(exitCodes.usage, "nothing to change: say what, such as --plan pro");
+  const record = await connect(options).updateKey(id, request);
+  if (options.json) return printJson(record);
+  const { start, plan: now, scopes } = record;
+  const granted = scopes.length === 0 ? "no scopes" : `scopes ${scopes.join(" ")}`;
+  print(`${id} (${start}...) of ${record.owner}: ${now === undefined ? "no plan" : `plan ${now}`}, ${granted}`);
 }
 
 async function roll(id: string, options: RollOptions): Promise<void> {

@@ -41,6 +41,16 @@ export interface KeyRecord {
   readonly lastUsedAtMs?: number;
 }
 
+/** What is changed of a key; null takes a member away. */
+export interface KeyChange {
+  readonly owner?: string | undefined;
+  readonly name?: string | null | undefined;
+  readonly plan?: string | null | undefined;
+  readonly scopes?: readonly string[] | undefined;
+  readonly groups?: readonly string[] | undefined;
+  readonly expiresAtMs?: number | null | undefined;
+}
+
 /**
  * The key that a request shows to a provider: in its header, else as bearer, else in the query.
  * @param header value of a request field by its lower-case name
@@ -101,6 +111,26 @@ export function refuseKeyRecord(record: KeyRecord, prefix: string, nowMs: number
   if (revokedAtMs !== undefined) return `the key ${start} was revoked`;
   if (expiresAtMs !== undefined && nowMs >= expiresAtMs) return `the key ${start} has expired`;
   return undefined;
+}
+
+/** Whether a key can still be changed, rolled or used at all; a rolled one can until it ends. */
+export function isKeyActive({ revokedAtMs, expiresAtMs }: KeyRecord, nowMs: number): boolean {
+  return revokedAtMs === undefined && (expiresAtMs === undefined || nowMs < expiresAtMs);
+}
+
+/** A record after a change, as a merge patch does it (RFC 7396). */
+export function changedKey(record: KeyRecord, change: KeyChange): KeyRecord {
+  const { name, plan, expiresAtMs, ...rest } = record;
+  const { name: newName = name, plan: newPlan = plan, expiresAtMs: newEndMs = expiresAtMs } = change;
+  return {
+    ...rest,
+    owner: change.owner ?? record.owner,
+    ...(newName !== null && newName !== undefined && { name: newName }),
+    ...(newPlan !== null && newPlan !== undefined && { plan: newPlan }),
+    scopes: change.scopes === undefined ? record.scopes : [...new Set(change.scopes)],
+    groups: change.groups === undefined ? record.groups : [...new Set(change.groups)],
+    ...(newEndMs !== null && newEndMs !== undefined && { expiresAtMs: newEndMs }),
+  };
 }
 
 /** Who a good key stands for. */

@@ -5,6 +5,7 @@
  *   POST /v1/keys              CreateKeyRequest -> CreatedKey (201): the one time that the key is told
  *   GET  /v1/keys              ?owner=&after=&limit= -> KeyPage
  *   GET  /v1/keys/ID           KeyRecord
+ *   PATCH /v1/keys/ID          UpdateKeyRequest -> KeyRecord
  *   POST /v1/keys/ID/roll      RollKeyRequest -> CreatedKey (201)
  *   POST /v1/keys/ID/revoke    KeyRecord
  *   POST /v1/keys/import       NDJSON of ImportLine -> ImportAnswer
@@ -36,6 +37,19 @@ const grants = {
 
 export const createKeyRequestSchema = z.object(grants);
 export type CreateKeyRequest = z.infer<typeof createKeyRequestSchema>;
+
+/** What changes; null takes a member away. No other member may be there, so that a mistyped one is no change that is none. */
+export const updateKeyRequestSchema = z
+  .strictObject({
+    owner: z.optional(grants.owner),
+    name: z.optional(z.nullable(label(nameCharsMax))),
+    plan: z.optional(z.nullable(label(nameCharsMax))),
+    scopes: grants.scopes,
+    groups: grants.groups,
+    expiresAtMs: z.optional(z.nullable(z.int().check(z.minimum(1)))),
+  })
+  .check(z.refine((change) => Object.keys(change).length > 0, { error: "nothing to change" }));
+export type UpdateKeyRequest = z.infer<typeof updateKeyRequestSchema>;
 
 export const rollKeyRequestSchema = z.object({
   /** How long the old key stays good; 0: not at all. It never lives longer than it would have. */

@@ -66,6 +66,7 @@ export function makeApi(): Hono<Api> {
   api.get("/v1/keys", askKeys);
   api.get(KEY, askKeys);
   api.post("/v1/keys", changeKeys("key-create"));
+  api.patch(KEY, changeKeys("key-update"));
   api.post(`${KEY}/roll`, changeKeys("key-roll"));
   api.post(`${KEY}/revoke`, changeKeys("key-revoke"));
   api.post("/v1/keys/rotate", rotate);
@@ -225,8 +226,8 @@ function changeKeys(act: Act["act"]) {
 function describeKeys(answer: Partial<CreatedKey & KeyRecord & ImportAnswer>): string {
   if (answer.imported !== undefined)
     return `${answer.imported} imported, ${answer.known} known, ${answer.refused} refused`;
-  const { id, start, owner } = answer.record ?? answer;
-  return `key ${id} (${start}...) of ${owner}`;
+  const { id, start, owner, plan } = answer.record ?? answer;
+  return `key ${id} (${start}...) of ${owner}${plan === undefined ? "" : `, plan ${plan}`}`;
 }
 
 async function revoke(c: Call): Promise<Response> {

@@ -9,17 +9,18 @@ describe("API keys", () => {
     ["GET", "/v1/keys?owner=a&limit=5", "/keys?owner=a&limit=5"],
     ["GET", `/v1/keys/${ID}`, `/keys/${ID}`],
     ["POST", "/v1/keys", "/keys"],
+    ["PATCH", `/v1/keys/${ID}`, `/keys/${ID}`],
     ["POST", `/v1/keys/${ID}/roll`, `/keys/${ID}/roll`],
     ["POST", `/v1/keys/${ID}/revoke`, `/keys/${ID}/revoke`],
     ["POST", "/v1/keys/import", "/keys/import"],
   ])("%s %s goes to the gateway, under a token of its own", async (method, path, expected) => {
-    const { status, body } = await call(method, path, "admin", method === "POST" ? { owner: "a" } : undefined);
+    const { status, body } = await call(method, path, "admin", method === "GET" ? undefined : { owner: "a" });
     expect(status).toBe(200);
     const { asked } = body;
     expect(asked).toMatchObject({
       method,
       url: `http://gateway${expected}`,
-      body: method === "POST" ? '{"owner":"a"}' : "",
+      body: method === "GET" ? "" : '{"owner":"a"}',
     });
     const token = asked.authorization.replace("Bearer ", "");
     expect(decodeProtectedHeader(token)).toEqual({ alg: "HS256", typ: "selvage-control+jwt" });
@@ -36,15 +37,17 @@ describe("API keys", () => {
   test("changes are in the audit log, without the key; questions and refusals are not", async () => {
     const before = (await call("GET", "/v1/audit", "admin")).body.entries.length;
     await call("POST", "/v1/keys", "admin", {});
+    await call("PATCH", `/v1/keys/${ID}`, "admin", { plan: "pro" });
     await call("POST", `/v1/keys/${ID}/revoke`, "admin");
     await call("POST", "/v1/keys/import", "admin", "{}");
     await call("GET", "/v1/keys", "admin");
     expect((await call("GET", "/v1/keys/0000000000000000", "admin")).status).toBe(404);
     const { entries } = (await call("GET", "/v1/audit", "admin")).body;
-    expect(entries).toHaveLength(before + 3);
-    expect(entries.slice(0, 3).map(({ act, by, detail }: Record<string, string>) => `${act} ${by} ${detail}`)).toEqual([
+    expect(entries).toHaveLength(before + 4);
+    expect(entries.slice(0, 4).map(({ act, by, detail }: Record<string, string>) => `${act} ${by} ${detail}`)).toEqual([
       "key-import tester 2 imported, 1 known, 0 refused",
       "key-revoke tester 2 imported, 1 known, 0 refused",
+      "key-update tester 2 imported, 1 known, 0 refused",
       "key-create tester 2 imported, 1 known, 0 refused",
     ]);
     expect(JSON.stringify(entries)).not.toContain("told-once");

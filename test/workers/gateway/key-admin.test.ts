@@ -93,6 +93,62 @@ describe("roll", () => {
   });
 });
 
+describe("update", () => {
+  const update = (id: string, change: unknown) => admin("PATCH", `/keys/${id}`, change);
+
+  test("changes what is named, takes away what is null, and leaves the rest", async () => {
+    const { record } = await createKey({ name: "ci", plan: "gold", groups: ["eu"] });
+    const { status, body } = await update(record.id, { plan: "pro", name: null, scopes: ["a", "a", "b"] });
+    expect(status).toBe(200);
+    const { name: _, ...rest } = record;
+    expect(body).toEqual({ ...rest, plan: "pro", scopes: ["a", "b"] });
+    expect((await admin("GET", `/keys/${record.id}`)).body).toEqual(body);
+    const expiresAtMs = Date.now() + 60_000;
+    expect((await update(record.id, { owner: "other", expiresAtMs })).body).toMatchObject({
+      owner: "other",
+      expiresAtMs,
+    });
+    expect((await update(record.id, { expiresAtMs: null })).body).not.toHaveProperty("expiresAtMs");
+    expect((await admin("GET", "/keys?owner=other")).body.keys).toHaveLength(1);
+  });
+
+  test.each([
+    [{}, "nothing to change"],
+    [{ plans: "pro" }, "plans"],
+    [{ plan: "" }, "plan"],
+    [{ plan: "a\u0007b" }, "plan"],
+    [{ plan: 7 }, "plan"],
+    [{ owner: null }, "owner"],
+    [{ scopes: ["two words"] }, "scopes"],
+    [{ scopes: null }, "scopes"],
+    [{ prefix: "other" }, "prefix"],
+    [{ revokedAtMs: null }, "revokedAtMs"],
+    [{ expiresAtMs: 5 }, "expiresAtMs"],
+    [["plan"], ""],
+    ["{", "JSON"],
+  ])("refuses %j", async (change, word) => {
+    const { record } = await createKey();
+    const { status, body } = await update(record.id, change);
+    expect(status).toBe(400);
+    expect(body.detail).toContain(word);
+    expect((await admin("GET", `/keys/${record.id}`)).body).toEqual(record);
+  });
+
+  test("brings no key back: not a revoked one, an expired one, or the end of a rolled one", async () => {
+    const revoked = await createKey();
+    await revokeKey(revoked.record.id);
+    expect((await update(revoked.record.id, { plan: "pro" })).status).toBe(409);
+    const rolled = await createKey();
+    await admin("POST", `/keys/${rolled.record.id}/roll`, { overlapMs: 60_000 });
+    expect((await update(rolled.record.id, { expiresAtMs: null })).status).toBe(409);
+    expect((await update(rolled.record.id, { plan: "pro" })).body.plan).toBe("pro");
+    const over = await createKey({ expiresAtMs: Date.now() + 30 });
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    expect((await update(over.record.id, { expiresAtMs: null })).status).toBe(409);
+    expect((await update("00000000000000ff", { plan: "pro" })).status).toBe(404);
+  });
+});
+
 test("a revocation stays as it was first", async () => {
   const { record } = await createKey();
   const first = await revokeKey(record.id);

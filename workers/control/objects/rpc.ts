@@ -62,6 +62,7 @@ export interface Act {
     | "revoke"
     | "unrevoke"
     | "key-create"
+    | "key-update"
     | "key-roll"
     | "key-revoke"
     | "key-import"

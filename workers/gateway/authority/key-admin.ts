@@ -3,7 +3,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { type Context, Hono } from "hono";
 import { base64url, errors, jwtVerify } from "jose";
 import * as z from "zod/mini";
-import type { KeyRecord } from "../../../shared/auth/api-key.ts";
+import { isKeyActive, type KeyRecord } from "../../../shared/auth/api-key.ts";
 import { DEFAULT_KEY_PREFIX, KEY_RANDOM_BYTES, keyOf, keyStart } from "../../../shared/auth/key-form.ts";
 import { shardOf } from "../../../shared/auth/key-memory.ts";
 import { SelvageError, toProblem } from "../../../shared/errors.ts";
@@ -21,6 +21,7 @@ import {
   createKeyRequestSchema,
   type KeyPage,
   rollKeyRequestSchema,
+  updateKeyRequestSchema,
 } from "../../../shared/wire/keys.ts";
 import type { Env } from "../env.ts";
 import { readText } from "../upstream/read-text.ts";
@@ -46,6 +47,7 @@ api.post("/keys", create);
 api.get("/keys", list);
 api.post("/keys/import", async (c) => c.json(await importKeys(c.req.raw.body, c.env, Date.now())));
 api.get(ID, async (c) => c.json(await recordOf(c)));
+api.patch(ID, update);
 api.post(`${ID}/roll`, roll);
 api.post(`${ID}/revoke`, async (c) => {
   const id = idIn(c);
@@ -117,13 +119,22 @@ function newKey(prefix: string): string {
   }
 }
 
+async function update(c: Call): Promise<Response> {
+  const change = await readJson(c, updateKeyRequestSchema);
+  if (typeof change.expiresAtMs === "number" && change.expiresAtMs <= Date.now())
+    throw badRequest("expiresAtMs: is not in the future");
+  const { id } = await recordOf(c);
+  const updated = await shardStub(c.env, shardOfId(id)).update(id, change);
+  if (updated === undefined) throw new SelvageError("key_not_active", `key ${id}`);
+  return c.json(updated satisfies KeyRecord);
+}
+
 /** The new key first: when anything fails on the way, the old one is as it was. */
 async function roll(c: Call): Promise<Response> {
   const { overlapMs, expiresAtMs } = await readJson(c, rollKeyRequestSchema);
   const old = await recordOf(c);
   const nowMs = Date.now();
-  if (old.revokedAtMs !== undefined || old.rolledTo !== undefined || (old.expiresAtMs ?? nowMs + 1) <= nowMs)
-    throw new SelvageError("key_not_active", `key ${old.id}`);
+  if (!isKeyActive(old, nowMs) || old.rolledTo !== undefined) throw new SelvageError("key_not_active", `key ${old.id}`);
   const endsAtMs = expiresAtMs ?? old.expiresAtMs;
   if (endsAtMs !== undefined && endsAtMs <= nowMs) throw badRequest("expiresAtMs: is not in the future");
   const { prefix, owner, name, plan, scopes, groups } = old;
@@ -183,7 +194,12 @@ async function readJson<T extends z.ZodMiniType>(c: Call, schema: T): Promise<z.
   }
   const parsed = z.safeParse(schema, json);
   if (parsed.success) return parsed.data;
-  throw badRequest(parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "));
+  throw badRequest(parsed.error.issues.map(sentenceOf).join("; "));
+}
+
+function sentenceOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === "unrecognized_keys") return `${issue.keys.join(", ")}: not a member that can be changed`;
+  return `${issue.path.join(".")}: ${issue.message}`;
 }
 
 function badRequest(detail: string): SelvageError {

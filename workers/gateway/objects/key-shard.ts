@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { KeyRecord } from "../../../shared/auth/api-key.ts";
+import { changedKey, isKeyActive, type KeyChange, type KeyRecord } from "../../../shared/auth/api-key.ts";
 import type { Confirmation, ShardChanges } from "../../../shared/auth/key-memory.ts";
 import { limits } from "../../../shared/limits.ts";
 
@@ -83,6 +83,25 @@ export class KeyShard extends DurableObject {
   /** Ends a key at once, or does nothing where that was done. @returns the key, undefined when there is none */
   revoke(id: string): KeyRecord | undefined {
     this.#change("UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL RETURNING hash", Date.now(), id);
+    return this.find(id);
+  }
+
+  /**
+   * Changes what a key grants. One that is over stays so, and one that was rolled ends when it was to end.
+   * @returns the key as it is now; undefined where there is none or it cannot be changed so
+   */
+  update(id: string, change: KeyChange): KeyRecord | undefined {
+    const known = this.find(id);
+    if (known === undefined || !isKeyActive(known, Date.now())) return undefined;
+    if (known.rolledTo !== undefined && change.expiresAtMs !== undefined) return undefined;
+    const { owner, name, plan, scopes, groups, expiresAtMs } = changedKey(known, change);
+    this.#change(
+      "UPDATE keys SET owner = ?, grants = ?, expires_at = ? WHERE id = ? RETURNING hash",
+      owner,
+      JSON.stringify({ name, plan, scopes, groups }),
+      expiresAtMs ?? null,
+      id,
+    );
     return this.find(id);
   }
 
