@@ -8,6 +8,7 @@ import { checkGateway } from "./check-gateway.ts";
 import { checkIdentity } from "./check-identity.ts";
 import { checkIdentityHeaders } from "./check-identity-headers.ts";
 import { checkIntrospection } from "./check-introspection.ts";
+import { checkNamedLimits } from "./check-limits.ts";
 import { checkMesh } from "./check-mesh.ts";
 import { checkOidc } from "./check-oidc.ts";
 import { checkReferences } from "./check-references.ts";
@@ -48,6 +49,7 @@ export function checkDocument(json: unknown, secrets?: Secrets): CheckedDocument
     ...checkBound(top),
     ...checkSignatures(top, secrets),
     ...checkOidc(top),
+    ...checkNamedLimits(top.get("gateway")),
     ...checkRoutes(top),
     ...checkIdentityHeaders(top),
     ...checkContext(top),

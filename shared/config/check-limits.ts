@@ -1,36 +1,63 @@
 /** Checks of limits: whom they count by, and settings that contradict each other. */
+import { checkPlans, checkRows } from "./check-limit-rows.ts";
+import { unknownName } from "./check-mesh.ts";
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
 import { parseRate } from "./units.ts";
 
-export function checkLimits(route: Cursor): DocumentProblem[] {
-  const names = new Set<string>();
-  return route
-    .get("rateLimit")
-    .oneOrItems.flatMap((limit) => [
-      ...checkKey(route, limit),
-      ...checkName(limit, names),
-      ...checkCount(limit),
-      ...checkCost(limit),
-    ]);
+/** What is wrong with a limit wherever it stands; those that routes name are checked once. */
+export function checkNamedLimits(gateway: Cursor): DocumentProblem[] {
+  const named = gateway.get("limits").entries.flatMap(([, limit]) => checkValues(limit));
+  return [...named, ...checkPlans(gateway)];
 }
 
-function checkKey(route: Cursor, limit: Cursor): DocumentProblem[] {
-  const by = limit.get("by");
-  if (by.text !== "identity") return [];
+/** @param named the limits of the gateway */
+export function checkLimits(route: Cursor, named: Cursor): DocumentProblem[] {
+  const names = new Set<string>();
+  return route.get("rateLimit").oneOrItems.flatMap((limit) => {
+    const { text } = limit;
+    const own = text === undefined ? checkValues(limit) : [];
+    if (text !== undefined && !named.keys.includes(text))
+      return [unknownName("SLV3036", "limit", text, named.keys, limit.path)];
+    const meant = text === undefined ? limit : named.get(text);
+    return [
+      ...checkKey(route, meant, text === undefined ? limit.get("by") : limit),
+      ...checkCallers(route, meant, limit),
+      ...checkName(text === undefined ? limit.get("name") : limit, names),
+      ...own,
+    ];
+  });
+}
+
+const checkValues = (limit: Cursor): DocumentProblem[] => [
+  ...checkCount(limit),
+  ...checkCost(limit),
+  ...checkRows(limit),
+];
+
+/** @param at where the route says it */
+function checkKey(route: Cursor, limit: Cursor, at: Cursor): DocumentProblem[] {
+  if (limit.get("by").text !== "identity") return [];
   if (!route.get("auth").exists)
     return [
-      error("SLV3009", by.path, "`by: identity` needs `auth`: without it every client would share one count", {
-        suggestion: "ip",
+      error("SLV3009", at.path, "`by: identity` needs `auth`: without it every client would share one count", {
+        ...(at.text === "identity" && { suggestion: "ip" }),
       }),
     ];
   if (route.get("auth", "optional").value !== true) return [];
-  return [warning("SLV3009", by.path, "`auth` is optional: clients without credentials share one count")];
+  return [warning("SLV3009", at.path, "`auth` is optional: clients without credentials share one count")];
 }
 
-function checkName(limit: Cursor, names: Set<string>): DocumentProblem[] {
-  const name = limit.get("name");
+/** Values by plan and consumer, where nobody is known. */
+function checkCallers(route: Cursor, limit: Cursor, at: Cursor): DocumentProblem[] {
+  const rows = ["plans", "consumers"].filter((kind) => limit.get(kind).exists);
+  if (rows.length === 0 || route.get("auth").exists || limit.get("by").text === "identity") return [];
+  const text = `\`${rows.join("` and `")}\` decide nothing without \`auth\`: no caller has a plan or is a consumer`;
+  return [warning("SLV3037", at.path, text)];
+}
+
+function checkName(name: Cursor, names: Set<string>): DocumentProblem[] {
   if (name.text === undefined) return [];
   if (names.has(name.text))
     return [error("SLV3006", name.path, `the limit name ${quote(name.text)} is used twice in this route`)];

@@ -1,7 +1,8 @@
 /** What a route lets pass. */
 import * as z from "zod";
 import { limits } from "../limits.ts";
-import { headerName, name, rate, text, whole } from "./fields.ts";
+import { headerName, list, name, rate, text, whole } from "./fields.ts";
+import { limitRows } from "./schema-limit-rows.ts";
 
 const max = limits.rateLimit;
 
@@ -39,7 +40,25 @@ export const rateLimit = z.strictObject({
     .enum(["open", "closed"], { error: "open or closed" })
     .optional()
     .describe("What happens when the count cannot be asked for: `closed` refuses (default), `open` lets pass."),
+  ...limitRows,
   name: name("a name").optional().describe("Name in the RateLimit-Policy field. Default: the value of `by`."),
 });
 
+const { name: _, ...shape } = rateLimit.shape;
+
+/** A limit of `gateway.limits`, which its key names. */
+export const namedLimit = z.strictObject({
+  ...shape,
+  scope: z
+    .enum(["gateway", "route"], { error: "gateway or route" })
+    .optional()
+    .describe("`gateway`: one count over all routes that name it (default). `route`: each of them has its own."),
+});
+
+const limitName = name("the name of a limit of gateway.limits");
+
+/** What a route says: limits of its own, and names. */
+export const routeLimits = z.union([limitName, rateLimit, list(z.union([limitName, rateLimit]))]);
+
+export type NamedLimitConfig = z.infer<typeof namedLimit>;
 export type RateLimitConfig = z.infer<typeof rateLimit>;

@@ -14,7 +14,6 @@ import {
   list,
   method,
   name,
-  oneOrList,
   scope,
   serviceName,
   size,
@@ -26,7 +25,8 @@ import { tlsTerminator } from "./schema-bound.ts";
 import { decisionPoint } from "./schema-decisions.ts";
 import { idempotency } from "./schema-idempotency.ts";
 import { provider } from "./schema-identity.ts";
-import { rateLimit } from "./schema-limits.ts";
+import { planName } from "./schema-limit-rows.ts";
+import { namedLimit, routeLimits } from "./schema-limits.ts";
 import { context, identityHeaders, resources } from "./schema-outward.ts";
 import { priority, shedding } from "./schema-shedding.ts";
 import { splitPartUrl } from "./template.ts";
@@ -98,7 +98,7 @@ const route = z.strictObject({
     .optional()
     .describe("Instead of the gateway's: headers that tell upstreams who asks."),
   context: context.optional().describe("Instead of the gateway's: what the transaction token says of the transaction."),
-  rateLimit: oneOrList(rateLimit).optional(),
+  rateLimit: routeLimits.optional().describe("Limits, or names of those of the gateway; each must admit a request."),
   priority: priority.optional().describe("Who is refused last when an upstream is overloaded. Default: normal."),
   idempotency: idempotency.optional().describe("Requests with the same key are carried out once."),
   aggregate: z.record(name("the name of a part"), part).optional().describe("The answer is composed of these parts."),
@@ -123,6 +123,11 @@ const gateway = z.strictObject({
   identityHeaders: identityHeaders.optional().describe("Headers that tell upstreams who asks. No client can say them."),
   context: context.optional().describe("What transaction tokens say of the transaction (`tctx`), beside the route."),
   resources: resources.optional().describe("Protected resources whose metadata is published (RFC 9728)."),
+  plans: list(planName).optional().describe("The plans that callers have: limits name no others."),
+  limits: z
+    .record(name("the name of a limit"), namedLimit)
+    .optional()
+    .describe("Limits that several routes name in `rateLimit`."),
   routes: z.array(route),
 });
 

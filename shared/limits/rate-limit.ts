@@ -37,4 +37,9 @@ export const rateLimit = {
   /** Body of an answer that is read to find what its request cost; a longer one costs what was reserved. */
   costBodyBytesMax: 1024 * 1024,
   costMax: 1_000_000_000,
+  /** Plans and consumers that one limit has values for, each: every isolate holds them all. */
+  rowsMax: 1_000,
+  rowNameCharsMax: 256,
+  /** Different rows of a route's limits, taken together, that an isolate has at hand. */
+  chosenRowsMax: 1_000,
 } as const;

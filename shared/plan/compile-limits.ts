@@ -1,20 +1,53 @@
 import type { RouteConfig } from "../config/schema.ts";
-import type { RateLimitConfig } from "../config/schema-limits.ts";
+import type { NamedLimitConfig, RateLimitConfig } from "../config/schema-limits.ts";
 import { parseRate } from "../config/units.ts";
 import type { RateLimitSettings, ResponseCost } from "../policy/settings.ts";
+
+/** Limits that routes name, and how long their requests run at most. */
+export interface NamedLimit {
+  readonly config: NamedLimitConfig;
+  readonly timeoutMs: number;
+}
 
 /**
  * Limits without a name are called by what they count by; the second of that name gets a number.
  * @param timeoutMs of the route: the longest that one of its requests has a slot
  */
-export function compileRateLimits(config: RouteConfig["rateLimit"], timeoutMs: number): RateLimitSettings[] {
-  const all = config === undefined ? [] : Array.isArray(config) ? config : [config];
-  const taken = new Set(all.flatMap(({ name }) => name ?? []));
+export function compileRateLimits(
+  { name: route, rateLimit: config }: Pick<RouteConfig, "name" | "rateLimit">,
+  timeoutMs: number,
+  named: Readonly<Record<string, NamedLimit>> = {},
+): RateLimitSettings[] {
+  const all = listOf(config);
+  const taken = new Set(all.flatMap((limit) => (typeof limit === "string" ? limit : (limit.name ?? []))));
   return all.map((limit) => {
+    if (typeof limit === "string") return compileNamed(limit, named, timeoutMs);
     const name = limit.name ?? freeName(limit.by, taken);
     taken.add(name);
-    return compileRateLimit(limit, name, timeoutMs);
+    return compileRateLimit(limit, name, timeoutMs, rowsName(limit, `${route}/${name}`));
   });
+}
+
+/** Where the rows of a limit are found; undefined: it has none. */
+function rowsName({ plans, consumers }: Omit<RateLimitConfig, "name">, name: string): string | undefined {
+  return plans === undefined && consumers === undefined ? undefined : name;
+}
+
+/** One or several, as a route says them. */
+export const listOf = (config: RouteConfig["rateLimit"]): readonly (RateLimitConfig | string)[] =>
+  config === undefined ? [] : Array.isArray(config) ? config : [config];
+
+function compileNamed(
+  name: string,
+  named: Readonly<Record<string, NamedLimit>>,
+  routeTimeoutMs: number,
+): RateLimitSettings {
+  const limit = named[name];
+  if (limit === undefined) throw new Error(`no limit ${name}`);
+  const { config, timeoutMs } = limit;
+  const rows = rowsName(config, name);
+  if (config.scope === "route") return compileRateLimit(config, name, routeTimeoutMs, rows);
+  return { ...compileRateLimit(config, name, timeoutMs, rows), scope: "gateway" };
 }
 
 function freeName(wanted: string, taken: ReadonlySet<string>): string {
@@ -23,11 +56,17 @@ function freeName(wanted: string, taken: ReadonlySet<string>): string {
   return name;
 }
 
-function compileRateLimit(config: RateLimitConfig, name: string, timeoutMs: number): RateLimitSettings {
+function compileRateLimit(
+  config: Omit<RateLimitConfig, "name">,
+  name: string,
+  timeoutMs: number,
+  rows: string | undefined,
+): RateLimitSettings {
   return {
     name,
     ...compileCount(config, timeoutMs),
     by: config.by,
+    ...(rows !== undefined && { rows }),
     mode: config.mode ?? "leased",
     onFailure: config.onFailure ?? "closed",
   };
@@ -35,7 +74,11 @@ function compileRateLimit(config: RateLimitConfig, name: string, timeoutMs: numb
 
 type Count = Pick<RateLimitSettings, "limit" | "windowMs" | "burst" | "window" | "counts" | "cost">;
 
-function compileCount({ limit, concurrent, burst, window, cost }: RateLimitConfig, timeoutMs: number): Count {
+/** @param timeoutMs for requests that are counted at once */
+export function compileCount(
+  { limit, concurrent, burst, window, cost }: Omit<RateLimitConfig, "name">,
+  timeoutMs: number,
+): Count {
   if (concurrent !== undefined) return { limit: concurrent, windowMs: timeoutMs, counts: "concurrent" };
   const rate = parseRate(limit ?? "");
   if (rate === undefined) throw new Error(`not a rate: ${limit}`);

@@ -10,7 +10,7 @@ import { parsePath } from "../route/parse-path.ts";
 import type { RouteMatch } from "../route/route-match.ts";
 import { compileDecision } from "./compile-decision.ts";
 import { compileIdempotency } from "./compile-idempotency.ts";
-import { compileRateLimits } from "./compile-limits.ts";
+import { compileRateLimits, type NamedLimit } from "./compile-limits.ts";
 import { compileContext, compileIdentityHeaders } from "./compile-outward.ts";
 import type { RoutePlan, RouteTarget } from "./plan.ts";
 import { compileHosts, lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
@@ -18,7 +18,11 @@ import { compileHosts, lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
 /** What a route has from the gateway where it says nothing itself. */
 export type RouteDefaults = Pick<RouteConfig, "identityHeaders" | "context">;
 
-export function compileRoute(route: RouteConfig, defaults: RouteDefaults = {}): RoutePlan {
+export function compileRoute(
+  route: RouteConfig,
+  defaults: RouteDefaults = {},
+  named: Readonly<Record<string, NamedLimit>> = {},
+): RoutePlan {
   const auth = compileAuth(route.auth);
   const identityHeaders = compileIdentityHeaders(route.identityHeaders ?? defaults.identityHeaders);
   const context = compileContext(route.context ?? defaults.context);
@@ -29,7 +33,7 @@ export function compileRoute(route: RouteConfig, defaults: RouteDefaults = {}): 
     ...(auth !== undefined && { auth }),
     ...(identityHeaders !== undefined && { identityHeaders }),
     ...(context !== undefined && { context }),
-    rateLimits: compileRateLimits(route.rateLimit, timeoutMs),
+    rateLimits: compileRateLimits(route, timeoutMs, named),
     ...(route.priority !== undefined && { priority: route.priority }),
     ...(route.idempotency !== undefined && { idempotency: compileIdempotency(route.idempotency) }),
     transform: { request: compileEdits(route.transform?.request), response: compileEdits(route.transform?.response) },

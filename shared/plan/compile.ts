@@ -9,6 +9,7 @@ import type { CorsSettings } from "../policy/settings.ts";
 import { compileTerminator } from "./compile-bound.ts";
 import { compileDecisionPoint } from "./compile-decision.ts";
 import { compileProvider } from "./compile-identity.ts";
+import { compileLimitRows, namedLimits } from "./compile-limit-rows.ts";
 import { compileResources } from "./compile-resources.ts";
 import { compileRoute } from "./compile-route.ts";
 import { compileService } from "./compile-service.ts";
@@ -29,7 +30,9 @@ export function compile(document: Document): Plan {
 
 function compileGateway({ gateway }: Document, trustDomain: string): GatewayPlan {
   const identity = mapValues(gateway?.identity ?? {}, compileProvider);
-  const routes = gateway?.routes.map((route) => compileRoute(route, gateway)) ?? [];
+  const named = gateway === undefined ? {} : namedLimits(gateway);
+  const routes = gateway?.routes.map((route) => compileRoute(route, gateway, named)) ?? [];
+  const limitRows = gateway === undefined ? {} : compileLimitRows(gateway, routes);
   const headers = identityHeaderNames(gateway);
   return {
     format: PLAN_FORMAT,
@@ -42,6 +45,7 @@ function compileGateway({ gateway }: Document, trustDomain: string): GatewayPlan
     ...(gateway?.decisions !== undefined && { decisions: mapValues(gateway.decisions, compileDecisionPoint) }),
     ...(headers.length > 0 && { identityHeaders: headers }),
     ...(gateway?.resources !== undefined && { resources: compileResources(gateway.resources, routes, identity) }),
+    ...(Object.keys(limitRows).length > 0 && { limitRows }),
     routes,
   };
 }

@@ -2,13 +2,15 @@ import type { Path } from "../config/problem.ts";
 import { formatDuration } from "../config/units.ts";
 import type { Identity } from "../identity/identity.ts";
 import { limits } from "../limits.ts";
+import { type ChosenRow, chooseRow, withRow } from "../policy/limit-rows.ts";
 import { leaseMsOf, lendableOf } from "../policy/limiter-state.ts";
 import { rateLimitKey } from "../policy/rate-limit-key.ts";
 import type { RateLimitSettings } from "../policy/settings.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
-import type { RoutePlan } from "./plan.ts";
+import type { GatewayPlan, RoutePlan } from "./plan.ts";
 
 export function explainLimits(
+  { limitRows = {} }: GatewayPlan,
   route: RoutePlan,
   at: Path,
   identity: Identity,
@@ -16,13 +18,33 @@ export function explainLimits(
 ): ExplainStep[] {
   return route.rateLimits.map((limit, index) => {
     const path = [...at, "rateLimit", ...(route.rateLimits.length > 1 ? [index] : [])];
+    const rows = limitRows[limit.rows ?? ""];
+    const chosen = rows && chooseRow(rows, identity);
+    const holds = chosen === undefined ? limit : withRow(limit, chosen.row);
+    const decides = rows === undefined ? "" : `, ${describeRow(chosen, identity)}`;
+    if (holds === undefined) return step(`limit ${limit.name}`, "note", `lifted${decides}`, path);
     const counted =
       limit.by === "ip" && clientIp === undefined
         ? "the client's address (say which with --from)"
         : rateLimitKey(limit.by, identity, clientIp);
-    const texts = [describeCount(limit), describeMode(limit), `${limit.onFailure} when the count is unknown`];
-    return step(`limit ${limit.name}`, "note", `${texts.join(", ")}, counted by ${counted}; not counted now`, path);
+    const texts = [
+      `${describeCount(holds)}${decides}`,
+      describeMode(holds),
+      `${limit.onFailure} when the count is unknown`,
+    ];
+    const shared = limit.scope === "gateway" ? " over all routes with this limit" : "";
+    const text = `${texts.join(", ")}, counted by ${counted}${shared}; not counted now`;
+    return step(`limit ${limit.name}`, "note", text, path);
   });
+}
+
+function describeRow(chosen: ChosenRow | undefined, { plan, consumer }: Identity): string {
+  if (chosen !== undefined) return `by the row of the ${chosen.by} ${chosen.name}`;
+  const without = [
+    plan === undefined ? "no plan" : `no row for the plan ${plan}`,
+    consumer === undefined ? "no consumer" : `none for the consumer ${consumer}`,
+  ];
+  return `the limit's own: ${without.join(", ")}`;
 }
 
 function describeCount({ limit, windowMs, burst, window, counts, cost }: RateLimitSettings): string {

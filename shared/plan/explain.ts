@@ -54,7 +54,7 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   steps.push(...authSteps);
   const chosen = { name: route.name, path: at, params };
   if (authSteps.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
-  steps.push(...explainLimits(route, at, identity, request.clientIp));
+  steps.push(...explainLimits(plan.gateway, route, at, identity, request.clientIp));
   const facts = { ...request, identity, route: route.name, path, params, headers: joinedHeaders(request) };
   const decision = explainDecision(plan.gateway, route, at, facts);
   steps.push(...decision);

@@ -10,6 +10,7 @@ import type { ProtectedResource } from "../auth/resource.ts";
 import type { TxnContextSettings } from "../auth/txn-context.ts";
 import type { IdempotencySettings } from "../policy/idempotency.ts";
 import type { IdentityHeaders } from "../policy/identity-headers.ts";
+import type { LimitRows } from "../policy/limit-rows.ts";
 import type { Priority, SheddingSettings } from "../policy/load-shedding.ts";
 import type {
   AccessRule,
@@ -51,6 +52,8 @@ export interface GatewayPlan {
   readonly identityHeaders?: readonly string[];
   /** Resources whose metadata is published. Absent: none. */
   readonly resources?: readonly ProtectedResource[];
+  /** Values of limits by plan and consumer, by the name that their settings say. Absent: none. */
+  readonly limitRows?: Readonly<Record<string, LimitRows>>;
   /** In the order of the document; precedence is `matchRoute`'s. */
   readonly routes: readonly RoutePlan[];
 }

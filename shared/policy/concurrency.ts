@@ -3,7 +3,7 @@ import type { LimitAlgorithm } from "./limit-algorithm.ts";
 
 export interface Concurrency {
   readonly kind: "concurrency";
-  readonly limit: number;
+  limit: number;
 }
 
 export function newConcurrency(limit: number): Concurrency {

@@ -6,7 +6,7 @@ import type { LimitAlgorithm } from "./limit-algorithm.ts";
 
 export interface FixedWindow {
   readonly kind: "fixed";
-  readonly limit: number;
+  limit: number;
   readonly windowMs: number | "month";
   fromMs: number;
   untilMs: number;

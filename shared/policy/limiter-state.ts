@@ -42,8 +42,9 @@ export interface LimitAccount {
 }
 
 export interface LimiterState {
-  readonly settings: LimiterSettings;
-  readonly history: LimitHistory;
+  /** Of the last question. */
+  settings: LimiterSettings;
+  history: LimitHistory;
   readonly accounts: Record<string, LimitAccount>;
   atMs: number;
 }
@@ -107,12 +108,6 @@ function newHistory({ limit, windowMs, burst, window, counts }: LimiterSettings)
   if (burst !== undefined) return newGcra(limit, windowMs, burst);
   if (window !== undefined) return newFixedWindow(limit, window === "month" ? "month" : windowMs);
   return newSlidingWindow(limit, windowMs);
-}
-
-/** Whether a stored state belongs to these settings; a limit that was changed starts anew. */
-export function fitsLimiter({ settings: known }: LimiterState, settings: LimiterSettings): boolean {
-  const members = ["limit", "windowMs", "burst", "window", "counts"] as const;
-  return members.every((name) => known[name] === settings[name]);
 }
 
 const algorithms = { log: windowLog, slices: windowSlices, gcra, fixed: fixedWindow, concurrency };

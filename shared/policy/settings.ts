@@ -15,6 +15,10 @@ export interface RateLimitSettings {
   readonly counts?: "concurrent" | "cost";
   readonly cost?: ResponseCost;
   readonly by: "identity" | "ip";
+  /** Name of its values by plan and consumer in `GatewayPlan.limitRows`. */
+  readonly rows?: string;
+  /** Given: one count over all routes that have this limit. */
+  readonly scope?: "gateway";
   readonly mode: LimitMode;
   /** What happens when the limiter cannot be asked. */
   readonly onFailure: "open" | "closed";

@@ -13,7 +13,7 @@ import type { LimitAlgorithm } from "./limit-algorithm.ts";
 /** `counts[i]` tokens were spent at `times[i]`; oldest first. */
 export interface WindowLog {
   readonly kind: "log";
-  readonly limit: number;
+  limit: number;
   readonly windowMs: number;
   readonly times: number[];
   readonly counts: number[];
@@ -23,8 +23,10 @@ export interface WindowLog {
 /** `counts[i]`: tokens of slice number `slice - i`. */
 export interface WindowSlices {
   readonly kind: "slices";
-  readonly limit: number;
+  limit: number;
   readonly windowMs: number;
+  /** When a limit was last asked for that needs them. */
+  neededAtMs: number;
   slice: number;
   readonly counts: number[];
 }
@@ -32,7 +34,38 @@ export interface WindowSlices {
 export function newSlidingWindow(limit: number, windowMs: number): WindowLog | WindowSlices {
   if (limit <= limits.rateLimit.exactLogMax) return { kind: "log", limit, windowMs, times: [], counts: [], used: 0 };
   const counts = new Array<number>(limits.rateLimit.slidingSlices + 1).fill(0);
-  return { kind: "slices", limit, windowMs, slice: 0, counts };
+  return { kind: "slices", limit, windowMs, neededAtMs: 0, slice: 0, counts };
+}
+
+/**
+ * The same window under another limit, for which it may be counted in the other way. What is known by its slice alone counts
+ * as spent at the end of that. Slices are kept until no limit has needed them for a window, so that callers whose limits lie
+ * on both sides change nothing back and forth.
+ */
+export function changeWindow(state: WindowLog | WindowSlices, limit: number, nowMs: number): WindowLog | WindowSlices {
+  state.limit = limit;
+  const sliced = limit > limits.rateLimit.exactLogMax;
+  if (state.kind === "log") return sliced ? slicesOf(state, nowMs) : state;
+  if (sliced) state.neededAtMs = nowMs;
+  return nowMs >= state.neededAtMs + state.windowMs ? logOf(state, nowMs) : state;
+}
+
+function slicesOf(log: WindowLog, nowMs: number): WindowSlices {
+  windowLog.free(log, nowMs);
+  const slices = newSlidingWindow(log.limit, log.windowMs) as WindowSlices;
+  slices.neededAtMs = nowMs;
+  for (const [place, count] of log.counts.entries())
+    windowSlices.record(slices, log.times[place] as number, count, nowMs);
+  return slices;
+}
+
+function logOf(slices: WindowSlices, nowMs: number): WindowLog {
+  advance(slices, nowMs);
+  const { limit, windowMs, slice, counts } = slices;
+  const log: WindowLog = { kind: "log", limit, windowMs, times: [], counts: [], used: 0 };
+  for (const [index, count] of counts.entries())
+    if (count > 0) windowLog.record(log, Math.min(nowMs, (slice - index + 1) * sliceMs(slices)), count, nowMs);
+  return log;
 }
 
 export const windowLog: LimitAlgorithm<WindowLog> = {

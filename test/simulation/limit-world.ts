@@ -1,4 +1,5 @@
 /** Isolates, a network between and limiters, under one virtual clock. The decisions are the real ones. */
+import { countingNumbers, limiterFor } from "../../shared/policy/change-limiter.ts";
 import {
   askQuestion,
   beginWait,
@@ -38,6 +39,8 @@ export interface Trip {
 
 export interface WorldOptions {
   readonly settings: LimiterSettings;
+  /** What an isolate decides by at a time, where that changes. */
+  readonly settingsAt?: (isolate: number, nowMs: number) => LimiterSettings;
   readonly leased: boolean;
   readonly trip: () => Trip;
   /** How far an isolate's clock is off. */
@@ -53,6 +56,8 @@ export interface Outcome {
   readonly admitted: boolean;
   /** Decided by the limiter at this moment, not by what an isolate knew. */
   readonly asked: boolean;
+  /** By which it was decided. */
+  readonly settings: LimiterSettings;
 }
 
 interface Isolate {
@@ -89,9 +94,11 @@ export class LimitWorld {
   /** @param runsMs for limits that reserve: how long the request runs. @param used and what it then says it used */
   request(isolate: number, key: string, cost: number, runsMs = 0, used = cost): void {
     const one = this.#isolate(isolate);
-    const holder = this.#holder(one, key);
-    want(holder, cost, this.#clock(one), this.#options.settings);
-    this.#attempt({ one, holder, key, cost, runsMs, used, endMs: this.events.nowMs + WAIT_MS, waited: false });
+    const settings = this.#options.settingsAt?.(isolate, this.events.nowMs) ?? this.#options.settings;
+    const holder = this.#holder(one, key, settings);
+    want(holder, cost, this.#clock(one), settings);
+    const endMs = this.events.nowMs + WAIT_MS;
+    this.#attempt({ one, holder, key, cost, settings, runsMs, used, endMs, waited: false });
   }
 
   limiter(key: string): LimiterState {
@@ -100,10 +107,9 @@ export class LimitWorld {
   }
 
   #attempt(request: Running): void {
-    const { one, holder, key, cost, waited } = request;
-    const { settings } = this.#options;
+    const { one, holder, key, cost, settings, waited } = request;
     if (!this.#lives(one)) return;
-    if (this.#asksEach) {
+    if (this.#asksEach(settings)) {
       if (isEmpty(holder, cost, this.#clock(one))) this.#note(request, false, false);
       else this.#askAlone(request);
       return;
@@ -119,17 +125,17 @@ export class LimitWorld {
     if (verdict === "refused") this.#note(request, false, false);
     if (verdict === "ask") this.#ask(request);
     if (verdict === "wait") this.#wait(request);
-    if (shouldRenew(holder, this.#clock(one), WAIT_MS)) this.#call(one, holder, key, 0);
+    if (shouldRenew(holder, this.#clock(one), WAIT_MS)) this.#call(one, holder, key, settings, 0);
   }
 
   /** `exact`, where nothing is reserved: every request has a question of its own. */
-  get #asksEach(): boolean {
-    return !this.#options.leased && this.#options.settings.counts === undefined;
+  #asksEach({ counts }: LimiterSettings): boolean {
+    return !this.#options.leased && counts === undefined;
   }
 
   #askAlone(request: Running): void {
-    const { one, holder, key, cost } = request;
-    this.#send(key, { cost, more: 0 }, (answer) => {
+    const { one, holder, key, cost, settings } = request;
+    this.#send(key, settings, { cost, more: 0 }, (answer) => {
       if (!this.#lives(one)) return;
       if (answer === undefined) {
         this.failures++;
@@ -145,8 +151,8 @@ export class LimitWorld {
   readonly #paidTimes = new Map<LimitHolder, number[]>();
 
   #ask(request: Running): void {
-    const { one, holder, key, cost } = request;
-    this.#call(one, holder, key, cost, (admitted, atMs) => {
+    const { one, holder, key, cost, settings } = request;
+    this.#call(one, holder, key, settings, cost, (admitted, atMs) => {
       if (admitted === undefined) this.failures++;
       else if (admitted) this.#admit(request, atMs);
       else this.#note(request, false, true);
@@ -171,14 +177,15 @@ export class LimitWorld {
     one: Isolate,
     holder: LimitHolder,
     key: string,
+    settings: LimiterSettings,
     cost: number,
     done?: (admitted: boolean | undefined, atMs: number) => void,
   ): void {
-    const { settings, leased } = this.#options;
+    const { leased } = this.#options;
     const sentAtMs = this.#clock(one);
     const question = askQuestion(holder, cost, sentAtMs, settings, leased);
     const { seq } = holder;
-    this.#send(key, question, (answer) => {
+    this.#send(key, settings, question, (answer) => {
       if (!this.#lives(one)) return;
       if (answer === undefined) {
         giveUp(holder, seq, this.#clock(one));
@@ -194,7 +201,12 @@ export class LimitWorld {
   }
 
   /** @param done called once: with the answer, or with none after the wait */
-  #send(key: string, question: LimitQuestion, done: (answer: LimitAnswer | undefined) => void): void {
+  #send(
+    key: string,
+    settings: LimiterSettings,
+    question: LimitQuestion,
+    done: (answer: LimitAnswer | undefined) => void,
+  ): void {
     const { thereMs, backMs } = this.#options.trip();
     let over = false;
     const finish = (answer: LimitAnswer | undefined): void => {
@@ -205,7 +217,7 @@ export class LimitWorld {
     this.events.at(this.events.nowMs + WAIT_MS, () => finish(undefined));
     if (thereMs === undefined) return;
     this.events.at(this.events.nowMs + thereMs, () => {
-      const state = this.limiter(key);
+      const state = limiterFor(this.limiter(key), settings, EPOCH + this.events.nowMs);
       const { answer, changed } = askLimiter(state, question, EPOCH + this.events.nowMs);
       if (changed) this.limiters.set(key, JSON.stringify(state));
       if (backMs !== undefined) this.events.at(this.events.nowMs + backMs, () => finish(answer));
@@ -214,8 +226,7 @@ export class LimitWorld {
 
   #admit(request: Running, atMs: number | undefined): void {
     this.#note(request, true, atMs !== undefined, atMs);
-    const { one, holder, key, cost, runsMs, used } = request;
-    const { settings } = this.#options;
+    const { one, holder, key, cost, settings, runsMs, used } = request;
     if (settings.counts === undefined) return;
     const begunAtMs = atMs ?? this.events.nowMs;
     const begunClock = this.#clock(one);
@@ -227,12 +238,12 @@ export class LimitWorld {
       const spent = settings.counts === "cost" ? used : 0;
       this.settled.push({ atMs: this.events.nowMs, begunAtMs, used: spent });
       const tell = settleReserved(holder, cost, spent, begunClock, this.#clock(one));
-      if (tell && !isAsking(holder, this.#clock(one), WAIT_MS)) this.#call(one, holder, key, 0);
+      if (tell && !isAsking(holder, this.#clock(one), WAIT_MS)) this.#call(one, holder, key, settings, 0);
     });
   }
 
-  #note({ one, key, cost }: Running, admitted: boolean, asked: boolean, atMs = this.events.nowMs): void {
-    this.outcomes.push({ key, isolate: one.number, atMs, cost, admitted, asked });
+  #note({ one, key, cost, settings }: Running, admitted: boolean, asked: boolean, atMs = this.events.nowMs): void {
+    this.outcomes.push({ key, isolate: one.number, atMs, cost, admitted, asked, settings });
   }
 
   #isolate(number: number): Isolate {
@@ -248,11 +259,13 @@ export class LimitWorld {
     return this.#isolates.get(one.number) === one;
   }
 
-  #holder(one: Isolate, key: string): LimitHolder {
-    let holder = one.holders.get(key);
+  /** One for each numbers, as an isolate keeps them. */
+  #holder(one: Isolate, key: string, settings: LimiterSettings): LimitHolder {
+    const name = `${countingNumbers(settings)} ${key}`;
+    let holder = one.holders.get(name);
     if (holder === undefined) {
       holder = newHolder(`${one.number}.${this.#made++}`);
-      one.holders.set(key, holder);
+      one.holders.set(name, holder);
     }
     return holder;
   }
@@ -267,6 +280,7 @@ interface Running {
   readonly holder: LimitHolder;
   readonly key: string;
   readonly cost: number;
+  readonly settings: LimiterSettings;
   readonly runsMs: number;
   readonly used: number;
   readonly endMs: number;

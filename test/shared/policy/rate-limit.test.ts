@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { limits } from "../../../shared/limits.ts";
 import {
-  fitsLimiter,
   type LimitAnswer,
   type LimiterSettings,
   type LimiterState,
@@ -221,13 +220,6 @@ describe("GCRA", () => {
     refund(state, START + 100);
     expect(take(state, START + 100).admitted).toBe(true);
   });
-});
-
-test("a changed limit does not fit the old state", () => {
-  const state = newLimiter({ limit: 5, windowMs: 100 });
-  expect(fitsLimiter(state, { limit: 5, windowMs: 100 })).toBe(true);
-  expect(fitsLimiter(state, { limit: 6, windowMs: 100 })).toBe(false);
-  expect(fitsLimiter(state, { limit: 5, windowMs: 100, burst: 2 })).toBe(false);
 });
 
 describe("a late refund of a burst", () => {

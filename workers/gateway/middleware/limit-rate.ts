@@ -10,6 +10,7 @@ import {
 } from "../../../shared/policy/rate-limit-fields.ts";
 import { rateLimitKey } from "../../../shared/policy/rate-limit-key.ts";
 import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
+import { limitsFor } from "../upstream/caller-limits.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { settleAfter } from "../upstream/settle-cost.ts";
 import type { LimitTaker } from "../upstream/take-limits.ts";
@@ -20,7 +21,8 @@ import type { LimitTaker } from "../upstream/take-limits.ts";
  */
 export function limitRate(taker: LimitTaker, held: HeldBytes): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
-    const { name: route, rateLimits } = c.get("route");
+    const { name: route, rateLimits: all } = c.get("route");
+    const rateLimits = limitsFor(c.get("held").plan, all, c.get("identity"));
     if (rateLimits.length === 0) return next();
     const wanted = rateLimits.map((settings) => ({
       settings,
@@ -33,17 +35,17 @@ export function limitRate(taker: LimitTaker, held: HeldBytes): MiddlewareHandler
     const refused = outcomes.filter(([, { admitted }]) => !admitted);
     const closed = failed.find(({ onFailure }) => onFailure === "closed");
     if (refused.length > 0 || closed !== undefined) taken.undo();
-    if (refused.length > 0) refuse(c, outcomes, refused);
+    if (refused.length > 0) refuse(c, rateLimits, outcomes, refused);
     if (closed !== undefined) throw new SelvageError("limiter_unavailable", `limit ${closed.name} did not answer`);
     for (const { name } of failed) tellUncounted(c, name);
     await next();
     const reserving = rateLimits.filter(({ counts }) => counts !== undefined);
     if (reserving.length > 0) c.res = settleAfter(c.res, taken, reserving, held);
-    if (outcomes.length > 0) tell(c.res.headers, c, outcomes);
+    if (outcomes.length > 0) tell(c.res.headers, rateLimits, outcomes);
   };
 }
 
-/** Of the limits of a route, which are the same list as long as their plan lives. */
+/** Of the limits of a route with the numbers of a caller, which are the same list as long as their plan lives. */
 const policyFields = new WeakMap<readonly RateLimitSettings[], string>();
 
 function policyField(all: readonly RateLimitSettings[]): string {
@@ -54,10 +56,15 @@ function policyField(all: readonly RateLimitSettings[]): string {
   return field;
 }
 
-function refuse(c: Context<GatewayEnv>, outcomes: readonly LimitOutcome[], refused: readonly LimitOutcome[]): never {
+function refuse(
+  c: Context<GatewayEnv>,
+  rateLimits: readonly RateLimitSettings[],
+  outcomes: readonly LimitOutcome[],
+  refused: readonly LimitOutcome[],
+): never {
   const names = refused.map(([{ name }]) => name);
   c.header("retry-after", String(retryAfterSeconds(refused)));
-  c.header("ratelimit-policy", policyField(c.get("route").rateLimits));
+  c.header("ratelimit-policy", policyField(rateLimits));
   c.header("ratelimit", rateLimitField(outcomes));
   throw new SelvageError("limit_exceeded", `limit ${names.join(", ")}`, {
     members: { type: QUOTA_EXCEEDED, "violated-policies": names },
@@ -70,7 +77,7 @@ function tellUncounted(c: Context<GatewayEnv>, name: string): void {
   console.warn(JSON.stringify({ kind: "limit", traceId: c.get("trace").traceId, reason, answered: "open" }));
 }
 
-function tell(headers: Headers, c: Context<GatewayEnv>, outcomes: readonly LimitOutcome[]): void {
-  headers.set("ratelimit-policy", policyField(c.get("route").rateLimits));
+function tell(headers: Headers, rateLimits: readonly RateLimitSettings[], outcomes: readonly LimitOutcome[]): void {
+  headers.set("ratelimit-policy", policyField(rateLimits));
   headers.set("ratelimit", rateLimitField(outcomes));
 }

@@ -1,11 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
-import {
-  fitsLimiter,
-  type LimitAnswer,
-  type LimiterSettings,
-  type LimiterState,
-  type LimitQuestion,
-  newLimiter,
+import { limiterFor } from "../../../shared/policy/change-limiter.ts";
+import type {
+  LimitAnswer,
+  LimiterSettings,
+  LimiterState,
+  LimitQuestion,
 } from "../../../shared/policy/limiter-state.ts";
 import { askLimiter, forgottenAtMs, refundLimiter } from "../../../shared/policy/rate-limit.ts";
 
@@ -29,8 +28,9 @@ export class Limiter extends DurableObject {
     this.#stored = this.#state !== undefined;
   }
 
+  /** @param settings by which this question is decided; others may have been before */
   async ask(settings: LimiterSettings, question: LimitQuestion): Promise<LimitAnswer> {
-    if (this.#state === undefined || !fitsLimiter(this.#state, settings)) this.#state = newLimiter(settings);
+    this.#state = limiterFor(this.#state, settings, Date.now());
     const { answer, changed } = askLimiter(this.#state, question, Date.now());
     if (changed) await this.#saved();
     return answer;

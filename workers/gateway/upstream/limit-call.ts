@@ -1,5 +1,6 @@
 import { hex } from "../../../shared/http/hex.ts";
 import { limits } from "../../../shared/limits.ts";
+import { countingNumbers, countingWay, limiterFor } from "../../../shared/policy/change-limiter.ts";
 import type { LimitHolder } from "../../../shared/policy/limit-holder.ts";
 import type {
   LimitAnswer,
@@ -28,7 +29,7 @@ export async function askPlace(
   { place, settings }: KeptLimit,
   question: LimitQuestion,
 ): Promise<LimitAnswer | undefined> {
-  if ("history" in place) return askLimiter(place, question, Date.now()).answer;
+  if ("history" in place) return askHere(place, settings, question);
   try {
     const asked = env.LIMITER.get(place).ask(countingOf(settings), question);
     return await within(asked as Promise<LimitAnswer>, limits.gateway.limiterWaitMs);
@@ -37,7 +38,13 @@ export async function askPlace(
   }
 }
 
-/** The part of the settings that counting needs: an object whose settings change begins anew. */
+/** Asks a limiter of this isolate. */
+export function askHere(place: LimiterState, settings: RateLimitSettings, question: LimitQuestion): LimitAnswer {
+  const nowMs = Date.now();
+  return askLimiter(limiterFor(place, countingOf(settings), nowMs), question, nowMs).answer;
+}
+
+/** The part of the settings that counting needs. */
 export function countingOf({ limit, windowMs, burst, window, counts }: RateLimitSettings): LimiterSettings {
   return {
     limit,
@@ -52,13 +59,25 @@ export function countingOf({ limit, windowMs, burst, window, counts }: RateLimit
  * Keys are hashed: the platform shows objects' names to operators, and keys may be names of people.
  * @param name as `limitName` makes it
  */
-export async function limiterId(env: Env, route: string, limit: string, name: string): Promise<DurableObjectId> {
+export async function limiterId(
+  env: Env,
+  route: string,
+  settings: RateLimitSettings,
+  name: string,
+): Promise<DurableObjectId> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(name)));
-  return env.LIMITER.idFromName(`${route}/${limit}/${hex(digest)}`);
+  return env.LIMITER.idFromName(`${placeOf(route, settings)}/${settings.name}/${hex(digest)}`);
 }
 
-/** The settings belong to the name, since isolates with two plans would otherwise begin one count anew with every other request. */
+/** Whose limit it is: a route's, or `*` for those that routes share. */
+const placeOf = (route: string, { scope }: RateLimitSettings): string => (scope === "gateway" ? "*" : route);
+
+/** How a limit counts belongs to its name; its numbers do not, so that a count goes on when they change. */
 export function limitName(route: string, settings: RateLimitSettings, key: string): string {
-  const { name, limit, windowMs, burst = "", window = "", counts = "" } = settings;
-  return `${route}\n${name} ${limit} ${windowMs} ${burst} ${window} ${counts}\n${key}`;
+  return `${placeOf(route, settings)}\n${settings.name} ${countingWay(settings)}\n${key}`;
+}
+
+/** Where an isolate keeps what it holds. Under other numbers it holds and refuses apart, and is counted with the same count. */
+export function keptName(route: string, settings: RateLimitSettings, key: string): string {
+  return `${settings.mode} ${countingNumbers(settings)}\n${limitName(route, settings, key)}`;
 }

@@ -17,12 +17,17 @@ import {
   unspend,
   want,
 } from "../../../shared/policy/limit-holder.ts";
-import { type LimitAnswer, type LimitVerdict, newLimiter } from "../../../shared/policy/limiter-state.ts";
-import { askLimiter, refundLimiter } from "../../../shared/policy/rate-limit.ts";
+import {
+  type LimitAnswer,
+  type LimiterState,
+  type LimitVerdict,
+  newLimiter,
+} from "../../../shared/policy/limiter-state.ts";
+import { refundLimiter } from "../../../shared/policy/rate-limit.ts";
 import type { LimitOutcome } from "../../../shared/policy/rate-limit-fields.ts";
 import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
 import type { Env } from "../env.ts";
-import { askPlace, countingOf, type KeptLimit, limiterId, limitName } from "./limit-call.ts";
+import { askHere, askPlace, countingOf, type KeptLimit, keptName, limiterId, limitName } from "./limit-call.ts";
 import { until } from "./wait.ts";
 
 const WAIT_MS = limits.gateway.limiterWaitMs;
@@ -64,6 +69,8 @@ interface Taken {
 export class LimitTaker {
   readonly #isolate: string;
   readonly #kept = new BoundedMap<KeptLimit>(limits.gateway.limiterKeysMax);
+  /** Counts of limits that each isolate counts for itself. */
+  readonly #local = new BoundedMap<LimiterState>(limits.gateway.limiterKeysMax);
   #made = 0;
 
   /** @param isolate random name of the isolate */
@@ -86,22 +93,30 @@ export class LimitTaker {
     return this.#taken(caller, known ? (taken as Taken[]) : await Promise.all(taken));
   }
 
-  #find(wanted: WantedLimit): KeptLimit | undefined {
-    return this.#kept.get(keptName(wanted));
+  #find({ route, settings, key }: WantedLimit): KeptLimit | undefined {
+    const kept = this.#kept.get(keptName(route, settings, key));
+    if (kept === undefined || kept.settings === settings) return kept;
+    // Routes that share a limit, and other plans, may say otherwise what has nothing to do with counting.
+    return { ...kept, settings };
   }
 
   async #keep(env: Env, wanted: WantedLimit): Promise<KeptLimit> {
     const { route, settings, key: whom } = wanted;
-    const key = keptName(wanted);
+    const key = keptName(route, settings, whom);
+    const name = limitName(route, settings, whom);
     const place =
-      settings.mode === "local"
-        ? newLimiter(countingOf(settings))
-        : await limiterId(env, route, settings.name, limitName(route, settings, whom));
+      settings.mode === "local" ? this.#localOf(name, settings) : await limiterId(env, route, settings, name);
     const known = this.#kept.get(key);
     if (known !== undefined) return known;
     const kept = { key, settings, holder: newHolder(`${this.#isolate}.${this.#made++}`), place };
     this.#kept.set(key, kept);
     return kept;
+  }
+
+  #localOf(name: string, settings: RateLimitSettings): LimiterState {
+    const state = this.#local.get(name) ?? newLimiter(countingOf(settings));
+    this.#local.set(name, state);
+    return state;
   }
 
   #isRefusedHere({ settings, holder }: KeptLimit): boolean {
@@ -167,7 +182,7 @@ export class LimitTaker {
     const takenAtMs = Date.now();
     if (answer !== undefined && takeAnswer(holder, seq, question, answer, sentAtMs, takenAtMs, settings)) {
       // What holds tokens is forgotten last.
-      if (this.#kept.get(kept.key) === kept) this.#kept.set(kept.key, kept);
+      if (this.#kept.get(kept.key)?.holder === holder) this.#kept.set(kept.key, kept);
       return { ...answer, takenAtMs };
     }
     giveUp(holder, seq, takenAtMs);
@@ -222,13 +237,8 @@ function askAlone(env: Env, kept: KeptLimit): Taken | Promise<Taken> {
     takeOutlook(holder, answer, Date.now());
     return { kept, verdict: answer, atMs: answer.atMs };
   };
-  if ("history" in place) return taken(askLimiter(place, question, Date.now()).answer);
+  if ("history" in place) return taken(askHere(place, settings, question));
   return askPlace(env, kept, question).then(taken);
-}
-
-/** A limit that changes its mode is counted on by the same object. */
-function keptName({ settings, route, key }: WantedLimit): string {
-  return `${settings.mode}\n${limitName(route, settings, key)}`;
 }
 
 const isReserved = ({ kept }: Taken): boolean => kept.settings.counts !== undefined;

@@ -1,0 +1,40 @@
+/** Which of a limit's values hold for a caller: those of the consumer, else those of its plan, else the limit's own. */
+import type { Identity } from "../identity/identity.ts";
+import type { RateLimitSettings } from "./settings.ts";
+
+/** What holds instead of a limit's own numbers, whole. */
+export type LimitRow = "unlimited" | Pick<RateLimitSettings, "limit" | "windowMs" | "burst" | "window">;
+
+export interface LimitRows {
+  readonly plans?: Readonly<Record<string, LimitRow>>;
+  readonly consumers?: Readonly<Record<string, LimitRow>>;
+}
+
+export interface ChosenRow {
+  readonly by: "consumer" | "plan";
+  readonly name: string;
+  readonly row: LimitRow;
+}
+
+/** @returns undefined: the limit's own numbers hold */
+export function chooseRow(
+  { plans, consumers }: LimitRows,
+  { plan, consumer }: Pick<Identity, "plan" | "consumer">,
+): ChosenRow | undefined {
+  const own = rowOf(consumers, consumer);
+  if (own !== undefined) return { by: "consumer", name: consumer as string, row: own };
+  const shared = rowOf(plans, plan);
+  return shared === undefined ? undefined : { by: "plan", name: plan as string, row: shared };
+}
+
+/** Names come from tokens: those of built-in members are not found. */
+function rowOf(rows: Readonly<Record<string, LimitRow>> | undefined, name: string | undefined): LimitRow | undefined {
+  return rows !== undefined && name !== undefined && Object.hasOwn(rows, name) ? rows[name] : undefined;
+}
+
+/** A limit with the numbers of a row. @returns undefined where the row lifts the limit */
+export function withRow(settings: RateLimitSettings, row: LimitRow): RateLimitSettings | undefined {
+  if (row === "unlimited") return undefined;
+  const { burst: _burst, window: _window, ...rest } = settings;
+  return { ...rest, ...row };
+}
