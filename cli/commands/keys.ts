@@ -7,6 +7,7 @@ import type { ControlOptions } from "../find-system.ts";
 import { importFile } from "../import-keys.ts";
 import { connect, durationArgument, type JsonOption, jsonOption, withControl } from "../options.ts";
 import { ago, type Cell, print, printJson, say, table } from "../output.ts";
+import { unknownPlanNote } from "../unknown-plan.ts";
 
 type Options = ControlOptions & JsonOption;
 interface CreateOptions extends Options {
@@ -108,7 +109,10 @@ async function create(options: CreateOptions): Promise<void> {
     ...(group !== undefined && { groups: split(group, /\s*,\s*/) }),
     ...(expires !== undefined && { expiresAtMs: Date.now() + expires }),
   };
-  tell(await connect(options).createKey(request), options);
+  const client = connect(options);
+  const note = plan && (await unknownPlanNote(client, plan));
+  tell(await client.createKey(request), options);
+  if (note) say(note);
 }
 
 async function update(id: string, options: UpdateOptions): Promise<void> {
@@ -123,7 +127,10 @@ async function update(id: string, options: UpdateOptions): Promise<void> {
   };
   if (Object.keys(request).length === 0)
     throw new CliError(exitCodes.usage, "nothing to change: say what, such as --plan pro");
-  const record = await connect(options).updateKey(id, request);
+  const client = connect(options);
+  const note = plan && (await unknownPlanNote(client, plan));
+  const record = await client.updateKey(id, request);
+  if (note) say(note);
   if (options.json) return printJson(record);
   const { start, plan: now, scopes } = record;
   const granted = scopes.length === 0 ? "no scopes" : `scopes ${scopes.join(" ")}`;

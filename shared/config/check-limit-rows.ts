@@ -76,6 +76,7 @@ function checkBurst(limit: Cursor, row: Cursor, rate: Cursor): DocumentProblem[]
     const parsed = parseRate(written ?? "");
     return parsed && `${parsed.windowMs} ${isClock(limit, written)}`;
   };
+  if (parseRate(text ?? "") === undefined || parseRate(own ?? "") === undefined) return [];
   if (windowOf(text) === windowOf(own) && bursts === limit.get("burst").exists) return [];
   const why = "a caller whose plan changes begins a new count here";
   return [warning("SLV3037", row.path, `this counts in another way than the limit (its window, or \`burst\`): ${why}`)];

@@ -4,7 +4,6 @@ import type { RateLimitConfig } from "../config/schema-limits.ts";
 import { durationOr } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import type { LimitRow, LimitRows } from "../policy/limit-rows.ts";
-import type { RateLimitSettings } from "../policy/settings.ts";
 import { compileCount, listOf, type NamedLimit } from "./compile-limits.ts";
 import type { RoutePlan } from "./plan.ts";
 import { mapValues } from "./sorted.ts";
@@ -32,7 +31,7 @@ export function compileLimitRows(
     for (const [index, settings] of rateLimits.entries()) {
       const config = configs[index];
       const own = typeof config === "string" ? named[config] : config;
-      if (settings.rows !== undefined && own !== undefined) found[settings.rows] = compileRows(own, settings);
+      if (settings.rows !== undefined && own !== undefined) found[settings.rows] = compileRows(own);
     }
   }
   return mapValues(found, (rows) => rows);
@@ -40,9 +39,9 @@ export function compileLimitRows(
 
 type RowsConfig = Omit<RateLimitConfig, "name">;
 
-function compileRows(config: RowsConfig, { windowMs }: RateLimitSettings): LimitRows {
+function compileRows(config: RowsConfig): LimitRows {
   const compileAll = (rows: Readonly<Record<string, LimitRowConfig>>): Record<string, LimitRow> =>
-    mapValues(rows, (row) => compileRow(config, row, windowMs));
+    mapValues(rows, (row) => compileRow(config, row));
   const { plans, consumers } = config;
   return {
     ...(plans !== undefined && { plans: compileAll(plans) }),
@@ -50,16 +49,14 @@ function compileRows(config: RowsConfig, { windowMs }: RateLimitSettings): Limit
   };
 }
 
-function compileRow(config: RowsConfig, row: LimitRowConfig, slotMs: number): LimitRow {
+function compileRow(config: RowsConfig, row: LimitRowConfig): LimitRow {
   if (row === "unlimited") return row;
-  const { counts: _counts, cost: _cost, ...numbers } = compileCount({ ...config, ...numbersOf(row) }, slotMs);
-  return numbers;
+  const { counts, cost: _cost, windowMs, ...numbers } = compileCount({ ...config, ...numbersOf(row) }, 0);
+  return { ...numbers, ...(counts !== "concurrent" && { windowMs }) };
 }
 
 /** A row in its long form. */
-export function numbersOf(
-  row: Exclude<LimitRowConfig, "unlimited">,
-): Pick<RowsConfig, "limit" | "concurrent" | "burst"> {
+function numbersOf(row: Exclude<LimitRowConfig, "unlimited">): Pick<RowsConfig, "limit" | "concurrent" | "burst"> {
   if (typeof row === "number") return { concurrent: row };
   return typeof row === "string" ? { limit: row } : row;
 }

@@ -31,9 +31,12 @@ export function proofOfKey(provider: ApiKeyProvider, { headers, query, credentia
   return { kind: "proven", identity: { ...identity, claims: { sub: identity.sub, [UNCHECKED]: true } } };
 }
 
+/** Whether an identity is of a key that nobody has looked up: its owner and plan are not known. */
+export const isUnchecked = ({ claims }: Identity): boolean => claims[UNCHECKED] === true;
+
 /** What is said beside an identity whose key was not looked up. */
-export function keyNote({ claims }: Identity): string {
-  return claims[UNCHECKED] === true
+export function keyNote(identity: Identity): string {
+  return isUnchecked(identity)
     ? " (its form only: the key WAS NOT LOOKED UP, its scopes are those that are asked for)"
     : "";
 }

@@ -6,6 +6,7 @@ import { type ChosenRow, chooseRow, withRow } from "../policy/limit-rows.ts";
 import { leaseMsOf, lendableOf } from "../policy/limiter-state.ts";
 import { rateLimitKey } from "../policy/rate-limit-key.ts";
 import type { RateLimitSettings } from "../policy/settings.ts";
+import { isUnchecked } from "./explain-key.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import type { GatewayPlan, RoutePlan } from "./plan.ts";
 
@@ -38,7 +39,9 @@ export function explainLimits(
   });
 }
 
-function describeRow(chosen: ChosenRow | undefined, { plan, consumer }: Identity): string {
+function describeRow(chosen: ChosenRow | undefined, identity: Identity): string {
+  const { plan, consumer } = identity;
+  if (isUnchecked(identity)) return "the limit's own: whose key it is was not looked up (see --as-key)";
   if (chosen !== undefined) return `by the row of the ${chosen.by} ${chosen.name}`;
   const without = [
     plan === undefined ? "no plan" : `no row for the plan ${plan}`,

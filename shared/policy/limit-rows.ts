@@ -2,8 +2,10 @@
 import type { Identity } from "../identity/identity.ts";
 import type { RateLimitSettings } from "./settings.ts";
 
-/** What holds instead of a limit's own numbers, whole. */
-export type LimitRow = "unlimited" | Pick<RateLimitSettings, "limit" | "windowMs" | "burst" | "window">;
+/** What holds instead of a limit's own numbers, whole; how long slots are held is the limit's in any case. */
+export type LimitRow =
+  | "unlimited"
+  | (Pick<RateLimitSettings, "limit" | "burst" | "window"> & Partial<Pick<RateLimitSettings, "windowMs">>);
 
 export interface LimitRows {
   readonly plans?: Readonly<Record<string, LimitRow>>;

@@ -30,6 +30,8 @@ export interface Isolates {
   readonly ports: readonly number[];
   /** Questions that the limiter objects were asked since the process started. */
   calls(): Promise<number>;
+  /** Makes a document live; isolates follow within their lease. */
+  apply(document: string): Promise<void>;
   /** Ends the process with SIGKILL and starts it again with the same disk. */
   killAndRestart(): Promise<void>;
   pid(): number;
@@ -58,8 +60,11 @@ async function startIn(system: OpenSystem, count: number, document: string): Pro
   const ingressUrl = `http://${LOOPBACK}:9`;
   const local = await startWorkers(system, { host: LOOPBACK, gatewayPort, controlPort, ingressUrl });
   const file = path.join(state, "selvage.yaml");
-  writeFileSync(file, document);
-  await applyDocument(new ControlClient({ url: local.control, token: local.adminToken }), file, {}, "test");
+  const apply = async (text: string): Promise<void> => {
+    writeFileSync(file, text);
+    await applyDocument(new ControlClient({ url: local.control, token: local.adminToken }), file, {}, "test");
+  };
+  await apply(document);
   const ports: number[] = [];
   for (let at = 0; at < count; at++) ports.push(await freePort());
   const spec = await isolatesChild(system, ports, callsPort, controlPort);
@@ -68,6 +73,7 @@ async function startIn(system: OpenSystem, count: number, document: string): Pro
   return {
     ports,
     calls: async () => ((await (await fetch(`http://${LOOPBACK}:${callsPort}/`)).json()) as { calls: number }).calls,
+    apply,
     killAndRestart: async () => {
       process.kill(child.pid, "SIGKILL");
       await child.exited;

@@ -74,6 +74,40 @@ test("create, use, roll, revoke: refused within five seconds, used all the time"
   expect(processes.find(({ role }) => role === "gateway")?.ports).toHaveProperty("KeyAdmin");
 });
 
+test("a plan that is changed decides the next requests, which go on from what was counted", async () => {
+  let counted = 0;
+  const policyOf = async (key: string): Promise<string> => {
+    const { headers, status } = await fetch(`http://127.0.0.1:${gatewayPort}/orders/1`, {
+      headers: { "x-api-key": key },
+    });
+    if (status === 200) counted++;
+    return `${headers.get("ratelimit-policy")} left ${/r=(\d+)/.exec(headers.get("ratelimit") ?? "")?.[1]}`;
+  };
+  const { key, record } = await json(
+    "keys",
+    "create",
+    "--owner",
+    "growing",
+    "--scope",
+    "orders:read",
+    "--plan",
+    "free",
+  );
+  expect(await policyOf(key)).toBe('"identity";q=20;w=60 left 19');
+  const updated = await selvage("keys", "update", record.id, "--plan", "pro");
+  expect(updated.stdout.trim()).toBe(`${record.id} (${record.start}...) of growing: plan pro, scopes orders:read`);
+  await until("the plan pro", async () => (await policyOf(key)).startsWith('"identity";q=2000;'));
+  const told = await policyOf(key);
+  expect(told).toBe(`"identity";q=2000;w=60 left ${2000 - counted}`);
+  const explained = await selvage("explain", "GET", "/orders/1", "--as-key", record.id);
+  expect(explained.stdout).toContain("by the row of the plan pro");
+  const mistyped = await selvage("keys", "update", record.id, "--plan", "fre");
+  expect(mistyped.stderr).toContain("the plan fre is none of the live document's (did you mean free?)");
+  expect((await json("keys", "update", record.id, "--no-plan")).plan).toBeUndefined();
+  expect((await selvage("keys", "update", record.id)).code).toBe(2);
+  expect((await selvage("keys", "update", "00000000000000ff", "--plan", "pro")).code).toBe(1);
+});
+
 test("the administration of keys is closed to others", async () => {
   const processes: ProcessEntry[] = JSON.parse(readFileSync(join(state, PROCESSES_FILE), "utf8"));
   const port = processes.find(({ role }) => role === "gateway")?.ports.KeyAdmin;
