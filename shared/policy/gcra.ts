@@ -14,6 +14,8 @@ export interface Gcra {
   limit: number;
   readonly windowMs: number;
   burst: number;
+  /** The rate at which drains what stands above the burst. */
+  aboveLimit: number;
   /** The greatest rate since it was last empty. */
   fastestLimit: number;
   level: number;
@@ -21,15 +23,18 @@ export interface Gcra {
 }
 
 export function newGcra(limit: number, windowMs: number, burst: number): Gcra {
-  return { kind: "gcra", limit, windowMs, burst, fastestLimit: limit, level: 0, atMs: 0 };
+  return { kind: "gcra", limit, windowMs, burst, aboveLimit: limit, fastestLimit: limit, level: 0, atMs: 0 };
 }
 
 /** Goes on with other numbers. */
 export function changeGcra(state: Gcra, limit: number, burst: number, nowMs: number): void {
   drain(state, nowMs);
+  const { level, windowMs } = state;
+  const before = level > state.burst * windowMs ? Math.max(state.aboveLimit, state.limit) : state.limit;
+  state.aboveLimit = level > burst * windowMs ? Math.max(before, limit) : limit;
   state.limit = limit;
   state.burst = burst;
-  state.fastestLimit = state.level === 0 ? limit : Math.max(limit, state.fastestLimit);
+  state.fastestLimit = level === 0 ? limit : Math.max(limit, state.fastestLimit);
 }
 
 export const gcra: LimitAlgorithm<Gcra> = {
@@ -62,8 +67,8 @@ function drain(state: Gcra, nowMs: number): void {
   const full = state.burst * state.windowMs;
   let passedMs = nowMs - state.atMs;
   if (state.level > full) {
-    const aboveMs = Math.min(passedMs, Math.ceil((state.level - full) / state.fastestLimit));
-    state.level = Math.max(full, state.level - aboveMs * state.fastestLimit);
+    const aboveMs = Math.min(passedMs, Math.ceil((state.level - full) / state.aboveLimit));
+    state.level = Math.max(full, state.level - aboveMs * state.aboveLimit);
     passedMs -= aboveMs;
   }
   state.level = Math.max(0, state.level - passedMs * state.limit);
@@ -72,8 +77,8 @@ function drain(state: Gcra, nowMs: number): void {
 }
 
 /** How long it takes to a level that is no higher than the burst. */
-function drainMs({ level, burst, windowMs, limit, fastestLimit }: Gcra, to: number): number {
+function drainMs({ level, burst, windowMs, limit, aboveLimit }: Gcra, to: number): number {
   const full = burst * windowMs;
-  const aboveMs = Math.max(0, Math.ceil((level - full) / fastestLimit));
+  const aboveMs = Math.max(0, Math.ceil((level - full) / aboveLimit));
   return aboveMs + Math.max(0, Math.ceil((Math.min(level, full) - to) / limit));
 }

@@ -110,6 +110,15 @@ describe("a burst", () => {
     expect(many(limiter, slow, START + 2000, 50)).toBe(10);
   });
 
+  test("lowered and raised again: what an older limit would have drained says nothing", () => {
+    const limiter = new Stored();
+    const deep = { limit: 10, windowMs: 1000, burst: 1000 };
+    limiter.ask({ limit: 1000, windowMs: 1000, burst: 1 }, START);
+    expect(many(limiter, deep, START, 1200)).toBe(999);
+    limiter.ask(slow, START);
+    expect(many(limiter, deep, START + 1000, 1200)).toBe(10);
+  });
+
   test("what has passed before the change has drained at the rate before", () => {
     const limiter = new Stored();
     many(limiter, slow, START, 10);

@@ -1,12 +1,14 @@
 /** Limits by plan and consumer, and limits whose numbers change while callers use them. */
 import { evictDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import type { JwtProvider } from "../../../shared/auth/providers.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { GatewayPlan } from "../../../shared/plan/plan.ts";
 import type { LimitRows } from "../../../shared/policy/limit-rows.ts";
 import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
 import { limiterId, limitName } from "../../../workers/gateway/upstream/limit-call.ts";
 import { type Gateway, startGateway } from "./support/gateway.ts";
+import { createIssuer } from "./support/issuer.ts";
 import { admin, bindings, createKey, partners, revokeKey } from "./support/keys.ts";
 import { limit, plan, route } from "./support/plans.ts";
 
@@ -167,4 +169,26 @@ describe("a key whose plan changes", () => {
       statuses.push((await ask(gateway, key.key)).status);
     expect(statuses).toEqual([200, 200, 200, 429, 200, 429, 200, 200, 429, 429]);
   });
+});
+
+test.each<[string, Record<string, unknown>, number]>([
+  ["its plan", { plan: "pro" }, 6],
+  ["its consumer before its plan", { plan: "pro", azp: "acme" }, 4],
+  ["a plan of no row", { plan: "Pro" }, 2],
+  ["names of built-in members", { plan: "__proto__", azp: "toString" }, 2],
+  ["a name that ends a line", { plan: "pro\n", azp: "acme " }, 2],
+  ["a very long name", { plan: "p".repeat(5000) }, 2],
+  ["no name", { plan: 7, azp: { acme: true } }, 2],
+])("a token that says %j", async (_, claims, expected) => {
+  const issuer = await createIssuer();
+  const login = plan([]).identity.login as JwtProvider;
+  const of: GatewayPlan = {
+    ...plan([route(named(), "/limited", { auth: { any: ["login"], scopes: [] }, rateLimits: [byCaller()] })]),
+    identity: { login: { ...login, claims: { plan: "plan", consumer: "azp" } } },
+    limitRows: { calls: rows },
+  };
+  const gateway = await startGateway(of, ({ url }) => issuer.answer(url) ?? new Response("ok"));
+  const headers = { authorization: `Bearer ${await issuer.sign({ sub: owner(), ...claims })}` };
+  const response = await gateway.fetch("/limited", { headers });
+  expect([response.status, response.headers.get("ratelimit-policy")]).toEqual([200, `"calls";q=${expected};w=60`]);
 });
