@@ -8,6 +8,7 @@
 import { agent } from "./limits/agent.ts";
 import { clientCertificate, dpop, replay } from "./limits/bound.ts";
 import { certificate, control, keyRotation, wire } from "./limits/control.ts";
+import { counters } from "./limits/counters.ts";
 import { idempotency } from "./limits/idempotency.ts";
 import { apiKeys, condition, hopProof, identity, txnToken } from "./limits/identity.ts";
 import { loadShedding } from "./limits/load-shedding.ts";
@@ -100,6 +101,7 @@ export const limits = {
   idempotency,
   loadShedding,
   rateLimit,
+  counters,
   agent,
   control,
   wire,

@@ -1,12 +1,14 @@
 import { Command } from "commander";
+import { printable } from "../../shared/config/code-frame.ts";
 import type { AgentStatus, Status } from "../../shared/wire/admin.ts";
+import { CliError, exitCodes } from "../cli-error.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { connect, type JsonOption, jsonOption, withControl } from "../options.ts";
-import { ago, type Cell, print, printJson, table } from "../output.ts";
+import { ago, type Cell, print, printJson, style, table } from "../output.ts";
 
 export function statusCommand(): Command {
   const command = new Command("status")
-    .description("The live version, and which gateways and agents serve it.")
+    .description("The live version, which gateways and agents serve it, and what is wrong. Exit code 1: something is.")
     .addOption(jsonOption())
     .addHelpText("after", "\nExamples:\n  selvage status\n  selvage status --json");
   return withControl(command).action(status);
@@ -14,11 +16,17 @@ export function statusCommand(): Command {
 
 async function status(options: ControlOptions & JsonOption): Promise<void> {
   const found = await connect(options).status();
-  if (options.json) return printJson(found);
+  if (options.json) printJson(found);
+  else printStatus(found);
+  if ((found.alarms ?? []).length > 0) throw new CliError(exitCodes.findings, "");
+}
+
+function printStatus(found: Status): void {
   if (found.version === 0) print("nothing is live yet: selvage apply selvage.yaml");
   else print(`version ${found.version} is live (${found.hash.slice(0, 12)})`);
   print(`\n${gatewayTable(found)}\n\n${agentTable(found.agents)}`);
   if (found.keys.length > 0) print(`\n${keyTable(found)}`);
+  for (const { text } of found.alarms ?? []) print(`\n${style("bad", "alarm")}: ${printable(text)}`);
 }
 
 function gatewayTable({ gateways }: Status): string {

@@ -1,4 +1,5 @@
 /** Checks of limits: whom they count by, and settings that contradict each other. */
+import { checkLimitFailure, checkUnasked } from "./check-limit-failure.ts";
 import { checkPlans, checkRows } from "./check-limit-rows.ts";
 import { unknownName } from "./check-mesh.ts";
 import type { Cursor } from "./cursor.ts";
@@ -15,6 +16,7 @@ export function checkNamedLimits(gateway: Cursor): DocumentProblem[] {
 /** @param named the limits of the gateway */
 export function checkLimits(route: Cursor, named: Cursor): DocumentProblem[] {
   const names = new Set<string>();
+  if (!route.get("rateLimit").exists) return checkLegacyHeaders(route.get("legacyRateLimitHeaders"));
   return route.get("rateLimit").oneOrItems.flatMap((limit) => {
     const { text } = limit;
     const own = text === undefined ? checkValues(limit) : [];
@@ -24,6 +26,7 @@ export function checkLimits(route: Cursor, named: Cursor): DocumentProblem[] {
     return [
       ...checkKey(route, meant, text === undefined ? limit.get("by") : limit),
       ...checkCallers(route, meant, limit),
+      ...checkLimitFailure(route, meant, limit),
       ...checkName(text === undefined ? limit.get("name") : limit, names),
       ...own,
     ];
@@ -34,7 +37,14 @@ const checkValues = (limit: Cursor): DocumentProblem[] => [
   ...checkCount(limit),
   ...checkCost(limit),
   ...checkRows(limit),
+  ...checkUnasked(limit),
 ];
+
+function checkLegacyHeaders(headers: Cursor): DocumentProblem[] {
+  if (!headers.exists || headers.text === "none") return [];
+  const message = "`legacyRateLimitHeaders` has no effect on a route without `rateLimit`";
+  return [warning("SLV3009", headers.path, message, { at: "key" })];
+}
 
 /** @param at where the route says it */
 function checkKey(route: Cursor, limit: Cursor, at: Cursor): DocumentProblem[] {

@@ -49,6 +49,7 @@ export const problemCodes = {
   SLV3020: "a signature need not cover what a request is",
   SLV3021: "a setting that costs a signature for each request",
   SLV3022: "idempotency keys of clients that nothing else tells apart",
+  SLV3025: "a limit of a public route does not say what happens when it cannot be counted",
   SLV3036: "a reference to a limit or plan that does not exist",
   SLV3037: "a plan, limit or row that decides nothing, or begins a new count",
   SLV4001: "a secret was not found",

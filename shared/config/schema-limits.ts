@@ -1,7 +1,7 @@
 /** What a route lets pass. */
 import * as z from "zod";
 import { limits } from "../limits.ts";
-import { headerName, list, name, rate, text, whole } from "./fields.ts";
+import { duration, headerName, list, name, rate, text, whole } from "./fields.ts";
 import { limitRows } from "./schema-limit-rows.ts";
 
 const max = limits.rateLimit;
@@ -40,6 +40,9 @@ export const rateLimit = z.strictObject({
     .enum(["open", "closed"], { error: "open or closed" })
     .optional()
     .describe("What happens when the count cannot be asked for: `closed` refuses (default), `open` lets pass."),
+  timeout: duration(max.timeoutMsMin, max.timeoutMsMax)
+    .optional()
+    .describe("How long a request waits for the count before `onFailure` decides. Default: 1s."),
   ...limitRows,
   name: name("a name").optional().describe("Name in the RateLimit-Policy field. Default: the value of `by`."),
 });
@@ -60,5 +63,14 @@ const limitName = name("the name of a limit of gateway.limits");
 /** What a route says: limits of its own, and names. */
 export const routeLimits = z.union([limitName, rateLimit, list(z.union([limitName, rateLimit]))]);
 
+const LEGACY = ["epoch", "seconds", "none"] as const;
+
+export const legacyRateLimitHeaders = z
+  .enum(LEGACY, { error: `one of ${LEGACY.join(", ")}` })
+  .describe(
+    "`X-RateLimit-Limit`, `-Remaining` and `-Reset` beside the standard fields. `epoch`: reset is a time in seconds since 1970, as of GitHub. `seconds`: it is the seconds left. Default: none.",
+  );
+
+export type LegacyRateLimitHeaders = z.infer<typeof legacyRateLimitHeaders>;
 export type NamedLimitConfig = z.infer<typeof namedLimit>;
 export type RateLimitConfig = z.infer<typeof rateLimit>;

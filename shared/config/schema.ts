@@ -26,7 +26,7 @@ import { decisionPoint } from "./schema-decisions.ts";
 import { idempotency } from "./schema-idempotency.ts";
 import { provider } from "./schema-identity.ts";
 import { planName } from "./schema-limit-rows.ts";
-import { namedLimit, routeLimits } from "./schema-limits.ts";
+import { legacyRateLimitHeaders, namedLimit, routeLimits } from "./schema-limits.ts";
 import { context, identityHeaders, resources } from "./schema-outward.ts";
 import { priority, shedding } from "./schema-shedding.ts";
 import { splitPartUrl } from "./template.ts";
@@ -99,6 +99,7 @@ const route = z.strictObject({
     .describe("Instead of the gateway's: headers that tell upstreams who asks."),
   context: context.optional().describe("Instead of the gateway's: what the transaction token says of the transaction."),
   rateLimit: routeLimits.optional().describe("Limits, or names of those of the gateway; each must admit a request."),
+  legacyRateLimitHeaders: legacyRateLimitHeaders.optional().describe("Instead of the gateway's."),
   priority: priority.optional().describe("Who is refused last when an upstream is overloaded. Default: normal."),
   idempotency: idempotency.optional().describe("Requests with the same key are carried out once."),
   aggregate: z.record(name("the name of a part"), part).optional().describe("The answer is composed of these parts."),
@@ -118,6 +119,7 @@ const gateway = z.strictObject({
   cors: cors.optional(),
   tlsTerminator: tlsTerminator.optional(),
   shedding: shedding.optional().describe("Upstreams get no more requests at once than they take."),
+  legacyRateLimitHeaders: legacyRateLimitHeaders.optional(),
   identity: z.record(name("the name of an identity provider"), provider).optional(),
   decisions: z.record(name("the name of a decision point"), decisionPoint).optional(),
   identityHeaders: identityHeaders.optional().describe("Headers that tell upstreams who asks. No client can say them."),

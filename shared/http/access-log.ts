@@ -28,6 +28,10 @@ export interface AccessLogEntry {
   readonly clientIp?: string;
   /** Set when Selvage itself made the answer: the code. */
   readonly error?: ErrorCode;
+  /** The status that a caller by gRPC was told with it. */
+  readonly grpcStatus?: number;
+  /** Limits that could not count it. */
+  readonly uncounted?: readonly string[];
   /** What a policy in shadow would have answered. */
   readonly wouldRefuse?: ErrorCode;
   /** What the client was not told: why Selvage answered itself, or what it took out of a request that went on. */

@@ -42,4 +42,14 @@ export const rateLimit = {
   rowNameCharsMax: 256,
   /** Different rows of a route's limits, taken together, that an isolate has at hand. */
   chosenRowsMax: 1_000,
+  /** The ends of `timeout` of a limit; its default is `gateway.limiterWaitMs`. */
+  timeoutMsMin: 10,
+  timeoutMsMax: 10_000,
+  /** A limiter that failed so often in a row is asked beside the requests alone, first after this pause, which doubles up to ten times. */
+  failuresMax: 3,
+  restMs: 500,
+  /** Limiters of one limit that failed in a row, none of its others having answered: the whole limit is taken for out of reach. */
+  limitersFailingMax: 5,
+  /** Limits whose limiters an isolate watches. */
+  watchedMax: 1_000,
 } as const;

@@ -1,7 +1,9 @@
 import type { RouteConfig } from "../config/schema.ts";
-import type { NamedLimitConfig, RateLimitConfig } from "../config/schema-limits.ts";
-import { parseRate } from "../config/units.ts";
+import type { LegacyRateLimitHeaders, NamedLimitConfig, RateLimitConfig } from "../config/schema-limits.ts";
+import { parseDurationMs, parseRate } from "../config/units.ts";
+import { limits } from "../limits.ts";
 import type { RateLimitSettings, ResponseCost } from "../policy/settings.ts";
+import type { RoutePlan } from "./plan.ts";
 
 /** Limits that routes name, and how long their requests run at most. */
 export interface NamedLimit {
@@ -69,7 +71,21 @@ function compileRateLimit(
     ...(rows !== undefined && { rows }),
     mode: config.mode ?? "leased",
     onFailure: config.onFailure ?? "closed",
+    ...compileTimeout(config.timeout),
   };
+}
+
+/** The default is the same as none: plans of the same meaning are equal. */
+function compileTimeout(timeout: string | undefined): Pick<RateLimitSettings, "timeoutMs"> {
+  const timeoutMs = timeout === undefined ? undefined : parseDurationMs(timeout);
+  return timeoutMs === undefined || timeoutMs === limits.gateway.limiterWaitMs ? {} : { timeoutMs };
+}
+
+/** @param config of the route, else of the gateway */
+export function compileLegacyHeaders(
+  config: LegacyRateLimitHeaders | undefined,
+): Pick<RoutePlan, "legacyRateLimitHeaders"> {
+  return config === undefined || config === "none" ? {} : { legacyRateLimitHeaders: config };
 }
 
 type Count = Pick<RateLimitSettings, "limit" | "windowMs" | "burst" | "window" | "counts" | "cost">;

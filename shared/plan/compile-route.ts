@@ -10,13 +10,13 @@ import { parsePath } from "../route/parse-path.ts";
 import type { RouteMatch } from "../route/route-match.ts";
 import { compileDecision } from "./compile-decision.ts";
 import { compileIdempotency } from "./compile-idempotency.ts";
-import { compileRateLimits, type NamedLimit } from "./compile-limits.ts";
+import { compileLegacyHeaders, compileRateLimits, type NamedLimit } from "./compile-limits.ts";
 import { compileContext, compileIdentityHeaders } from "./compile-outward.ts";
 import type { RoutePlan, RouteTarget } from "./plan.ts";
 import { compileHosts, lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
 
 /** What a route has from the gateway where it says nothing itself. */
-export type RouteDefaults = Pick<RouteConfig, "identityHeaders" | "context">;
+export type RouteDefaults = Pick<RouteConfig, "identityHeaders" | "context" | "legacyRateLimitHeaders">;
 
 export function compileRoute(
   route: RouteConfig,
@@ -26,6 +26,7 @@ export function compileRoute(
   const auth = compileAuth(route.auth);
   const identityHeaders = compileIdentityHeaders(route.identityHeaders ?? defaults.identityHeaders);
   const context = compileContext(route.context ?? defaults.context);
+  const rateLimitHeaders = route.legacyRateLimitHeaders ?? defaults.legacyRateLimitHeaders;
   const timeoutMs = durationOf(route.timeout) ?? limits.gateway.requestTimeoutMs;
   return {
     name: route.name,
@@ -34,6 +35,7 @@ export function compileRoute(
     ...(identityHeaders !== undefined && { identityHeaders }),
     ...(context !== undefined && { context }),
     rateLimits: compileRateLimits(route, timeoutMs, named),
+    ...compileLegacyHeaders(route.rateLimit === undefined ? undefined : rateLimitHeaders),
     ...(route.priority !== undefined && { priority: route.priority }),
     ...(route.idempotency !== undefined && { idempotency: compileIdempotency(route.idempotency) }),
     transform: { request: compileEdits(route.transform?.request), response: compileEdits(route.transform?.response) },

@@ -28,11 +28,7 @@ export function explainLimits(
       limit.by === "ip" && clientIp === undefined
         ? "the client's address (say which with --from)"
         : rateLimitKey(limit.by, identity, clientIp);
-    const texts = [
-      `${describeCount(holds)}${decides}`,
-      describeMode(holds),
-      `${limit.onFailure} when the count is unknown`,
-    ];
+    const texts = [`${describeCount(holds)}${decides}`, describeMode(holds), describeFailure(limit)];
     const shared = limit.scope === "gateway" ? " over all routes with this limit" : "";
     const text = `${texts.join(", ")}, counted by ${counted}${shared}; not counted now`;
     return step(`limit ${limit.name}`, "note", text, path);
@@ -58,6 +54,11 @@ function describeCount({ limit, windowMs, burst, window, counts, cost }: RateLim
   if (window === "fixed")
     return `${what} in each ${formatDuration(windowMs)} of the clock, up to twice that around a border`;
   return `${what} in any window of ${formatDuration(windowMs)}`;
+}
+
+function describeFailure({ onFailure, timeoutMs }: RateLimitSettings): string {
+  const known = timeoutMs === undefined ? "is unknown" : `is not known within ${formatDuration(timeoutMs)}`;
+  return `${onFailure} when the count ${known}`;
 }
 
 /** What the mode costs: how many too many it can let pass, and how much of the limit it can leave unused. */

@@ -12,6 +12,7 @@ import type { IdempotencySettings } from "../policy/idempotency.ts";
 import type { IdentityHeaders } from "../policy/identity-headers.ts";
 import type { LimitRows } from "../policy/limit-rows.ts";
 import type { Priority, SheddingSettings } from "../policy/load-shedding.ts";
+import type { LegacyReset } from "../policy/rate-limit-fields.ts";
 import type {
   AccessRule,
   AggregatePart,
@@ -68,6 +69,8 @@ export interface RoutePlan {
   /** Absent: the context has the route alone. */
   readonly context?: TxnContextSettings;
   readonly rateLimits: readonly RateLimitSettings[];
+  /** Absent: no `X-RateLimit-*` fields. */
+  readonly legacyRateLimitHeaders?: LegacyReset;
   readonly idempotency?: IdempotencySettings;
   /** Absent: normal. */
   readonly priority?: Priority;

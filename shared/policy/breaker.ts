@@ -8,6 +8,9 @@
 import { limits } from "../limits.ts";
 import type { BreakerSettings } from "./settings.ts";
 
+/** What of the settings ejects. */
+export type EjectionSettings = Pick<BreakerSettings, "consecutiveFailures" | "intervalMs" | "ejectForMs">;
+
 export interface BreakerState {
   /** Failures in a row while closed. */
   failures: number;
@@ -36,7 +39,7 @@ export const newBreaker = (): BreakerState => ({
 });
 
 /** Whether a request may go to the endpoint now: freely, as the one probe, or not. Changes nothing. */
-export function breakerVerdict(state: BreakerState, nowMs: number, settings: BreakerSettings): "yes" | "probe" | "no" {
+export function breakerVerdict(state: BreakerState, nowMs: number, settings: EjectionSettings): "yes" | "probe" | "no" {
   if (state.ejectedUntilMs === 0) return "yes";
   if (nowMs < state.ejectedUntilMs) return "no";
   if (state.probedAtMs === 0) return "probe";
@@ -52,7 +55,7 @@ export function breakerSend(state: BreakerState, nowMs: number): void {
  * Takes note of how a request to the endpoint ended.
  * @param event `abandoned`: it ended without saying anything of the endpoint (the caller left)
  */
-export function breakerStep(state: BreakerState, event: BreakerEvent, nowMs: number, settings: BreakerSettings): void {
+export function breakerStep(state: BreakerState, event: BreakerEvent, nowMs: number, settings: EjectionSettings): void {
   if (event === "abandoned") state.probedAtMs = 0;
   else if (event === "success") succeed(state, nowMs, settings);
   else if (event === "refused") {
@@ -61,7 +64,7 @@ export function breakerStep(state: BreakerState, event: BreakerEvent, nowMs: num
   } else fail(state, nowMs, settings);
 }
 
-function succeed(state: BreakerState, nowMs: number, settings: BreakerSettings): void {
+function succeed(state: BreakerState, nowMs: number, settings: EjectionSettings): void {
   state.failures = 0;
   if (state.ejectedUntilMs !== 0) {
     if (nowMs < state.ejectedUntilMs) return;
@@ -76,7 +79,7 @@ function succeed(state: BreakerState, nowMs: number, settings: BreakerSettings):
   state.calmSinceMs += calm * settings.intervalMs;
 }
 
-function fail(state: BreakerState, nowMs: number, settings: BreakerSettings): void {
+function fail(state: BreakerState, nowMs: number, settings: EjectionSettings): void {
   const probe = state.probedAtMs !== 0;
   state.lastFailureMs = nowMs;
   state.calmSinceMs = nowMs;
@@ -90,7 +93,7 @@ function fail(state: BreakerState, nowMs: number, settings: BreakerSettings): vo
 }
 
 /** Length of the n-th ejection. */
-export function ejectionMs(ejections: number, settings: BreakerSettings): number {
+export function ejectionMs(ejections: number, settings: EjectionSettings): number {
   return settings.ejectForMs * Math.min(limits.breaker.ejectionGrowthMax, 2 ** Math.max(0, ejections - 1));
 }
 

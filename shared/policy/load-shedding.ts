@@ -23,9 +23,6 @@ export interface SheddingSettings {
   readonly plans: Readonly<Record<string, Priority>>;
 }
 
-/** Problem type of draft-ietf-httpapi-ratelimit-headers-11. */
-export const TEMPORARY_REDUCED_CAPACITY = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity";
-
 const bounds = limits.loadShedding;
 const LEVELS: Readonly<Record<Priority, number>> = { high: 0, normal: 1, low: 2 };
 

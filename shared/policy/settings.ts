@@ -22,6 +22,8 @@ export interface RateLimitSettings {
   readonly mode: LimitMode;
   /** What happens when the limiter cannot be asked. */
   readonly onFailure: "open" | "closed";
+  /** How long a request waits for it. Absent: `limits.gateway.limiterWaitMs`. */
+  readonly timeoutMs?: number;
 }
 
 /** `exact`: one call a request. `leased`: isolates hold tokens in advance. `local`: each isolate counts for itself. */

@@ -12,6 +12,8 @@
  */
 import * as z from "zod/mini";
 import { limits } from "../limits.ts";
+import type { Alarm } from "../policy/alarms.ts";
+import type { SeriesCounts } from "../policy/counters.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { KeyRingStatus } from "./rotation.ts";
 
@@ -69,6 +71,10 @@ export interface Status {
   }[];
   readonly agents: readonly AgentStatus[];
   readonly keys: readonly KeyRingStatus[];
+  /** What is wrong now, as far as the counters tell. Absent, as the counters: a control plane that counts nothing yet. */
+  readonly alarms?: readonly Alarm[];
+  /** What the gateways counted in the last `windowMs`. */
+  readonly counters?: { readonly windowMs: number; readonly series: readonly SeriesCounts[] };
 }
 export interface AgentStatus {
   readonly instance: string;

@@ -5,6 +5,7 @@
 import * as z from "zod/mini";
 import { limits } from "../limits.ts";
 import type { GatewayPlan } from "../plan/plan.ts";
+import { counterReportSchema } from "./counters.ts";
 import { hopKeySchema } from "./hop-key.ts";
 import { revocationListSchema } from "./revocations.ts";
 
@@ -23,6 +24,8 @@ export const leaseRequestSchema = z.object({
   signingKey: z.optional(z.string().check(z.maxLength(limits.wire.idCharsMax))),
   /** The same of the hop key. */
   hopKey: z.optional(z.string().check(z.maxLength(limits.wire.idCharsMax))),
+  /** What it counted since the last report that was taken. */
+  counted: z.optional(counterReportSchema),
   refused: z.optional(
     z.object({
       version: z.int(),
@@ -51,5 +54,7 @@ export const leaseAnswerSchema = z.object({
   signingKey: z.optional(jwk),
   /** Absent when the isolate already has it. */
   hopKey: z.optional(hopKeySchema),
+  /** Number of the last report that was taken. Absent: none was sent. */
+  counted: z.optional(z.int()),
 });
 export type LeaseAnswer = z.infer<typeof leaseAnswerSchema>;

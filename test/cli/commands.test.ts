@@ -269,3 +269,36 @@ describe("usage", () => {
       expect(await selvage(args)).toMatchObject({ code: 2, stdout: "" });
   });
 });
+
+describe("status", () => {
+  const quiet = { version: 3, hash: "abc", gateways: [], agents: [], keys: [] };
+  const text = "limit `by-ip` of route `login` could not be counted for 312 requests in the last 5 min (answered open)";
+  const alarmed = {
+    ...quiet,
+    alarms: [{ code: "limit_uncounted", text }],
+    counters: { windowMs: 300_000, series: [] },
+  };
+  const ask = (answer: object, ...args: string[]) =>
+    withServer(200, JSON.stringify(answer), (url) => selvage(["status", "--control", url, "--token", "t", ...args]));
+
+  test("is 0 where all is well, also of a control plane that counts nothing yet", async () => {
+    expect((await ask({ ...quiet, alarms: [], counters: { windowMs: 1, series: [] } })).code).toBe(0);
+    expect((await ask(quiet)).code).toBe(0);
+  });
+
+  test("tells what is wrong in a sentence, and ends with 1", async () => {
+    const { code, stdout, stderr } = await ask(alarmed);
+    expect([code, stderr]).toEqual([1, ""]);
+    expect(stdout.trimEnd().split("\n").at(-1)).toBe(`alarm: ${text}`);
+  });
+
+  test("as JSON, too", async () => {
+    const { code, stdout } = await ask(alarmed, "--json");
+    expect([code, JSON.parse(stdout)]).toEqual([1, alarmed]);
+  });
+
+  test("nothing in it can command the terminal", async () => {
+    const { stdout } = await ask({ ...quiet, alarms: [{ code: "x", text: "\u001b[2Jgone" }] });
+    expect(stdout).not.toContain("\u001b");
+  });
+});

@@ -109,8 +109,8 @@ export async function outageUnderLoad(
   if (signal === "SIGSTOP") process.kill(pid, "SIGCONT");
   else await system.restart("control");
   await until("every agent follows the control plane again", async () => {
-    const { code, stdout } = await system.selvage("status", "--json");
-    const status = code === 0 ? JSON.parse(stdout) : undefined;
+    const { stdout } = await system.selvage("status", "--json");
+    const status = stdout === "" ? undefined : JSON.parse(stdout);
     return status?.agents.length > 0 && status.agents.every(({ state }: { state: string }) => state === "current");
   });
   await answered(load, 100);

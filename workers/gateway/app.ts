@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import type { GatewayPlan } from "../../shared/plan/plan.ts";
+import { newCounters } from "../../shared/policy/counters.ts";
 import { newHeldBytes } from "../../shared/policy/held-bytes.ts";
 import { DecisionPoints } from "./authority/decision-points.ts";
 import { PlanLease } from "./authority/plan-lease.ts";
@@ -14,6 +15,7 @@ import { checkRequest } from "./middleware/check-request.ts";
 import { cors } from "./middleware/cors.ts";
 import { decide } from "./middleware/decide.ts";
 import { forward } from "./middleware/forward.ts";
+import { grpcErrors } from "./middleware/grpc-errors.ts";
 import { idempotency } from "./middleware/idempotency.ts";
 import { leasePlan } from "./middleware/lease-plan.ts";
 import { limitRate } from "./middleware/limit-rate.ts";
@@ -26,6 +28,7 @@ import { tellIdentity } from "./middleware/tell-identity.ts";
 import { transformHeaders } from "./middleware/transform-headers.ts";
 import type { GatewayEnv } from "./upstream/exchange.ts";
 import { IdempotencyRecords } from "./upstream/idempotency-records.ts";
+import { LimitCounts } from "./upstream/limit-counts.ts";
 import { LoadShedder } from "./upstream/load-shedder.ts";
 import { LimitTaker } from "./upstream/take-limits.ts";
 
@@ -35,18 +38,20 @@ import { LimitTaker } from "./upstream/take-limits.ts";
  * @param deployed the plan that the Worker was deployed with, if any
  */
 export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<GatewayEnv> {
-  const lease = new PlanLease(isolate, deployed);
+  const counters = newCounters();
+  const lease = new PlanLease(isolate, deployed, counters);
   const verifiers = createVerifiers();
-  const taker = new LimitTaker(isolate);
+  const taker = new LimitTaker(isolate, new LimitCounts(counters));
   const points = new DecisionPoints();
   const records = new IdempotencyRecords();
   const minter = new TxnTokenMinter();
-  const shedder = new LoadShedder();
+  const shedder = new LoadShedder(counters);
   const held = newHeldBytes();
   const app = new Hono<GatewayEnv>();
   app.onError(problems);
   app.use(
     accessLog(isolate),
+    grpcErrors(),
     checkRequest(),
     leasePlan(lease),
     resourceMetadata(),
@@ -57,7 +62,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     boundBody(held),
     stripFields(),
     authenticate(verifiers),
-    limitRate(taker, held),
+    limitRate(taker, held, lease),
     decide(points),
     idempotency(records, held),
     transformHeaders(),

@@ -78,7 +78,7 @@ test.each<[string, string[], string?, string?, string?]>([
   ["{ requierd: true }", ["error SLV2003 idempotency.requierd"]],
   ["{ }", ["warning SLV3009 maxBody"], `${PRIVATE} maxBody: 20MiB,`],
   ["{ }", ["warning SLV3022 idempotency", "warning SLV3022 idempotency"], ""],
-  ["{ }", ["warning SLV3022 idempotency"], "rateLimit: { limit: 1/second, by: ip },"],
+  ["{ }", ["warning SLV3022 idempotency"], "rateLimit: { limit: 1/second, by: ip, onFailure: closed },"],
   ["{ }", ["warning SLV3022 idempotency", "warning SLV3022 idempotency"], "auth: { any: [login], optional: true },"],
 ])("%s: %j (%s %s)", (text, expected, more, match) => {
   expect(codes(text, more, match)).toEqual(expected);

@@ -73,7 +73,7 @@ test.each<[string, object, string[]]>([
     { limit: "9/day", burst: 2, cost: { estimate: 3, header: "a" } },
     ["SLV3009 rateLimit.cost.estimate"],
   ],
-])("%s", (_, written, found) => expect(codes({ by: "ip", ...written })).toEqual(found));
+])("%s", (_, written, found) => expect(codes({ by: "ip", onFailure: "closed", ...written })).toEqual(found));
 
 describe("explain states what a mode costs", () => {
   const said = (written: object): string | undefined => {

@@ -154,7 +154,7 @@ describe("auth", () => {
   });
 
   test("a limit by identity that anonymous clients share is a warning", () => {
-    const limits = { rateLimit: { limit: "1/minute", by: "identity" } };
+    const limits = { rateLimit: { limit: "1/minute", by: "identity", onFailure: "closed" } };
     expect(codes(providers, { any: ["a"], optional: true }, undefined, limits)).toEqual(["SLV3009 rateLimit.by"]);
   });
 });

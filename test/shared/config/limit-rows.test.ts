@@ -231,7 +231,9 @@ test.each<[string, object, string[]]>([
   ["by identity", own, ["SLV3009 error routes.0.rateLimit"]],
   ["by address", { limit: "9/minute", by: "ip", plans: { pro: "10/minute" } }, ["SLV3037 warning routes.0.rateLimit"]],
 ])("a limit of the gateway on a route without auth, %s", (_, limit, problems) =>
-  expect(found("named", { limits: { named: limit } }, { auth: undefined })).toEqual(problems),
+  expect(found("named", { limits: { named: { ...limit, onFailure: "closed" } } }, { auth: undefined })).toEqual(
+    problems,
+  ),
 );
 
 test("rows have a bound", () => {

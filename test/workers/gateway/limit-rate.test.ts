@@ -60,6 +60,24 @@ describe("a limit", () => {
     expect(gateway.logs.at(-1)).toMatchObject({ error: "limit_exceeded", reason: "limit minute" });
   });
 
+  test("tells X-RateLimit fields where the route wants them, of the limit that is tightest", async () => {
+    const limits = [limit("minute", 2), limit("hour", 10, { windowMs: 3_600_000 })];
+    const gateway = await start(limited(limits, { legacyRateLimitHeaders: "epoch" }));
+    const told = (response: Response) =>
+      ["limit", "remaining", "reset"].map((name) => Number(response.headers.get(`x-ratelimit-${name}`)));
+    const before = Date.now() / 1000;
+    const [most, left, reset] = told(await gateway.fetch("/limited", from("192.0.2.1")));
+    expect([most, left]).toEqual([2, 1]);
+    expect(reset).toBeGreaterThanOrEqual(Math.floor(before) + 59);
+    expect(reset).toBeLessThanOrEqual(Math.ceil(Date.now() / 1000) + 60);
+    await gateway.fetch("/limited", from("192.0.2.1"));
+    const refused = await gateway.fetch("/limited", from("192.0.2.1"));
+    expect(refused.status).toBe(429);
+    expect(told(refused).slice(0, 2)).toEqual([2, 0]);
+    const plain = await start(limited(limits));
+    expect((await plain.fetch("/limited", from("192.0.2.1"))).headers.has("x-ratelimit-limit")).toBe(false);
+  });
+
   test("by identity counts each subject for itself, whatever its address", async () => {
     const one = limited([limit("identity", 1, { by: "identity" })], { auth: { any: ["login"], scopes: [] } });
     const gateway = await start(one);

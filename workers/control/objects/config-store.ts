@@ -13,6 +13,7 @@ import type { RevocationInfo, RevocationRequest, Revocations } from "../../../sh
 import { sha256Hex } from "../authority/bytes.ts";
 import type { Env } from "../env.ts";
 import { AuditLog } from "./audit-log.ts";
+import { CounterStore } from "./counter-store.ts";
 import { LeaseStore } from "./lease-store.ts";
 import { RevocationStore } from "./revocation-store.ts";
 import {
@@ -47,6 +48,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
   readonly #sql: SqlStorage;
   readonly #texts: TextStore;
   readonly #leases: LeaseStore;
+  readonly #counters: CounterStore;
   readonly #audit: AuditLog;
   readonly #revocations: RevocationStore;
   /** The live version's parsed parts, read again after an eviction. */
@@ -61,6 +63,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     this.#sql.exec("CREATE TABLE IF NOT EXISTS published (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER)");
     this.#texts = new TextStore(this.#sql);
     this.#leases = new LeaseStore(this.#sql);
+    this.#counters = new CounterStore(this.#sql);
     this.#audit = new AuditLog(this.#sql);
     this.#revocations = new RevocationStore(this.#sql);
   }
@@ -107,7 +110,9 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
 
   async status(): Promise<ConfigStatus> {
     const live = this.#liveRow();
-    return { version: live?.version ?? 0, hash: live?.hash ?? "", leases: this.#leases.live(Date.now()) };
+    const nowMs = Date.now();
+    const [leases, counters] = [this.#leases.live(nowMs), this.#counters.sums(nowMs)];
+    return { version: live?.version ?? 0, hash: live?.hash ?? "", leases, counters };
   }
 
   async lease(asked: LeaseRequest): Promise<LeaseGrant> {
@@ -115,6 +120,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     const live = this.#readLive();
     const lease = renewedLease(asHere(asked, live?.row), nowMs, SETTINGS);
     this.#leases.put(lease, nowMs);
+    if (asked.counted !== undefined) this.#counters.add(asked.isolate, asked.counted, nowMs);
     if (live === undefined) return { version: 0 };
     const revocations = this.#revocations.listAfter(asked.revocations ?? 0, nowMs);
     const grant = { version: live.row.version, ...(revocations !== undefined && { revocations }) };

@@ -1,6 +1,7 @@
 /** What the objects offer to the Worker and to each other. Interfaces alone, so that neither needs the other's code. */
 import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import type { ErrorCode } from "../../../shared/errors.ts";
+import type { SeriesCounts } from "../../../shared/policy/counters.ts";
 import type { RingKey } from "../../../shared/policy/key-ring.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
 import type { Instance } from "../../../shared/policy/registry.ts";
@@ -43,6 +44,8 @@ export interface ConfigStatus {
   readonly version: number;
   readonly hash: string;
   readonly leases: readonly Lease[];
+  /** What isolates counted in the last minutes. */
+  readonly counters: readonly SeriesCounts[];
 }
 
 export interface LeaseGrant {

@@ -5,9 +5,10 @@
 import { indexRevocations } from "../../../shared/auth/revocations.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { GatewayPlan } from "../../../shared/plan/plan.ts";
+import { acknowledgeReport, type CounterState, newCounters, takeReport } from "../../../shared/policy/counters.ts";
 import type { LeaseAnswer, LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { Env } from "../env.ts";
-import { until, within } from "../upstream/wait.ts";
+import { sleep, until, within } from "../upstream/wait.ts";
 import { askLease } from "./ask-lease.ts";
 import { type HeldPlan, holdPlan, planHash } from "./held-plan.ts";
 import { HopSigner } from "./hop-signer.ts";
@@ -19,6 +20,7 @@ type Wait = Pick<ExecutionContext, "waitUntil">;
 export class PlanLease {
   readonly #isolate: string;
   readonly #deployed: GatewayPlan | null;
+  readonly #counters: CounterState;
   #held: HeldPlan | undefined;
   #leaseStartMs = 0;
   #leaseEndMs = 0;
@@ -29,11 +31,33 @@ export class PlanLease {
   #refused: LeaseRequest["refused"];
   /** The control plane said itself that nothing was applied yet. */
   #nothingApplied = false;
+  /** Until when a request is thought to see to a report; 0: none does. */
+  #reportingUntilMs = 0;
 
-  /** @param deployed the plan that the Worker was deployed with, if any */
-  constructor(isolate: string, deployed: GatewayPlan | null) {
+  /**
+   * @param deployed the plan that the Worker was deployed with, if any
+   * @param counters reported with the lease
+   */
+  constructor(isolate: string, deployed: GatewayPlan | null, counters: CounterState = newCounters()) {
     this.#isolate = isolate;
     this.#deployed = deployed;
+    this.#counters = counters;
+  }
+
+  /** Sees to it that what is urgent is reported, also when no request comes that would renew the lease. */
+  reportSoon(env: Env, ctx: Wait): void {
+    const nowMs = Date.now();
+    const waitMs = limits.counters.urgentAfterMs;
+    if (nowMs < this.#reportingUntilMs && this.#reportingUntilMs <= nowMs + 2 * waitMs) return;
+    this.#reportingUntilMs = nowMs + 2 * waitMs;
+    ctx.waitUntil(this.#reportAfter(waitMs, env, ctx));
+  }
+
+  async #reportAfter(waitMs: number, env: Env, ctx: Wait): Promise<void> {
+    await sleep(waitMs);
+    this.#reportingUntilMs = 0;
+    await until(() => !this.#isRefreshing(Date.now()), limits.gateway.planCallMs);
+    if (this.#counters.urgent) await this.#startRefresh(env, ctx, Date.now());
   }
 
   /** The plan for one request; undefined when there is none anywhere. A promise only when there is something to wait for. */
@@ -107,7 +131,8 @@ export class PlanLease {
   /** @returns whether the control plane has to hear of what came of it */
   async #call(env: Env, ctx: Wait): Promise<boolean> {
     const sentAtMs = Date.now();
-    const answer = await askLease(env, this.#request());
+    const answer = await askLease(env, this.#request(sentAtMs));
+    if (answer.counted !== undefined) acknowledgeReport(this.#counters, answer.counted);
     // An answer that was overtaken by a younger call's must not bring back what that replaced.
     if (sentAtMs < this.#leaseStartMs) return false;
     this.#nothingApplied = answer.version === 0;
@@ -120,10 +145,12 @@ export class PlanLease {
     this.#leaseEndMs = sentAtMs + Math.min(answer.leaseMs, limits.gateway.planLeaseMs);
     const isNew = held?.version !== before?.version || held?.hash !== before?.hash;
     const hasKeys = held?.signingKey !== before?.signingKey || held?.hop !== before?.hop;
-    return isNew || hasKeys || this.#refused !== refusedBefore;
+    // An older report was on its way until now.
+    const hasMore = answer.counted !== undefined && this.#counters.urgent;
+    return isNew || hasKeys || hasMore || this.#refused !== refusedBefore;
   }
 
-  #request(): LeaseRequest {
+  #request(nowMs: number): LeaseRequest {
     const request: LeaseRequest = { isolate: this.#isolate, version: this.#held?.version ?? 0 };
     if (this.#held !== undefined) request.hash = this.#held.hash;
     const revision = this.#held?.revocations.revision ?? 0;
@@ -131,6 +158,8 @@ export class PlanLease {
     if (this.#held?.signingKey !== undefined) request.signingKey = this.#held.signingKey.kid;
     if (this.#held?.hop !== undefined) request.hopKey = this.#held.hop.kid;
     if (this.#refused !== undefined) request.refused = this.#refused;
+    const counted = takeReport(this.#counters, nowMs);
+    if (counted !== undefined) request.counted = counted;
     return request;
   }
 

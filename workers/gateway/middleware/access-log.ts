@@ -26,6 +26,8 @@ function entryOf(c: Context<GatewayEnv>, instance: string): AccessLogEntry {
   const { traceId, spanId } = c.get("trace");
   const clientIp = c.get("clientIp");
   const failure = c.get("failure");
+  const grpcStatus = c.get("grpcStatus");
+  const uncounted = c.get("uncounted");
   const wouldRefuse = c.get("wouldRefuse");
   // What inner stages set is absent when the request did not get that far.
   const target: GatewayEnv["Variables"]["target"] | undefined = c.get("target");
@@ -50,6 +52,8 @@ function entryOf(c: Context<GatewayEnv>, instance: string): AccessLogEntry {
     ...(identity && { sub: identity.sub }),
     ...(clientIp !== undefined && { clientIp }),
     ...(failure && { error: failure.code, reason: failure.reason }),
+    ...(grpcStatus !== undefined && { grpcStatus }),
+    ...(uncounted !== undefined && { uncounted }),
     ...(wouldRefuse && failure?.code !== wouldRefuse && { wouldRefuse }),
   };
 }

@@ -1,15 +1,17 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
+import { QUOTA_EXCEEDED, TEMPORARY_REDUCED_CAPACITY } from "../../../shared/http/problem-types.ts";
 import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
 import {
   type LimitOutcome,
-  QUOTA_EXCEEDED,
+  legacyFields,
   rateLimitField,
   rateLimitPolicyField,
   retryAfterSeconds,
 } from "../../../shared/policy/rate-limit-fields.ts";
 import { rateLimitKey } from "../../../shared/policy/rate-limit-key.ts";
 import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
+import type { PlanLease } from "../authority/plan-lease.ts";
 import { limitsFor } from "../upstream/caller-limits.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { settleAfter } from "../upstream/settle-cost.ts";
@@ -18,8 +20,9 @@ import type { LimitTaker } from "../upstream/take-limits.ts";
 /**
  * Every limit of the route must admit the request; what one of them took is given back when another refuses.
  * @param held what the isolate holds of bodies
+ * @param lease what could not be counted is told the control plane with it
  */
-export function limitRate(taker: LimitTaker, held: HeldBytes): MiddlewareHandler<GatewayEnv> {
+export function limitRate(taker: LimitTaker, held: HeldBytes, lease: PlanLease): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
     const { name: route, rateLimits: all } = c.get("route");
     const rateLimits = limitsFor(c.get("held").plan, all, c.get("identity"));
@@ -33,15 +36,19 @@ export function limitRate(taker: LimitTaker, held: HeldBytes): MiddlewareHandler
     const taken = await taker.take({ env: c.env, background }, wanted);
     const { outcomes, failed } = taken;
     const refused = outcomes.filter(([, { admitted }]) => !admitted);
-    const closed = failed.find(({ onFailure }) => onFailure === "closed");
-    if (refused.length > 0 || closed !== undefined) taken.undo();
-    if (refused.length > 0) refuse(c, rateLimits, outcomes, refused);
-    if (closed !== undefined) throw new SelvageError("limiter_unavailable", `limit ${closed.name} did not answer`);
-    for (const { name } of failed) tellUncounted(c, name);
+    const closed = failed.filter(({ onFailure }) => onFailure === "closed");
+    if (refused.length > 0 || closed.length > 0) taken.undo();
+    if (refused.length > 0) {
+      for (const [settings] of refused) taker.counts.of(route, settings).refused++;
+      refuse(c, rateLimits, outcomes, refused);
+    }
+    if (failed.length > 0) noteUncounted(c, taker, lease, closed.length > 0 ? closed : failed);
+    if (closed.length > 0) failClosed(c, closed, taken.restMs);
+    for (const [settings] of outcomes) taker.counts.of(route, settings).passed++;
     await next();
     const reserving = rateLimits.filter(({ counts }) => counts !== undefined);
     if (reserving.length > 0) c.res = settleAfter(c.res, taken, reserving, held);
-    if (outcomes.length > 0) tell(c.res.headers, rateLimits, outcomes);
+    if (outcomes.length > 0) tell(c, rateLimits, outcomes);
   };
 }
 
@@ -66,18 +73,48 @@ function refuse(
   c.header("retry-after", String(retryAfterSeconds(refused)));
   c.header("ratelimit-policy", policyField(rateLimits));
   c.header("ratelimit", rateLimitField(outcomes));
+  for (const [name, value] of legacyOf(c, outcomes)) c.header(name, value);
   throw new SelvageError("limit_exceeded", `limit ${names.join(", ")}`, {
     members: { type: QUOTA_EXCEEDED, "violated-policies": names },
   });
 }
 
-/** A limit that is open and cannot be asked protects nothing meanwhile. */
-function tellUncounted(c: Context<GatewayEnv>, name: string): void {
-  const reason = `limit ${name} of route ${c.get("route").name} did not answer`;
-  console.warn(JSON.stringify({ kind: "limit", traceId: c.get("trace").traceId, reason, answered: "open" }));
+/** A limit that is open and cannot be asked protects nothing meanwhile, and one that is closed serves nobody. */
+function noteUncounted(
+  c: Context<GatewayEnv>,
+  taker: LimitTaker,
+  lease: PlanLease,
+  failed: readonly RateLimitSettings[],
+): void {
+  const { name: route } = c.get("route");
+  for (const settings of failed) taker.counts.uncounted(route, settings);
+  c.set(
+    "uncounted",
+    failed.map(({ name }) => name),
+  );
+  lease.reportSoon(c.env, c.executionCtx);
 }
 
-function tell(headers: Headers, rateLimits: readonly RateLimitSettings[], outcomes: readonly LimitOutcome[]): void {
+function failClosed(c: Context<GatewayEnv>, closed: readonly RateLimitSettings[], restMs: number): never {
+  const names = closed.map(({ name }) => name).join(", ");
+  c.header("retry-after", String(Math.max(1, Math.ceil(restMs / 1000))));
+  throw new SelvageError("limiter_unavailable", `limit ${names} did not answer`, {
+    members: { type: TEMPORARY_REDUCED_CAPACITY },
+  });
+}
+
+function tell(
+  c: Context<GatewayEnv>,
+  rateLimits: readonly RateLimitSettings[],
+  outcomes: readonly LimitOutcome[],
+): void {
+  const { headers } = c.res;
+  for (const [name, value] of legacyOf(c, outcomes)) headers.set(name, value);
   headers.set("ratelimit-policy", policyField(rateLimits));
   headers.set("ratelimit", rateLimitField(outcomes));
+}
+
+function legacyOf(c: Context<GatewayEnv>, outcomes: readonly LimitOutcome[]): [name: string, value: string][] {
+  const { legacyRateLimitHeaders } = c.get("route");
+  return legacyRateLimitHeaders === undefined ? [] : legacyFields(outcomes, legacyRateLimitHeaders, Date.now());
 }

@@ -19,6 +19,10 @@ export interface GatewayEnv {
     clientIp: string | undefined;
     /** The error that made the answer; set by problems. */
     failure: SelvageError | undefined;
+    /** The status that a caller by gRPC was told; set by grpc-errors. */
+    grpcStatus: number | undefined;
+    /** Limits that the request passed without being counted; set by limit-rate. */
+    uncounted: readonly string[] | undefined;
     /** What a policy in shadow would have refused it with. */
     wouldRefuse: ErrorCode | undefined;
     /** lease-plan */

@@ -2,6 +2,7 @@ import { hex } from "../../../shared/http/hex.ts";
 import { limits } from "../../../shared/limits.ts";
 import { countingNumbers, countingWay, limiterFor } from "../../../shared/policy/change-limiter.ts";
 import type { LimitHolder } from "../../../shared/policy/limit-holder.ts";
+import type { LimiterHealth, LimitHealth } from "../../../shared/policy/limiter-health.ts";
 import type {
   LimitAnswer,
   LimiterSettings,
@@ -17,10 +18,23 @@ import { within } from "./wait.ts";
 export interface KeptLimit {
   /** Under which it is kept. */
   readonly key: string;
+  readonly route: string;
   readonly settings: RateLimitSettings;
   readonly holder: LimitHolder;
   /** Where it is counted: an object, or with `local` here. */
   readonly place: DurableObjectId | LimiterState;
+  /** Whether its limiter answers, and whether those of the same limit do. */
+  readonly health: { readonly one: LimiterHealth; readonly all: LimitHealth };
+}
+
+/** How long a request waits for the limiter. */
+export function timeoutMsOf({ timeoutMs }: RateLimitSettings): number {
+  return timeoutMs ?? limits.gateway.limiterWaitMs;
+}
+
+/** How long a question may be on its way: one that no request waits for is given more time. */
+export function patienceMsOf(settings: RateLimitSettings): number {
+  return Math.max(timeoutMsOf(settings), limits.gateway.limiterWaitMs);
 }
 
 /** @returns undefined when the limiter did not answer in time */
@@ -28,11 +42,12 @@ export async function askPlace(
   env: Env,
   { place, settings }: KeptLimit,
   question: LimitQuestion,
+  waitMs: number,
 ): Promise<LimitAnswer | undefined> {
   if ("history" in place) return askHere(place, settings, question);
   try {
     const asked = env.LIMITER.get(place).ask(countingOf(settings), question);
-    return await within(asked as Promise<LimitAnswer>, limits.gateway.limiterWaitMs);
+    return await within(asked as Promise<LimitAnswer>, waitMs);
   } catch {
     return undefined;
   }
@@ -70,14 +85,15 @@ export async function limiterId(
 }
 
 /** Whose limit it is: a route's, or `*` for those that routes share. */
-const placeOf = (route: string, { scope }: RateLimitSettings): string => (scope === "gateway" ? "*" : route);
+export const placeOf = (route: string, { scope }: RateLimitSettings): string => (scope === "gateway" ? "*" : route);
 
 /** How a limit counts belongs to its name; its numbers do not, so that a count goes on when they change. */
 export function limitName(route: string, settings: RateLimitSettings, key: string): string {
   return `${placeOf(route, settings)}\n${settings.name} ${countingWay(settings)}\n${key}`;
 }
 
-/** Where an isolate keeps what it holds. Under other numbers it holds and refuses apart, and is counted with the same count. */
+/** Where an isolate keeps what it holds. Under other numbers, or when it does something else when it fails, it holds and refuses apart, and is counted with the same count. */
 export function keptName(route: string, settings: RateLimitSettings, key: string): string {
-  return `${settings.mode} ${countingNumbers(settings)}\n${limitName(route, settings, key)}`;
+  const { mode, onFailure, timeoutMs = "" } = settings;
+  return `${mode} ${onFailure} ${timeoutMs} ${countingNumbers(settings)}\n${limitName(route, settings, key)}`;
 }

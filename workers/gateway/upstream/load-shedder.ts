@@ -1,8 +1,10 @@
 /** Gives upstreams no more requests at once than they take. */
 import type { Context } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
+import { TEMPORARY_REDUCED_CAPACITY } from "../../../shared/http/problem-types.ts";
 import { limits } from "../../../shared/limits.ts";
 import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
+import { type CounterState, type Series, seriesOf } from "../../../shared/policy/counters.ts";
 import {
   endOfAnswer,
   endOfFailure,
@@ -14,13 +16,13 @@ import {
   type SheddingSettings,
   type SheddingState,
   type SheddingTicket,
-  TEMPORARY_REDUCED_CAPACITY,
 } from "../../../shared/policy/load-shedding.ts";
 import type { UpstreamTarget } from "../../../shared/policy/settings.ts";
 import type { GatewayEnv } from "./exchange.ts";
 
 interface Upstream {
   readonly state: SheddingState;
+  readonly counts: Series<"upstream">["counts"];
   /** Until when a request can still be on its way; one whose isolate was cut off ends by this. */
   readonly open: Map<SheddingTicket, number>;
   sweptAtMs: number;
@@ -28,6 +30,11 @@ interface Upstream {
 
 export class LoadShedder {
   readonly #upstreams = new BoundedMap<Upstream>(limits.loadShedding.upstreamsMax);
+  readonly #counters: CounterState;
+
+  constructor(counters: CounterState) {
+    this.#counters = counters;
+  }
 
   /**
    * Makes a call when its upstream has a place for it. The place is held until the answer's head is there: content that streams
@@ -51,6 +58,7 @@ export class LoadShedder {
     if (wouldRefuse) {
       sweep(upstream, nowMs, settings);
       c.set("wouldRefuse", "overloaded");
+      upstream.counts[ticket === undefined ? "shed" : "wouldShed"]++;
     }
     if (ticket === undefined) throw overloaded(name, priority, upstream.state);
     upstream.open.set(ticket, deadlineAtMs);
@@ -82,7 +90,8 @@ export class LoadShedder {
   #upstreamOf(name: string, settings: SheddingSettings): Upstream {
     const known = this.#upstreams.get(name);
     if (known !== undefined) return known;
-    const upstream = { state: newShedding(settings), open: new Map<SheddingTicket, number>(), sweptAtMs: 0 };
+    const { counts } = seriesOf(this.#counters, "upstream", name);
+    const upstream = { state: newShedding(settings), counts, open: new Map<SheddingTicket, number>(), sweptAtMs: 0 };
     this.#upstreams.set(name, upstream);
     return upstream;
   }

@@ -18,8 +18,17 @@ import {
   want,
 } from "../../../shared/policy/limit-holder.ts";
 import {
+  healthVerdict,
+  type LimitHealth,
+  newLimiterHealth,
+  newLimitHealth,
+  noteAnswer,
+  restLeftMs,
+} from "../../../shared/policy/limiter-health.ts";
+import {
   type LimitAnswer,
   type LimiterState,
+  type LimitQuestion,
   type LimitVerdict,
   newLimiter,
 } from "../../../shared/policy/limiter-state.ts";
@@ -27,10 +36,20 @@ import { refundLimiter } from "../../../shared/policy/rate-limit.ts";
 import type { LimitOutcome } from "../../../shared/policy/rate-limit-fields.ts";
 import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
 import type { Env } from "../env.ts";
-import { askHere, askPlace, countingOf, type KeptLimit, keptName, limiterId, limitName } from "./limit-call.ts";
+import {
+  askHere,
+  askPlace,
+  countingOf,
+  type KeptLimit,
+  keptName,
+  limiterId,
+  limitName,
+  patienceMsOf,
+  placeOf,
+  timeoutMsOf,
+} from "./limit-call.ts";
+import { LimitCounts } from "./limit-counts.ts";
 import { until } from "./wait.ts";
-
-const WAIT_MS = limits.gateway.limiterWaitMs;
 
 export interface WantedLimit {
   readonly settings: RateLimitSettings;
@@ -47,8 +66,9 @@ export interface LimitCaller {
 
 export interface TakenLimits {
   readonly outcomes: readonly LimitOutcome[];
-  /** Limits that could not be asked. */
+  /** Limits that could not be asked, and how long the longest of them will not be. */
   readonly failed: readonly RateLimitSettings[];
+  readonly restMs: number;
   /** Gives back what was admitted. */
   undo(): void;
   /** For limits that reserve: the request is over. @param used of each, tokens that it used in all */
@@ -67,15 +87,18 @@ interface Taken {
 }
 
 export class LimitTaker {
+  readonly counts: LimitCounts;
   readonly #isolate: string;
   readonly #kept = new BoundedMap<KeptLimit>(limits.gateway.limiterKeysMax);
   /** Counts of limits that each isolate counts for itself. */
   readonly #local = new BoundedMap<LimiterState>(limits.gateway.limiterKeysMax);
+  readonly #health = new BoundedMap<LimitHealth>(limits.rateLimit.watchedMax);
   #made = 0;
 
   /** @param isolate random name of the isolate */
-  constructor(isolate: string) {
+  constructor(isolate: string, counts: LimitCounts = new LimitCounts()) {
     this.#isolate = isolate;
+    this.counts = counts;
   }
 
   async take(caller: LimitCaller, wanted: readonly WantedLimit[]): Promise<TakenLimits> {
@@ -108,7 +131,8 @@ export class LimitTaker {
       settings.mode === "local" ? this.#localOf(name, settings) : await limiterId(env, route, settings, name);
     const known = this.#kept.get(key);
     if (known !== undefined) return known;
-    const kept = { key, settings, holder: newHolder(`${this.#isolate}.${this.#made++}`), place };
+    const health = { one: newLimiterHealth(), all: this.#healthOf(route, settings) };
+    const kept = { key, route, settings, holder: newHolder(`${this.#isolate}.${this.#made++}`), place, health };
     this.#kept.set(key, kept);
     return kept;
   }
@@ -117,6 +141,15 @@ export class LimitTaker {
     const state = this.#local.get(name) ?? newLimiter(countingOf(settings));
     this.#local.set(name, state);
     return state;
+  }
+
+  #healthOf(route: string, settings: RateLimitSettings): LimitHealth {
+    const key = `${placeOf(route, settings)}\n${settings.name}`;
+    const known = this.#health.get(key);
+    if (known !== undefined) return known;
+    const made = newLimitHealth();
+    this.#health.set(key, made);
+    return made;
   }
 
   #isRefusedHere({ settings, holder }: KeptLimit): boolean {
@@ -129,30 +162,44 @@ export class LimitTaker {
 
   #takeOne(caller: LimitCaller, kept: KeptLimit): Taken | Promise<Taken> {
     const { settings, holder } = kept;
-    if (settings.mode !== "leased" && settings.counts === undefined) return askAlone(caller.env, kept);
     const nowMs = Date.now();
+    if (settings.mode !== "leased" && settings.counts === undefined) return this.#askAlone(caller, kept, nowMs);
     const cost = costOf(settings);
-    const verdict = spend(holder, cost, false, nowMs, settings, WAIT_MS);
-    if (verdict === "ask" || verdict === "wait") return this.#askTogether(caller, kept, verdict);
-    if (shouldRenew(holder, nowMs, WAIT_MS)) caller.background(this.#ask(caller, kept, 0));
+    const patienceMs = patienceMsOf(settings);
+    const verdict = spend(holder, cost, false, nowMs, settings, patienceMs);
+    if (verdict === "ask" || verdict === "wait") {
+      const resting = this.#restOrProbe(caller, kept, verdict === "wait", nowMs);
+      return resting ?? this.#askTogether(caller, kept, verdict);
+    }
+    if (shouldRenew(holder, nowMs, patienceMs)) caller.background(this.#ask(caller, kept, 0, timeoutMsOf(settings)));
     return { kept, verdict: verdictOf(kept, verdict === "admitted"), begunAtMs: nowMs };
+  }
+
+  /** Where the limiter is known not to answer nobody waits for it. @returns undefined: it is to be asked */
+  #restOrProbe(caller: LimitCaller, kept: KeptLimit, asking: boolean, nowMs: number): Taken | undefined {
+    const { one, all } = kept.health;
+    const verdict = healthVerdict(one, all, asking, nowMs);
+    if (verdict === "ask") return undefined;
+    if (verdict === "probe") caller.background(this.#ask(caller, kept, 0, patienceMsOf(kept.settings)));
+    return { kept, verdict: undefined };
   }
 
   /** One question of a key is on its way at a time; the others wait and look, each by timers of its own. */
   async #askTogether(caller: LimitCaller, kept: KeptLimit, first: "ask" | "wait"): Promise<Taken> {
     const { settings, holder } = kept;
     const cost = costOf(settings);
-    const endMs = Date.now() + WAIT_MS;
+    const endMs = Date.now() + timeoutMsOf(settings);
+    const patienceMs = patienceMsOf(settings);
     let begunAtMs = 0;
     let paid: { atMs: number } | undefined;
     let verdict: ReturnType<typeof spend> = first;
     if (verdict === "wait") {
       beginWait(holder, cost);
       while (verdict === "wait" && Date.now() < endMs) {
-        await until(() => !isAsking(holder, Date.now(), WAIT_MS) || holder.paid >= cost, endMs - Date.now());
+        await until(() => !isAsking(holder, Date.now(), patienceMs) || holder.paid >= cost, endMs - Date.now());
         begunAtMs = Date.now();
         const paidBefore = holder.paid;
-        verdict = spend(holder, cost, true, begunAtMs, settings, WAIT_MS);
+        verdict = spend(holder, cost, true, begunAtMs, settings, patienceMs);
         // It was counted with the question, not spent of what is held here: it is given back there.
         if (holder.paid < paidBefore) paid = { atMs: holder.paidAtMs };
       }
@@ -160,7 +207,9 @@ export class LimitTaker {
     }
     if (verdict === "wait") return { kept, verdict: undefined };
     if (verdict !== "ask") return { kept, verdict: verdictOf(kept, verdict === "admitted"), begunAtMs, ...paid };
-    const asked = this.#ask(caller, kept, cost);
+    const leftMs = endMs - Date.now();
+    if (leftMs <= 0) return { kept, verdict: undefined };
+    const asked = this.#ask(caller, kept, cost, leftMs);
     // What it brings is for others too, also when this request's client has gone.
     caller.background(asked);
     const answer = await asked;
@@ -170,15 +219,16 @@ export class LimitTaker {
 
   /** @param cost 0: no request waits for it, what the isolate holds is renewed or given back */
   async #ask(
-    { env }: LimitCaller,
+    caller: LimitCaller,
     kept: KeptLimit,
     cost: number,
+    waitMs: number,
   ): Promise<(LimitAnswer & { takenAtMs: number }) | undefined> {
     const { settings, holder } = kept;
     const sentAtMs = Date.now();
     const question = askQuestion(holder, cost, sentAtMs, settings, settings.mode === "leased");
     const { seq } = holder;
-    const answer = await askPlace(env, kept, question);
+    const answer = await this.#put(caller, kept, question, waitMs);
     const takenAtMs = Date.now();
     if (answer !== undefined && takeAnswer(holder, seq, question, answer, sentAtMs, takenAtMs, settings)) {
       // What holds tokens is forgotten last.
@@ -189,14 +239,50 @@ export class LimitTaker {
     return undefined;
   }
 
+  /** Puts a question, and notes how that ended where it leaves the isolate. */
+  async #put(
+    { env }: LimitCaller,
+    kept: KeptLimit,
+    question: LimitQuestion,
+    waitMs: number,
+  ): Promise<LimitAnswer | undefined> {
+    const { route, settings, health, key, place } = kept;
+    if ("history" in place) return askPlace(env, kept, question, waitMs);
+    const counts = this.counts.of(route, settings);
+    const sentAtMs = Date.now();
+    counts.asked++;
+    const answer = await askPlace(env, kept, question, waitMs);
+    const nowMs = Date.now();
+    const inTime = answer !== undefined && nowMs - sentAtMs <= timeoutMsOf(settings);
+    if (!inTime) counts.failed++;
+    noteAnswer(health.one, health.all, key, inTime, nowMs);
+    return answer;
+  }
+
+  /** Where nothing is held here every request has a question of its own. */
+  #askAlone(caller: LimitCaller, kept: KeptLimit, nowMs: number): Taken | Promise<Taken> {
+    const { settings, holder, place } = kept;
+    const question = { cost: costOf(settings), more: 0 };
+    const taken = (answer: LimitAnswer | undefined): Taken => {
+      if (answer === undefined) return { kept, verdict: undefined };
+      takeOutlook(holder, answer, Date.now());
+      return { kept, verdict: answer, atMs: answer.atMs };
+    };
+    if ("history" in place) return taken(askHere(place, settings, question));
+    const resting = this.#restOrProbe(caller, kept, false, nowMs);
+    return resting ?? this.#put(caller, kept, question, timeoutMsOf(settings)).then(taken);
+  }
+
   #taken(caller: LimitCaller, all: readonly Taken[]): TakenLimits {
     const outcomes = all.flatMap(({ kept, verdict }): LimitOutcome[] =>
       verdict === undefined ? [] : [[kept.settings, verdict]],
     );
+    const failed = all.filter(({ verdict }) => verdict === undefined);
     const admitted = all.filter(({ verdict, said }) => verdict?.admitted === true && said !== true);
     return {
       outcomes,
-      failed: all.filter(({ verdict }) => verdict === undefined).map(({ kept }) => kept.settings),
+      failed: failed.map(({ kept }) => kept.settings),
+      restMs: Math.max(0, ...failed.map(({ kept: { health } }) => restLeftMs(health.one, health.all, Date.now()))),
       undo: () => {
         for (const one of admitted) this.#undo(caller, one);
       },
@@ -224,21 +310,9 @@ export class LimitTaker {
   #finish(caller: LimitCaller, { kept, begunAtMs = 0 }: Taken, used: number): void {
     const nowMs = Date.now();
     const tell = settleReserved(kept.holder, costOf(kept.settings), used, begunAtMs, nowMs);
-    if (tell && !isAsking(kept.holder, nowMs, WAIT_MS)) caller.background(this.#ask(caller, kept, 0));
+    if (tell && !isAsking(kept.holder, nowMs, patienceMsOf(kept.settings)))
+      caller.background(this.#ask(caller, kept, 0, timeoutMsOf(kept.settings)));
   }
-}
-
-/** Where nothing is held here every request has a question of its own. */
-function askAlone(env: Env, kept: KeptLimit): Taken | Promise<Taken> {
-  const { settings, holder, place } = kept;
-  const question = { cost: costOf(settings), more: 0 };
-  const taken = (answer: LimitAnswer | undefined): Taken => {
-    if (answer === undefined) return { kept, verdict: undefined };
-    takeOutlook(holder, answer, Date.now());
-    return { kept, verdict: answer, atMs: answer.atMs };
-  };
-  if ("history" in place) return taken(askHere(place, settings, question));
-  return askPlace(env, kept, question).then(taken);
 }
 
 const isReserved = ({ kept }: Taken): boolean => kept.settings.counts !== undefined;

@@ -26,6 +26,8 @@ export class FakeControl {
   /** Answers that carried revocations. */
   listsSent = 0;
   mode: "up" | "down" | "silent" = "up";
+  /** Whether reports of counters are acknowledged. */
+  acknowledges = true;
   readonly asked: LeaseRequest[] = [];
   readonly tokens: (string | null)[] = [];
 
@@ -54,7 +56,20 @@ export class FakeControl {
     if (this.signingKey !== undefined && request.signingKey !== this.signingKey.kid)
       answer.signingKey = this.signingKey as JWK & { kid: string; kty: string };
     if (this.hopKey !== undefined && request.hopKey !== this.hopKey.kid) answer.hopKey = this.hopKey;
+    if (request.counted !== undefined && this.acknowledges) answer.counted = request.counted.seq;
     return answer;
+  }
+
+  /** Sums of what was reported, each report once. @param kind of the series */
+  counted(kind: string): Record<string, number> {
+    const reports = new Map(
+      this.asked.flatMap(({ counted }) => (counted === undefined ? [] : [[counted.seq, counted]])),
+    );
+    const sums: Record<string, number> = {};
+    for (const { series } of reports.values())
+      for (const { counts } of series.filter((one) => one.kind === kind))
+        for (const [counter, count] of Object.entries(counts)) sums[counter] = (sums[counter] ?? 0) + count;
+    return sums;
   }
 }
 

@@ -1,0 +1,137 @@
+/**
+ * What an isolate counts, by name, for operators: series of a kind with labels, each with the same few counters. It is
+ * plain state; whoever counts keeps the series and writes `series.counts.refused++`, which allocates nothing.
+ *
+ * Reports carry what was counted since the one before. A report stays the same until it was acknowledged, and the next
+ * one has the next number: whoever takes each number once has counted everything once, whatever is lost on the way.
+ */
+import { limits } from "../limits.ts";
+
+const bounds = limits.counters;
+
+/**
+ * Everything that is counted. As a metric: `selvage_<kind>_<counter>_total{<labels>}`.
+ *
+ * `limit`: `passed` and `refused` of requests by the count, `open` and `closed` of requests that could not be counted,
+ * `wouldRefuse` of requests that passed in shadow; `asked` and `failed` of questions to limiters.
+ * `upstream`: of load shedding.
+ */
+export const counterKinds = {
+  limit: {
+    labels: ["route", "limit"],
+    counters: ["passed", "refused", "open", "closed", "wouldRefuse", "asked", "failed"],
+  },
+  upstream: { labels: ["upstream"], counters: ["shed", "wouldShed"] },
+} as const satisfies Record<string, { readonly labels: readonly string[]; readonly counters: readonly string[] }>;
+
+export type CounterKind = keyof typeof counterKinds;
+export type CounterOf<Kind extends CounterKind> = (typeof counterKinds)[Kind]["counters"][number];
+
+export interface Series<Kind extends CounterKind = CounterKind> {
+  readonly kind: Kind;
+  readonly labels: readonly string[];
+  readonly counts: Record<CounterOf<Kind>, number>;
+  /** How much of it is in a report. */
+  readonly reported: Record<CounterOf<Kind>, number>;
+}
+
+/** One series as it is told: what was counted, zeros left out. */
+export interface SeriesCounts {
+  readonly kind: string;
+  readonly labels: readonly string[];
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+export interface CounterReport {
+  /** From 1; each number is one report. */
+  readonly seq: number;
+  readonly series: readonly SeriesCounts[];
+}
+
+export interface CounterState {
+  readonly series: Map<string, Series>;
+  /** The last report that was made, and when. */
+  seq: number;
+  madeAtMs: number;
+  /** It, until it is acknowledged. */
+  pending: CounterReport | undefined;
+  /** Whether something was counted since that an operator should hear of at once; set by whoever counts it. */
+  urgent: boolean;
+}
+
+export const newCounters = (): CounterState => ({
+  series: new Map(),
+  seq: 0,
+  madeAtMs: 0,
+  pending: undefined,
+  urgent: false,
+});
+
+/** Label of the series in which those beyond the bound are counted together. */
+export const OTHERS = "*";
+
+/** The series of these labels; made when there is none. @param labels as `counterKinds` names them, in this order */
+export function seriesOf<Kind extends CounterKind>(
+  state: CounterState,
+  kind: Kind,
+  ...labels: readonly string[]
+): Series<Kind> {
+  const told = labels.map((label) => label.slice(0, bounds.labelCharsMax));
+  const key = seriesKey(kind, told);
+  const known = state.series.get(key);
+  if (known !== undefined) return known as Series<Kind>;
+  if (state.series.size >= bounds.seriesMax && told.some((label) => label !== OTHERS))
+    return seriesOf(state, kind, ...told.map(() => OTHERS));
+  const made = { kind, labels: told, counts: zeros(kind), reported: zeros(kind) };
+  state.series.set(key, made as unknown as Series);
+  return made;
+}
+
+/** The report to send now: the one that was not acknowledged, or a new one; these are `reportEveryMs` apart unless it is urgent. */
+export function takeReport(state: CounterState, nowMs: number): CounterReport | undefined {
+  const age = nowMs - state.madeAtMs;
+  // What a lost report told is lost with it: told much later it would be taken for news.
+  if (state.pending !== undefined && age >= 0 && age < bounds.reportKeptMs) return state.pending;
+  state.pending = undefined;
+  if (!state.urgent && state.seq > 0 && age >= 0 && age < bounds.reportEveryMs) return undefined;
+  const series: SeriesCounts[] = [];
+  for (const one of state.series.values()) {
+    if (series.length >= bounds.reportSeriesMax) break;
+    const counts = takeUnreported(one);
+    if (counts !== undefined) series.push({ kind: one.kind, labels: one.labels, counts });
+  }
+  state.urgent = false;
+  if (series.length === 0) return undefined;
+  state.madeAtMs = nowMs;
+  state.pending = { seq: ++state.seq, series };
+  return state.pending;
+}
+
+/** The control plane has counted all reports up to this one. */
+export function acknowledgeReport(state: CounterState, seq: number): void {
+  if (state.pending !== undefined && state.pending.seq <= seq) state.pending = undefined;
+}
+
+/** Which of the series is meant, as one text. */
+export function seriesKey(kind: string, labels: readonly string[]): string {
+  return [kind, ...labels].join("\n");
+}
+
+function takeUnreported({ kind, counts, reported }: Series): Record<string, number> | undefined {
+  const found: Record<string, number> = {};
+  const [all, told] = [counts as Record<string, number>, reported as Record<string, number>];
+  for (const counter of counterKinds[kind].counters) {
+    const more = (all[counter] ?? 0) - (told[counter] ?? 0);
+    if (more <= 0) continue;
+    found[counter] = more;
+    told[counter] = all[counter] ?? 0;
+  }
+  return Object.keys(found).length === 0 ? undefined : found;
+}
+
+function zeros<Kind extends CounterKind>(kind: Kind): Record<CounterOf<Kind>, number> {
+  return Object.fromEntries(counterKinds[kind].counters.map((counter) => [counter, 0])) as Record<
+    CounterOf<Kind>,
+    number
+  >;
+}
