@@ -7,6 +7,7 @@
 
 import { agent } from "./limits/agent.ts";
 import { clientCertificate, dpop, replay } from "./limits/bound.ts";
+import { cacheStores } from "./limits/cache-stores.ts";
 import { certificate, control, keyRotation, wire } from "./limits/control.ts";
 import { counters } from "./limits/counters.ts";
 import { idempotency } from "./limits/idempotency.ts";
@@ -99,6 +100,7 @@ export const limits = {
   identityHeaders,
   resource,
   idempotency,
+  cacheStores,
   loadShedding,
   rateLimit,
   counters,

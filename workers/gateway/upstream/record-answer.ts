@@ -2,6 +2,7 @@
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
 import { closeShare, growShare, type HeldBytes, openShare, type Share } from "../../../shared/policy/held-bytes.ts";
+import { joinBytes } from "./join-bytes.ts";
 import { within } from "./wait.ts";
 
 /** What there is of an answer's content when it has ended, or when it will not be kept. */
@@ -102,7 +103,7 @@ class Reading {
   async hold(): Promise<Uint8Array | ReadableStream<Uint8Array>> {
     try {
       if (await this.#readAll(() => undefined)) {
-        const body = joined(this.#chunks, this.#bytes);
+        const body = joinBytes(this.#chunks, this.#bytes);
         await this.#onRecorded({ kind: "whole", body });
         return body;
       }
@@ -128,7 +129,9 @@ class Reading {
         await this.#onRecorded({ kind: "broken" });
         throw cause;
       }
-      await this.#onRecorded(isWhole ? { kind: "whole", body: joined(this.#chunks, this.#bytes) } : { kind: "partly" });
+      await this.#onRecorded(
+        isWhole ? { kind: "whole", body: joinBytes(this.#chunks, this.#bytes) } : { kind: "partly" },
+      );
       this.#chunks.length = 0;
       if (!isWhole) await this.#passOn(controller);
       else if (!this.#clientLeft) controller.close();
@@ -190,14 +193,4 @@ class Reading {
     this.#late = undefined;
     return late ?? this.#reader.read();
   }
-}
-
-function joined(chunks: readonly Uint8Array[], bytes: number): Uint8Array {
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return whole;
 }

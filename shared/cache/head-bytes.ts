@@ -1,0 +1,14 @@
+import type { StoredHead } from "./stored-head.ts";
+
+/** What a list, an object and a number cost beside their text, by a heap snapshot rounded up. */
+const HEAD_BYTES = 600;
+const ITEM_BYTES = 64;
+
+/** What a head takes of memory, its key included. */
+export function headBytes(key: string, head: Omit<StoredHead, "bodyBytes">): number {
+  let bytes = HEAD_BYTES + key.length + head.host.length + head.target.length;
+  for (const [name, value] of head.fields) bytes += ITEM_BYTES + name.length + value.length;
+  for (const tag of head.tags) bytes += ITEM_BYTES + tag.length;
+  for (const [name, value] of Object.entries(head.selectedBy)) bytes += ITEM_BYTES + name.length + (value ?? "").length;
+  return bytes;
+}
