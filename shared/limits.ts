@@ -7,7 +7,7 @@
 
 import { agent } from "./limits/agent.ts";
 import { clientCertificate, dpop, replay } from "./limits/bound.ts";
-import { cacheStores } from "./limits/cache-stores.ts";
+import { cacheCollapse, cachePurges, cacheStores } from "./limits/cache-stores.ts";
 import { certificate, control, keyRotation, wire } from "./limits/control.ts";
 import { counters } from "./limits/counters.ts";
 import { idempotency } from "./limits/idempotency.ts";
@@ -101,6 +101,8 @@ export const limits = {
   resource,
   idempotency,
   cacheStores,
+  cachePurges,
+  cacheCollapse,
   loadShedding,
   rateLimit,
   counters,

@@ -28,6 +28,8 @@ export const cacheStores = {
   commitHoldMs: 100,
   /** One question to a store that is not in the isolate, on a request's way; after that it has nothing. */
   findWithinMs: 500,
+  /** A shard that failed is not asked again within this. */
+  shardRestMs: 1_000,
   /** Objects over which keys are spread. */
   shards: 16,
   /** One row of a body: a row of the objects' storage holds 2 MB. */
@@ -38,7 +40,51 @@ export const cacheStores = {
   uncommittedMs: 120_000,
   /** A body that was removed stays for those who are reading it, from the last piece that was read. */
   readerGraceMs: 30_000,
+  /** Bodies of one object that are remembered as being read. */
+  readersMax: 10_000,
   /** What has ended is removed this often at most, and so many rows at once. */
   sweepMs: 60_000,
   sweepRowsMax: 1_000,
+} as const;
+
+/** Purges, which are visible everywhere within 5 s. */
+export const cachePurges = {
+  /** That are remembered one by one; with more, the older half becomes one of everything stored before. */
+  purgesMax: 2_000,
+  /** Characters of all of them: an isolate that begins asks for all at once. */
+  purgesCharsMax: 256 * KiB,
+  /** Nothing is stored for longer, so no purge has to be remembered for longer. */
+  keepMsMax: 31 * 86_400_000,
+  /** Of one call. */
+  scopesMax: 100,
+  tagCharsMax: 1_024,
+  hostCharsMax: 253,
+  /** What an isolate knows of purges is asked for again after this, beside a request. */
+  confirmAfterMs: 1_000,
+  /** Nothing is served from any store by knowledge older than this. */
+  staleMs: 3_000,
+  /** A request that finds it older waits this long for it, and goes to the origin then. */
+  askWithinMs: 500,
+  /** A question counts as lost after this. */
+  lostAfterMs: 2_000,
+  /** Pause after one that failed. */
+  retryMs: 500,
+  /** What users are promised from the answer of a purge on: staleMs, and one second for a request that is under way. */
+  visibleWithinMs: 4_000,
+  /** The log's answer to whoever purges, and the stores' for what they forget then. */
+  purgeWithinMs: 5_000,
+} as const;
+
+/** Equal misses that wait for one another. */
+export const cacheCollapse = {
+  /** Longest wait for who leads; after it a request asks the origin itself. */
+  waitMs: 5_000,
+  /** One who leads and says nothing is given up after this. */
+  leaseMs: 10_000,
+  /** Answers that were not stored are not waited for again within this. */
+  apartMs: 10_000,
+  /** Keys of an isolate, or of a shard, that are led or apart; more are not collapsed. */
+  keysMax: 10_000,
+  /** Calls that one shard holds at once; more are told to go alone. */
+  heldMax: 1_000,
 } as const;

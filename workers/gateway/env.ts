@@ -1,3 +1,5 @@
+import type { CachePurges } from "./objects/cache-purges.ts";
+import type { CacheShard } from "./objects/cache-shard.ts";
 import type { IdempotencyStore } from "./objects/idempotency-store.ts";
 import type { KeyShard } from "./objects/key-shard.ts";
 import type { LastGood } from "./objects/last-good.ts";
@@ -18,6 +20,10 @@ export interface Env {
   readonly LIMITER: DurableObjectNamespace<Limiter>;
   /** Records of requests with an idempotency key. */
   readonly IDEMPOTENCY: DurableObjectNamespace<IdempotencyStore>;
+  /** Stored answers, in `limits.cacheStores.shards` objects. */
+  readonly CACHE: DurableObjectNamespace<CacheShard>;
+  /** The log of purges, one object. */
+  readonly CACHE_PURGES: DurableObjectNamespace<CachePurges>;
   /** API keys, in `limits.apiKeys.shards` objects. */
   readonly KEYS: DurableObjectNamespace<KeyShard>;
   /** What keys are hashed under: 32 random bytes or more as base64url. Without it no key is taken. */

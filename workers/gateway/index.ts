@@ -6,6 +6,8 @@ import type { Env } from "./env.ts";
 import type { GatewayEnv } from "./upstream/exchange.ts";
 
 export { KeyAdmin } from "./authority/key-admin.ts";
+export { CachePurges } from "./objects/cache-purges.ts";
+export { CacheShard } from "./objects/cache-shard.ts";
 export { IdempotencyStore } from "./objects/idempotency-store.ts";
 export { KeyShard } from "./objects/key-shard.ts";
 export { LastGood } from "./objects/last-good.ts";

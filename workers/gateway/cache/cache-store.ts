@@ -20,11 +20,13 @@ export type StoredBody = Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<Arr
 export interface BodySink {
   /**
    * The next bytes, which the sink may keep: the caller changes them no more.
-   * @returns false: the store will not keep this body, and wants nothing more of it. The promise is its pace
+   * @returns false: the store will not keep this body, and wants nothing more of it. The promise is its pace, and has an end
    */
   write(bytes: Uint8Array): Soon<boolean>;
   /** The body is whole. @returns whether the answer is found from now on */
   commit(): Soon<boolean>;
+  /** What still goes on after `commit` has said how it ended. */
+  settled?(): Promise<unknown>;
   /** The body broke off, or was not what it said: nothing of it stays. */
   abort(): Soon<void>;
 }
@@ -38,7 +40,7 @@ export interface CacheStore {
   /** @returns undefined: it is gone, although a head was found a moment ago */
   open(key: string, head: StoredHead, range?: ByteRange): Soon<StoredBody | undefined>;
   /**
-   * Another answer of a key. One under the same `id` is replaced when it is committed.
+   * Another answer of a key. Its `id` is new, or of the same answer in another store.
    * @param bodyBytes as far as it is known before
    * @returns undefined: the store does not take it
    */

@@ -60,7 +60,7 @@ export class MemoryStore implements CacheStore {
   }
 
   put(key: string, head: NewHead, bodyBytes: number | undefined, _nowMs: number): BodySink | undefined {
-    if ((bodyBytes ?? 0) > bounds.memoryBodyBytesMax) return undefined;
+    if ((bodyBytes ?? 0) > bounds.memoryBodyBytesMax || key.length > bounds.keyCharsMax) return undefined;
     let pieces: Uint8Array[] = [];
     let length = 0;
     return {
