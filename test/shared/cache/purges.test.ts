@@ -1,0 +1,212 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  addPurge,
+  changesSince,
+  newPurgeLog,
+  type Purge,
+  type PurgeLog,
+  type PurgeScope,
+  purgeVerdict,
+  takeChanges,
+  unknownPurges,
+} from "../../../shared/cache/purges.ts";
+import type { StoredHead } from "../../../shared/cache/stored-head.ts";
+
+const DAY = 86_400_000;
+const START = 1_000 * DAY;
+const bounds = { purgesMax: 8, purgesCharsMax: 200, keepMsMax: DAY };
+
+const answer = (more: Partial<StoredHead> = {}): StoredHead => ({
+  id: "a",
+  method: "GET",
+  status: 200,
+  fields: [],
+  requestedAtMs: START,
+  receivedAtMs: START,
+  selectedBy: {},
+  bodyBytes: 0,
+  tags: ["orders", "eu"],
+  host: "api.example",
+  target: "/orders/1?page=2",
+  purge: START,
+  keepUntilMs: START + DAY,
+  ...more,
+});
+
+function logOf(...asked: (PurgeScope & { soft?: boolean })[]): PurgeLog {
+  const log = newPurgeLog(START);
+  for (const { soft = false, ...scope } of asked) addPurge(log, { scope, soft }, bounds, START);
+  return log;
+}
+
+describe("what a purge matches", () => {
+  test.each([
+    [{ kind: "all" }, "dead"],
+    [{ kind: "tag", tag: "orders" }, "dead"],
+    [{ kind: "tag", tag: "Orders" }, "alive"],
+    [{ kind: "tag", tag: "order" }, "alive"],
+    [{ kind: "path", path: "/orders/1" }, "dead"],
+    [{ kind: "path", path: "/orders/1?page=2" }, "dead"],
+    [{ kind: "path", path: "/orders/1?page=3" }, "alive"],
+    [{ kind: "path", path: "/orders" }, "alive"],
+    [{ kind: "path", path: "/orders/1", host: "api.example" }, "dead"],
+    [{ kind: "path", path: "/orders/1", host: "other.example" }, "alive"],
+    [{ kind: "prefix", prefix: "/orders/" }, "dead"],
+    [{ kind: "prefix", prefix: "/" }, "dead"],
+    [{ kind: "prefix", prefix: "/orders/1?page" }, "alive"],
+    [{ kind: "prefix", prefix: "/orders/2" }, "alive"],
+    [{ kind: "prefix", prefix: "/o", host: "other.example" }, "alive"],
+  ] as const)("%j: %s", (scope, verdict) => {
+    expect(purgeVerdict(logOf(scope), answer())).toBe(verdict);
+    expect(purgeVerdict(logOf({ ...scope, soft: true }), answer())).toBe(verdict === "dead" ? "stale" : "alive");
+  });
+
+  test("a path that was written in another way", () => {
+    expect(purgeVerdict(logOf({ kind: "path", path: "/orders/1" }), answer({ target: "/%6frders/%31" }))).toBe("dead");
+    expect(purgeVerdict(logOf({ kind: "prefix", prefix: "/orders" }), answer({ target: "/%6Frders" }))).toBe("dead");
+    expect(purgeVerdict(logOf({ kind: "path", path: "/a" }), answer({ target: "//a" }))).toBe("alive");
+  });
+});
+
+describe("what a purge is too late for", () => {
+  test("an answer whose request left after it was known", () => {
+    const log = logOf({ kind: "tag", tag: "orders" });
+    expect(purgeVerdict(log, answer({ purge: log.number }))).toBe("alive");
+    expect(purgeVerdict(log, answer({ purge: log.number + 5 }))).toBe("alive");
+    expect(purgeVerdict(log, answer({ purge: log.number - 1 }))).toBe("dead");
+  });
+
+  test("a hard purge before or after a soft one counts", () => {
+    const tag = { kind: "tag", tag: "orders" } as const;
+    expect(purgeVerdict(logOf(tag, { ...tag, soft: true }), answer())).toBe("dead");
+    expect(purgeVerdict(logOf({ ...tag, soft: true }, tag), answer())).toBe("dead");
+    const log = logOf(tag, { ...tag, soft: true });
+    expect(purgeVerdict(log, answer({ purge: log.number - 1 }))).toBe("stale");
+  });
+});
+
+describe("the log", () => {
+  test("numbers grow, also within a millisecond and when the clock goes back", () => {
+    const log = newPurgeLog(START);
+    const numbers = [START, START, START - 5_000, START + 9].map(
+      (nowMs) => addPurge(log, { scope: { kind: "tag", tag: String(nowMs) }, soft: false }, bounds, nowMs).number,
+    );
+    expect(numbers).toEqual([START + 1, START + 2, START + 3, START + 9]);
+  });
+
+  test("of one scope the last counts", () => {
+    const tag = { kind: "tag", tag: "x" } as const;
+    const log = logOf(tag, { kind: "path", path: "/a" }, { kind: "path", path: "/a", host: "h" }, tag);
+    expect(log.purges.map(({ number, scope }) => [number - START, scope.kind])).toEqual([
+      [2, "path"],
+      [3, "path"],
+      [4, "tag"],
+    ]);
+  });
+
+  test("a hard purge of everything is all that is left; a soft one is one of many", () => {
+    const log = logOf({ kind: "tag", tag: "x" }, { kind: "all" });
+    expect(log).toEqual({ number: START + 2, floor: START + 2, purges: [] });
+    expect(logOf({ kind: "tag", tag: "x" }, { kind: "all", soft: true }).purges).toHaveLength(2);
+  });
+
+  test("when it is full its older half becomes one purge of everything before", () => {
+    const log = newPurgeLog(START);
+    for (let at = 1; at <= 9; at++)
+      addPurge(log, { scope: { kind: "tag", tag: `t${at}` }, soft: false }, bounds, START + at);
+    expect(log.purges.map(({ number }) => number - START)).toEqual([6, 7, 8, 9]);
+    expect(log.floor).toBe(START + 5);
+    expect(purgeVerdict(log, answer({ tags: [], purge: START + 4 }))).toBe("dead");
+    expect(purgeVerdict(log, answer({ tags: [], purge: START + 5 }))).toBe("alive");
+    expect(purgeVerdict(log, answer({ tags: ["t5"], purge: START + 5 }))).toBe("alive");
+    expect(purgeVerdict(log, answer({ tags: ["t6"], purge: START + 5 }))).toBe("dead");
+  });
+
+  test("also when its texts are too long together", () => {
+    const log = newPurgeLog(START);
+    addPurge(log, { scope: { kind: "tag", tag: "short" }, soft: false }, bounds, START);
+    addPurge(log, { scope: { kind: "tag", tag: "x".repeat(500) }, soft: false }, bounds, START);
+    expect(log.purges).toEqual([]);
+    expect(log.floor).toBe(log.number);
+  });
+
+  test("purges older than anything stored are forgotten, and what was stored since the last of them lives", () => {
+    const log = logOf({ kind: "tag", tag: "orders" });
+    const stored = answer({ purge: log.number, tags: [] });
+    addPurge(log, { scope: { kind: "tag", tag: "y" }, soft: false }, bounds, START + 40 * DAY);
+    expect(log.purges).toHaveLength(1);
+    expect(purgeVerdict(log, stored)).toBe("alive");
+  });
+});
+
+describe("what an isolate knows", () => {
+  test("nothing: nothing that is stored may be believed", () => {
+    expect(purgeVerdict(unknownPurges(), answer())).toBe("dead");
+    expect(purgeVerdict(unknownPurges(), answer({ purge: 0 }))).toBe("dead");
+  });
+
+  test("a log that was lost: nothing that was stored under it lives", () => {
+    const known = unknownPurges();
+    takeChanges(known, changesSince(newPurgeLog(START), 0));
+    const lost = newPurgeLog(START + DAY);
+    takeChanges(known, changesSince(lost, known.number));
+    expect(purgeVerdict(known, answer({ purge: START + 7 }))).toBe("dead");
+    expect(purgeVerdict(known, answer({ purge: known.number }))).toBe("alive");
+  });
+
+  test("an older answer that comes late changes nothing", () => {
+    const log = logOf({ kind: "tag", tag: "a" });
+    const early = changesSince(log, 0);
+    const known = unknownPurges();
+    addPurge(log, { scope: { kind: "tag", tag: "b" }, soft: false }, bounds, START);
+    takeChanges(known, changesSince(log, 0));
+    const before = structuredClone(known);
+    takeChanges(known, early);
+    expect(known).toEqual(before);
+  });
+});
+
+const scopes = fc.oneof(
+  fc.constant<PurgeScope>({ kind: "all" }),
+  fc.constantFrom("a", "b", "c").map((tag): PurgeScope => ({ kind: "tag", tag })),
+  fc.constantFrom("/1", "/2", "/2/3").map((path): PurgeScope => ({ kind: "path", path })),
+  fc.constantFrom("/", "/2").map((prefix): PurgeScope => ({ kind: "prefix", prefix, host: "h" })),
+);
+const heads = fc
+  .record({
+    tags: fc.subarray(["a", "b", "c"]),
+    target: fc.constantFrom("/1", "/2", "/2/3?q"),
+    host: fc.constantFrom("h", "i"),
+  })
+  .map((more) => answer(more));
+
+/** Weighted so that logs of several purges come up. */
+const asked = fc.record({ scope: scopes, soft: fc.boolean(), asks: fc.boolean() });
+
+test("whoever asks now and then knows what the log knows; bounds let more die, never less", () => {
+  const endless = { purgesMax: 1e9, purgesCharsMax: 1e9, keepMsMax: 1e9 };
+  const tight = { purgesMax: 3, purgesCharsMax: 1e9, keepMsMax: 1e9 };
+  fc.assert(
+    fc.property(fc.array(asked, { maxLength: 30 }), heads, fc.nat(30), (purges, head, storedAfter) => {
+      const log = newPurgeLog(START);
+      const all: Purge[] = [];
+      const unbounded = newPurgeLog(START);
+      const known = unknownPurges();
+      let stored = head;
+      purges.forEach((purge, at) => {
+        all.push(addPurge(log, purge, tight, START));
+        addPurge(unbounded, purge, endless, START);
+        if (purge.asks) takeChanges(known, changesSince(log, known.number));
+        if (at === storedAfter) stored = { ...head, purge: log.number };
+      });
+      takeChanges(known, changesSince(log, known.number));
+      expect(known).toEqual(log);
+      const verdicts = ["alive", "stale", "dead"];
+      const truth = purgeVerdict(unbounded, stored);
+      expect(verdicts.indexOf(purgeVerdict(log, stored))).toBeGreaterThanOrEqual(verdicts.indexOf(truth));
+      if (all.every(({ number }) => number <= stored.purge)) expect(purgeVerdict(log, stored)).toBe("alive");
+    }),
+    { numRuns: 500 },
+  );
+});
