@@ -58,8 +58,20 @@ export default defineConfig({
                 CONTROL_URL: "http://127.0.0.1:8788",
                 KEY_ADMIN_SECRET: Buffer.alloc(32, 4).toString("base64url"),
               },
-              // Keys live beside the gateway, which is not part of these tests: it tells what it was asked.
+              // Keys and stored answers live beside the gateway, which is not part of these tests: it tells what it was asked.
               serviceBindings: {
+                CACHE_ADMIN: async (request: Request) => {
+                  const { method, url, headers } = request;
+                  const asked = {
+                    method,
+                    url,
+                    authorization: headers.get("authorization"),
+                    body: await request.text(),
+                  };
+                  if (asked.body.includes("refused")) return new Response("{}", { status: 400 });
+                  const purges = [{ number: 7, scope: { kind: "tag", tag: "orders" }, soft: true }];
+                  return Response.json({ asked, purges, visibleWithinMs: 4_000 }, { status: 201 });
+                },
                 KEY_ADMIN: async (request: Request) => {
                   const { method, url, headers } = request;
                   const asked = {

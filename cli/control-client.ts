@@ -18,6 +18,7 @@ import type {
   RollKeyRequest,
   UpdateKeyRequest,
 } from "../shared/wire/keys.ts";
+import type { PurgeAnswer, PurgeRequest, PurgeStatus } from "../shared/wire/purges.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../shared/wire/revocations.ts";
 import type { RotateAnswer, RotateRequest } from "../shared/wire/rotation.ts";
 import { CliError, exitCodes } from "./cli-error.ts";
@@ -104,6 +105,14 @@ export class ControlClient {
 
   revokeKey(id: string): Promise<KeyRecord> {
     return this.#call("POST", `/v1/keys/${id}/revoke`);
+  }
+
+  purge(request: PurgeRequest): Promise<PurgeAnswer> {
+    return this.#call("POST", "/v1/cache/purges", request);
+  }
+
+  purges(): Promise<PurgeStatus> {
+    return this.#call("GET", "/v1/cache/purges");
   }
 
   /** @param lines NDJSON of `ImportLine` */

@@ -8,6 +8,7 @@ import { historyCommand } from "./commands/history.ts";
 import { joinTokenCommand } from "./commands/join-token.ts";
 import { keysCommand } from "./commands/keys.ts";
 import { planCommand } from "./commands/plan.ts";
+import { purgeCommand } from "./commands/purge.ts";
 import { revokeCommand } from "./commands/revoke.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
 import { rotateCommand } from "./commands/rotate.ts";
@@ -46,7 +47,18 @@ function makeProgram(): Command {
   const groups: readonly (readonly [title: string, commands: readonly Command[]])[] = [
     ["Build:", [checkCommand(), explainCommand(), planCommand(), schemaCommand()]],
     ["Ship:", [applyCommand(), rollbackCommand(), historyCommand(), statusCommand()]],
-    ["Operate:", [serveCommand(), keysCommand(), joinTokenCommand(), revokeCommand(), rotateCommand(), tokenCommand()]],
+    [
+      "Operate:",
+      [
+        serveCommand(),
+        keysCommand(),
+        joinTokenCommand(),
+        revokeCommand(),
+        rotateCommand(),
+        purgeCommand(),
+        tokenCommand(),
+      ],
+    ],
   ];
   for (const [title, commands] of groups)
     for (const command of commands)

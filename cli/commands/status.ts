@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { printable } from "../../shared/config/code-frame.ts";
 import type { AgentStatus, Status } from "../../shared/wire/admin.ts";
+import type { PurgeStatus } from "../../shared/wire/purges.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { connect, type JsonOption, jsonOption, withControl } from "../options.ts";
@@ -15,18 +16,28 @@ export function statusCommand(): Command {
 }
 
 async function status(options: ControlOptions & JsonOption): Promise<void> {
-  const found = await connect(options).status();
-  if (options.json) printJson(found);
-  else printStatus(found);
+  const client = connect(options);
+  const found = await client.status();
+  // It is asked of the gateway, which may be down without anything else being so.
+  const purges = await client.purges().catch(() => undefined);
+  if (options.json) printJson({ ...found, ...(purges !== undefined && { purges }) });
+  else printStatus(found, purges);
   if ((found.alarms ?? []).length > 0) throw new CliError(exitCodes.findings, "");
 }
 
-function printStatus(found: Status): void {
+function printStatus(found: Status, purges: PurgeStatus | undefined): void {
   if (found.version === 0) print("nothing is live yet: selvage apply selvage.yaml");
   else print(`version ${found.version} is live (${found.hash.slice(0, 12)})`);
   print(`\n${gatewayTable(found)}\n\n${agentTable(found.agents)}`);
   if (found.keys.length > 0) print(`\n${keyTable(found)}`);
+  print(`\n${purges === undefined ? "the gateway does not tell of purges" : describePurgeStatus(purges)}`);
   for (const { text } of found.alarms ?? []) print(`\n${style("bad", "alarm")}: ${printable(text)}`);
+}
+
+function describePurgeStatus({ number, floor, remembered }: PurgeStatus): string {
+  const since = `nothing is served that was stored before ${new Date(floor).toISOString()}`;
+  if (remembered === 0) return `cache: ${since}`;
+  return `cache: purge ${number} is the last of ${remembered} that are remembered; ${since}`;
 }
 
 function gatewayTable({ gateways }: Status): string {

@@ -42,6 +42,12 @@ export interface WorkersOptions {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
+/** Where the gateway's own administrations listen. */
+interface AdminPorts {
+  readonly keyPort: number;
+  readonly cachePort: number;
+}
+
 /** Tokens of the system's own parts are renewed at each start. */
 const OWN_TOKEN_LIFETIME_MS = 365 * 86_400_000;
 /** A signal again after this long means: at once. npm passes on the Ctrl-C that a terminal has sent us already. */
@@ -115,7 +121,8 @@ export async function startWorkers(system: OpenSystem, options: WorkersOptions):
   const control = `http://127.0.0.1:${options.controlPort}`;
   const token = (role: "admin" | "gateway"): Promise<string> =>
     mintControlToken(keys.tokenSecret, { role, sub: `local-${role}` }, OWN_TOKEN_LIFETIME_MS);
-  const [keyPort, adminToken, gatewayToken, controlWorker, gatewayWorker] = await Promise.all([
+  const [keyPort, cachePort, adminToken, gatewayToken, controlWorker, gatewayWorker] = await Promise.all([
+    freePort(),
     freePort(),
     token("admin"),
     token("gateway"),
@@ -123,8 +130,8 @@ export async function startWorkers(system: OpenSystem, options: WorkersOptions):
     prepareWorker("gateway", state),
   ]);
   await Promise.all([
-    startControl(system, controlWorker, options, keys, keyPort),
-    startGateway(system, gatewayWorker, options, { keys, keyPort, token: gatewayToken }),
+    startControl(system, controlWorker, options, keys, { keyPort, cachePort }),
+    startGateway(system, gatewayWorker, options, { keys, keyPort, cachePort, token: gatewayToken }),
   ]);
   const local: LocalSystem = {
     control,
@@ -149,7 +156,7 @@ async function startControl(
   worker: PreparedWorker,
   { controlPort }: WorkersOptions,
   { tokenSecret, keySecret, keyAdminSecret }: SystemKeys,
-  keyPort: number,
+  { keyPort, cachePort }: AdminPorts,
 ): Promise<void> {
   const url = `http://127.0.0.1:${controlPort}`;
   const settings = {
@@ -157,7 +164,7 @@ async function startControl(
     port: controlPort,
     vars: { CONTROL_URL: url },
     secrets: { TOKEN_SECRET: tokenSecret, KEY_SECRET: keySecret, KEY_ADMIN_SECRET: keyAdminSecret },
-    services: { KEY_ADMIN: `${LOOPBACK}:${keyPort}` },
+    services: { KEY_ADMIN: `${LOOPBACK}:${keyPort}`, CACHE_ADMIN: `${LOOPBACK}:${cachePort}` },
   };
   const spec = workerChild("control", worker, settings, supervisor.logFile("control"));
   await supervisor.start({ ...spec, ready: (signal) => answersWell(`${url}/healthz`, signal) });
@@ -167,13 +174,16 @@ async function startGateway(
   { supervisor, state }: OpenSystem,
   worker: PreparedWorker,
   { host, gatewayPort: port, controlPort, ingressUrl }: WorkersOptions,
-  { keys, keyPort, token }: { readonly keys: SystemKeys; readonly keyPort: number; readonly token: string },
+  { keys, keyPort, cachePort, token }: AdminPorts & { readonly keys: SystemKeys; readonly token: string },
 ): Promise<void> {
   const settings = {
     host,
     port,
     // On loopback, whatever the gateway itself listens on.
-    entrypoints: [{ name: "KeyAdmin", host: LOOPBACK, port: keyPort }],
+    entrypoints: [
+      { name: "KeyAdmin", host: LOOPBACK, port: keyPort },
+      { name: "CacheAdmin", host: LOOPBACK, port: cachePort },
+    ],
     // Nothing stands before the gateway here that could tell a client's address by a field.
     vars: { INGRESS_URL: ingressUrl, CLIENT_IP: "socket" },
     secrets: {

@@ -7,8 +7,8 @@ export const CONTROL_TOKEN_AUDIENCE = "selvage-control";
 export const CONTROL_TOKEN_ALGORITHM = "HS256";
 
 export const controlTokenClaimsSchema = z.object({
-  /** `keys`: made by the control plane itself, under a key of its own, for one call to the gateway's administration of keys. */
-  role: z.enum(["admin", "agent", "gateway", "keys"]),
+  /** `keys`, `cache`: made by the control plane itself, under a key of its own, for one call to the gateway's administration of these. */
+  role: z.enum(["admin", "agent", "gateway", "keys", "cache"]),
   /** A person or program; for agents the instance. */
   sub: z.string().check(z.minLength(1)),
   /** Agents only: the service whose identity it has. */

@@ -56,7 +56,7 @@ afterAll(async () => {
 });
 
 /** Nobody is there: keys have tests of their own. */
-const services = { KEY_ADMIN: "127.0.0.1:1" };
+const services = { KEY_ADMIN: "127.0.0.1:1", CACHE_ADMIN: "127.0.0.1:1" };
 const SERVICES = { orders: { port: 8080 }, inventory: { port: 8080, access: [{ from: "orders" }] } };
 const admin = () => mintControlToken(secrets.TOKEN_SECRET, { role: "admin", sub: "ann" }, 600_000);
 

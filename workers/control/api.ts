@@ -25,6 +25,7 @@ import type { ControlTokenClaims } from "../../shared/wire/control-token.ts";
 import { type Credentials, enrolRequestSchema, renewRequestSchema } from "../../shared/wire/enrolment.ts";
 import { type LeaseAnswer, type LeaseRequest, leaseRequestSchema } from "../../shared/wire/gateway-lease.ts";
 import type { CreatedKey, ImportAnswer } from "../../shared/wire/keys.ts";
+import { describePurges, type PurgeAnswer } from "../../shared/wire/purges.ts";
 import { type RevocationInfo, type Revocations, revocationRequestSchema } from "../../shared/wire/revocations.ts";
 import { type KeyRingStatus, type RotateAnswer, rotateRequestSchema } from "../../shared/wire/rotation.ts";
 import { verifyControlToken } from "./authority/control-tokens.ts";
@@ -32,6 +33,7 @@ import { provesKey } from "./authority/renewal-proof.ts";
 import type { Env } from "./env.ts";
 import { readJson } from "./objects/read-json.ts";
 import { type Act, type GatewayKeys, type IssuedCredentials, MAIN, type Refused } from "./objects/rpc.ts";
+import { askCacheAdmin } from "./upstream/cache-admin.ts";
 import { askKeyAdmin } from "./upstream/key-admin.ts";
 
 type Role = ControlTokenClaims["role"];
@@ -72,6 +74,8 @@ export function makeApi(): Hono<Api> {
   api.post(`${KEY}/revoke`, changeKeys("key-revoke"));
   api.post("/v1/keys/rotate", rotate);
   api.post("/v1/keys/import", changeKeys("key-import"));
+  api.get("/v1/cache/purges", askCache);
+  api.post("/v1/cache/purges", purge);
   api.get("/v1/audit", async (c) => c.json({ entries: await config(c).auditLog() }));
   api.notFound((c) => problem(c, new SelvageError("no_route", "no such call")));
   api.onError((error, c) => problem(c, error));
@@ -239,6 +243,21 @@ function describeKeys(answer: Partial<CreatedKey & KeyRecord & ImportAnswer>): s
     return `${answer.imported} imported, ${answer.known} known, ${answer.refused} refused`;
   const { id, start, owner, plan } = answer.record ?? answer;
   return `key ${id} (${start}...) of ${owner}${plan === undefined ? "" : `, plan ${plan}`}`;
+}
+
+/** Stored answers lie beside the gateway, which answers. */
+function askCache(c: Call): Promise<Response> {
+  return askCacheAdmin(c.env, c.req.method, "/cache/purges", c.get("claims").sub, c.req.raw.body);
+}
+
+async function purge(c: Call): Promise<Response> {
+  const answer = await askCache(c);
+  if (!answer.ok) return answer;
+  const text = await answer.text();
+  const { sub } = c.get("claims");
+  const detail = describePurges((JSON.parse(text) as PurgeAnswer).purges);
+  await config(c).audit({ act: "cache-purge", by: sub, author: sub, version: 0, detail });
+  return new Response(text, answer);
 }
 
 async function revoke(c: Call): Promise<Response> {

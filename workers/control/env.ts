@@ -10,6 +10,8 @@ export interface Env {
   readonly CONTROL_URL: string;
   /** The gateway's administration of API keys, and the key of the tokens that it asks for. */
   readonly KEY_ADMIN: Fetcher;
+  /** Its administration of stored answers, which takes tokens under the same key. */
+  readonly CACHE_ADMIN: Fetcher;
   readonly KEY_ADMIN_SECRET?: string;
   readonly CONFIG: DurableObjectNamespace<ConfigStoreRpc>;
   readonly AUTHORITY: DurableObjectNamespace<AuthorityRpc>;

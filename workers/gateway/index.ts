@@ -5,6 +5,7 @@ import deployedPlan from "./deployed-plan.json";
 import type { Env } from "./env.ts";
 import type { GatewayEnv } from "./upstream/exchange.ts";
 
+export { CacheAdmin } from "./authority/cache-admin.ts";
 export { KeyAdmin } from "./authority/key-admin.ts";
 export { CachePurges } from "./objects/cache-purges.ts";
 export { CacheShard } from "./objects/cache-shard.ts";

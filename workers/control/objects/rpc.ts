@@ -69,7 +69,8 @@ export interface Act {
     | "key-roll"
     | "key-revoke"
     | "key-import"
-    | "key-rotate";
+    | "key-rotate"
+    | "cache-purge";
   readonly by: string;
   readonly author: string;
   /** 0 where no version is concerned. */

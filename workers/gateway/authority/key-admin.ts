@@ -1,20 +1,11 @@
 /** Administration of API keys: an entrypoint of its own, which the control plane alone reaches (`shared/wire/keys.ts`). */
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { type Context, Hono } from "hono";
-import { base64url, errors, jwtVerify } from "jose";
-import * as z from "zod/mini";
 import { isKeyActive, type KeyRecord } from "../../../shared/auth/api-key.ts";
 import { DEFAULT_KEY_PREFIX, KEY_RANDOM_BYTES, keyOf, keyStart } from "../../../shared/auth/key-form.ts";
 import { shardOf } from "../../../shared/auth/key-memory.ts";
-import { SelvageError, toProblem } from "../../../shared/errors.ts";
+import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
-import {
-  CONTROL_TOKEN_ALGORITHM,
-  CONTROL_TOKEN_AUDIENCE,
-  CONTROL_TOKEN_ISSUER,
-  CONTROL_TOKEN_TYPE,
-  controlTokenClaimsSchema,
-} from "../../../shared/wire/control-token.ts";
 import {
   type CreatedKey,
   type CreateKeyRequest,
@@ -24,7 +15,7 @@ import {
   updateKeyRequestSchema,
 } from "../../../shared/wire/keys.ts";
 import type { Env } from "../env.ts";
-import { readText } from "../upstream/read-text.ts";
+import { adminProblem, badRequest, believe, readAdminJson } from "./admin-call.ts";
 import { importKeys } from "./key-import.ts";
 import { hashKey } from "./key-pepper.ts";
 import { idOf, shardOfId, shardStub } from "./key-shards.ts";
@@ -40,7 +31,7 @@ export class KeyAdmin extends WorkerEntrypoint<Env> {
 const api = new Hono<{ Bindings: Env }>();
 const ID = "/keys/:id{[0-9a-f]{16}}";
 api.use(async (c, next) => {
-  await believe(c.env, c.req.header("authorization"));
+  await believe(c.env, c.req.header("authorization"), "keys");
   await next();
 });
 api.post("/keys", create);
@@ -55,37 +46,11 @@ api.post(`${ID}/revoke`, async (c) => {
   if (revoked === undefined) throw unknown(id);
   return c.json(revoked satisfies KeyRecord);
 });
-api.notFound(() => problem(new SelvageError("no_route", "no such call")));
-api.onError((error) => problem(error));
-
-/** @throws SelvageError credentials_missing, credentials_invalid, role_missing */
-async function believe(env: Env, authorization: string | undefined): Promise<void> {
-  const token = /^bearer +([\w.-]+)$/i.exec(authorization ?? "")?.[1];
-  if (token === undefined) throw new SelvageError("credentials_missing", "no bearer token");
-  const secret = /^[\w-]{43,}$/.test(env.KEY_ADMIN_SECRET ?? "")
-    ? base64url.decode(env.KEY_ADMIN_SECRET ?? "")
-    : undefined;
-  if (secret === undefined)
-    throw new SelvageError("secret_missing", "KEY_ADMIN_SECRET must be 32 random bytes or more as base64url");
-  const claims = await jwtVerify(token, secret, {
-    algorithms: [CONTROL_TOKEN_ALGORITHM],
-    typ: CONTROL_TOKEN_TYPE,
-    issuer: CONTROL_TOKEN_ISSUER,
-    audience: CONTROL_TOKEN_AUDIENCE,
-    requiredClaims: ["exp"],
-  }).then(
-    ({ payload }) => z.safeParse(controlTokenClaimsSchema, payload),
-    (error: unknown) => {
-      if (error instanceof errors.JOSEError) throw new SelvageError("credentials_invalid", error.message);
-      throw error;
-    },
-  );
-  if (!claims.success) throw new SelvageError("credentials_invalid", "claims are not those of a control token");
-  if (claims.data.role !== "keys") throw new SelvageError("role_missing", `needs role keys, has ${claims.data.role}`);
-}
+api.notFound(() => adminProblem("keys", new SelvageError("no_route", "no such call")));
+api.onError((error) => adminProblem("keys", error));
 
 async function create(c: Call): Promise<Response> {
-  const request = await readJson(c, createKeyRequestSchema);
+  const request = await readAdminJson(c.req.raw, createKeyRequestSchema);
   const nowMs = Date.now();
   if (request.expiresAtMs !== undefined && request.expiresAtMs <= nowMs)
     throw badRequest("expiresAtMs: is not in the future");
@@ -120,7 +85,7 @@ function newKey(prefix: string): string {
 }
 
 async function update(c: Call): Promise<Response> {
-  const change = await readJson(c, updateKeyRequestSchema);
+  const change = await readAdminJson(c.req.raw, updateKeyRequestSchema);
   if (typeof change.expiresAtMs === "number" && change.expiresAtMs <= Date.now())
     throw badRequest("expiresAtMs: is not in the future");
   const { id } = await recordOf(c);
@@ -131,7 +96,7 @@ async function update(c: Call): Promise<Response> {
 
 /** The new key first: when anything fails on the way, the old one is as it was. */
 async function roll(c: Call): Promise<Response> {
-  const { overlapMs, expiresAtMs } = await readJson(c, rollKeyRequestSchema);
+  const { overlapMs, expiresAtMs } = await readAdminJson(c.req.raw, rollKeyRequestSchema);
   const old = await recordOf(c);
   const nowMs = Date.now();
   if (!isKeyActive(old, nowMs) || old.rolledTo !== undefined) throw new SelvageError("key_not_active", `key ${old.id}`);
@@ -184,39 +149,6 @@ function idIn(c: Call): string {
   return c.req.param("id") ?? "";
 }
 
-async function readJson<T extends z.ZodMiniType>(c: Call, schema: T): Promise<z.infer<T>> {
-  const text = await readText(new Response(c.req.raw.body), limits.control.callBytesMax);
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw badRequest("the body is not JSON");
-  }
-  const parsed = z.safeParse(schema, json);
-  if (parsed.success) return parsed.data;
-  throw badRequest(parsed.error.issues.map(sentenceOf).join("; "));
-}
-
-function sentenceOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === "unrecognized_keys") return `${issue.keys.join(", ")}: not a member that can be changed`;
-  return `${issue.path.join(".")}: ${issue.message}`;
-}
-
-function badRequest(detail: string): SelvageError {
-  return new SelvageError("bad_request", detail, { members: { detail } });
-}
-
 function unknown(id: string): SelvageError {
   return new SelvageError("key_unknown", `no key ${id}`);
-}
-
-function problem(thrown: unknown): Response {
-  const error =
-    thrown instanceof SelvageError ? thrown : new SelvageError("internal", String(thrown), { cause: thrown });
-  console.warn(JSON.stringify({ kind: "keys", error: error.code, reason: error.reason }));
-  const told = error.code === "secret_missing" ? { ...toProblem(error), detail: error.reason } : toProblem(error);
-  return new Response(JSON.stringify(told), {
-    status: error.facts.status,
-    headers: { "content-type": "application/problem+json" },
-  });
 }

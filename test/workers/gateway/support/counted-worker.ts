@@ -2,7 +2,15 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { Limiter as GatewayLimiter } from "../../../../workers/gateway/objects/limiter.ts";
 
-export { default, KeyAdmin, KeyShard, LastGood } from "../../../../workers/gateway/index.ts";
+export {
+  CacheAdmin,
+  CachePurges,
+  CacheShard,
+  default,
+  KeyAdmin,
+  KeyShard,
+  LastGood,
+} from "../../../../workers/gateway/index.ts";
 
 /** Objects run in the isolate of the service that owns their namespace, where `Calls` runs too. */
 let calls = 0;
