@@ -12,6 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { SignJWT } from "jose";
 import { ControlClient } from "../../cli/control-client.ts";
 import { buildWorker } from "../../cli/local/build-worker.ts";
 import type { ChildSpec } from "../../cli/local/child.ts";
@@ -22,6 +23,13 @@ import { systemKeys } from "../../cli/local/state-folder.ts";
 import { type OpenSystem, openSystem, startWorkers } from "../../cli/local/system.ts";
 import { listens, workerChild } from "../../cli/local/worker-process.ts";
 import { readWorkerDefinition } from "../../cli/local/wrangler-config.ts";
+import {
+  CONTROL_TOKEN_ALGORITHM,
+  CONTROL_TOKEN_AUDIENCE,
+  CONTROL_TOKEN_ISSUER,
+  CONTROL_TOKEN_TYPE,
+} from "../../shared/wire/control-token.ts";
+import type { PurgeAnswer, PurgeRequest } from "../../shared/wire/purges.ts";
 import { root } from "./system.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -35,6 +43,8 @@ export interface Isolates {
   /** Ends the process with SIGKILL and starts it again with the same disk. */
   killAndRestart(): Promise<void>;
   pid(): number;
+  /** As the control plane has it done. */
+  purge(request: PurgeRequest): Promise<PurgeAnswer>;
   /** Databases of limiter objects on the disk, and their bytes. */
   objects(): { count: number; bytes: number };
   /** Limiter objects that wait for their alarm: those that hold a state. */
@@ -42,21 +52,29 @@ export interface Isolates {
   stop(): Promise<void>;
 }
 
-/** @param document with `http://127.0.0.1:${UPSTREAM}` already filled in */
-export async function startIsolates(count: number, document: string): Promise<Isolates> {
+/**
+ * @param document with `http://127.0.0.1:${UPSTREAM}` already filled in
+ * @param main the Worker, from the root of the repository
+ */
+export async function startIsolates(
+  count: number,
+  document: string,
+  main = "test/workers/gateway/support/counted-worker.ts",
+): Promise<Isolates> {
   const state = mkdtempSync(path.join(tmpdir(), "selvage-isolates-"));
   const system = await openSystem({ state, restart: false, ports: [], stopOrder: [] });
   try {
-    return await startIn(system, count, document);
+    return await startIn(system, count, document, main);
   } catch (error) {
     await system.stop();
     throw error;
   }
 }
 
-async function startIn(system: OpenSystem, count: number, document: string): Promise<Isolates> {
+async function startIn(system: OpenSystem, count: number, document: string, main: string): Promise<Isolates> {
   const { state, supervisor } = system;
   const [gatewayPort, controlPort, callsPort] = [await freePort(), await freePort(), await freePort()];
+  const cachePort = await freePort();
   const ingressUrl = `http://${LOOPBACK}:9`;
   const local = await startWorkers(system, { host: LOOPBACK, gatewayPort, controlPort, ingressUrl });
   const file = path.join(state, "selvage.yaml");
@@ -67,7 +85,7 @@ async function startIn(system: OpenSystem, count: number, document: string): Pro
   await apply(document);
   const ports: number[] = [];
   for (let at = 0; at < count; at++) ports.push(await freePort());
-  const spec = await isolatesChild(system, ports, callsPort, controlPort);
+  const spec = await isolatesChild(system, main, ports, { callsPort, controlPort, cachePort });
   let child = await supervisor.start(spec);
   const folder = path.join(state, "isolates", "objects");
   return {
@@ -80,6 +98,7 @@ async function startIn(system: OpenSystem, count: number, document: string): Pro
       child = await supervisor.start(spec);
     },
     pid: () => child.pid,
+    purge: (request) => purgeAt(`http://${LOOPBACK}:${cachePort}`, systemKeys(state).keyAdminSecret, request),
     objects: () => databases(path.join(folder, "selvage-gateway-Limiter")),
     alarms: () => alarmsIn(path.join(folder, "selvage-gateway-Limiter", "metadata.sqlite")),
     stop: async () => {
@@ -91,15 +110,19 @@ async function startIn(system: OpenSystem, count: number, document: string): Pro
 
 async function isolatesChild(
   { state, supervisor }: OpenSystem,
+  main: string,
   ports: readonly number[],
-  callsPort: number,
-  controlPort: number,
+  {
+    callsPort,
+    controlPort,
+    cachePort,
+  }: { readonly callsPort: number; readonly controlPort: number; readonly cachePort: number },
 ): Promise<ChildSpec> {
   const folder = path.join(state, "isolates");
   mkdirSync(path.join(folder, "objects"), { recursive: true });
   const definition = {
     ...readWorkerDefinition(path.join(root, "wrangler.toml")),
-    main: path.join(root, "test/workers/gateway/support/counted-worker.ts"),
+    main: path.join(root, main),
   };
   const module = path.join(folder, "worker.mjs");
   await buildWorker(definition, module);
@@ -108,11 +131,15 @@ async function isolatesChild(
   const settings = {
     host: LOOPBACK,
     port: first,
-    entrypoints: [{ name: "Calls", host: LOOPBACK, port: callsPort }],
+    entrypoints: [
+      { name: "Calls", host: LOOPBACK, port: callsPort },
+      { name: "CacheAdmin", host: LOOPBACK, port: cachePort },
+    ],
     vars: { INGRESS_URL: `http://${LOOPBACK}:9`, CLIENT_IP: "cf-connecting-ip" },
     secrets: {
       CONTROL_TOKEN: await mintControlToken(keys.tokenSecret, { role: "gateway", sub: "isolates" }, 86_400_000),
       KEY_PEPPER: keys.keyPepper,
+      KEY_ADMIN_SECRET: keys.keyAdminSecret,
     },
     services: { CONTROL: `${LOOPBACK}:${controlPort}` },
   };
@@ -126,6 +153,20 @@ async function isolatesChild(
       for (const port of ports) await listens(LOOPBACK, port, signal);
     },
   };
+}
+
+async function purgeAt(url: string, secret: string, request: PurgeRequest): Promise<PurgeAnswer> {
+  const token = await new SignJWT({ role: "cache" })
+    .setProtectedHeader({ alg: CONTROL_TOKEN_ALGORITHM, typ: CONTROL_TOKEN_TYPE })
+    .setSubject("test")
+    .setIssuer(CONTROL_TOKEN_ISSUER)
+    .setAudience(CONTROL_TOKEN_AUDIENCE)
+    .setExpirationTime("1m")
+    .sign(Buffer.from(secret, "base64url"));
+  const headers = { authorization: `Bearer ${token}` };
+  const answer = await fetch(`${url}/cache/purges`, { method: "POST", headers, body: JSON.stringify(request) });
+  if (answer.status !== 201) throw new Error(`purge: ${answer.status} ${await answer.text()}`);
+  return (await answer.json()) as PurgeAnswer;
 }
 
 /** More services of the same Worker: their bindings lead to the objects of the first. */

@@ -25,11 +25,20 @@ export function keysToken(wrong: { role?: string; secret?: Uint8Array; exp?: num
     .sign(wrong.secret ?? new Uint8Array(32).fill(4));
 }
 
-const entrypoint = (exports as unknown as { KeyAdmin: Fetcher }).KeyAdmin;
+const entrypoints = exports as unknown as { KeyAdmin: Fetcher; CacheAdmin: Fetcher };
 
 /** One call of the administration of keys. @param token undefined: a good one */
 export async function admin(method: string, path: string, body?: unknown, token?: string | null) {
-  const bearer = token === undefined ? await keysToken() : token;
+  return call(entrypoints.KeyAdmin, method, path, body, token === undefined ? await keysToken() : token);
+}
+
+/** One call of the administration of stored answers. @param token undefined: a good one */
+export async function cacheAdmin(method: string, path: string, body?: unknown, token?: string | null) {
+  const bearer = token === undefined ? await keysToken({ role: "cache" }) : token;
+  return call(entrypoints.CacheAdmin, method, path, body, bearer);
+}
+
+async function call(entrypoint: Fetcher, method: string, path: string, body: unknown, bearer: string | null) {
   const response = await entrypoint.fetch(`http://gateway${path}`, {
     method,
     headers: bearer === null ? {} : { authorization: `Bearer ${bearer}` },
