@@ -3,7 +3,9 @@
  * it is dead when a later purge matches it. So a purge needs no access to any store, and nothing that was under way when it was
  * made escapes it.
  */
+import { limits } from "../limits.ts";
 import { normalisePath } from "../route/normalise-path.ts";
+import { shardOfKey } from "./shard-of.ts";
 import type { StoredHead } from "./stored-head.ts";
 
 /** What is purged. */
@@ -26,26 +28,40 @@ export interface Purge {
 export interface PurgeLog {
   /** Of the last one; 0: nothing is known. */
   number: number;
-  /** Everything that knows only earlier ones is dead: what was purged up to here is not remembered one by one. */
+  /** Everything that knows only earlier ones is dead. */
   floor: number;
   /** By number. A later one of the same scope has replaced an earlier one. */
   purges: Purge[];
+  /**
+   * Of older ones only a hash of their tag or path is left, and the number of the last one with that hash: whatever has the hash is
+   * dead. So a flood of purges ends more than it names, but never everything.
+   */
+  readonly folded: Map<number, number>;
+  /** No greater number is folded. */
+  foldedUpTo: number;
 }
 
 /** What changed since a number. */
 export interface PurgeChanges {
   readonly number: number;
   readonly floor: number;
+  readonly foldedUpTo: number;
   readonly purges: readonly Purge[];
-  /** Whether `purges` are all that count. */
-  readonly whole: boolean;
+  /** Absent: nothing that the asker knows is wrong, there is only more of it. */
+  readonly folded?: ReadonlyMap<number, number>;
 }
 
 /** What nobody has told anything yet: everything that was stored is dead to it. */
-export const unknownPurges = (): PurgeLog => ({ number: 0, floor: 0, purges: [] });
+export const unknownPurges = (): PurgeLog => newPurgeLog(0);
 
 /** A log that begins now; whatever was stored before is dead, for nobody knows what was purged of it. */
-export const newPurgeLog = (nowMs: number): PurgeLog => ({ number: nowMs, floor: nowMs, purges: [] });
+export const newPurgeLog = (nowMs: number): PurgeLog => ({
+  number: nowMs,
+  floor: nowMs,
+  purges: [],
+  folded: new Map(),
+  foldedUpTo: nowMs,
+});
 
 export interface PurgeBounds {
   readonly purgesMax: number;
@@ -56,8 +72,7 @@ export interface PurgeBounds {
 }
 
 /**
- * Adds a purge in place, and keeps the log within its bounds: the older half of a full one becomes one purge of everything that
- * was stored before.
+ * Adds a purge in place, and keeps the log within its bounds: the older half of a full one is folded.
  */
 export function addPurge(
   log: PurgeLog,
@@ -67,35 +82,39 @@ export function addPurge(
 ): Purge {
   const purge: Purge = { number: Math.max(log.number + 1, nowMs), scope, soft };
   takePurge(log, purge);
-  // Whatever was stored before these has ended by itself.
   forgetUpTo(log, nowMs - keepMsMax);
   if (log.purges.length > purgesMax || charsOf(log) > purgesCharsMax)
-    forgetUpTo(log, log.purges[log.purges.length >> 1]?.number ?? purge.number);
+    foldUpTo(log, log.purges[log.purges.length >> 1]?.number ?? purge.number);
   return purge;
 }
 
 /** @param since the last number that the asker knows; 0: none */
-export function changesSince({ number, floor, purges }: PurgeLog, since: number): PurgeChanges {
+export function changesSince({ number, floor, foldedUpTo, purges, folded }: PurgeLog, since: number): PurgeChanges {
   // A number that is still to come was told by a log that was lost since.
-  const whole = since < floor || since > number;
-  return { number, floor, whole, purges: whole ? purges : purges.filter((purge) => purge.number > since) };
+  if (since < Math.max(floor, foldedUpTo) || since > number) return { number, floor, foldedUpTo, purges, folded };
+  return { number, floor, foldedUpTo, purges: purges.filter((purge) => purge.number > since) };
 }
 
 /** Takes over what another log has told; an answer that comes late changes nothing. */
-export function takeChanges(log: PurgeLog, { number, floor, purges, whole }: PurgeChanges): void {
+export function takeChanges(log: PurgeLog, { number, floor, foldedUpTo, purges, folded }: PurgeChanges): void {
   if (number < log.number) return;
-  if (whole) log.purges = [];
+  if (folded !== undefined) {
+    log.purges = [];
+    log.folded.clear();
+    for (const [hash, last] of folded) log.folded.set(hash, last);
+    log.foldedUpTo = foldedUpTo;
+  }
+  foldUpTo(log, foldedUpTo);
   for (const purge of purges) takePurge(log, purge);
   log.number = number;
-  log.floor = Math.max(log.floor, floor);
-  log.purges = log.purges.filter((purge) => purge.number > log.floor);
+  raiseFloor(log, floor);
 }
 
 /** What purges make of an answer: nothing, stale (it may serve while it is asked for again), or dead. */
 export type PurgeVerdict = "alive" | "stale" | "dead";
 
 export function purgeVerdict(log: PurgeLog, head: Omit<StoredHead, "bodyBytes">): PurgeVerdict {
-  if (head.purge < log.floor || log.number === 0) return "dead";
+  if (head.purge < log.floor || log.number === 0 || isFolded(log, head)) return "dead";
   let verdict: PurgeVerdict = "alive";
   for (let at = log.purges.length - 1; at >= 0; at--) {
     const { number, scope, soft } = log.purges[at] as Purge;
@@ -136,7 +155,7 @@ function normalTarget(target: string): string {
 function takePurge(log: PurgeLog, purge: Purge): void {
   log.number = Math.max(log.number, purge.number);
   if (purge.scope.kind === "all" && !purge.soft) {
-    forgetUpTo(log, purge.number, purge.number);
+    raiseFloor(log, purge.number);
     return;
   }
   const same = log.purges.findIndex(({ scope, soft }) => soft === purge.soft && isSameScope(scope, purge.scope));
@@ -144,12 +163,42 @@ function takePurge(log: PurgeLog, purge: Purge): void {
   log.purges.push(purge);
 }
 
-/** @param floor at least; what is forgotten raises it */
-function forgetUpTo(log: PurgeLog, number: number, floor = 0): void {
-  const kept = log.purges.findIndex((purge) => purge.number > number);
-  const forgotten = log.purges.splice(0, kept < 0 ? log.purges.length : kept);
-  log.floor = Math.max(log.floor, floor, forgotten.at(-1)?.number ?? 0);
+/** Whatever was stored before these is dead, or has ended by itself. */
+function forgetUpTo(log: PurgeLog, number: number): void {
+  const last = log.purges.findLast((purge) => purge.number <= number)?.number;
+  if (last !== undefined) raiseFloor(log, last);
 }
+
+function raiseFloor(log: PurgeLog, number: number): void {
+  if (number <= log.floor) return;
+  log.floor = number;
+  log.purges = log.purges.filter((purge) => purge.number > number);
+  for (const [hash, last] of log.folded) if (last <= number) log.folded.delete(hash);
+}
+
+/** Purges of many paths or of everything have no hash, and end everything that was stored before. */
+function foldUpTo(log: PurgeLog, number: number): void {
+  let floor = 0;
+  const kept = log.purges.findIndex((purge) => purge.number > number);
+  for (const purge of log.purges.splice(0, kept < 0 ? log.purges.length : kept)) {
+    const { scope } = purge;
+    if (scope.kind === "tag") log.folded.set(hashOfTag(scope.tag), purge.number);
+    else if (scope.kind === "path") log.folded.set(hashOfTarget(scope.path), purge.number);
+    else floor = purge.number;
+  }
+  log.foldedUpTo = Math.max(log.foldedUpTo, number);
+  raiseFloor(log, floor);
+}
+
+function isFolded({ folded, foldedUpTo }: PurgeLog, { purge, tags, target }: Omit<StoredHead, "bodyBytes">): boolean {
+  if (purge >= foldedUpTo) return false;
+  const isLater = (hash: number): boolean => (folded.get(hash) ?? 0) > purge;
+  return isLater(hashOfTarget(target)) || tags.some((tag) => isLater(hashOfTag(tag)));
+}
+
+const { hashes } = limits.cachePurges;
+const hashOfTag = (tag: string): number => shardOfKey(`tag ${tag}`, hashes);
+const hashOfTarget = (target: string): number => shardOfKey(`path ${targetPath(target)}`, hashes);
 
 function isSameScope(one: PurgeScope, other: PurgeScope): boolean {
   return one.kind === other.kind && textOf(one) === textOf(other) && hostOf(one) === hostOf(other);

@@ -56,7 +56,7 @@ export interface PurgeAnswer {
 export interface PurgeStatus {
   /** Of the last purge. */
   readonly number: number;
-  /** What was purged up to this number is not remembered one by one: nothing is served that was stored before. */
+  /** Nothing is served that was stored before this. */
   readonly floor: number;
   /** How many are remembered one by one. */
   readonly remembered: number;

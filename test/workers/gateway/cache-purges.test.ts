@@ -1,12 +1,13 @@
 /** Purges from the call that makes them to what isolates know of them. */
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { type PurgeChanges, purgeVerdict, takeChanges, unknownPurges } from "../../../shared/cache/purges.ts";
 import { shardOfKey } from "../../../shared/cache/shard-of.ts";
 import { limits } from "../../../shared/limits.ts";
 import { ObjectStore, shardStub } from "../../../workers/gateway/cache/object-store.ts";
 import { PurgeKnowledge, purgesOf } from "../../../workers/gateway/cache/purge-knowledge.ts";
 import type { Env } from "../../../workers/gateway/env.ts";
-import { content, env, keep } from "./support/cache.ts";
+import { content, env, keep, newHead } from "./support/cache.ts";
 import { cacheAdmin, keysToken } from "./support/keys.ts";
 
 afterEach(() => vi.restoreAllMocks());
@@ -156,6 +157,28 @@ describe("what an isolate knows", () => {
       expect(await isFresh()).toBe(true);
     },
   );
+});
+
+test("a log that is full folds its older half, and an eviction loses nothing of that", async () => {
+  const log = purgesOf(env);
+  const before = (await log.changes(0)).number;
+  for (let at = 0; at < bounds.purgesMax + 50; at += 50)
+    await log.purge(
+      Array.from({ length: 50 }, (_, one) => tag(`flood ${at + one}`.replace(" ", "-"))),
+      false,
+    );
+  const full = (await log.changes(0)) as PurgeChanges;
+  expect(full.purges.length).toBeLessThanOrEqual(bounds.purgesMax);
+  expect(full.folded?.size).toBeGreaterThan(bounds.purgesMax / 3);
+  await evictDurableObject(log);
+  expect(await log.changes(0)).toEqual(full);
+  expect((await log.changes(full.number - 3)).purges).toHaveLength(3);
+  const known = unknownPurges();
+  takeChanges(known, full);
+  const stored = { ...newHead({ purge: before, tags: ["flood-3"] }) };
+  expect(purgeVerdict(known, stored)).toBe("dead");
+  expect(purgeVerdict(known, { ...stored, tags: ["flood-2040"] })).toBe("dead");
+  expect(purgeVerdict(known, { ...stored, purge: full.number })).toBe("alive");
 });
 
 test("a log that was lost ends whatever was stored under it", async () => {

@@ -15,7 +15,7 @@ export interface StoringBody {
   /** As soon as one store has it, or none will. It never fails. */
   readonly outcome: Promise<StoreOutcome>;
   /** When nothing more is to be done; the request has to be kept alive until then. It never fails. */
-  readonly ended: Promise<unknown>;
+  readonly ended: Promise<StoreOutcome>;
 }
 
 /**
@@ -32,7 +32,13 @@ export function storeBody(
   held: HeldBytes,
 ): StoringBody {
   const storing = new Storing(body.getReader(), sink, bodyBytes, held);
-  return { body: storing.forClient, outcome: storing.outcome, ended: storing.outcome.then(() => sink.settled?.()) };
+  return { body: storing.forClient, outcome: storing.outcome, ended: settled(storing.outcome, sink) };
+}
+
+async function settled(outcome: Promise<StoreOutcome>, sink: BodySink): Promise<StoreOutcome> {
+  const how = await outcome;
+  await sink.settled?.();
+  return how;
 }
 
 type Controller = ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
