@@ -17,9 +17,12 @@ const host = z.optional(
   z.string().check(z.regex(/^[a-z0-9._:[\]-]+$/, "a host in lower case"), z.maxLength(hostCharsMax)),
 );
 const scopeSchema = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("all") }),
-  z.object({ kind: z.literal("tag"), tag: z.string().check(z.regex(/^[\x21-\x7e]+$/), z.maxLength(tagCharsMax)) }),
-  z.object({
+  z.strictObject({ kind: z.literal("all") }),
+  z.strictObject({
+    kind: z.literal("tag"),
+    tag: z.string().check(z.regex(/^[\x21-\x7e]+$/), z.maxLength(tagCharsMax)),
+  }),
+  z.strictObject({
     kind: z.literal("path"),
     path: z.string().check(
       z.maxLength(limits.http.targetBytesMax),
@@ -28,7 +31,7 @@ const scopeSchema = z.discriminatedUnion("kind", [
     ),
     host,
   }),
-  z.object({
+  z.strictObject({
     kind: z.literal("prefix"),
     prefix: z
       .string()
@@ -40,7 +43,7 @@ const scopeSchema = z.discriminatedUnion("kind", [
   }),
 ]);
 
-export const purgeRequestSchema = z.object({
+export const purgeRequestSchema = z.strictObject({
   scopes: z.array(scopeSchema).check(z.minLength(1), z.maxLength(scopesMax)),
   /** What is matched is stale from now on, and not gone: it may be served while it is asked for again. */
   soft: z.optional(z.boolean()),

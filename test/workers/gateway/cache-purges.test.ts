@@ -61,6 +61,8 @@ describe("a purge", () => {
     ["of a query with a space", { scopes: [{ kind: "path", path: "/a?b c" }] }],
     ["of no host", { scopes: [{ kind: "path", path: "/a", host: "UPPER" }] }],
     ["of a prefix with a query", { scopes: [{ kind: "prefix", prefix: "/a?b" }] }],
+    ["with a word that is unknown", { scopes: [{ kind: "all" }], sofft: true }],
+    ["with a host for a tag", { scopes: [{ kind: "tag", tag: "a", host: "h" }] }],
     ["half soft", { scopes: [{ kind: "all" }], soft: "yes" }],
     ["of too many", { scopes: Array.from({ length: bounds.scopesMax + 1 }, () => ({ kind: "all" })) }],
   ])("is refused when it is %s", async (_, request) => {
