@@ -72,6 +72,21 @@ describe("room", () => {
     expect(await shard.append("one", MiB, content(5))).toBe(true);
   });
 
+  test("what is being read is no room, and does not cost the others theirs", async () => {
+    const shard = newShard();
+    const read = await put(shard, "read", content(MiB));
+    await put(shard, "beside", content(MiB));
+    await shard.append("long", 0, content(MiB));
+    await put(shard, "long", content(MiB), { id: "long", bodyBytes: 2 * MiB });
+    await fill(shard, bounds.shardBytesMax - 4 * MiB - 10_000);
+    await shard.read("long", 0);
+    await shard.read(read.id, 0);
+    expect(await shard.append("new", 0, content(MiB))).toBe(true);
+    expect(await shard.append("new", MiB, content(MiB))).toBe(true);
+    expect(await shard.append("new", 2 * MiB, content(MiB))).toBe(false);
+    expect([await idsOf(shard, "read"), await idsOf(shard, "long")]).toEqual([[], ["long"]]);
+  });
+
   test("takes pieces in their order alone, and no second body under an id", async () => {
     const shard = newShard();
     expect(await shard.append("a", 5, content(10))).toBe(false);

@@ -33,8 +33,6 @@ export interface BodySink {
 
 /** No method throws for a store that fails: it is then as one that has nothing and takes nothing. */
 export interface CacheStore {
-  /** Of its own kind in the log and in metrics. */
-  readonly name: "memory" | "platform" | "objects";
   /** Heads under a key that are of use yet, in no order: `limits.cacheStores.variantsMax` at most. */
   find(key: string, nowMs: number): Soon<readonly StoredHead[]>;
   /** @returns undefined: it is gone, although a head was found a moment ago */

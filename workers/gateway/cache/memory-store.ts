@@ -25,7 +25,6 @@ interface Answers {
 const NONE: readonly StoredHead[] = [];
 
 export class MemoryStore implements CacheStore {
-  readonly name = "memory";
   readonly #keys = new Map<string, Answers>();
   readonly #sieve: Sieve<Answer>;
 

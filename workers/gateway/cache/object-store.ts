@@ -14,7 +14,6 @@ const NOTHING = new Uint8Array();
 type Shard = ReturnType<typeof shardStub>;
 
 export class ObjectStore implements CacheStore {
-  readonly name = "objects";
   readonly #env: Pick<Env, "CACHE">;
   /** Shard to when it may be asked again after a failure: the origin is not kept waiting for each request. */
   readonly #restsUntilMs = new Map<number, number>();

@@ -21,7 +21,6 @@ interface StoredHeads {
 }
 
 export class PlatformStore implements CacheStore {
-  readonly name = "platform";
   #isPresent: boolean | undefined;
 
   /** Whether there is such a cache here; undefined: this is being found out, or was never asked. */

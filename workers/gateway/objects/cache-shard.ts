@@ -71,15 +71,17 @@ export class CacheShard extends DurableObject {
   read(id: string, at: number): BodyPiece | undefined {
     if (!this.#isOpen) return undefined;
     const [row] = this.#sql
-      .exec<{ first: number; bytes: ArrayBuffer }>(
-        "SELECT first, bytes FROM pieces WHERE id = ? AND first <= ? ORDER BY first DESC LIMIT 1",
+      .exec<{ first: number; bytes: ArrayBuffer; last: number }>(
+        `SELECT first, bytes, (SELECT max(first) FROM pieces WHERE id = ?1) AS last
+         FROM pieces WHERE id = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1`,
         id,
         at,
       )
       .toArray();
     if (row === undefined) return undefined;
-    this.#noteReader(id);
-    return row;
+    const { first, bytes, last } = row;
+    if (first < last) this.#noteReader(id);
+    return { first, bytes };
   }
 
   /** The next piece of a body that is not found yet. @returns whether there was room */
@@ -245,24 +247,23 @@ export class CacheShard extends DurableObject {
 
   /** @returns whether so many bytes more are within the bound, after what was used least has gone */
   #makeRoom(bytes: number): boolean {
-    while (this.#bytes + bytes > bounds.shardBytesMax) {
+    for (let rounds = 0; this.#bytes + bytes > bounds.shardBytesMax; ) {
       const [row] = this.#sql
         .exec<EntryRow>("SELECT * FROM entries WHERE seq > ? AND key IS NOT NULL ORDER BY seq LIMIT 1", this.#hand)
         .toArray();
-      // Bodies that are on their way in or out are no room to be had.
-      if (row === undefined && this.#hand === 0) return false;
+      // What is on its way in or out, or is being read, is no room to be had: after two rounds there is nothing else.
+      if (row === undefined && (this.#hand === 0 || ++rounds > 2)) return false;
       this.#hand = row?.seq ?? 0;
       if (row?.used === 1) this.#sql.exec("UPDATE entries SET used = 0 WHERE seq = ?", row.seq);
-      else if (row !== undefined) this.#drop(row);
+      else if (row !== undefined && this.#readUntilMs(row.id) <= Date.now()) this.#delete(row);
     }
     return true;
   }
 
   /** Is not found any more. The body stays for a while where somebody reads it. */
   #drop(row: EntryRow): void {
-    const nowMs = Date.now();
-    const untilMs = this.#readers.get(row.id) ?? 0;
-    if (untilMs <= nowMs) this.#delete(row);
+    const untilMs = this.#readUntilMs(row.id);
+    if (untilMs <= Date.now()) this.#delete(row);
     else {
       this.#sql.exec("UPDATE entries SET key = NULL, ends_at = ? WHERE seq = ?", untilMs, row.seq);
       this.#sql.exec("DELETE FROM tags WHERE seq = ?", row.seq);
@@ -275,6 +276,10 @@ export class CacheShard extends DurableObject {
     this.#sql.exec("DELETE FROM tags WHERE seq = ?", seq);
     this.#sql.exec("DELETE FROM entries WHERE seq = ?", seq);
     this.#bytes -= bytes;
+  }
+
+  #readUntilMs(id: string): number {
+    return this.#readers.get(id) ?? 0;
   }
 
   #noteReader(id: string): void {
