@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import type { PurgeScope } from "../../shared/cache/purges.ts";
-import { describePurges, type PurgeRequest, pathScope, purgeRequestSchema } from "../../shared/wire/purges.ts";
+import { describePurgeAnswer, type PurgeRequest, pathScope, purgeRequestSchema } from "../../shared/wire/purges.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { connect, type JsonOption, jsonOption, withControl } from "../options.ts";
@@ -43,7 +43,7 @@ Examples:
 async function purge(options: Options): Promise<void> {
   const done = await connect(options).purge(requestOf(options));
   if (options.json) return printJson(done);
-  say(`purged ${describePurges(done.purges)}; visible everywhere within ${done.visibleWithinMs / 1000} s`);
+  say(`purged ${describePurgeAnswer(done)}; visible everywhere within ${done.visibleWithinMs / 1000} s`);
   print(String(done.purges.at(-1)?.number));
 }
 

@@ -126,6 +126,15 @@ export function purgeVerdict(log: PurgeLog, head: Omit<StoredHead, "bodyBytes">)
   return verdict;
 }
 
+/**
+ * Since when an answer is stale by a soft purge, milliseconds since the epoch; undefined: it is not.
+ * @param head one that is not dead
+ */
+export function softPurgedAt(log: PurgeLog, head: Omit<StoredHead, "bodyBytes">): number | undefined {
+  if (head.purge === log.number) return undefined;
+  return log.purges.find(({ number, scope, soft }) => soft && number > head.purge && purgeMatches(scope, head))?.number;
+}
+
 export function purgeMatches(scope: PurgeScope, head: Pick<StoredHead, "tags" | "host" | "target">): boolean {
   switch (scope.kind) {
     case "all":

@@ -65,8 +65,8 @@ export interface PurgeStatus {
   readonly remembered: number;
 }
 
-/** Purges in words, for logs and people. */
-export function describePurges(purges: readonly Purge[]): string {
+/** What was purged in words, for logs and people. */
+export function describePurgeAnswer({ purges }: Pick<PurgeAnswer, "purges">): string {
   return purges
     .map((purge) => `${purge.number}${purge.soft ? ", soft" : ""}: ${describeScope(purge.scope)}`)
     .join("; ");

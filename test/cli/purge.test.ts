@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { CliError } from "../../cli/cli-error.ts";
 import { requestOf } from "../../cli/commands/purge.ts";
-import { describePurges } from "../../shared/wire/purges.ts";
+import { describePurgeAnswer } from "../../shared/wire/purges.ts";
 
 describe("what is purged", () => {
   test.each([
@@ -54,5 +54,5 @@ test("purges in words", () => {
     { number: 2, scope: { kind: "path", path: "/a" }, soft: false },
     { number: 3, scope: { kind: "prefix", prefix: "/a/", host: "h" }, soft: false },
   ] as const;
-  expect(describePurges(purges)).toBe("1, soft: everything; 2: any host /a; 3: h /a/*");
+  expect(describePurgeAnswer({ purges })).toBe("1, soft: everything; 2: any host /a; 3: h /a/*");
 });

@@ -25,7 +25,7 @@ import type { ControlTokenClaims } from "../../shared/wire/control-token.ts";
 import { type Credentials, enrolRequestSchema, renewRequestSchema } from "../../shared/wire/enrolment.ts";
 import { type LeaseAnswer, type LeaseRequest, leaseRequestSchema } from "../../shared/wire/gateway-lease.ts";
 import type { CreatedKey, ImportAnswer } from "../../shared/wire/keys.ts";
-import { describePurges, type PurgeAnswer } from "../../shared/wire/purges.ts";
+import { describePurgeAnswer } from "../../shared/wire/purges.ts";
 import { type RevocationInfo, type Revocations, revocationRequestSchema } from "../../shared/wire/revocations.ts";
 import { type KeyRingStatus, type RotateAnswer, rotateRequestSchema } from "../../shared/wire/rotation.ts";
 import { verifyControlToken } from "./authority/control-tokens.ts";
@@ -75,7 +75,7 @@ export function makeApi(): Hono<Api> {
   api.post("/v1/keys/rotate", rotate);
   api.post("/v1/keys/import", changeKeys("key-import"));
   api.get("/v1/cache/purges", askCache);
-  api.post("/v1/cache/purges", purge);
+  api.post("/v1/cache/purges", change("cache-purge", askCache, describePurgeAnswer));
   api.get("/v1/audit", async (c) => c.json({ entries: await config(c).auditLog() }));
   api.notFound((c) => problem(c, new SelvageError("no_route", "no such call")));
   api.onError((error, c) => problem(c, error));
@@ -218,24 +218,25 @@ async function joinToken(c: Call): Promise<Response> {
   return c.json(made, 201);
 }
 
-/** Keys live beside the gateway, which answers. */
-function askKeys(c: Call): Promise<Response> {
+/** Keys and stored answers lie beside the gateway, which answers. */
+const passOn = (ask: typeof askKeyAdmin | typeof askCacheAdmin) => (c: Call) => {
   const { pathname, search } = new URL(c.req.url);
-  return askKeyAdmin(c.env, c.req.method, pathname.slice("/v1".length) + search, c.get("claims").sub, c.req.raw.body);
-}
+  return ask(c.env, c.req.method, pathname.slice("/v1".length) + search, c.get("claims").sub, c.req.raw.body);
+};
+const [askKeys, askCache] = [passOn(askKeyAdmin), passOn(askCacheAdmin)];
 
 /** The same, with a line in the audit log for what was done. */
-function changeKeys(act: Act["act"]) {
+function change<Answer>(act: Act["act"], ask: typeof askKeys, describe: (answer: Answer) => string) {
   return async (c: Call): Promise<Response> => {
-    const answer = await askKeys(c);
+    const answer = await ask(c);
     if (!answer.ok) return answer;
     const text = await answer.text();
     const { sub } = c.get("claims");
-    const detail = describeKeys(JSON.parse(text));
-    await config(c).audit({ act, by: sub, author: sub, version: 0, detail });
+    await config(c).audit({ act, by: sub, author: sub, version: 0, detail: describe(JSON.parse(text)) });
     return new Response(text, answer);
   };
 }
+const changeKeys = (act: Act["act"]) => change(act, askKeys, describeKeys);
 
 /** What was done, without the key itself. */
 function describeKeys(answer: Partial<CreatedKey & KeyRecord & ImportAnswer>): string {
@@ -243,21 +244,6 @@ function describeKeys(answer: Partial<CreatedKey & KeyRecord & ImportAnswer>): s
     return `${answer.imported} imported, ${answer.known} known, ${answer.refused} refused`;
   const { id, start, owner, plan } = answer.record ?? answer;
   return `key ${id} (${start}...) of ${owner}${plan === undefined ? "" : `, plan ${plan}`}`;
-}
-
-/** Stored answers lie beside the gateway, which answers. */
-function askCache(c: Call): Promise<Response> {
-  return askCacheAdmin(c.env, c.req.method, "/cache/purges", c.get("claims").sub, c.req.raw.body);
-}
-
-async function purge(c: Call): Promise<Response> {
-  const answer = await askCache(c);
-  if (!answer.ok) return answer;
-  const text = await answer.text();
-  const { sub } = c.get("claims");
-  const detail = describePurges((JSON.parse(text) as PurgeAnswer).purges);
-  await config(c).audit({ act: "cache-purge", by: sub, author: sub, version: 0, detail });
-  return new Response(text, answer);
 }
 
 async function revoke(c: Call): Promise<Response> {

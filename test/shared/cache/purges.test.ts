@@ -7,6 +7,7 @@ import {
   type PurgeLog,
   type PurgeScope,
   purgeVerdict,
+  softPurgedAt,
   takeChanges,
   unknownPurges,
 } from "../../../shared/cache/purges.ts";
@@ -83,6 +84,17 @@ describe("what a purge is too late for", () => {
     const log = logOf(tag, { ...tag, soft: true });
     expect(purgeVerdict(log, answer({ purge: log.number - 1 }))).toBe("stale");
   });
+});
+
+test("an answer is stale since the first soft purge that it did not know", () => {
+  const log = logOf(
+    { kind: "tag", tag: "other", soft: true },
+    { kind: "tag", tag: "orders", soft: true },
+    { kind: "all", soft: true },
+  );
+  expect(softPurgedAt(log, answer())).toBe(START + 2);
+  expect(softPurgedAt(log, answer({ purge: START + 2 }))).toBe(START + 3);
+  expect(softPurgedAt(log, answer({ purge: START + 3 }))).toBeUndefined();
 });
 
 describe("the log", () => {
