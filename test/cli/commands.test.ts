@@ -45,15 +45,17 @@ function edited(name: string, from: string, to: string): string {
 }
 
 /** A server that counts what it is asked and answers the same always. */
+/** @param body what every call is answered, or what one is; undefined: 404 */
 async function withServer<T>(
   status: number,
-  body: string,
+  body: string | ((path: string) => string | undefined),
   use: (url: string, calls: string[]) => Promise<T>,
 ): Promise<T> {
   const calls: string[] = [];
   const server = createServer((request, response) => {
     calls.push(`${request.method} ${request.url} ${request.headers.authorization}`);
-    response.writeHead(status, { "content-type": "application/json" }).end(body);
+    const answer = typeof body === "string" ? body : body(request.url ?? "");
+    response.writeHead(answer === undefined ? 404 : status, { "content-type": "application/json" }).end(answer ?? "{}");
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   try {
@@ -278,8 +280,13 @@ describe("status", () => {
     alarms: [{ code: "limit_uncounted", text }],
     counters: { windowMs: 300_000, series: [] },
   };
-  const ask = (answer: object, ...args: string[]) =>
-    withServer(200, JSON.stringify(answer), (url) => selvage(["status", "--control", url, "--token", "t", ...args]));
+  const askFor = (answers: Record<string, object>, ...args: string[]) =>
+    withServer(
+      200,
+      (path) => answers[path] && JSON.stringify(answers[path]),
+      (url) => selvage(["status", "--control", url, "--token", "t", ...args]),
+    );
+  const ask = (answer: object, ...args: string[]) => askFor({ "/v1/status": answer }, ...args);
 
   test("is 0 where all is well, also of a control plane that counts nothing yet", async () => {
     expect((await ask({ ...quiet, alarms: [], counters: { windowMs: 1, series: [] } })).code).toBe(0);
@@ -295,6 +302,16 @@ describe("status", () => {
   test("as JSON, too", async () => {
     const { code, stdout } = await ask(alarmed, "--json");
     expect([code, JSON.parse(stdout)]).toEqual([1, alarmed]);
+  });
+
+  test("tells of purges, where the gateway does", async () => {
+    const purges = { number: 1_800_000_000_001, floor: 1_800_000_000_000, remembered: 2 };
+    const answers = { "/v1/status": quiet, "/v1/cache/purges": purges };
+    expect((await askFor(answers)).stdout).toContain(
+      "cache: purge 1800000000001 is the last of 2 that are remembered; nothing is served that was stored before 2027-01-15",
+    );
+    expect(JSON.parse((await askFor(answers, "--json")).stdout)).toEqual({ ...quiet, purges });
+    expect((await ask(quiet)).stdout).toContain("the gateway does not tell of purges");
   });
 
   test("nothing in it can command the terminal", async () => {
