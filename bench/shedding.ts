@@ -7,24 +7,26 @@ import {
   enterUpstream,
   leaveUpstream,
   newShedding,
-  type Priority,
   type SheddingSettings,
   type SheddingTicket,
 } from "../shared/policy/load-shedding.ts";
+import { withAgent } from "../test/support/agent-admission.ts";
 import { type Admission, type QueueWorld, randomOf, simulate } from "../test/support/queue-world.ts";
 import type { Bench, BenchOptions, Figure } from "./support/bench.ts";
 import { spreadOf } from "./support/compare.ts";
 import { gradient2, nothing, probedMinimum, vegas } from "./support/concurrency-limits.ts";
-import { type LoadResult, runLoad } from "./support/load.ts";
+import {
+  capacityOf,
+  LOAD,
+  type Measured,
+  offer,
+  priorities,
+  TIMEOUT_MS,
+  UNLOADED,
+  untilServed,
+} from "./support/offered-load.ts";
 import { startGateway } from "./support/routes.ts";
 import { onStage, type Stage, startQueueUpstream } from "./support/stage.ts";
-
-const LOAD = 3;
-const UNLOADED = 0.3;
-const priorities: readonly Priority[] = ["high", "normal", "low"];
-const shares: Readonly<Record<Priority, number>> = { high: 0.2, normal: 0.4, low: 0.4 };
-/** After this an answer is of use to nobody: `timeout` of the routes. */
-const TIMEOUT_MS = 1_000;
 
 const upstreams = [
   [4, 1, "fixed"],
@@ -42,21 +44,22 @@ export default bench;
 
 function simulated({ quick }: BenchOptions): Figure[] {
   const random = randomOf(1);
-  const ways: readonly (readonly [name: string, create: () => Admission<unknown>])[] = [
-    ["nothing", nothing],
-    ["gradient2", gradient2],
-    ["vegas", vegas],
-    ["probed", () => probedMinimum(random)],
-    ["selvage", shedding],
+  const ways: readonly (readonly [name: string, world: () => () => Admission<unknown>])[] = [
+    ["nothing", () => nothing],
+    ["gradient2", () => gradient2],
+    ["vegas", () => vegas],
+    ["probed", () => () => probedMinimum(random)],
+    ["selvage", () => shedding],
+    ["selvage_agent", () => withAgent(settings).isolate as () => Admission<unknown>],
   ];
   const seeds = quick ? [1] : [1, 2, 3];
   const world = { serviceMs: 20, seconds: 75, warmUpSeconds: 20, timeoutMs: TIMEOUT_MS } as const;
   const figures: Figure[] = [];
   for (const [workers, isolates, service] of upstreams)
-    for (const [name, create] of ways) {
+    for (const [name, newWorld] of ways) {
       const runs = seeds.map((seed): QueueWorld => ({ ...world, workers, isolates, service, seed, load: LOAD }));
       const results = runs.map(
-        (run) => [simulate(run, create), simulate({ ...run, load: UNLOADED }, nothing)] as const,
+        (run) => [simulate(run, newWorld()), simulate({ ...run, load: UNLOADED }, nothing)] as const,
       );
       const where = `${workers}_${service}_${isolates}_${name}`;
       const what = `simulated, ${workers} workers, ${service}, ${isolates} isolates: ${name}`;
@@ -98,12 +101,6 @@ function shedding(): Admission<SheddingTicket> {
   };
 }
 
-interface Measured {
-  readonly goodput: number;
-  readonly p99HighMs: number;
-  readonly refused: Readonly<Record<Priority, number>>;
-}
-
 /** The gateway on plain workerd, and a server of eight workers with a queue. A round without shedding ruins its upstream: it gets one of its own. */
 async function measured({ system }: Stage, { quick, say }: BenchOptions): Promise<Figure[]> {
   const rounds = quick ? 1 : 3;
@@ -115,19 +112,20 @@ async function measured({ system }: Stage, { quick, say }: BenchOptions): Promis
   const capacity = await capacityOf(port);
   say(`the upstream carries ${capacity.toFixed(0)} requests/s; offered are ${(LOAD * capacity).toFixed(0)}`);
   const gateway = await startGateway(system, port, documentOf("", ports));
-  await untilServed(gateway.port);
-  const unloaded = await offer(gateway.port, "shedding", UNLOADED * capacity, seconds);
+  await untilServed(gateway.port, "/shedding/high");
+  const unloaded = await offer([gateway.port], "shedding", UNLOADED * capacity, seconds);
   say(`unloaded: p99 of high ${unloaded.p99HighMs.toFixed(0)} ms`);
   const off: Measured[] = [];
   for (let round = 0; round < rounds; round++)
-    off.push(await offer(gateway.port, `flood-${round}`, LOAD * capacity, seconds));
+    off.push(await offer([gateway.port], `flood-${round}`, LOAD * capacity, seconds));
   const file = path.join(system.state, "shedding.yaml");
   writeFileSync(file, documentOf("  shedding: {}\n", ports));
   await applyDocument(gateway.control, file, {}, "bench");
   await delay(3_000);
-  await offer(gateway.port, "shedding", LOAD * capacity, 18);
+  await offer([gateway.port], "shedding", LOAD * capacity, 18);
   const on: Measured[] = [];
-  for (let round = 0; round < rounds; round++) on.push(await offer(gateway.port, "shedding", LOAD * capacity, seconds));
+  for (let round = 0; round < rounds; round++)
+    on.push(await offer([gateway.port], "shedding", LOAD * capacity, seconds));
   return figuresOf(unloaded, capacity, { off, on });
 }
 
@@ -160,43 +158,6 @@ function figuresOf(
     );
   }
   return figures;
-}
-
-/** As many connections as keep its workers busy, and hardly more. */
-async function capacityOf(port: number): Promise<number> {
-  const { requests, durationMs } = await runLoad({ port, path: "/", connections: 12, durationMs: 5_000 });
-  return (requests / durationMs) * 1_000;
-}
-
-async function untilServed(port: number): Promise<void> {
-  for (const end = Date.now() + 10_000; Date.now() < end; await delay(100)) {
-    const response = await fetch(`http://127.0.0.1:${port}/shedding/high`);
-    await response.arrayBuffer();
-    if (response.ok) return;
-  }
-  throw new Error("the gateway does not serve");
-}
-
-async function offer(port: number, upstream: string, ratePerSecond: number, seconds: number): Promise<Measured> {
-  const results = await Promise.all(
-    priorities.map((priority) =>
-      runLoad({
-        port,
-        path: `/${upstream}/${priority}`,
-        connections: Math.ceil(1.5 * shares[priority] * ratePerSecond * (TIMEOUT_MS / 1_000)) + 10,
-        durationMs: seconds * 1_000,
-        ratePerSecond: shares[priority] * ratePerSecond,
-      }),
-    ),
-  );
-  const share = ({ requests, failures }: LoadResult): number => failures / Math.max(1, requests + failures);
-  const refused = Object.fromEntries(priorities.map((priority, at) => [priority, share(results[at] as LoadResult)]));
-  const answered = results.reduce((sum, { requests }) => sum + requests, 0);
-  return {
-    goodput: answered / seconds,
-    p99HighMs: results[0]?.latencyMs.p99 ?? Number.NaN,
-    refused: refused as Record<Priority, number>,
-  };
 }
 
 function documentOf(shedding: string, upstreams: ReadonlyMap<string, number>): string {

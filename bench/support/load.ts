@@ -6,6 +6,8 @@ export type Fields = Readonly<Record<string, string>>;
 
 export interface LoadOptions {
   readonly port: number;
+  /** Instead of that one alone: connections take turns. */
+  readonly ports?: readonly number[];
   readonly path: string;
   /** Of every request; a function is asked for those of each. An object that it gave before is not written out again. */
   readonly headers?: Fields | (() => Fields);
@@ -72,7 +74,7 @@ class LoadRun {
   }
 
   async finish(): Promise<LoadResult> {
-    await Promise.all(Array.from({ length: this.#options.connections }, () => this.#open()));
+    await Promise.all(Array.from({ length: this.#options.connections }, (_, at) => this.#open(at)));
     const startedAt = performance.now();
     await new Promise<void>((resolve, reject) => {
       this.#fail = reject;
@@ -119,9 +121,11 @@ class LoadRun {
     }, 1);
   }
 
-  #open(): Promise<void> {
+  #open(at: number): Promise<void> {
+    const { port: only, ports = [only] } = this.#options;
+    const port = ports[at % ports.length] ?? only;
     return new Promise((resolve, reject) => {
-      const socket = connect({ host: "127.0.0.1", port: this.#options.port, noDelay: true });
+      const socket = connect({ host: "127.0.0.1", port, noDelay: true });
       const reader = new ResponseReader();
       socket.once("connect", () => {
         this.#sockets.push(socket);
@@ -133,8 +137,20 @@ class LoadRun {
         reject(error);
         this.#fail(error);
       });
-      socket.on("close", () => this.#fail(new Error("the server closed a connection")));
+      socket.on("close", () => this.#closed(socket, at));
     });
+  }
+
+  /** An overloaded server may cut an answer off at the end of its time; offered load goes on with another connection. */
+  #closed(socket: Socket, at: number): void {
+    const wasAsked = this.#dueAt.delete(socket);
+    if (!wasAsked || this.#options.ratePerSecond === undefined) {
+      this.#fail(new Error("the server closed a connection"));
+      return;
+    }
+    this.#failures++;
+    if (this.#sending) this.#open(at).catch((error: Error) => this.#fail(error));
+    else if (this.#dueAt.size === 0) this.#onQuiet();
   }
 
   #send(socket: Socket, dueAt: number): void {

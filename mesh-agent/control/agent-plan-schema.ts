@@ -30,6 +30,13 @@ const outboundService = z.object({
   breaker,
 });
 
+const shedding = z.object({
+  mode: z.enum(["enforce", "shadow"]),
+  tolerance: z.number().check(z.minimum(1)),
+  concurrencyMin: z.int().check(z.minimum(1)),
+  concurrencyMax: z.int().check(z.minimum(1)),
+});
+
 export const agentPlanSchema: z.ZodMiniType<AgentPlan> = z.object({
   format: z.literal(PLAN_FORMAT),
   trustDomain: z.string().check(z.refine(isTrustDomain)),
@@ -39,6 +46,7 @@ export const agentPlanSchema: z.ZodMiniType<AgentPlan> = z.object({
       port: z.int().check(z.minimum(1), z.maximum(65535)),
       protocol: z.literal("http"),
       access: z.exactOptional(z.array(accessRule)),
+      shedding: z.exactOptional(shedding),
     }),
   ),
   outbound: z.record(z.string(), outboundService),

@@ -1,5 +1,6 @@
 /** The services that this agent may call: their endpoints with connections, breakers and turns. */
-
+import type { LoadReport } from "../../shared/http/load-report.ts";
+import { limits } from "../../shared/limits.ts";
 import type { OutboundServicePlan } from "../../shared/plan/plan.ts";
 import {
   type BreakerEvent,
@@ -14,6 +15,7 @@ import { endpointKey } from "../../shared/policy/discovery-view.ts";
 import { newRetryBudget } from "../../shared/policy/retry-budget.ts";
 import { newRoundRobin, type RoundRobinState, roundRobinStep } from "../../shared/policy/round-robin.ts";
 import { hasLabels } from "../../shared/policy/traffic.ts";
+import { meanLoad } from "../../shared/policy/upstream-load.ts";
 import type { Endpoint } from "../../shared/wire/endpoint.ts";
 import type { ClientPool } from "../proxy/engine.ts";
 
@@ -24,9 +26,21 @@ export class ClusterEndpoint {
   readonly endpoint: Endpoint;
   readonly breaker: BreakerState = newBreaker();
   #pool: ClientPool | undefined;
+  #load: { readonly report: LoadReport; readonly atMs: number } | undefined;
 
   constructor(endpoint: Endpoint) {
     this.endpoint = endpoint;
+  }
+
+  /** What its agent says of its application's load. */
+  hearLoad(report: LoadReport, nowMs: number): void {
+    this.#load = { report, atMs: nowMs };
+  }
+
+  /** Undefined: it has not said it lately. */
+  load(nowMs: number): LoadReport | undefined {
+    if (this.#load === undefined || nowMs - this.#load.atMs > limits.agent.loadFreshMs) return undefined;
+    return this.#load.report;
   }
 
   /** @param make makes the connections when there are none */
@@ -122,6 +136,11 @@ export class Cluster {
 
   record(endpoint: ClusterEndpoint, event: BreakerEvent, nowMs: number): void {
     breakerStep(endpoint.breaker, event, nowMs, this.settings.breaker);
+  }
+
+  /** Of the whole service, as far as its instances have said it lately. */
+  load(nowMs: number): LoadReport | undefined {
+    return meanLoad(this.#endpoints.flatMap((one) => one.load(nowMs) ?? []));
   }
 
   #choice(subset: string | undefined): { turn: RoundRobinState; endpoints: readonly ClusterEndpoint[] } {

@@ -1,7 +1,8 @@
 /** What happens to a request of the gateway on its way into the mesh, outermost first. */
 import { SelvageError } from "../../shared/errors.ts";
 import { FORWARDING_FIELDS } from "../../shared/http/forwarding-fields.ts";
-import { DEADLINE, isForgeable, SERVICE, TXN_TOKEN } from "../../shared/http/header-names.ts";
+import { DEADLINE, isForgeable, PRIORITY, SERVICE, TXN_TOKEN } from "../../shared/http/header-names.ts";
+import { readPriority } from "../../shared/policy/load-shedding.ts";
 import type { Clusters } from "../discovery/clusters.ts";
 import { toService } from "../outbound/choose-service.ts";
 import { OutboundCall } from "../outbound/outbound-call.ts";
@@ -60,6 +61,7 @@ function chooseServiceByField(clusters: Clusters): Stage<IngressCall> {
       throw new SelvageError("bad_request", `the gateway names ${names.length} services in ${SERVICE}`);
     if (!target.startsWith("/") && target !== "*")
       throw new SelvageError("bad_request", "the request target is not in origin-form");
+    call.priority = readPriority(fields.get(PRIORITY));
     toService(call, service, target, clusters);
     next();
   };

@@ -10,6 +10,7 @@ import { forwardToApp } from "./forward-to-app.ts";
 import { identifyPeer } from "./identify-peer.ts";
 import { InboundCall } from "./inbound-call.ts";
 import { keepDeadline } from "./keep-deadline.ts";
+import { shedLoad } from "./shed-load.ts";
 import type { TxnVerifier } from "./txn-verifier.ts";
 import { verifyTxnToken } from "./verify-txn-token.ts";
 
@@ -31,6 +32,7 @@ export function inboundStack(options: InboundOptions): (exchange: ServerExchange
     verifyTxnToken(options.verifier),
     authorize,
     keepDeadline,
+    shedLoad(options.accessLog.metrics),
     forwardToApp(options.app),
   ]);
   return (exchange) => run(new InboundCall(exchange, options.plan(), performance.now()));

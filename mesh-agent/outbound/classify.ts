@@ -19,10 +19,14 @@ const OUTCOMES: Partial<
 > = {
   draining: "refused",
   breaker_open: "refused",
+  overloaded: "refused",
   app_unreachable: "connect-failure",
   app_reset: "reset",
   deadline_exceeded: "timeout",
 };
+
+/** Who is full is well. */
+const FULL: ReadonlySet<ErrorCode> = new Set(["breaker_open", "overloaded"]);
 
 /** An answer's head; fields of the peer's agent are believed, since its own application cannot set them. */
 export function classifyAnswer(head: ResponseHead): Ending {
@@ -38,7 +42,7 @@ function ofPeerError(error: ErrorCode, sentField: string | undefined): Ending {
   const sent: Sent = sentField === "none" || sentField === "head" ? sentField : "body";
   const kind = OUTCOMES[error];
   if (kind === undefined) return { sent, breaker: "success", error };
-  const breaker = error === "draining" ? "refused" : error === "breaker_open" ? "success" : "failure";
+  const breaker = error === "draining" ? "refused" : FULL.has(error) ? "success" : "failure";
   return { outcome: { kind }, sent, breaker, error };
 }
 

@@ -1,3 +1,4 @@
+import type { Priority } from "../../shared/policy/load-shedding.ts";
 import type { Cluster } from "../discovery/clusters.ts";
 import { Call } from "../proxy/call.ts";
 
@@ -8,6 +9,8 @@ export class OutboundCall extends Call {
   subset: string | undefined;
   /** Origin-form. */
   path = "/";
+  /** As the gateway says it; calls of applications are normal. */
+  priority: Priority = "normal";
   /** The caller numbers its attempts: it retries, so this layer does not. */
   callerRetries = false;
 }

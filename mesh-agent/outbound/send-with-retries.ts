@@ -6,7 +6,8 @@
 import { SelvageError, type Sent } from "../../shared/errors.ts";
 import { deadlineHeader } from "../../shared/http/deadline.ts";
 import type { FieldList } from "../../shared/http/field-list.ts";
-import { ATTEMPT, DEADLINE, ERROR_CODE, SENT, TRACEPARENT } from "../../shared/http/header-names.ts";
+import { ATTEMPT, DEADLINE, ERROR_CODE, LOAD, PRIORITY, SENT, TRACEPARENT } from "../../shared/http/header-names.ts";
+import { formatLoad, parseLoad } from "../../shared/http/load-report.ts";
 import { formatTraceparent } from "../../shared/http/trace-context.ts";
 import { limits } from "../../shared/limits.ts";
 import type { BreakerEvent } from "../../shared/policy/breaker.ts";
@@ -127,6 +128,7 @@ class Sending {
     const fields = asSent.clone();
     fields.set(DEADLINE, deadlineHeader(this.#call.deadlineMs, nowMs) ?? "1");
     fields.set(ATTEMPT, String(this.#attempts));
+    if (this.#call.priority !== "normal") fields.set(PRIORITY, this.#call.priority);
     if (this.#call.trace !== undefined) fields.set(TRACEPARENT, formatTraceparent(this.#call.trace));
     return { method, target: this.#call.path, fields, bodyLength };
   }
@@ -140,6 +142,8 @@ class Sending {
 
   #answered(attempt: Attempt, head: ResponseHead, body: BodyReader): void {
     if (attempt.over || attempt !== this.#current) return;
+    const load = parseLoad(head.fields.get(LOAD));
+    if (load !== undefined) attempt.endpoint.hearLoad(load, performance.now());
     const ending = classifyAnswer(head);
     attempt.held = { head, body };
     if (ending.outcome === undefined) this.#passOn(attempt, ending);
@@ -168,14 +172,19 @@ class Sending {
       bodyReplayable: this.#body.replayable,
       callerRetries: this.#call.callerRetries,
     });
-    if (!verdict.retry) {
+    const untried = this.#cluster.hasUntried(this.#call.subset, this.#tried, performance.now());
+    if (!verdict.retry || (ending.error === "overloaded" && !this.#triesAnother(untried))) {
       this.#giveUp(attempt, ending);
       return;
     }
     // An answer that may still be passed on goes with a request that is still being sent.
     if (attempt.held === undefined) this.#body.detach();
-    const untried = this.#cluster.hasUntried(this.#call.subset, this.#tried, performance.now());
     this.#retryAfter(verdict.anew && untried ? 0 : this.#backoffMs(0), attempt, ending, 0);
+  }
+
+  /** A full instance is full a moment later, too. Low priority is there to make room, not to look for it. */
+  #triesAnother(untried: boolean): boolean {
+    return untried && this.#call.priority !== "low";
   }
 
   /** A time-out that the caller's short deadline made says nothing of the endpoint. */
@@ -199,9 +208,11 @@ class Sending {
 
   #retry(attempt: Attempt, ending: Ending, denials: number): void {
     if (!this.#body.replayable) this.#giveUp(attempt, ending);
-    else if (!retryBudgetStep(this.#cluster.budget, "retry"))
-      this.#retryAfter(Math.max(1, this.#backoffMs(denials)), attempt, ending, denials + 1);
-    else {
+    else if (!retryBudgetStep(this.#cluster.budget, "retry")) {
+      // Under overload budgets are spent by others like this one.
+      if (ending.error === "overloaded") this.#giveUp(attempt, ending);
+      else this.#retryAfter(Math.max(1, this.#backoffMs(denials)), attempt, ending, denials + 1);
+    } else {
       this.#inBudget = true;
       this.#options.metrics.retry(this.#cluster.service);
       this.#body.detach();
@@ -242,6 +253,8 @@ class Sending {
   #answerFields(attempt: Attempt, head: ResponseHead, ending: Ending): FieldList {
     const fields = head.fields.clone();
     fields.removeWhere((name) => name.startsWith("selvage-"));
+    const load = this.#options.forAgents ? this.#cluster.load(performance.now()) : undefined;
+    if (load !== undefined) fields.append(LOAD, formatLoad(load));
     if (ending.error === undefined) return fields;
     this.#call.facts.error = ending.error;
     this.#call.facts.reason = `answered by the agent of ${attempt.endpoint.endpoint.instance}`;

@@ -2,6 +2,7 @@
 import { type SelvageError, toProblem } from "../../shared/errors.ts";
 import { FieldList } from "../../shared/http/field-list.ts";
 import { ERROR_CODE, SENT } from "../../shared/http/header-names.ts";
+import { limits } from "../../shared/limits.ts";
 import type { Call, Stage } from "./call.ts";
 
 /**
@@ -21,6 +22,7 @@ function answer(call: Call, error: SelvageError, forAgents: boolean): void {
     fields.append(ERROR_CODE, error.code);
     fields.append(SENT, error.sent);
   }
+  if (error.code === "overloaded") fields.append("retry-after", String(limits.loadShedding.retryAfterSeconds));
   if (error.facts.status === 401) fields.append("www-authenticate", "Txn-Token");
   const writer = call.respond({ status: error.facts.status, fields, bodyLength: body.length });
   if (call.exchange.head.method !== "HEAD") writer.write(body);

@@ -1,5 +1,6 @@
 /** One request on its way through a stack of stages: what they learn of it, and the one way to answer it. */
 import { type ErrorCode, SelvageError } from "../../shared/errors.ts";
+import type { WouldRefuse } from "../../shared/http/access-log.ts";
 import type { TraceContext } from "../../shared/http/trace-context.ts";
 import type { BodyReader, BodyWriter, ResponseHead, ServerExchange } from "./engine.ts";
 
@@ -17,6 +18,7 @@ export interface CallFacts {
   reason?: string;
   /** What the request lost on its way, which went on; stands before the reason. */
   note?: string;
+  wouldRefuse?: readonly WouldRefuse[];
 }
 
 export class Call {
@@ -35,6 +37,7 @@ export class Call {
   #answerError: (error: SelvageError) => void = (error) => this.abort(error.reason);
   #finished = false;
   #onFinish: (() => void)[] = [];
+  #onRespond: ((head: ResponseHead) => void)[] = [];
 
   /**
    * @param plan version of the plan that decides
@@ -61,9 +64,15 @@ export class Call {
     this.#onFinish.push(callback);
   }
 
+  /** Called with the final answer's head before it leaves, to look at it and to add fields. */
+  onRespond(callback: (head: ResponseHead) => void): void {
+    this.#onRespond.push(callback);
+  }
+
   /** The final answer. After this a failure can only break the answer off. */
   respond(head: ResponseHead): BodyWriter {
     this.status = head.status;
+    for (const callback of this.#onRespond) callback(head);
     return this.exchange.respond(head);
   }
 

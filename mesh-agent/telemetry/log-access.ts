@@ -66,7 +66,7 @@ function finish(call: Call, { hop, service, instance, log, metrics }: AccessLogO
 }
 
 function optional(facts: Call["facts"]): Partial<AccessLogEntry> {
-  const { peer, endpoint, attempts, sub, error, note } = facts;
+  const { peer, endpoint, attempts, sub, error, wouldRefuse, note } = facts;
   const reason = note === undefined || facts.reason === undefined ? (note ?? facts.reason) : `${note}; ${facts.reason}`;
   return {
     ...(peer !== undefined && { peer }),
@@ -74,6 +74,7 @@ function optional(facts: Call["facts"]): Partial<AccessLogEntry> {
     ...(attempts !== undefined && { attempts }),
     ...(sub !== undefined && { sub }),
     ...(error !== undefined && { error }),
+    ...(wouldRefuse !== undefined && { wouldRefuse }),
     ...(reason !== undefined && { reason }),
   };
 }

@@ -1,4 +1,5 @@
 /** Counters of an agent and their Prometheus text form (https://prometheus.io/docs/instrumenting/exposition_formats/). */
+import type { ConcurrencySettings, Priority } from "../../shared/policy/load-shedding.ts";
 
 export type Direction = "inbound" | "outbound" | "ingress";
 
@@ -23,6 +24,8 @@ export interface Gauge {
 export class Metrics {
   readonly #requests = new Map<string, { direction: Direction; service: string; series: Series }>();
   readonly #retries = new Map<string, number>();
+  /** By labels. */
+  readonly #shed = new Map<string, number>();
 
   /** @param service of the other side; a name of the plan or of the trust domain, so that the series are bounded */
   request(direction: Direction, service: string, status: number, durationMs: number): void {
@@ -46,6 +49,12 @@ export class Metrics {
     this.#retries.set(service, (this.#retries.get(service) ?? 0) + 1);
   }
 
+  /** A request that found no place at the application; in shadow it went on all the same. */
+  shed(priority: Priority, mode: ConcurrencySettings["mode"]): void {
+    const key = labelsOf({ priority, mode });
+    this.#shed.set(key, (this.#shed.get(key) ?? 0) + 1);
+  }
+
   render(gauges: readonly Gauge[]): string {
     const lines: string[] = [];
     lines.push("# HELP selvage_requests_total Requests by direction, service and status class (0: no answer).");
@@ -63,6 +72,11 @@ export class Metrics {
     lines.push("# HELP selvage_retries_total Attempts after the first.");
     lines.push("# TYPE selvage_retries_total counter");
     for (const [service, count] of this.#retries) lines.push(`selvage_retries_total${labelsOf({ service })} ${count}`);
+    if (this.#shed.size > 0) {
+      lines.push("# HELP selvage_shed_total Requests without a place at the application; in mode shadow they went on.");
+      lines.push("# TYPE selvage_shed_total counter");
+    }
+    for (const [labels, count] of this.#shed) lines.push(`selvage_shed_total${labels} ${count}`);
     lines.push(...gaugeLines(gauges));
     return `${lines.join("\n")}\n`;
   }

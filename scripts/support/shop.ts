@@ -9,7 +9,7 @@ import { issuerOf } from "../../examples/shop/tokens.ts";
 import { GATEWAY_SERVICE } from "../../shared/identity/spiffe-id.ts";
 import { needsJoinToken } from "./agent-credentials.ts";
 
-interface Instance {
+export interface Instance {
   readonly name: string;
   readonly service: string;
   readonly version: string;
@@ -60,7 +60,8 @@ export function instanceChild(mesh: MeshSettings, instance: Instance): ChildSpec
   return agentChild(mesh, instance, ["run", "--label", `version=${instance.version}`, "--port", "0"], app);
 }
 
-function agentChild(mesh: MeshSettings, instance: Instance, first: string[], last: string[]): ChildSpec {
+/** @param first what stands before the agent's own folder and name, its role; @param last what it runs */
+export function agentChild(mesh: MeshSettings, instance: Instance, first: string[], last: string[]): ChildSpec {
   const { supervisor, state } = mesh.system;
   const agentState = path.join(state, "agents", instance.name);
   return {

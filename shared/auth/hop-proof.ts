@@ -3,7 +3,16 @@
  * by hmac-sha256 under a key that the control plane gave to both. What is covered follows draft-ietf-wimse-http-signature
  * section 3; other than there `keyid` is given, for the key is shared and rotates. Signing is the hosts' work.
  */
-import { BODY, CONTENT_DIGEST, DEADLINE, PLAN_VERSION, SERVICE, TRACEPARENT, TXN_TOKEN } from "../http/header-names.ts";
+import {
+  BODY,
+  CONTENT_DIGEST,
+  DEADLINE,
+  PLAN_VERSION,
+  PRIORITY,
+  SERVICE,
+  TRACEPARENT,
+  TXN_TOKEN,
+} from "../http/header-names.ts";
 import { limits } from "../limits.ts";
 
 /** Label of the proof in `Signature-Input` and `Signature`, where it stands first: what follows is the client's. */
@@ -14,7 +23,14 @@ const HOP_TAG = "selvage-hop";
 export const HOP_FIELDS = [TXN_TOKEN, TRACEPARENT, SERVICE, PLAN_VERSION, DEADLINE] as const;
 
 /** Fields that are covered where the request has them: the ingress refuses one that is there and is not. */
-export const HOP_FIELDS_IF_PRESENT = ["forwarded", "content-type", CONTENT_DIGEST, BODY, "authorization"] as const;
+export const HOP_FIELDS_IF_PRESENT = [
+  "forwarded",
+  "content-type",
+  CONTENT_DIGEST,
+  BODY,
+  "authorization",
+  PRIORITY,
+] as const;
 
 /** Parameters of the signature, RFC 9421 section 2.3. */
 export interface HopParameters {

@@ -23,6 +23,8 @@ export function checkUnasked(limit: Cursor): DocumentProblem[] {
 
 /** On a public route the default is an outage for everybody, the other an open door: the author must choose. */
 function checkAbsent(route: Cursor, limit: Cursor, at: Cursor): DocumentProblem[] {
+  // In shadow it refuses nobody, counted or not.
+  if (limit.get("shadow").value === true) return [];
   const isPublic = !route.get("auth").exists || route.get("auth", "optional").value === true;
   if (!isPublic || limit.entries.length === 0 || limit.get("onFailure").exists) return [];
   const message =

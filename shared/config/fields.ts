@@ -82,6 +82,9 @@ export function whole(min: number, max: number) {
 
 export const flag = z.boolean({ error: "true or false" });
 
+/** The one word for whatever could refuse requests and is only to be watched. */
+export const shadow = flag.describe("`true`: decided, counted and logged, and nobody is refused. Default: false.");
+
 export const method = text(
   "a method in upper case such as GET",
   /^(?!(?:CONNECT|TRACE)$)[A-Z][A-Z0-9_-]{0,31}$/,

@@ -1,7 +1,7 @@
 /** What a route lets pass. */
 import * as z from "zod";
 import { limits } from "../limits.ts";
-import { duration, headerName, list, name, rate, text, whole } from "./fields.ts";
+import { duration, headerName, list, name, rate, shadow, text, whole } from "./fields.ts";
 import { limitRows } from "./schema-limit-rows.ts";
 
 const max = limits.rateLimit;
@@ -43,6 +43,7 @@ export const rateLimit = z.strictObject({
   timeout: duration(max.timeoutMsMin, max.timeoutMsMax)
     .optional()
     .describe("How long a request waits for the count before `onFailure` decides. Default: 1s."),
+  shadow: shadow.optional(),
   ...limitRows,
   name: name("a name").optional().describe("Name in the RateLimit-Policy field. Default: the value of `by`."),
 });

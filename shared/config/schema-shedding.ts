@@ -1,7 +1,7 @@
-/** `gateway.shedding`, and the priority of a route. */
+/** `gateway.shedding`, that of a service of the mesh, and the priority of a route. */
 import * as z from "zod";
 import { limits } from "../limits.ts";
-import { text, whole } from "./fields.ts";
+import { shadow, text, whole } from "./fields.ts";
 
 const { concurrencyMax, plansMax, toleranceMax } = limits.loadShedding;
 
@@ -10,11 +10,8 @@ export const priority = z.enum(PRIORITIES, { error: `one of ${PRIORITIES.join(",
 
 const toleranceError = { error: `a number from 1 to ${toleranceMax}` };
 
-export const shedding = z.strictObject({
-  mode: z
-    .enum(["enforce", "shadow"], { error: "enforce or shadow" })
-    .optional()
-    .describe("`shadow`: decided and logged, but nobody is refused. Default: enforce."),
+const concurrency = {
+  shadow: shadow.optional(),
   tolerance: z
     .number(toleranceError)
     .min(1, toleranceError)
@@ -23,8 +20,17 @@ export const shedding = z.strictObject({
     .describe("Latency, over that of an unloaded upstream, that is no overload. Default: 1.2."),
   minConcurrency: whole(1, concurrencyMax)
     .optional()
-    .describe("Requests that an isolate always gives an upstream at once. Default: 1."),
-  maxConcurrency: whole(1, concurrencyMax).optional().describe("Requests that it never exceeds. Default: 10000."),
+    .describe("Requests at once that its latency never lets it fall below. Default: 1."),
+  maxConcurrency: whole(1, concurrencyMax)
+    .optional()
+    .describe("Requests at once that it never exceeds. Default: 10000."),
+};
+
+/** Of a service: priorities are the gateway's to give. */
+export const serviceShedding = z.strictObject(concurrency);
+
+export const shedding = z.strictObject({
+  ...concurrency,
   plans: z
     .record(text("the name of a plan", /^.{1,256}$/), priority)
     .refine((plans) => Object.keys(plans).length <= plansMax, { error: `at most ${plansMax} plans` })
@@ -32,4 +38,5 @@ export const shedding = z.strictObject({
     .describe("Priorities of those with a plan, before that of the route."),
 });
 
+export type ConcurrencyConfig = z.infer<typeof serviceShedding>;
 export type SheddingConfig = z.infer<typeof shedding>;

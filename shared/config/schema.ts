@@ -28,7 +28,7 @@ import { provider } from "./schema-identity.ts";
 import { planName } from "./schema-limit-rows.ts";
 import { legacyRateLimitHeaders, namedLimit, routeLimits } from "./schema-limits.ts";
 import { context, identityHeaders, resources } from "./schema-outward.ts";
-import { priority, shedding } from "./schema-shedding.ts";
+import { priority, serviceShedding, shedding } from "./schema-shedding.ts";
 import { splitPartUrl } from "./template.ts";
 
 const max = limits.document;
@@ -185,6 +185,9 @@ const service = z.strictObject({
     )
     .optional()
     .describe("Who may call; absent: every workload of the trust domain. An empty list: nobody."),
+  shedding: serviceShedding
+    .optional()
+    .describe("Its agents give the application no more requests at once than it takes, and tell callers its load."),
 });
 
 const mesh = z.strictObject({

@@ -1,5 +1,12 @@
 import type { ErrorCode } from "../errors.ts";
 
+/** A policy in shadow would have refused a request. */
+export interface WouldRefuse {
+  readonly error: ErrorCode;
+  /** Name of the limit, where one would have. */
+  readonly limit?: string;
+}
+
 /** One request at one hop, one JSON line on stdout. The same members everywhere, so that a trace id finds all hops. */
 export interface AccessLogEntry {
   /** RFC 3339 in UTC, when the request arrived. */
@@ -32,8 +39,8 @@ export interface AccessLogEntry {
   readonly grpcStatus?: number;
   /** Limits that could not count it. */
   readonly uncounted?: readonly string[];
-  /** What a policy in shadow would have answered. */
-  readonly wouldRefuse?: ErrorCode;
+  /** What policies in shadow would have answered. */
+  readonly wouldRefuse?: readonly WouldRefuse[];
   /** What the client was not told: why Selvage answered itself, or what it took out of a request that went on. */
   readonly reason?: string;
 }

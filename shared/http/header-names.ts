@@ -15,6 +15,10 @@ export const PLAN_VERSION = "selvage-plan";
 export const ATTEMPT = "selvage-attempt";
 /** On a request to the ingress whose body its proof does not bind: `stream`. Without it and a digest there is no body. */
 export const BODY = "selvage-body";
+/** On a request of the gateway: `high` or `low`, where its priority is not normal; for agents that shed load. */
+export const PRIORITY = "selvage-priority";
+/** On an answer: how loaded the application is, see `load-report.ts`. */
+export const LOAD = "selvage-load";
 /** HTTP Message Signatures, RFC 9421 section 4. */
 export const SIGNATURE_INPUT = "signature-input";
 export const SIGNATURE = "signature";

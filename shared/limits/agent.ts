@@ -63,4 +63,6 @@ export const agent = {
   drainQuietMs: 500,
   /** After the application ended: how long callers are still answered, so that they go elsewhere. */
   appGoneMs: 2_000,
+  /** What an instance said of its load counts for this long. */
+  loadFreshMs: 2_000,
 } as const;

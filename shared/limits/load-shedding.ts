@@ -17,6 +17,8 @@ export const loadShedding = {
   shrinkMin: 0.5,
   /** Share of it that an upstream that says itself that it is overloaded is left. */
   overloadedShrink: 0.8,
+  /** A caller that has left after this share of the time that it gave has waited in vain, which says that there is overload. */
+  inVainShare: 0.9,
   /** How fast it follows what a window says. */
   smoothing: 0.5,
   /** While requests are refused, latency without load is measured at these times of the clock, by all isolates at once. */
@@ -38,8 +40,19 @@ export const loadShedding = {
   doubt: 1.5,
   /** Answers this much faster than known make it known. */
   fasterShare: 0.7,
+  /** Share of the time that an upstream may say that it had no place for a priority before the edge refuses more of that. */
+  fullShareMax: 0.6,
+  /** How long it takes to refuse all of a priority for which there never is a place. */
+  loadMoveMs: 2_000,
+  /** The longest pause between two words that moves it. */
+  loadStepMsMax: 250,
+  /** What an upstream said is good for this long; after that it is forgotten by half in the other time. */
+  loadFreshMs: 500,
+  loadHalfMs: 1_000,
   /** Places that are kept free for a priority that was refused are given back by half in this time. */
   reserveHalfMs: 2_000,
+  /** Requests at once are told as a mean, whose past counts half after this time. */
+  meanHalfMs: 100,
   /** Share of the limit that one priority can have kept free. */
   reservedShareMax: 0.5,
   /** Routes of an upstream whose latencies are known apart; later ones share one. */

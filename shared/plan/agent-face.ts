@@ -39,6 +39,6 @@ function outboundPlan({ subsets, traffic, timeoutMs, retries, breaker }: Service
   return { subsets, traffic, timeoutMs, retries, breaker };
 }
 
-function inboundPlan({ port, protocol, access }: ServicePlan): NonNullable<AgentPlan["inbound"]> {
-  return access === undefined ? { port, protocol } : { port, protocol, access };
+function inboundPlan({ port, protocol, access, shedding }: ServicePlan): NonNullable<AgentPlan["inbound"]> {
+  return { port, protocol, ...(access !== undefined && { access }), ...(shedding !== undefined && { shedding }) };
 }

@@ -72,6 +72,7 @@ function compileRateLimit(
     mode: config.mode ?? "leased",
     onFailure: config.onFailure ?? "closed",
     ...compileTimeout(config.timeout),
+    ...(config.shadow === true && { shadow: true }),
   };
 }
 

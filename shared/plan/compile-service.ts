@@ -2,6 +2,7 @@ import type { ServiceConfig, TrafficRuleConfig } from "../config/schema.ts";
 import { parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import type { AccessRule, BreakerSettings, RetrySettings, TrafficRule } from "../policy/settings.ts";
+import { compileConcurrency } from "./compile-shedding.ts";
 import type { ServicePlan } from "./plan.ts";
 import { lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
 
@@ -15,6 +16,7 @@ export function compileService(service: ServiceConfig): ServicePlan {
     retries: compileRetries(service.retries),
     breaker: compileBreaker(service.breaker),
     ...(service.access !== undefined && { access: service.access.map(compileAccess) }),
+    ...(service.shedding !== undefined && { shedding: compileConcurrency(service.shedding) }),
   };
 }
 

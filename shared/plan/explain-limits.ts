@@ -30,7 +30,8 @@ export function explainLimits(
         : rateLimitKey(limit.by, identity, clientIp);
     const texts = [`${describeCount(holds)}${decides}`, describeMode(holds), describeFailure(limit)];
     const shared = limit.scope === "gateway" ? " over all routes with this limit" : "";
-    const text = `${texts.join(", ")}, counted by ${counted}${shared}; not counted now`;
+    const shadow = limit.shadow === true ? "in shadow: would refuse what is beyond it, and nobody is refused; " : "";
+    const text = `${shadow}${texts.join(", ")}, counted by ${counted}${shared}; not counted now`;
     return step(`limit ${limit.name}`, "note", text, path);
   });
 }

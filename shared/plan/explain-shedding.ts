@@ -1,19 +1,34 @@
+import type { Path } from "../config/problem.ts";
 import type { Identity } from "../identity/identity.ts";
-import { priorityOf } from "../policy/load-shedding.ts";
+import { type ConcurrencySettings, priorityOf } from "../policy/load-shedding.ts";
+import type { UpstreamTarget } from "../policy/settings.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
-import type { GatewayPlan, RoutePlan } from "./plan.ts";
+import type { Plan, RoutePlan, ServicePlan } from "./plan.ts";
 
-/** With what priority a request meets an upstream that is overloaded. Whether it is, only a gateway knows. */
-export function explainShedding(
-  { shedding }: GatewayPlan,
-  { priority: stated }: RoutePlan,
-  { plan }: Identity,
-): ExplainStep[] {
-  if (shedding === undefined) return [];
-  const priority = priorityOf(plan, stated, shedding);
-  const isOfPlan = plan !== undefined && Object.hasOwn(shedding.plans, plan);
-  const by = isOfPlan ? `of plan ${plan}` : stated === undefined ? "the default" : "of the route";
-  const mode = shedding.mode === "shadow" ? "; in shadow: nobody is refused" : "";
-  const text = `${priority} priority (${by}) where the upstream is overloaded, which is not known here${mode}`;
-  return [step("shedding", "note", text, ["gateway", "shedding"])];
+/** With what priority a request meets an upstream that is overloaded. Whether it is, only a gateway or an agent knows. */
+export function explainShedding(plan: Plan, route: RoutePlan, { plan: customers }: Identity): ExplainStep[] {
+  const { shedding } = plan.gateway;
+  const services = targetsOf(route).flatMap((target): [Path, ConcurrencySettings][] => {
+    const name = "service" in target ? target.service : "";
+    const settings = Object.hasOwn(plan.mesh.services, name) ? sheddingOf(plan.mesh.services[name]) : undefined;
+    return settings === undefined ? [] : [[["mesh", "services", name, "shedding"], settings]];
+  });
+  const priority = priorityOf(customers, route.priority, shedding);
+  const isOfPlan = customers !== undefined && shedding !== undefined && Object.hasOwn(shedding.plans, customers);
+  const by = isOfPlan ? `of plan ${customers}` : route.priority === undefined ? "the default" : "of the route";
+  const say = (path: Path, { mode }: ConcurrencySettings, where: string): ExplainStep => {
+    const shadow = mode === "shadow" ? "; in shadow: would refuse, and nobody is refused" : "";
+    const text = `${priority} priority (${by}) where ${where} is overloaded, which is not known here${shadow}`;
+    return step("shedding", "note", text, path);
+  };
+  return [
+    ...(shedding === undefined ? [] : [say(["gateway", "shedding"], shedding, "the upstream")]),
+    ...services.map(([path, settings]) => say(path, settings, `an instance of ${path[2]}`)),
+  ];
+}
+
+const sheddingOf = (service: ServicePlan | undefined): ConcurrencySettings | undefined => service?.shedding;
+
+function targetsOf({ target }: RoutePlan): UpstreamTarget[] {
+  return target.kind === "forward" ? [target.to] : target.parts.map((part) => part.target);
 }

@@ -62,7 +62,7 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   const keySteps = explainIdempotency(route, at, identity, request.method, (name) => headerOf(request, name));
   steps.push(...keySteps);
   if (keySteps.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen, route);
-  steps.push(...explainShedding(plan.gateway, route, identity));
+  steps.push(...explainShedding(plan, route, identity));
   const told = explainTold(route, at, identity, params, queryMembers(request.query));
   const headers = forwardedHeaders(plan, request, route, told.fields);
   steps.push(...explainEdits(route, at), ...told.steps, explainBounds(route, at));

@@ -11,7 +11,7 @@ import type { TxnContextSettings } from "../auth/txn-context.ts";
 import type { IdempotencySettings } from "../policy/idempotency.ts";
 import type { IdentityHeaders } from "../policy/identity-headers.ts";
 import type { LimitRows } from "../policy/limit-rows.ts";
-import type { Priority, SheddingSettings } from "../policy/load-shedding.ts";
+import type { ConcurrencySettings, Priority, SheddingSettings } from "../policy/load-shedding.ts";
 import type { LegacyReset } from "../policy/rate-limit-fields.ts";
 import type {
   AccessRule,
@@ -105,6 +105,8 @@ export interface ServicePlan {
   readonly breaker: BreakerSettings;
   /** Absent: every workload of the trust domain may call. */
   readonly access?: readonly AccessRule[];
+  /** Absent: its agents refuse nobody for load, and tell none. */
+  readonly shedding?: ConcurrencySettings;
 }
 
 /** The face of one agent: its own service, and only the services that it may call. */
@@ -113,7 +115,7 @@ export interface AgentPlan {
   readonly trustDomain: string;
   readonly service: string;
   /** Absent for the ingress agent, which has no application. */
-  readonly inbound?: { readonly port: number; readonly protocol: "http"; readonly access?: readonly AccessRule[] };
+  readonly inbound?: Pick<ServicePlan, "port" | "protocol" | "access" | "shedding">;
   readonly outbound: Readonly<Record<string, OutboundServicePlan>>;
 }
 

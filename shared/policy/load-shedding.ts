@@ -8,23 +8,28 @@
  * Among priorities the lower one is refused first: each refusal of a higher one reserves it a place for a while, which lower ones leave
  * free. So without higher ones the lower have it all.
  */
-import { SelvageError } from "../errors.ts";
+import { type ErrorCode, SelvageError } from "../errors.ts";
+import type { LoadReport } from "../http/load-report.ts";
 import { limits } from "../limits.ts";
 
 export type Priority = "high" | "normal" | "low";
 
-export interface SheddingSettings {
+/** Of the edge for its upstreams, or of an agent for its application. */
+export interface ConcurrencySettings {
   /** `shadow`: everything is decided, and nobody is refused. */
   readonly mode: "enforce" | "shadow";
   readonly tolerance: number;
   readonly concurrencyMin: number;
   readonly concurrencyMax: number;
+}
+
+export interface SheddingSettings extends ConcurrencySettings {
   /** Priority of those with a plan, before that of the route. */
   readonly plans: Readonly<Record<string, Priority>>;
 }
 
 const bounds = limits.loadShedding;
-const LEVELS: Readonly<Record<Priority, number>> = { high: 0, normal: 1, low: 2 };
+export const LEVELS: Readonly<Record<Priority, number>> = { high: 0, normal: 1, low: 2 };
 
 interface Baseline {
   /** Unloaded latency, 0 while there is none. */
@@ -39,14 +44,19 @@ interface Baseline {
   probeAnswers: number;
 }
 
-/** One isolate and one upstream. Levels are 0 high, 1 normal, 2 low. */
+/** One isolate and one upstream, or one agent and its application. Levels are 0 high, 1 normal, 2 low. */
 export interface SheddingState {
   limit: number;
   /** Since when nothing was slow yet: the limit doubles. */
   isStarting: boolean;
   inFlight: number[];
+  /** Lately, of all levels; and by level the share of time without a place for it. Both stand still during probes. */
+  inFlightMean: number;
+  fullShare: number[];
+  /** How much longer than unloaded the answers of the last window took. */
+  queueMs: number;
   reserved: number[];
-  reservedAtMs: number;
+  advancedAtMs: number;
   refusedAtMs: number;
   /** Number of the interval between probes, and whether it began with one. */
   interval: number;
@@ -74,16 +84,22 @@ export interface SheddingTicket {
   readonly use: "window" | "probe" | "alone" | "none";
 }
 
-/** `overloaded`: the upstream said so, or did not answer in time. `failed`: says nothing of load. */
-export type SheddingEnd = "answered" | "overloaded" | "failed";
+/**
+ * `overloaded`: the upstream said so, or did not answer in time. `abandoned`: who asked left before the answer, which says something
+ * when that was late already. `failed`: says nothing of load.
+ */
+export type SheddingEnd = "answered" | "overloaded" | "abandoned" | "failed";
 
-export function newShedding({ concurrencyMin, concurrencyMax }: SheddingSettings): SheddingState {
+export function newShedding({ concurrencyMin, concurrencyMax }: ConcurrencySettings): SheddingState {
   return {
     limit: Math.min(concurrencyMax, Math.max(concurrencyMin, bounds.concurrency)),
     isStarting: true,
     inFlight: [0, 0, 0],
+    inFlightMean: 0,
+    fullShare: [0, 0, 0],
+    queueMs: 0,
     reserved: [0, 0, 0],
-    reservedAtMs: 0,
+    advancedAtMs: 0,
     refusedAtMs: Number.NEGATIVE_INFINITY,
     interval: -1,
     isProbing: false,
@@ -102,12 +118,18 @@ const newWindow = (beganAtMs: number, inFlight: number): SheddingWindow => ({
   inFlightMax: inFlight,
 });
 
+/** A priority as it is said between the halves; absent or unknown it is normal. */
+export function readPriority(text: string | undefined): Priority {
+  return text === "high" || text === "low" ? text : "normal";
+}
+
 /** The plan's priority, else the route's. */
 export function priorityOf(
   plan: string | undefined,
   route: Priority | undefined,
-  { plans }: Pick<SheddingSettings, "plans">,
+  settings: Pick<SheddingSettings, "plans"> | undefined,
 ): Priority {
+  const plans = settings?.plans ?? {};
   return (plan !== undefined && Object.hasOwn(plans, plan) ? plans[plan] : undefined) ?? route ?? "normal";
 }
 
@@ -118,7 +140,10 @@ export function endOfAnswer(status: number): SheddingEnd {
 }
 
 export function endOfFailure(cause: unknown): SheddingEnd {
-  const code = cause instanceof SelvageError ? cause.code : undefined;
+  return cause instanceof SelvageError ? endOfCode(cause.code) : "failed";
+}
+
+export function endOfCode(code: ErrorCode): SheddingEnd {
   return code === "upstream_timeout" || code === "deadline_exceeded" || code === "breaker_open"
     ? "overloaded"
     : "failed";
@@ -134,7 +159,7 @@ export function enterUpstream(
   priority: Priority,
   route: string,
   nowMs: number,
-  settings: SheddingSettings,
+  settings: ConcurrencySettings,
 ): { readonly ticket?: SheddingTicket; readonly wouldRefuse: boolean } {
   advance(state, nowMs);
   const level = LEVELS[priority];
@@ -157,19 +182,28 @@ function noteRefusal(state: SheddingState, level: number, nowMs: number): void {
   if (level < 2) state.reserved[level] = Math.min(placesMax, (state.reserved[level] ?? 0) + 1);
 }
 
+/** How much of what it can take at once it has, for those in front of it. */
+export function loadOf(state: SheddingState, nowMs: number): LoadReport {
+  advance(state, nowMs);
+  const places = Math.max(1, Math.floor(state.limit));
+  const [high = 0, normal = 0, low = 0] = state.fullShare;
+  return { utilization: state.inFlightMean / places, places, queueMs: state.queueMs, full: [high, normal, low] };
+}
+
 /** Takes note of how a request ended. */
 export function leaveUpstream(
   state: SheddingState,
   ticket: SheddingTicket,
   end: SheddingEnd,
   nowMs: number,
-  settings: SheddingSettings,
+  settings: ConcurrencySettings,
 ): void {
   advance(state, nowMs);
   state.inFlight[ticket.level] = Math.max(0, (state.inFlight[ticket.level] ?? 0) - 1);
   if (end === "failed") return;
   const tookMs = Math.max(0, nowMs - ticket.beganAtMs);
   if (end === "answered" && !count(state, ticket, tookMs)) return;
+  if (end === "abandoned" && !countLate(state, ticket, tookMs)) return;
   const { window } = state;
   if (window.answers === 0) window.beganAtMs = ticket.beganAtMs;
   window.answers++;
@@ -190,11 +224,22 @@ function count(state: SheddingState, { route, use }: SheddingTicket, tookMs: num
   baseline.windowMs += tookMs;
   baseline.windowAnswers++;
   state.window.actualMs += tookMs;
-  state.window.expectedMs += bounds.slackMs + baseline.ms * (1 + bounds.doubt / Math.sqrt(baseline.answers));
+  state.window.expectedMs += expectedMs(baseline);
   return true;
 }
 
-function closeWindow(state: SheddingState, nowMs: number, settings: SheddingSettings): void {
+/** An answer that would have taken longer still. @returns whether it counts for the window */
+function countLate(state: SheddingState, { route, use }: SheddingTicket, tookMs: number): boolean {
+  const baseline = baselineOf(state, route);
+  if (use !== "window" || baseline.answers === 0 || tookMs <= expectedMs(baseline)) return false;
+  state.window.actualMs += tookMs;
+  state.window.expectedMs += expectedMs(baseline);
+  return true;
+}
+
+const expectedMs = ({ ms, answers }: Baseline): number => bounds.slackMs + ms * (1 + bounds.doubt / Math.sqrt(answers));
+
+function closeWindow(state: SheddingState, nowMs: number, settings: ConcurrencySettings): void {
   const { window } = state;
   const isFull = window.inFlightMax * 2 >= state.limit;
   learnFromWindow(state, isFull);
@@ -203,6 +248,7 @@ function closeWindow(state: SheddingState, nowMs: number, settings: SheddingSett
   gradient = Math.max(bounds.shrinkMin, gradient);
   if (window.overloaded > 0) gradient = Math.min(gradient, bounds.overloadedShrink);
   if (gradient < 1) state.isStarting = false;
+  state.queueMs = Math.max(0, window.actualMs - window.expectedMs) / Math.max(1, window.answers);
   if (isFull) {
     const kept = state.limit * gradient;
     const grown = state.isStarting ? 2 * state.limit : kept + Math.max(1, Math.log2(kept + 1) / 2);
@@ -224,15 +270,16 @@ function learnFromWindow({ routes }: SheddingState, isFull: boolean): void {
   }
 }
 
-/** Begins and ends probes, and lets reservations run out. */
+/** Begins and ends probes, lets reservations run out, and takes the mean. */
 function advance(state: SheddingState, nowMs: number): void {
-  const passedMs = nowMs - state.reservedAtMs;
+  const passedMs = nowMs - state.advancedAtMs;
   if (passedMs > 0) {
     const left = 2 ** (-passedMs / bounds.reserveHalfMs);
     state.reserved.forEach((places, level) => {
       state.reserved[level] = places * left;
     });
-    state.reservedAtMs = nowMs;
+    if (!state.isProbing) takeMeans(state, 1 - 2 ** (-passedMs / bounds.meanHalfMs));
+    state.advancedAtMs = nowMs;
   }
   if (state.isProbing && nowMs >= state.probeEndsAtMs) endProbe(state, nowMs);
   const interval = Math.floor(nowMs / bounds.probeEveryMs);
@@ -244,6 +291,16 @@ function advance(state: SheddingState, nowMs: number): void {
   if (nowMs >= endsAtMs) return;
   state.isProbing = true;
   state.probeEndsAtMs = endsAtMs;
+}
+
+/** @param share of what has been since the last time in what has been lately */
+function takeMeans(state: SheddingState, share: number): void {
+  const all = total(state);
+  state.inFlightMean += (all - state.inFlightMean) * share;
+  state.fullShare.forEach((before, level) => {
+    const isFull = all + 1 + reservedAbove(state, level) > Math.max(1, state.limit);
+    state.fullShare[level] = before + ((isFull ? 1 : 0) - before) * share;
+  });
 }
 
 function endProbe(state: SheddingState, nowMs: number): void {
@@ -282,7 +339,7 @@ function learn(baseline: Baseline, sumMs: number, answers: number, answersMax: n
   baseline.answers = known + answers;
 }
 
-function limitNow({ isProbing, limit }: SheddingState, { concurrencyMin }: SheddingSettings): number {
+function limitNow({ isProbing, limit }: SheddingState, { concurrencyMin }: ConcurrencySettings): number {
   return isProbing ? Math.max(concurrencyMin, limit * bounds.probeShare) : limit;
 }
 

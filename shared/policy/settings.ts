@@ -24,6 +24,8 @@ export interface RateLimitSettings {
   readonly onFailure: "open" | "closed";
   /** How long a request waits for it. Absent: `limits.gateway.limiterWaitMs`. */
   readonly timeoutMs?: number;
+  /** Counted as any other, and nobody is refused by it or hears of it. */
+  readonly shadow?: true;
 }
 
 /** `exact`: one call a request. `leased`: isolates hold tokens in advance. `local`: each isolate counts for itself. */

@@ -8,6 +8,7 @@ import {
   type SheddingSettings,
   type SheddingTicket,
 } from "../../shared/policy/load-shedding.ts";
+import { withAgent } from "../support/agent-admission.ts";
 import { type Admission, type QueueWorld, simulate } from "../support/queue-world.ts";
 
 const settings: SheddingSettings = {
@@ -73,4 +74,39 @@ test("eight isolates that know nothing of each other keep the upstream at work, 
   const { goodput, p99HighMs } = simulate(own, shedding);
   expect(goodput).toBeGreaterThan(0.9);
   expect(p99HighMs).toBeLessThan(3 * simulate({ ...own, load: 0.3 }, none).p99HighMs);
+});
+
+describe("eight isolates before an agent that tells its load", () => {
+  describe.each([
+    [8, "lognormal"],
+    [4, "exponential"],
+    [32, "lognormal"],
+  ] as const)("%d workers, %s times of service", (workers, service) => {
+    const own: QueueWorld = { ...world, workers, service, isolates: 8 };
+    const unloaded = simulate({ ...own, load: 0.3 }, none);
+
+    test.each([1, 2, 3])("the low are refused at the edge, the high hardly, the queue is short (seed %d)", (seed) => {
+      const { isolate, refused: where } = withAgent(settings);
+      const { goodput, p99HighMs, refused } = simulate({ ...own, seed }, isolate);
+      expect(goodput).toBeGreaterThan(0.9);
+      expect(p99HighMs).toBeLessThan(2 * unloaded.p99HighMs);
+      expect(refused[0]).toBeLessThan(0.1);
+      expect(refused[2]).toBeGreaterThan(0.85);
+      expect(where.atEdge[2]).toBeGreaterThan(9 * (where.atAgent[2] ?? 0));
+    });
+
+    test("with half the load nobody is refused", () => {
+      const { refused } = simulate({ ...own, load: 0.5 }, withAgent(settings).isolate);
+      for (const share of refused) expect(share).toBeLessThan(0.002);
+    });
+  });
+
+  test("without others the low have it all", () => {
+    const { isolate } = withAgent(settings);
+    const low = (): Admission<unknown> => {
+      const { enter, leave } = isolate();
+      return { enter: (_, nowMs) => enter(2, nowMs), leave: leave as Admission<unknown>["leave"] };
+    };
+    expect(simulate({ ...world, isolates: 8 }, low).goodput).toBeGreaterThan(0.95);
+  });
 });

@@ -33,6 +33,7 @@ import type { PurgeAnswer, PurgeRequest } from "../../shared/wire/purges.ts";
 import { root } from "./system.ts";
 
 const LOOPBACK = "127.0.0.1";
+export const COUNTED_WORKER = "test/workers/gateway/support/counted-worker.ts";
 
 export interface Isolates {
   readonly ports: readonly number[];
@@ -56,11 +57,7 @@ export interface Isolates {
  * @param document with `http://127.0.0.1:${UPSTREAM}` already filled in
  * @param main the Worker, from the root of the repository
  */
-export async function startIsolates(
-  count: number,
-  document: string,
-  main = "test/workers/gateway/support/counted-worker.ts",
-): Promise<Isolates> {
+export async function startIsolates(count: number, document: string, main = COUNTED_WORKER): Promise<Isolates> {
   const state = mkdtempSync(path.join(tmpdir(), "selvage-isolates-"));
   const system = await openSystem({ state, restart: false, ports: [], stopOrder: [] });
   try {
@@ -85,7 +82,7 @@ async function startIn(system: OpenSystem, count: number, document: string, main
   await apply(document);
   const ports: number[] = [];
   for (let at = 0; at < count; at++) ports.push(await freePort());
-  const spec = await isolatesChild(system, main, ports, { callsPort, controlPort, cachePort });
+  const spec = await isolatesChild(system, main, ports, { callsPort, controlPort, cachePort, ingressUrl });
   let child = await supervisor.start(spec);
   const folder = path.join(state, "isolates", "objects");
   return {
@@ -108,7 +105,11 @@ async function startIn(system: OpenSystem, count: number, document: string, main
   };
 }
 
-async function isolatesChild(
+/**
+ * @param main the Worker, from the root of the repository
+ * @param ports of the isolates; `callsPort` tells the questions of all of them
+ */
+export async function isolatesChild(
   { state, supervisor }: OpenSystem,
   main: string,
   ports: readonly number[],
@@ -116,7 +117,13 @@ async function isolatesChild(
     callsPort,
     controlPort,
     cachePort,
-  }: { readonly callsPort: number; readonly controlPort: number; readonly cachePort: number },
+    ingressUrl,
+  }: {
+    readonly callsPort: number;
+    readonly controlPort: number;
+    readonly cachePort: number;
+    readonly ingressUrl: string;
+  },
 ): Promise<ChildSpec> {
   const folder = path.join(state, "isolates");
   mkdirSync(path.join(folder, "objects"), { recursive: true });
@@ -135,7 +142,7 @@ async function isolatesChild(
       { name: "Calls", host: LOOPBACK, port: callsPort },
       { name: "CacheAdmin", host: LOOPBACK, port: cachePort },
     ],
-    vars: { INGRESS_URL: `http://${LOOPBACK}:9`, CLIENT_IP: "cf-connecting-ip" },
+    vars: { INGRESS_URL: ingressUrl, CLIENT_IP: "cf-connecting-ip" },
     secrets: {
       CONTROL_TOKEN: await mintControlToken(keys.tokenSecret, { role: "gateway", sub: "isolates" }, 86_400_000),
       KEY_PEPPER: keys.keyPepper,

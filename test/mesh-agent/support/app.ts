@@ -2,6 +2,8 @@
 import { createServer, get, type IncomingMessage } from "node:http";
 
 let posts = 0;
+/** Answers that wait for `/release`. */
+const held: (() => void)[] = [];
 
 async function textOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
@@ -26,7 +28,12 @@ const server = createServer(async (request, response) => {
   } else if (url.pathname === "/http") {
     get(target, async (answer) => json(200, { status: answer.statusCode, body: await textOf(answer) }));
   } else if (url.pathname === "/len") json(200, { length: body.length });
-  else if (url.pathname === "/posts") json(200, { posts });
+  else if (url.pathname === "/hold") held.push(() => json(200, {}));
+  else if (url.pathname === "/held") json(200, { count: held.length });
+  else if (url.pathname === "/release") {
+    for (const answer of held.splice(0)) answer();
+    json(200, {});
+  } else if (url.pathname === "/posts") json(200, { posts });
   else if (url.pathname === "/env") json(200, process.env);
   else if (url.pathname === "/exit") process.exit(Number(url.searchParams.get("code")));
   else if (url.pathname === "/forge") json(503, {}, { "selvage-error": "draining", "selvage-sent": "none" });

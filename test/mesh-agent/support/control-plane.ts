@@ -5,6 +5,7 @@ import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from "j
 import { TXN_TOKEN_ALGORITHM, TXN_TOKEN_TYPE } from "../../../shared/identity/txn-token.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { type AgentPlan, type OutboundServicePlan, PLAN_FORMAT } from "../../../shared/plan/plan.ts";
+import type { ConcurrencySettings } from "../../../shared/policy/load-shedding.ts";
 import type { AccessRule } from "../../../shared/policy/settings.ts";
 import type { Endpoint } from "../../../shared/wire/endpoint.ts";
 import {
@@ -126,8 +127,13 @@ export class TestControl {
     service: string,
     {
       access,
+      shedding,
       outbound = {},
-    }: { access?: readonly AccessRule[]; outbound?: Record<string, Partial<OutboundServicePlan>> },
+    }: {
+      access?: readonly AccessRule[];
+      shedding?: ConcurrencySettings;
+      outbound?: Record<string, Partial<OutboundServicePlan>>;
+    },
   ): void {
     const version = (this.#plans.get(service)?.version ?? 0) + 1;
     const plan: AgentPlan = {
@@ -135,7 +141,12 @@ export class TestControl {
       trustDomain: TRUST_DOMAIN,
       service,
       ...(service !== "gateway" && {
-        inbound: { port: 8080, protocol: "http" as const, ...(access !== undefined && { access }) },
+        inbound: {
+          port: 8080,
+          protocol: "http" as const,
+          ...(access !== undefined && { access }),
+          ...(shedding !== undefined && { shedding }),
+        },
       }),
       outbound: Object.fromEntries(
         Object.entries(outbound).map(([name, settings]) => [name, { ...outboundDefaults, ...settings }]),

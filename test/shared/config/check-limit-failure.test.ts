@@ -31,6 +31,7 @@ describe("a limit that does not say what happens when it cannot be counted", () 
     ["on a public route", ip, {}, ["warning SLV3025 rateLimit"]],
     ["on one with optional auth", ip, optional, ["warning SLV3025 rateLimit"]],
     ["behind auth", ip, { auth: "keys" }, []],
+    ["in shadow, where nobody is refused", { ...ip, shadow: true }, {}, []],
     ["counted by each isolate for itself", { ...ip, mode: "local" }, {}, []],
     ["but does: open", { ...ip, onFailure: "open" }, {}, []],
     ["but does: closed", { ...ip, onFailure: "closed" }, {}, []],

@@ -48,6 +48,11 @@ test.each<[object, object]>([
   ],
 ])("%j", (written, compiled) => expect(limitsOf({ by: "ip", ...written })).toMatchObject([compiled]));
 
+test("a limit is in shadow only where that is said", () => {
+  expect(limitsOf({ limit: "9/day", by: "ip", shadow: true })).toMatchObject([{ shadow: true }]);
+  expect(limitsOf({ limit: "9/day", by: "ip", shadow: false })?.[0]).not.toHaveProperty("shadow");
+});
+
 test("a slot is held no longer than its route's time", () => {
   expect(limitsOf({ concurrent: 7, by: "ip" }, { timeout: "2m" })).toMatchObject([{ windowMs: 120_000 }]);
 });
@@ -67,6 +72,8 @@ test.each<[string, object, string[]]>([
     { limit: "9/day", cost: { estimate: 1, body: "usage" } },
     ["SLV2001 rateLimit.cost.body"],
   ],
+  ["shadow as a mode", { limit: "9/day", mode: "shadow" }, ["SLV2001 rateLimit.mode"]],
+  ["shadow that is no flag", { limit: "9/day", shadow: "yes" }, ["SLV2001 rateLimit.shadow"]],
   ["an unknown mode", { limit: "9/day", mode: "sloppy" }, ["SLV2001 rateLimit.mode"]],
   [
     "a burst as a cost",
@@ -120,6 +127,10 @@ describe("explain states what a mode costs", () => {
     [
       { concurrent: 9 },
       "9 at once, leased: never one too many; too small to be lent, so one call a request, closed when the count is unknown",
+    ],
+    [
+      { concurrent: 9, mode: "exact", shadow: true },
+      "in shadow: would refuse what is beyond it, and nobody is refused; 9 at once, exact: one call a request, never one too many, closed when the count is unknown",
     ],
   ])("%j", (written, text) => expect(said(written)).toBe(text));
 });

@@ -6,6 +6,7 @@ import {
   endOfFailure,
   enterUpstream,
   leaveUpstream,
+  loadOf,
   newShedding,
   type Priority,
   priorityOf,
@@ -210,4 +211,67 @@ test("what answers and failures say of load", () => {
   expect(endOfFailure(new SelvageError("upstream_timeout", "r"))).toBe("overloaded");
   expect(endOfFailure(new SelvageError("upstream_unreachable", "r"))).toBe("failed");
   expect(endOfFailure(new Error("r"))).toBe("failed");
+});
+
+describe("requests whose callers leave", () => {
+  /** Thirty at once leave after so long, where answers take 20 ms. @returns the limit after that */
+  const leaving = (afterMs: number): number => {
+    const state = newShedding(settings);
+    let nowMs = serve(state, 40, 20, NOON);
+    for (let round = 0; round < 10; round++, nowMs += afterMs)
+      for (const ticket of Array.from({ length: 30 }, () => enter(state, "normal", nowMs).ticket))
+        if (ticket !== undefined) leaveUpstream(state, ticket, "abandoned", nowMs + afterMs, settings);
+    return state.limit;
+  };
+  test("lower the limit when the answer was late already", () => expect(leaving(400)).toBeLessThan(20));
+  test("say nothing when it was not", () => expect(leaving(15)).toBe(50));
+});
+
+describe("what it says of its load", () => {
+  const small = { concurrencyMax: 4 };
+  const four = (): SheddingState => newShedding({ ...settings, ...small });
+
+  test("is how much of its places was taken lately, not in this moment", () => {
+    const state = four();
+    const tickets = [1, 2].map(() => enter(state, "normal", NOON, small).ticket as SheddingTicket);
+    expect(loadOf(state, NOON)).toMatchObject({ utilization: 0, places: 4, queueMs: 0 });
+    expect(loadOf(state, NOON + 2_000).utilization).toBeCloseTo(0.5);
+    for (const ticket of tickets) leaveUpstream(state, ticket, "answered", NOON + 2_000, settings);
+    expect(loadOf(state, NOON + 2_000).utilization).toBeCloseTo(0.5);
+    expect(loadOf(state, NOON + 4_000).utilization).toBeCloseTo(0);
+  });
+
+  test("is for each priority the share of the time without a place for it", () => {
+    const state = four();
+    const tickets = [1, 2, 3, 4].map(() => enter(state, "low", NOON, small).ticket as SheddingTicket);
+    expect(enter(state, "high", NOON, small).ticket).toBeUndefined();
+    expect(loadOf(state, NOON + 1_000).full.map((share) => Math.round(share * 100))).toEqual([100, 100, 100]);
+    leaveUpstream(state, tickets[0] as SheddingTicket, "answered", NOON + 1_000, settings);
+    // High has one place again; it is kept from the others.
+    expect(loadOf(state, NOON + 1_600).full.map((share) => Math.round(share * 10))).toEqual([0, 10, 10]);
+    expect(loadOf(state, NOON + 9_000).full.map((share) => Math.round(share * 10))).toEqual([0, 0, 0]);
+  });
+
+  test("does not become less by a probe, which is no sign of room", () => {
+    const state = four();
+    for (let at = 0; at < 4; at++) enter(state, "normal", NOON, small);
+    enter(state, "normal", NOON, small);
+    const probeAtMs = 1_001 * probeEveryMs;
+    const before = loadOf(state, probeAtMs - 1);
+    enter(state, "normal", probeAtMs, small);
+    expect(state.isProbing).toBe(true);
+    for (const level of [1, 1, 1, 1]) {
+      const ticket = { level, route: "r", beganAtMs: NOON, use: "none" } as const;
+      leaveUpstream(state, ticket, "failed", probeAtMs + 1, settings);
+    }
+    expect(loadOf(state, probeAtMs + 100).utilization).toBeCloseTo(before.utilization);
+  });
+
+  test("has places also where a limit has a fraction, and always one", () => {
+    const state = four();
+    state.limit = 0.5;
+    expect(loadOf(state, NOON).places).toBe(1);
+    state.limit = 3.9;
+    expect(loadOf(state, NOON).places).toBe(3);
+  });
 });

@@ -96,7 +96,7 @@ async function callPart(
   const { target, method } = part;
   try {
     const call = { target, method, path: filled.text, fields, body: null, deadlineAtMs, signal };
-    const answer = await shedder.call(c, target, deadlineAtMs, () => callUpstream(call, calling));
+    const answer = await shedder.call(c, target, deadlineAtMs, (shed) => callUpstream({ ...call, ...shed }, calling));
     return await readPart(answer);
   } catch (error) {
     return failureOf(error, Date.now() >= deadlineAtMs);

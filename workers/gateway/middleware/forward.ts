@@ -24,7 +24,7 @@ export function forward(minter: TxnTokenMinter, shedder: LoadShedder): Middlewar
     };
     const [held, identity, trace] = [c.get("held"), c.get("identity"), c.get("trace")];
     const calling = { env: c.env, held, identity, route: route.name, context: c.get("context"), trace, minter };
-    const answer = await shedder.call(c, to, call.deadlineAtMs, () => callUpstream(call, calling));
+    const answer = await shedder.call(c, to, call.deadlineAtMs, (shed) => callUpstream({ ...call, ...shed }, calling));
     const response = new Response(answer.body, answer);
     dropEnding(response.headers);
     return response;

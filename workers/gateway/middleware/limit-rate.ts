@@ -15,10 +15,13 @@ import type { PlanLease } from "../authority/plan-lease.ts";
 import { limitsFor } from "../upstream/caller-limits.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { settleAfter } from "../upstream/settle-cost.ts";
-import type { LimitTaker } from "../upstream/take-limits.ts";
+import { type ShadowLimits, takeShadows } from "../upstream/shadow-limits.ts";
+import type { LimitTaker, TakenLimits, WantedLimit } from "../upstream/take-limits.ts";
+import { noteWouldRefuse } from "../upstream/would-refuse.ts";
 
 /**
- * Every limit of the route must admit the request; what one of them took is given back when another refuses.
+ * Every limit of the route must admit the request; what one of them took is given back when another refuses. Those in shadow
+ * are asked when the others have admitted it, beside the request: whatever they say, it goes on meanwhile.
  * @param held what the isolate holds of bodies
  * @param lease what could not be counted is told the control plane with it
  */
@@ -27,29 +30,74 @@ export function limitRate(taker: LimitTaker, held: HeldBytes, lease: PlanLease):
     const { name: route, rateLimits: all } = c.get("route");
     const rateLimits = limitsFor(c.get("held").plan, all, c.get("identity"));
     if (rateLimits.length === 0) return next();
-    const wanted = rateLimits.map((settings) => ({
-      settings,
-      route,
-      key: rateLimitKey(settings.by, c.get("identity"), c.get("clientIp")),
-    }));
-    const background = (work: Promise<unknown>): void => c.executionCtx.waitUntil(work);
-    const taken = await taker.take({ env: c.env, background }, wanted);
+    const { enforced, shadows } = byForce(rateLimits);
+    const caller = { env: c.env, background: (work: Promise<unknown>): void => c.executionCtx.waitUntil(work) };
+    const taken = await taker.take(caller, wantedOf(c, enforced));
     const { outcomes, failed } = taken;
     const refused = outcomes.filter(([, { admitted }]) => !admitted);
     const closed = failed.filter(({ onFailure }) => onFailure === "closed");
     if (refused.length > 0 || closed.length > 0) taken.undo();
     if (refused.length > 0) {
       for (const [settings] of refused) taker.counts.of(route, settings).refused++;
-      refuse(c, rateLimits, outcomes, refused);
+      refuse(c, enforced, outcomes, refused);
     }
     if (failed.length > 0) noteUncounted(c, taker, lease, closed.length > 0 ? closed : failed);
     if (closed.length > 0) failClosed(c, closed, taken.restMs);
     for (const [settings] of outcomes) taker.counts.of(route, settings).passed++;
+    const shadow = shadows.length > 0 ? takeShadows(taker, caller, wantedOf(c, shadows)) : undefined;
+    if (shadow !== undefined) c.set("shadowLimits", tellShadows(c, taker, shadow));
     await next();
     const reserving = rateLimits.filter(({ counts }) => counts !== undefined);
-    if (reserving.length > 0) c.res = settleAfter(c.res, taken, reserving, held);
-    if (outcomes.length > 0) tell(c, rateLimits, outcomes);
+    const finishing = shadow === undefined ? taken : both(taken, shadow);
+    if (reserving.length > 0) c.res = settleAfter(c.res, finishing, reserving, held);
+    if (outcomes.length > 0) tell(c, enforced, outcomes);
   };
+}
+
+interface ByForce {
+  readonly enforced: readonly RateLimitSettings[];
+  readonly shadows: readonly RateLimitSettings[];
+}
+
+/** Of the limits of a route with the numbers of a caller, which are the same list as long as their plan lives. */
+const knownForces = new WeakMap<readonly RateLimitSettings[], ByForce>();
+
+function byForce(all: readonly RateLimitSettings[]): ByForce {
+  const known = knownForces.get(all);
+  if (known !== undefined) return known;
+  const forces = { enforced: all.filter(({ shadow }) => !shadow), shadows: all.filter(({ shadow }) => shadow) };
+  knownForces.set(all, forces);
+  return forces;
+}
+
+function wantedOf(c: Context<GatewayEnv>, all: readonly RateLimitSettings[]): WantedLimit[] {
+  const { name: route } = c.get("route");
+  return all.map((settings) => ({
+    settings,
+    route,
+    key: rateLimitKey(settings.by, c.get("identity"), c.get("clientIp")),
+  }));
+}
+
+const both = (taken: TakenLimits, shadow: ShadowLimits): Pick<TakenLimits, "finish"> => ({
+  finish: (used) => {
+    taken.finish(used);
+    shadow.finish(used);
+  },
+});
+
+async function tellShadows(c: Context<GatewayEnv>, { counts }: LimitTaker, { verdicts }: ShadowLimits): Promise<void> {
+  const { name: route } = c.get("route");
+  for (const { settings, verdict } of await verdicts) {
+    const { name: limit, onFailure } = settings;
+    const isUncounted = verdict === "uncounted";
+    if (verdict === "admitted") counts.of(route, settings).passed++;
+    else if (isUncounted && onFailure === "open") counts.uncounted(route, settings);
+    else {
+      counts.of(route, settings).wouldRefuse++;
+      noteWouldRefuse(c, { error: isUncounted ? "limiter_unavailable" : "limit_exceeded", limit });
+    }
+  }
 }
 
 /** Of the limits of a route with the numbers of a caller, which are the same list as long as their plan lives. */
@@ -65,13 +113,13 @@ function policyField(all: readonly RateLimitSettings[]): string {
 
 function refuse(
   c: Context<GatewayEnv>,
-  rateLimits: readonly RateLimitSettings[],
+  enforced: readonly RateLimitSettings[],
   outcomes: readonly LimitOutcome[],
   refused: readonly LimitOutcome[],
 ): never {
   const names = refused.map(([{ name }]) => name);
   c.header("retry-after", String(retryAfterSeconds(refused)));
-  c.header("ratelimit-policy", policyField(rateLimits));
+  c.header("ratelimit-policy", policyField(enforced));
   c.header("ratelimit", rateLimitField(outcomes));
   for (const [name, value] of legacyOf(c, outcomes)) c.header(name, value);
   throw new SelvageError("limit_exceeded", `limit ${names.join(", ")}`, {
@@ -103,14 +151,10 @@ function failClosed(c: Context<GatewayEnv>, closed: readonly RateLimitSettings[]
   });
 }
 
-function tell(
-  c: Context<GatewayEnv>,
-  rateLimits: readonly RateLimitSettings[],
-  outcomes: readonly LimitOutcome[],
-): void {
+function tell(c: Context<GatewayEnv>, enforced: readonly RateLimitSettings[], outcomes: readonly LimitOutcome[]): void {
   const { headers } = c.res;
   for (const [name, value] of legacyOf(c, outcomes)) headers.set(name, value);
-  headers.set("ratelimit-policy", policyField(rateLimits));
+  headers.set("ratelimit-policy", policyField(enforced));
   headers.set("ratelimit", rateLimitField(outcomes));
 }
 

@@ -2,9 +2,12 @@
 import type { TxnContext } from "../../../shared/auth/txn-context.ts";
 import { type ErrorCode, errorTable, SelvageError, type Sent } from "../../../shared/errors.ts";
 import { deadlineHeader } from "../../../shared/http/deadline.ts";
-import { ERROR_CODE, SENT, TRACEPARENT } from "../../../shared/http/header-names.ts";
+import { ERROR_CODE, LOAD, PRIORITY, SENT, TRACEPARENT } from "../../../shared/http/header-names.ts";
+import { type LoadReport, parseLoad } from "../../../shared/http/load-report.ts";
+import { TEMPORARY_REDUCED_CAPACITY } from "../../../shared/http/problem-types.ts";
 import { formatTraceparent, type TraceContext } from "../../../shared/http/trace-context.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
+import type { Priority } from "../../../shared/policy/load-shedding.ts";
 import type { UpstreamTarget } from "../../../shared/policy/settings.ts";
 import type { HeldPlan } from "../authority/held-plan.ts";
 import type { HopRequest } from "../authority/hop-signer.ts";
@@ -20,6 +23,10 @@ export interface UpstreamCall {
   readonly fields: Headers;
   readonly body: ReadableStream | Uint8Array | null;
   readonly deadlineAtMs: number;
+  /** For agents that shed load. */
+  readonly priority: Priority;
+  /** Gets what agents say of the service's load, with whatever answer. */
+  readonly onLoad?: (report: LoadReport) => void;
   /** Ends the call early. A client that goes away needs none: the platform then ends its request with all its calls. */
   readonly signal?: AbortSignal;
 }
@@ -52,6 +59,7 @@ export async function callUpstream(call: UpstreamCall, context: CallContext): Pr
     url = target.origin + call.path;
   } else {
     const path = pathAsSent(call.path);
+    if (call.priority !== "normal") fields.set(PRIORITY, call.priority);
     const hop = { method, target: path, body, traceparent, service: target.service, deadline: left };
     await signForMesh(hop, fields, context, nowMs);
     url = context.env.INGRESS_URL + path;
@@ -59,7 +67,10 @@ export async function callUpstream(call: UpstreamCall, context: CallContext): Pr
   const deadline = AbortSignal.timeout(call.deadlineAtMs - nowMs);
   const signal = call.signal === undefined ? deadline : AbortSignal.any([deadline, call.signal]);
   const response = await send(url, { method, headers: fields, body, redirect: "manual", signal }, deadline);
-  const code = "origin" in target ? null : response.headers.get(ERROR_CODE);
+  if ("origin" in target) return response;
+  const load = call.onLoad === undefined ? undefined : parseLoad(response.headers.get(LOAD));
+  if (load !== undefined) call.onLoad?.(load);
+  const code = response.headers.get(ERROR_CODE);
   if (code === null) return response;
   await response.body?.cancel();
   throw agentError(code, response.status, response.headers.get(SENT));
@@ -109,5 +120,6 @@ function agentError(code: string, status: number, told: string | null): SelvageE
   if (errorTable[code as ErrorCode].status === 401) return new SelvageError("internal", reason, { sent });
   if (code === "peer_not_trusted" || code === "unknown_service")
     return new SelvageError("upstream_unreachable", reason, { sent });
-  return new SelvageError(code as ErrorCode, reason, { sent });
+  const members = code === "overloaded" ? { type: TEMPORARY_REDUCED_CAPACITY } : {};
+  return new SelvageError(code as ErrorCode, reason, { sent, members });
 }

@@ -1,6 +1,7 @@
 import type { ClientConnection } from "../../../shared/auth/client-connection.ts";
 import type { TxnContext } from "../../../shared/auth/txn-context.ts";
-import type { ErrorCode, SelvageError } from "../../../shared/errors.ts";
+import type { SelvageError } from "../../../shared/errors.ts";
+import type { WouldRefuse } from "../../../shared/http/access-log.ts";
 import type { RequestTarget } from "../../../shared/http/request-target.ts";
 import type { TraceContext } from "../../../shared/http/trace-context.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
@@ -23,8 +24,10 @@ export interface GatewayEnv {
     grpcStatus: number | undefined;
     /** Limits that the request passed without being counted; set by limit-rate. */
     uncounted: readonly string[] | undefined;
-    /** What a policy in shadow would have refused it with. */
-    wouldRefuse: ErrorCode | undefined;
+    /** What policies in shadow would have refused it with; kept by would-refuse. */
+    wouldRefuse: WouldRefuse[] | undefined;
+    /** limit-rate: until the limits in shadow have said it. */
+    shadowLimits: Promise<void> | undefined;
     /** lease-plan */
     held: HeldPlan;
     /** check-request */

@@ -1,6 +1,7 @@
 /** Gives upstreams no more requests at once than they take. */
 import type { Context } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
+import { formatLoad, type LoadReport } from "../../../shared/http/load-report.ts";
 import { TEMPORARY_REDUCED_CAPACITY } from "../../../shared/http/problem-types.ts";
 import { limits } from "../../../shared/limits.ts";
 import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
@@ -11,6 +12,7 @@ import {
   enterUpstream,
   leaveUpstream,
   newShedding,
+  type Priority,
   priorityOf,
   type SheddingEnd,
   type SheddingSettings,
@@ -18,11 +20,18 @@ import {
   type SheddingTicket,
 } from "../../../shared/policy/load-shedding.ts";
 import type { UpstreamTarget } from "../../../shared/policy/settings.ts";
+import { hearLoad, newUpstreamLoad, refusesByLoad, type UpstreamLoad } from "../../../shared/policy/upstream-load.ts";
+import type { UpstreamCall } from "./call-upstream.ts";
 import type { GatewayEnv } from "./exchange.ts";
+import { noteWouldRefuse } from "./would-refuse.ts";
+
+/** What a call is told by the shedder. */
+export type ShedCall = Pick<UpstreamCall, "priority" | "onLoad">;
 
 interface Upstream {
   readonly state: SheddingState;
   readonly counts: Series<"upstream">["counts"];
+  readonly load: UpstreamLoad;
   /** Until when a request can still be on its way; one whose isolate was cut off ends by this. */
   readonly open: Map<SheddingTicket, number>;
   sweptAtMs: number;
@@ -45,24 +54,33 @@ export class LoadShedder {
     c: Context<GatewayEnv>,
     target: UpstreamTarget,
     deadlineAtMs: number,
-    send: () => Promise<Response>,
+    send: (shed: ShedCall) => Promise<Response>,
   ): Promise<Response> {
     const settings = c.get("held").plan.shedding;
-    if (settings === undefined) return send();
-    const name = "service" in target ? target.service : target.origin;
-    const upstream = this.#upstreamOf(name, settings);
     const route = c.get("route");
     const priority = priorityOf(c.get("identity").plan, route.priority, settings);
+    if (settings === undefined) return send({ priority });
+    const name = "service" in target ? target.service : target.origin;
+    const upstream = this.#upstreamOf(name, settings);
     const nowMs = Date.now();
-    const { ticket, wouldRefuse } = enterUpstream(upstream.state, priority, route.name, nowMs, settings);
-    if (wouldRefuse) {
-      sweep(upstream, nowMs, settings);
-      c.set("wouldRefuse", "overloaded");
-      upstream.counts[ticket === undefined ? "shed" : "wouldShed"]++;
+    const isFull = refusesByLoad(upstream.load, priority, nowMs);
+    if (isFull && settings.mode === "enforce") {
+      upstream.counts.shed++;
+      throw full(name, priority, upstream.load);
     }
-    if (ticket === undefined) throw overloaded(name, priority, upstream.state);
+    const { ticket, wouldRefuse } = enterUpstream(upstream.state, priority, route.name, nowMs, settings);
+    if (wouldRefuse) sweep(upstream, nowMs, settings);
+    if (ticket === undefined) {
+      upstream.counts.shed++;
+      throw overloaded(name, priority, upstream.state);
+    }
+    if (isFull || wouldRefuse) {
+      upstream.counts.wouldShed++;
+      noteWouldRefuse(c, { error: "overloaded" });
+    }
     upstream.open.set(ticket, deadlineAtMs);
-    const calling = this.#perform(upstream, ticket, settings, send);
+    const onLoad = (report: LoadReport): void => hearLoad(upstream.load, report, Date.now());
+    const calling = this.#perform(upstream, ticket, settings, () => send({ priority, onLoad }));
     // A client that leaves does not end the call, or nobody would hear of its end.
     c.executionCtx.waitUntil(calling.catch(() => undefined));
     return calling;
@@ -91,7 +109,8 @@ export class LoadShedder {
     const known = this.#upstreams.get(name);
     if (known !== undefined) return known;
     const { counts } = seriesOf(this.#counters, "upstream", name);
-    const upstream = { state: newShedding(settings), counts, open: new Map<SheddingTicket, number>(), sweptAtMs: 0 };
+    const open = new Map<SheddingTicket, number>();
+    const upstream = { state: newShedding(settings), load: newUpstreamLoad(), counts, open, sweptAtMs: 0 };
     this.#upstreams.set(name, upstream);
     return upstream;
   }
@@ -110,5 +129,11 @@ function sweep(upstream: Upstream, nowMs: number, settings: SheddingSettings): v
 
 function overloaded(name: string, priority: string, { limit, inFlight }: SheddingState): SelvageError {
   const reason = `${name} has ${inFlight.join("+")} requests of ${limit.toFixed(1)}: no place for one of ${priority} priority`;
+  return new SelvageError("overloaded", reason, { members: { type: TEMPORARY_REDUCED_CAPACITY } });
+}
+
+function full(name: string, priority: Priority, { report }: UpstreamLoad): SelvageError {
+  const said = report === undefined ? "" : `: ${formatLoad(report)}`;
+  const reason = `${name} says that it is full for ${priority} priority${said}`;
   return new SelvageError("overloaded", reason, { members: { type: TEMPORARY_REDUCED_CAPACITY } });
 }

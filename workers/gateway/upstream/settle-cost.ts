@@ -25,7 +25,7 @@ const NOTHING: ReadonlyMap<string, unknown> = new Map();
  */
 export function settleAfter(
   response: Response,
-  taken: TakenLimits,
+  taken: Pick<TakenLimits, "finish">,
   reserving: readonly RateLimitSettings[],
   held: HeldBytes,
 ): Response {
