@@ -7,6 +7,7 @@
 
 import { agent } from "./limits/agent.ts";
 import { clientCertificate, dpop, replay } from "./limits/bound.ts";
+import { cache } from "./limits/cache.ts";
 import { cacheCollapse, cachePurges, cacheStores } from "./limits/cache-stores.ts";
 import { certificate, control, keyRotation, wire } from "./limits/control.ts";
 import { counters } from "./limits/counters.ts";
@@ -100,6 +101,7 @@ export const limits = {
   identityHeaders,
   resource,
   idempotency,
+  cache,
   cacheStores,
   cachePurges,
   cacheCollapse,

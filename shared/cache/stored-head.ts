@@ -16,10 +16,46 @@ export interface StoredHead {
   /** Surrogate tags and cache groups (RFC 9875); purges go by them. */
   readonly tags: readonly string[];
   readonly host: string;
-  /** Path and query as asked for. */
+  /** Path and query as they are in the key. */
   readonly target: string;
   /** Number of the last purge that the isolate knew when the request left: what was purged later is not this answer's past. */
   readonly purge: number;
   /** Of no use after this, neither fresh, stale nor to be revalidated. */
   readonly keepUntilMs: number;
+  /** Now less this is its age (section 4.2.3), its `Age` and the way here included. */
+  readonly bornAtMs: number;
+  /** Fresh before this (section 4.2). */
+  readonly freshUntilMs: number;
+  readonly stale: StaleUse;
+  /** `ETag` as sent. */
+  readonly etag?: string;
+  /** `Last-Modified`, and `Date` or when it came. */
+  readonly lastModifiedMs?: number;
+  readonly dateMs: number;
+  /** Of a 206: which part of the representation the body is (RFC 9110 section 14.4). */
+  readonly part?: StoredPart;
+  /** Stored for everybody, under the key that has no identity. */
+  readonly shared?: true;
 }
+
+/** When an answer that is no longer fresh may serve (RFC 9111 section 4.2.4, RFC 5861); a time at or before `freshUntilMs`: never. */
+export interface StaleUse {
+  /** While it is revalidated in the background. */
+  readonly whileRevalidateUntilMs: number;
+  /** When the upstream answers with an error. */
+  readonly ifErrorUntilMs: number;
+  /** When the upstream cannot be reached. */
+  readonly ifUnreachableUntilMs: number;
+  /** By the client's `max-stale`. */
+  readonly byClient: boolean;
+}
+
+/** Positions of bytes, both included, and the length of the whole. */
+export interface StoredPart {
+  readonly first: number;
+  readonly last: number;
+  readonly whole: number;
+}
+
+/** A head before its body has come. */
+export type NewHead = Omit<StoredHead, "bodyBytes">;

@@ -1,0 +1,37 @@
+/** A request as a cache sees it. */
+
+/** Fields by lower-case name; lines of one name are joined by `, ` (RFC 9110 section 5.2). A platform's `Headers` is one. */
+export interface FieldReader {
+  get(name: string): string | null | undefined;
+}
+
+/** The same, of which everything can be read. */
+export interface AnswerFields extends FieldReader, Iterable<readonly [name: string, value: string]> {}
+
+export interface CacheRequest {
+  readonly method: string;
+  readonly scheme: "http" | "https";
+  /** Host and port as the client named them, and the host alone, in lower case. */
+  readonly authority: string;
+  readonly host: string;
+  /** Name of its route. */
+  readonly route: string;
+  /** As it goes to the upstream. */
+  readonly path: string;
+  /** With its `?`; empty when there is none. */
+  readonly query: string;
+  /** As they would go to the upstream. */
+  readonly fields: FieldReader;
+  /** `partitionOf` whoever asks; empty: nobody in particular. */
+  readonly partition: string;
+  /** Whether the upstream sees an `Authorization` of the client (RFC 9111 section 3.5). */
+  readonly authorized: boolean;
+  /** Of a QUERY: digest of its content (RFC 10008 section 2.7). Absent: it was not read, and nothing is stored. */
+  readonly contentDigest?: string;
+}
+
+/** An answer's head as the upstream sent it. */
+export interface UpstreamAnswer {
+  readonly status: number;
+  readonly fields: AnswerFields;
+}
