@@ -6,7 +6,7 @@ export interface FieldReader {
 }
 
 /** The same, of which everything can be read. */
-export interface AnswerFields extends FieldReader, Iterable<readonly [name: string, value: string]> {}
+export interface FieldSet extends FieldReader, Iterable<readonly [name: string, value: string]> {}
 
 export interface CacheRequest {
   readonly method: string;
@@ -21,10 +21,12 @@ export interface CacheRequest {
   /** With its `?`; empty when there is none. */
   readonly query: string;
   /** As they would go to the upstream. */
-  readonly fields: FieldReader;
+  readonly fields: FieldSet;
+  /** Whether it has content; of a GET or HEAD that means nothing (RFC 9110 section 9.3.1), and still an upstream may read it. */
+  readonly hasContent: boolean;
   /** `partitionOf` whoever asks; empty: nobody in particular. */
   readonly partition: string;
-  /** Whether the upstream sees an `Authorization` of the client (RFC 9111 section 3.5). */
+  /** Whether the upstream sees an `Authorization` of the client that `partition` does not stand for (RFC 9111 section 3.5). */
   readonly authorized: boolean;
   /** Of a QUERY: digest of its content (RFC 10008 section 2.7). Absent: it was not read, and nothing is stored. */
   readonly contentDigest?: string;
@@ -33,5 +35,5 @@ export interface CacheRequest {
 /** An answer's head as the upstream sent it. */
 export interface UpstreamAnswer {
   readonly status: number;
-  readonly fields: AnswerFields;
+  readonly fields: FieldSet;
 }

@@ -32,6 +32,8 @@ export interface StoredHead {
   /** `Last-Modified`, and `Date` or when it came. */
   readonly lastModifiedMs?: number;
   readonly dateMs: number;
+  /** RFC 8246: while it is fresh it does not change. */
+  readonly immutable?: true;
   /** Of a 206: which part of the representation the body is (RFC 9110 section 14.4). */
   readonly part?: StoredPart;
   /** Stored for everybody, under the key that has no identity. */

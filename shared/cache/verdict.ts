@@ -43,6 +43,8 @@ export interface ForwardVerdict {
   readonly held: readonly StoredHead[];
   /** Equal requests that come meanwhile may wait for this one's answer (RFC 9111 section 4). */
   readonly collapsible: boolean;
+  /** Nobody waits for it: the whole is asked for, whatever part the client wanted. */
+  readonly background?: true;
 }
 
 /** `only-if-cached` and nothing that may serve: 504 (RFC 9111 section 5.2.1.7). */
@@ -92,10 +94,12 @@ export type NotStored =
 export interface Judgement {
   /**
    * upstream: the answer itself. stored: `head`, which it confirmed, or which serves instead of an error. again: the answer says
-   * nothing about what is held; the request goes once more, with `forwardEdits` of `pass`, and that answer is judged.
+   * nothing about what is held; the request goes once more with a verdict that holds nothing (`held: []`), and that answer is judged.
    */
   readonly serve: "upstream" | "stored" | "again";
   readonly head?: StoredHead;
+  /** `Set-Cookie` fields of a 304, for this client alone, beside `head`. */
+  readonly cookies?: readonly string[];
   /** Whether `head` serves though the upstream failed. */
   readonly failed?: true;
   /** The client has what the upstream sent: it gets a 304, the content goes to the store alone. */
