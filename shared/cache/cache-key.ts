@@ -24,7 +24,8 @@ export function cacheKeysOf(request: CacheRequest, settings: CacheSettings): Cac
   }
   if (request.method === "QUERY") key += `Q${queryPart(request)}`;
   const own = `${key}@${part(request.partition)}`;
-  return settings.shared === true && request.partition !== "" ? { own, shared: `${key}@${part("")}` } : { own };
+  // Not the key of those who are anonymous: what they get is not said to be for all either.
+  return settings.shared === true ? { own, shared: `${key}*` } : { own };
 }
 
 /** Path and query of a request as they are in its key: what purges and invalidations name. */

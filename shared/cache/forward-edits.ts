@@ -31,8 +31,8 @@ export function forwardEdits(
   return { remove, set, query: keyedQuery(request.query, settings.query) ?? request.query };
 }
 
-function isRemoved(name: string, { keyFields, ignoreCookies }: CacheSettings): boolean {
-  if (keyFields?.includes(name) === true) return false;
+function isRemoved(name: string, { keyFields, ownFields, ignoreCookies }: CacheSettings): boolean {
+  if (keyFields?.includes(name) === true || ownFields?.includes(name) === true) return false;
   return isUnkeyed(name) || (ignoreCookies === true && name === "cookie");
 }
 

@@ -78,16 +78,16 @@ function withUnstored(merged: FieldsByName, { fields }: UpstreamAnswer): FieldsB
 }
 
 /**
- * Whether the answer to a HEAD is about the same representation as a stored one: its validators and its length, as far as it has
- * them (section 4.3.5).
+ * What the answer to a HEAD says of a stored one (section 4.3.5): its validators tell whether it is about the same representation,
+ * and another length tells that it is not. One without validators tells nothing: by the letter it would freshen whatever is stored.
  */
-export function isSameByHead(stored: StoredHead, { fields }: UpstreamAnswer, nowMs: number): boolean {
-  const etag = fields.get("etag");
-  if (etag !== null && etag !== undefined && etag !== stored.etag) return false;
-  const modified = fields.get("last-modified");
-  if (modified !== null && modified !== undefined && parseHttpDate(modified, nowMs) !== stored.lastModifiedMs)
-    return false;
-  const length = fields.get("content-length");
+export function sayOfHead(stored: StoredHead, { fields }: UpstreamAnswer, nowMs: number): "same" | "other" | "nothing" {
+  const etag = fields.get("etag") ?? undefined;
+  const modified = fields.get("last-modified") ?? undefined;
+  const length = fields.get("content-length") ?? undefined;
   const known = stored.fields.find(([name]) => name === "content-length")?.[1];
-  return length === null || length === undefined || known === undefined || length === known;
+  if (etag !== undefined && etag !== stored.etag) return "other";
+  if (modified !== undefined && parseHttpDate(modified, nowMs) !== stored.lastModifiedMs) return "other";
+  if (length !== undefined && known !== undefined && length !== known) return "other";
+  return etag === undefined && modified === undefined ? "nothing" : "same";
 }

@@ -5,7 +5,7 @@ import type { AnswerDirectives } from "./answer-directives.ts";
 import type { FieldReader } from "./cache-request.ts";
 import { deltaSeconds } from "./directives.ts";
 import type { CacheSettings } from "./settings.ts";
-import { isHeuristic } from "./statuses.ts";
+import { isHeuristic, isOfAsking } from "./statuses.ts";
 import type { StaleUse, StoredHead } from "./stored-head.ts";
 import type { AnswerTimes } from "./verdict.ts";
 
@@ -77,7 +77,8 @@ function statedLifetime(fields: FieldReader, directives: AnswerDirectives, recei
 /** Good answers by `ttl`, errors by their own. */
 function routeLifetime(status: number, { ttlMs, errorTtlMs }: CacheSettings): number | undefined {
   if (status < 400) return isHeuristic(status) ? ttlMs : undefined;
-  return errorTtlMs?.[String(status)] ?? errorTtlMs?.[`${Math.floor(status / 100)}xx`];
+  if (errorTtlMs === undefined || status === 401 || status === 407) return undefined;
+  return errorTtlMs[String(status)] ?? (isOfAsking(status) ? undefined : errorTtlMs[`${Math.floor(status / 100)}xx`]);
 }
 
 /** `public` makes any status one that may be guessed about (section 4.2.2). */

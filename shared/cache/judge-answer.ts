@@ -3,7 +3,7 @@ import { parseHttpDate } from "../http/http-date.ts";
 import { answerDirectives } from "./answer-directives.ts";
 import { keyedTarget } from "./cache-key.ts";
 import type { CacheRequest, UpstreamAnswer } from "./cache-request.ts";
-import { confirmedBy, freshened, isSameByHead } from "./freshen.ts";
+import { confirmedBy, freshened, sayOfHead } from "./freshen.ts";
 import { dateOf, lifetimeOf } from "./freshness.ts";
 import { invalidationOf, sameOriginTarget } from "./invalidation.ts";
 import { newHead } from "./new-head.ts";
@@ -110,12 +110,11 @@ function judgeHead(answer: UpstreamAnswer, { keys, request, verdict, settings, o
   const updates: StoredHead[] = [];
   const removes: string[] = [];
   for (const stored of verdict.held) {
-    if (stored.status !== 200 || !isSameByHead(stored, answer, origin.receivedAtMs)) removes.push(stored.id);
-    else {
-      const { head, stored: fate } = freshened(stored, request, answer, keys, settings, origin);
-      if (fate === "update") updates.push(head);
-      else if (fate === "remove") removes.push(stored.id);
-    }
+    const said = stored.status === 200 ? sayOfHead(stored, answer, origin.receivedAtMs) : "other";
+    if (said === "nothing") continue;
+    const { head, stored: fate } = freshened(stored, request, answer, keys, settings, origin);
+    if (said === "other" || fate === "remove") removes.push(stored.id);
+    else if (fate === "update") updates.push(head);
   }
   return { serve: "upstream", notStored: "method", updates, removes };
 }

@@ -34,7 +34,7 @@ export function newHead(
   const directives = answerDirectives(fields);
   const forbidden = forbiddenByAnswer(status, fields, directives);
   if (forbidden !== undefined) return { notStored: forbidden, byRequest: false };
-  const selection = selectionOf(fields.get("vary"), request.fields);
+  const selection = selectionOf(variesBy(request, fields), request.fields);
   if (selection.by === undefined)
     return { notStored: selection.refused, byRequest: selection.refused === "vary-credentials" };
   const lifetime = lifetimeOf(answer, directives, settings, origin.receivedAtMs);
@@ -62,6 +62,16 @@ export function newHead(
     ...(keys.shared !== undefined && isForAll(directives) && { shared: true }),
   };
   return { head };
+}
+
+/**
+ * An answer that allows exactly the origin that asks follows from `Origin`, whether it says so or not (Fetch standard, "CORS
+ * protocol and HTTP caches"): others would be refused by it.
+ */
+function variesBy(request: CacheRequest, fields: UpstreamAnswer["fields"]): string {
+  const vary = fields.get("vary") ?? "";
+  const origin = request.fields.get("origin");
+  return origin && fields.get("access-control-allow-origin") === origin ? `${vary}, origin` : vary;
 }
 
 type Times = Pick<

@@ -4,7 +4,10 @@ export interface CacheSettings {
   readonly ttlMs?: number;
   /** `ttlMs` goes before the lifetime that answers state. What they forbid stays forbidden. */
   readonly override?: true;
-  /** Freshness of errors that say nothing of it themselves: `404`, `5xx`, ... Absent: none but `ttlMs` of no error. */
+  /**
+   * Freshness of errors that say nothing of it themselves, by status or class: `404`, `5xx`. Those about who asks or how often
+   * are in no class, and 401 and 407 are never fresh by it. Absent: none.
+   */
   readonly errorTtlMs?: Readonly<Record<string, number>>;
   /** For answers that do not say (RFC 5861); absent: 0. */
   readonly staleWhileRevalidateMs?: number;
@@ -12,8 +15,13 @@ export interface CacheSettings {
   readonly staleIfErrorMs?: number;
   /** Which parameters of the query tell answers apart; the others are not sent to the upstream. Absent: all. */
   readonly query?: QuerySettings;
-  /** Request fields that tell answers apart, lower case, beside those of `Vary`. Absent: none. */
+  /**
+   * Request fields that tell answers apart, lower case, beside those of `Vary`: the document's, and those that the target's
+   * `traffic` rules match on. Absent: none.
+   */
   readonly keyFields?: readonly string[];
+  /** Request fields that the route itself sets, lower case, such as identity headers: no client's word, so they are sent. Absent: none. */
+  readonly ownFields?: readonly string[];
   /** What answers say is for everybody is shared by all identities. */
   readonly shared?: true;
   /** Answers do not depend on cookies, and no cookie is sent to the upstream where an answer could be stored. */

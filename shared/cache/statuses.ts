@@ -12,6 +12,10 @@ const UNDERSTOOD: ReadonlySet<number> = new Set([
 export const isHeuristic = (status: number): boolean => HEURISTIC.has(status);
 export const isUnderstood = (status: number): boolean => UNDERSTOOD.has(status);
 
+/** Errors about who asks, or when: the next client's answer may well be another one. */
+const OF_ASKING: ReadonlySet<number> = new Set([401, 403, 407, 408, 421, 425, 429]);
+export const isOfAsking = (status: number): boolean => OF_ASKING.has(status);
+
 /** The ones that conditions are about (RFC 9110 section 13.2.1). */
 export const isGood = (status: number): boolean => status >= 200 && status <= 299;
 

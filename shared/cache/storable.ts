@@ -45,8 +45,8 @@ export const isForAll = (directives: AnswerDirectives): boolean =>
 /**
  * What makes an answer one for this client alone, unless it says otherwise. Answers to an `Authorization` need `public`, `s-maxage`
  * or `must-revalidate` (section 3.5). One that sets a cookie is most likely about that cookie's owner and needs `public` or
- * `s-maxage`; the cookie itself is never stored. One to a request with cookies has to state its lifetime itself: a `ttl` of the
- * route or a guess must not make a page of somebody's session everybody's.
+ * `s-maxage`; the cookie itself is never stored. One to a request with cookies has to say that, too, or how long it is fresh: a
+ * `ttl` of the route, a guess, or an entity tag that all sessions share must not make a page of one session everybody's.
  */
 export function forbiddenByRequest(
   request: CacheRequest,
@@ -58,7 +58,8 @@ export function forbiddenByRequest(
   const forAll = isForAll(directives);
   if (request.authorized && !forAll && !directives.mustRevalidate) return "authorization";
   if (isSome(fields.get("set-cookie")) && !forAll) return "set-cookie";
-  return hasCookie(request, settings) && !lifetime.stated ? "cookie" : undefined;
+  const isStated = forAll || (lifetime.stated && lifetime.ms > 0);
+  return hasCookie(request, settings) && !isStated ? "cookie" : undefined;
 }
 
 /** Whether the upstream could answer this client otherwise than others, so that the answer says nothing of what others have. */
