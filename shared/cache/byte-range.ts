@@ -3,7 +3,7 @@ import { parseHttpDate } from "../http/http-date.ts";
 import type { FieldReader } from "./cache-request.ts";
 import type { StoredHead, StoredPart } from "./stored-head.ts";
 
-/** Positions, both included. */
+/** Bytes of a body, both ends included, within it (RFC 9110 section 14.1.2). */
 export interface ByteRange {
   readonly first: number;
   readonly last: number;

@@ -132,7 +132,7 @@ export function keepUntil(
 ): number {
   const askedUntilMs = hasValidator ? Math.max(freshUntilMs, receivedAtMs) + bounds.revalidatableMs : freshUntilMs;
   const untilMs = Math.max(freshUntilMs, whileRevalidateUntilMs, ifErrorUntilMs, ifUnreachableUntilMs, askedUntilMs);
-  return Math.min(untilMs, receivedAtMs + bounds.keepMsMax);
+  return Math.min(untilMs, receivedAtMs + limits.cachePurges.keepMsMax);
 }
 
 /** Whole seconds for `Age` (section 5.1). */

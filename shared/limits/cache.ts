@@ -5,8 +5,6 @@ export const cache = {
   freshMsMax: 365 * 86_400_000,
   /** Largest number of seconds in directives and `Age`; greater ones count as this (RFC 9111 section 1.2.2). */
   deltaSecondsMax: 2_147_483_648,
-  /** Nothing is kept for longer, so that no purge has to be remembered for longer. */
-  keepMsMax: 31 * 86_400_000,
   /** Share of its age since `Last-Modified` for which an answer that says nothing is fresh (RFC 9111 section 4.2.2). */
   heuristicShare: 0.1,
   heuristicMsMax: 86_400_000,

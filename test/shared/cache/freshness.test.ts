@@ -191,7 +191,7 @@ describe("how long an answer is kept", () => {
   test("while it serves, and while it can be asked about, and no longer than purges are remembered", () => {
     expect(keepUntil(now + 5, never, false, now)).toBe(now + 5);
     expect(keepUntil(now - 5, never, true, now)).toBe(now + limits.cache.revalidatableMs);
-    expect(keepUntil(now + limits.cache.freshMsMax, never, true, now)).toBe(now + limits.cache.keepMsMax);
+    expect(keepUntil(now + limits.cache.freshMsMax, never, true, now)).toBe(now + limits.cachePurges.keepMsMax);
   });
 
   test("a soft purge leaves it to serve once more, for a moment", () => {

@@ -31,6 +31,10 @@ const answer = (more: Partial<StoredHead> = {}): StoredHead => ({
   target: "/orders/1?page=2",
   purge: START,
   keepUntilMs: START + DAY,
+  bornAtMs: START,
+  freshUntilMs: START,
+  stale: { whileRevalidateUntilMs: 0, ifErrorUntilMs: 0, ifUnreachableUntilMs: 0, byClient: false },
+  dateMs: START,
   ...more,
 });
 

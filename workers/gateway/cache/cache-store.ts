@@ -1,17 +1,9 @@
 /** What every place for stored answers can do. What may be stored, found and served is decided elsewhere (`shared/cache`). */
-import type { StoredHead } from "../../../shared/cache/stored-head.ts";
+import type { ByteRange } from "../../../shared/cache/byte-range.ts";
+import type { NewHead, StoredHead } from "../../../shared/cache/stored-head.ts";
 
 /** A value now where it is at hand, so that a hit from memory costs no turn of the event loop. */
 export type Soon<T> = T | Promise<T>;
-
-/** A head before its body has come. */
-export type NewHead = Omit<StoredHead, "bodyBytes">;
-
-/** Bytes of a body, both ends included, within it (RFC 9110 section 14.1.2). */
-export interface ByteRange {
-  readonly first: number;
-  readonly last: number;
-}
 
 /** Bytes at hand, or a stream of exactly as many bytes as were asked for; one that lacks some breaks off with an error. */
 export type StoredBody = Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;

@@ -1,10 +1,12 @@
 /** Answers in the memory of an isolate: small ones that are asked for often. Everything here answers at once. */
+
+import type { ByteRange } from "../../../shared/cache/byte-range.ts";
 import { headBytes } from "../../../shared/cache/head-bytes.ts";
-import type { StoredHead } from "../../../shared/cache/stored-head.ts";
+import type { NewHead, StoredHead } from "../../../shared/cache/stored-head.ts";
 import { limits } from "../../../shared/limits.ts";
 import { Sieve } from "../../../shared/policy/sieve.ts";
 import { joinBytes } from "../upstream/join-bytes.ts";
-import type { BodySink, ByteRange, CacheStore, NewHead } from "./cache-store.ts";
+import type { BodySink, CacheStore } from "./cache-store.ts";
 
 const bounds = limits.cacheStores;
 

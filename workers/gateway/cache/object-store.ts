@@ -1,12 +1,14 @@
 /** Answers in Durable Objects: the store of workerd on one's own machine, and the one that all isolates everywhere share. */
+
+import type { ByteRange } from "../../../shared/cache/byte-range.ts";
 import { shardOfKey } from "../../../shared/cache/shard-of.ts";
-import type { StoredHead } from "../../../shared/cache/stored-head.ts";
+import type { NewHead, StoredHead } from "../../../shared/cache/stored-head.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { Env } from "../env.ts";
 import type { BodyPiece } from "../objects/cache-shard.ts";
 import { joinBytes } from "../upstream/join-bytes.ts";
 import { within } from "../upstream/wait.ts";
-import type { BodySink, ByteRange, CacheStore, NewHead, StoredBody } from "./cache-store.ts";
+import type { BodySink, CacheStore, StoredBody } from "./cache-store.ts";
 
 const bounds = limits.cacheStores;
 const NOTHING = new Uint8Array();

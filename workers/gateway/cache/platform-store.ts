@@ -4,11 +4,12 @@
  * and under a workers.dev address it keeps nothing: that is found out once.
  */
 
-import type { StoredHead } from "../../../shared/cache/stored-head.ts";
+import type { ByteRange } from "../../../shared/cache/byte-range.ts";
+import type { NewHead, StoredHead } from "../../../shared/cache/stored-head.ts";
 import { hex } from "../../../shared/http/hex.ts";
 import { limits } from "../../../shared/limits.ts";
 import { within } from "../upstream/wait.ts";
-import type { BodySink, ByteRange, CacheStore, NewHead, StoredBody } from "./cache-store.ts";
+import type { BodySink, CacheStore, StoredBody } from "./cache-store.ts";
 
 const bounds = limits.cacheStores;
 /** RFC 2606: nobody's host. */

@@ -2,12 +2,14 @@
  * All stores of an isolate as one: memory, then what is further away. Answers are written to memory and to the first that is there of
  * the platform's cache and the objects, or to all three; what is found further away comes nearer. What a purge has ended is not found.
  */
+
+import type { ByteRange } from "../../../shared/cache/byte-range.ts";
 import { purgeVerdict } from "../../../shared/cache/purges.ts";
-import type { StoredHead } from "../../../shared/cache/stored-head.ts";
+import type { NewHead, StoredHead } from "../../../shared/cache/stored-head.ts";
 import { limits } from "../../../shared/limits.ts";
 import { newHeldBytes } from "../../../shared/policy/held-bytes.ts";
 import type { Env } from "../env.ts";
-import type { BodySink, ByteRange, CacheStore, NewHead, Soon, StoredBody } from "./cache-store.ts";
+import type { BodySink, CacheStore, Soon, StoredBody } from "./cache-store.ts";
 import { MemoryStore } from "./memory-store.ts";
 import { ObjectStore } from "./object-store.ts";
 import { PlatformStore } from "./platform-store.ts";

@@ -97,6 +97,10 @@ async function ask(
     target: key,
     purge,
     keepUntilMs: nowMs + 3_600_000,
+    bornAtMs: nowMs,
+    freshUntilMs: nowMs,
+    stale: { whileRevalidateUntilMs: 0, ifErrorUntilMs: 0, ifUnreachableUntilMs: 0, byClient: false },
+    dateMs: nowMs,
   };
   const sink = store.put(key, head, bodyBytes, "near", nowMs);
   if (sink === undefined || answer.body === null) {

@@ -1,7 +1,7 @@
 /** Heads, bodies and stores for tests of what keeps answers. */
 import { env as testEnv } from "cloudflare:workers";
-import type { StoredHead } from "../../../../shared/cache/stored-head.ts";
-import type { BodySink, CacheStore, NewHead, StoredBody } from "../../../../workers/gateway/cache/cache-store.ts";
+import type { NewHead, StoredHead } from "../../../../shared/cache/stored-head.ts";
+import type { BodySink, CacheStore, StoredBody } from "../../../../workers/gateway/cache/cache-store.ts";
 import type { Env } from "../../../../workers/gateway/env.ts";
 
 export const env = testEnv as unknown as Env;
@@ -29,6 +29,10 @@ export function newHead(more: Partial<NewHead> = {}): NewHead {
     target: "/",
     purge: 1,
     keepUntilMs: nowMs + 3_600_000,
+    bornAtMs: nowMs,
+    freshUntilMs: nowMs,
+    stale: { whileRevalidateUntilMs: 0, ifErrorUntilMs: 0, ifUnreachableUntilMs: 0, byClient: false },
+    dateMs: nowMs,
     ...more,
   };
 }
