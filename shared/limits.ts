@@ -9,6 +9,7 @@ import { agent } from "./limits/agent.ts";
 import { clientCertificate, dpop, replay } from "./limits/bound.ts";
 import { cache } from "./limits/cache.ts";
 import { cacheCollapse, cachePurges, cacheStores } from "./limits/cache-stores.ts";
+import { clientIp } from "./limits/client-ip.ts";
 import { certificate, control, keyRotation, wire } from "./limits/control.ts";
 import { counters } from "./limits/counters.ts";
 import { idempotency } from "./limits/idempotency.ts";
@@ -96,6 +97,7 @@ export const limits = {
   dpop,
   replay,
   clientCertificate,
+  clientIp,
   hopProof,
   txnContext,
   identityHeaders,

@@ -40,7 +40,7 @@ export function explainCommand(): Command {
       "with --as: one of its claims, as JSON or text; can be repeated",
       (value, all: string[] = []) => [...all, value],
     )
-    .option("--from <address>", "the client's IP address")
+    .option("--from <address>", "the IP address that connects to the gateway: the client's, or a proxy's")
     .option("--file <file>", "explain by this document instead of the live version")
     .addOption(jsonOption())
     .addHelpText(

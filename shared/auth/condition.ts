@@ -65,6 +65,44 @@ function environment(): Environment {
 
 /** @returns the condition, or why the text is none: its syntax, its types, or what it uses */
 export function parseCondition(text: string): Condition | string {
+  const parsed = parseExpression(text, ["bool"]);
+  if (typeof parsed === "string") return parsed;
+  return {
+    evaluate: (identity, request) => {
+      const result = evaluate(parsed, identity, request);
+      if ("failed" in result) return result.failed;
+      return typeof result.value === "boolean" ? result.value : `gave ${typeof result.value}, expected bool`;
+    },
+  };
+}
+
+/** An expression whose value tells requests apart. */
+export interface KeyExpression {
+  /** Whether all the values that it can have stand in it: true and false, or texts that it chooses from. */
+  readonly isClosed: boolean;
+  /** Its value, whatever that is; undefined when it has none. */
+  evaluate(identity: Identity, request: ConditionRequest): unknown;
+}
+
+/** @returns the expression, or why the text is none */
+export function parseKeyExpression(text: string): KeyExpression | string {
+  const parsed = parseExpression(text, ["string", "int", "double", "bool"]);
+  if (typeof parsed === "string") return parsed;
+  return {
+    isClosed: parsed.check().type === "bool" || isLiteral(parsed.ast),
+    evaluate: (identity, request) => {
+      const result = evaluate(parsed, identity, request);
+      return "failed" in result ? undefined : result.value;
+    },
+  };
+}
+
+function isLiteral(node: ASTNode): boolean {
+  if (node.op === "?:") return isLiteral(node.args[1]) && isLiteral(node.args[2]);
+  return node.op === "value";
+}
+
+function parseExpression(text: string, types: readonly string[]): ParseResult | string {
   if (text.length > limits.condition.charsMax) return `longer than ${limits.condition.charsMax} characters`;
   let parsed: ParseResult;
   try {
@@ -76,19 +114,20 @@ export function parseCondition(text: string): Condition | string {
   if (refused !== undefined) return refused;
   const { valid, type, error } = parsed.check();
   if (!valid) return summaryOf(error);
-  if (type !== "bool" && type !== "dyn") return `gives ${type}, expected bool`;
-  return { evaluate: (identity, request) => evaluate(parsed, identity, request) };
+  if (type !== "dyn" && !types.includes(type ?? "")) return `gives ${type}, expected ${types.join(" or ")}`;
+  return parsed;
 }
 
-function evaluate(parsed: ParseResult, identity: Identity, request: ConditionRequest): boolean | string {
+type Evaluated = { readonly value: unknown } | { readonly failed: string };
+
+function evaluate(parsed: ParseResult, identity: Identity, request: ConditionRequest): Evaluated {
   if (countValues(identity.claims) > limits.condition.claimValuesMax)
-    return `the claims hold more than ${limits.condition.claimValuesMax} values`;
+    return { failed: `the claims hold more than ${limits.condition.claimValuesMax} values` };
   const { consumer = "", plan = "" } = identity;
   try {
-    const value: unknown = parsed({ identity: { ...identity, consumer, plan }, request });
-    return typeof value === "boolean" ? value : `gave ${typeof value}, expected bool`;
+    return { value: parsed({ identity: { ...identity, consumer, plan }, request }) };
   } catch (error) {
-    return error instanceof EvaluationError ? error.summary : String(error);
+    return { failed: error instanceof EvaluationError ? error.summary : String(error) };
   }
 }
 

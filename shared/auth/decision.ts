@@ -2,6 +2,8 @@
  * External decision points (OpenID Authorization API 1.0, "AuthZEN"): what one is asked about a request, and what its answer
  * says. Everything that a document fills in is data: it can change no member but the one that it stands in.
  */
+
+import { parametersOf } from "../http/query-parameters.ts";
 import type { Identity } from "../identity/identity.ts";
 import { limits } from "../limits.ts";
 import type { Template } from "../policy/settings.ts";
@@ -179,23 +181,6 @@ function holesOf({ subject, action, resource, context }: DecisionSettings): (rea
   return fillings.flatMap((filling) =>
     typeof filling === "object" ? filling.filter((piece) => typeof piece !== "string") : [],
   );
-}
-
-/** @returns undefined for a query that is not one way only: an escape that is none, bytes that are no UTF-8 */
-function parametersOf(query: string): [name: string, value: string][] | undefined {
-  try {
-    return query
-      .slice(1)
-      .split("&")
-      .filter((pair) => pair !== "")
-      .map((pair) => {
-        const at = pair.indexOf("=");
-        const parts: [string, string] = at < 0 ? [pair, ""] : [pair.slice(0, at), pair.slice(at + 1)];
-        return parts.map((part) => decodeURIComponent(part.replaceAll("+", " "))) as [string, string];
-      });
-  } catch {
-    return undefined;
-  }
 }
 
 export interface Decision {

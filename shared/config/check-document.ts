@@ -2,6 +2,7 @@
 import { limits } from "../limits.ts";
 import { checkApiKeys } from "./check-api-key.ts";
 import { checkBound } from "./check-bound.ts";
+import { checkClientIp } from "./check-client-ip.ts";
 import { checkContext } from "./check-context.ts";
 import { checkDecisions } from "./check-decisions.ts";
 import { checkGateway } from "./check-gateway.ts";
@@ -21,6 +22,7 @@ import { type DocumentProblem, error, type Path } from "./problem.ts";
 import type { Secrets } from "./references.ts";
 import { type Document, documentSchema } from "./schema.ts";
 import { provider } from "./schema-identity.ts";
+import { keySource } from "./schema-limit-keys.ts";
 import { schemaProblems } from "./schema-problems.ts";
 
 export interface CheckedDocument {
@@ -47,6 +49,7 @@ export function checkDocument(json: unknown, secrets?: Secrets): CheckedDocument
     ...checkIntrospection(top),
     ...checkDecisions(top),
     ...checkBound(top),
+    ...checkClientIp(top),
     ...checkSignatures(top, secrets),
     ...checkOidc(top),
     ...checkNamedLimits(top.get("gateway")),
@@ -73,7 +76,9 @@ function withoutEchoes(problems: readonly DocumentProblem[]): DocumentProblem[] 
     if (code === "SLV2002") return !isMeant(path);
     return (
       code !== "SLV2005" ||
-      !["to", "aggregate", "split", ...Object.keys(provider.shape)].some((key) => isMeant([...path, key]))
+      !["to", "aggregate", "split", ...Object.keys(provider.shape), ...Object.keys(keySource.shape)].some((key) =>
+        isMeant([...path, key]),
+      )
     );
   });
 }

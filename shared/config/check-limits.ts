@@ -1,5 +1,6 @@
-/** Checks of limits: whom they count by, and settings that contradict each other. */
+/** Checks of limits: settings that contradict each other. */
 import { checkLimitFailure, checkUnasked } from "./check-limit-failure.ts";
+import { checkEvasion, checkKey, checkKeyUse, type UsedLimit } from "./check-limit-keys.ts";
 import { checkPlans, checkRows } from "./check-limit-rows.ts";
 import { unknownName } from "./check-mesh.ts";
 import type { Cursor } from "./cursor.ts";
@@ -13,27 +14,31 @@ export function checkNamedLimits(gateway: Cursor): DocumentProblem[] {
   return [...named, ...checkPlans(gateway)];
 }
 
-/** @param named the limits of the gateway */
-export function checkLimits(route: Cursor, named: Cursor): DocumentProblem[] {
+export function checkLimits(route: Cursor, gateway: Cursor): DocumentProblem[] {
   const names = new Set<string>();
   if (!route.get("rateLimit").exists) return checkLegacyHeaders(route.get("legacyRateLimitHeaders"));
-  return route.get("rateLimit").oneOrItems.flatMap((limit) => {
+  const named = gateway.get("limits");
+  const used: UsedLimit[] = [];
+  const problems = route.get("rateLimit").oneOrItems.flatMap((limit) => {
     const { text } = limit;
     const own = text === undefined ? checkValues(limit) : [];
     if (text !== undefined && !named.keys.includes(text))
       return [unknownName("SLV3036", "limit", text, named.keys, limit.path)];
-    const meant = text === undefined ? limit : named.get(text);
+    const one = text === undefined ? { limit } : { limit: named.get(text), named: limit };
+    used.push(one);
     return [
-      ...checkKey(route, meant, text === undefined ? limit.get("by") : limit),
-      ...checkCallers(route, meant, limit),
-      ...checkLimitFailure(route, meant, limit),
+      ...checkKeyUse(route, one, gateway),
+      ...checkCallers(route, one.limit, limit),
+      ...checkLimitFailure(route, one.limit, limit),
       ...checkName(text === undefined ? limit.get("name") : limit, names),
       ...own,
     ];
   });
+  return [...problems, ...checkEvasion(route, used)];
 }
 
 const checkValues = (limit: Cursor): DocumentProblem[] => [
+  ...checkKey(limit),
   ...checkCount(limit),
   ...checkCost(limit),
   ...checkRows(limit),
@@ -44,19 +49,6 @@ function checkLegacyHeaders(headers: Cursor): DocumentProblem[] {
   if (!headers.exists || headers.text === "none") return [];
   const message = "`legacyRateLimitHeaders` has no effect on a route without `rateLimit`";
   return [warning("SLV3009", headers.path, message, { at: "key" })];
-}
-
-/** @param at where the route says it */
-function checkKey(route: Cursor, limit: Cursor, at: Cursor): DocumentProblem[] {
-  if (limit.get("by").text !== "identity") return [];
-  if (!route.get("auth").exists)
-    return [
-      error("SLV3009", at.path, "`by: identity` needs `auth`: without it every client would share one count", {
-        ...(at.text === "identity" && { suggestion: "ip" }),
-      }),
-    ];
-  if (route.get("auth", "optional").value !== true) return [];
-  return [warning("SLV3009", at.path, "`auth` is optional: clients without credentials share one count")];
 }
 
 /** Values by plan and consumer, where nobody is known. */

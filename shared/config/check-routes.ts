@@ -19,7 +19,7 @@ export function checkRoutes(top: Cursor): DocumentProblem[] {
     ...checkName(route, names),
     ...checkMatch(route, top.get("gateway", "hosts").texts),
     ...checkAuth(route, top.get("gateway", "identity")),
-    ...checkLimits(route, top.get("gateway", "limits")),
+    ...checkLimits(route, top.get("gateway")),
     ...checkIdempotency(route, top.get("gateway", "cors")),
     ...checkTarget(route, top.get("mesh", "services").keys),
     ...checkTransform(route),

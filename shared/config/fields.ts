@@ -3,6 +3,7 @@
  * expected ("a duration such as ..."), from which `schema-problems.ts` makes the sentence.
  */
 import * as z from "zod";
+import { isNetwork } from "../http/address-list.ts";
 import { limits } from "../limits.ts";
 import { formatDuration, formatSize, parseDurationMs, parseRate, parseSizeBytes } from "./units.ts";
 
@@ -113,6 +114,11 @@ export const host = text(
   (given) =>
     typeof given === "string" ? /^(?:https?:\/\/)?([\w.*-]+)(?::\d*)?(?:\/.*)?$/.exec(given)?.[1] : undefined,
 );
+
+export const network = text(
+  "an IP address or network such as 127.0.0.1 or 10.0.0.0/8",
+  /^[0-9A-Fa-f.:]{2,45}(?:\/\d{1,3})?$/,
+).refine(isNetwork, { error: "an IP address or network such as 127.0.0.1 or 10.0.0.0/8" });
 
 function within(value: number | undefined, min: number, max: number): boolean {
   return value !== undefined && value >= min && value <= max;

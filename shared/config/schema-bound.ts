@@ -1,9 +1,8 @@
 /** The parts of the document about what binds a client to its credentials: token binding, client certificates, who terminates TLS. */
 import * as z from "zod";
 import { canonicalName } from "../auth/distinguished-name.ts";
-import { isNetwork } from "../http/address-list.ts";
 import { limits } from "../limits.ts";
-import { flag, headerName, list, text } from "./fields.ts";
+import { flag, headerName, list, network, text } from "./fields.ts";
 
 const { listMax, terminatorsMax } = limits.clientCertificate;
 const acceptance = z.enum(["accepted", "required"], { error: "accepted or required" });
@@ -48,12 +47,7 @@ export const clientCertificate = z.strictObject({
 });
 
 export const tlsTerminator = z.strictObject({
-  addresses: list(
-    text("an IP address or network such as 127.0.0.1 or 10.0.0.0/8", /^[0-9A-Fa-f.:]{2,45}(?:\/\d{1,3})?$/).refine(
-      isNetwork,
-      { error: "an IP address or network such as 127.0.0.1 or 10.0.0.0/8" },
-    ),
-  )
+  addresses: list(network)
     .max(terminatorsMax, { error: `a list of at most ${terminatorsMax}` })
     .describe("From where its connections to the gateway come. Its word on scheme and certificate is believed."),
   escapedPemHeader: headerName

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { limits } from "../limits.ts";
 import { duration, headerName, list, name, rate, shadow, text, whole } from "./fields.ts";
+import { limitKey } from "./schema-limit-keys.ts";
 import { limitRows } from "./schema-limit-rows.ts";
 
 const max = limits.rateLimit;
@@ -21,7 +22,13 @@ export const rateLimit = z.strictObject({
     .optional()
     .describe("Requests in a window, or tokens with `cost`: `100/minute`; a month is a calendar month."),
   concurrent: whole(1, max.limitMax).optional().describe("Instead of `limit`: requests that run at once."),
-  by: z.enum(["identity", "ip"], { error: "identity or ip" }).describe("Whose requests are counted together."),
+  by: limitKey,
+  missing: z
+    .enum(["together", "refuse"], { error: "together or refuse" })
+    .optional()
+    .describe(
+      "Requests that lack a part of the key: `together` counts them together (default), `refuse` refuses them.",
+    ),
   burst: whole(1, max.limitMax)
     .optional()
     .describe("Given: GCRA, which is a token bucket: this many at once, and the rate in the long run."),
@@ -45,7 +52,7 @@ export const rateLimit = z.strictObject({
     .describe("How long a request waits for the count before `onFailure` decides. Default: 1s."),
   shadow: shadow.optional(),
   ...limitRows,
-  name: name("a name").optional().describe("Name in the RateLimit-Policy field. Default: the value of `by`."),
+  name: name("a name").optional().describe("Name in the RateLimit-Policy field. Default: what `by` counts by."),
 });
 
 const { name: _, ...shape } = rateLimit.shape;

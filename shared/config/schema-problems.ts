@@ -103,7 +103,10 @@ function badValue(path: Path, expected: string, value: unknown): DocumentProblem
 
 function suggestAlternative(expected: string, value: unknown): string | undefined {
   if (typeof value !== "string" || value === "") return undefined;
-  const choices = expected.replace(/^one of /, "").split(/, | or /);
+  const choices = expected
+    .replace(/^one of /, "")
+    .split(/, or |, | or /)
+    .filter((choice) => !/^a (?:mapping|list)$/.test(choice));
   return choices.length > 1 && choices.every((choice) => /^[\w-]+$/.test(choice))
     ? nearestName(value, choices)
     : undefined;

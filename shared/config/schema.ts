@@ -22,6 +22,7 @@ import {
 } from "./fields.ts";
 import { auth } from "./schema-auth.ts";
 import { tlsTerminator } from "./schema-bound.ts";
+import { clientIp } from "./schema-client-ip.ts";
 import { decisionPoint } from "./schema-decisions.ts";
 import { idempotency } from "./schema-idempotency.ts";
 import { provider } from "./schema-identity.ts";
@@ -118,6 +119,9 @@ const gateway = z.strictObject({
   hosts: list(host).describe("Host names that are served; ports are not compared."),
   cors: cors.optional(),
   tlsTerminator: tlsTerminator.optional(),
+  clientIp: clientIp
+    .optional()
+    .describe("Whose word on the client's address is believed. Absent: nobody's but the platform's."),
   shedding: shedding.optional().describe("Upstreams get no more requests at once than they take."),
   legacyRateLimitHeaders: legacyRateLimitHeaders.optional(),
   identity: z.record(name("the name of an identity provider"), provider).optional(),

@@ -1,6 +1,6 @@
 /** IP addresses and networks: `127.0.0.1`, `10.0.0.0/8`, `::1`, `fd00::/8` (RFC 4632, RFC 4291 section 2.3). */
 
-interface Network {
+export interface Network {
   /** 4 or 16 bytes. */
   readonly bytes: readonly number[];
   readonly bits: number;
@@ -13,14 +13,94 @@ export function isNetwork(text: string): boolean {
 
 /** Whether an address lies in one of the networks. An IPv4 address that is mapped into IPv6 is the IPv4 address. */
 export function isAddressIn(address: string, networks: readonly string[]): boolean {
-  const bytes = addressBytes(address);
-  return bytes !== undefined && networks.some((text) => lies(bytes, networkOf(text)));
+  return liesIn(address, parseNetworks(networks));
 }
 
-function lies(bytes: readonly number[], network: Network | undefined): boolean {
-  if (network === undefined || network.bytes.length !== bytes.length) return false;
-  for (let at = 0, left = network.bits; left > 0; at++, left -= 8) {
-    const mask = left >= 8 ? 0xff : (0xff << (8 - left)) & 0xff;
+/** Networks for many questions; texts that are none are left out. */
+export function parseNetworks(texts: readonly string[]): readonly Network[] {
+  return texts.flatMap((text) => networkOf(text) ?? []);
+}
+
+/** The same as `isAddressIn`, of networks that were parsed before. */
+export function liesIn(address: string, networks: readonly Network[]): boolean {
+  const bytes = addressBytes(address);
+  return bytes !== undefined && networks.some((network) => lies(bytes, network));
+}
+
+/**
+ * The one way to write an address: four decimal numbers, or RFC 5952. An IPv4 address that is mapped into IPv6 is the IPv4
+ * address.
+ * @returns undefined for what is no address: a zone, a port, brackets, leading zeros of IPv4
+ */
+export function canonicalAddress(text: string): string | undefined {
+  if (text.length > ADDRESS_CHARS_MAX) return undefined;
+  if (IPV4.test(text)) return text;
+  const bytes = addressBytes(text);
+  return bytes === undefined ? undefined : addressText(bytes);
+}
+
+/** How much of an address tells clients apart, in bits. */
+export interface AddressPrefix {
+  readonly v4: number;
+  readonly v6: number;
+}
+
+/** One IPv4 client has an address, one IPv6 host a /64 at least (RFC 6177 section 2). */
+export const CLIENT_PREFIX: AddressPrefix = { v4: 32, v6: 64 };
+
+/**
+ * The network that an address counts by, such as `192.0.2.7` or `2001:db8:1:2::/64`.
+ * @returns undefined for what is no address
+ */
+export function addressGroup(text: string, prefix: AddressPrefix = CLIENT_PREFIX): string | undefined {
+  if (text.length > ADDRESS_CHARS_MAX) return undefined;
+  if (prefix.v4 === 32 && IPV4.test(text)) return text;
+  const bytes = addressBytes(text);
+  if (bytes === undefined) return undefined;
+  const bits = bytes.length === 4 ? prefix.v4 : prefix.v6;
+  if (bits >= bytes.length * 8) return addressText(bytes);
+  return `${addressText(bytes.map((byte, at) => byte & maskAt(at, bits)))}/${bits}`;
+}
+
+/** Whom what one client may cause is counted by. @param address absent: those whose address nobody knows count together */
+export function clientGroup(address: string | undefined): string {
+  return (address === undefined ? undefined : addressGroup(address)) ?? "unknown";
+}
+
+/** An IPv6 address with an IPv4 address written out in its end. */
+const ADDRESS_CHARS_MAX = 45;
+
+/** The byte of a netmask at a place. */
+function maskAt(at: number, bits: number): number {
+  const left = Math.min(8, Math.max(0, bits - at * 8));
+  return (0xff << (8 - left)) & 0xff;
+}
+
+function addressText(bytes: readonly number[]): string {
+  if (bytes.length === 4) return bytes.join(".");
+  const groups = Array.from({ length: 8 }, (_, at) => (bytes[at * 2] as number) * 256 + (bytes[at * 2 + 1] as number));
+  const run = longestZeros(groups);
+  const text = (some: readonly number[]): string => some.map((group) => group.toString(16)).join(":");
+  if (run.length < 2) return text(groups);
+  return `${text(groups.slice(0, run.at))}::${text(groups.slice(run.at + run.length))}`;
+}
+
+/** The first of the longest runs of zeros (RFC 5952 section 4.2.3). */
+function longestZeros(groups: readonly number[]): { at: number; length: number } {
+  let longest = { at: 0, length: 0 };
+  for (let at = 0; at < groups.length; at++) {
+    let end = at;
+    while (groups[end] === 0) end++;
+    if (end - at > longest.length) longest = { at, length: end - at };
+    at = Math.max(at, end - 1);
+  }
+  return longest;
+}
+
+function lies(bytes: readonly number[], network: Network): boolean {
+  if (network.bytes.length !== bytes.length) return false;
+  for (let at = 0; at * 8 < network.bits; at++) {
+    const mask = maskAt(at, network.bits);
     if (((bytes[at] as number) & mask) !== ((network.bytes[at] as number) & mask)) return false;
   }
   return true;
@@ -41,10 +121,12 @@ function addressBytes(text: string): readonly number[] | undefined {
   return isMapped ? bytes?.slice(12) : bytes;
 }
 
+const BYTE = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
+/** Without leading zeros, which some read as octal numbers (RFC 6943 section 3.1.1), so that there is one way to write it. */
+const IPV4 = new RegExp(`^${BYTE}\\.${BYTE}\\.${BYTE}\\.${BYTE}$`);
+
 function ipv4Bytes(text: string): readonly number[] | undefined {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
-  const bytes = match?.slice(1).map(Number);
-  return bytes?.every((byte) => byte <= 255) ? bytes : undefined;
+  return IPV4.test(text) ? text.split(".").map(Number) : undefined;
 }
 
 function ipv6Bytes(text: string): readonly number[] | undefined {

@@ -18,7 +18,16 @@ export function namedCookies(
   header: string | null | undefined,
   isAsked: (name: string) => boolean,
 ): [name: string, value: string][] {
-  if (!header?.includes(OWN_COOKIES)) return [];
+  return header?.includes(OWN_COOKIES) ? readCookies(header, isAsked) : [];
+}
+
+/** The value of a cookie of the services; undefined when it is not there, or several times. @param name compared by case */
+export function onlyCookie(header: string | null | undefined, name: string): string | undefined {
+  const [first, ...others] = readCookies(header ?? "", (one) => one === name);
+  return others.length === 0 ? first?.[1] : undefined;
+}
+
+function readCookies(header: string, isAsked: (name: string) => boolean): [name: string, value: string][] {
   return header.split(";").flatMap((member) => {
     const at = member.indexOf("=");
     const name = member.slice(0, at).replace(/^[ \t]+/, "");

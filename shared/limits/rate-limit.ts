@@ -52,4 +52,7 @@ export const rateLimit = {
   limitersFailingMax: 5,
   /** Limits whose limiters an isolate watches. */
   watchedMax: 1_000,
+  keyPartsMax: 8,
+  /** Of a key's text; a longer one is hashed, since clients choose how long it is. */
+  keyCharsMax: 256,
 } as const;

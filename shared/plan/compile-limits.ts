@@ -3,6 +3,7 @@ import type { LegacyRateLimitHeaders, NamedLimitConfig, RateLimitConfig } from "
 import { parseDurationMs, parseRate } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import type { RateLimitSettings, ResponseCost } from "../policy/settings.ts";
+import { compileLimitKey, limitKeyLabel } from "./compile-limit-keys.ts";
 import type { RoutePlan } from "./plan.ts";
 
 /** Limits that routes name, and how long their requests run at most. */
@@ -24,7 +25,7 @@ export function compileRateLimits(
   const taken = new Set(all.flatMap((limit) => (typeof limit === "string" ? limit : (limit.name ?? []))));
   return all.map((limit) => {
     if (typeof limit === "string") return compileNamed(limit, named, timeoutMs);
-    const name = limit.name ?? freeName(limit.by, taken);
+    const name = limit.name ?? freeName(limitKeyLabel(compileLimitKey(limit.by)), taken);
     taken.add(name);
     return compileRateLimit(limit, name, timeoutMs, rowsName(limit, `${route}/${name}`));
   });
@@ -67,7 +68,8 @@ function compileRateLimit(
   return {
     name,
     ...compileCount(config, timeoutMs),
-    by: config.by,
+    by: compileLimitKey(config.by),
+    ...(config.missing === "refuse" && { missing: config.missing }),
     ...(rows !== undefined && { rows }),
     mode: config.mode ?? "leased",
     onFailure: config.onFailure ?? "closed",

@@ -7,6 +7,7 @@ import { parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import type { CorsSettings } from "../policy/settings.ts";
 import { compileTerminator } from "./compile-bound.ts";
+import { compileClientIp } from "./compile-client-ip.ts";
 import { compileDecisionPoint } from "./compile-decision.ts";
 import { compileProvider } from "./compile-identity.ts";
 import { compileLimitRows, namedLimits } from "./compile-limit-rows.ts";
@@ -40,6 +41,7 @@ function compileGateway({ gateway }: Document, trustDomain: string): GatewayPlan
     trustDomain,
     ...(gateway?.cors !== undefined && { cors: compileCors(gateway.cors) }),
     ...(gateway?.tlsTerminator !== undefined && { tlsTerminator: compileTerminator(gateway.tlsTerminator) }),
+    ...(gateway?.clientIp !== undefined && { clientIp: compileClientIp(gateway.clientIp) }),
     ...(gateway?.shedding !== undefined && { shedding: compileShedding(gateway.shedding) }),
     identity,
     ...(gateway?.decisions !== undefined && { decisions: mapValues(gateway.decisions, compileDecisionPoint) }),

@@ -4,9 +4,9 @@ import type { Identity } from "../identity/identity.ts";
 import { limits } from "../limits.ts";
 import { type ChosenRow, chooseRow, withRow } from "../policy/limit-rows.ts";
 import { leaseMsOf, lendableOf } from "../policy/limiter-state.ts";
-import { rateLimitKey } from "../policy/rate-limit-key.ts";
 import type { RateLimitSettings } from "../policy/settings.ts";
 import { isUnchecked } from "./explain-key.ts";
+import { type ExplainedKey, explainKey, type KeyRequest, keyFacts } from "./explain-limit-key.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import type { GatewayPlan, RoutePlan } from "./plan.ts";
 
@@ -14,9 +14,10 @@ export function explainLimits(
   { limitRows = {} }: GatewayPlan,
   route: RoutePlan,
   at: Path,
-  identity: Identity,
-  clientIp: string | undefined,
+  request: KeyRequest,
 ): ExplainStep[] {
+  const { identity } = request;
+  const facts = keyFacts(request);
   return route.rateLimits.map((limit, index) => {
     const path = [...at, "rateLimit", ...(route.rateLimits.length > 1 ? [index] : [])];
     const rows = limitRows[limit.rows ?? ""];
@@ -24,16 +25,20 @@ export function explainLimits(
     const holds = chosen === undefined ? limit : withRow(limit, chosen.row);
     const decides = rows === undefined ? "" : `, ${describeRow(chosen, identity)}`;
     if (holds === undefined) return step(`limit ${limit.name}`, "note", `lifted${decides}`, path);
-    const counted =
-      limit.by === "ip" && clientIp === undefined
-        ? "the client's address (say which with --from)"
-        : rateLimitKey(limit.by, identity, clientIp);
+    const key = explainKey(limit, facts);
+    if (key.refused !== undefined && limit.shadow !== true)
+      return step(`limit ${limit.name}`, "deny", key.refused.text, path, key.refused.code);
     const texts = [`${describeCount(holds)}${decides}`, describeMode(holds), describeFailure(limit)];
     const shared = limit.scope === "gateway" ? " over all routes with this limit" : "";
-    const shadow = limit.shadow === true ? "in shadow: would refuse what is beyond it, and nobody is refused; " : "";
-    const text = `${shadow}${texts.join(", ")}, counted by ${counted}${shared}; not counted now`;
+    const shadow = limit.shadow === true ? describeShadow(key) : "";
+    const text = `${shadow}${texts.join(", ")}, counted by ${key.text}${shared}; not counted now`;
     return step(`limit ${limit.name}`, "note", text, path);
   });
+}
+
+function describeShadow({ refused }: ExplainedKey): string {
+  const beyond = refused === undefined ? "what is beyond it" : `this, since ${refused.text}`;
+  return `in shadow: would refuse ${beyond}, and nobody is refused; `;
 }
 
 function describeRow(chosen: ChosenRow | undefined, identity: Identity): string {

@@ -11,6 +11,7 @@ export interface ExplainRequest {
   /** With its `?`; may be empty. */
   readonly query: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Who connects to the gateway. */
   readonly clientIp?: string;
   readonly credential: Credential;
 }
@@ -73,7 +74,7 @@ export function headerOf({ headers }: Pick<ExplainRequest, "headers">, name: str
 }
 
 /** Every field of the request by its name; those of one name joined. */
-export function joinedHeaders({ headers }: ExplainRequest): Record<string, string> {
+export function joinedHeaders({ headers }: Pick<ExplainRequest, "headers">): Record<string, string> {
   const joined: Record<string, string> = {};
   for (const [name, value] of headers) joined[name] = joined[name] === undefined ? value : `${joined[name]}, ${value}`;
   return joined;

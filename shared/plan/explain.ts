@@ -14,7 +14,9 @@ import { hostWithoutPort } from "../route/compare-routes.ts";
 import { explainRoutes, type RouteVerdict } from "../route/explain-routes.ts";
 import { compileRoutes, matchRoute } from "../route/match-route.ts";
 import { normalisePath } from "../route/normalise-path.ts";
+import { believedFields } from "./believed-fields.ts";
 import { explainAuth } from "./explain-auth.ts";
+import { explainClientIp } from "./explain-client-ip.ts";
 import { explainDecision } from "./explain-decision.ts";
 import { explainIdempotency } from "./explain-idempotency.ts";
 import { explainLimits } from "./explain-limits.ts";
@@ -34,9 +36,10 @@ import type { Plan, RoutePlan } from "./plan.ts";
 
 /** @param nowMs for the times of a token */
 export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Explanation {
-  const steps: ExplainStep[] = [];
   const head = explainHead(request);
   if (head !== undefined) return finish([head], []);
+  const client = explainClientIp(plan.gateway, request);
+  const steps: ExplainStep[] = [...client.steps];
   const metadata = explainMetadata(plan.gateway.resources, hostWithoutPort(request.host) ?? "", request.path);
   if (metadata !== undefined) return { otherRoutes: [], steps, result: { outcome: "answer", text: metadata } };
   const preflight = explainCors(plan, request, steps);
@@ -54,8 +57,17 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   steps.push(...authSteps);
   const chosen = { name: route.name, path: at, params };
   if (authSteps.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
-  steps.push(...explainLimits(plan.gateway, route, at, identity, request.clientIp));
-  const facts = { ...request, identity, route: route.name, path, params, headers: joinedHeaders(request) };
+  const { address: clientIp } = client;
+  const authenticated = route.auth !== undefined;
+  const limits = explainLimits(plan.gateway, route, at, { identity, clientIp, params, request, path, authenticated });
+  steps.push(...limits);
+  if (limits.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
+  const { clientIp: _, ...rest } = request;
+  const facts = {
+    ...rest,
+    ...(clientIp !== undefined && { clientIp }),
+    ...{ identity, route: route.name, path, params, headers: joinedHeaders(request) },
+  };
   const decision = explainDecision(plan.gateway, route, at, facts);
   steps.push(...decision);
   if (decision.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
@@ -201,7 +213,7 @@ function forwardedHeaders(
   told: Told["fields"],
 ): Map<string, string> {
   const names = request.headers.map(([name]) => name);
-  const forged = forgedFields(gateway.identityHeaders ?? [], names);
+  const forged = forgedFields(believedFields(gateway), names);
   const dropped = new Set([...inspectHead(request.headers, 0).dropped, ...forged]);
   const headers = new Map<string, string>();
   const append = (name: string, value: string): void => {

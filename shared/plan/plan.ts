@@ -8,6 +8,7 @@ import type { DecisionPoint } from "../auth/decision.ts";
 import type { IdentityProvider } from "../auth/providers.ts";
 import type { ProtectedResource } from "../auth/resource.ts";
 import type { TxnContextSettings } from "../auth/txn-context.ts";
+import type { ClientIpSettings } from "../http/client-ip.ts";
 import type { IdempotencySettings } from "../policy/idempotency.ts";
 import type { IdentityHeaders } from "../policy/identity-headers.ts";
 import type { LimitRows } from "../policy/limit-rows.ts";
@@ -45,6 +46,8 @@ export interface GatewayPlan {
   readonly cors?: CorsSettings;
   /** Absent: nobody's word on a client's connection is believed. */
   readonly tlsTerminator?: TlsTerminator;
+  /** Absent: nobody's word on the client's address is believed but the platform's. */
+  readonly clientIp?: ClientIpSettings;
   readonly shedding?: SheddingSettings;
   readonly identity: Readonly<Record<string, IdentityProvider>>;
   /** Absent: none. */

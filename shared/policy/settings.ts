@@ -1,4 +1,5 @@
 /** Settings of the policies as the plan carries them. The step of each policy is the file of its name beside this one. */
+import type { AddressPrefix } from "../http/address-list.ts";
 
 export interface RateLimitSettings {
   /** Name in `RateLimit-Policy`; unique in its route. */
@@ -14,7 +15,9 @@ export interface RateLimitSettings {
   /** `concurrent`: requests that run at once. `cost`: tokens that answers say they used. */
   readonly counts?: "concurrent" | "cost";
   readonly cost?: ResponseCost;
-  readonly by: "identity" | "ip";
+  readonly by: LimitKeyPart | readonly LimitKeyPart[];
+  /** Requests that lack a part of the key are refused. Absent: those that lack the same count together. */
+  readonly missing?: "refuse";
   /** Name of its values by plan and consumer in `GatewayPlan.limitRows`. */
   readonly rows?: string;
   /** Given: one count over all routes that have this limit. */
@@ -27,6 +30,26 @@ export interface RateLimitSettings {
   /** Counted as any other, and nobody is refused by it or hears of it. */
   readonly shadow?: true;
 }
+
+/** What a limit counts by; of a list, requests count together whose values are all the same. */
+export type LimitKeyPart =
+  /** `all`: everybody together. */
+  | "identity"
+  | "ip"
+  | "consumer"
+  | "plan"
+  | "all"
+  /** Leading bits of an address that count. */
+  | { readonly ip: AddressPrefix }
+  /** Lower case. */
+  | { readonly header: string }
+  /** Names, from the outermost to the innermost. */
+  | { readonly claim: readonly string[] }
+  | { readonly path: string }
+  | { readonly query: string }
+  | { readonly cookie: string }
+  /** Expression in CEL. */
+  | { readonly cel: string };
 
 /** `exact`: one call a request. `leased`: isolates hold tokens in advance. `local`: each isolate counts for itself. */
 export type LimitMode = "exact" | "leased" | "local";

@@ -14,6 +14,7 @@ import { boundBody } from "./middleware/bound-body.ts";
 import { checkRequest } from "./middleware/check-request.ts";
 import { cors } from "./middleware/cors.ts";
 import { decide } from "./middleware/decide.ts";
+import { findClient } from "./middleware/find-client.ts";
 import { forward } from "./middleware/forward.ts";
 import { grpcErrors } from "./middleware/grpc-errors.ts";
 import { idempotency } from "./middleware/idempotency.ts";
@@ -54,6 +55,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     grpcErrors(),
     checkRequest(),
     leasePlan(lease),
+    findClient(),
     resourceMetadata(),
     cors(),
     login(verifiers.oidc.logins),

@@ -1,6 +1,5 @@
 import { parseList } from "structured-headers";
 import { describe, expect, test } from "vitest";
-import { anonymous } from "../../../shared/identity/identity.ts";
 import {
   type LimitOutcome,
   legacyFields,
@@ -8,7 +7,6 @@ import {
   rateLimitPolicyField,
   retryAfterSeconds,
 } from "../../../shared/policy/rate-limit-fields.ts";
-import { rateLimitKey } from "../../../shared/policy/rate-limit-key.ts";
 import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
 
 const limit = (name: string, quota: number, windowMs: number): RateLimitSettings => ({
@@ -102,26 +100,5 @@ describe("X-RateLimit fields", () => {
     expect(told([[slots, refused(1000)]])).toEqual(["2", "0", "1"]);
     expect(told([[{ ...burst, burst: 500 }, admitted(499, 0)]])).toEqual(["500", "499", "0"]);
     expect(told([])).toEqual([]);
-  });
-});
-
-describe("key of a limit", () => {
-  test.each([
-    ["192.0.2.7", "192.0.2.7"],
-    ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2"],
-    ["2001:DB8:1:2::9", "2001:db8:1:2"],
-    ["2001:0db8:0001:0002:ffff::", "2001:db8:1:2"],
-    ["::1", "0:0:0:0"],
-    ["::ffff:192.0.2.7", "192.0.2.7"],
-    [undefined, "unknown"],
-  ])("address %s counts as %s", (address, key) => {
-    expect(rateLimitKey("ip", anonymous, address)).toBe(key);
-  });
-
-  test("equal subjects of two issuers stay apart", () => {
-    const one = { ...anonymous, method: "jwt", sub: "alice", issuer: "https://a.example" } as const;
-    expect(rateLimitKey("identity", one, "192.0.2.7")).not.toBe(
-      rateLimitKey("identity", { ...one, issuer: "https://b.example" }, "192.0.2.7"),
-    );
   });
 });

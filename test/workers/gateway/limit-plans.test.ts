@@ -110,7 +110,7 @@ test("a month's quota that is raised or lowered goes on, also when its object wa
   const { key } = await createKey({ owner: whose });
   expect(await passed(gateway, key, 4)).toBe(4);
   const object = async () => {
-    const key = `api-key|slv|${whose}`;
+    const key = JSON.stringify([["identity", "api-key", "slv", whose]]);
     return bindings.LIMITER.get(await limiterId(bindings, name, month(5), limitName(name, month(5), key)));
   };
   await evictDurableObject(await object());

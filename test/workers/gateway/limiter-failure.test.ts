@@ -24,7 +24,7 @@ class Held {
   #over: Promise<unknown>[] = [];
 
   async hold(routeName: string, settings: RateLimitSettings, clientIp: string): Promise<void> {
-    const name = limitName(routeName, settings, clientIp);
+    const name = limitName(routeName, settings, JSON.stringify([["ip", clientIp]]));
     const limiter = bindings.LIMITER.get(await limiterId(bindings, routeName, settings, name));
     let busy = false;
     const holding = runInDurableObject(limiter, (_, state) =>

@@ -1,8 +1,10 @@
-import type { Condition } from "../../../shared/auth/condition.ts";
+import type { Condition, KeyExpression } from "../../../shared/auth/condition.ts";
 import { noRevocations, type RevocationIndex } from "../../../shared/auth/revocations.ts";
+import { type ClientIpRules, clientIpRules } from "../../../shared/http/client-ip.ts";
 import { hex } from "../../../shared/http/hex.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { type GatewayPlan, PLAN_FORMAT, type RoutePlan } from "../../../shared/plan/plan.ts";
+import { keyPartsOf } from "../../../shared/policy/rate-limit-key.ts";
 import { compileRoutes, type RouteTable } from "../../../shared/route/match-route.ts";
 import type { HopSigner } from "./hop-signer.ts";
 import type { SigningKey } from "./signing-key.ts";
@@ -17,6 +19,10 @@ export interface HeldPlan {
   readonly table: RouteTable<RoutePlan>;
   /** Expressions of the plan's routes by their text. */
   readonly conditions: ReadonlyMap<string, Condition>;
+  /** Expressions that limits count by, by their text. */
+  readonly keyExpressions: ReadonlyMap<string, KeyExpression>;
+  /** Absent: no proxy is trusted. */
+  readonly clientIp?: ClientIpRules;
   readonly revocations: RevocationIndex;
   /** Absent: calls into the mesh cannot be signed. */
   readonly signingKey?: SigningKey;
@@ -30,21 +36,28 @@ export async function holdPlan(version: number, hash: string, plan: GatewayPlan)
   if (plan.format !== PLAN_FORMAT) throw new Error(`plan of format ${plan.format}, this gateway reads ${PLAN_FORMAT}`);
   if (found !== hash) throw new Error(`hash of the plan is ${found}, announced was ${hash}`);
   const table = compileRoutes(plan.routes, plan.hosts);
-  return { version, hash, plan, table, conditions: await conditionsOf(plan), revocations: noRevocations };
+  const clientIp = plan.clientIp && clientIpRules(plan.clientIp);
+  const held = { version, hash, plan, table, ...(await expressionsOf(plan)), revocations: noRevocations };
+  return clientIp === undefined ? held : { ...held, clientIp };
 }
 
 /** The evaluator is loaded by the first plan that has an expression: most have none. */
-async function conditionsOf({ routes }: GatewayPlan): Promise<ReadonlyMap<string, Condition>> {
+async function expressionsOf({ routes }: GatewayPlan): Promise<Pick<HeldPlan, "conditions" | "keyExpressions">> {
   const conditions = new Map<string, Condition>();
-  const texts = new Set(routes.flatMap(({ auth }) => auth?.when ?? []));
-  if (texts.size === 0) return conditions;
-  const { parseCondition } = await import("../../../shared/auth/condition.ts");
-  for (const text of texts) {
-    const condition = parseCondition(text);
-    if (typeof condition === "string") throw new Error(`the condition ${text}: ${condition}`);
-    conditions.set(text, condition);
-  }
-  return conditions;
+  const keyExpressions = new Map<string, KeyExpression>();
+  const whens = routes.flatMap(({ auth }) => auth?.when ?? []);
+  const parts = routes.flatMap(({ rateLimits }) => rateLimits.flatMap(({ by }) => keyPartsOf(by)));
+  const keys = parts.flatMap((part) => (typeof part === "object" && "cel" in part ? part.cel : []));
+  if (whens.length === 0 && keys.length === 0) return { conditions, keyExpressions };
+  const { parseCondition, parseKeyExpression } = await import("../../../shared/auth/condition.ts");
+  for (const text of new Set(whens)) conditions.set(text, usable(text, parseCondition(text)));
+  for (const text of new Set(keys)) keyExpressions.set(text, usable(text, parseKeyExpression(text)));
+  return { conditions, keyExpressions };
+}
+
+function usable<Parsed extends object>(text: string, parsed: Parsed | string): Parsed {
+  if (typeof parsed === "string") throw new Error(`the expression ${text}: ${parsed}`);
+  return parsed;
 }
 
 export async function planHash(plan: GatewayPlan): Promise<string> {

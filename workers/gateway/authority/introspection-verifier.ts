@@ -3,9 +3,9 @@ import { believedUntil, readIntrospection, refuseOpaqueToken } from "../../../sh
 import type { IntrospectionProvider } from "../../../shared/auth/providers.ts";
 import { refuseTokenForm } from "../../../shared/auth/token-form.ts";
 import { SelvageError } from "../../../shared/errors.ts";
-import { anonymous, type Identity } from "../../../shared/identity/identity.ts";
+import { clientGroup } from "../../../shared/http/address-list.ts";
+import type { Identity } from "../../../shared/identity/identity.ts";
 import { limits } from "../../../shared/limits.ts";
-import { rateLimitKey } from "../../../shared/policy/rate-limit-key.ts";
 import { Asker } from "../upstream/asker.ts";
 import { postQuestion } from "../upstream/post-question.ts";
 import { AccessTokenVerifier } from "./access-token-verifier.ts";
@@ -56,7 +56,7 @@ export class IntrospectionVerifier extends AccessTokenVerifier<IntrospectionProv
       ctx,
       nowMs,
       waitMs: provider.timeoutMs,
-      asker: rateLimitKey("ip", anonymous, clientIp),
+      asker: clientGroup(clientIp),
       countsVain: true,
       put: async (askedAtMs) => {
         const text = await postQuestion(questionOf(token, url, provider, secret));

@@ -14,10 +14,10 @@ import {
 } from "../../../shared/auth/key-memory.ts";
 import { beginLookUp, endLookUp, newLookUpBudget } from "../../../shared/auth/look-up-budget.ts";
 import { SelvageError } from "../../../shared/errors.ts";
+import { clientGroup } from "../../../shared/http/address-list.ts";
 import type { RequestTarget } from "../../../shared/http/request-target.ts";
-import { anonymous, type Identity } from "../../../shared/identity/identity.ts";
+import type { Identity } from "../../../shared/identity/identity.ts";
 import { limits } from "../../../shared/limits.ts";
-import { rateLimitKey } from "../../../shared/policy/rate-limit-key.ts";
 import type { Env } from "../env.ts";
 import type { LookUpAnswer } from "../objects/key-shard.ts";
 import { until, within } from "../upstream/wait.ts";
@@ -88,7 +88,7 @@ export class KeyVerifier implements Verifier<ApiKeyProvider> {
       const found = recallKey(this.#memory, key, Date.now());
       if (found !== undefined) return found;
     }
-    const address = rateLimitKey("ip", anonymous, call.clientIp);
+    const address = clientGroup(call.clientIp);
     // A key that was good is no guess: it is looked up again whatever others have used up.
     const counted = !this.#memory.known.has(key);
     if (counted && !beginLookUp(this.#budget, address, call.nowMs))

@@ -9,11 +9,11 @@ import {
   rateLimitPolicyField,
   retryAfterSeconds,
 } from "../../../shared/policy/rate-limit-fields.ts";
-import { rateLimitKey } from "../../../shared/policy/rate-limit-key.ts";
 import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
 import type { PlanLease } from "../authority/plan-lease.ts";
 import { limitsFor } from "../upstream/caller-limits.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
+import { keyLimits } from "../upstream/limit-keys.ts";
 import { settleAfter } from "../upstream/settle-cost.ts";
 import { type ShadowLimits, takeShadows } from "../upstream/shadow-limits.ts";
 import type { LimitTaker, TakenLimits, WantedLimit } from "../upstream/take-limits.ts";
@@ -32,7 +32,9 @@ export function limitRate(taker: LimitTaker, held: HeldBytes, lease: PlanLease):
     if (rateLimits.length === 0) return next();
     const { enforced, shadows } = byForce(rateLimits);
     const caller = { env: c.env, background: (work: Promise<unknown>): void => c.executionCtx.waitUntil(work) };
-    const taken = await taker.take(caller, wantedOf(c, enforced));
+    const { wanted, lacking } = await keyLimits(c, enforced);
+    if (lacking[0] !== undefined) throw lacking[0].error;
+    const taken = await taker.take(caller, wanted);
     const { outcomes, failed } = taken;
     const refused = outcomes.filter(([, { admitted }]) => !admitted);
     const closed = failed.filter(({ onFailure }) => onFailure === "closed");
@@ -44,7 +46,7 @@ export function limitRate(taker: LimitTaker, held: HeldBytes, lease: PlanLease):
     if (failed.length > 0) noteUncounted(c, taker, lease, closed.length > 0 ? closed : failed);
     if (closed.length > 0) failClosed(c, closed, taken.restMs);
     for (const [settings] of outcomes) taker.counts.of(route, settings).passed++;
-    const shadow = shadows.length > 0 ? takeShadows(taker, caller, wantedOf(c, shadows)) : undefined;
+    const shadow = shadows.length > 0 ? takeShadows(taker, caller, await wantedShadows(c, taker, shadows)) : undefined;
     if (shadow !== undefined) c.set("shadowLimits", tellShadows(c, taker, shadow));
     await next();
     const reserving = rateLimits.filter(({ counts }) => counts !== undefined);
@@ -70,13 +72,18 @@ function byForce(all: readonly RateLimitSettings[]): ByForce {
   return forces;
 }
 
-function wantedOf(c: Context<GatewayEnv>, all: readonly RateLimitSettings[]): WantedLimit[] {
-  const { name: route } = c.get("route");
-  return all.map((settings) => ({
-    settings,
-    route,
-    key: rateLimitKey(settings.by, c.get("identity"), c.get("clientIp")),
-  }));
+/** Those whose key the request has; of the others it is told here that they would refuse it. */
+async function wantedShadows(
+  c: Context<GatewayEnv>,
+  { counts }: LimitTaker,
+  shadows: readonly RateLimitSettings[],
+): Promise<readonly WantedLimit[]> {
+  const { wanted, lacking } = await keyLimits(c, shadows);
+  for (const { settings, error } of lacking) {
+    counts.of(c.get("route").name, settings).wouldRefuse++;
+    noteWouldRefuse(c, { error: error.code, limit: settings.name });
+  }
+  return wanted;
 }
 
 const both = (taken: TakenLimits, shadow: ShadowLimits): Pick<TakenLimits, "finish"> => ({

@@ -3,6 +3,7 @@ import { withoutOwnCookies } from "../../../shared/http/cookies.ts";
 import { forwardingFields } from "../../../shared/http/forwarding-fields.ts";
 import { TRACEPARENT, TRACESTATE } from "../../../shared/http/header-names.ts";
 import { parseTraceparent } from "../../../shared/http/trace-context.ts";
+import { believedFields } from "../../../shared/plan/believed-fields.ts";
 import { forgedFields } from "../../../shared/policy/identity-headers.ts";
 import { connectionOf } from "../upstream/client-connection.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
@@ -11,13 +12,12 @@ import type { GatewayEnv } from "../upstream/exchange.ts";
 export function stripFields(): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
     const { headers } = c.req.raw;
-    const { tlsTerminator, identityHeaders = [] } = c.get("held").plan;
-    const connection = connectionOf(c.req.raw, tlsTerminator);
+    const { plan } = c.get("held");
+    const connection = connectionOf(c.req.raw, plan.tlsTerminator);
     const fields = new Headers(headers);
     for (const name of c.get("dropped")) fields.delete(name);
-    const certificateField = tlsTerminator?.escapedPemHeader;
-    const own = [...(certificateField === undefined ? [] : [certificateField]), ...identityHeaders];
-    if (own.length > 0) for (const name of forgedFields(own, headers.keys())) fields.delete(name);
+    const believed = believedFields(plan);
+    if (believed.length > 0) for (const name of forgedFields(believed, headers.keys())) fields.delete(name);
     // A `tracestate` belongs to its `traceparent` (Trace Context section 3.3.1).
     if (headers.has(TRACESTATE) && parseTraceparent(headers.get(TRACEPARENT) ?? undefined) === undefined)
       fields.delete(TRACESTATE);

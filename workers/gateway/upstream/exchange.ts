@@ -17,6 +17,7 @@ export interface GatewayEnv {
     /** access-log */
     arrivedAtMs: number;
     trace: TraceContext;
+    /** Who is connected; from find-client on, the client's, as the plan trusts proxies. */
     clientIp: string | undefined;
     /** The error that made the answer; set by problems. */
     failure: SelvageError | undefined;

@@ -1,0 +1,22 @@
+/** Parameters of a query as HTML forms write them (`application/x-www-form-urlencoded`). */
+
+/**
+ * Decoded, in their order.
+ * @param query with its `?`; may be empty
+ * @returns undefined for a query that is not one way only: an escape that is none, bytes that are no UTF-8
+ */
+export function parametersOf(query: string): [name: string, value: string][] | undefined {
+  try {
+    return query
+      .slice(1)
+      .split("&")
+      .filter((pair) => pair !== "")
+      .map((pair) => {
+        const at = pair.indexOf("=");
+        const parts: [string, string] = at < 0 ? [pair, ""] : [pair.slice(0, at), pair.slice(at + 1)];
+        return parts.map((part) => decodeURIComponent(part.replaceAll("+", " "))) as [string, string];
+      });
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,70 @@
+/** Whom the limits of a route count a request by. */
+import type { Context } from "hono";
+import { SelvageError } from "../../../shared/errors.ts";
+import { hex } from "../../../shared/http/hex.ts";
+import {
+  isLongKey,
+  keyPartName,
+  type LimitKeyFacts,
+  lackingCode,
+  limitKeyText,
+  limitKeyValues,
+} from "../../../shared/policy/rate-limit-key.ts";
+import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
+import type { GatewayEnv } from "./exchange.ts";
+import type { WantedLimit } from "./take-limits.ts";
+
+export interface KeyedLimits {
+  readonly wanted: readonly WantedLimit[];
+  /** Limits that refuse the request, since it lacks a part of their key. */
+  readonly lacking: readonly { readonly settings: RateLimitSettings; readonly error: SelvageError }[];
+}
+
+/** What is long is hashed, since clients choose how long it is. */
+export async function keyLimits(c: Context<GatewayEnv>, all: readonly RateLimitSettings[]): Promise<KeyedLimits> {
+  const { name: route } = c.get("route");
+  const facts = factsOf(c);
+  const wanted: WantedLimit[] = [];
+  const lacking: KeyedLimits["lacking"][number][] = [];
+  for (const settings of all) {
+    const key = keyOf(settings, facts);
+    if (key instanceof SelvageError) lacking.push({ settings, error: key });
+    else wanted.push({ settings, route, key: isLongKey(key) ? await hashed(key) : key });
+  }
+  return { wanted, lacking };
+}
+
+function keyOf({ name, by, missing }: RateLimitSettings, facts: LimitKeyFacts): string | SelvageError {
+  const values = limitKeyValues(by, facts);
+  const lacking = missing === "refuse" ? values.find(({ value }) => value === undefined) : undefined;
+  if (lacking === undefined) return limitKeyText(values);
+  const reason = `limit ${name}: the request lacks ${keyPartName(lacking.part)}`;
+  return new SelvageError(lackingCode(lacking.part), reason);
+}
+
+/** No key is a hash: they begin with a bracket. */
+async function hashed(key: string): Promise<string> {
+  return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(key))));
+}
+
+function factsOf(c: Context<GatewayEnv>): LimitKeyFacts {
+  const fields = c.get("fields");
+  const identity = c.get("identity");
+  return {
+    identity,
+    clientIp: c.get("clientIp"),
+    header: (name) => fields.get(name),
+    params: c.get("params"),
+    query: c.get("target").query,
+    evaluate: (expression) =>
+      c
+        .get("held")
+        .keyExpressions.get(expression)
+        ?.evaluate(identity, {
+          method: c.req.raw.method,
+          host: c.get("target").host,
+          path: c.get("path"),
+          headers: Object.fromEntries(fields),
+        }),
+  };
+}
