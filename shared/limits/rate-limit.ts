@@ -32,6 +32,24 @@ export const rateLimit = {
   renewPart: 4,
   /** Pause after a renewal that failed. */
   renewPauseMs: 250,
+  /** Questions a second from which on shards answer for a limiter; the network lets about twice as many reach an object. */
+  callsPerSecondMax: 500,
+  /** Over how long they are measured. */
+  loadMs: 2_000,
+  /** Shards of one limit, and what each must be able to hold. */
+  shardsMax: 32,
+  shardTokensMin: 8,
+  /** How long a new number of shards takes to be felt, before there are more. */
+  shardsFeltMs: 5_000,
+  /** They become fewer when they were asked for less than one part in so many of what they bear, for so long. */
+  shardsFewerPart: 4,
+  shardsKeptMs: 60_000,
+  /** How often a shard that holds tokens looks whether it needs them yet. */
+  shardLookMs: 1_000,
+  /** A shard's wait for its limiter: shorter than that of an isolate, which wants an answer either way. */
+  shardWaitMs: 700,
+  /** An isolate whose shard did not answer asks the limiter itself for so long. */
+  shardAvoidMs: 10_000,
   /** A request that reserved tokens and was never heard of again has used them after this. */
   reservedMsMax: 600_000,
   /** Body of an answer that is read to find what its request cost; a longer one costs what was reserved. */

@@ -2,6 +2,7 @@ import type { Path } from "../config/problem.ts";
 import { formatDuration } from "../config/units.ts";
 import type { Identity } from "../identity/identity.ts";
 import { limits } from "../limits.ts";
+import { shardsMaxOf } from "../policy/limit-load.ts";
 import { type ChosenRow, chooseRow, withRow } from "../policy/limit-rows.ts";
 import { leaseMsOf, lendableOf } from "../policy/limiter-state.ts";
 import type { RateLimitSettings } from "../policy/settings.ts";
@@ -72,10 +73,16 @@ function describeMode(settings: RateLimitSettings): string {
   const { mode, limit } = settings;
   if (mode === "local") return `local: each isolate counts for itself, so up to ${limit} times their number`;
   const slices = isSliced(settings) ? `, at a steady rate up to 1 in ${limits.rateLimit.slidingSlices + 1} unused` : "";
-  if (mode === "exact") return `exact: one call a request, never one too many${slices}`;
+  if (mode === "exact") return `exact: one call a request, never one too many${slices}${describeShards(settings)}`;
   const lendable = leaseMsOf(settings) === 0 ? 0 : lendableOf(settings);
   if (lendable === 0) return `leased: never one too many; too small to be lent, so one call a request${slices}`;
   return `leased: never one too many, up to ${lendable} unused in isolates${slices}`;
+}
+
+/** Whether a key is hotter than one object bears is not known here. */
+function describeShards(settings: RateLimitSettings): string {
+  if (shardsMaxOf(settings) === 1) return "";
+  return `, up to ${lendableOf(settings)} unused while its key is so hot that shards answer`;
 }
 
 function isSliced({ limit, burst, window, counts }: RateLimitSettings): boolean {

@@ -37,5 +37,5 @@ function changeHistory(state: LimiterState, { limit, burst = limit }: LimiterSet
   if (history.kind === "gcra") {
     if (history.limit !== limit || history.burst !== burst) changeGcra(history, limit, burst, nowMs);
   } else if (history.kind === "log" || history.kind === "slices") state.history = changeWindow(history, limit, nowMs);
-  else history.limit = limit;
+  else if (history.kind !== "lent") history.limit = limit;
 }

@@ -18,7 +18,12 @@ const bounds = limits.rateLimit;
  * Leases that ended count as spent at that moment; their accounts are kept for as long as that counts. Empty ones are kept as
  * long as an isolate may be silent that still has requests: what it would use is not lent to others.
  */
-export function endLeases({ accounts, history, settings }: LimiterState, nowMs: number): void {
+export function endLeases(state: LimiterState, nowMs: number): void {
+  const { accounts, history, settings } = state;
+  if (history.kind === "lent") {
+    endSilent(state, nowMs);
+    return;
+  }
   for (const [id, account] of Object.entries(accounts)) {
     if (account.expiresAtMs > nowMs) continue;
     if (account.tokens > 0) {
@@ -30,6 +35,26 @@ export function endLeases({ accounts, history, settings }: LimiterState, nowMs: 
     const keptMs = account.lost > 0 && settings.counts !== "concurrent" ? settings.windowMs : bounds.refusedMsMax;
     if (account.expiresAtMs + keptMs <= nowMs) delete accounts[id];
   }
+}
+
+/**
+ * The same in a shard, whose tokens the limiter counts as held: leases that ended stay in their accounts until what was spent
+ * of them counts no more, whenever it was. Then they are free again, but of a burst, which drains only what is counted.
+ */
+function endSilent(state: LimiterState, nowMs: number): void {
+  const keptMs = state.settings.counts === "concurrent" ? 0 : state.settings.windowMs;
+  for (const [id, account] of Object.entries(state.accounts)) {
+    if (account.expiresAtMs + bounds.refusedMsMax <= nowMs) account.demand = 0;
+    if (account.expiresAtMs + (account.tokens === 0 ? bounds.refusedMsMax : keptMs) > nowMs) continue;
+    if (state.settings.burst !== undefined) endAccount(state, account, nowMs);
+    delete state.accounts[id];
+  }
+}
+
+/** What it holds counts as spent now. */
+function endAccount({ history }: LimiterState, account: LimitAccount, nowMs: number): void {
+  if (account.tokens > 0) algorithmOf(history).record(history, nowMs, account.tokens, nowMs);
+  account.tokens = 0;
 }
 
 /**
@@ -46,7 +71,7 @@ export function settleAccount(
   const known = state.accounts[report.id];
   const spentAtMs = nowMs - Math.max(0, report.sinceSpentMs);
   if (known === undefined) {
-    const unknown = Math.max(0, report.spent - report.acknowledged);
+    const unknown = unknownOf(state, report);
     if (unknown > 0) algorithm.record(history, spentAtMs, unknown, nowMs);
     return { account: openAccount(state, report, nowMs), booked: unknown > 0 };
   }
@@ -62,7 +87,16 @@ export function settleAccount(
   known.seq = report.seq;
   known.atMs = nowMs;
   known.demand = report.demand;
+  if (report.asked !== undefined) known.asked = report.asked;
   return { account: known, booked: spent > 0 || known.tokens !== before };
+}
+
+/**
+ * What was spent of an account that is not known. A shard was evicted then, or its lease has ended: the limiter holds, or has
+ * counted, all that it ever lent; only costs may have been higher.
+ */
+function unknownOf({ history, settings }: LimiterState, { spent, acknowledged }: AccountReport): number {
+  return history.kind === "lent" && settings.counts !== "cost" ? 0 : Math.max(0, spent - acknowledged);
 }
 
 /** What was not spent of a lease that ended is free again. @returns how much of what was spent is counted already */
@@ -78,17 +112,20 @@ function openAccount(state: LimiterState, report: AccountReport, nowMs: number):
   const { accounts } = state;
   const all = Object.entries(accounts);
   if (all.length >= bounds.accountsMax) {
-    const empty = all.find(([, { tokens }]) => tokens === 0);
-    if (empty === undefined) return undefined;
-    delete accounts[empty[0]];
+    const over = ({ tokens, expiresAtMs }: LimitAccount): boolean => tokens === 0 || expiresAtMs <= nowMs;
+    const ended = all.find(([, known]) => over(known));
+    if (ended === undefined) return undefined;
+    endAccount(state, ended[1], nowMs);
+    delete accounts[ended[0]];
   }
-  const { seq, spent, demand } = report;
+  const { seq, spent, demand, asked } = report;
   const account = { seq, spent, tokens: 0, inUse: 0, lost: 0, atMs: nowMs, expiresAtMs: nowMs, demand };
+  if (asked !== undefined) Object.assign(account, { asked });
   accounts[report.id] = account;
   return account;
 }
 
-/** For requests that are there: spent now, or reserved in the account of their isolate. */
+/** For requests that are there: spent now, or reserved in the account of their isolate, and always in that of a shard. */
 export function giveTokens(
   { settings, history }: LimiterState,
   account: LimitAccount | undefined,
@@ -96,7 +133,7 @@ export function giveTokens(
   nowMs: number,
 ): void {
   if (tokens === 0) return;
-  if (settings.counts === undefined || account === undefined) {
+  if (account === undefined || (settings.counts === undefined && account.asked === undefined)) {
     algorithmOf(history).record(history, nowMs, tokens, nowMs);
     return;
   }
@@ -114,10 +151,12 @@ export function lendTokens(
   nowMs: number,
 ): Pick<LimitAnswer, "lent" | "leaseMs" | "idleMax"> {
   const { settings } = state;
-  const leaseMs = leaseEndMs(state, nowMs) - nowMs;
+  const isShard = account.asked !== undefined;
+  const leaseMs = isShard ? bounds.leaseMsMax : leaseEndMs(state, nowMs) - nowMs;
   const idleMax = leaseMs < bounds.leaseMsMin ? 0 : shareOf(state, account, nowMs);
   const { tokens, inUse, lost } = heldOf(state);
-  const room = Math.min(availableOf(state, nowMs), lendableOf(settings) - lost - (tokens - inUse));
+  const waiting = state.history.kind === "lent" ? state.history.waiting : 0;
+  const room = Math.min(availableOf(state, nowMs) - waiting, lendableNow(state) - lost - (tokens - inUse));
   // Others may come: a new one leaves half of it to them.
   const lendable = account.atMs === account.expiresAtMs ? Math.ceil(room / 2) : room;
   const lent = Math.max(0, Math.min(idleMax - (account.tokens - account.inUse), lendable));
@@ -127,7 +166,8 @@ export function lendTokens(
   if (leaseMs <= 0) return { lent, leaseMs: 0, idleMax };
   // A request that begins at the end of the lease has its slot until it ends.
   const runsMs = settings.counts === "concurrent" ? settings.windowMs : 0;
-  account.expiresAtMs = nowMs + leaseMs + bounds.leaseMarginMs + runsMs;
+  const marginMs = isShard ? 2 * bounds.leaseMarginMs : bounds.leaseMarginMs;
+  account.expiresAtMs = nowMs + leaseMs + marginMs + runsMs;
   return { lent, leaseMs, idleMax };
 }
 
@@ -135,8 +175,13 @@ function shareOf(state: LimiterState, { demand }: LimitAccount, nowMs: number): 
   if (demand === 0) return 0;
   const { tokens, inUse } = heldOf(state);
   const demands = Object.values(state.accounts).reduce((sum, other) => sum + other.demand, 0);
-  const pool = Math.min(lendableOf(state.settings), Math.max(0, availableOf(state, nowMs)) + tokens - inUse);
+  const pool = Math.min(lendableNow(state), Math.max(0, availableOf(state, nowMs)) + tokens - inUse);
   return Math.min(Math.ceil(demand), Math.floor((pool * demand) / demands));
+}
+
+/** A shard keeps half of its share, so that not every question of an isolate becomes one to the limiter. */
+function lendableNow({ settings, history }: LimiterState): number {
+  return history.kind === "lent" ? Math.floor(history.idleMax / 2) : lendableOf(settings);
 }
 
 function leaseEndMs({ settings, history }: LimiterState, nowMs: number): number {

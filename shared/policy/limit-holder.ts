@@ -44,6 +44,8 @@ export interface LimitHolder {
   remaining: number;
   resetAtMs: number;
   seenMs: number;
+  /** Another object is asked instead: what comes back goes back. */
+  left: boolean;
 }
 
 /** `ask`: with `askQuestion`. `wait`: a question is on its way, look again. */
@@ -66,7 +68,21 @@ export function newHolder(id: string): LimitHolder {
       wantedAtMs: 0,
     },
     ...{ emptyUntilMs: 0, emptyCost: 1, renewAtMs: 0, pausedUntilMs: 0, remaining: 0, resetAtMs: 0, seenMs: 0 },
+    left: false,
   };
+}
+
+/**
+ * The isolate asks another object from now on. What the old holder holds goes back with its next question.
+ * @param id as for `newHolder`
+ * @returns the holder for the other object: what is known of the limit, and no token; and whether the old object is to be told
+ */
+export function leaveHolder(old: LimitHolder, id: string): { holder: LimitHolder; tell: boolean } {
+  const tell = old.balance + old.inUse > 0 || old.spent > old.acknowledged;
+  const { wanted, wantedAtMs, emptyUntilMs, emptyCost, remaining, resetAtMs, seenMs } = old;
+  Object.assign(old, { balance: 0, idleMax: 0, wanted: 0, left: true });
+  const known = { wanted, wantedAtMs, emptyUntilMs, emptyCost, remaining, resetAtMs, seenMs };
+  return { holder: { ...newHolder(id), ...known }, tell };
 }
 
 /** Counts a request that has come; before `spend`. */
@@ -146,7 +162,8 @@ export function askQuestion(
   const demand = wanted < 2 * Math.max(1, cost) ? 0 : wanted;
   const left = holder.balance + holder.inUse;
   const more = Math.max(0, holder.waiting - holder.paid - holder.balance);
-  const silent = settings.counts === undefined && demand === 0 && left === 0 && holder.spent === holder.acknowledged;
+  const silent =
+    !holder.left && settings.counts === undefined && demand === 0 && left === 0 && holder.spent === holder.acknowledged;
   if (silent) return { cost, more };
   const { id, seq, spent, acknowledged, inUse, spentAtMs } = holder;
   const account = { id, seq, spent, acknowledged, left, inUse, sinceSpentMs: Math.max(0, nowMs - spentAtMs), demand };

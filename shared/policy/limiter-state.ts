@@ -1,8 +1,10 @@
 /** What a limiter is made of, and the words in which isolates and it speak. All of it is plain and serialisable. */
 import { limits } from "../limits.ts";
 import { type Concurrency, concurrency, newConcurrency } from "./concurrency.ts";
+import type { DecayingSum } from "./decaying-sum.ts";
 import { type FixedWindow, fixedWindow, newFixedWindow } from "./fixed-window.ts";
 import { type Gcra, gcra, newGcra } from "./gcra.ts";
+import { type LentTokens, lentTokens } from "./lent-tokens.ts";
 import type { LimitAlgorithm } from "./limit-algorithm.ts";
 import { newSlidingWindow, type WindowLog, type WindowSlices, windowLog, windowSlices } from "./sliding-window.ts";
 
@@ -21,9 +23,9 @@ export interface LimiterSettings {
   readonly counts?: "concurrent" | "cost";
 }
 
-export type LimitHistory = WindowLog | WindowSlices | Gcra | FixedWindow | Concurrency;
+export type LimitHistory = WindowLog | WindowSlices | Gcra | FixedWindow | Concurrency | LentTokens;
 
-/** What one isolate holds. */
+/** What one isolate holds, or one shard and all that it lends on to. */
 export interface LimitAccount {
   seq: number;
   /** What the isolate has spent since it began, as far as it has said. */
@@ -39,6 +41,8 @@ export interface LimitAccount {
   expiresAtMs: number;
   /** Tokens that it would use in a lease. */
   demand: number;
+  /** Of a shard: questions a second that it is asked. */
+  asked?: number;
 }
 
 export interface LimiterState {
@@ -47,6 +51,24 @@ export interface LimiterState {
   history: LimitHistory;
   readonly accounts: Record<string, LimitAccount>;
   atMs: number;
+  /** Where more objects than one may answer for it. */
+  load?: LimitLoad;
+}
+
+/** How many objects isolates are to ask; 1: the limiter itself. Shards repeat it: what the limiter said last is believed. */
+export interface ShardsTold {
+  count: number;
+  sinceMs: number;
+}
+
+/** Questions that a limiter is asked, and how many objects answer for that. */
+export interface LimitLoad {
+  readonly byIsolates: DecayingSum;
+  readonly byShards: DecayingSum;
+  readonly told: ShardsTold;
+  /** No more of them before that, and when so many were needed last. */
+  feltAtMs: number;
+  neededAtMs: number;
 }
 
 /** What an isolate says of its account; all but the durations are counts of tokens. */
@@ -64,6 +86,8 @@ export interface AccountReport {
   readonly sinceSpentMs: number;
   /** What it would use in a lease; 0: it wants none. */
   readonly demand: number;
+  /** Given by shards, which lend on: questions a second that they are asked. */
+  readonly asked?: number;
 }
 
 export interface LimitQuestion {
@@ -97,6 +121,7 @@ export interface LimitAnswer extends LimitVerdict {
   readonly emptyCost: number;
   /** The moment of the admission, for `refundLimiter`. */
   readonly atMs: number;
+  readonly shards: ShardsTold;
 }
 
 export function newLimiter(settings: LimiterSettings): LimiterState {
@@ -110,7 +135,7 @@ function newHistory({ limit, windowMs, burst, window, counts }: LimiterSettings)
   return newSlidingWindow(limit, windowMs);
 }
 
-const algorithms = { log: windowLog, slices: windowSlices, gcra, fixed: fixedWindow, concurrency };
+const algorithms = { log: windowLog, slices: windowSlices, gcra, fixed: fixedWindow, concurrency, lent: lentTokens };
 
 export function algorithmOf(history: LimitHistory): LimitAlgorithm<LimitHistory> {
   return algorithms[history.kind] as LimitAlgorithm<LimitHistory>;

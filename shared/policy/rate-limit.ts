@@ -8,6 +8,7 @@
  */
 import { limits } from "../limits.ts";
 import { endLeases, giveTokens, lendTokens, settleAccount } from "./limit-accounts.ts";
+import { countQuestion, newLimitLoad, stepShards } from "./limit-load.ts";
 import {
   algorithmOf,
   availableOf,
@@ -17,32 +18,67 @@ import {
   type LimitAnswer,
   type LimiterState,
   type LimitQuestion,
+  type ShardsTold,
 } from "./limiter-state.ts";
 
 const bounds = limits.rateLimit;
+const ALONE: ShardsTold = { count: 1, sinceMs: 0 };
 
 /**
- * Answers an isolate. A clock that went back stands still instead.
+ * Answers an isolate or a shard. A clock that went back stands still instead.
+ * @param callsMax questions a second that its object is meant to bear before shards answer for it
  * @returns the answer, and whether the state has changed, which must then be stored before the answer is given
  */
 export function askLimiter(
   state: LimiterState,
   question: LimitQuestion,
   nowMs: number,
+  callsMax: number = Number.POSITIVE_INFINITY,
 ): { answer: LimitAnswer; changed: boolean } {
   const atMs = Math.max(nowMs, state.atMs);
-  endLeases(state, atMs);
-  const { account, booked } = settled(state, question, atMs);
-  const placed = state.settings.counts === undefined || account !== undefined;
-  const admitted = placed && question.cost <= Math.max(0, availableOf(state, atMs));
-  if (admitted) giveTokens(state, account, question.cost, atMs);
-  const more = admitted ? Math.min(question.more, Math.max(0, availableOf(state, atMs))) : 0;
-  giveTokens(state, account, more, atMs);
-  const lease = account === undefined ? { lent: 0, leaseMs: 0, idleMax: 0 } : lendTokens(state, account, atMs);
-  const given = admitted ? question.cost + more : 0;
-  const changed = booked || given + lease.lent > 0;
+  const { account, booked } = settleQuestion(state, question, atMs);
+  const shards = Number.isFinite(callsMax) ? shardsNow(state, account, callsMax, atMs) : ALONE;
+  // An isolate that goes to a shard takes nothing with it.
+  if (shards.count > 1 && account !== undefined && account.asked === undefined) account.demand = 0;
+  const given = giveQuestion(state, question, account, atMs);
+  const changed = booked || (given.admitted ? question.cost : 0) + given.more + given.lent > 0;
   if (changed) state.atMs = atMs;
-  return { answer: { admitted, more, ...lease, ...outlook(state, question, account, admitted, atMs), atMs }, changed };
+  const { admitted } = given;
+  return { answer: { ...given, ...outlook(state, question, account, admitted, atMs), atMs, shards }, changed };
+}
+
+/** What is over, and what the question says was spent. @returns as `settleAccount` */
+export function settleQuestion(
+  state: LimiterState,
+  { account }: LimitQuestion,
+  nowMs: number,
+): ReturnType<typeof settleAccount> {
+  endLeases(state, nowMs);
+  return account === undefined ? { account: undefined, booked: false } : settleAccount(state, account, nowMs);
+}
+
+/** What a question gets. @param account as it was settled */
+export function giveQuestion(
+  state: LimiterState,
+  question: LimitQuestion,
+  account: LimitAccount | undefined,
+  nowMs: number,
+): Pick<LimitAnswer, "admitted" | "more" | "lent" | "leaseMs" | "idleMax"> {
+  const placed = state.settings.counts === undefined || account !== undefined;
+  const admitted = placed && question.cost <= Math.max(0, availableOf(state, nowMs));
+  if (admitted) giveTokens(state, account, question.cost, nowMs);
+  const more = admitted ? Math.min(question.more, Math.max(0, availableOf(state, nowMs))) : 0;
+  giveTokens(state, account, more, nowMs);
+  const lease = account === undefined ? { lent: 0, leaseMs: 0, idleMax: 0 } : lendTokens(state, account, nowMs);
+  return { admitted, more, ...lease };
+}
+
+function shardsNow(state: LimiterState, asking: LimitAccount | undefined, callsMax: number, atMs: number): ShardsTold {
+  state.load ??= newLimitLoad(atMs);
+  countQuestion(state.load, asking?.asked !== undefined, atMs);
+  let asked = 0;
+  for (const account of Object.values(state.accounts)) if (account.expiresAtMs > atMs) asked += account.asked ?? 0;
+  return stepShards(state.load, asked, callsMax, state.settings, atMs);
 }
 
 /** Gives back what was admitted. @param atMs `atMs` of the answer */
@@ -54,10 +90,6 @@ export function refundLimiter(state: LimiterState, atMs: number, cost: number, n
 export function forgottenAtMs({ settings, history, accounts }: LimiterState): number {
   const ends = Object.values(accounts).map(({ expiresAtMs }) => expiresAtMs + settings.windowMs);
   return Math.max(algorithmOf(history).forgottenAtMs(history), ...ends);
-}
-
-function settled(state: LimiterState, { account }: LimitQuestion, atMs: number): ReturnType<typeof settleAccount> {
-  return account === undefined ? { account: undefined, booked: false } : settleAccount(state, account, atMs);
 }
 
 /** What is left, and until when there is nothing. */

@@ -21,6 +21,8 @@ interface Schedule {
   readonly pressure: number;
   readonly lost: number;
   readonly deaths: number;
+  /** How many shards answer for the limiter. */
+  readonly shards: number;
 }
 
 const limit = fc.oneof(
@@ -37,6 +39,7 @@ const schedule: fc.Arbitrary<Schedule> = fc.record({
   pressure: fc.integer({ min: 1, max: 4 }),
   lost: fc.constantFrom(0, 0, 20),
   deaths: fc.constantFrom(0, 0, 5),
+  shards: fc.constantFrom(1, 1, 3),
 });
 const modes = fc.boolean();
 const windows = fc.integer({ min: 250, max: 4000 });
@@ -60,6 +63,7 @@ function play(way: Omit<LimiterSettings, "limit">, leased: boolean, load: Schedu
     leased,
     trip: () => ({ thereMs: trip(), backMs: trip() }),
     skewMs: (isolate) => (isolate - 2) * 3_600_000,
+    shards: () => load.shards,
   });
   const most = Math.max(...load.limits) * Math.max(1, otherPlan);
   const gapMs = Math.max(windowMs / (most * load.pressure), (WINDOWS * windowMs) / REQUESTS_MAX);

@@ -36,16 +36,25 @@ interface Network {
   /** How many of a hundred trips are lost on either way. */
   readonly lost: number;
   readonly slowestMs: number;
+  /** Most shards that answer for the limiter, as many as it says at that moment; 0: none. */
+  readonly shards: number;
+  /** Of a thousand steps, before how many a shard is evicted, or the limiter. */
+  readonly evictions: number;
+  /** The number of shards never changes. */
+  readonly steady?: true;
 }
 
 const network = fc.record({
   seed: fc.nat(),
   lost: fc.constantFrom(0, 0, 10, 40),
   slowestMs: fc.constantFrom(2, 80, 1500),
+  shards: fc.constantFrom(0, 0, 2, 5),
+  evictions: fc.constantFrom(0, 3, 30),
 });
-const quiet: Network = { seed: 1, lost: 0, slowestMs: 2 };
+const quiet: Network = { seed: 1, lost: 0, slowestMs: 2, shards: 0, evictions: 0 };
 
-function play(settings: LimiterSettings, leased: boolean, list: readonly Step[], { seed, lost, slowestMs }: Network) {
+function play(settings: LimiterSettings, leased: boolean, list: readonly Step[], net: Network) {
+  const { seed, lost, slowestMs, evictions } = net;
   const random = seededRandom(seed);
   const way = (): number | undefined => (random() * 200 < lost ? undefined : slowestMs * random() ** 3);
   const world = new LimitWorld({
@@ -53,12 +62,14 @@ function play(settings: LimiterSettings, leased: boolean, list: readonly Step[],
     leased,
     trip: () => ({ thereMs: way(), backMs: way() }),
     skewMs: (isolate) => (isolate - 2) * 3_600_000,
+    shards: shardsTold(net, settings, random),
   });
   let atMs = 0;
   for (const { gapMs, isolate, what } of list) {
     atMs += gapMs;
     world.events.at(atMs, () => {
       if (what === "kill") world.kill(isolate);
+      if (random() * 1000 < evictions) disturb(world, random);
       const count = what === "many" ? 40 : what === "kill" ? 0 : 1;
       const cost = what === "dear" ? 5 : 1;
       const runsMs = Math.floor(random() * settings.windowMs);
@@ -67,6 +78,25 @@ function play(settings: LimiterSettings, leased: boolean, list: readonly Step[],
   }
   world.events.runUntil(atMs + 3 * WAIT_MS);
   return world;
+}
+
+/** An object is evicted, or a shard's clock is set back. */
+function disturb(world: LimitWorld, random: () => number): void {
+  const what = random();
+  if (what < 0.6) world.disturbShard(random());
+  else if (what < 0.8) world.disturbShard(random(), 20_000 * random());
+  else world.evict("k");
+}
+
+/** How many shards the limiter tells of: now more, now fewer, for some time each. */
+function shardsTold({ shards, steady }: Network, settings: LimiterSettings, random: () => number): () => number {
+  const most = leaseMsOf(settings) > 0 ? Math.max(1, shards) : 1;
+  const draw = (): number => (steady ? most : Math.ceil(random() * most) || 1);
+  let told = draw();
+  return () => {
+    if (random() < 0.03) told = draw();
+    return told;
+  };
 }
 
 const windowMs = fc.integer({ min: 100, max: 3000 });
@@ -157,6 +187,22 @@ describe("whatever isolates, clocks, the network and the limiter's restarts do",
     );
   });
 
+  test("leases of shards end in long pauses, and windows go on", () => {
+    const slow = fc.record({
+      limit: fc.integer({ min: 320, max: 2000 }),
+      windowMs: fc.integer({ min: 20_000, max: 60_000 }),
+    });
+    const pauses = fc.constantFrom(0, 1, 20, 300, 300, 4_000, 11_000);
+    fc.assert(
+      fc.property(slow, steps, fc.infiniteStream(pauses), network, (settings, list, gaps, net) => {
+        const spread = list.map((step) => ({ ...step, gapMs: gaps.next().value as number }));
+        const times = admittedTimes(play(settings, true, spread, net), "k");
+        expect(mostIn(times, settings.windowMs)).toBeLessThanOrEqual(settings.limit);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
   test("a burst admits no more than burst + rate x window", () => {
     fc.assert(
       fc.property(bursts, everyMode, steps, network, (settings, leased, list, net) => {
@@ -220,8 +266,8 @@ test("costs that are no higher than was reserved never exceed the limit, counted
 /** Long enough that nothing of it counts any more, whatever became of it. */
 const overAfterMs = (settings: LimiterSettings): number =>
   2 * settings.windowMs +
-  leaseMsOf(settings) +
-  limits.rateLimit.leaseMarginMs +
+  limits.rateLimit.leaseMsMax +
+  2 * limits.rateLimit.leaseMarginMs +
   settings.windowMs / limits.rateLimit.slidingSlices +
   2;
 
@@ -251,21 +297,35 @@ test("when all is over, the whole limit is there again", () => {
   );
 });
 
-test("what leases leave unused is bounded: who is refused is refused for what others have used", () => {
+/** Four shards from the first question to the last. */
+const sharded: Network = { ...quiet, shards: 4, steady: true };
+
+test.each([
+  ["leases", true, quiet],
+  ["leases through shards", true, sharded],
+  ["shards", false, sharded],
+])("what %s leave unused is bounded: who is refused is refused for what others have used", (_, leased, net) => {
   fc.assert(
-    fc.property(kinds, steps, (settings, list) => {
+    fc.property(kinds, steps, (kind, list) => {
+      // What is parted among shards is no smaller.
+      const settings = net.shards > 0 ? { limit: kind.limit + 512, windowMs: 20 * kind.windowMs } : kind;
       const world = play(
         settings,
-        true,
+        leased,
         list.filter(({ what }) => what !== "kill" && what !== "dear"),
-        quiet,
+        net,
       );
-      const slackMs =
-        settings.windowMs / limits.rateLimit.slidingSlices + leaseMsOf(settings) + limits.rateLimit.leaseMarginMs;
+      // What was given to a shard for requests that wait there is used when it has come.
+      const onTheWayMs = net.shards > 0 ? 2 * net.slowestMs : 0;
+      const saidMs =
+        net.shards > 0 ? limits.rateLimit.leaseMsMax + limits.rateLimit.leaseMarginMs : leaseMsOf(settings);
+      const slackMs = settings.windowMs / limits.rateLimit.slidingSlices + saidMs + limits.rateLimit.leaseMarginMs;
       const times = admittedTimes(world, "k");
       for (const { admitted, asked, atMs } of world.outcomes) {
         if (admitted || !asked) continue;
-        const used = times.filter((time) => time <= atMs && time > atMs - settings.windowMs - slackMs - 10).length;
+        const used = times.filter(
+          (time) => time <= atMs + onTheWayMs && time > atMs - settings.windowMs - slackMs - 10,
+        ).length;
         expect(used).toBeGreaterThanOrEqual(settings.limit - lendableOf(settings));
       }
     }),

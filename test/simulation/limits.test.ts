@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { limits } from "../../shared/limits.ts";
 import { type LoadOptions, runLoad } from "./run-load.ts";
 
@@ -36,6 +36,35 @@ test.each([1, 40, 200])("from %i isolates, many keys", (isolates) => {
   say(`${isolates} isolates`, figures);
   expect(figures.overAdmitted).toBeLessThanOrEqual(0);
   expect(figures.callsPerRequest).toBeLessThanOrEqual(1);
+});
+
+describe("a key that is hotter than one object bears, from fifty isolates, asked exactly", () => {
+  const hotter: LoadOptions = { ...hot, leased: false, isolates: 50, durationMs: 31_000 };
+  const callsMax = limits.rateLimit.callsPerSecondMax;
+
+  test("shards answer for its limiter", () => {
+    const figures = runLoad({ ...hotter, callsMax });
+    say("shards", figures);
+    expect(figures.shards).toBeGreaterThan(1);
+    expect(figures.busiest).toBeLessThanOrEqual(callsMax);
+    expect(figures.overAdmitted).toBeLessThanOrEqual(0);
+    expect(figures.failures).toBe(0);
+    expect(figures.utilisation).toBeGreaterThanOrEqual(0.97);
+  });
+
+  test("what evicted shards held is not there, and nothing is admitted twice", () => {
+    const figures = runLoad({ ...hotter, callsMax, evictions: 0.5 });
+    say("evicted shards", figures);
+    expect(figures.overAdmitted).toBeLessThanOrEqual(0);
+    expect(figures.utilisation).toBeGreaterThanOrEqual(0.93);
+  });
+
+  test("a limit that is never used up is never refused", () => {
+    const figures = runLoad({ ...hotter, settings: { limit: 160_000, windowMs: 10_000 }, callsMax });
+    say("shards, half", figures);
+    expect(figures.refused).toBe(0);
+    expect(figures.busiest).toBeLessThanOrEqual(callsMax);
+  });
 });
 
 test("keys that are asked for once cost one call each", () => {

@@ -15,11 +15,20 @@ export interface LoadOptions {
   readonly durationMs: number;
   /** All keys alike, instead of by Zipf's law. */
   readonly uniform?: boolean;
+  /** Questions a second from which on shards answer for a limiter. */
+  readonly callsMax?: number;
+  /** Shards evicted a second. */
+  readonly evictions?: number;
 }
 
 export interface LoadFigures {
   readonly requests: number;
   readonly callsPerRequest: number;
+  /** Questions to shards a request, and how many shards answered for one key at most. */
+  readonly shardCallsPerRequest: number;
+  readonly shards: number;
+  /** Questions that limiters were asked in the busiest of the later seconds. */
+  readonly busiest: number;
   readonly admitted: number;
   readonly refused: number;
   /** Of the first key: its window over the time in which its whole limit was admitted; 0: it never was. */
@@ -33,7 +42,12 @@ export function runLoad(options: LoadOptions): LoadFigures {
   const { seed, settings, leased, isolates, keys, ratePerSecond, durationMs } = options;
   const random = seededRandom(seed);
   const trip = () => ({ thereMs: 0.3 + 2 * random(), backMs: 0.3 + 2 * random() });
-  const world = new LimitWorld({ settings, leased, trip, skewMs: (isolate) => (isolate % 7) * 1000 - 3000 });
+  const skewMs = (isolate: number): number => (isolate % 7) * 1000 - 3000;
+  const { callsMax, evictions = 0 } = options;
+  const world = new LimitWorld({ settings, leased, trip, skewMs, ...(callsMax !== undefined && { callsMax }) });
+  for (let atMs = 1000; atMs < durationMs && evictions > 0; atMs += 1000 / evictions)
+    world.events.at(atMs, () => world.disturbShard(random()));
+  const busiest = busiestSecond(world, durationMs);
   const choose = options.uniform ? () => Math.floor(random() * keys) : zipf(keys, random);
   let requests = 0;
   const next = (): void => {
@@ -52,6 +66,9 @@ export function runLoad(options: LoadOptions): LoadFigures {
   return {
     requests,
     callsPerRequest: world.calls / requests,
+    shardCallsPerRequest: world.shardCalls / requests,
+    shards: world.mostShards,
+    busiest: busiest(),
     admitted,
     refused: world.outcomes.length - admitted,
     utilisation: windows < 1 ? 0 : (windows * windowMs) / tookMs,
@@ -59,6 +76,20 @@ export function runLoad(options: LoadOptions): LoadFigures {
     failures: world.failures,
   };
 }
+
+/** Most calls in a second; the first are left out, in which load is only measured. */
+function busiestSecond(world: LimitWorld, durationMs: number): () => number {
+  let most = 0;
+  let before = 0;
+  for (let atMs = SETTLED_MS; atMs <= durationMs; atMs += 1000)
+    world.events.at(atMs, () => {
+      if (atMs > SETTLED_MS) most = Math.max(most, world.calls - before);
+      before = world.calls;
+    });
+  return () => most;
+}
+
+const SETTLED_MS = 10_000;
 
 /** Times of admissions of a key, in order, one for each token. */
 export function admittedTimes({ outcomes }: LimitWorld, key: string): number[] {

@@ -39,6 +39,8 @@ export interface Isolates {
   readonly ports: readonly number[];
   /** Questions that the limiter objects were asked since the process started. */
   calls(): Promise<number>;
+  /** The same of their shards, and how many of those were asked. */
+  shardCalls(): Promise<{ calls: number; shards: number }>;
   /** Makes a document live; isolates follow within their lease. */
   apply(document: string): Promise<void>;
   /** Ends the process with SIGKILL and starts it again with the same disk. */
@@ -56,19 +58,31 @@ export interface Isolates {
 /**
  * @param document with `http://127.0.0.1:${UPSTREAM}` already filled in
  * @param main the Worker, from the root of the repository
+ * @param vars of it, beside those that it needs to start
  */
-export async function startIsolates(count: number, document: string, main = COUNTED_WORKER): Promise<Isolates> {
+export async function startIsolates(
+  count: number,
+  document: string,
+  main = COUNTED_WORKER,
+  vars: Readonly<Record<string, string>> = {},
+): Promise<Isolates> {
   const state = mkdtempSync(path.join(tmpdir(), "selvage-isolates-"));
   const system = await openSystem({ state, restart: false, ports: [], stopOrder: [] });
   try {
-    return await startIn(system, count, document, main);
+    return await startIn(system, count, document, main, vars);
   } catch (error) {
     await system.stop();
     throw error;
   }
 }
 
-async function startIn(system: OpenSystem, count: number, document: string, main: string): Promise<Isolates> {
+async function startIn(
+  system: OpenSystem,
+  count: number,
+  document: string,
+  main: string,
+  vars: Readonly<Record<string, string>>,
+): Promise<Isolates> {
   const { state, supervisor } = system;
   const [gatewayPort, controlPort, callsPort] = [await freePort(), await freePort(), await freePort()];
   const cachePort = await freePort();
@@ -82,12 +96,21 @@ async function startIn(system: OpenSystem, count: number, document: string, main
   await apply(document);
   const ports: number[] = [];
   for (let at = 0; at < count; at++) ports.push(await freePort());
-  const spec = await isolatesChild(system, main, ports, { callsPort, controlPort, cachePort, ingressUrl });
+  const spec = await isolatesChild(system, main, ports, { callsPort, controlPort, cachePort, ingressUrl, vars });
   let child = await supervisor.start(spec);
   const folder = path.join(state, "isolates", "objects");
+  const counts = async () =>
+    (await (await fetch(`http://${LOOPBACK}:${callsPort}/`)).json()) as Record<
+      "calls" | "shardCalls" | "shards",
+      number
+    >;
   return {
     ports,
-    calls: async () => ((await (await fetch(`http://${LOOPBACK}:${callsPort}/`)).json()) as { calls: number }).calls,
+    calls: async () => (await counts()).calls,
+    shardCalls: async () => {
+      const { shardCalls, shards } = await counts();
+      return { calls: shardCalls, shards };
+    },
     apply,
     killAndRestart: async () => {
       process.kill(child.pid, "SIGKILL");
@@ -118,11 +141,13 @@ export async function isolatesChild(
     controlPort,
     cachePort,
     ingressUrl,
+    vars = {},
   }: {
     readonly callsPort: number;
     readonly controlPort: number;
     readonly cachePort: number;
     readonly ingressUrl: string;
+    readonly vars?: Readonly<Record<string, string>>;
   },
 ): Promise<ChildSpec> {
   const folder = path.join(state, "isolates");
@@ -142,7 +167,7 @@ export async function isolatesChild(
       { name: "Calls", host: LOOPBACK, port: callsPort },
       { name: "CacheAdmin", host: LOOPBACK, port: cachePort },
     ],
-    vars: { INGRESS_URL: ingressUrl, CLIENT_IP: "cf-connecting-ip" },
+    vars: { ...vars, INGRESS_URL: ingressUrl, CLIENT_IP: "cf-connecting-ip" },
     secrets: {
       CONTROL_TOKEN: await mintControlToken(keys.tokenSecret, { role: "gateway", sub: "isolates" }, 86_400_000),
       KEY_PEPPER: keys.keyPepper,

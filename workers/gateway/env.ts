@@ -4,6 +4,7 @@ import type { IdempotencyStore } from "./objects/idempotency-store.ts";
 import type { KeyShard } from "./objects/key-shard.ts";
 import type { LastGood } from "./objects/last-good.ts";
 import type { Limiter } from "./objects/limiter.ts";
+import type { LimiterShard } from "./objects/limiter-shard.ts";
 import type { ReplayStore } from "./objects/replay-store.ts";
 import type { SessionShard } from "./objects/session-shard.ts";
 
@@ -18,6 +19,10 @@ export interface Env {
   /** Where the client's address is believed from; see docs/gateway.md. Absent: `cf-connecting-ip`. */
   readonly CLIENT_IP?: "cf-connecting-ip" | "socket";
   readonly LIMITER: DurableObjectNamespace<Limiter>;
+  /** What answers for limiters that are asked more than one object bears. */
+  readonly LIMITER_SHARD: DurableObjectNamespace<LimiterShard>;
+  /** Questions a second from which on shards answer for a limiter; see docs/limits.md. Absent: what the network bears. */
+  readonly LIMITER_CALLS_PER_SECOND?: string;
   /** Records of requests with an idempotency key. */
   readonly IDEMPOTENCY: DurableObjectNamespace<IdempotencyStore>;
   /** Stored answers, in `limits.cacheStores.shards` objects. */

@@ -13,6 +13,7 @@ export { IdempotencyStore } from "./objects/idempotency-store.ts";
 export { KeyShard } from "./objects/key-shard.ts";
 export { LastGood } from "./objects/last-good.ts";
 export { Limiter } from "./objects/limiter.ts";
+export { LimiterShard } from "./objects/limiter-shard.ts";
 export { ReplayStore } from "./objects/replay-store.ts";
 export { SessionShard } from "./objects/session-shard.ts";
 

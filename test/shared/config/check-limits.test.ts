@@ -101,6 +101,10 @@ describe("explain states what a mode costs", () => {
       "100 in any window of 1m, exact: one call a request, never one too many, closed when the count is unknown",
     ],
     [
+      { limit: "640/minute", mode: "exact" },
+      "640 in any window of 1m, exact: one call a request, never one too many, up to 20 unused while its key is so hot that shards answer, closed when the count is unknown",
+    ],
+    [
       { limit: "640/minute", onFailure: "open" },
       "640 in any window of 1m, leased: never one too many, up to 20 unused in isolates, open when the count is unknown",
     ],

@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { limits } from "../../../shared/limits.ts";
 import { limiterFor } from "../../../shared/policy/change-limiter.ts";
 import type {
   LimitAnswer,
@@ -10,20 +11,33 @@ import { askLimiter, forgottenAtMs, refundLimiter } from "../../../shared/policy
 
 const STATE = "limiter";
 
+export interface LimiterEnv {
+  readonly LIMITER_CALLS_PER_SECOND?: string;
+}
+
+/** Questions a second that one object is meant to bear. */
+function callsMaxOf({ LIMITER_CALLS_PER_SECOND: told }: LimiterEnv): number {
+  const calls = Number(told ?? limits.rateLimit.callsPerSecondMax);
+  return calls > 0 ? calls : limits.rateLimit.callsPerSecondMax;
+}
+
 /**
  * Counts for one (route, limit, key), and lends to isolates. One thread and its own clock, so that nothing slips through
  * between two isolates. What it gives is written before it is answered (the platform holds the answer until the write is
  * durable); a refusal changes nothing and writes nothing. The alarm removes what has no meaning any more.
  */
-export class Limiter extends DurableObject {
+export class Limiter extends DurableObject<LimiterEnv> {
   #state: LimiterState | undefined;
   /** Whether storage holds a state, and with it an alarm. */
   #stored: boolean;
   /** The write that admissions of this moment share. */
   #saving: Promise<void> | undefined;
 
-  constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
+  readonly #callsMax: number;
+
+  constructor(ctx: DurableObjectState, env: LimiterEnv) {
     super(ctx, env);
+    this.#callsMax = callsMaxOf(env);
     this.#state = ctx.storage.kv.get<LimiterState>(STATE);
     this.#stored = this.#state !== undefined;
   }
@@ -31,7 +45,7 @@ export class Limiter extends DurableObject {
   /** @param settings by which this question is decided; others may have been before */
   async ask(settings: LimiterSettings, question: LimitQuestion): Promise<LimitAnswer> {
     this.#state = limiterFor(this.#state, settings, Date.now());
-    const { answer, changed } = askLimiter(this.#state, question, Date.now());
+    const { answer, changed } = askLimiter(this.#state, question, Date.now(), this.#callsMax);
     if (changed) await this.#saved();
     return answer;
   }

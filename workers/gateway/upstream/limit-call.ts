@@ -2,12 +2,14 @@ import { hex } from "../../../shared/http/hex.ts";
 import { limits } from "../../../shared/limits.ts";
 import { countingNumbers, countingWay, limiterFor } from "../../../shared/policy/change-limiter.ts";
 import type { LimitHolder } from "../../../shared/policy/limit-holder.ts";
+import { shardOf } from "../../../shared/policy/limit-load.ts";
 import type { LimiterHealth, LimitHealth } from "../../../shared/policy/limiter-health.ts";
 import type {
   LimitAnswer,
   LimiterSettings,
   LimiterState,
   LimitQuestion,
+  ShardsTold,
 } from "../../../shared/policy/limiter-state.ts";
 import { askLimiter } from "../../../shared/policy/rate-limit.ts";
 import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
@@ -23,6 +25,11 @@ export interface KeptLimit {
   readonly holder: LimitHolder;
   /** Where it is counted: an object, or with `local` here. */
   readonly place: DurableObjectId | LimiterState;
+  /** What was heard last of who answers for that object, and the shard that answers here. */
+  readonly shards?: ShardsTold;
+  readonly shard?: DurableObjectId;
+  /** Until when shards are not asked, since one did not answer. */
+  readonly avoidUntilMs?: number;
   /** Whether its limiter answers, and whether those of the same limit do. */
   readonly health: { readonly one: LimiterHealth; readonly all: LimitHealth };
 }
@@ -40,17 +47,45 @@ export function patienceMsOf(settings: RateLimitSettings): number {
 /** @returns undefined when the limiter did not answer in time */
 export async function askPlace(
   env: Env,
-  { place, settings }: KeptLimit,
+  { place, settings, shard }: KeptLimit,
   question: LimitQuestion,
   waitMs: number,
 ): Promise<LimitAnswer | undefined> {
   if ("history" in place) return askHere(place, settings, question);
   try {
-    const asked = env.LIMITER.get(place).ask(countingOf(settings), question);
+    const counting = countingOf(settings);
+    const asked =
+      shard === undefined
+        ? env.LIMITER.get(place).ask(counting, question)
+        : env.LIMITER_SHARD.get(shard).ask(place.toString(), counting, question);
     return await within(asked as Promise<LimitAnswer>, waitMs);
   } catch {
     return undefined;
   }
+}
+
+/** Gives back what an object admitted, or its shard. @param atMs `atMs` of the answer */
+export async function refundThere(
+  env: Env,
+  place: DurableObjectId,
+  { shard }: KeptLimit,
+  atMs: number,
+  cost: number,
+): Promise<void> {
+  if (shard === undefined) await env.LIMITER.get(place).refund(atMs, cost);
+  else await env.LIMITER_SHARD.get(shard).refund(cost);
+}
+
+/** Where an isolate asks for what an object counts. @param isolate its random name */
+export function shardPlace(
+  env: Env,
+  { place, settings }: KeptLimit,
+  shards: ShardsTold,
+  isolate: string,
+): Pick<KeptLimit, "shards" | "shard"> {
+  const number = shardOf(isolate, shards.count);
+  if (number === undefined || "history" in place) return { shards };
+  return { shards, shard: env.LIMITER_SHARD.idFromName(`${place} ${countingNumbers(settings)} ${number}`) };
 }
 
 /** Asks a limiter of this isolate. */

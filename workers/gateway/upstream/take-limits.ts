@@ -8,6 +8,7 @@ import {
   giveUp,
   isAsking,
   isEmpty,
+  leaveHolder,
   newHolder,
   settleReserved,
   shouldRenew,
@@ -31,6 +32,7 @@ import {
   type LimitQuestion,
   type LimitVerdict,
   newLimiter,
+  type ShardsTold,
 } from "../../../shared/policy/limiter-state.ts";
 import { refundLimiter } from "../../../shared/policy/rate-limit.ts";
 import type { LimitOutcome } from "../../../shared/policy/rate-limit-fields.ts";
@@ -46,10 +48,14 @@ import {
   limitName,
   patienceMsOf,
   placeOf,
+  refundThere,
+  shardPlace,
   timeoutMsOf,
 } from "./limit-call.ts";
 import { LimitCounts } from "./limit-counts.ts";
 import { until } from "./wait.ts";
+
+const NOBODY_TOLD: ShardsTold = { count: 1, sinceMs: 0 };
 
 export interface WantedLimit {
   readonly settings: RateLimitSettings;
@@ -132,7 +138,7 @@ export class LimitTaker {
     const known = this.#kept.get(key);
     if (known !== undefined) return known;
     const health = { one: newLimiterHealth(), all: this.#healthOf(route, settings) };
-    const kept = { key, route, settings, holder: newHolder(`${this.#isolate}.${this.#made++}`), place, health };
+    const kept = { key, route, settings, holder: newHolder(this.#newId()), place, health };
     this.#kept.set(key, kept);
     return kept;
   }
@@ -206,6 +212,9 @@ export class LimitTaker {
       endWait(holder, cost);
     }
     if (verdict === "wait") return { kept, verdict: undefined };
+    const now = this.#kept.get(kept.key);
+    if (verdict === "ask" && holder.left && now?.holder.left === false)
+      return this.#takeOne(caller, { ...now, settings });
     if (verdict !== "ask") return { kept, verdict: verdictOf(kept, verdict === "admitted"), begunAtMs, ...paid };
     const leftMs = endMs - Date.now();
     if (leftMs <= 0) return { kept, verdict: undefined };
@@ -233,10 +242,44 @@ export class LimitTaker {
     if (answer !== undefined && takeAnswer(holder, seq, question, answer, sentAtMs, takenAtMs, settings)) {
       // What holds tokens is forgotten last.
       if (this.#kept.get(kept.key)?.holder === holder) this.#kept.set(kept.key, kept);
+      this.#follow(caller, kept, answer.shards);
       return { ...answer, takenAtMs };
     }
     giveUp(holder, seq, takenAtMs);
+    // What is held yet is good without an answer; who needs one asks where there may be one.
+    if (answer === undefined && cost > 0) this.#avoidShard(caller, kept);
     return undefined;
+  }
+
+  /** The next request asks where the limiter's answer says. */
+  #follow(caller: LimitCaller, kept: KeptLimit, shards: ShardsTold): void {
+    const { shards: known = NOBODY_TOLD, avoidUntilMs = 0 } = kept;
+    if (shards.sinceMs > known.sinceMs && Date.now() >= avoidUntilMs) this.#move(caller, kept, shards, 0);
+  }
+
+  /** A shard that does not answer is not the limiter: that one is asked for a while. */
+  #avoidShard(caller: LimitCaller, kept: KeptLimit): void {
+    if (kept.shard === undefined) return;
+    this.#move(caller, kept, NOBODY_TOLD, Date.now() + limits.rateLimit.shardAvoidMs);
+  }
+
+  #move(caller: LimitCaller, kept: KeptLimit, shards: ShardsTold, avoidUntilMs: number): void {
+    const { key, route, settings, place, health } = kept;
+    if ("history" in place || this.#kept.get(key)?.holder !== kept.holder) return;
+    const there = shardPlace(caller.env, kept, shards, this.#isolate);
+    if (String(there.shard) === String(kept.shard)) {
+      this.#kept.set(key, { ...kept, ...there });
+      return;
+    }
+    const { holder, tell } = leaveHolder(kept.holder, this.#newId());
+    // Another object may answer where the last one did not.
+    const fresh = { one: newLimiterHealth(), all: health.all };
+    this.#kept.set(key, { key, route, settings, holder, place, health: fresh, ...there, avoidUntilMs });
+    if (tell) caller.background(this.#ask(caller, kept, 0, timeoutMsOf(settings)));
+  }
+
+  #newId(): string {
+    return `${this.#isolate}.${this.#made++}`;
   }
 
   /** Puts a question, and notes how that ended where it leaves the isolate. */
@@ -264,8 +307,12 @@ export class LimitTaker {
     const { settings, holder, place } = kept;
     const question = { cost: costOf(settings), more: 0 };
     const taken = (answer: LimitAnswer | undefined): Taken => {
-      if (answer === undefined) return { kept, verdict: undefined };
+      if (answer === undefined) {
+        this.#avoidShard(caller, kept);
+        return { kept, verdict: undefined };
+      }
       takeOutlook(holder, answer, Date.now());
+      this.#follow(caller, kept, answer.shards);
       return { kept, verdict: answer, atMs: answer.atMs };
     };
     if ("history" in place) return taken(askHere(place, settings, question));
@@ -299,12 +346,7 @@ export class LimitTaker {
     if (isReserved(taken)) this.#finish(caller, taken, 0);
     else if (atMs === undefined) unspend(holder, cost, Date.now());
     else if ("history" in place) refundLimiter(place, atMs, cost, Date.now());
-    else
-      caller.background(
-        caller.env.LIMITER.get(place)
-          .refund(atMs, cost)
-          .catch(() => undefined),
-      );
+    else caller.background(refundThere(caller.env, place, kept, atMs, cost).catch(() => undefined));
   }
 
   #finish(caller: LimitCaller, { kept, begunAtMs = 0 }: Taken, used: number): void {

@@ -1,6 +1,7 @@
-/** The gateway Worker, whose limiter objects count the calls that reach them. */
+/** The gateway Worker, whose limiter objects and their shards count the calls that reach them. */
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { Limiter as GatewayLimiter } from "../../../../workers/gateway/objects/limiter.ts";
+import { LimiterShard as GatewayLimiterShard } from "../../../../workers/gateway/objects/limiter-shard.ts";
 
 export {
   CacheAdmin,
@@ -14,6 +15,8 @@ export {
 
 /** Objects run in the isolate of the service that owns their namespace, where `Calls` runs too. */
 let calls = 0;
+let shardCalls = 0;
+const shards = new Set<string>();
 
 export class Limiter extends GatewayLimiter {
   override ask(...args: Parameters<GatewayLimiter["ask"]>): ReturnType<GatewayLimiter["ask"]> {
@@ -22,8 +25,16 @@ export class Limiter extends GatewayLimiter {
   }
 }
 
+export class LimiterShard extends GatewayLimiterShard {
+  override ask(...args: Parameters<GatewayLimiterShard["ask"]>): ReturnType<GatewayLimiterShard["ask"]> {
+    shardCalls++;
+    shards.add(this.ctx.id.toString());
+    return super.ask(...args);
+  }
+}
+
 export class Calls extends WorkerEntrypoint {
   override fetch(): Response {
-    return Response.json({ calls });
+    return Response.json({ calls, shardCalls, shards: shards.size });
   }
 }
