@@ -14,6 +14,8 @@ import type { NewHead } from "./stored-head.ts";
 import { tagsOf } from "./tags.ts";
 import type { CacheKeys, HeadOrigin, NotStored } from "./verdict.ts";
 
+const COOKIE: readonly string[] = ["cookie"];
+
 export type HeadOrNot =
   | { readonly head: NewHead; readonly notStored?: never; readonly byRequest?: never }
   /** byRequest: another client's would be stored. */
@@ -34,7 +36,11 @@ export function newHead(
   const directives = answerDirectives(fields);
   const forbidden = forbiddenByAnswer(status, fields, directives);
   if (forbidden !== undefined) return { notStored: forbidden, byRequest: false };
-  const selection = selectionOf(variesBy(request, fields), request.fields);
+  const selection = selectionOf(
+    variesBy(request, fields),
+    request.fields,
+    settings.ignoreCookies === true ? COOKIE : [],
+  );
   if (selection.by === undefined)
     return { notStored: selection.refused, byRequest: selection.refused === "vary-credentials" };
   const lifetime = lifetimeOf(answer, directives, settings, origin.receivedAtMs);

@@ -33,6 +33,34 @@ describe("what is stored, RFC 9111 section 3", () => {
     expect(refused({ status: 304 })).toBe("status");
   });
 
+  test("an error about a range or a condition is not what others get who ask for the whole", () => {
+    const request = { fields: [["range", "bytes=99-"]] as const };
+    for (const status of [412, 416]) expect(refused({ status, request })).toBe("status");
+    expect(
+      refused({ status: 416, request, fields: [], settings: { errorTtlMs: { "4xx": 10_000, "416": 10_000 } } }),
+    ).toBe("status");
+  });
+
+  test("section 12.5.5 of RFC 9110: what is no list of field names varies by nobody knows what", () => {
+    for (const vary of ["accept encoding", "foo(bar)", 'accept, "foo"', "a:b", "é"])
+      expect(refused({ fields: control("max-age=60", ["vary", vary]) })).toBe("vary");
+  });
+
+  test("cookies that were not sent are not what an answer varies by", () => {
+    const fields = control("max-age=60", ["vary", "Cookie, Accept"]);
+    const request = { fields: [["cookie", "a=1"]] as const };
+    expect(refused({ fields, request })).toBe("vary-credentials");
+    const { judgement } = send({ fields, request, settings: { ignoreCookies: true } });
+    expect(judgement?.store?.head.selectedBy).toEqual({ accept: null });
+  });
+
+  test("fields between the edge and the mesh are not stored, so that no hit tells them", () => {
+    const { judgement } = send({ fields: control("max-age=60", ["Selvage-Load", "1"], ["x-selvage-partial", "a"]) });
+    const names = judgement?.store?.head.fields.map(([name]) => name);
+    expect(names).toContain("x-selvage-partial");
+    expect(names).not.toContain("selvage-load");
+  });
+
   test("section 5.2.2.5: no-store is not stored", () =>
     expect(refused({ fields: control("max-age=60, no-store") })).toBe("no-store"));
 
