@@ -1,6 +1,7 @@
 /** What an unsafe request makes invalid (RFC 9111 section 4.4, RFC 9875 section 3). */
 
 import { limits } from "../limits.ts";
+import { normalisePath } from "../route/normalise-path.ts";
 import { keyedTarget } from "./cache-key.ts";
 import type { CacheRequest, FieldReader, UpstreamAnswer } from "./cache-request.ts";
 import type { CacheSettings } from "./settings.ts";
@@ -44,5 +45,6 @@ export function sameOriginTarget(
   if (value === null || value === undefined || !URL.canParse(value, base)) return undefined;
   const url = new URL(value, base);
   if (url.origin !== new URL(base).origin) return undefined;
-  return keyedTarget({ ...request, path: url.pathname, query: url.search }, settings);
+  const path = normalisePath(url.pathname).path ?? url.pathname;
+  return keyedTarget({ ...request, path, query: url.search }, settings);
 }

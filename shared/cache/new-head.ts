@@ -48,6 +48,8 @@ export function newHead(
   if (personal !== undefined) return { notStored: personal, byRequest: true };
   const times = timesOf(answer, directives, lifetime.ms, settings, origin);
   if (times.keepUntilMs <= origin.receivedAtMs) return { notStored: "no-lifetime", byRequest: false };
+  const tags = tagsOf(fields, request, settings.tags ?? []);
+  if (tags === undefined) return { notStored: "tags", byRequest: false };
   const part = status === 206 ? partOf(fields.get("content-range")) : undefined;
   const { id, purge, requestedAtMs, receivedAtMs } = origin;
   const head: NewHead = {
@@ -58,7 +60,7 @@ export function newHead(
     requestedAtMs,
     receivedAtMs,
     selectedBy: selection.by,
-    tags: tagsOf(fields, request, settings.tags ?? []),
+    tags,
     host: request.host,
     target: keyedTarget(request, settings),
     purge,
@@ -99,7 +101,7 @@ function timesOf(
   const hasValidator = isGood(status) && (etag !== undefined || lastModifiedMs !== undefined);
   const bornAtMs = bornAt(fields, origin);
   const freshUntilMs = bornAtMs + lifetimeMs;
-  const stale = staleUse(directives, freshUntilMs, settings);
+  const stale = staleUse(status, directives, freshUntilMs, settings);
   const mayServe = lifetimeMs > 0 || hasValidator;
   return {
     bornAtMs,

@@ -88,6 +88,7 @@ export type NotStored =
   | "partial"
   | "content"
   | "no-lifetime"
+  | "tags"
   | "too-large";
 
 /** What becomes of an answer. */

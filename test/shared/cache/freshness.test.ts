@@ -165,7 +165,7 @@ describe("age, RFC 9111 section 4.2.3", () => {
 
 describe("stale use, RFC 9111 section 4.2.4 and RFC 5861", () => {
   const use = (text: string, settings: CacheSettings = {}) => {
-    const stale = staleUse(answerDirectives(fieldSet([["cache-control", text]])), now, settings);
+    const stale = staleUse(200, answerDirectives(fieldSet([["cache-control", text]])), now, settings);
     const { whileRevalidateUntilMs, ifErrorUntilMs, ifUnreachableUntilMs, byClient } = stale;
     return [...[whileRevalidateUntilMs, ifErrorUntilMs, ifUnreachableUntilMs].map((ms) => (ms - now) / 1000), byClient];
   };

@@ -218,30 +218,43 @@ describe("what is stored of an answer", () => {
       settings: { tags: ["orders"] },
     });
     expect(judgement?.store?.head.tags).toEqual([
+      "orders",
       "group https://shop.example scripts",
       "group https://shop.example two words",
-      "orders",
       "a",
       "b",
       "e,f",
     ]);
   });
 
-  test("too many tags and too long ones are left out, 32 groups are not", () => {
+  test("an answer with a name that it could not be purged by is not stored", () => {
     const many = (count: number, text: (at: number) => string) =>
       Array.from({ length: count }, (_, at) => text(at)).join(", ");
     const { tagsMax, groupsMax, tagCharsMax } = limits.cache;
-    const { judgement } = send({
-      fields: control(
-        "max-age=60",
-        ["cache-tag", `${"a".repeat(tagCharsMax + 1)}, ${many(tagsMax, (at) => `t${at}`)}`],
-        ["cache-groups", many(groupsMax + 1, (at) => `"${"g".repeat(32)}${at}"`)],
+    const route = Array.from({ length: tagsMax }, (_, at) => `r${at}`);
+    const stored = (tag: string, groups = "", tags: readonly string[] = []) => {
+      const fields = control("max-age=60", ["cache-tag", tag], ["cache-groups", groups]);
+      const { judgement } = send({ fields, settings: { tags } });
+      return judgement?.store?.head.tags.length ?? judgement?.notStored;
+    };
+    const groups = many(groupsMax, (at) => `"${"g".repeat(32)}${at}"`);
+    expect(stored("a".repeat(tagCharsMax))).toBe(1);
+    expect(stored("a".repeat(tagCharsMax + 1))).toBe("tags");
+    expect(stored("", `"${"g".repeat(tagCharsMax + 1)}"`)).toBe("tags");
+    expect(
+      stored(
+        "",
+        many(groupsMax + 1, (at) => `"g${at}"`),
       ),
-    });
-    const tags = judgement?.store?.head.tags ?? [];
-    expect(tags).toHaveLength(tagsMax);
-    expect(tags.filter((tag) => tag.startsWith("group "))).toHaveLength(groupsMax);
-    expect(tags.some((tag) => tag.startsWith("aa"))).toBe(false);
+    ).toBe("tags");
+    const own = many(tagsMax - groupsMax, (at) => `t${at}`);
+    expect(stored(own, groups, route)).toBe(2 * tagsMax);
+    expect(stored(`${own}, one-more`, groups)).toBe("tags");
+  });
+
+  test("a tag that nobody can name in a purge is none", () => {
+    const { judgement } = send({ fields: control("max-age=60", ["cache-tag", "a b, é, c"]) });
+    expect(judgement?.store?.head.tags).toEqual(["c"]);
   });
 
   test("Cache-Groups that are no list name nothing", () => {
