@@ -4,7 +4,7 @@ import type { CacheRequest } from "./cache-request.ts";
 import { keyedQuery } from "./keyed-query.ts";
 import { normalisedField } from "./selecting-fields.ts";
 import type { CacheSettings } from "./settings.ts";
-import type { CacheKeys } from "./verdict.ts";
+import type { CacheKeys, ForwardVerdict } from "./verdict.ts";
 
 /**
  * The keys of a request: scheme, authority, route, path and query as the route has them, the fields that it names, the content of
@@ -33,9 +33,17 @@ export function keyedTarget({ path, query }: CacheRequest, settings: CacheSettin
   return path + (keyedQuery(query, settings.query) ?? query);
 }
 
-/** Under which key equal requests may wait for one another; those with cookies, which may not share, wait apart. */
-export function collapseKeyOf({ own, shared }: CacheKeys, { fields }: CacheRequest, settings: CacheSettings): string {
-  const key = shared ?? own;
+/**
+ * Under which key equal requests may wait for one another; those with cookies, which may not share, wait apart, as do those that are
+ * known to get different answers.
+ */
+export function collapseKeyOf(
+  { own, shared }: CacheKeys,
+  { fields }: CacheRequest,
+  settings: CacheSettings,
+  { variant = "" }: Pick<ForwardVerdict, "variant">,
+): string {
+  const key = (shared ?? own) + variant;
   return settings.ignoreCookies === true || !fields.get("cookie") ? key : `${key}C`;
 }
 

@@ -53,6 +53,13 @@ export function isSelected({ selectedBy }: Pick<StoredHead, "selectedBy">, field
   return true;
 }
 
+/** What a request says in all the fields by which these answers vary; undefined: they do not. */
+export function variantOf(found: readonly Pick<StoredHead, "selectedBy">[], fields: FieldReader): string | undefined {
+  const names = new Set(found.flatMap(({ selectedBy }) => Object.keys(selectedBy)));
+  if (names.size === 0) return undefined;
+  return JSON.stringify([...names].sort().map((name) => [name, normalisedField(name, fields)]));
+}
+
 /** A field in the form in which equal meanings are equal texts; null: it is absent. */
 export function normalisedField(name: string, fields: FieldReader): string | null {
   const value = fields.get(name);
