@@ -85,8 +85,9 @@ export const cacheCollapse = {
   leaseMs: 10_000,
   /** Answers that were not stored are not waited for again within this. */
   apartMs: 10_000,
-  /** Keys of an isolate, or of a shard, that are led or apart; more are not collapsed. */
-  keysMax: 10_000,
+  /** Keys of an isolate, or of a shard, that are led or apart; more are not collapsed, nor longer ones: 5 MB of each kind at most. */
+  keysMax: 5_000,
+  keyCharsMax: 1_024,
   /** Calls that one shard holds at once; more are told to go alone. */
   heldMax: 1_000,
 } as const;
