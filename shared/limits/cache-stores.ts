@@ -16,8 +16,13 @@ export const cacheStores = {
   keyCharsMax: 32 * KiB,
   /** Answers of one key, for different selecting fields; the oldest goes first. */
   variantsMax: 32,
-  /** What an isolate holds of bodies on their way into stores; beyond it answers are passed on and not stored. */
+  /**
+   * What an isolate holds of bodies on their way into stores, and of those that are stored and that slow clients have not read yet;
+   * beyond it answers are passed on at their clients' pace and not stored. Of it, what bodies take that are not small.
+   */
   writingBytesMax: 16 * MiB,
+  writingLargeBytesMax: 12 * MiB,
+  smallBodyBytesMax: 128 * KiB,
   /** How far a body is read for its stores before its client has read it. */
   aheadBytesMax: 1 * MiB,
   /** A body that takes longer is passed on and not stored. */
