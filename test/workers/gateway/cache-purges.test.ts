@@ -128,6 +128,22 @@ describe("what an isolate knows", () => {
     expect(log.questions).toBe(begun + 2);
   });
 
+  test("a clock that was set back does not make what it knows young", async () => {
+    const { log, isFresh, waited } = isolate();
+    await expect.poll(async () => isFresh()).toBe(true);
+    await Promise.all(waited);
+    const begun = log.questions;
+    const now = Date.now();
+    const clock = vi.spyOn(Date, "now");
+    clock.mockReturnValue(now - 3_600_000);
+    expect(await isFresh()).toBe(true);
+    expect(log.questions).toBe(begun + 1);
+    // A request that began before the last question was sent knows as much.
+    clock.mockReturnValue(now - 3_600_500);
+    expect(isFresh()).toBe(true);
+    expect(log.questions).toBe(begun + 1);
+  });
+
   test("it hears of what was purged elsewhere", async () => {
     const { knowledge, isFresh, waited } = isolate();
     await expect.poll(async () => isFresh()).toBe(true);
