@@ -64,7 +64,8 @@ export const cachePurges = {
   keepMsMax: 31 * 86_400_000,
   /** Of one call. */
   scopesMax: 100,
-  tagCharsMax: 1_024,
+  /** No answer is stored with a longer one (`limits.cache.tagCharsMax`). */
+  tagCharsMax: 256,
   hostCharsMax: 253,
   /** What an isolate knows of purges is asked for again after this, beside a request. */
   confirmAfterMs: 1_000,

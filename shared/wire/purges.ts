@@ -13,8 +13,10 @@ import { normalisePath } from "../route/normalise-path.ts";
 const { tagCharsMax, hostCharsMax, scopesMax } = limits.cachePurges;
 
 const isNormal = (path: string): boolean => normalisePath(path).path === path;
+/** A name, or an address with two colons at least. */
+const HOST = /^(?:[a-z0-9._-]+|[0-9a-f.]*:[0-9a-f.]*:[0-9a-f:.]*)$/;
 const host = z.optional(
-  z.string().check(z.regex(/^[a-z0-9._:[\]-]+$/, "a host in lower case"), z.maxLength(hostCharsMax)),
+  z.string().check(z.regex(HOST, "a host in lower case, without port and brackets"), z.maxLength(hostCharsMax)),
 );
 const scopeSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("all") }),

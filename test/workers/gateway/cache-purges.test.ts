@@ -33,7 +33,7 @@ describe("who may", () => {
 
 describe("a purge", () => {
   test("is numbered, and the status tells of it", async () => {
-    const scopes = [tag("a"), { kind: "path", path: "/x?y" }, { kind: "prefix", prefix: "/z", host: "h:8080" }];
+    const scopes = [tag("a"), { kind: "path", path: "/x?y" }, { kind: "prefix", prefix: "/z", host: "h" }];
     const { status, body } = await cacheAdmin("POST", "/cache/purges", { scopes, soft: true });
     expect(status).toBe(201);
     expect(body.purges.map(({ scope }: { scope: unknown }) => scope)).toEqual(scopes);
@@ -59,6 +59,9 @@ describe("a purge", () => {
     ["of a path that is not normal", { scopes: [{ kind: "path", path: "/%61" }] }],
     ["of a path with a space", { scopes: [{ kind: "path", path: "/a b" }] }],
     ["of a query with a space", { scopes: [{ kind: "path", path: "/a?b c" }] }],
+    ["of a host with its port", { scopes: [{ kind: "path", path: "/a", host: "ab.example:8080" }] }],
+    ["of a host with its port, by its letters an address", { scopes: [{ kind: "path", path: "/a", host: "ab:8080" }] }],
+    ["of an address in brackets", { scopes: [{ kind: "path", path: "/a", host: "[::1]" }] }],
     ["of no host", { scopes: [{ kind: "path", path: "/a", host: "UPPER" }] }],
     ["of a prefix with a query", { scopes: [{ kind: "prefix", prefix: "/a?b" }] }],
     ["with a word that is unknown", { scopes: [{ kind: "all" }], sofft: true }],
