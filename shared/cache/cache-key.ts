@@ -1,5 +1,6 @@
 /** What tells stored answers apart before `Vary` does (RFC 9111 section 2). */
 import { limits } from "../limits.ts";
+import { hostWithoutPort } from "../route/compare-routes.ts";
 import type { CacheRequest } from "./cache-request.ts";
 import { keyedQuery } from "./keyed-query.ts";
 import { normalisedField } from "./selecting-fields.ts";
@@ -32,6 +33,9 @@ export function cacheKeysOf(request: CacheRequest, settings: CacheSettings): Cac
 export function keyedTarget({ path, query }: CacheRequest, settings: CacheSettings): string {
   return path + (keyedQuery(query, settings.query) ?? query);
 }
+
+/** Host as purges name it: the dot that a client may put at its end makes it no other one (RFC 1034 section 3.1). */
+export const hostName = ({ host }: Pick<CacheRequest, "host">): string => hostWithoutPort(host) ?? host;
 
 /**
  * Under which key equal requests may wait for one another; those with cookies, which may not share, wait apart, as do those that are

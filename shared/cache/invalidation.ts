@@ -2,7 +2,7 @@
 
 import { limits } from "../limits.ts";
 import { normalisePath } from "../route/normalise-path.ts";
-import { keyedTarget } from "./cache-key.ts";
+import { hostName, keyedTarget } from "./cache-key.ts";
 import type { CacheRequest, FieldReader, UpstreamAnswer } from "./cache-request.ts";
 import type { CacheSettings } from "./settings.ts";
 import { groupTags } from "./tags.ts";
@@ -30,7 +30,7 @@ export function invalidationOf(
     if (target !== undefined) targets.add(target);
   }
   const tags = groupTags(fields.get("cache-group-invalidation"), request);
-  return { host: request.host, targets: [...targets].slice(0, limits.cache.invalidatedMax), tags };
+  return { host: hostName(request), targets: [...targets].slice(0, limits.cache.invalidatedMax), tags };
 }
 
 /** Path and query, as they are in keys, of a URL that an answer names; undefined when it is elsewhere or none. */

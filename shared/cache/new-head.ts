@@ -2,7 +2,7 @@
 import { parseHttpDate } from "../http/http-date.ts";
 import { type AnswerDirectives, answerDirectives } from "./answer-directives.ts";
 import { partOf } from "./byte-range.ts";
-import { keyedTarget } from "./cache-key.ts";
+import { hostName, keyedTarget } from "./cache-key.ts";
 import type { CacheRequest, UpstreamAnswer } from "./cache-request.ts";
 import { bornAt, dateOf, keepUntil, lifetimeOf, staleUse } from "./freshness.ts";
 import { selectionOf } from "./selecting-fields.ts";
@@ -61,7 +61,7 @@ export function newHead(
     receivedAtMs,
     selectedBy: selection.by,
     tags,
-    host: request.host,
+    host: hostName(request),
     target: keyedTarget(request, settings),
     purge,
     ...times,
