@@ -30,7 +30,7 @@ type Found = { -readonly [name in keyof AnswerDirectives]: AnswerDirectives[name
  * The target list, most specific first (RFC 9213 section 2.2). The first one is the gateway's own, and ends there as all
  * `selvage-` fields do; the other one is passed on.
  */
-export const TARGETED_FIELDS = ["selvage-cache-control", "cdn-cache-control"] as const;
+const TARGETED_FIELDS = ["selvage-cache-control", "cdn-cache-control"] as const;
 
 export function answerDirectives(fields: FieldReader): AnswerDirectives {
   for (const name of TARGETED_FIELDS) {

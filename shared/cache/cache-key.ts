@@ -1,10 +1,11 @@
 /** What tells stored answers apart before `Vary` does (RFC 9111 section 2). */
 import { limits } from "../limits.ts";
+import { hostWithoutPort } from "../route/compare-routes.ts";
 import type { CacheRequest } from "./cache-request.ts";
 import { keyedQuery } from "./keyed-query.ts";
 import { normalisedField } from "./selecting-fields.ts";
 import type { CacheSettings } from "./settings.ts";
-import type { CacheKeys } from "./verdict.ts";
+import type { CacheKeys, ForwardVerdict } from "./verdict.ts";
 
 /**
  * The keys of a request: scheme, authority, route, path and query as the route has them, the fields that it names, the content of
@@ -33,9 +34,20 @@ export function keyedTarget({ path, query }: CacheRequest, settings: CacheSettin
   return path + (keyedQuery(query, settings.query) ?? query);
 }
 
-/** Under which key equal requests may wait for one another; those with cookies, which may not share, wait apart. */
-export function collapseKeyOf({ own, shared }: CacheKeys, { fields }: CacheRequest, settings: CacheSettings): string {
-  const key = shared ?? own;
+/** Host as purges name it: the dot that a client may put at its end makes it no other one (RFC 1034 section 3.1). */
+export const hostName = ({ host }: Pick<CacheRequest, "host">): string => hostWithoutPort(host) ?? host;
+
+/**
+ * Under which key equal requests may wait for one another; those with cookies, which may not share, wait apart, as do those that are
+ * known to get different answers.
+ */
+export function collapseKeyOf(
+  { own, shared }: CacheKeys,
+  { fields }: CacheRequest,
+  settings: CacheSettings,
+  { variant = "" }: Pick<ForwardVerdict, "variant">,
+): string {
+  const key = (shared ?? own) + variant;
   return settings.ignoreCookies === true || !fields.get("cookie") ? key : `${key}C`;
 }
 

@@ -16,7 +16,7 @@ export interface CacheRequest {
   readonly host: string;
   /** Name of its route. */
   readonly route: string;
-  /** As it goes to the upstream. */
+  /** As clients name it, in its normal form; what the upstream is asked for follows from it. */
   readonly path: string;
   /** With its `?`; empty when there is none. */
   readonly query: string;

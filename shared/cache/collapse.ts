@@ -23,6 +23,8 @@ export interface CollapseSettings {
   readonly leaseMs: number;
   readonly apartMs: number;
   readonly keysMax: number;
+  /** Longer keys are not collapsed. */
+  readonly keyCharsMax: number;
 }
 
 /** lead: ask the origin, and say how that ended; follow: wait for who leads; alone: ask the origin, nobody waits. */
@@ -35,10 +37,10 @@ export function beginCollapse(
   state: Collapses,
   key: string,
   token: string,
-  { leaseMs, keysMax }: CollapseSettings,
+  { leaseMs, keysMax, keyCharsMax }: CollapseSettings,
   nowMs: number,
 ): CollapseVerdict {
-  if (isApart(state, key, nowMs)) return "alone";
+  if (key.length > keyCharsMax || isApart(state, key, nowMs)) return "alone";
   if (leaderOf(state, key, nowMs) !== undefined) return "follow";
   if (state.leaders.size >= keysMax) {
     dropEnded(state.leaders, nowMs);
@@ -62,12 +64,13 @@ export function endCollapse(
   key: string,
   token: string,
   outcome: CollapseOutcome,
-  { apartMs, keysMax }: CollapseSettings,
+  { apartMs, keysMax, keyCharsMax }: CollapseSettings,
   nowMs: number,
 ): void {
   if (state.leaders.get(key)?.token === token) state.leaders.delete(key);
   if (outcome !== "failed") state.apart.delete(key);
-  if (outcome !== "unstorable") return;
+  if (outcome !== "unstorable" || key.length > keyCharsMax) return;
+  dropEnded(state.apart, nowMs);
   if (state.apart.size >= keysMax) for (const oldest of state.apart.keys()) if (state.apart.delete(oldest)) break;
   state.apart.set(key, nowMs + apartMs);
 }
@@ -79,10 +82,10 @@ function isApart(state: Collapses, key: string, nowMs: number): boolean {
   return false;
 }
 
-/** All leases are as long, so they end in the order in which they began. */
-function dropEnded(leaders: Map<string, Leader>, nowMs: number): void {
-  for (const [key, { untilMs }] of leaders) {
-    if (untilMs > nowMs) return;
-    leaders.delete(key);
+/** All of one kind last as long, so they end in the order in which they began. */
+function dropEnded(entries: Map<string, Leader | number>, nowMs: number): void {
+  for (const [key, entry] of entries) {
+    if ((typeof entry === "number" ? entry : entry.untilMs) > nowMs) return;
+    entries.delete(key);
   }
 }

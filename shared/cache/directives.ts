@@ -1,7 +1,8 @@
 /** `Cache-Control` as text: its directives one by one (RFC 9111 section 5.2). */
 import { limits } from "../limits.ts";
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+/** RFC 9110 section 5.6.2. */
+export const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const QUOTED = /^"((?:[^"\\]|\\.)*)"$/;
 
 export interface Directive {

@@ -5,7 +5,7 @@ import type { AnswerDirectives } from "./answer-directives.ts";
 import type { FieldReader } from "./cache-request.ts";
 import { deltaSeconds } from "./directives.ts";
 import type { CacheSettings } from "./settings.ts";
-import { isHeuristic, isOfAsking } from "./statuses.ts";
+import { isHeuristic, isOfAsking, isStaleError } from "./statuses.ts";
 import type { StaleUse, StoredHead } from "./stored-head.ts";
 import type { AnswerTimes } from "./verdict.ts";
 
@@ -98,11 +98,17 @@ function guessedLifetime(
 /**
  * Until when a stale answer may serve, and for what. An explicit `must-revalidate`, `proxy-revalidate` or `no-cache` forbids all
  * of it (section 4.2.4). `s-maxage` has the meaning of `proxy-revalidate` (section 5.2.2.10), but where the answer itself allows
- * stale use by the directives of RFC 5861 its own more special word counts; the route's word and the client's do not.
+ * stale use by the directives of RFC 5861 its own more special word counts; the route's word and the client's do not. A failure of
+ * the upstream is not what stale answers are kept for: nobody is told of it once its time is over.
  */
-export function staleUse(directives: AnswerDirectives, freshUntilMs: number, settings: CacheSettings): StaleUse {
+export function staleUse(
+  status: number,
+  directives: AnswerDirectives,
+  freshUntilMs: number,
+  settings: CacheSettings,
+): StaleUse {
   const { noCache, mustRevalidate, proxyRevalidate, sMaxAge } = directives;
-  if (noCache || mustRevalidate || proxyRevalidate) return neverStale(freshUntilMs);
+  if (noCache || mustRevalidate || proxyRevalidate || isStaleError(status)) return neverStale(freshUntilMs);
   const byOthers = sMaxAge === undefined;
   const { staleWhileRevalidateMs = 0, staleIfErrorMs } = byOthers ? settings : {};
   const own = (seconds: number | undefined): number | undefined => (seconds === undefined ? undefined : seconds * 1000);

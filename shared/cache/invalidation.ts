@@ -1,7 +1,8 @@
 /** What an unsafe request makes invalid (RFC 9111 section 4.4, RFC 9875 section 3). */
 
 import { limits } from "../limits.ts";
-import { keyedTarget } from "./cache-key.ts";
+import { normalisePath } from "../route/normalise-path.ts";
+import { hostName, keyedTarget } from "./cache-key.ts";
 import type { CacheRequest, FieldReader, UpstreamAnswer } from "./cache-request.ts";
 import type { CacheSettings } from "./settings.ts";
 import { groupTags } from "./tags.ts";
@@ -29,7 +30,7 @@ export function invalidationOf(
     if (target !== undefined) targets.add(target);
   }
   const tags = groupTags(fields.get("cache-group-invalidation"), request);
-  return { host: request.host, targets: [...targets].slice(0, limits.cache.invalidatedMax), tags };
+  return { host: hostName(request), targets: [...targets].slice(0, limits.cache.invalidatedMax), tags };
 }
 
 /** Path and query, as they are in keys, of a URL that an answer names; undefined when it is elsewhere or none. */
@@ -44,5 +45,6 @@ export function sameOriginTarget(
   if (value === null || value === undefined || !URL.canParse(value, base)) return undefined;
   const url = new URL(value, base);
   if (url.origin !== new URL(base).origin) return undefined;
-  return keyedTarget({ ...request, path: url.pathname, query: url.search }, settings);
+  const path = normalisePath(url.pathname).path ?? url.pathname;
+  return keyedTarget({ ...request, path, query: url.search }, settings);
 }

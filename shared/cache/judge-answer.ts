@@ -34,9 +34,9 @@ export function judgeAnswer(answer: UpstreamAnswer, context: AnswerContext): Jud
   if (way === "pass" || keys === undefined) return passed("request");
   if (request.method === "HEAD") return judgeHead(answer, { ...context, keys });
   if (answer.status === 304) return held.length === 0 ? passed("status") : judge304(answer, { ...context, keys });
-  const stale = held[0];
-  if (stale !== undefined && isStaleError(answer.status) && origin.receivedAtMs < stale.stale.ifErrorUntilMs)
-    return { serve: "stored", head: stale, failed: true, updates: NOTHING, removes: NOTHING };
+  const instead = isStaleError(answer.status) ? heldInstead(held, "ifErrorUntilMs", origin.receivedAtMs) : undefined;
+  if (instead !== undefined)
+    return { serve: "stored", head: instead, failed: true, updates: NOTHING, removes: NOTHING };
   const replaced = replacedBy(answer, held);
   const { head, notStored, byRequest } = newHead(request, answer, keys, settings, origin);
   const notModified = hasAlready(answer, request, origin.receivedAtMs);
@@ -57,8 +57,16 @@ export function judgeAnswer(answer: UpstreamAnswer, context: AnswerContext): Jud
  * serve what is stale unless that is forbidden.
  */
 export function staleInstead({ held }: ForwardVerdict, nowMs: number): StoredHead | undefined {
-  const stale = held[0];
-  return stale !== undefined && nowMs < stale.stale.ifUnreachableUntilMs ? stale : undefined;
+  return heldInstead(held, "ifUnreachableUntilMs", nowMs);
+}
+
+/** The newest that may: an error that was stored meanwhile does not stand before an older good answer. */
+function heldInstead(
+  held: readonly StoredHead[],
+  use: "ifErrorUntilMs" | "ifUnreachableUntilMs",
+  nowMs: number,
+): StoredHead | undefined {
+  return held.find(({ stale }) => nowMs < stale[use]);
 }
 
 const passed = (notStored: NonNullable<Judgement["notStored"]>): Judgement => ({

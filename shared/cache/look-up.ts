@@ -3,7 +3,7 @@ import { allowsRange, requestedRange } from "./byte-range.ts";
 import type { CacheRequest } from "./cache-request.ts";
 import { ORIGIN_CONDITIONS } from "./preconditions.ts";
 import { type RequestDirectives, requestDirectives } from "./request-directives.ts";
-import { isSelected } from "./selecting-fields.ts";
+import { isSelected, variantOf } from "./selecting-fields.ts";
 import type { CacheSettings } from "./settings.ts";
 import type { StoredHead } from "./stored-head.ts";
 import type { CacheKeys, ForwardReason, ForwardVerdict, Verdict } from "./verdict.ts";
@@ -34,11 +34,11 @@ export function lookUp(
       return {
         kind: "stale",
         head,
-        revalidation: { ...ask("stale", heldFor(found, request), request, asked), background: true },
+        revalidation: { ...ask("stale", found, request, asked), background: true },
       };
   }
   if (asked.onlyIfCached) return { kind: "unavailable" };
-  return ask(whyForwarded(head, found, request, asked, nowMs), heldFor(found, request), request, asked);
+  return ask(whyForwarded(head, found, request, asked, nowMs), found, request, asked);
 }
 
 /** Requests that no stored answer is for, and that bring none. */
@@ -65,16 +65,23 @@ const pass = (why: ForwardReason): ForwardVerdict => ({
   collapsible: false,
 });
 
-/** A request of many is for many: who asks for something of its own, or for a part, does not wait for others' answers. */
+/**
+ * A request of many is for many: who asks for something of its own, or for a part, does not wait for others' answers. Nor does
+ * anybody where the last answer served nobody else, since it was not fresh when it came: all would go on one after the other.
+ */
 function ask(
   why: ForwardReason,
-  held: readonly StoredHead[],
-  { method, fields, authorized }: CacheRequest,
+  found: readonly StoredHead[],
+  request: CacheRequest,
   { noCache, maxAge, minFresh }: RequestDirectives,
 ): ForwardVerdict {
+  const { method, fields, authorized } = request;
+  const held = heldFor(found, request);
   const own = noCache || maxAge !== undefined || minFresh !== undefined || authorized;
-  const collapsible = method !== "HEAD" && !own && !isSome(fields.get("range"));
-  return { kind: "forward", why, way: "store", held, collapsible };
+  const isForOne = held[0] !== undefined && held[0].freshUntilMs <= held[0].receivedAtMs;
+  const collapsible = method !== "HEAD" && !own && !isForOne && !isSome(fields.get("range"));
+  const variant = variantOf(found, fields);
+  return { kind: "forward", why, way: "store", held, collapsible, ...(variant !== undefined && { variant }) };
 }
 
 /** Of several that a request selects the newest counts (section 4.1). */

@@ -2,7 +2,7 @@
 import { parseHttpDate } from "../http/http-date.ts";
 import { type AnswerDirectives, answerDirectives } from "./answer-directives.ts";
 import { partOf } from "./byte-range.ts";
-import { keyedTarget } from "./cache-key.ts";
+import { hostName, keyedTarget } from "./cache-key.ts";
 import type { CacheRequest, UpstreamAnswer } from "./cache-request.ts";
 import { bornAt, dateOf, keepUntil, lifetimeOf, staleUse } from "./freshness.ts";
 import { selectionOf } from "./selecting-fields.ts";
@@ -13,6 +13,8 @@ import { storedFields } from "./stored-fields.ts";
 import type { NewHead } from "./stored-head.ts";
 import { tagsOf } from "./tags.ts";
 import type { CacheKeys, HeadOrigin, NotStored } from "./verdict.ts";
+
+const COOKIE: readonly string[] = ["cookie"];
 
 export type HeadOrNot =
   | { readonly head: NewHead; readonly notStored?: never; readonly byRequest?: never }
@@ -34,7 +36,11 @@ export function newHead(
   const directives = answerDirectives(fields);
   const forbidden = forbiddenByAnswer(status, fields, directives);
   if (forbidden !== undefined) return { notStored: forbidden, byRequest: false };
-  const selection = selectionOf(variesBy(request, fields), request.fields);
+  const selection = selectionOf(
+    variesBy(request, fields),
+    request.fields,
+    settings.ignoreCookies === true ? COOKIE : [],
+  );
   if (selection.by === undefined)
     return { notStored: selection.refused, byRequest: selection.refused === "vary-credentials" };
   const lifetime = lifetimeOf(answer, directives, settings, origin.receivedAtMs);
@@ -42,6 +48,8 @@ export function newHead(
   if (personal !== undefined) return { notStored: personal, byRequest: true };
   const times = timesOf(answer, directives, lifetime.ms, settings, origin);
   if (times.keepUntilMs <= origin.receivedAtMs) return { notStored: "no-lifetime", byRequest: false };
+  const tags = tagsOf(fields, request, settings.tags ?? []);
+  if (tags === undefined) return { notStored: "tags", byRequest: false };
   const part = status === 206 ? partOf(fields.get("content-range")) : undefined;
   const { id, purge, requestedAtMs, receivedAtMs } = origin;
   const head: NewHead = {
@@ -52,8 +60,8 @@ export function newHead(
     requestedAtMs,
     receivedAtMs,
     selectedBy: selection.by,
-    tags: tagsOf(fields, request, settings.tags ?? []),
-    host: request.host,
+    tags,
+    host: hostName(request),
     target: keyedTarget(request, settings),
     purge,
     ...times,
@@ -93,7 +101,7 @@ function timesOf(
   const hasValidator = isGood(status) && (etag !== undefined || lastModifiedMs !== undefined);
   const bornAtMs = bornAt(fields, origin);
   const freshUntilMs = bornAtMs + lifetimeMs;
-  const stale = staleUse(directives, freshUntilMs, settings);
+  const stale = staleUse(status, directives, freshUntilMs, settings);
   const mayServe = lifetimeMs > 0 || hasValidator;
   return {
     bornAtMs,

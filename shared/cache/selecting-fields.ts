@@ -1,7 +1,7 @@
 /** Which of a resource's answers a request selects: the fields that `Vary` names (RFC 9111 section 4.1). */
 import { limits } from "../limits.ts";
 import type { FieldReader } from "./cache-request.ts";
-import { splitList } from "./directives.ts";
+import { splitList, TOKEN } from "./directives.ts";
 import type { StoredHead } from "./stored-head.ts";
 
 /** Fields that prove who somebody is: their values are never written down. */
@@ -22,14 +22,22 @@ export type Selection =
 
 /**
  * What a request says in the fields that `vary` names.
+ * @param unsent fields that the upstream did not get, so that it cannot have chosen by them
  * @returns or why the answer is not stored: it varies by what no field tells (`*`), by too much, or by a credential
  */
-export function selectionOf(vary: string | null | undefined, fields: FieldReader): Selection {
+export function selectionOf(
+  vary: string | null | undefined,
+  fields: FieldReader,
+  unsent: readonly string[] = [],
+): Selection {
   if (vary === null || vary === undefined || vary === "") return { by: {} };
   const names = new Set(splitList(vary.toLowerCase()));
-  if (names.has("*") || names.size > limits.cache.varyFieldsMax) return { refused: "vary" };
+  if (names.size > limits.cache.varyFieldsMax) return { refused: "vary" };
   const by: [string, string | null][] = [];
   for (const name of names) {
+    // What is no name of a field is told by none, as `*` is; no field can be read by it.
+    if (name === "*" || !TOKEN.test(name)) return { refused: "vary" };
+    if (unsent.includes(name)) continue;
     const value = normalisedField(name, fields);
     if (value === null) by.push([name, null]);
     else if (CREDENTIALS.has(name)) return { refused: "vary-credentials" };
@@ -43,6 +51,13 @@ export function selectionOf(vary: string | null | undefined, fields: FieldReader
 export function isSelected({ selectedBy }: Pick<StoredHead, "selectedBy">, fields: FieldReader): boolean {
   for (const name in selectedBy) if (normalisedField(name, fields) !== selectedBy[name]) return false;
   return true;
+}
+
+/** What a request says in all the fields by which these answers vary; undefined: they do not. */
+export function variantOf(found: readonly Pick<StoredHead, "selectedBy">[], fields: FieldReader): string | undefined {
+  const names = new Set(found.flatMap(({ selectedBy }) => Object.keys(selectedBy)));
+  if (names.size === 0) return undefined;
+  return JSON.stringify([...names].sort().map((name) => [name, normalisedField(name, fields)]));
 }
 
 /** A field in the form in which equal meanings are equal texts; null: it is absent. */

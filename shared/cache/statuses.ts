@@ -12,9 +12,19 @@ const UNDERSTOOD: ReadonlySet<number> = new Set([
 export const isHeuristic = (status: number): boolean => HEURISTIC.has(status);
 export const isUnderstood = (status: number): boolean => UNDERSTOOD.has(status);
 
-/** Errors about who asks, or when: the next client's answer may well be another one. */
-const OF_ASKING: ReadonlySet<number> = new Set([401, 403, 407, 408, 421, 425, 429]);
+/**
+ * Errors about who asks, when, or with which fields, which no key has: the next client's answer may well be another one. A field
+ * that is too long or malformed must not make an error everybody's.
+ */
+const OF_ASKING: ReadonlySet<number> = new Set([
+  ...[400, 401, 403, 406, 407, 408, 411, 412, 413, 415, 416, 417],
+  ...[421, 425, 426, 428, 429, 431],
+]);
 export const isOfAsking = (status: number): boolean => OF_ASKING.has(status);
+
+/** That a condition or a range of the request has brought about, whatever lifetime they state: others ask without it. */
+const OF_CONDITIONS: ReadonlySet<number> = new Set([304, 412, 416]);
+export const isOfConditions = (status: number): boolean => OF_CONDITIONS.has(status);
 
 /** The ones that conditions are about (RFC 9110 section 13.2.1). */
 export const isGood = (status: number): boolean => status >= 200 && status <= 299;

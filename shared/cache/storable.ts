@@ -5,7 +5,7 @@ import type { CacheRequest, FieldReader, UpstreamAnswer } from "./cache-request.
 import { deltaSeconds } from "./directives.ts";
 import type { Lifetime } from "./freshness.ts";
 import type { CacheSettings } from "./settings.ts";
-import { isUnderstood } from "./statuses.ts";
+import { isOfConditions, isUnderstood } from "./statuses.ts";
 import type { NotStored } from "./verdict.ts";
 
 /** What the answer itself forbids. */
@@ -19,7 +19,7 @@ export function forbiddenByAnswer(
   // Who understands the status goes by what else is said (section 5.2.2.3).
   if (noStore && !mustUnderstand) return "no-store";
   if (directives.private) return "private";
-  if (status < 200 || status === 304) return "status";
+  if (status < 200 || isOfConditions(status)) return "status";
   return status === 206 ? forbiddenPart(fields) : undefined;
 }
 

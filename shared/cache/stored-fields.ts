@@ -1,6 +1,6 @@
 /** Which fields of an answer are stored, and which a 304 replaces (RFC 9111 sections 3.1 and 3.2). */
 
-import { HOP_BY_HOP } from "../http/header-names.ts";
+import { HOP_BY_HOP, POLICY_PREFIX } from "../http/header-names.ts";
 import { formatHttpDate, parseHttpDate } from "../http/http-date.ts";
 import { connectionNames } from "../http/inspect-head.ts";
 import type { AnswerDirectives } from "./answer-directives.ts";
@@ -10,15 +10,10 @@ import type { StoredHead } from "./stored-head.ts";
 type Fields = [name: string, value: string][];
 
 /**
- * Beside fields of one connection: what is about one recipient, what an answer from the cache has anew, and what was said to this
- * cache alone.
+ * Beside fields of one connection, and those between the edge and the mesh: what is about one recipient, and what an answer from the
+ * cache has anew.
  */
-const UNSTORED: ReadonlySet<string> = new Set([
-  "set-cookie",
-  "age",
-  "proxy-authentication-info",
-  "selvage-cache-control",
-]);
+const UNSTORED: ReadonlySet<string> = new Set(["set-cookie", "age", "proxy-authentication-info"]);
 /** They are about the body that is stored, which a 304 does not bring. */
 const OF_THE_BODY: ReadonlySet<string> = new Set(["content-length", "content-encoding", "content-range"]);
 
@@ -28,7 +23,8 @@ export function storedFields(fields: FieldSet, { unstored }: AnswerDirectives, r
   const stored: Fields = [];
   for (const [name, value] of fields) {
     const lower = name.toLowerCase();
-    if (!HOP_BY_HOP.has(lower) && !UNSTORED.has(lower) && !named.has(lower)) stored.push([lower, value]);
+    const isOfOthers = HOP_BY_HOP.has(lower) || lower.startsWith(POLICY_PREFIX) || named.has(lower);
+    if (!isOfOthers && !UNSTORED.has(lower)) stored.push([lower, value]);
   }
   if (parseHttpDate(fields.get("date") ?? "", receivedAtMs) !== undefined) return stored;
   const undated = stored.filter(([name]) => name !== "date");

@@ -15,6 +15,7 @@ export interface StoredHead {
   readonly bodyBytes: number;
   /** Surrogate tags and cache groups (RFC 9875); purges go by them. */
   readonly tags: readonly string[];
+  /** `hostName` of the request. */
   readonly host: string;
   /** Path and query as they are in the key. */
   readonly target: string;

@@ -43,6 +43,8 @@ export interface ForwardVerdict {
   readonly held: readonly StoredHead[];
   /** Equal requests that come meanwhile may wait for this one's answer (RFC 9111 section 4). */
   readonly collapsible: boolean;
+  /** What the request says in the fields that answers under its keys vary by; absent: they are not known to. Others do not wait for it. */
+  readonly variant?: string;
   /** Nobody waits for it: the whole is asked for, whatever part the client wanted. */
   readonly background?: true;
 }
@@ -88,6 +90,7 @@ export type NotStored =
   | "partial"
   | "content"
   | "no-lifetime"
+  | "tags"
   | "too-large";
 
 /** What becomes of an answer. */

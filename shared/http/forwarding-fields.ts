@@ -37,10 +37,12 @@ export function parseForwarded(forwarded: string | undefined): [name: string, va
 /** `Via` (RFC 9110 section 7.6.3), `Forwarded` (RFC 7239) and its older kin. */
 export function forwardingFields({ clientIp, authority, scheme }: ForwardedRequest): [name: string, value: string][] {
   const who = clientIp === undefined ? "unknown" : clientIp.includes(":") ? `"[${clientIp}]"` : clientIp;
+  // Keys of caches know no case of it, so neither may what answers are made by (RFC 9110 section 4.2.3).
+  const host = authority.toLowerCase();
   const fields: [string, string][] = [
     ["via", "1.1 selvage"],
-    ["forwarded", `for=${who};host="${authority}";proto=${scheme}`],
-    ["x-forwarded-host", authority],
+    ["forwarded", `for=${who};host="${host}";proto=${scheme}`],
+    ["x-forwarded-host", host],
     ["x-forwarded-proto", scheme],
   ];
   if (clientIp !== undefined) fields.push(["x-forwarded-for", clientIp]);

@@ -31,7 +31,8 @@ export const SENT = "selvage-sent";
 /** On an answer of an aggregate, for clients: names of the optional parts that are missing (comma separated). */
 export const PARTIAL = "x-selvage-partial";
 
-const POLICY_PREFIX = "selvage-";
+/** Of fields between the edge and the mesh: they pass the edge in neither direction. */
+export const POLICY_PREFIX = "selvage-";
 const FORWARDING = new Set([
   "forwarded",
   "forwarded-for",

@@ -16,8 +16,13 @@ export const cacheStores = {
   keyCharsMax: 32 * KiB,
   /** Answers of one key, for different selecting fields; the oldest goes first. */
   variantsMax: 32,
-  /** What an isolate holds of bodies on their way into stores; beyond it answers are passed on and not stored. */
+  /**
+   * What an isolate holds of bodies on their way into stores, and of those that are stored and that slow clients have not read yet;
+   * beyond it answers are passed on at their clients' pace and not stored. Of it, what bodies take that are not small.
+   */
   writingBytesMax: 16 * MiB,
+  writingLargeBytesMax: 12 * MiB,
+  smallBodyBytesMax: 128 * KiB,
   /** How far a body is read for its stores before its client has read it. */
   aheadBytesMax: 1 * MiB,
   /** A body that takes longer is passed on and not stored. */
@@ -59,7 +64,8 @@ export const cachePurges = {
   keepMsMax: 31 * 86_400_000,
   /** Of one call. */
   scopesMax: 100,
-  tagCharsMax: 1_024,
+  /** No answer is stored with a longer one (`limits.cache.tagCharsMax`). */
+  tagCharsMax: 256,
   hostCharsMax: 253,
   /** What an isolate knows of purges is asked for again after this, beside a request. */
   confirmAfterMs: 1_000,
@@ -85,8 +91,9 @@ export const cacheCollapse = {
   leaseMs: 10_000,
   /** Answers that were not stored are not waited for again within this. */
   apartMs: 10_000,
-  /** Keys of an isolate, or of a shard, that are led or apart; more are not collapsed. */
-  keysMax: 10_000,
+  /** Keys of an isolate, or of a shard, that are led or apart; more are not collapsed, nor longer ones: 5 MB of each kind at most. */
+  keysMax: 5_000,
+  keyCharsMax: 1_024,
   /** Calls that one shard holds at once; more are told to go alone. */
   heldMax: 1_000,
 } as const;

@@ -30,10 +30,11 @@ export const cache = {
   validatorsMax: 8,
   /** Entity tags of a client's `If-None-Match` that are looked at; with more it is answered as if it had none that match. */
   entityTagsMax: 64,
-  /** Tags and groups of one answer, at least 32 of which are cache groups (RFC 9875 section 2); more are ignored. */
-  tagsMax: 64,
+  /** Tags that a route gives its answers; and tags and groups of one answer beside them, one with more is not stored. */
+  tagsMax: 256,
+  /** Of these, cache groups: at least 32 (RFC 9875 section 2). */
   groupsMax: 32,
-  /** One tag or group; longer ones are ignored. */
+  /** One tag or group; an answer with a longer one is not stored. */
   tagCharsMax: 256,
   /** Targets that one unsafe request makes invalid: its own, `Location`, `Content-Location`. */
   invalidatedMax: 3,

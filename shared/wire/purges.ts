@@ -8,13 +8,21 @@
 import * as z from "zod/mini";
 import type { Purge, PurgeScope } from "../cache/purges.ts";
 import { limits } from "../limits.ts";
+import { hostWithoutPort } from "../route/compare-routes.ts";
 import { normalisePath } from "../route/normalise-path.ts";
 
 const { tagCharsMax, hostCharsMax, scopesMax } = limits.cachePurges;
 
 const isNormal = (path: string): boolean => normalisePath(path).path === path;
+const isHostName = (text: string): boolean => hostWithoutPort(text) === text;
 const host = z.optional(
-  z.string().check(z.regex(/^[a-z0-9._:[\]-]+$/, "a host in lower case"), z.maxLength(hostCharsMax)),
+  z
+    .string()
+    .check(
+      z.regex(/^[a-z0-9._:-]+$/, "a host in lower case"),
+      z.refine(isHostName, "a host without port, brackets, or a dot at its end"),
+      z.maxLength(hostCharsMax),
+    ),
 );
 const scopeSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("all") }),

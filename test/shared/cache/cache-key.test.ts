@@ -92,9 +92,9 @@ describe("cache keys, RFC 9111 section 2", () => {
   test("those with cookies wait apart from those without", () => {
     const cookie = cacheRequest({ fields: [["cookie", "a=1"]] });
     const keys = { own: "o", shared: "s" };
-    expect(collapseKeyOf(keys, cacheRequest(), {})).toBe("s");
-    expect(collapseKeyOf(keys, cookie, {})).not.toBe("s");
-    expect(collapseKeyOf(keys, cookie, { ignoreCookies: true })).toBe("s");
+    expect(collapseKeyOf(keys, cacheRequest(), {}, {})).toBe("s");
+    expect(collapseKeyOf(keys, cookie, {}, {})).not.toBe("s");
+    expect(collapseKeyOf(keys, cookie, { ignoreCookies: true }, {})).toBe("s");
   });
 });
 

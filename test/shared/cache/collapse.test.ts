@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { beginCollapse, endCollapse, leaderOf, newCollapses } from "../../../shared/cache/collapse.ts";
 
-const settings = { leaseMs: 1_000, apartMs: 5_000, keysMax: 3 };
+const settings = { leaseMs: 1_000, apartMs: 5_000, keysMax: 3, keyCharsMax: 10 };
 
 test("one leads, others follow until it has ended", () => {
   const state = newCollapses();
@@ -53,4 +53,21 @@ test("is bounded: more keys are not collapsed, and the oldest that are apart are
   expect(state.leaders.size).toBe(1);
   for (const key of ["1", "2", "3", "4"]) endCollapse(state, key, key, "unstorable", settings, 2_000);
   expect([...state.apart.keys()]).toEqual(["2", "3", "4"]);
+});
+
+test("long keys are not collapsed, so that many of them take no memory", () => {
+  const state = newCollapses();
+  const long = "k".repeat(settings.keyCharsMax + 1);
+  expect(beginCollapse(state, long.slice(1), "a", settings, 0)).toBe("lead");
+  expect(beginCollapse(state, long, "a", settings, 0)).toBe("alone");
+  endCollapse(state, long, "a", "unstorable", settings, 0);
+  expect([...state.leaders.keys(), ...state.apart.keys()]).toEqual([long.slice(1)]);
+});
+
+test("keys that are apart no longer are forgotten, whether somebody asks for them again or not", () => {
+  const state = newCollapses();
+  endCollapse(state, "1", "a", "unstorable", settings, 0);
+  endCollapse(state, "2", "a", "unstorable", settings, 1_000);
+  endCollapse(state, "3", "a", "unstorable", settings, 5_000);
+  expect([...state.apart.keys()]).toEqual(["2", "3"]);
 });

@@ -114,12 +114,19 @@ describe("freshness lifetime, RFC 9111 section 4.2.1", () => {
     expect(lifetime([["cache-control", "max-age=5"]], settings, 404)).toBe(5);
   });
 
-  test("an error about who asks, or when, is in no class of them", () => {
+  test("an error about who asks, when, or with which fields, is in no class of them", () => {
     const settings = { errorTtlMs: { "4xx": 10_000, "403": 1_000, "401": 1_000 } };
     for (const [status, expected] of [
-      [400, 10],
       [404, 10],
+      [410, 10],
       [403, 1],
+      [400, 0],
+      [406, 0],
+      [413, 0],
+      [415, 0],
+      [416, 0],
+      [417, 0],
+      [431, 0],
       [401, 0],
       [407, 0],
       [429, 0],
@@ -158,7 +165,7 @@ describe("age, RFC 9111 section 4.2.3", () => {
 
 describe("stale use, RFC 9111 section 4.2.4 and RFC 5861", () => {
   const use = (text: string, settings: CacheSettings = {}) => {
-    const stale = staleUse(answerDirectives(fieldSet([["cache-control", text]])), now, settings);
+    const stale = staleUse(200, answerDirectives(fieldSet([["cache-control", text]])), now, settings);
     const { whileRevalidateUntilMs, ifErrorUntilMs, ifUnreachableUntilMs, byClient } = stale;
     return [...[whileRevalidateUntilMs, ifErrorUntilMs, ifUnreachableUntilMs].map((ms) => (ms - now) / 1000), byClient];
   };

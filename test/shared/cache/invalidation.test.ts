@@ -50,6 +50,21 @@ describe("invalidation, RFC 9111 section 4.4", () => {
     }
   });
 
+  test("the host of an answer has no dot at its end: purges name it without", () => {
+    const dotted = { authority: "shop.example.:8080", host: "shop.example." };
+    const cache = world([cached, { status: 204, fields: [], body: "" }]);
+    expect(sendLater(cache, 0, dotted).judgement?.store?.head.host).toBe("shop.example");
+    expect(sendLater(cache, 0, { ...dotted, method: "POST" }).judgement?.invalidates?.host).toBe("shop.example");
+  });
+
+  test("Location in whatever form: keys and purges have the normal one", () => {
+    for (const location of ["/%6Frders/2", "https://shop.example/orders/../%6frders/2", "2"]) {
+      const cache = world([{ status: 201, fields: [["location", location]], body: "" }]);
+      const { judgement } = sendLater(cache, 0, { method: "POST", path: "/orders/1" });
+      expect(judgement?.invalidates?.targets).toEqual(["/orders/1", "/orders/2"]);
+    }
+  });
+
   test("Location and Content-Location of the same origin, and no other", () => {
     const targets = (fields: Pairs, changes: Parameters<typeof cacheRequest>[0] = {}) => {
       const cache = world([{ status: 201, fields, body: "" }], { query: { ignore: ["utm"] } });

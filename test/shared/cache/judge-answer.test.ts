@@ -252,6 +252,19 @@ describe("errors, RFC 5861 section 4 and RFC 9111 section 4.2.4", () => {
     }
   });
 
+  test("an error that was stored never serves stale by the route's word, nor instead of an older good answer", () => {
+    const bad: OriginAnswer = { status: 500, fields: [], body: "bad" };
+    const settings: CacheSettings = { errorTtlMs: { "5xx": 1_000 }, staleWhileRevalidateMs: 300_000 };
+    const cache = world([bad, ok([], "b")], settings);
+    expect(sendLater(cache, 0)).toMatchObject({ status: 500, judgement: { store: {} } });
+    expect(sendLater(cache, 60)).toMatchObject({ status: 200, body: "b" });
+
+    const away = world([ok(control("max-age=1")), bad, "unreachable"], { errorTtlMs: { "5xx": 1_000 } });
+    sendLater(away, 0);
+    expect(sendLater(away, 2)).toMatchObject({ status: 500 });
+    expect(sendLater(away, 2)).toMatchObject({ status: 200, body: "a" });
+  });
+
   test("an error is passed on where nothing allows it", () => {
     const cache = failing("max-age=1");
     sendLater(cache, 0);

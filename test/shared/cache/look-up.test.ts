@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { cacheKeysOf, collapseKeyOf } from "../../../shared/cache/cache-key.ts";
 import { lookUp } from "../../../shared/cache/look-up.ts";
 import type { CacheSettings } from "../../../shared/cache/settings.ts";
 import { CacheWorld, cacheRequest, type OriginAnswer, type Pairs } from "../../support/cache-world.ts";
@@ -145,6 +146,33 @@ describe("which requests may wait for one another", () => {
     expect(collapsible([], { authorized: true })).toBe(false);
     expect(collapsible([], { method: "HEAD" })).toBe(false);
     expect(collapsible([], { method: "POST" })).toBe(false);
+  });
+
+  test("nobody waits for an answer that is never fresh: each has to be confirmed by itself", () => {
+    for (const text of ["no-cache", "max-age=0", "max-age=0, stale-if-error=60"]) {
+      const { verdict } = holding([...control(text), ["etag", '"a"']]).send(cacheRequest());
+      expect(verdict).toMatchObject({ kind: "forward", why: "stale", collapsible: false });
+    }
+    const world = holding([...control("max-age=1"), ["etag", '"a"']]);
+    world.nowMs += 2_000;
+    expect(world.send(cacheRequest()).verdict).toMatchObject({ why: "stale", collapsible: true });
+  });
+
+  test("nobody waits for an answer that is for another Vary", () => {
+    const fields: Pairs = [...control("max-age=10"), ["vary", "accept-language, x-device"]];
+    const world = holding(fields, {}, cacheRequest({ fields: [["accept-language", "de"]] }));
+    const waitsFor = (...own: Pairs): string => {
+      const request = cacheRequest({ fields: own });
+      const keys = cacheKeysOf(request, {});
+      const verdict = lookUp(keys, world.heads, request, {}, world.nowMs);
+      if (keys === undefined || verdict.kind !== "forward") throw new Error(verdict.kind);
+      return collapseKeyOf(keys, request, {}, verdict);
+    };
+    const english = waitsFor(["accept-language", "en"], ["x-other", "1"]);
+    expect(waitsFor(["Accept-Language", "en;q=1.0"])).toBe(english);
+    expect(waitsFor(["accept-language", "fr"])).not.toBe(english);
+    expect(waitsFor(["accept-language", "en"], ["x-device", "phone"])).not.toBe(english);
+    expect(waitsFor()).not.toBe(english);
   });
 });
 

@@ -33,6 +33,34 @@ describe("what is stored, RFC 9111 section 3", () => {
     expect(refused({ status: 304 })).toBe("status");
   });
 
+  test("an error about a range or a condition is not what others get who ask for the whole", () => {
+    const request = { fields: [["range", "bytes=99-"]] as const };
+    for (const status of [412, 416]) expect(refused({ status, request })).toBe("status");
+    expect(
+      refused({ status: 416, request, fields: [], settings: { errorTtlMs: { "4xx": 10_000, "416": 10_000 } } }),
+    ).toBe("status");
+  });
+
+  test("section 12.5.5 of RFC 9110: what is no list of field names varies by nobody knows what", () => {
+    for (const vary of ["accept encoding", "foo(bar)", 'accept, "foo"', "a:b", "é"])
+      expect(refused({ fields: control("max-age=60", ["vary", vary]) })).toBe("vary");
+  });
+
+  test("cookies that were not sent are not what an answer varies by", () => {
+    const fields = control("max-age=60", ["vary", "Cookie, Accept"]);
+    const request = { fields: [["cookie", "a=1"]] as const };
+    expect(refused({ fields, request })).toBe("vary-credentials");
+    const { judgement } = send({ fields, request, settings: { ignoreCookies: true } });
+    expect(judgement?.store?.head.selectedBy).toEqual({ accept: null });
+  });
+
+  test("fields between the edge and the mesh are not stored, so that no hit tells them", () => {
+    const { judgement } = send({ fields: control("max-age=60", ["Selvage-Load", "1"], ["x-selvage-partial", "a"]) });
+    const names = judgement?.store?.head.fields.map(([name]) => name);
+    expect(names).toContain("x-selvage-partial");
+    expect(names).not.toContain("selvage-load");
+  });
+
   test("section 5.2.2.5: no-store is not stored", () =>
     expect(refused({ fields: control("max-age=60, no-store") })).toBe("no-store"));
 
@@ -190,30 +218,43 @@ describe("what is stored of an answer", () => {
       settings: { tags: ["orders"] },
     });
     expect(judgement?.store?.head.tags).toEqual([
+      "orders",
       "group https://shop.example scripts",
       "group https://shop.example two words",
-      "orders",
       "a",
       "b",
       "e,f",
     ]);
   });
 
-  test("too many tags and too long ones are left out, 32 groups are not", () => {
+  test("an answer with a name that it could not be purged by is not stored", () => {
     const many = (count: number, text: (at: number) => string) =>
       Array.from({ length: count }, (_, at) => text(at)).join(", ");
     const { tagsMax, groupsMax, tagCharsMax } = limits.cache;
-    const { judgement } = send({
-      fields: control(
-        "max-age=60",
-        ["cache-tag", `${"a".repeat(tagCharsMax + 1)}, ${many(tagsMax, (at) => `t${at}`)}`],
-        ["cache-groups", many(groupsMax + 1, (at) => `"${"g".repeat(32)}${at}"`)],
+    const route = Array.from({ length: tagsMax }, (_, at) => `r${at}`);
+    const stored = (tag: string, groups = "", tags: readonly string[] = []) => {
+      const fields = control("max-age=60", ["cache-tag", tag], ["cache-groups", groups]);
+      const { judgement } = send({ fields, settings: { tags } });
+      return judgement?.store?.head.tags.length ?? judgement?.notStored;
+    };
+    const groups = many(groupsMax, (at) => `"${"g".repeat(32)}${at}"`);
+    expect(stored("a".repeat(tagCharsMax))).toBe(1);
+    expect(stored("a".repeat(tagCharsMax + 1))).toBe("tags");
+    expect(stored("", `"${"g".repeat(tagCharsMax + 1)}"`)).toBe("tags");
+    expect(
+      stored(
+        "",
+        many(groupsMax + 1, (at) => `"g${at}"`),
       ),
-    });
-    const tags = judgement?.store?.head.tags ?? [];
-    expect(tags).toHaveLength(tagsMax);
-    expect(tags.filter((tag) => tag.startsWith("group "))).toHaveLength(groupsMax);
-    expect(tags.some((tag) => tag.startsWith("aa"))).toBe(false);
+    ).toBe("tags");
+    const own = many(tagsMax - groupsMax, (at) => `t${at}`);
+    expect(stored(own, groups, route)).toBe(2 * tagsMax);
+    expect(stored(`${own}, one-more`, groups)).toBe("tags");
+  });
+
+  test("a tag that nobody can name in a purge is none", () => {
+    const { judgement } = send({ fields: control("max-age=60", ["cache-tag", "a b, é, c"]) });
+    expect(judgement?.store?.head.tags).toEqual(["c"]);
   });
 
   test("Cache-Groups that are no list name nothing", () => {

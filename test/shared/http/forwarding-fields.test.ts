@@ -14,6 +14,16 @@ test("X-Forwarded-* say the same as the Forwarded beside them", () => {
   );
 });
 
+test("the host is told in lower case: answers must not differ by what keys of caches do not know", () => {
+  const said = Object.fromEntries(
+    forwardingFields({ clientIp: undefined, authority: "API.Shop.example:80", scheme: "http" }),
+  );
+  expect(said).toMatchObject({
+    forwarded: 'for=unknown;host="api.shop.example:80";proto=http',
+    "x-forwarded-host": "api.shop.example:80",
+  });
+});
+
 test.each([undefined, "", "for=1.2.3.4", 'for=a;host="b";proto=ftp', 'for=a;host="b";proto=http, for=c', "garbage"])(
   "%j says nothing",
   (forwarded) => expect(parseForwarded(forwarded)).toEqual([]),

@@ -154,6 +154,55 @@ describe("a body on its way", () => {
   });
 });
 
+describe("many slow clients", () => {
+  /** Bodies of which nobody reads anything, and what was read of all of them. */
+  function unread(count: number, bytes: number, held = newHeldBytes()) {
+    const read: number[] = Array.from({ length: count }, () => 0);
+    const begun = read.map((_, at) => {
+      const source = new ReadableStream<Uint8Array>(
+        {
+          pull: (controller) => {
+            read[at] = (read[at] ?? 0) + 50_000;
+            controller.enqueue(content(50_000));
+            if (read[at] === bytes) controller.close();
+          },
+        },
+        { highWaterMark: 0 },
+      );
+      return storing(source, bytes > MiB ? undefined : bytes, held);
+    });
+    return { begun, held, bytes: () => read.reduce((sum, one) => sum + one, 0) };
+  }
+  const settle = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, 50));
+
+  test.each([10_000_000, 1_000_000])("of bodies of %i bytes take no more than the bound", async (bytes) => {
+    const slow = unread(100, bytes);
+    await settle();
+    const pieces = 100 * 50_000;
+    expect(slow.bytes()).toBeLessThanOrEqual(bounds.writingBytesMax + pieces);
+    expect(slow.held.bytes).toBeLessThanOrEqual(bounds.writingBytesMax);
+    const sizes = await Promise.all(slow.begun.map(async ({ body }) => (await bytesOf(body))?.byteLength));
+    expect(sizes).toEqual(slow.begun.map(() => bytes));
+    await expect.poll(() => slow.held.bytes).toBe(0);
+  });
+
+  test("leave room for small bodies", async () => {
+    const { held } = unread(100, 1_000_000);
+    await settle();
+    const small = storing(streamOf(pieces(content(100_000), 9_999)), 100_000, held);
+    expect(await bytesOf(small.body)).toEqual(content(100_000));
+    expect(await small.outcome).toBe("stored");
+  });
+
+  test("who leave give back what was held for them", async () => {
+    const slow = unread(20, 1_000_000);
+    await settle();
+    expect(slow.held.bytes).toBeGreaterThan(0);
+    await Promise.all(slow.begun.map(({ body }) => body.cancel()));
+    await expect.poll(() => slow.held.bytes).toBe(0);
+  });
+});
+
 interface Tiers {
   readonly store: TieredStore;
   readonly purges: PurgeKnowledge;

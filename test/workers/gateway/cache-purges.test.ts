@@ -33,7 +33,7 @@ describe("who may", () => {
 
 describe("a purge", () => {
   test("is numbered, and the status tells of it", async () => {
-    const scopes = [tag("a"), { kind: "path", path: "/x?y" }, { kind: "prefix", prefix: "/z", host: "h:8080" }];
+    const scopes = [tag("a"), { kind: "path", path: "/x?y" }, { kind: "prefix", prefix: "/z", host: "h" }];
     const { status, body } = await cacheAdmin("POST", "/cache/purges", { scopes, soft: true });
     expect(status).toBe(201);
     expect(body.purges.map(({ scope }: { scope: unknown }) => scope)).toEqual(scopes);
@@ -59,6 +59,9 @@ describe("a purge", () => {
     ["of a path that is not normal", { scopes: [{ kind: "path", path: "/%61" }] }],
     ["of a path with a space", { scopes: [{ kind: "path", path: "/a b" }] }],
     ["of a query with a space", { scopes: [{ kind: "path", path: "/a?b c" }] }],
+    ["of a host with its port", { scopes: [{ kind: "path", path: "/a", host: "ab.example:8080" }] }],
+    ["of a host with its port, by its letters an address", { scopes: [{ kind: "path", path: "/a", host: "ab:8080" }] }],
+    ["of an address in brackets", { scopes: [{ kind: "path", path: "/a", host: "[::1]" }] }],
     ["of no host", { scopes: [{ kind: "path", path: "/a", host: "UPPER" }] }],
     ["of a prefix with a query", { scopes: [{ kind: "prefix", prefix: "/a?b" }] }],
     ["with a word that is unknown", { scopes: [{ kind: "all" }], sofft: true }],
@@ -126,6 +129,22 @@ describe("what an isolate knows", () => {
     const answers = await Promise.all(Array.from({ length: 50 }, () => isFresh()));
     expect(answers.every((answer) => answer)).toBe(true);
     expect(log.questions).toBe(begun + 2);
+  });
+
+  test("a clock that was set back does not make what it knows young", async () => {
+    const { log, isFresh, waited } = isolate();
+    await expect.poll(async () => isFresh()).toBe(true);
+    await Promise.all(waited);
+    const begun = log.questions;
+    const now = Date.now();
+    const clock = vi.spyOn(Date, "now");
+    clock.mockReturnValue(now - 3_600_000);
+    expect(await isFresh()).toBe(true);
+    expect(log.questions).toBe(begun + 1);
+    // A request that began before the last question was sent knows as much.
+    clock.mockReturnValue(now - 3_600_500);
+    expect(isFresh()).toBe(true);
+    expect(log.questions).toBe(begun + 1);
   });
 
   test("it hears of what was purged elsewhere", async () => {

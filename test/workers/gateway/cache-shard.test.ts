@@ -174,7 +174,7 @@ describe("a purge gives back the room of what it ended", () => {
   ] as const)("%j leaves %s", async (scope, left) => {
     const shard = newShard();
     for (const [key, more] of answers) await put(shard, key, content(10), more);
-    expect(await shard.forget(scope, 50)).toBe(false);
+    expect(await shard.forget(scope, 50, 0)).toBeUndefined();
     const found = await Promise.all(answers.map(async ([key]) => ((await idsOf(shard, key)).length > 0 ? key : "")));
     expect(found.filter((key) => key !== "").join(" ")).toBe(left);
   });
@@ -185,9 +185,28 @@ describe("a purge gives back the room of what it ended", () => {
       for (let at = 0; at <= bounds.sweepRowsMax; at++)
         object.commit(`k${at}`, { ...newHead({ tags: ["t"] }), bodyBytes: 1 }, content(1));
     });
-    expect(await shard.forget({ kind: "tag", tag: "t" }, 50)).toBe(true);
-    expect(await shard.forget({ kind: "tag", tag: "t" }, 50)).toBe(false);
+    const after = await shard.forget({ kind: "tag", tag: "t" }, 50, 0);
+    if (after === undefined) throw new Error("it says that it has done");
+    expect(await shard.forget({ kind: "tag", tag: "t" }, 50, after)).toBeUndefined();
     expect(await rows(shard)).toEqual({ entries: 0, pieces: 0, tags: 0 });
+  });
+
+  test.each([
+    { kind: "prefix", prefix: "/a", host: "api.example" },
+    { kind: "path", path: "/a", host: "api.example" },
+    { kind: "path", path: "/a?one" },
+  ] as const)("%j ends, however many others there are that look alike", async (scope) => {
+    const shard = newShard();
+    await runInDurableObject(shard, (object) => {
+      for (let at = 0; at <= bounds.sweepRowsMax; at++)
+        object.commit(`k${at}`, { ...newHead({ host: "other.example", target: "/a?two" }), bodyBytes: 1 }, content(1));
+    });
+    await put(shard, "last", content(1), { target: "/a?one" });
+    const after = await shard.forget(scope, 50, 0);
+    if (after === undefined) throw new Error("it says that it has done");
+    expect(await shard.forget(scope, 50, after)).toBeUndefined();
+    expect(await rows(shard)).toMatchObject({ entries: bounds.sweepRowsMax + 1 });
+    expect(await idsOf(shard, "last")).toEqual([]);
   });
 });
 

@@ -43,8 +43,13 @@ async function purge(c: Call): Promise<Response> {
 
 /** Gives back the room of what was purged; what is left of it is not served, and goes in its time. */
 async function forget(env: Env, purges: readonly Purge[]): Promise<void> {
+  const endMs = Date.now() + purgeWithinMs;
   const forgetIn = async (shard: number): Promise<void> => {
-    for (const { scope, number } of purges) while (await shardStub(env, shard).forget(scope, number));
+    for (const { scope, number } of purges) {
+      let after: number | undefined = 0;
+      while (after !== undefined && Date.now() < endMs)
+        after = (await shardStub(env, shard).forget(scope, number, after)) as number | undefined;
+    }
   };
   await Promise.allSettled(Array.from({ length: limits.cacheStores.shards }, (_, shard) => forgetIn(shard)));
 }

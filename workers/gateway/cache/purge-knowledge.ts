@@ -23,6 +23,8 @@ export class PurgeKnowledge {
    * one has an end; false: the request goes to the origin.
    */
   isFresh(ctx: Pick<ExecutionContext, "waitUntil">, nowMs: number): Soon<boolean> {
+    // Where the clock was set back it would be young for as long.
+    if (nowMs < this.#confirmation.confirmedAtMs - staleMs) Object.assign(this.#confirmation, neverConfirmed());
     const ageMs = nowMs - this.#confirmation.confirmedAtMs;
     if (ageMs < confirmAfterMs) return true;
     const asking = beginConfirming(this.#confirmation, settings, nowMs) ? this.#ask() : undefined;

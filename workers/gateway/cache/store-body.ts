@@ -19,11 +19,11 @@ export interface StoringBody {
 }
 
 /**
- * What the client has read whole was committed before: who asks again finds it. A body is read ahead of its client as far as
- * `aheadBytesMax`, and on to its end when the client has left; one that breaks, is not as long as it said, or is longer than any
- * store takes leaves nothing.
+ * What the client has read whole was committed before: who asks again finds it. While a store takes it, a body is read ahead of its
+ * client as far as `aheadBytesMax`, and on to its end when the client has left; one that breaks, is not as long as it said, or is
+ * longer than any store takes leaves nothing.
  * @param bodyBytes that it said to have; undefined: nothing
- * @param held bytes on their way into stores, of all bodies of the isolate
+ * @param held bytes on their way into stores, and of what clients have not read yet, of all bodies of the isolate
  */
 export function storeBody(
   body: ReadableStream<Uint8Array>,
@@ -94,23 +94,29 @@ class Storing {
       const committing = this.#commit();
       if (committing instanceof Promise) await within(committing, bounds.commitHoldMs);
       this.#toClient(controller, last);
-      if (!this.#clientLeft) controller.close();
+      void this.#end(controller);
       return (await committing) ? "stored" : "unstored";
     } catch (cause) {
       await this.#leave();
+      closeShare(this.#held, this.#share);
       if (!this.#clientLeft) controller.error(cause);
       return "broken";
     } finally {
       clearTimeout(late);
-      closeShare(this.#held, this.#share);
     }
+  }
+
+  /** The stream is open until the client has read everything: a closed one does not tell of it. */
+  async #end(controller: Controller): Promise<void> {
+    await this.#drained(controller);
+    if (!this.#clientLeft) controller.close();
   }
 
   /** @returns the bytes with which the body has the length that it said, held back until it has ended */
   async #passOn(controller: Controller): Promise<Uint8Array | undefined> {
     let last: Uint8Array | undefined;
     for (;;) {
-      await this.#room(controller);
+      await (this.#sink === undefined ? this.#drained(controller) : this.#room(controller, 1));
       const { done, value } = await this.#reader.read();
       if (done) return last;
       this.#toClient(controller, last);
@@ -122,8 +128,15 @@ class Storing {
     }
   }
 
-  async #room(controller: Controller): Promise<void> {
-    while (!this.#clientLeft && (controller.desiredSize ?? 0) <= 0)
+  /** What no store takes is held until the client has read it, and nothing more is read until then. */
+  async #drained(controller: Controller): Promise<void> {
+    await this.#room(controller, bounds.aheadBytesMax);
+    closeShare(this.#held, this.#share);
+  }
+
+  /** @param bytes of room in the client's queue; with `aheadBytesMax` it has read everything */
+  async #room(controller: Controller, bytes: number): Promise<void> {
+    while (!this.#clientLeft && (controller.desiredSize ?? bytes) < bytes)
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -140,10 +153,14 @@ class Storing {
     if (!(await this.#sink.write(bytes))) return this.#leave();
   }
 
-  /** A store holds no more of a body than the larger of a piece and what memory takes; neither does the client's queue. */
+  /**
+   * A store holds no more of a body than the larger of a piece and what memory takes; neither does the client's queue. Slow clients of
+   * large bodies leave room for small ones, which hardly wait for their clients.
+   */
   #hold(): boolean {
     const bytes = Math.min(this.#bytes, bounds.pieceBytesMax + bounds.aheadBytesMax);
-    return growShare(this.#held, this.#share, bytes, bounds.writingBytesMax, Date.now());
+    const bytesMax = bytes > bounds.smallBodyBytesMax ? bounds.writingLargeBytesMax : bounds.writingBytesMax;
+    return growShare(this.#held, this.#share, bytes, bytesMax, Date.now());
   }
 
   #commit(): Soon<boolean> {
@@ -156,7 +173,6 @@ class Storing {
   async #leave(): Promise<void> {
     const sink = this.#sink;
     this.#sink = undefined;
-    closeShare(this.#held, this.#share);
     await Promise.all([sink?.abort(), this.#stopReading()]);
   }
 

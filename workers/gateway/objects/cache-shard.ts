@@ -147,18 +147,18 @@ export class CacheShard extends DurableObject {
   }
 
   /**
-   * Gives back the room of what a hard purge has ended. Nobody would be served it anyway.
+   * Gives back the room of what a hard purge has ended, some of it at a time. Nobody would be served it anyway.
    * @param number of the purge
-   * @returns whether there may be more of it
+   * @param after where the call before ended; 0: there was none
+   * @returns where this one ended; undefined: there is no more of it
    */
-  forget(scope: PurgeScope, number: number): boolean {
-    if (!this.#isOpen) return false;
-    const rows = this.#matching(scope, number);
+  forget(scope: PurgeScope, number: number, after: number): number | undefined {
+    if (!this.#isOpen) return undefined;
+    const rows = this.#matching(scope, number, after);
     this.ctx.storage.transactionSync(() => {
       for (const row of rows) if (purgeMatches(scope, JSON.parse(row.head) as StoredHead)) this.#drop(row);
     });
-    // A purge of one target leaves others of its path where they are, so the same rows would be found again.
-    return rows.length === bounds.sweepRowsMax && scope.kind !== "path";
+    return rows.length === bounds.sweepRowsMax ? rows.at(-1)?.seq : undefined;
   }
 
   /** Whose turn it is to ask the origin for a key. Somebody who has to wait is held here, until the time is over at most. */
@@ -234,13 +234,13 @@ export class CacheShard extends DurableObject {
     for (const row of rows.slice(bounds.variantsMax)) this.#drop(row);
   }
 
-  /** Rows that a purge may have ended; the index knows paths without their queries. */
-  #matching(scope: PurgeScope, number: number): EntryRow[] {
+  /** Rows that a purge may have ended, in their order; the index knows neither hosts nor queries. */
+  #matching(scope: PurgeScope, number: number, after: number): EntryRow[] {
     const [where, ...values] = conditionOf(scope);
     return this.#sql
       .exec<EntryRow>(
-        `SELECT * FROM entries WHERE key IS NOT NULL AND purge < ? AND ${where} LIMIT ?`,
-        ...[number, ...values, scope.kind === "path" ? -1 : bounds.sweepRowsMax],
+        `SELECT * FROM entries WHERE seq > ? AND key IS NOT NULL AND purge < ? AND ${where} ORDER BY seq LIMIT ?`,
+        ...[after, number, ...values, bounds.sweepRowsMax],
       )
       .toArray();
   }
