@@ -11,6 +11,7 @@ import { aggregate } from "./middleware/aggregate.ts";
 import { answerFields } from "./middleware/answer-fields.ts";
 import { authenticate } from "./middleware/authenticate.ts";
 import { boundBody } from "./middleware/bound-body.ts";
+import { cache } from "./middleware/cache.ts";
 import { checkRequest } from "./middleware/check-request.ts";
 import { cors } from "./middleware/cors.ts";
 import { decide } from "./middleware/decide.ts";
@@ -67,7 +68,8 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     idempotency(records, held),
     transformHeaders(),
     tellIdentity(),
-    forward(minter, shedder),
+    cache({ minter, shedder }),
+    forward({ minter, shedder }),
     aggregate(minter, shedder),
   );
   return app;

@@ -26,6 +26,8 @@ export interface Outgoing {
   readonly query: string;
   readonly body: ReadableStream | Uint8Array | null;
   readonly deadlineAtMs: number;
+  /** Whether the answer's content stays as it is encoded; otherwise whoever reads it here gets it decoded. */
+  readonly isRaw?: boolean;
 }
 
 /** Path that the upstream is asked for. */
@@ -40,7 +42,7 @@ export function upstreamPath(c: Context<GatewayEnv>, { rewrite }: ForwardTarget)
 export function sendOn(
   c: Context<GatewayEnv>,
   target: ForwardTarget,
-  { fields, query, body, deadlineAtMs }: Outgoing,
+  { fields, query, body, deadlineAtMs, isRaw = false }: Outgoing,
   { minter, shedder }: Forwarder,
 ): Promise<Response> {
   const { to } = target;
@@ -51,6 +53,7 @@ export function sendOn(
     fields,
     body,
     deadlineAtMs,
+    isRaw,
   };
   const [held, identity, trace] = [c.get("held"), c.get("identity"), c.get("trace")];
   const calling = { env: c.env, held, identity, route: c.get("route").name, context: c.get("context"), trace, minter };

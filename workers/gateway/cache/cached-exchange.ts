@@ -1,0 +1,164 @@
+/** A request on a route with a cache, from the look into the stores to its answer. */
+import { collapseKeyOf } from "../../../shared/cache/cache-key.ts";
+import { type CacheStatus, cacheStatus } from "../../../shared/cache/cache-status.ts";
+import { beginCollapse, endCollapse } from "../../../shared/cache/collapse.ts";
+import { softPurged } from "../../../shared/cache/freshness.ts";
+import { lookUp } from "../../../shared/cache/look-up.ts";
+import { softPurgedAt } from "../../../shared/cache/purges.ts";
+import type { StoredHead } from "../../../shared/cache/stored-head.ts";
+import type { ForwardReason, ForwardVerdict, Verdict } from "../../../shared/cache/verdict.ts";
+import { SelvageError } from "../../../shared/errors.ts";
+import type { CacheUse } from "../../../shared/http/access-log.ts";
+import { limits } from "../../../shared/limits.ts";
+import { askOrigin } from "./ask-origin.ts";
+import type { Soon } from "./cache-store.ts";
+import { answerOfHead } from "./client-answer.ts";
+import type { Turn } from "./collapser.ts";
+import { type CacheExchange, isAnswered } from "./exchange-of.ts";
+
+const bounds = limits.cacheCollapse;
+const NONE: readonly StoredHead[] = [];
+
+export class CachedExchange {
+  readonly #exchange: CacheExchange;
+  readonly #nowMs = Date.now();
+  /** Heads whose bodies turned out to be gone. */
+  readonly #gone = new Set<string>();
+  /** Why it would have gone to the upstream, had it not waited for another request. */
+  #waited: ForwardReason | undefined;
+
+  constructor(exchange: CacheExchange) {
+    this.#exchange = exchange;
+  }
+
+  /** @throws SelvageError when neither the stores nor the upstream have an answer */
+  async answer(): Promise<Response> {
+    const { edge, c, request, settings } = this.#exchange;
+    if (!isAnswered(request.method, settings)) return this.#forward(unanswered(request.method), undefined);
+    const fresh = edge.purges.isFresh(c.executionCtx, this.#nowMs);
+    const mayServe = fresh instanceof Promise ? await fresh : fresh;
+    for (;;) {
+      const looked = mayServe ? this.#lookUp() : this.#judge(NONE);
+      const verdict = looked instanceof Promise ? await looked : looked;
+      if (verdict.kind === "unavailable") throw this.#failed(new SelvageError("not_stored", "only-if-cached"), {});
+      if (verdict.kind === "forward") {
+        const turn = mayServe ? await this.#turnFor(verdict) : undefined;
+        if (turn?.kind !== "look") return this.#forward(verdict, turn);
+        this.#waited ??= verdict.why;
+        continue;
+      }
+      const response = await answerOfHead(this.#exchange, verdict.head);
+      if (response === undefined) {
+        this.#gone.add(verdict.head.id);
+        continue;
+      }
+      if (verdict.kind === "stale") this.#revalidate(verdict.revalidation);
+      return this.#hit(response, verdict);
+    }
+  }
+
+  /** At once where memory has what serves. */
+  #lookUp(): Soon<Verdict> {
+    const { edge, keys, reach } = this.#exchange;
+    if (keys === undefined) return this.#judge(NONE);
+    let verdict: Verdict | undefined;
+    let isOver = false;
+    let before = NONE;
+    const isEnough = (found: readonly StoredHead[]): boolean => {
+      verdict = this.#judge(before.length === 0 ? found : [...before, ...found]);
+      isOver = verdict.kind === "hit" || (verdict.kind === "forward" && verdict.way === "pass");
+      return isOver;
+    };
+    const own = edge.store.find(keys.own, isEnough, reach, this.#nowMs);
+    if (isOver && verdict !== undefined) return verdict;
+    const further = async (): Promise<Verdict> => {
+      before = await own;
+      if (!isOver && keys.shared !== undefined) await edge.store.find(keys.shared, isEnough, reach, this.#nowMs);
+      return verdict ?? this.#judge(before);
+    };
+    return further();
+  }
+
+  #judge(found: readonly StoredHead[]): Verdict {
+    const { edge, keys, request, settings } = this.#exchange;
+    const { log } = edge.purges;
+    let heads = found;
+    if (this.#gone.size > 0) heads = heads.filter(({ id }) => !this.#gone.has(id));
+    if (!heads.every(({ purge }) => purge === log.number))
+      heads = heads.map((head) => {
+        const purgedAtMs = softPurgedAt(log, head);
+        return purgedAtMs === undefined ? head : softPurged(head, purgedAtMs);
+      });
+    return lookUp(keys, heads, request, settings, Date.now());
+  }
+
+  #turnFor({ collapsible }: ForwardVerdict): Soon<Turn | undefined> {
+    const { edge, c, keys, request, settings } = this.#exchange;
+    if (!collapsible || keys === undefined || settings.collapse === "none") return undefined;
+    const endMs = Math.min(this.#nowMs + bounds.waitMs, c.get("deadlineAtMs"));
+    return edge.collapser.enter(collapseKeyOf(keys, request, settings), settings.collapse === "everywhere", endMs);
+  }
+
+  async #forward(verdict: ForwardVerdict, turn: Turn | undefined): Promise<Response> {
+    const { c } = this.#exchange;
+    try {
+      const asked = await askOrigin(this.#exchange, verdict, turn, c.get("deadlineAtMs"));
+      if (asked.kind === "upstream")
+        return this.#served(asked.response, asked.status, asked.status.stored === true ? "miss" : "pass");
+      const response = await answerOfHead(this.#exchange, asked.head);
+      const ttlMs = asked.head.freshUntilMs - Date.now();
+      if (response !== undefined)
+        return this.#served(response, { ...asked.status, ttlMs }, asked.failed ? "error" : "revalidated");
+    } catch (cause) {
+      throw this.#failed(cause, { fwd: verdict.why });
+    }
+    // What the upstream has confirmed is gone meanwhile: it is asked for whole.
+    return this.#forward({ ...verdict, held: NONE, collapsible: false }, undefined);
+  }
+
+  /** One at a time of each key; the request that found it stale has its answer already. */
+  #revalidate(verdict: ForwardVerdict): void {
+    const { edge, c, keys } = this.#exchange;
+    const key = keys?.own ?? "";
+    const token = crypto.randomUUID();
+    if (beginCollapse(edge.revalidations, key, token, bounds, Date.now()) !== "lead") return;
+    const deadlineAtMs = Date.now() + c.get("route").timeoutMs;
+    const asked = askOrigin(this.#exchange, verdict, undefined, deadlineAtMs).then(
+      (answer) => (answer.kind === "upstream" ? answer.response.body?.cancel() : undefined),
+      // It is asked for again by the next request.
+      () => undefined,
+    );
+    const ended = (): void => endCollapse(edge.revalidations, key, token, "failed", bounds, Date.now());
+    c.executionCtx.waitUntil(asked.then(ended, ended));
+  }
+
+  #hit(response: Response, { kind, head }: Exclude<Verdict, { kind: "forward" | "unavailable" }>): Response {
+    const ttlMs = head.freshUntilMs - Date.now();
+    if (this.#waited === undefined) return this.#served(response, { hit: true, ttlMs }, kind);
+    return this.#served(response, { fwd: this.#waited, collapsed: true, ttlMs }, "collapsed");
+  }
+
+  #served(response: Response, status: CacheStatus, use: CacheUse): Response {
+    const { headers } = response;
+    headers.set("cache-status", cacheStatus(status, headers.get("cache-status")));
+    this.#exchange.c.set("cacheUse", use);
+    return response;
+  }
+
+  /** The answer is made elsewhere then, and says what the cache has to do with it, too. */
+  #failed<Cause>(cause: Cause, status: CacheStatus): Cause {
+    const { c } = this.#exchange;
+    c.set("answerFields", [...(c.get("answerFields") ?? []), ["cache-status", cacheStatus(status)]]);
+    c.set("cacheUse", "pass");
+    return cause;
+  }
+}
+
+/** A method that the route does not answer from its cache: an unsafe one still makes stored answers invalid. */
+const unanswered = (method: string): ForwardVerdict => ({
+  kind: "forward",
+  why: method === "GET" || method === "HEAD" || method === "QUERY" ? "bypass" : "method",
+  way: "pass",
+  held: NONE,
+  collapsible: false,
+});

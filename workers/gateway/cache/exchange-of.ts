@@ -1,0 +1,87 @@
+/** One request as the cache sees it. */
+import type { Context } from "hono";
+import { cacheKeysOf } from "../../../shared/cache/cache-key.ts";
+import type { CacheRequest } from "../../../shared/cache/cache-request.ts";
+import { partitionOf } from "../../../shared/cache/partition.ts";
+import type { RouteCache } from "../../../shared/cache/route-cache.ts";
+import type { StoredHead } from "../../../shared/cache/stored-head.ts";
+import type { CacheKeys } from "../../../shared/cache/verdict.ts";
+import { limits } from "../../../shared/limits.ts";
+import { identityFields } from "../../../shared/policy/identity-headers.ts";
+import type { GatewayEnv } from "../upstream/exchange.ts";
+import type { Forwarder, ForwardTarget } from "../upstream/forward-request.ts";
+import { sha256 } from "../upstream/idempotency-records.ts";
+import { readContent } from "../upstream/read-content.ts";
+import type { EdgeCache } from "./edge-cache.ts";
+import type { CacheReach } from "./tiered-store.ts";
+
+/** What the stages of the cache share of one request. */
+export interface CacheExchange {
+  readonly edge: EdgeCache;
+  readonly c: Context<GatewayEnv>;
+  readonly settings: RouteCache;
+  readonly target: ForwardTarget;
+  readonly forwarder: Forwarder;
+  readonly request: CacheRequest;
+  readonly keys: CacheKeys | undefined;
+  readonly reach: CacheReach;
+}
+
+export interface CachedRoute {
+  readonly settings: RouteCache;
+  readonly target: ForwardTarget;
+  readonly forwarder: Forwarder;
+}
+
+export async function exchangeOf(
+  edge: EdgeCache,
+  c: Context<GatewayEnv>,
+  { settings, target, forwarder }: CachedRoute,
+): Promise<CacheExchange> {
+  const { method } = c.req.raw;
+  const contentDigest = method === "QUERY" && isAnswered(method, settings) ? await digestOf(c) : undefined;
+  const route = c.get("route");
+  const fields = c.get("fields");
+  const { host, authority, query } = c.get("target");
+  const request: CacheRequest = {
+    method,
+    scheme: c.get("connection").scheme,
+    authority,
+    host,
+    route: route.name,
+    path: c.get("path"),
+    query,
+    fields,
+    hasContent: c.get("body") !== null,
+    partition: partitionFor(c),
+    authorized: fields.has("authorization") && route.transform.request.set.authorization === undefined,
+    ...(contentDigest !== undefined && { contentDigest }),
+  };
+  const keys = cacheKeysOf(request, settings);
+  const reach = settings.reach ?? "near";
+  return { edge, c, settings, target, forwarder, request, keys, reach };
+}
+
+/** Whether the route answers such requests from its cache. */
+export const isAnswered = (method: string, { methods }: RouteCache): boolean =>
+  methods === undefined ? method === "GET" || method === "HEAD" : (methods as readonly string[]).includes(method);
+
+/** Under which of the keys an answer lies. */
+export const keyOf = ({ own, shared = own }: CacheKeys, head: Pick<StoredHead, "shared">): string =>
+  head.shared === true ? shared : own;
+
+/** Whom an answer could be for: everybody who is told apart neither by identity nor by what upstreams are told. */
+function partitionFor(c: Context<GatewayEnv>): string {
+  const identity = c.get("identity");
+  const { identityHeaders } = c.get("route");
+  const context = c.get("context");
+  const fields = identityHeaders === undefined ? [] : (identityFields(identityHeaders, identity).fields ?? []);
+  return partitionOf(identity, { fields, context: context === undefined ? "" : JSON.stringify(context) });
+}
+
+/** @returns undefined for more content than is read for a key */
+async function digestOf(c: Context<GatewayEnv>): Promise<string | undefined> {
+  const stated = c.req.raw.headers.get("content-length");
+  if (c.get("body") !== null && !(Number(stated ?? Number.NaN) <= limits.cache.queryContentBytesMax)) return undefined;
+  return sha256(await readContent(c));
+}

@@ -1,0 +1,20 @@
+import type { MiddlewareHandler } from "hono";
+import { CachedExchange } from "../cache/cached-exchange.ts";
+import { EdgeCache } from "../cache/edge-cache.ts";
+import { exchangeOf } from "../cache/exchange-of.ts";
+import type { GatewayEnv } from "../upstream/exchange.ts";
+import type { Forwarder } from "../upstream/forward-request.ts";
+
+/**
+ * Answers from what is stored where the route has a cache. It calls the upstream itself, since one request may need none, one or
+ * two calls, or one that goes on after its answer.
+ */
+export function cache(forwarder: Forwarder): MiddlewareHandler<GatewayEnv> {
+  let edge: EdgeCache | undefined;
+  return async (c, next) => {
+    const { cache: settings, target } = c.get("route");
+    if (settings === undefined || target.kind !== "forward") return next();
+    edge ??= new EdgeCache(c.env);
+    return new CachedExchange(await exchangeOf(edge, c, { settings, target, forwarder })).answer();
+  };
+}
