@@ -170,7 +170,10 @@ function storingOf(
     return { body: null };
   }
   const storing = edge.store.store(response.body, bounded(sink, bytesMax), bytes);
-  c.executionCtx.waitUntil(storing.ended.then((outcome) => ended(outcome === "stored")));
+  // Those of other isolates look into stores that take longer than memory.
+  const isFound = settings.collapse === "everywhere" ? storing.ended : storing.outcome;
+  c.executionCtx.waitUntil(isFound.then(async () => ended((await storing.outcome) === "stored")));
+  c.executionCtx.waitUntil(storing.ended);
   const body = bytes === undefined ? storing.body : storing.body.pipeThrough(new FixedLengthStream(bytes));
   return { body };
 }
