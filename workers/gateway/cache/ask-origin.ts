@@ -3,6 +3,7 @@ import { notModifiedFields } from "../../../shared/cache/answer-from.ts";
 import type { CacheStatus } from "../../../shared/cache/cache-status.ts";
 import { forwardEdits } from "../../../shared/cache/forward-edits.ts";
 import { judgeAnswer, staleInstead } from "../../../shared/cache/judge-answer.ts";
+import { statedBytes } from "../../../shared/cache/storable.ts";
 import type { StoredHead } from "../../../shared/cache/stored-head.ts";
 import type { ForwardVerdict, Judgement } from "../../../shared/cache/verdict.ts";
 import { SelvageError } from "../../../shared/errors.ts";
@@ -16,7 +17,15 @@ import { type CacheExchange, keyOf } from "./exchange-of.ts";
 /** What serves: the upstream's own answer, or what is stored. */
 export type Asked =
   | { readonly kind: "upstream"; readonly response: Response; readonly status: CacheStatus }
-  | { readonly kind: "stored"; readonly head: StoredHead; readonly failed: boolean; readonly status: CacheStatus };
+  | {
+      readonly kind: "stored";
+      readonly head: StoredHead;
+      /** Whether it serves because the upstream failed. */
+      readonly failed: boolean;
+      /** `Set-Cookie` fields for this client alone. */
+      readonly cookies: readonly string[];
+      readonly status: CacheStatus;
+    };
 
 /** One call: what came, and when. */
 interface Came {
@@ -43,12 +52,12 @@ export async function askOrigin(
   const purge = edge.purges.log.number;
   let came: Came;
   try {
-    came = await send(exchange, verdict, deadlineAtMs);
+    came = await send(exchange, verdict, turn?.kind === "alone", deadlineAtMs);
   } catch (cause) {
     endTurn(exchange, turn, "failed");
     const head = staleInstead(verdict, Date.now());
     if (head === undefined) throw cause;
-    return { kind: "stored", head, failed: true, status: { fwd: verdict.why, detail: "unreachable" } };
+    return { kind: "stored", head, failed: true, cookies: [], status: { fwd: verdict.why, detail: "unreachable" } };
   }
   const { response, headers, requestedAtMs, receivedAtMs } = came;
   const origin = { id: crypto.randomUUID(), purge, requestedAtMs, receivedAtMs };
@@ -58,21 +67,27 @@ export async function askOrigin(
   if (judged.invalidates !== undefined) await edge.invalidate(judged.invalidates, c.executionCtx);
   if (judged.serve === "again") {
     await response.body?.cancel();
-    return askOrigin(exchange, { ...verdict, way: "pass", held: [] }, turn, deadlineAtMs);
+    return askOrigin(exchange, { ...verdict, held: [] }, turn, deadlineAtMs);
   }
   const status: CacheStatus = { fwd: verdict.why, fwdStatus: response.status };
   if (judged.serve === "stored" && judged.head !== undefined) {
     await response.body?.cancel();
-    const failed = judged.failed === true;
+    const { head, failed = false, cookies = [] } = judged;
     endTurn(exchange, turn, failed ? "failed" : "stored");
-    return { kind: "stored", head: judged.head, failed, status };
+    return { kind: "stored", head, failed, cookies, status };
   }
   return { kind: "upstream", ...serveUpstream(exchange, judged, came, turn, status) };
 }
 
-async function send(exchange: CacheExchange, verdict: ForwardVerdict, deadlineAtMs: number): Promise<Came> {
+/** @param isApart whether answers to such requests were not stored of late */
+async function send(
+  exchange: CacheExchange,
+  verdict: ForwardVerdict,
+  isApart: boolean,
+  deadlineAtMs: number,
+): Promise<Came> {
   const { c, target, forwarder, request, settings } = exchange;
-  const { remove, set, query } = forwardEdits(verdict, request, settings);
+  const { remove, set, query } = forwardEdits(verdict, request, settings, isApart);
   const fields = new Headers(c.get("fields"));
   for (const name of remove) fields.delete(name);
   for (const [name, value] of set) fields.set(name, value);
@@ -145,7 +160,7 @@ interface Storing {
 /** @returns undefined: it is not stored */
 function storingOf(
   exchange: CacheExchange,
-  { store }: Judgement,
+  { store, invalidates }: Judgement,
   { response, headers, isRaw }: Came,
   turn: Turn | undefined,
 ): Storing | undefined {
@@ -153,12 +168,13 @@ function storingOf(
   if (store === undefined || keys === undefined) return undefined;
   // Its content is not as its entity tag has it.
   if (!isRaw && response.headers.has("content-encoding")) return undefined;
-  const stated = headers.get("content-length");
-  const bytes = stated === null ? undefined : Number(stated);
+  const bytes = statedBytes({ status: response.status, fields: headers });
   const bytesMax = settings.bodyBytesMax ?? Number.POSITIVE_INFINITY;
   if ((bytes ?? 0) > bytesMax) return undefined;
   const key = keyOf(keys, store.head);
-  const sink = edge.store.put(key, store.head, bytes, reach, Date.now());
+  // What the same request has made invalid was there before its answer.
+  const head = invalidates === undefined ? store.head : { ...store.head, purge: edge.purges.log.number };
+  const sink = edge.store.put(key, head, bytes, reach, Date.now());
   if (sink === undefined) return undefined;
   const ended = async (isStored: boolean): Promise<void> => {
     if (isStored && store.replaces.length > 0) await edge.store.remove(key, reach, store.replaces);

@@ -107,6 +107,7 @@ export class CachedExchange {
         return this.#served(asked.response, asked.status, asked.status.stored === true ? "miss" : "pass");
       const response = await answerOfHead(this.#exchange, asked.head);
       const ttlMs = asked.head.freshUntilMs - Date.now();
+      for (const cookie of asked.cookies) response?.headers.append("set-cookie", cookie);
       if (response !== undefined)
         return this.#served(response, { ...asked.status, ttlMs }, asked.failed ? "error" : "revalidated");
     } catch (cause) {
