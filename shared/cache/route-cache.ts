@@ -13,3 +13,7 @@ export interface RouteCache extends CacheSettings {
 }
 
 export type CacheMethod = "GET" | "HEAD" | "QUERY";
+
+/** Whether the route answers such requests from its cache. */
+export const isAnsweredFromCache = (method: string, { methods }: RouteCache): boolean =>
+  methods === undefined ? method === "GET" || method === "HEAD" : (methods as readonly string[]).includes(method);

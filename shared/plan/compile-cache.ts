@@ -16,9 +16,11 @@ export function compileCache(
   traffic: readonly Pick<TrafficRule, "headers">[],
 ): RouteCache | undefined {
   if (config === undefined || config === false) return undefined;
-  const merged: CacheConfig = { ...gateway, ...(config === true ? {} : config) };
-  const query = compileQuery(merged.key?.query);
-  const fields = lowerCase([...(merged.key?.headers ?? []), ...traffic.flatMap(({ headers }) => Object.keys(headers))]);
+  const own = config === true ? {} : config;
+  const merged: CacheConfig = { ...gateway, ...own };
+  const key = { ...gateway?.key, ...own.key };
+  const query = compileQuery(key.query);
+  const fields = lowerCase([...(key.headers ?? []), ...traffic.flatMap(({ headers }) => Object.keys(headers))]);
   const [ttlMs, whileRevalidateMs, ifErrorMs] = [merged.ttl, merged.staleWhileRevalidate, merged.staleIfError].map(
     (text) => (text === undefined ? undefined : parseDurationMs(text)),
   );
@@ -32,7 +34,7 @@ export function compileCache(
     ...(query !== undefined && { query }),
     ...(fields.length > 0 && { keyFields: fields }),
     ...(merged.shared === true && { shared: true }),
-    ...(merged.key?.cookies === "ignore" && { ignoreCookies: true }),
+    ...(key.cookies === "ignore" && { ignoreCookies: true }),
     ...(merged.tags !== undefined && { tags: sorted(merged.tags) }),
     ...(merged.ignoreClient === true && { ignoreClient: true }),
     ...compileMethods(merged.methods),

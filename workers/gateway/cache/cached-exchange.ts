@@ -5,6 +5,7 @@ import { beginCollapse, endCollapse } from "../../../shared/cache/collapse.ts";
 import { softPurged } from "../../../shared/cache/freshness.ts";
 import { lookUp } from "../../../shared/cache/look-up.ts";
 import { softPurgedAt } from "../../../shared/cache/purges.ts";
+import { isAnsweredFromCache } from "../../../shared/cache/route-cache.ts";
 import type { StoredHead } from "../../../shared/cache/stored-head.ts";
 import type { ForwardReason, ForwardVerdict, Verdict } from "../../../shared/cache/verdict.ts";
 import { SelvageError } from "../../../shared/errors.ts";
@@ -14,7 +15,7 @@ import { askOrigin } from "./ask-origin.ts";
 import type { Soon } from "./cache-store.ts";
 import { answerOfHead } from "./client-answer.ts";
 import type { Turn } from "./collapser.ts";
-import { type CacheExchange, isAnswered } from "./exchange-of.ts";
+import type { CacheExchange } from "./exchange-of.ts";
 
 const bounds = limits.cacheCollapse;
 const NONE: readonly StoredHead[] = [];
@@ -34,7 +35,7 @@ export class CachedExchange {
   /** @throws SelvageError when neither the stores nor the upstream have an answer */
   async answer(): Promise<Response> {
     const { edge, c, request, settings } = this.#exchange;
-    if (!isAnswered(request.method, settings)) return this.#forward(unanswered(request.method), undefined);
+    if (!isAnsweredFromCache(request.method, settings)) return this.#forward(unanswered(request.method), undefined);
     const fresh = edge.purges.isFresh(c.executionCtx, this.#nowMs);
     const mayServe = fresh instanceof Promise ? await fresh : fresh;
     for (;;) {

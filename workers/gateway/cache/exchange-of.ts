@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import { cacheKeysOf } from "../../../shared/cache/cache-key.ts";
 import type { CacheRequest } from "../../../shared/cache/cache-request.ts";
 import { partitionOf } from "../../../shared/cache/partition.ts";
-import type { RouteCache } from "../../../shared/cache/route-cache.ts";
+import { isAnsweredFromCache, type RouteCache } from "../../../shared/cache/route-cache.ts";
 import type { StoredHead } from "../../../shared/cache/stored-head.ts";
 import type { CacheKeys } from "../../../shared/cache/verdict.ts";
 import { limits } from "../../../shared/limits.ts";
@@ -39,7 +39,7 @@ export async function exchangeOf(
   { settings, target, forwarder }: CachedRoute,
 ): Promise<CacheExchange> {
   const { method } = c.req.raw;
-  const contentDigest = method === "QUERY" && isAnswered(method, settings) ? await digestOf(c) : undefined;
+  const contentDigest = method === "QUERY" && isAnsweredFromCache(method, settings) ? await digestOf(c) : undefined;
   const route = c.get("route");
   const fields = c.get("fields");
   const { host, authority, query } = c.get("target");
@@ -61,10 +61,6 @@ export async function exchangeOf(
   const reach = settings.reach ?? "near";
   return { edge, c, settings, target, forwarder, request, keys, reach };
 }
-
-/** Whether the route answers such requests from its cache. */
-export const isAnswered = (method: string, { methods }: RouteCache): boolean =>
-  methods === undefined ? method === "GET" || method === "HEAD" : (methods as readonly string[]).includes(method);
 
 /** Under which of the keys an answer lies. */
 export const keyOf = ({ own, shared = own }: CacheKeys, head: Pick<StoredHead, "shared">): string =>
