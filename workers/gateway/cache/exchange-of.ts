@@ -77,7 +77,8 @@ function partitionFor(c: Context<GatewayEnv>): string {
 
 /** @returns undefined for more content than is read for a key */
 async function digestOf(c: Context<GatewayEnv>): Promise<string | undefined> {
-  const stated = c.req.raw.headers.get("content-length");
-  if (c.get("body") !== null && !(Number(stated ?? Number.NaN) <= limits.cache.queryContentBytesMax)) return undefined;
-  return sha256(await readContent(c));
+  const bytesMax = limits.cache.queryContentBytesMax;
+  if (Number(c.req.raw.headers.get("content-length") ?? 0) > bytesMax) return undefined;
+  const content = await readContent(c);
+  return content.byteLength > bytesMax ? undefined : sha256(content);
 }
