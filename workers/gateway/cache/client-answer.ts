@@ -19,9 +19,24 @@ export async function answerOfHead(
     const bytes = range === undefined ? head.bodyBytes : range.last - range.first + 1;
     body = found instanceof Uint8Array ? found : found.pipeThrough(new FixedLengthStream(bytes));
   }
-  const headers = new Headers(answer.fields as [string, string][]);
-  headers.set("age", String(answer.ageSeconds));
-  return new Response(body, { status: answer.status, headers, encodeBody: "manual" });
+  const response = new Response(body, {
+    status: answer.status,
+    headers: headersOf(answer.fields),
+    encodeBody: "manual",
+  });
+  response.headers.set("age", String(answer.ageSeconds));
+  return response;
+}
+
+/** A response takes a copy of them; making them of texts costs more than that copy. */
+const made = new WeakMap<StoredHead["fields"], Headers>();
+
+function headersOf(fields: StoredHead["fields"]): Headers {
+  const known = made.get(fields);
+  if (known !== undefined) return known;
+  const headers = new Headers(fields as [string, string][]);
+  made.set(fields, headers);
+  return headers;
 }
 
 /**
