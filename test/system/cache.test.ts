@@ -1,6 +1,7 @@
 /** What a cache does that only several requests, isolates or failures at once can show. */
 import { get, type ServerResponse } from "node:http";
-import { text } from "node:stream/consumers";
+import { buffer } from "node:stream/consumers";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { CountingOrigin } from "../support/counting-origin.ts";
 import { type Isolates, startIsolates } from "../support/isolates.ts";
@@ -49,7 +50,7 @@ function ask(isolate: number, target = path): Promise<Response> {
     const options = { host: "127.0.0.1", port: isolates.ports[isolate], path: target, headers: { host: "127.0.0.1" } };
     const request = get(options, (answer) => {
       const fields = Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)]);
-      text(answer).then(
+      buffer(answer).then(
         (body) => resolve(new Response(body, { status: answer.statusCode ?? 0, headers: fields })),
         reject,
       );
@@ -144,6 +145,35 @@ test("a purge by tag is seen by ten isolates within 5 s", async () => {
     5_000,
   );
   console.log(`purge visible after ${Date.now() - purgedAtMs} ms`);
+});
+
+test("after a soft purge an answer serves once more, while it is asked for again", async () => {
+  let version = 1;
+  origin.answer = (_, response) => void response.end(`order ${version}`);
+  await ask(0);
+  version = 2;
+  await isolates.purge({ scopes: [{ kind: "path", path }], soft: true });
+  const stale = await until("a stale answer", async () => {
+    const response = await ask(0);
+    return /hit;ttl=-/.test(status(response)) ? response : undefined;
+  });
+  expect(await stale.text()).toBe("order 1");
+  await until("a new answer", async () => (await (await ask(0)).text()) === "order 2");
+});
+
+test("content is kept and given as it is encoded", async () => {
+  const encoded = gzipSync("a text that is long enough to be encoded ".repeat(20));
+  origin.answer = (_, response) =>
+    void response
+      .writeHead(200, { "content-encoding": "gzip", "content-length": encoded.length, etag: '"gz"' })
+      .end(encoded);
+  for (const expected of [/stored/, /hit/]) {
+    const response = await ask(0);
+    expect(status(response)).toMatch(expected);
+    expect(response.headers.get("content-encoding")).toBe("gzip");
+    expect(response.headers.get("content-length")).toBe(String(encoded.length));
+    expect(Buffer.from(await response.arrayBuffer()).equals(encoded)).toBe(true);
+  }
 });
 
 test.each([

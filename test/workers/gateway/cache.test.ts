@@ -24,6 +24,8 @@ const routes = [
     query: { ignore: ["utm"], sort: true },
     ignoreCookies: true,
   }),
+  cached("split", { ttlMs: 60_000 }, { match: { ...route("split", "/split/*").match, methods: ["GET"] } }),
+  route("writes", "/split/*", { target }),
   cached("small", { ttlMs: 60_000, bodyBytesMax: 4 }),
   cached("limited", { ttlMs: 60_000 }, { rateLimits: [limit("few", 2)] }),
   cached(
@@ -262,6 +264,12 @@ describe("unsafe requests", () => {
       expect((await ask("own", await as("bob"))).text).toBe("answer 5");
     },
   );
+
+  test("on a route of their own do the same", async () => {
+    await ask("split");
+    expect(await ask("split", { method: "POST" })).toMatchObject({ text: "answer 2", cache: undefined });
+    expect((await ask("split")).text).toBe("answer 3");
+  });
 
   test("that fail change nothing", async () => {
     await ask("ttl");

@@ -34,7 +34,6 @@ interface Came {
   readonly headers: Headers;
   readonly requestedAtMs: number;
   readonly receivedAtMs: number;
-  readonly isRaw: boolean;
 }
 
 /**
@@ -55,7 +54,7 @@ export async function askOrigin(
     came = await send(exchange, verdict, turn?.kind === "alone", deadlineAtMs);
   } catch (cause) {
     endTurn(exchange, turn, "failed");
-    const head = staleInstead(verdict, Date.now());
+    const head = isOutage(cause) ? staleInstead(verdict, Date.now()) : undefined;
     if (head === undefined) throw cause;
     return { kind: "stored", head, failed: true, cookies: [], status: { fwd: verdict.why, detail: "unreachable" } };
   }
@@ -79,6 +78,10 @@ export async function askOrigin(
   return { kind: "upstream", ...serveUpstream(exchange, judged, came, turn, status) };
 }
 
+/** A refusal, such as that of an agent whose service does not let this client in, is nothing that an older answer may stand in for. */
+const isOutage = (cause: unknown): boolean =>
+  cause instanceof SelvageError && cause.facts.status >= 500 && cause.code !== "internal";
+
 /** @param isApart whether answers to such requests were not stored of late */
 async function send(
   exchange: CacheExchange,
@@ -86,12 +89,11 @@ async function send(
   isApart: boolean,
   deadlineAtMs: number,
 ): Promise<Came> {
-  const { c, target, forwarder, request, settings } = exchange;
+  const { c, target, forwarder, request, settings, isRaw } = exchange;
   const { remove, set, query } = forwardEdits(verdict, request, settings, isApart);
   const fields = new Headers(c.get("fields"));
   for (const name of remove) fields.delete(name);
   for (const [name, value] of set) fields.set(name, value);
-  const isRaw = isKeptRaw(exchange);
   const requestedAtMs = Date.now();
   const outgoing = { fields, query, body: c.get("body"), deadlineAtMs, isRaw };
   const response = await sendOn(c, target, outgoing, forwarder);
@@ -102,13 +104,7 @@ async function send(
     });
   }
   const headers = isRaw ? response.headers : readableFields(response.headers);
-  return { response, headers, requestedAtMs, receivedAtMs: Date.now(), isRaw };
-}
-
-/** Content is kept as it is encoded, but where a stage around this one reads it: limits that count answers, idempotency keys. */
-function isKeptRaw({ c, request: { method } }: CacheExchange): boolean {
-  const isAsked = method === "GET" || method === "HEAD" || method === "QUERY";
-  return isAsked && c.get("route").rateLimits.every(({ counts }) => counts === undefined);
+  return { response, headers, requestedAtMs, receivedAtMs: Date.now() };
 }
 
 /** What an answer says of others that are stored. It is carried out beside the answer, in memory at once. */
@@ -127,7 +123,8 @@ function serveUpstream(
   turn: Turn | undefined,
   status: CacheStatus,
 ): { readonly response: Response; readonly status: CacheStatus } {
-  const { response, headers, isRaw } = came;
+  const { isRaw } = exchange;
+  const { response, headers } = came;
   const storing = storingOf(exchange, judged, came, turn);
   if (storing === undefined) {
     endTurn(exchange, turn, "unstorable");
@@ -161,10 +158,10 @@ interface Storing {
 function storingOf(
   exchange: CacheExchange,
   { store, invalidates }: Judgement,
-  { response, headers, isRaw }: Came,
+  { response, headers }: Came,
   turn: Turn | undefined,
 ): Storing | undefined {
-  const { edge, c, keys, settings, reach } = exchange;
+  const { edge, c, keys, settings, reach, isRaw } = exchange;
   if (store === undefined || keys === undefined) return undefined;
   // Its content is not as its entity tag has it.
   if (!isRaw && response.headers.has("content-encoding")) return undefined;

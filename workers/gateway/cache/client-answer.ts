@@ -6,9 +6,11 @@ import { type CacheExchange, keyOf } from "./exchange-of.ts";
 
 /** @returns undefined: its body is gone, although its head was found a moment ago */
 export async function answerOfHead(
-  { edge, c, keys, request, reach }: CacheExchange,
+  { edge, c, keys, request, reach, isRaw }: CacheExchange,
   head: StoredHead,
 ): Promise<Response | undefined> {
+  // It was stored before the route began to read its answers.
+  if (!isRaw && head.fields.some(([name]) => name === "content-encoding")) return undefined;
   const answer = answerFrom(head, request, Date.now());
   let body: BodyInit | null = null;
   if (answer.body !== "none" && head.bodyBytes > 0 && keys !== undefined) {

@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import { cacheKeysOf } from "../../../shared/cache/cache-key.ts";
 import type { CacheRequest } from "../../../shared/cache/cache-request.ts";
+import { isSafe } from "../../../shared/cache/invalidation.ts";
 import { partitionOf } from "../../../shared/cache/partition.ts";
 import { isAnsweredFromCache, type RouteCache } from "../../../shared/cache/route-cache.ts";
 import type { StoredHead } from "../../../shared/cache/stored-head.ts";
@@ -25,6 +26,8 @@ export interface CacheExchange {
   readonly request: CacheRequest;
   readonly keys: CacheKeys | undefined;
   readonly reach: CacheReach;
+  /** Content stays as it is encoded, but where a stage around this one reads it: limits that count answers, idempotency keys. */
+  readonly isRaw: boolean;
 }
 
 export interface CachedRoute {
@@ -59,7 +62,8 @@ export async function exchangeOf(
   };
   const keys = cacheKeysOf(request, settings);
   const reach = settings.reach ?? "near";
-  return { edge, c, settings, target, forwarder, request, keys, reach };
+  const isRaw = isSafe(method) && route.rateLimits.every(({ counts }) => counts === undefined);
+  return { edge, c, settings, target, forwarder, request, keys, reach, isRaw };
 }
 
 /** Under which of the keys an answer lies. */

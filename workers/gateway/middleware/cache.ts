@@ -1,7 +1,8 @@
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { CachedExchange } from "../cache/cached-exchange.ts";
 import { EdgeCache } from "../cache/edge-cache.ts";
 import { exchangeOf } from "../cache/exchange-of.ts";
+import { invalidationBeside } from "../cache/neighbour.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { Forwarder } from "../upstream/forward-request.ts";
 
@@ -10,11 +11,18 @@ import type { Forwarder } from "../upstream/forward-request.ts";
  * two calls, or one that goes on after its answer.
  */
 export function cache(forwarder: Forwarder): MiddlewareHandler<GatewayEnv> {
-  let edge: EdgeCache | undefined;
+  let known: EdgeCache | undefined;
+  const edgeOf = (c: Context<GatewayEnv>): EdgeCache => {
+    known ??= new EdgeCache(c.env);
+    return known;
+  };
   return async (c, next) => {
     const { cache: settings, target } = c.get("route");
-    if (settings === undefined || target.kind !== "forward") return next();
-    edge ??= new EdgeCache(c.env);
-    return new CachedExchange(await exchangeOf(edge, c, { settings, target, forwarder })).answer();
+    if (settings !== undefined && target.kind === "forward")
+      return new CachedExchange(await exchangeOf(edgeOf(c), c, { settings, target, forwarder })).answer();
+    await next();
+    const invalid = invalidationBeside(c);
+    if (invalid !== undefined) await edgeOf(c).invalidate(invalid, c.executionCtx);
+    return undefined;
   };
 }
