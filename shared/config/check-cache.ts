@@ -19,6 +19,7 @@ export function checkCache(route: Cursor, gateway: Cursor): DocumentProblem[] {
   };
   return [
     ...checkLifetime(setting),
+    ...checkErrors(setting("errors")),
     ...checkQuery(setting("key", "query")),
     ...checkFields(setting("key", "headers")),
     ...checkMethods(route, setting("methods"), cache),
@@ -47,6 +48,15 @@ function checkLifetime(setting: Setting): DocumentProblem[] {
       at: "key",
     }),
   ];
+}
+
+/** What asks for credentials is about who asks. */
+function checkErrors(errors: Cursor): DocumentProblem[] {
+  return errors.entries
+    .filter(([status]) => status === "401" || status === "407")
+    .map(([status, { path }]) =>
+      error("SLV3009", path, `${status} is never kept: another client may have credentials`, { at: "key" }),
+    );
 }
 
 function checkQuery(query: Cursor): DocumentProblem[] {

@@ -8,12 +8,14 @@ import { mapValues, sorted } from "./sorted.ts";
 /**
  * @param config of the route: what it says goes before the gateway's
  * @param traffic rules of the target: whatever they decide by tells answers apart
+ * @param ownFields that the route itself sets in requests
  * @returns undefined: the route has no cache
  */
 export function compileCache(
   config: CacheConfig | boolean | undefined,
   gateway: CacheConfig | undefined,
   traffic: readonly Pick<TrafficRule, "headers">[],
+  ownFields: readonly string[],
 ): RouteCache | undefined {
   if (config === undefined || config === false) return undefined;
   const own = config === true ? {} : config;
@@ -33,6 +35,7 @@ export function compileCache(
     ...(ifErrorMs !== undefined && { staleIfErrorMs: ifErrorMs }),
     ...(query !== undefined && { query }),
     ...(fields.length > 0 && { keyFields: fields }),
+    ...(ownFields.length > 0 && { ownFields: sorted(ownFields) }),
     ...(merged.shared === true && { shared: true }),
     ...(key.cookies === "ignore" && { ignoreCookies: true }),
     ...(merged.tags !== undefined && { tags: sorted(merged.tags) }),

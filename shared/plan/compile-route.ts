@@ -29,9 +29,11 @@ export function compileRoute(
   named: Readonly<Record<string, NamedLimit>> = {},
   traffic: Traffic = {},
 ): RoutePlan {
-  const cache = compileCache(route.cache, defaults.cache, traffic[route.to ?? ""]?.traffic ?? []);
   const auth = compileAuth(route.auth);
   const identityHeaders = compileIdentityHeaders(route.identityHeaders ?? defaults.identityHeaders);
+  const request = compileEdits(route.transform?.request);
+  const ownFields = [...Object.keys(identityHeaders ?? {}), ...Object.keys(request.set)];
+  const cache = compileCache(route.cache, defaults.cache, traffic[route.to ?? ""]?.traffic ?? [], ownFields);
   const context = compileContext(route.context ?? defaults.context);
   const rateLimitHeaders = route.legacyRateLimitHeaders ?? defaults.legacyRateLimitHeaders;
   const timeoutMs = durationOf(route.timeout) ?? limits.gateway.requestTimeoutMs;
@@ -46,7 +48,7 @@ export function compileRoute(
     ...(cache !== undefined && { cache }),
     ...(route.priority !== undefined && { priority: route.priority }),
     ...(route.idempotency !== undefined && { idempotency: compileIdempotency(route.idempotency) }),
-    transform: { request: compileEdits(route.transform?.request), response: compileEdits(route.transform?.response) },
+    transform: { request, response: compileEdits(route.transform?.response) },
     target: compileTarget(route),
     timeoutMs,
     bodyBytesMax: (route.maxBody === undefined ? undefined : parseSizeBytes(route.maxBody)) ?? limits.http.bodyBytesMax,

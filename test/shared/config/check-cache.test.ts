@@ -83,6 +83,10 @@ describe("what is compiled", () => {
     expect(compiled("{ ttl: 5s }", { gateway })).toEqual({ ttlMs: 5_000, tags: ["all"] });
     expect(compiled("", { gateway: `${gateway}` })).toBeUndefined();
   });
+  test("fields that the route itself sets are its own word", () => {
+    const route = `auth: login, identityHeaders: { X-User: "{identity.sub}" }, transform: { request: { headers: { set: { x-host: a }, add: { x-b: b } } } },`;
+    expect(compiled("{ shared: false }", { route })).toEqual({ ownFields: ["x-host", "x-user"] });
+  });
   test("headers that the target's traffic rules match on are in the key", () => {
     expect(compiled("true", { to: "to: orders" })).toEqual({ keyFields: ["x-canary"] });
     expect(compiled("{ key: { headers: [accept] } }", { to: "to: orders" })).toEqual({
@@ -99,6 +103,7 @@ test.each<[string, string, Around, string[]]>([
   ["longer than anything is kept", "{ ttl: 32d }", {}, ["error SLV2001 cache.ttl"]],
   ["a tag with a comma", '{ tags: ["a,b"] }', {}, ["error SLV2001 cache.tags.0"]],
   ["a success in errors", "{ errors: { 200: 1s } }", {}, ["error SLV2004 cache.errors.200"]],
+  ["an error about who asks", "{ errors: { 401: 1s } }", {}, ["error SLV3009 cache.errors.401"]],
   ["override without ttl", "{ override: true }", {}, ["error SLV3009 cache.override"]],
   ["override with the gateway's ttl", "{ override: true }", { gateway: "  cache: { ttl: 1s }" }, []],
   ["only and ignore", "{ key: { query: { only: [a], ignore: [b] } } }", {}, ["error SLV3009 cache.key.query.ignore"]],
