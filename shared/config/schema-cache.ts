@@ -5,7 +5,7 @@ import { duration, flag, headerName, list, size, text } from "./fields.ts";
 
 const bounds = limits.cache;
 
-const kept = duration(0, bounds.keepMsMax);
+const kept = duration(0, limits.cachePurges.keepMsMax);
 const parameter = text("the name of a query parameter", /^[\x21-\x25\x27-\x3c\x3e-\x7e]{1,128}$/);
 const status = text("a status such as 404, or 4xx or 5xx", /^(?:[45]\d\d|[45]xx)$/, (given) =>
   typeof given === "string" && /^[45]XX$/.test(given) ? given.toLowerCase() : undefined,
@@ -67,9 +67,7 @@ const settings = z.strictObject({
   methods: list(z.enum(["GET", "HEAD", "QUERY"], { error: "GET, HEAD or QUERY" }))
     .optional()
     .describe("Methods that are answered from the cache. Default: GET, HEAD."),
-  maxBody: size(0, 64 * 1024 * 1024)
-    .optional()
-    .describe("Largest answer that is kept. Default: 64MiB."),
+  maxBody: size(0, limits.cacheStores.bodyBytesMax).optional().describe("Largest answer that is kept. Default: 64MiB."),
   reach: z
     .enum(["near", "everywhere"], { error: "near or everywhere" })
     .optional()

@@ -18,10 +18,6 @@ const START = 1_000 * DAY;
 const bounds = { purgesMax: 8, purgesCharsMax: 200, keepMsMax: DAY };
 
 const answer = (more: Partial<StoredHead> = {}): StoredHead => ({
-  bornAtMs: START,
-  freshUntilMs: START,
-  stale: { whileRevalidateUntilMs: 0, ifErrorUntilMs: 0, ifUnreachableUntilMs: 0, byClient: false },
-  dateMs: START,
   id: "a",
   method: "GET",
   status: 200,
