@@ -68,7 +68,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     idempotency(records, held),
     transformHeaders(),
     tellIdentity(),
-    cache({ minter, shedder }),
+    cache({ minter, shedder }, counters),
     forward({ minter, shedder }),
     aggregate(minter, shedder),
   );

@@ -1,6 +1,7 @@
 /** Routes with a cache, through the whole gateway: what is answered from it, to whom, and what goes to the upstream. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { RouteCache } from "../../../shared/cache/route-cache.ts";
+import { limits } from "../../../shared/limits.ts";
 import type { RoutePlan } from "../../../shared/plan/plan.ts";
 import { type Gateway, startGateway } from "./support/gateway.ts";
 import { createIssuer, type Issuer } from "./support/issuer.ts";
@@ -85,6 +86,16 @@ describe("what is kept", () => {
     expect([hit.text, hit.cache, hit.headers.get("age")]).toEqual(["answer 1", "selvage;hit", "0"]);
     const uses = gateway.logs.filter(({ kind }) => kind === "access").map(({ cache }) => cache);
     expect(uses).toEqual(["miss", "hit"]);
+  });
+
+  test("is counted, and what came out of it", async () => {
+    for (let at = 0; at < 3; at++) await ask("ttl");
+    await ask("ttl", { method: "HEAD" });
+    const later = Date.now() + limits.counters.reportEveryMs;
+    vi.spyOn(Date, "now").mockImplementation(() => later);
+    await ask("plain");
+    // That one came after the report.
+    expect(gateway.control.counted("cache")).toEqual({ miss: 1, hit: 3, bytes: 2 * "answer 1".length });
   });
 
   test("nothing without a lifetime, and it is said why", async () => {

@@ -13,6 +13,7 @@ import type { BodySink } from "./cache-store.ts";
 import { answerOfUpstream } from "./client-answer.ts";
 import type { Turn } from "./collapser.ts";
 import { type CacheExchange, keyOf } from "./exchange-of.ts";
+import type { StoreOutcome } from "./store-body.ts";
 
 /** What serves: the upstream's own answer, or what is stored. */
 export type Asked =
@@ -173,26 +174,30 @@ function storingOf(
   const head = invalidates === undefined ? store.head : { ...store.head, purge: edge.purges.log.number };
   const sink = edge.store.put(key, head, bytes, reach, Date.now());
   if (sink === undefined) return undefined;
-  const ended = async (isStored: boolean): Promise<void> => {
-    if (isStored && store.replaces.length > 0) await edge.store.remove(key, reach, store.replaces);
-    await turn?.end(isStored ? "stored" : "unstorable");
+  const ended = async (outcome: StoreOutcome): Promise<void> => {
+    if (outcome === "stored" && store.replaces.length > 0) await edge.store.remove(key, reach, store.replaces);
+    await turn?.end(TURN_ENDS[outcome]);
   };
   if (response.body === null) {
-    const committed = sink.commit();
-    c.executionCtx.waitUntil(Promise.resolve(committed).then(ended));
+    const committed = Promise.resolve(sink.commit());
+    c.executionCtx.waitUntil(committed.then((isStored) => ended(isStored ? "stored" : "unstored")));
     return { body: null };
   }
   const storing = edge.store.store(response.body, bounded(sink, bytesMax), bytes);
   // Those of other isolates look into stores that take longer than memory.
   const isFound = settings.collapse === "everywhere" ? storing.ended : storing.outcome;
-  c.executionCtx.waitUntil(isFound.then(async () => ended((await storing.outcome) === "stored")));
+  c.executionCtx.waitUntil(isFound.then(async () => ended(await storing.outcome)));
   c.executionCtx.waitUntil(storing.ended);
   const body = bytes === undefined ? storing.body : storing.body.pipeThrough(new FixedLengthStream(bytes));
   return { body };
 }
 
+/** What a body that broke off says of the next one is nothing. */
+const TURN_ENDS = { stored: "stored", unstored: "unstorable", broken: "failed" } as const;
+
 /** Takes no more than the route keeps of one answer. */
 function bounded(sink: BodySink, bytesMax: number): BodySink {
+  if (bytesMax === Number.POSITIVE_INFINITY) return sink;
   let bytes = 0;
   return {
     write: (piece) => {
@@ -201,6 +206,7 @@ function bounded(sink: BodySink, bytesMax: number): BodySink {
     },
     commit: () => sink.commit(),
     abort: () => sink.abort(),
+    settled: async () => sink.settled?.(),
   };
 }
 

@@ -110,7 +110,7 @@ export class CachedExchange {
       const ttlMs = asked.head.freshUntilMs - Date.now();
       for (const cookie of asked.cookies) response?.headers.append("set-cookie", cookie);
       if (response !== undefined)
-        return this.#served(response, { ...asked.status, ttlMs }, asked.failed ? "error" : "revalidated");
+        return this.#served(response, { ...asked.status, ttlMs }, asked.failed ? "error" : "revalidated", asked.head);
     } catch (cause) {
       throw this.#failed(cause, { fwd: verdict.why });
     }
@@ -136,22 +136,30 @@ export class CachedExchange {
 
   #hit(response: Response, { kind, head }: Exclude<Verdict, { kind: "forward" | "unavailable" }>): Response {
     const ttlMs = head.freshUntilMs - Date.now();
-    if (this.#waited === undefined) return this.#served(response, { hit: true, ttlMs }, kind);
-    return this.#served(response, { fwd: this.#waited, collapsed: true, ttlMs }, "collapsed");
+    if (this.#waited === undefined) return this.#served(response, { hit: true, ttlMs }, kind, head);
+    return this.#served(response, { fwd: this.#waited, collapsed: true, ttlMs }, "collapsed", head);
   }
 
-  #served(response: Response, status: CacheStatus, use: CacheUse): Response {
+  /** @param head where it comes from, unless it is the upstream's */
+  #served(response: Response, status: CacheStatus, use: CacheUse, head?: StoredHead): Response {
     const { headers } = response;
     headers.set("cache-status", cacheStatus(status, headers.get("cache-status")));
-    this.#exchange.c.set("cacheUse", use);
+    const isStored = head !== undefined && response.body !== null;
+    this.#tell(use, isStored ? Number(headers.get("content-length") ?? head.bodyBytes) : 0);
     return response;
+  }
+
+  #tell(use: CacheUse, bytes: number): void {
+    const { edge, c } = this.#exchange;
+    c.set("cacheUse", use);
+    edge.count(c.get("route").name, use, bytes);
   }
 
   /** The answer is made elsewhere then, and says what the cache has to do with it, too. */
   #failed<Cause>(cause: Cause, status: CacheStatus): Cause {
     const { c } = this.#exchange;
     c.set("answerFields", [...(c.get("answerFields") ?? []), ["cache-status", cacheStatus(status)]]);
-    c.set("cacheUse", "pass");
+    this.#tell("pass", 0);
     return cause;
   }
 }

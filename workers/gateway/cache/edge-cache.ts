@@ -2,7 +2,9 @@
 import { newCollapses } from "../../../shared/cache/collapse.ts";
 import type { PurgeChanges, PurgeScope } from "../../../shared/cache/purges.ts";
 import type { Invalidation } from "../../../shared/cache/verdict.ts";
+import type { CacheUse } from "../../../shared/http/access-log.ts";
 import { limits } from "../../../shared/limits.ts";
+import { type CounterState, seriesOf } from "../../../shared/policy/counters.ts";
 import type { Env } from "../env.ts";
 import { within } from "../upstream/wait.ts";
 import { Collapser } from "./collapser.ts";
@@ -16,12 +18,21 @@ export class EdgeCache {
   /** Keys that are asked for again beside requests. */
   readonly revalidations = newCollapses();
   readonly #env: Env;
+  readonly #counters: CounterState;
 
-  constructor(env: Env) {
+  constructor(env: Env, counters: CounterState) {
     this.#env = env;
+    this.#counters = counters;
     this.purges = new PurgeKnowledge(env);
     this.store = new TieredStore(env, this.purges);
     this.collapser = new Collapser(env);
+  }
+
+  /** @param bytes of content that came from what is stored */
+  count(route: string, use: CacheUse, bytes: number): void {
+    const { counts } = seriesOf(this.#counters, "cache", route);
+    counts[use]++;
+    counts.bytes += bytes;
   }
 
   /**

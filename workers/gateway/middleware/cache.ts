@@ -1,4 +1,5 @@
 import type { Context, MiddlewareHandler } from "hono";
+import type { CounterState } from "../../../shared/policy/counters.ts";
 import { CachedExchange } from "../cache/cached-exchange.ts";
 import { EdgeCache } from "../cache/edge-cache.ts";
 import { exchangeOf } from "../cache/exchange-of.ts";
@@ -10,10 +11,10 @@ import type { Forwarder } from "../upstream/forward-request.ts";
  * Answers from what is stored where the route has a cache. It calls the upstream itself, since one request may need none, one or
  * two calls, or one that goes on after its answer.
  */
-export function cache(forwarder: Forwarder): MiddlewareHandler<GatewayEnv> {
+export function cache(forwarder: Forwarder, counters: CounterState): MiddlewareHandler<GatewayEnv> {
   let known: EdgeCache | undefined;
   const edgeOf = (c: Context<GatewayEnv>): EdgeCache => {
-    known ??= new EdgeCache(c.env);
+    known ??= new EdgeCache(c.env, counters);
     return known;
   };
   return async (c, next) => {
