@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { RouteCache } from "../../../shared/cache/route-cache.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { RoutePlan } from "../../../shared/plan/plan.ts";
+import { env } from "./support/cache.ts";
 import { type Gateway, startGateway } from "./support/gateway.ts";
 import { createIssuer, type Issuer } from "./support/issuer.ts";
 import { limit, plan, route } from "./support/plans.ts";
@@ -167,6 +168,25 @@ describe("who gets it", () => {
     expect((await ask(name, await as("bob"))).text).toBe("answer 2");
     expect((await ask(name, await as("ann"))).text).toBe("answer 1");
     if (name === "maybe") expect((await ask(name)).text).toBe("answer 3");
+  });
+
+  test.each(["own", "shared"])("what is in memory asks no object: %s", async (name) => {
+    let asked = 0;
+    const CACHE = new Proxy(env.CACHE, {
+      get: (objects, key) => {
+        asked++;
+        return Reflect.get(objects, key).bind(objects);
+      },
+    });
+    const outside = (request: Request) => issuer.answer(request.url) ?? answer(++count, request);
+    gateway = await startGateway(plan(routes), outside, { env: { CACHE } });
+    for (const control of ["public, max-age=60", "max-age=60"]) {
+      answer = (at) => new Response(`answer ${at}`, { headers: { "cache-control": control } });
+      await ask(name, { ...(await as("ann")), query: `?${control.length}` });
+      const before = asked;
+      expect((await ask(name, { ...(await as("ann")), query: `?${control.length}` })).cache).toBe("selvage;hit");
+      expect(asked).toBe(before);
+    }
   });
 
   test("limits count hits, too", async () => {

@@ -7,7 +7,7 @@ import { lookUp } from "../../../shared/cache/look-up.ts";
 import { softPurgedAt } from "../../../shared/cache/purges.ts";
 import { isAnsweredFromCache } from "../../../shared/cache/route-cache.ts";
 import type { StoredHead } from "../../../shared/cache/stored-head.ts";
-import type { ForwardReason, ForwardVerdict, Verdict } from "../../../shared/cache/verdict.ts";
+import type { CacheKeys, ForwardReason, ForwardVerdict, Verdict } from "../../../shared/cache/verdict.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import type { CacheUse } from "../../../shared/http/access-log.ts";
 import { limits } from "../../../shared/limits.ts";
@@ -60,24 +60,33 @@ export class CachedExchange {
 
   /** At once where memory has what serves. */
   #lookUp(): Soon<Verdict> {
-    const { edge, keys, reach } = this.#exchange;
+    const { keys } = this.#exchange;
     if (keys === undefined) return this.#judge(NONE);
-    let verdict: Verdict | undefined;
-    let isOver = false;
-    let before = NONE;
-    const isEnough = (found: readonly StoredHead[]): boolean => {
-      verdict = this.#judge(before.length === 0 ? found : [...before, ...found]);
-      isOver = verdict.kind === "hit" || (verdict.kind === "forward" && verdict.way === "pass");
-      return isOver;
-    };
-    const own = edge.store.find(keys.own, isEnough, reach, this.#nowMs);
-    if (isOver && verdict !== undefined) return verdict;
-    const further = async (): Promise<Verdict> => {
-      before = await own;
-      if (!isOver && keys.shared !== undefined) await edge.store.find(keys.shared, isEnough, reach, this.#nowMs);
-      return verdict ?? this.#judge(before);
-    };
-    return further();
+    const near = [keys.own, keys.shared].flatMap((key) => (key === undefined ? [] : this.#near(key)));
+    const verdict = this.#judge(near);
+    return isFinal(verdict) ? verdict : this.#lookFurther(keys, near);
+  }
+
+  /** What memory has of a key. */
+  #near(key: string): readonly StoredHead[] {
+    const { edge, reach } = this.#exchange;
+    const found = edge.store.find(key, () => true, reach, this.#nowMs);
+    return found instanceof Promise ? NONE : found;
+  }
+
+  async #lookFurther({ own, shared }: CacheKeys, near: readonly StoredHead[]): Promise<Verdict> {
+    const { edge, reach } = this.#exchange;
+    // What memory has of a key is among what is found further away.
+    let others = shared === undefined ? NONE : near.filter((head) => head.shared !== true);
+    let verdict = this.#judge(near);
+    for (const key of shared === undefined ? [own] : [shared, own]) {
+      const isEnough = (found: readonly StoredHead[]): boolean => isFinal(this.#judge([...others, ...found]));
+      const found = await edge.store.find(key, isEnough, reach, this.#nowMs);
+      verdict = this.#judge([...others, ...found]);
+      if (isFinal(verdict)) return verdict;
+      others = found;
+    }
+    return verdict;
   }
 
   #judge(found: readonly StoredHead[]): Verdict {
@@ -163,6 +172,10 @@ export class CachedExchange {
     return cause;
   }
 }
+
+/** Whether what else is stored further away makes no difference. */
+const isFinal = (verdict: Verdict): boolean =>
+  verdict.kind === "hit" || (verdict.kind === "forward" && verdict.way === "pass");
 
 /** A method that the route does not answer from its cache: an unsafe one still makes stored answers invalid. */
 const unanswered = (method: string): ForwardVerdict => ({
