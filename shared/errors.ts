@@ -66,6 +66,8 @@ export const errorTable = {
   version_not_supported: row("client", 505, 12, "HTTP version not supported", "Only HTTP/1.1 is spoken here."),
   limit_exceeded: row("client", 429, 8, "Too many requests", "The request limit is used up for now.", true),
 
+  not_stored: row("client", 504, 5, "Not stored", "There is no stored answer, and the request asked for no other."),
+
   idempotency_key_missing: row(
     "client",
     400,

@@ -9,28 +9,67 @@ import type { Running } from "./routes.ts";
 export const NGINX = "/usr/sbin/nginx";
 
 /** `/nginx/` forwards, `/nginxLimit/` forwards what `limit_req` lets pass, which is everything. */
-export async function startNginx({ supervisor, state }: OpenSystem, upstream: number): Promise<Running> {
+export function startNginx(system: OpenSystem, upstream: number): Promise<Running> {
+  return runNginx(
+    system,
+    "nginx",
+    (port) => `
+  limit_req_zone $binary_remote_addr zone=clients:10m rate=1000000r/s;
+  upstream app { server 127.0.0.1:${upstream}; keepalive 64; }
+  server {
+    listen 127.0.0.1:${port};
+    location /nginx/ { proxy_pass http://app; }
+    location /nginxLimit/ { limit_req zone=clients burst=100000 nodelay; proxy_pass http://app; }
+  }`,
+  );
+}
+
+/** Every path by `proxy_cache`, as the public cache tests set it up. */
+export function startNginxCache(system: OpenSystem, upstream: number): Promise<Running> {
+  return runNginx(
+    system,
+    "nginx-cache",
+    (port, folder) => `
+  proxy_cache_path ${path.join(folder, "cache")} levels=1:2 keys_zone=cache:8m max_size=1000m inactive=600m;
+  upstream app { server 127.0.0.1:${upstream}; keepalive 64; }
+  server {
+    listen 127.0.0.1:${port};
+    location / {
+      proxy_pass http://app;
+      proxy_cache cache;
+      proxy_cache_revalidate on;
+    }
+  }`,
+  );
+}
+
+/** @param http what stands in its `http` block, for a port and a folder of its own */
+async function runNginx(
+  { supervisor, state }: OpenSystem,
+  name: string,
+  http: (port: number, folder: string) => string,
+): Promise<Running> {
   const port = await freePort();
-  const folder = path.join(state, "nginx");
+  const folder = path.join(state, name);
   mkdirSync(folder, { recursive: true });
   const file = path.join(folder, "nginx.conf");
-  writeFileSync(file, configuration(folder, port, upstream));
+  writeFileSync(file, configuration(folder, http(port, folder)));
   const { pid } = await supervisor.start({
-    name: "nginx",
+    name,
     role: "idp",
-    service: "nginx",
+    service: name,
     version: "bench",
     command: NGINX,
     args: ["-p", folder, "-c", file, "-e", path.join(folder, "error.log")],
     environment: {},
-    logFile: supervisor.logFile("nginx"),
+    logFile: supervisor.logFile(name),
     ports: { http: port },
     ready: (signal) => listens("127.0.0.1", port, signal),
   });
   return { port, pid };
 }
 
-function configuration(folder: string, port: number, upstream: number): string {
+function configuration(folder: string, http: string): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (kind) => `  ${kind}_temp_path ${path.join(folder, kind)};`,
   );
@@ -42,16 +81,9 @@ events { worker_connections 1024; }
 http {
 ${temporary.join("\n")}
   access_log ${path.join(folder, "access.log")};
-  limit_req_zone $binary_remote_addr zone=clients:10m rate=1000000r/s;
-  upstream app { server 127.0.0.1:${upstream}; keepalive 64; }
   proxy_http_version 1.1;
   proxy_set_header Connection "";
-  keepalive_requests 100000000;
-  server {
-    listen 127.0.0.1:${port};
-    location /nginx/ { proxy_pass http://app; }
-    location /nginxLimit/ { limit_req zone=clients burst=100000 nodelay; proxy_pass http://app; }
-  }
+  keepalive_requests 100000000;${http}
 }
 `;
 }

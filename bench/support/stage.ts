@@ -54,9 +54,18 @@ export async function startIdp(system: OpenSystem): Promise<number> {
 }
 
 /** Starts an upstream of eight workers and a queue. @returns its port */
-export async function startQueueUpstream({ supervisor }: OpenSystem, name: string): Promise<number> {
+export function startQueueUpstream(system: OpenSystem, name: string): Promise<number> {
+  return startProgram(system, name, "queue-upstream.ts");
+}
+
+/** Starts an upstream whose paths say how many bytes they want, and which may be cached. @returns its port */
+export function startSizedUpstream(system: OpenSystem): Promise<number> {
+  return startProgram(system, "sized-upstream", "sized-upstream.ts");
+}
+
+async function startProgram({ supervisor }: OpenSystem, name: string, file: string): Promise<number> {
   const port = await freePort();
-  await supervisor.start(nodeChild(supervisor, name, path.join(import.meta.dirname, "queue-upstream.ts"), port));
+  await supervisor.start(nodeChild(supervisor, name, path.join(import.meta.dirname, file), port));
   return port;
 }
 

@@ -3,6 +3,7 @@ import { HOP_BY_HOP, TXN_TOKEN } from "../http/header-names.ts";
 import { paramsOf, parsePath } from "../route/parse-path.ts";
 import { checkAggregate } from "./check-aggregate.ts";
 import { checkAuth } from "./check-auth.ts";
+import { checkCache, checkGatewayCache } from "./check-cache.ts";
 import { checkIdempotency } from "./check-idempotency.ts";
 import { checkLimits } from "./check-limits.ts";
 import { unknownName } from "./check-mesh.ts";
@@ -21,11 +22,12 @@ export function checkRoutes(top: Cursor): DocumentProblem[] {
     ...checkAuth(route, top.get("gateway", "identity")),
     ...checkLimits(route, top.get("gateway")),
     ...checkIdempotency(route, top.get("gateway", "cors")),
+    ...checkCache(route, top.get("gateway")),
     ...checkTarget(route, top.get("mesh", "services").keys),
     ...checkTransform(route),
     ...checkAggregate(route, top.get("mesh", "services").keys),
   ]);
-  return [...problems, ...checkOverlaps(routes)];
+  return [...problems, ...checkGatewayCache(top.get("gateway")), ...checkOverlaps(routes)];
 }
 
 function checkName(route: Cursor, seen: Map<string, Cursor>): DocumentProblem[] {

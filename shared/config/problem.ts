@@ -52,6 +52,8 @@ export const problemCodes = {
   SLV3025: "a limit of a public route does not say what happens when it cannot be counted",
   SLV3036: "a reference to a limit or plan that does not exist",
   SLV3037: "a plan, limit or row that decides nothing, or begins a new count",
+  SLV3040: "a cache that keeps answers of each identity apart without being told to",
+  SLV3041: "answers that are shared, though the upstream is told who asks",
   SLV4001: "a secret was not found",
   SLV4002: "an environment variable is not set",
   SLV4003: "a reference of a form or at a place that is not allowed",

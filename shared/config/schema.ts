@@ -22,6 +22,7 @@ import {
 } from "./fields.ts";
 import { auth } from "./schema-auth.ts";
 import { tlsTerminator } from "./schema-bound.ts";
+import { cache, gatewayCache } from "./schema-cache.ts";
 import { clientIp } from "./schema-client-ip.ts";
 import { decisionPoint } from "./schema-decisions.ts";
 import { idempotency } from "./schema-idempotency.ts";
@@ -101,6 +102,7 @@ const route = z.strictObject({
   context: context.optional().describe("Instead of the gateway's: what the transaction token says of the transaction."),
   rateLimit: routeLimits.optional().describe("Limits, or names of those of the gateway; each must admit a request."),
   legacyRateLimitHeaders: legacyRateLimitHeaders.optional().describe("Instead of the gateway's."),
+  cache: cache.optional().describe("Answers are kept and given again. `true`: as they say themselves."),
   priority: priority.optional().describe("Who is refused last when an upstream is overloaded. Default: normal."),
   idempotency: idempotency.optional().describe("Requests with the same key are carried out once."),
   aggregate: z.record(name("the name of a part"), part).optional().describe("The answer is composed of these parts."),
@@ -122,6 +124,7 @@ const gateway = z.strictObject({
   clientIp: clientIp
     .optional()
     .describe("Whose word on the client's address is believed. Absent: nobody's but the platform's."),
+  cache: gatewayCache.optional(),
   shedding: shedding.optional().describe("Upstreams get no more requests at once than they take."),
   legacyRateLimitHeaders: legacyRateLimitHeaders.optional(),
   identity: z.record(name("the name of an identity provider"), provider).optional(),

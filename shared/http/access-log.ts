@@ -7,6 +7,13 @@ export interface WouldRefuse {
   readonly limit?: string;
 }
 
+/**
+ * hit: from what is stored, fresh; stale: from it, stale, and asked for again beside; revalidated: from it, the upstream confirmed
+ * it; error: from it, since the upstream failed; collapsed: a hit after a wait for an equal request; miss: the upstream's answer,
+ * stored; pass: the upstream's answer, not stored.
+ */
+export type CacheUse = "hit" | "stale" | "revalidated" | "error" | "collapsed" | "miss" | "pass";
+
 /** One request at one hop, one JSON line on stdout. The same members everywhere, so that a trace id finds all hops. */
 export interface AccessLogEntry {
   /** RFC 3339 in UTC, when the request arrived. */
@@ -33,6 +40,8 @@ export interface AccessLogEntry {
   readonly attempts?: number;
   readonly sub?: string;
   readonly clientIp?: string;
+  /** What the route's cache did; absent: the route has none. */
+  readonly cache?: CacheUse;
   /** Set when Selvage itself made the answer: the code. */
   readonly error?: ErrorCode;
   /** The status that a caller by gRPC was told with it. */

@@ -2,29 +2,38 @@ import type { AuthSettings } from "../auth/compose.ts";
 import { dependenciesOf } from "../config/check-aggregate.ts";
 import type { HeaderEditsConfig, PartConfig, RouteConfig } from "../config/schema.ts";
 import type { AuthConfig } from "../config/schema-auth.ts";
+import type { CacheConfig } from "../config/schema-cache.ts";
 import { parseTemplate, splitPartUrl } from "../config/template.ts";
 import { parseDurationMs, parseSizeBytes } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import type { AggregatePart, HeaderEdits, UpstreamTarget } from "../policy/settings.ts";
 import { parsePath } from "../route/parse-path.ts";
 import type { RouteMatch } from "../route/route-match.ts";
+import { compileCache } from "./compile-cache.ts";
 import { compileDecision } from "./compile-decision.ts";
 import { compileIdempotency } from "./compile-idempotency.ts";
 import { compileLegacyHeaders, compileRateLimits, type NamedLimit } from "./compile-limits.ts";
 import { compileContext, compileIdentityHeaders } from "./compile-outward.ts";
-import type { RoutePlan, RouteTarget } from "./plan.ts";
+import type { RoutePlan, RouteTarget, ServicePlan } from "./plan.ts";
 import { compileHosts, lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
 
 /** What a route has from the gateway where it says nothing itself. */
-export type RouteDefaults = Pick<RouteConfig, "identityHeaders" | "context" | "legacyRateLimitHeaders">;
+export type RouteDefaults = Pick<RouteConfig, "identityHeaders" | "context" | "legacyRateLimitHeaders"> & {
+  readonly cache?: CacheConfig | undefined;
+};
 
+/** @param traffic rules of the services that routes lead to */
 export function compileRoute(
   route: RouteConfig,
   defaults: RouteDefaults = {},
   named: Readonly<Record<string, NamedLimit>> = {},
+  traffic: Traffic = {},
 ): RoutePlan {
   const auth = compileAuth(route.auth);
   const identityHeaders = compileIdentityHeaders(route.identityHeaders ?? defaults.identityHeaders);
+  const request = compileEdits(route.transform?.request);
+  const ownFields = [...Object.keys(identityHeaders ?? {}), ...Object.keys(request.set)];
+  const cache = compileCache(route.cache, defaults.cache, traffic[route.to ?? ""]?.traffic ?? [], ownFields);
   const context = compileContext(route.context ?? defaults.context);
   const rateLimitHeaders = route.legacyRateLimitHeaders ?? defaults.legacyRateLimitHeaders;
   const timeoutMs = durationOf(route.timeout) ?? limits.gateway.requestTimeoutMs;
@@ -36,14 +45,17 @@ export function compileRoute(
     ...(context !== undefined && { context }),
     rateLimits: compileRateLimits(route, timeoutMs, named),
     ...compileLegacyHeaders(route.rateLimit === undefined ? undefined : rateLimitHeaders),
+    ...(cache !== undefined && { cache }),
     ...(route.priority !== undefined && { priority: route.priority }),
     ...(route.idempotency !== undefined && { idempotency: compileIdempotency(route.idempotency) }),
-    transform: { request: compileEdits(route.transform?.request), response: compileEdits(route.transform?.response) },
+    transform: { request, response: compileEdits(route.transform?.response) },
     target: compileTarget(route),
     timeoutMs,
     bodyBytesMax: (route.maxBody === undefined ? undefined : parseSizeBytes(route.maxBody)) ?? limits.http.bodyBytesMax,
   };
 }
+
+type Traffic = Readonly<Record<string, Pick<ServicePlan, "traffic">>>;
 
 function compileMatch({ name, match }: RouteConfig): RouteMatch {
   const { pattern, fault } = parsePath(match.path);

@@ -21,18 +21,14 @@ import { compileHosts, mapValues, sorted } from "./sorted.ts";
 /** @param document one that `checkDocument` or `loadDocument` has accepted */
 export function compile(document: Document): Plan {
   const trustDomain = document.mesh?.trustDomain ?? `${document.name}.internal`;
-  return {
-    format: PLAN_FORMAT,
-    name: document.name,
-    gateway: compileGateway(document, trustDomain),
-    mesh: compileMesh(document, trustDomain),
-  };
+  const mesh = compileMesh(document, trustDomain);
+  return { format: PLAN_FORMAT, name: document.name, gateway: compileGateway(document, trustDomain, mesh), mesh };
 }
 
-function compileGateway({ gateway }: Document, trustDomain: string): GatewayPlan {
+function compileGateway({ gateway }: Document, trustDomain: string, { services }: MeshPlan): GatewayPlan {
   const identity = mapValues(gateway?.identity ?? {}, compileProvider);
   const named = gateway === undefined ? {} : namedLimits(gateway);
-  const routes = gateway?.routes.map((route) => compileRoute(route, gateway, named)) ?? [];
+  const routes = gateway?.routes.map((route) => compileRoute(route, gateway, named, services)) ?? [];
   const limitRows = gateway === undefined ? {} : compileLimitRows(gateway, routes);
   const headers = identityHeaderNames(gateway);
   return {

@@ -16,6 +16,7 @@ import { compileRoutes, matchRoute } from "../route/match-route.ts";
 import { normalisePath } from "../route/normalise-path.ts";
 import { believedFields } from "./believed-fields.ts";
 import { explainAuth } from "./explain-auth.ts";
+import { explainCache } from "./explain-cache.ts";
 import { explainClientIp } from "./explain-client-ip.ts";
 import { explainDecision } from "./explain-decision.ts";
 import { explainIdempotency } from "./explain-idempotency.ts";
@@ -82,6 +83,9 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   const { method, query } = request;
   const { scopes } = identity;
   const header = (name: string): string | undefined => headers.get(name);
+  steps.push(
+    ...explainCache(route, at, { method, host: request.host, path, query, identity, header, told: told.fields }),
+  );
   steps.push(...explainTarget(plan, route, at, { method, path, query, params, scopes, identity, header }));
   return finish(steps, otherRoutes, chosen, route);
 }

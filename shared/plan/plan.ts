@@ -8,6 +8,7 @@ import type { DecisionPoint } from "../auth/decision.ts";
 import type { IdentityProvider } from "../auth/providers.ts";
 import type { ProtectedResource } from "../auth/resource.ts";
 import type { TxnContextSettings } from "../auth/txn-context.ts";
+import type { RouteCache } from "../cache/route-cache.ts";
 import type { ClientIpSettings } from "../http/client-ip.ts";
 import type { IdempotencySettings } from "../policy/idempotency.ts";
 import type { IdentityHeaders } from "../policy/identity-headers.ts";
@@ -75,6 +76,8 @@ export interface RoutePlan {
   /** Absent: no `X-RateLimit-*` fields. */
   readonly legacyRateLimitHeaders?: LegacyReset;
   readonly idempotency?: IdempotencySettings;
+  /** Absent: nothing is kept of answers. */
+  readonly cache?: RouteCache;
   /** Absent: normal. */
   readonly priority?: Priority;
   readonly transform: { readonly request: HeaderEdits; readonly response: HeaderEdits };

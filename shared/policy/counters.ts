@@ -15,6 +15,7 @@ const bounds = limits.counters;
  * `limit`: `passed` and `refused` of requests by the count, `open` and `closed` of requests that could not be counted,
  * `wouldRefuse` of requests that passed in shadow; `asked` and `failed` of questions to limiters.
  * `upstream`: of load shedding.
+ * `cache`: requests by what the cache did (`CacheUse` of the access log), and `bytes` of content that came out of it.
  */
 export const counterKinds = {
   limit: {
@@ -22,6 +23,10 @@ export const counterKinds = {
     counters: ["passed", "refused", "open", "closed", "wouldRefuse", "asked", "failed"],
   },
   upstream: { labels: ["upstream"], counters: ["shed", "wouldShed"] },
+  cache: {
+    labels: ["route"],
+    counters: ["hit", "stale", "revalidated", "error", "collapsed", "miss", "pass", "bytes"],
+  },
 } as const satisfies Record<string, { readonly labels: readonly string[]; readonly counters: readonly string[] }>;
 
 export type CounterKind = keyof typeof counterKinds;

@@ -11,6 +11,7 @@ import { aggregate } from "./middleware/aggregate.ts";
 import { answerFields } from "./middleware/answer-fields.ts";
 import { authenticate } from "./middleware/authenticate.ts";
 import { boundBody } from "./middleware/bound-body.ts";
+import { cache } from "./middleware/cache.ts";
 import { checkRequest } from "./middleware/check-request.ts";
 import { cors } from "./middleware/cors.ts";
 import { decide } from "./middleware/decide.ts";
@@ -69,7 +70,8 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     idempotency(records, held),
     transformHeaders(),
     tellIdentity(),
-    forward(minter, shedder),
+    cache({ minter, shedder }, counters),
+    forward({ minter, shedder }),
     aggregate(minter, shedder),
   );
   return app;

@@ -33,6 +33,7 @@ function entryOf(c: Context<GatewayEnv>, instance: string): AccessLogEntry {
   const failure = c.get("failure");
   const grpcStatus = c.get("grpcStatus");
   const uncounted = c.get("uncounted");
+  const cache = c.get("cacheUse");
   // What inner stages set is absent when the request did not get that far.
   const target: GatewayEnv["Variables"]["target"] | undefined = c.get("target");
   const held: GatewayEnv["Variables"]["held"] | undefined = c.get("held");
@@ -55,6 +56,7 @@ function entryOf(c: Context<GatewayEnv>, instance: string): AccessLogEntry {
     ...(route && { route: route.name }),
     ...(identity && { sub: identity.sub }),
     ...(clientIp !== undefined && { clientIp }),
+    ...(cache && { cache }),
     ...(failure && { error: failure.code, reason: failure.reason }),
     ...(grpcStatus !== undefined && { grpcStatus }),
     ...(uncounted !== undefined && { uncounted }),

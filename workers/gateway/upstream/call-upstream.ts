@@ -27,6 +27,8 @@ export interface UpstreamCall {
   readonly priority: Priority;
   /** Gets what agents say of the service's load, with whatever answer. */
   readonly onLoad?: (report: LoadReport) => void;
+  /** Whether the answer's content stays as it is encoded, also for those who read it here. */
+  readonly isRaw?: boolean;
   /** Ends the call early. A client that goes away needs none: the platform then ends its request with all its calls. */
   readonly signal?: AbortSignal;
 }
@@ -66,7 +68,9 @@ export async function callUpstream(call: UpstreamCall, context: CallContext): Pr
   }
   const deadline = AbortSignal.timeout(call.deadlineAtMs - nowMs);
   const signal = call.signal === undefined ? deadline : AbortSignal.any([deadline, call.signal]);
-  const response = await send(url, { method, headers: fields, body, redirect: "manual", signal }, deadline);
+  const encodeResponseBody = call.isRaw === true ? "manual" : "automatic";
+  const init: RequestInit = { method, headers: fields, body, redirect: "manual", signal, encodeResponseBody };
+  const response = await send(url, init, deadline);
   if ("origin" in target) return response;
   const load = call.onLoad === undefined ? undefined : parseLoad(response.headers.get(LOAD));
   if (load !== undefined) call.onLoad?.(load);

@@ -1,7 +1,7 @@
 import type { ClientConnection } from "../../../shared/auth/client-connection.ts";
 import type { TxnContext } from "../../../shared/auth/txn-context.ts";
 import type { SelvageError } from "../../../shared/errors.ts";
-import type { WouldRefuse } from "../../../shared/http/access-log.ts";
+import type { CacheUse, WouldRefuse } from "../../../shared/http/access-log.ts";
 import type { RequestTarget } from "../../../shared/http/request-target.ts";
 import type { TraceContext } from "../../../shared/http/trace-context.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
@@ -55,5 +55,7 @@ export interface GatewayEnv {
     answerFields: [name: string, value: string][] | undefined;
     /** tell-identity: the context of the transaction token */
     context: TxnContext | undefined;
+    /** cache: what it did; undefined: the route has none. */
+    cacheUse: CacheUse | undefined;
   };
 }

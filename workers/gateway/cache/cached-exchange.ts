@@ -1,0 +1,190 @@
+/** A request on a route with a cache, from the look into the stores to its answer. */
+import { collapseKeyOf } from "../../../shared/cache/cache-key.ts";
+import { type CacheStatus, cacheStatus } from "../../../shared/cache/cache-status.ts";
+import { beginCollapse, endCollapse } from "../../../shared/cache/collapse.ts";
+import { softPurged } from "../../../shared/cache/freshness.ts";
+import { lookUp } from "../../../shared/cache/look-up.ts";
+import { softPurgedAt } from "../../../shared/cache/purges.ts";
+import { isAnsweredFromCache } from "../../../shared/cache/route-cache.ts";
+import type { StoredHead } from "../../../shared/cache/stored-head.ts";
+import type { CacheKeys, ForwardReason, ForwardVerdict, StaleVerdict, Verdict } from "../../../shared/cache/verdict.ts";
+import { SelvageError } from "../../../shared/errors.ts";
+import type { CacheUse } from "../../../shared/http/access-log.ts";
+import { limits } from "../../../shared/limits.ts";
+import { askOrigin } from "./ask-origin.ts";
+import type { Soon } from "./cache-store.ts";
+import { answerOfHead } from "./client-answer.ts";
+import type { Turn } from "./collapser.ts";
+import type { CacheExchange } from "./exchange-of.ts";
+
+const bounds = limits.cacheCollapse;
+const NONE: readonly StoredHead[] = [];
+
+export class CachedExchange {
+  readonly #exchange: CacheExchange;
+  readonly #nowMs = Date.now();
+  /** Heads whose bodies turned out to be gone. */
+  readonly #gone = new Set<string>();
+  /** Why it would have gone to the upstream, had it not waited for another request. */
+  #waited: ForwardReason | undefined;
+
+  constructor(exchange: CacheExchange) {
+    this.#exchange = exchange;
+  }
+
+  /** @throws SelvageError when neither the stores nor the upstream have an answer */
+  async answer(): Promise<Response> {
+    const { edge, c, request, settings } = this.#exchange;
+    if (!isAnsweredFromCache(request.method, settings)) return this.#forward(unanswered(request.method), undefined);
+    const fresh = edge.purges.isFresh(c.executionCtx, this.#nowMs);
+    const mayServe = fresh instanceof Promise ? await fresh : fresh;
+    for (;;) {
+      const looked = mayServe ? this.#lookUp() : this.#judge(NONE);
+      const verdict = looked instanceof Promise ? await looked : looked;
+      if (verdict.kind === "unavailable") throw this.#failed(new SelvageError("not_stored", "only-if-cached"), {});
+      if (verdict.kind === "forward") {
+        const turn = mayServe ? await this.#turnFor(verdict) : undefined;
+        if (turn?.kind !== "look") return this.#forward(verdict, turn);
+        this.#waited ??= verdict.why;
+        continue;
+      }
+      const response = await answerOfHead(this.#exchange, verdict.head);
+      if (response === undefined) {
+        this.#gone.add(verdict.head.id);
+        continue;
+      }
+      if (verdict.kind === "stale") this.#revalidate(verdict);
+      return this.#hit(response, verdict);
+    }
+  }
+
+  /** At once where memory has what serves. */
+  #lookUp(): Soon<Verdict> {
+    const { keys } = this.#exchange;
+    if (keys === undefined) return this.#judge(NONE);
+    const near = [keys.own, keys.shared].flatMap((key) => (key === undefined ? [] : this.#near(key)));
+    const verdict = this.#judge(near);
+    return isFinal(verdict) ? verdict : this.#lookFurther(keys, near);
+  }
+
+  /** What memory has of a key. */
+  #near(key: string): readonly StoredHead[] {
+    const { edge, reach } = this.#exchange;
+    const found = edge.store.find(key, () => true, reach, this.#nowMs);
+    return found instanceof Promise ? NONE : found;
+  }
+
+  async #lookFurther({ own, shared }: CacheKeys, near: readonly StoredHead[]): Promise<Verdict> {
+    const { edge, reach } = this.#exchange;
+    // What memory has of a key is among what is found further away.
+    let others = shared === undefined ? NONE : near.filter((head) => head.shared !== true);
+    let verdict = this.#judge(near);
+    for (const key of shared === undefined ? [own] : [shared, own]) {
+      const isEnough = (found: readonly StoredHead[]): boolean => isFinal(this.#judge([...others, ...found]));
+      const found = await edge.store.find(key, isEnough, reach, this.#nowMs);
+      verdict = this.#judge([...others, ...found]);
+      if (isFinal(verdict)) return verdict;
+      others = found;
+    }
+    return verdict;
+  }
+
+  #judge(found: readonly StoredHead[]): Verdict {
+    const { edge, keys, request, settings } = this.#exchange;
+    const { log } = edge.purges;
+    let heads = found;
+    if (this.#gone.size > 0) heads = heads.filter(({ id }) => !this.#gone.has(id));
+    if (!heads.every(({ purge }) => purge === log.number))
+      heads = heads.map((head) => {
+        const purgedAtMs = softPurgedAt(log, head);
+        return purgedAtMs === undefined ? head : softPurged(head, purgedAtMs);
+      });
+    return lookUp(keys, heads, request, settings, Date.now());
+  }
+
+  #turnFor(verdict: ForwardVerdict): Soon<Turn | undefined> {
+    const { edge, c, keys, request, settings } = this.#exchange;
+    if (!verdict.collapsible || keys === undefined || settings.collapse === "none") return undefined;
+    const endMs = Math.min(this.#nowMs + bounds.waitMs, c.get("deadlineAtMs"));
+    return edge.collapser.enter(
+      collapseKeyOf(keys, request, settings, verdict),
+      settings.collapse === "everywhere",
+      endMs,
+    );
+  }
+
+  async #forward(verdict: ForwardVerdict, turn: Turn | undefined): Promise<Response> {
+    const { c } = this.#exchange;
+    try {
+      const asked = await askOrigin(this.#exchange, verdict, turn, c.get("deadlineAtMs"));
+      if (asked.kind === "upstream")
+        return this.#served(asked.response, asked.status, asked.status.stored === true ? "miss" : "pass");
+      const response = await answerOfHead(this.#exchange, asked.head);
+      const ttlMs = asked.head.freshUntilMs - Date.now();
+      for (const cookie of asked.cookies) response?.headers.append("set-cookie", cookie);
+      if (response !== undefined)
+        return this.#served(response, { ...asked.status, ttlMs }, asked.failed ? "error" : "revalidated", asked.head);
+    } catch (cause) {
+      throw this.#failed(cause, { fwd: verdict.why });
+    }
+    // What the upstream has confirmed is gone meanwhile: it is asked for whole.
+    return this.#forward({ ...verdict, held: NONE, collapsible: false }, undefined);
+  }
+
+  /** One at a time of each answer, whoever found it stale: that request has its answer already. */
+  #revalidate({ head: { id: key }, revalidation }: StaleVerdict): void {
+    const { edge, c } = this.#exchange;
+    const token = crypto.randomUUID();
+    if (beginCollapse(edge.revalidations, key, token, bounds, Date.now()) !== "lead") return;
+    const deadlineAtMs = Date.now() + c.get("route").timeoutMs;
+    const asked = askOrigin(this.#exchange, revalidation, undefined, deadlineAtMs).then(
+      (answer) => (answer.kind === "upstream" ? answer.response.body?.cancel() : undefined),
+      // It is asked for again by the next request.
+      () => undefined,
+    );
+    const ended = (): void => endCollapse(edge.revalidations, key, token, "failed", bounds, Date.now());
+    c.executionCtx.waitUntil(asked.then(ended, ended));
+  }
+
+  #hit(response: Response, { kind, head }: Exclude<Verdict, { kind: "forward" | "unavailable" }>): Response {
+    const ttlMs = head.freshUntilMs - Date.now();
+    if (this.#waited === undefined) return this.#served(response, { hit: true, ttlMs }, kind, head);
+    return this.#served(response, { fwd: this.#waited, collapsed: true, ttlMs }, "collapsed", head);
+  }
+
+  /** @param head where it comes from, unless it is the upstream's */
+  #served(response: Response, status: CacheStatus, use: CacheUse, head?: StoredHead): Response {
+    const { headers } = response;
+    headers.set("cache-status", cacheStatus(status, headers.get("cache-status")));
+    const isStored = head !== undefined && response.body !== null;
+    this.#tell(use, isStored ? Number(headers.get("content-length") ?? head.bodyBytes) : 0);
+    return response;
+  }
+
+  #tell(use: CacheUse, bytes: number): void {
+    const { edge, c } = this.#exchange;
+    c.set("cacheUse", use);
+    edge.count(c.get("route").name, use, bytes);
+  }
+
+  /** The answer is made elsewhere then, and says what the cache has to do with it, too. */
+  #failed<Cause>(cause: Cause, status: CacheStatus): Cause {
+    const { c } = this.#exchange;
+    c.set("answerFields", [...(c.get("answerFields") ?? []), ["cache-status", cacheStatus(status)]]);
+    this.#tell("pass", 0);
+    return cause;
+  }
+}
+
+/** Whether what else is stored further away makes no difference. */
+const isFinal = (verdict: Verdict): boolean =>
+  verdict.kind === "hit" || (verdict.kind === "forward" && verdict.way === "pass");
+
+/** A method that the route does not answer from its cache: an unsafe one still makes stored answers invalid. */
+const unanswered = (method: string): ForwardVerdict => ({
+  kind: "forward",
+  why: method === "GET" || method === "HEAD" || method === "QUERY" ? "bypass" : "method",
+  way: "pass",
+  held: NONE,
+  collapsible: false,
+});

@@ -1,0 +1,88 @@
+/** One request as the cache sees it. */
+import type { Context } from "hono";
+import { cacheKeysOf } from "../../../shared/cache/cache-key.ts";
+import type { CacheRequest } from "../../../shared/cache/cache-request.ts";
+import { isSafe } from "../../../shared/cache/invalidation.ts";
+import { partitionOf } from "../../../shared/cache/partition.ts";
+import { isAnsweredFromCache, type RouteCache } from "../../../shared/cache/route-cache.ts";
+import type { StoredHead } from "../../../shared/cache/stored-head.ts";
+import type { CacheKeys } from "../../../shared/cache/verdict.ts";
+import { limits } from "../../../shared/limits.ts";
+import { identityFields } from "../../../shared/policy/identity-headers.ts";
+import type { GatewayEnv } from "../upstream/exchange.ts";
+import type { Forwarder, ForwardTarget } from "../upstream/forward-request.ts";
+import { sha256 } from "../upstream/idempotency-records.ts";
+import { readContent } from "../upstream/read-content.ts";
+import type { EdgeCache } from "./edge-cache.ts";
+import type { CacheReach } from "./tiered-store.ts";
+
+/** What the stages of the cache share of one request. */
+export interface CacheExchange {
+  readonly edge: EdgeCache;
+  readonly c: Context<GatewayEnv>;
+  readonly settings: RouteCache;
+  readonly target: ForwardTarget;
+  readonly forwarder: Forwarder;
+  readonly request: CacheRequest;
+  readonly keys: CacheKeys | undefined;
+  readonly reach: CacheReach;
+  /** Content stays as it is encoded, but where a stage around this one reads it: limits that count answers, idempotency keys. */
+  readonly isRaw: boolean;
+}
+
+export interface CachedRoute {
+  readonly settings: RouteCache;
+  readonly target: ForwardTarget;
+  readonly forwarder: Forwarder;
+}
+
+export async function exchangeOf(
+  edge: EdgeCache,
+  c: Context<GatewayEnv>,
+  { settings, target, forwarder }: CachedRoute,
+): Promise<CacheExchange> {
+  const { method } = c.req.raw;
+  const contentDigest = method === "QUERY" && isAnsweredFromCache(method, settings) ? await digestOf(c) : undefined;
+  const route = c.get("route");
+  const fields = c.get("fields");
+  const { host, authority, query } = c.get("target");
+  const request: CacheRequest = {
+    method,
+    scheme: c.get("connection").scheme,
+    authority,
+    host,
+    route: route.name,
+    path: c.get("path"),
+    query,
+    fields,
+    hasContent: c.get("body") !== null,
+    partition: partitionFor(c),
+    authorized: fields.has("authorization") && route.transform.request.set.authorization === undefined,
+    ...(contentDigest !== undefined && { contentDigest }),
+  };
+  const keys = cacheKeysOf(request, settings);
+  const reach = settings.reach ?? "near";
+  const isRaw = isSafe(method) && route.rateLimits.every(({ counts }) => counts === undefined);
+  return { edge, c, settings, target, forwarder, request, keys, reach, isRaw };
+}
+
+/** Under which of the keys an answer lies. */
+export const keyOf = ({ own, shared = own }: CacheKeys, head: Pick<StoredHead, "shared">): string =>
+  head.shared === true ? shared : own;
+
+/** Whom an answer could be for: everybody who is told apart neither by identity nor by what upstreams are told. */
+function partitionFor(c: Context<GatewayEnv>): string {
+  const identity = c.get("identity");
+  const { identityHeaders } = c.get("route");
+  const context = c.get("context");
+  const fields = identityHeaders === undefined ? [] : (identityFields(identityHeaders, identity).fields ?? []);
+  return partitionOf(identity, { fields, context: context === undefined ? "" : JSON.stringify(context) });
+}
+
+/** @returns undefined for more content than is read for a key */
+async function digestOf(c: Context<GatewayEnv>): Promise<string | undefined> {
+  const bytesMax = limits.cache.queryContentBytesMax;
+  if (Number(c.req.raw.headers.get("content-length") ?? 0) > bytesMax) return undefined;
+  const content = await readContent(c);
+  return content.byteLength > bytesMax ? undefined : sha256(content);
+}

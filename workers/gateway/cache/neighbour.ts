@@ -1,0 +1,22 @@
+/** Unsafe requests on a route without a cache, beside one that has it: many documents have a route for reads and one for writes. */
+import type { Context } from "hono";
+import { invalidationOf, isSafe } from "../../../shared/cache/invalidation.ts";
+import type { Invalidation } from "../../../shared/cache/verdict.ts";
+import { matchRoute } from "../../../shared/route/match-route.ts";
+import type { GatewayEnv } from "../upstream/exchange.ts";
+
+/** What the request of this exchange, which has been answered, makes invalid of the route that a GET of its path would take. */
+export function invalidationBeside(c: Context<GatewayEnv>): Invalidation | undefined {
+  const { method, headers } = c.req.raw;
+  if (isSafe(method) || c.get("failure") !== undefined) return undefined;
+  const { host, authority, query } = c.get("target");
+  const path = c.get("path");
+  const header = (name: string): string | null => headers.get(name);
+  const { route } = matchRoute(c.get("held").table, { host: authority, method: "GET", path, header });
+  if (route?.cache === undefined) return undefined;
+  const { scheme } = c.get("connection");
+  const fields = c.get("fields");
+  const request = { method, scheme, authority, host, route: route.name, path, query, fields };
+  const answer = { status: c.res.status, fields: c.res.headers };
+  return invalidationOf({ ...request, hasContent: true, partition: "", authorized: false }, answer, route.cache);
+}

@@ -1,0 +1,29 @@
+import type { Context, MiddlewareHandler } from "hono";
+import type { CounterState } from "../../../shared/policy/counters.ts";
+import { CachedExchange } from "../cache/cached-exchange.ts";
+import { EdgeCache } from "../cache/edge-cache.ts";
+import { exchangeOf } from "../cache/exchange-of.ts";
+import { invalidationBeside } from "../cache/neighbour.ts";
+import type { GatewayEnv } from "../upstream/exchange.ts";
+import type { Forwarder } from "../upstream/forward-request.ts";
+
+/**
+ * Answers from what is stored where the route has a cache. It calls the upstream itself, since one request may need none, one or
+ * two calls, or one that goes on after its answer.
+ */
+export function cache(forwarder: Forwarder, counters: CounterState): MiddlewareHandler<GatewayEnv> {
+  let known: EdgeCache | undefined;
+  const edgeOf = (c: Context<GatewayEnv>): EdgeCache => {
+    known ??= new EdgeCache(c.env, counters);
+    return known;
+  };
+  return async (c, next) => {
+    const { cache: settings, target } = c.get("route");
+    if (settings !== undefined && target.kind === "forward")
+      return new CachedExchange(await exchangeOf(edgeOf(c), c, { settings, target, forwarder })).answer();
+    await next();
+    const invalid = invalidationBeside(c);
+    if (invalid !== undefined) await edgeOf(c).invalidate(invalid, c.executionCtx);
+    return undefined;
+  };
+}
