@@ -11,6 +11,7 @@ import { cache } from "./limits/cache.ts";
 import { cacheCollapse, cachePurges, cacheStores } from "./limits/cache-stores.ts";
 import { certificate, control, keyRotation, wire } from "./limits/control.ts";
 import { counters } from "./limits/counters.ts";
+import { http2 } from "./limits/http2.ts";
 import { idempotency } from "./limits/idempotency.ts";
 import { apiKeys, condition, hopProof, identity, txnToken } from "./limits/identity.ts";
 import { loadShedding } from "./limits/load-shedding.ts";
@@ -105,6 +106,7 @@ export const limits = {
   cacheStores,
   cachePurges,
   cacheCollapse,
+  http2,
   loadShedding,
   rateLimit,
   counters,
