@@ -1,9 +1,8 @@
 /** HTTP/1.1 for those who call us: a listener whose connections become exchanges. */
 import type { Socket } from "node:net";
 import { limits } from "../../../shared/limits.ts";
-import type { Peer, ServerEngine } from "../engine.ts";
+import type { Peer } from "../engine.ts";
 import { type ConnectionOwner, Listener, type ListenerConnection, type ListenerOptions } from "../listener.ts";
-import type { TlsIdentity } from "../tls-peer.ts";
 import { type ConnectionSettings, ServerConnection } from "./server-connection.ts";
 
 export interface Http1ServerOptions extends ListenerOptions {
@@ -15,10 +14,7 @@ export interface Http1ServerOptions extends ListenerOptions {
   readonly limits?: Partial<Omit<ConnectionSettings, "proxy" | "allowHalfClose"> & { maxConnections: number }>;
 }
 
-export interface Http1Server extends ServerEngine {
-  /** New connections use this identity from now on; those that are open stay. */
-  setSecureContext(identity: TlsIdentity): void;
-}
+export type Http1Server = Listener;
 
 /** Speaks HTTP/1.1 on accepted sockets. */
 export function http1Speaker(options: Pick<Http1ServerOptions, "proxy" | "allowHalfClose" | "limits">) {

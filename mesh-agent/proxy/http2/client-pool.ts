@@ -16,9 +16,16 @@ export interface Http2PoolOptions extends ConnectOptions {
   readonly stallTimeoutMs?: number;
   /** Dynamic table that the peer may use, in bytes. */
   readonly headerTableBytes?: number;
+  /** No connection is left and none could be made. */
+  readonly onUnreachable?: () => void;
 }
 
-class Http2Pool implements ClientPool, ConnectionPool, ExchangeWaitingRoom {
+export interface Http2ClientPool extends ClientPool {
+  /** Uses a connection to the endpoint that somebody else has made. */
+  adopt(socket: net.Socket): void;
+}
+
+class Http2Pool implements Http2ClientPool, ConnectionPool, ExchangeWaitingRoom {
   readonly #options: Http2PoolOptions;
   readonly #settings: ClientSettings;
   readonly #maxConnections: number;
@@ -84,6 +91,10 @@ class Http2Pool implements ClientPool, ConnectionPool, ExchangeWaitingRoom {
 
   #connected(socket: net.Socket): void {
     this.#connecting = undefined;
+    this.adopt(socket);
+  }
+
+  adopt(socket: net.Socket): void {
     const connection = new ClientConnection(this, socket, this.#settings);
     this.#open.add(connection);
     this.#usable.push(connection);
@@ -95,6 +106,7 @@ class Http2Pool implements ClientPool, ConnectionPool, ExchangeWaitingRoom {
   #failed({ kind, reason, cause }: ConnectFailure): void {
     this.#connecting = undefined;
     if (this.#usable.length > 0) return;
+    this.#options.onUnreachable?.();
     for (const exchange of this.#waiting.splice(0)) exchange.fail(kind, reason, cause);
   }
 
@@ -142,6 +154,6 @@ function isBetter(one: ClientConnection, other: ClientConnection): boolean {
 }
 
 /** Makes a pool; connections are opened when they are needed. */
-export function createHttp2Pool(options: Http2PoolOptions): ClientPool {
+export function createHttp2Pool(options: Http2PoolOptions): Http2ClientPool {
   return new Http2Pool(options);
 }
