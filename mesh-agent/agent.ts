@@ -22,6 +22,7 @@ import { drainListener } from "./lifecycle/drain.ts";
 import { freePort, type HostPort, listenError } from "./lifecycle/ports.ts";
 import { RuntimeStatus } from "./lifecycle/runtime-status.ts";
 import { lockStateFolder } from "./lifecycle/state-lock.ts";
+import type { StopRequest } from "./lifecycle/stop-request.ts";
 import { TrustState } from "./lifecycle/trust-state.ts";
 import { outboundStack } from "./outbound/stack.ts";
 import type { ClientPool } from "./proxy/engine.ts";
@@ -59,26 +60,6 @@ export interface IngressRole {
   readonly listen: HostPort;
   /** PEM texts. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
-}
-
-/** What a signal asks of a running agent. */
-export class StopRequest {
-  /** Set by the first signal. */
-  signal: NodeJS.Signals | undefined;
-  /** Set by the second. */
-  hurried = false;
-  /** Passes signals that are not ours on to the application. */
-  passOn: (signal: NodeJS.Signals) => void = () => {};
-  #wake: () => void = () => {};
-  readonly asked = new Promise<void>((resolve) => {
-    this.#wake = resolve;
-  });
-
-  stop(signal: NodeJS.Signals): void {
-    if (this.signal !== undefined) this.hurried = true;
-    this.signal ??= signal;
-    this.#wake();
-  }
 }
 
 /**

@@ -18,6 +18,8 @@ export const http2 = {
   heldBytesMax: 4 * MiB,
   /** Output that leaves in one write; above this other connections have their turn. */
   flushBytesMax: 64 * KiB,
+  /** Output that is put together in the same memory every time. */
+  sharedOutputBytes: 128 * KiB,
   /** Payloads from this size on leave without being copied. */
   uncopiedBytesMin: 8 * KiB,
   /** Frames of one header block (section 6.10). */

@@ -34,9 +34,9 @@ type Awaited = "nothing" | "silence" | "pong" | "idle";
 export class ClientConnection extends Http2Connection implements RequestHost {
   readonly #pool: ConnectionPool;
   readonly #settings: ClientSettings;
-  /** Requests that have no number yet. */
-  readonly #unsent = new Set<Http2ClientExchange>();
   #lastId = -1;
+  /** The last whose head has left: those beyond it mean nothing to the peer. */
+  #lastSentId = -1;
   #leaving = false;
   #awaited: Awaited = "nothing";
   #hasSentBlock = false;
@@ -53,7 +53,7 @@ export class ClientConnection extends Http2Connection implements RequestHost {
 
   /** Requests in flight. */
   get active(): number {
-    return this.streams.size + this.#unsent.size;
+    return this.streams.size;
   }
 
   /** It takes requests, now or when others are over. */
@@ -74,7 +74,10 @@ export class ClientConnection extends Http2Connection implements RequestHost {
   }
 
   start(exchange: Http2ClientExchange): void {
-    this.#unsent.add(exchange);
+    this.#lastId += 2;
+    exchange.id = this.#lastId;
+    exchange.sendWindow = this.peerWindow;
+    this.streams.add(exchange);
     exchange.attach(this);
     // Not only when something is read or written: the end of an idle time may be near.
     this.regulate();
@@ -90,11 +93,7 @@ export class ClientConnection extends Http2Connection implements RequestHost {
   // --- for exchanges ---
 
   begin(exchange: Http2ClientExchange): void {
-    this.#unsent.delete(exchange);
-    this.#lastId += 2;
-    exchange.id = this.#lastId;
-    exchange.sendWindow = this.peerWindow;
-    this.streams.set(exchange.id, exchange);
+    this.#lastSentId = exchange.id;
   }
 
   startBlock(block: Buffer): Buffer {
@@ -104,7 +103,7 @@ export class ClientConnection extends Http2Connection implements RequestHost {
   }
 
   withdraw(exchange: Http2ClientExchange): void {
-    this.#unsent.delete(exchange);
+    this.streams.delete(exchange.id);
     this.#freed();
   }
 
@@ -125,12 +124,16 @@ export class ClientConnection extends Http2Connection implements RequestHost {
 
   // --- in ---
 
+  protected override find(streamId: number): Http2ClientExchange | undefined {
+    return streamId > this.#lastSentId ? undefined : (this.streams.get(streamId) as Http2ClientExchange | undefined);
+  }
+
   protected override isIdle(streamId: number): boolean {
-    return streamId % 2 === 0 || streamId > this.#lastId;
+    return streamId % 2 === 0 || streamId > this.#lastSentId;
   }
 
   protected override headers(streamId: number, endStream: boolean, block: FieldBlock): void {
-    const stream = this.streams.get(streamId) as Http2ClientExchange | undefined;
+    const stream = this.find(streamId);
     if (stream === undefined) this.#strayHeaders(streamId);
     else if (stream.remoteEnded) this.malformed(stream, h2.STREAM_CLOSED, "HEADERS behind the end of the stream");
     else if (stream.awaitsHead) this.#answer(stream, endStream, block);
@@ -178,12 +181,11 @@ export class ClientConnection extends Http2Connection implements RequestHost {
   }
 
   protected override peerGoesAway(lastStreamId: number, code: number): void {
-    const unseen = [...this.streams.values()].filter((stream) => stream.id > lastStreamId);
-    const unsent = [...this.#unsent];
-    this.#unsent.clear();
+    const seenId = Math.min(lastStreamId, this.#lastSentId);
+    const unseen = this.streams.values().filter((stream) => stream.id > seenId);
     for (const stream of unseen) this.forget(stream, RESET_BY_US);
     this.#leave();
-    for (const stream of [...unseen, ...unsent] as Http2ClientExchange[])
+    for (const stream of unseen as Http2ClientExchange[])
       stream.failUnprocessed(`the peer takes no more requests (${h2.errorName(code)})`);
     this.#endIfDone();
   }
@@ -242,9 +244,8 @@ export class ClientConnection extends Http2Connection implements RequestHost {
   }
 
   protected override failAll(kind: FailReason, reason: string): void {
-    const exchanges = [...this.streams.values(), ...this.#unsent] as Http2ClientExchange[];
+    const exchanges = this.streams.values() as Http2ClientExchange[];
     this.streams.clear();
-    this.#unsent.clear();
     this.#leave();
     for (const exchange of exchanges) {
       // What has come whole is the reader's.

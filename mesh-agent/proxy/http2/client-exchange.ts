@@ -19,11 +19,11 @@ import { Http2Stream, type StreamHost } from "./stream.ts";
 
 /** What an exchange asks of its connection. */
 export interface RequestHost extends StreamHost {
-  /** Gives it the next number: numbers grow in the order in which heads leave (RFC 9113 section 5.1.1). */
+  /** Its head leaves now; heads leave in the order of their numbers (RFC 9113 section 5.1.1). */
   begin(exchange: Http2ClientExchange): void;
   /** Of a connection's first header block. */
   startBlock(block: Buffer): Buffer;
-  /** It ended before it had a number. */
+  /** It ended before its head left. */
   withdraw(exchange: Http2ClientExchange): void;
 }
 
@@ -177,7 +177,7 @@ export class Http2ClientExchange extends Http2Stream implements ClientExchange {
   #leave(code: number): void {
     const connection = this.#connection;
     if (connection === undefined) this.#room.drop(this);
-    else if (this.id === 0) connection.withdraw(this);
+    else if (this.sent === "none") connection.withdraw(this);
     else connection.reset(this, code);
   }
 

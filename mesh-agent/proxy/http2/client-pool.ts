@@ -82,7 +82,8 @@ class Http2Pool implements Http2ClientPool, ConnectionPool, ExchangeWaitingRoom 
   }
 
   #openAnother(): void {
-    if (this.#connecting !== undefined || this.#closed || this.#open.size >= this.#maxConnections) return;
+    // Those that are leaving do not count: who waits for them to end might wait for long.
+    if (this.#connecting !== undefined || this.#closed || this.#usable.length >= this.#maxConnections) return;
     this.#connecting = connect(this.#options, ["h2"], {
       connected: (socket) => this.#connected(socket),
       failed: (failure) => this.#failed(failure),

@@ -11,6 +11,7 @@ import * as h2 from "./protocol.ts";
 import { ReceiveWindow } from "./receive-window.ts";
 import { SendQueue } from "./send-queue.ts";
 import type { Http2Stream, StreamHost } from "./stream.ts";
+import { StreamTable } from "./stream-table.ts";
 
 const nothing = (): void => undefined;
 
@@ -22,7 +23,7 @@ export abstract class ConnectionEnd implements FrameSource, StreamHost, Watched 
   readonly stallTimeoutMs: number;
   protected readonly socket: Socket;
   protected readonly output: FrameOutput;
-  protected readonly streams = new Map<number, Http2Stream>();
+  protected readonly streams = new StreamTable();
   protected readonly closed = new ClosedStreams();
   protected readonly queue = new SendQueue();
   protected readonly peerSettings = new PeerSettings();

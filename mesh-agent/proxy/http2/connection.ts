@@ -22,6 +22,11 @@ export abstract class Http2Connection extends ConnectionEnd implements FrameTake
     this.#peerIsServer = peerIsServer;
   }
 
+  /** A stream that was begun and is not over. */
+  protected find(streamId: number): Http2Stream | undefined {
+    return this.streams.get(streamId);
+  }
+
   /** A stream that nobody has begun. */
   protected abstract isIdle(streamId: number): boolean;
   /** A whole header block came. */
@@ -120,7 +125,7 @@ export abstract class Http2Connection extends ConnectionEnd implements FrameTake
       this.fail(h2.FLOW_CONTROL_ERROR, "more DATA than the connection has room for");
       return;
     }
-    const stream = this.streams.get(streamId);
+    const stream = this.find(streamId);
     const endStream = (flags & h2.END_STREAM) !== 0;
     if (start < end) this.idleFrames.forgive();
     else if (!endStream) this.#countIdle();
@@ -241,7 +246,7 @@ export abstract class Http2Connection extends ConnectionEnd implements FrameTake
       return;
     }
     const increment = bytes.readUInt32BE(from) & h2.MAX_31_BITS;
-    const stream = streamId === 0 ? undefined : this.streams.get(streamId);
+    const stream = streamId === 0 ? undefined : this.find(streamId);
     if (streamId === 0) {
       if (increment === 0) this.fail(h2.PROTOCOL_ERROR, "WINDOW_UPDATE by 0");
       else if (!this.queue.widen(increment, h2.MAX_31_BITS))
@@ -264,7 +269,7 @@ export abstract class Http2Connection extends ConnectionEnd implements FrameTake
     else if (to - from !== 4) this.fail(h2.FRAME_SIZE_ERROR, "RST_STREAM is not 4 bytes");
     else if (this.isIdle(streamId)) this.fail(h2.PROTOCOL_ERROR, "RST_STREAM on a stream that nobody has begun");
     else {
-      const stream = this.streams.get(streamId);
+      const stream = this.find(streamId);
       if (stream === undefined) this.#countIdle();
       else {
         this.forget(stream, ENDED);
@@ -285,7 +290,7 @@ export abstract class Http2Connection extends ConnectionEnd implements FrameTake
   }
 
   #priority(streamId: number, bytes: Buffer, from: number, to: number): void {
-    const stream = this.streams.get(streamId);
+    const stream = this.find(streamId);
     if (streamId === 0) this.fail(h2.PROTOCOL_ERROR, "PRIORITY on stream 0");
     else if (to - from !== 5) {
       if (stream === undefined) this.sendReset(streamId, h2.FRAME_SIZE_ERROR);

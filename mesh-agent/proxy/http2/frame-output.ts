@@ -16,6 +16,22 @@ export interface FrameSource {
 
 let scheduled: FrameOutput[] = [];
 
+/** Output is put together here, unless the kernel kept what was written last. */
+let shared: Buffer | undefined;
+
+/** @returns room for so many bytes, which `giveBack` must follow when it is the shared one */
+function take(bytes: number): Buffer {
+  if (bytes > limits.http2.sharedOutputBytes) return Buffer.allocUnsafeSlow(bytes);
+  const room = shared ?? Buffer.allocUnsafeSlow(limits.http2.sharedOutputBytes);
+  shared = undefined;
+  return room;
+}
+
+function giveBack(room: Buffer, socket: Socket): void {
+  // With nothing left in the socket the kernel has a copy of all.
+  if (room.length === limits.http2.sharedOutputBytes && socket.writableLength === 0) shared = room;
+}
+
 /** After all sockets that had something were read: answers to all of it leave together. */
 function flushAll(): void {
   const outputs = scheduled;
@@ -98,7 +114,7 @@ export class FrameOutput {
     let copied = this.bytes;
     if (copied > uncopiedBytesMin)
       for (const payload of payloads) if (payload.length >= uncopiedBytesMin) copied -= payload.length;
-    const out = Buffer.allocUnsafe(copied);
+    const out = take(copied);
     const corked = copied < this.bytes;
     if (corked) socket.cork();
     let from = 0;
@@ -117,8 +133,9 @@ export class FrameOutput {
         at += length;
       }
     }
-    if (from < at) socket.write(from === 0 ? out : out.subarray(from, at));
+    if (from < at) socket.write(out.subarray(from, at));
     if (corked) socket.uncork();
+    giveBack(out, socket);
   }
 }
 

@@ -44,6 +44,8 @@ export class SendQueue implements SharedWindow {
       if (stream === undefined) return;
       this.#first = stream.nextReady;
       if (this.#first === undefined) this.#last = undefined;
+      // A chain of streams that are over would keep them all in memory until the last is.
+      stream.nextReady = undefined;
       stream.isReady = false;
       const result = stream.send(output, this);
       if (result === HAS_MORE) this.add(stream);

@@ -120,7 +120,7 @@ export class ServerConnection extends Http2Connection implements ExchangeOwner, 
 
   #open(streamId: number, parts: RequestParts, endStream: boolean): Http2ServerExchange {
     const exchange = new Http2ServerExchange(streamId, parts, endStream, this, this.peerWindow);
-    this.streams.set(streamId, exchange);
+    this.streams.add(exchange);
     return exchange;
   }
 
