@@ -225,7 +225,8 @@ export class ClientConnection extends Http2Connection implements RequestHost {
   }
 
   override onDeadline(): void {
-    if (this.over || this.#awaited === "pong") {
+    if (this.over) this.endLinger();
+    else if (this.#awaited === "pong") {
       this.failAll("reset", "the peer is silent");
       this.socket.destroy();
     } else if (this.#awaited === "idle") this.retire();

@@ -38,6 +38,8 @@ export abstract class ConnectionEnd implements FrameSource, StreamHost, Watched 
   protected lastPeerId = 0;
   /** Bytes that may still be thrown away while the end is awaited. */
   #discardable = 0;
+  /** What had not left when that was last looked at. */
+  #unsent = 0;
 
   constructor(socket: Socket, stallTimeoutMs: number, tableBytes: number) {
     this.socket = socket;
@@ -184,6 +186,16 @@ export abstract class ConnectionEnd implements FrameSource, StreamHost, Watched 
     this.socket.end();
     this.socket.resume();
     connectionDeadlines.arm(this, limits.agent.lingerMs);
+  }
+
+  /** A slow reader gets what was said, as long as it goes on reading. */
+  protected endLinger(): void {
+    const unsent = this.socket.writableLength;
+    if (unsent === 0 || unsent === this.#unsent) this.socket.destroy();
+    else {
+      this.#unsent = unsent;
+      connectionDeadlines.arm(this, this.stallTimeoutMs);
+    }
   }
 
   protected onClose(): void {

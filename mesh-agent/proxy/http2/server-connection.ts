@@ -229,7 +229,8 @@ export class ServerConnection extends Http2Connection implements ExchangeOwner, 
   }
 
   override onDeadline(): void {
-    if (this.over || this.#awaited === "room") this.socket.destroy();
+    if (this.over) this.endLinger();
+    else if (this.#awaited === "room") this.socket.destroy();
     else if (this.#awaited === "request") this.close();
     else this.fail(h2.NO_ERROR, "the client did not go on in time");
   }
