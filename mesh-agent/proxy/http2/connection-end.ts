@@ -205,7 +205,7 @@ export abstract class ConnectionEnd implements FrameSource, StreamHost, Watched 
   }
 }
 
-export function uint32(value: number): Buffer {
+function uint32(value: number): Buffer {
   const bytes = Buffer.allocUnsafe(4);
   bytes.writeUInt32BE(value);
   return bytes;

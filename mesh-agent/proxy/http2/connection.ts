@@ -13,9 +13,10 @@ export abstract class Http2Connection extends ConnectionEnd implements FrameTake
   protected readonly reader: FrameReader = new FrameReader(this);
   protected readonly assembly = new HeaderAssembly();
   protected settingsReceived = false;
+  /** The peer has taken our settings. */
+  protected settingsAcked = false;
   readonly #peerIsServer: boolean;
   readonly #decoder = new HpackDecoder();
-  #settingsAcked = false;
 
   constructor(socket: Socket, peerIsServer: boolean, stallTimeoutMs: number, tableBytes: number) {
     super(socket, stallTimeoutMs, tableBytes);
@@ -210,9 +211,9 @@ export abstract class Http2Connection extends ConnectionEnd implements FrameTake
     if (streamId !== 0) this.fail(h2.PROTOCOL_ERROR, "SETTINGS on a stream");
     else if ((flags & h2.ACK) !== 0) {
       if (length !== 0) this.fail(h2.FRAME_SIZE_ERROR, "an acknowledgement with a payload");
-      else if (this.#settingsAcked) this.#countIdle();
+      else if (this.settingsAcked) this.#countIdle();
       else {
-        this.#settingsAcked = true;
+        this.settingsAcked = true;
         this.#decoder.limitTable(this.tableBytes);
       }
     } else if (length % 6 !== 0) this.fail(h2.FRAME_SIZE_ERROR, "SETTINGS of odd length");

@@ -213,7 +213,7 @@ export class ServerConnection extends Http2Connection implements ExchangeOwner, 
   protected override regulate(): void {
     if (this.over) return;
     const { headTimeoutMs, keepAliveMs, stallTimeoutMs } = this.#settings;
-    if (!this.settingsReceived) this.#await("start", headTimeoutMs);
+    if (!this.settingsAcked) this.#await("start", headTimeoutMs);
     else if (this.assembly.streamId !== 0 || this.reader.isMidFrame) this.#await("frame", headTimeoutMs);
     else if (this.output.isBlocked) this.#await("room", stallTimeoutMs);
     else if (this.streams.size === 0) this.#await("request", keepAliveMs);
@@ -232,6 +232,8 @@ export class ServerConnection extends Http2Connection implements ExchangeOwner, 
     if (this.over) this.endLinger();
     else if (this.#awaited === "room") this.socket.destroy();
     else if (this.#awaited === "request") this.close();
+    else if (this.#awaited === "start" && this.settingsReceived)
+      this.fail(h2.SETTINGS_TIMEOUT, "the client did not acknowledge our settings");
     else this.fail(h2.NO_ERROR, "the client did not go on in time");
   }
 

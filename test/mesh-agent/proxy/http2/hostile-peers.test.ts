@@ -189,6 +189,15 @@ describe("time", () => {
     await peer.until(() => peer.closed);
   });
 
+  test("a client that does not acknowledge our settings is cut off", async () => {
+    const { listener } = await start({ limits: { headTimeoutMs: 50 } });
+    const peer = new Http2Peer(connect({ port: listener.port, host: "127.0.0.1" }));
+    peer.acknowledges = false;
+    peer.send(h2.PREFACE, settings(), request(1, ...GET));
+    await peer.until(() => peer.closed);
+    expect(peer.goaway).toBe(h2.SETTINGS_TIMEOUT);
+  });
+
   test.each<[string, (peer: Http2Peer) => void]>([
     [
       "does not send its body",
