@@ -16,6 +16,10 @@ export const http2 = {
   connectionWindowBytes: 1 * MiB,
   /** Bytes of a connection that wait for their readers; above this the peer gets no more room. */
   heldBytesMax: 4 * MiB,
+  /** Small parts of a body that waits are gathered in pieces of this size. */
+  gatheredBytes: 4 * KiB,
+  /** Parts of one body that wait to leave, however small. */
+  queuedPartsMax: 1_024,
   /** Output that leaves in one write; above this other connections have their turn. */
   flushBytesMax: 64 * KiB,
   /** Output that is put together in the same memory every time. */

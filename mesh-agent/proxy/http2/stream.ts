@@ -7,6 +7,7 @@ import { limits } from "../../../shared/limits.ts";
 import { connectionDeadlines, type DeadlineWatch, type Watched } from "../deadline-watch.ts";
 import type { BodyReader, BodyWriter } from "../engine.ts";
 import type { FrameOutput } from "./frame-output.ts";
+import { HeldBody } from "./held-body.ts";
 import { trailerBlock } from "./hpack-encoder.ts";
 import { DATA, EMPTY, END_STREAM } from "./protocol.ts";
 
@@ -69,7 +70,7 @@ export abstract class Http2Stream implements BodyReader, BodyWriter, Watched {
   #endCallback: ((trailers: FieldList) => void) | undefined;
   #paused = false;
   #pumping = false;
-  #held: Buffer[] | undefined;
+  #held: HeldBody | undefined;
   #consumed = 0;
   #trailersIn: FieldList | undefined;
 
@@ -120,9 +121,8 @@ export abstract class Http2Stream implements BodyReader, BodyWriter, Watched {
       this.#consume(length);
       return;
     }
-    this.#held ??= [];
-    // A small slice would keep all that was read with it.
-    this.#held.push(length * 2 < chunk.buffer.byteLength ? Buffer.from(chunk) : chunk);
+    this.#held ??= new HeldBody();
+    this.#held.push(chunk);
     this.host?.held(length);
   }
 
@@ -144,7 +144,7 @@ export abstract class Http2Stream implements BodyReader, BodyWriter, Watched {
     this.#pumping = true;
     while (this.#held !== undefined && this.#chunkCallback !== undefined && !this.#paused && !this.dead) {
       const chunk = this.#held.shift() as Buffer;
-      if (this.#held.length === 0) this.#held = undefined;
+      if (this.#held.isEmpty) this.#held = undefined;
       this.host?.released(chunk.length);
       this.#chunkCallback(chunk);
       this.#consume(chunk.length);
@@ -188,7 +188,7 @@ export abstract class Http2Stream implements BodyReader, BodyWriter, Watched {
     this.#queue.push(chunk);
     this.#queued += length;
     this.host?.ready(this);
-    if (this.#queued < limits.http.outputBytesMax) return true;
+    if (this.#queued < limits.http.outputBytesMax && this.#queue.length < limits.http2.queuedPartsMax) return true;
     this.#wantsDrain = true;
     return false;
   }
@@ -294,7 +294,9 @@ export abstract class Http2Stream implements BodyReader, BodyWriter, Watched {
   }
 
   #afterBody(): void {
-    if (!this.#wantsDrain || this.#queued > limits.http.outputBytesMax / 2) return;
+    const parts = this.#queue?.length ?? 0;
+    if (!this.#wantsDrain || this.#queued > limits.http.outputBytesMax / 2 || parts > limits.http2.queuedPartsMax / 2)
+      return;
     this.#wantsDrain = false;
     // Not from within a flush, which others wait for.
     queueMicrotask(() => this.#tellDrained());
@@ -332,8 +334,7 @@ export abstract class Http2Stream implements BodyReader, BodyWriter, Watched {
     this.dead = true;
     connectionDeadlines.disarm(this);
     if (this.#held !== undefined) {
-      let bytes = 0;
-      for (const chunk of this.#held) bytes += chunk.length;
+      const { bytes } = this.#held;
       this.#held = undefined;
       this.host?.released(bytes);
     }
