@@ -22,11 +22,15 @@ import { drainListener } from "./lifecycle/drain.ts";
 import { freePort, type HostPort, listenError } from "./lifecycle/ports.ts";
 import { RuntimeStatus } from "./lifecycle/runtime-status.ts";
 import { lockStateFolder } from "./lifecycle/state-lock.ts";
+import type { StopRequest } from "./lifecycle/stop-request.ts";
 import { TrustState } from "./lifecycle/trust-state.ts";
 import { outboundStack } from "./outbound/stack.ts";
 import type { ClientPool } from "./proxy/engine.ts";
 import { createHttp1Pool } from "./proxy/http1/client-pool.ts";
-import { createHttp1Server, type Http1Server, type Http1ServerOptions } from "./proxy/http1/server-engine.ts";
+import { createHttp1Server, type Http1ServerOptions } from "./proxy/http1/server-engine.ts";
+import type { Listener } from "./proxy/listener.ts";
+import { createMeshPool } from "./proxy/mesh-pool.ts";
+import { createMeshServer } from "./proxy/mesh-server.ts";
 import type { Log } from "./telemetry/log.ts";
 import { Metrics } from "./telemetry/metrics.ts";
 import type { AgentIdentity } from "./tls/identity.ts";
@@ -56,26 +60,6 @@ export interface IngressRole {
   readonly listen: HostPort;
   /** PEM texts. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
-}
-
-/** What a signal asks of a running agent. */
-export class StopRequest {
-  /** Set by the first signal. */
-  signal: NodeJS.Signals | undefined;
-  /** Set by the second. */
-  hurried = false;
-  /** Passes signals that are not ours on to the application. */
-  passOn: (signal: NodeJS.Signals) => void = () => {};
-  #wake: () => void = () => {};
-  readonly asked = new Promise<void>((resolve) => {
-    this.#wake = resolve;
-  });
-
-  stop(signal: NodeJS.Signals): void {
-    if (this.signal !== undefined) this.hurried = true;
-    this.signal ??= signal;
-    this.#wake();
-  }
 }
 
 /**
@@ -124,8 +108,8 @@ class Agent {
   readonly #runtime: RuntimeStatus;
   #inboundPort = 0;
   /** From the mesh, or from the gateway. */
-  #listener: Http1Server | undefined;
-  #outbound: Http1Server | undefined;
+  #listener: Listener | undefined;
+  #outbound: Listener | undefined;
   #admin: Server | undefined;
   #appPool: ClientPool | undefined;
   /** The control plane has told the endpoints in this run. */
@@ -150,7 +134,7 @@ class Agent {
     this.#trust = new TrustState(identity);
     this.#verifier = new TxnVerifier(trustDomain);
     this.#clusters = new Clusters((to, endpoint, { breaker: { maxConnections } }) =>
-      createHttp1Pool({
+      createMeshPool({
         host: endpoint.host,
         port: endpoint.port,
         maxConnections,
@@ -294,7 +278,7 @@ class Agent {
     await drainListener({ listener, gate: this.#gate, boundMs, hurried: () => this.#stop.hurried });
   }
 
-  async #openInbound(role: RunRole): Promise<Http1Server> {
+  async #openInbound(role: RunRole): Promise<Listener> {
     const at = { host: role.inbound.host, port: this.#inboundPort };
     const stack = inboundStack({
       accessLog: this.#accessLog,
@@ -305,7 +289,7 @@ class Agent {
     });
     for (let tries = 1; ; tries++) {
       try {
-        const listener = await this.#open("inbound", { listen: at, tls: this.#trust.tlsIdentity });
+        const listener = await this.#open("inbound", { listen: at, tls: this.#trust.tlsIdentity }, createMeshServer);
         listener.onExchange(stack);
         return listener;
       } catch (error) {
@@ -317,9 +301,9 @@ class Agent {
     }
   }
 
-  async #open(what: string, options: Http1ServerOptions): Promise<Http1Server> {
+  async #open(what: string, options: Http1ServerOptions, create = createHttp1Server): Promise<Listener> {
     try {
-      return await createHttp1Server({
+      return await create({
         ...options,
         onRefused: ({ code, reason }, { address }) =>
           this.#log.line({ time: new Date().toISOString(), kind: "refused", listener: what, code, reason, address }),

@@ -3,9 +3,10 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { type AgentOptions, type IngressRole, type RunRole, runAgent, StopRequest } from "./agent.ts";
+import { type AgentOptions, type IngressRole, type RunRole, runAgent } from "./agent.ts";
 import { parseJoinToken } from "./control/enrolment.ts";
 import { advertisedHost, type HostPort, parseHostPort } from "./lifecycle/ports.ts";
+import { StopRequest } from "./lifecycle/stop-request.ts";
 import { isLoopback } from "./proxy/loopback.ts";
 import { Log } from "./telemetry/log.ts";
 

@@ -12,6 +12,7 @@ import { cacheCollapse, cachePurges, cacheStores } from "./limits/cache-stores.t
 import { clientIp } from "./limits/client-ip.ts";
 import { certificate, control, keyRotation, wire } from "./limits/control.ts";
 import { counters } from "./limits/counters.ts";
+import { http2 } from "./limits/http2.ts";
 import { idempotency } from "./limits/idempotency.ts";
 import { apiKeys, condition, hopProof, identity, txnToken } from "./limits/identity.ts";
 import { loadShedding } from "./limits/load-shedding.ts";
@@ -107,6 +108,7 @@ export const limits = {
   cacheStores,
   cachePurges,
   cacheCollapse,
+  http2,
   loadShedding,
   rateLimit,
   counters,

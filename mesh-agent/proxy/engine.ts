@@ -16,7 +16,7 @@ import type { FieldList } from "../../shared/http/field-list.ts";
 
 export interface RequestHead {
   readonly method: string;
-  /** As sent: origin-form (`/a?b`), on a proxy listener also absolute-form (`http://orders.mesh/a?b`), or `*`. */
+  /** As sent: origin-form (`/a?b`), on a proxy listener also absolute-form (`http://orders.mesh/a?b`), `*`, or `host:port` of CONNECT. */
   readonly target: string;
   readonly fields: FieldList;
   /** Bytes of the body; 0: none; "stream": unknown until its end. */
@@ -59,12 +59,12 @@ export type FailReason =
   | "protocol"
   /** TLS: the peer is not whom we expect. */
   | "identity"
-  /** The engine is shutting down or its limit of waiting requests is reached; nothing was sent. */
+  /** The engine is shutting down or its limit of waiting requests is reached, or the peer has proven that it did not look at it. */
   | "refused";
 
 export class ExchangeError extends Error {
   readonly kind: FailReason;
-  /** What of the request had left. `none` only when certainly no byte of it reached the peer. */
+  /** What of the request had left. `none` only when certainly nobody has looked at it (RFC 9113 section 8.7). */
   readonly sent: Sent;
   constructor(kind: FailReason, sent: Sent, message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
@@ -90,7 +90,7 @@ export interface ServerExchange {
   inform(status: number, fields: FieldList): void;
   /** The final answer's head; its body follows. Called at most once. A body of "stream" is framed as the protocol can. */
   respond(head: ResponseHead): BodyWriter;
-  /** Breaks the exchange off so that the peer notices; on HTTP/1.1 that ends the connection. */
+  /** Breaks the exchange off so that the peer notices; on HTTP/1.1 that ends the connection, on HTTP/2 the stream. */
   abort(reason: string): void;
   /** The peer went away or broke the protocol before the exchange was over. */
   onFail(callback: (error: ExchangeError) => void): void;
@@ -101,7 +101,7 @@ export interface ServerExchange {
 export interface ServerEngine {
   /** Called for each request. `connect` targets of a proxy listener never reach it: the engine answers 200 and reads on. */
   onExchange(callback: (exchange: ServerExchange) => void): void;
-  /** Drain: answers carry `Connection: close`, idle connections stay until their peer leaves or `close` is called. */
+  /** Drain: peers are told to go elsewhere, by `Connection: close` in answers, or by GOAWAY, after which connections end by themselves. */
   drain(): void;
   /** Open connections and exchanges in flight. */
   counts(): { readonly connections: number; readonly exchanges: number };
@@ -123,7 +123,7 @@ export interface ClientExchange {
 
 /** Connections to one endpoint (address and, with TLS, expected identity). */
 export interface ClientPool {
-  /** Takes an idle connection, opens one, or waits while the bound is reached. */
+  /** Takes a connection that has room, opens one, or waits while the bound is reached. */
   send(head: RequestHead, timeoutMs: number): ClientExchange;
   counts(): { readonly open: number; readonly idle: number; readonly waiting: number; readonly active: number };
   /** Idle connections end now, busy ones after their exchange. Nothing new is accepted. */

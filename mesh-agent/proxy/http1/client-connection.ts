@@ -1,6 +1,7 @@
 /** One connection to an endpoint: one request at a time, then idle. */
 import type { Socket } from "node:net";
 import { limits } from "../../../shared/limits.ts";
+import { type ConnectFailure, connectFailureOf } from "../connect.ts";
 import { connectionDeadlines, type DeadlineWatch, requestDeadlines, type Watched } from "../deadline-watch.ts";
 import type { FailReason } from "../engine.ts";
 import { BodyDecoder } from "./body-framing.ts";
@@ -22,16 +23,7 @@ export interface ConnectionPool {
   ended(connection: ClientConnection, failure: ConnectFailure | undefined): void;
 }
 
-export interface ConnectFailure {
-  readonly kind: FailReason;
-  readonly reason: string;
-  readonly cause?: unknown;
-}
-
 type Phase = "connecting" | "idle" | "head" | "body" | "closed";
-
-const CERTIFICATE_ERROR =
-  /^(?:CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|INVALID_|ERR_TLS_CERT|ERR_PEER_IDENTITY|ERR_SSL_.*(?:ALERT|CERTIFICATE))/;
 
 export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
   readonly output: SocketOutput;
@@ -262,14 +254,7 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
     }
     this.#phase = "closed";
     this.#fail("reset", this.#error?.message ?? "the connection was closed");
-    this.#pool.ended(this, wasConnecting ? this.#connectFailure() : undefined);
-  }
-
-  #connectFailure(): ConnectFailure {
-    const error = this.#error;
-    if (error === undefined) return { kind: "connect", reason: "the connection was closed while it was made" };
-    const kind = CERTIFICATE_ERROR.test(error.code ?? "") ? "identity" : "connect";
-    return { kind, reason: error.message, cause: error };
+    this.#pool.ended(this, wasConnecting ? connectFailureOf(this.#error) : undefined);
   }
 
   onDeadline(): void {

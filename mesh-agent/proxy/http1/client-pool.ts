@@ -1,24 +1,14 @@
 /** Connections to one endpoint over HTTP/1.1. */
 import * as net from "node:net";
-import * as tls from "node:tls";
 import { FieldList } from "../../../shared/http/field-list.ts";
 import { limits } from "../../../shared/limits.ts";
+import { type ConnectFailure, type ConnectOptions, openSocket } from "../connect.ts";
 import { requestDeadlines } from "../deadline-watch.ts";
 import type { ClientExchange, ClientPool, RequestHead } from "../engine.ts";
-import { spiffeIdOfCertificate } from "../tls-peer.ts";
-import { ClientConnection, type ConnectFailure, type ConnectionPool } from "./client-connection.ts";
+import { ClientConnection, type ConnectionPool } from "./client-connection.ts";
 import { type ExchangeHost, Http1ClientExchange } from "./client-exchange.ts";
 
-export interface Http1PoolOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly tls?: {
-    /** Asked for each new connection, so that a renewed certificate is used at once; see `createClientContext`. */
-    readonly secureContext: () => tls.SecureContext;
-    readonly expectedSpiffeId: string;
-  };
-  /** Time for TCP and TLS; default `limits.agent.connectTimeoutMs`. */
-  readonly connectTimeoutMs?: number;
+export interface Http1PoolOptions extends ConnectOptions {
   readonly maxConnections?: number;
   /** Requests that wait for a connection; more are refused. */
   readonly maxPending?: number;
@@ -83,20 +73,8 @@ class Http1Pool implements ClientPool, ConnectionPool, ExchangeHost {
   }
 
   #open(): ClientConnection {
-    const { host, port, tls: secure } = this.#options;
-    const timeoutMs = this.#options.connectTimeoutMs ?? limits.agent.connectTimeoutMs;
-    if (secure === undefined)
-      return new ClientConnection(this, net.connect({ host, port, noDelay: true }), "connect", timeoutMs);
-    const socket = tls.connect({
-      host,
-      port,
-      secureContext: secure.secureContext(),
-      ALPNProtocols: ["http/1.1"],
-      rejectUnauthorized: true,
-      checkServerIdentity: (_name, certificate) => identityError(certificate.raw, secure.expectedSpiffeId),
-    });
-    socket.setNoDelay(true);
-    return new ClientConnection(this, socket, "secureConnect", timeoutMs);
+    const { socket, event } = openSocket(this.#options, ["http/1.1"]);
+    return new ClientConnection(this, socket, event, this.#options.connectTimeoutMs ?? limits.agent.connectTimeoutMs);
   }
 
   connected(connection: ClientConnection): void {
@@ -145,13 +123,6 @@ class Http1Pool implements ClientPool, ConnectionPool, ExchangeHost {
     for (const exchange of this.#waiting.splice(0)) exchange.fail("refused", "the pool was closed");
     for (const connection of [...this.#connections]) connection.retire();
   }
-}
-
-function identityError(der: Buffer, expected: string): Error | undefined {
-  const found = spiffeIdOfCertificate(der);
-  if (found === expected) return undefined;
-  const error = new Error(`the peer is ${found ?? "nobody"}, not ${expected}`);
-  return Object.assign(error, { code: "ERR_PEER_IDENTITY" });
 }
 
 /** Makes a pool; connections are opened when they are needed. */

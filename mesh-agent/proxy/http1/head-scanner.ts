@@ -18,6 +18,10 @@ const METHODS = new Set(
 );
 const METHOD_BYTES_MAX = 32;
 
+export function isKnownMethod(method: string): boolean {
+  return METHODS.has(method);
+}
+
 /** The forms of RFC 9112 section 3.2. */
 export type TargetForm = "origin" | "absolute" | "authority" | "asterisk";
 
@@ -134,7 +138,7 @@ function scanVersion(bytes: Buffer, at: number, end: number): number | MessageFa
 }
 
 function checkRequest(bytes: Buffer, method: string, minor: number): MessageFault | undefined {
-  if (!METHODS.has(method)) return new MessageFault("not_implemented", "the method is unknown");
+  if (!isKnownMethod(method)) return new MessageFault("not_implemented", "the method is unknown");
   if (fields.hosts > 1) return new MessageFault("bad_request", "more than one Host");
   if (fields.hosts === 0 && minor === 1) return new MessageFault("bad_request", "no Host");
   if (fields.hosts === 1 && !isAuthority(bytes, fields.hostFrom, fields.hostTo))
@@ -242,6 +246,7 @@ function targetForm(method: string, target: string): TargetForm | undefined {
   return authority !== undefined && isAuthorityText(authority) ? "absolute" : undefined;
 }
 
-function isAuthorityText(text: string): boolean {
+/** As `isAuthority`, of text with one character a byte. */
+export function isAuthorityText(text: string): boolean {
   return isAuthority(Buffer.from(text, "latin1"), 0, text.length);
 }

@@ -4,7 +4,8 @@ import { SelvageError, toProblem } from "../../../shared/errors.ts";
 import { FieldList } from "../../../shared/http/field-list.ts";
 import { limits } from "../../../shared/limits.ts";
 import { connectionDeadlines, type DeadlineWatch, type Watched } from "../deadline-watch.ts";
-import type { FailReason, Peer, ServerExchange } from "../engine.ts";
+import type { FailReason, Peer } from "../engine.ts";
+import type { ConnectionOwner, ListenerConnection } from "../listener.ts";
 import { BodyDecoder } from "./body-framing.ts";
 import { LF } from "./byte-class.ts";
 import { MessageFault } from "./field-scanner.ts";
@@ -24,16 +25,6 @@ export interface ConnectionSettings {
   readonly lingerMs: number;
 }
 
-/** What a connection needs of its engine. */
-export interface ConnectionOwner {
-  readonly settings: ConnectionSettings;
-  readonly draining: boolean;
-  exchange(exchange: ServerExchange): void;
-  exchangeOver(): void;
-  refused(fault: MessageFault, peer: Peer): void;
-  connectionOver(connection: ServerConnection): void;
-}
-
 type Phase =
   /** Between requests, or in a head. */
   | "head"
@@ -46,7 +37,7 @@ type Phase =
 
 const nothing = (): void => undefined;
 
-export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
+export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConnection, Watched {
   readonly output: SocketOutput;
   readonly peer: Peer;
   deadlineMs = 0;
@@ -54,6 +45,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
   watchPrevious: Watched | undefined;
   watchedBy: DeadlineWatch | undefined;
   readonly #engine: ConnectionOwner;
+  readonly #settings: ConnectionSettings;
   readonly #socket: Socket;
   readonly #input = new InputBuffer();
   #phase: Phase = "head";
@@ -70,8 +62,9 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
   /** Bytes that may still be thrown away. */
   #discardable = 0;
 
-  constructor(engine: ConnectionOwner, socket: Socket, peer: Peer) {
+  constructor(engine: ConnectionOwner, settings: ConnectionSettings, socket: Socket, peer: Peer) {
     this.#engine = engine;
+    this.#settings = settings;
     this.#socket = socket;
     this.peer = peer;
     this.output = new SocketOutput(socket, nothing, nothing);
@@ -80,7 +73,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
     socket.on("error", nothing);
     socket.on("close", () => this.#onClose());
     socket.on("drain", () => this.#onDrain());
-    connectionDeadlines.arm(this, engine.settings.headTimeoutMs);
+    connectionDeadlines.arm(this, settings.headTimeoutMs);
   }
 
   get isIdle(): boolean {
@@ -90,6 +83,9 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
   get hasExchange(): boolean {
     return this.#exchange !== undefined;
   }
+
+  /** Answers say `Connection: close` as long as the listener drains. */
+  drain(): void {}
 
   /** Ends it after the answer in flight, at once without one. */
   close(): void {
@@ -148,7 +144,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
     const input = this.#input;
     const scan = scanRequestHead(input.bytes, input.at, input.end);
     if (scan === undefined) {
-      if (!this.#inHead) connectionDeadlines.arm(this, this.#engine.settings.headTimeoutMs);
+      if (!this.#inHead) connectionDeadlines.arm(this, this.#settings.headTimeoutMs);
       this.#inHead = true;
       return false;
     }
@@ -173,7 +169,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
   #unsupported(scan: RequestScan): MessageFault | undefined {
     const { form } = scan;
     const { method, bodyLength } = scan.head;
-    const forward = this.#engine.settings.proxy && !this.#tunnel;
+    const forward = this.#settings.proxy && !this.#tunnel;
     if (method === "CONNECT" && !forward) return new MessageFault("not_implemented", "CONNECT is not served here");
     if (form === "absolute" && !forward)
       return new MessageFault("bad_request", "a target in absolute form is for proxies");
@@ -188,7 +184,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
   #openTunnel(): void {
     this.#tunnel = true;
     this.output.add("HTTP/1.1 200 Connection Established\r\n\r\n");
-    connectionDeadlines.arm(this, this.#engine.settings.headTimeoutMs);
+    connectionDeadlines.arm(this, this.#settings.headTimeoutMs);
   }
 
   #startExchange(scan: RequestScan): void {
@@ -208,7 +204,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
     const progress = exchange.inbound.pump(this.#input);
     if (this.#exchange !== exchange) return true;
     if (progress === "fault") this.#refuse(exchange.inbound.decoder.fault as MessageFault);
-    else if (progress === "starved") connectionDeadlines.arm(this, this.#engine.settings.stallTimeoutMs);
+    else if (progress === "starved") connectionDeadlines.arm(this, this.#settings.stallTimeoutMs);
     else if (!this.output.isBlocked) connectionDeadlines.disarm(this);
     return false;
   }
@@ -249,7 +245,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
   }
 
   answerBlocked(): void {
-    connectionDeadlines.arm(this, this.#engine.settings.stallTimeoutMs);
+    connectionDeadlines.arm(this, this.#settings.stallTimeoutMs);
   }
 
   answerOver(): void {
@@ -272,7 +268,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
       return;
     }
     this.#phase = "head";
-    connectionDeadlines.arm(this, this.#engine.settings.keepAliveMs);
+    connectionDeadlines.arm(this, this.#settings.keepAliveMs);
   }
 
   #startDiscard(decoder: BodyDecoder): void {
@@ -283,7 +279,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
     this.#phase = "discard";
     this.#decoder = decoder;
     this.#discardable = limits.http.drainBytesMax;
-    connectionDeadlines.arm(this, this.#engine.settings.lingerMs);
+    connectionDeadlines.arm(this, this.#settings.lingerMs);
   }
 
   #onDrain(): void {
@@ -337,7 +333,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
     this.output.flush();
     this.#socket.end();
     this.#socket.resume();
-    connectionDeadlines.arm(this, this.#engine.settings.lingerMs);
+    connectionDeadlines.arm(this, this.#settings.lingerMs);
   }
 
   /** A slow reader gets its answer whole, as long as it goes on reading. */
@@ -346,7 +342,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
     if (unsent === 0 || unsent === this.#unsent) this.#socket.destroy();
     else {
       this.#unsent = unsent;
-      connectionDeadlines.arm(this, this.#engine.settings.stallTimeoutMs);
+      connectionDeadlines.arm(this, this.#settings.stallTimeoutMs);
     }
   }
 
@@ -357,7 +353,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, Watched {
       return;
     }
     const complete = exchange.inbound.decoder.done;
-    if (exchange.hasEnded || (complete && this.#engine.settings.allowHalfClose)) this.#closeAfter = true;
+    if (exchange.hasEnded || (complete && this.#settings.allowHalfClose)) this.#closeAfter = true;
     else this.destroy("the client closed the connection");
   }
 

@@ -1,0 +1,132 @@
+/** Making a connection to an endpoint: TCP, and TLS with the identity that the peer must prove. */
+import * as net from "node:net";
+import * as tls from "node:tls";
+import { limits } from "../../shared/limits.ts";
+import { type DeadlineWatch, requestDeadlines, type Watched } from "./deadline-watch.ts";
+import type { FailReason } from "./engine.ts";
+import { spiffeIdOfCertificate } from "./tls-peer.ts";
+
+export interface ConnectOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: {
+    /** Asked for each new connection, so that a renewed certificate is used at once; see `createClientContext`. */
+    readonly secureContext: () => tls.SecureContext;
+    readonly expectedSpiffeId: string;
+  };
+  /** Time for TCP and TLS; default `limits.agent.connectTimeoutMs`. */
+  readonly connectTimeoutMs?: number;
+}
+
+export interface ConnectFailure {
+  readonly kind: FailReason;
+  readonly reason: string;
+  readonly cause?: unknown;
+}
+
+const CERTIFICATE_ERROR =
+  /^(?:CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|INVALID_|ERR_TLS_CERT|ERR_PEER_IDENTITY|ERR_SSL_.*(?:ALERT|CERTIFICATE))/;
+
+/** Why a connection never came to be. */
+export function connectFailureOf(error: (Error & { code?: string }) | undefined): ConnectFailure {
+  if (error === undefined) return { kind: "connect", reason: "the connection was closed while it was made" };
+  const kind = CERTIFICATE_ERROR.test(error.code ?? "") ? "identity" : "connect";
+  return { kind, reason: error.message, cause: error };
+}
+
+/**
+ * Begins a connection.
+ * @param protocols offered by ALPN where there is TLS
+ * @returns the socket, and the event that says that it is usable
+ */
+export function openSocket(
+  { host, port, tls: secure }: ConnectOptions,
+  protocols: readonly string[],
+): { readonly socket: net.Socket; readonly event: "connect" | "secureConnect" } {
+  if (secure === undefined) return { socket: net.connect({ host, port, noDelay: true }), event: "connect" };
+  const socket = tls.connect({
+    host,
+    port,
+    secureContext: secure.secureContext(),
+    ALPNProtocols: [...protocols],
+    rejectUnauthorized: true,
+    checkServerIdentity: (_name, certificate) => identityError(certificate.raw, secure.expectedSpiffeId),
+  });
+  socket.setNoDelay(true);
+  return { socket, event: "secureConnect" };
+}
+
+function identityError(der: Buffer, expected: string): Error | undefined {
+  const found = spiffeIdOfCertificate(der);
+  if (found === expected) return undefined;
+  const error = new Error(`the peer is ${found ?? "nobody"}, not ${expected}`);
+  return Object.assign(error, { code: "ERR_PEER_IDENTITY" });
+}
+
+export interface ConnectCallbacks {
+  connected(socket: net.Socket): void;
+  failed(failure: ConnectFailure): void;
+}
+
+/** A connection that is being made. */
+export interface Connecting {
+  /** Nobody waits for it any more; no callback follows. */
+  cancel(): void;
+}
+
+/** Makes a connection in the time that it has; one of the callbacks follows. */
+export function connect(
+  options: ConnectOptions,
+  protocols: readonly string[],
+  callbacks: ConnectCallbacks,
+): Connecting {
+  return new Attempt(options, protocols, callbacks);
+}
+
+class Attempt implements Connecting, Watched {
+  deadlineMs = 0;
+  watchNext: Watched | undefined;
+  watchPrevious: Watched | undefined;
+  watchedBy: DeadlineWatch | undefined;
+  readonly #socket: net.Socket;
+  #callbacks: ConnectCallbacks | undefined;
+  #error: (Error & { code?: string }) | undefined;
+
+  constructor(options: ConnectOptions, protocols: readonly string[], callbacks: ConnectCallbacks) {
+    this.#callbacks = callbacks;
+    const { socket, event } = openSocket(options, protocols);
+    this.#socket = socket;
+    socket.on("error", this.#onError);
+    socket.on("close", this.#onClose);
+    socket.once(event, () => this.#connected());
+    requestDeadlines.arm(this, options.connectTimeoutMs ?? limits.agent.connectTimeoutMs);
+  }
+
+  readonly #onError = (error: Error): void => {
+    this.#error ??= error;
+  };
+
+  readonly #onClose = (): void => {
+    requestDeadlines.disarm(this);
+    this.#callbacks?.failed(connectFailureOf(this.#error));
+    this.#callbacks = undefined;
+  };
+
+  #connected(): void {
+    requestDeadlines.disarm(this);
+    this.#socket.off("close", this.#onClose);
+    this.#callbacks?.connected(this.#socket);
+    this.#callbacks = undefined;
+    this.#socket.off("error", this.#onError);
+  }
+
+  cancel(): void {
+    this.#callbacks = undefined;
+    this.#socket.destroy();
+  }
+
+  onDeadline(): void {
+    this.#error ??= new Error("no connection in time");
+    this.#socket.destroy();
+  }
+}
