@@ -1,10 +1,15 @@
-/** What an agent accepts as its plan. Unknown members are left out; a plan that this cannot read is refused, never half used. */
+/**
+ * What an agent accepts as its plan. Unknown members are left out; a plan that this cannot read is refused, never half used.
+ * Members that older control planes (and plans on disk) do not have get the document's defaults.
+ */
 import * as z from "zod/mini";
 import { isServiceName, isTrustDomain } from "../../shared/identity/spiffe-id.ts";
+import { limits } from "../../shared/limits.ts";
 import { type AgentPlan, PLAN_FORMAT } from "../../shared/plan/plan.ts";
 
 const count = z.int().check(z.minimum(0));
 const durationMs = z.number().check(z.positive());
+const percent = z.number().check(z.minimum(0), z.maximum(100));
 const texts = z.record(z.string(), z.string());
 
 const accessRule = z.object({ from: z.string(), scopes: z.array(z.string()), methods: z.array(z.string()) });
@@ -19,7 +24,25 @@ const breaker = z.object({
   consecutiveFailures: z.int().check(z.minimum(1)),
   intervalMs: durationMs,
   ejectForMs: durationMs,
+  ejectForMsMax: z._default(durationMs, limits.breaker.ejectForMsMax),
+  successRate: z._default(z.object({ percent, windowMs: durationMs, requestsMin: count }), {
+    percent: limits.breaker.successPercent,
+    windowMs: limits.breaker.successWindowMs,
+    requestsMin: limits.breaker.successRequestsMin,
+  }),
+  ejectedPercentMax: z._default(percent, limits.breaker.ejectedPercentMax),
+  panicPercent: z._default(percent, limits.breaker.panicPercent),
   maxConnections: z.int().check(z.minimum(1)),
+});
+
+const balance = z.object({
+  policy: z.enum(["peak-ewma", "least-request", "round-robin", "consistent-hash"]),
+  hash: z.exactOptional(
+    z.union([z.object({ header: z.string() }), z.object({ cookie: z.string() }), z.object({ claim: z.string() })]),
+  ),
+  boundedLoad: z.exactOptional(z.number().check(z.minimum(1))),
+  weightLabel: z.exactOptional(z.string()),
+  slowStart: z.exactOptional(z.object({ windowMs: durationMs, aggression: z.number().check(z.minimum(1)) })),
 });
 
 const outboundService = z.object({
@@ -28,6 +51,7 @@ const outboundService = z.object({
   timeoutMs: durationMs,
   retries,
   breaker,
+  balance: z._default(balance, { policy: "peak-ewma" }),
 });
 
 const shedding = z.object({

@@ -5,6 +5,7 @@ import { DEADLINE, isForgeable, PRIORITY, SERVICE, TXN_TOKEN } from "../../share
 import { readPriority } from "../../shared/policy/load-shedding.ts";
 import type { Clusters } from "../discovery/clusters.ts";
 import { toService } from "../outbound/choose-service.ts";
+import { findHashKey } from "../outbound/find-hash-key.ts";
 import { OutboundCall } from "../outbound/outbound-call.ts";
 import { routeTraffic } from "../outbound/route-traffic.ts";
 import { sendWithRetries } from "../outbound/send-with-retries.ts";
@@ -30,13 +31,9 @@ export interface IngressOptions {
   readonly random: () => number;
 }
 
-class IngressCall extends OutboundCall {
-  scopes: readonly string[] | undefined;
-}
-
 export function ingressStack(options: IngressOptions): (exchange: ServerExchange) => void {
   const { accessLog, clusters, gate, hopVerifier, planVersion, random, verifier } = options;
-  const run = runStages<IngressCall>([
+  const run = runStages<OutboundCall>([
     logAccess({ ...accessLog, hop: "ingress" }),
     answerErrors(true),
     drainGate(gate),
@@ -46,13 +43,14 @@ export function ingressStack(options: IngressOptions): (exchange: ServerExchange
     stripForgeable,
     setDeadline,
     routeTraffic(random),
+    findHashKey,
     sendWithRetries({ forAgents: true, metrics: accessLog.metrics, random }),
   ]);
-  return (exchange) => run(new IngressCall(exchange, planVersion(), performance.now()));
+  return (exchange) => run(new OutboundCall(exchange, planVersion(), performance.now()));
 }
 
 /** The gateway cannot choose the Host of a call, so it names the service in a field. */
-function chooseServiceByField(clusters: Clusters): Stage<IngressCall> {
+function chooseServiceByField(clusters: Clusters): Stage<OutboundCall> {
   return (call, next) => {
     const { fields, target } = call.exchange.head;
     const names = fields.getAll(SERVICE);
@@ -71,7 +69,7 @@ function chooseServiceByField(clusters: Clusters): Stage<IngressCall> {
 const SAID_BY_GATEWAY: ReadonlySet<string> = new Set([TXN_TOKEN, DEADLINE, ...FORWARDING_FIELDS]);
 
 /** The edge has done this already; here it holds whatever sits before this listener. */
-const stripForgeable: Stage<IngressCall> = (call, next) => {
+const stripForgeable: Stage<OutboundCall> = (call, next) => {
   call.exchange.head.fields.removeWhere((name) => isForgeable(name) && !SAID_BY_GATEWAY.has(name));
   next();
 };

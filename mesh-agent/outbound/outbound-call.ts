@@ -7,6 +7,11 @@ export class OutboundCall extends Call {
   cluster: Cluster | undefined;
   /** Absent: any endpoint. */
   subset: string | undefined;
+  /** Hash of what keeps requests together; absent: nothing does. */
+  hashKey: number | undefined;
+  /** Of the end user's Txn-Token, where it was verified. */
+  scopes: readonly string[] | undefined;
+  claims: Readonly<Record<string, unknown>> | undefined;
   /** Origin-form. */
   path = "/";
   /** As the gateway says it; calls of applications are normal. */

@@ -1,5 +1,6 @@
 /** Checks of the mesh's part: names, subsets, weights, access. */
 import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
+import { checkBalance } from "./check-balance.ts";
 import type { Cursor } from "./cursor.ts";
 import { nearestName } from "./nearest-name.ts";
 import { type DocumentProblem, error, type ProblemCode, warning } from "./problem.ts";
@@ -12,6 +13,7 @@ export function checkMesh(top: Cursor): DocumentProblem[] {
     ...checkName(name, service),
     ...checkTraffic(name, service),
     ...checkTimes(service),
+    ...checkBalance(service),
     ...checkAccess(name, service, services.keys),
   ]);
 }

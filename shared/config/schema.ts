@@ -21,7 +21,9 @@ import {
   whole,
 } from "./fields.ts";
 import { auth } from "./schema-auth.ts";
+import { balance } from "./schema-balance.ts";
 import { tlsTerminator } from "./schema-bound.ts";
+import { breaker } from "./schema-breaker.ts";
 import { decisionPoint } from "./schema-decisions.ts";
 import { idempotency } from "./schema-idempotency.ts";
 import { provider } from "./schema-identity.ts";
@@ -163,16 +165,8 @@ const service = z.strictObject({
         .describe("Default: connect-failure, gateway-error, reset."),
     })
     .optional(),
-  breaker: z
-    .strictObject({
-      consecutiveFailures: whole(1, limits.breaker.failuresMax)
-        .optional()
-        .describe("Failures in a row that eject an instance."),
-      interval: timeout.optional().describe("An ejection is forgotten, one for each such time without failures."),
-      ejectFor: timeout.optional().describe("First ejection; doubles each time, up to ten times this."),
-      maxConnections: whole(1, limits.breaker.connectionsMax).optional().describe("To one instance."),
-    })
-    .optional(),
+  breaker: breaker.optional().describe("Which instances are out of use."),
+  balance: balance.optional().describe("How requests are spread over instances."),
   access: z
     .array(
       z.strictObject({

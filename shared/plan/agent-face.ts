@@ -35,8 +35,8 @@ function targetsOf(plan: Plan): UpstreamTarget[] {
   );
 }
 
-function outboundPlan({ subsets, traffic, timeoutMs, retries, breaker }: ServicePlan): OutboundServicePlan {
-  return { subsets, traffic, timeoutMs, retries, breaker };
+function outboundPlan({ subsets, traffic, timeoutMs, retries, breaker, balance }: ServicePlan): OutboundServicePlan {
+  return { subsets, traffic, timeoutMs, retries, breaker, balance };
 }
 
 function inboundPlan({ port, protocol, access, shedding }: ServicePlan): NonNullable<AgentPlan["inbound"]> {

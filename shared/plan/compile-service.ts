@@ -1,7 +1,8 @@
 import type { ServiceConfig, TrafficRuleConfig } from "../config/schema.ts";
 import { parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
-import type { AccessRule, BreakerSettings, RetrySettings, TrafficRule } from "../policy/settings.ts";
+import type { AccessRule, RetrySettings, TrafficRule } from "../policy/settings.ts";
+import { compileBalance, compileBreaker } from "./compile-balance.ts";
 import { compileConcurrency } from "./compile-shedding.ts";
 import type { ServicePlan } from "./plan.ts";
 import { lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
@@ -15,6 +16,7 @@ export function compileService(service: ServiceConfig): ServicePlan {
     timeoutMs: durationOf(service.timeout) ?? limits.agent.requestTimeoutMs,
     retries: compileRetries(service.retries),
     breaker: compileBreaker(service.breaker),
+    balance: compileBalance(service.balance),
     ...(service.access !== undefined && { access: service.access.map(compileAccess) }),
     ...(service.shedding !== undefined && { shedding: compileConcurrency(service.shedding) }),
   };
@@ -38,15 +40,6 @@ function compileRetries(retries: ServiceConfig["retries"]): RetrySettings {
     attempts: retries?.attempts ?? limits.agent.retriesDefault,
     ...(perTryMs !== undefined && { perTryMs }),
     on: sorted(retries?.on ?? ["connect-failure", "gateway-error", "reset"]),
-  };
-}
-
-function compileBreaker(breaker: ServiceConfig["breaker"]): BreakerSettings {
-  return {
-    consecutiveFailures: breaker?.consecutiveFailures ?? limits.breaker.consecutiveFailures,
-    intervalMs: durationOf(breaker?.interval) ?? limits.breaker.intervalMs,
-    ejectForMs: durationOf(breaker?.ejectFor) ?? limits.breaker.ejectForMs,
-    maxConnections: breaker?.maxConnections ?? limits.agent.connectionsPerEndpointMax,
   };
 }
 

@@ -6,6 +6,7 @@ import type { AggregatePart, TrafficRule, UpstreamTarget } from "../policy/setti
 import { fillTemplate } from "../policy/template.ts";
 import { chooseSubset } from "../policy/traffic.ts";
 import { rewritePath } from "../route/rewrite-path.ts";
+import { describeBreaker, explainBalance } from "./explain-balance.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import type { Plan, RoutePlan, ServicePlan } from "./plan.ts";
 
@@ -91,6 +92,7 @@ function explainService(plan: Plan, target: UpstreamTarget, method: string, requ
   const at: Path = ["mesh", "services", name];
   return [
     explainTraffic(service, at, request),
+    explainBalance(service, at),
     explainAccess(service, name, at, method, request.scopes),
     step("limits", "note", describeTimes(service), at),
   ];
@@ -149,5 +151,5 @@ function describeTimes({ timeoutMs, retries, breaker }: ServicePlan): string {
   const perTry = retries.perTryMs === undefined ? "" : ` of ${formatDuration(retries.perTryMs)} each`;
   const tries =
     retries.attempts === 0 ? "no retry" : `up to ${retries.attempts} retries${perTry} on ${retries.on.join(", ")}`;
-  return `timeout ${formatDuration(timeoutMs)}, ${tries}; ${breaker.consecutiveFailures} failures in a row eject an instance for ${formatDuration(breaker.ejectForMs)}`;
+  return `timeout ${formatDuration(timeoutMs)}, ${tries}; ${describeBreaker(breaker)}`;
 }

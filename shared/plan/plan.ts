@@ -16,6 +16,7 @@ import type { LegacyReset } from "../policy/rate-limit-fields.ts";
 import type {
   AccessRule,
   AggregatePart,
+  BalanceSettings,
   BreakerSettings,
   CorsSettings,
   HeaderEdits,
@@ -103,6 +104,7 @@ export interface ServicePlan {
   readonly timeoutMs: number;
   readonly retries: RetrySettings;
   readonly breaker: BreakerSettings;
+  readonly balance: BalanceSettings;
   /** Absent: every workload of the trust domain may call. */
   readonly access?: readonly AccessRule[];
   /** Absent: its agents refuse nobody for load, and tell none. */
@@ -119,4 +121,7 @@ export interface AgentPlan {
   readonly outbound: Readonly<Record<string, OutboundServicePlan>>;
 }
 
-export type OutboundServicePlan = Pick<ServicePlan, "subsets" | "traffic" | "timeoutMs" | "retries" | "breaker">;
+export type OutboundServicePlan = Pick<
+  ServicePlan,
+  "subsets" | "traffic" | "timeoutMs" | "retries" | "breaker" | "balance"
+>;

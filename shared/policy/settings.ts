@@ -93,10 +93,47 @@ export interface BreakerSettings {
   readonly consecutiveFailures: number;
   /** An ejection is forgotten step by step, one for each such interval without failures. */
   readonly intervalMs: number;
-  /** First ejection; doubles with each one that follows, up to ten times this. */
+  /** First ejection; doubles with each one that follows, up to `ejectForMsMax`. */
   readonly ejectForMs: number;
+  readonly ejectForMsMax: number;
+  readonly successRate: SuccessRate;
+  /** Percent of a service's instances that may be ejected at once; one always may. */
+  readonly ejectedPercentMax: number;
+  /** With less than this percentage of instances left, ejections are ignored. */
+  readonly panicPercent: number;
   /** Connections to one endpoint. */
   readonly maxConnections: number;
+}
+
+/** Who gets more failures than this is an outlier, when the others do not. */
+export interface SuccessRate {
+  /** Percent of requests that must succeed; 0: it is not asked for. */
+  readonly percent: number;
+  readonly windowMs: number;
+  /** With fewer requests in the window nothing is decided. */
+  readonly requestsMin: number;
+}
+
+/** How a service's requests are spread over its instances. */
+export interface BalanceSettings {
+  readonly policy: "peak-ewma" | "least-request" | "round-robin" | "consistent-hash";
+  /** What keeps requests together; present with `consistent-hash` alone. */
+  readonly hash?: HashSource;
+  /** With `consistent-hash`: load over the mean that moves a request on to the next instance. */
+  readonly boundedLoad?: number;
+  /** Label of instances that holds their weight. */
+  readonly weightLabel?: string;
+  readonly slowStart?: SlowStart;
+}
+
+/** A header (lower case), a cookie, or a claim of the Txn-Token (`sub`, `tctx.plan`). */
+export type HashSource = { readonly header: string } | { readonly cookie: string } | { readonly claim: string };
+
+/** A new instance's share grows from a tenth to all of its weight. */
+export interface SlowStart {
+  readonly windowMs: number;
+  /** 1: linearly; above: faster at the beginning. */
+  readonly aggression: number;
 }
 
 /** The first rule whose headers all match decides; a rule without `headers` matches everything. */

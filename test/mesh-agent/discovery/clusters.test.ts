@@ -26,7 +26,10 @@ function fixture() {
     return found;
   };
   const picks = (count: number, subset?: string): (string | undefined)[] =>
-    Array.from({ length: count }, () => cluster().pick(subset, new Set(), 1)?.endpoint.instance);
+    Array.from(
+      { length: count },
+      () => cluster().pick({ subset, hashKey: undefined }, new Set(), 1, 0.5)?.endpoint.instance,
+    );
   return { clusters, closed, update, cluster, picks, settings };
 }
 

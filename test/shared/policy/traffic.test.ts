@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { newRoundRobin, roundRobinStep } from "../../../shared/policy/round-robin.ts";
 import { chooseSubset, hasLabels } from "../../../shared/policy/traffic.ts";
 
 const rules = [
@@ -44,34 +43,5 @@ describe("chooseSubset", () => {
     expect(hasLabels({ version: "v1", zone: "a" }, { version: "v1" })).toBe(true);
     expect(hasLabels({ version: "v2" }, { version: "v1" })).toBe(false);
     expect(hasLabels({}, undefined)).toBe(true);
-  });
-});
-
-describe("round robin", () => {
-  const all = () => true;
-  const none = () => false;
-
-  test("takes turns", () => {
-    const state = newRoundRobin();
-    expect([1, 2, 3, 4].map(() => roundRobinStep(state, 3, all, none))).toEqual([0, 1, 2, 0]);
-  });
-
-  test("passes over what is not usable and takes tried ones last", () => {
-    const state = newRoundRobin();
-    expect(roundRobinStep(state, 3, (index) => index !== 0, none)).toBe(1);
-    expect(roundRobinStep(state, 3, all, (index) => index === 2)).toBe(0);
-    expect(roundRobinStep(state, 1, all, all)).toBe(0);
-    expect(roundRobinStep(state, 2, none, none)).toBe(-1);
-    expect(roundRobinStep(state, 0, all, none)).toBe(-1);
-  });
-
-  test("property: over n turns each of n usable ones is taken once", () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 20 }), fc.nat(100), (count, next) => {
-        const state = { next };
-        const taken = Array.from({ length: count }, () => roundRobinStep(state, count, all, none));
-        expect(new Set(taken).size).toBe(count);
-      }),
-    );
   });
 });
