@@ -45,9 +45,18 @@ const balance = z.object({
   slowStart: z.exactOptional(z.object({ windowMs: durationMs, aggression: z.number().check(z.minimum(1)) })),
 });
 
+const trafficRule = z.object({
+  headers: texts,
+  path: z.exactOptional(z.string()),
+  methods: z.exactOptional(z.array(z.string())),
+  claims: z.exactOptional(texts),
+  scopes: z.exactOptional(z.array(z.string())),
+  split: z.record(z.string(), z.number().check(z.nonnegative())),
+});
+
 const outboundService = z.object({
   subsets: z.record(z.string(), texts),
-  traffic: z.array(z.object({ headers: texts, split: z.record(z.string(), z.number().check(z.nonnegative())) })),
+  traffic: z.array(trafficRule),
   timeoutMs: durationMs,
   retries,
   breaker,

@@ -27,7 +27,7 @@ import {
   recountHealth,
 } from "../../shared/policy/outlier.ts";
 import { newRetryBudget } from "../../shared/policy/retry-budget.ts";
-import { hasLabels } from "../../shared/policy/traffic.ts";
+import { asksForUser, hasLabels } from "../../shared/policy/traffic.ts";
 import { meanLoad } from "../../shared/policy/upstream-load.ts";
 import type { Endpoint } from "../../shared/wire/endpoint.ts";
 import type { ClientPool } from "../proxy/engine.ts";
@@ -103,6 +103,7 @@ export class Cluster {
   readonly budget = newRetryBudget();
   readonly health = newServiceHealth();
   settings: OutboundServicePlan;
+  #needsUser = false;
   #endpoints: readonly ClusterEndpoint[] = [];
   /** Of each subset, since their endpoints are counted apart; without a subset the key is empty. */
   readonly #choices = new Map<string, Choice>();
@@ -116,7 +117,7 @@ export class Cluster {
 
   /** Where its calls go depends on their end user. */
   get needsUser(): boolean {
-    return "claim" in (this.settings.balance.hash ?? {});
+    return this.#needsUser;
   }
 
   get endpoints(): readonly ClusterEndpoint[] {
@@ -127,6 +128,7 @@ export class Cluster {
   replace(settings: OutboundServicePlan, endpoints: readonly Endpoint[]): void {
     const sameConnections = settings.breaker.maxConnections === this.settings.breaker.maxConnections;
     this.settings = settings;
+    this.#needsUser = "claim" in (settings.balance.hash ?? {}) || settings.traffic.some(asksForUser);
     const nowMs = performance.now();
     // Who is there from the start is new to this agent alone.
     const freshSinceMs = this.#endpoints.length === 0 ? 0 : nowMs;

@@ -35,9 +35,16 @@ function checkTraffic(name: string, service: Cursor): DocumentProblem[] {
     problems.push(...checkRule(rule), ...unknownSubsets(name, rule, subsets));
     if (catchAll !== undefined)
       problems.push(warning("SLV3012", rule.path, "this rule never matches: a rule above it takes every request"));
-    else if (rule.get("match", "headers").keys.length === 0 && typeof rule.value === "object") catchAll = rule;
+    else if (matchesAll(rule.get("match")) && typeof rule.value === "object") catchAll = rule;
   }
   return problems;
+}
+
+/** It names nothing, or empty mappings alone. */
+function matchesAll(match: Cursor): boolean {
+  return match.entries.every(
+    ([, one]) => typeof one.value === "object" && one.keys.length === 0 && one.items.length === 0,
+  );
 }
 
 function checkRule(rule: Cursor): DocumentProblem[] {

@@ -31,6 +31,7 @@ import { planName } from "./schema-limit-rows.ts";
 import { legacyRateLimitHeaders, namedLimit, routeLimits } from "./schema-limits.ts";
 import { context, identityHeaders, resources } from "./schema-outward.ts";
 import { priority, serviceShedding, shedding } from "./schema-shedding.ts";
+import { trafficRule } from "./schema-traffic.ts";
 import { splitPartUrl } from "./template.ts";
 
 const max = limits.document;
@@ -136,14 +137,6 @@ const gateway = z.strictObject({
 });
 
 const retryReasons = ["5xx", "gateway-error", "reset", "connect-failure", "retriable-4xx"] as const;
-const weight = whole(0, 1_000_000);
-
-const trafficRule = z.strictObject({
-  match: z.strictObject({ headers }).optional().describe("Absent: every request."),
-  to: name("the name of a subset").optional().describe("The subset that gets them all."),
-  split: z.record(name("the name of a subset"), weight).optional().describe("Subsets and their relative weights."),
-});
-
 const service = z.strictObject({
   port: whole(1, 65535).describe("Where its application listens, unless its agent is given another port."),
   protocol: z.enum(["http"], { error: "http" }).optional(),
@@ -204,5 +197,4 @@ export type Document = z.infer<typeof documentSchema>;
 export type RouteConfig = z.infer<typeof route>;
 export type PartConfig = z.infer<typeof part>;
 export type ServiceConfig = z.infer<typeof service>;
-export type TrafficRuleConfig = z.infer<typeof trafficRule>;
 export type HeaderEditsConfig = z.infer<typeof headerEdits>;

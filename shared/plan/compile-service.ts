@@ -1,11 +1,12 @@
-import type { ServiceConfig, TrafficRuleConfig } from "../config/schema.ts";
+import type { ServiceConfig } from "../config/schema.ts";
 import { parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
-import type { AccessRule, RetrySettings, TrafficRule } from "../policy/settings.ts";
+import type { AccessRule, RetrySettings } from "../policy/settings.ts";
 import { compileBalance, compileBreaker } from "./compile-balance.ts";
 import { compileConcurrency } from "./compile-shedding.ts";
+import { compileTraffic } from "./compile-traffic.ts";
 import type { ServicePlan } from "./plan.ts";
-import { lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
+import { mapValues, sorted } from "./sorted.ts";
 
 export function compileService(service: ServiceConfig): ServicePlan {
   return {
@@ -20,18 +21,6 @@ export function compileService(service: ServiceConfig): ServicePlan {
     ...(service.access !== undefined && { access: service.access.map(compileAccess) }),
     ...(service.shedding !== undefined && { shedding: compileConcurrency(service.shedding) }),
   };
-}
-
-/** Weights are relative, so 90 to 10 and 9 to 1 become the same, and 0 is as good as absent. */
-function compileTraffic(rule: TrafficRuleConfig): TrafficRule {
-  const written = rule.split ?? (rule.to === undefined ? {} : { [rule.to]: 1 });
-  const split = Object.fromEntries(Object.entries(written).filter(([, weight]) => weight > 0));
-  const divisor = Object.values(split).reduce(greatestCommonDivisor, 0);
-  return { headers: lowerCaseKeys(rule.match?.headers), split: mapValues(split, (weight) => weight / divisor) };
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
 function compileRetries(retries: ServiceConfig["retries"]): RetrySettings {

@@ -70,7 +70,9 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   const { method, query } = request;
   const { scopes } = identity;
   const header = (name: string): string | undefined => headers.get(name);
-  steps.push(...explainTarget(plan, route, at, { method, path, query, params, scopes, identity, header }));
+  steps.push(
+    ...explainTarget(plan, route, at, { method, path, query, params, scopes, identity, route: route.name, header }),
+  );
   return finish(steps, otherRoutes, chosen, route);
 }
 

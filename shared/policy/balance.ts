@@ -3,7 +3,7 @@
  * (power of two choices); `round-robin` is nginx's smooth weighted one; `consistent-hash` is rendezvous hashing.
  */
 import { costOf, type EndpointLoad, freshShare } from "./endpoint-load.ts";
-import { rankFor } from "./rendezvous.ts";
+import { rankFor, weightedRankFor } from "./rendezvous.ts";
 import type { BalanceSettings } from "./settings.ts";
 
 /** Of one choice among the same endpoints in the same order. */
@@ -43,7 +43,7 @@ export function balanceStep(state: BalancerState, question: BalanceQuestion): nu
   const best = bestGrade(grades, count);
   if (best === GRADE.out) return -1;
   if (settings.policy === "round-robin") return nextTurn(state, question, best);
-  if (settings.policy === "consistent-hash" && key !== undefined) return highestRank(question, best, key);
+  if (settings.policy === "consistent-hash" && key !== undefined) return highestRank(state, question, best, key);
   return state.even && grades === undefined ? twoOfAll(question) : twoByWeight(question, best);
 }
 
@@ -126,7 +126,8 @@ function nextTurn({ turns }: BalancerState, question: BalanceQuestion, best: num
 }
 
 /** The first of the key's ranking that has not more than its part of the load, else the first. */
-function highestRank({ loads, grades, settings }: BalanceQuestion, best: number, key: number): number {
+function highestRank({ even }: BalancerState, question: BalanceQuestion, best: number, key: number): number {
+  const { loads, grades, settings } = question;
   const most = mostPending(loads, settings.boundedLoad);
   let chosen = -1;
   let chosenRank = -1;
@@ -135,7 +136,7 @@ function highestRank({ loads, grades, settings }: BalanceQuestion, best: number,
   for (let at = 0; at < loads.length; at++) {
     if (grades !== undefined && grades[at] !== best) continue;
     const load = loads[at] as EndpointLoad;
-    const rank = rankFor(key, load.hash, load.weight);
+    const rank = even ? rankFor(key, load.hash) : weightedRankFor(key, load.hash, load.weight);
     if (rank > chosenRank) {
       chosen = at;
       chosenRank = rank;

@@ -13,13 +13,16 @@ export function hashText(text: string): number {
 }
 
 /**
- * Rank of an endpoint for a key: the highest takes it. By -weight / ln(u), so that shares are as the weights.
- * @param weight above 0
- * @returns above 0
+ * Rank of an endpoint for a key among those of the same weight: the highest takes it.
+ * @param endpoint hash of its name
  */
-export function rankFor(key: number, endpoint: number, weight: number): number {
-  const uniform = (mix(key ^ mix(endpoint ^ 0x9e3779b9)) + 0.5) / 0x100000000;
-  return -weight / Math.log(uniform);
+export function rankFor(key: number, endpoint: number): number {
+  return mix(key ^ endpoint);
+}
+
+/** The same among those of any weight: -weight / ln(u), so that shares are as the weights. */
+export function weightedRankFor(key: number, endpoint: number, weight: number): number {
+  return -weight / Math.log((rankFor(key, endpoint) + 0.5) / 0x100000000);
 }
 
 /** Finalizer that lets every bit of the input change half of those of the output. */

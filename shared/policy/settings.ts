@@ -136,10 +136,18 @@ export interface SlowStart {
   readonly aggression: number;
 }
 
-/** The first rule whose headers all match decides; a rule without `headers` matches everything. */
+/** The first rule of which everything matches decides; one that asks for nothing matches everything. */
 export interface TrafficRule {
   /** Lower-case name to the exact value. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Exact, or with a final `/*` all that begins so; without query. Absent: every path. */
+  readonly path?: string;
+  /** Upper case. Absent: every method. */
+  readonly methods?: readonly string[];
+  /** Claims of the end user's Txn-Token (`sub`, `tctx.plan`) to their exact value. Absent: everybody. */
+  readonly claims?: Readonly<Record<string, string>>;
+  /** Scopes that the end user must have, all of them. Absent: none. */
+  readonly scopes?: readonly string[];
   /** Subset to weight; weights are relative. */
   readonly split: Readonly<Record<string, number>>;
 }

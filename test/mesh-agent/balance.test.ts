@@ -75,6 +75,27 @@ test("requests with the same header go to the same instance, also by its cookie 
   }
 });
 
+test("method, path and the end user choose the subset", async () => {
+  await instances([answer(200, {}, "v1"), answer(200, {}, "v2")], {
+    subsets: { v1: { version: "v1" }, v2: { version: "v2" } },
+    traffic: [
+      { headers: {}, path: "/x", scopes: ["beta"], split: { v2: 1 } },
+      { headers: {}, methods: ["POST"], path: "/*", split: { v2: 1 } },
+      { headers: {}, claims: { sub: "carol" }, split: { v2: 1 } },
+      { headers: {}, split: { v1: 1 } },
+    ],
+  });
+  const as = async (sub: string, scope = ""): Promise<string> =>
+    (await call({ "txn-token": await control.txnToken(scope, { sub }) })).body;
+  expect((await call()).body).toBe("v1");
+  expect(await as("alice")).toBe("v1");
+  expect(await as("alice", "beta other")).toBe("v2");
+  expect(await as("carol")).toBe("v2");
+  expect((await call({ "txn-token": "a.b.c" })).body).toBe("v1");
+  const { body } = await caller.calls("http://target.mesh/y", "POST");
+  expect(body).toBe("v2");
+});
+
 test("a forged token chooses no instance, and what it asks for goes on as it is", async () => {
   const all = await instances([answer(200), answer(200), answer(200)], {
     balance: { policy: "consistent-hash", hash: { claim: "sub" } },
