@@ -12,6 +12,7 @@ import { cache } from "./limits/cache.ts";
 import { cacheCollapse, cachePurges, cacheStores } from "./limits/cache-stores.ts";
 import { certificate, control, keyRotation, wire } from "./limits/control.ts";
 import { counters } from "./limits/counters.ts";
+import { fault } from "./limits/fault.ts";
 import { idempotency } from "./limits/idempotency.ts";
 import { apiKeys, condition, hopProof, identity, txnToken } from "./limits/identity.ts";
 import { loadShedding } from "./limits/load-shedding.ts";
@@ -111,6 +112,7 @@ export const limits = {
   counters,
   agent,
   balance,
+  fault,
   control,
   wire,
   /** What a document may contain (its size as text is `control.documentBytesMax`). */

@@ -45,18 +45,32 @@ const balance = z.object({
   slowStart: z.exactOptional(z.object({ windowMs: durationMs, aggression: z.number().check(z.minimum(1)) })),
 });
 
-const trafficRule = z.object({
+const match = {
   headers: texts,
   path: z.exactOptional(z.string()),
   methods: z.exactOptional(z.array(z.string())),
   claims: z.exactOptional(texts),
   scopes: z.exactOptional(z.array(z.string())),
+};
+
+const faultRule = z.object({
+  ...match,
+  untilMs: z.number(),
+  delay: z.exactOptional(z.object({ percent, delayMs: durationMs })),
+  abort: z.exactOptional(z.object({ percent, status: z.int().check(z.minimum(400), z.maximum(599)) })),
+  reset: z.exactOptional(z.object({ percent })),
+  slowBody: z.exactOptional(z.object({ percent, bytesPerSecond: z.int().check(z.minimum(1)) })),
+});
+
+const trafficRule = z.object({
+  ...match,
   split: z.record(z.string(), z.number().check(z.nonnegative())),
 });
 
 const outboundService = z.object({
   subsets: z.record(z.string(), texts),
   traffic: z.array(trafficRule),
+  faults: z.exactOptional(z.array(faultRule)),
   timeoutMs: durationMs,
   retries,
   breaker,

@@ -128,7 +128,8 @@ export class Cluster {
   replace(settings: OutboundServicePlan, endpoints: readonly Endpoint[]): void {
     const sameConnections = settings.breaker.maxConnections === this.settings.breaker.maxConnections;
     this.settings = settings;
-    this.#needsUser = "claim" in (settings.balance.hash ?? {}) || settings.traffic.some(asksForUser);
+    this.#needsUser =
+      "claim" in (settings.balance.hash ?? {}) || [...settings.traffic, ...(settings.faults ?? [])].some(asksForUser);
     const nowMs = performance.now();
     // Who is there from the start is new to this agent alone.
     const freshSinceMs = this.#endpoints.length === 0 ? 0 : nowMs;

@@ -6,6 +6,7 @@ import { readPriority } from "../../shared/policy/load-shedding.ts";
 import type { Clusters } from "../discovery/clusters.ts";
 import { toService } from "../outbound/choose-service.ts";
 import { findHashKey } from "../outbound/find-hash-key.ts";
+import { injectFault } from "../outbound/inject-fault.ts";
 import { OutboundCall } from "../outbound/outbound-call.ts";
 import { routeTraffic } from "../outbound/route-traffic.ts";
 import { sendWithRetries } from "../outbound/send-with-retries.ts";
@@ -42,6 +43,7 @@ export function ingressStack(options: IngressOptions): (exchange: ServerExchange
     chooseServiceByField(clusters),
     stripForgeable,
     setDeadline,
+    injectFault({ metrics: accessLog.metrics, random }),
     routeTraffic(random),
     findHashKey,
     sendWithRetries({ forAgents: true, metrics: accessLog.metrics, random }),

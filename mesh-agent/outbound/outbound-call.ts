@@ -1,4 +1,5 @@
 import type { Priority } from "../../shared/policy/load-shedding.ts";
+import type { TrafficRequest } from "../../shared/policy/traffic.ts";
 import type { Cluster } from "../discovery/clusters.ts";
 import { Call } from "../proxy/call.ts";
 
@@ -18,4 +19,11 @@ export class OutboundCall extends Call {
   priority: Priority = "normal";
   /** The caller numbers its attempts: it retries, so this layer does not. */
   callerRetries = false;
+  /** The pace of its answer's body, where a fault slows it down. */
+  answerBytesPerSecond: number | undefined;
+
+  /** As rules are asked about it. */
+  get asked(): TrafficRequest {
+    return { method: this.exchange.head.method, path: this.path, claims: this.claims, scopes: this.scopes };
+  }
 }

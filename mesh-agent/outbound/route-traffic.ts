@@ -1,5 +1,5 @@
 /** Which subset of the service gets the call. */
-import { chooseSubset, type TrafficRequest } from "../../shared/policy/traffic.ts";
+import { chooseSubset } from "../../shared/policy/traffic.ts";
 import type { Stage } from "../proxy/call.ts";
 import type { OutboundCall } from "./outbound-call.ts";
 
@@ -8,12 +8,7 @@ export function routeTraffic(random: () => number): Stage<OutboundCall> {
   return (call, next) => {
     const { fields } = call.exchange.head;
     const rules = call.cluster?.settings.traffic ?? [];
-    if (rules.length > 0)
-      call.subset = chooseSubset(rules, requestOf(call), (name) => fields.get(name), random())?.subset;
+    if (rules.length > 0) call.subset = chooseSubset(rules, call.asked, (name) => fields.get(name), random())?.subset;
     next();
   };
-}
-
-function requestOf({ claims, exchange, path, scopes }: OutboundCall): TrafficRequest {
-  return { method: exchange.head.method, path, claims, scopes };
 }

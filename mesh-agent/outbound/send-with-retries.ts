@@ -15,12 +15,20 @@ import { mayRetry, retryBackoffMs } from "../../shared/policy/retry.ts";
 import { retryBudgetStep } from "../../shared/policy/retry-budget.ts";
 import type { Cluster, ClusterEndpoint } from "../discovery/clusters.ts";
 import type { Stage } from "../proxy/call.ts";
-import type { BodyReader, ClientExchange, ExchangeError, RequestHead, ResponseHead } from "../proxy/engine.ts";
+import type {
+  BodyReader,
+  BodyWriter,
+  ClientExchange,
+  ExchangeError,
+  RequestHead,
+  ResponseHead,
+} from "../proxy/engine.ts";
 import { pumpBody } from "../proxy/pump-body.ts";
 import { RequestBody } from "../proxy/request-body.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { classifyAnswer, classifyFailure, type Ending } from "./classify.ts";
 import type { OutboundCall } from "./outbound-call.ts";
+import { PacedWriter } from "./paced-writer.ts";
 
 export interface SendOptions {
   /** The caller is the gateway: it is told what Selvage's own answers mean. */
@@ -254,7 +262,7 @@ class Sending {
     const { head, body } = attempt.held;
     this.#leaveBudget();
     this.#record(attempt, ending.breaker, ending.pauseMs);
-    const writer = this.#call.respond({ ...head, fields: this.#answerFields(attempt, head, ending) });
+    const writer = this.#paced(this.#call.respond({ ...head, fields: this.#answerFields(attempt, head, ending) }));
     this.#body.keepNoMore();
     this.#stopWatch = pumpBody(body, writer, {
       idleMs: limits.agent.bodyIdleMs,
@@ -263,6 +271,14 @@ class Sending {
         attempt.over = this.#body.ended;
       },
     });
+  }
+
+  #paced(writer: BodyWriter): BodyWriter {
+    const { answerBytesPerSecond } = this.#call;
+    if (answerBytesPerSecond === undefined) return writer;
+    const paced = new PacedWriter(writer, answerBytesPerSecond);
+    this.#call.onFinish(() => paced.stop());
+    return paced;
   }
 
   #answerFields(attempt: Attempt, head: ResponseHead, ending: Ending): FieldList {

@@ -7,6 +7,7 @@ import type { ServerExchange } from "../proxy/engine.ts";
 import { type AccessLogOptions, logAccess } from "../telemetry/log-access.ts";
 import { chooseServiceByHost } from "./choose-service.ts";
 import { findHashKey } from "./find-hash-key.ts";
+import { injectFault } from "./inject-fault.ts";
 import { knowUser } from "./know-user.ts";
 import { OutboundCall } from "./outbound-call.ts";
 import { routeTraffic } from "./route-traffic.ts";
@@ -30,6 +31,7 @@ export function outboundStack(options: OutboundOptions): (exchange: ServerExchan
     chooseServiceByHost(clusters),
     setDeadline,
     knowUser(verifier),
+    injectFault({ metrics: accessLog.metrics, random }),
     routeTraffic(random),
     findHashKey,
     sendWithRetries({ forAgents: false, metrics: accessLog.metrics, random }),

@@ -1,7 +1,9 @@
 /** Checks of the mesh's part: names, subsets, weights, access. */
 import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
 import { checkBalance } from "./check-balance.ts";
+import { checkFaults } from "./check-faults.ts";
 import type { Cursor } from "./cursor.ts";
+import { matchesAll } from "./matches-all.ts";
 import { nearestName } from "./nearest-name.ts";
 import { type DocumentProblem, error, type ProblemCode, warning } from "./problem.ts";
 import { describe, quote } from "./schema-problems.ts";
@@ -14,6 +16,7 @@ export function checkMesh(top: Cursor): DocumentProblem[] {
     ...checkTraffic(name, service),
     ...checkTimes(service),
     ...checkBalance(service),
+    ...checkFaults(service),
     ...checkAccess(name, service, services.keys),
   ]);
 }
@@ -38,13 +41,6 @@ function checkTraffic(name: string, service: Cursor): DocumentProblem[] {
     else if (matchesAll(rule.get("match")) && typeof rule.value === "object") catchAll = rule;
   }
   return problems;
-}
-
-/** It names nothing, or empty mappings alone. */
-function matchesAll(match: Cursor): boolean {
-  return match.entries.every(
-    ([, one]) => typeof one.value === "object" && one.keys.length === 0 && one.items.length === 0,
-  );
 }
 
 function checkRule(rule: Cursor): DocumentProblem[] {

@@ -1,15 +1,10 @@
 /** `balance` of a service: how its requests are spread over its instances. */
 import * as z from "zod";
 import { limits } from "../limits.ts";
-import { duration, headerName, text } from "./fields.ts";
+import { between, duration, headerName, text } from "./fields.ts";
 
 const { slowStartMsMax, aggressionMax, boundedLoadMin, boundedLoadMax } = limits.balance;
 const POLICIES = ["peak-ewma", "least-request", "round-robin", "consistent-hash"] as const;
-
-const between = (min: number, max: number) => {
-  const error = `a number from ${min} to ${max}`;
-  return z.number({ error }).min(min, { error }).max(max, { error });
-};
 
 export const cookieName = text("the name of a cookie", /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/);
 export const txnClaim = text(

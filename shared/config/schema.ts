@@ -25,6 +25,7 @@ import { balance } from "./schema-balance.ts";
 import { tlsTerminator } from "./schema-bound.ts";
 import { breaker } from "./schema-breaker.ts";
 import { decisionPoint } from "./schema-decisions.ts";
+import { faults } from "./schema-fault.ts";
 import { idempotency } from "./schema-idempotency.ts";
 import { provider } from "./schema-identity.ts";
 import { planName } from "./schema-limit-rows.ts";
@@ -148,6 +149,7 @@ const service = z.strictObject({
     .optional()
     .describe("Subset to the labels that its instances carry."),
   traffic: list(trafficRule).optional().describe("The first rule that matches decides. Default: every instance alike."),
+  faults: faults.optional().describe("Trouble made on purpose: the first that matches, and is not over, is drawn."),
   timeout: timeout.optional().describe("For the whole call with its retries. Default: 15s."),
   retries: z
     .strictObject({

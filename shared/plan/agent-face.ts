@@ -35,8 +35,9 @@ function targetsOf(plan: Plan): UpstreamTarget[] {
   );
 }
 
-function outboundPlan({ subsets, traffic, timeoutMs, retries, breaker, balance }: ServicePlan): OutboundServicePlan {
-  return { subsets, traffic, timeoutMs, retries, breaker, balance };
+function outboundPlan(service: ServicePlan): OutboundServicePlan {
+  const { subsets, traffic, faults, timeoutMs, retries, breaker, balance } = service;
+  return { subsets, traffic, ...(faults !== undefined && { faults }), timeoutMs, retries, breaker, balance };
 }
 
 function inboundPlan({ port, protocol, access, shedding }: ServicePlan): NonNullable<AgentPlan["inbound"]> {

@@ -1,5 +1,5 @@
 import type { TrafficRuleConfig } from "../config/schema-traffic.ts";
-import type { TrafficRule } from "../policy/settings.ts";
+import type { TrafficMatch, TrafficRule } from "../policy/settings.ts";
 import { lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
 
 /** Weights are relative, so 90 to 10 and 9 to 1 become the same, and 0 is as good as absent. */
@@ -7,7 +7,12 @@ export function compileTraffic(rule: TrafficRuleConfig): TrafficRule {
   const written = rule.split ?? (rule.to === undefined ? {} : { [rule.to]: 1 });
   const split = Object.fromEntries(Object.entries(written).filter(([, weight]) => weight > 0));
   const divisor = Object.values(split).reduce(greatestCommonDivisor, 0);
-  const { headers, path, methods, claims, scopes } = rule.match ?? {};
+  return { ...compileMatch(rule.match), split: mapValues(split, (weight) => weight / divisor) };
+}
+
+/** What of a request must match; what is not asked for is absent. */
+export function compileMatch(match: TrafficRuleConfig["match"]): TrafficMatch {
+  const { headers, path, methods, claims, scopes } = match ?? {};
   const claimed = mapValues(claims ?? {}, (value) => value);
   return {
     headers: lowerCaseKeys(headers),
@@ -15,7 +20,6 @@ export function compileTraffic(rule: TrafficRuleConfig): TrafficRule {
     ...(methods !== undefined && { methods: sorted(methods) }),
     ...(Object.keys(claimed).length > 0 && { claims: claimed }),
     ...(scopes !== undefined && { scopes: sorted(scopes) }),
-    split: mapValues(split, (weight) => weight / divisor),
   };
 }
 

@@ -7,6 +7,7 @@ import type { AggregatePart, UpstreamTarget } from "../policy/settings.ts";
 import { fillTemplate } from "../policy/template.ts";
 import { rewritePath } from "../route/rewrite-path.ts";
 import { describeBreaker, explainBalance } from "./explain-balance.ts";
+import { explainFaults } from "./explain-faults.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import { explainTraffic } from "./explain-traffic.ts";
 import type { Plan, RoutePlan, ServicePlan } from "./plan.ts";
@@ -20,6 +21,8 @@ export interface Forwarded {
   readonly scopes: readonly string[];
   readonly identity: Identity;
   readonly route: string;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number;
   header(name: string): string | undefined;
 }
 
@@ -92,8 +95,10 @@ function explainService(plan: Plan, target: UpstreamTarget, method: string, requ
   const service = Object.hasOwn(plan.mesh.services, name) ? plan.mesh.services[name] : undefined;
   if (service === undefined) return [step("mesh", "deny", `there is no service ${name}`, undefined, "unknown_service")];
   const at: Path = ["mesh", "services", name];
+  const routed = { ...request, method, sub: request.identity.sub };
   return [
-    explainTraffic(service, at, { ...request, method, sub: request.identity.sub }),
+    explainTraffic(service, at, routed),
+    ...explainFaults(service, at, routed, request.nowMs),
     explainBalance(service, at),
     explainAccess(service, name, at, method, request.scopes),
     step("limits", "note", describeTimes(service), at),

@@ -1,6 +1,6 @@
 import type { Path } from "../config/problem.ts";
 import type { TrafficRule } from "../policy/settings.ts";
-import { chooseSubset } from "../policy/traffic.ts";
+import { chooseSubset, type TrafficRequest } from "../policy/traffic.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import type { ServicePlan } from "./plan.ts";
 
@@ -14,10 +14,14 @@ export interface Routed {
   header(name: string): string | undefined;
 }
 
+/** The request as an agent asks its rules about it. */
+export function routedRequest({ method, path, route, scopes, sub }: Routed): TrafficRequest {
+  return { method, path, scopes, claims: { sub, tctx: { route } } };
+}
+
 /** Which subset gets the request. Of the context of its token only the route is known here. */
 export function explainTraffic(service: ServicePlan, at: Path, request: Routed): ExplainStep {
-  const { method, path, route, scopes, sub } = request;
-  const asked = { method, path, scopes, claims: { sub, tctx: { route } } };
+  const asked = routedRequest(request);
   const unknown = unknownContext(service.traffic);
   const choice = chooseSubset(service.traffic, asked, (name) => request.header(name), 0);
   if (choice === undefined) {

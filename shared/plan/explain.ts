@@ -71,7 +71,17 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   const { scopes } = identity;
   const header = (name: string): string | undefined => headers.get(name);
   steps.push(
-    ...explainTarget(plan, route, at, { method, path, query, params, scopes, identity, route: route.name, header }),
+    ...explainTarget(plan, route, at, {
+      method,
+      path,
+      query,
+      params,
+      scopes,
+      identity,
+      route: route.name,
+      nowMs,
+      header,
+    }),
   );
   return finish(steps, otherRoutes, chosen, route);
 }

@@ -19,6 +19,7 @@ import type {
   BalanceSettings,
   BreakerSettings,
   CorsSettings,
+  FaultRule,
   HeaderEdits,
   RateLimitSettings,
   RetrySettings,
@@ -101,6 +102,8 @@ export interface ServicePlan {
   /** Subset name to the labels that an endpoint must carry, such as `{ version: "v1" }`. */
   readonly subsets: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly traffic: readonly TrafficRule[];
+  /** Absent: none. */
+  readonly faults?: readonly FaultRule[];
   readonly timeoutMs: number;
   readonly retries: RetrySettings;
   readonly breaker: BreakerSettings;
@@ -123,5 +126,5 @@ export interface AgentPlan {
 
 export type OutboundServicePlan = Pick<
   ServicePlan,
-  "subsets" | "traffic" | "timeoutMs" | "retries" | "breaker" | "balance"
+  "subsets" | "traffic" | "faults" | "timeoutMs" | "retries" | "breaker" | "balance"
 >;

@@ -136,8 +136,8 @@ export interface SlowStart {
   readonly aggression: number;
 }
 
-/** The first rule of which everything matches decides; one that asks for nothing matches everything. */
-export interface TrafficRule {
+/** All of it must match; one that asks for nothing matches everything. */
+export interface TrafficMatch {
   /** Lower-case name to the exact value. */
   readonly headers: Readonly<Record<string, string>>;
   /** Exact, or with a final `/*` all that begins so; without query. Absent: every path. */
@@ -148,8 +148,22 @@ export interface TrafficRule {
   readonly claims?: Readonly<Record<string, string>>;
   /** Scopes that the end user must have, all of them. Absent: none. */
   readonly scopes?: readonly string[];
+}
+
+/** The first rule of which everything matches decides. */
+export interface TrafficRule extends TrafficMatch {
   /** Subset to weight; weights are relative. */
   readonly split: Readonly<Record<string, number>>;
+}
+
+/** Trouble that is made on purpose, for a share of the requests that match. Percents add up: a request gets one kind at most. */
+export interface FaultRule extends TrafficMatch {
+  /** From then on it does nothing; milliseconds since the epoch. */
+  readonly untilMs: number;
+  readonly delay?: { readonly percent: number; readonly delayMs: number };
+  readonly abort?: { readonly percent: number; readonly status: number };
+  readonly reset?: { readonly percent: number };
+  readonly slowBody?: { readonly percent: number; readonly bytesPerSecond: number };
 }
 
 /** One line of a service's `access` list; a request passes when one line accepts it whole. */

@@ -1,6 +1,6 @@
 /** Which subset of a service a request goes to, and which endpoints carry a subset's labels. */
 import { claimText } from "./hash-key.ts";
-import type { TrafficRule } from "./settings.ts";
+import type { TrafficMatch, TrafficRule } from "./settings.ts";
 
 export interface TrafficChoice {
   /** Absent: the rule names no subset, every endpoint may be used. */
@@ -41,11 +41,16 @@ export function chooseSubset(
 }
 
 /** Whether a rule asks for the end user, who must then be known. */
-export function asksForUser({ claims, scopes }: TrafficRule): boolean {
+export function asksForUser({ claims, scopes }: TrafficMatch): boolean {
   return claims !== undefined || scopes !== undefined;
 }
 
-function matches(rule: TrafficRule, request: TrafficRequest, header: (name: string) => string | undefined): boolean {
+/** Whether a request has all that is asked for. @param header value of a field by its lower-case name */
+export function matches(
+  rule: TrafficMatch,
+  request: TrafficRequest,
+  header: (name: string) => string | undefined,
+): boolean {
   const { headers, path, methods, claims, scopes } = rule;
   for (const name in headers) if (header(name) !== headers[name]) return false;
   if (methods !== undefined && !methods.includes(request.method)) return false;
