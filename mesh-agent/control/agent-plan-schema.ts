@@ -62,6 +62,8 @@ const faultRule = z.object({
   slowBody: z.exactOptional(z.object({ percent, bytesPerSecond: z.int().check(z.minimum(1)) })),
 });
 
+const mirrorRule = z.object({ ...match, methods: z.array(z.string()), subset: z.string(), percent });
+
 const trafficRule = z.object({
   ...match,
   split: z.record(z.string(), z.number().check(z.nonnegative())),
@@ -70,6 +72,7 @@ const trafficRule = z.object({
 const outboundService = z.object({
   subsets: z.record(z.string(), texts),
   traffic: z.array(trafficRule),
+  mirror: z.exactOptional(z.array(mirrorRule)),
   faults: z.exactOptional(z.array(faultRule)),
   timeoutMs: durationMs,
   retries,

@@ -102,6 +102,8 @@ export class Cluster {
   readonly service: string;
   readonly budget = newRetryBudget();
   readonly health = newServiceHealth();
+  /** Copies of requests that are on their way. */
+  mirrors = 0;
   settings: OutboundServicePlan;
   #needsUser = false;
   #endpoints: readonly ClusterEndpoint[] = [];
@@ -129,7 +131,8 @@ export class Cluster {
     const sameConnections = settings.breaker.maxConnections === this.settings.breaker.maxConnections;
     this.settings = settings;
     this.#needsUser =
-      "claim" in (settings.balance.hash ?? {}) || [...settings.traffic, ...(settings.faults ?? [])].some(asksForUser);
+      "claim" in (settings.balance.hash ?? {}) ||
+      [...settings.traffic, ...(settings.faults ?? []), ...(settings.mirror ?? [])].some(asksForUser);
     const nowMs = performance.now();
     // Who is there from the start is new to this agent alone.
     const freshSinceMs = this.#endpoints.length === 0 ? 0 : nowMs;

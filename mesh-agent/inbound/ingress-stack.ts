@@ -7,6 +7,7 @@ import type { Clusters } from "../discovery/clusters.ts";
 import { toService } from "../outbound/choose-service.ts";
 import { findHashKey } from "../outbound/find-hash-key.ts";
 import { injectFault } from "../outbound/inject-fault.ts";
+import { mirrorTraffic } from "../outbound/mirror-traffic.ts";
 import { OutboundCall } from "../outbound/outbound-call.ts";
 import { routeTraffic } from "../outbound/route-traffic.ts";
 import { sendWithRetries } from "../outbound/send-with-retries.ts";
@@ -46,6 +47,7 @@ export function ingressStack(options: IngressOptions): (exchange: ServerExchange
     injectFault({ metrics: accessLog.metrics, random }),
     routeTraffic(random),
     findHashKey,
+    mirrorTraffic({ metrics: accessLog.metrics, random }),
     sendWithRetries({ forAgents: true, metrics: accessLog.metrics, random }),
   ]);
   return (exchange) => run(new OutboundCall(exchange, planVersion(), performance.now()));

@@ -9,6 +9,7 @@ import { chooseServiceByHost } from "./choose-service.ts";
 import { findHashKey } from "./find-hash-key.ts";
 import { injectFault } from "./inject-fault.ts";
 import { knowUser } from "./know-user.ts";
+import { mirrorTraffic } from "./mirror-traffic.ts";
 import { OutboundCall } from "./outbound-call.ts";
 import { routeTraffic } from "./route-traffic.ts";
 import { sendWithRetries } from "./send-with-retries.ts";
@@ -34,6 +35,7 @@ export function outboundStack(options: OutboundOptions): (exchange: ServerExchan
     injectFault({ metrics: accessLog.metrics, random }),
     routeTraffic(random),
     findHashKey,
+    mirrorTraffic({ metrics: accessLog.metrics, random }),
     sendWithRetries({ forAgents: false, metrics: accessLog.metrics, random }),
   ]);
   return (exchange) => run(new OutboundCall(exchange, planVersion(), performance.now()));

@@ -28,6 +28,8 @@ export class Metrics {
   /** By labels. */
   readonly #faults = new Map<string, number>();
   /** By labels. */
+  readonly #mirrors = new Map<string, number>();
+  /** By labels. */
   readonly #shed = new Map<string, number>();
 
   /** @param service of the other side; a name of the plan or of the trust domain, so that the series are bounded */
@@ -56,6 +58,12 @@ export class Metrics {
   fault(service: string, kind: Fault["kind"]): void {
     const key = labelsOf({ service, kind });
     this.#faults.set(key, (this.#faults.get(key) ?? 0) + 1);
+  }
+
+  /** A call that was to be copied. */
+  mirror(service: string, result: "sent" | "skipped"): void {
+    const key = labelsOf({ service, result });
+    this.#mirrors.set(key, (this.#mirrors.get(key) ?? 0) + 1);
   }
 
   /** A request that found no place at the application; in shadow it went on all the same. */
@@ -91,6 +99,11 @@ export class Metrics {
       lines.push("# TYPE selvage_faults_total counter");
     }
     for (const [labels, count] of this.#faults) lines.push(`selvage_faults_total${labels} ${count}`);
+    if (this.#mirrors.size > 0) {
+      lines.push("# HELP selvage_mirrored_total Copies of calls; skipped: too large, too many, or no endpoint.");
+      lines.push("# TYPE selvage_mirrored_total counter");
+    }
+    for (const [labels, count] of this.#mirrors) lines.push(`selvage_mirrored_total${labels} ${count}`);
     lines.push(...gaugeLines(gauges));
     return `${lines.join("\n")}\n`;
   }

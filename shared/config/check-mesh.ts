@@ -40,6 +40,7 @@ function checkTraffic(name: string, service: Cursor): DocumentProblem[] {
       problems.push(warning("SLV3012", rule.path, "this rule never matches: a rule above it takes every request"));
     else if (matchesAll(rule.get("match")) && typeof rule.value === "object") catchAll = rule;
   }
+  for (const rule of service.get("mirror").items) problems.push(...unknownSubsets(name, rule, subsets));
   return problems;
 }
 

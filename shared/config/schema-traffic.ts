@@ -1,6 +1,7 @@
 /** `traffic` of a service: which of its instances get which requests. */
 import * as z from "zod";
-import { headerName, headerValue, list, method, name, scope, text, whole } from "./fields.ts";
+import { limits } from "../limits.ts";
+import { between, headerName, headerValue, list, method, name, scope, text, whole } from "./fields.ts";
 import { txnClaim } from "./schema-balance.ts";
 
 const weight = whole(0, 1_000_000);
@@ -26,4 +27,17 @@ export const trafficRule = z.strictObject({
   split: z.record(name("the name of a subset"), weight).optional().describe("Subsets and their relative weights."),
 });
 
+const { mirrorRulesMax } = limits.agent;
+
+export const mirror = z
+  .array(
+    z.strictObject({
+      match: match.optional(),
+      to: name("the name of a subset").describe("The subset that gets copies; nobody gets its answers."),
+      percent: between(0.001, 100).optional().describe("Percent of the requests that match. Default: 100."),
+    }),
+  )
+  .max(mirrorRulesMax, { error: `a list of at most ${mirrorRulesMax}` });
+
+export type MirrorConfig = z.infer<typeof mirror>[number];
 export type TrafficRuleConfig = z.infer<typeof trafficRule>;

@@ -32,7 +32,7 @@ import { planName } from "./schema-limit-rows.ts";
 import { legacyRateLimitHeaders, namedLimit, routeLimits } from "./schema-limits.ts";
 import { context, identityHeaders, resources } from "./schema-outward.ts";
 import { priority, serviceShedding, shedding } from "./schema-shedding.ts";
-import { trafficRule } from "./schema-traffic.ts";
+import { mirror, trafficRule } from "./schema-traffic.ts";
 import { splitPartUrl } from "./template.ts";
 
 const max = limits.document;
@@ -149,6 +149,7 @@ const service = z.strictObject({
     .optional()
     .describe("Subset to the labels that its instances carry."),
   traffic: list(trafficRule).optional().describe("The first rule that matches decides. Default: every instance alike."),
+  mirror: mirror.optional().describe("Copies of requests, by default of safe methods, whose answers are dropped."),
   faults: faults.optional().describe("Trouble made on purpose: the first that matches, and is not over, is drawn."),
   timeout: timeout.optional().describe("For the whole call with its retries. Default: 15s."),
   retries: z

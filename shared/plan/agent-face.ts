@@ -36,8 +36,9 @@ function targetsOf(plan: Plan): UpstreamTarget[] {
 }
 
 function outboundPlan(service: ServicePlan): OutboundServicePlan {
-  const { subsets, traffic, faults, timeoutMs, retries, breaker, balance } = service;
-  return { subsets, traffic, ...(faults !== undefined && { faults }), timeoutMs, retries, breaker, balance };
+  const { subsets, traffic, mirror, faults, timeoutMs, retries, breaker, balance } = service;
+  const optional = { ...(mirror !== undefined && { mirror }), ...(faults !== undefined && { faults }) };
+  return { subsets, traffic, ...optional, timeoutMs, retries, breaker, balance };
 }
 
 function inboundPlan({ port, protocol, access, shedding }: ServicePlan): NonNullable<AgentPlan["inbound"]> {

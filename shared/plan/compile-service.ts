@@ -5,7 +5,7 @@ import type { AccessRule, RetrySettings } from "../policy/settings.ts";
 import { compileBalance, compileBreaker } from "./compile-balance.ts";
 import { compileFault } from "./compile-fault.ts";
 import { compileConcurrency } from "./compile-shedding.ts";
-import { compileTraffic } from "./compile-traffic.ts";
+import { compileMirror, compileTraffic } from "./compile-traffic.ts";
 import type { ServicePlan } from "./plan.ts";
 import { mapValues, sorted } from "./sorted.ts";
 
@@ -15,6 +15,7 @@ export function compileService(service: ServiceConfig): ServicePlan {
     protocol: service.protocol ?? "http",
     subsets: mapValues(service.subsets ?? {}, (labels) => mapValues(labels, (value) => value)),
     traffic: (service.traffic ?? []).map(compileTraffic),
+    ...(service.mirror !== undefined && service.mirror.length > 0 && { mirror: service.mirror.map(compileMirror) }),
     ...(service.faults !== undefined && service.faults.length > 0 && { faults: service.faults.map(compileFault) }),
     timeoutMs: durationOf(service.timeout) ?? limits.agent.requestTimeoutMs,
     retries: compileRetries(service.retries),

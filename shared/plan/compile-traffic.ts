@@ -1,5 +1,5 @@
-import type { TrafficRuleConfig } from "../config/schema-traffic.ts";
-import type { TrafficMatch, TrafficRule } from "../policy/settings.ts";
+import type { MirrorConfig, TrafficRuleConfig } from "../config/schema-traffic.ts";
+import type { MirrorRule, TrafficMatch, TrafficRule } from "../policy/settings.ts";
 import { lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
 
 /** Weights are relative, so 90 to 10 and 9 to 1 become the same, and 0 is as good as absent. */
@@ -8,6 +8,11 @@ export function compileTraffic(rule: TrafficRuleConfig): TrafficRule {
   const split = Object.fromEntries(Object.entries(written).filter(([, weight]) => weight > 0));
   const divisor = Object.values(split).reduce(greatestCommonDivisor, 0);
   return { ...compileMatch(rule.match), split: mapValues(split, (weight) => weight / divisor) };
+}
+
+/** One of a service's `mirror`. Methods that are not safe (RFC 9110 section 9.2.1) must be named to be copied. */
+export function compileMirror({ match, to, percent }: MirrorConfig): MirrorRule {
+  return { methods: ["GET", "HEAD", "OPTIONS"], ...compileMatch(match), subset: to, percent: percent ?? 100 };
 }
 
 /** What of a request must match; what is not asked for is absent. */

@@ -9,7 +9,7 @@ import { rewritePath } from "../route/rewrite-path.ts";
 import { describeBreaker, explainBalance } from "./explain-balance.ts";
 import { explainFaults } from "./explain-faults.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
-import { explainTraffic } from "./explain-traffic.ts";
+import { explainMirror, explainTraffic } from "./explain-traffic.ts";
 import type { Plan, RoutePlan, ServicePlan } from "./plan.ts";
 
 /** What reaches the target, after the gateway's own changes. */
@@ -98,6 +98,7 @@ function explainService(plan: Plan, target: UpstreamTarget, method: string, requ
   const routed = { ...request, method, sub: request.identity.sub };
   return [
     explainTraffic(service, at, routed),
+    ...explainMirror(service, at, routed),
     ...explainFaults(service, at, routed, request.nowMs),
     explainBalance(service, at),
     explainAccess(service, name, at, method, request.scopes),

@@ -1,6 +1,6 @@
 import type { Path } from "../config/problem.ts";
 import type { TrafficRule } from "../policy/settings.ts";
-import { chooseSubset, type TrafficRequest } from "../policy/traffic.ts";
+import { chooseSubset, matches, type TrafficRequest } from "../policy/traffic.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import type { ServicePlan } from "./plan.ts";
 
@@ -36,6 +36,16 @@ export function explainTraffic(service: ServicePlan, at: Path, request: Routed):
     "traffic",
     choice.rule,
   ]);
+}
+
+/** Which subset gets a copy. */
+export function explainMirror({ mirror = [] }: ServicePlan, at: Path, request: Routed): ExplainStep[] {
+  const asked = routedRequest(request);
+  const index = mirror.findIndex((rule) => matches(rule, asked, (name) => request.header(name)));
+  const rule = mirror[index];
+  if (rule === undefined) return [];
+  const text = `${rule.percent} % are also sent to subset ${rule.subset}, whose answers are dropped`;
+  return [step("mirror", "note", text, [...at, "mirror", index])];
 }
 
 function describeConditions({ headers, path, methods, claims, scopes }: TrafficRule): string[] {

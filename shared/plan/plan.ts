@@ -21,6 +21,7 @@ import type {
   CorsSettings,
   FaultRule,
   HeaderEdits,
+  MirrorRule,
   RateLimitSettings,
   RetrySettings,
   TrafficRule,
@@ -102,6 +103,8 @@ export interface ServicePlan {
   /** Subset name to the labels that an endpoint must carry, such as `{ version: "v1" }`. */
   readonly subsets: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly traffic: readonly TrafficRule[];
+  /** Absent: nothing is copied. */
+  readonly mirror?: readonly MirrorRule[];
   /** Absent: none. */
   readonly faults?: readonly FaultRule[];
   readonly timeoutMs: number;
@@ -126,5 +129,5 @@ export interface AgentPlan {
 
 export type OutboundServicePlan = Pick<
   ServicePlan,
-  "subsets" | "traffic" | "faults" | "timeoutMs" | "retries" | "breaker" | "balance"
+  "subsets" | "traffic" | "mirror" | "faults" | "timeoutMs" | "retries" | "breaker" | "balance"
 >;

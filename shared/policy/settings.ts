@@ -156,6 +156,14 @@ export interface TrafficRule extends TrafficMatch {
   readonly split: Readonly<Record<string, number>>;
 }
 
+/** Requests that match, and have such a method, are also sent to a subset whose answers nobody gets. */
+export interface MirrorRule extends TrafficMatch {
+  readonly methods: readonly string[];
+  readonly subset: string;
+  /** Of those that match. */
+  readonly percent: number;
+}
+
 /** Trouble that is made on purpose, for a share of the requests that match. Percents add up: a request gets one kind at most. */
 export interface FaultRule extends TrafficMatch {
   /** From then on it does nothing; milliseconds since the epoch. */

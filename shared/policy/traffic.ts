@@ -1,6 +1,6 @@
 /** Which subset of a service a request goes to, and which endpoints carry a subset's labels. */
 import { claimText } from "./hash-key.ts";
-import type { TrafficMatch, TrafficRule } from "./settings.ts";
+import type { MirrorRule, TrafficMatch, TrafficRule } from "./settings.ts";
 
 export interface TrafficChoice {
   /** Absent: the rule names no subset, every endpoint may be used. */
@@ -37,6 +37,21 @@ export function chooseSubset(
     const subset = draw(one.split, random);
     return subset === undefined ? { rule } : { subset, rule };
   }
+  return undefined;
+}
+
+/**
+ * The subset that gets a copy, by the first rule of which everything matches.
+ * @param random at least 0, below 1
+ */
+export function chooseMirror(
+  rules: readonly MirrorRule[],
+  request: TrafficRequest,
+  header: (name: string) => string | undefined,
+  random: number,
+): string | undefined {
+  for (const rule of rules)
+    if (matches(rule, request, header)) return random * 100 < rule.percent ? rule.subset : undefined;
   return undefined;
 }
 

@@ -13,6 +13,7 @@ export interface TestPeer {
   readonly port: number;
   /** Method, target and number of the attempt of every request. */
   readonly seen: string[];
+  readonly bodies: string[];
 }
 
 export class TestPeers {
@@ -29,16 +30,21 @@ export class TestPeers {
     const tls = { key, cert, ca: this.#control.authority.rootPem };
     const listener = await createHttp1Server({ listen: { host: "127.0.0.1", port: 0 }, tls });
     const seen: string[] = [];
+    const bodies: string[] = [];
     listener.onExchange((exchange) => {
       const { method, target, fields } = exchange.head;
+      let body = "";
       exchange.body.onEnd(() => {
+        bodies.push(body);
         seen.push(`${method} ${target} ${fields.get("selvage-attempt")}`);
         behave(exchange, seen.length);
       });
-      exchange.body.onChunk(() => {});
+      exchange.body.onChunk((chunk) => {
+        body += chunk;
+      });
     });
     this.#listeners.push(listener);
-    return { port: listener.port, seen };
+    return { port: listener.port, seen, bodies };
   }
 
   /** Gives a caller these endpoints of `target`, in this order, and nothing of what it knew of earlier ones. */

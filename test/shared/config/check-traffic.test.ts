@@ -117,3 +117,25 @@ test("explain tells of a fault until it is over", () => {
   expect(texts(0)).toEqual(["until 2026-01-31T12:00:00.000Z: 10 % wait 2s, 5 % are broken off"]);
   expect(texts(Date.UTC(2026, 0, 31, 12))).toEqual([]);
 });
+
+test("mirrors, compiled: methods that are not safe must be named", () => {
+  const rules = "{ match: { path: /v2/* }, to: v2, percent: 10 }, { match: { methods: [POST] }, to: v1 }";
+  expect(planOf(rules, "mirror").mesh.services.orders?.mirror).toEqual([
+    { headers: {}, path: "/v2/*", methods: ["GET", "HEAD", "OPTIONS"], subset: "v2", percent: 10 },
+    { headers: {}, methods: ["POST"], subset: "v1", percent: 100 },
+  ]);
+  const request = { method: "GET", host: "localhost", path: "/r/1", query: "", headers: [] };
+  const { steps } = explain(planOf(rules, "mirror"), { ...request, credential: { kind: "none" } }, 0);
+  expect(steps.find(({ stage }) => stage === "mirror")?.text).toBe(
+    "10 % are also sent to subset v2, whose answers are dropped",
+  );
+});
+
+test.each([
+  ["{ to: v3 }", ["error SLV3003 0.to"]],
+  ["{ match: {} }", ["error SLV2002 0.to"]],
+  ["{ to: v1, percent: 0 }", ["error SLV2001 0.percent"]],
+  ["{ split: { v1: 1 } }", ["error SLV2002 0.to", "error SLV2003 0.split"]],
+])("mirror: %s", (rules, expected) => {
+  expect(codes(rules, "mirror").sort()).toEqual(expected);
+});
