@@ -18,6 +18,8 @@ const retries = z.object({
   attempts: count,
   perTryMs: z.exactOptional(durationMs),
   on: z.array(z.enum(["5xx", "gateway-error", "reset", "connect-failure", "retriable-4xx"])),
+  statuses: z.exactOptional(z.array(z.int())),
+  backoff: z.exactOptional(z.object({ baseMs: durationMs, maxMs: durationMs })),
 });
 
 const breaker = z.object({

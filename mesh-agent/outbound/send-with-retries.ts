@@ -217,7 +217,7 @@ class Sending {
   }
 
   #backoffMs(denials: number): number {
-    return retryBackoffMs(this.#attempts + denials, this.#options.random());
+    return retryBackoffMs(this.#attempts + denials, this.#options.random(), this.#cluster.settings.retries.backoff);
   }
 
   /** Waits, asks the budget, and sends again; a spent budget is asked for a while before the failure stands. */

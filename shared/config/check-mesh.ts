@@ -67,6 +67,18 @@ function unknownSubsets(service: string, rule: Cursor, known: readonly string[])
 }
 
 function checkTimes(service: Cursor): DocumentProblem[] {
+  return [...checkPerTry(service), ...checkBackoff(service.get("retries", "backoff"))];
+}
+
+function checkBackoff(backoff: Cursor): DocumentProblem[] {
+  const [base, max] = [backoff.get("base"), backoff.get("max")];
+  const baseMs = parseDurationMs(base.text ?? "");
+  const maxMs = parseDurationMs(max.text ?? "");
+  if (baseMs === undefined || maxMs === undefined || baseMs <= maxMs) return [];
+  return [error("SLV3009", max.path, "`max` is shorter than `base`")];
+}
+
+function checkPerTry(service: Cursor): DocumentProblem[] {
   const [whole, perTry] = [service.get("timeout"), service.get("retries", "perTry")];
   const wholeMs = parseDurationMs(whole.text ?? "");
   const perTryMs = parseDurationMs(perTry.text ?? "");

@@ -31,6 +31,7 @@ import { provider } from "./schema-identity.ts";
 import { planName } from "./schema-limit-rows.ts";
 import { legacyRateLimitHeaders, namedLimit, routeLimits } from "./schema-limits.ts";
 import { context, identityHeaders, resources } from "./schema-outward.ts";
+import { retries } from "./schema-retries.ts";
 import { priority, serviceShedding, shedding } from "./schema-shedding.ts";
 import { mirror, trafficRule } from "./schema-traffic.ts";
 import { splitPartUrl } from "./template.ts";
@@ -137,7 +138,6 @@ const gateway = z.strictObject({
   routes: z.array(route),
 });
 
-const retryReasons = ["5xx", "gateway-error", "reset", "connect-failure", "retriable-4xx"] as const;
 const service = z.strictObject({
   port: whole(1, 65535).describe("Where its application listens, unless its agent is given another port."),
   protocol: z.enum(["http"], { error: "http" }).optional(),
@@ -152,15 +152,7 @@ const service = z.strictObject({
   mirror: mirror.optional().describe("Copies of requests, by default of safe methods, whose answers are dropped."),
   faults: faults.optional().describe("Trouble made on purpose: the first that matches, and is not over, is drawn."),
   timeout: timeout.optional().describe("For the whole call with its retries. Default: 15s."),
-  retries: z
-    .strictObject({
-      attempts: whole(0, limits.agent.retriesMax).describe("Attempts after the first."),
-      perTry: timeout.optional().describe("For one attempt, until its answer begins."),
-      on: list(z.enum(retryReasons, { error: `one of ${retryReasons.join(", ")}` }))
-        .optional()
-        .describe("Default: connect-failure, gateway-error, reset."),
-    })
-    .optional(),
+  retries: retries.optional().describe("What is sent again, and when."),
   breaker: breaker.optional().describe("Which instances are out of use."),
   balance: balance.optional().describe("How requests are spread over instances."),
   access: z

@@ -19,6 +19,10 @@ export const agent = {
   retryBudgetFloor: 3,
   retryBackoffBaseMs: 25,
   retryBackoffMaxMs: 250,
+  /** The longest that a document may set either to. */
+  retryBackoffMsMax: 60_000,
+  /** Without a bound of its own the longest pause is so many first ones. */
+  retryBackoffGrowth: 10,
   /** Requests waiting for a connection to one endpoint. */
   pendingMax: 1_024,
   connectionsPerEndpointMax: 100,

@@ -1,9 +1,10 @@
 import type { ServiceConfig } from "../config/schema.ts";
 import { parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
-import type { AccessRule, RetrySettings } from "../policy/settings.ts";
+import type { AccessRule } from "../policy/settings.ts";
 import { compileBalance, compileBreaker } from "./compile-balance.ts";
 import { compileFault } from "./compile-fault.ts";
+import { compileRetries } from "./compile-retries.ts";
 import { compileConcurrency } from "./compile-shedding.ts";
 import { compileMirror, compileTraffic } from "./compile-traffic.ts";
 import type { ServicePlan } from "./plan.ts";
@@ -23,15 +24,6 @@ export function compileService(service: ServiceConfig): ServicePlan {
     balance: compileBalance(service.balance),
     ...(service.access !== undefined && { access: service.access.map(compileAccess) }),
     ...(service.shedding !== undefined && { shedding: compileConcurrency(service.shedding) }),
-  };
-}
-
-function compileRetries(retries: ServiceConfig["retries"]): RetrySettings {
-  const perTryMs = durationOf(retries?.perTry);
-  return {
-    attempts: retries?.attempts ?? limits.agent.retriesDefault,
-    ...(perTryMs !== undefined && { perTryMs }),
-    on: sorted(retries?.on ?? ["connect-failure", "gateway-error", "reset"]),
   };
 }
 

@@ -133,6 +133,8 @@ function explainAccess(
 function describeTimes({ timeoutMs, retries, breaker }: ServicePlan): string {
   const perTry = retries.perTryMs === undefined ? "" : ` of ${formatDuration(retries.perTryMs)} each`;
   const tries =
-    retries.attempts === 0 ? "no retry" : `up to ${retries.attempts} retries${perTry} on ${retries.on.join(", ")}`;
+    retries.attempts === 0
+      ? "no retry"
+      : `up to ${retries.attempts} retries${perTry} on ${[...retries.on, ...(retries.statuses ?? [])].join(", ")}`;
   return `timeout ${formatDuration(timeoutMs)}, ${tries}; ${describeBreaker(breaker)}`;
 }

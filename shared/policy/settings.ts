@@ -86,6 +86,10 @@ export interface RetrySettings {
   /** Time for one attempt until its answer's head; absent: the request's own timeout. */
   readonly perTryMs?: number;
   readonly on: readonly RetryOn[];
+  /** Statuses of answers that are tried again, ascending. Absent: none beside those of `on`. */
+  readonly statuses?: readonly number[];
+  /** Bounds of the first pause and of all. Absent: `limits.agent`. */
+  readonly backoff?: { readonly baseMs: number; readonly maxMs: number };
 }
 
 export interface BreakerSettings {

@@ -135,6 +135,14 @@ test("an error of the application is repeated only where the document says so, a
   expect([(await call("POST")).status, (await call("POST")).status].sort()).toEqual([200, 500]);
 });
 
+test("a status that the document names is tried again elsewhere", async () => {
+  const bad = await peer(answer(429));
+  const good = await peer(answer(200));
+  await endpoints([bad.port, good.port], { retries: { attempts: 1, on: [], statuses: [429] } });
+  expect([(await call()).status, (await call()).status]).toEqual([200, 200]);
+  expect(bad.seen.length).toBeGreaterThan(0);
+});
+
 test("attempts are numbered, and end at their number with the last answer", async () => {
   const bad = await peer(answer(503, {}, "overloaded"));
   await endpoints([bad.port], { retries: { attempts: 2, on: ["5xx"] } });

@@ -47,6 +47,16 @@ test("everything stated", () => {
   expect(slow).toEqual({ policy: "peak-ewma", slowStart: { windowMs: 30_000, aggression: 1 } });
 });
 
+test("retries", () => {
+  const { mesh } = planOf("retries: { attempts: 1, on: [429, 5xx, 404, 429], backoff: { base: 10ms } }");
+  expect(mesh.services.orders?.retries).toEqual({
+    attempts: 1,
+    on: ["5xx"],
+    statuses: [404, 429],
+    backoff: { baseMs: 10, maxMs: 100 },
+  });
+});
+
 test.each([
   ["balance: { policy: consistent-hash }", ["error SLV2002 balance"]],
   ["balance: { hash: { header: x } }", ["error SLV3009 balance.hash"]],
@@ -61,6 +71,9 @@ test.each([
   ["balance: { policy: peak-emwa }", ["error SLV2001 balance.policy"]],
   ["balance: { polcy: round-robin }", ["error SLV2003 balance.polcy"]],
   ["breaker: { ejectFor: 2m, maxEjectFor: 1m }", ["error SLV3009 breaker.maxEjectFor"]],
+  ["retries: { attempts: 1, on: [200] }", ["error SLV2001 retries.on.0"]],
+  ["retries: { attempts: 1, on: [5xxx] }", ["error SLV2001 retries.on.0"]],
+  ["retries: { attempts: 1, backoff: { base: 1s, max: 10ms } }", ["error SLV3009 retries.backoff.max"]],
   ["breaker: { maxEjected: 101 }", ["error SLV2001 breaker.maxEjected"]],
 ])("%s", (keys, expected) => {
   expect(codes(keys)).toEqual(expected);
