@@ -39,6 +39,8 @@ export class ClusterEndpoint {
   readonly endpoint: Endpoint;
   readonly breaker: OutlierState = newOutlier();
   readonly balance: MutableLoad;
+  /** It is no more among its cluster's, though requests may still be under way. */
+  hasLeft = false;
   #pool: ClientPool | undefined;
   #load: { readonly report: LoadReport; readonly atMs: number } | undefined;
 
@@ -148,7 +150,10 @@ export class Cluster {
       if (!sameConnections) known.close();
       return known;
     });
-    for (const gone of before.values()) gone.close();
+    for (const gone of before.values()) {
+      gone.hasLeft = true;
+      gone.close();
+    }
     for (const one of this.#endpoints) one.balance.weight = weightOf(one.endpoint.labels, settings.balance);
     recountHealth(
       this.health,
@@ -228,6 +233,8 @@ export class Cluster {
   /** Takes note of how an attempt ended. @param time absent: it says nothing of how fast the endpoint is */
   record(endpoint: ClusterEndpoint, event: BreakerEvent, nowMs: number, time?: AnswerTime): void {
     const { balance, breaker } = endpoint;
+    // The service's health is counted over those that are there.
+    if (endpoint.hasLeft) return;
     if (time !== undefined)
       observeLatency(balance, answerSampleMs(balance, time.tookMs, time.failed, time.pauseMs, nowMs), nowMs);
     if (outlierStep(breaker, this.health, event, nowMs, this.settings.breaker)) balance.freshSinceMs = nowMs;

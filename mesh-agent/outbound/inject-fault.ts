@@ -1,4 +1,5 @@
 /** Trouble that the document makes on purpose, before anything is sent: callers see it as that of the service. */
+import { SelvageError } from "../../shared/errors.ts";
 import { FieldList } from "../../shared/http/field-list.ts";
 import { chooseFault, type Fault } from "../../shared/policy/fault.ts";
 import type { Stage } from "../proxy/call.ts";
@@ -29,15 +30,20 @@ export function injectFault({ metrics, random }: FaultOptions): Stage<OutboundCa
 
 function inject(call: OutboundCall, fault: Fault, next: () => void): void {
   call.facts.note = `injected fault: ${fault.kind}`;
-  if (fault.kind === "delay") {
-    const leftMs = Math.max(0, call.deadlineMs - performance.now());
-    const timer = setTimeout(next, Math.min(fault.delayMs, leftMs));
-    call.onFinish(() => clearTimeout(timer));
-  } else if (fault.kind === "slow-body") {
+  if (fault.kind === "delay") delay(call, fault.delayMs, next);
+  else if (fault.kind === "slow-body") {
     call.answerBytesPerSecond = fault.bytesPerSecond;
     next();
   } else if (fault.kind === "reset") call.abort("injected fault");
   else answerWith(call, fault.status);
+}
+
+function delay(call: OutboundCall, delayMs: number, next: () => void): void {
+  const leftMs = Math.max(0, call.deadlineMs - performance.now());
+  const late = (): void =>
+    call.fail(new SelvageError("deadline_exceeded", "an injected delay took all the time", { sent: "none" }));
+  const timer = delayMs < leftMs ? setTimeout(next, delayMs) : setTimeout(late, leftMs);
+  call.onFinish(() => clearTimeout(timer));
 }
 
 function answerWith(call: OutboundCall, status: number): void {
