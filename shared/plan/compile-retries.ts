@@ -15,7 +15,7 @@ export function compileRetries(retries: RetriesConfig | undefined): RetrySetting
   return {
     attempts: retries?.attempts ?? limits.agent.retriesDefault,
     ...(perTryMs !== undefined && { perTryMs }),
-    on: sorted(on.filter((one) => typeof one === "string")),
+    on: sorted(on.filter((one): one is RetryOn => typeof one === "string")),
     ...(statuses.length > 0 && { statuses }),
     ...(baseMs !== undefined && {
       backoff: { baseMs, maxMs: durationOf(retries?.backoff?.max) ?? limits.agent.retryBackoffGrowth * baseMs },
