@@ -197,7 +197,6 @@ class Agent {
 
   async #runApplication(role: RunRole): Promise<number> {
     const appPort = role.appPort ?? this.#plan().plan.inbound?.port ?? 0;
-    const ports = { app: appPort || (await freePort("127.0.0.1")), outbound: 0 };
     this.#listener = await this.#openInbound(role);
     this.#outbound = await this.#open("outbound", { listen: role.outbound, proxy: true });
     this.#outbound.onExchange(
@@ -205,10 +204,11 @@ class Agent {
         accessLog: this.#accessLog,
         planVersion: () => this.#plan().version,
         clusters: this.#clusters,
+        verifier: this.#verifier,
         random: Math.random,
       }),
     );
-    ports.outbound = this.#outbound.port;
+    const ports = { app: appPort || (await freePort("127.0.0.1")), outbound: this.#outbound.port };
     const admin = await this.#openAdmin();
     const all = { inbound: this.#listener.port, outbound: ports.outbound, admin, app: ports.app };
     const app = await AppProcess.start(role.command, appEnvironment(process.env, ports));

@@ -6,12 +6,14 @@
  */
 
 import { agent } from "./limits/agent.ts";
+import { balance } from "./limits/balance.ts";
 import { clientCertificate, dpop, replay } from "./limits/bound.ts";
 import { cache } from "./limits/cache.ts";
 import { cacheCollapse, cachePurges, cacheStores } from "./limits/cache-stores.ts";
 import { clientIp } from "./limits/client-ip.ts";
 import { certificate, control, keyRotation, wire } from "./limits/control.ts";
 import { counters } from "./limits/counters.ts";
+import { fault } from "./limits/fault.ts";
 import { http2 } from "./limits/http2.ts";
 import { idempotency } from "./limits/idempotency.ts";
 import { apiKeys, condition, hopProof, identity, txnToken } from "./limits/identity.ts";
@@ -113,6 +115,8 @@ export const limits = {
   rateLimit,
   counters,
   agent,
+  balance,
+  fault,
   control,
   wire,
   /** What a document may contain (its size as text is `control.documentBytesMax`). */
@@ -142,8 +146,18 @@ export const limits = {
     ejectForMs: 30_000,
     failuresMax: 1_000,
     connectionsMax: 10_000,
-    /** The longest ejection, in first ones. */
-    ejectionGrowthMax: 10,
+    /** The longest ejection, unless the first one is longer. */
+    ejectForMsMax: 60_000,
+    /** An instance is ejected when less of its requests of the last while succeed, and fail twice as often as the others'. */
+    successPercent: 80,
+    successWindowMs: 10_000,
+    successRequestsMin: 10,
+    requestsMax: 100_000,
+    worseThanOthers: 2,
+    /** Share of a service's instances that may be ejected at once; one always may. */
+    ejectedPercentMax: 50,
+    /** With less than this share of instances left, ejections are ignored. */
+    panicPercent: 0,
     /** How long an endpoint that said that it leaves is passed over: longer than the hub needs to withdraw it. */
     refusedForMs: 2_000,
   },

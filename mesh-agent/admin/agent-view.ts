@@ -48,6 +48,12 @@ function gauges({ session, view, clusters, log }: AgentParts): Gauge[] {
     labels: { service },
     value: length,
   }));
+  const ejected = each.map(({ service, health }) => ({
+    name: "selvage_endpoints_ejected",
+    help: "Endpoints of a service that are out for their failures, also while they wait for their probe.",
+    labels: { service },
+    value: health.ejected,
+  }));
   const breakers = each.flatMap(({ service, endpoints: list }) =>
     list.map(({ endpoint, breaker }) => ({
       name: "selvage_breaker_open",
@@ -56,7 +62,7 @@ function gauges({ session, view, clusters, log }: AgentParts): Gauge[] {
       value: breaker.ejectedUntilMs > nowMs ? 1 : 0,
     })),
   );
-  return [...single, ...endpoints, ...breakers];
+  return [...single, ...endpoints, ...ejected, ...breakers];
 }
 
 function config({ session, view }: AgentParts): object {

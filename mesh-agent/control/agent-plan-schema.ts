@@ -1,10 +1,15 @@
-/** What an agent accepts as its plan. Unknown members are left out; a plan that this cannot read is refused, never half used. */
+/**
+ * What an agent accepts as its plan. Unknown members are left out; a plan that this cannot read is refused, never half used.
+ * Members that older control planes (and plans on disk) do not have get the document's defaults.
+ */
 import * as z from "zod/mini";
 import { isServiceName, isTrustDomain } from "../../shared/identity/spiffe-id.ts";
+import { limits } from "../../shared/limits.ts";
 import { type AgentPlan, PLAN_FORMAT } from "../../shared/plan/plan.ts";
 
 const count = z.int().check(z.minimum(0));
 const durationMs = z.number().check(z.positive());
+const percent = z.number().check(z.minimum(0), z.maximum(100));
 const texts = z.record(z.string(), z.string());
 
 const accessRule = z.object({ from: z.string(), scopes: z.array(z.string()), methods: z.array(z.string()) });
@@ -13,21 +18,68 @@ const retries = z.object({
   attempts: count,
   perTryMs: z.exactOptional(durationMs),
   on: z.array(z.enum(["5xx", "gateway-error", "reset", "connect-failure", "retriable-4xx"])),
+  statuses: z.exactOptional(z.array(z.int())),
+  backoff: z.exactOptional(z.object({ baseMs: durationMs, maxMs: durationMs })),
 });
 
 const breaker = z.object({
   consecutiveFailures: z.int().check(z.minimum(1)),
   intervalMs: durationMs,
   ejectForMs: durationMs,
+  ejectForMsMax: z._default(durationMs, limits.breaker.ejectForMsMax),
+  successRate: z._default(z.object({ percent, windowMs: durationMs, requestsMin: count }), {
+    percent: limits.breaker.successPercent,
+    windowMs: limits.breaker.successWindowMs,
+    requestsMin: limits.breaker.successRequestsMin,
+  }),
+  ejectedPercentMax: z._default(percent, limits.breaker.ejectedPercentMax),
+  panicPercent: z._default(percent, limits.breaker.panicPercent),
   maxConnections: z.int().check(z.minimum(1)),
+});
+
+const balance = z.object({
+  policy: z.enum(["peak-ewma", "least-request", "round-robin", "consistent-hash"]),
+  hash: z.exactOptional(
+    z.union([z.object({ header: z.string() }), z.object({ cookie: z.string() }), z.object({ claim: z.string() })]),
+  ),
+  boundedLoad: z.exactOptional(z.number().check(z.minimum(1))),
+  weightLabel: z.exactOptional(z.string()),
+  slowStart: z.exactOptional(z.object({ windowMs: durationMs, aggression: z.number().check(z.minimum(1)) })),
+});
+
+const match = {
+  headers: texts,
+  path: z.exactOptional(z.string()),
+  methods: z.exactOptional(z.array(z.string())),
+  claims: z.exactOptional(texts),
+  scopes: z.exactOptional(z.array(z.string())),
+};
+
+const faultRule = z.object({
+  ...match,
+  untilMs: z.number(),
+  delay: z.exactOptional(z.object({ percent, delayMs: durationMs })),
+  abort: z.exactOptional(z.object({ percent, status: z.int().check(z.minimum(400), z.maximum(599)) })),
+  reset: z.exactOptional(z.object({ percent })),
+  slowBody: z.exactOptional(z.object({ percent, bytesPerSecond: z.int().check(z.minimum(1)) })),
+});
+
+const mirrorRule = z.object({ ...match, methods: z.array(z.string()), subset: z.string(), percent });
+
+const trafficRule = z.object({
+  ...match,
+  split: z.record(z.string(), z.number().check(z.nonnegative())),
 });
 
 const outboundService = z.object({
   subsets: z.record(z.string(), texts),
-  traffic: z.array(z.object({ headers: texts, split: z.record(z.string(), z.number().check(z.nonnegative())) })),
+  traffic: z.array(trafficRule),
+  mirror: z.exactOptional(z.array(mirrorRule)),
+  faults: z.exactOptional(z.array(faultRule)),
   timeoutMs: durationMs,
   retries,
   breaker,
+  balance: z._default(balance, { policy: "peak-ewma" }),
 });
 
 const shedding = z.object({

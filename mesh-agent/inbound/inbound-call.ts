@@ -10,6 +10,8 @@ export class InboundCall extends Call {
   from: string | undefined;
   /** Scopes of the end user; absent: there is no valid Txn-Token. */
   scopes: readonly string[] | undefined;
+  /** All that its token says. */
+  claims: Readonly<Record<string, unknown>> | undefined;
 
   constructor(exchange: ServerExchange, plan: KnownPlan, nowMs: number) {
     super(exchange, plan.version, nowMs);

@@ -5,6 +5,9 @@ import { DEADLINE, isForgeable, PRIORITY, SERVICE, TXN_TOKEN } from "../../share
 import { readPriority } from "../../shared/policy/load-shedding.ts";
 import type { Clusters } from "../discovery/clusters.ts";
 import { toService } from "../outbound/choose-service.ts";
+import { findHashKey } from "../outbound/find-hash-key.ts";
+import { injectFault } from "../outbound/inject-fault.ts";
+import { mirrorTraffic } from "../outbound/mirror-traffic.ts";
 import { OutboundCall } from "../outbound/outbound-call.ts";
 import { routeTraffic } from "../outbound/route-traffic.ts";
 import { sendWithRetries } from "../outbound/send-with-retries.ts";
@@ -30,13 +33,9 @@ export interface IngressOptions {
   readonly random: () => number;
 }
 
-class IngressCall extends OutboundCall {
-  scopes: readonly string[] | undefined;
-}
-
 export function ingressStack(options: IngressOptions): (exchange: ServerExchange) => void {
   const { accessLog, clusters, gate, hopVerifier, planVersion, random, verifier } = options;
-  const run = runStages<IngressCall>([
+  const run = runStages<OutboundCall>([
     logAccess({ ...accessLog, hop: "ingress" }),
     answerErrors(true),
     drainGate(gate),
@@ -45,14 +44,17 @@ export function ingressStack(options: IngressOptions): (exchange: ServerExchange
     chooseServiceByField(clusters),
     stripForgeable,
     setDeadline,
+    injectFault({ metrics: accessLog.metrics, random }),
     routeTraffic(random),
+    findHashKey,
+    mirrorTraffic({ metrics: accessLog.metrics, random }),
     sendWithRetries({ forAgents: true, metrics: accessLog.metrics, random }),
   ]);
-  return (exchange) => run(new IngressCall(exchange, planVersion(), performance.now()));
+  return (exchange) => run(new OutboundCall(exchange, planVersion(), performance.now()));
 }
 
 /** The gateway cannot choose the Host of a call, so it names the service in a field. */
-function chooseServiceByField(clusters: Clusters): Stage<IngressCall> {
+function chooseServiceByField(clusters: Clusters): Stage<OutboundCall> {
   return (call, next) => {
     const { fields, target } = call.exchange.head;
     const names = fields.getAll(SERVICE);
@@ -71,7 +73,7 @@ function chooseServiceByField(clusters: Clusters): Stage<IngressCall> {
 const SAID_BY_GATEWAY: ReadonlySet<string> = new Set([TXN_TOKEN, DEADLINE, ...FORWARDING_FIELDS]);
 
 /** The edge has done this already; here it holds whatever sits before this listener. */
-const stripForgeable: Stage<IngressCall> = (call, next) => {
+const stripForgeable: Stage<OutboundCall> = (call, next) => {
   call.exchange.head.fields.removeWhere((name) => isForgeable(name) && !SAID_BY_GATEWAY.has(name));
   next();
 };

@@ -10,9 +10,6 @@ import { FormerKeys } from "./former-keys.ts";
 export interface VerifiedTxnToken {
   readonly sub: string;
   readonly scopes: readonly string[];
-}
-
-interface Remembered extends VerifiedTxnToken {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
@@ -63,7 +60,7 @@ export class TxnVerifier {
     const claims = await this.#claimsOf(token, nowMs);
     this.#checkClaims(claims, nowMs);
     const { sub, scope } = claims as unknown as TxnTokenClaims;
-    const verified: Remembered = { sub, scopes: txnTokenScopes({ scope }), claims };
+    const verified: VerifiedTxnToken = { sub, scopes: txnTokenScopes({ scope }), claims };
     // Keys that came in between may have left the bundle: what they signed must not be believed from memory.
     if (bundle === this.#bundle) this.#remembered.set(token, verified);
     return verified;
@@ -99,7 +96,7 @@ export class TxnVerifier {
   }
 }
 
-const newMemory = (): BoundedMap<Remembered> =>
+const newMemory = (): BoundedMap<VerifiedTxnToken> =>
   new BoundedMap(limits.identity.rememberedTokensMax, limits.identity.rememberedTokenBytesMax);
 
 const invalid = (reason: string): SelvageError =>

@@ -6,7 +6,10 @@ import type { InboundCall } from "./inbound-call.ts";
 import type { TxnVerifier, VerifiedTxnToken } from "./txn-verifier.ts";
 
 /** A call on behalf of an end user. */
-type CallForUser = Call & { scopes: readonly string[] | undefined };
+type CallForUser = Call & {
+  scopes: readonly string[] | undefined;
+  claims: Readonly<Record<string, unknown>> | undefined;
+};
 
 /**
  * Verifies the token that is there, since applications believe it. A bad one fails the request only where the end user's
@@ -37,10 +40,17 @@ export function requireTxnToken(verifier: TxnVerifier): Stage<CallForUser> {
   return (call, next) => takeUser(verifier, call, next, (error) => call.fail(error));
 }
 
-function takeUser(verifier: TxnVerifier, call: CallForUser, next: () => void, onBad: (error: unknown) => void): void {
-  const take = ({ sub, scopes }: VerifiedTxnToken): void => {
+/** Verifies the token of a call, which may have none. @param onBad the token is not good */
+export function takeUser(
+  verifier: TxnVerifier,
+  call: CallForUser,
+  next: () => void,
+  onBad: (error: unknown) => void,
+): void {
+  const take = ({ sub, scopes, claims }: VerifiedTxnToken): void => {
     call.facts.sub = sub;
     call.scopes = scopes;
+    call.claims = claims;
     next();
   };
   let verified: VerifiedTxnToken | Promise<VerifiedTxnToken>;

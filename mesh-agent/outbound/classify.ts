@@ -1,6 +1,7 @@
 /** What the end of an attempt says: of the endpoint, of whether another may follow, and to the caller. */
 import { type ErrorCode, errorTable, type Sent } from "../../shared/errors.ts";
 import { ERROR_CODE, SENT } from "../../shared/http/header-names.ts";
+import { parseRetryAfterMs } from "../../shared/http/retry-after.ts";
 import type { BreakerEvent } from "../../shared/policy/breaker.ts";
 import type { AttemptOutcome } from "../../shared/policy/retry.ts";
 import type { ExchangeError, ResponseHead } from "../proxy/engine.ts";
@@ -10,6 +11,8 @@ export interface Ending {
   readonly outcome?: AttemptOutcome;
   readonly sent: Sent;
   readonly breaker: BreakerEvent;
+  /** Set when the endpoint is too busy: how long it asks to be left alone; 0: it does not say. */
+  readonly pauseMs?: number;
   /** Set when an agent made the answer or there is none. */
   readonly error?: ErrorCode;
 }
@@ -28,22 +31,29 @@ const OUTCOMES: Partial<
 /** Who is full is well. */
 const FULL: ReadonlySet<ErrorCode> = new Set(["breaker_open", "overloaded"]);
 
-/** An answer's head; fields of the peer's agent are believed, since its own application cannot set them. */
-export function classifyAnswer(head: ResponseHead): Ending {
+/**
+ * An answer's head; fields of the peer's agent are believed, since its own application cannot set them.
+ * @param nowMs milliseconds since the epoch
+ */
+export function classifyAnswer(head: ResponseHead, nowMs: number): Ending {
   const code = head.fields.get(ERROR_CODE);
   if (code !== undefined && Object.hasOwn(errorTable, code))
     return ofPeerError(code as ErrorCode, head.fields.get(SENT));
-  if (head.status < 500 && head.status !== 409) return { sent: "body", breaker: "success" };
+  if (head.status < 400) return WELL;
   const outcome = { kind: "status", status: head.status } as const;
-  return { outcome, sent: "body", breaker: head.status < 500 ? "success" : "failure" };
+  const ending: Ending = { outcome, sent: "body", breaker: head.status < 500 ? "success" : "failure" };
+  if (head.status !== 429 && head.status !== 503) return ending;
+  return { ...ending, pauseMs: parseRetryAfterMs(head.fields.get("retry-after"), nowMs) };
 }
+
+const WELL: Ending = { sent: "body", breaker: "success" };
 
 function ofPeerError(error: ErrorCode, sentField: string | undefined): Ending {
   const sent: Sent = sentField === "none" || sentField === "head" ? sentField : "body";
   const kind = OUTCOMES[error];
   if (kind === undefined) return { sent, breaker: "success", error };
   const breaker = error === "draining" ? "refused" : FULL.has(error) ? "success" : "failure";
-  return { outcome: { kind }, sent, breaker, error };
+  return { outcome: { kind }, sent, breaker, error, ...(FULL.has(error) && { pauseMs: 0 }) };
 }
 
 /** No answer at all. */

@@ -1,4 +1,5 @@
 import type { Priority } from "../../shared/policy/load-shedding.ts";
+import type { TrafficRequest } from "../../shared/policy/traffic.ts";
 import type { Cluster } from "../discovery/clusters.ts";
 import { Call } from "../proxy/call.ts";
 
@@ -7,10 +8,22 @@ export class OutboundCall extends Call {
   cluster: Cluster | undefined;
   /** Absent: any endpoint. */
   subset: string | undefined;
+  /** Hash of what keeps requests together; absent: nothing does. */
+  hashKey: number | undefined;
+  /** Of the end user's Txn-Token, where it was verified. */
+  scopes: readonly string[] | undefined;
+  claims: Readonly<Record<string, unknown>> | undefined;
   /** Origin-form. */
   path = "/";
   /** As the gateway says it; calls of applications are normal. */
   priority: Priority = "normal";
   /** The caller numbers its attempts: it retries, so this layer does not. */
   callerRetries = false;
+  /** The pace of its answer's body, where a fault slows it down. */
+  answerBytesPerSecond: number | undefined;
+
+  /** As rules are asked about it. */
+  get asked(): TrafficRequest {
+    return { method: this.exchange.head.method, path: this.path, claims: this.claims, scopes: this.scopes };
+  }
 }

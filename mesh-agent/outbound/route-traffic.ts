@@ -8,7 +8,7 @@ export function routeTraffic(random: () => number): Stage<OutboundCall> {
   return (call, next) => {
     const { fields } = call.exchange.head;
     const rules = call.cluster?.settings.traffic ?? [];
-    if (rules.length > 0) call.subset = chooseSubset(rules, (name) => fields.get(name), random())?.subset;
+    if (rules.length > 0) call.subset = chooseSubset(rules, call.asked, (name) => fields.get(name), random())?.subset;
     next();
   };
 }

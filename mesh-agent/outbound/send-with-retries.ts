@@ -15,12 +15,20 @@ import { mayRetry, retryBackoffMs } from "../../shared/policy/retry.ts";
 import { retryBudgetStep } from "../../shared/policy/retry-budget.ts";
 import type { Cluster, ClusterEndpoint } from "../discovery/clusters.ts";
 import type { Stage } from "../proxy/call.ts";
-import type { BodyReader, ClientExchange, ExchangeError, RequestHead, ResponseHead } from "../proxy/engine.ts";
+import type {
+  BodyReader,
+  BodyWriter,
+  ClientExchange,
+  ExchangeError,
+  RequestHead,
+  ResponseHead,
+} from "../proxy/engine.ts";
 import { pumpBody } from "../proxy/pump-body.ts";
 import { RequestBody } from "../proxy/request-body.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { classifyAnswer, classifyFailure, type Ending } from "./classify.ts";
 import type { OutboundCall } from "./outbound-call.ts";
+import { PacedWriter } from "./paced-writer.ts";
 
 export interface SendOptions {
   /** The caller is the gateway: it is told what Selvage's own answers mean. */
@@ -41,6 +49,7 @@ export function sendWithRetries(options: SendOptions): Stage<OutboundCall> {
 interface Attempt {
   readonly endpoint: ClusterEndpoint;
   readonly timeoutMs: number;
+  readonly sentAtMs: number;
   readonly exchange: ClientExchange;
   /** Set when it cannot give an answer any more. */
   failure?: ExchangeError;
@@ -48,6 +57,8 @@ interface Attempt {
   held?: { readonly head: ResponseHead; readonly body: BodyReader };
   /** The breaker knows how it ended. */
   recorded: boolean;
+  /** It is in flight no more. */
+  done: boolean;
   over: boolean;
 }
 
@@ -90,7 +101,9 @@ class Sending {
     this.#stopWatch?.();
     this.#leaveBudget();
     const attempt = this.#current;
-    if (attempt === undefined || attempt.over) return;
+    if (attempt === undefined) return;
+    this.#done(attempt);
+    if (attempt.over) return;
     attempt.over = true;
     this.#record(attempt, "abandoned");
     attempt.exchange.abort("the caller left");
@@ -103,7 +116,7 @@ class Sending {
       this.#call.fail(new SelvageError("deadline_exceeded", "no time is left", { sent: this.#sent }));
       return;
     }
-    const endpoint = this.#cluster.pick(this.#call.subset, this.#tried, nowMs);
+    const endpoint = this.#cluster.pick(this.#call, this.#tried, nowMs, this.#options.random());
     if (endpoint === undefined) this.#call.fail(this.#noEndpoint());
     else this.#sendTo(endpoint, nowMs, leftMs);
   }
@@ -115,7 +128,15 @@ class Sending {
     this.#call.facts.endpoint = endpoint.endpoint.instance;
     const timeoutMs = Math.min(leftMs, this.#cluster.settings.retries.perTryMs ?? leftMs);
     const exchange = this.#cluster.pool(endpoint).send(this.#head(nowMs), timeoutMs);
-    const attempt: Attempt = { endpoint, timeoutMs, exchange, recorded: false, over: false };
+    const attempt: Attempt = {
+      endpoint,
+      timeoutMs,
+      sentAtMs: nowMs,
+      exchange,
+      recorded: false,
+      done: false,
+      over: false,
+    };
     this.#current = attempt;
     exchange.onInform((status, fields) => this.#call.exchange.inform(status, fields));
     exchange.onFail((error) => this.#failed(attempt, error));
@@ -144,7 +165,7 @@ class Sending {
     if (attempt.over || attempt !== this.#current) return;
     const load = parseLoad(head.fields.get(LOAD));
     if (load !== undefined) attempt.endpoint.hearLoad(load, performance.now());
-    const ending = classifyAnswer(head);
+    const ending = classifyAnswer(head, Date.now());
     attempt.held = { head, body };
     if (ending.outcome === undefined) this.#passOn(attempt, ending);
     else this.#decide(attempt, ending);
@@ -154,6 +175,7 @@ class Sending {
     const { over, held } = attempt;
     attempt.failure = error;
     attempt.over = true;
+    this.#done(attempt);
     if (over || attempt !== this.#current) return;
     if (this.#call.status !== 0) this.#brokenOff(attempt, error);
     else if (held === undefined) this.#decide(attempt, classifyFailure(error));
@@ -163,7 +185,7 @@ class Sending {
   #decide(attempt: Attempt, ending: Ending): void {
     this.#leaveBudget();
     if (ending.sent !== "none") this.#sent = ending.sent;
-    this.#record(attempt, this.#blame(attempt, ending));
+    this.#record(attempt, this.#blame(attempt, ending), ending.pauseMs);
     const verdict = mayRetry(this.#cluster.settings.retries, {
       method: this.#call.exchange.head.method,
       sent: ending.sent,
@@ -195,7 +217,7 @@ class Sending {
   }
 
   #backoffMs(denials: number): number {
-    return retryBackoffMs(this.#attempts + denials, this.#options.random());
+    return retryBackoffMs(this.#attempts + denials, this.#options.random(), this.#cluster.settings.retries.backoff);
   }
 
   /** Waits, asks the budget, and sends again; a spent budget is asked for a while before the failure stands. */
@@ -216,6 +238,7 @@ class Sending {
       this.#inBudget = true;
       this.#options.metrics.retry(this.#cluster.service);
       this.#body.detach();
+      this.#done(attempt);
       discard(attempt);
       this.#send();
     }
@@ -238,8 +261,8 @@ class Sending {
     if (attempt.held === undefined) return;
     const { head, body } = attempt.held;
     this.#leaveBudget();
-    this.#record(attempt, ending.breaker);
-    const writer = this.#call.respond({ ...head, fields: this.#answerFields(attempt, head, ending) });
+    this.#record(attempt, ending.breaker, ending.pauseMs);
+    const writer = this.#paced(this.#call.respond({ ...head, fields: this.#answerFields(attempt, head, ending) }));
     this.#body.keepNoMore();
     this.#stopWatch = pumpBody(body, writer, {
       idleMs: limits.agent.bodyIdleMs,
@@ -248,6 +271,14 @@ class Sending {
         attempt.over = this.#body.ended;
       },
     });
+  }
+
+  #paced(writer: BodyWriter): BodyWriter {
+    const { answerBytesPerSecond } = this.#call;
+    if (answerBytesPerSecond === undefined) return writer;
+    const paced = new PacedWriter(writer, answerBytesPerSecond);
+    this.#call.onFinish(() => paced.stop());
+    return paced;
   }
 
   #answerFields(attempt: Attempt, head: ResponseHead, ending: Ending): FieldList {
@@ -272,10 +303,20 @@ class Sending {
     this.#call.fail(new SelvageError("upstream_reset", reason, { sent: "body" }));
   }
 
-  #record(attempt: Attempt, event: BreakerEvent): void {
+  /** @param pauseMs what the endpoint asks for; absent: it is not too busy */
+  #record(attempt: Attempt, event: BreakerEvent, pauseMs?: number): void {
     if (attempt.recorded) return;
     attempt.recorded = true;
-    this.#cluster.record(attempt.endpoint, event, performance.now());
+    const nowMs = performance.now();
+    const failed = event === "failure" || pauseMs !== undefined;
+    const time = { tookMs: nowMs - attempt.sentAtMs, failed, pauseMs: pauseMs ?? 0 };
+    this.#cluster.record(attempt.endpoint, event, nowMs, event === "abandoned" ? undefined : time);
+  }
+
+  #done(attempt: Attempt): void {
+    if (attempt.done) return;
+    attempt.done = true;
+    this.#cluster.done(attempt.endpoint);
   }
 
   #leaveBudget(): void {

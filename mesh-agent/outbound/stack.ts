@@ -1,10 +1,15 @@
 /** What happens to a call that the application makes into the mesh, outermost first. */
 import type { Clusters } from "../discovery/clusters.ts";
+import type { TxnVerifier } from "../inbound/txn-verifier.ts";
 import { answerErrors } from "../proxy/answer-errors.ts";
 import { runStages } from "../proxy/call.ts";
 import type { ServerExchange } from "../proxy/engine.ts";
 import { type AccessLogOptions, logAccess } from "../telemetry/log-access.ts";
 import { chooseServiceByHost } from "./choose-service.ts";
+import { findHashKey } from "./find-hash-key.ts";
+import { injectFault } from "./inject-fault.ts";
+import { knowUser } from "./know-user.ts";
+import { mirrorTraffic } from "./mirror-traffic.ts";
 import { OutboundCall } from "./outbound-call.ts";
 import { routeTraffic } from "./route-traffic.ts";
 import { sendWithRetries } from "./send-with-retries.ts";
@@ -14,18 +19,23 @@ export interface OutboundOptions {
   readonly accessLog: Omit<AccessLogOptions, "hop">;
   readonly planVersion: () => number;
   readonly clusters: Clusters;
+  readonly verifier: TxnVerifier;
   /** At least 0, below 1. */
   readonly random: () => number;
 }
 
 export function outboundStack(options: OutboundOptions): (exchange: ServerExchange) => void {
-  const { accessLog, clusters, planVersion, random } = options;
+  const { accessLog, clusters, planVersion, random, verifier } = options;
   const run = runStages<OutboundCall>([
     logAccess({ ...accessLog, hop: "outbound" }),
     answerErrors(false),
     chooseServiceByHost(clusters),
     setDeadline,
+    knowUser(verifier),
+    injectFault({ metrics: accessLog.metrics, random }),
     routeTraffic(random),
+    findHashKey,
+    mirrorTraffic({ metrics: accessLog.metrics, random }),
     sendWithRetries({ forAgents: false, metrics: accessLog.metrics, random }),
   ]);
   return (exchange) => run(new OutboundCall(exchange, planVersion(), performance.now()));

@@ -1,4 +1,5 @@
 /** Counters of an agent and their Prometheus text form (https://prometheus.io/docs/instrumenting/exposition_formats/). */
+import type { Fault } from "../../shared/policy/fault.ts";
 import type { ConcurrencySettings, Priority } from "../../shared/policy/load-shedding.ts";
 
 export type Direction = "inbound" | "outbound" | "ingress";
@@ -25,6 +26,10 @@ export class Metrics {
   readonly #requests = new Map<string, { direction: Direction; service: string; series: Series }>();
   readonly #retries = new Map<string, number>();
   /** By labels. */
+  readonly #faults = new Map<string, number>();
+  /** By labels. */
+  readonly #mirrors = new Map<string, number>();
+  /** By labels. */
   readonly #shed = new Map<string, number>();
 
   /** @param service of the other side; a name of the plan or of the trust domain, so that the series are bounded */
@@ -47,6 +52,18 @@ export class Metrics {
 
   retry(service: string): void {
     this.#retries.set(service, (this.#retries.get(service) ?? 0) + 1);
+  }
+
+  /** A call that got trouble on purpose. */
+  fault(service: string, kind: Fault["kind"]): void {
+    const key = labelsOf({ service, kind });
+    this.#faults.set(key, (this.#faults.get(key) ?? 0) + 1);
+  }
+
+  /** A call that was to be copied. */
+  mirror(service: string, result: "sent" | "skipped"): void {
+    const key = labelsOf({ service, result });
+    this.#mirrors.set(key, (this.#mirrors.get(key) ?? 0) + 1);
   }
 
   /** A request that found no place at the application; in shadow it went on all the same. */
@@ -77,6 +94,16 @@ export class Metrics {
       lines.push("# TYPE selvage_shed_total counter");
     }
     for (const [labels, count] of this.#shed) lines.push(`selvage_shed_total${labels} ${count}`);
+    if (this.#faults.size > 0) {
+      lines.push("# HELP selvage_faults_total Calls that got trouble on purpose.");
+      lines.push("# TYPE selvage_faults_total counter");
+    }
+    for (const [labels, count] of this.#faults) lines.push(`selvage_faults_total${labels} ${count}`);
+    if (this.#mirrors.size > 0) {
+      lines.push("# HELP selvage_mirrored_total Copies of calls; skipped: too large, too many, or no endpoint.");
+      lines.push("# TYPE selvage_mirrored_total counter");
+    }
+    for (const [labels, count] of this.#mirrors) lines.push(`selvage_mirrored_total${labels} ${count}`);
     lines.push(...gaugeLines(gauges));
     return `${lines.join("\n")}\n`;
   }

@@ -1,6 +1,9 @@
 /** Checks of the mesh's part: names, subsets, weights, access. */
 import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
+import { checkBalance } from "./check-balance.ts";
+import { checkFaults } from "./check-faults.ts";
 import type { Cursor } from "./cursor.ts";
+import { matchesAll } from "./matches-all.ts";
 import { nearestName } from "./nearest-name.ts";
 import { type DocumentProblem, error, type ProblemCode, warning } from "./problem.ts";
 import { describe, quote } from "./schema-problems.ts";
@@ -12,6 +15,8 @@ export function checkMesh(top: Cursor): DocumentProblem[] {
     ...checkName(name, service),
     ...checkTraffic(name, service),
     ...checkTimes(service),
+    ...checkBalance(service),
+    ...checkFaults(service),
     ...checkAccess(name, service, services.keys),
   ]);
 }
@@ -33,8 +38,9 @@ function checkTraffic(name: string, service: Cursor): DocumentProblem[] {
     problems.push(...checkRule(rule), ...unknownSubsets(name, rule, subsets));
     if (catchAll !== undefined)
       problems.push(warning("SLV3012", rule.path, "this rule never matches: a rule above it takes every request"));
-    else if (rule.get("match", "headers").keys.length === 0 && typeof rule.value === "object") catchAll = rule;
+    else if (matchesAll(rule.get("match")) && typeof rule.value === "object") catchAll = rule;
   }
+  for (const rule of service.get("mirror").items) problems.push(...unknownSubsets(name, rule, subsets));
   return problems;
 }
 
@@ -61,6 +67,18 @@ function unknownSubsets(service: string, rule: Cursor, known: readonly string[])
 }
 
 function checkTimes(service: Cursor): DocumentProblem[] {
+  return [...checkPerTry(service), ...checkBackoff(service.get("retries", "backoff"))];
+}
+
+function checkBackoff(backoff: Cursor): DocumentProblem[] {
+  const [base, max] = [backoff.get("base"), backoff.get("max")];
+  const baseMs = parseDurationMs(base.text ?? "");
+  const maxMs = parseDurationMs(max.text ?? "");
+  if (baseMs === undefined || maxMs === undefined || baseMs <= maxMs) return [];
+  return [error("SLV3009", max.path, "`max` is shorter than `base`")];
+}
+
+function checkPerTry(service: Cursor): DocumentProblem[] {
   const [whole, perTry] = [service.get("timeout"), service.get("retries", "perTry")];
   const wholeMs = parseDurationMs(whole.text ?? "");
   const perTryMs = parseDurationMs(perTry.text ?? "");

@@ -81,6 +81,12 @@ export function whole(min: number, max: number) {
   return z.int({ error: expected }).min(min, { error: expected }).max(max, { error: expected });
 }
 
+/** Any number between two bounds. */
+export function between(min: number, max: number) {
+  const error = `a number from ${min} to ${max}`;
+  return z.number({ error }).min(min, { error }).max(max, { error });
+}
+
 export const flag = z.boolean({ error: "true or false" });
 
 /** The one word for whatever could refuse requests and is only to be watched. */

@@ -21,16 +21,21 @@ import {
   whole,
 } from "./fields.ts";
 import { auth } from "./schema-auth.ts";
+import { balance } from "./schema-balance.ts";
 import { tlsTerminator } from "./schema-bound.ts";
+import { breaker } from "./schema-breaker.ts";
 import { cache, gatewayCache } from "./schema-cache.ts";
 import { clientIp } from "./schema-client-ip.ts";
 import { decisionPoint } from "./schema-decisions.ts";
+import { faults } from "./schema-fault.ts";
 import { idempotency } from "./schema-idempotency.ts";
 import { provider } from "./schema-identity.ts";
 import { planName } from "./schema-limit-rows.ts";
 import { legacyRateLimitHeaders, namedLimit, routeLimits } from "./schema-limits.ts";
 import { context, identityHeaders, resources } from "./schema-outward.ts";
+import { retries } from "./schema-retries.ts";
 import { priority, serviceShedding, shedding } from "./schema-shedding.ts";
+import { mirror, trafficRule } from "./schema-traffic.ts";
 import { splitPartUrl } from "./template.ts";
 
 const max = limits.document;
@@ -140,15 +145,6 @@ const gateway = z.strictObject({
   routes: z.array(route),
 });
 
-const retryReasons = ["5xx", "gateway-error", "reset", "connect-failure", "retriable-4xx"] as const;
-const weight = whole(0, 1_000_000);
-
-const trafficRule = z.strictObject({
-  match: z.strictObject({ headers }).optional().describe("Absent: every request."),
-  to: name("the name of a subset").optional().describe("The subset that gets them all."),
-  split: z.record(name("the name of a subset"), weight).optional().describe("Subsets and their relative weights."),
-});
-
 const service = z.strictObject({
   port: whole(1, 65535).describe("Where its application listens, unless its agent is given another port."),
   protocol: z.enum(["http"], { error: "http" }).optional(),
@@ -160,26 +156,12 @@ const service = z.strictObject({
     .optional()
     .describe("Subset to the labels that its instances carry."),
   traffic: list(trafficRule).optional().describe("The first rule that matches decides. Default: every instance alike."),
+  mirror: mirror.optional().describe("Copies of requests, by default of safe methods, whose answers are dropped."),
+  faults: faults.optional().describe("Trouble made on purpose: the first that matches, and is not over, is drawn."),
   timeout: timeout.optional().describe("For the whole call with its retries. Default: 15s."),
-  retries: z
-    .strictObject({
-      attempts: whole(0, limits.agent.retriesMax).describe("Attempts after the first."),
-      perTry: timeout.optional().describe("For one attempt, until its answer begins."),
-      on: list(z.enum(retryReasons, { error: `one of ${retryReasons.join(", ")}` }))
-        .optional()
-        .describe("Default: connect-failure, gateway-error, reset."),
-    })
-    .optional(),
-  breaker: z
-    .strictObject({
-      consecutiveFailures: whole(1, limits.breaker.failuresMax)
-        .optional()
-        .describe("Failures in a row that eject an instance."),
-      interval: timeout.optional().describe("An ejection is forgotten, one for each such time without failures."),
-      ejectFor: timeout.optional().describe("First ejection; doubles each time, up to ten times this."),
-      maxConnections: whole(1, limits.breaker.connectionsMax).optional().describe("To one instance."),
-    })
-    .optional(),
+  retries: retries.optional().describe("What is sent again, and when."),
+  breaker: breaker.optional().describe("Which instances are out of use."),
+  balance: balance.optional().describe("How requests are spread over instances."),
   access: z
     .array(
       z.strictObject({
@@ -217,5 +199,4 @@ export type Document = z.infer<typeof documentSchema>;
 export type RouteConfig = z.infer<typeof route>;
 export type PartConfig = z.infer<typeof part>;
 export type ServiceConfig = z.infer<typeof service>;
-export type TrafficRuleConfig = z.infer<typeof trafficRule>;
 export type HeaderEditsConfig = z.infer<typeof headerEdits>;

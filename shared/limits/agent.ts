@@ -8,6 +8,10 @@ export const agent = {
   requestTimeoutMs: 15_000,
   /** Body kept for a retry; larger ones are sent once. */
   replayBytesMax: 64 * KiB,
+  /** Copies of requests to one service that are on their way; more are not made. */
+  mirrorsMax: 100,
+  /** `mirror` rules of one service. */
+  mirrorRulesMax: 20,
   retriesMax: 5,
   retriesDefault: 2,
   /** Retries at once: this share of the requests in flight, but at least the floor. */
@@ -15,6 +19,10 @@ export const agent = {
   retryBudgetFloor: 3,
   retryBackoffBaseMs: 25,
   retryBackoffMaxMs: 250,
+  /** The longest that a document may set either to. */
+  retryBackoffMsMax: 60_000,
+  /** Without a bound of its own the longest pause is so many first ones. */
+  retryBackoffGrowth: 10,
   /** Requests waiting for a connection to one endpoint. */
   pendingMax: 1_024,
   connectionsPerEndpointMax: 100,

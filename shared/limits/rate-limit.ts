@@ -66,6 +66,8 @@ export const rateLimit = {
   /** A limiter that failed so often in a row is asked beside the requests alone, first after this pause, which doubles up to ten times. */
   failuresMax: 3,
   restMs: 500,
+  /** The longest rest, in first ones. */
+  restGrowthMax: 10,
   /** Limiters of one limit that failed in a row, none of its others having answered: the whole limit is taken for out of reach. */
   limitersFailingMax: 5,
   /** Limits whose limiters an isolate watches. */

@@ -35,8 +35,10 @@ function targetsOf(plan: Plan): UpstreamTarget[] {
   );
 }
 
-function outboundPlan({ subsets, traffic, timeoutMs, retries, breaker }: ServicePlan): OutboundServicePlan {
-  return { subsets, traffic, timeoutMs, retries, breaker };
+function outboundPlan(service: ServicePlan): OutboundServicePlan {
+  const { subsets, traffic, mirror, faults, timeoutMs, retries, breaker, balance } = service;
+  const optional = { ...(mirror !== undefined && { mirror }), ...(faults !== undefined && { faults }) };
+  return { subsets, traffic, ...optional, timeoutMs, retries, breaker, balance };
 }
 
 function inboundPlan({ port, protocol, access, shedding }: ServicePlan): NonNullable<AgentPlan["inbound"]> {

@@ -1,10 +1,14 @@
-import type { ServiceConfig, TrafficRuleConfig } from "../config/schema.ts";
+import type { ServiceConfig } from "../config/schema.ts";
 import { parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
-import type { AccessRule, BreakerSettings, RetrySettings, TrafficRule } from "../policy/settings.ts";
+import type { AccessRule } from "../policy/settings.ts";
+import { compileBalance, compileBreaker } from "./compile-balance.ts";
+import { compileFault } from "./compile-fault.ts";
+import { compileRetries } from "./compile-retries.ts";
 import { compileConcurrency } from "./compile-shedding.ts";
+import { compileMirror, compileTraffic } from "./compile-traffic.ts";
 import type { ServicePlan } from "./plan.ts";
-import { lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
+import { mapValues, sorted } from "./sorted.ts";
 
 export function compileService(service: ServiceConfig): ServicePlan {
   return {
@@ -12,41 +16,14 @@ export function compileService(service: ServiceConfig): ServicePlan {
     protocol: service.protocol ?? "http",
     subsets: mapValues(service.subsets ?? {}, (labels) => mapValues(labels, (value) => value)),
     traffic: (service.traffic ?? []).map(compileTraffic),
+    ...(service.mirror !== undefined && service.mirror.length > 0 && { mirror: service.mirror.map(compileMirror) }),
+    ...(service.faults !== undefined && service.faults.length > 0 && { faults: service.faults.map(compileFault) }),
     timeoutMs: durationOf(service.timeout) ?? limits.agent.requestTimeoutMs,
     retries: compileRetries(service.retries),
     breaker: compileBreaker(service.breaker),
+    balance: compileBalance(service.balance),
     ...(service.access !== undefined && { access: service.access.map(compileAccess) }),
     ...(service.shedding !== undefined && { shedding: compileConcurrency(service.shedding) }),
-  };
-}
-
-/** Weights are relative, so 90 to 10 and 9 to 1 become the same, and 0 is as good as absent. */
-function compileTraffic(rule: TrafficRuleConfig): TrafficRule {
-  const written = rule.split ?? (rule.to === undefined ? {} : { [rule.to]: 1 });
-  const split = Object.fromEntries(Object.entries(written).filter(([, weight]) => weight > 0));
-  const divisor = Object.values(split).reduce(greatestCommonDivisor, 0);
-  return { headers: lowerCaseKeys(rule.match?.headers), split: mapValues(split, (weight) => weight / divisor) };
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
-}
-
-function compileRetries(retries: ServiceConfig["retries"]): RetrySettings {
-  const perTryMs = durationOf(retries?.perTry);
-  return {
-    attempts: retries?.attempts ?? limits.agent.retriesDefault,
-    ...(perTryMs !== undefined && { perTryMs }),
-    on: sorted(retries?.on ?? ["connect-failure", "gateway-error", "reset"]),
-  };
-}
-
-function compileBreaker(breaker: ServiceConfig["breaker"]): BreakerSettings {
-  return {
-    consecutiveFailures: breaker?.consecutiveFailures ?? limits.breaker.consecutiveFailures,
-    intervalMs: durationOf(breaker?.interval) ?? limits.breaker.intervalMs,
-    ejectForMs: durationOf(breaker?.ejectFor) ?? limits.breaker.ejectForMs,
-    maxConnections: breaker?.maxConnections ?? limits.agent.connectionsPerEndpointMax,
   };
 }
 

@@ -1,12 +1,15 @@
 import { decideAccess } from "../auth/access.ts";
 import type { Path } from "../config/problem.ts";
 import { formatDuration } from "../config/units.ts";
+import type { Identity } from "../identity/identity.ts";
 import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
-import type { AggregatePart, TrafficRule, UpstreamTarget } from "../policy/settings.ts";
+import type { AggregatePart, UpstreamTarget } from "../policy/settings.ts";
 import { fillTemplate } from "../policy/template.ts";
-import { chooseSubset } from "../policy/traffic.ts";
 import { rewritePath } from "../route/rewrite-path.ts";
+import { describeBreaker, explainBalance } from "./explain-balance.ts";
+import { explainFaults } from "./explain-faults.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
+import { explainMirror, explainTraffic } from "./explain-traffic.ts";
 import type { Plan, RoutePlan, ServicePlan } from "./plan.ts";
 
 /** What reaches the target, after the gateway's own changes. */
@@ -16,7 +19,10 @@ export interface Forwarded {
   readonly query: string;
   readonly params: Readonly<Record<string, string>>;
   readonly scopes: readonly string[];
-  readonly identity: unknown;
+  readonly identity: Identity;
+  readonly route: string;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number;
   header(name: string): string | undefined;
 }
 
@@ -27,7 +33,7 @@ export function explainTarget(plan: Plan, route: RoutePlan, at: Path, request: F
     const path = target.rewrite === undefined ? request.path : rewritePath(target.rewrite, request.params);
     const via = "service" in target.to ? `service ${target.to.service}` : target.to.origin;
     const steps = [step("target", "pass", `${request.method} ${path}${request.query} to ${via}`, [...at, "to"])];
-    return [...steps, ...explainService(plan, target.to, request.method, request)];
+    return [...steps, ...explainService(plan, target.to, request.method, { ...request, path })];
   }
   if (request.method !== "GET" && request.method !== "HEAD")
     return [
@@ -47,7 +53,7 @@ function explainPart(plan: Plan, part: AggregatePart, at: Path, request: Forward
   const text = `${part.method} ${previewPath(part, request)} to ${via} (${notes.join(", ")})`;
   const steps = [
     step("call", "pass", text, [...at, "get"]),
-    ...explainService(plan, part.target, part.method, request),
+    ...explainService(plan, part.target, part.method, { ...request, path: previewPath(part, request) }),
   ];
   return steps.map((one) => ({ ...one, part: part.name, optional: part.optional }));
 }
@@ -89,36 +95,15 @@ function explainService(plan: Plan, target: UpstreamTarget, method: string, requ
   const service = Object.hasOwn(plan.mesh.services, name) ? plan.mesh.services[name] : undefined;
   if (service === undefined) return [step("mesh", "deny", `there is no service ${name}`, undefined, "unknown_service")];
   const at: Path = ["mesh", "services", name];
+  const routed = { ...request, method, sub: request.identity.sub };
   return [
-    explainTraffic(service, at, request),
+    explainTraffic(service, at, routed),
+    ...explainMirror(service, at, routed),
+    ...explainFaults(service, at, routed, request.nowMs),
+    explainBalance(service, at),
     explainAccess(service, name, at, method, request.scopes),
     step("limits", "note", describeTimes(service), at),
   ];
-}
-
-function explainTraffic(service: ServicePlan, at: Path, request: Forwarded): ExplainStep {
-  const choice = chooseSubset(service.traffic, (name) => request.header(name), 0);
-  if (choice === undefined) {
-    const why = service.traffic.length === 0 ? "no traffic rules" : "no traffic rule matches";
-    return step("traffic", "pass", `every instance alike (${why})`, at);
-  }
-  const rule = service.traffic[choice.rule] as TrafficRule;
-  const conditions = Object.entries(rule.headers).map(([name, value]) => `${name}: ${value}`);
-  const why = conditions.length === 0 ? "every request" : conditions.join(", ");
-  return step("traffic", "pass", `${describeSplit(rule)} (rule ${choice.rule + 1}: ${why})`, [
-    ...at,
-    "traffic",
-    choice.rule,
-  ]);
-}
-
-function describeSplit({ split }: TrafficRule): string {
-  const weights = Object.entries(split);
-  const total = weights.reduce((sum, [, weight]) => sum + weight, 0);
-  if (weights.length === 0 || total === 0) return "every instance alike";
-  return weights
-    .map(([subset, weight]) => `${Number(((100 * weight) / total).toFixed(2))} % to subset ${subset}`)
-    .join(", ");
 }
 
 function explainAccess(
@@ -148,6 +133,8 @@ function explainAccess(
 function describeTimes({ timeoutMs, retries, breaker }: ServicePlan): string {
   const perTry = retries.perTryMs === undefined ? "" : ` of ${formatDuration(retries.perTryMs)} each`;
   const tries =
-    retries.attempts === 0 ? "no retry" : `up to ${retries.attempts} retries${perTry} on ${retries.on.join(", ")}`;
-  return `timeout ${formatDuration(timeoutMs)}, ${tries}; ${breaker.consecutiveFailures} failures in a row eject an instance for ${formatDuration(breaker.ejectForMs)}`;
+    retries.attempts === 0
+      ? "no retry"
+      : `up to ${retries.attempts} retries${perTry} on ${[...retries.on, ...(retries.statuses ?? [])].join(", ")}`;
+  return `timeout ${formatDuration(timeoutMs)}, ${tries}; ${describeBreaker(breaker)}`;
 }

@@ -85,8 +85,18 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   const header = (name: string): string | undefined => headers.get(name);
   steps.push(
     ...explainCache(route, at, { method, host: request.host, path, query, identity, header, told: told.fields }),
+    ...explainTarget(plan, route, at, {
+      method,
+      path,
+      query,
+      params,
+      scopes,
+      identity,
+      route: route.name,
+      nowMs,
+      header,
+    }),
   );
-  steps.push(...explainTarget(plan, route, at, { method, path, query, params, scopes, identity, header }));
   return finish(steps, otherRoutes, chosen, route);
 }
 

@@ -18,9 +18,12 @@ import type { LegacyReset } from "../policy/rate-limit-fields.ts";
 import type {
   AccessRule,
   AggregatePart,
+  BalanceSettings,
   BreakerSettings,
   CorsSettings,
+  FaultRule,
   HeaderEdits,
+  MirrorRule,
   RateLimitSettings,
   RetrySettings,
   TrafficRule,
@@ -106,9 +109,14 @@ export interface ServicePlan {
   /** Subset name to the labels that an endpoint must carry, such as `{ version: "v1" }`. */
   readonly subsets: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly traffic: readonly TrafficRule[];
+  /** Absent: nothing is copied. */
+  readonly mirror?: readonly MirrorRule[];
+  /** Absent: none. */
+  readonly faults?: readonly FaultRule[];
   readonly timeoutMs: number;
   readonly retries: RetrySettings;
   readonly breaker: BreakerSettings;
+  readonly balance: BalanceSettings;
   /** Absent: every workload of the trust domain may call. */
   readonly access?: readonly AccessRule[];
   /** Absent: its agents refuse nobody for load, and tell none. */
@@ -125,4 +133,7 @@ export interface AgentPlan {
   readonly outbound: Readonly<Record<string, OutboundServicePlan>>;
 }
 
-export type OutboundServicePlan = Pick<ServicePlan, "subsets" | "traffic" | "timeoutMs" | "retries" | "breaker">;
+export type OutboundServicePlan = Pick<
+  ServicePlan,
+  "subsets" | "traffic" | "mirror" | "faults" | "timeoutMs" | "retries" | "breaker" | "balance"
+>;

@@ -1,6 +1,6 @@
 /**
  * Circuit breaker of one endpoint: failures in a row eject it; when the ejection is over exactly one real request
- * probes; its success readmits the endpoint, its failure ejects it for twice as long, up to ten times the first.
+ * probes; its success readmits the endpoint, its failure ejects it for twice as long, up to a bound.
  *
  * Panic rule: when every endpoint of a choice is ejected (or being probed), the one whose last failure is the oldest
  * is used all the same, so that a breaker alone never makes a service unreachable. `leastRecentlyFailed` names it.
@@ -9,7 +9,10 @@ import { limits } from "../limits.ts";
 import type { BreakerSettings } from "./settings.ts";
 
 /** What of the settings ejects. */
-export type EjectionSettings = Pick<BreakerSettings, "consecutiveFailures" | "intervalMs" | "ejectForMs">;
+export type EjectionSettings = Pick<
+  BreakerSettings,
+  "consecutiveFailures" | "intervalMs" | "ejectForMs" | "ejectForMsMax"
+>;
 
 export interface BreakerState {
   /** Failures in a row while closed. */
@@ -25,6 +28,9 @@ export interface BreakerState {
   /** Since when ejections are forgotten, one for each interval without failures. */
   calmSinceMs: number;
 }
+
+/** Whether a failure ejects: `count`: when it is the last of those in a row; `now`: in any case; `never`: it is only counted. */
+export type Trip = "count" | "now" | "never";
 
 /** `refused`: the endpoint says that it leaves; it is passed over for a moment, which is no failure of it. */
 export type BreakerEvent = "success" | "failure" | "refused" | "abandoned";
@@ -54,14 +60,21 @@ export function breakerSend(state: BreakerState, nowMs: number): void {
 /**
  * Takes note of how a request to the endpoint ended.
  * @param event `abandoned`: it ended without saying anything of the endpoint (the caller left)
+ * @param trip what a failure may do; that of a probe always ejects
  */
-export function breakerStep(state: BreakerState, event: BreakerEvent, nowMs: number, settings: EjectionSettings): void {
+export function breakerStep(
+  state: BreakerState,
+  event: BreakerEvent,
+  nowMs: number,
+  settings: EjectionSettings,
+  trip: Trip = "count",
+): void {
   if (event === "abandoned") state.probedAtMs = 0;
   else if (event === "success") succeed(state, nowMs, settings);
   else if (event === "refused") {
     state.probedAtMs = 0;
     state.ejectedUntilMs = Math.max(state.ejectedUntilMs, nowMs + limits.breaker.refusedForMs);
-  } else fail(state, nowMs, settings);
+  } else fail(state, nowMs, settings, trip);
 }
 
 function succeed(state: BreakerState, nowMs: number, settings: EjectionSettings): void {
@@ -79,22 +92,22 @@ function succeed(state: BreakerState, nowMs: number, settings: EjectionSettings)
   state.calmSinceMs += calm * settings.intervalMs;
 }
 
-function fail(state: BreakerState, nowMs: number, settings: EjectionSettings): void {
+function fail(state: BreakerState, nowMs: number, settings: EjectionSettings, trip: Trip): void {
   const probe = state.probedAtMs !== 0;
   state.lastFailureMs = nowMs;
   state.calmSinceMs = nowMs;
   if (state.ejectedUntilMs !== 0 && !probe) return;
-  state.failures++;
-  if (!probe && state.failures < settings.consecutiveFailures) return;
-  state.ejections++;
+  state.failures = Math.min(state.failures + 1, settings.consecutiveFailures);
+  if (!probe && (trip === "never" || (trip === "count" && state.failures < settings.consecutiveFailures))) return;
+  if (state.ejections === 0 || ejectionMs(state.ejections, settings) < settings.ejectForMsMax) state.ejections++;
   state.failures = 0;
   state.probedAtMs = 0;
   state.ejectedUntilMs = nowMs + ejectionMs(state.ejections, settings);
 }
 
 /** Length of the n-th ejection. */
-export function ejectionMs(ejections: number, settings: EjectionSettings): number {
-  return settings.ejectForMs * Math.min(limits.breaker.ejectionGrowthMax, 2 ** Math.max(0, ejections - 1));
+export function ejectionMs(ejections: number, { ejectForMs, ejectForMsMax }: EjectionSettings): number {
+  return Math.min(ejectForMsMax, ejectForMs * 2 ** Math.max(0, ejections - 1));
 }
 
 /**

@@ -23,7 +23,11 @@ export interface LimitHealth {
 export const newLimiterHealth = newBreaker;
 export const newLimitHealth = (): LimitHealth => ({ breaker: newBreaker(), failing: new Set() });
 
-const REST = { intervalMs: limits.breaker.intervalMs, ejectForMs: restMs };
+const REST = {
+  intervalMs: limits.breaker.intervalMs,
+  ejectForMs: restMs,
+  ejectForMsMax: restMs * limits.rateLimit.restGrowthMax,
+};
 const ONE = { consecutiveFailures: failuresMax, ...REST };
 /** Its failures are counted by names. */
 const ALL = { consecutiveFailures: 1, ...REST };

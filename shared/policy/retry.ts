@@ -54,7 +54,9 @@ export function mayRetry(settings: RetrySettings, failed: FailedAttempt): RetryV
   }
   if (attempt > settings.attempts) return no("no attempts are left");
   if (!isIdempotent(method)) return no(`${method} may have had an effect`);
-  if (!settings.on.some((on) => covers(on, outcome))) return no(`the document does not retry ${wordFor(outcome)}`);
+  const isNamed = outcome.kind === "status" && settings.statuses?.includes(outcome.status) === true;
+  if (!isNamed && !settings.on.some((on) => covers(on, outcome)))
+    return no(`the document does not retry ${wordFor(outcome)}`);
   return { retry: true, anew: false };
 }
 
@@ -81,7 +83,8 @@ const no = (why: string): RetryVerdict => ({ retry: false, why });
  * @param random at least 0, below 1
  * @returns milliseconds
  */
-export function retryBackoffMs(retry: number, random: number): number {
-  const { retryBackoffBaseMs, retryBackoffMaxMs } = limits.agent;
-  return random * Math.min(retryBackoffMaxMs, (2 ** retry - 1) * retryBackoffBaseMs);
+export function retryBackoffMs(retry: number, random: number, backoff: RetrySettings["backoff"] = BACKOFF): number {
+  return random * Math.min(backoff.maxMs, (2 ** retry - 1) * backoff.baseMs);
 }
+
+const BACKOFF = { baseMs: limits.agent.retryBackoffBaseMs, maxMs: limits.agent.retryBackoffMaxMs };

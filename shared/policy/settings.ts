@@ -109,6 +109,10 @@ export interface RetrySettings {
   /** Time for one attempt until its answer's head; absent: the request's own timeout. */
   readonly perTryMs?: number;
   readonly on: readonly RetryOn[];
+  /** Statuses of answers that are tried again, ascending. Absent: none beside those of `on`. */
+  readonly statuses?: readonly number[];
+  /** Bounds of the first pause and of all. Absent: `limits.agent`. */
+  readonly backoff?: { readonly baseMs: number; readonly maxMs: number };
 }
 
 export interface BreakerSettings {
@@ -116,18 +120,85 @@ export interface BreakerSettings {
   readonly consecutiveFailures: number;
   /** An ejection is forgotten step by step, one for each such interval without failures. */
   readonly intervalMs: number;
-  /** First ejection; doubles with each one that follows, up to ten times this. */
+  /** First ejection; doubles with each one that follows, up to `ejectForMsMax`. */
   readonly ejectForMs: number;
+  readonly ejectForMsMax: number;
+  readonly successRate: SuccessRate;
+  /** Percent of a service's instances that may be ejected at once; one always may. */
+  readonly ejectedPercentMax: number;
+  /** With less than this percentage of instances left, ejections are ignored. */
+  readonly panicPercent: number;
   /** Connections to one endpoint. */
   readonly maxConnections: number;
 }
 
-/** The first rule whose headers all match decides; a rule without `headers` matches everything. */
-export interface TrafficRule {
+/** Who gets more failures than this is an outlier, when the others do not. */
+export interface SuccessRate {
+  /** Percent of requests that must succeed; 0: it is not asked for. */
+  readonly percent: number;
+  readonly windowMs: number;
+  /** With fewer requests in the window nothing is decided. */
+  readonly requestsMin: number;
+}
+
+/** How a service's requests are spread over its instances. */
+export interface BalanceSettings {
+  readonly policy: "peak-ewma" | "least-request" | "round-robin" | "consistent-hash";
+  /** What keeps requests together; present with `consistent-hash` alone. */
+  readonly hash?: HashSource;
+  /** With `consistent-hash`: load over the mean that moves a request on to the next instance. */
+  readonly boundedLoad?: number;
+  /** Label of instances that holds their weight. */
+  readonly weightLabel?: string;
+  readonly slowStart?: SlowStart;
+}
+
+/** A header (lower case), a cookie, or a claim of the Txn-Token (`sub`, `tctx.plan`). */
+export type HashSource = { readonly header: string } | { readonly cookie: string } | { readonly claim: string };
+
+/** A new instance's share grows from a tenth to all of its weight. */
+export interface SlowStart {
+  readonly windowMs: number;
+  /** 1: linearly; above: faster at the beginning. */
+  readonly aggression: number;
+}
+
+/** All of it must match; one that asks for nothing matches everything. */
+export interface TrafficMatch {
   /** Lower-case name to the exact value. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Exact, or with a final `/*` all that begins so; without query. Absent: every path. */
+  readonly path?: string;
+  /** Upper case. Absent: every method. */
+  readonly methods?: readonly string[];
+  /** Claims of the end user's Txn-Token (`sub`, `tctx.plan`) to their exact value. Absent: everybody. */
+  readonly claims?: Readonly<Record<string, string>>;
+  /** Scopes that the end user must have, all of them. Absent: none. */
+  readonly scopes?: readonly string[];
+}
+
+/** The first rule of which everything matches decides. */
+export interface TrafficRule extends TrafficMatch {
   /** Subset to weight; weights are relative. */
   readonly split: Readonly<Record<string, number>>;
+}
+
+/** Requests that match, and have such a method, are also sent to a subset whose answers nobody gets. */
+export interface MirrorRule extends TrafficMatch {
+  readonly methods: readonly string[];
+  readonly subset: string;
+  /** Of those that match. */
+  readonly percent: number;
+}
+
+/** Trouble that is made on purpose, for a share of the requests that match. Percents add up: a request gets one kind at most. */
+export interface FaultRule extends TrafficMatch {
+  /** From then on it does nothing; milliseconds since the epoch. */
+  readonly untilMs: number;
+  readonly delay?: { readonly percent: number; readonly delayMs: number };
+  readonly abort?: { readonly percent: number; readonly status: number };
+  readonly reset?: { readonly percent: number };
+  readonly slowBody?: { readonly percent: number; readonly bytesPerSecond: number };
 }
 
 /** One line of a service's `access` list; a request passes when one line accepts it whole. */

@@ -2,26 +2,26 @@
 import { request } from "node:http";
 import { connect, createServer } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import type { ServerExchange } from "../../mesh-agent/proxy/engine.ts";
-import { createHttp1Server, type Http1Server } from "../../mesh-agent/proxy/http1/server-engine.ts";
 import { FieldList } from "../../shared/http/field-list.ts";
 import type { OutboundServicePlan } from "../../shared/plan/plan.ts";
-import { Fleet, type TestAgent, until } from "./support/agents.ts";
-import { TestControl } from "./support/control-plane.ts";
+import { Fleet, type TestAgent } from "./support/agents.ts";
+import { outboundDefaults, TestControl } from "./support/control-plane.ts";
+import { answer, type Behaviour, TestPeers } from "./support/peers.ts";
 
 const fleet = new Fleet();
-const listeners: Http1Server[] = [];
 let control: TestControl;
+let peers: TestPeers;
 let caller: TestAgent;
 
 beforeAll(async () => {
   control = await TestControl.start();
+  peers = new TestPeers(control);
   control.setPlan("caller", { outbound: { target: {} } });
   caller = await fleet.run("caller-1", control.joinToken("caller")).ready();
 }, 30_000);
 
 afterEach(async () => {
-  await Promise.all(listeners.splice(0).map((listener) => listener.close(0)));
+  await peers.end();
 });
 
 afterAll(async () => {
@@ -29,38 +29,9 @@ afterAll(async () => {
   await control.close();
 });
 
-type Behaviour = (exchange: ServerExchange, index: number) => void;
-
-/** A peer of the mesh with the identity of a service that does as it is told. */
-async function peer(behave: Behaviour, service = "target"): Promise<{ port: number; seen: string[] }> {
-  const { keyPem: key, certPem: cert } = await control.authority.issue(service);
-  const tls = { key, cert, ca: control.authority.rootPem };
-  const listener = await createHttp1Server({ listen: { host: "127.0.0.1", port: 0 }, tls });
-  const seen: string[] = [];
-  listener.onExchange((exchange) => {
-    const { method, target, fields } = exchange.head;
-    exchange.body.onEnd(() => {
-      seen.push(`${method} ${target} ${fields.get("selvage-attempt")}`);
-      behave(exchange, seen.length);
-    });
-    exchange.body.onChunk(() => {});
-  });
-  listeners.push(listener);
-  return { port: listener.port, seen };
-}
-
-const answer =
-  (status: number, fields: Record<string, string> = {}, body = "ok"): Behaviour =>
-  (exchange) => {
-    const bytes = Buffer.from(body);
-    const writer = exchange.respond({
-      status,
-      fields: FieldList.from(Object.entries(fields)),
-      bodyLength: bytes.length,
-    });
-    writer.write(bytes);
-    writer.end();
-  };
+const peer = (behave: Behaviour, service?: string) => peers.start(behave, service);
+const endpoints = (ports: readonly number[], settings?: Partial<OutboundServicePlan>) =>
+  peers.give(caller, ports, settings);
 const reset: Behaviour = (exchange) => exchange.abort("told to");
 
 async function deadPort(): Promise<number> {
@@ -69,29 +40,6 @@ async function deadPort(): Promise<number> {
   const address = server.address();
   await new Promise((resolve) => server.close(resolve));
   return typeof address === "object" && address !== null ? address.port : 0;
-}
-
-let generation = 0;
-
-/** Gives the caller these endpoints, in this order, and nothing of what it knew of earlier ones. */
-async function endpoints(ports: readonly number[], settings: Partial<OutboundServicePlan> = {}): Promise<void> {
-  generation++;
-  control.setPlan("caller", { outbound: { target: settings } });
-  const names = ports.map((_, at) => `t${generation}-${at}`);
-  control.extra = {
-    target: ports.map((port, at) => ({
-      instance: names[at] as string,
-      host: "127.0.0.1",
-      port,
-      labels: { version: `v${at + 1}` },
-    })),
-  };
-  control.announce();
-  await until("the caller knows the endpoints", async () => {
-    const { text } = await caller.admin("/config");
-    const config = JSON.parse(text) as { endpoints: { services: Record<string, { instance: string }[]> } };
-    return JSON.stringify(config.endpoints.services.target?.map(({ instance }) => instance)) === JSON.stringify(names);
-  });
 }
 
 /** Sends a body in chunks, slowly enough that a connection can fail in between. */
@@ -187,6 +135,14 @@ test("an error of the application is repeated only where the document says so, a
   expect([(await call("POST")).status, (await call("POST")).status].sort()).toEqual([200, 500]);
 });
 
+test("a status that the document names is tried again elsewhere", async () => {
+  const bad = await peer(answer(429));
+  const good = await peer(answer(200));
+  await endpoints([bad.port, good.port], { retries: { attempts: 1, on: [], statuses: [429] } });
+  expect([(await call()).status, (await call()).status]).toEqual([200, 200]);
+  expect(bad.seen.length).toBeGreaterThan(0);
+});
+
 test("attempts are numbered, and end at their number with the last answer", async () => {
   const bad = await peer(answer(503, {}, "overloaded"));
   await endpoints([bad.port], { retries: { attempts: 2, on: ["5xx"] } });
@@ -207,7 +163,7 @@ test("an attempt that takes too long is followed by another", async () => {
 test("failures in a row eject an endpoint", async () => {
   const bad = await peer(answer(500));
   const good = await peer(answer(200));
-  const breaker = { consecutiveFailures: 3, intervalMs: 10_000, ejectForMs: 60_000, maxConnections: 10 };
+  const breaker = { ...outboundDefaults.breaker, consecutiveFailures: 3, ejectForMs: 60_000 };
   await endpoints([bad.port, good.port], { breaker });
   for (let n = 0; n < 20; n++) await call();
   expect(bad.seen).toHaveLength(3);
@@ -217,7 +173,7 @@ test("failures in a row eject an endpoint", async () => {
 test("the last endpoint is used even when it fails", async () => {
   let failing = true;
   const only = await peer((exchange, index) => answer(failing ? 500 : 200)(exchange, index));
-  const breaker = { consecutiveFailures: 1, intervalMs: 10_000, ejectForMs: 60_000, maxConnections: 10 };
+  const breaker = { ...outboundDefaults.breaker, consecutiveFailures: 1, ejectForMs: 60_000 };
   await endpoints([only.port], { breaker });
   expect((await call()).status).toBe(500);
   expect((await call()).status).toBe(500);

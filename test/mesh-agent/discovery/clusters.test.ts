@@ -26,7 +26,10 @@ function fixture() {
     return found;
   };
   const picks = (count: number, subset?: string): (string | undefined)[] =>
-    Array.from({ length: count }, () => cluster().pick(subset, new Set(), 1)?.endpoint.instance);
+    Array.from(
+      { length: count },
+      () => cluster().pick({ subset, hashKey: undefined }, new Set(), 1, 0.5)?.endpoint.instance,
+    );
   return { clusters, closed, update, cluster, picks, settings };
 }
 
@@ -49,6 +52,32 @@ test("an endpoint that stays keeps connections and history, one that leaves or m
   expect(closed.sort()).toEqual(["b", "c"]);
   expect(cluster().endpoints[0]).toBe(a);
   expect(cluster().endpoints[0]?.breaker.failures).toBe(2);
+});
+
+test("what becomes of a request to an endpoint that has left says nothing of those that are there", () => {
+  const { update, cluster } = fixture();
+  update(endpoint("a"), endpoint("b"));
+  const gone = cluster().endpoints[0] as ClusterEndpoint;
+  update(endpoint("b"), endpoint("c"));
+  for (let n = 0; n < 20; n++) cluster().record(gone, "failure", 1);
+  cluster().record(gone, "refused", 1);
+  expect(cluster().health).toMatchObject({ endpoints: 2, ejected: 0, out: 0 });
+});
+
+test("an endpoint that leaves while it is ejected makes room", () => {
+  const { update, cluster } = fixture();
+  update(endpoint("a"), endpoint("b"));
+  for (let n = 0; n < 20; n++) cluster().record(cluster().endpoints[0] as ClusterEndpoint, "failure", 1);
+  expect(cluster().health).toMatchObject({ endpoints: 2, ejected: 1, out: 1 });
+  update(endpoint("b"));
+  expect(cluster().health).toMatchObject({ endpoints: 1, ejected: 0, out: 0 });
+});
+
+test("whoever joins later starts slowly, those of the first view do not", () => {
+  const { update, cluster } = fixture();
+  update(endpoint("a"));
+  update(endpoint("a"), endpoint("b"));
+  expect(cluster().endpoints.map(({ balance }) => balance.freshSinceMs > 0)).toEqual([false, true]);
 });
 
 test("new labels move an endpoint to another subset", () => {

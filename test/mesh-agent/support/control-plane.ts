@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from "jose";
 import { TXN_TOKEN_ALGORITHM, TXN_TOKEN_TYPE } from "../../../shared/identity/txn-token.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
+import { compileBreaker } from "../../../shared/plan/compile-balance.ts";
 import { type AgentPlan, type OutboundServicePlan, PLAN_FORMAT } from "../../../shared/plan/plan.ts";
 import type { ConcurrencySettings } from "../../../shared/policy/load-shedding.ts";
 import type { AccessRule } from "../../../shared/policy/settings.ts";
@@ -28,7 +29,8 @@ export const outboundDefaults: OutboundServicePlan = {
   traffic: [],
   timeoutMs: 5_000,
   retries: { attempts: 2, on: ["reset", "connect-failure"] },
-  breaker: { consecutiveFailures: 5, intervalMs: 10_000, ejectForMs: 30_000, maxConnections: 10 },
+  breaker: { ...compileBreaker(undefined), maxConnections: 10 },
+  balance: { policy: "round-robin" },
 };
 
 interface TxnKey {

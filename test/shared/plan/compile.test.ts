@@ -126,8 +126,13 @@ describe("what the plan says", () => {
       consecutiveFailures: limits.breaker.consecutiveFailures,
       intervalMs: limits.breaker.intervalMs,
       ejectForMs: limits.breaker.ejectForMs,
+      ejectForMsMax: 60_000,
+      successRate: { percent: 80, windowMs: 10_000, requestsMin: 10 },
+      ejectedPercentMax: 50,
+      panicPercent: 0,
       maxConnections: limits.agent.connectionsPerEndpointMax,
     });
+    expect(plan.mesh.services.users?.balance).toEqual({ policy: "peak-ewma" });
   });
   test("parts stay in the order of the document, whatever they wait for", () => {
     const target = plan.gateway.routes[0]?.target;

@@ -57,6 +57,7 @@ test("a request that goes through names every decision", () => {
       "bounds",
       "target",
       "traffic",
+      "balance",
       "access",
       "limits",
     ],

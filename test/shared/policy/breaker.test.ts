@@ -10,7 +10,7 @@ import {
   newBreaker,
 } from "../../../shared/policy/breaker.ts";
 
-const settings = { consecutiveFailures: 3, intervalMs: 30_000, ejectForMs: 60_000, maxConnections: 100 };
+const settings = { consecutiveFailures: 3, intervalMs: 30_000, ejectForMs: 60_000, ejectForMsMax: 600_000 };
 
 function ejected(nowMs: number) {
   const state = newBreaker();
@@ -42,7 +42,7 @@ describe("breaker", () => {
     expect(breakerVerdict(state, 60_011, settings)).toBe("yes");
   });
 
-  test("a failed probe doubles the ejection, up to ten times the first", () => {
+  test("a failed probe doubles the ejection, up to the longest", () => {
     const state = ejected(0);
     let now = 60_000;
     for (const times of [2, 4, 8, 10, 10]) {

@@ -42,6 +42,19 @@ describe("mayRetry", () => {
     expect(mayRetry({ attempts: 1, on: [on] }, failed({ outcome })).retry).toBe(expected);
   });
 
+  test("named statuses are tried again, and no others", () => {
+    const named = { attempts: 1, on: [], statuses: [404, 429] };
+    const at = (status: number, method = "GET"): boolean =>
+      mayRetry(named, failed({ method, outcome: { kind: "status", status } })).retry;
+    expect([at(429), at(404), at(503), at(429, "POST")]).toEqual([true, true, false, false]);
+  });
+
+  test("pauses are drawn within the document's bounds", () => {
+    const pauses = [1, 2, 3, 4].map((retry) => retryBackoffMs(retry, 1, { baseMs: 10, maxMs: 50 }));
+    expect(pauses).toEqual([10, 30, 50, 50]);
+    expect(retryBackoffMs(3, 0, { baseMs: 10, maxMs: 50 })).toBe(0);
+  });
+
   test("stops at the number of attempts", () => {
     expect(mayRetry(settings, failed({ attempt: 3 })).retry).toBe(true);
     expect(mayRetry(settings, failed({ attempt: 4 })).retry).toBe(false);

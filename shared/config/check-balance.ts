@@ -1,0 +1,35 @@
+/** Checks of `balance` and `breaker`: settings without effect or against each other. */
+import type { Cursor } from "./cursor.ts";
+import { type DocumentProblem, error } from "./problem.ts";
+import { parseDurationMs } from "./units.ts";
+
+export function checkBalance(service: Cursor): DocumentProblem[] {
+  return [...checkHash(service.get("balance")), ...checkEjection(service.get("breaker"))];
+}
+
+function checkHash(balance: Cursor): DocumentProblem[] {
+  const [hash, bounded, slow] = [balance.get("hash"), balance.get("boundedLoad"), balance.get("slowStart")];
+  const isHash = balance.get("policy").text === "consistent-hash";
+  if (isHash && !hash.exists)
+    return [
+      error("SLV2002", balance.path, "`consistent-hash` needs `hash`: the header, cookie or claim that it goes by"),
+    ];
+  if (!isHash)
+    return [hash, bounded]
+      .filter(({ exists }) => exists)
+      .map(({ path }) => error("SLV3009", path, "this is for `policy: consistent-hash` alone", { at: "key" }));
+  const sources = hash.keys.length;
+  const problems = slow.exists
+    ? [error("SLV3009", slow.path, "`consistent-hash` has no slow start: a key has its instance", { at: "key" })]
+    : [];
+  if (sources === 1) return problems;
+  return [...problems, error("SLV2005", hash.path, "`hash` needs exactly one of `header`, `cookie` and `claim`")];
+}
+
+function checkEjection(breaker: Cursor): DocumentProblem[] {
+  const [first, longest] = [breaker.get("ejectFor"), breaker.get("maxEjectFor")];
+  const firstMs = parseDurationMs(first.text ?? "");
+  const longestMs = parseDurationMs(longest.text ?? "");
+  if (firstMs === undefined || longestMs === undefined || firstMs <= longestMs) return [];
+  return [error("SLV3009", longest.path, "`maxEjectFor` is shorter than `ejectFor`")];
+}

@@ -1,0 +1,77 @@
+import type { Path } from "../config/problem.ts";
+import type { TrafficRule } from "../policy/settings.ts";
+import { chooseSubset, matches, type TrafficRequest } from "../policy/traffic.ts";
+import { type ExplainStep, step } from "./explain-step.ts";
+import type { ServicePlan } from "./plan.ts";
+
+/** What of a request its service's `traffic` may ask for. */
+export interface Routed {
+  readonly method: string;
+  readonly path: string;
+  readonly route: string;
+  readonly sub: string;
+  readonly scopes: readonly string[];
+  header(name: string): string | undefined;
+}
+
+/** The request as an agent asks its rules about it. */
+export function routedRequest({ method, path, route, scopes, sub }: Routed): TrafficRequest {
+  return { method, path, scopes, claims: { sub, tctx: { route } } };
+}
+
+/** Which subset gets the request. Of the context of its token only the route is known here. */
+export function explainTraffic(service: ServicePlan, at: Path, request: Routed): ExplainStep {
+  const asked = routedRequest(request);
+  const unknown = unknownContext(service.traffic);
+  const choice = chooseSubset(service.traffic, asked, (name) => request.header(name), 0);
+  if (choice === undefined) {
+    const why = service.traffic.length === 0 ? "no traffic rules" : `no traffic rule matches${unknown}`;
+    return step("traffic", "pass", `every instance alike (${why})`, at);
+  }
+  const rule = service.traffic[choice.rule] as TrafficRule;
+  const conditions = describeConditions(rule);
+  const why = conditions.length === 0 ? "every request" : conditions.join(", ");
+  return step("traffic", "pass", `${describeSplit(rule)} (rule ${choice.rule + 1}: ${why}${unknown})`, [
+    ...at,
+    "traffic",
+    choice.rule,
+  ]);
+}
+
+/** Which subset gets a copy. */
+export function explainMirror({ mirror = [] }: ServicePlan, at: Path, request: Routed): ExplainStep[] {
+  const asked = routedRequest(request);
+  const index = mirror.findIndex((rule) => matches(rule, asked, (name) => request.header(name)));
+  const rule = mirror[index];
+  if (rule === undefined) return [];
+  const text = `${rule.percent} % are also sent to subset ${rule.subset}, whose answers are dropped`;
+  return [step("mirror", "note", text, [...at, "mirror", index])];
+}
+
+function describeConditions({ headers, path, methods, claims, scopes }: TrafficRule): string[] {
+  const pairs = (mapping: Readonly<Record<string, string>>): string[] =>
+    Object.entries(mapping).map(([name, value]) => `${name}: ${value}`);
+  return [
+    ...pairs(headers),
+    ...(path === undefined ? [] : [`path ${path}`]),
+    ...(methods === undefined ? [] : [methods.join(" or ")]),
+    ...pairs(claims ?? {}),
+    ...(scopes ?? []).map((scope) => `scope ${scope}`),
+  ];
+}
+
+function unknownContext(rules: readonly TrafficRule[]): string {
+  const names = rules.flatMap(({ claims }) => Object.keys(claims ?? {})).filter((name) => !KNOWN.has(name));
+  return names.length === 0 ? "" : `; ${[...new Set(names)].join(", ")} of the token is not known here`;
+}
+
+const KNOWN: ReadonlySet<string> = new Set(["sub", "tctx.route"]);
+
+function describeSplit({ split }: TrafficRule): string {
+  const weights = Object.entries(split);
+  const total = weights.reduce((sum, [, weight]) => sum + weight, 0);
+  if (weights.length === 0 || total === 0) return "every instance alike";
+  return weights
+    .map(([subset, weight]) => `${Number(((100 * weight) / total).toFixed(2))} % to subset ${subset}`)
+    .join(", ");
+}
