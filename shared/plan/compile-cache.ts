@@ -2,19 +2,19 @@ import type { CacheMethod, RouteCache } from "../cache/route-cache.ts";
 import type { QuerySettings } from "../cache/settings.ts";
 import type { CacheConfig } from "../config/schema-cache.ts";
 import { parseDurationMs, parseSizeBytes } from "../config/units.ts";
-import type { TrafficRule } from "../policy/settings.ts";
+import type { TrafficMatch } from "../policy/settings.ts";
 import { mapValues, sorted } from "./sorted.ts";
 
 /**
  * @param config of the route: what it says goes before the gateway's
- * @param traffic rules of the target: whatever they decide by tells answers apart
+ * @param traffic rules of the target: whatever they decide by tells answers apart, also end users where they go by those
  * @param ownFields that the route itself sets in requests
  * @returns undefined: the route has no cache
  */
 export function compileCache(
   config: CacheConfig | boolean | undefined,
   gateway: CacheConfig | undefined,
-  traffic: readonly Pick<TrafficRule, "headers">[],
+  traffic: readonly TrafficMatch[],
   ownFields: readonly string[],
 ): RouteCache | undefined {
   if (config === undefined || config === false) return undefined;
@@ -36,7 +36,7 @@ export function compileCache(
     ...(query !== undefined && { query }),
     ...(fields.length > 0 && { keyFields: fields }),
     ...(ownFields.length > 0 && { ownFields: sorted(ownFields) }),
-    ...(merged.shared === true && { shared: true }),
+    ...(merged.shared === true && !traffic.some(goesByUser) && { shared: true }),
     ...(key.cookies === "ignore" && { ignoreCookies: true }),
     ...(merged.tags !== undefined && { tags: sorted(merged.tags) }),
     ...(merged.ignoreClient === true && { ignoreClient: true }),
@@ -46,6 +46,8 @@ export function compileCache(
     ...(merged.collapse !== undefined && merged.collapse !== "isolate" && { collapse: merged.collapse }),
   };
 }
+
+const goesByUser = ({ claims, scopes }: TrafficMatch): boolean => claims !== undefined || scopes !== undefined;
 
 type QueryConfig = NonNullable<NonNullable<CacheConfig["key"]>["query"]>;
 

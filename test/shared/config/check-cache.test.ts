@@ -29,6 +29,11 @@ mesh:
       subsets: { v1: { version: v1 }, v2: { version: v2 } }
       traffic: [{ match: { headers: { X-Canary: "true" } }, to: v2 }, { to: v1 }]
       access: [{ from: gateway }]
+    tiers:
+      port: 8080
+      subsets: { v1: { version: v1 }, v2: { version: v2 } }
+      traffic: [{ match: { scopes: [beta] }, to: v2 }, { to: v1 }]
+      access: [{ from: gateway }]
 `,
     "f",
     () => undefined,
@@ -86,6 +91,11 @@ describe("what is compiled", () => {
   test("fields that the route itself sets are its own word", () => {
     const route = `auth: login, identityHeaders: { X-User: "{identity.sub}" }, transform: { request: { headers: { set: { x-host: a }, add: { x-b: b } } } },`;
     expect(compiled("{ shared: false }", { route })).toEqual({ ownFields: ["x-host", "x-user"] });
+  });
+  test("identities share nothing where the target's traffic rules go by them", () => {
+    const route = AUTH;
+    expect(compiled("{ shared: true }", { route, to: "to: orders" })?.shared).toBe(true);
+    expect(compiled("{ shared: true }", { route, to: "to: tiers" })?.shared).toBeUndefined();
   });
   test("headers that the target's traffic rules match on are in the key", () => {
     expect(compiled("true", { to: "to: orders" })).toEqual({ keyFields: ["x-canary"] });
