@@ -16,11 +16,14 @@ export function explainClientIp({ clientIp: settings }: GatewayPlan, request: Ex
   const found = address === undefined ? {} : { address };
   if (settings === undefined) return { ...found, steps: [] };
   const texts = {
-    peer: `${address}, which connects and is not in \`trustedProxies\``,
+    peer:
+      address === undefined
+        ? `unknown: ${peer} is no address`
+        : `${address}, which connects and is not in \`trustedProxies\``,
     proxy: `${address}: a trusted proxy, which names nobody in ${settings.header}`,
     field: `${address}, by ${settings.header} of the trusted proxy ${peer}`,
     unreadable: `unknown: what the trusted proxy ${peer} says in ${settings.header} is no address`,
   };
-  const text = address === undefined && by === "peer" ? "who connects is not known (say it with --from)" : texts[by];
+  const text = peer === undefined ? "who connects is not known (say it with --from)" : texts[by];
   return { ...found, steps: [step("client address", "note", text, ["gateway", "clientIp"])] };
 }

@@ -44,32 +44,37 @@ export interface ExplainedKey {
   readonly refused?: { readonly text: string; readonly code: ReturnType<typeof lackingCode> };
 }
 
-export function explainKey({ by, missing }: RateLimitSettings, facts: LimitKeyFacts): ExplainedKey {
+/** @param isPeerTold whether it was said who connects: then an address that is not known is one that the gateway lacks, too */
+export function explainKey(
+  { by, missing }: RateLimitSettings,
+  facts: LimitKeyFacts,
+  isPeerTold: boolean,
+): ExplainedKey {
+  const isUntold = (part: LimitKeyPart): boolean =>
+    isAddress(part) ? !isPeerTold : isOfRecord(part) && isUnchecked(facts.identity);
   const values = limitKeyValues(by, facts);
-  const lacking = values.filter(({ part, value }) => value === undefined && !isUnknown(part, facts));
-  const [first] = lacking;
-  const text = values.map((value) => describePart(value, facts)).join(" and ");
+  const first = values.find(({ part, value }) => value === undefined && !isUntold(part));
+  const text = values.map((value) => describePart(value, isUntold(value.part))).join(" and ");
   if (first === undefined) return { text };
   if (missing === undefined) return { text: `${text}, together with all that lack the same` };
   const refused = `the request lacks ${keyPartName(first.part)}, which the limit wants (\`missing: refuse\`)`;
   return { text, refused: { text: refused, code: lackingCode(first.part) } };
 }
 
-function describePart({ part, value }: LimitKeyValue, facts: LimitKeyFacts): string {
+/** @param isUntold a host knows it, and the dry run was not told */
+function describePart({ part, value }: LimitKeyValue, isUntold: boolean): string {
   const name = keyPartName(part);
   if (part === "all") return "nothing: everybody together";
-  if (isUnknown(part, facts))
+  if (isUntold)
     return isAddress(part) ? "the client's address (say which with --from)" : `${name} of a key that was not looked up`;
   if (value === undefined) return `${name}: none`;
   const said = typeof part === "object" && "cel" in part ? `what ${part.cel} gives:` : name;
   return `${said} ${value.map((one) => JSON.stringify(one)).join(" ")}`;
 }
 
-/** What a host knows and a dry run was not told. */
-function isUnknown(part: LimitKeyPart, { identity, clientIp }: LimitKeyFacts): boolean {
-  if (isAddress(part)) return clientIp === undefined;
-  if (part === "consumer" || part === "plan") return isUnchecked(identity);
-  return typeof part === "object" && "claim" in part && isUnchecked(identity);
+/** What only a look-up of the key would tell. */
+function isOfRecord(part: LimitKeyPart): boolean {
+  return part === "consumer" || part === "plan" || (typeof part === "object" && "claim" in part);
 }
 
 const isAddress = (part: LimitKeyPart): boolean => part === "ip" || (typeof part === "object" && "ip" in part);

@@ -26,7 +26,7 @@ export function explainLimits(
     const holds = chosen === undefined ? limit : withRow(limit, chosen.row);
     const decides = rows === undefined ? "" : `, ${describeRow(chosen, identity)}`;
     if (holds === undefined) return step(`limit ${limit.name}`, "note", `lifted${decides}`, path);
-    const key = explainKey(limit, facts);
+    const key = explainKey(limit, facts, request.request.clientIp !== undefined);
     if (key.refused !== undefined && limit.shadow !== true)
       return step(`limit ${limit.name}`, "deny", key.refused.text, path, key.refused.code);
     const texts = [`${describeCount(holds)}${decides}`, describeMode(holds), describeFailure(limit)];

@@ -231,6 +231,14 @@ describe("explain", () => {
     expect(cel.result).toMatchObject({ outcome: "refuse", code: "not_permitted", status: 403 });
   });
 
+  test.each<Partial<ExplainRequest>>([{ headers: [["x-forwarded-for", "unknown"]] }, { clientIp: "proxy.example" }])(
+    "refuses as the gateway does, or counts together, where it is told who connects and that is no address: %j",
+    (more) => {
+      expect(explained(by("ip", { missing: "refuse" }), more).result).toMatchObject({ code: "not_permitted" });
+      expect(texts(by("ip"), more)[1]).toContain("counted by ip: none, together with all that lack the same;");
+    },
+  );
+
   test("refuses nothing by a limit in shadow", () => {
     const shadowed = explained(by(["ip", { query: "q" }], { missing: "refuse", shadow: true }));
     expect(shadowed.result.outcome).toBe("forward");
@@ -255,6 +263,7 @@ describe("explain", () => {
 
   test.each([
     [{ clientIp: "192.0.2.1" }, "192.0.2.1, which connects and is not in `trustedProxies`"],
+    [{ clientIp: "proxy.example" }, "unknown: proxy.example is no address"],
     [{ headers: [] }, "10.0.0.1: a trusted proxy, which names nobody in x-forwarded-for"],
     [
       { headers: [["x-forwarded-for", "a"]] as const },

@@ -217,6 +217,19 @@ describe("what a request lacks", () => {
     );
   });
 
+  test("is counted of each limit that refuses it, as of one in shadow", async () => {
+    const wants = (header: string, shadow: object = {}): RateLimitSettings =>
+      one({ header }, { missing: "refuse", name: header, ...shadow });
+    const rateLimits = [wants("x-a"), wants("x-b"), wants("x-c", { shadow: true })];
+    const gateway = await start([route(named(), "/r/{tenant}", { rateLimits })]);
+    const sent = [{}, { headers: { "x-a": "1" } }, { headers: { "x-a": "1", "x-b": "1" } }];
+    expect(await statuses(gateway, sent)).toEqual([400, 400, 200]);
+    vi.spyOn(Date, "now").mockReturnValue(Date.now() + limits.counters.reportEveryMs);
+    await gateway.fetch("/nothing");
+    await gateway.settled();
+    expect(gateway.control.counted("limit")).toMatchObject({ passed: 2, refused: 1 + 2, wouldRefuse: 1 });
+  });
+
   test("lies in who asks where no field could bring it", async () => {
     const gateway = await startBy({ claim: ["org"] }, { missing: "refuse" }, login);
     expect(await statuses(gateway, [{ claims: {} }, { claims: { org: ["a"] } }, { claims: { org: "a" } }])).toEqual([

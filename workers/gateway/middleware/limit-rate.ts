@@ -33,7 +33,11 @@ export function limitRate(taker: LimitTaker, held: HeldBytes, lease: PlanLease):
     const { enforced, shadows } = byForce(rateLimits);
     const caller = { env: c.env, background: (work: Promise<unknown>): void => c.executionCtx.waitUntil(work) };
     const { wanted, lacking } = await keyLimits(c, enforced);
-    if (lacking[0] !== undefined) throw lacking[0].error;
+    const [lacks] = lacking;
+    if (lacks !== undefined) {
+      for (const { settings } of lacking) taker.counts.of(route, settings).refused++;
+      throw lacks.error;
+    }
     const taken = await taker.take(caller, wanted);
     const { outcomes, failed } = taken;
     const refused = outcomes.filter(([, { admitted }]) => !admitted);
