@@ -70,7 +70,8 @@ function checkQuery(query: Cursor): DocumentProblem[] {
 const OTHERWISE_TOLD: Readonly<Record<string, string>> = {
   host: "the host is in every key",
   authorization: "identities are told apart by `auth`",
-  cookie: "a request with cookies is not answered from the cache, unless `cookies: ignore` says that they mean nothing",
+  cookie:
+    "an answer to a request with cookies is kept only when it says its lifetime; `cookies: ignore` says that they mean nothing",
   range: "parts of answers are told apart anyway",
 };
 
