@@ -81,7 +81,7 @@ describe("wrangler", () => {
   };
 
   test.each([
-    ["the gateway", "wrangler.toml", 160],
+    ["the gateway", "wrangler.toml", 192],
     ["control", "workers/control/wrangler.toml", 1024],
   ])("packs %s for a deployment without a network", async (_, config, kibMax) => {
     const wrangler = join(root, "node_modules/wrangler/bin/wrangler.js");
