@@ -8,7 +8,7 @@ import { openAdmin } from "./admin/admin-server.ts";
 import { agentView } from "./admin/agent-view.ts";
 import { ControlSession } from "./control/control-session.ts";
 import { type Changed, type KnownPlan, KnownView } from "./control/known-view.ts";
-import { identityFile, type ObtainOptions, obtainIdentity } from "./control/obtain-identity.ts";
+import { identityFile, obtainIdentity } from "./control/obtain-identity.ts";
 import { makeStateFolder, type StateFile } from "./control/state-file.ts";
 import { Clusters } from "./discovery/clusters.ts";
 import { Gate } from "./inbound/drain-gate.ts";
@@ -16,13 +16,15 @@ import { HopVerifier } from "./inbound/hop-verifier.ts";
 import { ingressStack } from "./inbound/ingress-stack.ts";
 import { inboundStack } from "./inbound/stack.ts";
 import { TxnVerifier } from "./inbound/txn-verifier.ts";
+import type { AgentOptions, IngressRole, RunRole } from "./lifecycle/agent-options.ts";
 import { appEnvironment } from "./lifecycle/app-environment.ts";
 import { AppProcess } from "./lifecycle/app-process.ts";
 import { drainListener } from "./lifecycle/drain.ts";
-import { freePort, type HostPort, listenError } from "./lifecycle/ports.ts";
+import { openListener } from "./lifecycle/open-listener.ts";
+import { freePort, listenError } from "./lifecycle/ports.ts";
 import { RuntimeStatus } from "./lifecycle/runtime-status.ts";
 import { lockStateFolder } from "./lifecycle/state-lock.ts";
-import type { StopRequest } from "./lifecycle/stop-request.ts";
+import { orStop, type StopRequest } from "./lifecycle/stop-request.ts";
 import { TrustState } from "./lifecycle/trust-state.ts";
 import { outboundStack } from "./outbound/stack.ts";
 import type { ClientPool } from "./proxy/engine.ts";
@@ -34,33 +36,6 @@ import { createMeshServer } from "./proxy/mesh-server.ts";
 import type { Log } from "./telemetry/log.ts";
 import { Metrics } from "./telemetry/metrics.ts";
 import type { AgentIdentity } from "./tls/identity.ts";
-
-export interface AgentOptions extends Pick<ObtainOptions, "instance" | "join" | "insecure"> {
-  readonly stateFolder: string;
-  readonly admin: HostPort;
-  readonly role: RunRole | IngressRole;
-}
-
-/** Beside an application. */
-export interface RunRole {
-  readonly kind: "run";
-  readonly command: readonly string[];
-  readonly labels: Readonly<Record<string, string>>;
-  /** Of the application; 0: a free one; absent: the plan's. */
-  readonly appPort: number | undefined;
-  readonly inbound: HostPort;
-  /** What others reach the inbound listener by; port 0: the listener's own. */
-  readonly advertise: HostPort;
-  readonly outbound: HostPort;
-}
-
-/** Between the gateway and the mesh. */
-export interface IngressRole {
-  readonly kind: "ingress";
-  readonly listen: HostPort;
-  /** PEM texts. */
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
-}
 
 /**
  * Runs until the application ends or a stop is asked for.
@@ -86,10 +61,6 @@ export async function runAgent(options: AgentOptions, log: Log, stop: StopReques
 const STOPPED_EARLY = 143;
 const POLL_MS = 20;
 const REMIND_MS = 10_000;
-
-async function orStop<T>(work: Promise<T>, stop: StopRequest): Promise<T | undefined> {
-  return Promise.race([work, stop.asked.then(() => undefined)]);
-}
 
 class Agent {
   readonly #options: AgentOptions;
@@ -301,16 +272,8 @@ class Agent {
     }
   }
 
-  async #open(what: string, options: Http1ServerOptions, create = createHttp1Server): Promise<Listener> {
-    try {
-      return await create({
-        ...options,
-        onRefused: ({ code, reason }, { address }) =>
-          this.#log.line({ time: new Date().toISOString(), kind: "refused", listener: what, code, reason, address }),
-      });
-    } catch (error) {
-      throw listenError(error, what, options.listen);
-    }
+  #open(what: string, options: Http1ServerOptions, create = createHttp1Server): Promise<Listener> {
+    return openListener(what, options, create, this.#log);
   }
 
   async #openAdmin(): Promise<number> {

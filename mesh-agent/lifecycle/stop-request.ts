@@ -17,3 +17,8 @@ export class StopRequest {
     this.#wake();
   }
 }
+
+/** @returns what `work` returns, or undefined when a stop is asked for before that */
+export async function orStop<T>(work: Promise<T>, stop: StopRequest): Promise<T | undefined> {
+  return Promise.race([work, stop.asked.then(() => undefined)]);
+}

@@ -1,0 +1,30 @@
+/** What an agent is started with. */
+import type { ObtainOptions } from "../control/obtain-identity.ts";
+import type { HostPort } from "./ports.ts";
+
+export interface AgentOptions extends Pick<ObtainOptions, "instance" | "join" | "insecure"> {
+  readonly stateFolder: string;
+  readonly admin: HostPort;
+  readonly role: RunRole | IngressRole;
+}
+
+/** Beside an application. */
+export interface RunRole {
+  readonly kind: "run";
+  readonly command: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** Of the application; 0: a free one; absent: the plan's. */
+  readonly appPort: number | undefined;
+  readonly inbound: HostPort;
+  /** What others reach the inbound listener by; port 0: the listener's own. */
+  readonly advertise: HostPort;
+  readonly outbound: HostPort;
+}
+
+/** Between the gateway and the mesh. */
+export interface IngressRole {
+  readonly kind: "ingress";
+  readonly listen: HostPort;
+  /** PEM texts. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+}
