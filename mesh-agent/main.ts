@@ -3,8 +3,9 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { runAgent } from "./agent.ts";
 import { parseJoinToken } from "./control/enrolment.ts";
+import { frontCommand } from "./front/front-command.ts";
+import type { FrontProcessOptions } from "./front/run-front.ts";
 import type { AgentOptions, IngressRole, RunRole } from "./lifecycle/agent-options.ts";
 import { advertisedHost, type HostPort, parseHostPort } from "./lifecycle/ports.ts";
 import { StopRequest } from "./lifecycle/stop-request.ts";
@@ -85,7 +86,10 @@ function withCommonFlags(command: Command): Command {
     .option("--insecure", "allow plain HTTP off loopback: listeners, and calls to the control plane");
 }
 
-function commandLine(act: (options: AgentOptions) => Promise<void>): Command {
+function commandLine(
+  act: (options: AgentOptions) => Promise<void>,
+  runFront: (options: FrontProcessOptions) => Promise<void>,
+): Command {
   const program = new Command("selvage-agent").description("The mesh beside a service.").helpCommand(false);
   withCommonFlags(program.command("run"))
     .description("run an application in the mesh: starts it when the agent is ready, drains before it stops it")
@@ -108,6 +112,7 @@ function commandLine(act: (options: AgentOptions) => Promise<void>): Command {
     .option("--tls-key <file>", "PEM key of the listener")
     .addHelpText("after", INGRESS_EXAMPLES)
     .action((flags: IngressFlags) => act({ ...commonOptions(flags), role: ingressRole(flags) }));
+  program.addCommand(frontCommand(runFront));
   return program;
 }
 
@@ -163,11 +168,23 @@ async function main(argv: readonly string[]): Promise<number> {
   let code = 0;
   // A defect in the handling of one request must not take the others, and the application, along.
   process.on("uncaughtException", (error) => log.event("defect", error.stack ?? error.message));
-  const program = commandLine(async (options) => {
+  const stopOnSignal = (): void => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop.stop(signal));
-    for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const) process.on(signal, () => stop.passOn(signal));
-    code = await runAgent(options, log, stop);
-  });
+  };
+  // Each is loaded alone: a process keeps in memory what it has loaded.
+  const program = commandLine(
+    async (options) => {
+      stopOnSignal();
+      for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const) process.on(signal, () => stop.passOn(signal));
+      const { runAgent } = await import("./agent.ts");
+      code = await runAgent(options, log, stop);
+    },
+    async (options) => {
+      stopOnSignal();
+      const { runFront } = await import("./front/run-front.ts");
+      code = await runFront(options, log, stop);
+    },
+  );
   try {
     await program.parseAsync(argv);
   } catch (error) {

@@ -14,6 +14,7 @@ import { clientIp } from "./limits/client-ip.ts";
 import { certificate, control, keyRotation, wire } from "./limits/control.ts";
 import { counters } from "./limits/counters.ts";
 import { fault } from "./limits/fault.ts";
+import { front } from "./limits/front.ts";
 import { http2 } from "./limits/http2.ts";
 import { idempotency } from "./limits/idempotency.ts";
 import { apiKeys, condition, hopProof, identity, txnToken } from "./limits/identity.ts";
@@ -115,6 +116,7 @@ export const limits = {
   rateLimit,
   counters,
   agent,
+  front,
   balance,
   fault,
   control,

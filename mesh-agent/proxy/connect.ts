@@ -9,6 +9,8 @@ import { spiffeIdOfCertificate } from "./tls-peer.ts";
 export interface ConnectOptions {
   readonly host: string;
   readonly port: number;
+  /** Path of a Unix socket to connect to instead. */
+  readonly socketPath?: string;
   readonly tls?: {
     /** Asked for each new connection, so that a renewed certificate is used at once; see `createClientContext`. */
     readonly secureContext: () => tls.SecureContext;
@@ -40,9 +42,10 @@ export function connectFailureOf(error: (Error & { code?: string }) | undefined)
  * @returns the socket, and the event that says that it is usable
  */
 export function openSocket(
-  { host, port, tls: secure }: ConnectOptions,
+  { host, port, socketPath, tls: secure }: ConnectOptions,
   protocols: readonly string[],
 ): { readonly socket: net.Socket; readonly event: "connect" | "secureConnect" } {
+  if (socketPath !== undefined) return { socket: net.connect({ path: socketPath }), event: "connect" };
   if (secure === undefined) return { socket: net.connect({ host, port, noDelay: true }), event: "connect" };
   const socket = tls.connect({
     host,

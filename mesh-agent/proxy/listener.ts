@@ -15,6 +15,8 @@ export interface ListenerOptions {
   };
   /** Who the peer is; default: the one URI name of its certificate. */
   readonly spiffeIdOf?: (socket: tls.TLSSocket) => string | undefined;
+  /** Makes the server by itself, TLS and all, and hands over each socket that is ready, with what ALPN chose. */
+  readonly openServer?: (accept: (socket: net.Socket, protocol: string | undefined) => void) => net.Server;
   /** A request was refused before it became an exchange; for logs and counters. */
   readonly onRefused?: (fault: MessageFault, peer: Peer) => void;
 }
@@ -61,8 +63,13 @@ export class Listener implements ServerEngine, ConnectionOwner {
     this.#options = options;
     this.#protocols = protocols;
     this.#speak = speak;
-    this.#server = options.tls === undefined ? this.#plainServer() : this.#tlsServer(options.tls);
+    this.#server = this.#openServer(options);
     this.#server.maxConnections = maxConnections;
+  }
+
+  #openServer({ openServer, tls: identity }: ListenerOptions): net.Server {
+    if (openServer !== undefined) return openServer((socket, protocol) => this.#accept(socket, undefined, protocol));
+    return identity === undefined ? this.#plainServer() : this.#tlsServer(identity);
   }
 
   #plainServer(): net.Server {

@@ -14,7 +14,7 @@ const FLOORS: readonly (readonly [pattern: RegExp, floor: number])[] = [
   [/^workers\/[^/]+\/(env\.ts$|objects\/|upstream\/|authority\/|cache\/)/, 4],
   [/^mesh-agent\/(proxy|tls|control|discovery|telemetry)\//, 4],
   [/^workers\/gateway\/middleware\//, 5],
-  [/^mesh-agent\/(inbound|outbound|admin|lifecycle)\//, 5],
+  [/^mesh-agent\/(inbound|outbound|admin|lifecycle|front)\//, 5],
   [/^(cli|console)\//, 5],
 ];
 

@@ -105,6 +105,11 @@ export class Http2Peer {
   static async connect(port: number, ...entries: (readonly [number, number])[]): Promise<Http2Peer> {
     const socket = net.connect({ port, host: "127.0.0.1", noDelay: true });
     await new Promise((resolve, reject) => socket.once("connect", resolve).once("error", reject));
+    return Http2Peer.greet(socket, ...entries);
+  }
+
+  /** Says what a client has to say first. */
+  static async greet(socket: net.Socket, ...entries: (readonly [number, number])[]): Promise<Http2Peer> {
     const peer = new Http2Peer(socket);
     peer.send(h2.PREFACE, settings(...entries));
     await peer.until(() => peer.all(h2.SETTINGS).length >= 2);

@@ -1,11 +1,11 @@
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { PING } from "../../../mesh-agent/proxy/http2/protocol.ts";
 import { createHttp2Server } from "../../../mesh-agent/proxy/http2/server-engine.ts";
 import type { Listener } from "../../../mesh-agent/proxy/listener.ts";
 import { FieldList } from "../../../shared/http/field-list.ts";
 import { Http2Peer } from "../../support/http2-peer.ts";
 import { frameCases } from "./frame-cases.ts";
+import { playFrameCase } from "./play-frame-case.ts";
 
 let server: Listener;
 
@@ -21,24 +21,7 @@ beforeAll(async () => {
 afterAll(() => server.close(0));
 
 describe.concurrent("a server", () => {
-  test.for(frameCases)("$clause: $title", async ({ send, answer, resets, goes, pong, stream = 1 }) => {
-    const peer = await Http2Peer.connect(server.port);
-    peer.send(...send);
-    if (goes !== undefined) {
-      await peer.until(() => peer.closed);
-      expect(peer.goaway).toBe(goes);
-    } else if (pong === true) await peer.until(() => peer.all(PING).length > 0);
-    else if (resets !== undefined) {
-      await peer.until(() => peer.resetCode(stream) !== undefined);
-      expect(peer.resetCode(stream)).toBe(resets);
-    } else {
-      await peer.until(() => peer.ended(stream) || peer.closed);
-      expect(peer.status(stream)).toBe(answer);
-    }
-    // A stream's trouble is its own.
-    if (goes === undefined) expect(peer.goaway).toBeUndefined();
-    peer.end();
-  });
+  test.for(frameCases)("$clause: $title", async (one) => playFrameCase(await Http2Peer.connect(server.port), one));
 
   test("3.4: takes the preface in pieces", async () => {
     const socket = connect({ port: server.port, host: "127.0.0.1" });

@@ -1,0 +1,165 @@
+/** The front: the hardened listeners of a gateway on workerd, which itself is reached on a private address alone. */
+import type { Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import type { ErrorCode } from "../../shared/errors.ts";
+import { type ListenAddress, listenText } from "../../shared/http/listen-address.ts";
+import { limits } from "../../shared/limits.ts";
+import { connectionText, frontFields } from "../../shared/wire/front-fields.ts";
+import { listenError } from "../lifecycle/ports.ts";
+import type { ClientPool, Peer } from "../proxy/engine.ts";
+import { createHttp1Pool } from "../proxy/http1/client-pool.ts";
+import { http1Speaker } from "../proxy/http1/server-engine.ts";
+import { http2Speaker } from "../proxy/http2/server-engine.ts";
+import { Listener, type Speak } from "../proxy/listener.ts";
+import { Admission, type AdmissionBounds, type TurnedAway } from "./admission.ts";
+import type { Certificates } from "./certificates.ts";
+import { FrontCounters } from "./front-counters.ts";
+import { connectionFacts, openServer } from "./open-server.ts";
+import { type PassOnContext, passOn } from "./pass-on.ts";
+import { redirectToHttps } from "./redirect.ts";
+
+export interface FrontOptions {
+  readonly listen: readonly ListenAddress[];
+  /** Plain listeners that send everybody to the first with TLS. */
+  readonly redirect: readonly ListenAddress[];
+  /** Needed where a listener speaks TLS. */
+  readonly certificates: Certificates | undefined;
+  /** Where workerd listens. */
+  readonly gateway: { readonly socketPath: string } | { readonly host: string; readonly port: number };
+  /** Secret of `frontFields`. */
+  readonly key: string;
+  readonly bounds?: Partial<AdmissionBounds & { readonly headTimeoutMs: number; readonly paceWindowMs: number }>;
+  /** What was not let through, one object for a line. */
+  readonly onRefused: (entry: Refusal) => void;
+}
+
+export interface Refusal {
+  readonly listener?: string;
+  readonly code: ErrorCode | TurnedAway;
+  readonly reason?: string;
+  readonly address: string;
+  /** Connections that were turned away since the last such line. */
+  readonly count?: number;
+}
+
+const HTTP2 = "h2";
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
+
+export class Front {
+  readonly counters = new FrontCounters();
+  readonly #options: FrontOptions;
+  readonly #admission: Admission;
+  readonly #gateway: ClientPool;
+  readonly #context: PassOnContext;
+  readonly #connections = new WeakMap<Peer, string>();
+  readonly #listeners: Listener[] = [];
+  readonly #redirects: Listener[] = [];
+
+  constructor(options: FrontOptions) {
+    this.#options = options;
+    this.#admission = new Admission(options.bounds ?? {}, (code, count, address) => {
+      this.counters.turnedAway(code, count);
+      options.onRefused({ code, count, address });
+    });
+    const { gatewayConnectionsMax, pendingMax, gatewayIdleMs } = limits.front;
+    this.#gateway = createHttp1Pool({
+      host: "localhost",
+      port: 0,
+      ...options.gateway,
+      maxConnections: gatewayConnectionsMax,
+      maxPending: pendingMax,
+      idleMs: gatewayIdleMs,
+    });
+    const { paceWindowMs } = options.bounds ?? {};
+    this.#context = {
+      gateway: this.#gateway,
+      fields: frontFields(options.key),
+      onFailed: (code, reason, address) => this.#refused({ code, reason, address }),
+      ...(paceWindowMs !== undefined && { paceWindowMs }),
+    };
+  }
+
+  /** Ports of the listeners, in the order of the options. */
+  get ports(): { readonly listen: readonly number[]; readonly redirect: readonly number[] } {
+    return { listen: this.#listeners.map(({ port }) => port), redirect: this.#redirects.map(({ port }) => port) };
+  }
+
+  /** Connections of clients, and requests in flight. */
+  counts(): { readonly connections: number; readonly exchanges: number } {
+    const all = [...this.#listeners, ...this.#redirects];
+    return { connections: this.#admission.open, exchanges: all.reduce((sum, one) => sum + one.counts().exchanges, 0) };
+  }
+
+  /** @throws when a port cannot be had, with a sentence for people; nothing listens then */
+  async open(): Promise<void> {
+    try {
+      for (const address of this.#options.listen) this.#listeners.push(await this.#open(address));
+      const secure = this.#options.listen.findIndex(({ scheme }) => scheme === "https");
+      for (const address of this.#options.redirect) {
+        const listener = await this.#open(address);
+        const to = this.#listeners[secure]?.port ?? 0;
+        listener.onExchange((exchange) => redirectToHttps(exchange, to));
+        this.#redirects.push(listener);
+      }
+    } catch (error) {
+      await this.close(0);
+      throw error;
+    }
+  }
+
+  async #open(address: ListenAddress): Promise<Listener> {
+    const { scheme } = address;
+    const secure = scheme === "https" ? this.#options.certificates : undefined;
+    if (scheme === "https" && secure === undefined) throw new Error(`${listenText(address)} needs a certificate`);
+    const protocols = [HTTP2, "http/1.1"];
+    const listener = new Listener(
+      {
+        listen: address,
+        openServer: openServer(this.#admission, secure, protocols),
+        onRefused: ({ code, reason }, peer) =>
+          this.#refused({ listener: listenText(address), code, reason, address: peer.address }),
+      },
+      protocols,
+      // The admission counts them over all listeners, and tells of those that it turns away.
+      Number.POSITIVE_INFINITY,
+      this.#speaker(),
+    );
+    listener.onExchange((exchange) => {
+      this.counters.requests++;
+      passOn(this.#context, exchange, this.#connections.get(exchange.peer) ?? "", scheme);
+    });
+    try {
+      await listener.listen();
+    } catch (error) {
+      throw listenError(error, "front", address);
+    }
+    return listener;
+  }
+
+  #speaker(): Speak {
+    const { keepAliveMs } = limits.front;
+    const { headTimeoutMs } = this.#options.bounds ?? {};
+    const own = { keepAliveMs, ...(headTimeoutMs !== undefined && { headTimeoutMs }) };
+    const http1 = http1Speaker({ limits: own });
+    const http2 = http2Speaker({ limits: own });
+    return (owner, socket: Socket, peer, protocol) => {
+      const facts = connectionFacts(socket, protocol === HTTP2 ? "HTTP/2" : "HTTP/1.1");
+      this.#connections.set(peer, connectionText(facts, base64));
+      return protocol === HTTP2 ? http2(owner, socket, peer) : http1(owner, socket, peer);
+    };
+  }
+
+  #refused(entry: Refusal & { readonly code: ErrorCode }): void {
+    this.counters.refused(entry.code);
+    this.#options.onRefused(entry);
+  }
+
+  /** Clients are told to go elsewhere; what is in flight is finished, for `graceMs` at the longest. */
+  async close(graceMs: number): Promise<void> {
+    const all = [...this.#listeners, ...this.#redirects];
+    for (const listener of all) listener.drain();
+    if (graceMs > 0 && this.#admission.open > 0) await delay(Math.min(graceMs, limits.front.farewellMs));
+    await Promise.all(all.map((listener) => listener.close(graceMs)));
+    this.#gateway.close();
+  }
+}

@@ -1,0 +1,53 @@
+/** The front as a process: from its options to its last answer. */
+
+import { listenText } from "../../shared/http/listen-address.ts";
+import { limits } from "../../shared/limits.ts";
+import { openAdmin } from "../admin/admin-server.ts";
+import type { HostPort } from "../lifecycle/ports.ts";
+import { listenError } from "../lifecycle/ports.ts";
+import type { StopRequest } from "../lifecycle/stop-request.ts";
+import type { Log } from "../telemetry/log.ts";
+import { type CertificateFiles, Certificates, watchCertificates } from "./certificates.ts";
+import { Front, type FrontOptions } from "./front.ts";
+
+export interface FrontProcessOptions extends Pick<FrontOptions, "listen" | "redirect" | "gateway" | "key" | "bounds"> {
+  readonly certificates: CertificateFiles | undefined;
+  readonly admin: HostPort | undefined;
+}
+
+/**
+ * Serves until a stop is asked for.
+ * @returns exit code
+ * @throws when it cannot start, with a sentence for people
+ */
+export async function runFront(options: FrontProcessOptions, log: Log, stop: StopRequest): Promise<number> {
+  const certificates = options.certificates === undefined ? undefined : new Certificates(options.certificates);
+  const front = new Front({
+    ...options,
+    certificates,
+    onRefused: (entry) => log.line({ time: new Date().toISOString(), kind: "refused", ...entry }),
+  });
+  await front.open();
+  const unwatch =
+    certificates === undefined ? undefined : watchCertificates(certificates, (text) => log.event("certificates", text));
+  const admin = await openFrontAdmin(front, options.admin);
+  log.event("ready", `the front listens on ${options.listen.map(listenText).join(", ")}`);
+  await stop.asked;
+  admin?.close();
+  unwatch?.();
+  await front.close(limits.front.drainMs);
+  return 0;
+}
+
+async function openFrontAdmin(front: Front, at: HostPort | undefined) {
+  if (at === undefined) return undefined;
+  try {
+    return await openAdmin(at, {
+      unready: () => undefined,
+      metrics: () => front.counters.render(front.counts()),
+      config: () => ({ ports: front.ports }),
+    });
+  } catch (error) {
+    throw listenError(error, "admin", at);
+  }
+}
