@@ -2,10 +2,10 @@
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { ControlClient } from "../cli/control-client.ts";
-import { buildProgram } from "../cli/local/build-worker.ts";
+import { prepareAgent } from "../cli/local/agent-program.ts";
 import { applyDocument, reapplyLive } from "../cli/local/live-document.ts";
 import { packageRoot, packageVersion } from "../cli/local/package-root.ts";
-import { type PortWish, parsePort } from "../cli/local/ports.ts";
+import { LOOPBACK, type PortWish, parsePort } from "../cli/local/ports.ts";
 import { stateFolderOf } from "../cli/local/state-folder.ts";
 import { type OpenSystem, openSystem, startWorkers } from "../cli/local/system.ts";
 import { workerdVersion } from "../cli/local/worker-process.ts";
@@ -32,7 +32,7 @@ async function main(): Promise<void> {
     restart: false,
     ports: Object.entries(ports).map(([part, port]) => wish(part as Part, port)),
     // First the door, then what is behind it; the control plane hears the agents' goodbyes.
-    stopOrder: [["gateway"], ["ingress", ...names], ["idp", "control"]],
+    stopOrder: [["front"], ["gateway"], ["ingress", ...names], ["idp", "control"]],
   });
   try {
     await bringUp(system, ports);
@@ -50,21 +50,27 @@ async function bringUp(system: OpenSystem, ports: Record<Part, number>): Promise
   // The document refers to it; so do those who apply another version while this runs.
   const environment = { SHOP_ISSUER: process.env.SHOP_ISSUER ?? issuer };
   const idp = supervisor.start(idpChild(system, ports.idp));
-  const early = Promise.all([agentProgram(state), timed(say, titles.idp, "", idp)]);
+  const program = prepareAgent(state);
+  const early = Promise.all([program, timed(say, titles.idp, "", idp)]);
   // It is awaited below; a failure before that must not count as unhandled.
   early.catch(() => undefined);
   const workers = startWorkers(system, {
-    host: "127.0.0.1",
-    gatewayPort: ports.gateway,
+    front: {
+      program,
+      listen: [{ scheme: "http", host: LOOPBACK, port: ports.gateway }],
+      redirect: [],
+      tlsCert: [],
+      tlsKey: [],
+    },
     controlPort: ports.control,
     ingressUrl: `http://127.0.0.1:${ports.ingress}`,
     environment,
   });
-  const local = await timed(say, "two Workers", "control plane and gateway", workers);
+  const local = await timed(say, "two Workers", "control plane, gateway and its front", workers);
   const control = new ControlClient({ url: local.control, token: local.adminToken });
   await timed(say, "document", "", applyOrReapply(control, { ...process.env, ...environment }, say));
-  const [program] = await early;
-  const mesh = startMesh(system, program, control, local.control, ports.ingress);
+  await early;
+  const mesh = startMesh(system, await program, control, local.control, ports.ingress);
   await timed(say, "mesh", `${instances.length} services under their agents`, mesh);
   await timed(say, "first request", "gateway, users, orders, inventory", probe(state, issuer, local.gateway));
   say("");
@@ -111,12 +117,6 @@ function wish(part: Part, port: number): PortWish {
 
 function variable(part: Part): string {
   return `SELVAGE_${part.toUpperCase()}_PORT`;
-}
-
-/** One file starts faster seven times over than a tree of sources. */
-async function agentProgram(state: string): Promise<string> {
-  const bundle = path.join(state, "build", "agent.mjs");
-  return (await buildProgram(path.join(packageRoot, "mesh-agent", "main.ts"), bundle)).file;
 }
 
 /** The shop's document the first time; later the live one again, for it may refer to what has changed since. */

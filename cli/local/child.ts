@@ -1,6 +1,16 @@
 /** One child process of the local system: its own process group, its output in a log file, its end reported once. */
 import { spawn } from "node:child_process";
-import { closeSync, copyFileSync, existsSync, openSync, readSync, renameSync, statSync, truncateSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { limits } from "../../shared/limits.ts";
 import type { ProcessEntry } from "../../shared/wire/runtime-files.ts";
@@ -17,6 +27,8 @@ export interface ChildSpec {
   readonly environment: Readonly<Record<string, string>>;
   /** More of it, made anew at each start, such as a token that is good once. */
   readonly freshEnvironment?: () => Promise<Readonly<Record<string, string>>>;
+  /** A file that would be in the way of the next start, such as the socket that a killed process leaves. */
+  readonly leftover?: string;
   readonly logFile: string;
   readonly ports: Readonly<Record<string, number>>;
   /** Folder in which an agent says what it is right now (`runtime.json`). */
@@ -48,6 +60,7 @@ export const SUPERVISED = "SELVAGE_SUPERVISED_STATE";
 /** @throws Error when the program cannot be started */
 export async function startChild(spec: ChildSpec): Promise<Child> {
   const environment = { ...spec.environment, ...(await spec.freshEnvironment?.()) };
+  if (spec.leftover !== undefined) rmSync(spec.leftover, { force: true });
   const log = openSync(spec.logFile, "a", 0o600);
   try {
     const child = spawn(spec.command, spec.args, {

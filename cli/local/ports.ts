@@ -14,13 +14,19 @@ export interface PortWish {
 /** @returns one sentence for each port that cannot be had, naming its holder where the system tells */
 export async function takenPorts(wishes: readonly PortWish[]): Promise<string[]> {
   const twice = wishes.flatMap((wish, index) => {
-    const other = wishes.slice(0, index).find(({ port }) => port === wish.port);
+    const other = wishes.slice(0, index).find((one) => one.port === wish.port && shareHost(one.host, wish.host));
     if (other === undefined) return [];
     return [`port ${wish.port} is given to both ${other.name} and ${wish.name} (${other.setting}, ${wish.setting})`];
   });
   if (twice.length > 0) return twice;
   const sentences = await Promise.all(wishes.map(refusal));
   return sentences.filter((sentence) => sentence !== undefined);
+}
+
+const EVERY_ADDRESS = new Set(["", "::", "0.0.0.0"]);
+
+function shareHost(one: string, other: string): boolean {
+  return one === other || EVERY_ADDRESS.has(one) || EVERY_ADDRESS.has(other);
 }
 
 async function refusal({ name, host, port, setting }: PortWish): Promise<string | undefined> {

@@ -1,26 +1,28 @@
-/** `selvage serve`: gateway and control plane on this machine, on plain workerd. */
+/** `selvage serve`: gateway and control plane on this machine, on plain workerd, behind a front of our own. */
 import { Command } from "commander";
+import { listenText } from "../../shared/http/listen-address.ts";
 import { ControlClient } from "../control-client.ts";
+import { prepareAgent } from "./agent-program.ts";
 import { applyDocument, reapplyLive, sayUnserved } from "./live-document.ts";
 import { parsePort } from "./ports.ts";
+import { type FrontOptions, frontAddresses, withFrontOptions } from "./serve-options.ts";
 import { stateFolderOf } from "./state-folder.ts";
 import { openSystem, startWorkers } from "./system.ts";
 
-interface ServeOptions {
+interface ServeOptions extends FrontOptions {
   readonly gatewayPort?: string;
   readonly controlPort?: string;
-  readonly listen: string;
   readonly ingressUrl: string;
   readonly state?: string;
   readonly document?: string;
 }
 
 export function serveCommand(): Command {
-  return new Command("serve")
+  const command = new Command("serve")
     .description("Run the gateway and the control plane on this machine, on plain workerd, until Ctrl-C.")
-    .option("--gateway-port <port>", "port of the gateway (SELVAGE_GATEWAY_PORT, else 8787)")
-    .option("--control-port <port>", "port of the control API on loopback (SELVAGE_CONTROL_PORT, else 8788)")
-    .option("--listen <address>", "address that the gateway listens on", "127.0.0.1")
+    .option("--gateway-port <port>", "port of the gateway where --listen names none (SELVAGE_GATEWAY_PORT, else 8787)")
+    .option("--control-port <port>", "port of the control API on loopback (SELVAGE_CONTROL_PORT, else 8788)");
+  return withFrontOptions(command)
     .option("--ingress-url <url>", "where the gateway reaches the mesh's ingress agent", "http://127.0.0.1:8790")
     .option("--state <folder>", "state folder (SELVAGE_STATE, else .selvage)")
     .option("--document <file>", "document to apply when nothing is live yet")
@@ -30,18 +32,23 @@ export function serveCommand(): Command {
 async function serve(options: ServeOptions): Promise<void> {
   const gatewayPort = parsePort(options.gatewayPort ?? process.env.SELVAGE_GATEWAY_PORT, 8787, "--gateway-port");
   const controlPort = parsePort(options.controlPort ?? process.env.SELVAGE_CONTROL_PORT, 8788, "--control-port");
+  const addresses = frontAddresses(options, gatewayPort);
+  const { listen, redirect } = addresses;
+  const isDefault = options.listen === undefined;
   const system = await openSystem({
     state: stateFolderOf(options.state),
     restart: true,
     ports: [
-      { name: "gateway", host: options.listen, port: gatewayPort, setting: "--gateway-port" },
+      ...listen.map((one) => ({ name: "gateway", setting: isDefault ? "--gateway-port" : "--listen", ...one })),
+      ...redirect.map((one) => ({ name: "redirect to https", setting: "--redirect-http", ...one })),
       { name: "control API", host: "127.0.0.1", port: controlPort, setting: "--control-port" },
     ],
-    stopOrder: [["gateway"], ["control"]],
+    stopOrder: [["front"], ["gateway"], ["control"]],
   });
   try {
-    const { ingressUrl, listen: host } = options;
-    const local = await startWorkers(system, { host, gatewayPort, controlPort, ingressUrl });
+    const { ingressUrl } = options;
+    const front = { program: prepareAgent(system.state), ...addresses };
+    const local = await startWorkers(system, { front, controlPort, ingressUrl });
     const control = new ControlClient({ url: local.control, token: local.adminToken });
     const isLive = await reapplyLive(control, process.env, system.say);
     if (options.document !== undefined) {
@@ -50,8 +57,9 @@ async function serve(options: ServeOptions): Promise<void> {
     }
     const nothing =
       isLive || options.document !== undefined ? "" : "\n  nothing is live yet: selvage apply selvage.yaml";
+    const others = [...listen.slice(1), ...redirect].map((one) => `\n               ${listenText(one)}`).join("");
     process.stdout.write(
-      `selvage ready\n\n  gateway      ${local.gateway}\n  control API  ${local.control}\n  state        ${system.state}\n${nothing}`,
+      `selvage ready\n\n  gateway      ${local.gateway}${others}\n  control API  ${local.control}\n  state        ${system.state}\n${nothing}`,
     );
   } catch (error) {
     if (system.stopping()) return;

@@ -2,13 +2,16 @@
 import { rmSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { reachableUrl } from "../../shared/http/listen-address.ts";
 import { LOCAL_SYSTEM_FILE, type LocalSystem, PROCESSES_FILE } from "../../shared/wire/runtime-files.ts";
+import type { ChildSpec } from "./child.ts";
 import { mintControlToken } from "./control-token.ts";
+import { type FrontSettings, frontChild, privateDoor } from "./front-process.ts";
 import { freePort, LOOPBACK, type PortWish, takenPorts } from "./ports.ts";
 import { documentSecrets, type SystemKeys, systemKeys, takeStateFolder, writePrivate } from "./state-folder.ts";
 import { endLeftovers, Supervisor } from "./supervisor.ts";
 import { type SupervisorApi, serveSupervisorApi } from "./supervisor-api.ts";
-import { type PreparedWorker, prepareWorker, workerChild } from "./worker-process.ts";
+import { type PreparedWorker, prepareWorker, type WorkerSettings, workerChild } from "./worker-process.ts";
 
 export interface SystemOptions {
   /** State folder, absolute. */
@@ -33,19 +36,28 @@ export interface OpenSystem {
   readonly stop: () => Promise<void>;
 }
 
-export interface WorkersOptions {
-  readonly host: string;
-  readonly gatewayPort: number;
+/** How clients get to the gateway: through a front, or to a port of workerd itself. */
+type GatewayAccess =
+  | { readonly front: FrontSettings }
+  | { readonly front?: undefined; readonly host: string; readonly gatewayPort: number };
+
+export type WorkersOptions = GatewayAccess & {
   readonly controlPort: number;
   readonly ingressUrl: string;
   /** What `${env:}` references of documents mean here, for others who apply one. */
   readonly environment?: Readonly<Record<string, string>>;
-}
+};
 
 /** Where the gateway's own administrations listen. */
 interface AdminPorts {
   readonly keyPort: number;
   readonly cachePort: number;
+}
+
+interface GatewayMeans {
+  readonly keys: SystemKeys;
+  readonly token: string;
+  readonly at: Access["at"];
 }
 
 /** Tokens of the system's own parts are renewed at each start. */
@@ -121,21 +133,23 @@ export async function startWorkers(system: OpenSystem, options: WorkersOptions):
   const control = `http://127.0.0.1:${options.controlPort}`;
   const token = (role: "admin" | "gateway"): Promise<string> =>
     mintControlToken(keys.tokenSecret, { role, sub: `local-${role}` }, OWN_TOKEN_LIFETIME_MS);
-  const [keyPort, cachePort, adminToken, gatewayToken, controlWorker, gatewayWorker] = await Promise.all([
+  const [keyPort, cachePort, adminToken, gatewayToken, controlWorker, gatewayWorker, access] = await Promise.all([
     freePort(),
     freePort(),
     token("admin"),
     token("gateway"),
     prepareWorker("control", state),
     prepareWorker("gateway", state),
+    prepareAccess(system, options),
   ]);
   await Promise.all([
     startControl(system, controlWorker, options, keys, { keyPort, cachePort }),
-    startGateway(system, gatewayWorker, options, { keys, keyPort, cachePort, token: gatewayToken }),
+    startGateway(system, gatewayWorker, options, { keys, keyPort, cachePort, token: gatewayToken, at: access.at }),
+    access.front && system.supervisor.start(access.front),
   ]);
   const local: LocalSystem = {
     control,
-    gateway: `http://${reachable(options.host)}:${options.gatewayPort}`,
+    gateway: access.url,
     adminToken,
     supervisor: { url: api.url, token: api.token },
     ...(options.environment === undefined ? {} : { environment: options.environment }),
@@ -144,11 +158,26 @@ export async function startWorkers(system: OpenSystem, options: WorkersOptions):
   return local;
 }
 
-/** How this machine itself reaches what listens on an address; as it stands in a URL. */
-function reachable(host: string): string {
-  if (host === "0.0.0.0") return "127.0.0.1";
-  if (host === "::") return "[::1]";
-  return host.includes(":") ? `[${host}]` : host;
+interface Access {
+  /** Of the gateway, for those on this machine. */
+  readonly url: string;
+  /** Where workerd listens, and whether for a front. */
+  readonly at: Pick<WorkerSettings, "host" | "port" | "front">;
+  readonly front?: ChildSpec;
+}
+
+async function prepareAccess({ state, supervisor }: OpenSystem, options: WorkersOptions): Promise<Access> {
+  if (options.front === undefined) {
+    const at = { host: options.host, port: options.gatewayPort };
+    return { url: reachableUrl({ scheme: "http", ...at }), at };
+  }
+  const door = await privateDoor(path.join(state, "workers", "gateway"));
+  const [first] = options.front.listen;
+  return {
+    url: first === undefined ? "" : reachableUrl(first),
+    at: { host: door.host, port: door.port, front: door },
+    front: await frontChild(options.front, door, supervisor.logFile("front")),
+  };
 }
 
 async function startControl(
@@ -173,18 +202,17 @@ async function startControl(
 async function startGateway(
   { supervisor, state }: OpenSystem,
   worker: PreparedWorker,
-  { host, gatewayPort: port, controlPort, ingressUrl }: WorkersOptions,
-  { keys, keyPort, cachePort, token }: AdminPorts & { readonly keys: SystemKeys; readonly token: string },
+  { controlPort, ingressUrl }: WorkersOptions,
+  { keys, keyPort, cachePort, token, at }: AdminPorts & GatewayMeans,
 ): Promise<void> {
   const settings = {
-    host,
-    port,
+    ...at,
     // On loopback, whatever the gateway itself listens on.
     entrypoints: [
       { name: "KeyAdmin", host: LOOPBACK, port: keyPort },
       { name: "CacheAdmin", host: LOOPBACK, port: cachePort },
     ],
-    // Nothing stands before the gateway here that could tell a client's address by a field.
+    // Who is connected is the client, by workerd's word or by the front's.
     vars: { INGRESS_URL: ingressUrl, CLIENT_IP: "socket" },
     secrets: {
       ...documentSecrets(state, process.env),

@@ -1,9 +1,10 @@
 /** The two Workers as children of a supervisor: each its own `workerd serve`. */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { connect } from "node:net";
+import { connect, type NetConnectOpts } from "node:net";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import type { FrontFields } from "../../shared/wire/front-fields.ts";
 import { buildWorker } from "./build-worker.ts";
 import type { ChildSpec } from "./child.ts";
 import { removeEmptyDatabases } from "./empty-databases.ts";
@@ -24,6 +25,8 @@ export interface PreparedWorker {
 export interface WorkerSettings {
   readonly host: string;
   readonly port: number;
+  /** A front takes the clients' connections: the Worker listens on its socket, if it has one, and believes its fields. */
+  readonly front?: { readonly socketPath?: string; readonly fields: FrontFields };
   readonly entrypoints?: readonly EntrypointSocket[];
   readonly vars?: Readonly<Record<string, string>>;
   readonly secrets?: Readonly<Record<string, string>>;
@@ -63,11 +66,13 @@ export function workerChild(
   settings: WorkerSettings,
   logFile: string,
 ): ChildSpec {
-  const { vars = {}, secrets = {}, services = {}, entrypoints = [], host, port } = settings;
+  const { vars = {}, secrets = {}, services = {}, entrypoints = [], host, port, front } = settings;
+  const socketPath = front?.socketPath;
   const configFile = path.join(worker.folder, "workerd.capnp");
   const text = workerdConfig(worker.definition, {
     module: path.relative(worker.folder, worker.module),
-    listen: { host, port },
+    listen: socketPath === undefined ? { host, port } : { socketPath },
+    ...(front !== undefined && { front: front.fields }),
     entrypoints,
     objectsFolder: path.join(worker.folder, "objects"),
     vars,
@@ -84,20 +89,29 @@ export function workerChild(
     command: workerdBinary(),
     args: ["serve", configFile],
     environment: Object.fromEntries([["TZ", "UTC"], ...environment]),
+    ...(socketPath !== undefined && { leftover: socketPath }),
     logFile,
-    ports: { http: port, ...Object.fromEntries(entrypoints.map((socket) => [socket.name, socket.port])) },
+    ports: {
+      ...(socketPath === undefined && { http: port }),
+      ...Object.fromEntries(entrypoints.map((socket) => [socket.name, socket.port])),
+    },
     ready: async (signal) => {
-      for (const socket of [{ host, port }, ...entrypoints]) await listens(socket.host, socket.port, signal);
+      await (socketPath === undefined ? listens(host, port, signal) : answersAt({ path: socketPath }, signal));
+      for (const socket of entrypoints) await listens(socket.host, socket.port, signal);
     },
   };
 }
 
 /** Waits until a port is listened on, without a request that the server would count. */
-export async function listens(host: string, port: number, signal: AbortSignal): Promise<void> {
+export function listens(host: string, port: number, signal: AbortSignal): Promise<void> {
+  return answersAt({ host, port }, signal);
+}
+
+async function answersAt(where: NetConnectOpts, signal: AbortSignal): Promise<void> {
   for (;;) {
     signal.throwIfAborted();
     const open = await new Promise<boolean>((resolve) => {
-      const socket = connect({ host, port });
+      const socket = connect(where);
       socket.once("connect", () => socket.end(() => resolve(true)));
       socket.once("error", () => resolve(false));
     });

@@ -1,11 +1,14 @@
 /** A WorkerDefinition and the values of its bindings become a configuration of plain `workerd serve` (Cap'n Proto text). */
+import type { FrontFields } from "../../shared/wire/front-fields.ts";
 import { WorkerConfigError, type WorkerDefinition } from "./wrangler-config.ts";
 
 /** What wrangler.toml leaves open. */
 export interface WorkerValues {
   /** Bundle, relative to the folder of the configuration file. */
   readonly module: string;
-  readonly listen: { readonly host: string; readonly port: number };
+  readonly listen: { readonly host: string; readonly port: number } | { readonly socketPath: string };
+  /** Fields in which a front tells of the client's connection; absent: clients themselves are connected. */
+  readonly front?: FrontFields;
   /** Sockets for other entrypoints of the Worker than its own. */
   readonly entrypoints?: readonly EntrypointSocket[];
   /** Folder of the Durable Objects' databases, absolute; it must exist. */
@@ -56,7 +59,7 @@ export function workerdConfig(worker: WorkerDefinition, values: WorkerValues): s
     );
   }
   const sockets = [
-    `(name = "http", address = ${text(addressOf(values.listen))}, http = (), service = "main")`,
+    `(name = "http", address = ${text(addressOf(values.listen))}, http = ${httpOptions(values.front)}, service = "main")`,
     ...(values.entrypoints ?? []).map(
       (socket) =>
         `(name = ${text(socket.name)}, address = ${text(addressOf(socket))}, http = (), service = (name = "main", entrypoint = ${text(socket.name)}))`,
@@ -76,7 +79,14 @@ const worker :Workerd.Worker = (
 `;
 }
 
-function addressOf({ host, port }: { readonly host: string; readonly port: number }): string {
+function httpOptions(front: FrontFields | undefined): string {
+  if (front === undefined) return "()";
+  return `(cfBlobHeader = ${text(front.connection)}, forwardedProtoHeader = ${text(front.scheme)})`;
+}
+
+function addressOf(at: WorkerValues["listen"]): string {
+  if ("socketPath" in at) return `unix:${at.socketPath}`;
+  const { host, port } = at;
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 

@@ -37,7 +37,7 @@ export const AGENT_RUNTIME_FILE = "runtime.json";
 export interface ProcessEntry {
   /** For `demo:restart`; an application and its agent share it. */
   readonly name: string;
-  readonly role: "gateway" | "control" | "idp" | "ingress" | "agent" | "app";
+  readonly role: "front" | "gateway" | "control" | "idp" | "ingress" | "agent" | "app";
   readonly service: string;
   readonly version: string;
   readonly pid: number;

@@ -5,6 +5,7 @@ import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PROCESSES_FILE, type ProcessEntry } from "../../shared/wire/runtime-files.ts";
 import { type Ended, ended, freePorts, root, until } from "./system.ts";
 
 export interface Served {
@@ -14,11 +15,19 @@ export interface Served {
   /** Heads that reached the upstream (`ORDERS_URL`), in order. */
   readonly seen: readonly IncomingHttpHeaders[];
   log(name: string): string;
+  processes(): ProcessEntry[];
   stop(): Promise<void>;
 }
 
-/** @param document path from the root of the repository */
-export async function serveDocument(document: string, environment: Record<string, string> = {}): Promise<Served> {
+/**
+ * @param document path from the root of the repository
+ * @param listen options of the front; by default the gateway's port alone
+ */
+export async function serveDocument(
+  document: string,
+  environment: Record<string, string> = {},
+  listen: readonly string[] = [],
+): Promise<Served> {
   const state = mkdtempSync(join(tmpdir(), "selvage-serve-"));
   const seen: IncomingHttpHeaders[] = [];
   const upstream = createServer(({ headers }, response) => {
@@ -29,7 +38,7 @@ export async function serveDocument(document: string, environment: Record<string
   const [port = 0, control = 0] = await freePorts(2);
   const ORDERS_URL = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
   const ports = ["--gateway-port", String(port), "--control-port", String(control)];
-  const child = spawn(process.execPath, ["bin/selvage.mjs", "serve", ...ports, "--document", document], {
+  const child = spawn(process.execPath, ["bin/selvage.mjs", "serve", ...ports, ...listen, "--document", document], {
     cwd: root,
     env: { ...process.env, SELVAGE_STATE: state, NO_COLOR: "1", ORDERS_URL, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
@@ -42,6 +51,7 @@ export async function serveDocument(document: string, environment: Record<string
     url: `http://127.0.0.1:${port}`,
     seen,
     log: (name) => readFileSync(join(state, "logs", `${name}.log`), "utf8"),
+    processes: () => JSON.parse(readFileSync(join(state, PROCESSES_FILE), "utf8")),
     stop: () => stop(child, over, upstream, state),
   };
 }

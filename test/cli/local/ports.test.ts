@@ -35,6 +35,14 @@ describe("takenPorts", () => {
     if (process.platform === "linux") expect(sentence).toContain(`pid ${process.pid} (`);
   });
 
+  test("two addresses may have the same port, every address and one of them not", async () => {
+    const port = await freePort();
+    const at = (host: string) => ({ ...wish(port), host });
+    expect(await takenPorts([at("127.0.0.1"), at("127.0.0.2")])).toEqual([]);
+    for (const every of ["", "0.0.0.0", "::"])
+      expect((await takenPorts([at("127.0.0.1"), at(every)])).join()).toContain("is given to both");
+  });
+
   test("names the command of another process", async () => {
     const script = `0,"a-telling-argument";require("net").createServer().listen(0,"127.0.0.1",function(){console.log(this.address().port)})`;
     const child = spawn(process.execPath, ["-e", script], {

@@ -90,9 +90,10 @@ test(
     expect(local.gateway).toBe(`http://127.0.0.1:${gatewayPort}`);
 
     const before = processes();
-    expect(before.map(({ name }) => name).sort()).toEqual(["control", "gateway"]);
+    expect(before.map(({ name }) => name).sort()).toEqual(["control", "front", "gateway"]);
     for (const { pid } of before) process.kill(pid, "SIGKILL");
     await until(() => /control runs again/.test(first.output()) && /gateway runs again/.test(first.output()));
+    await until(() => /front runs again/.test(first.output()));
     expect(await get()).toBe("from upstream");
 
     const second = serve(...ports);

@@ -95,6 +95,13 @@ describe("workerdConfig", () => {
     expect(text).toContain('(name = "http", address = "127.0.0.1:8787", http = (), service = "main"),');
   });
 
+  test("behind a front it listens on a socket, and believes two fields", () => {
+    const front = { connection: "selvage-front-abc", scheme: "selvage-front-scheme-abc" };
+    expect(workerdConfig(worker, { ...values, listen: { socketPath: "/state/http.sock" }, front })).toContain(
+      '(name = "http", address = "unix:/state/http.sock", http = (cfBlobHeader = "selvage-front-abc", forwardedProtoHeader = "selvage-front-scheme-abc"), service = "main")',
+    );
+  });
+
   test("says what has no value", () => {
     const needing = parseWorkerDefinition(`${WRANGLER}[secrets]\nrequired = ["KEY"]\n`, "/project/wrangler.toml");
     expect(() => workerdConfig(needing, { ...values, services: {} })).toThrow(
