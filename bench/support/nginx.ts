@@ -24,6 +24,37 @@ export function startNginx(system: OpenSystem, upstream: number): Promise<Runnin
   );
 }
 
+/**
+ * Every path to a gateway that believes it, as the documentation has it. `tlsPort` speaks TLS, HTTP/2 by ALPN.
+ * @param pem files
+ */
+export async function startNginxBefore(
+  system: OpenSystem,
+  gateway: number,
+  pem: { readonly cert: string; readonly key: string },
+): Promise<Running & { readonly tlsPort: number }> {
+  const tlsPort = await freePort();
+  const running = await runNginx(
+    system,
+    "nginx-before",
+    (port) => `
+  upstream gateway { server 127.0.0.1:${gateway}; keepalive 64; }
+  server {
+    listen 127.0.0.1:${port};
+    listen 127.0.0.1:${tlsPort} ssl http2;
+    ssl_certificate ${pem.cert};
+    ssl_certificate_key ${pem.key};
+    location / {
+      proxy_pass http://gateway;
+      proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_set_header X-Forwarded-For $remote_addr;
+    }
+  }`,
+  );
+  return { ...running, tlsPort };
+}
+
 /** Every path by `proxy_cache`, as the public cache tests set it up. */
 export function startNginxCache(system: OpenSystem, upstream: number): Promise<Running> {
   return runNginx(

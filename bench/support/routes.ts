@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { ControlClient } from "../../cli/control-client.ts";
+import type { FrontSettings } from "../../cli/local/front-process.ts";
 import { applyDocument } from "../../cli/local/live-document.ts";
 import { freePort } from "../../cli/local/ports.ts";
 import { type OpenSystem, startWorkers } from "../../cli/local/system.ts";
@@ -18,15 +19,20 @@ export interface Running {
   readonly pid: number;
 }
 
-/** Starts the gateway as `selvage serve` runs it, and makes a document live. */
+/**
+ * Starts the gateway's workerd as `selvage serve` runs it, and makes a document live.
+ * @param front what clients connect to; absent: workerd itself, whose cost is what most benchmarks are about
+ */
 export async function startGateway(
   system: OpenSystem,
   upstream: number,
   document: string,
+  front?: FrontSettings,
 ): Promise<Running & { readonly control: ControlClient }> {
   const [port, controlPort] = [await freePort(), await freePort()];
+  const access = front === undefined ? { host: "127.0.0.1", gatewayPort: port } : { front };
   const ingressUrl = `http://127.0.0.1:${upstream}`;
-  const local = await startWorkers(system, { host: "127.0.0.1", gatewayPort: port, controlPort, ingressUrl });
+  const local = await startWorkers(system, { ...access, controlPort, ingressUrl });
   const file = path.join(system.state, "selvage.yaml");
   writeFileSync(file, document);
   const control = new ControlClient({ url: local.control, token: local.adminToken });
