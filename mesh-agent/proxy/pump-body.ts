@@ -1,3 +1,4 @@
+import { connectionDeadlines, type DeadlineWatch, type Watched } from "./deadline-watch.ts";
 import type { BodyReader, BodyWriter } from "./engine.ts";
 
 export interface PumpWatch {
@@ -7,15 +8,37 @@ export interface PumpWatch {
   readonly onEnd?: () => void;
 }
 
+/** A body that moves, or does not. */
+class Movement implements Watched {
+  deadlineMs = 0;
+  watchNext: Watched | undefined;
+  watchPrevious: Watched | undefined;
+  watchedBy: DeadlineWatch | undefined;
+  readonly onDeadline: () => void;
+
+  constructor(onIdle: () => void) {
+    this.onDeadline = onIdle;
+  }
+}
+
 /**
  * Passes a body on at the pace of its receiver.
  * @returns stops the watch; to be called when the exchange ends in another way
  */
-export function pumpBody(from: BodyReader, to: BodyWriter, { idleMs, onIdle, onEnd }: PumpWatch): () => void {
-  const watch = setTimeout(onIdle, idleMs);
-  const stop = (): void => clearTimeout(watch);
+export function pumpBody(
+  from: BodyReader,
+  to: BodyWriter,
+  { idleMs, onIdle, onEnd }: PumpWatch,
+  watch: DeadlineWatch = connectionDeadlines,
+): () => void {
+  const movement = new Movement(onIdle);
+  watch.arm(movement, idleMs);
+  const stop = (): void => watch.disarm(movement);
+  const moved = (): void => {
+    if (movement.watchedBy !== undefined) watch.arm(movement, idleMs);
+  };
   to.onDrain(() => {
-    watch.refresh();
+    moved();
     from.resume();
   });
   from.onEnd((trailers) => {
@@ -24,7 +47,7 @@ export function pumpBody(from: BodyReader, to: BodyWriter, { idleMs, onIdle, onE
     to.end(trailers);
   });
   from.onChunk((chunk) => {
-    watch.refresh();
+    moved();
     if (!to.write(chunk)) from.pause();
   });
   return stop;
