@@ -15,6 +15,7 @@ import { certificate, control, keyRotation, wire } from "./limits/control.ts";
 import { counters } from "./limits/counters.ts";
 import { fault } from "./limits/fault.ts";
 import { front } from "./limits/front.ts";
+import { hedge } from "./limits/hedge.ts";
 import { http2 } from "./limits/http2.ts";
 import { idempotency } from "./limits/idempotency.ts";
 import { apiKeys, condition, hopProof, identity, txnToken } from "./limits/identity.ts";
@@ -24,6 +25,7 @@ import { decision, introspection } from "./limits/questions.ts";
 import { rateLimit } from "./limits/rate-limit.ts";
 import { signature } from "./limits/signature.ts";
 import { identityHeaders, resource, txnContext } from "./limits/upstream.ts";
+import { zones } from "./limits/zones.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -118,6 +120,8 @@ export const limits = {
   agent,
   front,
   balance,
+  zones,
+  hedge,
   fault,
   control,
   wire,
@@ -148,6 +152,10 @@ export const limits = {
     ejectForMs: 30_000,
     failuresMax: 1_000,
     connectionsMax: 10_000,
+    /** Requests in flight to one instance, as Envoy's `max_requests`. */
+    inFlightMax: 1_024,
+    /** The most that a document may set that to, and requests that wait, and requests of one connection. */
+    inFlightMaxMax: 1_000_000,
     /** The longest ejection, unless the first one is longer. */
     ejectForMsMax: 60_000,
     /** An instance is ejected when less of its requests of the last while succeed, and fail twice as often as the others'. */

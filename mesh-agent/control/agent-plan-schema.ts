@@ -35,6 +35,17 @@ const breaker = z.object({
   ejectedPercentMax: z._default(percent, limits.breaker.ejectedPercentMax),
   panicPercent: z._default(percent, limits.breaker.panicPercent),
   maxConnections: z.int().check(z.minimum(1)),
+  maxRequests: z._default(z.int().check(z.minimum(1)), limits.breaker.inFlightMax),
+  maxPending: z._default(z.int().check(z.minimum(1)), limits.agent.pendingMax),
+  requestsPerConnection: z.exactOptional(z.int().check(z.minimum(1))),
+});
+
+const hedge = z.object({
+  afterMs: z.exactOptional(durationMs),
+  percentile: z.exactOptional(percent),
+  max: z.int().check(z.minimum(1)),
+  budgetPercent: percent,
+  methods: z.array(z.string()),
 });
 
 const balance = z.object({
@@ -45,6 +56,12 @@ const balance = z.object({
   boundedLoad: z.exactOptional(z.number().check(z.minimum(1))),
   weightLabel: z.exactOptional(z.string()),
   slowStart: z.exactOptional(z.object({ windowMs: durationMs, aggression: z.number().check(z.minimum(1)) })),
+  zones: z.exactOptional(
+    z.object({
+      sufficientPercent: percent.check(z.minimum(1)),
+      failover: z.record(z.string(), z.array(z.string())),
+    }),
+  ),
 });
 
 const match = {
@@ -78,6 +95,7 @@ const outboundService = z.object({
   faults: z.exactOptional(z.array(faultRule)),
   timeoutMs: durationMs,
   retries,
+  hedge: z.exactOptional(hedge),
   breaker,
   balance: z._default(balance, { policy: "peak-ewma" }),
 });

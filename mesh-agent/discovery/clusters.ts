@@ -1,78 +1,22 @@
 /** The services that this agent may call: their endpoints with connections, health and load. */
 import type { LoadReport } from "../../shared/http/load-report.ts";
-import { limits } from "../../shared/limits.ts";
 import type { OutboundServicePlan } from "../../shared/plan/plan.ts";
-import {
-  type BalanceQuestion,
-  type BalancerState,
-  balanceStep,
-  GRADE,
-  newBalancer,
-} from "../../shared/policy/balance.ts";
-import { type BreakerEvent, breakerSend, leastRecentlyFailed } from "../../shared/policy/breaker.ts";
+import { type BreakerEvent, breakerSend } from "../../shared/policy/breaker.ts";
 import { endpointKey } from "../../shared/policy/discovery-view.ts";
-import {
-  answerSampleMs,
-  type MutableLoad,
-  newEndpointLoad,
-  observeLatency,
-  weightOf,
-} from "../../shared/policy/endpoint-load.ts";
-import {
-  newOutlier,
-  newServiceHealth,
-  type OutlierState,
-  outlierStep,
-  outlierVerdict,
-  recountHealth,
-} from "../../shared/policy/outlier.ts";
+import { answerSampleMs, latencyMsAt, observeLatency, weightOf } from "../../shared/policy/endpoint-load.ts";
+import { newHedge, noteHedgeLatency } from "../../shared/policy/hedge.ts";
+import { newServiceHealth, outlierStep, outlierVerdict, recountHealth } from "../../shared/policy/outlier.ts";
 import { newRetryBudget } from "../../shared/policy/retry-budget.ts";
 import { asksForUser, hasLabels } from "../../shared/policy/traffic.ts";
 import { meanLoad } from "../../shared/policy/upstream-load.ts";
+import { ZONE_LABEL } from "../../shared/policy/zones.ts";
 import type { Endpoint } from "../../shared/wire/endpoint.ts";
 import type { ClientPool } from "../proxy/engine.ts";
+import { Choice } from "./choice.ts";
+import { ClusterEndpoint } from "./cluster-endpoint.ts";
 
 /** Connections to an endpoint of a service, made when first needed. */
 export type MakePool = (service: string, endpoint: Endpoint, settings: OutboundServicePlan) => ClientPool;
-
-export class ClusterEndpoint {
-  readonly endpoint: Endpoint;
-  readonly breaker: OutlierState = newOutlier();
-  readonly balance: MutableLoad;
-  /** It is no more among its cluster's, though requests may still be under way. */
-  hasLeft = false;
-  #pool: ClientPool | undefined;
-  #load: { readonly report: LoadReport; readonly atMs: number } | undefined;
-
-  /** @param nowMs monotonic, as all times here */
-  constructor(endpoint: Endpoint, nowMs: number) {
-    this.endpoint = endpoint;
-    this.balance = newEndpointLoad(endpoint.instance, 1, nowMs);
-  }
-
-  /** What its agent says of its application's load. */
-  hearLoad(report: LoadReport, nowMs: number): void {
-    this.#load = { report, atMs: nowMs };
-  }
-
-  /** Undefined: it has not said it lately. */
-  load(nowMs: number): LoadReport | undefined {
-    if (this.#load === undefined || nowMs - this.#load.atMs > limits.agent.loadFreshMs) return undefined;
-    return this.#load.report;
-  }
-
-  /** @param make makes the connections when there are none */
-  pool(make: (endpoint: Endpoint) => ClientPool): ClientPool {
-    this.#pool ??= make(this.endpoint);
-    return this.#pool;
-  }
-
-  /** Lets go of the connections: idle ones end now, busy ones after their exchange. */
-  close(): void {
-    this.#pool?.close();
-    this.#pool = undefined;
-  }
-}
 
 /** What a call asks for. */
 export interface Wanted {
@@ -90,20 +34,13 @@ export interface AnswerTime {
   readonly pauseMs: number;
 }
 
-/** The endpoints of a subset; its arrays are in one order and made once. */
-interface Choice {
-  readonly endpoints: readonly ClusterEndpoint[];
-  readonly breakers: readonly OutlierState[];
-  readonly grades: number[];
-  readonly balancer: BalancerState;
-  /** Filled in for each pick. */
-  readonly question: BalanceQuestion;
-}
-
 export class Cluster {
   readonly service: string;
   readonly budget = newRetryBudget();
   readonly health = newServiceHealth();
+  readonly hedge = newHedge();
+  /** Attempts by whether they stayed in the own zone, where zones make a difference. */
+  readonly zoneRequests = { own: 0, other: 0 };
   /** Copies of requests that are on their way. */
   mirrors = 0;
   settings: OutboundServicePlan;
@@ -112,11 +49,13 @@ export class Cluster {
   /** Of each subset, since their endpoints are counted apart; without a subset the key is empty. */
   readonly #choices = new Map<string, Choice>();
   readonly #makePool: MakePool;
+  readonly #ownZone: string | undefined;
 
-  constructor(service: string, settings: OutboundServicePlan, makePool: MakePool) {
+  constructor(service: string, settings: OutboundServicePlan, makePool: MakePool, ownZone: string | undefined) {
     this.service = service;
     this.settings = settings;
     this.#makePool = makePool;
+    this.#ownZone = ownZone;
   }
 
   /** Where its calls go depends on their end user. */
@@ -130,7 +69,7 @@ export class Cluster {
 
   /** Takes new settings and endpoints; an endpoint that stays keeps its connections and its history. */
   replace(settings: OutboundServicePlan, endpoints: readonly Endpoint[]): void {
-    const sameConnections = settings.breaker.maxConnections === this.settings.breaker.maxConnections;
+    const sameConnections = samePools(settings, this.settings);
     this.settings = settings;
     this.#needsUser =
       "claim" in (settings.balance.hash ?? {}) ||
@@ -175,7 +114,7 @@ export class Cluster {
    * Next endpoint for an attempt, which is taken note of; `done` gives its place back.
    * @param tried endpoints of this request's earlier attempts; they come last
    * @param random at least 0, below 1
-   * @returns undefined when the subset has no endpoints
+   * @returns undefined when the subset has no endpoints, or each has as many requests as it may
    */
   pick(
     wanted: Wanted,
@@ -183,50 +122,34 @@ export class Cluster {
     nowMs: number,
     random: number,
   ): ClusterEndpoint | undefined {
-    const choice = this.#choice(wanted.subset);
-    const picked = choice.endpoints[this.#indexFor(choice, wanted.hashKey, tried, nowMs, random)];
+    const by = { tried, key: wanted.hashKey, nowMs, random };
+    const picked = this.#choice(wanted.subset).pick(by);
     if (picked === undefined) return undefined;
     breakerSend(picked.breaker, nowMs);
     picked.balance.pending++;
+    this.#countZone(picked);
     return picked;
   }
 
-  #indexFor(
-    choice: Choice,
-    key: number | undefined,
-    tried: ReadonlySet<ClusterEndpoint>,
-    nowMs: number,
-    random: number,
-  ): number {
-    const { balancer, breakers, endpoints, grades, question } = choice;
-    const allGood = this.health.out === 0 && tried.size === 0;
-    const probe = allGood ? -1 : this.#grade(choice, tried, nowMs);
-    // By hash an endpoint is probed by requests of its own.
-    if (probe >= 0 && question.settings.policy !== "consistent-hash") return probe;
-    question.grades = allGood ? undefined : grades;
-    question.key = key;
-    question.nowMs = nowMs;
-    question.random = random;
-    const index = balanceStep(balancer, question);
-    return index >= 0 ? index : leastRecentlyFailed(breakers, (at) => tried.has(endpoints[at] as ClusterEndpoint));
+  /** Whether there are endpoints at all. */
+  has(subset: string | undefined): boolean {
+    return this.#choice(subset).endpoints.length > 0;
   }
 
-  /** @returns index of an endpoint that waits for its probe; -1: none does */
-  #grade({ breakers, endpoints, grades }: Choice, tried: ReadonlySet<ClusterEndpoint>, nowMs: number): number {
-    let probe = -1;
-    for (let at = 0; at < endpoints.length; at++) {
-      const verdict = outlierVerdict(breakers[at] as OutlierState, this.health, nowMs, this.settings.breaker);
-      const isTried = tried.has(endpoints[at] as ClusterEndpoint);
-      if (verdict === "probe" && !isTried && probe < 0) probe = at;
-      grades[at] = verdict === "no" ? GRADE.out : isTried ? GRADE.tried : GRADE.good;
-    }
-    return probe;
+  #countZone({ endpoint }: ClusterEndpoint): void {
+    if (this.settings.balance.zones === undefined || this.#ownZone === undefined) return;
+    if (endpoint.labels[ZONE_LABEL] === this.#ownZone) this.zoneRequests.own++;
+    else this.zoneRequests.other++;
   }
 
   /** Whether an attempt could go to an endpoint that this request has not tried and that is not ejected. */
   hasUntried(subset: string | undefined, tried: ReadonlySet<ClusterEndpoint>, nowMs: number): boolean {
+    const { breaker } = this.settings;
     return this.#choice(subset).endpoints.some(
-      (one) => !tried.has(one) && outlierVerdict(one.breaker, this.health, nowMs, this.settings.breaker) === "yes",
+      (one) =>
+        !tried.has(one) &&
+        one.balance.pending < breaker.maxRequests &&
+        outlierVerdict(one.breaker, this.health, nowMs, breaker) === "yes",
     );
   }
 
@@ -235,8 +158,13 @@ export class Cluster {
     const { balance, breaker } = endpoint;
     // The service's health is counted over those that are there.
     if (endpoint.hasLeft) return;
-    if (time !== undefined)
+    const { hedge } = this.settings;
+    if (time !== undefined && hedge !== undefined) noteHedgeLatency(this.hedge, time.tookMs, hedge);
+    if (time !== undefined && event !== "abandoned")
       observeLatency(balance, answerSampleMs(balance, time.tookMs, time.failed, time.pauseMs, nowMs), nowMs);
+    // Nobody knows how long it would have taken, but that it would have been longer.
+    else if (time !== undefined && time.tookMs > latencyMsAt(balance, nowMs))
+      observeLatency(balance, time.tookMs, nowMs);
     if (outlierStep(breaker, this.health, event, nowMs, this.settings.breaker)) balance.freshSinceMs = nowMs;
   }
 
@@ -256,26 +184,19 @@ export class Cluster {
     if (choice === undefined) {
       const wanted = subset === undefined ? undefined : this.settings.subsets[subset];
       const known = subset === undefined || wanted !== undefined;
-      choice = newChoice(
-        known ? this.#endpoints.filter(({ endpoint }) => hasLabels(endpoint.labels, wanted)) : [],
-        this.settings,
-      );
+      const endpoints = known ? this.#endpoints.filter(({ endpoint }) => hasLabels(endpoint.labels, wanted)) : [];
+      choice = new Choice(endpoints, this.settings, this.health, this.#ownZone);
       this.#choices.set(key, choice);
     }
     return choice;
   }
 }
 
-function newChoice(endpoints: readonly ClusterEndpoint[], { balance: settings }: OutboundServicePlan): Choice {
-  const loads = endpoints.map(({ balance }) => balance);
-  const question = { loads, grades: undefined, settings, random: 0, nowMs: 0, key: undefined };
-  return {
-    endpoints,
-    breakers: endpoints.map(({ breaker }) => breaker),
-    grades: endpoints.map(() => GRADE.good),
-    balancer: newBalancer(loads, settings),
-    question,
-  };
+/** Pools are made for these. */
+function samePools(one: OutboundServicePlan, other: OutboundServicePlan): boolean {
+  return (["maxConnections", "maxPending", "requestsPerConnection"] as const).every(
+    (name) => one.breaker[name] === other.breaker[name],
+  );
 }
 
 function sameLabels(one: Endpoint, other: Endpoint): boolean {
@@ -285,9 +206,12 @@ function sameLabels(one: Endpoint, other: Endpoint): boolean {
 export class Clusters {
   readonly #clusters = new Map<string, Cluster>();
   readonly #makePool: MakePool;
+  readonly #ownZone: string | undefined;
 
-  constructor(makePool: MakePool) {
+  /** @param ownZone of this agent; absent: it has none */
+  constructor(makePool: MakePool, ownZone?: string) {
     this.#makePool = makePool;
+    this.#ownZone = ownZone;
   }
 
   get(service: string): Cluster | undefined {
@@ -315,7 +239,7 @@ export class Clusters {
     for (const [service, settings] of Object.entries(services)) {
       let cluster = this.#clusters.get(service);
       if (cluster === undefined) {
-        cluster = new Cluster(service, settings, this.#makePool);
+        cluster = new Cluster(service, settings, this.#makePool, this.#ownZone);
         this.#clusters.set(service, cluster);
       }
       cluster.replace(settings, Object.hasOwn(endpoints, service) ? (endpoints[service] ?? []) : []);

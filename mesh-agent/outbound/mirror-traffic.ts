@@ -7,7 +7,8 @@ import { ATTEMPT, DEADLINE, TRACEPARENT } from "../../shared/http/header-names.t
 import { formatTraceparent } from "../../shared/http/trace-context.ts";
 import { limits } from "../../shared/limits.ts";
 import { chooseMirror } from "../../shared/policy/traffic.ts";
-import type { Cluster, ClusterEndpoint } from "../discovery/clusters.ts";
+import type { ClusterEndpoint } from "../discovery/cluster-endpoint.ts";
+import type { Cluster } from "../discovery/clusters.ts";
 import type { Stage } from "../proxy/call.ts";
 import type { BodyReader, RequestHead } from "../proxy/engine.ts";
 import type { Metrics } from "../telemetry/metrics.ts";

@@ -11,22 +11,19 @@ import { formatLoad, parseLoad } from "../../shared/http/load-report.ts";
 import { formatTraceparent } from "../../shared/http/trace-context.ts";
 import { limits } from "../../shared/limits.ts";
 import type { BreakerEvent } from "../../shared/policy/breaker.ts";
-import { mayRetry, retryBackoffMs } from "../../shared/policy/retry.ts";
+import { mayRetry, type RetryVerdict, retryBackoffMs, retryPauseMs } from "../../shared/policy/retry.ts";
 import { retryBudgetStep } from "../../shared/policy/retry-budget.ts";
-import type { Cluster, ClusterEndpoint } from "../discovery/clusters.ts";
+import type { ClusterEndpoint } from "../discovery/cluster-endpoint.ts";
+import type { Cluster } from "../discovery/clusters.ts";
 import type { Stage } from "../proxy/call.ts";
-import type {
-  BodyReader,
-  BodyWriter,
-  ClientExchange,
-  ExchangeError,
-  RequestHead,
-  ResponseHead,
-} from "../proxy/engine.ts";
+import type { DeadlineWatch } from "../proxy/deadline-watch.ts";
+import type { BodyReader, BodyWriter, ExchangeError, RequestHead, ResponseHead } from "../proxy/engine.ts";
 import { pumpBody } from "../proxy/pump-body.ts";
 import { RequestBody } from "../proxy/request-body.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { Attempt } from "./attempt.ts";
 import { classifyAnswer, classifyFailure, type Ending } from "./classify.ts";
+import { Hedging } from "./hedging.ts";
 import type { OutboundCall } from "./outbound-call.ts";
 import { PacedWriter } from "./paced-writer.ts";
 
@@ -36,6 +33,8 @@ export interface SendOptions {
   readonly metrics: Metrics;
   /** At least 0, below 1. */
   readonly random: () => number;
+  /** Absent: those of the agent. */
+  readonly waits?: DeadlineWatch;
 }
 
 export function sendWithRetries(options: SendOptions): Stage<OutboundCall> {
@@ -45,31 +44,17 @@ export function sendWithRetries(options: SendOptions): Stage<OutboundCall> {
   };
 }
 
-/** One request on its way to one endpoint. */
-interface Attempt {
-  readonly endpoint: ClusterEndpoint;
-  readonly timeoutMs: number;
-  readonly sentAtMs: number;
-  readonly exchange: ClientExchange;
-  /** Set when it cannot give an answer any more. */
-  failure?: ExchangeError;
-  /** An answer that is not passed on yet, since another attempt may be better. */
-  held?: { readonly head: ResponseHead; readonly body: BodyReader };
-  /** The breaker knows how it ended. */
-  recorded: boolean;
-  /** It is in flight no more. */
-  done: boolean;
-  over: boolean;
-}
-
 class Sending {
   readonly #call: OutboundCall;
   readonly #cluster: Cluster;
   readonly #options: SendOptions;
   readonly #body: RequestBody;
   readonly #tried = new Set<ClusterEndpoint>();
+  readonly #hedging: Hedging | undefined;
+  /** Without hedges. */
   #attempts = 0;
-  #current: Attempt | undefined;
+  /** Those that can still give the answer. */
+  #racing: Attempt[] = [];
   /** Whether the attempt under way holds a place of the retry budget. */
   #inBudget = false;
   /** Runs while the next attempt is waited for. */
@@ -83,6 +68,12 @@ class Sending {
     this.#cluster = cluster;
     this.#options = options;
     this.#body = new RequestBody(call.body, call.exchange.head.bodyLength);
+    this.#hedging = Hedging.of(call, cluster, {
+      metrics: options.metrics,
+      canSend: () => this.#canHedge(),
+      send: () => this.#send(true),
+      waits: options.waits,
+    });
   }
 
   start(): void {
@@ -99,17 +90,20 @@ class Sending {
   #stop(): void {
     clearTimeout(this.#pause);
     this.#stopWatch?.();
+    this.#hedging?.stop();
     this.#leaveBudget();
-    const attempt = this.#current;
-    if (attempt === undefined) return;
-    this.#done(attempt);
-    if (attempt.over) return;
-    attempt.over = true;
-    this.#record(attempt, "abandoned");
-    attempt.exchange.abort("the caller left");
+    for (const attempt of this.#racing) attempt.abandon();
   }
 
-  #send(): void {
+  /** One answer is not there yet, and another endpoint could give it to the same request. */
+  #canHedge(): boolean {
+    const nowMs = performance.now();
+    if (this.#call.status !== 0 || this.#racing.length === 0 || nowMs >= this.#call.deadlineMs) return false;
+    if (!this.#body.ended || !this.#body.replayable) return false;
+    return this.#cluster.hasUntried(this.#call.subset, this.#tried, nowMs);
+  }
+
+  #send(isHedge = false): void {
     const nowMs = performance.now();
     const leftMs = this.#call.deadlineMs - nowMs;
     if (leftMs <= 0) {
@@ -117,38 +111,36 @@ class Sending {
       return;
     }
     const endpoint = this.#cluster.pick(this.#call, this.#tried, nowMs, this.#options.random());
-    if (endpoint === undefined) this.#call.fail(this.#noEndpoint());
-    else this.#sendTo(endpoint, nowMs, leftMs);
+    if (endpoint !== undefined) this.#sendTo(endpoint, nowMs, leftMs, isHedge);
+    else if (!isHedge) this.#call.fail(this.#noEndpoint());
   }
 
-  #sendTo(endpoint: ClusterEndpoint, nowMs: number, leftMs: number): void {
-    this.#attempts++;
+  #sendTo(endpoint: ClusterEndpoint, nowMs: number, leftMs: number, isHedge: boolean): void {
+    if (!isHedge) this.#attempts++;
     this.#tried.add(endpoint);
-    this.#call.facts.attempts = this.#attempts;
+    this.#call.facts.attempts = this.#sentInAll;
     this.#call.facts.endpoint = endpoint.endpoint.instance;
     const timeoutMs = Math.min(leftMs, this.#cluster.settings.retries.perTryMs ?? leftMs);
-    const exchange = this.#cluster.pool(endpoint).send(this.#head(nowMs), timeoutMs);
-    const attempt: Attempt = {
-      endpoint,
-      timeoutMs,
-      sentAtMs: nowMs,
-      exchange,
-      recorded: false,
-      done: false,
-      over: false,
-    };
-    this.#current = attempt;
+    const exchange = this.#cluster.pool(endpoint).send(this.#head(timeoutMs), timeoutMs);
+    const attempt = new Attempt(this.#cluster, endpoint, exchange, nowMs, timeoutMs, isHedge);
+    this.#racing.push(attempt);
     exchange.onInform((status, fields) => this.#call.exchange.inform(status, fields));
     exchange.onFail((error) => this.#failed(attempt, error));
     exchange.onResponse((head, body) => this.#answered(attempt, head, body));
     this.#body.attach(exchange.body);
+    this.#hedging?.wait();
   }
 
-  #head(nowMs: number): RequestHead {
+  get #sentInAll(): number {
+    return this.#attempts + (this.#hedging?.sent ?? 0);
+  }
+
+  /** @param timeoutMs after it nobody waits for this attempt's answer */
+  #head(timeoutMs: number): RequestHead {
     const { method, bodyLength, fields: asSent } = this.#call.exchange.head;
     const fields = asSent.clone();
-    fields.set(DEADLINE, deadlineHeader(this.#call.deadlineMs, nowMs) ?? "1");
-    fields.set(ATTEMPT, String(this.#attempts));
+    fields.set(DEADLINE, deadlineHeader(timeoutMs, 0) ?? "1");
+    fields.set(ATTEMPT, String(this.#sentInAll));
     if (this.#call.priority !== "normal") fields.set(PRIORITY, this.#call.priority);
     if (this.#call.trace !== undefined) fields.set(TRACEPARENT, formatTraceparent(this.#call.trace));
     return { method, target: this.#call.path, fields, bodyLength };
@@ -157,12 +149,17 @@ class Sending {
   #noEndpoint(): SelvageError {
     const { subset } = this.#call;
     const which = subset === undefined ? "" : ` in subset ${subset}`;
+    if (this.#cluster.has(subset)) {
+      const { maxRequests } = this.#cluster.settings.breaker;
+      const full = `each endpoint of ${this.#cluster.service}${which} has ${maxRequests} requests in flight (maxRequests)`;
+      return new SelvageError("breaker_open", full, { sent: this.#sent });
+    }
     const reason = `${this.#cluster.service} has no endpoints${which}`;
     return new SelvageError("no_healthy_endpoint", reason, { sent: this.#sent });
   }
 
   #answered(attempt: Attempt, head: ResponseHead, body: BodyReader): void {
-    if (attempt.over || attempt !== this.#current) return;
+    if (attempt.over || !this.#racing.includes(attempt)) return;
     const load = parseLoad(head.fields.get(LOAD));
     if (load !== undefined) attempt.endpoint.hearLoad(load, performance.now());
     const ending = classifyAnswer(head, Date.now());
@@ -175,33 +172,47 @@ class Sending {
     const { over, held } = attempt;
     attempt.failure = error;
     attempt.over = true;
-    this.#done(attempt);
-    if (over || attempt !== this.#current) return;
+    attempt.done();
+    if (over || !this.#racing.includes(attempt)) return;
     if (this.#call.status !== 0) this.#brokenOff(attempt, error);
     else if (held === undefined) this.#decide(attempt, classifyFailure(error));
   }
 
-  /** After an attempt that another could mend: the retry policy says whether there is one. */
+  /** After an attempt that another could mend: one that is under way, or the retry policy says whether there is one. */
   #decide(attempt: Attempt, ending: Ending): void {
-    this.#leaveBudget();
     if (ending.sent !== "none") this.#sent = ending.sent;
-    this.#record(attempt, this.#blame(attempt, ending), ending.pauseMs);
-    const verdict = mayRetry(this.#cluster.settings.retries, {
-      method: this.#call.exchange.head.method,
-      sent: ending.sent,
-      outcome: ending.outcome ?? { kind: "reset" },
-      attempt: this.#attempts,
-      bodyReplayable: this.#body.replayable,
-      callerRetries: this.#call.callerRetries,
-    });
-    const untried = this.#cluster.hasUntried(this.#call.subset, this.#tried, performance.now());
+    attempt.record(this.#blame(attempt, ending), ending.pauseMs);
+    if (this.#racing.length > 1 && (attempt.held === undefined || this.#verdict(ending, 0).retry)) {
+      this.#racing = this.#racing.filter((one) => one !== attempt);
+      attempt.discard();
+      return;
+    }
+    this.#hedging?.stop();
+    this.#leaveBudget();
+    const verdict = this.#verdict(ending, this.#attempts);
+    const nowMs = performance.now();
+    const untried = this.#cluster.hasUntried(this.#call.subset, this.#tried, nowMs);
     if (!verdict.retry || (ending.error === "overloaded" && !this.#triesAnother(untried))) {
       this.#giveUp(attempt, ending);
       return;
     }
     // An answer that may still be passed on goes with a request that is still being sent.
     if (attempt.held === undefined) this.#body.detach();
-    this.#retryAfter(verdict.anew && untried ? 0 : this.#backoffMs(0), attempt, ending, 0);
+    const backoffMs = verdict.anew && untried ? 0 : this.#backoffMs(0);
+    const pauseMs = retryPauseMs(backoffMs, ending, untried, this.#call.deadlineMs - nowMs, this.#options.random());
+    if (pauseMs === undefined) this.#giveUp(attempt, ending);
+    else this.#retryAfter(pauseMs, attempt, ending, 0);
+  }
+
+  #verdict(ending: Ending, attempt: number): RetryVerdict {
+    return mayRetry(this.#cluster.settings.retries, {
+      method: this.#call.exchange.head.method,
+      sent: ending.sent,
+      outcome: ending.outcome ?? { kind: "reset" },
+      attempt,
+      bodyReplayable: this.#body.replayable,
+      callerRetries: this.#call.callerRetries,
+    });
   }
 
   /** A full instance is full a moment later, too. Low priority is there to make room, not to look for it. */
@@ -213,7 +224,8 @@ class Sending {
   #blame(attempt: Attempt, ending: Ending): BreakerEvent {
     const { retries, timeoutMs } = this.#cluster.settings;
     const fair = Math.min(retries.perTryMs ?? timeoutMs, limits.agent.timeoutBlamesMs);
-    return ending.error === "upstream_timeout" && attempt.timeoutMs < fair ? "abandoned" : ending.breaker;
+    const isLate = ending.error === "upstream_timeout" || ending.error === "deadline_exceeded";
+    return isLate && attempt.timeoutMs < fair ? "abandoned" : ending.breaker;
   }
 
   #backoffMs(denials: number): number {
@@ -238,8 +250,8 @@ class Sending {
       this.#inBudget = true;
       this.#options.metrics.retry(this.#cluster.service);
       this.#body.detach();
-      this.#done(attempt);
-      discard(attempt);
+      this.#racing = [];
+      attempt.discard();
       this.#send();
     }
   }
@@ -261,16 +273,26 @@ class Sending {
     if (attempt.held === undefined) return;
     const { head, body } = attempt.held;
     this.#leaveBudget();
-    this.#record(attempt, ending.breaker, ending.pauseMs);
+    attempt.record(ending.breaker, ending.pauseMs);
+    this.#wins(attempt);
     const writer = this.#paced(this.#call.respond({ ...head, fields: this.#answerFields(attempt, head, ending) }));
     this.#body.keepNoMore();
-    this.#stopWatch = pumpBody(body, writer, {
+    const watch = {
       idleMs: limits.agent.bodyIdleMs,
       onIdle: () => this.#call.abort("the answer stood still"),
       onEnd: () => {
         attempt.over = this.#body.ended;
       },
-    });
+    };
+    this.#stopWatch = pumpBody(body, writer, watch, this.#options.waits);
+  }
+
+  #wins(attempt: Attempt): void {
+    this.#hedging?.stop();
+    for (const other of this.#racing) if (other !== attempt) other.lose();
+    this.#racing = [attempt];
+    this.#call.facts.endpoint = attempt.endpoint.endpoint.instance;
+    if (attempt.isHedge) this.#options.metrics.hedge(this.#cluster.service, "won");
   }
 
   #paced(writer: BodyWriter): BodyWriter {
@@ -303,39 +325,9 @@ class Sending {
     this.#call.fail(new SelvageError("upstream_reset", reason, { sent: "body" }));
   }
 
-  /** @param pauseMs what the endpoint asks for; absent: it is not too busy */
-  #record(attempt: Attempt, event: BreakerEvent, pauseMs?: number): void {
-    if (attempt.recorded) return;
-    attempt.recorded = true;
-    const nowMs = performance.now();
-    const failed = event === "failure" || pauseMs !== undefined;
-    const time = { tookMs: nowMs - attempt.sentAtMs, failed, pauseMs: pauseMs ?? 0 };
-    this.#cluster.record(attempt.endpoint, event, nowMs, event === "abandoned" ? undefined : time);
-  }
-
-  #done(attempt: Attempt): void {
-    if (attempt.done) return;
-    attempt.done = true;
-    this.#cluster.done(attempt.endpoint);
-  }
-
   #leaveBudget(): void {
     if (!this.#inBudget) return;
     this.#inBudget = false;
     retryBudgetStep(this.#cluster.budget, "retried");
   }
-}
-
-/** Reads what is left of a short answer, so that its connection can be used again; a long one is broken off. */
-function discard(attempt: Attempt): void {
-  const { held, over, exchange } = attempt;
-  attempt.over = true;
-  if (held === undefined || over) return;
-  const { head, body } = held;
-  if (head.bodyLength === "stream" || head.bodyLength > limits.agent.discardBytesMax) {
-    exchange.abort("the answer is not used");
-    return;
-  }
-  body.onEnd(() => {});
-  body.onChunk(() => {});
 }

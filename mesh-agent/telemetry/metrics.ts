@@ -26,6 +26,8 @@ export class Metrics {
   readonly #requests = new Map<string, { direction: Direction; service: string; series: Series }>();
   readonly #retries = new Map<string, number>();
   /** By labels. */
+  readonly #hedges = new Map<string, number>();
+  /** By labels. */
   readonly #faults = new Map<string, number>();
   /** By labels. */
   readonly #mirrors = new Map<string, number>();
@@ -52,6 +54,12 @@ export class Metrics {
 
   retry(service: string): void {
     this.#retries.set(service, (this.#retries.get(service) ?? 0) + 1);
+  }
+
+  /** `sent`: a second attempt beside one without an answer; `won`: it answered first. */
+  hedge(service: string, result: "sent" | "won" | "over_budget"): void {
+    const key = labelsOf({ service, result });
+    this.#hedges.set(key, (this.#hedges.get(key) ?? 0) + 1);
   }
 
   /** A call that got trouble on purpose. */
@@ -89,6 +97,11 @@ export class Metrics {
     lines.push("# HELP selvage_retries_total Attempts after the first.");
     lines.push("# TYPE selvage_retries_total counter");
     for (const [service, count] of this.#retries) lines.push(`selvage_retries_total${labelsOf({ service })} ${count}`);
+    if (this.#hedges.size > 0) {
+      lines.push("# HELP selvage_hedges_total Attempts beside one without an answer; over_budget ones were not sent.");
+      lines.push("# TYPE selvage_hedges_total counter");
+    }
+    for (const [labels, count] of this.#hedges) lines.push(`selvage_hedges_total${labels} ${count}`);
     if (this.#shed.size > 0) {
       lines.push("# HELP selvage_shed_total Requests without a place at the application; in mode shadow they went on.");
       lines.push("# TYPE selvage_shed_total counter");

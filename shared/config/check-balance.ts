@@ -4,7 +4,26 @@ import { type DocumentProblem, error } from "./problem.ts";
 import { parseDurationMs } from "./units.ts";
 
 export function checkBalance(service: Cursor): DocumentProblem[] {
-  return [...checkHash(service.get("balance")), ...checkEjection(service.get("breaker"))];
+  const balance = service.get("balance");
+  return [...checkHash(balance), ...checkFailover(balance), ...checkEjection(service.get("breaker"))];
+}
+
+function checkFailover(balance: Cursor): DocumentProblem[] {
+  return balance.get("zones", "failover").entries.flatMap(([own, order]) => {
+    const before = new Set([own]);
+    return order.items.flatMap((zone) => {
+      const { text, path } = zone;
+      if (text === undefined) return [];
+      const problem =
+        text === own
+          ? [error("SLV3072", path, `${own} is the zone that this order is for: it comes first anyway`)]
+          : before.has(text)
+            ? [error("SLV3072", path, `${text} comes earlier in this order`)]
+            : [];
+      before.add(text);
+      return problem;
+    });
+  });
 }
 
 function checkHash(balance: Cursor): DocumentProblem[] {

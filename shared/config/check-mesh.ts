@@ -2,6 +2,7 @@
 import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
 import { checkBalance } from "./check-balance.ts";
 import { checkFaults } from "./check-faults.ts";
+import { checkHedge } from "./check-hedge.ts";
 import type { Cursor } from "./cursor.ts";
 import { matchesAll } from "./matches-all.ts";
 import { nearestName } from "./nearest-name.ts";
@@ -16,6 +17,7 @@ export function checkMesh(top: Cursor): DocumentProblem[] {
     ...checkTraffic(name, service),
     ...checkTimes(service),
     ...checkBalance(service),
+    ...checkHedge(service),
     ...checkFaults(service),
     ...checkAccess(name, service, services.keys),
   ]);

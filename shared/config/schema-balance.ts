@@ -1,9 +1,11 @@
 /** `balance` of a service: how its requests are spread over its instances. */
 import * as z from "zod";
 import { limits } from "../limits.ts";
-import { between, duration, headerName, text } from "./fields.ts";
+import { between, duration, headerName, list, name, text, whole } from "./fields.ts";
 
 const { slowStartMsMax, aggressionMax, boundedLoadMin, boundedLoadMax } = limits.balance;
+const { namesMax } = limits.zones;
+const zoneName = name("the name of a zone", /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/);
 const POLICIES = ["peak-ewma", "least-request", "round-robin", "consistent-hash"] as const;
 
 export const cookieName = text("the name of a cookie", /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/);
@@ -38,6 +40,23 @@ export const balance = z.strictObject({
     })
     .optional()
     .describe("New instances, and those back from an ejection, get their share step by step."),
+  zones: z
+    .strictObject({
+      sufficient: whole(1, 100)
+        .optional()
+        .describe(
+          "Percent of a zone's instances that must be healthy for it to keep all of its requests. Default: 70.",
+        ),
+      failover: z
+        .record(zoneName, list(zoneName).max(namesMax, { error: `at most ${namesMax} zones` }))
+        .refine((zones) => Object.keys(zones).length <= namesMax, { error: `at most ${namesMax} zones` })
+        .optional()
+        .describe("A caller's zone to those that come after it, in order. All others come last."),
+    })
+    .optional()
+    .describe(
+      "Instances whose label `zone` is that of the caller's agent come first. Absent: zones make no difference.",
+    ),
 });
 
 export type BalanceConfig = z.infer<typeof balance>;

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { limits } from "../limits.ts";
 import { duration, whole } from "./fields.ts";
 
-const { failuresMax, connectionsMax, requestsMax } = limits.breaker;
+const { failuresMax, connectionsMax, requestsMax, inFlightMaxMax } = limits.breaker;
 const time = duration(1, limits.document.timeoutMsMax);
 const percent = whole(0, 100);
 
@@ -30,6 +30,15 @@ export const breaker = z.strictObject({
     .optional()
     .describe("With less than this percentage of instances left, ejections are ignored. Default: 0."),
   maxConnections: whole(1, connectionsMax).optional().describe("To one instance."),
+  maxRequests: whole(1, inFlightMaxMax)
+    .optional()
+    .describe("In flight to one instance, for each caller's agent. It gets no more. Default: 1024."),
+  maxPending: whole(1, inFlightMaxMax)
+    .optional()
+    .describe("Waiting for a connection to one instance; more are refused. Default: 1024."),
+  requestsPerConnection: whole(1, inFlightMaxMax)
+    .optional()
+    .describe("After so many a connection is not used again. Default: no bound."),
 });
 
 export type BreakerConfig = z.infer<typeof breaker>;

@@ -28,6 +28,7 @@ import { cache, gatewayCache } from "./schema-cache.ts";
 import { clientIp } from "./schema-client-ip.ts";
 import { decisionPoint } from "./schema-decisions.ts";
 import { faults } from "./schema-fault.ts";
+import { hedge } from "./schema-hedge.ts";
 import { idempotency } from "./schema-idempotency.ts";
 import { provider } from "./schema-identity.ts";
 import { planName } from "./schema-limit-rows.ts";
@@ -160,6 +161,7 @@ const service = z.strictObject({
   faults: faults.optional().describe("Trouble made on purpose: the first that matches, and is not over, is drawn."),
   timeout: timeout.optional().describe("For the whole call with its retries. Default: 15s."),
   retries: retries.optional().describe("What is sent again, and when."),
+  hedge: hedge.optional().describe("A second attempt beside one that has no answer yet. Absent: none."),
   breaker: breaker.optional().describe("Which instances are out of use."),
   balance: balance.optional().describe("How requests are spread over instances."),
   access: z

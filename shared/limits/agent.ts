@@ -23,6 +23,8 @@ export const agent = {
   retryBackoffMsMax: 60_000,
   /** Without a bound of its own the longest pause is so many first ones. */
   retryBackoffGrowth: 10,
+  /** An answer that asks for a longer pause (`Retry-After`) is not tried again, however much time is left. */
+  retryAfterMsMax: 60_000,
   /** Requests waiting for a connection to one endpoint. */
   pendingMax: 1_024,
   connectionsPerEndpointMax: 100,

@@ -36,9 +36,10 @@ function targetsOf(plan: Plan): UpstreamTarget[] {
 }
 
 function outboundPlan(service: ServicePlan): OutboundServicePlan {
-  const { subsets, traffic, mirror, faults, timeoutMs, retries, breaker, balance } = service;
+  const { subsets, traffic, mirror, faults, timeoutMs, retries, hedge, breaker, balance } = service;
   const optional = { ...(mirror !== undefined && { mirror }), ...(faults !== undefined && { faults }) };
-  return { subsets, traffic, ...optional, timeoutMs, retries, breaker, balance };
+  const sending = { timeoutMs, retries, ...(hedge !== undefined && { hedge }), breaker, balance };
+  return { subsets, traffic, ...optional, ...sending };
 }
 
 function inboundPlan({ port, protocol, access, shedding }: ServicePlan): NonNullable<AgentPlan["inbound"]> {

@@ -3,6 +3,7 @@ import type { BreakerConfig } from "../config/schema-breaker.ts";
 import { parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import type { BalanceSettings, BreakerSettings, HashSource } from "../policy/settings.ts";
+import { mapValues } from "./sorted.ts";
 
 /** Of a service's `balance`. */
 export function compileBalance(balance: BalanceConfig | undefined): BalanceSettings {
@@ -16,6 +17,12 @@ export function compileBalance(balance: BalanceConfig | undefined): BalanceSetti
       slowStart: {
         windowMs: parseDurationMs(balance.slowStart.window) ?? 0,
         aggression: balance.slowStart.aggression ?? 1,
+      },
+    }),
+    ...(balance?.zones !== undefined && {
+      zones: {
+        sufficientPercent: balance.zones.sufficient ?? limits.zones.sufficientPercent,
+        failover: mapValues(balance.zones.failover ?? {}, (order) => [...order]),
       },
     }),
   };
@@ -44,6 +51,9 @@ export function compileBreaker(breaker: BreakerConfig | undefined): BreakerSetti
     ejectedPercentMax: breaker?.maxEjected ?? limits.breaker.ejectedPercentMax,
     panicPercent: breaker?.panicThreshold ?? limits.breaker.panicPercent,
     maxConnections: breaker?.maxConnections ?? limits.agent.connectionsPerEndpointMax,
+    maxRequests: breaker?.maxRequests ?? limits.breaker.inFlightMax,
+    maxPending: breaker?.maxPending ?? limits.agent.pendingMax,
+    ...(breaker?.requestsPerConnection !== undefined && { requestsPerConnection: breaker.requestsPerConnection }),
   };
 }
 

@@ -4,6 +4,7 @@ import { limits } from "../limits.ts";
 import type { AccessRule } from "../policy/settings.ts";
 import { compileBalance, compileBreaker } from "./compile-balance.ts";
 import { compileFault } from "./compile-fault.ts";
+import { compileHedge } from "./compile-hedge.ts";
 import { compileRetries } from "./compile-retries.ts";
 import { compileConcurrency } from "./compile-shedding.ts";
 import { compileMirror, compileTraffic } from "./compile-traffic.ts";
@@ -20,6 +21,7 @@ export function compileService(service: ServiceConfig): ServicePlan {
     ...(service.faults !== undefined && service.faults.length > 0 && { faults: service.faults.map(compileFault) }),
     timeoutMs: durationOf(service.timeout) ?? limits.agent.requestTimeoutMs,
     retries: compileRetries(service.retries),
+    ...(service.hedge !== undefined && { hedge: compileHedge(service.hedge) }),
     breaker: compileBreaker(service.breaker),
     balance: compileBalance(service.balance),
     ...(service.access !== undefined && { access: service.access.map(compileAccess) }),

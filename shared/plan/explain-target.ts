@@ -3,10 +3,11 @@ import type { Path } from "../config/problem.ts";
 import { formatDuration } from "../config/units.ts";
 import type { Identity } from "../identity/identity.ts";
 import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
+import type { Priority } from "../policy/load-shedding.ts";
 import type { AggregatePart, UpstreamTarget } from "../policy/settings.ts";
 import { fillTemplate } from "../policy/template.ts";
 import { rewritePath } from "../route/rewrite-path.ts";
-import { describeBreaker, explainBalance } from "./explain-balance.ts";
+import { describeBreaker, explainBalance, explainHedge } from "./explain-balance.ts";
 import { explainFaults } from "./explain-faults.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import { explainMirror, explainTraffic } from "./explain-traffic.ts";
@@ -21,6 +22,7 @@ export interface Forwarded {
   readonly scopes: readonly string[];
   readonly identity: Identity;
   readonly route: string;
+  readonly priority: Priority;
   /** Milliseconds since the epoch. */
   readonly nowMs: number;
   header(name: string): string | undefined;
@@ -101,6 +103,7 @@ function explainService(plan: Plan, target: UpstreamTarget, method: string, requ
     ...explainMirror(service, at, routed),
     ...explainFaults(service, at, routed, request.nowMs),
     explainBalance(service, at),
+    ...explainHedge(service, method, request.priority, at),
     explainAccess(service, name, at, method, request.scopes),
     step("limits", "note", describeTimes(service), at),
   ];

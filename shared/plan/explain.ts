@@ -9,6 +9,7 @@ import { inspectHead } from "../http/inspect-head.ts";
 import { corsFields, preflightFields } from "../policy/cors.ts";
 import { applyHeaderEdits, isEmptyEdit } from "../policy/header-edits.ts";
 import { forgedFields } from "../policy/identity-headers.ts";
+import { priorityOf } from "../policy/load-shedding.ts";
 import type { HeaderEdits } from "../policy/settings.ts";
 import { hostWithoutPort } from "../route/compare-routes.ts";
 import { explainRoutes, type RouteVerdict } from "../route/explain-routes.ts";
@@ -93,6 +94,7 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
       scopes,
       identity,
       route: route.name,
+      priority: priorityOf(identity.plan, route.priority, plan.gateway.shedding),
       nowMs,
       header,
     }),

@@ -23,6 +23,7 @@ import type {
   CorsSettings,
   FaultRule,
   HeaderEdits,
+  HedgeSettings,
   MirrorRule,
   RateLimitSettings,
   RetrySettings,
@@ -115,6 +116,8 @@ export interface ServicePlan {
   readonly faults?: readonly FaultRule[];
   readonly timeoutMs: number;
   readonly retries: RetrySettings;
+  /** Absent: no request is sent twice at a time. */
+  readonly hedge?: HedgeSettings;
   readonly breaker: BreakerSettings;
   readonly balance: BalanceSettings;
   /** Absent: every workload of the trust domain may call. */
@@ -135,5 +138,5 @@ export interface AgentPlan {
 
 export type OutboundServicePlan = Pick<
   ServicePlan,
-  "subsets" | "traffic" | "mirror" | "faults" | "timeoutMs" | "retries" | "breaker" | "balance"
+  "subsets" | "traffic" | "mirror" | "faults" | "timeoutMs" | "retries" | "hedge" | "breaker" | "balance"
 >;

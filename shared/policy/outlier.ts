@@ -6,10 +6,10 @@
 import { limits } from "../limits.ts";
 import { type BreakerEvent, type BreakerState, breakerStep, breakerVerdict, newBreaker, type Trip } from "./breaker.ts";
 import { advanceRing, newOutcomeRing, type OutcomeRing, ringStep, withdrawRing } from "./outcome-ring.ts";
-import type { BreakerSettings } from "./settings.ts";
+import type { BreakerSettings, PoolSettings } from "./settings.ts";
 
 /** What of the settings ejects. */
-export type OutlierSettings = Omit<BreakerSettings, "maxConnections">;
+export type OutlierSettings = Omit<BreakerSettings, "maxRequests" | keyof PoolSettings>;
 
 /** Of one endpoint. */
 export interface OutlierState extends BreakerState {

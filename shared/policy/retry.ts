@@ -87,4 +87,33 @@ export function retryBackoffMs(retry: number, random: number, backoff: RetrySett
   return random * Math.min(backoff.maxMs, (2 ** retry - 1) * backoff.baseMs);
 }
 
+/** What an answer says of when to come again. */
+export interface AskedPause {
+  readonly outcome?: AttemptOutcome;
+  /** `Retry-After`; 0 or absent: it does not say. */
+  readonly pauseMs?: number;
+}
+
+/**
+ * Pause before a retry. What an answer asks for (`Retry-After`) is waited for, with up to half as much on top so that not all come
+ * back at once. A 503 speaks for its instance alone, so another one need not wait; a 429 speaks for the caller wherever it goes.
+ * @param backoffMs pause without a word from the answer
+ * @param untried whether the retry goes to an instance that this request has not tried
+ * @param leftMs until the deadline
+ * @param random at least 0, below 1
+ * @returns undefined: the pause does not fit into the time that is left, so there is no retry
+ */
+export function retryPauseMs(
+  backoffMs: number,
+  { outcome, pauseMs = 0 }: AskedPause,
+  untried: boolean,
+  leftMs: number,
+  random: number,
+): number | undefined {
+  const isForCaller = outcome?.kind === "status" && outcome.status === 429;
+  if (pauseMs === 0 || (untried && !isForCaller)) return backoffMs;
+  if (pauseMs > limits.agent.retryAfterMsMax || pauseMs >= leftMs) return undefined;
+  return Math.max(backoffMs, pauseMs + random * Math.min(pauseMs / 2, (leftMs - pauseMs) / 2));
+}
+
 const BACKOFF = { baseMs: limits.agent.retryBackoffBaseMs, maxMs: limits.agent.retryBackoffMaxMs };

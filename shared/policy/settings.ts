@@ -130,6 +130,29 @@ export interface BreakerSettings {
   readonly panicPercent: number;
   /** Connections to one endpoint. */
   readonly maxConnections: number;
+  /** Requests in flight to one endpoint; it gets no more. */
+  readonly maxRequests: number;
+  /** Requests that wait for a connection to one endpoint. */
+  readonly maxPending: number;
+  /** Requests after which a connection is not used again. Absent: it lives as long as it may. */
+  readonly requestsPerConnection?: number;
+}
+
+/** Bounds of the connections to one endpoint. */
+export type PoolSettings = Pick<BreakerSettings, "maxConnections" | "maxPending" | "requestsPerConnection">;
+
+/** A second attempt beside one that has no answer yet. */
+export interface HedgeSettings {
+  /** Time without an answer. Exactly one of this and `percentile` is there. */
+  readonly afterMs?: number;
+  /** The time in which so many percent of the service's answers came lately. */
+  readonly percentile?: number;
+  /** Hedges of one request. */
+  readonly max: number;
+  /** Hedges for a hundred requests that may be hedged. */
+  readonly budgetPercent: number;
+  /** Upper case, all of them idempotent. */
+  readonly methods: readonly string[];
 }
 
 /** Who gets more failures than this is an outlier, when the others do not. */
@@ -151,6 +174,16 @@ export interface BalanceSettings {
   /** Label of instances that holds their weight. */
   readonly weightLabel?: string;
   readonly slowStart?: SlowStart;
+  /** Absent: zones make no difference. */
+  readonly zones?: ZoneSettings;
+}
+
+/** Instances of the caller's own zone come first. */
+export interface ZoneSettings {
+  /** Percent of a zone's instances that must be healthy for it to keep all of its requests. */
+  readonly sufficientPercent: number;
+  /** A caller's zone to those that come after it, in order; all others come last. */
+  readonly failover: Readonly<Record<string, readonly string[]>>;
 }
 
 /** A header (lower case), a cookie, or a claim of the Txn-Token (`sub`, `tctx.plan`). */

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { type ClusterEndpoint, Clusters } from "../../../mesh-agent/discovery/clusters.ts";
+import type { ClusterEndpoint } from "../../../mesh-agent/discovery/cluster-endpoint.ts";
+import { Clusters } from "../../../mesh-agent/discovery/clusters.ts";
 import type { ClientPool } from "../../../mesh-agent/proxy/engine.ts";
 import type { Endpoint } from "../../../shared/wire/endpoint.ts";
 import { outboundDefaults } from "../support/control-plane.ts";

@@ -1,6 +1,7 @@
 /** A service under load in virtual time: what callers see of an instance that fails half of its calls, and when it is back. */
 import { expect, test } from "vitest";
-import { type Cluster, type ClusterEndpoint, Clusters } from "../../../mesh-agent/discovery/clusters.ts";
+import type { ClusterEndpoint } from "../../../mesh-agent/discovery/cluster-endpoint.ts";
+import { type Cluster, Clusters } from "../../../mesh-agent/discovery/clusters.ts";
 import type { BalanceSettings } from "../../../shared/policy/settings.ts";
 import { randomOf } from "../../support/queue-world.ts";
 import { outboundDefaults } from "../support/control-plane.ts";

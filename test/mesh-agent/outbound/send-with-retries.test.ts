@@ -6,6 +6,7 @@ import { OutboundCall } from "../../../mesh-agent/outbound/outbound-call.ts";
 import { sendWithRetries } from "../../../mesh-agent/outbound/send-with-retries.ts";
 import { answerErrors } from "../../../mesh-agent/proxy/answer-errors.ts";
 import { runStages } from "../../../mesh-agent/proxy/call.ts";
+import { DeadlineWatch } from "../../../mesh-agent/proxy/deadline-watch.ts";
 import {
   type BodyReader,
   type BodyWriter,
@@ -18,13 +19,14 @@ import {
 import { Metrics } from "../../../mesh-agent/telemetry/metrics.ts";
 import type { Sent } from "../../../shared/errors.ts";
 import { FieldList } from "../../../shared/http/field-list.ts";
+import type { HedgeSettings } from "../../../shared/policy/settings.ts";
 import { outboundDefaults } from "../support/control-plane.ts";
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] }));
 afterEach(() => void vi.useRealTimers());
 
 /** What an endpoint does with an attempt after it got so many chunks of the body. */
-type Act =
+type Act = { /** Steps until it does. */ readonly after?: number } & (
   | { readonly kind: "fail"; readonly reason: FailReason; readonly sent: Sent }
   | {
       readonly kind: "answer";
@@ -32,7 +34,8 @@ type Act =
       readonly fields: Record<string, string>;
       readonly breaks: boolean;
     }
-  | { readonly kind: "silence" };
+  | { readonly kind: "silence" }
+);
 
 class Reader implements BodyReader {
   chunk: ((chunk: Buffer) => void) | undefined;
@@ -74,6 +77,7 @@ class Attempt implements ClientExchange {
   over = false;
   deadline: NodeJS.Timeout | undefined;
   #ran = false;
+  #steps = 0;
   #onFail: (error: ExchangeError) => void = () => {};
   #onResponse: (head: ResponseHead, body: BodyReader) => void = () => {};
   constructor(act: Act) {
@@ -98,6 +102,7 @@ class Attempt implements ClientExchange {
   run(): void {
     const { act } = this;
     if (this.over || this.#ran || act.kind === "silence") return;
+    if (this.#steps++ < (act.after ?? 0)) return;
     this.#ran = true;
     if (act.kind === "fail") this.fail(act.reason, act.sent);
     else this.#answer(act);
@@ -126,13 +131,20 @@ interface Scene {
   /** The caller leaves after so many steps. */
   readonly leaves: number | undefined;
   readonly attempts: number;
+  readonly hedge?: HedgeSettings;
+  /** Hedges that the budget has. */
+  readonly saved?: number;
 }
 
 function play(scene: Scene) {
   vi.clearAllTimers();
+  const waits = new DeadlineWatch(1);
+  /** Attempts that were under way when another one left. */
+  const beside: number[] = [];
   const attempts: Attempt[] = [];
   const clusters = new Clusters(() => ({
     send: (_head, timeoutMs) => {
+      beside.push(attempts.filter(({ over, act: { kind } }) => !over && kind !== "answer").length);
       const attempt = new Attempt(scene.acts[attempts.length] ?? { kind: "silence" });
       attempts.push(attempt);
       attempt.deadline = setTimeout(() => attempt.fail("timeout", "body"), timeoutMs);
@@ -141,7 +153,11 @@ function play(scene: Scene) {
     counts: () => ({ open: 0, idle: 0, waiting: 0, active: 0 }),
     close: () => {},
   }));
-  const settings = { ...outboundDefaults, retries: { attempts: scene.attempts, on: ["5xx" as const] } };
+  const settings = {
+    ...outboundDefaults,
+    retries: { attempts: scene.attempts, on: ["5xx" as const] },
+    ...(scene.hedge !== undefined && { hedge: scene.hedge }),
+  };
   const endpoints = ["a", "b", "c"].map((instance) => ({ instance, host: "h", port: 1, labels: {} }));
   clusters.update({ orders: settings }, { orders: endpoints });
   const body = new Reader();
@@ -178,10 +194,11 @@ function play(scene: Scene) {
   const cluster = clusters.get("orders");
   if (cluster === undefined) throw new Error("no cluster");
   call.cluster = cluster;
+  cluster.hedge.saved = scene.saved ?? 0;
   call.deadlineMs = performance.now() + 5_000;
   runStages<OutboundCall>([
     answerErrors(false),
-    sendWithRetries({ forAgents: false, metrics: new Metrics(), random: () => 0.5 }),
+    sendWithRetries({ forAgents: false, metrics: new Metrics(), random: () => 0.5, waits }),
   ])(call);
   let fed = 0;
   const feed = (): void => {
@@ -194,12 +211,12 @@ function play(scene: Scene) {
   for (let step = 0; step < scene.early; step++) feed();
   for (let step = 0; step < 60 && !call.finished; step++) {
     if (step === scene.leaves) gone(new ExchangeError("reset", "none", "left"));
-    attempts.at(-1)?.run();
+    for (const attempt of [...attempts]) attempt.run();
     for (let n = 0; n <= scene.chunks.length; n++) feed();
     vi.advanceTimersByTime(200);
     if (answer.ended && !call.finished) done();
   }
-  return { attempts, statuses, aborted, answer, call, cluster };
+  return { attempts, statuses, aborted, answer, call, cluster, waits, beside };
 }
 
 const act: fc.Arbitrary<Act> = fc.oneof(
@@ -241,11 +258,13 @@ test("property: one answer, law 7, and everything given back", () => {
   });
   fc.assert(
     fc.property(scene, (made) => {
-      const { attempts, statuses, aborted, call, cluster } = play(made);
+      const { attempts, statuses, aborted, call, cluster, waits } = play(made);
       expect(call.finished).toBe(true);
       expect(statuses.length).toBeLessThanOrEqual(1);
       if (made.leaves === undefined) expect(statuses.length === 1 || aborted).toBe(true);
       expect(cluster.budget).toEqual({ active: 0, retrying: 0 });
+      expect(waits.armed).toBe(0);
+      vi.advanceTimersByTime(100_000);
       expect(vi.getTimerCount()).toBe(0);
       expect(attempts.length).toBeLessThanOrEqual(1 + Math.max(made.attempts, 2));
       if (made.method === "POST") expect(attempts.slice(0, -1).filter(mayHaveHadEffect)).toEqual([]);
@@ -284,4 +303,74 @@ test("a large body is sent once", () => {
   const { attempts, statuses } = play({ method: "PUT", chunks, acts, early: 4, leaves: undefined, attempts: 3 });
   expect(attempts).toHaveLength(1);
   expect(statuses).toEqual([502]);
+});
+
+test("property: hedges keep the budget and law 7, one answer wins, and everything is given back", () => {
+  const slow = fc.tuple(act, fc.nat(3)).map(([one, after]): Act => ({ ...one, after }));
+  const scene: fc.Arbitrary<Scene> = fc.record({
+    method: fc.constantFrom("GET", "POST", "PUT"),
+    chunks: fc.array(fc.constantFrom("a", "x".repeat(40_000)), { maxLength: 3 }),
+    acts: fc.array(slow, { maxLength: 6 }),
+    early: fc.nat(3),
+    leaves: fc.option(fc.nat(5), { nil: undefined }),
+    attempts: fc.nat(2),
+    // As a document that law 7 does not let through.
+    hedge: fc.record({
+      afterMs: fc.constantFrom(50, 300),
+      max: fc.integer({ min: 1, max: 2 }),
+      budgetPercent: fc.constant(0),
+      methods: fc.constant(["GET", "POST", "PUT"]),
+    }),
+    saved: fc.nat(2),
+  });
+  let hedged = 0;
+  fc.assert(
+    fc.property(scene, (made) => {
+      const { attempts, statuses, aborted, call, cluster, waits, beside } = play(made);
+      expect(call.finished).toBe(true);
+      expect(statuses.length).toBeLessThanOrEqual(1);
+      if (made.leaves === undefined) expect(statuses.length === 1 || aborted).toBe(true);
+      const hedges = (made.saved ?? 0) - cluster.hedge.saved;
+      hedged += hedges;
+      expect(hedges).toBeGreaterThanOrEqual(0);
+      expect(attempts.length - hedges).toBeLessThanOrEqual(1 + Math.max(made.attempts, 2));
+      expect(Math.max(0, ...beside)).toBeLessThanOrEqual(Math.min(made.hedge?.max ?? 0, hedges));
+      if (made.method === "POST") expect(attempts.slice(0, -1).filter(mayHaveHadEffect)).toEqual([]);
+      const whole = made.chunks.join("");
+      for (const { body } of attempts) if (body.ended) expect(body.bytes).toBe(whole);
+      expect(attempts.filter(({ over, act: { kind } }) => !over && kind !== "answer")).toEqual([]);
+      expect(cluster.budget).toEqual({ active: 0, retrying: 0 });
+      for (const { balance, breaker } of cluster.endpoints) {
+        expect(balance.pending).toBe(0);
+        expect(breaker.probedAtMs).toBe(0);
+      }
+      expect(waits.armed).toBe(0);
+    }),
+    { numRuns: 3000 },
+  );
+  expect(hedged).toBeGreaterThan(100);
+});
+
+const hedge: HedgeSettings = { afterMs: 50, max: 1, budgetPercent: 10, methods: ["GET"] };
+const answered: Act = { kind: "answer", status: 200, fields: {}, breaks: false };
+const hedgedScene = { method: "GET", chunks: [], early: 0, leaves: undefined, attempts: 2, hedge, saved: 1 };
+
+test("a request without an answer goes to another endpoint, the first answer wins, the other attempt is broken off", () => {
+  const { attempts, statuses, call } = play({ ...hedgedScene, acts: [{ kind: "silence" }, answered] });
+  expect(statuses).toEqual([200]);
+  expect(attempts.map(({ over }) => over)).toEqual([true, false]);
+  expect(call.facts).toMatchObject({ attempts: 2, endpoint: "b" });
+});
+
+test("a bad answer does not win while another attempt is under way", () => {
+  const bad: Act = { kind: "answer", status: 503, fields: {}, breaks: false, after: 1 };
+  const { attempts, statuses } = play({ ...hedgedScene, attempts: 0, acts: [bad, { ...answered, after: 2 }] });
+  expect(statuses).toEqual([200]);
+  expect(attempts).toHaveLength(2);
+});
+
+test("without a budget nothing is sent twice", () => {
+  const { attempts, statuses } = play({ ...hedgedScene, saved: 0, acts: [{ ...answered, after: 3 }] });
+  expect(statuses).toEqual([200]);
+  expect(attempts).toHaveLength(1);
 });

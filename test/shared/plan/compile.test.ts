@@ -131,6 +131,8 @@ describe("what the plan says", () => {
       ejectedPercentMax: 50,
       panicPercent: 0,
       maxConnections: limits.agent.connectionsPerEndpointMax,
+      maxRequests: limits.breaker.inFlightMax,
+      maxPending: limits.agent.pendingMax,
     });
     expect(plan.mesh.services.users?.balance).toEqual({ policy: "peak-ewma" });
   });

@@ -1,0 +1,105 @@
+/** One request on its way to one endpoint. */
+import { limits } from "../../shared/limits.ts";
+import type { BreakerEvent } from "../../shared/policy/breaker.ts";
+import type { ClusterEndpoint } from "../discovery/cluster-endpoint.ts";
+import type { Cluster } from "../discovery/clusters.ts";
+import type { BodyReader, ClientExchange, ExchangeError, ResponseHead } from "../proxy/engine.ts";
+
+export class Attempt {
+  readonly endpoint: ClusterEndpoint;
+  readonly exchange: ClientExchange;
+  readonly timeoutMs: number;
+  readonly sentAtMs: number;
+  /** It was sent while another had no answer yet. */
+  readonly isHedge: boolean;
+  /** Set when it cannot give an answer any more. */
+  failure: ExchangeError | undefined;
+  /** An answer that is not passed on yet, since another attempt may be better. */
+  held: { readonly head: ResponseHead; readonly body: BodyReader } | undefined;
+  /** Nothing more comes of it. */
+  over = false;
+  readonly #cluster: Cluster;
+  /** It is the one request that probes its endpoint. */
+  readonly #isProbe: boolean;
+  /** The breaker knows how it ended. */
+  #recorded = false;
+  /** It is in flight no more. */
+  #done = false;
+
+  /** @param sentAtMs monotonic */
+  constructor(
+    cluster: Cluster,
+    endpoint: ClusterEndpoint,
+    exchange: ClientExchange,
+    sentAtMs: number,
+    timeoutMs: number,
+    isHedge: boolean,
+  ) {
+    this.#cluster = cluster;
+    this.endpoint = endpoint;
+    this.exchange = exchange;
+    this.sentAtMs = sentAtMs;
+    this.timeoutMs = timeoutMs;
+    this.isHedge = isHedge;
+    this.#isProbe = endpoint.breaker.probedAtMs === sentAtMs;
+  }
+
+  /** Takes note of how it ended, once. @param pauseMs what the endpoint asks for; absent: it is not too busy */
+  record(event: BreakerEvent, pauseMs?: number): void {
+    if (this.#recorded) return;
+    this.#recorded = true;
+    const nowMs = performance.now();
+    const failed = event === "failure" || pauseMs !== undefined;
+    const time = { tookMs: nowMs - this.sentAtMs, failed, pauseMs: pauseMs ?? 0 };
+    this.#cluster.record(this.endpoint, event, nowMs, event === "abandoned" ? undefined : time);
+  }
+
+  /** Its place at the endpoint is free. */
+  done(): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#cluster.done(this.endpoint);
+  }
+
+  /** The caller left: says nothing of the endpoint. */
+  abandon(): void {
+    this.done();
+    if (this.over) return;
+    this.over = true;
+    this.record("abandoned");
+    this.exchange.abort("the caller left");
+  }
+
+  /** Another one answered first. One that hangs must not look as if nothing were wrong with it. */
+  lose(): void {
+    this.done();
+    if (this.over) return;
+    this.over = true;
+    const nowMs = performance.now();
+    const tookMs = nowMs - this.sentAtMs;
+    const hangs = this.#isProbe || tookMs >= limits.agent.timeoutBlamesMs;
+    if (!this.#recorded)
+      this.#cluster.record(this.endpoint, hangs ? "failure" : "abandoned", nowMs, {
+        tookMs,
+        failed: false,
+        pauseMs: 0,
+      });
+    this.#recorded = true;
+    this.exchange.abort("another endpoint answered first");
+  }
+
+  /** Reads what is left of a short answer, so that its connection can be used again; a long one is broken off. */
+  discard(): void {
+    const { held, over } = this;
+    this.done();
+    this.over = true;
+    if (held === undefined || over) return;
+    const { head, body } = held;
+    if (head.bodyLength === "stream" || head.bodyLength > limits.agent.discardBytesMax) {
+      this.exchange.abort("the answer is not used");
+      return;
+    }
+    body.onEnd(() => {});
+    body.onChunk(() => {});
+  }
+}
