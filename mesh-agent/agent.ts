@@ -20,6 +20,7 @@ import type { AgentOptions, IngressRole, RunRole } from "./lifecycle/agent-optio
 import { appEnvironment } from "./lifecycle/app-environment.ts";
 import { AppProcess } from "./lifecycle/app-process.ts";
 import { drainListener } from "./lifecycle/drain.ts";
+import { keepAliveLint } from "./lifecycle/keep-alive-lint.ts";
 import { openListener } from "./lifecycle/open-listener.ts";
 import { freePort, listenError } from "./lifecycle/ports.ts";
 import { RuntimeStatus } from "./lifecycle/runtime-status.ts";
@@ -104,14 +105,17 @@ class Agent {
     this.#view = new KnownView(options.stateFolder, identity, onTrouble);
     this.#trust = new TrustState(identity);
     this.#verifier = new TxnVerifier(trustDomain);
-    this.#clusters = new Clusters((to, endpoint, { breaker: { maxConnections } }) =>
-      createMeshPool({
+    this.#clusters = new Clusters((to, endpoint, { breaker }) => {
+      const { maxConnections, maxPending, requestsPerConnection } = breaker;
+      return createMeshPool({
         host: endpoint.host,
         port: endpoint.port,
         maxConnections,
+        maxPending,
+        ...(requestsPerConnection !== undefined && { requestsPerConnection }),
         tls: { secureContext: () => this.#trust.clientContext, expectedSpiffeId: spiffeIdOf(trustDomain, to) },
-      }),
-    );
+      });
+    }, options.zone);
     this.#session = new ControlSession({
       identity,
       view: this.#view,
@@ -196,7 +200,8 @@ class Agent {
   async #serve(app: AppProcess, port: number): Promise<number> {
     const host = await orStop(app.listening(port), this.#stop);
     if (host !== undefined) {
-      this.#appPool = createHttp1Pool({ host, port, idleMs: limits.agent.appIdleMs });
+      const onKeepAlive = keepAliveLint(this.#log);
+      this.#appPool = createHttp1Pool({ host, port, idleMs: limits.agent.appIdleMs, onKeepAlive });
       this.#isReady(`serving ${this.#service} on port ${this.#listener?.port}, application on port ${port}`);
       await Promise.race([app.exited, this.#stop.asked]);
     }

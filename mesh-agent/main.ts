@@ -3,6 +3,8 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { ZONE_LABEL } from "../shared/policy/zones.ts";
+import { runAgent } from "./agent.ts";
 import { parseJoinToken } from "./control/enrolment.ts";
 import { frontCommand } from "./front/front-command.ts";
 import type { FrontProcessOptions } from "./front/run-front.ts";
@@ -17,6 +19,7 @@ interface CommonFlags {
   readonly instance?: string;
   readonly join?: string;
   readonly admin: HostPort;
+  readonly zone?: string;
   readonly insecure?: true;
 }
 interface RunFlags extends CommonFlags {
@@ -73,6 +76,11 @@ const label = (text: string, labels: Readonly<Record<string, string>>): Record<s
   return { ...labels, [name]: value };
 };
 
+const zone = (text: string): string => {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(text)) throw new InvalidArgumentError("expected a name such as eu-1a");
+  return text;
+};
+
 /** A listener that takes a free port of this machine unless it is told another. */
 const listener = (flags: string, description: string): Option =>
   new Option(flags, description).argParser(address).default({ host: "127.0.0.1", port: 0 }, "a free port of 127.0.0.1");
@@ -83,6 +91,7 @@ function withCommonFlags(command: Command): Command {
     .option("--instance <name>", "name of this instance, unique in the trust domain (default: made from the host's)")
     .option("--join <token>", "join token for the first start (or SELVAGE_JOIN_TOKEN)")
     .addOption(listener("--admin <address>", "health, metrics, configuration"))
+    .option("--zone <name>", "zone that it runs in, such as eu-1a; label `zone` of its instance", zone)
     .option("--insecure", "allow plain HTTP off loopback: listeners, and calls to the control plane");
 }
 
@@ -104,7 +113,10 @@ function commandLine(
     )
     .addOption(listener("--outbound <address>", "listener for the application's calls"))
     .addHelpText("after", RUN_EXAMPLES)
-    .action((command: string[], flags: RunFlags) => act({ ...commonOptions(flags), role: runRole(command, flags) }));
+    .action((command: string[], flags: RunFlags) => {
+      const role = runRole(command, flags);
+      return act({ ...commonOptions(flags), zone: role.labels[ZONE_LABEL], role });
+    });
   withCommonFlags(program.command("ingress"))
     .description("bring the gateway's requests into the mesh")
     .requiredOption("--listen <address>", "listener for the gateway", address)
@@ -124,13 +136,15 @@ function commonOptions(flags: CommonFlags): Omit<AgentOptions, "role"> {
     instance: flags.instance ?? `${hostname()}-${randomBytes(3).toString("hex")}`,
     join: token === undefined || token === "" ? undefined : parseJoinToken(token),
     admin: flags.admin,
+    zone: flags.zone,
     insecure: flags.insecure === true,
   };
 }
 
 function runRole(command: readonly string[], flags: RunFlags): RunRole {
   refusePlain("--outbound", flags.outbound, flags);
-  const { label: labels, port: appPort, inbound, outbound } = flags;
+  const { label, port: appPort, inbound, outbound } = flags;
+  const labels = flags.zone === undefined ? label : { ...label, [ZONE_LABEL]: flags.zone };
   const advertise = flags.advertise ?? { host: advertisedHost(inbound.host), port: 0 };
   return { kind: "run", command, labels, appPort, inbound, outbound, advertise };
 }

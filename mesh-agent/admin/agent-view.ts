@@ -62,7 +62,17 @@ function gauges({ session, view, clusters, log }: AgentParts): Gauge[] {
       value: breaker.ejectedUntilMs > nowMs ? 1 : 0,
     })),
   );
-  return [...single, ...endpoints, ...ejected, ...breakers];
+  const zones = each.flatMap(({ service, settings, zoneRequests }) =>
+    settings.balance.zones === undefined
+      ? []
+      : (["own", "other"] as const).map((zone) => ({
+          name: "selvage_zone_attempts_total",
+          help: "Attempts within the caller's own zone, and to others, of services that are balanced by zone.",
+          labels: { service, zone },
+          value: zoneRequests[zone],
+        })),
+  );
+  return [...single, ...endpoints, ...ejected, ...breakers, ...zones];
 }
 
 function config({ session, view }: AgentParts): object {

@@ -1,5 +1,6 @@
 /** The services that this agent may call: their endpoints with connections, health and load. */
 import type { LoadReport } from "../../shared/http/load-report.ts";
+import { limits } from "../../shared/limits.ts";
 import type { OutboundServicePlan } from "../../shared/plan/plan.ts";
 import { type BreakerEvent, breakerSend } from "../../shared/policy/breaker.ts";
 import { endpointKey } from "../../shared/policy/discovery-view.ts";
@@ -45,6 +46,8 @@ export class Cluster {
   mirrors = 0;
   settings: OutboundServicePlan;
   #needsUser = false;
+  /** When an endpoint was last picked. */
+  #usedAtMs = Number.NEGATIVE_INFINITY;
   #endpoints: readonly ClusterEndpoint[] = [];
   /** Of each subset, since their endpoints are counted apart; without a subset the key is empty. */
   readonly #choices = new Map<string, Choice>();
@@ -99,11 +102,25 @@ export class Cluster {
       this.#endpoints.map(({ breaker }) => breaker),
     );
     this.#choices.clear();
+    this.#warm(nowMs);
   }
 
   /** New connections from now on, such as with a new certificate; those in use end with their exchange. */
   renewConnections(): void {
+    this.close();
+    this.#warm(performance.now());
+  }
+
+  close(): void {
     for (const endpoint of this.#endpoints) endpoint.close();
+  }
+
+  /** Connections ahead of the requests to a service that is in use, to those that get them first. */
+  #warm(nowMs: number): void {
+    if (nowMs - this.#usedAtMs > limits.agent.warmForMs) return;
+    const own = this.#endpoints.filter(({ endpoint }) => endpoint.labels[ZONE_LABEL] === this.#ownZone);
+    const first = this.settings.balance.zones === undefined || own.length === 0 ? this.#endpoints : own;
+    for (const endpoint of first.slice(0, limits.agent.warmEndpointsMax)) this.pool(endpoint).warm?.();
   }
 
   pool(endpoint: ClusterEndpoint): ClientPool {
@@ -125,6 +142,7 @@ export class Cluster {
     const by = { tried, key: wanted.hashKey, nowMs, random };
     const picked = this.#choice(wanted.subset).pick(by);
     if (picked === undefined) return undefined;
+    this.#usedAtMs = nowMs;
     breakerSend(picked.breaker, nowMs);
     picked.balance.pending++;
     this.#countZone(picked);
@@ -251,6 +269,6 @@ export class Clusters {
   }
 
   close(): void {
-    this.renewConnections();
+    for (const cluster of this.#clusters.values()) cluster.close();
   }
 }

@@ -5,6 +5,7 @@ import type { FieldList } from "../../shared/http/field-list.ts";
 import { DEADLINE, TRACEPARENT } from "../../shared/http/header-names.ts";
 import { formatTraceparent } from "../../shared/http/trace-context.ts";
 import { limits } from "../../shared/limits.ts";
+import { isIdempotent } from "../../shared/policy/retry.ts";
 import type { Call, Stage } from "../proxy/call.ts";
 import type { BodyReader, ClientPool, ExchangeError, FailReason, ResponseHead } from "../proxy/engine.ts";
 import { pumpBody } from "../proxy/pump-body.ts";
@@ -34,7 +35,7 @@ function send(call: Call, app: () => ClientPool, body: RequestBody, attempt: num
     return;
   }
   const { method, target, bodyLength } = call.exchange.head;
-  const exchange = app().send({ method, target, fields: fieldsForApp(call, nowMs), bodyLength }, leftMs);
+  const exchange = app().send({ method, target, fields: fieldsForApp(call, nowMs), bodyLength }, leftMs, attempt > 1);
   let stopWatch: (() => void) | undefined;
   let over = false;
   call.onFinish(() => {
@@ -44,10 +45,9 @@ function send(call: Call, app: () => ClientPool, body: RequestBody, attempt: num
   exchange.onInform((status, fields) => call.exchange.inform(status, withoutOurs(fields)));
   exchange.onFail((error) => {
     over = true;
-    // An idle connection that the application closed in this moment: nothing of the request left.
-    const again = error.kind === "reset" && error.sent === "none" && attempt === 1 && body.replayable;
     body.detach();
-    if (again && call.status === 0 && !call.finished) send(call, app, body, attempt + 1);
+    if (mayGoAgain(error, method, body, attempt) && call.status === 0 && !call.finished)
+      send(call, app, body, attempt + 1);
     else call.fail(errorOf(error));
   });
   exchange.onResponse((head, answer) => {
@@ -57,6 +57,17 @@ function send(call: Call, app: () => ClientPool, body: RequestBody, attempt: num
     });
   });
   body.attach(exchange.body);
+}
+
+/** The application closed an idle connection in this moment: nothing has left, or what may be sent twice most likely reached nobody. */
+function mayGoAgain(
+  { kind, sent, isStale }: ExchangeError,
+  method: string,
+  body: RequestBody,
+  attempt: number,
+): boolean {
+  if (kind !== "reset" || !body.replayable || attempt > 1) return false;
+  return sent === "none" || (isStale && isIdempotent(method));
 }
 
 function fieldsForApp(call: Call, nowMs: number): FieldList {

@@ -5,6 +5,8 @@ import type { HostPort } from "./ports.ts";
 export interface AgentOptions extends Pick<ObtainOptions, "instance" | "join" | "insecure"> {
   readonly stateFolder: string;
   readonly admin: HostPort;
+  /** Where it runs: instances of the same zone are called first where the document says so. */
+  readonly zone: string | undefined;
   readonly role: RunRole | IngressRole;
 }
 

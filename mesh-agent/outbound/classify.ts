@@ -64,5 +64,7 @@ export function classifyFailure(error: ExchangeError): Ending {
   if (kind === "refused") return { outcome: { kind: "refused" }, sent, breaker: "abandoned", error: "breaker_open" };
   if (kind === "timeout") return { outcome: { kind: "timeout" }, sent, breaker: "failure", error: "upstream_timeout" };
   if (kind === "protocol") return { outcome: { kind: "reset" }, sent, breaker: "failure", error: "upstream_invalid" };
-  return { outcome: { kind: "reset" }, sent, breaker: "failure", error: "upstream_reset" };
+  // That an idle connection is closed says nothing of how well the endpoint is.
+  const breaker = error.isStale ? "abandoned" : "failure";
+  return { outcome: { kind: "reset" }, sent, breaker, error: "upstream_reset" };
 }

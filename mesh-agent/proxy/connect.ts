@@ -5,6 +5,7 @@ import { limits } from "../../shared/limits.ts";
 import { type DeadlineWatch, requestDeadlines, type Watched } from "./deadline-watch.ts";
 import type { FailReason } from "./engine.ts";
 import { spiffeIdOfCertificate } from "./tls-peer.ts";
+import type { TlsSessions } from "./tls-sessions.ts";
 
 export interface ConnectOptions {
   readonly host: string;
@@ -15,6 +16,8 @@ export interface ConnectOptions {
     /** Asked for each new connection, so that a renewed certificate is used at once; see `createClientContext`. */
     readonly secureContext: () => tls.SecureContext;
     readonly expectedSpiffeId: string;
+    /** Of this endpoint and identity alone. Absent: each connection proves everything anew. */
+    readonly sessions?: TlsSessions;
   };
   /** Time for TCP and TLS; default `limits.agent.connectTimeoutMs`. */
   readonly connectTimeoutMs?: number;
@@ -47,14 +50,18 @@ export function openSocket(
 ): { readonly socket: net.Socket; readonly event: "connect" | "secureConnect" } {
   if (socketPath !== undefined) return { socket: net.connect({ path: socketPath }), event: "connect" };
   if (secure === undefined) return { socket: net.connect({ host, port, noDelay: true }), event: "connect" };
+  const session = secure.sessions?.take();
   const socket = tls.connect({
     host,
     port,
     secureContext: secure.secureContext(),
+    ...(session !== undefined && { session }),
     ALPNProtocols: [...protocols],
     rejectUnauthorized: true,
+    // Not asked with a session, whose identity was verified when it was made.
     checkServerIdentity: (_name, certificate) => identityError(certificate.raw, secure.expectedSpiffeId),
   });
+  secure.sessions?.watch(socket);
   socket.setNoDelay(true);
   return { socket, event: "secureConnect" };
 }

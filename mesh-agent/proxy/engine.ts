@@ -66,11 +66,14 @@ export class ExchangeError extends Error {
   readonly kind: FailReason;
   /** What of the request had left. `none` only when certainly nobody has looked at it (RFC 9113 section 8.7). */
   readonly sent: Sent;
-  constructor(kind: FailReason, sent: Sent, message: string, cause?: unknown) {
+  /** It went over a connection that had been idle, and that ended before any of the answer: most likely the peer had closed it. */
+  readonly isStale: boolean;
+  constructor(kind: FailReason, sent: Sent, message: string, cause?: unknown, isStale = false) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = "ExchangeError";
     this.kind = kind;
     this.sent = sent;
+    this.isStale = isStale;
   }
 }
 
@@ -123,8 +126,13 @@ export interface ClientExchange {
 
 /** Connections to one endpoint (address and, with TLS, expected identity). */
 export interface ClientPool {
-  /** Takes a connection that has room, opens one, or waits while the bound is reached. */
-  send(head: RequestHead, timeoutMs: number): ClientExchange;
+  /**
+   * Takes a connection that has room, opens one, or waits while the bound is reached.
+   * @param fresh over HTTP/1.1 only by a connection that nobody has used: its peer cannot have closed it as unused
+   */
+  send(head: RequestHead, timeoutMs: number, fresh?: boolean): ClientExchange;
+  /** Makes a connection ahead where there is none. */
+  warm?(): void;
   counts(): { readonly open: number; readonly idle: number; readonly waiting: number; readonly active: number };
   /** Idle connections end now, busy ones after their exchange. Nothing new is accepted. */
   close(): void;

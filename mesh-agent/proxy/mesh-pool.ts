@@ -10,12 +10,15 @@ import { requestDeadlines } from "./deadline-watch.ts";
 import type { ClientExchange, ClientPool, RequestHead } from "./engine.ts";
 import { createHttp1Pool } from "./http1/client-pool.ts";
 import { createHttp2Pool, type Http2ClientPool } from "./http2/client-pool.ts";
+import { TlsSessions } from "./tls-sessions.ts";
 import { WaitingExchange } from "./waiting-exchange.ts";
 
 export interface MeshPoolOptions extends ConnectOptions {
   readonly maxConnections?: number;
   /** Requests that wait for a connection; more are refused. */
   readonly maxPending?: number;
+  /** Requests after which a connection is not used again. */
+  readonly requestsPerConnection?: number;
 }
 
 class MeshPool implements ClientPool {
@@ -28,7 +31,8 @@ class MeshPool implements ClientPool {
   #connecting: Connecting | undefined;
   #closed = false;
 
-  constructor(options: MeshPoolOptions) {
+  constructor(given: MeshPoolOptions) {
+    const options = given.tls === undefined ? given : { ...given, tls: { sessions: new TlsSessions(), ...given.tls } };
     this.#options = options;
     this.#http1 = createHttp1Pool(options);
     this.#http2 = createHttp2Pool({
@@ -52,12 +56,22 @@ class MeshPool implements ClientPool {
     else {
       requestDeadlines.arm(exchange, timeoutMs);
       this.#waiting.add(exchange);
-      this.#connecting ??= connect(this.#options, ["h2", "http/1.1"], {
-        connected: (socket) => this.#connected(socket),
-        failed: (failure) => this.#failed(failure),
-      });
+      this.#connect();
     }
     return exchange;
+  }
+
+  warm(): void {
+    if (this.#closed) return;
+    if (this.#chosen === undefined) this.#connect();
+    else this.#chosen.warm?.();
+  }
+
+  #connect(): void {
+    this.#connecting ??= connect(this.#options, ["h2", "http/1.1"], {
+      connected: (socket) => this.#connected(socket),
+      failed: (failure) => this.#failed(failure),
+    });
   }
 
   #connected(socket: Socket): void {

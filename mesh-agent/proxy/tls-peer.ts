@@ -1,6 +1,6 @@
 /** TLS between agents: who a peer is, by the X.509-SVID standard, and contexts that speak TLS 1.3 only. */
-import { constants } from "node:crypto";
 import * as tls from "node:tls";
+import { limits } from "../../shared/limits.ts";
 
 /** What an agent proves itself with, and whom it believes. PEM texts. */
 export interface TlsIdentity {
@@ -18,8 +18,8 @@ export function secureContextOptions(identity: TlsIdentity): tls.SecureContextOp
     ca: typeof identity.ca === "string" ? identity.ca : [...identity.ca],
     minVersion: "TLSv1.3",
     maxVersion: "TLSv1.3",
-    // No resumption: a session would outlive the identity that it was made with.
-    secureOptions: constants.SSL_OP_NO_TICKET,
+    // Tickets end with the context that made them, which is a new one for each certificate and set of roots.
+    sessionTimeout: limits.agent.tlsSessionMs / 1_000,
   };
 }
 
@@ -101,8 +101,10 @@ export function spiffeIdOfCertificate(der: Buffer): string | undefined {
   }
 }
 
-/** The SPIFFE ID that the peer of a connection has proven. */
+/** The SPIFFE ID that the peer of a connection has proven. With a resumed session the end of its certificate is looked at again. */
 export function spiffeIdOfSocket(socket: tls.TLSSocket): string | undefined {
-  const der = socket.getPeerX509Certificate()?.raw;
-  return socket.authorized && der !== undefined ? spiffeIdOfCertificate(der) : undefined;
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined || !socket.authorized) return undefined;
+  if (socket.isSessionReused() && certificate.validToDate.getTime() <= Date.now()) return undefined;
+  return spiffeIdOfCertificate(certificate.raw);
 }

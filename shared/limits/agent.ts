@@ -34,6 +34,22 @@ export const agent = {
   idleConnectionMs: 4_000,
   /** What is taken off the time that a peer says it keeps an idle connection. */
   idleMarginMs: 1_000,
+  /** The longest that an idle connection is kept because its peer says that it keeps it. */
+  idleHintedMsMax: 60_000,
+  /** Of the time after which a peer closed an idle connection, this share is what the others are kept ... */
+  idleLearnedShare: 0.7,
+  /** ... and that grows by this with each connection that was idle so long without being closed. */
+  idleLearnedGrowth: 1.1,
+  /** An application that keeps idle connections no longer than this (Node's default) is warned of. */
+  keepAliveWarnMs: 5_000,
+  /** A service that was called within this time gets connections to its instances ahead ... */
+  warmForMs: 300_000,
+  /** ... to so many of them. */
+  warmEndpointsMax: 10,
+  /** TLS sessions kept for one endpoint: a server sends two with each handshake. */
+  tlsSessionsMax: 4,
+  /** Life of a TLS session: what it proves is no older than that. */
+  tlsSessionMs: 300_000,
   /** The same towards the application on loopback: below the keep-alive of any common server. */
   appIdleMs: 1_000,
   /** A client that sends no complete head in this time is cut off. */

@@ -1,6 +1,7 @@
 /** One connection to an endpoint: one request at a time, then idle. */
 import type { Socket } from "node:net";
 import { limits } from "../../../shared/limits.ts";
+import type { IdleEvent } from "../../../shared/policy/idle-time.ts";
 import { type ConnectFailure, connectFailureOf } from "../connect.ts";
 import { connectionDeadlines, type DeadlineWatch, requestDeadlines, type Watched } from "../deadline-watch.ts";
 import type { FailReason } from "../engine.ts";
@@ -15,7 +16,14 @@ import { SocketOutput } from "./socket-output.ts";
 
 /** What a connection needs of its pool. */
 export interface ConnectionPool {
+  /** How long an idle connection is kept now. */
   readonly idleMs: number;
+  /** Requests after which a connection is not used again. */
+  readonly requestsMax: number;
+  /** Idle connections were closed by the peer: it is looked at closely whether one still lives before anything is written. */
+  readonly isWary: boolean;
+  /** See `IdleEvent`. */
+  idle(event: IdleEvent, ms: number): void;
   connected(connection: ClientConnection): void;
   /** Its exchange is over and another may follow. */
   released(connection: ClientConnection): void;
@@ -42,14 +50,17 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
   #closeAfter = false;
   #peerEnded = false;
   #interim = 0;
-  #idleMs: number;
+  /** How long it is kept when idle, from the last time on that it was. */
+  #idleMs = 0;
+  /** How long it was idle before its request. */
+  #idleForMs = 0;
+  #requests = 0;
   #error: (Error & { code?: string }) | undefined;
 
   /** @param connectedEvent when the socket is usable: `connect`, or `secureConnect` with TLS */
   constructor(pool: ConnectionPool, socket: Socket, connectedEvent: string, connectTimeoutMs: number) {
     this.#pool = pool;
     this.#socket = socket;
-    this.#idleMs = pool.idleMs;
     this.output = new SocketOutput(
       socket,
       () => this.#onFlush(),
@@ -70,19 +81,38 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
     return this.#phase === "connecting";
   }
 
-  /** Idle, and nothing says that the peer has left. */
+  /** Idle, but not for too long, and nothing says that the peer has left. */
   get isUsable(): boolean {
-    return this.#phase === "idle" && !this.#peerEnded && this.#socket.writable;
+    const isIdle = this.#phase === "idle" && !this.#peerEnded && this.#socket.writable;
+    return isIdle && (this.#requests === 0 || performance.now() < this.deadlineMs);
+  }
+
+  /** Nobody has used it yet. */
+  get isFresh(): boolean {
+    return this.#requests === 0;
+  }
+
+  /** Since when it is idle, or was before its request. */
+  get #idleSinceMs(): number {
+    return this.deadlineMs - this.#idleMs;
+  }
+
+  /** A request is lost with it that was most likely sent to nobody. */
+  get #isStale(): boolean {
+    return this.#requests > 1 && this.#phase === "head" && this.#interim === 0 && this.#input.length === 0;
   }
 
   start(exchange: Http1ClientExchange): void {
     connectionDeadlines.disarm(this);
+    if (this.#requests > 0) this.#idleForMs = performance.now() - this.#idleSinceMs;
     this.#phase = "head";
     this.#interim = 0;
-    this.output.patient = false;
+    this.#requests++;
+    if (this.#requests >= this.#pool.requestsMax) this.#closeAfter = true;
+    this.output.patient = this.#pool.isWary && this.#requests > 1;
     this.#exchange = exchange;
     exchange.attach(this, this.output);
-    if (exchange.isRequestOver) this.output.flush();
+    if (exchange.isRequestOver) this.output.finish();
   }
 
   /** Ends it now when idle, after its exchange otherwise. */
@@ -99,6 +129,7 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
 
   #becomeIdle(): void {
     this.#phase = "idle";
+    this.#idleMs = this.#pool.idleMs;
     connectionDeadlines.arm(this, this.#idleMs);
   }
 
@@ -177,9 +208,9 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
   #startBody(exchange: Http1ClientExchange, scan: ResponseScan): void {
     if (scan.close) this.#closeAfter = true;
     if (scan.keepAliveTimeoutS >= 0) {
-      const keptMs = scan.keepAliveTimeoutS * 1_000 - limits.agent.idleMarginMs;
-      if (keptMs <= 0) this.#closeAfter = true;
-      else this.#idleMs = Math.min(this.#pool.idleMs, keptMs);
+      const keptMs = scan.keepAliveTimeoutS * 1_000;
+      if (keptMs <= limits.agent.idleMarginMs) this.#closeAfter = true;
+      this.#pool.idle("said", keptMs);
     }
     const length = typeof scan.head.bodyLength === "number" ? scan.head.bodyLength : 0;
     this.#body = new InboundBody(new BodyDecoder(scan.framing, length), this);
@@ -228,18 +259,30 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
     this.#socket.destroy();
   }
 
-  #fail(kind: FailReason, reason: string): void {
+  #fail(kind: FailReason, reason: string, isStale = false): void {
     const exchange = this.#exchange;
     this.#forgetExchange();
     this.#socket.destroy();
-    exchange?.fail(kind, reason, this.#error);
+    exchange?.fail(kind, reason, this.#error, isStale);
+  }
+
+  /** Tells the pool when the peer has closed it as unused. @returns whether a request was lost with it */
+  #noteClose(): boolean {
+    const isStale = this.#isStale;
+    const isIdle = this.#phase === "idle" && this.#requests > 0;
+    // Under a request it was closed at some time before: the time until the request is the most that the peer can have kept it.
+    if (isIdle) this.#pool.idle("closed", performance.now() - this.#idleSinceMs);
+    else if (isStale) this.#pool.idle("closed", this.#idleForMs);
+    return isStale;
   }
 
   #onEnd(): void {
     this.#peerEnded = true;
-    if (this.#exchange === undefined) this.#socket.destroy();
-    else if (this.#phase === "head" && this.#input.length === 0)
-      this.#fail("reset", "the connection ended without an answer");
+    if (this.#exchange === undefined) {
+      this.#noteClose();
+      this.#socket.destroy();
+    } else if (this.#phase === "head" && this.#input.length === 0)
+      this.#fail("reset", "the connection ended without an answer", this.#noteClose());
     else this.#process();
   }
 
@@ -252,13 +295,15 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
       this.#pool.ended(this, undefined);
       return;
     }
+    const isStale = this.#error !== undefined && this.#noteClose();
     this.#phase = "closed";
-    this.#fail("reset", this.#error?.message ?? "the connection was closed");
+    this.#fail("reset", this.#error?.message ?? "the connection was closed", isStale);
     this.#pool.ended(this, wasConnecting ? connectFailureOf(this.#error) : undefined);
   }
 
   onDeadline(): void {
     if (this.#phase === "connecting") this.#error ??= new Error("no connection in time");
+    else if (this.#phase === "idle") this.#pool.idle("outlived", this.#idleMs);
     this.#socket.destroy();
   }
 }

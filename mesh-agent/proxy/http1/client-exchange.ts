@@ -29,6 +29,8 @@ export interface ExchangeHost {
 export class Http1ClientExchange implements ClientExchange, BodyWriter, Watched {
   readonly method: string;
   sent: Sent = "none";
+  /** It goes over a connection that nobody has used. */
+  wantsFresh = false;
   deadlineMs = 0;
   watchNext: Watched | undefined;
   watchPrevious: Watched | undefined;
@@ -109,10 +111,10 @@ export class Http1ClientExchange implements ClientExchange, BodyWriter, Watched 
   }
 
   /** Ends it; `onFail` follows, nothing else. */
-  fail(kind: FailReason, reason: string, cause?: unknown): void {
+  fail(kind: FailReason, reason: string, cause?: unknown, isStale = false): void {
     if (this.#dead) return;
     this.kill();
-    this.#failure = new ExchangeError(kind, this.sent, reason, cause);
+    this.#failure = new ExchangeError(kind, this.sent, reason, cause, isStale);
     this.#deliverFailure();
   }
 

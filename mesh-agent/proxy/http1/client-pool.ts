@@ -2,6 +2,13 @@
 import * as net from "node:net";
 import { FieldList } from "../../../shared/http/field-list.ts";
 import { limits } from "../../../shared/limits.ts";
+import {
+  type IdleEvent,
+  type IdleTime,
+  idleTimeMs,
+  idleTimeStep,
+  newIdleTime,
+} from "../../../shared/policy/idle-time.ts";
 import { type ConnectFailure, type ConnectOptions, openSocket } from "../connect.ts";
 import { requestDeadlines } from "../deadline-watch.ts";
 import type { ClientExchange, ClientPool, RequestHead } from "../engine.ts";
@@ -13,10 +20,15 @@ export interface Http1PoolOptions extends ConnectOptions {
   /** Requests that wait for a connection; more are refused. */
   readonly maxPending?: number;
   readonly idleMs?: number;
+  /** Requests after which a connection is not used again. */
+  readonly requestsPerConnection?: number;
+  /** The peer says, or shows, how long it keeps idle connections. */
+  readonly onKeepAlive?: (event: "said" | "closed", ms: number) => void;
 }
 
 class Http1Pool implements ClientPool, ConnectionPool, ExchangeHost {
-  readonly idleMs: number;
+  readonly requestsMax: number;
+  readonly #idleTime: IdleTime;
   readonly #options: Http1PoolOptions;
   readonly #maxConnections: number;
   readonly #maxPending: number;
@@ -29,18 +41,20 @@ class Http1Pool implements ClientPool, ConnectionPool, ExchangeHost {
 
   constructor(options: Http1PoolOptions) {
     this.#options = options;
-    this.idleMs = options.idleMs ?? limits.agent.idleConnectionMs;
+    this.requestsMax = options.requestsPerConnection ?? Number.POSITIVE_INFINITY;
+    this.#idleTime = newIdleTime(options.idleMs ?? limits.agent.idleConnectionMs);
     this.#maxConnections = options.maxConnections ?? limits.agent.connectionsPerEndpointMax;
     this.#maxPending = options.maxPending ?? limits.agent.pendingMax;
   }
 
-  send(head: RequestHead, timeoutMs: number): ClientExchange {
+  send(head: RequestHead, timeoutMs: number, fresh = false): ClientExchange {
     const exchange = new Http1ClientExchange(this.#withHost(head), this);
+    exchange.wantsFresh = fresh;
     if (this.#closed) exchange.fail("refused", "the pool is closed");
     else if (this.#waiting.length >= this.#maxPending) exchange.fail("refused", "too many requests wait already");
     else {
       requestDeadlines.arm(exchange, timeoutMs);
-      const connection = this.#takeIdle();
+      const connection = fresh ? undefined : this.#takeIdle();
       if (connection !== undefined) connection.start(exchange);
       else {
         this.#waiting.push(exchange);
@@ -48,6 +62,21 @@ class Http1Pool implements ClientPool, ConnectionPool, ExchangeHost {
       }
     }
     return exchange;
+  }
+
+  get idleMs(): number {
+    return idleTimeMs(this.#idleTime);
+  }
+
+  get isWary(): boolean {
+    return Number.isFinite(this.#idleTime.learnedMs);
+  }
+
+  idle(event: IdleEvent, ms: number): void {
+    idleTimeStep(this.#idleTime, event, ms);
+    if (event !== "outlived") this.#options.onKeepAlive?.(event, ms);
+    // The others are most likely closed as well, though nobody has heard of it yet.
+    if (event === "closed") for (const other of this.#idle.splice(0)) other.retire();
   }
 
   #withHost(head: RequestHead): RequestHead {
@@ -85,9 +114,12 @@ class Http1Pool implements ClientPool, ConnectionPool, ExchangeHost {
   released(connection: ClientConnection): void {
     if (this.#closed) connection.retire();
     else {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#idle.push(connection);
-      else connection.start(next);
+      const at = connection.isFresh ? 0 : this.#waiting.findIndex(({ wantsFresh }) => !wantsFresh);
+      const [next] = at < 0 ? [] : this.#waiting.splice(at, 1);
+      if (next !== undefined) connection.start(next);
+      // Who waits for a fresh one needs its room.
+      else if (this.#waiting.length > this.#connecting) connection.retire();
+      else this.#idle.push(connection);
     }
   }
 

@@ -25,6 +25,8 @@ export interface ClientSettings {
   readonly idleMs: number;
   readonly stallTimeoutMs: number;
   readonly headerTableBytes: number;
+  /** Requests after which it takes no more. */
+  readonly requestsMax: number;
 }
 
 const KEEP_ALIVE_PING = Buffer.from("selvage?", "latin1");
@@ -81,6 +83,7 @@ export class ClientConnection extends Http2Connection implements RequestHost {
     exchange.attach(this);
     // Not only when something is read or written: the end of an idle time may be near.
     this.regulate();
+    if ((this.#lastId + 1) / 2 >= this.#settings.requestsMax) this.#leave();
   }
 
   /** Nothing new is accepted; ends when nothing is in flight. */

@@ -12,6 +12,8 @@ export interface Http2PoolOptions extends ConnectOptions {
   readonly maxConnections?: number;
   /** Requests that wait for a connection; more are refused. */
   readonly maxPending?: number;
+  /** Requests after which a connection is not used again. */
+  readonly requestsPerConnection?: number;
   readonly idleMs?: number;
   readonly stallTimeoutMs?: number;
   /** Dynamic table that the peer may use, in bytes. */
@@ -48,6 +50,7 @@ class Http2Pool implements Http2ClientPool, ConnectionPool, ExchangeWaitingRoom 
       idleMs: options.idleMs ?? limits.http2.idleConnectionMs,
       stallTimeoutMs: options.stallTimeoutMs ?? limits.agent.stallTimeoutMs,
       headerTableBytes: options.headerTableBytes ?? limits.http2.headerTableBytes,
+      requestsMax: options.requestsPerConnection ?? Number.POSITIVE_INFINITY,
     };
   }
 
@@ -64,6 +67,10 @@ class Http2Pool implements Http2ClientPool, ConnectionPool, ExchangeWaitingRoom 
       if (connection === undefined || connection.isBusy) this.#openAnother();
     }
     return exchange;
+  }
+
+  warm(): void {
+    if (this.#usable.length === 0) this.#openAnother();
   }
 
   #withHost(head: RequestHead): RequestHead {

@@ -48,7 +48,12 @@ export class TestPeers {
   }
 
   /** Gives a caller these endpoints of `target`, in this order, and nothing of what it knew of earlier ones. */
-  async give(caller: TestAgent, ports: readonly number[], settings: Partial<OutboundServicePlan> = {}): Promise<void> {
+  async give(
+    caller: TestAgent,
+    ports: readonly number[],
+    settings: Partial<OutboundServicePlan> = {},
+    zones: readonly string[] = [],
+  ): Promise<void> {
     this.#generation++;
     this.#control.setPlan("caller", { outbound: { target: settings } });
     const names = ports.map((_, at) => `t${this.#generation}-${at}`);
@@ -57,7 +62,7 @@ export class TestPeers {
         instance: names[at] as string,
         host: "127.0.0.1",
         port,
-        labels: { version: `v${at + 1}` },
+        labels: { version: `v${at + 1}`, ...(zones[at] !== undefined && { zone: zones[at] }) },
       })),
     };
     this.#control.announce();
