@@ -50,18 +50,18 @@ export function openSocket(
 ): { readonly socket: net.Socket; readonly event: "connect" | "secureConnect" } {
   if (socketPath !== undefined) return { socket: net.connect({ path: socketPath }), event: "connect" };
   if (secure === undefined) return { socket: net.connect({ host, port, noDelay: true }), event: "connect" };
-  const session = secure.sessions?.take();
+  const offered = secure.sessions?.take();
   const socket = tls.connect({
     host,
     port,
     secureContext: secure.secureContext(),
-    ...(session !== undefined && { session }),
+    ...(offered !== undefined && { session: offered.session }),
     ALPNProtocols: [...protocols],
     rejectUnauthorized: true,
     // Not asked with a session, whose identity was verified when it was made.
     checkServerIdentity: (_name, certificate) => identityError(certificate.raw, secure.expectedSpiffeId),
   });
-  secure.sessions?.watch(socket);
+  secure.sessions?.watch(socket, offered);
   socket.setNoDelay(true);
   return { socket, event: "secureConnect" };
 }

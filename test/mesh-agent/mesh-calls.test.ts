@@ -47,6 +47,14 @@ function raw(port: number, text: string): Promise<string> {
   });
 }
 
+test("an application with Node's keep-alive of five seconds is warned of, once", async () => {
+  const told = (): string[] => callee.stdout.split("\n").filter((line) => line.includes("app_keep_alive_short"));
+  for (let n = 0; n < 3; n++) expect((await caller.calls("http://callee.mesh/lint")).status).toBe(200);
+  await until("it is logged", () => told().length > 0);
+  expect(told()).toHaveLength(1);
+  expect(JSON.parse(told()[0] ?? "")).toMatchObject({ kind: "agent", keepAliveMs: 5_000, observed: "said" });
+});
+
 describe("an application believes a Txn-Token", () => {
   const ask = (method: string, path: string, token: string): Promise<string> =>
     raw(

@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type FailedAttempt, isIdempotent, mayRetry, retryBackoffMs } from "../../../shared/policy/retry.ts";
+import {
+  type FailedAttempt,
+  isIdempotent,
+  mayRetry,
+  retryBackoffMs,
+  retryPauseMs,
+} from "../../../shared/policy/retry.ts";
 import { newRetryBudget, type RetryBudgetEvent, retryBudgetStep } from "../../../shared/policy/retry-budget.ts";
 import type { RetryOn, RetrySettings } from "../../../shared/policy/settings.ts";
 
@@ -112,5 +118,22 @@ describe("retry budget", () => {
         expect(state.retrying).toBeLessThanOrEqual(Math.max(3, state.active * 0.2));
       }),
     );
+  });
+});
+
+describe("retryPauseMs", () => {
+  const busy = (status: number, pauseMs: number) => ({ outcome: { kind: "status", status } as const, pauseMs });
+
+  test.each([
+    ["nothing asked for", busy(503, 0), false, 10_000, 100],
+    ["a 503 goes elsewhere without waiting", busy(503, 2_000), true, 10_000, 100],
+    ["a 503 of the last instance is waited for", busy(503, 2_000), false, 10_000, 2_500],
+    ["a 429 goes with the caller", busy(429, 2_000), true, 10_000, 2_500],
+    ["no longer than the back-off makes no difference", busy(429, 10), true, 10_000, 100],
+    ["the jitter stays within the deadline", busy(503, 2_000), false, 2_400, 2_100],
+    ["what does not fit the deadline is not waited for", busy(503, 2_000), false, 2_000, undefined],
+    ["nor what is too long in any case", busy(503, 60_001), false, 3_600_000, undefined],
+  ])("%s", (_what, asked, untried, leftMs, expected) => {
+    expect(retryPauseMs(100, asked, untried, leftMs, 0.5)).toBe(expected);
   });
 });
