@@ -14,7 +14,7 @@ import { withAgent } from "../test/support/agent-admission.ts";
 import { type Admission, type QueueWorld, randomOf, simulate } from "../test/support/queue-world.ts";
 import type { Bench, BenchOptions, Figure } from "./support/bench.ts";
 import { spreadOf } from "./support/compare.ts";
-import { gradient2, nothing, probedMinimum, vegas } from "./support/concurrency-limits.ts";
+import { codel, controlledDelay, gradient2, nothing, probedMinimum, vegas } from "./support/concurrency-limits.ts";
 import {
   capacityOf,
   LOAD,
@@ -44,11 +44,17 @@ export default bench;
 
 function simulated({ quick }: BenchOptions): Figure[] {
   const random = randomOf(1);
-  const ways: readonly (readonly [name: string, world: () => () => Admission<unknown>])[] = [
+  const ways: readonly (readonly [
+    name: string,
+    world: () => () => Admission<unknown>,
+    drops?: () => QueueWorld["drops"],
+  ])[] = [
     ["nothing", () => nothing],
     ["gradient2", () => gradient2],
     ["vegas", () => vegas],
     ["probed", () => () => probedMinimum(random)],
+    ["codel", () => nothing, codel],
+    ["controlled_delay", () => nothing, controlledDelay],
     ["selvage", () => shedding],
     ["selvage_agent", () => withAgent(settings).isolate as () => Admission<unknown>],
   ];
@@ -56,10 +62,11 @@ function simulated({ quick }: BenchOptions): Figure[] {
   const world = { serviceMs: 20, seconds: 75, warmUpSeconds: 20, timeoutMs: TIMEOUT_MS } as const;
   const figures: Figure[] = [];
   for (const [workers, isolates, service] of upstreams)
-    for (const [name, newWorld] of ways) {
+    for (const [name, newWorld, drops] of ways) {
       const runs = seeds.map((seed): QueueWorld => ({ ...world, workers, isolates, service, seed, load: LOAD }));
       const results = runs.map(
-        (run) => [simulate(run, newWorld()), simulate({ ...run, load: UNLOADED }, nothing)] as const,
+        (run) =>
+          [simulate({ ...run, drops: drops?.() }, newWorld()), simulate({ ...run, load: UNLOADED }, nothing)] as const,
       );
       const where = `${workers}_${service}_${isolates}_${name}`;
       const what = `simulated, ${workers} workers, ${service}, ${isolates} isolates: ${name}`;

@@ -90,3 +90,43 @@ export function probedMinimum(random: () => number): Admission<true> {
     return regular;
   }, 3);
 }
+
+/** RFC 8289's own numbers. */
+const CODEL = { targetMs: 5, intervalMs: 100 } as const;
+
+/**
+ * CoDel, RFC 8289, in the very queue of the upstream, which an agent does not have: what has waited too long as it would be worked on is
+ * thrown away, ever faster as long as that goes on.
+ */
+export function codel(): (level: number, waitedMs: number, nowMs: number) => boolean {
+  let [aboveAtMs, nextMs, count, isDropping] = [0, 0, 0, false];
+  const isLate = (waitedMs: number, nowMs: number): boolean => {
+    if (waitedMs < CODEL.targetMs) aboveAtMs = 0;
+    else if (aboveAtMs === 0) aboveAtMs = nowMs + CODEL.intervalMs;
+    return aboveAtMs > 0 && nowMs >= aboveAtMs;
+  };
+  return (_level, waitedMs, nowMs) => {
+    const late = isLate(waitedMs, nowMs);
+    if (!late) isDropping = false;
+    else if (!isDropping) {
+      isDropping = true;
+      count = nowMs - nextMs < CODEL.intervalMs && count > 2 ? count - 2 : 1;
+      nextMs = nowMs + CODEL.intervalMs / Math.sqrt(count);
+      return true;
+    } else if (nowMs >= nextMs) {
+      count++;
+      nextMs += CODEL.intervalMs / Math.sqrt(count);
+      return true;
+    }
+    return false;
+  };
+}
+
+/** Facebook's form of it for servers ("Fail at Scale", 2015): what has waited an interval goes, and the target where all wait. */
+export function controlledDelay(): (level: number, waitedMs: number, nowMs: number) => boolean {
+  let promptAtMs = 0;
+  return (_level, waitedMs, nowMs) => {
+    if (waitedMs < CODEL.targetMs) promptAtMs = nowMs;
+    return waitedMs > (nowMs - promptAtMs > CODEL.intervalMs ? CODEL.targetMs : CODEL.intervalMs);
+  };
+}

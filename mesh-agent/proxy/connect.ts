@@ -50,7 +50,7 @@ export function openSocket(
 ): { readonly socket: net.Socket; readonly event: "connect" | "secureConnect" } {
   if (socketPath !== undefined) return { socket: net.connect({ path: socketPath }), event: "connect" };
   if (secure === undefined) return { socket: net.connect({ host, port, noDelay: true }), event: "connect" };
-  const offered = secure.sessions?.take();
+  const offered = secure.sessions?.offer();
   const socket = tls.connect({
     host,
     port,

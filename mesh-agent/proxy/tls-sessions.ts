@@ -1,41 +1,41 @@
 /**
- * TLS 1.3 sessions of one endpoint and the identity that it has proven, for connections that follow (RFC 8446 section 2.2). Whoever can
- * resume one is whoever was verified with it, so sessions end a short time after that and never
- * after the certificate, and each is used once (section C.4), by nobody but the pool of that endpoint.
+ * The TLS 1.3 session of one endpoint and the identity that it has proven, for connections that follow (RFC 8446 section 2.2). Whoever
+ * can resume it is whoever was verified with it, so it ends a short time after that and never after the certificate, and nobody has it
+ * but the pool of that endpoint. It is used more than once, against section C.4: an OpenSSL server gives no new one to who resumes, and
+ * connections between agents may be linked, since their addresses are the same anyway.
  */
 import type { TLSSocket } from "node:tls";
 import { limits } from "../../shared/limits.ts";
 
-const { tlsSessionMs, tlsSessionsMax } = limits.agent;
-
 export interface TlsSession {
   readonly session: Buffer;
-  /** Of the wall clock; those that follow from it are good no longer. */
+  /** Of the wall clock. */
   readonly untilMs: number;
 }
 
 export class TlsSessions {
-  readonly #kept: TlsSession[] = [];
+  #kept: TlsSession | undefined;
 
-  /** The newest one; it is not given again. */
-  take(): TlsSession | undefined {
-    const newest = this.#kept.pop();
-    return newest !== undefined && newest.untilMs > Date.now() ? newest : undefined;
+  /** What the next connection may resume. */
+  offer(): TlsSession | undefined {
+    if (this.#kept !== undefined && this.#kept.untilMs <= Date.now()) this.#kept = undefined;
+    return this.#kept;
   }
 
   /** Keeps what the peer of this connection sends, once the peer is verified. @param offered what the connection may resume */
   watch(socket: TLSSocket, offered: TlsSession | undefined): void {
     let untilMs = 0;
     socket.once("secureConnect", () => {
+      const isReused = socket.isSessionReused();
+      // The peer is another one, or has forgotten it.
+      if (!isReused && this.#kept === offered) this.#kept = undefined;
       if (!socket.authorized) return;
       const endsAtMs = socket.getPeerX509Certificate()?.validToDate.getTime() ?? 0;
-      const proven = Math.min(Date.now() + tlsSessionMs, endsAtMs);
-      untilMs = socket.isSessionReused() && offered !== undefined ? offered.untilMs : proven;
+      const proven = Math.min(Date.now() + limits.agent.tlsSessionMs, endsAtMs);
+      untilMs = isReused && offered !== undefined ? offered.untilMs : proven;
     });
     socket.on("session", (session) => {
-      if (untilMs === 0) return;
-      this.#kept.push({ session, untilMs });
-      if (this.#kept.length > tlsSessionsMax) this.#kept.shift();
+      if (untilMs > 0) this.#kept = { session, untilMs };
     });
   }
 }

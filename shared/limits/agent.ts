@@ -46,8 +46,6 @@ export const agent = {
   warmForMs: 300_000,
   /** ... to so many of them. */
   warmEndpointsMax: 10,
-  /** TLS sessions kept for one endpoint: a server sends two with each handshake. */
-  tlsSessionsMax: 4,
   /** Life of a TLS session: what it proves is no older than that. */
   tlsSessionMs: 300_000,
   /** The same towards the application on loopback: below the keep-alive of any common server. */

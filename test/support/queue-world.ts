@@ -13,6 +13,8 @@ export interface QueueWorld {
   readonly warmUpSeconds: number;
   /** An answer after this is of use to nobody. */
   readonly timeoutMs: number;
+  /** Whether a request is thrown away as it would leave the upstream's queue. Absent: none is. */
+  readonly drops?: ((level: number, waitedMs: number, nowMs: number) => boolean) | undefined;
 }
 
 export interface Admission<Ticket> {
@@ -83,10 +85,14 @@ export function simulate<Ticket>(world: QueueWorld, create: () => Admission<Tick
       good++;
       latencies[level]?.push(tookMs);
     }
-    const next = queue[head];
-    if (next !== undefined) {
+    for (let next = queue[head]; next !== undefined; next = queue[head]) {
       head++;
-      start(next, nowMs);
+      if (world.drops?.(next.level, nowMs - next.atMs, nowMs) !== true) {
+        start(next, nowMs);
+        return;
+      }
+      admissions[next.isolate]?.leave(next.ticket as Ticket, next.level, nowMs - next.atMs, nowMs);
+      if (next.atMs >= warmUpSeconds * 1000) refused[next.level] = (refused[next.level] ?? 0) + 1;
     }
   };
   events.push(0, "arrival");

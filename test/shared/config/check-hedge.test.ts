@@ -46,7 +46,7 @@ test.each([
   [
     "a built-in word",
     { balance: { zones: { failover: { constructor: ["b1"] } } } },
-    ["error SLV2001 balance.zones.failover.constructor"],
+    ["error SLV2004 balance.zones.failover.constructor"],
   ],
 ])("%s", (_what, service, expected) => {
   expect(problemsOf(service)).toEqual(expected);
