@@ -211,6 +211,8 @@ class Agent {
       this.#log.event("app_ended", `the application ended with code ${await app.exited}`);
     }
     await this.#drain(ended ? limits.agent.appGoneMs : limits.agent.drainMaxMs, host !== undefined);
+    // Idle connections would keep an application that waits for their end.
+    this.#appPool?.close();
     return app.stop();
   }
 

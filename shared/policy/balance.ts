@@ -19,14 +19,14 @@ export function newBalancer(loads: readonly EndpointLoad[], settings: BalanceSet
   return { turns: loads.map(() => 0), even };
 }
 
-/** How good a candidate is: those of the best grade that there is share the requests. */
+/** How good a candidate is: those of the best grade that there is share the requests. Above `good` are those that are preferred. */
 export const GRADE = { out: 0, tried: 1, good: 2 } as const;
 
 /** Made once for its candidates; what is not read-only is asked for anew each time. */
 export interface BalanceQuestion {
   readonly loads: readonly EndpointLoad[];
   readonly settings: BalanceSettings;
-  /** By candidate, of GRADE; undefined: all are good. */
+  /** By candidate, of GRADE or above it; undefined: all are good. */
   grades: readonly number[] | undefined;
   /** At least 0, below 1. */
   random: number;
