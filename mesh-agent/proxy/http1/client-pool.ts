@@ -58,6 +58,8 @@ class Http1Pool implements ClientPool, ConnectionPool, ExchangeHost {
       if (connection !== undefined) connection.start(exchange);
       else {
         this.#waiting.push(exchange);
+        // An idle one is in the way of a fresh one.
+        if (fresh && this.#connections.size >= this.#maxConnections) this.#idle.shift()?.retire();
         this.#openForWaiting();
       }
     }

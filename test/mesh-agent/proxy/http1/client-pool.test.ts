@@ -117,6 +117,43 @@ describe("connections", () => {
     await until(() => pool.counts().open === 0);
   });
 
+  test("take as many requests as they may, and are then replaced", async () => {
+    const upstream = await startUpstream((socket) => socket.write(OK));
+    const pool = makePool(upstream.port, { requestsPerConnection: 2 });
+    for (let i = 0; i < 5; i++) await ask(pool, "/a");
+    expect(upstream.received.map((text) => text.split("GET /a").length - 1)).toEqual([2, 2, 1]);
+  });
+
+  test("a request that wants a fresh one gets it, also where used ones take all the room", async () => {
+    const upstream = await startUpstream((socket) => setTimeout(() => socket.write(OK), 10));
+    const pool = makePool(upstream.port, { maxConnections: 1 });
+    await ask(pool, "/a");
+    const fresh = answerOf(pool.send(requestHead("/b"), 5_000, true));
+    const other = ask(pool, "/c");
+    expect((await fresh).body.toString()).toBe("hi");
+    expect((await other).body.toString()).toBe("hi");
+    const busy = ask(pool, "/d");
+    await until(() => pool.counts().active === 1);
+    expect((await answerOf(pool.send(requestHead("/e"), 5_000, true))).body.toString()).toBe("hi");
+    await busy;
+    const firsts = upstream.received.map((text) => text.split(" ")[1]);
+    expect(firsts).toContain("/b");
+    expect(firsts).toContain("/e");
+  });
+
+  test("that the peer says to keep are kept for longer than those of which nothing is known", async () => {
+    const upstream = await startUpstream((socket, text) =>
+      socket.write(text.includes("/said") ? OK.replace("\r\n", "\r\nKeep-Alive: timeout=30\r\n") : OK),
+    );
+    const told: [string, number][] = [];
+    const options = { idleMs: 300, onKeepAlive: (event: string, ms: number) => void told.push([event, ms]) };
+    const [silent, told30] = [makePool(upstream.port, options), makePool(upstream.port, options)];
+    await Promise.all([ask(silent, "/a"), ask(told30, "/said")]);
+    await until(() => silent.counts().open === 0);
+    expect(told30.counts().idle).toBe(1);
+    expect(told).toEqual([["said", 30_000]]);
+  });
+
   test("closing a pool lets what is in flight end", async () => {
     const upstream = await startUpstream((socket) => setTimeout(() => socket.write(OK), 20));
     const pool = makePool(upstream.port);
