@@ -100,8 +100,8 @@ test("a POST is never sent twice, and goes again where the end of the connection
   expect([...seen.values()].filter((times) => times > 1)).toEqual([]);
   for (const [path, status] of statuses) if (status === 200) expect(seen.get(path)).toBe(1);
   const failed = [...statuses.values()].filter((status) => status !== 200);
-  // Some leave in the very moment; nobody can tell what became of these.
-  expect(failed.length).toBeLessThan(20);
+  // Some leave in the very moment: between the application's resolve and the end that can be seen.
+  expect(failed.length).toBeLessThan(statuses.size / 10);
   expect(connections()).toBeGreaterThan(100);
 }, 60_000);
 
