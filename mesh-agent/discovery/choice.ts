@@ -12,12 +12,12 @@ import { type OutlierState, outlierVerdict, type ServiceHealth } from "../../sha
 import { chooseLevel, type LevelState, newLevels, ZONE_LABEL, zoneLevel } from "../../shared/policy/zones.ts";
 import type { ClusterEndpoint } from "./cluster-endpoint.ts";
 
-/** What one pick goes by; `random` is at least 0, below 1. */
+/** What one pick goes by, filled in anew for each; `random` is at least 0, below 1. */
 export interface PickBy {
-  readonly tried: ReadonlySet<ClusterEndpoint>;
-  readonly key: number | undefined;
-  readonly nowMs: number;
-  readonly random: number;
+  tried: ReadonlySet<ClusterEndpoint>;
+  key: number | undefined;
+  nowMs: number;
+  random: number;
 }
 
 /** Its arrays are in one order and made once. */
@@ -63,7 +63,7 @@ export class Choice {
   }
 
   /** @returns undefined when there is no endpoint, or none that may get one more request */
-  pick(by: PickBy): ClusterEndpoint | undefined {
+  pick(by: Readonly<PickBy>): ClusterEndpoint | undefined {
     const allGood = this.#health.out === 0 && by.tried.size === 0;
     if (!allGood) return this.#pickByGrade(by);
     const picked = this.#near === undefined ? this.#ask(undefined, by, by.random) : this.#near.pick(by);
@@ -74,7 +74,11 @@ export class Choice {
     return pending >= this.#settings.breaker.maxRequests;
   }
 
-  #ask(grades: readonly number[] | undefined, { key, nowMs }: PickBy, random: number): ClusterEndpoint | undefined {
+  #ask(
+    grades: readonly number[] | undefined,
+    { key, nowMs }: Readonly<PickBy>,
+    random: number,
+  ): ClusterEndpoint | undefined {
     const question = this.#question;
     question.grades = grades;
     question.key = key;
@@ -83,7 +87,7 @@ export class Choice {
     return this.endpoints[balanceStep(this.#balancer, question)];
   }
 
-  #pickByGrade(by: PickBy): ClusterEndpoint | undefined {
+  #pickByGrade(by: Readonly<PickBy>): ClusterEndpoint | undefined {
     const probe = this.#grade(by);
     // By hash an endpoint is probed by requests of its own.
     if (probe !== undefined && this.#settings.balance.policy !== "consistent-hash") return probe;
@@ -98,7 +102,7 @@ export class Choice {
   }
 
   /** @returns an endpoint that waits for its probe */
-  #grade({ tried, nowMs }: PickBy): ClusterEndpoint | undefined {
+  #grade({ tried, nowMs }: Readonly<PickBy>): ClusterEndpoint | undefined {
     let probe: ClusterEndpoint | undefined;
     for (let at = 0; at < this.endpoints.length; at++) {
       const endpoint = this.endpoints[at] as ClusterEndpoint;
@@ -112,7 +116,7 @@ export class Choice {
   }
 
   /** Raises the grades of the level that the request is for, then those of nearer ones. @returns the rest of the random number */
-  #preferLevel({ random, key }: PickBy): number {
+  #preferLevel({ random, key }: Readonly<PickBy>): number {
     const { zones, policy } = this.#settings.balance;
     const levels = this.#levels;
     const levelOf = this.#levelOf;

@@ -13,7 +13,7 @@ import { meanLoad } from "../../shared/policy/upstream-load.ts";
 import { ZONE_LABEL } from "../../shared/policy/zones.ts";
 import type { Endpoint } from "../../shared/wire/endpoint.ts";
 import type { ClientPool } from "../proxy/engine.ts";
-import { Choice } from "./choice.ts";
+import { Choice, type PickBy } from "./choice.ts";
 import { ClusterEndpoint } from "./cluster-endpoint.ts";
 
 /** Connections to an endpoint of a service, made when first needed. */
@@ -53,6 +53,7 @@ export class Cluster {
   readonly #choices = new Map<string, Choice>();
   readonly #makePool: MakePool;
   readonly #ownZone: string | undefined;
+  readonly #by: PickBy = { tried: new Set(), key: undefined, nowMs: 0, random: 0 };
 
   constructor(service: string, settings: OutboundServicePlan, makePool: MakePool, ownZone: string | undefined) {
     this.service = service;
@@ -139,7 +140,11 @@ export class Cluster {
     nowMs: number,
     random: number,
   ): ClusterEndpoint | undefined {
-    const by = { tried, key: wanted.hashKey, nowMs, random };
+    const by = this.#by;
+    by.tried = tried;
+    by.key = wanted.hashKey;
+    by.nowMs = nowMs;
+    by.random = random;
     const picked = this.#choice(wanted.subset).pick(by);
     if (picked === undefined) return undefined;
     this.#usedAtMs = nowMs;
