@@ -4,7 +4,6 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { ZONE_LABEL } from "../shared/policy/zones.ts";
-import { runAgent } from "./agent.ts";
 import { parseJoinToken } from "./control/enrolment.ts";
 import { frontCommand } from "./front/front-command.ts";
 import type { FrontProcessOptions } from "./front/run-front.ts";
