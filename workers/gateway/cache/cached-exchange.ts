@@ -13,7 +13,7 @@ import type { CacheUse } from "../../../shared/http/access-log.ts";
 import { limits } from "../../../shared/limits.ts";
 import { askOrigin } from "./ask-origin.ts";
 import type { Soon } from "./cache-store.ts";
-import { answerOfHead } from "./client-answer.ts";
+import { answerOfHead, type ServedAnswer } from "./client-answer.ts";
 import type { Turn } from "./collapser.ts";
 import type { CacheExchange } from "./exchange-of.ts";
 
@@ -48,13 +48,15 @@ export class CachedExchange {
         this.#waited ??= verdict.why;
         continue;
       }
-      const response = await answerOfHead(this.#exchange, verdict.head);
-      if (response === undefined) {
+      const hit = this.#hit(verdict.head);
+      const served = hit instanceof Promise ? await hit : hit;
+      if (served === undefined) {
         this.#gone.add(verdict.head.id);
         continue;
       }
       if (verdict.kind === "stale") this.#revalidate(verdict);
-      return this.#hit(response, verdict);
+      this.#tell(this.#waited === undefined ? verdict.kind : "collapsed", served.bytes);
+      return served.response;
     }
   }
 
@@ -117,13 +119,14 @@ export class CachedExchange {
     const { c } = this.#exchange;
     try {
       const asked = await askOrigin(this.#exchange, verdict, turn, c.get("deadlineAtMs"));
-      if (asked.kind === "upstream")
-        return this.#served(asked.response, asked.status, asked.status.stored === true ? "miss" : "pass");
-      const response = await answerOfHead(this.#exchange, asked.head);
+      if (asked.kind === "upstream") return this.#passOn(asked.response, asked.status);
       const ttlMs = asked.head.freshUntilMs - Date.now();
-      for (const cookie of asked.cookies) response?.headers.append("set-cookie", cookie);
-      if (response !== undefined)
-        return this.#served(response, { ...asked.status, ttlMs }, asked.failed ? "error" : "revalidated", asked.head);
+      const served = await answerOfHead(this.#exchange, asked.head, { ...asked.status, ttlMs });
+      if (served !== undefined) {
+        for (const cookie of asked.cookies) served.response.headers.append("set-cookie", cookie);
+        this.#tell(asked.failed ? "error" : "revalidated", served.bytes);
+        return served.response;
+      }
     } catch (cause) {
       throw this.#failed(cause, { fwd: verdict.why });
     }
@@ -146,18 +149,17 @@ export class CachedExchange {
     c.executionCtx.waitUntil(asked.then(ended, ended));
   }
 
-  #hit(response: Response, { kind, head }: Exclude<Verdict, { kind: "forward" | "unavailable" }>): Response {
+  #hit(head: StoredHead): Soon<ServedAnswer | undefined> {
     const ttlMs = head.freshUntilMs - Date.now();
-    if (this.#waited === undefined) return this.#served(response, { hit: true, ttlMs }, kind, head);
-    return this.#served(response, { fwd: this.#waited, collapsed: true, ttlMs }, "collapsed", head);
+    const waited = this.#waited;
+    const status = waited === undefined ? { hit: true, ttlMs } : { fwd: waited, collapsed: true, ttlMs };
+    return answerOfHead(this.#exchange, head, status);
   }
 
-  /** @param head where it comes from, unless it is the upstream's */
-  #served(response: Response, status: CacheStatus, use: CacheUse, head?: StoredHead): Response {
+  #passOn(response: Response, status: CacheStatus): Response {
     const { headers } = response;
     headers.set("cache-status", cacheStatus(status, headers.get("cache-status")));
-    const isStored = head !== undefined && response.body !== null;
-    this.#tell(use, isStored ? Number(headers.get("content-length") ?? head.bodyBytes) : 0);
+    this.#tell(status.stored === true ? "miss" : "pass", 0);
     return response;
   }
 

@@ -13,6 +13,7 @@ import type { HeldPlan } from "../authority/held-plan.ts";
 import type { HopRequest } from "../authority/hop-signer.ts";
 import type { TxnTokenMinter } from "../authority/txn-token-minter.ts";
 import type { Env } from "../env.ts";
+import type { RequestFields } from "./request-fields.ts";
 
 export interface UpstreamCall {
   readonly target: UpstreamTarget;
@@ -20,7 +21,7 @@ export interface UpstreamCall {
   /** Path and query. */
   readonly path: string;
   /** Owned by the call from here on. */
-  readonly fields: Headers;
+  readonly fields: RequestFields;
   readonly body: ReadableStream | Uint8Array | null;
   readonly deadlineAtMs: number;
   /** For agents that shed load. */
@@ -69,7 +70,14 @@ export async function callUpstream(call: UpstreamCall, context: CallContext): Pr
   const deadline = AbortSignal.timeout(call.deadlineAtMs - nowMs);
   const signal = call.signal === undefined ? deadline : AbortSignal.any([deadline, call.signal]);
   const encodeResponseBody = call.isRaw === true ? "manual" : "automatic";
-  const init: RequestInit = { method, headers: fields, body, redirect: "manual", signal, encodeResponseBody };
+  const init: RequestInit = {
+    method,
+    headers: fields.toHeaders(),
+    body,
+    redirect: "manual",
+    signal,
+    encodeResponseBody,
+  };
   const response = await send(url, init, deadline);
   if ("origin" in target) return response;
   const load = call.onLoad === undefined ? undefined : parseLoad(response.headers.get(LOAD));
@@ -83,7 +91,7 @@ export async function callUpstream(call: UpstreamCall, context: CallContext): Pr
 /** Adds what the ingress agent needs: who asks, for what, and the proof that it is this gateway. */
 async function signForMesh(
   request: Omit<HopRequest, "txnToken" | "planVersion">,
-  fields: Headers,
+  fields: RequestFields,
   { held, identity, route, context, minter }: CallContext,
   nowMs: number,
 ): Promise<void> {

@@ -7,7 +7,7 @@ export function connectionOf(request: Request, terminator: TlsTerminator | undef
   const facts = {
     scheme: url.startsWith("https:") ? ("https" as const) : ("http" as const),
     // The socket's peer, which no client can choose, whatever its address is taken from elsewhere.
-    peer: clientIpOf(request, "socket"),
+    peer: terminator && clientIpOf(request, "socket"),
     field: (name: string) => headers.get(name),
     tlsClientAuth: (cf as { tlsClientAuth?: unknown } | undefined)?.tlsClientAuth,
   };
