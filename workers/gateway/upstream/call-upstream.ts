@@ -47,7 +47,7 @@ export interface CallContext {
 /**
  * The upstream's answer, its body not yet read. The deadline holds for its head, and for a body that is read here: one that
  * workerd passes on natively may stand still for longer.
- * @throws SelvageError when there is none, or when an agent of the mesh made it
+ * @throws SelvageError when there is none, none that has a meaning, or when an agent of the mesh made it
  */
 export async function callUpstream(call: UpstreamCall, context: CallContext): Promise<Response> {
   const nowMs = Date.now();
@@ -79,6 +79,7 @@ export async function callUpstream(call: UpstreamCall, context: CallContext): Pr
     encodeResponseBody,
   };
   const response = await send(url, init, deadline);
+  if (response.status > STATUS_MAX) throw await unreadable(response);
   if ("origin" in target) return response;
   const load = call.onLoad === undefined ? undefined : parseLoad(response.headers.get(LOAD));
   if (load !== undefined) call.onLoad?.(load);
@@ -122,6 +123,14 @@ async function send(url: string, init: RequestInit, deadline: AbortSignal): Prom
       cause,
     });
   }
+}
+
+/** RFC 9110 section 15. */
+const STATUS_MAX = 599;
+
+async function unreadable({ status, body }: Response): Promise<SelvageError> {
+  await body?.cancel();
+  return new SelvageError("upstream_invalid", `the upstream answered with status ${status}`, { sent: "body" });
 }
 
 /** What the client is told of an answer that an agent made. Faults between gateway and mesh are never the client's. */

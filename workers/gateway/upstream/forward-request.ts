@@ -1,6 +1,5 @@
 /** A request on its way to its route's upstream, and the answer as it goes to a client. */
 import type { Context } from "hono";
-import { SelvageError } from "../../../shared/errors.ts";
 import { setsOwnCookie } from "../../../shared/http/cookies.ts";
 import { HOP_BY_HOP, POLICY_PREFIX } from "../../../shared/http/header-names.ts";
 import { connectionNames } from "../../../shared/http/inspect-head.ts";
@@ -39,9 +38,9 @@ export function upstreamPath(c: Context<GatewayEnv>, { rewrite }: ForwardTarget)
 
 /**
  * The upstream's answer as it came, its body not yet read.
- * @throws SelvageError when there is none, or none that has a meaning (RFC 9110 section 15)
+ * @throws SelvageError when there is none
  */
-export async function sendOn(
+export function sendOn(
   c: Context<GatewayEnv>,
   target: ForwardTarget,
   { fields, query, body, deadlineAtMs, isRaw = false }: Outgoing,
@@ -59,10 +58,7 @@ export async function sendOn(
   };
   const [held, identity, trace] = [c.get("held"), c.get("identity"), c.get("trace")];
   const calling = { env: c.env, held, identity, route: c.get("route").name, context: c.get("context"), trace, minter };
-  const answer = await shedder.call(c, to, deadlineAtMs, (shed) => callUpstream({ ...call, ...shed }, calling));
-  if (answer.status <= 599) return answer;
-  await answer.body?.cancel();
-  throw new SelvageError("upstream_invalid", `the upstream answered with status ${answer.status}`, { sent: "body" });
+  return shedder.call(c, to, deadlineAtMs, (shed) => callUpstream({ ...call, ...shed }, calling));
 }
 
 /** Removes fields of the connection behind us, those that are between us and the mesh, and cookies in the gateway's name. */
