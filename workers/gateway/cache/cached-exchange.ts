@@ -7,7 +7,14 @@ import { lookUp } from "../../../shared/cache/look-up.ts";
 import { softPurgedAt } from "../../../shared/cache/purges.ts";
 import { isAnsweredFromCache } from "../../../shared/cache/route-cache.ts";
 import type { StoredHead } from "../../../shared/cache/stored-head.ts";
-import type { CacheKeys, ForwardReason, ForwardVerdict, StaleVerdict, Verdict } from "../../../shared/cache/verdict.ts";
+import type {
+  CacheKeys,
+  ForwardReason,
+  ForwardVerdict,
+  HitVerdict,
+  StaleVerdict,
+  Verdict,
+} from "../../../shared/cache/verdict.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import type { CacheUse } from "../../../shared/http/access-log.ts";
 import { limits } from "../../../shared/limits.ts";
@@ -32,14 +39,28 @@ export class CachedExchange {
     this.#exchange = exchange;
   }
 
-  /** @throws SelvageError when neither the stores nor the upstream have an answer */
-  async answer(): Promise<Response> {
+  /**
+   * At once where memory has it.
+   * @throws SelvageError when neither the stores nor the upstream have an answer
+   */
+  answer(): Soon<Response> {
     const { edge, c, request, settings } = this.#exchange;
     if (!isAnsweredFromCache(request.method, settings)) return this.#forward(unanswered(request.method), undefined);
-    const fresh = edge.purges.isFresh(c.executionCtx, this.#nowMs);
+    const mayServe = edge.purges.isFresh(c.executionCtx, this.#nowMs);
+    if (mayServe !== true) return this.#answerLater(mayServe);
+    const looked = this.#lookUp();
+    if (looked instanceof Promise || looked.kind === "forward" || looked.kind === "unavailable")
+      return this.#answerLater(mayServe, looked);
+    const served = this.#serve(looked);
+    if (served instanceof Promise) return served.then((response) => response ?? this.#answerLater(mayServe));
+    return served ?? this.#answerLater(mayServe);
+  }
+
+  /** @param found what was looked up before */
+  async #answerLater(fresh: Soon<boolean>, found?: Soon<Verdict>): Promise<Response> {
     const mayServe = fresh instanceof Promise ? await fresh : fresh;
-    for (;;) {
-      const looked = mayServe ? this.#lookUp() : this.#judge(NONE);
+    for (let looked = found; ; looked = undefined) {
+      looked ??= mayServe ? this.#lookUp() : this.#judge(NONE);
       const verdict = looked instanceof Promise ? await looked : looked;
       if (verdict.kind === "unavailable") throw this.#failed(new SelvageError("not_stored", "only-if-cached"), {});
       if (verdict.kind === "forward") {
@@ -48,16 +69,25 @@ export class CachedExchange {
         this.#waited ??= verdict.why;
         continue;
       }
-      const hit = this.#hit(verdict.head);
-      const served = hit instanceof Promise ? await hit : hit;
+      const served = this.#serve(verdict);
+      const response = served instanceof Promise ? await served : served;
+      if (response !== undefined) return response;
+    }
+  }
+
+  /** @returns undefined: its body is gone, and what remains is to be judged anew */
+  #serve(verdict: HitVerdict | StaleVerdict): Soon<Response | undefined> {
+    const finish = (served: ServedAnswer | undefined): Response | undefined => {
       if (served === undefined) {
         this.#gone.add(verdict.head.id);
-        continue;
+        return undefined;
       }
       if (verdict.kind === "stale") this.#revalidate(verdict);
       this.#tell(this.#waited === undefined ? verdict.kind : "collapsed", served.bytes);
       return served.response;
-    }
+    };
+    const hit = this.#hit(verdict.head);
+    return hit instanceof Promise ? hit.then(finish) : finish(hit);
   }
 
   /** At once where memory has what serves. */

@@ -11,6 +11,7 @@ export function checkRequest(): Stage {
       const target = parseRequestTarget(url);
       if (target === undefined) throw new SelvageError("bad_request", "host or target of the request is malformed");
       c.set("target", target);
+      c.set("scheme", url.startsWith("https:") ? "https" : "http");
       // The platform's object is read this once: each look into it is a way out of JavaScript and back.
       const lines = [...headers];
       const head = new Map(lines);

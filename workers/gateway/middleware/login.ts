@@ -34,7 +34,7 @@ function answer(logins: Logins, { provider, endpoint }: LoginPlace, c: Context<G
     throw new SelvageError("method_not_allowed", `${method} on ${endpoint}`);
   }
   const [ctx, nowMs, request, target] = [c.executionCtx, c.get("arrivedAtMs"), c.req.raw, c.get("target")];
-  const connection = connectionOf(request, c.get("held").plan.tlsTerminator);
+  const connection = connectionOf(request, c.get("scheme"), c.get("held").plan.tlsTerminator);
   const call: LoginCall = { env: c.env, ctx, nowMs, request, target, connection };
   if (endpoint === "callback") return logins.finish(provider, call);
   if (endpoint === "logout") return logins.logOut(provider, call);

@@ -14,7 +14,7 @@ export function stripFields(): Stage {
     enter: (c) => {
       const head = c.get("head");
       const { plan } = c.get("held");
-      const connection = connectionOf(c.req.raw, plan.tlsTerminator);
+      const connection = connectionOf(c.req.raw, c.get("scheme"), plan.tlsTerminator);
       const fields = new RequestFields(c.req.raw.headers, head);
       for (const name of c.get("dropped")) fields.delete(name);
       const believed = believedFields(plan);
@@ -23,10 +23,9 @@ export function stripFields(): Stage {
       if (head.has(TRACESTATE) && parseTraceparent(head.get(TRACEPARENT)) === undefined) fields.delete(TRACESTATE);
       const cookies = head.get("cookie");
       if (cookies !== undefined) keepCookies(fields, cookies);
-      const { scheme } = connection;
       const { authority } = c.get("target");
-      for (const [name, value] of forwardingFields({ clientIp: c.get("clientIp"), authority, scheme }))
-        fields.set(name, value);
+      const forwarded = { clientIp: c.get("clientIp"), authority, scheme: connection.scheme };
+      fields.sayForwarded(() => forwardingFields(forwarded));
       c.set("fields", fields);
       c.set("connection", connection);
       return undefined;

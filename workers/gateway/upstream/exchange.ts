@@ -35,6 +35,8 @@ export interface GatewayEnv {
     held: HeldPlan;
     /** check-request */
     target: RequestTarget;
+    /** Of the request as it reached us. */
+    scheme: "http" | "https";
     /** The client's fields as they came, by their names in lower case. */
     head: ReadonlyMap<string, string>;
     /** Request fields that end here. */

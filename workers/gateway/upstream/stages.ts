@@ -25,15 +25,15 @@ export interface AroundStage {
 export type Stage = PassedStage | AroundStage;
 
 /**
- * One handler of all stages.
+ * One handler of all stages. A request for which no stage has to wait is answered at once, without a promise.
  * @param stages the first is the outermost
  * @param problems makes an answer of what a stage throws, at that stage, so that those around it see an answer like any other
  */
 export function runStages(stages: readonly Stage[], problems: ErrorHandler<GatewayEnv>): Handler<GatewayEnv> {
   const run = new StageRun(stages, problems);
-  return async (c) => {
-    await run.from(c, 0);
-    return c.res;
+  return (c) => {
+    const running = run.from(c, 0);
+    return running === undefined ? c.res : running.then(() => c.res);
   };
 }
 
@@ -47,43 +47,81 @@ class StageRun {
   }
 
   /** A request through this stage and those inside it. Never fails. */
-  async from(c: Context<GatewayEnv>, first: number): Promise<void> {
-    let at = first;
+  from(c: Context<GatewayEnv>, first: number): Promise<void> | undefined {
+    return this.#enter(c, first, first);
+  }
+
+  /** @param first of those that are left afterwards */
+  #enter(c: Context<GatewayEnv>, first: number, next: number): Promise<void> | undefined {
+    let at = next;
     try {
       for (; at < this.#stages.length; at++) {
-        const stage = this.#stages[at] as Stage;
-        if ("around" in stage) {
-          if (!stage.needs(c)) continue;
-          await this.#around(c, stage, at + 1);
-          break;
-        }
-        const entering = stage.enter?.(c);
-        const answer = entering instanceof Promise ? await entering : entering;
-        if (answer === undefined) continue;
-        c.res = answer;
+        const entering = this.#call(c, at);
+        if (entering instanceof Promise) return this.#enterLater(c, first, at, entering);
+        if (entering === undefined) continue;
+        if (entering !== PASSED) c.res = entering;
         break;
       }
     } catch (cause) {
-      await this.#fail(c, cause);
+      return this.#fail(c, first, at, cause);
     }
-    for (at--; at >= first; at--) {
+    return this.#leave(c, first, at);
+  }
+
+  #call(c: Context<GatewayEnv>, at: number): Soon<Entered> {
+    const stage = this.#stages[at] as Stage;
+    if (!("around" in stage)) return stage.enter?.(c);
+    return stage.needs(c) ? this.#around(c, stage, at + 1) : undefined;
+  }
+
+  async #around(c: Context<GatewayEnv>, { around }: AroundStage, inner: number): Promise<Entered> {
+    const answer = await around(c, async () => this.from(c, inner));
+    return c.finalized || answer === undefined ? PASSED : answer;
+  }
+
+  async #enterLater(c: Context<GatewayEnv>, first: number, at: number, entering: Promise<Entered>): Promise<void> {
+    let answer: Entered;
+    try {
+      answer = await entering;
+    } catch (cause) {
+      return this.#fail(c, first, at, cause);
+    }
+    if (answer === undefined) return this.#enter(c, first, at + 1);
+    if (answer !== PASSED) c.res = answer;
+    return this.#leave(c, first, at);
+  }
+
+  /** @param end the stage after the last one that is left */
+  #leave(c: Context<GatewayEnv>, first: number, end: number): Promise<void> | undefined {
+    for (let at = end - 1; at >= first; at--) {
       const stage = this.#stages[at] as Stage;
       if ("around" in stage || stage.leave === undefined) continue;
       try {
         const leaving = stage.leave(c);
-        if (leaving instanceof Promise) await leaving;
+        if (leaving instanceof Promise) return this.#leaveLater(c, first, at, leaving);
       } catch (cause) {
-        await this.#fail(c, cause);
+        return this.#fail(c, first, at, cause);
       }
     }
+    return undefined;
   }
 
-  async #around(c: Context<GatewayEnv>, { around }: AroundStage, inner: number): Promise<void> {
-    const answer = await around(c, () => this.from(c, inner));
-    if (answer !== undefined && !c.finalized) c.res = answer;
+  async #leaveLater(c: Context<GatewayEnv>, first: number, at: number, leaving: Promise<void>): Promise<void> {
+    try {
+      await leaving;
+    } catch (cause) {
+      return this.#fail(c, first, at, cause);
+    }
+    return this.#leave(c, first, at);
   }
 
-  async #fail(c: Context<GatewayEnv>, cause: unknown): Promise<void> {
+  /** The stages around the one that failed see the problem's answer. */
+  async #fail(c: Context<GatewayEnv>, first: number, at: number, cause: unknown): Promise<void> {
     c.res = await this.#problems(cause instanceof Error ? cause : new Error(String(cause)), c);
+    return this.#leave(c, first, at);
   }
 }
+
+/** The stages inside have made the answer already. */
+const PASSED = Symbol("passed");
+type Entered = Response | typeof PASSED | undefined;
