@@ -73,7 +73,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     forward({ minter, shedder }),
     aggregate(minter, shedder),
   ];
-  // Routes are those of the plan: to Hono all requests are one.
+  // Routes are those of the plan: to Hono all requests have one path, and it looks at none.
   const app = new Hono<GatewayEnv>({ getPath: () => "/" });
   app.onError(problems);
   app.all("*", runStages(stages, problems));

@@ -1,8 +1,7 @@
 /** How the stages of the chain run. Which there are, and in which order, stands in `app.ts`. */
 import type { Context, ErrorHandler, Handler, MiddlewareHandler } from "hono";
+import type { Soon } from "../cache/cache-store.ts";
 import type { GatewayEnv } from "./exchange.ts";
-
-type Soon<Value> = Value | Promise<Value>;
 
 /**
  * A stage that looks at a request on its way in, at the answer on its way out, or at both. Most have nothing to wait for: they
