@@ -20,7 +20,7 @@ export type ShownCertificate =
 export interface ClientConnection {
   readonly scheme: "http" | "https";
   /** Absent: none was shown. */
-  readonly certificate?: ShownCertificate;
+  readonly certificate?: ShownCertificate | undefined;
 }
 
 export interface ConnectionFacts {

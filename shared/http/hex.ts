@@ -1,9 +1,12 @@
 /** Bytes as lower-case hex digits. @param from first byte @param to end, exclusive */
 export function hex(bytes: Uint8Array, from = 0, to = bytes.length): string {
   let text = "";
-  for (let at = from; at < to; at++) text += (bytes[at] as number).toString(16).padStart(2, "0");
+  for (let at = from; at < to; at++) text += DIGITS[bytes[at] as number];
   return text;
 }
+
+/** Every trace has an id, so these are not made anew for each. */
+const DIGITS: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /** Hex digits in lower case, two a byte; undefined for anything else. */
 export function hexBytes(text: string): Uint8Array | undefined {

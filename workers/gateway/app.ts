@@ -32,6 +32,7 @@ import type { GatewayEnv } from "./upstream/exchange.ts";
 import { IdempotencyRecords } from "./upstream/idempotency-records.ts";
 import { LimitCounts } from "./upstream/limit-counts.ts";
 import { LoadShedder } from "./upstream/load-shedder.ts";
+import { runStages } from "./upstream/stages.ts";
 import { LimitTaker } from "./upstream/take-limits.ts";
 
 /**
@@ -49,9 +50,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
   const minter = new TxnTokenMinter();
   const shedder = new LoadShedder(counters);
   const held = newHeldBytes();
-  const app = new Hono<GatewayEnv>();
-  app.onError(problems);
-  app.use(
+  const stages = [
     accessLog(isolate),
     grpcErrors(),
     checkRequest(),
@@ -73,6 +72,10 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     cache({ minter, shedder }, counters),
     forward({ minter, shedder }),
     aggregate(minter, shedder),
-  );
+  ];
+  // Routes are those of the plan: to Hono all requests have one path, and it looks at none.
+  const app = new Hono<GatewayEnv>({ getPath: () => "/" });
+  app.onError(problems);
+  app.all("*", runStages(stages, problems));
   return app;
 }

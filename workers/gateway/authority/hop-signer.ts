@@ -36,6 +36,9 @@ export interface HopRequest {
   readonly deadline: string;
 }
 
+/** What signing needs of a request's fields. */
+export type SignedFields = Pick<Headers, "get" | "has" | "set">;
+
 export class HopSigner {
   readonly kid: string;
   /** As the control plane gave it. */
@@ -63,7 +66,7 @@ export class HopSigner {
    * @param fields are changed
    * @param own names of further fields that are the gateway's word, in lower case
    */
-  async sign(request: HopRequest, fields: Headers, own: readonly string[], nowMs: number): Promise<void> {
+  async sign(request: HopRequest, fields: SignedFields, own: readonly string[], nowMs: number): Promise<void> {
     if (request.body instanceof Uint8Array) await stateDigest(request.body, fields);
     if (request.body !== null && !bindsBody(fields.get(CONTENT_DIGEST) ?? "")) fields.set(BODY, "stream");
     const covered: CoveredField[] = [
@@ -87,7 +90,7 @@ export class HopSigner {
 }
 
 /** What of a body is known whole is bound by its digest, unless the client stated one. */
-async function stateDigest(body: Uint8Array, fields: Headers): Promise<void> {
+async function stateDigest(body: Uint8Array, fields: SignedFields): Promise<void> {
   if (fields.has(CONTENT_DIGEST)) return;
   const digest = await crypto.subtle.digest("SHA-256", body as Uint8Array<ArrayBuffer>);
   fields.set(CONTENT_DIGEST, `sha-256=:${toBase64(new Uint8Array(digest))}:`);
@@ -97,7 +100,7 @@ async function stateDigest(body: Uint8Array, fields: Headers): Promise<void> {
 const bindsBody = (digest: string): boolean => isCoverable(digest) && bodyDigestOf(digest) !== undefined;
 
 /** Signatures of the client go on behind the proof; those that could be taken for it do not. */
-function putInFront(fields: Headers, input: string, signature: string): void {
+function putInFront(fields: SignedFields, input: string, signature: string): void {
   const clientInput = fields.get(SIGNATURE_INPUT) ?? "";
   const clientSignature = fields.get(SIGNATURE) ?? "";
   const isFree = !speaksAsHop(clientInput) && !speaksAsHop(clientSignature);

@@ -93,18 +93,12 @@ async function send(
 ): Promise<Came> {
   const { c, target, forwarder, request, settings, isRaw } = exchange;
   const { remove, set, query } = forwardEdits(verdict, request, settings, isApart);
-  const fields = new Headers(c.get("fields"));
+  const fields = c.get("fields").copy();
   for (const name of remove) fields.delete(name);
   for (const [name, value] of set) fields.set(name, value);
   const requestedAtMs = Date.now();
   const outgoing = { fields, query, body: c.get("body"), deadlineAtMs, isRaw };
   const response = await sendOn(c, target, outgoing, forwarder);
-  if (response.status > 599) {
-    await response.body?.cancel();
-    throw new SelvageError("upstream_invalid", `the upstream answered with status ${response.status}`, {
-      sent: "body",
-    });
-  }
   const headers = isRaw ? response.headers : readableFields(response.headers);
   return { response, headers, requestedAtMs, receivedAtMs: Date.now() };
 }

@@ -7,13 +7,20 @@ import { lookUp } from "../../../shared/cache/look-up.ts";
 import { softPurgedAt } from "../../../shared/cache/purges.ts";
 import { isAnsweredFromCache } from "../../../shared/cache/route-cache.ts";
 import type { StoredHead } from "../../../shared/cache/stored-head.ts";
-import type { CacheKeys, ForwardReason, ForwardVerdict, StaleVerdict, Verdict } from "../../../shared/cache/verdict.ts";
+import type {
+  CacheKeys,
+  ForwardReason,
+  ForwardVerdict,
+  HitVerdict,
+  StaleVerdict,
+  Verdict,
+} from "../../../shared/cache/verdict.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import type { CacheUse } from "../../../shared/http/access-log.ts";
 import { limits } from "../../../shared/limits.ts";
 import { askOrigin } from "./ask-origin.ts";
 import type { Soon } from "./cache-store.ts";
-import { answerOfHead } from "./client-answer.ts";
+import { answerOfHead, type ServedAnswer } from "./client-answer.ts";
 import type { Turn } from "./collapser.ts";
 import type { CacheExchange } from "./exchange-of.ts";
 
@@ -32,14 +39,28 @@ export class CachedExchange {
     this.#exchange = exchange;
   }
 
-  /** @throws SelvageError when neither the stores nor the upstream have an answer */
-  async answer(): Promise<Response> {
+  /**
+   * At once where memory has it.
+   * @throws SelvageError when neither the stores nor the upstream have an answer
+   */
+  answer(): Soon<Response> {
     const { edge, c, request, settings } = this.#exchange;
     if (!isAnsweredFromCache(request.method, settings)) return this.#forward(unanswered(request.method), undefined);
-    const fresh = edge.purges.isFresh(c.executionCtx, this.#nowMs);
+    const mayServe = edge.purges.isFresh(c.executionCtx, this.#nowMs);
+    if (mayServe !== true) return this.#answerLater(mayServe);
+    const looked = this.#lookUp();
+    if (looked instanceof Promise || looked.kind === "forward" || looked.kind === "unavailable")
+      return this.#answerLater(mayServe, looked);
+    const served = this.#serve(looked);
+    if (served instanceof Promise) return served.then((response) => response ?? this.#answerLater(mayServe));
+    return served ?? this.#answerLater(mayServe);
+  }
+
+  /** @param found what was looked up before */
+  async #answerLater(fresh: Soon<boolean>, found?: Soon<Verdict>): Promise<Response> {
     const mayServe = fresh instanceof Promise ? await fresh : fresh;
-    for (;;) {
-      const looked = mayServe ? this.#lookUp() : this.#judge(NONE);
+    for (let looked = found; ; looked = undefined) {
+      looked ??= mayServe ? this.#lookUp() : this.#judge(NONE);
       const verdict = looked instanceof Promise ? await looked : looked;
       if (verdict.kind === "unavailable") throw this.#failed(new SelvageError("not_stored", "only-if-cached"), {});
       if (verdict.kind === "forward") {
@@ -48,14 +69,25 @@ export class CachedExchange {
         this.#waited ??= verdict.why;
         continue;
       }
-      const response = await answerOfHead(this.#exchange, verdict.head);
-      if (response === undefined) {
+      const served = this.#serve(verdict);
+      const response = served instanceof Promise ? await served : served;
+      if (response !== undefined) return response;
+    }
+  }
+
+  /** @returns undefined: its body is gone, and what remains is to be judged anew */
+  #serve(verdict: HitVerdict | StaleVerdict): Soon<Response | undefined> {
+    const finish = (served: ServedAnswer | undefined): Response | undefined => {
+      if (served === undefined) {
         this.#gone.add(verdict.head.id);
-        continue;
+        return undefined;
       }
       if (verdict.kind === "stale") this.#revalidate(verdict);
-      return this.#hit(response, verdict);
-    }
+      this.#tell(this.#waited === undefined ? verdict.kind : "collapsed", served.bytes);
+      return served.response;
+    };
+    const hit = this.#hit(verdict.head);
+    return hit instanceof Promise ? hit.then(finish) : finish(hit);
   }
 
   /** At once where memory has what serves. */
@@ -117,13 +149,14 @@ export class CachedExchange {
     const { c } = this.#exchange;
     try {
       const asked = await askOrigin(this.#exchange, verdict, turn, c.get("deadlineAtMs"));
-      if (asked.kind === "upstream")
-        return this.#served(asked.response, asked.status, asked.status.stored === true ? "miss" : "pass");
-      const response = await answerOfHead(this.#exchange, asked.head);
+      if (asked.kind === "upstream") return this.#passOn(asked.response, asked.status);
       const ttlMs = asked.head.freshUntilMs - Date.now();
-      for (const cookie of asked.cookies) response?.headers.append("set-cookie", cookie);
-      if (response !== undefined)
-        return this.#served(response, { ...asked.status, ttlMs }, asked.failed ? "error" : "revalidated", asked.head);
+      const served = await answerOfHead(this.#exchange, asked.head, { ...asked.status, ttlMs });
+      if (served !== undefined) {
+        for (const cookie of asked.cookies) served.response.headers.append("set-cookie", cookie);
+        this.#tell(asked.failed ? "error" : "revalidated", served.bytes);
+        return served.response;
+      }
     } catch (cause) {
       throw this.#failed(cause, { fwd: verdict.why });
     }
@@ -146,18 +179,17 @@ export class CachedExchange {
     c.executionCtx.waitUntil(asked.then(ended, ended));
   }
 
-  #hit(response: Response, { kind, head }: Exclude<Verdict, { kind: "forward" | "unavailable" }>): Response {
+  #hit(head: StoredHead): Soon<ServedAnswer | undefined> {
     const ttlMs = head.freshUntilMs - Date.now();
-    if (this.#waited === undefined) return this.#served(response, { hit: true, ttlMs }, kind, head);
-    return this.#served(response, { fwd: this.#waited, collapsed: true, ttlMs }, "collapsed", head);
+    const waited = this.#waited;
+    const status = waited === undefined ? { hit: true, ttlMs } : { fwd: waited, collapsed: true, ttlMs };
+    return answerOfHead(this.#exchange, head, status);
   }
 
-  /** @param head where it comes from, unless it is the upstream's */
-  #served(response: Response, status: CacheStatus, use: CacheUse, head?: StoredHead): Response {
+  #passOn(response: Response, status: CacheStatus): Response {
     const { headers } = response;
     headers.set("cache-status", cacheStatus(status, headers.get("cache-status")));
-    const isStored = head !== undefined && response.body !== null;
-    this.#tell(use, isStored ? Number(headers.get("content-length") ?? head.bodyBytes) : 0);
+    this.#tell(status.stored === true ? "miss" : "pass", 0);
     return response;
   }
 

@@ -1,44 +1,78 @@
 /** What a client gets: an answer of the upstream, or one that is stored. */
-import { answerFrom } from "../../../shared/cache/answer-from.ts";
+import { answerFrom, type CachedAnswer } from "../../../shared/cache/answer-from.ts";
+import { type CacheStatus, cacheStatus } from "../../../shared/cache/cache-status.ts";
 import type { StoredHead } from "../../../shared/cache/stored-head.ts";
 import { dropEnding } from "../upstream/forward-request.ts";
+import type { Soon, StoredBody } from "./cache-store.ts";
 import { type CacheExchange, keyOf } from "./exchange-of.ts";
 
-/** @returns undefined: its body is gone, although its head was found a moment ago */
-export async function answerOfHead(
-  { edge, c, keys, request, reach, isRaw }: CacheExchange,
+export interface ServedAnswer {
+  readonly response: Response;
+  /** Of content that comes from what is stored. */
+  readonly bytes: number;
+}
+
+/**
+ * @param status how the answer came about
+ * @returns undefined: its body is gone, although its head was found a moment ago
+ */
+export function answerOfHead(
+  exchange: CacheExchange,
   head: StoredHead,
-): Promise<Response | undefined> {
+  status: CacheStatus,
+): Soon<ServedAnswer | undefined> {
+  const { edge, c, keys, request, reach, isRaw } = exchange;
   // It was stored before the route began to read its answers.
   if (!isRaw && head.fields.some(([name]) => name === "content-encoding")) return undefined;
   const answer = answerFrom(head, request, Date.now());
-  let body: BodyInit | null = null;
-  if (answer.body !== "none" && head.bodyBytes > 0 && keys !== undefined) {
-    const range = answer.body === "whole" ? undefined : answer.body;
-    const opened = edge.store.open(keyOf(keys, head), head, reach, c.executionCtx, range);
-    const found = opened instanceof Promise ? await opened : opened;
-    if (found === undefined) return undefined;
-    const bytes = range === undefined ? head.bodyBytes : range.last - range.first + 1;
-    body = found instanceof Uint8Array ? found : found.pipeThrough(new FixedLengthStream(bytes));
-  }
-  const response = new Response(body, {
-    status: answer.status,
-    headers: headersOf(answer.fields),
-    encodeBody: "manual",
-  });
-  response.headers.set("age", String(answer.ageSeconds));
-  return response;
+  if (answer.body === "none" || head.bodyBytes === 0 || keys === undefined)
+    return { response: responseOf(answer, status, null), bytes: 0 };
+  const range = answer.body === "whole" ? undefined : answer.body;
+  const bytes = range === undefined ? head.bodyBytes : range.last - range.first + 1;
+  const serve = (body: StoredBody | undefined): ServedAnswer | undefined =>
+    body && { response: responseOf(answer, status, body instanceof Uint8Array ? body : ofLength(body, bytes)), bytes };
+  const opened = edge.store.open(keyOf(keys, head), head, reach, c.executionCtx, range);
+  return opened instanceof Promise ? opened.then(serve) : serve(opened);
 }
 
-/** A response takes a copy of them; making them of texts costs more than that copy. */
-const made = new WeakMap<StoredHead["fields"], Headers>();
+const ofLength = (body: ReadableStream, bytes: number): ReadableStream =>
+  body.pipeThrough(new FixedLengthStream(bytes));
 
-function headersOf(fields: StoredHead["fields"]): Headers {
-  const known = made.get(fields);
-  if (known !== undefined) return known;
+function responseOf(answer: CachedAnswer, status: CacheStatus, body: BodyInit | null): Response {
+  return new Response(body, { status: answer.status, headers: headersOf(answer, status), encodeBody: "manual" });
+}
+
+/** The head of an answer as it was sent last. */
+interface SentHead {
+  readonly headers: Headers;
+  /** What caches nearer to the origin said. */
+  readonly before: string | null;
+  age: number;
+  status: string;
+}
+
+/** A response takes a copy of them; making them of texts costs more than that copy, and what changes in them does so once a second. */
+const sent = new WeakMap<StoredHead["fields"], SentHead>();
+
+function headersOf({ fields, ageSeconds }: CachedAnswer, status: CacheStatus): Headers {
+  const head = sent.get(fields) ?? newHead(fields);
+  if (head.age !== ageSeconds) {
+    head.age = ageSeconds;
+    head.headers.set("age", String(ageSeconds));
+  }
+  const text = cacheStatus(status, head.before);
+  if (head.status !== text) {
+    head.status = text;
+    head.headers.set("cache-status", text);
+  }
+  return head.headers;
+}
+
+function newHead(fields: StoredHead["fields"]): SentHead {
   const headers = new Headers(fields as [string, string][]);
-  made.set(fields, headers);
-  return headers;
+  const head = { headers, before: headers.get("cache-status"), age: -1, status: "" };
+  sent.set(fields, head);
+  return head;
 }
 
 /**

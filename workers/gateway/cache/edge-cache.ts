@@ -4,7 +4,8 @@ import type { PurgeChanges, PurgeScope } from "../../../shared/cache/purges.ts";
 import type { Invalidation } from "../../../shared/cache/verdict.ts";
 import type { CacheUse } from "../../../shared/http/access-log.ts";
 import { limits } from "../../../shared/limits.ts";
-import { type CounterState, seriesOf } from "../../../shared/policy/counters.ts";
+import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
+import { type CounterState, type Series, seriesOf } from "../../../shared/policy/counters.ts";
 import type { Env } from "../env.ts";
 import { within } from "../upstream/wait.ts";
 import { Collapser } from "./collapser.ts";
@@ -19,6 +20,8 @@ export class EdgeCache {
   readonly revalidations = newCollapses();
   readonly #env: Env;
   readonly #counters: CounterState;
+  /** By route. */
+  readonly #counts = new BoundedMap<Series<"cache">["counts"]>(limits.counters.seriesMax);
 
   constructor(env: Env, counters: CounterState) {
     this.#env = env;
@@ -30,7 +33,11 @@ export class EdgeCache {
 
   /** @param bytes of content that came from what is stored */
   count(route: string, use: CacheUse, bytes: number): void {
-    const { counts } = seriesOf(this.#counters, "cache", route);
+    let counts = this.#counts.get(route);
+    if (counts === undefined) {
+      counts = seriesOf(this.#counters, "cache", route).counts;
+      this.#counts.set(route, counts);
+    }
     counts[use]++;
     counts.bytes += bytes;
   }

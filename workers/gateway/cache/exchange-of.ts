@@ -13,6 +13,7 @@ import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { Forwarder, ForwardTarget } from "../upstream/forward-request.ts";
 import { sha256 } from "../upstream/idempotency-records.ts";
 import { readContent } from "../upstream/read-content.ts";
+import type { Soon } from "./cache-store.ts";
 import type { EdgeCache } from "./edge-cache.ts";
 import type { CacheReach } from "./tiered-store.ts";
 
@@ -36,13 +37,20 @@ export interface CachedRoute {
   readonly forwarder: Forwarder;
 }
 
-export async function exchangeOf(
+/** At once but for a QUERY, whose content belongs to its key. */
+export function exchangeOf(edge: EdgeCache, c: Context<GatewayEnv>, cached: CachedRoute): Soon<CacheExchange> {
+  const { method } = c.req.raw;
+  if (method !== "QUERY" || !isAnsweredFromCache(method, cached.settings)) return exchangeWith(edge, c, cached);
+  return digestOf(c).then((contentDigest) => exchangeWith(edge, c, cached, contentDigest));
+}
+
+function exchangeWith(
   edge: EdgeCache,
   c: Context<GatewayEnv>,
   { settings, target, forwarder }: CachedRoute,
-): Promise<CacheExchange> {
+  contentDigest?: string,
+): CacheExchange {
   const { method } = c.req.raw;
-  const contentDigest = method === "QUERY" && isAnsweredFromCache(method, settings) ? await digestOf(c) : undefined;
   const route = c.get("route");
   const fields = c.get("fields");
   const { host, authority, query } = c.get("target");

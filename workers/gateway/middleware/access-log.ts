@@ -1,39 +1,45 @@
-import type { Context, MiddlewareHandler } from "hono";
-import type { AccessLogEntry } from "../../../shared/http/access-log.ts";
+import type { Context } from "hono";
+import { type GatewayLogEntry, gatewayLogLine } from "../../../shared/http/access-log.ts";
 import { TRACEPARENT } from "../../../shared/http/header-names.ts";
 import { childContext, parseTraceparent } from "../../../shared/http/trace-context.ts";
 import { limits } from "../../../shared/limits.ts";
 import { clientIpOf } from "../upstream/client-ip.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
+import { randomBytes } from "../upstream/random-pool.ts";
+import type { Stage } from "../upstream/stages.ts";
 
 /**
  * Continues or starts the trace, and writes one line for each request, whatever becomes of it.
  * @param instance the isolate's name
  */
-export function accessLog(instance: string): MiddlewareHandler<GatewayEnv> {
-  return async (c, next) => {
-    const random = crypto.getRandomValues(new Uint8Array(24));
-    c.set("arrivedAtMs", Date.now());
-    c.set("trace", childContext(parseTraceparent(c.req.raw.headers.get(TRACEPARENT) ?? undefined), random));
-    c.set("clientIp", clientIpOf(c.req.raw, c.env.CLIENT_IP));
-    await next();
-    const entry = entryOf(c, instance);
-    const write = (): void => console.log(JSON.stringify({ ...entry, ...wouldRefuseOf(c) }));
-    const shadows = c.get("shadowLimits");
-    // The line waits for what they say, the answer does not.
-    if (shadows === undefined) write();
-    else c.executionCtx.waitUntil(shadows.then(write));
+export function accessLog(instance: string): Stage {
+  return {
+    enter: (c) => {
+      c.set("arrivedAtMs", Date.now());
+      const parent = parseTraceparent(c.req.raw.headers.get(TRACEPARENT) ?? undefined);
+      c.set("trace", childContext(parent, randomBytes(TRACE_BYTES)));
+      c.set("clientIp", clientIpOf(c.req.raw, c.env.CLIENT_IP));
+      return undefined;
+    },
+    leave: (c) => {
+      const entry = entryOf(c, instance);
+      const write = (): void => console.log(gatewayLogLine(entry, c.get("wouldRefuse")));
+      const shadows = c.get("shadowLimits");
+      // The line waits for what they say, the answer does not.
+      if (shadows === undefined) write();
+      else c.executionCtx.waitUntil(shadows.then(write));
+    },
   };
 }
 
-function entryOf(c: Context<GatewayEnv>, instance: string): AccessLogEntry {
+/** For the ids of a trace and a span. */
+const TRACE_BYTES = 24;
+
+function entryOf(c: Context<GatewayEnv>, instance: string): GatewayLogEntry {
   const arrivedAtMs = c.get("arrivedAtMs");
   const { traceId, spanId } = c.get("trace");
-  const clientIp = c.get("clientIp");
   const failure = c.get("failure");
-  const grpcStatus = c.get("grpcStatus");
-  const uncounted = c.get("uncounted");
-  const cache = c.get("cacheUse");
+  const { logTextCharsMax } = limits.gateway;
   // What inner stages set is absent when the request did not get that far.
   const target: GatewayEnv["Variables"]["target"] | undefined = c.get("target");
   const held: GatewayEnv["Variables"]["held"] | undefined = c.get("held");
@@ -48,22 +54,18 @@ function entryOf(c: Context<GatewayEnv>, instance: string): AccessLogEntry {
     traceId,
     spanId,
     method: c.req.raw.method,
-    host: target?.host.slice(0, limits.gateway.logTextCharsMax) ?? "",
-    path: target?.path.slice(0, limits.gateway.logTextCharsMax) ?? "",
+    host: target?.host.slice(0, logTextCharsMax) ?? "",
+    path: target?.path.slice(0, logTextCharsMax) ?? "",
     status: c.res.status,
     durationMs: Date.now() - arrivedAtMs,
     plan: held?.version ?? 0,
-    ...(route && { route: route.name }),
-    ...(identity && { sub: identity.sub }),
-    ...(clientIp !== undefined && { clientIp }),
-    ...(cache && { cache }),
-    ...(failure && { error: failure.code, reason: failure.reason }),
-    ...(grpcStatus !== undefined && { grpcStatus }),
-    ...(uncounted !== undefined && { uncounted }),
+    route: route?.name,
+    sub: identity?.sub,
+    clientIp: c.get("clientIp"),
+    cache: c.get("cacheUse"),
+    error: failure?.code,
+    reason: failure?.reason,
+    grpcStatus: c.get("grpcStatus"),
+    uncounted: c.get("uncounted"),
   };
-}
-
-function wouldRefuseOf(c: Context<GatewayEnv>): Pick<AccessLogEntry, "wouldRefuse"> {
-  const wouldRefuse = c.get("wouldRefuse");
-  return wouldRefuse === undefined ? {} : { wouldRefuse };
 }

@@ -1,4 +1,4 @@
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import { PARTIAL } from "../../../shared/http/header-names.ts";
 import { limits } from "../../../shared/limits.ts";
@@ -19,32 +19,35 @@ import { callUpstream } from "../upstream/call-upstream.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { LoadShedder } from "../upstream/load-shedder.ts";
 import { readText } from "../upstream/read-text.ts";
+import type { Stage } from "../upstream/stages.ts";
 
 /** Composes one JSON answer from several calls, as many at once as their dependencies and the platform allow. */
-export function aggregate(minter: TxnTokenMinter, shedder: LoadShedder): MiddlewareHandler<GatewayEnv> {
-  return async (c) => {
-    const { target } = c.get("route");
-    const parts = target.kind === "aggregate" ? target.parts : [];
-    const { method } = c.req.raw;
-    if (method !== "GET" && method !== "HEAD") {
-      c.header("allow", "GET, HEAD");
-      throw new SelvageError("method_not_allowed", `${method} on an aggregate`);
-    }
-    const state = newAggregate(parts);
-    const stop = new AbortController();
-    try {
-      await perform(c, parts, state, { minter, shedder }, stop.signal);
-    } finally {
-      if (!isComplete(state)) stop.abort();
-    }
-    const { body, missing } = composeAnswer(state, parts);
-    const headers: Record<string, string> = { "content-type": "application/json", "cache-control": "no-store" };
-    if (missing.length > 0) {
-      headers[PARTIAL] = missing.join(", ");
-      logMissing(c.get("trace").traceId, state);
-    }
-    return new Response(JSON.stringify(body), { headers });
-  };
+export function aggregate(minter: TxnTokenMinter, shedder: LoadShedder): Stage {
+  return { enter: (c) => compose(c, { minter, shedder }) };
+}
+
+async function compose(c: Context<GatewayEnv>, callers: Callers): Promise<Response> {
+  const { target } = c.get("route");
+  const parts = target.kind === "aggregate" ? target.parts : [];
+  const { method } = c.req.raw;
+  if (method !== "GET" && method !== "HEAD") {
+    c.header("allow", "GET, HEAD");
+    throw new SelvageError("method_not_allowed", `${method} on an aggregate`);
+  }
+  const state = newAggregate(parts);
+  const stop = new AbortController();
+  try {
+    await perform(c, parts, state, callers, stop.signal);
+  } finally {
+    if (!isComplete(state)) stop.abort();
+  }
+  const { body, missing } = composeAnswer(state, parts);
+  const headers: Record<string, string> = { "content-type": "application/json", "cache-control": "no-store" };
+  if (missing.length > 0) {
+    headers[PARTIAL] = missing.join(", ");
+    logMissing(c.get("trace").traceId, state);
+  }
+  return new Response(JSON.stringify(body), { headers });
 }
 
 interface Callers {
@@ -86,7 +89,7 @@ async function callPart(
 ): Promise<PartResult> {
   const filled = fillTemplate(part.path, scopeOf(c, state));
   if ("missing" in filled) return { ok: false, status: 502, reason: `${filled.missing} is missing or unusable` };
-  const fields = new Headers(c.get("fields"));
+  const fields = c.get("fields").copy();
   for (const name of OWN_TO_REQUEST) fields.delete(name);
   fields.set("accept", "application/json");
   const [held, identity, trace] = [c.get("held"), c.get("identity"), c.get("trace")];

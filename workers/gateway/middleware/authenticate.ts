@@ -1,4 +1,4 @@
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import { withoutParameter } from "../../../shared/auth/api-key.ts";
 import type { ChallengeError } from "../../../shared/auth/bearer.ts";
 import { distinctChallenges } from "../../../shared/auth/challenges.ts";
@@ -18,25 +18,36 @@ import type { ProofContext } from "../authority/verifier.ts";
 import { type Verifiers, verifierOf } from "../authority/verifiers.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { readContent } from "../upstream/read-content.ts";
+import type { Stage } from "../upstream/stages.ts";
 
 /** Proves who asks, and that they may use the route. Without `auth` everyone is anonymous. */
-export function authenticate(verifiers: Verifiers): MiddlewareHandler<GatewayEnv> {
-  return async (c, next) => {
-    const { auth } = c.get("route");
-    if (auth === undefined) c.set("identity", anonymous);
-    else {
-      const proofs = new Map<string, Proof>();
-      const outcome = await prove(c, auth, verifiers, proofs);
-      const instead = await answerInstead(c, outcome, verifiers, proofs);
-      if (instead !== undefined) return instead;
-      const identity = found(c, auth, outcome, proofs, verifiers);
-      // What proved the client to us is no business of those inside: they get the Txn-Token.
-      dropCredentials(c, verifiers);
-      c.set("identity", identity);
-      demand(c, auth, identity, proofs, verifiers);
-    }
-    return next();
+export function authenticate(verifiers: Verifiers): Stage {
+  return {
+    enter: (c) => {
+      const { auth } = c.get("route");
+      if (auth !== undefined) return identify(c, auth, verifiers);
+      c.set("identity", anonymous);
+      return undefined;
+    },
   };
+}
+
+/** @returns what the client gets instead of what it asked for, where it has to prove itself first */
+async function identify(
+  c: Context<GatewayEnv>,
+  auth: AuthSettings,
+  verifiers: Verifiers,
+): Promise<Response | undefined> {
+  const proofs = new Map<string, Proof>();
+  const outcome = await prove(c, auth, verifiers, proofs);
+  const instead = await answerInstead(c, outcome, verifiers, proofs);
+  if (instead !== undefined) return instead;
+  const identity = found(c, auth, outcome, proofs, verifiers);
+  // What proved the client to us is no business of those inside: they get the Txn-Token.
+  dropCredentials(c, verifiers);
+  c.set("identity", identity);
+  demand(c, auth, identity, proofs, verifiers);
+  return undefined;
 }
 
 /** Those of every provider of the plan: a key that is shown where it is not asked for is a key still. */

@@ -1,24 +1,30 @@
-import type { MiddlewareHandler } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import { inspectHead } from "../../../shared/http/inspect-head.ts";
 import { parseRequestTarget } from "../../../shared/http/request-target.ts";
-import type { GatewayEnv } from "../upstream/exchange.ts";
+import type { Stage } from "../upstream/stages.ts";
 
 /** Refuses heads that are too large or can be read in two ways, before anything is decided by them. */
-export function checkRequest(): MiddlewareHandler<GatewayEnv> {
-  return async (c, next) => {
-    const { url, headers, method, body } = c.req.raw;
-    const target = parseRequestTarget(url);
-    if (target === undefined) throw new SelvageError("bad_request", "host or target of the request is malformed");
-    c.set("target", target);
-    const { dropped, refused } = inspectHead(headers, target.path.length + target.query.length);
-    if (refused !== undefined) throw new SelvageError(refused.code, refused.reason);
-    // An upstream that mirrors the request would show the client what was added for the inside (RFC 9110 section 9.3.8).
-    if (method === "TRACE") throw new SelvageError("not_implemented", "TRACE");
-    const hasContent = body !== null && headers.get("content-length") !== "0";
-    if (hasContent && (method === "GET" || method === "HEAD"))
-      throw new SelvageError("bad_request", `${method} with content, which cannot be passed on`);
-    c.set("dropped", dropped);
-    await next();
+export function checkRequest(): Stage {
+  return {
+    enter: (c) => {
+      const { url, headers, method, body } = c.req.raw;
+      const target = parseRequestTarget(url);
+      if (target === undefined) throw new SelvageError("bad_request", "host or target of the request is malformed");
+      c.set("target", target);
+      c.set("scheme", url.startsWith("https:") ? "https" : "http");
+      // The platform's object is read this once: each look into it is a way out of JavaScript and back.
+      const lines = [...headers];
+      const head = new Map(lines);
+      const { dropped, refused } = inspectHead(lines, target.path.length + target.query.length);
+      if (refused !== undefined) throw new SelvageError(refused.code, refused.reason);
+      // An upstream that mirrors the request would show the client what was added for the inside (RFC 9110 section 9.3.8).
+      if (method === "TRACE") throw new SelvageError("not_implemented", "TRACE");
+      const hasContent = body !== null && head.get("content-length") !== "0";
+      if (hasContent && (method === "GET" || method === "HEAD"))
+        throw new SelvageError("bad_request", `${method} with content, which cannot be passed on`);
+      c.set("dropped", dropped);
+      c.set("head", head);
+      return undefined;
+    },
   };
 }

@@ -1,15 +1,17 @@
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import { type DecisionFacts, type DecisionSettings, evaluationOf } from "../../../shared/auth/decision.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import type { DecisionPoints } from "../authority/decision-points.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
+import type { Stage } from "../upstream/stages.ts";
 
 /** Asks the route's decision point, if it has one. After the limits: who is refused there costs no question. */
-export function decide(points: DecisionPoints): MiddlewareHandler<GatewayEnv> {
-  return async (c, next) => {
-    const settings = c.get("route").auth?.decision;
-    if (settings !== undefined) await demandPermission(c, settings, points);
-    await next();
+export function decide(points: DecisionPoints): Stage {
+  return {
+    enter: (c) => {
+      const settings = c.get("route").auth?.decision;
+      return settings === undefined ? undefined : demandPermission(c, settings, points);
+    },
   };
 }
 
@@ -17,7 +19,7 @@ async function demandPermission(
   c: Context<GatewayEnv>,
   settings: DecisionSettings,
   points: DecisionPoints,
-): Promise<void> {
+): Promise<undefined> {
   const { by } = settings;
   const point = c.get("held").plan.decisions?.[by];
   if (point === undefined) throw new SelvageError("decision_unavailable", `the plan has no decision point ${by}`);
@@ -32,13 +34,14 @@ async function demandPermission(
     deadlineAtMs: c.get("deadlineAtMs"),
   });
   if (decided.kind === "decided") {
-    if (decided.permitted) return;
+    if (decided.permitted) return undefined;
     const { reason = "no reason given" } = decided;
     throw new SelvageError("not_permitted", `${by} does not permit it: ${reason}`);
   }
   const reason = `${by}: ${decided.reason}`;
   if (!decided.away || point.onFailure === "closed") throw new SelvageError("decision_unavailable", reason);
   console.warn(JSON.stringify({ kind: "decision", traceId: c.get("trace").traceId, reason, answered: "open" }));
+  return undefined;
 }
 
 function factsOf(c: Context<GatewayEnv>): DecisionFacts {

@@ -1,23 +1,25 @@
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import type { SelvageError } from "../../../shared/errors.ts";
 import { type GrpcCall, grpcCallOf, grpcFields, grpcWebTrailers } from "../../../shared/http/grpc-answer.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
+import type { Stage } from "../upstream/stages.ts";
 
 /**
  * Puts the gateway's own errors into the form of the caller when that calls by gRPC. Outside of all stages that look at an
  * answer's status, which is 200 from here on.
  */
-export function grpcErrors(): MiddlewareHandler<GatewayEnv> {
-  return async (c, next) => {
-    await next();
-    const failure = c.get("failure");
-    if (failure === undefined) return;
-    const call = grpcCallOf(c.req.raw.method, c.req.raw.headers.get("content-type"));
-    if (call === undefined) return;
-    const answer = answerOf(c, failure, call);
-    c.set("grpcStatus", failure.facts.grpc);
-    c.res = undefined;
-    c.res = answer;
+export function grpcErrors(): Stage {
+  return {
+    leave: (c) => {
+      const failure = c.get("failure");
+      if (failure === undefined) return;
+      const call = grpcCallOf(c.req.raw.method, c.req.raw.headers.get("content-type"));
+      if (call === undefined) return;
+      const answer = answerOf(c, failure, call);
+      c.set("grpcStatus", failure.facts.grpc);
+      c.res = undefined;
+      c.res = answer;
+    },
   };
 }
 

@@ -14,12 +14,20 @@ import type { GatewayEnv } from "../upstream/exchange.ts";
 import { type IdempotencyRecords, type RecordAddress, sha256 } from "../upstream/idempotency-records.ts";
 import { readContent } from "../upstream/read-content.ts";
 import { AnswerRoom, type Recorded, readableFields, recordAnswer } from "../upstream/record-answer.ts";
+import type { Stage } from "../upstream/stages.ts";
 
 /**
  * Of requests with the same key one is carried out; the others get its answer.
  * @param held what the isolate holds of bodies
  */
-export function idempotency(records: IdempotencyRecords, held: HeldBytes): MiddlewareHandler<GatewayEnv> {
+export function idempotency(records: IdempotencyRecords, held: HeldBytes): Stage {
+  return {
+    needs: (c) => c.get("route").idempotency !== undefined,
+    around: carryOutOnce(records, held),
+  };
+}
+
+function carryOutOnce(records: IdempotencyRecords, held: HeldBytes): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
     const settings = c.get("route").idempotency;
     if (settings === undefined) return next();

@@ -1,15 +1,18 @@
-import type { MiddlewareHandler } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
+import type { HeldPlan } from "../authority/held-plan.ts";
 import type { PlanLease } from "../authority/plan-lease.ts";
-import type { GatewayEnv } from "../upstream/exchange.ts";
+import type { Stage } from "../upstream/stages.ts";
 
 /** Takes the plan that the whole request is decided by. */
-export function leasePlan(lease: PlanLease): MiddlewareHandler<GatewayEnv> {
-  return async (c, next) => {
-    const taken = lease.take(c.env, c.executionCtx, c.get("arrivedAtMs"));
-    const held = taken instanceof Promise ? await taken : taken;
-    if (held === undefined) throw new SelvageError("plan_missing", "no plan was deployed, applied or kept");
-    c.set("held", held);
-    await next();
+export function leasePlan(lease: PlanLease): Stage {
+  return {
+    enter: (c) => {
+      const decideBy = (held: HeldPlan | undefined): undefined => {
+        if (held === undefined) throw new SelvageError("plan_missing", "no plan was deployed, applied or kept");
+        c.set("held", held);
+      };
+      const taken = lease.take(c.env, c.executionCtx, c.get("arrivedAtMs"));
+      return taken instanceof Promise ? taken.then(decideBy) : decideBy(taken);
+    },
   };
 }

@@ -11,11 +11,13 @@ import {
 } from "../../../shared/policy/rate-limit-fields.ts";
 import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
 import type { PlanLease } from "../authority/plan-lease.ts";
+import { answerHeaders } from "../upstream/answer-headers.ts";
 import { limitsFor } from "../upstream/caller-limits.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { keyLimits } from "../upstream/limit-keys.ts";
 import { settleAfter } from "../upstream/settle-cost.ts";
 import { type ShadowLimits, takeShadows } from "../upstream/shadow-limits.ts";
+import type { Stage } from "../upstream/stages.ts";
 import type { LimitTaker, TakenLimits, WantedLimit } from "../upstream/take-limits.ts";
 import { noteWouldRefuse } from "../upstream/would-refuse.ts";
 
@@ -25,7 +27,14 @@ import { noteWouldRefuse } from "../upstream/would-refuse.ts";
  * @param held what the isolate holds of bodies
  * @param lease what could not be counted is told the control plane with it
  */
-export function limitRate(taker: LimitTaker, held: HeldBytes, lease: PlanLease): MiddlewareHandler<GatewayEnv> {
+export function limitRate(taker: LimitTaker, held: HeldBytes, lease: PlanLease): Stage {
+  return {
+    needs: (c) => c.get("route").rateLimits.length > 0,
+    around: limitBy(taker, held, lease),
+  };
+}
+
+function limitBy(taker: LimitTaker, held: HeldBytes, lease: PlanLease): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
     const { name: route, rateLimits: all } = c.get("route");
     const rateLimits = limitsFor(c.get("held").plan, all, c.get("identity"));
@@ -163,7 +172,7 @@ function failClosed(c: Context<GatewayEnv>, closed: readonly RateLimitSettings[]
 }
 
 function tell(c: Context<GatewayEnv>, enforced: readonly RateLimitSettings[], outcomes: readonly LimitOutcome[]): void {
-  const { headers } = c.res;
+  const headers = answerHeaders(c);
   for (const [name, value] of legacyOf(c, outcomes)) headers.set(name, value);
   headers.set("ratelimit-policy", policyField(enforced));
   headers.set("ratelimit", rateLimitField(outcomes));

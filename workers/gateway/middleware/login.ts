@@ -1,4 +1,4 @@
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import { type LoginEndpoint, type LoginPlace, loginPlaceOf, loginPlaces } from "../../../shared/auth/login-places.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import type { GatewayPlan } from "../../../shared/plan/plan.ts";
@@ -7,20 +7,23 @@ import type { Logins } from "../authority/logins.ts";
 import type { LoginCall } from "../authority/web-sessions.ts";
 import { connectionOf } from "../upstream/client-connection.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
+import type { Stage } from "../upstream/stages.ts";
 
 /** Answers at the endpoints that the plan's logins have; all other requests go on to the routes. */
-export function login(logins: Logins): MiddlewareHandler<GatewayEnv> {
+export function login(logins: Logins): Stage {
   const places = new WeakMap<GatewayPlan, ReadonlyMap<string, LoginPlace>>();
-  return async (c, next) => {
-    const { plan } = c.get("held");
-    let known = places.get(plan);
-    if (known === undefined) {
-      known = loginPlaces(plan);
-      places.set(plan, known);
-    }
-    const { authority, path } = c.get("target");
-    const place = known.size === 0 ? undefined : loginPlaceOf(known, hostWithoutPort(authority) ?? "", path);
-    return place === undefined ? next() : answer(logins, place, c);
+  return {
+    enter: (c) => {
+      const { plan } = c.get("held");
+      let known = places.get(plan);
+      if (known === undefined) {
+        known = loginPlaces(plan);
+        places.set(plan, known);
+      }
+      const { authority, path } = c.get("target");
+      const place = known.size === 0 ? undefined : loginPlaceOf(known, hostWithoutPort(authority) ?? "", path);
+      return place && answer(logins, place, c);
+    },
   };
 }
 
@@ -31,7 +34,7 @@ function answer(logins: Logins, { provider, endpoint }: LoginPlace, c: Context<G
     throw new SelvageError("method_not_allowed", `${method} on ${endpoint}`);
   }
   const [ctx, nowMs, request, target] = [c.executionCtx, c.get("arrivedAtMs"), c.req.raw, c.get("target")];
-  const connection = connectionOf(request, c.get("held").plan.tlsTerminator);
+  const connection = connectionOf(request, c.get("scheme"), c.get("held").plan.tlsTerminator);
   const call: LoginCall = { env: c.env, ctx, nowMs, request, target, connection };
   if (endpoint === "callback") return logins.finish(provider, call);
   if (endpoint === "logout") return logins.logOut(provider, call);

@@ -1,4 +1,4 @@
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import { type ProtectedResource, resourceDescribedAt } from "../../../shared/auth/resource.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
@@ -6,15 +6,18 @@ import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { corsFields, preflightFields } from "../../../shared/policy/cors.ts";
 import { normalisePath } from "../../../shared/route/normalise-path.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
+import type { Stage } from "../upstream/stages.ts";
 
 /** Answers for the metadata of protected resources (RFC 9728), before any route could; other paths go on. */
-export function resourceMetadata(): MiddlewareHandler<GatewayEnv> {
-  return async (c, next) => {
-    const { resources } = c.get("held").plan;
-    if (resources === undefined) return next();
-    const { host, path } = c.get("target");
-    const resource = resourceDescribedAt(resources, host, normalisePath(path).path ?? "");
-    return resource === undefined ? next() : answer(c, resource);
+export function resourceMetadata(): Stage {
+  return {
+    enter: (c) => {
+      const { resources } = c.get("held").plan;
+      if (resources === undefined) return undefined;
+      const { host, path } = c.get("target");
+      const resource = resourceDescribedAt(resources, host, normalisePath(path).path ?? "");
+      return resource && answer(c, resource);
+    },
   };
 }
 

@@ -1,16 +1,19 @@
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import { queryParameters, type TxnContextSettings, txnContext } from "../../../shared/auth/txn-context.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { type IdentityHeaders, identityFields } from "../../../shared/policy/identity-headers.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
+import type { Stage } from "../upstream/stages.ts";
 
 /** What those behind the gateway are told of who asks: by header fields, and by the context of the transaction token. */
-export function tellIdentity(): MiddlewareHandler<GatewayEnv> {
-  return async (c, next) => {
-    const { identityHeaders, context } = c.get("route");
-    if (identityHeaders !== undefined) tellFields(c, identityHeaders);
-    if (context !== undefined) tellContext(c, context);
-    await next();
+export function tellIdentity(): Stage {
+  return {
+    enter: (c) => {
+      const { identityHeaders, context } = c.get("route");
+      if (identityHeaders !== undefined) tellFields(c, identityHeaders);
+      if (context !== undefined) tellContext(c, context);
+      return undefined;
+    },
   };
 }
 

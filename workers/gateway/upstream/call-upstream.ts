@@ -13,6 +13,7 @@ import type { HeldPlan } from "../authority/held-plan.ts";
 import type { HopRequest } from "../authority/hop-signer.ts";
 import type { TxnTokenMinter } from "../authority/txn-token-minter.ts";
 import type { Env } from "../env.ts";
+import type { RequestFields } from "./request-fields.ts";
 
 export interface UpstreamCall {
   readonly target: UpstreamTarget;
@@ -20,7 +21,7 @@ export interface UpstreamCall {
   /** Path and query. */
   readonly path: string;
   /** Owned by the call from here on. */
-  readonly fields: Headers;
+  readonly fields: RequestFields;
   readonly body: ReadableStream | Uint8Array | null;
   readonly deadlineAtMs: number;
   /** For agents that shed load. */
@@ -46,7 +47,7 @@ export interface CallContext {
 /**
  * The upstream's answer, its body not yet read. The deadline holds for its head, and for a body that is read here: one that
  * workerd passes on natively may stand still for longer.
- * @throws SelvageError when there is none, or when an agent of the mesh made it
+ * @throws SelvageError when there is none, none that has a meaning, or when an agent of the mesh made it
  */
 export async function callUpstream(call: UpstreamCall, context: CallContext): Promise<Response> {
   const nowMs = Date.now();
@@ -69,8 +70,16 @@ export async function callUpstream(call: UpstreamCall, context: CallContext): Pr
   const deadline = AbortSignal.timeout(call.deadlineAtMs - nowMs);
   const signal = call.signal === undefined ? deadline : AbortSignal.any([deadline, call.signal]);
   const encodeResponseBody = call.isRaw === true ? "manual" : "automatic";
-  const init: RequestInit = { method, headers: fields, body, redirect: "manual", signal, encodeResponseBody };
+  const init: RequestInit = {
+    method,
+    headers: fields.toHeaders(),
+    body,
+    redirect: "manual",
+    signal,
+    encodeResponseBody,
+  };
   const response = await send(url, init, deadline);
+  if (response.status > STATUS_MAX) throw await unreadable(response);
   if ("origin" in target) return response;
   const load = call.onLoad === undefined ? undefined : parseLoad(response.headers.get(LOAD));
   if (load !== undefined) call.onLoad?.(load);
@@ -83,7 +92,7 @@ export async function callUpstream(call: UpstreamCall, context: CallContext): Pr
 /** Adds what the ingress agent needs: who asks, for what, and the proof that it is this gateway. */
 async function signForMesh(
   request: Omit<HopRequest, "txnToken" | "planVersion">,
-  fields: Headers,
+  fields: RequestFields,
   { held, identity, route, context, minter }: CallContext,
   nowMs: number,
 ): Promise<void> {
@@ -114,6 +123,14 @@ async function send(url: string, init: RequestInit, deadline: AbortSignal): Prom
       cause,
     });
   }
+}
+
+/** RFC 9110 section 15. */
+const STATUS_MAX = 599;
+
+async function unreadable({ status, body }: Response): Promise<SelvageError> {
+  await body?.cancel();
+  return new SelvageError("upstream_invalid", `the upstream answered with status ${status}`, { sent: "body" });
 }
 
 /** What the client is told of an answer that an agent made. Faults between gateway and mesh are never the client's. */

@@ -9,6 +9,7 @@ export function clientIpOf(request: Request, source: Env["CLIENT_IP"]): string |
   if (source !== "socket") return request.headers.get("cf-connecting-ip") ?? undefined;
   const peer = (request.cf as { clientIp?: unknown } | undefined)?.clientIp;
   if (typeof peer !== "string") return undefined;
-  const bracketed = /^\[(.+)\](?::\d+)?$/.exec(peer);
-  return bracketed === null ? peer.replace(/:\d+$/, "") : bracketed[1];
+  if (peer.startsWith("[")) return peer.slice(1, peer.indexOf("]"));
+  const portAt = peer.lastIndexOf(":");
+  return portAt < 0 ? peer : peer.slice(0, portAt);
 }

@@ -9,6 +9,8 @@ import type { RoutePlan } from "../../../shared/plan/plan.ts";
 import type { HeldBytes, Share } from "../../../shared/policy/held-bytes.ts";
 import type { HeldPlan } from "../authority/held-plan.ts";
 import type { Env } from "../env.ts";
+import type { CountedBody } from "./counted-body.ts";
+import type { RequestFields } from "./request-fields.ts";
 
 /** What the stages of the chain know of one request. Each is set by the stage named, for those inside it. */
 export interface GatewayEnv {
@@ -33,6 +35,10 @@ export interface GatewayEnv {
     held: HeldPlan;
     /** check-request */
     target: RequestTarget;
+    /** Of the request as it reached us. */
+    scheme: "http" | "https";
+    /** The client's fields as they came, by their names in lower case. */
+    head: ReadonlyMap<string, string>;
     /** Request fields that end here. */
     dropped: readonly string[];
     /** match-request */
@@ -42,19 +48,23 @@ export interface GatewayEnv {
     path: string;
     deadlineAtMs: number;
     /** strip-fields: what goes on inside. */
-    fields: Headers;
+    fields: RequestFields;
     /** The client's own, as far as it is known. */
     connection: ClientConnection;
     /** bound-body */
     body: ReadableStream | Uint8Array | null;
     /** Its part of what the isolate may hold of bodies; undefined: there is no body. */
     holding: { readonly held: HeldBytes; readonly share: Share } | undefined;
+    /** Bytes of a body whose length was not stated, as far as they have come. */
+    counted: CountedBody | undefined;
     /** authenticate */
     identity: Identity;
     /** What is added to the answer, whatever that will be; taken by answer-fields. */
     answerFields: [name: string, value: string][] | undefined;
     /** tell-identity: the context of the transaction token */
     context: TxnContext | undefined;
+    /** forward: the upstream's answer itself, which nobody may change; see `answer-headers.ts`. */
+    passedOn: Response | undefined;
     /** cache: what it did; undefined: the route has none. */
     cacheUse: CacheUse | undefined;
   };

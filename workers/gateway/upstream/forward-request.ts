@@ -1,7 +1,7 @@
 /** A request on its way to its route's upstream, and the answer as it goes to a client. */
 import type { Context } from "hono";
 import { setsOwnCookie } from "../../../shared/http/cookies.ts";
-import { HOP_BY_HOP } from "../../../shared/http/header-names.ts";
+import { HOP_BY_HOP, POLICY_PREFIX } from "../../../shared/http/header-names.ts";
 import { connectionNames } from "../../../shared/http/inspect-head.ts";
 import type { RouteTarget } from "../../../shared/plan/plan.ts";
 import { rewritePath } from "../../../shared/route/rewrite-path.ts";
@@ -9,6 +9,7 @@ import type { TxnTokenMinter } from "../authority/txn-token-minter.ts";
 import { callUpstream } from "./call-upstream.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import type { LoadShedder } from "./load-shedder.ts";
+import type { RequestFields } from "./request-fields.ts";
 
 export type ForwardTarget = Extract<RouteTarget, { kind: "forward" }>;
 
@@ -21,7 +22,7 @@ export interface Forwarder {
 /** What goes out of one request; it may go out more than once. */
 export interface Outgoing {
   /** Owned by the call from here on. */
-  readonly fields: Headers;
+  readonly fields: RequestFields;
   /** With its `?`. */
   readonly query: string;
   readonly body: ReadableStream | Uint8Array | null;
@@ -62,14 +63,36 @@ export function sendOn(
 
 /** Removes fields of the connection behind us, those that are between us and the mesh, and cookies in the gateway's name. */
 export function dropEnding(headers: Headers): void {
-  const dropped: string[] = [];
-  headers.forEach((value, name) => {
-    if (name === "connection") dropped.push(...connectionNames(value));
-    if (HOP_BY_HOP.has(name) || name.startsWith("selvage-")) dropped.push(name);
-  });
-  for (const name of dropped) headers.delete(name);
-  const cookies = headers.getSetCookie();
-  if (!cookies.some(setsOwnCookie)) return;
+  const { names, cookies } = endingIn(headers);
+  for (const name of names) headers.delete(name);
+  if (cookies === undefined) return;
   headers.delete("set-cookie");
-  for (const cookie of cookies) if (!setsOwnCookie(cookie)) headers.append("set-cookie", cookie);
+  for (const cookie of cookies) headers.append("set-cookie", cookie);
+}
+
+/** An upstream's answer for the client: itself, unless something in its head ends here. */
+export function withoutEnding(answer: Response): Response {
+  const { names, cookies } = endingIn(answer.headers);
+  if (names.length === 0 && cookies === undefined) return answer;
+  const response = new Response(answer.body, answer);
+  dropEnding(response.headers);
+  return response;
+}
+
+const NONE: readonly string[] = [];
+
+/** What of an answer's head ends here. @returns cookies: those that remain, where some do not */
+function endingIn(headers: Headers): { readonly names: readonly string[]; readonly cookies?: readonly string[] } {
+  let names: string[] | undefined;
+  let hasCookies = false;
+  headers.forEach((value, name) => {
+    if (name === "set-cookie") hasCookies = true;
+    const named = name === "connection" ? connectionNames(value) : NONE;
+    const ends = HOP_BY_HOP.has(name) || name.startsWith(POLICY_PREFIX);
+    if (ends || named.length > 0) names = [...(names ?? []), name, ...named];
+  });
+  if (!hasCookies) return { names: names ?? NONE };
+  const cookies = headers.getSetCookie();
+  const kept = cookies.filter((cookie) => !setsOwnCookie(cookie));
+  return { names: names ?? NONE, ...(kept.length < cookies.length && { cookies: kept }) };
 }

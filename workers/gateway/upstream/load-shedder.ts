@@ -50,16 +50,27 @@ export class LoadShedder {
    * for long says nothing of load.
    * @throws SelvageError overloaded, and whatever the call throws
    */
-  async call(
+  call(
     c: Context<GatewayEnv>,
     target: UpstreamTarget,
     deadlineAtMs: number,
     send: (shed: ShedCall) => Promise<Response>,
   ): Promise<Response> {
     const settings = c.get("held").plan.shedding;
-    const route = c.get("route");
-    const priority = priorityOf(c.get("identity").plan, route.priority, settings);
+    const priority = priorityOf(c.get("identity").plan, c.get("route").priority, settings);
     if (settings === undefined) return send({ priority });
+    return this.#callWithin(c, target, deadlineAtMs, settings, priority, send);
+  }
+
+  async #callWithin(
+    c: Context<GatewayEnv>,
+    target: UpstreamTarget,
+    deadlineAtMs: number,
+    settings: SheddingSettings,
+    priority: Priority,
+    send: (shed: ShedCall) => Promise<Response>,
+  ): Promise<Response> {
+    const route = c.get("route");
     const name = "service" in target ? target.service : target.origin;
     const upstream = this.#upstreamOf(name, settings);
     const nowMs = Date.now();

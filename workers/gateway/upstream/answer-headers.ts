@@ -1,0 +1,12 @@
+import type { Context } from "hono";
+import type { GatewayEnv } from "./exchange.ts";
+
+/** The fields of the answer, to be changed. An upstream's answer that was passed on as it came is copied for that, and only for that. */
+export function answerHeaders(c: Context<GatewayEnv>): Headers {
+  const { res } = c;
+  if (res !== c.get("passedOn")) return res.headers;
+  c.res = undefined;
+  c.res = new Response(res.body, res);
+  c.set("passedOn", undefined);
+  return c.res.headers;
+}

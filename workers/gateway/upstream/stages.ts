@@ -1,0 +1,126 @@
+/** How the stages of the chain run. Which there are, and in which order, stands in `app.ts`. */
+import type { Context, ErrorHandler, Handler, MiddlewareHandler } from "hono";
+import type { Soon } from "../cache/cache-store.ts";
+import type { GatewayEnv } from "./exchange.ts";
+
+/**
+ * A stage that looks at a request on its way in, at the answer on its way out, or at both. Most have nothing to wait for: they
+ * are plain calls, which cost a request next to nothing.
+ */
+export interface PassedStage {
+  /** Refuses by throwing, answers by returning a response, of which stages inside then see nothing; else it lets pass. */
+  readonly enter?: (c: Context<GatewayEnv>) => Soon<Response | undefined>;
+  /** What became of a request that was let pass; whatever was thrown inside is an answer by then. */
+  readonly leave?: (c: Context<GatewayEnv>) => Soon<void>;
+}
+
+/** A stage that stands around those inside it, as any middleware of Hono. */
+export interface AroundStage {
+  /** Whether a request needs it at all. */
+  readonly needs: (c: Context<GatewayEnv>) => boolean;
+  readonly around: MiddlewareHandler<GatewayEnv>;
+}
+
+export type Stage = PassedStage | AroundStage;
+
+/**
+ * One handler of all stages. A request for which no stage has to wait is answered at once, without a promise.
+ * @param stages the first is the outermost
+ * @param problems makes an answer of what a stage throws, at that stage, so that those around it see an answer like any other
+ */
+export function runStages(stages: readonly Stage[], problems: ErrorHandler<GatewayEnv>): Handler<GatewayEnv> {
+  const run = new StageRun(stages, problems);
+  return (c) => {
+    const running = run.from(c, 0);
+    return running === undefined ? c.res : running.then(() => c.res);
+  };
+}
+
+class StageRun {
+  readonly #stages: readonly Stage[];
+  readonly #problems: ErrorHandler<GatewayEnv>;
+
+  constructor(stages: readonly Stage[], problems: ErrorHandler<GatewayEnv>) {
+    this.#stages = stages;
+    this.#problems = problems;
+  }
+
+  /** A request through this stage and those inside it. Never fails. */
+  from(c: Context<GatewayEnv>, first: number): Promise<void> | undefined {
+    return this.#enter(c, first, first);
+  }
+
+  /** @param first of those that are left afterwards */
+  #enter(c: Context<GatewayEnv>, first: number, next: number): Promise<void> | undefined {
+    let at = next;
+    try {
+      for (; at < this.#stages.length; at++) {
+        const entering = this.#call(c, at);
+        if (entering instanceof Promise) return this.#enterLater(c, first, at, entering);
+        if (entering === undefined) continue;
+        if (entering !== PASSED) c.res = entering;
+        break;
+      }
+    } catch (cause) {
+      return this.#fail(c, first, at, cause);
+    }
+    return this.#leave(c, first, at);
+  }
+
+  #call(c: Context<GatewayEnv>, at: number): Soon<Entered> {
+    const stage = this.#stages[at] as Stage;
+    if (!("around" in stage)) return stage.enter?.(c);
+    return stage.needs(c) ? this.#around(c, stage, at + 1) : undefined;
+  }
+
+  async #around(c: Context<GatewayEnv>, { around }: AroundStage, inner: number): Promise<Entered> {
+    const answer = await around(c, async () => this.from(c, inner));
+    return c.finalized || answer === undefined ? PASSED : answer;
+  }
+
+  async #enterLater(c: Context<GatewayEnv>, first: number, at: number, entering: Promise<Entered>): Promise<void> {
+    let answer: Entered;
+    try {
+      answer = await entering;
+    } catch (cause) {
+      return this.#fail(c, first, at, cause);
+    }
+    if (answer === undefined) return this.#enter(c, first, at + 1);
+    if (answer !== PASSED) c.res = answer;
+    return this.#leave(c, first, at);
+  }
+
+  /** @param end the stage after the last one that is left */
+  #leave(c: Context<GatewayEnv>, first: number, end: number): Promise<void> | undefined {
+    for (let at = end - 1; at >= first; at--) {
+      const stage = this.#stages[at] as Stage;
+      if ("around" in stage || stage.leave === undefined) continue;
+      try {
+        const leaving = stage.leave(c);
+        if (leaving instanceof Promise) return this.#leaveLater(c, first, at, leaving);
+      } catch (cause) {
+        return this.#fail(c, first, at, cause);
+      }
+    }
+    return undefined;
+  }
+
+  async #leaveLater(c: Context<GatewayEnv>, first: number, at: number, leaving: Promise<void>): Promise<void> {
+    try {
+      await leaving;
+    } catch (cause) {
+      return this.#fail(c, first, at, cause);
+    }
+    return this.#leave(c, first, at);
+  }
+
+  /** The stages around the one that failed see the problem's answer. */
+  async #fail(c: Context<GatewayEnv>, first: number, at: number, cause: unknown): Promise<void> {
+    c.res = await this.#problems(cause instanceof Error ? cause : new Error(String(cause)), c);
+    return this.#leave(c, first, at);
+  }
+}
+
+/** The stages inside have made the answer already. */
+const PASSED = Symbol("passed");
+type Entered = Response | typeof PASSED | undefined;
