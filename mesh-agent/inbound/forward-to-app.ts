@@ -5,6 +5,7 @@ import type { FieldList } from "../../shared/http/field-list.ts";
 import { DEADLINE, TRACEPARENT } from "../../shared/http/header-names.ts";
 import { formatTraceparent } from "../../shared/http/trace-context.ts";
 import { limits } from "../../shared/limits.ts";
+import { isIdempotent } from "../../shared/policy/retry.ts";
 import type { Call, Stage } from "../proxy/call.ts";
 import type { BodyReader, ClientPool, ExchangeError, FailReason, ResponseHead } from "../proxy/engine.ts";
 import { pumpBody } from "../proxy/pump-body.ts";
@@ -34,7 +35,7 @@ function send(call: Call, app: () => ClientPool, body: RequestBody, attempt: num
     return;
   }
   const { method, target, bodyLength } = call.exchange.head;
-  const exchange = app().send({ method, target, fields: fieldsForApp(call, nowMs), bodyLength }, leftMs);
+  const exchange = app().send({ method, target, fields: fieldsForApp(call, nowMs), bodyLength }, leftMs, attempt > 1);
   let stopWatch: (() => void) | undefined;
   let over = false;
   call.onFinish(() => {
@@ -44,8 +45,7 @@ function send(call: Call, app: () => ClientPool, body: RequestBody, attempt: num
   exchange.onInform((status, fields) => call.exchange.inform(status, withoutOurs(fields)));
   exchange.onFail((error) => {
     over = true;
-    // An idle connection that the application closed in this moment: nothing of the request left.
-    const again = error.kind === "reset" && error.sent === "none" && attempt === 1 && body.replayable;
+    const again = wasClosedWhileIdle(error, method) && attempt === 1 && body.replayable;
     body.detach();
     if (again && call.status === 0 && !call.finished) send(call, app, body, attempt + 1);
     else call.fail(errorOf(error));
@@ -57,6 +57,14 @@ function send(call: Call, app: () => ClientPool, body: RequestBody, attempt: num
     });
   });
   body.attach(exchange.body);
+}
+
+/**
+ * The application closed an idle connection in the moment that it was used. Nothing of the request left, or it repeats without
+ * harm (RFC 9112 section 9.3.1).
+ */
+function wasClosedWhileIdle({ kind, sent, stale }: ExchangeError, method: string): boolean {
+  return kind === "reset" && (sent === "none" || (stale && isIdempotent(method)));
 }
 
 function fieldsForApp(call: Call, nowMs: number): FieldList {

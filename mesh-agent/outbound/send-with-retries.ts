@@ -12,7 +12,7 @@ import { formatTraceparent } from "../../shared/http/trace-context.ts";
 import { limits } from "../../shared/limits.ts";
 import type { BreakerEvent } from "../../shared/policy/breaker.ts";
 import { mayRetry, retryBackoffMs } from "../../shared/policy/retry.ts";
-import { retryBudgetStep } from "../../shared/policy/retry-budget.ts";
+import { isWorthRepeating, retryBudgetStep } from "../../shared/policy/retry-budget.ts";
 import type { Cluster, ClusterEndpoint } from "../discovery/clusters.ts";
 import type { Stage } from "../proxy/call.ts";
 import type {
@@ -72,6 +72,8 @@ class Sending {
   #current: Attempt | undefined;
   /** Whether the attempt under way holds a place of the retry budget. */
   #inBudget = false;
+  /** The attempt under way repeats one that may have had an effect. */
+  #repeats = false;
   /** Runs while the next attempt is waited for. */
   #pause: NodeJS.Timeout | undefined;
   #stopWatch: (() => void) | undefined;
@@ -184,6 +186,8 @@ class Sending {
   /** After an attempt that another could mend: the retry policy says whether there is one. */
   #decide(attempt: Attempt, ending: Ending): void {
     this.#leaveBudget();
+    const { budget } = this.#cluster;
+    if (this.#repeats && ending.breaker !== "success") retryBudgetStep(budget, "in-vain");
     if (ending.sent !== "none") this.#sent = ending.sent;
     this.#record(attempt, this.#blame(attempt, ending), ending.pauseMs);
     const verdict = mayRetry(this.#cluster.settings.retries, {
@@ -199,6 +203,7 @@ class Sending {
       this.#giveUp(attempt, ending);
       return;
     }
+    this.#repeats = !verdict.anew;
     // An answer that may still be passed on goes with a request that is still being sent.
     if (attempt.held === undefined) this.#body.detach();
     this.#retryAfter(verdict.anew && untried ? 0 : this.#backoffMs(0), attempt, ending, 0);
@@ -229,8 +234,9 @@ class Sending {
   }
 
   #retry(attempt: Attempt, ending: Ending, denials: number): void {
-    if (!this.#body.replayable) this.#giveUp(attempt, ending);
-    else if (!retryBudgetStep(this.#cluster.budget, "retry")) {
+    const { budget } = this.#cluster;
+    if (!this.#body.replayable || (this.#repeats && !isWorthRepeating(budget))) this.#giveUp(attempt, ending);
+    else if (!retryBudgetStep(budget, "retry")) {
       // Under overload budgets are spent by others like this one.
       if (ending.error === "overloaded") this.#giveUp(attempt, ending);
       else this.#retryAfter(Math.max(1, this.#backoffMs(denials)), attempt, ending, denials + 1);
@@ -261,6 +267,7 @@ class Sending {
     if (attempt.held === undefined) return;
     const { head, body } = attempt.held;
     this.#leaveBudget();
+    if (ending.breaker === "success" && ending.error === undefined) retryBudgetStep(this.#cluster.budget, "succeeded");
     this.#record(attempt, ending.breaker, ending.pauseMs);
     const writer = this.#paced(this.#call.respond({ ...head, fields: this.#answerFields(attempt, head, ending) }));
     this.#body.keepNoMore();

@@ -66,11 +66,14 @@ export class ExchangeError extends Error {
   readonly kind: FailReason;
   /** What of the request had left. `none` only when certainly nobody has looked at it (RFC 9113 section 8.7). */
   readonly sent: Sent;
-  constructor(kind: FailReason, sent: Sent, message: string, cause?: unknown) {
+  /** The connection had served others and ended without a word: most likely the peer had closed it already. */
+  readonly stale: boolean;
+  constructor(kind: FailReason, sent: Sent, message: string, cause?: unknown, stale = false) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = "ExchangeError";
     this.kind = kind;
     this.sent = sent;
+    this.stale = stale;
   }
 }
 
@@ -123,8 +126,11 @@ export interface ClientExchange {
 
 /** Connections to one endpoint (address and, with TLS, expected identity). */
 export interface ClientPool {
-  /** Takes a connection that has room, opens one, or waits while the bound is reached. */
-  send(head: RequestHead, timeoutMs: number): ClientExchange;
+  /**
+   * Takes a connection that has room, opens one, or waits while the bound is reached.
+   * @param afresh idle connections are given up, since one of them has proven stale; for pools of one request a connection
+   */
+  send(head: RequestHead, timeoutMs: number, afresh?: boolean): ClientExchange;
   counts(): { readonly open: number; readonly idle: number; readonly waiting: number; readonly active: number };
   /** Idle connections end now, busy ones after their exchange. Nothing new is accepted. */
   close(): void;

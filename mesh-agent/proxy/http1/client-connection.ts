@@ -42,6 +42,8 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
   #closeAfter = false;
   #peerEnded = false;
   #interim = 0;
+  /** Exchanges before the one that is under way. */
+  #served = 0;
   #idleMs: number;
   #error: (Error & { code?: string }) | undefined;
 
@@ -207,6 +209,7 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
       exchange?.isRequestOver === true && !this.#closeAfter && !this.#peerEnded && this.#input.length === 0;
     exchange?.kill();
     this.#forgetExchange();
+    this.#served++;
     if (!reusable || !this.#socket.writable) {
       this.#socket.destroy();
       return;
@@ -230,9 +233,10 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
 
   #fail(kind: FailReason, reason: string): void {
     const exchange = this.#exchange;
+    const isSilent = this.#phase === "head" && this.#interim === 0 && this.#input.length === 0;
     this.#forgetExchange();
     this.#socket.destroy();
-    exchange?.fail(kind, reason, this.#error);
+    exchange?.fail(kind, reason, this.#error, kind === "reset" && this.#served > 0 && isSilent);
   }
 
   #onEnd(): void {
@@ -252,8 +256,8 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
       this.#pool.ended(this, undefined);
       return;
     }
-    this.#phase = "closed";
     this.#fail("reset", this.#error?.message ?? "the connection was closed");
+    this.#phase = "closed";
     this.#pool.ended(this, wasConnecting ? connectFailureOf(this.#error) : undefined);
   }
 

@@ -109,10 +109,10 @@ export class Http1ClientExchange implements ClientExchange, BodyWriter, Watched 
   }
 
   /** Ends it; `onFail` follows, nothing else. */
-  fail(kind: FailReason, reason: string, cause?: unknown): void {
+  fail(kind: FailReason, reason: string, cause?: unknown, stale = false): void {
     if (this.#dead) return;
     this.kill();
-    this.#failure = new ExchangeError(kind, this.sent, reason, cause);
+    this.#failure = new ExchangeError(kind, this.sent, reason, cause, stale);
     this.#deliverFailure();
   }
 

@@ -34,12 +34,13 @@ class Http1Pool implements ClientPool, ConnectionPool, ExchangeHost {
     this.#maxPending = options.maxPending ?? limits.agent.pendingMax;
   }
 
-  send(head: RequestHead, timeoutMs: number): ClientExchange {
+  send(head: RequestHead, timeoutMs: number, afresh = false): ClientExchange {
     const exchange = new Http1ClientExchange(this.#withHost(head), this);
     if (this.#closed) exchange.fail("refused", "the pool is closed");
     else if (this.#waiting.length >= this.#maxPending) exchange.fail("refused", "too many requests wait already");
     else {
       requestDeadlines.arm(exchange, timeoutMs);
+      if (afresh) for (const idle of this.#idle.splice(0)) idle.retire();
       const connection = this.#takeIdle();
       if (connection !== undefined) connection.start(exchange);
       else {
