@@ -32,6 +32,7 @@ test("ten thousand GETs over connections that the application closes as they are
 });
 
 const PER_SECOND = 100;
+const TAKES_MS = 20;
 
 /** An open load for some seconds. @returns statuses by second */
 async function load(seconds: number): Promise<number[][]> {
@@ -68,14 +69,16 @@ test("an instance that fails half of its calls is out within 10 s, probed one at
   let failsShare = 0.5;
   let inFlight = 0;
   let inFlightMax = 0;
+  // All take as long, else balancing by latency would leave the slower one alone; long enough that a second probe would meet the first.
+  for (const { app } of world.instances)
+    app.behave = (socket, id, method) => void setTimeout(() => plain(200)(socket, id, method), TAKES_MS);
   ill.behave = (socket, id, method) => {
     inFlightMax = Math.max(inFlightMax, ++inFlight);
-    // Long enough that a second probe would meet the first.
     setTimeout(() => {
       inFlight--;
       const answer: AppBehaviour = plain(Math.random() < failsShare ? 500 : 200);
       answer(socket, id, method);
-    }, 20);
+    }, TAKES_MS);
   };
   const first = await load(10);
   const then = await load(60);

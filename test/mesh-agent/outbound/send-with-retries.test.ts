@@ -245,7 +245,7 @@ test("property: one answer, law 7, and everything given back", () => {
       expect(call.finished).toBe(true);
       expect(statuses.length).toBeLessThanOrEqual(1);
       if (made.leaves === undefined) expect(statuses.length === 1 || aborted).toBe(true);
-      expect(cluster.budget).toEqual({ active: 0, retrying: 0 });
+      expect(cluster.budget).toMatchObject({ active: 0, retrying: 0 });
       expect(vi.getTimerCount()).toBe(0);
       expect(attempts.length).toBeLessThanOrEqual(1 + Math.max(made.attempts, 2));
       if (made.method === "POST") expect(attempts.slice(0, -1).filter(mayHaveHadEffect)).toEqual([]);
