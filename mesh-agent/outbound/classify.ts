@@ -25,6 +25,7 @@ const OUTCOMES: Partial<
   overloaded: "refused",
   app_unreachable: "connect-failure",
   app_reset: "reset",
+  upstream_invalid: "reset",
   deadline_exceeded: "timeout",
 };
 

@@ -12,7 +12,7 @@ import { formatTraceparent } from "../../shared/http/trace-context.ts";
 import { limits } from "../../shared/limits.ts";
 import type { BreakerEvent } from "../../shared/policy/breaker.ts";
 import { mayRetry, type RetryVerdict, retryBackoffMs, retryPauseMs } from "../../shared/policy/retry.ts";
-import { retryBudgetStep } from "../../shared/policy/retry-budget.ts";
+import { isWorthRepeating, retryBudgetStep } from "../../shared/policy/retry-budget.ts";
 import type { ClusterEndpoint } from "../discovery/cluster-endpoint.ts";
 import type { Cluster } from "../discovery/clusters.ts";
 import type { Stage } from "../proxy/call.ts";
@@ -57,6 +57,8 @@ class Sending {
   #racing: Attempt[] = [];
   /** Whether the attempt under way holds a place of the retry budget. */
   #inBudget = false;
+  /** The attempt under way repeats one that may have had an effect. */
+  #repeats = false;
   /** Runs while the next attempt is waited for. */
   #pause: NodeJS.Timeout | undefined;
   #stopWatch: (() => void) | undefined;
@@ -189,6 +191,7 @@ class Sending {
     }
     this.#hedging?.stop();
     this.#leaveBudget();
+    if (this.#repeats && ending.breaker !== "success") retryBudgetStep(this.#cluster.budget, "in-vain");
     const verdict = this.#verdict(ending, this.#attempts);
     const nowMs = performance.now();
     const untried = this.#cluster.hasUntried(this.#call.subset, this.#tried, nowMs);
@@ -196,6 +199,7 @@ class Sending {
       this.#giveUp(attempt, ending);
       return;
     }
+    this.#repeats = !verdict.anew;
     // An answer that may still be passed on goes with a request that is still being sent.
     if (attempt.held === undefined) this.#body.detach();
     const backoffMs = verdict.anew && untried ? 0 : this.#backoffMs(0);
@@ -241,8 +245,9 @@ class Sending {
   }
 
   #retry(attempt: Attempt, ending: Ending, denials: number): void {
-    if (!this.#body.replayable) this.#giveUp(attempt, ending);
-    else if (!retryBudgetStep(this.#cluster.budget, "retry")) {
+    const { budget } = this.#cluster;
+    if (!this.#body.replayable || (this.#repeats && !isWorthRepeating(budget))) this.#giveUp(attempt, ending);
+    else if (!retryBudgetStep(budget, "retry")) {
       // Under overload budgets are spent by others like this one.
       if (ending.error === "overloaded") this.#giveUp(attempt, ending);
       else this.#retryAfter(Math.max(1, this.#backoffMs(denials)), attempt, ending, denials + 1);
@@ -273,6 +278,7 @@ class Sending {
     if (attempt.held === undefined) return;
     const { head, body } = attempt.held;
     this.#leaveBudget();
+    if (ending.breaker === "success" && ending.error === undefined) retryBudgetStep(this.#cluster.budget, "succeeded");
     attempt.record(ending.breaker, ending.pauseMs);
     this.#wins(attempt);
     const writer = this.#paced(this.#call.respond({ ...head, fields: this.#answerFields(attempt, head, ending) }));

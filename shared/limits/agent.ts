@@ -17,6 +17,8 @@ export const agent = {
   /** Retries at once: this share of the requests in flight, but at least the floor. */
   retryBudgetShare: 0.2,
   retryBudgetFloor: 3,
+  /** Repetitions that fail before there are no more of them; each success makes `retryBudgetShare` of one good. */
+  retriesInVainMax: 10,
   retryBackoffBaseMs: 25,
   retryBackoffMaxMs: 250,
   /** The longest that a document may set either to. */

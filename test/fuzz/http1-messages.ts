@@ -45,6 +45,8 @@ const BODIES = [
   "1;ext=1\r\nz\r\n0\r\n\r\n",
   "0\r\n\r\n",
   "005\r\nhello\r\n000\r\n\r\n",
+  "1\r\n\r\r\n2;a;b=c\r\n\r\n\r\n0;d\r\n\r\n",
+  "0\r\nX-Sum: 1\r\nY:\r\nx-sum: 2, 3\r\n\r\n",
 ];
 const SPLICES = [
   "\r\n",

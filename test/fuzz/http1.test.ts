@@ -121,7 +121,7 @@ function llhttp(text: string): Promise<Message[]> {
 describe("scanner against llhttp", () => {
   test("accepts nothing that llhttp reads otherwise", { timeout: 600_000 }, async () => {
     const seed = Number(process.env.SELVAGE_FUZZ_SEED ?? Date.now() % 1_000_000_007);
-    const runs = Number(process.env.SELVAGE_FUZZ_RUNS ?? 30_000);
+    const runs = Number(process.env.SELVAGE_FUZZ_RUNS ?? 100_000);
     console.log(`fuzz/http1: seed ${seed}, ${runs} inputs`);
     const random = seededRandom(seed);
     let accepted = 0;

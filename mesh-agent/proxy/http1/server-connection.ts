@@ -310,6 +310,8 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
 
   breakOff(kind: FailReason | undefined, reason: string): void {
     this.#fail(kind, reason);
+    // What was said before it broke off is the client's.
+    this.output.flush();
     // A plain end would look like the end of a body that has no other.
     if ("encrypted" in this.#socket) this.#socket.destroy();
     else this.#socket.resetAndDestroy();

@@ -8,7 +8,7 @@ import { createHttp1Server, type Http1Server } from "../../../mesh-agent/proxy/h
 import { forward } from "../../support/http1-exchange.ts";
 import { createEchoServer, type Understood } from "./echo-server.ts";
 import { speak } from "./raw-client.ts";
-import { requestCases } from "./request-cases.ts";
+import { requestTable } from "./request-table.ts";
 
 let app: http.Server;
 let pool: ClientPool;
@@ -57,7 +57,7 @@ function understoodIn(text: string): Understood[] {
 }
 
 /** The pool names a host where HTTP/1.0 did not. */
-const passing = requestCases.filter(({ statuses, raw }) => statuses[0] === 200 && /\nhost:/i.test(raw));
+const passing = requestTable.filter(({ statuses, raw }) => statuses[0] === 200 && /\nhost:/i.test(raw));
 
 describe.concurrent("an application behind the engine", () => {
   test.for(passing)("gets $clause: $title", async ({ raw, statuses, closes }) => {

@@ -15,21 +15,21 @@ export interface RequestCase {
   readonly understood?: Partial<Understood>;
 }
 
-const GET = "GET / HTTP/1.1\r\nHost: h\r\n";
-const POST = "POST / HTTP/1.1\r\nHost: h\r\n";
-const CHUNKED = `${POST}Transfer-Encoding: chunked\r\n\r\n`;
-const OK_FIELDS = `${GET}\r\n`;
+export const GET = "GET / HTTP/1.1\r\nHost: h\r\n";
+export const POST = "POST / HTTP/1.1\r\nHost: h\r\n";
+export const CHUNKED = `${POST}Transfer-Encoding: chunked\r\n\r\n`;
+export const OK_FIELDS = `${GET}\r\n`;
 
-function accepted(clause: string, title: string, raw: string, understood?: Partial<Understood>): RequestCase {
+export function accepted(clause: string, title: string, raw: string, understood?: Partial<Understood>): RequestCase {
   const expectation = understood === undefined ? {} : { understood };
   return { clause, title, raw, statuses: [200], closes: false, ...expectation };
 }
 
-function refused(clause: string, title: string, raw: string, status = 400): RequestCase {
+export function refused(clause: string, title: string, raw: string, status = 400): RequestCase {
   return { clause, title, raw, statuses: [status], closes: true };
 }
 
-function chunks(title: string, text: string): RequestCase {
+export function chunks(title: string, text: string): RequestCase {
   return refused("7.1", title, CHUNKED + text);
 }
 

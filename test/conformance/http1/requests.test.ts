@@ -4,17 +4,14 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Http1Server } from "../../../mesh-agent/proxy/http1/server-engine.ts";
 import { createEchoServer } from "./echo-server.ts";
 import { speak } from "./raw-client.ts";
-import { requestCases } from "./request-cases.ts";
+import { statusesOf } from "./readings.ts";
+import { requestTable } from "./request-table.ts";
 
 let server: Http1Server;
 beforeAll(async () => {
   server = await createEchoServer();
 });
 afterAll(() => server.close(0));
-
-function statusesOf(text: string): number[] {
-  return [...text.matchAll(/(?:^|\r\n|\})HTTP\/1\.1 ([2-5]\d\d) /g)].map((match) => Number(match[1]));
-}
 
 function firstBody(text: string): unknown {
   const at = text.indexOf("\r\n\r\n") + 4;
@@ -23,9 +20,9 @@ function firstBody(text: string): unknown {
 }
 
 describe.concurrent("requests", () => {
-  test("there are many", () => expect(requestCases.length).toBeGreaterThan(150));
+  test("there are many", () => expect(requestTable.length).toBeGreaterThan(300));
 
-  test.for(requestCases)("$clause: $title", async ({ raw, statuses, closes, understood }) => {
+  test.for(requestTable)("$clause: $title", async ({ raw, statuses, closes, understood }) => {
     const result = await speak(server.port, raw);
     expect(statusesOf(result.text)).toEqual(statuses);
     expect(result.closed).toBe(closes);

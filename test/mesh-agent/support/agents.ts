@@ -9,6 +9,9 @@ import type { AgentRuntime } from "../../../shared/wire/runtime-files.ts";
 const launcher = join(import.meta.dirname, "../../../bin/selvage-agent.mjs");
 const app = join(import.meta.dirname, "app.ts");
 
+/** Several start at once, on a machine that may be busy otherwise. */
+const START_WITHIN_MS = 45_000;
+
 export class TestAgent {
   readonly folder: string;
   readonly name: string;
@@ -57,10 +60,14 @@ export class TestAgent {
   }
 
   async ready(): Promise<this> {
-    await until(`${this.name} is ready`, () => {
-      if (this.over) throw new Error(`${this.name} ended: ${this.stderr}`);
-      return this.isReady();
-    });
+    await until(
+      `${this.name} is ready`,
+      () => {
+        if (this.over) throw new Error(`${this.name} ended: ${this.stderr}`);
+        return this.isReady();
+      },
+      START_WITHIN_MS,
+    );
     return this;
   }
 
@@ -123,8 +130,15 @@ export class Fleet {
     return this.start(name, folder, args, token);
   }
 
-  start(name: string, folder: string, args: readonly string[], token: string | undefined): TestAgent {
-    const agent = new TestAgent(name, folder, args, token === undefined ? {} : { SELVAGE_JOIN_TOKEN: token });
+  start(
+    name: string,
+    folder: string,
+    args: readonly string[],
+    token: string | undefined,
+    environment: Readonly<Record<string, string>> = {},
+  ): TestAgent {
+    const joining = token === undefined ? {} : { SELVAGE_JOIN_TOKEN: token };
+    const agent = new TestAgent(name, folder, args, { ...environment, ...joining });
     this.#agents.push(agent);
     return agent;
   }

@@ -25,6 +25,9 @@ const server = createServer(async (request, response) => {
     const { method = "GET" } = request;
     const answer = await fetch(target, { method, ...(method === "POST" && { body }) });
     json(200, { status: answer.status, headers: Object.fromEntries(answer.headers), body: await answer.text() });
+  } else if (url.pathname === "/through") {
+    const answer = await fetch(target).catch(() => undefined);
+    json(answer?.status ?? 502, { body: await answer?.text() });
   } else if (url.pathname === "/http") {
     get(target, async (answer) => json(200, { status: answer.statusCode, body: await textOf(answer) }));
   } else if (url.pathname === "/len") json(200, { length: body.length });

@@ -65,6 +65,8 @@ export class TestControl {
   trustId = "t1";
   /** Endpoints that no agent registered. */
   extra: Record<string, Endpoint[]> = {};
+  /** Instances that are ready and yet announced to nobody. */
+  readonly hidden = new Set<string>();
   /** Everything that agents said but pings. */
   readonly heard: (AgentMessage & { from: string })[] = [];
   leafLifetimeMs = 86_400_000;
@@ -272,7 +274,9 @@ export class TestControl {
     const services: Record<string, Endpoint[]> = {};
     for (const name of Object.keys(this.#plans.get(service)?.plan.outbound ?? {})) {
       const ready = [...this.#agents.values()].filter((agent) => agent.service === name && agent.ready);
-      services[name] = [...ready.flatMap(({ endpoint }) => endpoint ?? []), ...(this.extra[name] ?? [])];
+      const registered = ready.flatMap(({ endpoint }) => endpoint ?? []);
+      const announced = registered.filter(({ instance }) => !this.hidden.has(instance));
+      services[name] = [...announced, ...(this.extra[name] ?? [])];
     }
     socket.send(JSON.stringify({ type: "endpoints", revision: this.#revision, services }));
   }

@@ -7,7 +7,12 @@ import {
   retryBackoffMs,
   retryPauseMs,
 } from "../../../shared/policy/retry.ts";
-import { newRetryBudget, type RetryBudgetEvent, retryBudgetStep } from "../../../shared/policy/retry-budget.ts";
+import {
+  isWorthRepeating,
+  newRetryBudget,
+  type RetryBudgetEvent,
+  retryBudgetStep,
+} from "../../../shared/policy/retry-budget.ts";
 import type { RetryOn, RetrySettings } from "../../../shared/policy/settings.ts";
 
 const settings: RetrySettings = { attempts: 3, on: ["5xx", "reset", "connect-failure"] };
@@ -107,6 +112,18 @@ describe("retry budget", () => {
     expect(retryBudgetStep(state, "retry")).toBe(false);
     retryBudgetStep(state, "retried");
     expect(retryBudgetStep(state, "retry")).toBe(true);
+  });
+
+  test("repetitions that are in vain end, and come back with successes", () => {
+    const state = newRetryBudget();
+    for (let n = 0; n < 50; n++) {
+      expect(isWorthRepeating(state)).toBe(n < 10);
+      retryBudgetStep(state, "in-vain");
+    }
+    for (let n = 0; n < 5; n++) retryBudgetStep(state, "succeeded");
+    expect(isWorthRepeating(state)).toBe(true);
+    for (let n = 0; n < 1_000; n++) retryBudgetStep(state, "succeeded");
+    expect(state.inVain).toBe(0);
   });
 
   test("property: retries in flight never exceed the bound at the moment they start", () => {
