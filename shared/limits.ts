@@ -87,6 +87,12 @@ export const limits = {
     limiterWaitMs: 1_000,
     /** Host and path in a line of the access log, each. */
     logTextCharsMax: 2_048,
+    /** Lines of the access log that wait to be written together, in all. */
+    logBufferedCharsMax: 32_768,
+    /** How long they may wait, where the process outlives its requests (`ACCESS_LOG_WAIT_MS`). */
+    logWaitMs: 100,
+    /** The largest wait that a variable may ask for. */
+    logWaitMsMax: 10_000,
     /** Different settings of providers and decision points that an isolate remembers answers for. */
     memoriesMax: 64,
     /** Limiter addresses remembered by an isolate. */

@@ -31,6 +31,9 @@ const bounds = limits.local;
 /** An agent that drains ends by itself within this, or is stuck. */
 const DRAINED_WITHIN_MS = limits.agent.drainMaxMs + limits.agent.appStopMs + 1_000;
 
+/** Until the lines of the last requests of a gateway are written. */
+const LAST_LINES_MS = 2 * limits.gateway.logWaitMs;
+
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #specs = new Map<string, ChildSpec>();
@@ -125,6 +128,8 @@ export class Supervisor {
   async #end(name: string, graceMs: number): Promise<void> {
     const child = this.#children.get(name);
     if (child === undefined) return;
+    // Nobody calls it any more; its last lines may still wait to be written, which a signal would not leave the time for.
+    if (child.spec.role === "gateway") await delay(LAST_LINES_MS);
     // workerd with an open WebSocket ignores SIGTERM; its databases survive SIGKILL.
     await endGroup(child.pid, child.spec.role === "control" ? Math.min(graceMs, 500) : graceMs);
     // Its end shows in the process table a moment before this process is told.

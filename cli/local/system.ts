@@ -3,6 +3,7 @@ import { rmSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { reachableUrl } from "../../shared/http/listen-address.ts";
+import { limits } from "../../shared/limits.ts";
 import { LOCAL_SYSTEM_FILE, type LocalSystem, PROCESSES_FILE } from "../../shared/wire/runtime-files.ts";
 import type { ChildSpec } from "./child.ts";
 import { mintControlToken } from "./control-token.ts";
@@ -213,7 +214,11 @@ async function startGateway(
       { name: "CacheAdmin", host: LOOPBACK, port: cachePort },
     ],
     // Who is connected is the client, by workerd's word or by the front's.
-    vars: { INGRESS_URL: ingressUrl, CLIENT_IP: "socket" },
+    vars: {
+      INGRESS_URL: ingressUrl,
+      CLIENT_IP: "socket",
+      ACCESS_LOG_WAIT_MS: String(limits.gateway.logWaitMs),
+    },
     secrets: {
       ...documentSecrets(state, process.env),
       CONTROL_TOKEN: token,

@@ -18,6 +18,8 @@ export interface Env {
   readonly INGRESS_URL: string;
   /** Where the client's address is believed from; see docs/gateway.md. Absent: `cf-connecting-ip`. */
   readonly CLIENT_IP?: "cf-connecting-ip" | "socket";
+  /** How long a line of the access log may wait for others, in ms; see docs/gateway.md. Absent: each is written at once. */
+  readonly ACCESS_LOG_WAIT_MS?: string;
   readonly LIMITER: DurableObjectNamespace<Limiter>;
   /** What answers for limiters that are asked more than one object bears. */
   readonly LIMITER_SHARD: DurableObjectNamespace<LimiterShard>;

@@ -5,6 +5,7 @@ import { childContext, parseTraceparent } from "../../../shared/http/trace-conte
 import { limits } from "../../../shared/limits.ts";
 import { clientIpOf } from "../upstream/client-ip.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
+import { LineBuffer } from "../upstream/line-buffer.ts";
 import { randomBytes } from "../upstream/random-pool.ts";
 import type { Stage } from "../upstream/stages.ts";
 
@@ -13,6 +14,7 @@ import type { Stage } from "../upstream/stages.ts";
  * @param instance the isolate's name
  */
 export function accessLog(instance: string): Stage {
+  const buffer = new LineBuffer((text) => console.log(text));
   return {
     enter: (c) => {
       c.set("arrivedAtMs", Date.now());
@@ -23,13 +25,20 @@ export function accessLog(instance: string): Stage {
     },
     leave: (c) => {
       const entry = entryOf(c, instance);
-      const write = (): void => console.log(gatewayLogLine(entry, c.get("wouldRefuse")));
+      const waitMs = logWaitMsOf(c.env.ACCESS_LOG_WAIT_MS);
+      const write = (): void => buffer.add(gatewayLogLine(entry, c.get("wouldRefuse")), waitMs, () => c.executionCtx);
       const shadows = c.get("shadowLimits");
       // The line waits for what they say, the answer does not.
       if (shadows === undefined) write();
       else c.executionCtx.waitUntil(shadows.then(write));
     },
   };
+}
+
+/** What is no number of milliseconds asks for no wait. */
+function logWaitMsOf(told: string | undefined): number {
+  if (told === undefined || !/^\d{1,5}$/.test(told)) return 0;
+  return Math.min(Number(told), limits.gateway.logWaitMsMax);
 }
 
 /** For the ids of a trace and a span. */
