@@ -12,6 +12,7 @@ import { identityFile, obtainIdentity } from "./control/obtain-identity.ts";
 import { makeStateFolder, type StateFile } from "./control/state-file.ts";
 import { Clusters } from "./discovery/clusters.ts";
 import { Gate } from "./inbound/drain-gate.ts";
+import type { AppAddress } from "./inbound/forward-tcp.ts";
 import { HopVerifier } from "./inbound/hop-verifier.ts";
 import { ingressStack } from "./inbound/ingress-stack.ts";
 import { inboundStack } from "./inbound/stack.ts";
@@ -26,8 +27,10 @@ import { freePort, listenError } from "./lifecycle/ports.ts";
 import { RuntimeStatus } from "./lifecycle/runtime-status.ts";
 import { lockStateFolder } from "./lifecycle/state-lock.ts";
 import { orStop, type StopRequest } from "./lifecycle/stop-request.ts";
+import { TcpListeners } from "./lifecycle/tcp-listeners.ts";
 import { TrustState } from "./lifecycle/trust-state.ts";
 import { outboundStack } from "./outbound/stack.ts";
+import { tcpStack } from "./outbound/tcp-stack.ts";
 import type { ClientPool } from "./proxy/engine.ts";
 import { createHttp1Pool } from "./proxy/http1/client-pool.ts";
 import { createHttp1Server, type Http1ServerOptions } from "./proxy/http1/server-engine.ts";
@@ -82,8 +85,10 @@ class Agent {
   /** From the mesh, or from the gateway. */
   #listener: Listener | undefined;
   #outbound: Listener | undefined;
+  #tcp: TcpListeners | undefined;
   #admin: Server | undefined;
   #appPool: ClientPool | undefined;
+  #appAddress: AppAddress | undefined;
   /** The control plane has told the endpoints in this run. */
   #isFresh = false;
   #unready: string | undefined = "it is starting";
@@ -105,7 +110,7 @@ class Agent {
     this.#view = new KnownView(options.stateFolder, identity, onTrouble);
     this.#trust = new TrustState(identity);
     this.#verifier = new TxnVerifier(trustDomain);
-    this.#clusters = new Clusters((to, endpoint, { breaker }) => {
+    this.#clusters = new Clusters((to, endpoint, { breaker, protocol }) => {
       const { maxConnections, maxPending, requestsPerConnection } = breaker;
       return createMeshPool({
         host: endpoint.host,
@@ -113,6 +118,7 @@ class Agent {
         maxConnections,
         maxPending,
         ...(requestsPerConnection !== undefined && { requestsPerConnection }),
+        ...(protocol === "tcp" && { maxTunnels: maxConnections }),
         tls: { secureContext: () => this.#trust.clientContext, expectedSpiffeId: spiffeIdOf(trustDomain, to) },
       });
     }, options.zone);
@@ -174,19 +180,20 @@ class Agent {
     const appPort = role.appPort ?? this.#plan().plan.inbound?.port ?? 0;
     this.#listener = await this.#openInbound(role);
     this.#outbound = await this.#open("outbound", { listen: role.outbound, proxy: true });
-    this.#outbound.onExchange(
-      outboundStack({
-        accessLog: this.#accessLog,
-        planVersion: () => this.#plan().version,
-        clusters: this.#clusters,
-        verifier: this.#verifier,
-        random: Math.random,
-      }),
-    );
+    const calls = {
+      accessLog: this.#accessLog,
+      planVersion: () => this.#plan().version,
+      clusters: this.#clusters,
+      verifier: this.#verifier,
+      random: Math.random,
+    };
+    this.#outbound.onExchange(outboundStack(calls));
+    this.#tcp = new TcpListeners({ host: role.outbound.host, serve: tcpStack(calls), log: this.#log });
+    await this.#tcp.update(this.#plan().plan.outbound);
     const ports = { app: appPort || (await freePort("127.0.0.1")), outbound: this.#outbound.port };
     const admin = await this.#openAdmin();
     const all = { inbound: this.#listener.port, outbound: ports.outbound, admin, app: ports.app };
-    const app = await AppProcess.start(role.command, appEnvironment(process.env, ports));
+    const app = await AppProcess.start(role.command, appEnvironment(process.env, ports, this.#tcp.addresses));
     this.#stop.passOn = (signal) => app.signal(signal);
     this.#runtime.update({ ports: all, ...(app.pid !== undefined && { appPid: app.pid }) });
     try {
@@ -200,6 +207,7 @@ class Agent {
   async #serve(app: AppProcess, port: number): Promise<number> {
     const host = await orStop(app.listening(port), this.#stop);
     if (host !== undefined) {
+      this.#appAddress = { host, port };
       const onKeepAlive = keepAliveLint(this.#log);
       this.#appPool = createHttp1Pool({ host, port, idleMs: limits.agent.appIdleMs, onKeepAlive });
       this.#isReady(`serving ${this.#service} on port ${this.#listener?.port}, application on port ${port}`);
@@ -264,6 +272,7 @@ class Agent {
       plan: () => this.#plan(),
       verifier: this.#verifier,
       app: () => this.#appConnections(),
+      appAddress: () => this.#appAddress ?? notListening(),
     });
     for (let tries = 1; ; tries++) {
       try {
@@ -292,6 +301,7 @@ class Agent {
       metrics: this.#metrics,
       log: this.#log,
       unready: () => this.#unready,
+      tcp: () => this.#tcp?.addresses ?? {},
     });
     try {
       this.#admin = await openAdmin(admin, view);
@@ -312,7 +322,10 @@ class Agent {
       this.#hopVerifier.setKeys(trust.hopKeys ?? [], isOther, Date.now());
       this.#useTrust();
       if (fewer) this.#clusters.renewConnections();
-    } else if (plan !== undefined) this.#clusters.update(plan.plan.outbound, endpoints.services);
+    } else if (plan !== undefined) {
+      this.#clusters.update(plan.plan.outbound, endpoints.services);
+      if (changed === "plan") void this.#tcp?.update(plan.plan.outbound);
+    }
   }
 
   /** Listeners take new certificates and roots; connections that are open stay. */
@@ -334,8 +347,7 @@ class Agent {
   }
 
   #appConnections(): ClientPool {
-    if (this.#appPool === undefined) throw new SelvageError("app_unreachable", "the application does not listen yet");
-    return this.#appPool;
+    return this.#appPool ?? notListening();
   }
 
   get #accessLog() {
@@ -343,7 +355,7 @@ class Agent {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([this.#listener?.close(0), this.#outbound?.close(0)]);
+    await Promise.all([this.#listener?.close(0), this.#outbound?.close(0), this.#tcp?.close()]);
     this.#admin?.close();
     this.#admin?.closeAllConnections();
     this.#clusters.close();
@@ -351,4 +363,8 @@ class Agent {
     this.#session.stop();
     this.#runtime.stopped();
   }
+}
+
+function notListening(): never {
+  throw new SelvageError("app_unreachable", "the application does not listen yet");
 }

@@ -14,6 +14,8 @@ export interface AgentParts {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly unready: () => string | undefined;
+  /** Where TCP services are called: service to address. */
+  readonly tcp: () => Readonly<Record<string, string>>;
 }
 
 export function agentView(parts: AgentParts): AdminView {
@@ -75,7 +77,7 @@ function gauges({ session, view, clusters, log }: AgentParts): Gauge[] {
   return [...single, ...endpoints, ...ejected, ...breakers, ...zones];
 }
 
-function config({ session, view }: AgentParts): object {
+function config({ session, view, tcp }: AgentParts): object {
   const { service, trustDomain, instance, controlUrl, certificates } = session.identity;
   const { spiffeId, notBeforeMs, notAfterMs, serialNumber, fingerprint } = certificateFacts(certificates);
   return {
@@ -92,6 +94,7 @@ function config({ session, view }: AgentParts): object {
     },
     plan: view.plan,
     endpoints: view.endpoints,
+    tcp: tcp(),
     txnKeys: view.trust?.txnKeys.map(({ kid }) => kid) ?? [],
   };
 }

@@ -88,7 +88,17 @@ const trafficRule = z.object({
   split: z.record(z.string(), z.number().check(z.nonnegative())),
 });
 
+const tunnels = {
+  upgrades: z.exactOptional(z.array(z.string())),
+  streamIdleMs: z.exactOptional(durationMs),
+};
+
+const port = z.int().check(z.minimum(1), z.maximum(65535));
+
 const outboundService = z.object({
+  protocol: z.exactOptional(z.literal("tcp")),
+  outboundPort: z.exactOptional(port),
+  ...tunnels,
   subsets: z.record(z.string(), texts),
   traffic: z.array(trafficRule),
   mirror: z.exactOptional(z.array(mirrorRule)),
@@ -113,8 +123,9 @@ export const agentPlanSchema: z.ZodMiniType<AgentPlan> = z.object({
   service: z.string().check(z.refine(isServiceName)),
   inbound: z.exactOptional(
     z.object({
-      port: z.int().check(z.minimum(1), z.maximum(65535)),
-      protocol: z.literal("http"),
+      port,
+      protocol: z.enum(["http", "tcp"]),
+      ...tunnels,
       access: z.exactOptional(z.array(accessRule)),
       shedding: z.exactOptional(shedding),
     }),

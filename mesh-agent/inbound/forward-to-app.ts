@@ -70,7 +70,7 @@ function mayGoAgain(
   return sent === "none" || (isStale && isIdempotent(method));
 }
 
-function fieldsForApp(call: Call, nowMs: number): FieldList {
+export function fieldsForApp(call: Call, nowMs: number): FieldList {
   const fields = withoutOurs(call.exchange.head.fields);
   fields.append(DEADLINE, deadlineHeader(call.deadlineMs, nowMs) ?? "1");
   if (call.trace !== undefined) fields.set(TRACEPARENT, formatTraceparent(call.trace));
@@ -78,7 +78,7 @@ function fieldsForApp(call: Call, nowMs: number): FieldList {
 }
 
 /** An application must not be able to speak as its agent does. */
-function withoutOurs(said: FieldList): FieldList {
+export function withoutOurs(said: FieldList): FieldList {
   const fields = said.clone();
   fields.removeWhere((name) => name.startsWith("selvage-"));
   return fields;
@@ -94,6 +94,6 @@ function passOn(call: Call, head: ResponseHead, body: BodyReader, onEnd: () => v
   });
 }
 
-function errorOf(error: ExchangeError): SelvageError {
+export function errorOf(error: ExchangeError): SelvageError {
   return new SelvageError(CODES[error.kind], `the application: ${error.message}`, { sent: error.sent, cause: error });
 }

@@ -10,8 +10,10 @@ import { injectFault } from "../outbound/inject-fault.ts";
 import { mirrorTraffic } from "../outbound/mirror-traffic.ts";
 import { OutboundCall } from "../outbound/outbound-call.ts";
 import { routeTraffic } from "../outbound/route-traffic.ts";
+import { sendTunnel } from "../outbound/send-tunnel.ts";
 import { sendWithRetries } from "../outbound/send-with-retries.ts";
 import { setDeadline } from "../outbound/set-deadline.ts";
+import { allowUpgrade } from "../proxy/allow-upgrade.ts";
 import { answerErrors } from "../proxy/answer-errors.ts";
 import { runStages, type Stage } from "../proxy/call.ts";
 import type { ServerExchange } from "../proxy/engine.ts";
@@ -43,10 +45,12 @@ export function ingressStack(options: IngressOptions): (exchange: ServerExchange
     requireTxnToken(verifier),
     chooseServiceByField(clusters),
     stripForgeable,
+    allowUpgrade((call) => call.cluster?.settings.upgrades),
     setDeadline,
     injectFault({ metrics: accessLog.metrics, random }),
     routeTraffic(random),
     findHashKey,
+    sendTunnel({ forAgents: true, metrics: accessLog.metrics, random }),
     mirrorTraffic({ metrics: accessLog.metrics, random }),
     sendWithRetries({ forAgents: true, metrics: accessLog.metrics, random }),
   ]);

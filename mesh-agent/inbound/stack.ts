@@ -1,12 +1,15 @@
 /** What happens to a request from the mesh before and after the application sees it, outermost first. */
 import type { KnownPlan } from "../control/known-view.ts";
+import { allowUpgrade } from "../proxy/allow-upgrade.ts";
 import { answerErrors } from "../proxy/answer-errors.ts";
 import { runStages } from "../proxy/call.ts";
 import type { ClientPool, ServerExchange } from "../proxy/engine.ts";
 import { type AccessLogOptions, logAccess } from "../telemetry/log-access.ts";
 import { authorize } from "./authorize.ts";
 import { drainGate, type Gate } from "./drain-gate.ts";
+import { type AppAddress, forwardTcp } from "./forward-tcp.ts";
 import { forwardToApp } from "./forward-to-app.ts";
+import { forwardUpgrade } from "./forward-tunnel.ts";
 import { identifyPeer } from "./identify-peer.ts";
 import { InboundCall } from "./inbound-call.ts";
 import { keepDeadline } from "./keep-deadline.ts";
@@ -21,6 +24,7 @@ export interface InboundOptions {
   readonly verifier: TxnVerifier;
   /** Connections to the application. */
   readonly app: () => ClientPool;
+  readonly appAddress: () => AppAddress;
 }
 
 export function inboundStack(options: InboundOptions): (exchange: ServerExchange) => void {
@@ -32,7 +36,10 @@ export function inboundStack(options: InboundOptions): (exchange: ServerExchange
     verifyTxnToken(options.verifier),
     authorize,
     keepDeadline,
+    forwardTcp(options.appAddress),
+    allowUpgrade((call) => call.plan.plan.inbound?.upgrades),
     shedLoad(options.accessLog.metrics),
+    forwardUpgrade(options.app),
     forwardToApp(options.app),
   ]);
   return (exchange) => run(new InboundCall(exchange, options.plan(), performance.now()));

@@ -2,11 +2,13 @@
 
 /**
  * @param inherited the agent's own environment; the join token is not the application's business
- * @param outboundPort of the outbound listener on loopback
+ * @param ports of the application, and of the outbound listener on loopback
+ * @param tcp services of TCP that it may call, to the addresses of their listeners
  */
 export function appEnvironment(
   inherited: NodeJS.ProcessEnv,
   ports: { readonly app: number; readonly outbound: number },
+  tcp: Readonly<Record<string, string>> = {},
 ): NodeJS.ProcessEnv {
   const proxy = `http://127.0.0.1:${ports.outbound}`;
   // Calls by https would otherwise go through the proxy for http where no other is named (Node's fetch does that).
@@ -14,6 +16,7 @@ export function appEnvironment(
   const { SELVAGE_JOIN_TOKEN: _, ...rest } = inherited;
   return {
     ...rest,
+    ...Object.fromEntries(Object.entries(tcp).map(([service, address]) => [tcpVariable(service), address])),
     PORT: String(ports.app),
     SELVAGE_OUTBOUND: proxy,
     NODE_USE_ENV_PROXY: "1",
@@ -23,6 +26,9 @@ export function appEnvironment(
     no_proxy: joined(inherited.no_proxy ?? inherited.NO_PROXY, direct),
   };
 }
+
+/** `orders-db` is at `SELVAGE_TCP_ORDERS_DB`. */
+const tcpVariable = (service: string): string => `SELVAGE_TCP_${service.toUpperCase().replaceAll("-", "_")}`;
 
 const joined = (before: string | undefined, ours: string): string =>
   before === undefined || before === "" ? ours : `${before},${ours}`;

@@ -1,6 +1,7 @@
 /** What happens to a call that the application makes into the mesh, outermost first. */
 import type { Clusters } from "../discovery/clusters.ts";
 import type { TxnVerifier } from "../inbound/txn-verifier.ts";
+import { allowUpgrade } from "../proxy/allow-upgrade.ts";
 import { answerErrors } from "../proxy/answer-errors.ts";
 import { runStages } from "../proxy/call.ts";
 import type { ServerExchange } from "../proxy/engine.ts";
@@ -12,6 +13,7 @@ import { knowUser } from "./know-user.ts";
 import { mirrorTraffic } from "./mirror-traffic.ts";
 import { OutboundCall } from "./outbound-call.ts";
 import { routeTraffic } from "./route-traffic.ts";
+import { sendTunnel } from "./send-tunnel.ts";
 import { sendWithRetries } from "./send-with-retries.ts";
 import { setDeadline } from "./set-deadline.ts";
 
@@ -30,11 +32,13 @@ export function outboundStack(options: OutboundOptions): (exchange: ServerExchan
     logAccess({ ...accessLog, hop: "outbound" }),
     answerErrors(false),
     chooseServiceByHost(clusters),
+    allowUpgrade((call) => call.cluster?.settings.upgrades),
     setDeadline,
     knowUser(verifier),
     injectFault({ metrics: accessLog.metrics, random }),
     routeTraffic(random),
     findHashKey,
+    sendTunnel({ forAgents: false, metrics: accessLog.metrics, random }),
     mirrorTraffic({ metrics: accessLog.metrics, random }),
     sendWithRetries({ forAgents: false, metrics: accessLog.metrics, random }),
   ]);

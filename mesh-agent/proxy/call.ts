@@ -19,6 +19,8 @@ export interface CallFacts {
   /** What the request lost on its way, which went on; stands before the reason. */
   note?: string;
   wouldRefuse?: readonly WouldRefuse[];
+  /** What passed a tunnel: bytes from the caller, and to it. */
+  tunnel?: { readonly protocol: string; in: number; out: number };
 }
 
 export class Call {
@@ -32,6 +34,8 @@ export class Call {
   trace: TraceContext | undefined;
   /** Monotonic milliseconds by which the answer's head must be there. */
   deadlineMs = Number.POSITIVE_INFINITY;
+  /** Protocol that the connection is to change to, as far as the service takes it. */
+  upgrade: string | undefined;
   /** Status of the answer; 0: none was given. */
   status = 0;
   #answerError: (error: SelvageError) => void = (error) => this.abort(error.reason);

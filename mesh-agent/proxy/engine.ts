@@ -10,6 +10,9 @@
  *   None is called from within the call that sets it.
  * - `Expect: 100-continue` is the engine's: it asks for the body when `onChunk` is set, and strips the field.
  * - After `onFail` or `abort` no further callback of that exchange is called.
+ * - A tunnel is a request with `upgrade` that is answered by 101, or CONNECT answered by 2xx. From then on the two bodies are what
+ *   both sides say, each ended apart: of a server's exchange `body` and what `respond` gives, of a client's the reader of
+ *   `onResponse` and `body`. An engine sets a tunnel no time. Any other answer is an ordinary one.
  */
 import type { Sent } from "../../shared/errors.ts";
 import type { FieldList } from "../../shared/http/field-list.ts";
@@ -21,11 +24,15 @@ export interface RequestHead {
   readonly fields: FieldList;
   /** Bytes of the body; 0: none; "stream": unknown until its end. */
   readonly bodyLength: number | "stream";
+  /** Protocols that the client would change to, in lower case, comma separated (RFC 9110 section 7.8). Then there is no body. */
+  readonly upgrade?: string;
 }
 
 export interface ResponseHead {
   readonly status: number;
   readonly fields: FieldList;
+  /** Of 101: the protocol that was changed to. */
+  readonly upgrade?: string;
   /** As for requests. For HEAD and 304: what it would be for GET, as far as it is known; no body comes or goes. */
   readonly bodyLength: number | "stream";
 }
@@ -87,6 +94,7 @@ export interface Peer {
 /** One request that came in, and the way to answer it. */
 export interface ServerExchange {
   readonly head: RequestHead;
+  /** Another one once there is a tunnel. */
   readonly body: BodyReader;
   readonly peer: Peer;
   /** An interim answer (100, 103); ignored when the peer cannot take one. */
@@ -115,6 +123,7 @@ export interface ServerEngine {
 
 /** One request on its way out. */
 export interface ClientExchange {
+  /** Another one once there is a tunnel. */
   readonly body: BodyWriter;
   /** What of the request is out. */
   readonly sent: Sent;

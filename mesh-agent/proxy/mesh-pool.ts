@@ -19,12 +19,16 @@ export interface MeshPoolOptions extends ConnectOptions {
   readonly maxPending?: number;
   /** Requests after which a connection is not used again. */
   readonly requestsPerConnection?: number;
+  /** Tunnels at a time; more are refused. Default: as many as connections hold. */
+  readonly maxTunnels?: number;
 }
 
 class MeshPool implements ClientPool {
   readonly #options: MeshPoolOptions;
   readonly #http1: ClientPool;
   readonly #http2: Http2ClientPool;
+  /** Connections for tunnels alone, which would take the place of requests. */
+  readonly #tunnels: Http2ClientPool;
   readonly #waiting = new Set<WaitingExchange>();
   /** The one whose protocol the peer speaks, as far as is known. */
   #chosen: ClientPool | undefined;
@@ -35,9 +39,11 @@ class MeshPool implements ClientPool {
     const options = given.tls === undefined ? given : { ...given, tls: { sessions: new TlsSessions(), ...given.tls } };
     this.#options = options;
     this.#http1 = createHttp1Pool(options);
+    const { meshHeaderTableBytes: headerTableBytes } = limits.http2;
+    this.#tunnels = createHttp2Pool({ ...options, headerTableBytes, tunnels: true });
     this.#http2 = createHttp2Pool({
       ...options,
-      headerTableBytes: limits.http2.meshHeaderTableBytes,
+      headerTableBytes,
       // Perhaps because it speaks HTTP/1.1 now.
       onUnreachable: () => {
         this.#chosen = undefined;
@@ -48,9 +54,11 @@ class MeshPool implements ClientPool {
   send(head: RequestHead, timeoutMs: number): ClientExchange {
     if (this.#chosen === this.#http1 && this.#http1.counts().open === 0 && this.#http1.counts().waiting === 0)
       this.#chosen = undefined;
-    if (this.#chosen !== undefined) return this.#chosen.send(head, timeoutMs);
+    const isFull = isTunnel(head) && this.#tunnels.streams >= (this.#options.maxTunnels ?? Number.POSITIVE_INFINITY);
+    if (this.#chosen !== undefined && !isFull) return this.#poolFor(head, this.#chosen).send(head, timeoutMs);
     const exchange = new WaitingExchange(head, (one) => this.#waiting.delete(one));
     if (this.#closed) exchange.fail("refused", "the pool is closed");
+    else if (isFull) exchange.fail("refused", "too many connections are open already");
     else if (this.#waiting.size >= (this.#options.maxPending ?? limits.agent.pendingMax))
       exchange.fail("refused", "too many requests wait already");
     else {
@@ -83,7 +91,11 @@ class MeshPool implements ClientPool {
     this.#chosen = chosen;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
-    for (const exchange of waiting) exchange.sendBy(chosen);
+    for (const exchange of waiting) exchange.sendBy(this.#poolFor(exchange.head, chosen));
+  }
+
+  #poolFor(head: RequestHead, chosen: ClientPool): ClientPool {
+    return chosen === this.#http2 && isTunnel(head) ? this.#tunnels : chosen;
   }
 
   #failed({ kind, reason, cause }: ConnectFailure): void {
@@ -94,12 +106,13 @@ class MeshPool implements ClientPool {
   }
 
   counts(): { readonly open: number; readonly idle: number; readonly waiting: number; readonly active: number } {
-    const [one, two] = [this.#http1.counts(), this.#http2.counts()];
+    const all = [this.#http1, this.#http2, this.#tunnels].map((pool) => pool.counts());
+    const sum = (of: "open" | "idle" | "waiting" | "active"): number => all.reduce((total, one) => total + one[of], 0);
     return {
-      open: one.open + two.open,
-      idle: one.idle + two.idle,
-      waiting: one.waiting + two.waiting + this.#waiting.size,
-      active: one.active + two.active,
+      open: sum("open"),
+      idle: sum("idle"),
+      waiting: sum("waiting") + this.#waiting.size,
+      active: sum("active"),
     };
   }
 
@@ -109,8 +122,11 @@ class MeshPool implements ClientPool {
     this.#failed({ kind: "refused", reason: "the pool was closed" });
     this.#http1.close();
     this.#http2.close();
+    this.#tunnels.close();
   }
 }
+
+const isTunnel = ({ method, upgrade }: RequestHead): boolean => upgrade !== undefined || method === "CONNECT";
 
 /** Makes a pool; connections are opened when they are needed. */
 export function createMeshPool(options: MeshPoolOptions): ClientPool {

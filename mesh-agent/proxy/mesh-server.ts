@@ -12,7 +12,7 @@ const HTTP2 = "h2";
  */
 export async function createMeshServer(options: ListenerOptions): Promise<Listener> {
   const http1 = http1Speaker({});
-  const http2 = http2Speaker({ limits: { headerTableBytes: limits.http2.meshHeaderTableBytes } });
+  const http2 = http2Speaker({ connect: true, limits: { headerTableBytes: limits.http2.meshHeaderTableBytes } });
   const listener = new Listener(
     options,
     [HTTP2, "http/1.1"],

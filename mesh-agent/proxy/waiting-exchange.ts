@@ -19,7 +19,7 @@ export class WaitingExchange implements ClientExchange, BodyWriter, Watched {
   watchNext: Watched | undefined;
   watchPrevious: Watched | undefined;
   watchedBy: DeadlineWatch | undefined;
-  readonly #head: RequestHead;
+  readonly head: RequestHead;
   readonly #leave: (exchange: WaitingExchange) => void;
   #real: ClientExchange | undefined;
   #chunks: Buffer[] = [];
@@ -34,7 +34,7 @@ export class WaitingExchange implements ClientExchange, BodyWriter, Watched {
 
   /** @param leave it need not be sent any more */
   constructor(head: RequestHead, leave: (exchange: WaitingExchange) => void) {
-    this.#head = head;
+    this.head = head;
     this.#leave = leave;
   }
 
@@ -53,7 +53,7 @@ export class WaitingExchange implements ClientExchange, BodyWriter, Watched {
     if (this.#dead) return;
     let real: ClientExchange;
     try {
-      real = pool.send(this.#head, Math.max(1, leftMs));
+      real = pool.send(this.head, Math.max(1, leftMs));
     } catch (error) {
       this.fail("protocol", (error as Error).message, error);
       return;

@@ -37,6 +37,10 @@ export function logAccess(options: AccessLogOptions): Stage {
     // A new trace has no vendor state: what came without a usable parent belongs to another one (section 3.3).
     if (parent === undefined) fields.remove(TRACESTATE);
     call.trace = childContext(parent, spanBytes());
+    call.onRespond(() => {
+      const { peer, tunnel } = call.facts;
+      if (tunnel !== undefined) options.metrics.tunnels.opened(options.hop, peer ?? "unknown", tunnel);
+    });
     call.onFinish(() => finish(call, options));
     next();
   };
@@ -45,7 +49,8 @@ export function logAccess(options: AccessLogOptions): Stage {
 function finish(call: Call, { hop, service, instance, log, metrics }: AccessLogOptions): void {
   const durationMs = performance.now() - call.arrivedAtMs;
   const { facts, exchange, status } = call;
-  metrics.request(hop, facts.peer ?? "unknown", status, durationMs);
+  if (facts.tunnel === undefined) metrics.request(hop, facts.peer ?? "unknown", status, durationMs);
+  else metrics.tunnels.closed(hop, facts.peer ?? "unknown", facts.tunnel, facts.reason === undefined);
   const entry: AccessLogEntry = {
     time: new Date(Date.now() - durationMs).toISOString(),
     kind: "access",
@@ -66,7 +71,7 @@ function finish(call: Call, { hop, service, instance, log, metrics }: AccessLogO
 }
 
 function optional(facts: Call["facts"]): Partial<AccessLogEntry> {
-  const { peer, endpoint, attempts, sub, error, wouldRefuse, note } = facts;
+  const { peer, endpoint, attempts, sub, error, wouldRefuse, note, tunnel } = facts;
   const reason = note === undefined || facts.reason === undefined ? (note ?? facts.reason) : `${note}; ${facts.reason}`;
   return {
     ...(peer !== undefined && { peer }),
@@ -75,6 +80,7 @@ function optional(facts: Call["facts"]): Partial<AccessLogEntry> {
     ...(sub !== undefined && { sub }),
     ...(error !== undefined && { error }),
     ...(wouldRefuse !== undefined && { wouldRefuse }),
+    ...(tunnel !== undefined && { protocol: tunnel.protocol, bytesIn: tunnel.in, bytesOut: tunnel.out }),
     ...(reason !== undefined && { reason }),
   };
 }

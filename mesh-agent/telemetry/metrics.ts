@@ -2,6 +2,9 @@
 import type { Fault } from "../../shared/policy/fault.ts";
 import type { ConcurrencySettings, Priority } from "../../shared/policy/load-shedding.ts";
 
+import { labelsOf } from "./labels.ts";
+import { TunnelMetrics } from "./tunnel-metrics.ts";
+
 export type Direction = "inbound" | "outbound" | "ingress";
 
 /** Upper bounds of the duration histogram, seconds. */
@@ -23,6 +26,7 @@ export interface Gauge {
 }
 
 export class Metrics {
+  readonly tunnels = new TunnelMetrics();
   readonly #requests = new Map<string, { direction: Direction; service: string; series: Series }>();
   readonly #retries = new Map<string, number>();
   /** By labels. */
@@ -117,6 +121,7 @@ export class Metrics {
       lines.push("# TYPE selvage_mirrored_total counter");
     }
     for (const [labels, count] of this.#mirrors) lines.push(`selvage_mirrored_total${labels} ${count}`);
+    lines.push(...this.tunnels.render());
     lines.push(...gaugeLines(gauges));
     return `${lines.join("\n")}\n`;
   }
@@ -146,10 +151,3 @@ function gaugeLines(gauges: readonly Gauge[]): string[] {
   }
   return lines;
 }
-
-function labelsOf(labels: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
-  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
-}
-
-const escaped = (value: string): string => value.replace(/\\/g, "\\\\").replace(/"/g, '\\"').replace(/\n/g, "\\n");

@@ -37,6 +37,7 @@ import { context, identityHeaders, resources } from "./schema-outward.ts";
 import { retries } from "./schema-retries.ts";
 import { priority, serviceShedding, shedding } from "./schema-shedding.ts";
 import { mirror, trafficRule } from "./schema-traffic.ts";
+import { upgrades } from "./schema-tunnels.ts";
 import { splitPartUrl } from "./template.ts";
 
 const max = limits.document;
@@ -148,7 +149,17 @@ const gateway = z.strictObject({
 
 const service = z.strictObject({
   port: whole(1, 65535).describe("Where its application listens, unless its agent is given another port."),
-  protocol: z.enum(["http"], { error: "http" }).optional(),
+  protocol: z
+    .enum(["http", "tcp"], { error: "http or tcp" })
+    .optional()
+    .describe("What its application speaks. `tcp`: anything, which nobody reads on the way. Default: http."),
+  outboundPort: whole(1, 65535)
+    .optional()
+    .describe("Of `tcp`: where agents of its callers listen for it, on loopback. Default: a free port."),
+  upgrades: upgrades.optional().describe("Protocols that requests may change to. Default: websocket."),
+  streamIdle: duration(1, limits.agent.streamIdleMsMax)
+    .optional()
+    .describe("A connection that has changed its protocol, or of `tcp`, may stand still for so long. Default: 5m."),
   subsets: z
     .record(
       name("the name of a subset"),

@@ -50,6 +50,10 @@ export interface AccessLogEntry {
   readonly uncounted?: readonly string[];
   /** What policies in shadow would have answered. */
   readonly wouldRefuse?: readonly WouldRefuse[];
+  /** Protocol of a tunnel (an upgrade, or `tcp`), which `durationMs` is the whole life of; bytes from the caller, and to it. */
+  readonly protocol?: string;
+  readonly bytesIn?: number;
+  readonly bytesOut?: number;
   /** What the client was not told: why Selvage answered itself, or what it took out of a request that went on. */
   readonly reason?: string;
 }

@@ -28,6 +28,8 @@ export const CONTENT_DIGEST = "content-digest";
 export const ERROR_CODE = "selvage-error";
 /** On an answer that an agent made itself: `none` when the application has seen nothing, so any method may be retried. */
 export const SENT = "selvage-sent";
+/** On a 2xx to an upgrade over HTTP/2, between agents: it is an ordinary answer, and no tunnel. */
+export const NOT_SWITCHED = "selvage-not-switched";
 /** On an answer of an aggregate, for clients: names of the optional parts that are missing (comma separated). */
 export const PARTIAL = "x-selvage-partial";
 

@@ -74,6 +74,14 @@ export const agent = {
   logFlushMs: 5,
   /** An answer's body that stands still for this long is broken off. */
   bodyIdleMs: 60_000,
+  /** A tunnel (upgrade, TCP) or stream of which nothing arrives for this long is broken off, unless its service says otherwise. */
+  streamIdleMs: 300_000,
+  /** The longest that a document may set it to. */
+  streamIdleMsMax: 7 * 86_400_000,
+  /** Connections of a listener that a plan has closed may go on for this long: as long as a certificate lives. */
+  closedListenerMs: 86_400_000,
+  /** A port that could not be had is tried again after this. */
+  listenAgainMs: 5_000,
   /** An answer that is thrown away before a retry is read up to this, so that its connection lives on. */
   discardBytesMax: 64 * KiB,
   /** A time-out shorter than this (the caller's deadline) is no failure of the endpoint. */

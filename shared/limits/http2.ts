@@ -52,6 +52,10 @@ export const http2 = {
   pingTimeoutMs: 5_000,
   /** Connections to one endpoint. */
   connectionsPerEndpointMax: 4,
+  /** Tunnels (upgrades, TCP) of one connection: all of their windows together are no more than `heldBytesMax`. */
+  tunnelsPerConnectionMax: 16,
+  /** Connections to one endpoint for tunnels alone. */
+  tunnelConnectionsMax: 640,
   /** A connection with so many requests in flight, or so many bytes waiting to leave, gets another beside it. */
   busyStreams: 100,
   busyBytes: 256 * KiB,

@@ -37,11 +37,32 @@ function targetsOf(plan: Plan): UpstreamTarget[] {
 
 function outboundPlan(service: ServicePlan): OutboundServicePlan {
   const { subsets, traffic, mirror, faults, timeoutMs, retries, hedge, breaker, balance } = service;
+  const tunnels = tunnelsOf(service);
   const optional = { ...(mirror !== undefined && { mirror }), ...(faults !== undefined && { faults }) };
   const sending = { timeoutMs, retries, ...(hedge !== undefined && { hedge }), breaker, balance };
-  return { subsets, traffic, ...optional, ...sending };
+  return { ...tunnels, subsets, traffic, ...optional, ...sending };
 }
 
-function inboundPlan({ port, protocol, access, shedding }: ServicePlan): NonNullable<AgentPlan["inbound"]> {
-  return { port, protocol, ...(access !== undefined && { access }), ...(shedding !== undefined && { shedding }) };
+function tunnelsOf(
+  service: ServicePlan,
+): Pick<OutboundServicePlan, "protocol" | "outboundPort" | "upgrades" | "streamIdleMs"> {
+  const { protocol, outboundPort, upgrades, streamIdleMs } = service;
+  return {
+    ...(protocol === "tcp" && { protocol }),
+    ...(outboundPort !== undefined && { outboundPort }),
+    ...(upgrades !== undefined && { upgrades }),
+    ...(streamIdleMs !== undefined && { streamIdleMs }),
+  };
+}
+
+function inboundPlan(service: ServicePlan): NonNullable<AgentPlan["inbound"]> {
+  const { port, protocol, upgrades, streamIdleMs, access, shedding } = service;
+  const tunnels = { ...(upgrades !== undefined && { upgrades }), ...(streamIdleMs !== undefined && { streamIdleMs }) };
+  return {
+    port,
+    protocol,
+    ...tunnels,
+    ...(access !== undefined && { access }),
+    ...(shedding !== undefined && { shedding }),
+  };
 }

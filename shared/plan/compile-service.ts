@@ -15,6 +15,7 @@ export function compileService(service: ServiceConfig): ServicePlan {
   return {
     port: service.port,
     protocol: service.protocol ?? "http",
+    ...compileTunnels(service),
     subsets: mapValues(service.subsets ?? {}, (labels) => mapValues(labels, (value) => value)),
     traffic: (service.traffic ?? []).map(compileTraffic),
     ...(service.mirror !== undefined && service.mirror.length > 0 && { mirror: service.mirror.map(compileMirror) }),
@@ -23,7 +24,7 @@ export function compileService(service: ServiceConfig): ServicePlan {
     retries: compileRetries(service.retries),
     ...(service.hedge !== undefined && { hedge: compileHedge(service.hedge) }),
     breaker: compileBreaker(service.breaker),
-    balance: compileBalance(service.balance),
+    balance: compileBalance(service.balance ?? (service.protocol === "tcp" ? { policy: "least-request" } : undefined)),
     ...(service.access !== undefined && { access: service.access.map(compileAccess) }),
     ...(service.shedding !== undefined && { shedding: compileConcurrency(service.shedding) }),
   };
@@ -31,6 +32,15 @@ export function compileService(service: ServiceConfig): ServicePlan {
 
 function compileAccess(rule: NonNullable<ServiceConfig["access"]>[number]): AccessRule {
   return { from: rule.from, scopes: sorted(rule.scopes ?? []), methods: sorted(rule.methods ?? []) };
+}
+
+function compileTunnels({ outboundPort, upgrades, streamIdle }: ServiceConfig) {
+  const streamIdleMs = durationOf(streamIdle);
+  return {
+    ...(outboundPort !== undefined && { outboundPort }),
+    ...(upgrades !== undefined && { upgrades: sorted(upgrades.map((name) => name.toLowerCase())) }),
+    ...(streamIdleMs !== undefined && { streamIdleMs }),
+  };
 }
 
 function durationOf(text: string | undefined): number | undefined {

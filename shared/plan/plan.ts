@@ -106,7 +106,13 @@ export interface MeshPlan {
 export interface ServicePlan {
   /** Where the application listens, unless its agent was started with another port. */
   readonly port: number;
-  readonly protocol: "http";
+  readonly protocol: "http" | "tcp";
+  /** Of TCP: where calling agents listen for it, on loopback. Absent: at a free port. */
+  readonly outboundPort?: number;
+  /** Protocols that requests may change to, lower case. Absent: `websocket`. */
+  readonly upgrades?: readonly string[];
+  /** How long a tunnel may stand still. Absent: `limits.agent.streamIdleMs`. */
+  readonly streamIdleMs?: number;
   /** Subset name to the labels that an endpoint must carry, such as `{ version: "v1" }`. */
   readonly subsets: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly traffic: readonly TrafficRule[];
@@ -132,11 +138,25 @@ export interface AgentPlan {
   readonly trustDomain: string;
   readonly service: string;
   /** Absent for the ingress agent, which has no application. */
-  readonly inbound?: Pick<ServicePlan, "port" | "protocol" | "access" | "shedding">;
+  readonly inbound?: Pick<ServicePlan, "port" | "protocol" | "upgrades" | "streamIdleMs" | "access" | "shedding">;
   readonly outbound: Readonly<Record<string, OutboundServicePlan>>;
 }
 
 export type OutboundServicePlan = Pick<
   ServicePlan,
-  "subsets" | "traffic" | "mirror" | "faults" | "timeoutMs" | "retries" | "hedge" | "breaker" | "balance"
->;
+  | "outboundPort"
+  | "upgrades"
+  | "streamIdleMs"
+  | "subsets"
+  | "traffic"
+  | "mirror"
+  | "faults"
+  | "timeoutMs"
+  | "retries"
+  | "hedge"
+  | "breaker"
+  | "balance"
+> & {
+  /** Absent: HTTP. */
+  readonly protocol?: "tcp";
+};

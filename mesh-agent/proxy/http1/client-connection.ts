@@ -5,6 +5,7 @@ import type { IdleEvent } from "../../../shared/policy/idle-time.ts";
 import { type ConnectFailure, connectFailureOf } from "../connect.ts";
 import { connectionDeadlines, type DeadlineWatch, requestDeadlines, type Watched } from "../deadline-watch.ts";
 import type { FailReason } from "../engine.ts";
+import { SocketStream } from "../socket-stream.ts";
 import { BodyDecoder } from "./body-framing.ts";
 import { LF } from "./byte-class.ts";
 import type { ExchangeHost, Http1ClientExchange } from "./client-exchange.ts";
@@ -27,11 +28,13 @@ export interface ConnectionPool {
   connected(connection: ClientConnection): void;
   /** Its exchange is over and another may follow. */
   released(connection: ClientConnection): void;
+  /** It has become a tunnel, which takes nobody's place. */
+  detached(connection: ClientConnection): void;
   /** It ended. @param failure why it was never usable; absent when it was connected once */
   ended(connection: ClientConnection, failure: ConnectFailure | undefined): void;
 }
 
-type Phase = "connecting" | "idle" | "head" | "body" | "closed";
+type Phase = "connecting" | "idle" | "head" | "body" | "tunnel" | "closed";
 
 export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
   readonly output: SocketOutput;
@@ -45,6 +48,7 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
   #phase: Phase = "connecting";
   #exchange: Http1ClientExchange | undefined;
   #body: InboundBody | undefined;
+  #stream: SocketStream | undefined;
   #running = false;
   #paused = false;
   #closeAfter = false;
@@ -143,6 +147,7 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
   // --- input ---
 
   #onData(chunk: Buffer): void {
+    if (this.#phase === "tunnel") return;
     if (this.#exchange === undefined) {
       // RFC 9112 section 9.2: what nobody asked for must not be taken for the next answer.
       this.#socket.destroy();
@@ -171,7 +176,7 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
       this.#running = false;
     }
     const full = this.#input.length >= limits.http.pipelinedBytesMax;
-    if (full === this.#paused || this.#socket.destroyed) return;
+    if (full === this.#paused || this.#phase === "tunnel" || this.#socket.destroyed) return;
     this.#paused = full;
     if (full) this.#socket.pause();
     else this.#socket.resume();
@@ -199,10 +204,22 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
 
   #readInterim(exchange: Http1ClientExchange, scan: ResponseScan): boolean {
     this.#interim++;
-    if (scan.head.status === 101) this.#fail("protocol", "the peer changed the protocol, which nobody asked for");
+    if (scan.head.status === 101) this.#switch(exchange, scan);
     else if (this.#interim > limits.http.informationalMax) this.#fail("protocol", "too many interim answers");
     else exchange.inform(scan.head.status, scan.head.fields);
     return this.#exchange === exchange;
+  }
+
+  /** RFC 9110 section 7.8: to one of those that were offered, and that is one. */
+  #switch(exchange: Http1ClientExchange, { head, upgrade }: ResponseScan): void {
+    if (exchange.upgrade === undefined || upgrade !== exchange.upgrade) {
+      this.#fail("protocol", "the peer changed the protocol to one that nobody asked for");
+      return;
+    }
+    this.#phase = "tunnel";
+    this.#stream = new SocketStream(this.#socket, this.#input.take(Number.POSITIVE_INFINITY));
+    this.#pool.detached(this);
+    exchange.switchTo({ status: 101, fields: head.fields, upgrade, bodyLength: "stream" }, this.#stream);
   }
 
   #startBody(exchange: Http1ClientExchange, scan: ResponseScan): void {
@@ -256,7 +273,8 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
 
   drop(_exchange: Http1ClientExchange): void {
     this.#forgetExchange();
-    this.#socket.destroy();
+    if (this.#stream === undefined) this.#socket.destroy();
+    else this.#stream.abort();
   }
 
   #fail(kind: FailReason, reason: string, isStale = false): void {
@@ -277,6 +295,7 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
   }
 
   #onEnd(): void {
+    if (this.#phase === "tunnel") return;
     this.#peerEnded = true;
     if (this.#exchange === undefined) {
       this.#noteClose();
@@ -290,6 +309,10 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
     const wasConnecting = this.#phase === "connecting";
     connectionDeadlines.disarm(this);
     requestDeadlines.disarm(this);
+    if (this.#stream?.isOver === true) {
+      this.#exchange?.kill();
+      this.#forgetExchange();
+    }
     if (this.#peerEnded && this.#phase === "body" && this.#error === undefined) {
       // All that the peer had to say is held here, for a reader who has paused.
       this.#pool.ended(this, undefined);

@@ -12,6 +12,7 @@ import {
   type RequestHead,
   type ResponseHead,
 } from "../engine.ts";
+import type { SocketStream } from "../socket-stream.ts";
 import { lastChunkText, requestHeadText, type SentFraming } from "./head-writer.ts";
 import type { SocketOutput } from "./socket-output.ts";
 
@@ -28,6 +29,8 @@ export interface ExchangeHost {
 
 export class Http1ClientExchange implements ClientExchange, BodyWriter, Watched {
   readonly method: string;
+  /** Protocol that it asks to change to. */
+  readonly upgrade: string | undefined;
   sent: Sent = "none";
   /** It goes over a connection that nobody has used. */
   wantsFresh = false;
@@ -52,21 +55,23 @@ export class Http1ClientExchange implements ClientExchange, BodyWriter, Watched 
   #failCallback: ((error: ExchangeError) => void) | undefined;
   #drainCallback: (() => void) | undefined;
   #drainMissed = false;
+  #stream: SocketStream | undefined;
 
   /** @throws TypeError when the head cannot be sent */
   constructor(head: RequestHead, host: ExchangeHost) {
     const { method, bodyLength } = head;
     this.method = method;
+    this.upgrade = head.upgrade;
     this.#host = host;
     this.#framing =
       bodyLength === "stream" ? "chunked" : bodyLength > 0 || EXPECTS_BODY.has(method) ? bodyLength : "none";
     this.#left = bodyLength === "stream" ? 0 : bodyLength;
     this.#ended = bodyLength === 0;
-    this.#headText = requestHeadText(method, head.target, head.fields, this.#framing);
+    this.#headText = requestHeadText(method, head.target, head.fields, this.#framing, head.upgrade);
   }
 
   get body(): BodyWriter {
-    return this;
+    return this.#stream ?? this;
   }
 
   /** The request is written whole. */
@@ -108,6 +113,12 @@ export class Http1ClientExchange implements ClientExchange, BodyWriter, Watched 
   respond(head: ResponseHead, body: BodyReader): void {
     requestDeadlines.disarm(this);
     if (!this.#dead) this.#responseCallback?.(head, body);
+  }
+
+  /** The peer speaks the other protocol now. */
+  switchTo(head: ResponseHead, stream: SocketStream): void {
+    this.#stream = stream;
+    this.respond(head, stream);
   }
 
   /** Ends it; `onFail` follows, nothing else. */

@@ -125,6 +125,11 @@ class Http1Pool implements ClientPool, ConnectionPool, ExchangeHost {
     }
   }
 
+  detached(connection: ClientConnection): void {
+    this.#connections.delete(connection);
+    this.#openForWaiting();
+  }
+
   ended(connection: ClientConnection, failure: ConnectFailure | undefined): void {
     this.#connections.delete(connection);
     const at = this.#idle.indexOf(connection);

@@ -35,7 +35,6 @@ export interface RequestScan {
   readonly close: boolean;
   readonly http10: boolean;
   readonly expectContinue: boolean;
-  readonly upgrade: string | undefined;
 }
 
 export interface ResponseScan {
@@ -46,6 +45,8 @@ export interface ResponseScan {
   readonly close: boolean;
   /** Seconds that the peer says it keeps the connection idle, or -1. */
   readonly keepAliveTimeoutS: number;
+  /** `Upgrade` in lower case, where `Connection` names it. */
+  readonly upgrade: string | undefined;
 }
 
 const fields = new FieldScan();
@@ -97,15 +98,17 @@ export function scanRequestHead(bytes: Buffer, start: number, end: number): Requ
   const list = FieldList.owning(fields.toRaw(text, methodFrom));
   const chunked = fields.chunked;
   const bodyLength = chunked ? "stream" : Math.max(fields.contentLength, 0);
+  const head: RequestHead = { method, target, fields: list, bodyLength };
+  const { upgrade } = fields;
   return {
-    head: { method, target, fields: list, bodyLength },
+    // With a body both sides would have to agree where the new protocol begins; the offer may be passed over (RFC 9110 section 7.8).
+    head: upgrade === undefined || minor === 0 || bodyLength !== 0 ? head : { ...head, upgrade },
     form,
     next,
     chunked,
     close: minor === 0 || fields.close,
     http10: minor === 0,
     expectContinue: minor === 1 && fields.expect !== undefined && bodyLength !== 0,
-    upgrade: fields.upgrade,
   };
 }
 
@@ -235,6 +238,7 @@ function responseScan(
     framing: empty ? "none" : chunked ? "chunked" : untilClose ? "close" : "length",
     close: fields.close || minor === 0 || untilClose || (never && contentLength > 0),
     keepAliveTimeoutS: fields.keepAliveTimeoutS,
+    upgrade: fields.upgrade,
   };
 }
 

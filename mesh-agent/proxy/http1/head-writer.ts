@@ -55,12 +55,32 @@ function framingLine(framing: SentFraming): string {
   return typeof framing === "number" ? `content-length: ${framing}\r\n` : "";
 }
 
-/** @param fields `te: trailers` in them is kept and named by `Connection` (RFC 9110 section 10.1.4) */
-export function requestHeadText(method: string, target: string, fields: FieldList, framing: SentFraming): string {
+/**
+ * @param fields `te: trailers` in them is kept and named by `Connection` (RFC 9110 section 10.1.4), unless there is an upgrade
+ * @param upgrade protocol to change to; undefined: none
+ */
+export function requestHeadText(
+  method: string,
+  target: string,
+  fields: FieldList,
+  framing: SentFraming,
+  upgrade?: string,
+): string {
   if (!consistsOf(target, QUERY) || !consistsOf(method, TOKEN))
     throw new TypeError(`not a request line: ${JSON.stringify(`${method} ${target}`)}`);
   const te = fields.has("te") ? "te: trailers\r\nconnection: te\r\n" : "";
-  return `${method} ${target} HTTP/1.1\r\n${fieldLines(fields)}${te}${framingLine(framing)}\r\n`;
+  const own = upgrade === undefined ? te : upgradeLines(upgrade);
+  return `${method} ${target} HTTP/1.1\r\n${fieldLines(fields)}${own}${framingLine(framing)}\r\n`;
+}
+
+/** @param protocol was looked at: a name, perhaps with a version */
+function upgradeLines(protocol: string): string {
+  return `connection: upgrade\r\nupgrade: ${protocol}\r\n`;
+}
+
+/** The answer that ends HTTP on a connection, RFC 9110 section 15.2.2. */
+export function switchingHeadText(fields: FieldList, protocol: string): string {
+  return `HTTP/1.1 101 Switching Protocols\r\n${fieldLines(fields)}${upgradeLines(protocol)}\r\n`;
 }
 
 export function responseHeadText(status: number, fields: FieldList, framing: SentFraming, close: boolean): string {

@@ -6,6 +6,7 @@ import { limits } from "../../../shared/limits.ts";
 import { connectionDeadlines, type DeadlineWatch, type Watched } from "../deadline-watch.ts";
 import type { FailReason, Peer } from "../engine.ts";
 import type { ConnectionOwner, ListenerConnection } from "../listener.ts";
+import { SocketStream } from "../socket-stream.ts";
 import { BodyDecoder } from "./body-framing.ts";
 import { LF } from "./byte-class.ts";
 import { MessageFault } from "./field-scanner.ts";
@@ -31,6 +32,8 @@ type Phase =
   | "exchange"
   /** The answer is out, the rest of the request's body is thrown away. */
   | "discard"
+  /** Another protocol is spoken. */
+  | "tunnel"
   /** Our side is closed; what still comes is not looked at. */
   | "linger"
   | "closed";
@@ -49,6 +52,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
   readonly #socket: Socket;
   readonly #input = new InputBuffer();
   #phase: Phase = "head";
+  #stream: SocketStream | undefined;
   #exchange: Http1ServerExchange | undefined;
   #running = false;
   #closeAfter = false;
@@ -101,6 +105,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
   // --- input ---
 
   #onData(chunk: Buffer): void {
+    if (this.#phase === "tunnel") return;
     const midHead = this.#phase === "head" && this.#input.length > 0;
     if (this.#phase === "linger") {
       this.#discardable -= chunk.length;
@@ -134,7 +139,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
   /** Stops reading while more is held than a pipelining client may have ahead. */
   #regulate(): void {
     const full = this.#input.length >= limits.http.pipelinedBytesMax;
-    if (full === this.#paused || this.#phase === "closed") return;
+    if (full === this.#paused || this.#phase === "closed" || this.#phase === "tunnel") return;
     this.#paused = full;
     if (full) this.#socket.pause();
     else this.#socket.resume();
@@ -175,8 +180,6 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
       return new MessageFault("bad_request", "a target in absolute form is for proxies");
     if (form === "authority" && (bodyLength !== 0 || scan.http10))
       return new MessageFault("bad_request", "CONNECT has a body or comes over HTTP/1.0");
-    if (scan.upgrade !== undefined && /(?:^|,)\s*websocket/.test(scan.upgrade) && method === "GET")
-      return new MessageFault("not_implemented", "WebSocket is not served here");
     return undefined;
   }
 
@@ -259,6 +262,14 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
     this.#engine.exchangeOver();
     exchange.complete();
     if (!this.#running && this.#input.length > 0) queueMicrotask(() => this.wake());
+  }
+
+  switchProtocol(): SocketStream {
+    this.#phase = "tunnel";
+    connectionDeadlines.disarm(this);
+    this.output.flush();
+    this.#stream = new SocketStream(this.#socket, this.#input.take(Number.POSITIVE_INFINITY));
+    return this.#stream;
   }
 
   #awaitHead(): void {
@@ -349,6 +360,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
   }
 
   #onEnd(): void {
+    if (this.#phase === "tunnel") return;
     const exchange = this.#exchange;
     if (exchange === undefined) {
       this.#linger();
@@ -360,11 +372,20 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
   }
 
   #onClose(): void {
-    this.#fail("reset", "the connection to the client is gone");
+    if (this.#stream?.isOver === true) this.#tunnelOver();
+    else this.#fail("reset", "the connection to the client is gone");
     this.#phase = "closed";
     this.#input.clear();
     connectionDeadlines.disarm(this);
     this.#engine.connectionOver(this);
+  }
+
+  #tunnelOver(): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined) return;
+    this.#exchange = undefined;
+    this.#engine.exchangeOver();
+    exchange.complete();
   }
 
   onDeadline(): void {

@@ -10,8 +10,15 @@ import {
   type ResponseHead,
   type ServerExchange,
 } from "../engine.ts";
+import type { SocketStream } from "../socket-stream.ts";
 import type { RequestScan } from "./head-scanner.ts";
-import { interimHeadText, lastChunkText, responseHeadText, type SentFraming } from "./head-writer.ts";
+import {
+  interimHeadText,
+  lastChunkText,
+  responseHeadText,
+  type SentFraming,
+  switchingHeadText,
+} from "./head-writer.ts";
 import type { InboundBody } from "./inbound-body.ts";
 import type { SocketOutput } from "./socket-output.ts";
 
@@ -23,6 +30,8 @@ export interface ExchangeOwner {
   closesAfter(): boolean;
   /** The answer is over and flushed. */
   answerOver(): void;
+  /** The answer's head, a 101, is written: what follows is another protocol. */
+  switchProtocol(): SocketStream;
   /** The client does not read; `drained` follows when it does. */
   answerBlocked(): void;
   /** Ends the connection with the exchange; `kind` is told to the exchange's owner, none when that asked for it. */
@@ -31,7 +40,6 @@ export interface ExchangeOwner {
 
 export class Http1ServerExchange implements ServerExchange, BodyWriter {
   readonly head: RequestHead;
-  readonly body: BodyReader;
   readonly inbound: InboundBody;
   readonly #owner: ExchangeOwner;
   readonly #http10: boolean;
@@ -46,10 +54,10 @@ export class Http1ServerExchange implements ServerExchange, BodyWriter {
   #doneCallback: (() => void) | undefined;
   #drainCallback: (() => void) | undefined;
   #drainMissed = false;
+  #stream: SocketStream | undefined;
 
   constructor(scan: RequestScan, inbound: InboundBody, owner: ExchangeOwner) {
     this.head = scan.head;
-    this.body = inbound;
     this.inbound = inbound;
     this.#owner = owner;
     this.#http10 = scan.http10;
@@ -58,6 +66,10 @@ export class Http1ServerExchange implements ServerExchange, BodyWriter {
 
   get peer(): Peer {
     return this.#owner.peer;
+  }
+
+  get body(): BodyReader {
+    return this.#stream ?? this.inbound;
   }
 
   get hasAnswered(): boolean {
@@ -92,6 +104,7 @@ export class Http1ServerExchange implements ServerExchange, BodyWriter {
     if (this.#dead) return this;
     if (this.hasAnswered) throw new Error("the request is answered already");
     const { status, fields, bodyLength } = head;
+    if (status === 101 && this.head.upgrade !== undefined) return this.#switch(head);
     if (!(status >= 200 && status <= 599)) throw new RangeError(`not a final status: ${status}`);
     const framing = this.#framingOf(status, bodyLength);
     this.#owner.output.add(responseHeadText(status, fields, framing, framing === "close" || this.#owner.closesAfter()));
@@ -99,6 +112,14 @@ export class Http1ServerExchange implements ServerExchange, BodyWriter {
     this.#framing = empty ? "empty" : framing;
     this.#left = typeof framing === "number" ? framing : 0;
     return this;
+  }
+
+  #switch({ fields, upgrade }: ResponseHead): BodyWriter {
+    if (upgrade === undefined) throw new RangeError("101 names no protocol");
+    this.#owner.output.add(switchingHeadText(fields, upgrade));
+    this.#framing = "empty";
+    this.#stream = this.#owner.switchProtocol();
+    return this.#stream;
   }
 
   /** RFC 9112 section 6.3, RFC 9110 section 8.6: 204 has no length, HEAD and 304 only one that is known. */

@@ -22,6 +22,10 @@ export interface ConnectionPool {
 }
 
 export interface ClientSettings {
+  /** Streams at a time, if the peer allows so many. */
+  readonly streamsMax: number;
+  /** Nothing is sent before the peer has said what it takes. */
+  readonly awaitsSettings: boolean;
   readonly idleMs: number;
   readonly stallTimeoutMs: number;
   readonly headerTableBytes: number;
@@ -64,9 +68,15 @@ export class ClientConnection extends Http2Connection implements RequestHost {
   }
 
   get room(): number {
-    if (!this.isUsable) return 0;
+    const { awaitsSettings, streamsMax } = this.#settings;
+    if (!this.isUsable || (awaitsSettings && !this.settingsReceived)) return 0;
     const max = this.peerSettings.maxConcurrentStreams ?? limits.http2.concurrentStreamsAssumed;
-    return Math.max(0, max - this.active);
+    return Math.max(0, Math.min(max, streamsMax) - this.active);
+  }
+
+  /** Extended CONNECT, as far as the peer has said. */
+  get takesUpgrades(): boolean {
+    return this.peerSettings.connectProtocol;
   }
 
   /** Another connection beside it would be worth its price. */
@@ -176,7 +186,7 @@ export class ClientConnection extends Http2Connection implements RequestHost {
   protected override peerReset(stream: Http2Stream, code: number): void {
     const exchange = stream as Http2ClientExchange;
     // Section 8.1: the answer is whole, the rest of the request is not wanted.
-    if (exchange.remoteEnded) exchange.stopSending();
+    if (exchange.isAnswered) exchange.stopSending();
     else if (code === h2.REFUSED_STREAM) exchange.failUnprocessed("the peer refused the request");
     else
       exchange.fail(code === h2.HTTP_1_1_REQUIRED ? "protocol" : "reset", `the peer reset it: ${h2.errorName(code)}`);
@@ -253,7 +263,7 @@ export class ClientConnection extends Http2Connection implements RequestHost {
     this.#leave();
     for (const exchange of exchanges) {
       // What has come whole is the reader's.
-      if (exchange.remoteEnded) exchange.stopSending();
+      if (exchange.isAnswered) exchange.stopSending();
       else exchange.fail(kind, reason);
     }
   }

@@ -1,6 +1,7 @@
 /** One request on its way out over HTTP/2, from the moment that it is asked for: it may wait for its connection. */
 import type { Sent } from "../../../shared/errors.ts";
 import { FieldList } from "../../../shared/http/field-list.ts";
+import { NOT_SWITCHED } from "../../../shared/http/header-names.ts";
 import { limits } from "../../../shared/limits.ts";
 import { requestDeadlines } from "../deadline-watch.ts";
 import {
@@ -39,6 +40,8 @@ interface Answer {
 
 export class Http2ClientExchange extends Http2Stream implements ClientExchange {
   readonly method: string;
+  /** Protocol that it asks to change to, by extended CONNECT. */
+  readonly upgrade: string | undefined;
   sent: Sent = "none";
   readonly #room: ExchangeWaitingRoom;
   #connection: RequestHost | undefined;
@@ -56,10 +59,13 @@ export class Http2ClientExchange extends Http2Stream implements ClientExchange {
     super();
     const { method, bodyLength } = head;
     this.method = method;
+    this.upgrade = head.upgrade;
     this.#room = room;
     this.awaitsHead = true;
-    if (bodyLength === 0) this.endWithHead();
-    else if (bodyLength !== "stream") this.toSend = bodyLength;
+    if (head.upgrade === undefined) {
+      if (bodyLength === 0) this.endWithHead();
+      else if (bodyLength !== "stream") this.toSend = bodyLength;
+    }
     this.#headBlock = requestBlock(
       head,
       scheme,
@@ -111,6 +117,9 @@ export class Http2ClientExchange extends Http2Stream implements ClientExchange {
   /** The final answer's head. @returns why it is malformed */
   answer(parts: ResponseParts, endStream: boolean): string | undefined {
     const { status, contentLength } = parts;
+    if (this.#opensTunnel(parts)) return this.#openTunnel(parts);
+    // There is no tunnel to write to.
+    if (this.upgrade !== undefined) this.end();
     const never = status === 204;
     const bodiless = never || status === 304 || this.method === "HEAD";
     if (endStream && !bodiless && contentLength > 0) return "an answer without a body states its length";
@@ -123,6 +132,32 @@ export class Http2ClientExchange extends Http2Stream implements ClientExchange {
     this.#headTimed = false;
     this.#deliverAnswer();
     return undefined;
+  }
+
+  #opensTunnel({ status, fields }: ResponseParts): boolean {
+    if (status >= 300) return false;
+    return this.upgrade === undefined ? this.method === "CONNECT" : !fields.includes(NOT_SWITCHED);
+  }
+
+  #openTunnel({ status, fields: raw }: ResponseParts): undefined {
+    this.isTunnel = true;
+    this.awaitsHead = false;
+    const fields = FieldList.owning([...raw]);
+    const { upgrade } = this;
+    const head =
+      upgrade === undefined
+        ? ({ status, fields, bodyLength: "stream" } as const)
+        : ({ status: 101, upgrade, fields, bodyLength: "stream" } as const);
+    this.#answer = { head, body: this };
+    requestDeadlines.disarm(this);
+    this.#headTimed = false;
+    this.#deliverAnswer();
+    return undefined;
+  }
+
+  /** What came has come whole, and nobody waits for the rest of what goes. */
+  get isAnswered(): boolean {
+    return this.remoteEnded && !this.isTunnel;
   }
 
   override receiveEnd(trailers: readonly string[] | undefined): void {

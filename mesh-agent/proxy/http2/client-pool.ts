@@ -18,11 +18,15 @@ export interface Http2PoolOptions extends ConnectOptions {
   readonly stallTimeoutMs?: number;
   /** Dynamic table that the peer may use, in bytes. */
   readonly headerTableBytes?: number;
+  /** For tunnels, which last: few on each connection, so that readers who stand still hold up nobody else's bytes. */
+  readonly tunnels?: boolean;
   /** No connection is left and none could be made. */
   readonly onUnreachable?: () => void;
 }
 
 export interface Http2ClientPool extends ClientPool {
+  /** Streams that are open or wait for their connection. */
+  readonly streams: number;
   /** Uses a connection to the endpoint that somebody else has made. */
   adopt(socket: net.Socket): void;
 }
@@ -41,12 +45,15 @@ class Http2Pool implements Http2ClientPool, ConnectionPool, ExchangeWaitingRoom 
 
   constructor(options: Http2PoolOptions) {
     this.#options = options;
-    this.#maxConnections = Math.min(
-      options.maxConnections ?? limits.http2.connectionsPerEndpointMax,
-      limits.http2.connectionsPerEndpointMax,
-    );
+    const tunnels = options.tunnels ?? false;
+    const { connectionsPerEndpointMax, tunnelConnectionsMax, tunnelsPerConnectionMax } = limits.http2;
+    this.#maxConnections = tunnels
+      ? tunnelConnectionsMax
+      : Math.min(options.maxConnections ?? connectionsPerEndpointMax, connectionsPerEndpointMax);
     this.#maxPending = options.maxPending ?? limits.agent.pendingMax;
     this.#settings = {
+      streamsMax: tunnels ? tunnelsPerConnectionMax : Number.POSITIVE_INFINITY,
+      awaitsSettings: tunnels,
       idleMs: options.idleMs ?? limits.http2.idleConnectionMs,
       stallTimeoutMs: options.stallTimeoutMs ?? limits.agent.stallTimeoutMs,
       headerTableBytes: options.headerTableBytes ?? limits.http2.headerTableBytes,
@@ -63,7 +70,7 @@ class Http2Pool implements Http2ClientPool, ConnectionPool, ExchangeWaitingRoom 
       requestDeadlines.arm(exchange, timeoutMs);
       const connection = this.#pick();
       if (connection === undefined) this.#waiting.push(exchange);
-      else connection.start(exchange);
+      else start(connection, exchange);
       if (connection === undefined || connection.isBusy) this.#openAnother();
     }
     return exchange;
@@ -120,7 +127,13 @@ class Http2Pool implements Http2ClientPool, ConnectionPool, ExchangeWaitingRoom 
 
   hasRoom(connection: ClientConnection): void {
     while (this.#waiting.length > 0 && connection.room > 0)
-      connection.start(this.#waiting.shift() as Http2ClientExchange);
+      start(connection, this.#waiting.shift() as Http2ClientExchange);
+  }
+
+  get streams(): number {
+    let streams = this.#waiting.length;
+    for (const connection of this.#open) streams += connection.active;
+    return streams;
   }
 
   left(connection: ClientConnection): void {
@@ -153,6 +166,11 @@ class Http2Pool implements Http2ClientPool, ConnectionPool, ExchangeWaitingRoom 
     this.#connecting?.cancel();
     for (const connection of [...this.#open]) connection.retire();
   }
+}
+
+function start(connection: ClientConnection, exchange: Http2ClientExchange): void {
+  if (exchange.upgrade === undefined || connection.takesUpgrades) connection.start(exchange);
+  else exchange.failUnprocessed("the peer takes no upgrades over HTTP/2");
 }
 
 /** Bodies that wait for room weigh more than any number of requests. */

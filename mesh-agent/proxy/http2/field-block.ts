@@ -18,6 +18,8 @@ export interface RequestParts {
   /** -1: not stated. */
   readonly contentLength: number;
   readonly expectContinue: boolean;
+  /** Extended CONNECT, RFC 8441: the protocol; `method` is that of the request for it over HTTP/1.1. */
+  readonly upgrade?: string;
 }
 
 export interface ResponseParts {

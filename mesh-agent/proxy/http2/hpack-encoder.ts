@@ -213,7 +213,8 @@ function remembering(
  * @throws TypeError when the head cannot be sent
  */
 export function requestBlock(head: RequestHead, scheme: string, length: number | undefined): Buffer {
-  const { method, target, fields } = head;
+  const { method, target, fields, upgrade } = head;
+  if (upgrade !== undefined) return upgradeBlock(head, scheme, upgrade);
   return remembering(method, scheme, target, length, fields, () => {
     if (!consistsOf(method, TOKEN) || !consistsOf(target, QUERY))
       throw new TypeError(`not a request: ${JSON.stringify(`${method} ${target}`)}`);
@@ -230,6 +231,21 @@ export function requestBlock(head: RequestHead, scheme: string, length: number |
   });
 }
 
+/** Extended CONNECT, RFC 8441 section 4. Never remembered: each has a key of its own. */
+function upgradeBlock({ target, fields }: RequestHead, scheme: string, protocol: string): Buffer {
+  if (!consistsOf(target, QUERY)) throw new TypeError(`not a target: ${JSON.stringify(target)}`);
+  at = 0;
+  putOwn(":method", "CONNECT");
+  putBytes(PROTOCOL);
+  if (!putValue(protocol)) throw new TypeError(`not a protocol: ${JSON.stringify(protocol)}`);
+  putOwn(":scheme", scheme);
+  putOwn(":path", target);
+  putOwn(":authority", fields.get("host") ?? "");
+  putFields(fields, true);
+  return Buffer.from(out.subarray(0, at));
+}
+
+const PROTOCOL = Buffer.from([NEVER_INDEXED, 9, ...Buffer.from(":protocol")]);
 const TE_TRAILERS = Buffer.from([NEVER_INDEXED, 2, ...Buffer.from("te"), 8, ...Buffer.from("trailers")]);
 
 /** @throws TypeError when the head cannot be sent */

@@ -1,5 +1,6 @@
 /** What header blocks mean (RFC 9113 section 8), as strictly as HTTP/1.1 heads are read: both lead to the same requests. */
 import { limits } from "../../../shared/limits.ts";
+import { isProtocolName } from "../../../shared/policy/upgrade.ts";
 import { PATH, QUERY } from "../http1/byte-class.ts";
 import { isCritical, MessageFault } from "../http1/field-scanner.ts";
 import { isAuthorityText, isKnownMethod } from "../http1/head-scanner.ts";
@@ -99,6 +100,7 @@ function readRequest({ raw, fault, tooLarge }: FieldBlock): RequestParts | Messa
   let scheme: string | undefined;
   let path: string | undefined;
   let authority: string | undefined;
+  let protocol: string | undefined;
   let i = 0;
   for (; i < raw.length; i += 2) {
     const name = raw[i] as string;
@@ -107,6 +109,7 @@ function readRequest({ raw, fault, tooLarge }: FieldBlock): RequestParts | Messa
     else if (name === ":scheme" && scheme === undefined) scheme = value;
     else if (name === ":path" && path === undefined) path = value;
     else if (name === ":authority" && authority === undefined) authority = value;
+    else if (name === ":protocol" && protocol === undefined) protocol = value;
     else break;
   }
   if (fault !== undefined) return new Malformed(fault);
@@ -116,6 +119,7 @@ function readRequest({ raw, fault, tooLarge }: FieldBlock): RequestParts | Messa
   if (method === undefined || method === "") return new Malformed("no :method");
   const host = authority ?? gatherer.host;
   if (gatherer.host !== undefined && gatherer.host !== host) return new Malformed("host is not :authority");
+  if (protocol !== undefined) return readUpgrade(method, protocol, scheme, path, host);
   if (method === "CONNECT") return readConnect(scheme, path, authority);
   if (scheme === undefined || path === undefined || path === "") return new Malformed("no :scheme or no :path");
   const refusal = checkRequest(method, scheme, path, host);
@@ -134,6 +138,23 @@ function readConnect(
     return new Malformed("CONNECT without a host and port in :authority");
   if (gatherer.contentLength >= 0) return new Malformed("CONNECT with content-length");
   return partsOf("CONNECT", authority, authority);
+}
+
+/** RFC 8441 section 4: what over HTTP/1.1 is a GET with `Upgrade` (section 5). */
+function readUpgrade(
+  method: string,
+  protocol: string,
+  scheme: string | undefined,
+  path: string | undefined,
+  host: string | undefined,
+): RequestParts | MessageFault | Malformed {
+  if (method !== "CONNECT") return new Malformed(":protocol without CONNECT");
+  if (scheme === undefined || path === undefined || path === "") return new Malformed("no :scheme or no :path");
+  if (gatherer.contentLength >= 0) return new Malformed("CONNECT with content-length");
+  const refusal = checkRequest("GET", scheme, path, host);
+  if (refusal !== undefined) return refusal;
+  if (!isProtocolName(protocol)) return new MessageFault("bad_request", ":protocol is not the name of a protocol");
+  return { ...partsOf("GET", path, host as string), upgrade: protocol.toLowerCase() };
 }
 
 function partsOf(method: string, target: string, host: string): RequestParts {

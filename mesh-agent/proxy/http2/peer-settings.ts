@@ -1,6 +1,7 @@
 /** What a peer has announced (section 6.5). */
 import {
   DEFAULT_WINDOW,
+  ENABLE_CONNECT_PROTOCOL,
   ENABLE_PUSH,
   FLOW_CONTROL_ERROR,
   INITIAL_WINDOW_SIZE,
@@ -19,6 +20,8 @@ export class PeerSettings {
   initialWindow: number = DEFAULT_WINDOW;
   /** undefined: not said. */
   maxConcurrentStreams: number | undefined;
+  /** Takes CONNECT with `:protocol` (RFC 8441). */
+  connectProtocol = false;
 
   /**
    * Takes the payload of a SETTINGS frame, whole entries only. What is not looked at does not matter to us: no table is
@@ -33,7 +36,10 @@ export class PeerSettings {
         if (value > MAX_31_BITS) return FLOW_CONTROL_ERROR;
         this.initialWindow = value;
       } else if (id === MAX_CONCURRENT_STREAMS) this.maxConcurrentStreams = value;
-      else if (id === ENABLE_PUSH && value > (peerIsServer ? 0 : 1)) return PROTOCOL_ERROR;
+      else if (id === ENABLE_CONNECT_PROTOCOL) {
+        if (value > 1 || (value === 0 && this.connectProtocol)) return PROTOCOL_ERROR;
+        this.connectProtocol = value === 1;
+      } else if (id === ENABLE_PUSH && value > (peerIsServer ? 0 : 1)) return PROTOCOL_ERROR;
       else if (id === MAX_FRAME_SIZE && (value < FRAME_SIZE_MIN || value > FRAME_SIZE_MAX)) return PROTOCOL_ERROR;
     }
     return NO_ERROR;

@@ -23,6 +23,8 @@ export const MAX_CONCURRENT_STREAMS = 0x3;
 export const INITIAL_WINDOW_SIZE = 0x4;
 export const MAX_FRAME_SIZE = 0x5;
 export const MAX_HEADER_LIST_SIZE = 0x6;
+/** RFC 8441 section 3. */
+export const ENABLE_CONNECT_PROTOCOL = 0x8;
 
 export const NO_ERROR = 0x0;
 export const PROTOCOL_ERROR = 0x1;

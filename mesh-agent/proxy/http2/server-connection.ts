@@ -17,7 +17,7 @@ import { type ExchangeOwner, Http2ServerExchange } from "./server-exchange.ts";
 import type { Http2Stream } from "./stream.ts";
 
 export interface Http2Settings {
-  /** Hand requests with CONNECT up, as exchanges whose bodies are the tunnel; otherwise they are refused. */
+  /** Hand requests with CONNECT up, with `:protocol` (RFC 8441) too; otherwise they are refused. */
   readonly connect: boolean;
   readonly headTimeoutMs: number;
   readonly keepAliveMs: number;
@@ -50,7 +50,9 @@ export class ServerConnection extends Http2Connection implements ExchangeOwner, 
     this.#owner = owner;
     this.#settings = settings;
     this.peer = peer;
-    this.announce([[h2.MAX_CONCURRENT_STREAMS, settings.concurrentStreamsMax]]);
+    const entries: [number, number][] = [[h2.MAX_CONCURRENT_STREAMS, settings.concurrentStreamsMax]];
+    if (settings.connect) entries.push([h2.ENABLE_CONNECT_PROTOCOL, 1]);
+    this.announce(entries);
     this.#await("start", settings.headTimeoutMs);
   }
 
@@ -108,6 +110,8 @@ export class ServerConnection extends Http2Connection implements ExchangeOwner, 
     else if (parts instanceof MessageFault) this.#answerFault(streamId, endStream, parts);
     else if (endStream && parts.contentLength > 0)
       this.#refuseMalformed(streamId, "a request without a body states its length");
+    else if (parts.upgrade !== undefined && !this.#settings.connect)
+      this.#refuseMalformed(streamId, "`:protocol`, which was not offered");
     else if (parts.method === "CONNECT" && !this.#settings.connect)
       this.#answerFault(streamId, endStream, new MessageFault("not_implemented", "CONNECT is not served here"));
     else {
@@ -193,13 +197,15 @@ export class ServerConnection extends Http2Connection implements ExchangeOwner, 
     const answered = this.#answered;
     if (answered.length > 0) {
       this.#answered = [];
-      for (const exchange of answered) {
-        this.#over(exchange);
-        exchange.complete();
-      }
-      if (this.#leaving === "yes" && this.streams.size === 0) this.linger();
+      for (const exchange of answered) this.done(exchange);
     }
     super.flushed(blocked);
+  }
+
+  done(exchange: Http2ServerExchange): void {
+    this.#over(exchange);
+    exchange.complete();
+    if (this.#leaving === "yes" && this.streams.size === 0) this.linger();
   }
 
   #over(exchange: Http2ServerExchange): void {

@@ -1,5 +1,6 @@
 /** One request that came in over HTTP/2, and its answer. */
 import { FieldList } from "../../../shared/http/field-list.ts";
+import { NOT_SWITCHED } from "../../../shared/http/header-names.ts";
 import {
   type BodyWriter,
   ExchangeError,
@@ -22,6 +23,8 @@ export interface ExchangeOwner extends StreamHost {
   startBlock(block: Buffer): Buffer;
   /** The answer is in the output; `complete` follows when it has left. */
   answered(exchange: Http2ServerExchange): void;
+  /** Both sides have said all, and nothing of it waits to leave. */
+  done(exchange: Http2ServerExchange): void;
 }
 
 export class Http2ServerExchange extends Http2Stream implements ServerExchange {
@@ -34,6 +37,7 @@ export class Http2ServerExchange extends Http2Stream implements ServerExchange {
   #interim: Buffer[] | undefined;
   #answer: Buffer | undefined;
   #hasAnswered = false;
+  #hasReadEnd = false;
   /** The head waits for `end`: there is no body. */
   #isEmpty = false;
   #failure: ExchangeError | undefined;
@@ -42,15 +46,16 @@ export class Http2ServerExchange extends Http2Stream implements ServerExchange {
 
   constructor(id: number, parts: RequestParts, endStream: boolean, host: ExchangeOwner, sendWindow: number) {
     super();
-    const { method, target, contentLength, expectContinue } = parts;
+    const { method, target, contentLength, expectContinue, upgrade } = parts;
     this.id = id;
     this.host = host;
     this.sendWindow = sendWindow;
     this.remoteEnded = endStream;
     this.expected = contentLength;
     this.#continueOwed = expectContinue && !endStream;
-    const bodyLength = endStream ? 0 : contentLength >= 0 ? contentLength : "stream";
-    this.head = { method, target, fields: FieldList.owning([...parts.fields]), bodyLength };
+    const bodyLength = endStream || upgrade !== undefined ? 0 : contentLength >= 0 ? contentLength : "stream";
+    const head = { method, target, fields: FieldList.owning([...parts.fields]), bodyLength } as const;
+    this.head = upgrade === undefined ? head : { ...head, upgrade };
   }
 
   get body(): this {
@@ -84,13 +89,27 @@ export class Http2ServerExchange extends Http2Stream implements ServerExchange {
     if (this.dead) return this;
     if (this.#hasAnswered) throw new Error("the request is answered already");
     const { status, fields, bodyLength } = head;
+    const is2xx = status >= 200 && status <= 299;
+    if (this.head.upgrade === undefined ? is2xx && this.head.method === "CONNECT" : status === 101)
+      return this.#openTunnel(status === 101 ? 200 : status, fields);
     if (!(status >= 200 && status <= 599)) throw new RangeError(`not a final status: ${status}`);
+    // Over HTTP/2 every 2xx would open the tunnel (RFC 9110 section 9.3.6).
+    if (this.head.upgrade !== undefined && is2xx) fields.set(NOT_SWITCHED, "1");
     this.bodiless = this.head.method === "HEAD" || status === 204 || status === 304;
     this.#isEmpty = this.bodiless || bodyLength === 0;
     if (bodyLength !== "stream") this.toSend = bodyLength;
     this.#answer = responseBlock(status, fields, this.#statedLength(status, bodyLength));
     this.#hasAnswered = true;
     if (!this.#isEmpty) this.host.ready(this);
+    return this;
+  }
+
+  #openTunnel(status: number, fields: FieldList): BodyWriter {
+    this.isTunnel = true;
+    this.watch();
+    this.#answer = responseBlock(status, fields, undefined);
+    this.#hasAnswered = true;
+    this.host.ready(this);
     return this;
   }
 
@@ -119,7 +138,15 @@ export class Http2ServerExchange extends Http2Stream implements ServerExchange {
     if (ends) this.sentEnd();
   }
 
+  protected override readEnd(): void {
+    this.#hasReadEnd = true;
+    if (!this.isTunnel || !this.localEnded) return;
+    this.host.streamOver(this);
+    this.host.done(this);
+  }
+
   protected override sentEnd(): void {
+    if (this.isTunnel && !this.#hasReadEnd) return;
     // An answer before the end of its request: the client need not send the rest (RFC 9113 section 8.1).
     if (this.remoteEnded) this.host.streamOver(this);
     else this.host.reset(this, NO_ERROR);

@@ -65,6 +65,8 @@ export abstract class Http2Stream implements BodyReader, BodyWriter, Watched {
   expected = -1;
   /** The answer has no body whatever its fields say. */
   bodiless = false;
+  /** Both bodies are those of a tunnel: how long they may stand still is not this floor's business. */
+  protected isTunnel = false;
 
   #chunkCallback: ((chunk: Buffer) => void) | undefined;
   #endCallback: ((trailers: FieldList) => void) | undefined;
@@ -167,7 +169,11 @@ export abstract class Http2Stream implements BodyReader, BodyWriter, Watched {
     if (callback === undefined) return;
     this.#endCallback = undefined;
     callback(this.#trailersIn ?? new FieldList());
+    this.readEnd();
   }
+
+  /** The reader has all of the body. */
+  protected readEnd(): void {}
 
   // --- the body on its way out ---
 
@@ -353,7 +359,7 @@ export abstract class Http2Stream implements BodyReader, BodyWriter, Watched {
   /** A body of which nothing moves for too long, though the peer could, is given up. */
   protected watch(): void {
     if (this.dead || this.host === undefined) return;
-    if (this.waitsForPeer) connectionDeadlines.arm(this, this.host.stallTimeoutMs);
+    if (this.waitsForPeer && !this.isTunnel) connectionDeadlines.arm(this, this.host.stallTimeoutMs);
     else connectionDeadlines.disarm(this);
   }
 

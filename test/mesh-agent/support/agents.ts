@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { AgentRuntime } from "../../../shared/wire/runtime-files.ts";
 
 const launcher = join(import.meta.dirname, "../../../bin/selvage-agent.mjs");
-const app = join(import.meta.dirname, "app.ts");
+const app = "app.ts";
 
 /** Several start at once, on a machine that may be busy otherwise. */
 const START_WITHIN_MS = 45_000;
@@ -120,8 +120,20 @@ export class Fleet {
 
   /** An application under its agent. @param folder of an earlier one, to start it again */
   run(name: string, token: string | undefined, flags: readonly string[] = [], folder = this.folder()): TestAgent {
+    return this.runFile(app, name, token, flags, folder);
+  }
+
+  /** @param file of the application, in the folder of support */
+  runFile(
+    file: string,
+    name: string,
+    token: string | undefined,
+    flags: readonly string[] = [],
+    folder = this.folder(),
+  ): TestAgent {
     const args = ["run", "--state", folder, "--instance", name, "--port", "0", ...flags];
-    return this.start(name, folder, [...args, "--", process.execPath, app], token);
+    const path = join(import.meta.dirname, file);
+    return this.start(name, folder, [...args, "--", process.execPath, path], token);
   }
 
   ingress(name: string, token: string, flags: readonly string[] = []): TestAgent {

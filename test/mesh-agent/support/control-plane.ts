@@ -132,10 +132,12 @@ export class TestControl {
     {
       access,
       shedding,
+      inbound = {},
       outbound = {},
     }: {
       access?: readonly AccessRule[];
       shedding?: ConcurrencySettings;
+      inbound?: Partial<NonNullable<AgentPlan["inbound"]>>;
       outbound?: Record<string, Partial<OutboundServicePlan>>;
     },
   ): void {
@@ -148,6 +150,7 @@ export class TestControl {
         inbound: {
           port: 8080,
           protocol: "http" as const,
+          ...inbound,
           ...(access !== undefined && { access }),
           ...(shedding !== undefined && { shedding }),
         },

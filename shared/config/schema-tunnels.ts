@@ -1,0 +1,16 @@
+/** `upgrades` of a service. */
+import * as z from "zod";
+import { canBePassedOn } from "../policy/upgrade.ts";
+import { text } from "./fields.ts";
+
+const UPGRADES_MAX = 16;
+
+export const upgrades = z
+  .array(
+    text("the name of a protocol such as websocket", /^[^\s,]{1,129}$/, (given) =>
+      typeof given === "string" ? given.trim().toLowerCase() : undefined,
+    ).refine(canBePassedOn, {
+      error: "a protocol that a request can change to (h2c, TLS and HTTP itself are of each connection)",
+    }),
+  )
+  .max(UPGRADES_MAX, { error: `a list of at most ${UPGRADES_MAX}` });
