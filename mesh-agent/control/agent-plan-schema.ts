@@ -5,14 +5,22 @@
 import * as z from "zod/mini";
 import { isServiceName, isTrustDomain } from "../../shared/identity/spiffe-id.ts";
 import { limits } from "../../shared/limits.ts";
-import { type AgentPlan, PLAN_FORMAT } from "../../shared/plan/plan.ts";
+import { ACCESS_PLAN_FORMAT, type AgentPlan, PLAN_FORMAT } from "../../shared/plan/plan.ts";
 
 const count = z.int().check(z.minimum(0));
 const durationMs = z.number().check(z.positive());
 const percent = z.number().check(z.minimum(0), z.maximum(100));
 const texts = z.record(z.string(), z.string());
 
-const accessRule = z.object({ from: z.string(), scopes: z.array(z.string()), methods: z.array(z.string()) });
+const accessRule = z.object({
+  from: z.string(),
+  scopes: z.array(z.string()),
+  methods: z.array(z.string()),
+  paths: z.exactOptional(z.array(z.string())),
+  claims: z.exactOptional(texts),
+  mode: z.exactOptional(z.literal("shadow")),
+  audit: z.exactOptional(z.literal(true)),
+});
 
 const retries = z.object({
   attempts: count,
@@ -90,7 +98,7 @@ const trafficRule = z.object({
 
 const tunnels = {
   upgrades: z.exactOptional(z.array(z.string())),
-  streamIdleMs: z.exactOptional(durationMs),
+  streamIdleMs: z.exactOptional(z.number().check(z.nonnegative())),
 };
 
 const port = z.int().check(z.minimum(1), z.maximum(65535));
@@ -118,7 +126,7 @@ const shedding = z.object({
 });
 
 export const agentPlanSchema: z.ZodMiniType<AgentPlan> = z.object({
-  format: z.literal(PLAN_FORMAT),
+  format: z.literal([PLAN_FORMAT, ACCESS_PLAN_FORMAT]),
   trustDomain: z.string().check(z.refine(isTrustDomain)),
   service: z.string().check(z.refine(isServiceName)),
   inbound: z.exactOptional(

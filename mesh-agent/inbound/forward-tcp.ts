@@ -34,7 +34,7 @@ function open(call: InboundCall, app: AppAddress): void {
       socket.on("close", () => {
         if (!stream.isOver) call.fail(new SelvageError("app_reset", "the application broke the connection off"));
       });
-      const idleMs = call.plan.plan.inbound?.streamIdleMs ?? limits.agent.streamIdleMs;
+      const idleMs = call.plan.plan.inbound?.streamIdleMs ?? limits.agent.tunnelIdleMs;
       const far = { reader: stream, writer: stream, abort: () => stream.abort() };
       openTunnel(call, { status: 200, fields: new FieldList(), bodyLength: "stream" }, far, idleMs);
     },

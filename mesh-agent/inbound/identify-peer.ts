@@ -1,14 +1,32 @@
-/** Who calls: the service that the peer's certificate names. */
+/** Who calls: the service that the peer's certificate names, and the rules of the access list that are about it. */
+import { type CallerRules, rulesFor } from "../../shared/auth/access.ts";
 import { SelvageError } from "../../shared/errors.ts";
 import { serviceOf } from "../../shared/identity/spiffe-id.ts";
+import type { AgentPlan } from "../../shared/plan/plan.ts";
 import type { Stage } from "../proxy/call.ts";
+import type { Peer } from "../proxy/engine.ts";
 import type { InboundCall } from "./inbound-call.ts";
 
+/** An identity stays that of its connection: what follows from it is found once for each connection and plan. */
+const known = new WeakMap<Peer, { readonly plan: AgentPlan; readonly rules: CallerRules }>();
+
 export const identifyPeer: Stage<InboundCall> = (call, next) => {
-  const { spiffeId } = call.exchange.peer;
-  call.from = spiffeId === undefined ? undefined : serviceOf(spiffeId, call.plan.plan.trustDomain);
-  if (call.from === undefined)
-    throw new SelvageError("peer_not_trusted", `${spiffeId ?? "no identity"} is not of this trust domain`);
+  const { peer } = call.exchange;
+  const { plan } = call.plan;
+  let entry = known.get(peer);
+  if (entry?.plan !== plan) {
+    entry = { plan, rules: rulesFor(plan.inbound?.access, callerOf(peer, plan)) };
+    known.set(peer, entry);
+  }
+  call.accessRules = entry.rules;
+  call.from = entry.rules.from;
   call.facts.peer = call.from;
   next();
 };
+
+function callerOf({ spiffeId }: Peer, { trustDomain }: AgentPlan): string {
+  const from = spiffeId === undefined ? undefined : serviceOf(spiffeId, trustDomain);
+  if (from === undefined)
+    throw new SelvageError("peer_not_trusted", `${spiffeId ?? "no identity"} is not of this trust domain`);
+  return from;
+}

@@ -1,3 +1,4 @@
+import type { CallerRules } from "../../shared/auth/access.ts";
 import type { KnownPlan } from "../control/known-view.ts";
 import { Call } from "../proxy/call.ts";
 import type { ServerExchange } from "../proxy/engine.ts";
@@ -8,6 +9,8 @@ export class InboundCall extends Call {
   readonly plan: KnownPlan;
   /** Calling service by its proven identity. */
   from: string | undefined;
+  /** What the service's access list says of it. */
+  accessRules: CallerRules | undefined;
   /** Scopes of the end user; absent: there is no valid Txn-Token. */
   scopes: readonly string[] | undefined;
   /** All that its token says. */

@@ -9,7 +9,7 @@ import { authorize } from "./authorize.ts";
 import { drainGate, type Gate } from "./drain-gate.ts";
 import { type AppAddress, forwardTcp } from "./forward-tcp.ts";
 import { forwardToApp } from "./forward-to-app.ts";
-import { forwardUpgrade } from "./forward-tunnel.ts";
+import { forwardUpgrade } from "./forward-upgrade.ts";
 import { identifyPeer } from "./identify-peer.ts";
 import { InboundCall } from "./inbound-call.ts";
 import { keepDeadline } from "./keep-deadline.ts";
@@ -34,7 +34,7 @@ export function inboundStack(options: InboundOptions): (exchange: ServerExchange
     drainGate(options.gate),
     identifyPeer,
     verifyTxnToken(options.verifier),
-    authorize,
+    authorize(options.accessLog),
     keepDeadline,
     forwardTcp(options.appAddress),
     allowUpgrade((call) => call.plan.plan.inbound?.upgrades),

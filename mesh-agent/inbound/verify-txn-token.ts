@@ -1,5 +1,5 @@
 /** Whose request it is: the end user by the Txn-Token. */
-import { needsScopes } from "../../shared/auth/access.ts";
+import { needsUser } from "../../shared/auth/access.ts";
 import { TXN_TOKEN } from "../../shared/http/header-names.ts";
 import type { Call, Stage } from "../proxy/call.ts";
 import type { InboundCall } from "./inbound-call.ts";
@@ -13,7 +13,7 @@ type CallForUser = Call & {
 
 /**
  * Verifies the token that is there, since applications believe it. A bad one fails the request only where the end user's
- * scopes alone could let it through; elsewhere the request goes on without it.
+ * rights alone could let it through; elsewhere the request goes on without it.
  * @param verifier of this agent's trust domain
  */
 export function verifyTxnToken(verifier: TxnVerifier): Stage<InboundCall> {
@@ -24,7 +24,8 @@ export function verifyTxnToken(verifier: TxnVerifier): Stage<InboundCall> {
       return;
     }
     takeUser(verifier, call, next, (error) => {
-      if (needsScopes(call.plan.plan.inbound?.access, call.from ?? "", head.method)) {
+      const { accessRules } = call;
+      if (accessRules !== undefined && needsUser(accessRules, { method: head.method, path: head.target })) {
         call.fail(error);
         return;
       }

@@ -108,7 +108,7 @@ class Opening {
       this.#record(endpoint, ending);
       this.#isOpen = true;
       const abort = (reason: string): void => exchange.abort(reason);
-      const idleMs = this.#cluster.settings.streamIdleMs ?? limits.agent.streamIdleMs;
+      const idleMs = this.#cluster.settings.streamIdleMs ?? limits.agent.tunnelIdleMs;
       const answer = { ...head, fields: this.#fieldsOf(head, ending) };
       openTunnel(this.#call, answer, { reader: body, writer: exchange.body, abort }, idleMs);
     } else if (isConnect || ending.sent === "none") {

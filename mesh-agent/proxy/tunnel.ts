@@ -14,7 +14,7 @@ export interface FarEnd {
 /**
  * Answers a call by a tunnel, which lasts until both sides have said all, one of them breaks off, or nothing moves.
  * @param head 101, or 2xx to CONNECT
- * @param idleMs how long it may stand still in both directions
+ * @param idleMs how long it may stand still in both directions; 0: for ever
  */
 export function openTunnel(call: Call, head: ResponseHead, far: FarEnd, idleMs: number): void {
   new Tunnel(call, far, idleMs).open(head);
@@ -73,7 +73,7 @@ class Tunnel implements Watched {
   }
 
   #moved(): void {
-    if (!this.#call.finished) connectionDeadlines.arm(this, this.#idleMs);
+    if (this.#idleMs > 0 && !this.#call.finished) connectionDeadlines.arm(this, this.#idleMs);
   }
 
   onDeadline(): void {

@@ -36,6 +36,8 @@ export class Metrics {
   /** By labels. */
   readonly #mirrors = new Map<string, number>();
   /** By labels. */
+  readonly #refused = new Map<string, number>();
+  /** By labels. */
   readonly #shed = new Map<string, number>();
 
   /** @param service of the other side; a name of the plan or of the trust domain, so that the series are bounded */
@@ -64,6 +66,12 @@ export class Metrics {
   hedge(service: string, result: "sent" | "won" | "over_budget"): void {
     const key = labelsOf({ service, result });
     this.#hedges.set(key, (this.#hedges.get(key) ?? 0) + 1);
+  }
+
+  /** A request that the access list refuses; in shadow it went on all the same. @param from calling service */
+  accessRefused(from: string, mode: "enforce" | "shadow"): void {
+    const key = labelsOf({ from, mode });
+    this.#refused.set(key, (this.#refused.get(key) ?? 0) + 1);
   }
 
   /** A call that got trouble on purpose. */
@@ -106,6 +114,13 @@ export class Metrics {
       lines.push("# TYPE selvage_hedges_total counter");
     }
     for (const [labels, count] of this.#hedges) lines.push(`selvage_hedges_total${labels} ${count}`);
+    if (this.#refused.size > 0) {
+      lines.push(
+        "# HELP selvage_access_refused_total Requests that the access list refuses; in mode shadow they went on.",
+      );
+      lines.push("# TYPE selvage_access_refused_total counter");
+    }
+    for (const [labels, count] of this.#refused) lines.push(`selvage_access_refused_total${labels} ${count}`);
     if (this.#shed.size > 0) {
       lines.push("# HELP selvage_shed_total Requests without a place at the application; in mode shadow they went on.");
       lines.push("# TYPE selvage_shed_total counter");

@@ -1,8 +1,10 @@
 /** Checks of the mesh's part: names, subsets, weights, access. */
 import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
+import { checkAccessShadow } from "./check-access.ts";
 import { checkBalance } from "./check-balance.ts";
 import { checkFaults } from "./check-faults.ts";
 import { checkHedge } from "./check-hedge.ts";
+import { checkOutboundPorts, checkTcp, checkTcpTargets } from "./check-tcp.ts";
 import type { Cursor } from "./cursor.ts";
 import { matchesAll } from "./matches-all.ts";
 import { nearestName } from "./nearest-name.ts";
@@ -12,7 +14,7 @@ import { parseDurationMs } from "./units.ts";
 
 export function checkMesh(top: Cursor): DocumentProblem[] {
   const services = top.get("mesh", "services");
-  return services.entries.flatMap(([name, service]) => [
+  const each = services.entries.flatMap(([name, service]) => [
     ...checkName(name, service),
     ...checkTraffic(name, service),
     ...checkTimes(service),
@@ -20,7 +22,10 @@ export function checkMesh(top: Cursor): DocumentProblem[] {
     ...checkHedge(service),
     ...checkFaults(service),
     ...checkAccess(name, service, services.keys),
+    ...checkAccessShadow(name, service.get("access")),
+    ...checkTcp(service),
   ]);
+  return [...each, ...checkOutboundPorts(services), ...checkTcpTargets(top)];
 }
 
 function checkName(name: string, service: Cursor): DocumentProblem[] {

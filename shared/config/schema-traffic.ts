@@ -5,18 +5,20 @@ import { between, headerName, headerValue, list, method, name, scope, text, whol
 import { txnClaim } from "./schema-balance.ts";
 
 const weight = whole(0, 1_000_000);
-const path = text("a path such as /v2/items, or /v2/* for all below", /^\/(?:[^\s?#{}*]*\/)?\*$|^\/[^\s?#{}*]*$/);
+export const path = text(
+  "a path such as /v2/items, or /v2/* for all below",
+  /^\/(?:[^\s?#{}*]*\/)?\*$|^\/[^\s?#{}*]*$/,
+);
 const claimValue = text("the text of a claim", /^.{1,1024}$/s);
+
+export const claims = z.record(txnClaim, claimValue);
 
 export const match = z
   .strictObject({
     headers: z.record(headerName, headerValue).optional().describe("Headers that must have exactly this value."),
     path: path.optional().describe("Exact, or with a final `/*` it and all below. Default: every path."),
     methods: list(method).optional().describe("Default: every method."),
-    claims: z
-      .record(txnClaim, claimValue)
-      .optional()
-      .describe("What the end user's transaction token must say: `sub`, `tctx.NAME`."),
+    claims: claims.optional().describe("What the end user's transaction token must say: `sub`, `tctx.NAME`."),
     scopes: list(scope).optional().describe("Scopes that the end user must have, all of them."),
   })
   .describe("All of it must match. Default: every request.");

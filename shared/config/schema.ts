@@ -14,12 +14,12 @@ import {
   list,
   method,
   name,
-  scope,
   serviceName,
   size,
   text,
   whole,
 } from "./fields.ts";
+import { access } from "./schema-access.ts";
 import { auth } from "./schema-auth.ts";
 import { balance } from "./schema-balance.ts";
 import { tlsTerminator } from "./schema-bound.ts";
@@ -157,7 +157,8 @@ const service = z.strictObject({
     .optional()
     .describe("Of `tcp`: where agents of its callers listen for it, on loopback. Default: a free port."),
   upgrades: upgrades.optional().describe("Protocols that requests may change to. Default: websocket."),
-  streamIdle: duration(1, limits.agent.streamIdleMsMax)
+  streamIdle: z
+    .union([z.literal("off", { error: "off" }), duration(limits.agent.streamIdleMsMin, limits.agent.streamIdleMsMax)])
     .optional()
     .describe("A connection that has changed its protocol, or of `tcp`, may stand still for so long. Default: 5m."),
   subsets: z
@@ -175,16 +176,7 @@ const service = z.strictObject({
   hedge: hedge.optional().describe("A second attempt beside one that has no answer yet. Absent: none."),
   breaker: breaker.optional().describe("Which instances are out of use."),
   balance: balance.optional().describe("How requests are spread over instances."),
-  access: z
-    .array(
-      z.strictObject({
-        from: z
-          .union([z.literal("*"), serviceName])
-          .describe("Calling service, `gateway`, or `*` for any of the trust domain."),
-        scopes: z.array(scope).optional().describe("Scopes that the end user must have, all of them."),
-        methods: list(method).optional().describe("Default: every method."),
-      }),
-    )
+  access: access
     .optional()
     .describe("Who may call; absent: every workload of the trust domain. An empty list: nobody."),
   shedding: serviceShedding

@@ -74,10 +74,11 @@ export const agent = {
   logFlushMs: 5,
   /** An answer's body that stands still for this long is broken off. */
   bodyIdleMs: 60_000,
-  /** A tunnel (upgrade, TCP) or stream of which nothing arrives for this long is broken off, unless its service says otherwise. */
-  streamIdleMs: 300_000,
-  /** The longest that a document may set it to. */
-  streamIdleMsMax: 7 * 86_400_000,
+  /** A tunnel (upgrade, TCP) of which nothing arrives for this long is broken off, unless its service says otherwise. */
+  tunnelIdleMs: 300_000,
+  /** The shortest and longest that `streamIdle` of a service may set instead. */
+  streamIdleMsMin: 1_000,
+  streamIdleMsMax: 86_400_000,
   /** Connections of a listener that a plan has closed may go on for this long: as long as a certificate lives. */
   closedListenerMs: 86_400_000,
   /** A port that could not be had is tried again after this. */

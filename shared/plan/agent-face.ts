@@ -1,6 +1,6 @@
 import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
 import type { UpstreamTarget } from "../policy/settings.ts";
-import type { AgentPlan, OutboundServicePlan, Plan, ServicePlan } from "./plan.ts";
+import { ACCESS_PLAN_FORMAT, type AgentPlan, type OutboundServicePlan, type Plan, type ServicePlan } from "./plan.ts";
 import { mapValues } from "./sorted.ts";
 
 /**
@@ -9,13 +9,15 @@ import { mapValues } from "./sorted.ts";
  * @returns undefined when the plan has no such service
  */
 export function agentPlan(plan: Plan, service: string): AgentPlan | undefined {
-  const { format, mesh } = plan;
+  const { mesh } = plan;
   const own = Object.hasOwn(mesh.services, service) ? mesh.services[service] : undefined;
   if (own === undefined && service !== GATEWAY_SERVICE) return undefined;
   const callable = Object.entries(mesh.services).filter(
     ([name, other]) => mayCall(other, service) || routed(plan, service, name),
   );
   const outbound = mapValues(Object.fromEntries(callable), outboundPlan);
+  const isNew = own?.access?.some(({ paths, claims }) => paths !== undefined || claims !== undefined) ?? false;
+  const format: AgentPlan["format"] = isNew ? ACCESS_PLAN_FORMAT : plan.format;
   const face = { format, trustDomain: mesh.trustDomain, service, outbound };
   return own === undefined ? face : { ...face, inbound: inboundPlan(own) };
 }

@@ -1,4 +1,5 @@
 import type { ServiceConfig } from "../config/schema.ts";
+import type { AccessConfig } from "../config/schema-access.ts";
 import { parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import type { AccessRule } from "../policy/settings.ts";
@@ -30,12 +31,20 @@ export function compileService(service: ServiceConfig): ServicePlan {
   };
 }
 
-function compileAccess(rule: NonNullable<ServiceConfig["access"]>[number]): AccessRule {
-  return { from: rule.from, scopes: sorted(rule.scopes ?? []), methods: sorted(rule.methods ?? []) };
+function compileAccess({ from, scopes, methods, paths, claims, mode, audit }: AccessConfig): AccessRule {
+  return {
+    from,
+    scopes: sorted(scopes ?? []),
+    methods: sorted(methods ?? []),
+    ...(paths !== undefined && { paths: sorted(paths) }),
+    ...(claims !== undefined && Object.keys(claims).length > 0 && { claims: mapValues(claims, (value) => value) }),
+    ...(mode === "shadow" && { mode }),
+    ...(audit === true && { audit }),
+  };
 }
 
 function compileTunnels({ outboundPort, upgrades, streamIdle }: ServiceConfig) {
-  const streamIdleMs = durationOf(streamIdle);
+  const streamIdleMs = streamIdle === "off" ? 0 : durationOf(streamIdle);
   return {
     ...(outboundPort !== undefined && { outboundPort }),
     ...(upgrades !== undefined && { upgrades: sorted(upgrades.map((name) => name.toLowerCase())) }),

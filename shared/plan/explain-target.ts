@@ -1,12 +1,11 @@
-import { decideAccess } from "../auth/access.ts";
 import type { Path } from "../config/problem.ts";
 import { formatDuration } from "../config/units.ts";
 import type { Identity } from "../identity/identity.ts";
-import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
 import type { Priority } from "../policy/load-shedding.ts";
 import type { AggregatePart, UpstreamTarget } from "../policy/settings.ts";
 import { fillTemplate } from "../policy/template.ts";
 import { rewritePath } from "../route/rewrite-path.ts";
+import { explainAccess } from "./explain-access.ts";
 import { describeBreaker, explainBalance, explainHedge } from "./explain-balance.ts";
 import { explainFaults } from "./explain-faults.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
@@ -104,33 +103,9 @@ function explainService(plan: Plan, target: UpstreamTarget, method: string, requ
     ...explainFaults(service, at, routed, request.nowMs),
     explainBalance(service, at),
     ...explainHedge(service, method, request.priority, at),
-    explainAccess(service, name, at, method, request.scopes),
+    ...explainAccess(service, name, at, routed),
     step("limits", "note", describeTimes(service), at),
   ];
-}
-
-function explainAccess(
-  service: ServicePlan,
-  name: string,
-  at: Path,
-  method: string,
-  scopes: readonly string[],
-): ExplainStep {
-  const verdict = decideAccess(service.access, { from: GATEWAY_SERVICE, scopes, method });
-  if (!verdict.allowed)
-    return step(
-      "access",
-      "deny",
-      `${name} refuses ${GATEWAY_SERVICE}: ${verdict.reason}`,
-      [...at, "access"],
-      verdict.code,
-    );
-  if (verdict.rule < 0) return step("access", "pass", `${name} has no list: every workload may call it`, at);
-  const rule = service.access?.[verdict.rule];
-  const needs =
-    rule === undefined || rule.scopes.length === 0 ? "no scope needed" : `user has ${rule.scopes.join(" ")}`;
-  const text = `${name} lets ${GATEWAY_SERVICE} ${method} (${needs})`;
-  return step("access", "pass", text, [...at, "access", verdict.rule]);
 }
 
 function describeTimes({ timeoutMs, retries, breaker }: ServicePlan): string {

@@ -34,6 +34,8 @@ import type { RouteMatch } from "../route/route-match.ts";
 
 /** Raised when a host of the older format could misread a plan. Unknown members alone are no reason: they are ignored. */
 export const PLAN_FORMAT = 1;
+/** Of an agent's plan whose access rules an agent of before would read as wider than they are: it keeps its last one. */
+export const ACCESS_PLAN_FORMAT = 2;
 
 export interface Plan {
   readonly format: typeof PLAN_FORMAT;
@@ -111,7 +113,7 @@ export interface ServicePlan {
   readonly outboundPort?: number;
   /** Protocols that requests may change to, lower case. Absent: `websocket`. */
   readonly upgrades?: readonly string[];
-  /** How long a tunnel may stand still. Absent: `limits.agent.streamIdleMs`. */
+  /** How long a tunnel may stand still; 0: for ever. Absent: `limits.agent.tunnelIdleMs`. */
   readonly streamIdleMs?: number;
   /** Subset name to the labels that an endpoint must carry, such as `{ version: "v1" }`. */
   readonly subsets: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -134,7 +136,7 @@ export interface ServicePlan {
 
 /** The face of one agent: its own service, and only the services that it may call. */
 export interface AgentPlan {
-  readonly format: typeof PLAN_FORMAT;
+  readonly format: typeof PLAN_FORMAT | typeof ACCESS_PLAN_FORMAT;
   readonly trustDomain: string;
   readonly service: string;
   /** Absent for the ingress agent, which has no application. */

@@ -242,4 +242,12 @@ export interface AccessRule {
   readonly scopes: readonly string[];
   /** Upper case; empty: every method. */
   readonly methods: readonly string[];
+  /** As of `TrafficMatch`; absent: every path. */
+  readonly paths?: readonly string[];
+  /** What the end user's Txn-Token must say, by `sub` or `tctx.NAME`; absent: anything. */
+  readonly claims?: Readonly<Record<string, string>>;
+  /** Absent: enforce. */
+  readonly mode?: "shadow";
+  /** Each of its decisions is told. Absent: false. */
+  readonly audit?: true;
 }

@@ -76,7 +76,7 @@ export function matches(
 }
 
 /** `/v2/*` covers `/v2`, `/v2/` and all below. */
-function coversPath(pattern: string, target: string): boolean {
+export function coversPath(pattern: string, target: string): boolean {
   const query = target.indexOf("?");
   const length = query < 0 ? target.length : query;
   if (!pattern.endsWith("/*")) return length === pattern.length && target.startsWith(pattern);

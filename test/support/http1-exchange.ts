@@ -53,7 +53,8 @@ export async function failureOf(answer: Promise<unknown>): Promise<ExchangeError
 export function forward(server: ServerEngine, pool: ClientPool): void {
   server.onExchange((inbound) => {
     // Until the answer's head, which may come only after a large body.
-    const outbound = pool.send(inbound.head, 60_000);
+    const { upgrade: _, ...head } = inbound.head;
+    const outbound = pool.send(head, 60_000);
     inbound.body.onChunk((chunk) => {
       if (!outbound.body.write(chunk)) inbound.body.pause();
     });

@@ -295,7 +295,7 @@ const connection: RequestCase[] = [
   ),
   accepted("RFC 9110 7.8", "another protocol is ignored", `${GET}Connection: upgrade\r\nUpgrade: h2c\r\n\r\n`),
   accepted("RFC 9110 7.8", "Upgrade that Connection does not name", `${GET}Upgrade: websocket\r\n\r\n`),
-  refused("RFC 9110 7.8", "WebSocket", `${GET}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`, 501),
+  accepted("RFC 9110 7.8", "an upgrade that nobody takes", `${GET}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`),
   refused("RFC 9110 10.1.1", "another expectation", `${GET}Expect: 200-ok\r\n\r\n`, 417),
   refused("RFC 9110 10.1.1", "two expectations", `${GET}Expect: 100-continue\r\nExpect: 100-continue\r\n\r\n`, 417),
   accepted("RFC 9110 10.1.1", "100-continue without a body", `${GET}Expect: 100-continue\r\n\r\n`),

@@ -42,7 +42,7 @@ function send(call: InboundCall, app: ClientPool, upgrade: string, attempt: numb
     const fields = withoutOurs(head.fields);
     if (head.status === 101) {
       const abort = (reason: string): void => exchange.abort(reason);
-      const idleMs = call.plan.plan.inbound?.streamIdleMs ?? limits.agent.streamIdleMs;
+      const idleMs = call.plan.plan.inbound?.streamIdleMs ?? limits.agent.tunnelIdleMs;
       openTunnel(call, { ...head, fields }, { reader: body, writer: exchange.body, abort }, idleMs);
       return;
     }
