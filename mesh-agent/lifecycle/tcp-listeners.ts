@@ -70,6 +70,7 @@ export class TcpListeners {
     const { host, log, serve } = this.#options;
     const listen = { host, port: outboundPort ?? 0 };
     try {
+      // The form of CONNECT wants a port, which has no meaning in the mesh.
       const options = { listen, target: `${service}.mesh:${outboundPort ?? 1}` };
       const listener = await openListener(`TCP ${service}`, options, createTcpServer, log);
       listener.onExchange(serve(service));

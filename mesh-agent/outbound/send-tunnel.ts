@@ -10,7 +10,8 @@ import { formatTraceparent } from "../../shared/http/trace-context.ts";
 import { limits } from "../../shared/limits.ts";
 import { mayRetry, retryBackoffMs } from "../../shared/policy/retry.ts";
 import { retryBudgetStep } from "../../shared/policy/retry-budget.ts";
-import type { Cluster, ClusterEndpoint } from "../discovery/clusters.ts";
+import type { ClusterEndpoint } from "../discovery/cluster-endpoint.ts";
+import type { Cluster } from "../discovery/clusters.ts";
 import type { Stage } from "../proxy/call.ts";
 import type { BodyReader, ClientExchange, RequestHead, ResponseHead } from "../proxy/engine.ts";
 import { pumpBody } from "../proxy/pump-body.ts";
@@ -68,9 +69,7 @@ class Opening {
     const leftMs = call.deadlineMs - nowMs;
     const endpoint = leftMs <= 0 ? undefined : this.#cluster.pick(call, this.#tried, nowMs, this.#options.random());
     if (endpoint === undefined) {
-      const { service } = this.#cluster;
-      const late = new SelvageError("deadline_exceeded", "no time is left");
-      call.fail(leftMs <= 0 ? late : new SelvageError("no_healthy_endpoint", `${service} has no endpoints`));
+      call.fail(leftMs <= 0 ? new SelvageError("deadline_exceeded", "no time is left") : this.#noEndpoint());
       return;
     }
     this.#attempts++;
@@ -88,6 +87,13 @@ class Opening {
       else this.#decide(classifyFailure(error), error.message);
     });
     exchange.onResponse((head, body) => this.#answered(endpoint, exchange, head, body));
+  }
+
+  #noEndpoint(): SelvageError {
+    const { service } = this.#cluster;
+    return this.#cluster.has(this.#call.subset)
+      ? new SelvageError("breaker_open", `each endpoint of ${service} has as much as it may (maxRequests)`)
+      : new SelvageError("no_healthy_endpoint", `${service} has no endpoints`);
   }
 
   #head(nowMs: number): RequestHead {

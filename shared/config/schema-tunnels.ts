@@ -1,9 +1,10 @@
 /** `upgrades` of a service. */
 import * as z from "zod";
+import { limits } from "../limits.ts";
 import { canBePassedOn } from "../policy/upgrade.ts";
 import { text } from "./fields.ts";
 
-const UPGRADES_MAX = 16;
+const { upgradesMax } = limits.agent;
 
 export const upgrades = z
   .array(
@@ -13,4 +14,4 @@ export const upgrades = z
       error: "a protocol that a request can change to (h2c, TLS and HTTP itself are of each connection)",
     }),
   )
-  .max(UPGRADES_MAX, { error: `a list of at most ${UPGRADES_MAX}` });
+  .max(upgradesMax, { error: `a list of at most ${upgradesMax}` });

@@ -76,6 +76,8 @@ export const agent = {
   bodyIdleMs: 60_000,
   /** A tunnel (upgrade, TCP) of which nothing arrives for this long is broken off, unless its service says otherwise. */
   tunnelIdleMs: 300_000,
+  /** Protocols that the requests of one service may change to. */
+  upgradesMax: 16,
   /** The shortest and longest that `streamIdle` of a service may set instead. */
   streamIdleMsMin: 1_000,
   streamIdleMsMax: 86_400_000,

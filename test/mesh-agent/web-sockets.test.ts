@@ -1,4 +1,5 @@
 /** Changes of protocol through two agents: WebSockets of the real `ws` package, and others that a service allows. */
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
@@ -7,6 +8,9 @@ import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ClientOptions, WebSocket } from "ws";
+import { createHttp1Server } from "../../mesh-agent/proxy/http1/server-engine.ts";
+import { FieldList } from "../../shared/http/field-list.ts";
+import { proven } from "../support/hop-proof.ts";
 import { Fleet, type TestAgent, until } from "./support/agents.ts";
 import { TestControl } from "./support/control-plane.ts";
 
@@ -187,8 +191,8 @@ describe("a WebSocket", () => {
     expect(answer.statusCode).toBe(504);
     late.on("error", () => {});
     late.terminate();
-    const socket = await opened(direct("/", { headers: { host: "chat.mesh", "selvage-deadline-ms": "500" } }));
-    await delay(900);
+    const socket = await opened(direct("/", { headers: { host: "chat.mesh", "selvage-deadline-ms": "2000" } }));
+    await delay(2_500);
     expect(String(await echo(socket, "still here"))).toBe("still here");
     socket.close();
     await closed(socket);
@@ -282,6 +286,55 @@ describe("another protocol", () => {
       expect(text.toLowerCase()).not.toContain("http2-settings");
     }
   });
+});
+
+test("a WebSocket of the gateway passes the ingress, with its proof alone", async () => {
+  control.setPlan("gateway", { outbound: { chat: {} } });
+  const ingress = fleet.ingress("ingress-1", control.joinToken("gateway"));
+  await ingress.ready();
+  await until("it knows the service", async () => (await ingress.admin("/config")).text.includes("chat-1"));
+  const target = `ws://127.0.0.1:${ingress.runtime.ports.ingress}/in`;
+  const said = { "txn-token": await control.txnToken("read"), "selvage-service": "chat" };
+  const [key] = control.hopKeys;
+  if (key === undefined) throw new Error("no hop key");
+  const socket = await opened(
+    new WebSocket(target, { headers: proven({ method: "GET", target: "/in", headers: said }, key) }),
+  );
+  expect(String(await echo(socket, "hello"))).toBe("hello");
+  socket.close(1000);
+  expect(await closed(socket)).toBe(1000);
+  const forged = new WebSocket(target, { headers: said });
+  const [, answer] = (await once(forged, "unexpected-response")) as [unknown, import("node:http").IncomingMessage];
+  expect(answer.statusCode).toBe(401);
+  forged.on("error", () => {});
+  forged.terminate();
+});
+
+test("to an agent that speaks HTTP/1.1 alone it is an upgrade of its connection", async () => {
+  const { keyPem: key, certPem: cert } = await control.authority.issue("former");
+  const tls = { key, cert, ca: control.authority.rootPem };
+  const former = await createHttp1Server({ listen: { host: "127.0.0.1", port: 0 }, tls });
+  former.onExchange((exchange) => {
+    const upgrade = exchange.head.upgrade ?? "";
+    const accept = createHash("sha1")
+      .update(`${exchange.head.fields.get("sec-websocket-key")}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+      .digest("base64");
+    const fields = FieldList.from([["sec-websocket-accept", accept]]);
+    const writer = exchange.respond({ status: 101, fields, upgrade, bodyLength: "stream" });
+    // A text frame of one letter, then a close with 1001.
+    writer.write(Buffer.from([0x81, 0x01, 0x78, 0x88, 0x02, 0x03, 0xe9]));
+    exchange.body.onEnd(() => writer.end());
+    exchange.body.onChunk(() => writer.end());
+  });
+  control.setPlan("caller", { outbound: { chat: {}, former: {} } });
+  control.extra = { former: [{ instance: "former-1", host: "127.0.0.1", port: former.port, labels: {} }] };
+  control.announce();
+  await until("the caller knows it", async () => (await caller.admin("/config")).text.includes("former-1"));
+  const socket = direct("/", { headers: { host: "former.mesh" } });
+  const message = once(socket, "message");
+  expect(await closed(socket)).toBe(1001);
+  expect(String((await message)[0])).toBe("x");
+  await former.close(0);
 });
 
 describe("a WebSocket whose end dies", () => {

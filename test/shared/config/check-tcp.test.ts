@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { checkDocument } from "../../../shared/config/check-document.ts";
+import { loadDocument } from "../../../shared/config/load.ts";
 import type { Document, ServiceConfig } from "../../../shared/config/schema.ts";
 import { agentPlan } from "../../../shared/plan/agent-face.ts";
 import { compile } from "../../../shared/plan/compile.ts";
@@ -106,4 +108,9 @@ describe("access", () => {
     expect(formatOf({ claims: { sub: "alice" } })).toBe(2);
     expect(formatOf({ mode: "shadow", audit: true, scopes: ["a"] })).toBe(1);
   });
+});
+
+test("the example of all this has no problem", () => {
+  const text = readFileSync(new URL("../../../examples/mesh-protocols/selvage.yaml", import.meta.url), "utf8");
+  expect(loadDocument(text, "mesh-protocols", () => undefined).problems).toEqual([]);
 });

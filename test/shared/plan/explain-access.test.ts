@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import type { Document } from "../../../shared/config/schema.ts";
+import { compile } from "../../../shared/plan/compile.ts";
+import { explain } from "../../../shared/plan/explain.ts";
+
+function explained(access: object[], path = "/a") {
+  const document = {
+    selvage: 1,
+    name: "shop",
+    gateway: { hosts: ["localhost"], routes: [{ name: "all", match: { path: "/*" }, to: "orders" }] },
+    mesh: { trustDomain: "shop.internal", services: { orders: { port: 1, access } } },
+  };
+  const credential = { kind: "none" } as const;
+  const request = { method: "GET", host: "localhost", path, query: "", headers: [], credential };
+  const { steps, result } = explain(compile(document as unknown as Document), request, 0);
+  return { steps: steps.filter(({ stage }) => stage === "access"), result };
+}
+
+test("a rule of paths is held against the path that the service gets", () => {
+  const access = [{ from: "gateway", paths: ["/public/*"] }];
+  expect(explained(access, "/public/x").result.outcome).toBe("forward");
+  expect(explained(access).result).toMatchObject({ outcome: "refuse", code: "access_denied" });
+});
+
+test("what shadow lets through passes, and is told with what it would be answered", () => {
+  const { steps, result } = explained([{ from: "gateway", methods: ["PUT"], mode: "shadow", audit: true }]);
+  expect(result.outcome).toBe("forward");
+  expect(steps).toMatchObject([
+    {
+      verdict: "pass",
+      code: "access_denied",
+      text: expect.stringContaining("only in shadow: no rule lets gateway use GET"),
+    },
+    { verdict: "note", text: expect.stringContaining("audit") },
+  ]);
+});
+
+test("claims that are not known offline are named", () => {
+  const { steps } = explained([{ from: "gateway", claims: { "tctx.tier": "gold", "tctx.route": "all" } }]);
+  expect(steps.map(({ text }) => text).join("\n")).toContain("tctx.tier of the token is not known here");
+});
