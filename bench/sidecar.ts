@@ -83,15 +83,18 @@ async function startHops({ bed, app }: Setting): Promise<Proxies[]> {
   const bundle = path.join(bed.folder, "agent-stack.mjs");
   const { file } = await buildProgram(path.join(import.meta.dirname, "support/hops/agent-stack.ts"), bundle);
   const env = { PORT: String(port), UPSTREAM: String(app) };
-  const pid = await bed.programs.start("proxies", process.execPath, [file], port, env);
+  const args = ["--max-semi-space-size=1", file];
+  const pid = await bed.programs.start("proxies", process.execPath, args, port, env);
   const others = [await nginxHop(bed, app), await haproxyHop(bed, app), await envoyHop(bed, app)];
   return present([{ name: "agents", port, pids: [pid] }, ...others]);
 }
 
+/** The others write no access log; the agents do, as they do by default, and once more do not. */
 async function startPairs({ agents, bed, app }: Setting): Promise<Proxies[]> {
   const envoys = [await envoyPair(bed, app, "http/1.1"), await envoyPair(bed, app, "h2")];
   const own = await agents.pair("agents", app);
-  return present([own, await nginxPair(bed, app), await haproxyPair(bed, app), ...envoys]);
+  const quiet = await agents.pair("agents-quiet", app, ["--access-log", "none"]);
+  return present([own, quiet, await nginxPair(bed, app), await haproxyPair(bed, app), ...envoys]);
 }
 
 const present = (all: readonly (Proxies | undefined)[]): Proxies[] => all.filter((one) => one !== undefined);

@@ -22,7 +22,13 @@ clusters.update(plan.outbound, { orders: [endpoint] });
 const server = await createHttp1Server({ listen: { host: "127.0.0.1", port: Number(process.env.PORT) }, proxy: true });
 server.onExchange(
   outboundStack({
-    accessLog: { service: "web", instance: "web-1", log: new Log(), metrics: new Metrics() },
+    accessLog: {
+      service: "web",
+      instance: "web-1",
+      log: new Log(),
+      metrics: new Metrics(),
+      chosen: { share: process.env.ACCESS_LOG === "none" ? 0 : 1, failures: true },
+    },
     planVersion: () => 1,
     clusters,
     verifier: new TxnVerifier(plan.trustDomain),
