@@ -29,6 +29,8 @@ export const agent = {
   retryAfterMsMax: 60_000,
   /** Requests waiting for a connection to one endpoint. */
   pendingMax: 1_024,
+  /** Names by which an application calls, whose reading is remembered. */
+  rememberedHostsMax: 256,
   connectionsPerEndpointMax: 100,
   /** Connections accepted by one listener. */
   inboundConnectionsMax: 10_000,
