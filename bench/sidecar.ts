@@ -83,7 +83,7 @@ async function startHops({ bed, app }: Setting): Promise<Proxies[]> {
   const bundle = path.join(bed.folder, "agent-stack.mjs");
   const { file } = await buildProgram(path.join(import.meta.dirname, "support/hops/agent-stack.ts"), bundle);
   const env = { PORT: String(port), UPSTREAM: String(app) };
-  const args = ["--max-semi-space-size=1", file];
+  const args = ["--max-semi-space-size=4", file];
   const pid = await bed.programs.start("proxies", process.execPath, args, port, env);
   const others = [await nginxHop(bed, app), await haproxyHop(bed, app), await envoyHop(bed, app)];
   return present([{ name: "agents", port, pids: [pid] }, ...others]);

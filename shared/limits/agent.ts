@@ -73,7 +73,7 @@ export const agent = {
   /** Access log lines held before they are written. */
   logBufferBytesMax: 64 * KiB,
   /** Lines are written together that are this close. */
-  logFlushMs: 5,
+  logFlushMs: 50,
   /** An answer's body that stands still for this long is broken off. */
   bodyIdleMs: 60_000,
   /** An answer that is thrown away before a retry is read up to this, so that its connection lives on. */

@@ -1,6 +1,6 @@
 /** h2load as a client over HTTP/1.1: it costs less than what it loads, and tells the time of each answer. */
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { findProgram, onCore } from "./programs.ts";
 
@@ -51,6 +51,8 @@ export class H2load {
     const sizes = ["-c", String(connections), "-n", String(Math.round(ratePerSecond * seconds))];
     // Connections begin one after the other, so that their requests do not come together.
     const pace = ["--rps", String(rate), "-r", "1", "--rate-period", "1ms", "--log-file", this.#log];
+    // It appends.
+    rmSync(this.#log, { force: true });
     await this.#run([...sizes, ...pace], port, host, "/1k");
     const rows = readFileSync(this.#log, "latin1").trimEnd().split("\n");
     const times = Float64Array.from(rows, (row) => Number(row.split("\t")[2])).sort();
