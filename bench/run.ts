@@ -5,7 +5,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { ExitError, program, runProgram } from "../scripts/support/program.ts";
-import type { Bench, Figure } from "./support/bench.ts";
+import type { Bench, BenchOptions, Figure } from "./support/bench.ts";
 
 const folder = import.meta.dirname;
 
@@ -13,12 +13,14 @@ const command = program("bench")
   .description("Answers one question of bench/ by measuring.")
   .argument("<name>", "file bench/NAME.ts")
   .option("--quick", "short runs: a first impression", false)
+  .option("--rounds <number>", "rounds instead of the benchmark's own number of them", Number)
+  .option("--only <parts>", "parts of a benchmark that has some, with commas", (text: string) => text.split(","))
   .option("--json", "figures as one JSON object on the last line", false)
-  .action(async (name: string, { quick, json }: { quick: boolean; json: boolean }) => {
+  .action(async (name: string, { json, ...flags }: Omit<BenchOptions, "say"> & { json: boolean }) => {
     if (process.platform !== "linux") throw new ExitError(1, "benchmarks read CPU time from /proc: Linux only");
     const bench = await load(name);
     process.stderr.write(`${bench.question}\n`);
-    const figures = await bench.run({ quick, say: (line) => void process.stderr.write(`  ${line}\n`) });
+    const figures = await bench.run({ ...flags, say: (line) => void process.stderr.write(`  ${line}\n`) });
     process.stdout.write(json ? `${JSON.stringify(toObject(figures))}\n` : table(figures));
     process.exit(0);
   });

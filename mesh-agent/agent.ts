@@ -351,7 +351,8 @@ class Agent {
   }
 
   get #accessLog() {
-    return { service: this.#service, instance: this.#instance, log: this.#log, metrics: this.#metrics };
+    const { accessLog: chosen } = this.#options;
+    return { service: this.#service, instance: this.#instance, log: this.#log, metrics: this.#metrics, chosen };
   }
 
   async #close(): Promise<void> {

@@ -1,4 +1,5 @@
 /** The command line of the agent; runs when it is loaded. */
+import "./lifecycle/lean-start.ts";
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
@@ -12,6 +13,7 @@ import { advertisedHost, type HostPort, parseHostPort } from "./lifecycle/ports.
 import { StopRequest } from "./lifecycle/stop-request.ts";
 import { isLoopback } from "./proxy/loopback.ts";
 import { Log } from "./telemetry/log.ts";
+import type { ChosenLines } from "./telemetry/log-access.ts";
 
 interface CommonFlags {
   readonly state: string;
@@ -20,6 +22,7 @@ interface CommonFlags {
   readonly admin: HostPort;
   readonly zone?: string;
   readonly insecure?: true;
+  readonly accessLog: ChosenLines;
 }
 interface RunFlags extends CommonFlags {
   readonly label: Readonly<Record<string, string>>;
@@ -80,6 +83,17 @@ const zone = (text: string): string => {
   return text;
 };
 
+/** Which requests get a line in the access log. */
+const chosenLines = (text: string): ChosenLines => {
+  const percent = /^(\d{1,3}(?:\.\d+)?)%$/.exec(text)?.[1];
+  if (text === "all") return { share: 1, failures: true };
+  if (text === "failures") return { share: 0, failures: true };
+  if (text === "none") return { share: 0, failures: false };
+  if (percent === undefined || Number(percent) > 100)
+    throw new InvalidArgumentError("expected all, failures, none, or a share such as 5%");
+  return { share: Number(percent) / 100, failures: true };
+};
+
 /** A listener that takes a free port of this machine unless it is told another. */
 const listener = (flags: string, description: string): Option =>
   new Option(flags, description).argParser(address).default({ host: "127.0.0.1", port: 0 }, "a free port of 127.0.0.1");
@@ -91,6 +105,11 @@ function withCommonFlags(command: Command): Command {
     .option("--join <token>", "join token for the first start (or SELVAGE_JOIN_TOKEN)")
     .addOption(listener("--admin <address>", "health, metrics, configuration"))
     .option("--zone <name>", "zone that it runs in, such as eu-1a; label `zone` of its instance", zone)
+    .addOption(
+      new Option("--access-log <which>", "lines for all requests, failures, none, or failures and a share such as 5%")
+        .argParser(chosenLines)
+        .default({ share: 1, failures: true }, "all"),
+    )
     .option("--insecure", "allow plain HTTP off loopback: listeners, and calls to the control plane");
 }
 
@@ -137,6 +156,7 @@ function commonOptions(flags: CommonFlags): Omit<AgentOptions, "role"> {
     admin: flags.admin,
     zone: flags.zone,
     insecure: flags.insecure === true,
+    accessLog: flags.accessLog,
   };
 }
 

@@ -11,6 +11,10 @@ export interface Bench {
 export interface BenchOptions {
   /** A first impression in seconds instead of figures to quote. */
   readonly quick: boolean;
+  /** Instead of its own number of rounds. */
+  readonly rounds?: number;
+  /** Names of what is to be measured, of a benchmark that has parts. */
+  readonly only?: readonly string[];
   /** Tells a person what happens; one line. */
   readonly say: (line: string) => void;
 }

@@ -1,8 +1,8 @@
 /** For operators and probes, on loopback: is it alive, is it ready, what does it count, what is it configured by. */
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import { isIP } from "node:net";
-import { AutoRouter, type IRequest } from "itty-router";
 import { hostWithoutPort } from "../../shared/route/compare-routes.ts";
+import { nodeHttp } from "../proxy/node-http.ts";
 
 export interface AdminView {
   /** Why requests would not be served now; undefined: they would. */
@@ -15,15 +15,13 @@ export interface AdminView {
 
 /** @throws the error of `listen` */
 export async function openAdmin(at: { host: string; port: number }, view: AdminView): Promise<Server> {
-  const router = adminRouter(view);
-  const server = createServer(async (request, response) => {
-    const { method = "GET", url = "/" } = request;
-    const target = `http://admin.invalid${url.startsWith("/") ? url : "/"}`;
-    const answer: Response = isForeign(request)
-      ? misdirected()
-      : await router.fetch({ method, url: target } as IRequest);
-    response.writeHead(answer.status, Object.fromEntries(answer.headers));
-    response.end(Buffer.from(await answer.arrayBuffer()));
+  const server = nodeHttp.createServer((request, response) => {
+    const { status, body } = isForeign(request) ? MISDIRECTED : answerOf(request, view);
+    const isText = typeof body === "string";
+    const content = Buffer.from(isText ? body : JSON.stringify(body));
+    const type = isText ? "text/plain; version=0.0.4" : "application/json";
+    response.writeHead(status, { "content-type": type, "content-length": content.length });
+    response.end(content);
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -42,20 +40,31 @@ function isForeign({ headers, socket }: IncomingMessage): boolean {
   return host === undefined || (host !== "localhost" && isIP(host) === 0);
 }
 
-const misdirected = (): Response =>
-  Response.json({ status: 421, title: "Misdirected request: use the listener's address" }, { status: 421 });
+/** Text, or what becomes JSON. */
+interface Answer {
+  readonly status: number;
+  readonly body: string | object;
+}
 
-function adminRouter({ unready, metrics, config }: AdminView) {
-  const router = AutoRouter({
-    missing: () => Response.json({ status: 404, title: "Not found" }, { status: 404 }),
-  });
-  router.get("/healthz", () => Response.json({ status: "alive" }));
-  router.get("/readyz", () => {
-    const reason = unready();
-    if (reason === undefined) return Response.json({ status: "ready" });
-    return Response.json({ status: "not ready", reason }, { status: 503 });
-  });
-  router.get("/metrics", () => new Response(metrics(), { headers: { "content-type": "text/plain; version=0.0.4" } }));
-  router.get("/config", () => Response.json(config()));
-  return router;
+const MISDIRECTED: Answer = {
+  status: 421,
+  body: { status: 421, title: "Misdirected request: use the listener's address" },
+};
+
+function answerOf({ method, url = "/" }: IncomingMessage, { unready, metrics, config }: AdminView): Answer {
+  switch (method === "GET" ? /^[^?]*?(?=\/?(?:\?|$))/.exec(url)?.[0] : undefined) {
+    case "/healthz":
+      return { status: 200, body: { status: "alive" } };
+    case "/readyz": {
+      const reason = unready();
+      if (reason === undefined) return { status: 200, body: { status: "ready" } };
+      return { status: 503, body: { status: "not ready", reason } };
+    }
+    case "/metrics":
+      return { status: 200, body: metrics() };
+    case "/config":
+      return { status: 200, body: config() };
+    default:
+      return { status: 404, body: { status: 404, title: "Not found" } };
+  }
 }

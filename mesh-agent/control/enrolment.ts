@@ -8,7 +8,6 @@ import {
   sign,
   timingSafeEqual,
 } from "node:crypto";
-import { limits } from "../../shared/limits.ts";
 import {
   type Credentials,
   credentialsSchema,
@@ -22,6 +21,7 @@ import {
 } from "../../shared/wire/enrolment.ts";
 import { type AgentIdentity, refuseCredentials } from "../tls/identity.ts";
 import { makeKey, makeSigningRequest } from "../tls/signing-request.ts";
+import { postJson } from "./post-json.ts";
 
 /** `final`: the control plane has spoken, asking again changes nothing. */
 export class EnrolmentError extends Error {
@@ -135,24 +135,13 @@ function identityOf(
 }
 
 async function post(base: string, path: string, body: unknown, token?: string): Promise<Credentials> {
-  const headers: Record<string, string> = { "content-type": "application/json" };
-  if (token !== undefined) headers.authorization = `Bearer ${token}`;
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   let status: number;
   let text: string;
   try {
-    const response = await fetch(new URL(path, base), {
-      method: "POST",
-      headers,
-      body: JSON.stringify(body),
-      redirect: "error",
-      signal: AbortSignal.timeout(limits.control.callTimeoutMs),
-    });
-    status = response.status;
-    text = await boundedText(response);
+    ({ status, text } = await postJson(new URL(path, base), headers, body));
   } catch (error) {
-    const cause = (error as Error).cause;
-    const why = cause instanceof Error && cause.message !== "" ? cause.message : (error as Error).message;
-    throw new EnrolmentError(`${base} cannot be reached: ${why}`, false, error);
+    throw new EnrolmentError(`${base} cannot be reached: ${(error as Error).message}`, false, error);
   }
   if (status !== 200 && status !== 201)
     throw new EnrolmentError(`${base}${path} answered ${status}: ${detailOf(text)}`, status < 500 && status !== 429);
@@ -161,17 +150,6 @@ async function post(base: string, path: string, body: unknown, token?: string): 
   } catch (error) {
     throw new EnrolmentError(`${base}${path} answered something else than credentials`, true, error);
   }
-}
-
-async function boundedText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.byteLength;
-    if (size > limits.control.credentialsBytesMax) throw new Error("the answer is too large");
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }
 
 /** What a problem document says, or the beginning of anything else. */

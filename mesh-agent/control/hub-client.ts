@@ -2,6 +2,7 @@
 import { limits } from "../../shared/limits.ts";
 import { type AgentMessage, type HubMessage, hubMessageSchema, PING, PONG } from "../../shared/wire/hub.ts";
 import { backoffMs } from "./backoff.ts";
+import { WebSocketClient } from "./web-socket.ts";
 
 export interface HubClientOptions {
   /** URL of the control API. */
@@ -17,12 +18,9 @@ export interface HubClientOptions {
   readonly random: () => number;
 }
 
-/** Node's socket takes header fields beside the standard arguments. */
-type SocketWithHeaders = new (url: string, init: { headers: Record<string, string> }) => WebSocket;
-
 export class HubClient {
   readonly #options: HubClientOptions;
-  #socket: WebSocket | undefined;
+  #socket: WebSocketClient | undefined;
   #open = false;
   #stopped = false;
   #failures = 0;
@@ -67,40 +65,44 @@ export class HubClient {
 
   #connect(): void {
     const url = new URL("/v1/agents/connect", this.#options.controlUrl);
-    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    const Socket = WebSocket as unknown as SocketWithHeaders;
-    const socket = new Socket(url.href, { headers: { authorization: `Bearer ${this.#options.token()}` } });
+    const socket = new WebSocketClient(
+      url,
+      { authorization: `Bearer ${this.#options.token()}` },
+      {
+        opened: () => this.#opened(socket),
+        text: (message) => this.#heard(socket, message),
+        ended: (reason = `${url.origin} cannot be reached or refuses this agent`) => this.#lost(socket, reason),
+      },
+    );
     this.#socket = socket;
     // A peer that accepts the connection and then says nothing would otherwise be waited for without an end.
     this.#heardAtMs = performance.now();
     this.#pingTimer = setInterval(() => this.#watch(socket), limits.control.pingEveryMs);
-    socket.onopen = () => this.#opened(socket);
-    socket.onmessage = ({ data }) => this.#heard(data);
-    socket.onclose = ({ code, reason }) => this.#lost(socket, reason === "" ? `closed with code ${code}` : reason);
-    socket.onerror = () => this.#lost(socket, `${url.origin} cannot be reached or refuses this agent`);
   }
 
-  #opened(socket: WebSocket): void {
+  #opened(socket: WebSocketClient): void {
+    if (socket !== this.#socket) return;
     this.#open = true;
     this.#openedAtMs = this.#heardAtMs = performance.now();
     for (const message of this.#options.greeting()) socket.send(JSON.stringify(message));
     this.#options.onConnected(true);
   }
 
-  #heard(data: unknown): void {
+  #heard(socket: WebSocketClient, data: string): void {
+    if (socket !== this.#socket) return;
     this.#heardAtMs = performance.now();
-    if (typeof data !== "string" || data === PONG || data.length > limits.control.messageBytesMax) return;
+    if (data === PONG) return;
     const message = readMessage(data);
     if (message !== undefined) this.#options.onMessage(message);
   }
 
-  #watch(socket: WebSocket): void {
+  #watch(socket: WebSocketClient): void {
     if (performance.now() - this.#heardAtMs > 2.5 * limits.control.pingEveryMs)
       this.#lost(socket, "the control plane stopped answering");
     else if (this.#open) socket.send(PING);
   }
 
-  #lost(socket: WebSocket, reason: string): void {
+  #lost(socket: WebSocketClient, reason: string): void {
     if (socket !== this.#socket) return;
     this.#drop();
     this.#options.onConnected(false, reason);
@@ -118,9 +120,7 @@ export class HubClient {
     this.#socket = undefined;
     this.#open = false;
     clearInterval(this.#pingTimer);
-    if (socket === undefined) return;
-    socket.onopen = socket.onmessage = socket.onclose = socket.onerror = null;
-    socket.close();
+    socket?.close();
   }
 }
 

@@ -80,7 +80,7 @@ export function fieldsForApp(call: Call, nowMs: number): FieldList {
 /** An application must not be able to speak as its agent does. */
 export function withoutOurs(said: FieldList): FieldList {
   const fields = said.clone();
-  fields.removeWhere((name) => name.startsWith("selvage-"));
+  fields.removePrefixed("selvage-");
   return fields;
 }
 

@@ -1,5 +1,6 @@
 /** What an agent is started with. */
 import type { ObtainOptions } from "../control/obtain-identity.ts";
+import type { ChosenLines } from "../telemetry/log-access.ts";
 import type { HostPort } from "./ports.ts";
 
 export interface AgentOptions extends Pick<ObtainOptions, "instance" | "join" | "insecure"> {
@@ -7,6 +8,7 @@ export interface AgentOptions extends Pick<ObtainOptions, "instance" | "join" | 
   readonly admin: HostPort;
   /** Where it runs: instances of the same zone are called first where the document says so. */
   readonly zone: string | undefined;
+  readonly accessLog: ChosenLines;
   readonly role: RunRole | IngressRole;
 }
 

@@ -2,6 +2,7 @@
 import { SelvageError } from "../../shared/errors.ts";
 import { ATTEMPT, DEADLINE } from "../../shared/http/header-names.ts";
 import { isServiceName } from "../../shared/identity/spiffe-id.ts";
+import { limits } from "../../shared/limits.ts";
 import type { Clusters } from "../discovery/clusters.ts";
 import type { Stage } from "../proxy/call.ts";
 import type { OutboundCall } from "./outbound-call.ts";
@@ -24,13 +25,25 @@ export interface MeshTarget {
  * @param hostField value of the Host field
  */
 export function meshTargetOf(target: string, hostField: string): MeshTarget {
+  if (target.startsWith("/")) return { ...namedBy(hostField), path: target };
   const absolute = ABSOLUTE.exec(target);
-  const authority = absolute?.[1] ?? hostField;
   const rest = absolute === null ? target : (absolute[2] ?? "");
   const path = rest.startsWith("/") || rest === "*" ? rest : `/${rest}`;
+  return { ...namedBy(absolute?.[1] ?? hostField), path };
+}
+
+/** What authorities name: applications call the same few again and again. */
+const remembered = new Map<string, Omit<MeshTarget, "path">>();
+
+function namedBy(authority: string): Omit<MeshTarget, "path"> {
+  const known = remembered.get(authority);
+  if (known !== undefined) return known;
   const host = authority.replace(/:\d*$/, "").replace(/\.$/, "").toLowerCase();
   const name = host.endsWith(MESH_SUFFIX) ? host.slice(0, -MESH_SUFFIX.length) : host;
-  return isServiceName(name) && name !== "localhost" ? { host, service: name, path } : { host, path };
+  const named = isServiceName(name) && name !== "localhost" ? { host, service: name } : { host };
+  if (remembered.size >= limits.agent.rememberedHostsMax) remembered.clear();
+  remembered.set(authority, named);
+  return named;
 }
 
 /** By the name that the application calls. */
@@ -54,8 +67,9 @@ export function toService(call: OutboundCall, service: string, path: string, clu
   const { fields } = call.exchange.head;
   call.callerRetries = fields.has(ATTEMPT);
   // Nothing that the next agent believes may come from an application; the deadline can only shorten.
-  fields.removeWhere((name) => name.startsWith("selvage-") && name !== DEADLINE);
-  fields.set("host", `${service}${MESH_SUFFIX}`);
+  fields.removePrefixed("selvage-", DEADLINE);
+  const host = `${service}${MESH_SUFFIX}`;
+  if (fields.get("host") !== host) fields.set("host", host);
 }
 
 function unknownService(service: string, clusters: Clusters): SelvageError {

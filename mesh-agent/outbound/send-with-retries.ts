@@ -311,7 +311,7 @@ class Sending {
 
   #answerFields(attempt: Attempt, head: ResponseHead, ending: Ending): FieldList {
     const fields = head.fields.clone();
-    fields.removeWhere((name) => name.startsWith("selvage-"));
+    fields.removePrefixed("selvage-");
     const load = this.#options.forAgents ? this.#cluster.load(performance.now()) : undefined;
     if (load !== undefined) fields.append(LOAD, formatLoad(load));
     if (ending.error === undefined) return fields;

@@ -36,7 +36,9 @@ export class LineOutput {
     }
     this.#lines.push(text);
     this.#bytes += text.length + 1;
-    this.#timer ??= setTimeout(() => this.#flush(), limits.agent.logFlushMs);
+    // A timer for each few lines would wake the process more often than its requests do.
+    if (this.#bytes >= limits.agent.logBufferBytesMax / 2 && this.#rest === undefined) this.#flush();
+    else this.#timer ??= setTimeout(() => this.#flush(), limits.agent.logFlushMs);
   }
 
   /** Writes what is held. @returns false when a reader that does not read keeps a thread, which `exit` would wait for */
@@ -52,6 +54,7 @@ export class LineOutput {
   }
 
   #flush(): void {
+    clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#rest !== undefined || this.#lines.length === 0) return;
     this.#rest = Buffer.from(`${this.#lines.join("\n")}\n`);

@@ -1,9 +1,10 @@
 /** The outermost stage: the span of this hop, one access log line and one count for each call, however it ends. */
 import { randomFillSync } from "node:crypto";
-import type { AccessLogEntry } from "../../shared/http/access-log.ts";
+import type { FieldList } from "../../shared/http/field-list.ts";
 import { TRACEPARENT, TRACESTATE } from "../../shared/http/header-names.ts";
-import { childContext, parseTraceparent } from "../../shared/http/trace-context.ts";
+import { childContext, parseTraceparent, type TraceContext } from "../../shared/http/trace-context.ts";
 import type { Call, Stage } from "../proxy/call.ts";
+import { accessLines, type LineFacts } from "./access-line.ts";
 import type { Log } from "./log.ts";
 import type { Direction, Metrics } from "./metrics.ts";
 
@@ -13,6 +14,15 @@ export interface AccessLogOptions {
   readonly instance: string;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Which requests get a line. */
+  readonly chosen: ChosenLines;
+}
+
+export interface ChosenLines {
+  /** Of those that went well; the same traces at every hop. 1: all. */
+  readonly share: number;
+  /** Whether those that failed get one: no answer, or one of 500 and above, or one that the agent made. */
+  readonly failures: boolean;
 }
 
 const SPAN_BYTES = 24;
@@ -30,10 +40,10 @@ function spanBytes(): Uint8Array {
 }
 
 export function logAccess(options: AccessLogOptions): Stage {
+  const lineOf = accessLines(options);
   return (call, next) => {
     const { fields } = call.exchange.head;
-    const parents = fields.getAll(TRACEPARENT);
-    const parent = parents.length === 1 ? parseTraceparent(parents[0]) : undefined;
+    const parent = fields.has(TRACEPARENT) ? parentOf(fields) : undefined;
     // A new trace has no vendor state: what came without a usable parent belongs to another one (section 3.3).
     if (parent === undefined) fields.remove(TRACESTATE);
     call.trace = childContext(parent, spanBytes());
@@ -41,47 +51,54 @@ export function logAccess(options: AccessLogOptions): Stage {
       const { peer, tunnel } = call.facts;
       if (tunnel !== undefined) options.metrics.tunnels.opened(options.hop, peer ?? "unknown", tunnel);
     });
-    call.onFinish(() => finish(call, options));
+    call.onFinish(() => finish(call, options, lineOf));
     next();
   };
 }
 
-function finish(call: Call, { hop, service, instance, log, metrics }: AccessLogOptions): void {
-  const durationMs = performance.now() - call.arrivedAtMs;
-  const { facts, exchange, status } = call;
-  if (facts.tunnel === undefined) metrics.request(hop, facts.peer ?? "unknown", status, durationMs);
-  else metrics.tunnels.closed(hop, facts.peer ?? "unknown", facts.tunnel, facts.reason === undefined);
-  const entry: AccessLogEntry = {
-    time: new Date(Date.now() - durationMs).toISOString(),
-    kind: "access",
-    hop,
-    service,
-    instance,
-    traceId: call.trace?.traceId ?? "",
-    spanId: call.trace?.spanId ?? "",
-    method: exchange.head.method,
-    host: facts.host,
-    path: pathOf(exchange.head.target),
-    status,
-    durationMs: Math.round(durationMs * 1000) / 1000,
-    plan: facts.plan,
-    ...optional(facts),
-  };
-  log.line(entry);
+function parentOf(fields: FieldList): TraceContext | undefined {
+  const parents = fields.getAll(TRACEPARENT);
+  return parents.length === 1 ? parseTraceparent(parents[0]) : undefined;
 }
 
-function optional(facts: Call["facts"]): Partial<AccessLogEntry> {
-  const { peer, endpoint, attempts, sub, error, wouldRefuse, note, tunnel } = facts;
+function finish(
+  call: Call,
+  { hop, log, metrics, chosen }: AccessLogOptions,
+  lineOf: (atMs: number, facts: LineFacts) => string,
+): void {
+  const durationMs = performance.now() - call.arrivedAtMs;
+  const { peer = "unknown", tunnel, reason } = call.facts;
+  if (tunnel === undefined) metrics.request(hop, peer, call.status, durationMs);
+  else metrics.tunnels.closed(hop, peer, tunnel, reason === undefined);
+  if (isChosen(call, chosen)) log.text(lineOf(Date.now() - durationMs, factsOf(call, durationMs)));
+}
+
+function isChosen({ facts, status, trace }: Call, { share, failures }: ChosenLines): boolean {
+  if (status === 0 || status >= 500 || facts.error !== undefined) return failures;
+  if (share >= 1) return true;
+  return share > 0 && Number.parseInt(trace?.traceId.slice(-8) ?? "0", 16) < share * 2 ** 32;
+}
+
+function factsOf({ exchange, facts, status, trace }: Call, durationMs: number): LineFacts {
+  const { host, plan, peer, endpoint, attempts, sub, error, wouldRefuse, note, tunnel } = facts;
   const reason = note === undefined || facts.reason === undefined ? (note ?? facts.reason) : `${note}; ${facts.reason}`;
   return {
-    ...(peer !== undefined && { peer }),
-    ...(endpoint !== undefined && { endpoint }),
-    ...(attempts !== undefined && { attempts }),
-    ...(sub !== undefined && { sub }),
-    ...(error !== undefined && { error }),
-    ...(wouldRefuse !== undefined && { wouldRefuse }),
-    ...(tunnel !== undefined && { protocol: tunnel.protocol, bytesIn: tunnel.in, bytesOut: tunnel.out }),
-    ...(reason !== undefined && { reason }),
+    traceId: trace?.traceId ?? "",
+    spanId: trace?.spanId ?? "",
+    method: exchange.head.method,
+    host,
+    path: pathOf(exchange.head.target),
+    status,
+    durationMs,
+    plan,
+    peer,
+    endpoint,
+    attempts,
+    sub,
+    error,
+    wouldRefuse,
+    tunnel,
+    reason,
   };
 }
 

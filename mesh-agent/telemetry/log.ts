@@ -12,7 +12,12 @@ export class Log {
 
   /** One JSON object, one line. */
   line(entry: object): void {
-    this.#stdout.line(JSON.stringify(entry));
+    this.text(JSON.stringify(entry));
+  }
+
+  /** One line that is JSON already. */
+  text(line: string): void {
+    this.#stdout.line(line);
   }
 
   /** For people. One line, whoever chose the words in it: terminals obey control characters. */

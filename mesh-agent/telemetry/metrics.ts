@@ -27,7 +27,11 @@ export interface Gauge {
 
 export class Metrics {
   readonly tunnels = new TunnelMetrics();
-  readonly #requests = new Map<string, { direction: Direction; service: string; series: Series }>();
+  readonly #requests: Record<Direction, Map<string, Series>> = {
+    inbound: new Map(),
+    outbound: new Map(),
+    ingress: new Map(),
+  };
   readonly #retries = new Map<string, number>();
   /** By labels. */
   readonly #hedges = new Map<string, number>();
@@ -42,20 +46,18 @@ export class Metrics {
 
   /** @param service of the other side; a name of the plan or of the trust domain, so that the series are bounded */
   request(direction: Direction, service: string, status: number, durationMs: number): void {
-    const key = `${direction} ${service}`;
-    let entry = this.#requests.get(key);
-    if (entry === undefined) {
-      const series: Series = { classes: Array(6).fill(0), buckets: Array(BUCKETS.length).fill(0), sumSeconds: 0 };
-      entry = { direction, service, series };
-      this.#requests.set(key, entry);
+    let series = this.#requests[direction].get(service);
+    if (series === undefined) {
+      series = { classes: Array(6).fill(0), buckets: Array(BUCKETS.length).fill(0), sumSeconds: 0 };
+      this.#requests[direction].set(service, series);
     }
-    const { series } = entry;
     const at = Math.min(5, Math.max(0, Math.floor(status / 100)));
     series.classes[at] = (series.classes[at] as number) + 1;
     const seconds = durationMs / 1000;
     series.sumSeconds += seconds;
-    const bucket = BUCKETS.findIndex((bound) => seconds <= bound);
-    if (bucket >= 0) series.buckets[bucket] = (series.buckets[bucket] as number) + 1;
+    let bucket = 0;
+    while (bucket < BUCKETS.length && seconds > (BUCKETS[bucket] as number)) bucket++;
+    if (bucket < BUCKETS.length) series.buckets[bucket] = (series.buckets[bucket] as number) + 1;
   }
 
   retry(service: string): void {
@@ -92,11 +94,16 @@ export class Metrics {
     this.#shed.set(key, (this.#shed.get(key) ?? 0) + 1);
   }
 
+  *#all(): Iterable<{ direction: Direction; service: string; series: Series }> {
+    for (const direction of Object.keys(this.#requests) as Direction[])
+      for (const [service, series] of this.#requests[direction]) yield { direction, service, series };
+  }
+
   render(gauges: readonly Gauge[]): string {
     const lines: string[] = [];
     lines.push("# HELP selvage_requests_total Requests by direction, service and status class (0: no answer).");
     lines.push("# TYPE selvage_requests_total counter");
-    for (const { direction, service, series } of this.#requests.values())
+    for (const { direction, service, series } of this.#all())
       series.classes.forEach((count, at) => {
         if (count === 0) return;
         const status = at === 0 ? "0" : `${at}xx`;
@@ -104,8 +111,7 @@ export class Metrics {
       });
     lines.push("# HELP selvage_request_duration_seconds Time from a request's head to the end of its answer.");
     lines.push("# TYPE selvage_request_duration_seconds histogram");
-    for (const { direction, service, series } of this.#requests.values())
-      lines.push(...histogram({ direction, service }, series));
+    for (const { direction, service, series } of this.#all()) lines.push(...histogram({ direction, service }, series));
     lines.push("# HELP selvage_retries_total Attempts after the first.");
     lines.push("# TYPE selvage_retries_total counter");
     for (const [service, count] of this.#retries) lines.push(`selvage_retries_total${labelsOf({ service })} ${count}`);

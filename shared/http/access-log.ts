@@ -64,7 +64,8 @@ export type GatewayLogEntry = Pick<AccessLogEntry, Always> & {
 };
 
 type Sometimes = "route" | "sub" | "clientIp" | "cache" | "error" | "reason" | "grpcStatus" | "uncounted";
-type Always = Exclude<keyof AccessLogEntry, Sometimes | "peer" | "endpoint" | "attempts" | "wouldRefuse">;
+type Tunnel = "protocol" | "bytesIn" | "bytesOut";
+type Always = Exclude<keyof AccessLogEntry, Sometimes | "peer" | "endpoint" | "attempts" | "wouldRefuse" | Tunnel>;
 
 /** What no text in JSON may have in it as it is (RFC 8259 section 7), and what is not sure to be a character. */
 const ESCAPED = /["\\\p{Cc}\p{Cs}]/u;

@@ -69,7 +69,20 @@ export class FieldList {
 
   /** @param name in lower case */
   remove(name: string): void {
-    this.removeWhere((candidate) => candidate === name);
+    // What most lists do not have is found out without a look at each name's case.
+    if (this.has(name)) this.removeWhere((candidate) => candidate === name);
+  }
+
+  /** Removes the lines whose names begin so. @param prefix in lower case, a letter first @param but a name that stays */
+  removePrefixed(prefix: string, but?: string): void {
+    const raw = this.#raw;
+    const first = prefix.charCodeAt(0);
+    for (let at = 0; at < raw.length; at += 2) {
+      const name = raw[at] as string;
+      if ((name.charCodeAt(0) | 0x20) !== first || !name.toLowerCase().startsWith(prefix)) continue;
+      this.removeWhere((candidate) => candidate.startsWith(prefix) && candidate !== but);
+      return;
+    }
   }
 
   /** Removes the lines whose lower-case name the test accepts. */

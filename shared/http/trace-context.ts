@@ -10,27 +10,30 @@ export interface TraceContext {
   readonly flags: string;
 }
 
-const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+/** Version, trace, span and flags with the dashes between. */
+const TRACEPARENT_LENGTH = 55;
+const DASH = 0x2d;
 const ZERO_TRACE = "0".repeat(32);
 const ZERO_SPAN = "0".repeat(16);
 
 /** Reads a `traceparent` value; undefined for anything malformed, which is then treated as absent (section 3.3). */
 export function parseTraceparent(value: string | undefined): TraceContext | undefined {
-  if (value === undefined || value.length > 512) return undefined;
-  const match = TRACEPARENT.exec(value);
-  if (match === null) return undefined;
-  const [, version, traceId, spanId, flags, rest] = match as unknown as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string | undefined,
-  ];
-  if (version === "ff" || (version === "00" && rest !== undefined)) return undefined;
+  if (value === undefined || value.length < TRACEPARENT_LENGTH || value.length > 512) return undefined;
+  const isWhole = value.length === TRACEPARENT_LENGTH;
+  for (let at = 0; at < TRACEPARENT_LENGTH; at++) {
+    const isDash = at === 2 || at === 35 || at === 52;
+    const code = value.charCodeAt(at);
+    if (isDash ? code !== DASH : !isHexDigit(code)) return undefined;
+  }
+  if (value.startsWith("ff") || (!isWhole && (value.startsWith("00") || value.charCodeAt(55) !== DASH)))
+    return undefined;
+  const traceId = value.slice(3, 35);
+  const spanId = value.slice(36, 52);
   if (traceId === ZERO_TRACE || spanId === ZERO_SPAN) return undefined;
-  return { traceId, spanId, flags };
+  return { traceId, spanId, flags: value.slice(53, 55) };
 }
+
+const isHexDigit = (code: number): boolean => (code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x66);
 
 export function formatTraceparent(context: TraceContext): string {
   return `00-${context.traceId}-${context.spanId}-${context.flags}`;

@@ -29,6 +29,8 @@ export const agent = {
   retryAfterMsMax: 60_000,
   /** Requests waiting for a connection to one endpoint. */
   pendingMax: 1_024,
+  /** Names by which an application calls, whose reading is remembered. */
+  rememberedHostsMax: 256,
   connectionsPerEndpointMax: 100,
   /** Connections accepted by one listener. */
   inboundConnectionsMax: 10_000,
@@ -71,7 +73,7 @@ export const agent = {
   /** Access log lines held before they are written. */
   logBufferBytesMax: 64 * KiB,
   /** Lines are written together that are this close. */
-  logFlushMs: 5,
+  logFlushMs: 50,
   /** An answer's body that stands still for this long is broken off. */
   bodyIdleMs: 60_000,
   /** A tunnel (upgrade, TCP) of which nothing arrives for this long is broken off, unless its service says otherwise. */

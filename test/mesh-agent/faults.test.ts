@@ -1,6 +1,6 @@
 /** Trouble that an agent makes on purpose, as an application sees it. */
 import { Agent, request } from "node:http";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import type { FaultRule } from "../../shared/policy/settings.ts";
 import { Fleet, type TestAgent } from "./support/agents.ts";
 import { TestControl } from "./support/control-plane.ts";
@@ -72,7 +72,7 @@ test("abort: nothing is sent, and the answer has the status; only those that mat
   expect((await call()).status).toBe(200);
   const { text } = await caller.admin("/metrics");
   expect(text).toMatch(/^selvage_faults_total\{service="target",kind="abort"\} 1$/m);
-  expect(caller.log("outbound").some(({ reason }) => reason === "injected fault: abort")).toBe(true);
+  await vi.waitFor(() => expect(caller.log("outbound").map(({ reason }) => reason)).toContain("injected fault: abort"));
 });
 
 test("a share of the requests is hit, and no other", async () => {

@@ -1,7 +1,9 @@
 /** Heads on their way out (RFC 9112 sections 3 to 6): always written anew from validated parts, with our own framing. */
-import { STATUS_CODES } from "node:http";
 import type { FieldList } from "../../../shared/http/field-list.ts";
+import { nodeHttp } from "../node-http.ts";
 import { QUERY, TOKEN, VALUE } from "./byte-class.ts";
+
+const { STATUS_CODES } = nodeHttp;
 
 /** Fields that the writer states itself, by length of their names; a handed-in one is left out. */
 const OWN: readonly (readonly string[] | undefined)[] = (() => {

@@ -159,6 +159,18 @@ interface Remembered {
   readonly block: Buffer;
 }
 
+/** Heads that are all different, as requests with a trace are, are kept and compared for nothing: they are let be for a while. */
+const FRUITLESS_MAX = 64;
+const FRUITLESS_PAUSE = 4_096;
+/** Of requests and of answers: looks that found nothing. */
+const fruitless = { request: 0, response: 0 };
+
+function looksUp(kind: keyof typeof fruitless): boolean {
+  if (fruitless[kind] < FRUITLESS_MAX) return true;
+  if (++fruitless[kind] > FRUITLESS_MAX + FRUITLESS_PAUSE) fruitless[kind] = 0;
+  return false;
+}
+
 const slots = new Array<Remembered | undefined>(limits.http2.rememberedBlocksMax);
 
 function slotOf(first: string | number, target: string, fields: FieldList): number {
@@ -186,8 +198,10 @@ function remembering(
   fields: FieldList,
   put: () => void,
 ): Buffer {
-  const slot = slotOf(first, target, fields);
-  const known = slots[slot];
+  const kind = typeof first === "number" ? "response" : "request";
+  const looks = looksUp(kind);
+  const slot = looks ? slotOf(first, target, fields) : 0;
+  const known = looks ? slots[slot] : undefined;
   if (
     known !== undefined &&
     known.first === first &&
@@ -195,12 +209,15 @@ function remembering(
     known.length === length &&
     known.target === target &&
     hasFields(known.fields, fields)
-  )
+  ) {
+    fruitless[kind] = Math.max(0, fruitless[kind] - 4);
     return known.block;
+  }
   at = 0;
   put();
   const block = Buffer.from(out.subarray(0, at));
-  if (at <= limits.http2.rememberedBlockBytesMax) {
+  if (looks && at <= limits.http2.rememberedBlockBytesMax) {
+    fruitless[kind]++;
     const copy: string[] = [];
     for (let i = 0; i < fields.size; i++) copy.push(fields.nameAt(i), fields.valueAt(i));
     slots[slot] = { first, scheme, target, length, fields: copy, block };

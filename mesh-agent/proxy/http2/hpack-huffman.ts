@@ -74,17 +74,21 @@ function buildTable(): { readonly table: Int32Array; readonly mayEnd: Uint8Array
   const table = new Int32Array(nodes.length * 16);
   for (const node of nodes)
     for (let nibble = 0; nibble < 16; nibble++) table[node.id * 16 + nibble] = step(root, node, nibble);
-  return { table, mayEnd: Uint8Array.from(nodes, (node) => (node.mayEnd ? 1 : 0)) };
+  const mayEnd = Uint8Array.from(nodes, (node) => (node.mayEnd ? 1 : 0));
+  nodes.length = 0;
+  return { table, mayEnd };
 }
 
-const { table, mayEnd } = buildTable();
-nodes.length = 0;
+/** Made for the first text in this code, which our own agents never send: making it is work enough to start the compilers. */
+let tables: ReturnType<typeof buildTable> | undefined;
 
 /**
  * Decodes `bytes` from `from` to `to` into `out`, which must have room for 8/5 of their number.
  * @returns where the decoded text ends in `out`, or -1: it is no text in this code, or badly padded (RFC 7541 section 5.2)
  */
 export function decodeHuffman(bytes: Buffer, from: number, to: number, out: Buffer, outFrom: number): number {
+  tables ??= buildTable();
+  const { table, mayEnd } = tables;
   let node = 0;
   let at = outFrom;
   for (let p = from; p < to; p++) {
