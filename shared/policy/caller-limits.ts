@@ -1,18 +1,21 @@
 /** The limits of a route with the numbers that hold for who calls. */
-import type { Identity } from "../../../shared/identity/identity.ts";
-import { limits } from "../../../shared/limits.ts";
-import type { GatewayPlan } from "../../../shared/plan/plan.ts";
-import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
-import { type ChosenRow, chooseRow, withRow } from "../../../shared/policy/limit-rows.ts";
-import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
+import type { Identity } from "../identity/identity.ts";
+import { limits } from "../limits.ts";
+import { BoundedMap } from "./bounded-map.ts";
+import { type ChosenRow, chooseRow, type LimitRows, withRow } from "./limit-rows.ts";
+import type { RateLimitSettings } from "./settings.ts";
 
 type Limits = readonly RateLimitSettings[];
+
+interface RowsOfPlan {
+  readonly limitRows?: Readonly<Record<string, LimitRows>>;
+}
 
 /** By the list of a route, which is the same as long as its plan lives, and by the rows of it that were chosen. */
 const known = new WeakMap<Limits, BoundedMap<Limits>>();
 
 /** @returns the same list for the same rows; a limit that is lifted is not in it */
-export function limitsFor({ limitRows }: GatewayPlan, all: Limits, identity: Identity): Limits {
+export function limitsFor({ limitRows }: RowsOfPlan, all: Limits, identity: Identity): Limits {
   if (limitRows === undefined || all.every(({ rows }) => rows === undefined)) return all;
   const chosen = all.map(({ rows }): ChosenRow | undefined => {
     const own = rows === undefined ? undefined : limitRows[rows];
