@@ -42,6 +42,12 @@ function outboundPlan(service: ServicePlan): OutboundServicePlan {
   return { subsets, traffic, ...optional, ...sending };
 }
 
-function inboundPlan({ port, protocol, access, shedding }: ServicePlan): NonNullable<AgentPlan["inbound"]> {
-  return { port, protocol, ...(access !== undefined && { access }), ...(shedding !== undefined && { shedding }) };
+function inboundPlan(service: ServicePlan): NonNullable<AgentPlan["inbound"]> {
+  const { port, protocol, access, shedding, rateLimits, expose } = service;
+  const outside = { ...(rateLimits !== undefined && { rateLimits }), ...(expose !== undefined && { expose }) };
+  return {
+    ...{ port, protocol, ...outside },
+    ...(access !== undefined && { access }),
+    ...(shedding !== undefined && { shedding }),
+  };
 }

@@ -3,6 +3,7 @@ import { parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import type { AccessRule } from "../policy/settings.ts";
 import { compileBalance, compileBreaker } from "./compile-balance.ts";
+import { compileCallLimits } from "./compile-call-limits.ts";
 import { compileFault } from "./compile-fault.ts";
 import { compileHedge } from "./compile-hedge.ts";
 import { compileRetries } from "./compile-retries.ts";
@@ -12,6 +13,7 @@ import type { ServicePlan } from "./plan.ts";
 import { mapValues, sorted } from "./sorted.ts";
 
 export function compileService(service: ServiceConfig): ServicePlan {
+  const timeoutMs = durationOf(service.timeout) ?? limits.agent.requestTimeoutMs;
   return {
     port: service.port,
     protocol: service.protocol ?? "http",
@@ -19,13 +21,14 @@ export function compileService(service: ServiceConfig): ServicePlan {
     traffic: (service.traffic ?? []).map(compileTraffic),
     ...(service.mirror !== undefined && service.mirror.length > 0 && { mirror: service.mirror.map(compileMirror) }),
     ...(service.faults !== undefined && service.faults.length > 0 && { faults: service.faults.map(compileFault) }),
-    timeoutMs: durationOf(service.timeout) ?? limits.agent.requestTimeoutMs,
+    timeoutMs,
     retries: compileRetries(service.retries),
     ...(service.hedge !== undefined && { hedge: compileHedge(service.hedge) }),
     breaker: compileBreaker(service.breaker),
     balance: compileBalance(service.balance),
     ...(service.access !== undefined && { access: service.access.map(compileAccess) }),
     ...(service.shedding !== undefined && { shedding: compileConcurrency(service.shedding) }),
+    ...(service.rateLimit !== undefined && { rateLimits: compileCallLimits(service.rateLimit, timeoutMs) }),
   };
 }
 
