@@ -14,12 +14,14 @@ import { Clusters } from "./discovery/clusters.ts";
 import { Gate } from "./inbound/drain-gate.ts";
 import { HopVerifier } from "./inbound/hop-verifier.ts";
 import { ingressStack } from "./inbound/ingress-stack.ts";
+import { shedLoad } from "./inbound/shed-load.ts";
 import { inboundStack } from "./inbound/stack.ts";
 import { TxnVerifier } from "./inbound/txn-verifier.ts";
 import type { AgentOptions, IngressRole, RunRole } from "./lifecycle/agent-options.ts";
 import { appEnvironment } from "./lifecycle/app-environment.ts";
 import { AppProcess } from "./lifecycle/app-process.ts";
 import { drainListener } from "./lifecycle/drain.ts";
+import type { Exposure } from "./lifecycle/exposure.ts";
 import { keepAliveLint } from "./lifecycle/keep-alive-lint.ts";
 import { openListener } from "./lifecycle/open-listener.ts";
 import { freePort, listenError } from "./lifecycle/ports.ts";
@@ -75,6 +77,8 @@ class Agent {
   readonly #trust: TrustState;
   readonly #verifier: TxnVerifier;
   readonly #hopVerifier = new HopVerifier();
+  /** One for all that goes to the application, wherever it comes from. */
+  readonly #shed = shedLoad(this.#metrics);
   readonly #clusters: Clusters;
   readonly #session: ControlSession;
   readonly #runtime: RuntimeStatus;
@@ -82,6 +86,8 @@ class Agent {
   /** From the mesh, or from the gateway. */
   #listener: Listener | undefined;
   #outbound: Listener | undefined;
+  /** The listener to the outside. */
+  #exposure: Exposure | undefined;
   #admin: Server | undefined;
   #appPool: ClientPool | undefined;
   /** The control plane has told the endpoints in this run. */
@@ -187,7 +193,10 @@ class Agent {
     const admin = await this.#openAdmin();
     const all = { inbound: this.#listener.port, outbound: ports.outbound, admin, app: ports.app };
     const app = await AppProcess.start(role.command, appEnvironment(process.env, ports));
-    this.#stop.passOn = (signal) => app.signal(signal);
+    this.#stop.passOn = (signal) => {
+      if (signal === "SIGHUP") this.#exposure?.reload();
+      app.signal(signal);
+    };
     this.#runtime.update({ ports: all, ...(app.pid !== undefined && { appPid: app.pid }) });
     try {
       return await this.#serve(app, ports.app);
@@ -202,6 +211,7 @@ class Agent {
     if (host !== undefined) {
       const onKeepAlive = keepAliveLint(this.#log);
       this.#appPool = createHttp1Pool({ host, port, idleMs: limits.agent.appIdleMs, onKeepAlive });
+      if (!this.#stop.signal) await this.#expose();
       this.#isReady(`serving ${this.#service} on port ${this.#listener?.port}, application on port ${port}`);
       await Promise.race([app.exited, this.#stop.asked]);
     }
@@ -239,6 +249,19 @@ class Agent {
     return 0;
   }
 
+  /** Loaded by agents whose plan or flags ask for it: most serve the mesh alone. */
+  async #expose(): Promise<void> {
+    const { role } = this.#options;
+    if (role.kind !== "run" || (role.expose === undefined && this.#plan().plan.inbound?.expose === undefined)) return;
+    const { Exposure } = await import("./lifecycle/exposure.ts");
+    this.#exposure ??= new Exposure({
+      ...{ address: role.expose, certificate: role.exposeCertificate, plan: () => this.#plan(), log: this.#log },
+      ...{ accessLog: this.#accessLog, gate: this.#gate, shed: this.#shed, app: () => this.#appConnections() },
+      onPort: (port) => this.#runtime.setPort("expose", port),
+    });
+    await this.#exposure.update();
+  }
+
   #isReady(sentence: string): void {
     this.#unready = undefined;
     this.#session.setPhase("ready");
@@ -253,7 +276,9 @@ class Agent {
     this.#runtime.update({ phase: "draining" });
     const listener = this.#listener;
     if (listener === undefined || !wasReady) return;
-    await drainListener({ listener, gate: this.#gate, boundMs, hurried: () => this.#stop.hurried });
+    const hurried = (): boolean => this.#stop.hurried;
+    const draining = drainListener({ listener, gate: this.#gate, boundMs, hurried });
+    await Promise.all([draining, this.#exposure?.drain(boundMs, hurried)]);
   }
 
   async #openInbound(role: RunRole): Promise<Listener> {
@@ -263,6 +288,7 @@ class Agent {
       gate: this.#gate,
       plan: () => this.#plan(),
       verifier: this.#verifier,
+      shed: this.#shed,
       app: () => this.#appConnections(),
     });
     for (let tries = 1; ; tries++) {
@@ -313,6 +339,7 @@ class Agent {
       this.#useTrust();
       if (fewer) this.#clusters.renewConnections();
     } else if (plan !== undefined) this.#clusters.update(plan.plan.outbound, endpoints.services);
+    if (changed === "plan" && this.#unready === undefined) void this.#expose();
   }
 
   /** Listeners take new certificates and roots; connections that are open stay. */
@@ -343,7 +370,7 @@ class Agent {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([this.#listener?.close(0), this.#outbound?.close(0)]);
+    await Promise.all([this.#listener?.close(0), this.#outbound?.close(0), this.#exposure?.close()]);
     this.#admin?.close();
     this.#admin?.closeAllConnections();
     this.#clusters.close();

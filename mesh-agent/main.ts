@@ -8,6 +8,7 @@ import { parseJoinToken } from "./control/enrolment.ts";
 import { frontCommand } from "./front/front-command.ts";
 import type { FrontProcessOptions } from "./front/run-front.ts";
 import type { AgentOptions, IngressRole, RunRole } from "./lifecycle/agent-options.ts";
+import { CertificateFiles } from "./lifecycle/certificate-files.ts";
 import { advertisedHost, type HostPort, parseHostPort } from "./lifecycle/ports.ts";
 import { StopRequest } from "./lifecycle/stop-request.ts";
 import { isLoopback } from "./proxy/loopback.ts";
@@ -27,6 +28,9 @@ interface RunFlags extends CommonFlags {
   readonly inbound: HostPort;
   readonly advertise?: HostPort;
   readonly outbound: HostPort;
+  readonly expose?: HostPort;
+  readonly exposeCert?: string;
+  readonly exposeKey?: string;
 }
 interface IngressFlags extends CommonFlags {
   readonly listen: HostPort;
@@ -44,7 +48,10 @@ Examples:
       The application listens on a free port that it finds in PORT; the label puts it into a subset.
 
   $ selvage-agent run --inbound 0.0.0.0:15443 --advertise 10.0.0.5 -- ./orders
-      Callers on other machines reach it at 10.0.0.5:15443.`;
+      Callers on other machines reach it at 10.0.0.5:15443.
+
+  $ selvage-agent run --expose 0.0.0.0:443 --expose-cert cert.pem --expose-key key.pem -- ./orders
+      Serves clients outside, too, by the \`expose\` of its service in the document.`;
 
 const INGRESS_EXAMPLES = `
 Examples:
@@ -111,6 +118,12 @@ function commandLine(
       parseHostPort(text, 0),
     )
     .addOption(listener("--outbound <address>", "listener for the application's calls"))
+    .option("--expose <address>", "public TLS listener (default: the document's `listen`)", address)
+    .option(
+      "--expose-cert <file>",
+      "PEM certificate of the public listener, with its issuers; read again when it changes",
+    )
+    .option("--expose-key <file>", "PEM key of the public listener")
     .addHelpText("after", RUN_EXAMPLES)
     .action((command: string[], flags: RunFlags) => {
       const role = runRole(command, flags);
@@ -145,7 +158,11 @@ function runRole(command: readonly string[], flags: RunFlags): RunRole {
   const { label, port: appPort, inbound, outbound } = flags;
   const labels = flags.zone === undefined ? label : { ...label, [ZONE_LABEL]: flags.zone };
   const advertise = flags.advertise ?? { host: advertisedHost(inbound.host), port: 0 };
-  return { kind: "run", command, labels, appPort, inbound, outbound, advertise };
+  const { expose, exposeCert: cert, exposeKey: key } = flags;
+  if ((cert === undefined) !== (key === undefined)) throw new Error("--expose-cert and --expose-key belong together");
+  if (expose !== undefined && cert === undefined) throw new Error("--expose needs --expose-cert and --expose-key");
+  const exposeCertificate = cert === undefined || key === undefined ? undefined : new CertificateFiles({ cert, key });
+  return { kind: "run", command, labels, appPort, inbound, outbound, advertise, expose, exposeCertificate };
 }
 
 function ingressRole(flags: IngressFlags): IngressRole {

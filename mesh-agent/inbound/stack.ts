@@ -1,7 +1,7 @@
 /** What happens to a request from the mesh before and after the application sees it, outermost first. */
 import type { KnownPlan } from "../control/known-view.ts";
 import { answerErrors } from "../proxy/answer-errors.ts";
-import { runStages } from "../proxy/call.ts";
+import { runStages, type Stage } from "../proxy/call.ts";
 import type { ClientPool, ServerExchange } from "../proxy/engine.ts";
 import { type AccessLogOptions, logAccess } from "../telemetry/log-access.ts";
 import { authorize } from "./authorize.ts";
@@ -10,7 +10,7 @@ import { forwardToApp } from "./forward-to-app.ts";
 import { identifyPeer } from "./identify-peer.ts";
 import { InboundCall } from "./inbound-call.ts";
 import { keepDeadline } from "./keep-deadline.ts";
-import { shedLoad } from "./shed-load.ts";
+import { limitCalls } from "./limit-calls.ts";
 import type { TxnVerifier } from "./txn-verifier.ts";
 import { verifyTxnToken } from "./verify-txn-token.ts";
 
@@ -19,6 +19,8 @@ export interface InboundOptions {
   readonly gate: Gate;
   readonly plan: () => KnownPlan;
   readonly verifier: TxnVerifier;
+  /** `shedLoad`, of all that goes to the application. */
+  readonly shed: Stage<InboundCall>;
   /** Connections to the application. */
   readonly app: () => ClientPool;
 }
@@ -26,13 +28,14 @@ export interface InboundOptions {
 export function inboundStack(options: InboundOptions): (exchange: ServerExchange) => void {
   const run = runStages<InboundCall>([
     logAccess({ ...options.accessLog, hop: "inbound" }),
-    answerErrors(true),
+    answerErrors("agent"),
     drainGate(options.gate),
     identifyPeer,
     verifyTxnToken(options.verifier),
     authorize,
+    limitCalls(options.accessLog.metrics),
     keepDeadline,
-    shedLoad(options.accessLog.metrics),
+    options.shed,
     forwardToApp(options.app),
   ]);
   return (exchange) => run(new InboundCall(exchange, options.plan(), performance.now()));

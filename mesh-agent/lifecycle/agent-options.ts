@@ -1,5 +1,6 @@
 /** What an agent is started with. */
 import type { ObtainOptions } from "../control/obtain-identity.ts";
+import type { CertificateFiles } from "./certificate-files.ts";
 import type { HostPort } from "./ports.ts";
 
 export interface AgentOptions extends Pick<ObtainOptions, "instance" | "join" | "insecure"> {
@@ -21,6 +22,10 @@ export interface RunRole {
   /** What others reach the inbound listener by; port 0: the listener's own. */
   readonly advertise: HostPort;
   readonly outbound: HostPort;
+  /** Where the listener to the outside is, instead of where the document says. */
+  readonly expose: HostPort | undefined;
+  /** Without one nothing is shown to the outside. */
+  readonly exposeCertificate: CertificateFiles | undefined;
 }
 
 /** Between the gateway and the mesh. */

@@ -9,6 +9,11 @@ export interface CallFacts {
   host: string;
   /** Version of the plan that decides. */
   plan: number;
+  /** At a listener to the outside: the route, and whose address it is. */
+  route?: string;
+  clientIp?: string;
+  /** What a caller by gRPC was told of the error. */
+  grpcStatus?: number;
   /** Calling workload (inbound) or called service (outbound, ingress). */
   peer?: string;
   endpoint?: string;
@@ -28,6 +33,8 @@ export class Call {
   /** Monotonic milliseconds, as `performance.now()`. */
   readonly arrivedAtMs: number;
   readonly facts: CallFacts;
+  /** What the answer to an error says beside the error. */
+  readonly errorFields: [name: string, value: string][] = [];
   /** Span of this hop; set by the outermost stage. */
   trace: TraceContext | undefined;
   /** Monotonic milliseconds by which the answer's head must be there. */

@@ -45,7 +45,7 @@ export function logAccess(options: AccessLogOptions): Stage {
 function finish(call: Call, { hop, service, instance, log, metrics }: AccessLogOptions): void {
   const durationMs = performance.now() - call.arrivedAtMs;
   const { facts, exchange, status } = call;
-  metrics.request(hop, facts.peer ?? "unknown", status, durationMs);
+  metrics.request(hop, facts.peer ?? facts.route ?? "unknown", status, durationMs);
   const entry: AccessLogEntry = {
     time: new Date(Date.now() - durationMs).toISOString(),
     kind: "access",
@@ -66,9 +66,12 @@ function finish(call: Call, { hop, service, instance, log, metrics }: AccessLogO
 }
 
 function optional(facts: Call["facts"]): Partial<AccessLogEntry> {
-  const { peer, endpoint, attempts, sub, error, wouldRefuse, note } = facts;
+  const { peer, endpoint, attempts, sub, error, wouldRefuse, note, route, clientIp, grpcStatus } = facts;
   const reason = note === undefined || facts.reason === undefined ? (note ?? facts.reason) : `${note}; ${facts.reason}`;
   return {
+    ...(route !== undefined && { route }),
+    ...(clientIp !== undefined && { clientIp }),
+    ...(grpcStatus !== undefined && { grpcStatus }),
     ...(peer !== undefined && { peer }),
     ...(endpoint !== undefined && { endpoint }),
     ...(attempts !== undefined && { attempts }),

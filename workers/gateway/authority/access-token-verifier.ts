@@ -2,8 +2,8 @@
 import type { ChallengeError } from "../../../shared/auth/bearer.ts";
 import { accessToken } from "../../../shared/auth/confirmation.ts";
 import type { IntrospectionProvider, JwtProvider } from "../../../shared/auth/providers.ts";
-import { tokenChallenges } from "../../../shared/auth/token-challenges.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
+import { tokenChallenges } from "./token-challenges.ts";
 import type { TokenConfirmation } from "./token-confirmation.ts";
 import type { ProofContext, Verdict, Verifier } from "./verifier.ts";
 

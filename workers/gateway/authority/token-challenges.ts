@@ -1,6 +1,6 @@
-import { bearerChallenge, type ChallengeError } from "./bearer.ts";
-import type { TokenBinding } from "./confirmation.ts";
-import { dpopChallenge } from "./dpop-proof.ts";
+import { bearerChallenge, type ChallengeError } from "../../../shared/auth/bearer.ts";
+import type { TokenBinding } from "../../../shared/auth/confirmation.ts";
+import { dpopChallenge } from "../../../shared/auth/dpop-proof.ts";
 
 interface RefusedToken {
   readonly error: ChallengeError | undefined;
