@@ -211,7 +211,7 @@ class Agent {
     if (host !== undefined) {
       const onKeepAlive = keepAliveLint(this.#log);
       this.#appPool = createHttp1Pool({ host, port, idleMs: limits.agent.appIdleMs, onKeepAlive });
-      if (!this.#stop.signal) await this.#expose();
+      if (this.#stop.signal === undefined) void this.#expose();
       this.#isReady(`serving ${this.#service} on port ${this.#listener?.port}, application on port ${port}`);
       await Promise.race([app.exited, this.#stop.asked]);
     }

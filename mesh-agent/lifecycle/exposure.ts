@@ -94,6 +94,8 @@ export class Exposure {
       const at = address === undefined ? "" : `${address.host}:${address.port}`;
       if (at === this.#openedAt) return;
       const before = this.#listener;
+      const providers = Object.values(this.#held?.plan.identity ?? {});
+      await Promise.all(providers.map((provider) => this.#verifier.prepare(provider)));
       if (address === undefined) this.#opened(undefined, "");
       else this.#opened(await this.#open(address), at);
       if (before !== undefined) void retire(before);

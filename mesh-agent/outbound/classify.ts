@@ -38,8 +38,7 @@ const FULL: ReadonlySet<ErrorCode> = new Set(["breaker_open", "overloaded"]);
  */
 export function classifyAnswer(head: ResponseHead, nowMs: number): Ending {
   const code = head.fields.get(ERROR_CODE);
-  if (code !== undefined && Object.hasOwn(errorTable, code))
-    return ofPeerError(code as ErrorCode, head, nowMs);
+  if (code !== undefined && Object.hasOwn(errorTable, code)) return ofPeerError(code as ErrorCode, head, nowMs);
   if (head.status < 400) return WELL;
   const outcome = { kind: "status", status: head.status } as const;
   const ending: Ending = { outcome, sent: "body", breaker: head.status < 500 ? "success" : "failure" };

@@ -43,19 +43,18 @@ function checkAsGateway(service: string, expose: Cursor, top: Cursor): DocumentP
 /** The gateway that would do what this `expose` asks for; what an agent cannot do is left out, and has problems of its own. */
 function gatewayOf(service: string, expose: Cursor, gateway: Cursor): unknown {
   const routes = expose.get("routes").items.map((route) => {
-    const rateLimit = route.get("rateLimit").oneOrItems.filter(({ text }) => text === undefined);
     const kept = route.entries.filter(([key]) => !Object.hasOwn(ELSEWHERE, key));
-    const counted = Array.isArray(route.get("rateLimit").value)
-      ? route.get("rateLimit").items.map(asLocal)
-      : rateLimit.map(asLocal)[0];
+    const rateLimit = route.get("rateLimit");
+    const counted = Array.isArray(rateLimit.value) ? rateLimit.items.map(asLocal) : asLocal(rateLimit);
     return { ...Object.fromEntries(kept.map(([key, { value }]) => [key, value])), rateLimit: counted, to: service };
   });
   const { routes: _, ...own } = Object.fromEntries(expose.entries.map(([key, { value }]) => [key, value]));
   return { ...own, identity: gateway.get("identity").value, plans: gateway.get("plans").value, routes };
 }
 
+/** Names of limits, which have a problem of their own, are nothing. */
 function asLocal({ value }: Cursor): unknown {
-  return typeof value === "object" && value !== null ? { mode: "local", ...value } : undefined;
+  return typeof value === "object" && value !== null ? { ...value, mode: "local" } : undefined;
 }
 
 /** Settings of a route to what serves instead. */

@@ -8,6 +8,7 @@ import type { AggregatePart, UpstreamTarget } from "../policy/settings.ts";
 import { fillTemplate } from "../policy/template.ts";
 import { rewritePath } from "../route/rewrite-path.ts";
 import { describeBreaker, explainBalance, explainHedge } from "./explain-balance.ts";
+import { explainCallLimits } from "./explain-call-limits.ts";
 import { explainFaults } from "./explain-faults.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import { explainMirror, explainTraffic } from "./explain-traffic.ts";
@@ -105,9 +106,12 @@ function explainService(plan: Plan, target: UpstreamTarget, method: string, requ
     explainBalance(service, at),
     ...explainHedge(service, method, request.priority, at),
     explainAccess(service, name, at, method, request.scopes),
+    ...explainCallLimits(service, at, { service: GATEWAY_SERVICE, user: userOf(request.identity) }),
     step("limits", "note", describeTimes(service), at),
   ];
 }
+
+const userOf = (identity: Identity): Identity | undefined => (identity.method === "anonymous" ? undefined : identity);
 
 function explainAccess(
   service: ServicePlan,

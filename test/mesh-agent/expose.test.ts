@@ -1,5 +1,6 @@
 /** A service that faces the outside by its own agent, on real sockets: who is let in, what the application is told, what clients hear. */
 import { connect as connectHttp2 } from "node:http2";
+import { type AddressInfo, createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sendRaw } from "../support/raw-http.ts";
 import { Fleet, type TestAgent, until } from "./support/agents.ts";
@@ -46,6 +47,7 @@ beforeAll(async () => {
   control.setPlan("shop", { expose: expose(), access: [] });
   agent = fleet.run("shop", control.joinToken("shop"), ["--expose", "127.0.0.1:0", ...certificate.flags]);
   await agent.ready();
+  await until("it is open to the outside", () => agent.runtime.ports.expose !== undefined);
 }, 40_000);
 
 afterAll(async () => {
@@ -372,6 +374,40 @@ describe("the certificate", () => {
   });
 });
 
+describe("what stands in the way", () => {
+  test("a port that is taken: it is said, the mesh is served, and the listener opens when the port is free", async () => {
+    const squatter = createServer();
+    await new Promise<void>((resolve) => squatter.listen(0, "127.0.0.1", resolve));
+    const { port } = squatter.address() as AddressInfo;
+    await certificate.renew("fourth");
+    control.setPlan("late", { expose: expose({ listen: `127.0.0.1:${port}` }), access: [] });
+    const late = fleet.run("late", control.joinToken("late"), certificate.flags);
+    await late.ready();
+    await until("it is said", () => late.stdout.includes("the port is in use by another process"));
+    await new Promise((resolve) => squatter.close(resolve));
+    await until("it is open", () => late.runtime.ports.expose === port);
+    expect((await outside(port, certificate.authority.rootPem, "/public/1")).status).toBe(200);
+  }, 40_000);
+
+  test("no certificate: it is said, and nothing opens", async () => {
+    control.setPlan("bare", { expose: expose({ listen: "127.0.0.1:0" }), access: [] });
+    const bare = fleet.run("bare", control.joinToken("bare"));
+    await bare.ready();
+    await until("it is said", () => bare.stdout.includes("there is no --expose-cert and --expose-key"));
+    expect(bare.runtime.ports.expose).toBeUndefined();
+  }, 30_000);
+
+  test.each([
+    [["--expose", "127.0.0.1:0"], "--expose needs --expose-cert and --expose-key"],
+    [["--expose-cert", "a.pem"], "--expose-cert and --expose-key belong together"],
+    [["--expose-cert", "/nowhere/a.pem", "--expose-key", "/nowhere/b.pem"], "cannot read /nowhere/a.pem"],
+  ])("flags %j end the start with words", async (flags, words) => {
+    const refused = fleet.run("refused", undefined, flags);
+    expect(await refused.exited).toBe(1);
+    expect(refused.stderr).toContain(words);
+  });
+});
+
 describe("stopping", () => {
   test("finishes what is in flight, refuses what comes then, and ends", async () => {
     await certificate.renew("third");
@@ -382,6 +418,7 @@ describe("stopping", () => {
       ...certificate.flags,
     ]);
     await leaving.ready();
+    await until("it is open to the outside", () => leaving.runtime.ports.expose !== undefined);
     const port = portOf(leaving);
     const running = outside(port, certificate.authority.rootPem, "/hold");
     await until("it is at the application", async () => (await leaving.app("/held")).json.count === 1);

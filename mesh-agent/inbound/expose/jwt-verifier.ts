@@ -61,6 +61,12 @@ export class JwtVerifier {
     );
   }
 
+  /** Asks for the keys of a provider, so that its first token waits for none. Never fails: the issuer may be away. */
+  async prepare(provider: JwtProvider): Promise<void> {
+    const { source } = this.#memory(provider);
+    if (source !== undefined) await this.#keySets.keysOf(source, Date.now()).catch(() => undefined);
+  }
+
   async #verifyAnew(token: string, provider: JwtProvider, memory: Memory, nowMs: number): Promise<Identity | string> {
     const read = readToken(token, provider, readSegment, nowMs);
     if (typeof read === "string") return read;
