@@ -1,4 +1,4 @@
-/** What an agent accepts as the part of its plan that faces the outside. Unknown members are left out. */
+/** What an agent accepts as the part of its plan that faces the outside. */
 import * as z from "zod/mini";
 import type { PublicJwk } from "../../shared/auth/jwk.ts";
 import type { ExposePlan } from "../../shared/plan/plan.ts";
@@ -56,7 +56,8 @@ const limitRows = z.object({
 });
 
 const claimValues = z.array(z.union([z.string(), z.number(), z.boolean()]));
-const auth = z.object({
+/** Strict, as providers are: what is not understood here could let somebody in. */
+const auth = z.strictObject({
   any: texts,
   all: z.exactOptional(texts),
   optional: z.exactOptional(flag),
@@ -94,7 +95,7 @@ const publicKey: z.ZodMiniType<PublicJwk> = z.object({
   ...{ kid: member, alg: member, crv: member, x: member, y: member, n: member, e: member },
 });
 
-const provider = z.object({
+const provider = z.strictObject({
   kind: z.literal("jwt"),
   issuer: z.string(),
   audiences: texts,
@@ -111,7 +112,9 @@ const provider = z.object({
       scopes: z.exactOptional(z.string()),
     }),
   ),
-  binding: z.exactOptional(z.object({ dpop: z.exactOptional(z.literal("accepted")) })),
+  binding: z.exactOptional(
+    z.strictObject({ dpop: z.exactOptional(z.literal("accepted")), nonce: z.exactOptional(flag) }),
+  ),
 });
 
 const cors = z.object({

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { WouldRefuse } from "../../../shared/http/access-log.ts";
 import { limits } from "../../../shared/limits.ts";
-import { limitsFor } from "../../../shared/policy/caller-limits.ts";
+import { chooseRows, withRows } from "../../../shared/policy/limit-rows.ts";
 import {
   endLocal,
   newLocalCounts,
@@ -29,7 +29,7 @@ type Taken = TakenLocally<RateLimitSettings>;
 export function limitRate(metrics: Metrics): Stage<ExposedCall> {
   const counts = newLocalCounts(limits.expose.limitKeysMax);
   return (call, next) => {
-    const all = limitsFor(call.held.plan, call.match.route.rateLimits, call.identity);
+    const all = limitsOf(call);
     if (all.length === 0) {
       next();
       return;
@@ -47,6 +47,13 @@ export function limitRate(metrics: Metrics): Stage<ExposedCall> {
     });
     next();
   };
+}
+
+/** Those of the route, with the numbers that hold for who calls. */
+function limitsOf({ held, identity, match }: ExposedCall): readonly RateLimitSettings[] {
+  const { rateLimits } = match.route;
+  const { limitRows } = held.plan;
+  return limitRows === undefined ? rateLimits : withRows(rateLimits, chooseRows(limitRows, rateLimits, identity));
 }
 
 /** @throws SelvageError when a limit wants what the request lacks @param wouldRefuse gets what limits in shadow would say to that */

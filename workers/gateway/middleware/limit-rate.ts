@@ -1,7 +1,6 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import { TEMPORARY_REDUCED_CAPACITY } from "../../../shared/http/problem-types.ts";
-import { limitsFor } from "../../../shared/policy/caller-limits.ts";
 import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
 import {
   type LimitOutcome,
@@ -14,6 +13,7 @@ import {
 import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
 import type { PlanLease } from "../authority/plan-lease.ts";
 import { answerHeaders } from "../upstream/answer-headers.ts";
+import { limitsFor } from "../upstream/caller-limits.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { keyLimits } from "../upstream/limit-keys.ts";
 import { settleAfter } from "../upstream/settle-cost.ts";
