@@ -58,7 +58,7 @@ function wantedBy(
 
 function refuse(call: InboundCall, { outcomes, refused }: TakenLocally<CallLimit>, metrics: Metrics): never {
   for (const [{ name }] of refused) metrics.limited("inbound", name, "enforce");
-  call.errorFields.push(
+  call.addToErrors(
     ["retry-after", String(retryAfterSeconds(refused))],
     ["ratelimit-policy", rateLimitPolicyField(outcomes.map(([settings]) => settings))],
     ["ratelimit", rateLimitField(outcomes)],

@@ -26,6 +26,9 @@ export interface CallFacts {
   wouldRefuse?: readonly WouldRefuse[];
 }
 
+/** One for all: most calls have no error. */
+const NOTHING: readonly (readonly [name: string, value: string])[] = [];
+
 export class Call {
   readonly exchange: ServerExchange;
   /** The request's body; a stage may put a reader of its own before it. */
@@ -34,7 +37,7 @@ export class Call {
   readonly arrivedAtMs: number;
   readonly facts: CallFacts;
   /** What the answer to an error says beside the error. */
-  readonly errorFields: [name: string, value: string][] = [];
+  errorFields: readonly (readonly [name: string, value: string])[] = NOTHING;
   /** Span of this hop; set by the outermost stage. */
   trace: TraceContext | undefined;
   /** Monotonic milliseconds by which the answer's head must be there. */
@@ -81,6 +84,11 @@ export class Call {
     this.status = head.status;
     for (const callback of this.#onRespond) callback(head);
     return this.exchange.respond(head);
+  }
+
+  /** Adds to what the answer to an error says, should one follow. */
+  addToErrors(...fields: readonly (readonly [name: string, value: string])[]): void {
+    this.errorFields = [...this.errorFields, ...fields];
   }
 
   /** Sets how failures are answered; the stage that does it calls this. */

@@ -62,7 +62,7 @@ const proofOf = (verdict: Identity | string): Proof =>
 function admit(call: ExposedCall, auth: AuthSettings, outcome: NextProof, proofs: Proofs): void {
   if (outcome.kind === "failed") {
     if (outcome.cause instanceof SelvageError && outcome.cause.code === "limit_exceeded")
-      call.errorFields.push(["retry-after", "1"]);
+      call.addToErrors(["retry-after", "1"]);
     throw outcome.cause;
   }
   if (outcome.kind !== "identity") {
@@ -95,5 +95,5 @@ function challenge(
 ): void {
   const realm = call.target.host;
   const found = [...all, ...any].map((name) => bearerChallenge(realm, errorOf(name), scopes));
-  call.errorFields.push(["www-authenticate", distinctChallenges(found).join(", ")]);
+  call.addToErrors(["www-authenticate", distinctChallenges(found).join(", ")]);
 }

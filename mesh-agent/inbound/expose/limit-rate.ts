@@ -90,7 +90,7 @@ function factsOf(call: ExposedCall): LimitKeyFacts {
 
 function refuse(call: ExposedCall, { outcomes, refused }: Taken, metrics: Metrics): never {
   for (const [{ name }] of refused) metrics.limited("expose", name, "enforce");
-  call.errorFields.push(["retry-after", String(retryAfterSeconds(refused))], ...toldBy(call, outcomes));
+  call.addToErrors(["retry-after", String(retryAfterSeconds(refused))], ...toldBy(call, outcomes));
   throw limitRefusal(refused);
 }
 

@@ -14,7 +14,7 @@ export const matchRequest: Stage<ExposedCall> = (call, next) => {
   const { method } = call.exchange.head;
   const found = matchRoute(call.held.table, { host, method, path, header: call.field });
   if (found.route === undefined) {
-    if (found.allow !== undefined) call.errorFields.push(["allow", found.allow.join(", ")]);
+    if (found.allow !== undefined) call.addToErrors(["allow", found.allow.join(", ")]);
     throw new SelvageError(found.missing, `${method} ${host} ${path}`);
   }
   const { route, params } = found;
