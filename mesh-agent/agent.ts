@@ -193,10 +193,7 @@ class Agent {
     const admin = await this.#openAdmin();
     const all = { inbound: this.#listener.port, outbound: ports.outbound, admin, app: ports.app };
     const app = await AppProcess.start(role.command, appEnvironment(process.env, ports));
-    this.#stop.passOn = (signal) => {
-      if (signal === "SIGHUP") this.#exposure?.reload();
-      app.signal(signal);
-    };
+    this.#stop.passOn = (signal) => app.signal(signal);
     this.#runtime.update({ ports: all, ...(app.pid !== undefined && { appPid: app.pid }) });
     try {
       return await this.#serve(app, ports.app);
@@ -255,7 +252,7 @@ class Agent {
     if (role.kind !== "run" || (role.expose === undefined && this.#plan().plan.inbound?.expose === undefined)) return;
     const { Exposure } = await import("./lifecycle/exposure.ts");
     this.#exposure ??= new Exposure({
-      ...{ address: role.expose, certificate: role.exposeCertificate, plan: () => this.#plan(), log: this.#log },
+      ...{ address: role.expose, certificates: role.exposeCertificates, plan: () => this.#plan(), log: this.#log },
       ...{ accessLog: this.#accessLog, gate: this.#gate, shed: this.#shed, app: () => this.#appConnections() },
       onPort: (port) => this.#runtime.setPort("expose", port),
     });

@@ -5,10 +5,10 @@ import { hostname } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { ZONE_LABEL } from "../shared/policy/zones.ts";
 import { parseJoinToken } from "./control/enrolment.ts";
+import { Certificates } from "./front/certificates.ts";
 import { frontCommand } from "./front/front-command.ts";
 import type { FrontProcessOptions } from "./front/run-front.ts";
 import type { AgentOptions, IngressRole, RunRole } from "./lifecycle/agent-options.ts";
-import { CertificateFiles } from "./lifecycle/certificate-files.ts";
 import { advertisedHost, type HostPort, parseHostPort } from "./lifecycle/ports.ts";
 import { StopRequest } from "./lifecycle/stop-request.ts";
 import { isLoopback } from "./proxy/loopback.ts";
@@ -161,8 +161,9 @@ function runRole(command: readonly string[], flags: RunFlags): RunRole {
   const { expose, exposeCert: cert, exposeKey: key } = flags;
   if ((cert === undefined) !== (key === undefined)) throw new Error("--expose-cert and --expose-key belong together");
   if (expose !== undefined && cert === undefined) throw new Error("--expose needs --expose-cert and --expose-key");
-  const exposeCertificate = cert === undefined || key === undefined ? undefined : new CertificateFiles({ cert, key });
-  return { kind: "run", command, labels, appPort, inbound, outbound, advertise, expose, exposeCertificate };
+  const exposeCertificates =
+    cert === undefined || key === undefined ? undefined : new Certificates({ pairs: [{ cert, key }] });
+  return { kind: "run", command, labels, appPort, inbound, outbound, advertise, expose, exposeCertificates };
 }
 
 function ingressRole(flags: IngressFlags): IngressRole {

@@ -1,6 +1,6 @@
 /** What an agent is started with. */
 import type { ObtainOptions } from "../control/obtain-identity.ts";
-import type { CertificateFiles } from "./certificate-files.ts";
+import type { Certificates } from "../front/certificates.ts";
 import type { HostPort } from "./ports.ts";
 
 export interface AgentOptions extends Pick<ObtainOptions, "instance" | "join" | "insecure"> {
@@ -25,7 +25,7 @@ export interface RunRole {
   /** Where the listener to the outside is, instead of where the document says. */
   readonly expose: HostPort | undefined;
   /** Without one nothing is shown to the outside. */
-  readonly exposeCertificate: CertificateFiles | undefined;
+  readonly exposeCertificates: Certificates | undefined;
 }
 
 /** Between the gateway and the mesh. */

@@ -5,14 +5,15 @@
  */
 import { limits } from "../../shared/limits.ts";
 import type { KnownPlan } from "../control/known-view.ts";
+import { Admission } from "../front/admission.ts";
+import { type Certificates, watchCertificates } from "../front/certificates.ts";
+import { createPublicListener } from "../front/public-listener.ts";
 import { type HeldExposure, holdExposure } from "../inbound/expose/held-exposure.ts";
 import { JwtVerifier } from "../inbound/expose/jwt-verifier.ts";
 import { KeySets } from "../inbound/expose/key-sets.ts";
 import { type ExposeOptions, exposeStack } from "../inbound/expose-stack.ts";
 import type { Listener } from "../proxy/listener.ts";
-import { createPublicServer } from "../proxy/public-server.ts";
 import type { Log } from "../telemetry/log.ts";
-import type { CertificateFiles } from "./certificate-files.ts";
 import { drainListener } from "./drain.ts";
 import { openListener } from "./open-listener.ts";
 import { type HostPort, parseHostPort } from "./ports.ts";
@@ -20,7 +21,7 @@ import { type HostPort, parseHostPort } from "./ports.ts";
 export interface ExposureOptions extends Omit<ExposeOptions, "held" | "verifier"> {
   /** Instead of the document's. */
   readonly address: HostPort | undefined;
-  readonly certificate: CertificateFiles | undefined;
+  readonly certificates: Certificates | undefined;
   readonly plan: () => KnownPlan;
   readonly log: Log;
   /** Told the port when it opens, undefined when it closes. */
@@ -30,6 +31,8 @@ export interface ExposureOptions extends Omit<ExposeOptions, "held" | "verifier"
 export class Exposure {
   readonly #options: ExposureOptions;
   readonly #verifier: JwtVerifier;
+  readonly #admission: Admission;
+  readonly #stopWatching: () => void;
   #held: HeldExposure | undefined;
   #listener: Listener | undefined;
   /** `HOST:PORT` that it was opened at. */
@@ -45,24 +48,17 @@ export class Exposure {
     this.#verifier = new JwtVerifier(
       new KeySets((issuer, reason) => options.log.event("issuer_trouble", `${issuer}: ${reason}`)),
     );
-    options.certificate?.watch(
-      () => this.#useCertificate(),
-      (reason) => this.#say("expose_certificate", `the certificate in use stays: ${reason}`),
+    this.#admission = new Admission({}, (code, count, address) =>
+      options.log.line({ time: new Date().toISOString(), kind: "refused", listener: LISTENER, code, count, address }),
     );
+    const say = (sentence: string): void => options.log.event("expose_certificate", sentence);
+    this.#stopWatching = options.certificates === undefined ? () => {} : watchCertificates(options.certificates, say);
   }
 
   /** The plan, or what it needs, has changed. @returns when it is in use */
   update(): Promise<void> {
     this.#work = this.#work.then(() => this.#settle());
     return this.#work;
-  }
-
-  /** Reads the certificate again, without waiting for a look at its file. */
-  reload(): void {
-    this.#options.certificate?.reload(
-      () => this.#useCertificate(),
-      (reason) => this.#say("expose_certificate", `the certificate in use stays: ${reason}`),
-    );
   }
 
   /** As the inbound listener, with which it shares the gate. */
@@ -81,7 +77,7 @@ export class Exposure {
   async #end(): Promise<void> {
     this.#isOver = true;
     clearTimeout(this.#retry);
-    this.#options.certificate?.stop();
+    this.#stopWatching();
     await this.#work;
   }
 
@@ -90,6 +86,10 @@ export class Exposure {
     clearTimeout(this.#retry);
     try {
       this.#held = await holdExposure(this.#options.plan());
+      // Behind proxies every connection is theirs.
+      const isBehind = this.#held?.plan.clientIp !== undefined;
+      const connectionsPerAddressMax = isBehind ? Number.POSITIVE_INFINITY : limits.front.connectionsPerAddressMax;
+      this.#admission.bound({ connectionsPerAddressMax });
       const address = this.#address();
       const at = address === undefined ? "" : `${address.host}:${address.port}`;
       if (at === this.#openedAt) return;
@@ -100,7 +100,7 @@ export class Exposure {
       else this.#opened(await this.#open(address), at);
       if (before !== undefined) void retire(before);
     } catch (error) {
-      this.#say("expose_closed", (error as Error).message);
+      this.#say((error as Error).message);
       this.#retry = setTimeout(() => void this.update(), limits.expose.reopenMs);
       this.#retry.unref();
     }
@@ -109,22 +109,22 @@ export class Exposure {
   /** Undefined: nothing is asked for, or something is missing, which is said. */
   #address(): HostPort | undefined {
     if (this.#held === undefined) return undefined;
-    const { address, certificate } = this.#options;
+    const { address, certificates } = this.#options;
     const { listen } = this.#held.plan;
-    if (certificate === undefined) {
-      this.#say("expose_closed", "the plan exposes this service, and there is no --expose-cert and --expose-key");
+    if (certificates === undefined) {
+      this.#say("the plan exposes this service, and there is no --expose-cert and --expose-key");
       return undefined;
     }
     if (address === undefined && listen === undefined)
-      this.#say("expose_closed", "the plan exposes this service, and neither it (`listen`) nor --expose says where");
+      this.#say("the plan exposes this service, and neither it (`listen`) nor --expose says where");
     return address ?? (listen === undefined ? undefined : parseHostPort(listen));
   }
 
   async #open(address: HostPort): Promise<Listener> {
-    const { certificate, log } = this.#options;
-    if (certificate === undefined) throw new Error("there is no certificate");
-    const tls = { ...certificate.identity, requireClientCert: false };
-    const listener = await openListener("public", { listen: address, tls }, createPublicServer, log);
+    const { certificates, log } = this.#options;
+    if (certificates === undefined) throw new Error("there is no certificate");
+    const options = { listen: address, admission: this.#admission, certificates };
+    const listener = await openListener(LISTENER, options, createPublicListener, log);
     listener.onExchange(exposeStack({ ...this.#options, held: () => this.#held, verifier: this.#verifier }));
     return listener;
   }
@@ -134,24 +134,21 @@ export class Exposure {
     this.#listener = listener;
     this.#openedAt = at;
     this.#options.onPort(listener?.port);
-    if (listener !== undefined) this.#say("expose_open", `open to the outside on port ${listener.port}`);
-    else if (before !== undefined) this.#say("expose_closed", "the plan shows nothing to the outside any more");
+    this.#said = "";
+    if (listener !== undefined) this.#options.log.event("expose_open", `open to the outside on port ${listener.port}`);
+    else if (before !== undefined) this.#say("the plan shows nothing to the outside any more");
   }
 
-  #useCertificate(): void {
-    const { certificate } = this.#options;
-    if (certificate === undefined) return;
-    this.#listener?.setSecureContext(certificate.identity);
-    this.#say("expose_certificate", "the listener to the outside uses a new certificate");
-  }
-
-  /** What stays as it is needs no second line. */
-  #say(event: string, sentence: string): void {
-    if (sentence === this.#said && event === "expose_closed") return;
+  /** Why it is closed; what stays as it is needs no second line. */
+  #say(sentence: string): void {
+    if (sentence === this.#said) return;
     this.#said = sentence;
-    this.#options.log.event(event, sentence);
+    this.#options.log.event("expose_closed", sentence);
   }
 }
+
+/** For people. */
+const LISTENER = "public";
 
 /** A listener that another one has replaced, or nobody wants any more: what runs on it is finished. */
 async function retire(listener: Listener): Promise<void> {

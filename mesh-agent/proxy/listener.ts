@@ -83,7 +83,7 @@ export class Listener implements ServerEngine, ConnectionOwner {
     const spiffeIdOf = this.#options.spiffeIdOf ?? spiffeIdOfSocket;
     const server = tls.createServer({
       ...secureContextOptions(identity),
-      requestCert: required,
+      requestCert: true,
       rejectUnauthorized: required,
       ALPNProtocols: [...this.#protocols],
       handshakeTimeout: limits.agent.handshakeTimeoutMs,

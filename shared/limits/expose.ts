@@ -5,8 +5,6 @@ export const expose = {
   limitKeysMax: 10_000,
   /** `rateLimit` rules of one service: each is counted with every call. */
   callLimitsMax: 8,
-  /** How often the files of certificate and key are looked at. */
-  certificateLookMs: 5_000,
   /** A listener that could not be opened is tried again after this. */
   reopenMs: 5_000,
   /** Tokens of an unknown key look for a newer set so often while they wait. */

@@ -47,7 +47,7 @@ describe("the certificate", () => {
     await until("the new one is used", async () => (await ask("/public/1")).server === "second");
     world.certificate.spoil();
     world.agent.kill("SIGHUP");
-    await until("it is said", () => world.agent.stdout.includes("the certificate in use stays"));
+    await until("it is said", () => world.agent.stdout.includes("the certificates from before stay in use"));
     expect((await ask("/public/1")).server).toBe("second");
   });
 });

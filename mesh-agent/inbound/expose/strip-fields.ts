@@ -1,6 +1,7 @@
 /** The fields that go on to the application: the client's without what would be believed there, and what the edge itself says. */
 import { setsOwnCookie } from "../../../shared/http/cookies.ts";
 import type { FieldList } from "../../../shared/http/field-list.ts";
+import { forwardingFields } from "../../../shared/http/forwarding-fields.ts";
 import { inwardFields } from "../../../shared/policy/inward-fields.ts";
 import type { Stage } from "../../proxy/call.ts";
 import type { ExposedCall } from "./exposed-call.ts";
@@ -10,10 +11,12 @@ export const stripFields: Stage<ExposedCall> = (call, next) => {
   const names = [...fields].map(([name]) => name.toLowerCase());
   const received = { names, field: call.field, dropped: call.dropped, believed: call.held.believed };
   const { authority } = call.target;
-  const { ended, said } = inwardFields(received, { clientIp: call.facts.clientIp, authority, scheme: "https" });
+  const { ended, cookies } = inwardFields(received);
   const gone = new Set(ended);
   fields.removeWhere((name) => gone.has(name));
-  for (const [name, value] of said) fields.set(name, value);
+  if (cookies !== undefined) fields.set("cookie", cookies);
+  for (const [name, value] of forwardingFields({ clientIp: call.facts.clientIp, authority, scheme: "https" }))
+    fields.set(name, value);
   call.onAnswer(dropOwnCookies);
   next();
 };
