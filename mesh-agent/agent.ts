@@ -15,12 +15,14 @@ import { Gate } from "./inbound/drain-gate.ts";
 import type { AppAddress } from "./inbound/forward-tcp.ts";
 import { HopVerifier } from "./inbound/hop-verifier.ts";
 import { ingressStack } from "./inbound/ingress-stack.ts";
+import { shedLoad } from "./inbound/shed-load.ts";
 import { inboundStack } from "./inbound/stack.ts";
 import { TxnVerifier } from "./inbound/txn-verifier.ts";
 import type { AgentOptions, IngressRole, RunRole } from "./lifecycle/agent-options.ts";
 import { appEnvironment } from "./lifecycle/app-environment.ts";
 import { AppProcess } from "./lifecycle/app-process.ts";
 import { drainListener } from "./lifecycle/drain.ts";
+import type { Exposure } from "./lifecycle/exposure.ts";
 import { keepAliveLint } from "./lifecycle/keep-alive-lint.ts";
 import { openListener } from "./lifecycle/open-listener.ts";
 import { freePort, listenError } from "./lifecycle/ports.ts";
@@ -78,6 +80,8 @@ class Agent {
   readonly #trust: TrustState;
   readonly #verifier: TxnVerifier;
   readonly #hopVerifier = new HopVerifier();
+  /** One for all that goes to the application, wherever it comes from. */
+  readonly #shed = shedLoad(this.#metrics);
   readonly #clusters: Clusters;
   readonly #session: ControlSession;
   readonly #runtime: RuntimeStatus;
@@ -86,6 +90,8 @@ class Agent {
   #listener: Listener | undefined;
   #outbound: Listener | undefined;
   #tcp: TcpListeners | undefined;
+  /** The listener to the outside. */
+  #exposure: Exposure | undefined;
   #admin: Server | undefined;
   #appPool: ClientPool | undefined;
   #appAddress: AppAddress | undefined;
@@ -210,6 +216,7 @@ class Agent {
       this.#appAddress = { host, port };
       const onKeepAlive = keepAliveLint(this.#log);
       this.#appPool = createHttp1Pool({ host, port, idleMs: limits.agent.appIdleMs, onKeepAlive });
+      if (this.#stop.signal === undefined) void this.#expose();
       this.#isReady(`serving ${this.#service} on port ${this.#listener?.port}, application on port ${port}`);
       await Promise.race([app.exited, this.#stop.asked]);
     }
@@ -247,6 +254,19 @@ class Agent {
     return 0;
   }
 
+  /** Loaded by agents whose plan or flags ask for it: most serve the mesh alone. */
+  async #expose(): Promise<void> {
+    const { role } = this.#options;
+    if (role.kind !== "run" || (role.expose === undefined && this.#plan().plan.inbound?.expose === undefined)) return;
+    const { Exposure } = await import("./lifecycle/exposure.ts");
+    this.#exposure ??= new Exposure({
+      ...{ address: role.expose, certificates: role.exposeCertificates, plan: () => this.#plan(), log: this.#log },
+      ...{ accessLog: this.#accessLog, gate: this.#gate, shed: this.#shed, app: () => this.#appConnections() },
+      onPort: (port) => this.#runtime.setPort("expose", port),
+    });
+    await this.#exposure.update();
+  }
+
   #isReady(sentence: string): void {
     this.#unready = undefined;
     this.#session.setPhase("ready");
@@ -261,7 +281,9 @@ class Agent {
     this.#runtime.update({ phase: "draining" });
     const listener = this.#listener;
     if (listener === undefined || !wasReady) return;
-    await drainListener({ listener, gate: this.#gate, boundMs, hurried: () => this.#stop.hurried });
+    const hurried = (): boolean => this.#stop.hurried;
+    const draining = drainListener({ listener, gate: this.#gate, boundMs, hurried });
+    await Promise.all([draining, this.#exposure?.drain(boundMs, hurried)]);
   }
 
   async #openInbound(role: RunRole): Promise<Listener> {
@@ -271,6 +293,7 @@ class Agent {
       gate: this.#gate,
       plan: () => this.#plan(),
       verifier: this.#verifier,
+      shed: this.#shed,
       app: () => this.#appConnections(),
       appAddress: () => this.#appAddress ?? notListening(),
     });
@@ -326,6 +349,7 @@ class Agent {
       this.#clusters.update(plan.plan.outbound, endpoints.services);
       if (changed === "plan") void this.#tcp?.update(plan.plan.outbound);
     }
+    if (changed === "plan" && this.#unready === undefined) void this.#expose();
   }
 
   /** Listeners take new certificates and roots; connections that are open stay. */
@@ -356,7 +380,8 @@ class Agent {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([this.#listener?.close(0), this.#outbound?.close(0), this.#tcp?.close()]);
+    const listeners = [this.#listener, this.#outbound].map((one) => one?.close(0));
+    await Promise.all([...listeners, this.#tcp?.close(), this.#exposure?.close()]);
     this.#admin?.close();
     this.#admin?.closeAllConnections();
     this.#clusters.close();

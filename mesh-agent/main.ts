@@ -6,6 +6,7 @@ import { hostname } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { ZONE_LABEL } from "../shared/policy/zones.ts";
 import { parseJoinToken } from "./control/enrolment.ts";
+import { Certificates } from "./front/certificates.ts";
 import { frontCommand } from "./front/front-command.ts";
 import type { FrontProcessOptions } from "./front/run-front.ts";
 import type { AgentOptions, IngressRole, RunRole } from "./lifecycle/agent-options.ts";
@@ -30,6 +31,9 @@ interface RunFlags extends CommonFlags {
   readonly inbound: HostPort;
   readonly advertise?: HostPort;
   readonly outbound: HostPort;
+  readonly expose?: HostPort;
+  readonly exposeCert?: string;
+  readonly exposeKey?: string;
 }
 interface IngressFlags extends CommonFlags {
   readonly listen: HostPort;
@@ -47,7 +51,10 @@ Examples:
       The application listens on a free port that it finds in PORT; the label puts it into a subset.
 
   $ selvage-agent run --inbound 0.0.0.0:15443 --advertise 10.0.0.5 -- ./orders
-      Callers on other machines reach it at 10.0.0.5:15443.`;
+      Callers on other machines reach it at 10.0.0.5:15443.
+
+  $ selvage-agent run --expose 0.0.0.0:443 --expose-cert cert.pem --expose-key key.pem -- ./orders
+      Serves clients outside, too, by the \`expose\` of its service in the document.`;
 
 const INGRESS_EXAMPLES = `
 Examples:
@@ -130,6 +137,12 @@ function commandLine(
       parseHostPort(text, 0),
     )
     .addOption(listener("--outbound <address>", "listener for the application's calls"))
+    .option("--expose <address>", "public TLS listener (default: the document's `listen`)", address)
+    .option(
+      "--expose-cert <file>",
+      "PEM certificate of the public listener, with its issuers; read again when it changes",
+    )
+    .option("--expose-key <file>", "PEM key of the public listener")
     .addHelpText("after", RUN_EXAMPLES)
     .action((command: string[], flags: RunFlags) => {
       const role = runRole(command, flags);
@@ -165,7 +178,12 @@ function runRole(command: readonly string[], flags: RunFlags): RunRole {
   const { label, port: appPort, inbound, outbound } = flags;
   const labels = flags.zone === undefined ? label : { ...label, [ZONE_LABEL]: flags.zone };
   const advertise = flags.advertise ?? { host: advertisedHost(inbound.host), port: 0 };
-  return { kind: "run", command, labels, appPort, inbound, outbound, advertise };
+  const { expose, exposeCert: cert, exposeKey: key } = flags;
+  if ((cert === undefined) !== (key === undefined)) throw new Error("--expose-cert and --expose-key belong together");
+  if (expose !== undefined && cert === undefined) throw new Error("--expose needs --expose-cert and --expose-key");
+  const exposeCertificates =
+    cert === undefined || key === undefined ? undefined : new Certificates({ pairs: [{ cert, key }] });
+  return { kind: "run", command, labels, appPort, inbound, outbound, advertise, expose, exposeCertificates };
 }
 
 function ingressRole(flags: IngressFlags): IngressRole {

@@ -13,6 +13,7 @@ import { cacheCollapse, cachePurges, cacheStores } from "./limits/cache-stores.t
 import { clientIp } from "./limits/client-ip.ts";
 import { certificate, control, keyRotation, wire } from "./limits/control.ts";
 import { counters } from "./limits/counters.ts";
+import { expose } from "./limits/expose.ts";
 import { fault } from "./limits/fault.ts";
 import { front } from "./limits/front.ts";
 import { hedge } from "./limits/hedge.ts";
@@ -128,6 +129,7 @@ export const limits = {
   balance,
   zones,
   hedge,
+  expose,
   fault,
   control,
   wire,

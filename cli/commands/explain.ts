@@ -5,7 +5,9 @@ import type { Path } from "../../shared/config/problem.ts";
 import type { Document } from "../../shared/config/schema.ts";
 import { compile } from "../../shared/plan/compile.ts";
 import { explain } from "../../shared/plan/explain.ts";
+import { explainExposed } from "../../shared/plan/explain-expose.ts";
 import type { ExplainRequest, ExplainStep, Explanation } from "../../shared/plan/explain-step.ts";
+import type { ExposePlan, Plan } from "../../shared/plan/plan.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import { type RequestOptions, requestOf } from "../explain-request.ts";
 import type { ControlOptions } from "../find-system.ts";
@@ -13,7 +15,7 @@ import { connect, type JsonOption, jsonOption, withControl } from "../options.ts
 import { type Cell, columns, print, printJson, type Style, style } from "../output.ts";
 import { readValidDocument } from "../read-document.ts";
 
-type Options = ControlOptions & JsonOption & RequestOptions & { readonly file?: string };
+type Options = ControlOptions & JsonOption & RequestOptions & { readonly file?: string; readonly exposed?: string };
 
 interface Source {
   readonly document: Document;
@@ -41,6 +43,10 @@ export function explainCommand(): Command {
       (value, all: string[] = []) => [...all, value],
     )
     .option("--from <address>", "the IP address that connects to the gateway: the client's, or a proxy's")
+    .option(
+      "--exposed <service>",
+      "the request comes to the public listener of this service (`expose`), not to the gateway",
+    )
     .option("--file <file>", "explain by this document instead of the live version")
     .addOption(jsonOption())
     .addHelpText(
@@ -52,6 +58,7 @@ Examples:
   selvage explain GET /api/v2/orders/42 --as alice --scope orders:read
   selvage explain GET /api/v2/orders/42 --as-key 3f9a1c0b5d7e2468
   selvage explain GET /load/orders/1 -H 'x-canary: true' --file selvage.yaml
+  selvage explain GET /orders/42 --exposed orders --as alice --file selvage.yaml
   selvage explain GET /user/profile -H "authorization: Bearer $TOKEN" --json`,
     );
   return withControl(command).action(run);
@@ -59,13 +66,25 @@ Examples:
 
 async function run(method: string, target: string, options: Options): Promise<void> {
   const source = options.file === undefined ? await liveSource(options) : fileSource(options.file);
-  const [defaultHost = "localhost"] = source.document.gateway?.hosts ?? [];
+  const plan = compile(source.document);
+  const outside = options.exposed === undefined ? plan.gateway : exposedBy(plan, options.exposed);
+  const [defaultHost = "localhost"] = outside.hosts;
   const asked = requestOf(method, target, options, defaultHost.replace("*", "any"));
   const request = options.asKey === undefined ? asked : { ...asked, credential: await keyOf(options.asKey, options) };
-  const explanation = explain(compile(source.document), request, Date.now());
+  const explanation =
+    (options.exposed && explainExposed(plan, options.exposed, request, Date.now())) ||
+    explain(plan, request, Date.now());
   if (options.json) printJson(toJson(request, explanation, source));
   else print(toText(request, explanation, source));
   if (explanation.result.outcome === "refuse") throw new CliError(exitCodes.findings, "");
+}
+
+function exposedBy({ mesh }: Plan, service: string): ExposePlan {
+  const found = Object.hasOwn(mesh.services, service) ? mesh.services[service]?.expose : undefined;
+  if (found !== undefined) return found;
+  const exposed = Object.keys(mesh.services).filter((name) => mesh.services[name]?.expose !== undefined);
+  const known = exposed.length === 0 ? "none does" : `those that do: ${exposed.join(", ")}`;
+  throw new CliError(exitCodes.usage, `${service} shows nothing to the outside; ${known}`);
 }
 
 async function keyOf(id: string, options: Options): Promise<ExplainRequest["credential"]> {

@@ -6,6 +6,7 @@ import * as z from "zod/mini";
 import { isServiceName, isTrustDomain } from "../../shared/identity/spiffe-id.ts";
 import { limits } from "../../shared/limits.ts";
 import { ACCESS_PLAN_FORMAT, type AgentPlan, PLAN_FORMAT } from "../../shared/plan/plan.ts";
+import { exposeSchema, limitCount } from "./agent-expose-schema.ts";
 
 const count = z.int().check(z.minimum(0));
 const durationMs = z.number().check(z.positive());
@@ -125,6 +126,8 @@ const shedding = z.object({
   concurrencyMax: z.int().check(z.minimum(1)),
 });
 
+const callLimit = z.object({ ...limitCount, by: z.array(z.enum(["service", "identity", "all"])) });
+
 export const agentPlanSchema: z.ZodMiniType<AgentPlan> = z.object({
   format: z.literal([PLAN_FORMAT, ACCESS_PLAN_FORMAT]),
   trustDomain: z.string().check(z.refine(isTrustDomain)),
@@ -136,6 +139,8 @@ export const agentPlanSchema: z.ZodMiniType<AgentPlan> = z.object({
       ...tunnels,
       access: z.exactOptional(z.array(accessRule)),
       shedding: z.exactOptional(shedding),
+      rateLimits: z.exactOptional(z.array(callLimit)),
+      expose: z.exactOptional(exposeSchema),
     }),
   ),
   outbound: z.record(z.string(), outboundService),

@@ -11,7 +11,7 @@ export interface AdmissionBounds {
 export type TurnedAway = "connections" | "connections_per_address";
 
 export class Admission {
-  readonly #bounds: AdmissionBounds;
+  #bounds: AdmissionBounds;
   readonly #onTurnedAway: (why: TurnedAway, count: number, address: string) => void;
   readonly #byGroup = new Map<string, number>();
   #open = 0;
@@ -26,6 +26,11 @@ export class Admission {
     const { connectionsMax, connectionsPerAddressMax } = limits.front;
     this.#bounds = { connectionsMax, connectionsPerAddressMax, ...bounds };
     this.#onTurnedAway = onTurnedAway;
+  }
+
+  /** Other bounds from now on; what is open stays. */
+  bound(bounds: Partial<AdmissionBounds>): void {
+    this.#bounds = { ...this.#bounds, ...bounds };
   }
 
   get open(): number {

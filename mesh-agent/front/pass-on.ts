@@ -2,6 +2,7 @@
 import { type ErrorCode, SelvageError, toProblem } from "../../shared/errors.ts";
 import { FieldList } from "../../shared/http/field-list.ts";
 import { limits } from "../../shared/limits.ts";
+import { chooseUpgrade } from "../../shared/policy/upgrade.ts";
 import type { FrontFields } from "../../shared/wire/front-fields.ts";
 import type {
   BodyReader,
@@ -44,7 +45,7 @@ export function passOn(
   connection: string,
   scheme: "http" | "https",
 ): void {
-  const { method, target, fields } = exchange.head;
+  const { method, target, fields, upgrade } = exchange.head;
   if (target === "*") {
     // RFC 9110 section 9.3.7: of the server as a whole; there is nothing to tell.
     exchange.respond({ status: 200, fields: new FieldList(), bodyLength: 0 }).end();
@@ -52,6 +53,10 @@ export function passOn(
   }
   if (!fields.has("host")) {
     answer(exchange, new SelvageError("bad_request", "HTTP/1.0 without Host"), context);
+    return;
+  }
+  if (upgrade !== undefined && chooseUpgrade(upgrade, []) === "refused") {
+    answer(exchange, new SelvageError("not_implemented", "the gateway takes no WebSocket yet"), context);
     return;
   }
   state(fields, context.fields.connection, connection);

@@ -10,6 +10,7 @@ import type { Call, Stage } from "../proxy/call.ts";
 import type { BodyReader, ClientPool, ExchangeError, FailReason, ResponseHead } from "../proxy/engine.ts";
 import { pumpBody } from "../proxy/pump-body.ts";
 import { RequestBody } from "../proxy/request-body.ts";
+import type { InboundCall } from "./inbound-call.ts";
 
 const CODES: Record<FailReason, ErrorCode> = {
   connect: "app_unreachable",
@@ -21,21 +22,22 @@ const CODES: Record<FailReason, ErrorCode> = {
 };
 
 /** @param app connections to the application */
-export function forwardToApp(app: () => ClientPool): Stage {
+export function forwardToApp(app: () => ClientPool): Stage<InboundCall> {
   return (call) => {
     send(call, app, new RequestBody(call.body, call.exchange.head.bodyLength), 1);
   };
 }
 
-function send(call: Call, app: () => ClientPool, body: RequestBody, attempt: number): void {
+function send(call: InboundCall, app: () => ClientPool, body: RequestBody, attempt: number): void {
   const nowMs = performance.now();
   const leftMs = call.deadlineMs - nowMs;
   if (leftMs <= 0) {
     call.fail(new SelvageError("deadline_exceeded", "no time is left"));
     return;
   }
-  const { method, target, bodyLength } = call.exchange.head;
-  const exchange = app().send({ method, target, fields: fieldsForApp(call, nowMs), bodyLength }, leftMs, attempt > 1);
+  const { method, bodyLength } = call.exchange.head;
+  const head = { method, target: call.appTarget, fields: fieldsForApp(call, nowMs), bodyLength };
+  const exchange = app().send(head, leftMs, attempt > 1);
   let stopWatch: (() => void) | undefined;
   let over = false;
   call.onFinish(() => {

@@ -1,4 +1,5 @@
 import type { CallerRules } from "../../shared/auth/access.ts";
+import type { Priority } from "../../shared/policy/load-shedding.ts";
 import type { KnownPlan } from "../control/known-view.ts";
 import { Call } from "../proxy/call.ts";
 import type { ServerExchange } from "../proxy/engine.ts";
@@ -15,9 +16,14 @@ export class InboundCall extends Call {
   scopes: readonly string[] | undefined;
   /** All that its token says. */
   claims: Readonly<Record<string, unknown>> | undefined;
+  /** What the application is asked for. */
+  appTarget: string;
+  /** Where a route says it; absent: as the gateway says. */
+  priority: Priority | undefined;
 
   constructor(exchange: ServerExchange, plan: KnownPlan, nowMs: number) {
     super(exchange, plan.version, nowMs);
     this.plan = plan;
+    this.appTarget = exchange.head.target;
   }
 }

@@ -39,7 +39,7 @@ export function ingressStack(options: IngressOptions): (exchange: ServerExchange
   const { accessLog, clusters, gate, hopVerifier, planVersion, random, verifier } = options;
   const run = runStages<OutboundCall>([
     logAccess({ ...accessLog, hop: "ingress" }),
-    answerErrors(true),
+    answerErrors("agent"),
     drainGate(gate),
     requireHopProof(hopVerifier),
     requireTxnToken(verifier),

@@ -54,10 +54,12 @@ function admit(
   const priority = priorityIn(call);
   const { ticket, wouldRefuse } = enterUpstream(state, priority, routeOf(call.exchange.head), clock(), settings);
   if (wouldRefuse) metrics.shed(priority, settings.mode);
-  if (wouldRefuse && ticket !== undefined) call.facts.wouldRefuse = [{ error: "overloaded" }];
+  if (wouldRefuse && ticket !== undefined)
+    call.facts.wouldRefuse = [...(call.facts.wouldRefuse ?? []), { error: "overloaded" }];
   if (ticket !== undefined) watch(call, state, ticket, settings, clock);
-  // Last, so that what it tells is with this request gone. Who refuses nobody asks nobody to refuse.
-  if (settings.mode === "enforce") call.onRespond(({ fields }) => fields.set(LOAD, formatLoad(loadOf(state, clock()))));
+  // Last, so that what it tells is with this request gone. Who refuses nobody asks nobody to refuse; the mesh alone is told.
+  if (settings.mode === "enforce" && call.from !== undefined)
+    call.onRespond(({ fields }) => fields.set(LOAD, formatLoad(loadOf(state, clock()))));
   if (ticket === undefined) throw overloaded(priority, state);
 }
 
@@ -86,7 +88,8 @@ function hasWaitedInVain({ arrivedAtMs, deadlineMs }: InboundCall): boolean {
 }
 
 /** The gateway's word alone is believed: any workload would have its own calls be important. */
-function priorityIn({ from, exchange }: InboundCall): Priority {
+function priorityIn({ from, exchange, priority }: InboundCall): Priority {
+  if (priority !== undefined) return priority;
   return from === GATEWAY_SERVICE ? readPriority(exchange.head.fields.get(PRIORITY)) : "normal";
 }
 

@@ -2,7 +2,7 @@
 import type { KnownPlan } from "../control/known-view.ts";
 import { allowUpgrade } from "../proxy/allow-upgrade.ts";
 import { answerErrors } from "../proxy/answer-errors.ts";
-import { runStages } from "../proxy/call.ts";
+import { runStages, type Stage } from "../proxy/call.ts";
 import type { ClientPool, ServerExchange } from "../proxy/engine.ts";
 import { type AccessLogOptions, logAccess } from "../telemetry/log-access.ts";
 import { authorize } from "./authorize.ts";
@@ -13,7 +13,7 @@ import { forwardUpgrade } from "./forward-upgrade.ts";
 import { identifyPeer } from "./identify-peer.ts";
 import { InboundCall } from "./inbound-call.ts";
 import { keepDeadline } from "./keep-deadline.ts";
-import { shedLoad } from "./shed-load.ts";
+import { limitCalls } from "./limit-calls.ts";
 import type { TxnVerifier } from "./txn-verifier.ts";
 import { verifyTxnToken } from "./verify-txn-token.ts";
 
@@ -22,6 +22,8 @@ export interface InboundOptions {
   readonly gate: Gate;
   readonly plan: () => KnownPlan;
   readonly verifier: TxnVerifier;
+  /** `shedLoad`, of all that goes to the application. */
+  readonly shed: Stage<InboundCall>;
   /** Connections to the application. */
   readonly app: () => ClientPool;
   readonly appAddress: () => AppAddress;
@@ -30,15 +32,16 @@ export interface InboundOptions {
 export function inboundStack(options: InboundOptions): (exchange: ServerExchange) => void {
   const run = runStages<InboundCall>([
     logAccess({ ...options.accessLog, hop: "inbound" }),
-    answerErrors(true),
+    answerErrors("agent"),
     drainGate(options.gate),
     identifyPeer,
     verifyTxnToken(options.verifier),
     authorize(options.accessLog),
+    limitCalls(options.accessLog.metrics),
     keepDeadline,
     forwardTcp(options.appAddress),
     allowUpgrade((call) => call.plan.plan.inbound?.upgrades),
-    shedLoad(options.accessLog.metrics),
+    options.shed,
     forwardUpgrade(options.app),
     forwardToApp(options.app),
   ]);

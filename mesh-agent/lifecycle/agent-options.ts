@@ -1,5 +1,6 @@
 /** What an agent is started with. */
 import type { ObtainOptions } from "../control/obtain-identity.ts";
+import type { Certificates } from "../front/certificates.ts";
 import type { ChosenLines } from "../telemetry/log-access.ts";
 import type { HostPort } from "./ports.ts";
 
@@ -23,6 +24,10 @@ export interface RunRole {
   /** What others reach the inbound listener by; port 0: the listener's own. */
   readonly advertise: HostPort;
   readonly outbound: HostPort;
+  /** Where the listener to the outside is, instead of where the document says. */
+  readonly expose: HostPort | undefined;
+  /** Without one nothing is shown to the outside. */
+  readonly exposeCertificates: Certificates | undefined;
 }
 
 /** Between the gateway and the mesh. */

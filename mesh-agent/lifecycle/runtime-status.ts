@@ -20,6 +20,12 @@ export class RuntimeStatus {
     this.#save();
   }
 
+  /** @param port undefined: the listener is closed */
+  setPort(name: keyof AgentRuntime["ports"], port: number | undefined): void {
+    const { [name]: _, ...others } = this.#now.ports;
+    this.update({ ports: port === undefined ? others : { ...others, [name]: port } });
+  }
+
   /** The application is gone. */
   stopped(): void {
     const { appPid: _, ...rest } = this.#now;

@@ -38,8 +38,7 @@ const FULL: ReadonlySet<ErrorCode> = new Set(["breaker_open", "overloaded"]);
  */
 export function classifyAnswer(head: ResponseHead, nowMs: number): Ending {
   const code = head.fields.get(ERROR_CODE);
-  if (code !== undefined && Object.hasOwn(errorTable, code))
-    return ofPeerError(code as ErrorCode, head.fields.get(SENT));
+  if (code !== undefined && Object.hasOwn(errorTable, code)) return ofPeerError(code as ErrorCode, head, nowMs);
   if (head.status < 400) return WELL;
   const outcome = { kind: "status", status: head.status } as const;
   const ending: Ending = { outcome, sent: "body", breaker: head.status < 500 ? "success" : "failure" };
@@ -49,8 +48,12 @@ export function classifyAnswer(head: ResponseHead, nowMs: number): Ending {
 
 const WELL: Ending = { sent: "body", breaker: "success" };
 
-function ofPeerError(error: ErrorCode, sentField: string | undefined): Ending {
+function ofPeerError(error: ErrorCode, { fields }: ResponseHead, nowMs: number): Ending {
+  const sentField = fields.get(SENT);
   const sent: Sent = sentField === "none" || sentField === "head" ? sentField : "body";
+  // Each instance counts for itself: this one is well, and others may let the next call through.
+  if (error === "limit_exceeded")
+    return { sent, breaker: "success", error, pauseMs: parseRetryAfterMs(fields.get("retry-after"), nowMs) };
   const kind = OUTCOMES[error];
   if (kind === undefined) return { sent, breaker: "success", error };
   const breaker = error === "draining" ? "refused" : FULL.has(error) ? "success" : "failure";

@@ -30,7 +30,7 @@ export function outboundStack(options: OutboundOptions): (exchange: ServerExchan
   const { accessLog, clusters, planVersion, random, verifier } = options;
   const run = runStages<OutboundCall>([
     logAccess({ ...accessLog, hop: "outbound" }),
-    answerErrors(false),
+    answerErrors("application"),
     chooseServiceByHost(clusters),
     allowUpgrade((call) => call.cluster?.settings.upgrades),
     setDeadline,

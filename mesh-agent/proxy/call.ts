@@ -9,6 +9,11 @@ export interface CallFacts {
   host: string;
   /** Version of the plan that decides. */
   plan: number;
+  /** At a listener to the outside: the route, and whose address it is. */
+  route?: string;
+  clientIp?: string;
+  /** What a caller by gRPC was told of the error. */
+  grpcStatus?: number;
   /** Calling workload (inbound) or called service (outbound, ingress). */
   peer?: string;
   endpoint?: string;
@@ -23,6 +28,9 @@ export interface CallFacts {
   tunnel?: { readonly protocol: string; in: number; out: number };
 }
 
+/** One for all: most calls have no error. */
+const NOTHING: readonly (readonly [name: string, value: string])[] = [];
+
 export class Call {
   readonly exchange: ServerExchange;
   /** The request's body; a stage may put a reader of its own before it. */
@@ -30,6 +38,8 @@ export class Call {
   /** Monotonic milliseconds, as `performance.now()`. */
   readonly arrivedAtMs: number;
   readonly facts: CallFacts;
+  /** What the answer to an error says beside the error. */
+  errorFields: readonly (readonly [name: string, value: string])[] = NOTHING;
   /** Span of this hop; set by the outermost stage. */
   trace: TraceContext | undefined;
   /** Monotonic milliseconds by which the answer's head must be there. */
@@ -78,6 +88,11 @@ export class Call {
     this.status = head.status;
     for (const callback of this.#onRespond) callback(head);
     return this.exchange.respond(head);
+  }
+
+  /** Adds to what the answer to an error says, should one follow. */
+  addToErrors(...fields: readonly (readonly [name: string, value: string])[]): void {
+    this.errorFields = [...this.errorFields, ...fields];
   }
 
   /** Sets how failures are answered; the stage that does it calls this. */

@@ -17,9 +17,17 @@ export type LineFacts = Pick<
   AccessLogEntry,
   "traceId" | "spanId" | "method" | "host" | "path" | "status" | "durationMs" | "plan"
 > & {
-  readonly [Name in "peer" | "endpoint" | "attempts" | "sub" | "error" | "wouldRefuse" | "reason"]:
-    | AccessLogEntry[Name]
-    | undefined;
+  readonly [Name in
+    | "peer"
+    | "endpoint"
+    | "attempts"
+    | "sub"
+    | "error"
+    | "wouldRefuse"
+    | "route"
+    | "clientIp"
+    | "grpcStatus"
+    | "reason"]: AccessLogEntry[Name] | undefined;
 } & { readonly tunnel: Tunnelled | undefined };
 
 const QUOTE = 0x22;
@@ -66,8 +74,23 @@ export function accessLines({ hop, service, instance }: HopNames): (atMs: number
   };
 }
 
-function optional({ peer, endpoint, attempts, sub, error, wouldRefuse, tunnel, reason }: LineFacts): string {
+function optional({
+  peer,
+  endpoint,
+  attempts,
+  sub,
+  error,
+  wouldRefuse,
+  tunnel,
+  route,
+  clientIp,
+  grpcStatus,
+  reason,
+}: LineFacts): string {
   let text = "";
+  if (route !== undefined) text += `,"route":${quoted(route)}`;
+  if (clientIp !== undefined) text += `,"clientIp":${quoted(clientIp)}`;
+  if (grpcStatus !== undefined) text += `,"grpcStatus":${grpcStatus}`;
   if (peer !== undefined) text += `,"peer":${quoted(peer)}`;
   if (endpoint !== undefined) text += `,"endpoint":${quoted(endpoint)}`;
   if (attempts !== undefined) text += `,"attempts":${attempts}`;

@@ -67,7 +67,7 @@ function finish(
   lineOf: (atMs: number, facts: LineFacts) => string,
 ): void {
   const durationMs = performance.now() - call.arrivedAtMs;
-  const { peer = "unknown", tunnel, reason } = call.facts;
+  const { route = "unknown", peer = route, tunnel, reason } = call.facts;
   if (tunnel === undefined) metrics.request(hop, peer, call.status, durationMs);
   else metrics.tunnels.closed(hop, peer, tunnel, reason === undefined);
   if (isChosen(call, chosen)) log.text(lineOf(Date.now() - durationMs, factsOf(call, durationMs)));
@@ -80,7 +80,8 @@ function isChosen({ facts, status, trace }: Call, { share, failures }: ChosenLin
 }
 
 function factsOf({ exchange, facts, status, trace }: Call, durationMs: number): LineFacts {
-  const { host, plan, peer, endpoint, attempts, sub, error, wouldRefuse, note, tunnel } = facts;
+  const { host, plan, peer, endpoint, attempts, sub, error, wouldRefuse, note, tunnel, route, clientIp, grpcStatus } =
+    facts;
   const reason = note === undefined || facts.reason === undefined ? (note ?? facts.reason) : `${note}; ${facts.reason}`;
   return {
     traceId: trace?.traceId ?? "",
@@ -98,6 +99,9 @@ function factsOf({ exchange, facts, status, trace }: Call, durationMs: number): 
     error,
     wouldRefuse,
     tunnel,
+    route,
+    clientIp,
+    grpcStatus,
     reason,
   };
 }

@@ -5,7 +5,7 @@ import type { ConcurrencySettings, Priority } from "../../shared/policy/load-she
 import { labelsOf } from "./labels.ts";
 import { TunnelMetrics } from "./tunnel-metrics.ts";
 
-export type Direction = "inbound" | "outbound" | "ingress";
+export type Direction = "inbound" | "outbound" | "ingress" | "expose";
 
 /** Upper bounds of the duration histogram, seconds. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -31,6 +31,7 @@ export class Metrics {
     inbound: new Map(),
     outbound: new Map(),
     ingress: new Map(),
+    expose: new Map(),
   };
   readonly #retries = new Map<string, number>();
   /** By labels. */
@@ -43,6 +44,8 @@ export class Metrics {
   readonly #refused = new Map<string, number>();
   /** By labels. */
   readonly #shed = new Map<string, number>();
+  /** By labels. */
+  readonly #limited = new Map<string, number>();
 
   /** @param service of the other side; a name of the plan or of the trust domain, so that the series are bounded */
   request(direction: Direction, service: string, status: number, durationMs: number): void {
@@ -94,6 +97,12 @@ export class Metrics {
     this.#shed.set(key, (this.#shed.get(key) ?? 0) + 1);
   }
 
+  /** A request beyond a limit; in shadow it went on all the same. @param limit a name of the plan */
+  limited(direction: Direction, limit: string, mode: ConcurrencySettings["mode"]): void {
+    const key = labelsOf({ direction, limit, mode });
+    this.#limited.set(key, (this.#limited.get(key) ?? 0) + 1);
+  }
+
   *#all(): Iterable<{ direction: Direction; service: string; series: Series }> {
     for (const direction of Object.keys(this.#requests) as Direction[])
       for (const [service, series] of this.#requests[direction]) yield { direction, service, series };
@@ -132,6 +141,11 @@ export class Metrics {
       lines.push("# TYPE selvage_shed_total counter");
     }
     for (const [labels, count] of this.#shed) lines.push(`selvage_shed_total${labels} ${count}`);
+    if (this.#limited.size > 0) {
+      lines.push("# HELP selvage_limited_total Requests beyond a limit; in mode shadow they went on.");
+      lines.push("# TYPE selvage_limited_total counter");
+    }
+    for (const [labels, count] of this.#limited) lines.push(`selvage_limited_total${labels} ${count}`);
     if (this.#faults.size > 0) {
       lines.push("# HELP selvage_faults_total Calls that got trouble on purpose.");
       lines.push("# TYPE selvage_faults_total counter");

@@ -2,9 +2,11 @@
 import { limits } from "../limits.ts";
 import { checkApiKeys } from "./check-api-key.ts";
 import { checkBound } from "./check-bound.ts";
+import { checkCallLimits } from "./check-call-limits.ts";
 import { checkClientIp } from "./check-client-ip.ts";
 import { checkContext } from "./check-context.ts";
 import { checkDecisions } from "./check-decisions.ts";
+import { checkExpose } from "./check-expose.ts";
 import { checkGateway } from "./check-gateway.ts";
 import { checkIdentity } from "./check-identity.ts";
 import { checkIdentityHeaders } from "./check-identity-headers.ts";
@@ -59,6 +61,8 @@ export function checkDocument(json: unknown, secrets?: Secrets): CheckedDocument
     ...checkResources(top),
     ...checkShedding(top),
     ...checkMesh(top),
+    ...checkCallLimits(top),
+    ...checkExpose(top),
   ]);
   if (problems.some((problem) => problem.severity === "error")) return { problems };
   return { document: json as Document, problems };

@@ -67,7 +67,8 @@ function checkName(name: Cursor, names: Set<string>): DocumentProblem[] {
   return [];
 }
 
-function checkCount(limit: Cursor): DocumentProblem[] {
+/** How much a limit lets through, wherever it stands. */
+export function checkCount(limit: Cursor): DocumentProblem[] {
   if (typeof limit.value !== "object" || limit.value === null) return [];
   const [rate, concurrent, window, burst] = [
     limit.get("limit"),

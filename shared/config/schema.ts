@@ -25,8 +25,10 @@ import { balance } from "./schema-balance.ts";
 import { tlsTerminator } from "./schema-bound.ts";
 import { breaker } from "./schema-breaker.ts";
 import { cache, gatewayCache } from "./schema-cache.ts";
+import { callLimits } from "./schema-call-limits.ts";
 import { clientIp } from "./schema-client-ip.ts";
 import { decisionPoint } from "./schema-decisions.ts";
+import { exposeSchema } from "./schema-expose.ts";
 import { faults } from "./schema-fault.ts";
 import { hedge } from "./schema-hedge.ts";
 import { idempotency } from "./schema-idempotency.ts";
@@ -182,6 +184,12 @@ const service = z.strictObject({
   shedding: serviceShedding
     .optional()
     .describe("Its agents give the application no more requests at once than it takes, and tell callers its load."),
+  rateLimit: callLimits
+    .optional()
+    .describe("Calls from the mesh that each instance lets through, counted by its agent."),
+  expose: exposeSchema(route, cors)
+    .optional()
+    .describe("Its agents face the outside: a public TLS listener with routes."),
 });
 
 const mesh = z.strictObject({

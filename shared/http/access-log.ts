@@ -19,7 +19,7 @@ export interface AccessLogEntry {
   /** RFC 3339 in UTC, when the request arrived. */
   readonly time: string;
   readonly kind: "access";
-  readonly hop: "gateway" | "ingress" | "outbound" | "inbound";
+  readonly hop: "gateway" | "ingress" | "outbound" | "inbound" | "expose";
   /** Own service and instance; at the gateway its name and the isolate. */
   readonly service: string;
   readonly instance: string;

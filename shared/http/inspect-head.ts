@@ -39,6 +39,15 @@ export function inspectHead(
   return { dropped };
 }
 
+/** Why a method is not served, whatever it is asked for, or undefined. @param hasContent the request has a body that is not empty */
+export function refuseMethod(method: string, hasContent: boolean): HeadFindings["refused"] {
+  // An upstream that mirrors the request would show the client what was added for the inside (RFC 9110 section 9.3.8).
+  if (method === "TRACE") return { code: "not_implemented", reason: "TRACE" };
+  if (hasContent && (method === "GET" || method === "HEAD"))
+    return { code: "bad_request", reason: `${method} with content, which cannot be passed on` };
+  return undefined;
+}
+
 /** `expect` is answered by the server that reads the body here. */
 function endsHere(name: string): boolean {
   return HOP_BY_HOP.has(name) || isForgeable(name) || name === "expect" || name === "host";

@@ -58,12 +58,14 @@ function tunnelsOf(
 }
 
 function inboundPlan(service: ServicePlan): NonNullable<AgentPlan["inbound"]> {
-  const { port, protocol, upgrades, streamIdleMs, access, shedding } = service;
+  const { port, protocol, upgrades, streamIdleMs, access, shedding, rateLimits, expose } = service;
   const tunnels = { ...(upgrades !== undefined && { upgrades }), ...(streamIdleMs !== undefined && { streamIdleMs }) };
   return {
     port,
     protocol,
     ...tunnels,
+    ...(rateLimits !== undefined && { rateLimits }),
+    ...(expose !== undefined && { expose }),
     ...(access !== undefined && { access }),
     ...(shedding !== undefined && { shedding }),
   };

@@ -53,7 +53,7 @@ function compileNamed(
   return { ...compileRateLimit(config, name, timeoutMs, rows), scope: "gateway" };
 }
 
-function freeName(wanted: string, taken: ReadonlySet<string>): string {
+export function freeName(wanted: string, taken: ReadonlySet<string>): string {
   let name = wanted;
   for (let count = 2; taken.has(name); count++) name = `${wanted}-${count}`;
   return name;
@@ -95,7 +95,13 @@ type Count = Pick<RateLimitSettings, "limit" | "windowMs" | "burst" | "window" |
 
 /** @param timeoutMs for requests that are counted at once */
 export function compileCount(
-  { limit, concurrent, burst, window, cost }: Omit<RateLimitConfig, "name">,
+  {
+    limit,
+    concurrent,
+    burst,
+    window,
+    cost,
+  }: Partial<Pick<RateLimitConfig, "limit" | "concurrent" | "burst" | "window" | "cost">>,
   timeoutMs: number,
 ): Count {
   if (concurrent !== undefined) return { limit: concurrent, windowMs: timeoutMs, counts: "concurrent" };

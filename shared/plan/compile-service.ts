@@ -4,6 +4,7 @@ import { parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import type { AccessRule } from "../policy/settings.ts";
 import { compileBalance, compileBreaker } from "./compile-balance.ts";
+import { compileCallLimits } from "./compile-call-limits.ts";
 import { compileFault } from "./compile-fault.ts";
 import { compileHedge } from "./compile-hedge.ts";
 import { compileRetries } from "./compile-retries.ts";
@@ -13,6 +14,7 @@ import type { ServicePlan } from "./plan.ts";
 import { mapValues, sorted } from "./sorted.ts";
 
 export function compileService(service: ServiceConfig): ServicePlan {
+  const timeoutMs = durationOf(service.timeout) ?? limits.agent.requestTimeoutMs;
   return {
     port: service.port,
     protocol: service.protocol ?? "http",
@@ -21,13 +23,14 @@ export function compileService(service: ServiceConfig): ServicePlan {
     traffic: (service.traffic ?? []).map(compileTraffic),
     ...(service.mirror !== undefined && service.mirror.length > 0 && { mirror: service.mirror.map(compileMirror) }),
     ...(service.faults !== undefined && service.faults.length > 0 && { faults: service.faults.map(compileFault) }),
-    timeoutMs: durationOf(service.timeout) ?? limits.agent.requestTimeoutMs,
+    timeoutMs,
     retries: compileRetries(service.retries),
     ...(service.hedge !== undefined && { hedge: compileHedge(service.hedge) }),
     breaker: compileBreaker(service.breaker),
     balance: compileBalance(service.balance ?? (service.protocol === "tcp" ? { policy: "least-request" } : undefined)),
     ...(service.access !== undefined && { access: service.access.map(compileAccess) }),
     ...(service.shedding !== undefined && { shedding: compileConcurrency(service.shedding) }),
+    ...(service.rateLimit !== undefined && { rateLimits: compileCallLimits(service.rateLimit, timeoutMs) }),
   };
 }
 

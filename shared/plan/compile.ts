@@ -3,20 +3,20 @@
  * case are in lower case, so that documents of the same meaning have the same plan, byte for byte (`canonicalJson`).
  */
 import type { Document } from "../config/schema.ts";
-import { parseDurationMs } from "../config/units.ts";
-import { limits } from "../limits.ts";
-import type { CorsSettings } from "../policy/settings.ts";
 import { compileTerminator } from "./compile-bound.ts";
 import { compileClientIp } from "./compile-client-ip.ts";
+import { compileCors } from "./compile-cors.ts";
 import { compileDecisionPoint } from "./compile-decision.ts";
+import { compileExpose } from "./compile-expose.ts";
 import { compileProvider } from "./compile-identity.ts";
 import { compileLimitRows, namedLimits } from "./compile-limit-rows.ts";
+import { identityHeaderNames } from "./compile-outward.ts";
 import { compileResources } from "./compile-resources.ts";
 import { compileRoute } from "./compile-route.ts";
 import { compileService } from "./compile-service.ts";
 import { compileShedding } from "./compile-shedding.ts";
 import { type GatewayPlan, type MeshPlan, PLAN_FORMAT, type Plan } from "./plan.ts";
-import { compileHosts, mapValues, sorted } from "./sorted.ts";
+import { compileHosts, mapValues } from "./sorted.ts";
 
 /** @param document one that `checkDocument` or `loadDocument` has accepted */
 export function compile(document: Document): Plan {
@@ -30,7 +30,7 @@ function compileGateway({ gateway }: Document, trustDomain: string, { services }
   const named = gateway === undefined ? {} : namedLimits(gateway);
   const routes = gateway?.routes.map((route) => compileRoute(route, gateway, named, services)) ?? [];
   const limitRows = gateway === undefined ? {} : compileLimitRows(gateway, routes);
-  const headers = identityHeaderNames(gateway);
+  const headers = gateway === undefined ? [] : identityHeaderNames(gateway);
   return {
     format: PLAN_FORMAT,
     hosts: compileHosts(gateway?.hosts),
@@ -48,26 +48,10 @@ function compileGateway({ gateway }: Document, trustDomain: string, { services }
   };
 }
 
-/** Every name that is one anywhere: on the other routes no client may say it either. */
-function identityHeaderNames(gateway: Document["gateway"]): string[] {
-  const all = [gateway?.identityHeaders, ...(gateway?.routes.map((route) => route.identityHeaders) ?? [])];
-  return sorted(all.flatMap((headers) => Object.keys(headers ?? {})).map((name) => name.toLowerCase()));
-}
-
-function compileMesh({ mesh }: Document, trustDomain: string): MeshPlan {
-  return { trustDomain, services: mapValues(mesh?.services ?? {}, compileService) };
-}
-
-type GatewayConfig = NonNullable<Document["gateway"]>;
-function compileCors(cors: NonNullable<GatewayConfig["cors"]>): CorsSettings {
-  const lower = (names: readonly string[] | undefined): string[] =>
-    sorted((names ?? []).map((name) => name.toLowerCase()));
-  return {
-    origins: sorted(cors.origins.map((origin) => (origin === "*" ? origin : new URL(origin).origin))),
-    methods: sorted(cors.methods ?? ["GET", "HEAD", "POST"]),
-    allowHeaders: lower(cors.allowHeaders),
-    exposeHeaders: lower(cors.exposeHeaders),
-    credentials: cors.credentials ?? false,
-    maxAgeMs: (cors.maxAge === undefined ? undefined : parseDurationMs(cors.maxAge)) ?? limits.document.corsMaxAgeMs,
-  };
+function compileMesh({ gateway, mesh }: Document, trustDomain: string): MeshPlan {
+  const services = mapValues(mesh?.services ?? {}, (service, name) => ({
+    ...compileService(service),
+    ...(service.expose !== undefined && { expose: compileExpose(name, service.expose, gateway) }),
+  }));
+  return { trustDomain, services };
 }

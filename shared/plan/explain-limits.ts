@@ -29,7 +29,7 @@ export function explainLimits(
     const key = explainKey(limit, facts, request.request.clientIp !== undefined);
     if (key.refused !== undefined && limit.shadow !== true)
       return step(`limit ${limit.name}`, "deny", key.refused.text, path, key.refused.code);
-    const texts = [`${describeCount(holds)}${decides}`, describeMode(holds), describeFailure(limit)];
+    const texts = [`${describeCount(holds)}${decides}`, describeMode(holds), ...describeFailure(limit)];
     const shared = limit.scope === "gateway" ? " over all routes with this limit" : "";
     const shadow = limit.shadow === true ? describeShadow(key) : "";
     const text = `${shadow}${texts.join(", ")}, counted by ${key.text}${shared}; not counted now`;
@@ -53,7 +53,10 @@ function describeRow(chosen: ChosenRow | undefined, identity: Identity): string 
   return `the limit's own: ${without.join(", ")}`;
 }
 
-function describeCount({ limit, windowMs, burst, window, counts, cost }: RateLimitSettings): string {
+type Counted = Pick<RateLimitSettings, "limit" | "windowMs" | "burst" | "window" | "counts" | "cost">;
+
+/** How much a limit lets through. */
+export function describeCount({ limit, windowMs, burst, window, counts, cost }: Counted): string {
   if (counts === "concurrent") return `${limit} at once`;
   const what = cost === undefined ? `${limit}` : `${limit} tokens (${cost.estimate} reserved for each request)`;
   if (burst !== undefined) return `${what} in ${formatDuration(windowMs)} sustained, ${burst} at once`;
@@ -63,15 +66,16 @@ function describeCount({ limit, windowMs, burst, window, counts, cost }: RateLim
   return `${what} in any window of ${formatDuration(windowMs)}`;
 }
 
-function describeFailure({ onFailure, timeoutMs }: RateLimitSettings): string {
+function describeFailure({ mode, onFailure, timeoutMs }: RateLimitSettings): string[] {
+  if (mode === "local") return [];
   const known = timeoutMs === undefined ? "is unknown" : `is not known within ${formatDuration(timeoutMs)}`;
-  return `${onFailure} when the count ${known}`;
+  return [`${onFailure} when the count ${known}`];
 }
 
 /** What the mode costs: how many too many it can let pass, and how much of the limit it can leave unused. */
 function describeMode(settings: RateLimitSettings): string {
   const { mode, limit } = settings;
-  if (mode === "local") return `local: each isolate counts for itself, so up to ${limit} times their number`;
+  if (mode === "local") return `local: each isolate, or agent, counts for itself, so up to ${limit} times their number`;
   const slices = isSliced(settings) ? `, at a steady rate up to 1 in ${limits.rateLimit.slidingSlices + 1} unused` : "";
   if (mode === "exact") return `exact: one call a request, never one too many${slices}${describeShards(settings)}`;
   const lendable = leaseMsOf(settings) === 0 ? 0 : lendableOf(settings);

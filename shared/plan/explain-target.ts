@@ -1,12 +1,14 @@
 import type { Path } from "../config/problem.ts";
 import { formatDuration } from "../config/units.ts";
 import type { Identity } from "../identity/identity.ts";
+import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
 import type { Priority } from "../policy/load-shedding.ts";
 import type { AggregatePart, UpstreamTarget } from "../policy/settings.ts";
 import { fillTemplate } from "../policy/template.ts";
 import { rewritePath } from "../route/rewrite-path.ts";
 import { explainAccess } from "./explain-access.ts";
 import { describeBreaker, explainBalance, explainHedge } from "./explain-balance.ts";
+import { explainCallLimits } from "./explain-call-limits.ts";
 import { explainFaults } from "./explain-faults.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import { explainMirror, explainTraffic } from "./explain-traffic.ts";
@@ -104,9 +106,12 @@ function explainService(plan: Plan, target: UpstreamTarget, method: string, requ
     explainBalance(service, at),
     ...explainHedge(service, method, request.priority, at),
     ...explainAccess(service, name, at, routed),
+    ...explainCallLimits(service, at, { service: GATEWAY_SERVICE, user: userOf(request.identity) }),
     step("limits", "note", describeTimes(service), at),
   ];
 }
+
+const userOf = (identity: Identity): Identity | undefined => (identity.method === "anonymous" ? undefined : identity);
 
 function describeTimes({ timeoutMs, retries, breaker }: ServicePlan): string {
   const perTry = retries.perTryMs === undefined ? "" : ` of ${formatDuration(retries.perTryMs)} each`;

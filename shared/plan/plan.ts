@@ -5,11 +5,12 @@
 import type { TlsTerminator } from "../auth/client-connection.ts";
 import type { AuthSettings } from "../auth/compose.ts";
 import type { DecisionPoint } from "../auth/decision.ts";
-import type { IdentityProvider } from "../auth/providers.ts";
+import type { IdentityProvider, JwtProvider } from "../auth/providers.ts";
 import type { ProtectedResource } from "../auth/resource.ts";
 import type { TxnContextSettings } from "../auth/txn-context.ts";
 import type { RouteCache } from "../cache/route-cache.ts";
 import type { ClientIpSettings } from "../http/client-ip.ts";
+import type { CallLimit } from "../policy/call-limits.ts";
 import type { IdempotencySettings } from "../policy/idempotency.ts";
 import type { IdentityHeaders } from "../policy/identity-headers.ts";
 import type { LimitRows } from "../policy/limit-rows.ts";
@@ -132,6 +133,18 @@ export interface ServicePlan {
   readonly access?: readonly AccessRule[];
   /** Absent: its agents refuse nobody for load, and tell none. */
   readonly shedding?: ConcurrencySettings;
+  /** Calls from the mesh that each of its agents lets through. Absent: all. */
+  readonly rateLimits?: readonly CallLimit[];
+  /** Absent: its agents have no public listener. */
+  readonly expose?: ExposePlan;
+}
+
+/** What agents of a service show to the outside: a gateway of one service, with the providers that its routes name. */
+export interface ExposePlan
+  extends Pick<GatewayPlan, "hosts" | "cors" | "clientIp" | "identityHeaders" | "limitRows" | "routes"> {
+  /** `HOST:PORT`; absent: where the agent is told to. */
+  readonly listen?: string;
+  readonly identity: Readonly<Record<string, JwtProvider>>;
 }
 
 /** The face of one agent: its own service, and only the services that it may call. */
@@ -140,7 +153,10 @@ export interface AgentPlan {
   readonly trustDomain: string;
   readonly service: string;
   /** Absent for the ingress agent, which has no application. */
-  readonly inbound?: Pick<ServicePlan, "port" | "protocol" | "upgrades" | "streamIdleMs" | "access" | "shedding">;
+  readonly inbound?: Pick<
+    ServicePlan,
+    "port" | "protocol" | "upgrades" | "streamIdleMs" | "access" | "shedding" | "rateLimits" | "expose"
+  >;
   readonly outbound: Readonly<Record<string, OutboundServicePlan>>;
 }
 

@@ -9,6 +9,21 @@ export interface Preflight {
   readonly headers: string | undefined;
 }
 
+/** Fields of an answer that a gateway with `cors` says alone: an upstream's own would be a second say. */
+export const CORS_OWNED: readonly string[] = [
+  "access-control-allow-origin",
+  "access-control-allow-credentials",
+  "access-control-expose-headers",
+];
+
+/** The preflight that a request is, or undefined. @param field value of a field, by its name in lower case */
+export function preflightOf(method: string, field: (name: string) => string | null | undefined): Preflight | undefined {
+  const origin = field("origin") ?? undefined;
+  const asked = method === "OPTIONS" ? (field("access-control-request-method") ?? undefined) : undefined;
+  if (origin === undefined || asked === undefined) return undefined;
+  return { origin, method: asked, headers: field("access-control-request-headers") ?? undefined };
+}
+
 type Fields = readonly (readonly [name: string, value: string])[];
 
 /** Fields of the answer to a preflight; without any `access-control-*` when the browser is to refuse the request. */

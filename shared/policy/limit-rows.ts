@@ -40,3 +40,26 @@ export function withRow(settings: RateLimitSettings, row: LimitRow): RateLimitSe
   const { burst: _burst, window: _window, ...rest } = settings;
   return { ...rest, ...row };
 }
+
+/** For each of some limits the row that holds for a caller; undefined: the limit's own numbers. */
+export function chooseRows(
+  limitRows: Readonly<Record<string, LimitRows>>,
+  all: readonly RateLimitSettings[],
+  identity: Pick<Identity, "plan" | "consumer">,
+): (ChosenRow | undefined)[] {
+  return all.map(({ rows }) => {
+    const own = rows === undefined ? undefined : limitRows[rows];
+    return own && chooseRow(own, identity);
+  });
+}
+
+/** The limits with their rows; one that is lifted is not among them. */
+export function withRows(
+  all: readonly RateLimitSettings[],
+  chosen: readonly (ChosenRow | undefined)[],
+): readonly RateLimitSettings[] {
+  return all.flatMap((settings, at) => {
+    const row = chosen[at]?.row;
+    return row === undefined ? settings : (withRow(settings, row) ?? []);
+  });
+}

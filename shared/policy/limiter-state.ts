@@ -23,6 +23,17 @@ export interface LimiterSettings {
   readonly counts?: "concurrent" | "cost";
 }
 
+/** Of settings that say more, the part that counting needs. */
+export function countingOf({ limit, windowMs, burst, window, counts }: LimiterSettings): LimiterSettings {
+  return {
+    limit,
+    windowMs,
+    ...(burst !== undefined && { burst }),
+    ...(window !== undefined && { window }),
+    ...(counts !== undefined && { counts }),
+  };
+}
+
 export type LimitHistory = WindowLog | WindowSlices | Gcra | FixedWindow | Concurrency | LentTokens;
 
 /** What one isolate holds, or one shard and all that it lends on to. */

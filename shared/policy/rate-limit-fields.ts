@@ -4,20 +4,27 @@
  * a limit counts by, and tells a client nothing that it does not know.
  */
 import { type Item, type Parameters, serializeList } from "structured-headers";
+import { SelvageError } from "../errors.ts";
+import { QUOTA_EXCEEDED } from "../http/problem-types.ts";
 import type { LimitVerdict } from "./limiter-state.ts";
 import type { RateLimitSettings } from "./settings.ts";
 
-export type LimitOutcome = readonly [settings: RateLimitSettings, verdict: LimitVerdict];
+/** The part of a limit that clients are told. */
+export type ToldLimit = Pick<RateLimitSettings, "name" | "limit" | "windowMs" | "burst" | "counts">;
+export type LimitOutcome<Limit extends ToldLimit = RateLimitSettings> = readonly [
+  settings: Limit,
+  verdict: LimitVerdict,
+];
 
 /**
  * `"name";q=100;w=60` for each limit: `q` the quota, `w` its window in seconds. Slots have no window but a unit of their own
  * (`qu`). For tokens none is registered, and none for a burst: those are said by parameters of our own, as section 3.1 wants it.
  */
-export function rateLimitPolicyField(all: readonly RateLimitSettings[]): string {
+export function rateLimitPolicyField(all: readonly ToldLimit[]): string {
   return serializeList(all.map(policyItem));
 }
 
-function policyItem({ name, limit, windowMs, burst, counts }: RateLimitSettings): Item {
+function policyItem({ name, limit, windowMs, burst, counts }: ToldLimit): Item {
   if (counts === "concurrent") return item(name, { q: limit, qu: "concurrent-requests" });
   return item(name, {
     q: limit,
@@ -28,7 +35,7 @@ function policyItem({ name, limit, windowMs, burst, counts }: RateLimitSettings)
 }
 
 /** `"name";r=50;t=30` for each limit that answered: `r` is left, `t` seconds until there is more. */
-export function rateLimitField(outcomes: readonly LimitOutcome[]): string {
+export function rateLimitField(outcomes: readonly LimitOutcome<ToldLimit>[]): string {
   return serializeList(
     outcomes.map(([{ name }, verdict]) =>
       item(name, { r: remainingOf(verdict), t: Math.ceil(verdict.resetMs / 1000) }),
@@ -37,8 +44,16 @@ export function rateLimitField(outcomes: readonly LimitOutcome[]): string {
 }
 
 /** Seconds for `Retry-After`: when the last of the limits that refused admits again; agrees with their `t`. */
-export function retryAfterSeconds(refused: readonly LimitOutcome[]): number {
+export function retryAfterSeconds(refused: readonly LimitOutcome<ToldLimit>[]): number {
   return Math.max(1, ...refused.map(([, verdict]) => Math.ceil(verdict.resetMs / 1000)));
+}
+
+/** The answer to a request that limits have refused. @param refused those that did */
+export function limitRefusal(refused: readonly LimitOutcome<ToldLimit>[]): SelvageError {
+  const names = refused.map(([{ name }]) => name);
+  return new SelvageError("limit_exceeded", `limit ${names.join(", ")}`, {
+    members: { type: QUOTA_EXCEEDED, "violated-policies": names },
+  });
 }
 
 /** What `X-RateLimit-Reset` says: the time of the clock in seconds since 1970, or the seconds until then. */
@@ -50,7 +65,7 @@ export type LegacyReset = "epoch" | "seconds";
  * @returns nothing when there is no such limit
  */
 export function legacyFields(
-  outcomes: readonly LimitOutcome[],
+  outcomes: readonly LimitOutcome<ToldLimit>[],
   reset: LegacyReset,
   nowMs: number,
 ): [name: string, value: string][] {
@@ -66,8 +81,8 @@ export function legacyFields(
   ];
 }
 
-function tightest(outcomes: readonly LimitOutcome[]): LimitOutcome | undefined {
-  let found: LimitOutcome | undefined;
+function tightest(outcomes: readonly LimitOutcome<ToldLimit>[]): LimitOutcome<ToldLimit> | undefined {
+  let found: LimitOutcome<ToldLimit> | undefined;
   for (const outcome of outcomes) {
     const [{ counts }, { admitted }] = outcome;
     if (admitted && counts === "concurrent") continue;

@@ -2,6 +2,7 @@
  * Whom a limit counts by. A key is made of parts, each with its name and its value, so that no two different lists of values
  * have one text, whatever they hold.
  */
+import { SelvageError } from "../errors.ts";
 import { addressGroup } from "../http/address-list.ts";
 import { onlyCookie } from "../http/cookies.ts";
 import { parametersOf } from "../http/query-parameters.ts";
@@ -50,6 +51,18 @@ export function keyPartName(part: LimitKeyPart): string {
 /** The key as a text in which every value stands for itself; what is longer than `keyCharsMax` is to be hashed. */
 export function limitKeyText(values: readonly LimitKeyValue[]): string {
   return JSON.stringify(values.map(({ part, value = [] }) => [keyPartName(part), ...value]));
+}
+
+/** @returns the key as a text, or why a limit refuses a request that lacks a part of it */
+export function limitKeyOf(
+  { name, by, missing }: Pick<RateLimitSettings, "name" | "by" | "missing">,
+  facts: LimitKeyFacts,
+): string | SelvageError {
+  const values = limitKeyValues(by, facts);
+  const lacking = missing === "refuse" ? values.find(({ value }) => value === undefined) : undefined;
+  if (lacking === undefined) return limitKeyText(values);
+  const reason = `limit ${name}: the request lacks ${keyPartName(lacking.part)}`;
+  return new SelvageError(lackingCode(lacking.part), reason);
 }
 
 /** What a client is told whose request lacks a part: it lies in the request itself, or in who it is. */

@@ -26,6 +26,7 @@ export const agentRuntimeSchema = z.object({
     inbound: z.optional(z.int()),
     outbound: z.optional(z.int()),
     ingress: z.optional(z.int()),
+    expose: z.optional(z.int()),
     admin: z.optional(z.int()),
     app: z.optional(z.int()),
   }),

@@ -3,11 +3,13 @@ import { createServer, type Server, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { forwardToApp } from "../../../mesh-agent/inbound/forward-to-app.ts";
+import { InboundCall } from "../../../mesh-agent/inbound/inbound-call.ts";
 import { answerErrors } from "../../../mesh-agent/proxy/answer-errors.ts";
-import { Call, runStages } from "../../../mesh-agent/proxy/call.ts";
+import { runStages } from "../../../mesh-agent/proxy/call.ts";
 import type { ClientPool } from "../../../mesh-agent/proxy/engine.ts";
 import { createHttp1Pool, type Http1PoolOptions } from "../../../mesh-agent/proxy/http1/client-pool.ts";
 import { createHttp1Server, type Http1Server } from "../../../mesh-agent/proxy/http1/server-engine.ts";
+import { PLAN_FORMAT } from "../../../shared/plan/plan.ts";
 import { randomOf } from "../../support/queue-world.ts";
 
 const open: { servers: Server[]; pools: ClientPool[]; listeners: Http1Server[] } = {
@@ -47,12 +49,18 @@ async function app(
   return { port, seen, connections: () => connections };
 }
 
+const KNOWN = {
+  version: 1,
+  hash: "",
+  plan: { format: PLAN_FORMAT, trustDomain: "test.internal", service: "shop", outbound: {} },
+} as const;
+
 async function agentFor(port: number, options: Partial<Http1PoolOptions> = {}): Promise<string> {
   const pool = createHttp1Pool({ host: "127.0.0.1", port, ...options });
   const listener = await createHttp1Server({ listen: { host: "127.0.0.1", port: 0 } });
-  const run = runStages<Call>([answerErrors(false), forwardToApp(() => pool)]);
+  const run = runStages<InboundCall>([answerErrors("application"), forwardToApp(() => pool)]);
   listener.onExchange((exchange) => {
-    const call = new Call(exchange, 1, performance.now());
+    const call = new InboundCall(exchange, KNOWN, performance.now());
     call.deadlineMs = call.arrivedAtMs + 10_000;
     run(call);
   });

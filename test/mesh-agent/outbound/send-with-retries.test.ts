@@ -197,7 +197,7 @@ function play(scene: Scene) {
   cluster.hedge.saved = scene.saved ?? 0;
   call.deadlineMs = performance.now() + 5_000;
   runStages<OutboundCall>([
-    answerErrors(false),
+    answerErrors("application"),
     sendWithRetries({ forAgents: false, metrics: new Metrics(), random: () => 0.5, waits }),
   ])(call);
   let fed = 0;

@@ -51,6 +51,8 @@ const server = createServer(async (request, response) => {
   }
 });
 server.listen(Number(process.env.PORT), "127.0.0.1");
+// What the agent is told to do, it passes on.
+process.on("SIGHUP", () => {});
 process.on("SIGTERM", () => {
   server.close(() => process.exit(0));
   server.closeIdleConnections();

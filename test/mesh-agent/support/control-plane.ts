@@ -5,7 +5,8 @@ import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from "j
 import { TXN_TOKEN_ALGORITHM, TXN_TOKEN_TYPE } from "../../../shared/identity/txn-token.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { compileBreaker } from "../../../shared/plan/compile-balance.ts";
-import { type AgentPlan, type OutboundServicePlan, PLAN_FORMAT } from "../../../shared/plan/plan.ts";
+import { type AgentPlan, type ExposePlan, type OutboundServicePlan, PLAN_FORMAT } from "../../../shared/plan/plan.ts";
+import type { CallLimit } from "../../../shared/policy/call-limits.ts";
 import type { ConcurrencySettings } from "../../../shared/policy/load-shedding.ts";
 import type { AccessRule } from "../../../shared/policy/settings.ts";
 import type { Endpoint } from "../../../shared/wire/endpoint.ts";
@@ -133,11 +134,15 @@ export class TestControl {
       access,
       shedding,
       inbound = {},
+      rateLimits,
+      expose,
       outbound = {},
     }: {
       access?: readonly AccessRule[];
       shedding?: ConcurrencySettings;
       inbound?: Partial<NonNullable<AgentPlan["inbound"]>>;
+      rateLimits?: readonly CallLimit[];
+      expose?: ExposePlan;
       outbound?: Record<string, Partial<OutboundServicePlan>>;
     },
   ): void {
@@ -153,6 +158,8 @@ export class TestControl {
           ...inbound,
           ...(access !== undefined && { access }),
           ...(shedding !== undefined && { shedding }),
+          ...(rateLimits !== undefined && { rateLimits }),
+          ...(expose !== undefined && { expose }),
         },
       }),
       outbound: Object.fromEntries(

@@ -25,6 +25,9 @@ const facts: fc.Arbitrary<LineFacts> = fc.record({
   sub: maybe(text),
   error: maybe(fc.constantFrom(...(Object.keys(errorTable) as (keyof typeof errorTable)[]))),
   wouldRefuse: maybe(fc.constant([{ error: "overloaded" as const }])),
+  route: maybe(text),
+  clientIp: maybe(text),
+  grpcStatus: maybe(fc.nat(16)),
   tunnel: maybe(fc.record({ protocol: text, in: fc.nat(), out: fc.nat() })),
   reason: maybe(text),
 });

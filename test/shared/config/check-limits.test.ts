@@ -118,7 +118,7 @@ describe("explain states what a mode costs", () => {
     ],
     [
       { limit: "10/minute", mode: "local" },
-      "10 in any window of 1m, local: each isolate counts for itself, so up to 10 times their number, closed when the count is unknown",
+      "10 in any window of 1m, local: each isolate, or agent, counts for itself, so up to 10 times their number",
     ],
     [
       { limit: "64/second", burst: 80 },

@@ -4,7 +4,7 @@ import { type ClientIpRules, clientIpRules } from "../../../shared/http/client-i
 import { hex } from "../../../shared/http/hex.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { type GatewayPlan, PLAN_FORMAT, type RoutePlan } from "../../../shared/plan/plan.ts";
-import { keyPartsOf } from "../../../shared/policy/rate-limit-key.ts";
+import { routeExpressions } from "../../../shared/plan/route-expressions.ts";
 import { compileRoutes, type RouteTable } from "../../../shared/route/match-route.ts";
 import type { HopSigner } from "./hop-signer.ts";
 import type { SigningKey } from "./signing-key.ts";
@@ -45,13 +45,11 @@ export async function holdPlan(version: number, hash: string, plan: GatewayPlan)
 async function expressionsOf({ routes }: GatewayPlan): Promise<Pick<HeldPlan, "conditions" | "keyExpressions">> {
   const conditions = new Map<string, Condition>();
   const keyExpressions = new Map<string, KeyExpression>();
-  const whens = routes.flatMap(({ auth }) => auth?.when ?? []);
-  const parts = routes.flatMap(({ rateLimits }) => rateLimits.flatMap(({ by }) => keyPartsOf(by)));
-  const keys = parts.flatMap((part) => (typeof part === "object" && "cel" in part ? part.cel : []));
+  const { whens, keys } = routeExpressions(routes);
   if (whens.length === 0 && keys.length === 0) return { conditions, keyExpressions };
   const { parseCondition, parseKeyExpression } = await import("../../../shared/auth/condition.ts");
-  for (const text of new Set(whens)) conditions.set(text, usable(text, parseCondition(text)));
-  for (const text of new Set(keys)) keyExpressions.set(text, usable(text, parseKeyExpression(text)));
+  for (const text of whens) conditions.set(text, usable(text, parseCondition(text)));
+  for (const text of keys) keyExpressions.set(text, usable(text, parseKeyExpression(text)));
   return { conditions, keyExpressions };
 }
 

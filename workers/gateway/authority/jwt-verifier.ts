@@ -1,17 +1,18 @@
 /** Who a JWT names, or why it is refused. Tokens that were good are remembered until they end or the keys change. */
+import { type KeySource, keySourceOf } from "../../../shared/auth/discovery.ts";
 import { secretBytesMin } from "../../../shared/auth/jwk.ts";
-import { acceptedUntilMs, identityOfClaims, refuseClaims } from "../../../shared/auth/jwt-claims.ts";
+import { acceptedUntilMs, identityOfClaims } from "../../../shared/auth/jwt-claims.ts";
 import type { JwtProvider } from "../../../shared/auth/providers.ts";
-import { refuseTokenForm, refuseTokenHeader } from "../../../shared/auth/token-form.ts";
+import { type ReadToken, readToken } from "../../../shared/auth/read-token.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import { limits } from "../../../shared/limits.ts";
 import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
 import { AccessTokenVerifier } from "./access-token-verifier.ts";
-import { type KeySet, type KeySource, keysAt } from "./key-sets.ts";
+import type { KeySet } from "./key-sets.ts";
 import { secretText } from "./provider-secret.ts";
 import type { TokenConfirmation } from "./token-confirmation.ts";
-import { isSignedWith, readSegment, type SignedToken, type TokenSignatures } from "./token-signatures.ts";
+import { isSignedWith, readSegment, type TokenSignatures } from "./token-signatures.ts";
 import type { ProofContext } from "./verifier.ts";
 
 interface Remembered {
@@ -26,11 +27,6 @@ interface Memory {
   /** Absent: the keys are in the plan, or are a secret. */
   readonly source?: KeySource;
   readonly ownKeys: KeySet;
-}
-
-/** A token whose form, header and claims are those of this provider; its signature was not looked at. */
-interface Read extends SignedToken {
-  readonly claims: Readonly<Record<string, unknown>>;
 }
 
 export class JwtVerifier extends AccessTokenVerifier<JwtProvider> {
@@ -63,8 +59,7 @@ export class JwtVerifier extends AccessTokenVerifier<JwtProvider> {
     memory: Memory,
     context: ProofContext,
   ): Promise<Identity | string> {
-    // Before any key is looked at: what is not for this provider must not make us ask its issuer.
-    const read = readToken(token, provider, context.nowMs);
+    const read = readToken(token, provider, readSegment, context.nowMs);
     if (typeof read === "string") return read;
     const keys = await this.#proveSignature(read, provider, memory, context);
     if (typeof keys === "string") return keys;
@@ -76,7 +71,7 @@ export class JwtVerifier extends AccessTokenVerifier<JwtProvider> {
 
   /** @returns the keys that it is good by, or why it is not */
   async #proveSignature(
-    read: Read,
+    read: ReadToken,
     provider: JwtProvider,
     memory: Memory,
     context: ProofContext,
@@ -97,7 +92,7 @@ export class JwtVerifier extends AccessTokenVerifier<JwtProvider> {
     const known = this.#memories.get(provider);
     if (known !== undefined) return known;
     const { rememberedTokensMax, rememberedTokenBytesMax } = limits.identity;
-    const source = sourceOf(provider);
+    const source = keySourceOf(provider);
     const memory: Memory = {
       tokens: new BoundedMap<Remembered>(rememberedTokensMax, rememberedTokenBytesMax),
       ...(source !== undefined && { source }),
@@ -106,26 +101,6 @@ export class JwtVerifier extends AccessTokenVerifier<JwtProvider> {
     this.#memories.set(provider, memory);
     return memory;
   }
-}
-
-function sourceOf({ issuer, keys }: JwtProvider): KeySource | undefined {
-  if (keys === undefined) return { name: issuer };
-  return "url" in keys ? keysAt(keys.url) : undefined;
-}
-
-function readToken(token: string, provider: JwtProvider, nowMs: number): Read | string {
-  const malformed = refuseTokenForm(token);
-  if (malformed !== undefined) return malformed;
-  const [first = "", second = ""] = token.split(".");
-  const header = readSegment(first);
-  if (typeof header === "string") return `the header ${header}`;
-  const family = provider.keys !== undefined && "secret" in provider.keys ? "hmac" : "signature";
-  const refused = refuseTokenHeader(header, provider.algorithms, family);
-  if (refused !== undefined) return refused;
-  const claims = readSegment(second);
-  if (typeof claims === "string") return `the payload ${claims}`;
-  const { alg, kid } = header as { alg: string; kid?: string };
-  return refuseClaims(claims, provider, nowMs) ?? { token, alg, kid, claims };
 }
 
 function secretOf(name: string, algorithms: readonly string[], { env }: ProofContext): Uint8Array {

@@ -2,6 +2,7 @@
  * Key sets of issuers, at a URL of the document or found by OIDC discovery (OpenID Connect Discovery 1.0 section 4). A set
  * stays in use while its issuer is away. Requests share results, never promises.
  */
+import { discoveryUrl, type KeySource, keysUrl, readDiscovery } from "../../../shared/auth/discovery.ts";
 import { type PublicJwk, readKeySet } from "../../../shared/auth/jwk.ts";
 import { beginKeyWait, endKeyWait, type KeyQueue, type KeyWait, newKeyQueue } from "../../../shared/auth/key-queue.ts";
 import {
@@ -19,15 +20,6 @@ import { readText } from "../upstream/read-text.ts";
 import { until } from "../upstream/wait.ts";
 
 type Wait = Pick<ExecutionContext, "waitUntil">;
-
-export interface KeySource {
-  /** Names the set; without `url` the issuer itself, which tells where its keys are. */
-  readonly name: string;
-  readonly url?: string;
-}
-
-/** A set at a URL is one, whoever names it. */
-export const keysAt = (url: string): KeySource => ({ name: `keys ${url}`, url });
 
 export interface KeySet {
   /** Those that signatures can be checked with. */
@@ -172,7 +164,7 @@ async function fetchKeys(source: KeySource, issuer: Issuer, nowMs: number): Prom
   try {
     const signal = AbortSignal.timeout(limits.identity.jwksWaitMs);
     const metadata = source.url === undefined ? await discover(source.name, signal) : undefined;
-    const published = await get(source.url ?? keysUrl(source.name, metadata), signal);
+    const published = await get(source.url ?? keysUrl(source.name, metadata ?? {}), signal);
     const text = metadata === undefined ? published : `${published}\n${JSON.stringify(metadata)}`;
     if (text !== issuer.set?.text) {
       const keys = readKeySet(JSON.parse(published));
@@ -189,21 +181,8 @@ async function fetchKeys(source: KeySource, issuer: Issuer, nowMs: number): Prom
   }
 }
 
-/** @throws when the issuer says that it is another one (OpenID Connect Discovery 1.0 section 4.3) */
 async function discover(issuer: string, signal: AbortSignal): Promise<Readonly<Record<string, unknown>>> {
-  const found: unknown = JSON.parse(await get(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, signal));
-  const metadata = (found ?? {}) as Record<string, unknown>;
-  if (metadata.issuer !== issuer) throw new Error("discovery names another issuer");
-  return metadata;
-}
-
-function keysUrl(issuer: string, metadata: Readonly<Record<string, unknown>> = {}): string {
-  const { jwks_uri: uri } = metadata;
-  if (typeof uri !== "string" || !URL.canParse(uri)) throw new Error("discovery has no jwks_uri");
-  const scheme = new URL(uri).protocol;
-  if (scheme !== "https:" && !(scheme === "http:" && issuer.startsWith("http:")))
-    throw new Error("jwks_uri is not https");
-  return uri;
+  return readDiscovery(issuer, JSON.parse(await get(discoveryUrl(issuer), signal)));
 }
 
 async function get(url: string, signal: AbortSignal): Promise<string> {

@@ -1,5 +1,6 @@
 /** Who signed a request (RFC 9421), or why that is not shown. What was signed is the request as it came. */
 import type { ChallengeError } from "../../../shared/auth/bearer.ts";
+import { type KeySource, keysAt } from "../../../shared/auth/discovery.ts";
 import {
   algorithmOf,
   chooseSignature,
@@ -23,7 +24,7 @@ import { readSignatureInputs, readSignatures } from "../../../shared/http/signat
 import type { Identity } from "../../../shared/identity/identity.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { Env } from "../env.ts";
-import { type KeySet, type KeySets, type KeySource, keysAt } from "./key-sets.ts";
+import type { KeySet, KeySets } from "./key-sets.ts";
 import { secretText, unusableSecret } from "./provider-secret.ts";
 import { sha256 } from "./sha256.ts";
 import { UsedProofs } from "./used-proofs.ts";

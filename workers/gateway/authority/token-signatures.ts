@@ -1,16 +1,11 @@
 /** Whether a token was signed by one of an issuer's public keys. Key sets are shared by every kind of token of an issuer. */
 import { base64url, compactVerify, importJWK } from "jose";
+import type { KeySource } from "../../../shared/auth/discovery.ts";
 import { keysFor, type PublicJwk } from "../../../shared/auth/jwk.ts";
+import { mayBeOfNewKey, type SignedToken } from "../../../shared/auth/read-token.ts";
 import { readJsonObject } from "../../../shared/auth/strict-json.ts";
-import { type KeySet, KeySets, type KeySource } from "./key-sets.ts";
+import { type KeySet, KeySets } from "./key-sets.ts";
 import type { ProofContext } from "./verifier.ts";
-
-/** A token whose form and header were good; its signature was not looked at. */
-export interface SignedToken {
-  readonly token: string;
-  readonly alg: string;
-  readonly kid: string | undefined;
-}
 
 export class TokenSignatures {
   readonly keySets = new KeySets();
@@ -31,8 +26,7 @@ export class TokenSignatures {
     for (;;) {
       const found = await this.#tryKeys(signed, keys);
       if (found === "good") return keys;
-      // A token that names its key, which is there, is wrong itself; any other may be of a key that is new.
-      if (source === undefined || (found === "bad" && signed.kid !== undefined)) return reasons[found];
+      if (source === undefined || !mayBeOfNewKey(signed, found === "bad")) return reasons[found];
       const newer = await this.keySets.keysAfterMiss(source, keys, signed.kid, ctx, nowMs);
       if (newer === undefined) return reasons[found];
       keys = newer;

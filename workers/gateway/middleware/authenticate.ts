@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { withoutParameter } from "../../../shared/auth/api-key.ts";
 import type { ChallengeError } from "../../../shared/auth/bearer.ts";
-import { distinctChallenges } from "../../../shared/auth/challenges.ts";
+import { distinctChallenges, errorOfProof, errorOfScopes, schemeOf } from "../../../shared/auth/challenges.ts";
 import {
   type AuthSettings,
   type NextProof,
@@ -155,10 +155,7 @@ function found(
     throw outcome.cause;
   }
   const invalid = outcome.kind === "refused";
-  challenge(c, auth, verifiers, (name) => {
-    const proof = proofs.get(name);
-    return proof?.kind === "refused" ? (proof.error ?? "invalid_token") : undefined;
-  });
+  challenge(c, auth, verifiers, (name) => errorOfProof(proofs.get(name)));
   const reason = outcome.kind === "ask" ? "no proof" : outcome.reason;
   throw new SelvageError(invalid ? "credentials_invalid" : "credentials_missing", reason);
 }
@@ -173,9 +170,7 @@ function demand(
 ): void {
   const refusal = refuseIdentity(auth, identity, (who) => isTrue(c, auth.when, who));
   if (refusal === undefined) return;
-  const ofProven = (name: string): ChallengeError | undefined =>
-    proofs.get(name)?.kind === "proven" ? "insufficient_scope" : undefined;
-  if (refusal.code === "scope_missing") challenge(c, auth, verifiers, ofProven);
+  if (refusal.code === "scope_missing") challenge(c, auth, verifiers, (name) => errorOfScopes(proofs.get(name)));
   if (refusal.code === "credentials_missing") challenge(c, auth, verifiers, () => undefined);
   throw new SelvageError(refusal.code, refusal.reason);
 }
@@ -204,7 +199,7 @@ function challenge(
   errorOf: (name: string) => ChallengeError | undefined,
 ): void {
   const realm = c.get("target").host;
-  const scheme = /^[^ ]+/.exec(c.req.raw.headers.get("authorization") ?? "")?.[0].toLowerCase();
+  const scheme = schemeOf(c.req.raw.headers.get("authorization"));
   const { identity: known } = c.get("held").plan;
   const found = [...all, ...any].flatMap((name) => {
     const provider = known[name];

@@ -1,5 +1,5 @@
 import { SelvageError } from "../../../shared/errors.ts";
-import { inspectHead } from "../../../shared/http/inspect-head.ts";
+import { inspectHead, refuseMethod } from "../../../shared/http/inspect-head.ts";
 import { parseRequestTarget } from "../../../shared/http/request-target.ts";
 import type { Stage } from "../upstream/stages.ts";
 
@@ -17,11 +17,8 @@ export function checkRequest(): Stage {
       const head = new Map(lines);
       const { dropped, refused } = inspectHead(lines, target.path.length + target.query.length);
       if (refused !== undefined) throw new SelvageError(refused.code, refused.reason);
-      // An upstream that mirrors the request would show the client what was added for the inside (RFC 9110 section 9.3.8).
-      if (method === "TRACE") throw new SelvageError("not_implemented", "TRACE");
-      const hasContent = body !== null && head.get("content-length") !== "0";
-      if (hasContent && (method === "GET" || method === "HEAD"))
-        throw new SelvageError("bad_request", `${method} with content, which cannot be passed on`);
+      const unserved = refuseMethod(method, body !== null && head.get("content-length") !== "0");
+      if (unserved !== undefined) throw new SelvageError(unserved.code, unserved.reason);
       c.set("dropped", dropped);
       c.set("head", head);
       return undefined;

@@ -1,10 +1,11 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
-import { QUOTA_EXCEEDED, TEMPORARY_REDUCED_CAPACITY } from "../../../shared/http/problem-types.ts";
+import { TEMPORARY_REDUCED_CAPACITY } from "../../../shared/http/problem-types.ts";
 import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
 import {
   type LimitOutcome,
   legacyFields,
+  limitRefusal,
   rateLimitField,
   rateLimitPolicyField,
   retryAfterSeconds,
@@ -137,14 +138,11 @@ function refuse(
   outcomes: readonly LimitOutcome[],
   refused: readonly LimitOutcome[],
 ): never {
-  const names = refused.map(([{ name }]) => name);
   c.header("retry-after", String(retryAfterSeconds(refused)));
   c.header("ratelimit-policy", policyField(enforced));
   c.header("ratelimit", rateLimitField(outcomes));
   for (const [name, value] of legacyOf(c, outcomes)) c.header(name, value);
-  throw new SelvageError("limit_exceeded", `limit ${names.join(", ")}`, {
-    members: { type: QUOTA_EXCEEDED, "violated-policies": names },
-  });
+  throw limitRefusal(refused);
 }
 
 /** A limit that is open and cannot be asked protects nothing meanwhile, and one that is closed serves nobody. */

@@ -1,6 +1,6 @@
 import type { ErrorHandler } from "hono";
-import { SelvageError, toProblem } from "../../../shared/errors.ts";
-import { limits } from "../../../shared/limits.ts";
+import { SelvageError } from "../../../shared/errors.ts";
+import { problemAnswer } from "../../../shared/http/problem-answer.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 
 /**
@@ -18,10 +18,6 @@ export const problems: ErrorHandler<GatewayEnv> = (cause, c) => {
     c.res.body?.cancel().catch(() => undefined);
     c.res = undefined;
   }
-  const problem = toProblem(error, c.get("trace").traceId);
-  return c.body(JSON.stringify(problem), problem.status as 500, {
-    "content-type": "application/problem+json",
-    "cache-control": "no-store",
-    ...(error.code === "overloaded" && { "retry-after": String(limits.loadShedding.retryAfterSeconds) }),
-  });
+  const { status, fields, text } = problemAnswer(error, c.get("trace").traceId);
+  return c.body(text, status as 500, Object.fromEntries(fields));
 };

@@ -1,9 +1,6 @@
-import { withoutOwnCookies } from "../../../shared/http/cookies.ts";
 import { forwardingFields } from "../../../shared/http/forwarding-fields.ts";
-import { TRACEPARENT, TRACESTATE } from "../../../shared/http/header-names.ts";
-import { parseTraceparent } from "../../../shared/http/trace-context.ts";
 import { believedFields } from "../../../shared/plan/believed-fields.ts";
-import { forgedFields } from "../../../shared/policy/identity-headers.ts";
+import { inwardFields } from "../../../shared/policy/inward-fields.ts";
 import { connectionOf } from "../upstream/client-connection.ts";
 import { RequestFields } from "../upstream/request-fields.ts";
 import type { Stage } from "../upstream/stages.ts";
@@ -16,13 +13,11 @@ export function stripFields(): Stage {
       const { plan } = c.get("held");
       const connection = connectionOf(c.req.raw, c.get("scheme"), plan.tlsTerminator);
       const fields = new RequestFields(c.req.raw.headers, head);
-      for (const name of c.get("dropped")) fields.delete(name);
-      const believed = believedFields(plan);
-      if (believed.length > 0) for (const name of forgedFields(believed, head.keys())) fields.delete(name);
-      // A `tracestate` belongs to its `traceparent` (Trace Context section 3.3.1).
-      if (head.has(TRACESTATE) && parseTraceparent(head.get(TRACEPARENT)) === undefined) fields.delete(TRACESTATE);
-      const cookies = head.get("cookie");
-      if (cookies !== undefined) keepCookies(fields, cookies);
+      const field = (name: string): string | undefined => head.get(name);
+      const received = { names: head.keys(), field, dropped: c.get("dropped"), believed: believedFields(plan) };
+      const { ended, cookies } = inwardFields(received);
+      for (const name of ended) fields.delete(name);
+      if (cookies !== undefined) fields.set("cookie", cookies);
       const { authority } = c.get("target");
       const forwarded = { clientIp: c.get("clientIp"), authority, scheme: connection.scheme };
       fields.sayForwarded(() => forwardingFields(forwarded));
@@ -31,11 +26,4 @@ export function stripFields(): Stage {
       return undefined;
     },
   };
-}
-
-function keepCookies(fields: RequestFields, cookies: string): void {
-  const kept = withoutOwnCookies(cookies);
-  if (kept === cookies) return;
-  if (kept === "") fields.delete("cookie");
-  else fields.set("cookie", kept);
 }

@@ -3,7 +3,7 @@ import type { Identity } from "../../../shared/identity/identity.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { GatewayPlan } from "../../../shared/plan/plan.ts";
 import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
-import { type ChosenRow, chooseRow, withRow } from "../../../shared/policy/limit-rows.ts";
+import { chooseRows, withRows } from "../../../shared/policy/limit-rows.ts";
 import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
 
 type Limits = readonly RateLimitSettings[];
@@ -14,19 +14,11 @@ const known = new WeakMap<Limits, BoundedMap<Limits>>();
 /** @returns the same list for the same rows; a limit that is lifted is not in it */
 export function limitsFor({ limitRows }: GatewayPlan, all: Limits, identity: Identity): Limits {
   if (limitRows === undefined || all.every(({ rows }) => rows === undefined)) return all;
-  const chosen = all.map(({ rows }): ChosenRow | undefined => {
-    const own = rows === undefined ? undefined : limitRows[rows];
-    return own && chooseRow(own, identity);
-  });
+  const chosen = chooseRows(limitRows, all, identity);
   const key = chosen.map((one) => (one === undefined ? "" : `${one.by} ${one.name}`)).join("\n");
   const ofRoute = known.get(all) ?? new BoundedMap<Limits>(limits.rateLimit.chosenRowsMax);
   known.set(all, ofRoute);
-  const found = ofRoute.get(key) ?? all.flatMap((one, at) => rowed(one, chosen[at]));
+  const found = ofRoute.get(key) ?? withRows(all, chosen);
   if (ofRoute.get(key) === undefined) ofRoute.set(key, found);
   return found;
-}
-
-function rowed(settings: RateLimitSettings, chosen: ChosenRow | undefined): RateLimitSettings | [] {
-  if (chosen === undefined) return settings;
-  return withRow(settings, chosen.row) ?? [];
 }

@@ -4,12 +4,12 @@ import { countingNumbers, countingWay, limiterFor } from "../../../shared/policy
 import type { LimitHolder } from "../../../shared/policy/limit-holder.ts";
 import { shardOf } from "../../../shared/policy/limit-load.ts";
 import type { LimiterHealth, LimitHealth } from "../../../shared/policy/limiter-health.ts";
-import type {
-  LimitAnswer,
-  LimiterSettings,
-  LimiterState,
-  LimitQuestion,
-  ShardsTold,
+import {
+  countingOf,
+  type LimitAnswer,
+  type LimiterState,
+  type LimitQuestion,
+  type ShardsTold,
 } from "../../../shared/policy/limiter-state.ts";
 import { askLimiter } from "../../../shared/policy/rate-limit.ts";
 import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
@@ -92,17 +92,6 @@ export function shardPlace(
 export function askHere(place: LimiterState, settings: RateLimitSettings, question: LimitQuestion): LimitAnswer {
   const nowMs = Date.now();
   return askLimiter(limiterFor(place, countingOf(settings), nowMs), question, nowMs).answer;
-}
-
-/** The part of the settings that counting needs. */
-export function countingOf({ limit, windowMs, burst, window, counts }: RateLimitSettings): LimiterSettings {
-  return {
-    limit,
-    windowMs,
-    ...(burst !== undefined && { burst }),
-    ...(window !== undefined && { window }),
-    ...(counts !== undefined && { counts }),
-  };
 }
 
 /**

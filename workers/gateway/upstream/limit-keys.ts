@@ -1,15 +1,8 @@
 /** Whom the limits of a route count a request by. */
 import type { Context } from "hono";
-import { SelvageError } from "../../../shared/errors.ts";
+import type { SelvageError } from "../../../shared/errors.ts";
 import { hex } from "../../../shared/http/hex.ts";
-import {
-  isLongKey,
-  keyPartName,
-  type LimitKeyFacts,
-  lackingCode,
-  limitKeyText,
-  limitKeyValues,
-} from "../../../shared/policy/rate-limit-key.ts";
+import { isLongKey, type LimitKeyFacts, limitKeyOf } from "../../../shared/policy/rate-limit-key.ts";
 import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import type { WantedLimit } from "./take-limits.ts";
@@ -27,19 +20,11 @@ export async function keyLimits(c: Context<GatewayEnv>, all: readonly RateLimitS
   const wanted: WantedLimit[] = [];
   const lacking: KeyedLimits["lacking"][number][] = [];
   for (const settings of all) {
-    const key = keyOf(settings, facts);
-    if (key instanceof SelvageError) lacking.push({ settings, error: key });
+    const key = limitKeyOf(settings, facts);
+    if (typeof key !== "string") lacking.push({ settings, error: key });
     else wanted.push({ settings, route, key: isLongKey(key) ? await hashed(key) : key });
   }
   return { wanted, lacking };
-}
-
-function keyOf({ name, by, missing }: RateLimitSettings, facts: LimitKeyFacts): string | SelvageError {
-  const values = limitKeyValues(by, facts);
-  const lacking = missing === "refuse" ? values.find(({ value }) => value === undefined) : undefined;
-  if (lacking === undefined) return limitKeyText(values);
-  const reason = `limit ${name}: the request lacks ${keyPartName(lacking.part)}`;
-  return new SelvageError(lackingCode(lacking.part), reason);
 }
 
 /** No key is a hash: they begin with a bracket. */

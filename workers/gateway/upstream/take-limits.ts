@@ -27,6 +27,7 @@ import {
   restLeftMs,
 } from "../../../shared/policy/limiter-health.ts";
 import {
+  countingOf,
   type LimitAnswer,
   type LimiterState,
   type LimitQuestion,
@@ -41,7 +42,6 @@ import type { Env } from "../env.ts";
 import {
   askHere,
   askPlace,
-  countingOf,
   type KeptLimit,
   keptName,
   limiterId,

@@ -1,0 +1,146 @@
+/** Checks of `expose`: everything that holds for the gateway's routes, and what of them an agent cannot do alone. */
+import { checkClientIp } from "./check-client-ip.ts";
+import { checkGateway } from "./check-gateway.ts";
+import { checkIdentityHeaders } from "./check-identity-headers.ts";
+import { checkNamedLimits } from "./check-limits.ts";
+import { checkRoutes } from "./check-routes.ts";
+import { Cursor } from "./cursor.ts";
+import { exposePlace } from "./expose-place.ts";
+import { type DocumentProblem, error } from "./problem.ts";
+import { quote } from "./schema-problems.ts";
+
+export function checkExpose(top: Cursor): DocumentProblem[] {
+  return top.get("mesh", "services").entries.flatMap(([name, service]) => {
+    const expose = service.get("expose");
+    if (expose.entries.length === 0) return [];
+    const routes = expose.get("routes").items;
+    return [
+      ...checkAsGateway(name, expose, top),
+      ...routes.flatMap((route) => [
+        ...checkSettings(route),
+        ...checkProofs(route, top.get("gateway", "identity")),
+        ...checkCounting(route.get("rateLimit")),
+      ]),
+    ];
+  });
+}
+
+function checkAsGateway(service: string, expose: Cursor, top: Cursor): DocumentProblem[] {
+  const stand = new Cursor({ gateway: gatewayOf(service, expose, top.get("gateway")), mesh: top.get("mesh").value });
+  const problems = [
+    ...checkGateway(stand),
+    ...checkClientIp(stand),
+    ...checkNamedLimits(stand.get("gateway")),
+    ...checkRoutes(stand),
+    ...checkIdentityHeaders(stand),
+  ];
+  return problems.flatMap((problem) => {
+    const path = exposePlace(service, problem.path);
+    return path === undefined ? [] : [{ ...problem, path }];
+  });
+}
+
+/** The gateway that would do what this `expose` asks for; what an agent cannot do is left out, and has problems of its own. */
+function gatewayOf(service: string, expose: Cursor, gateway: Cursor): unknown {
+  const routes = expose.get("routes").items.map((route) => {
+    const kept = route.entries.filter(([key]) => !Object.hasOwn(ELSEWHERE, key));
+    const rateLimit = route.get("rateLimit");
+    const counted = Array.isArray(rateLimit.value) ? rateLimit.items.map(asLocal) : asLocal(rateLimit);
+    return { ...Object.fromEntries(kept.map(([key, { value }]) => [key, value])), rateLimit: counted, to: service };
+  });
+  const { routes: _, ...own } = Object.fromEntries(expose.entries.map(([key, { value }]) => [key, value]));
+  return { ...own, identity: gateway.get("identity").value, plans: gateway.get("plans").value, routes };
+}
+
+/** Names of limits, which have a problem of their own, are nothing. */
+function asLocal({ value }: Cursor): unknown {
+  return typeof value === "object" && value !== null ? { ...value, mode: "local" } : undefined;
+}
+
+/** Settings of a route to what serves instead. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  to: "a route without it: every request goes to the service itself",
+  aggregate: "a route of `gateway`, which composes answers",
+  cache: "a route of `gateway`, which keeps answers",
+  idempotency: "a route of `gateway`, which remembers keys for all instances",
+  context: "`identityHeaders`: an agent mints no transaction tokens",
+};
+
+function checkSettings(route: Cursor): DocumentProblem[] {
+  const found = route.entries.filter(([key]) => Object.hasOwn(ELSEWHERE, key));
+  const problems = found.map(([key, { path }]) =>
+    error("SLV3064", path, `\`${key}\` cannot be done by an agent alone`, {
+      at: "key",
+      ...(ELSEWHERE[key] !== undefined && { expected: ELSEWHERE[key] }),
+    }),
+  );
+  const decision = route.get("auth", "decision");
+  if (decision.exists)
+    problems.push(
+      error("SLV3064", decision.path, "an agent asks no decision point", {
+        at: "key",
+        expected: "a condition in `when`, or a route of `gateway`",
+      }),
+    );
+  return problems;
+}
+
+/** Kinds of providers to why an agent cannot verify them. */
+const UNCHECKED: Readonly<Record<string, string>> = {
+  apiKey: "API keys are known to the gateway's Durable Objects alone",
+  introspection: "issuers are asked about tokens by the gateway alone",
+  certificate: "the listener asks for no client certificates",
+  signature: "that a signature was not used before is known to the gateway alone",
+  webhook: "that a delivery did not come before is known to the gateway alone",
+  oidc: "logins and their sessions are the gateway's",
+};
+
+function checkProofs(route: Cursor, identity: Cursor): DocumentProblem[] {
+  const auth = route.get("auth");
+  const named = auth.text === undefined ? [...auth.get("any").items, ...auth.get("all").items] : [auth];
+  return named.flatMap((provider) => {
+    const reason = provider.text === undefined ? undefined : uncheckedReason(identity.get(provider.text));
+    if (reason === undefined) return [];
+    return [
+      error("SLV3065", provider.path, `an agent cannot verify ${quote(provider.text ?? "")}: ${reason}`, {
+        expected: "a provider of `jwt` with public keys, or a route of `gateway`",
+      }),
+    ];
+  });
+}
+
+function uncheckedReason(provider: Cursor): string | undefined {
+  const kind = provider.keys.find((key) => Object.hasOwn(UNCHECKED, key));
+  if (kind !== undefined) return UNCHECKED[kind];
+  const jwt = provider.get("jwt");
+  if (jwt.get("secret").exists) return "its secret would have to be at every agent";
+  const bound = ["dpop", "certificateBound"].some((setting) => jwt.get(setting).text === "required");
+  return bound ? "what its tokens are bound to is checked by the gateway alone" : undefined;
+}
+
+function checkCounting(rateLimit: Cursor): DocumentProblem[] {
+  return rateLimit.oneOrItems.flatMap((limit) => {
+    if (limit.text !== undefined)
+      return [
+        error("SLV3066", limit.path, `${quote(limit.text)} is counted by the gateway: an agent cannot take part`, {
+          expected: "the limit itself, which each instance counts for itself",
+        }),
+      ];
+    const [mode, cost] = [limit.get("mode"), limit.get("cost")];
+    const problems: DocumentProblem[] = [];
+    if (mode.text !== undefined && mode.text !== "local")
+      problems.push(
+        error("SLV3066", mode.path, `an agent counts by itself: \`mode: ${mode.text}\` needs the gateway`, {
+          expected: "`mode: local`, or none: with n instances up to n times the limit pass",
+        }),
+      );
+    if (cost.exists)
+      problems.push(
+        error("SLV3066", cost.path, "an agent does not read from answers what a request cost", {
+          at: "key",
+          expected: "a route of `gateway`",
+        }),
+      );
+    return problems;
+  });
+}
