@@ -5,11 +5,12 @@ import type { ExposePlan } from "../../shared/plan/plan.ts";
 import { until } from "./support/agents.ts";
 import { ExposedWorld, portOf } from "./support/exposed-world.ts";
 
+let started: ExposedWorld | undefined;
 let world: ExposedWorld;
 beforeAll(async () => {
-  world = await ExposedWorld.start();
+  world = started = await ExposedWorld.start();
 }, 40_000);
-afterAll(() => world.end());
+afterAll(() => started?.end());
 
 const ask: ExposedWorld["ask"] = (...given) => world.ask(...given);
 

@@ -5,11 +5,12 @@ import { until } from "./support/agents.ts";
 import { ExposedWorld, ORIGIN } from "./support/exposed-world.ts";
 import { HOST, type OutsideAnswer } from "./support/outside.ts";
 
+let started: ExposedWorld | undefined;
 let world: ExposedWorld;
 beforeAll(async () => {
-  world = await ExposedWorld.start();
+  world = started = await ExposedWorld.start();
 }, 40_000);
-afterAll(() => world.end());
+afterAll(() => started?.end());
 
 const ask: ExposedWorld["ask"] = (...given) => world.ask(...given);
 const bearer: ExposedWorld["bearer"] = (claims) => world.bearer(claims);

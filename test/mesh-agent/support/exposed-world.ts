@@ -48,8 +48,13 @@ export class ExposedWorld {
     const fleet = new Fleet();
     const [control, issuer] = await Promise.all([TestControl.start(), TestIssuer.start()]);
     const world = new ExposedWorld(fleet, control, issuer, await TestCertificate.make(fleet.folder()));
-    await world.agent.ready();
-    await world.opened(world.agent);
+    try {
+      await world.agent.ready();
+      await world.opened(world.agent);
+    } catch (error) {
+      await world.end();
+      throw error;
+    }
     return world;
   }
 
