@@ -40,7 +40,11 @@ export class H2load {
     return { requests, meanUs: Number(mean) * MICROSECONDS[unit as Unit] };
   }
 
-  /** A fixed rate over connections that take turns, whatever becomes of requests before. @throws Error when one fails */
+  /**
+   * A fixed rate over connections that take turns. One that still waits for its answer misses its turn, and times count from when
+   * a request left: long stalls look rarer than they are.
+   * @throws Error when one fails
+   */
   async offer(
     { port, host }: Target,
     connections: number,

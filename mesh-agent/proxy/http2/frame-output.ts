@@ -19,9 +19,13 @@ let scheduled: FrameOutput[] = [];
 /** Output is put together here, unless the kernel kept what was written last. */
 let shared: Buffer | undefined;
 
-/** @returns room for so many bytes, which `giveBack` must follow when it is the shared one */
-function take(bytes: number): Buffer {
-  if (bytes > limits.http2.sharedOutputBytes) return Buffer.allocUnsafeSlow(bytes);
+/**
+ * A TLS socket keeps what it writes to the next turn: it gets room of its own, just as much as is needed. Else each write would
+ * make another shared one, and garbage of that size starts a collection of the whole heap several times a second.
+ * @returns room for so many bytes, which `giveBack` must follow when it is the shared one
+ */
+function take(bytes: number, socket: Socket): Buffer {
+  if ("encrypted" in socket || bytes > limits.http2.sharedOutputBytes) return Buffer.allocUnsafe(bytes);
   const room = shared ?? Buffer.allocUnsafeSlow(limits.http2.sharedOutputBytes);
   shared = undefined;
   return room;
@@ -29,7 +33,8 @@ function take(bytes: number): Buffer {
 
 function giveBack(room: Buffer, socket: Socket): void {
   // With nothing left in the socket the kernel has a copy of all.
-  if (room.length === limits.http2.sharedOutputBytes && socket.writableLength === 0) shared = room;
+  if (!("encrypted" in socket) && room.length === limits.http2.sharedOutputBytes && socket.writableLength === 0)
+    shared = room;
 }
 
 /** After all sockets that had something were read: answers to all of it leave together. */
@@ -114,7 +119,7 @@ export class FrameOutput {
     let copied = this.bytes;
     if (copied > uncopiedBytesMin)
       for (const payload of payloads) if (payload.length >= uncopiedBytesMin) copied -= payload.length;
-    const out = take(copied);
+    const out = take(copied, socket);
     const corked = copied < this.bytes;
     if (corked) socket.cork();
     let from = 0;
