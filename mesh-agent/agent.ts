@@ -11,6 +11,7 @@ import { type Changed, type KnownPlan, KnownView } from "./control/known-view.ts
 import { identityFile, obtainIdentity } from "./control/obtain-identity.ts";
 import { makeStateFolder, type StateFile } from "./control/state-file.ts";
 import { Clusters } from "./discovery/clusters.ts";
+import { AppConnections } from "./inbound/app-connections.ts";
 import { Gate } from "./inbound/drain-gate.ts";
 import type { AppAddress } from "./inbound/forward-tcp.ts";
 import { HopVerifier } from "./inbound/hop-verifier.ts";
@@ -34,11 +35,9 @@ import { TrustState } from "./lifecycle/trust-state.ts";
 import { outboundStack } from "./outbound/stack.ts";
 import { tcpStack } from "./outbound/tcp-stack.ts";
 import type { ClientPool } from "./proxy/engine.ts";
-import { createHttp1Pool } from "./proxy/http1/client-pool.ts";
-import { createHttp1Server, type Http1ServerOptions } from "./proxy/http1/server-engine.ts";
 import type { Listener } from "./proxy/listener.ts";
 import { createMeshPool } from "./proxy/mesh-pool.ts";
-import { createMeshServer } from "./proxy/mesh-server.ts";
+import { createMeshServer, type MeshServerOptions } from "./proxy/mesh-server.ts";
 import type { Log } from "./telemetry/log.ts";
 import { Metrics } from "./telemetry/metrics.ts";
 import type { AgentIdentity } from "./tls/identity.ts";
@@ -93,7 +92,7 @@ class Agent {
   /** The listener to the outside. */
   #exposure: Exposure | undefined;
   #admin: Server | undefined;
-  #appPool: ClientPool | undefined;
+  #app: AppConnections | undefined;
   #appAddress: AppAddress | undefined;
   /** The control plane has told the endpoints in this run. */
   #isFresh = false;
@@ -214,8 +213,7 @@ class Agent {
     const host = await orStop(app.listening(port), this.#stop);
     if (host !== undefined) {
       this.#appAddress = { host, port };
-      const onKeepAlive = keepAliveLint(this.#log);
-      this.#appPool = createHttp1Pool({ host, port, idleMs: limits.agent.appIdleMs, onKeepAlive });
+      this.#app = new AppConnections(host, port, keepAliveLint(this.#log));
       if (this.#stop.signal === undefined) void this.#expose();
       this.#isReady(`serving ${this.#service} on port ${this.#listener?.port}, application on port ${port}`);
       await Promise.race([app.exited, this.#stop.asked]);
@@ -227,7 +225,7 @@ class Agent {
     }
     await this.#drain(ended ? limits.agent.appGoneMs : limits.agent.drainMaxMs, host !== undefined);
     // Idle connections would keep an application that waits for their end.
-    this.#appPool?.close();
+    this.#app?.close();
     return app.stop();
   }
 
@@ -299,7 +297,7 @@ class Agent {
     });
     for (let tries = 1; ; tries++) {
       try {
-        const listener = await this.#open("inbound", { listen: at, tls: this.#trust.tlsIdentity }, createMeshServer);
+        const listener = await this.#open("inbound", { listen: at, tls: this.#trust.tlsIdentity, connect: true });
         listener.onExchange(stack);
         return listener;
       } catch (error) {
@@ -311,8 +309,8 @@ class Agent {
     }
   }
 
-  #open(what: string, options: Http1ServerOptions, create = createHttp1Server): Promise<Listener> {
-    return openListener(what, options, create, this.#log);
+  #open(what: string, options: MeshServerOptions): Promise<Listener> {
+    return openListener(what, options, createMeshServer, this.#log);
   }
 
   async #openAdmin(): Promise<number> {
@@ -371,7 +369,7 @@ class Agent {
   }
 
   #appConnections(): ClientPool {
-    return this.#appPool ?? notListening();
+    return this.#app?.pool(this.#plan().plan.inbound?.protocol ?? "http") ?? notListening();
   }
 
   get #accessLog() {
@@ -385,7 +383,7 @@ class Agent {
     this.#admin?.close();
     this.#admin?.closeAllConnections();
     this.#clusters.close();
-    this.#appPool?.close();
+    this.#app?.close();
     this.#session.stop();
     this.#runtime.stopped();
   }

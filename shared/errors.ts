@@ -56,7 +56,7 @@ export const errorTable = {
   header_too_large: row(
     "client",
     431,
-    13,
+    8,
     "Request header fields too large",
     "The request header section is too large.",
   ),

@@ -90,7 +90,8 @@ export class Http2Peers {
   async load(port: number, { connections, streams, requests }: Load): Promise<number> {
     const body = path.join(this.#folder, "request");
     const sizes = ["-n", String(requests), "-c", String(connections), "-m", String(streams)];
-    const args = [...sizes, "-d", body, "-H", "content-type: application/grpc", "-H", "te: trailers"];
+    const fields = [":authority: orders.mesh", "content-type: application/grpc", "te: trailers"];
+    const args = [...sizes, "-d", body, ...fields.flatMap((field) => ["-H", field])];
     const child = spawn(H2LOAD, [...args, `http://127.0.0.1:${port}/call`], { stdio: ["ignore", "pipe", "inherit"] });
     const startMs = performance.now();
     let text = "";

@@ -6,6 +6,7 @@ import * as z from "zod/mini";
 import { isServiceName, isTrustDomain } from "../../shared/identity/spiffe-id.ts";
 import { limits } from "../../shared/limits.ts";
 import { ACCESS_PLAN_FORMAT, type AgentPlan, PLAN_FORMAT } from "../../shared/plan/plan.ts";
+import { RETRY_WORDS } from "../../shared/policy/settings.ts";
 import { exposeSchema, limitCount } from "./agent-expose-schema.ts";
 
 const count = z.int().check(z.minimum(0));
@@ -26,7 +27,8 @@ const accessRule = z.object({
 const retries = z.object({
   attempts: count,
   perTryMs: z.exactOptional(durationMs),
-  on: z.array(z.enum(["5xx", "gateway-error", "reset", "connect-failure", "retriable-4xx"])),
+  on: z.array(z.enum(RETRY_WORDS)),
+  idempotent: z.exactOptional(z.union([z.literal(true), z.array(z.string())])),
   statuses: z.exactOptional(z.array(z.int())),
   backoff: z.exactOptional(z.object({ baseMs: durationMs, maxMs: durationMs })),
 });
@@ -105,14 +107,14 @@ const tunnels = {
 const port = z.int().check(z.minimum(1), z.maximum(65535));
 
 const outboundService = z.object({
-  protocol: z.exactOptional(z.literal("tcp")),
+  protocol: z.exactOptional(z.enum(["http2", "grpc", "tcp"])),
   outboundPort: z.exactOptional(port),
   ...tunnels,
   subsets: z.record(z.string(), texts),
   traffic: z.array(trafficRule),
   mirror: z.exactOptional(z.array(mirrorRule)),
   faults: z.exactOptional(z.array(faultRule)),
-  timeoutMs: durationMs,
+  timeoutMs: z.number().check(z.nonnegative()),
   retries,
   hedge: z.exactOptional(hedge),
   breaker,
@@ -135,7 +137,7 @@ export const agentPlanSchema: z.ZodMiniType<AgentPlan> = z.object({
   inbound: z.exactOptional(
     z.object({
       port,
-      protocol: z.enum(["http", "tcp"]),
+      protocol: z.enum(["http", "http2", "grpc", "tcp"]),
       ...tunnels,
       access: z.exactOptional(z.array(accessRule)),
       shedding: z.exactOptional(shedding),

@@ -1,12 +1,12 @@
 /** The innermost stage: the request as the application gets it, over loopback, and its answer without a word that is ours. */
 import { type ErrorCode, SelvageError } from "../../shared/errors.ts";
-import { deadlineHeader } from "../../shared/http/deadline.ts";
 import type { FieldList } from "../../shared/http/field-list.ts";
-import { DEADLINE, TRACEPARENT } from "../../shared/http/header-names.ts";
+import { TRACEPARENT } from "../../shared/http/header-names.ts";
 import { formatTraceparent } from "../../shared/http/trace-context.ts";
 import { limits } from "../../shared/limits.ts";
 import { isIdempotent } from "../../shared/policy/retry.ts";
 import type { Call, Stage } from "../proxy/call.ts";
+import { endInTime, putDeadline } from "../proxy/call-deadline.ts";
 import type { BodyReader, ClientPool, ExchangeError, FailReason, ResponseHead } from "../proxy/engine.ts";
 import { pumpBody } from "../proxy/pump-body.ts";
 import { RequestBody } from "../proxy/request-body.ts";
@@ -36,8 +36,9 @@ function send(call: InboundCall, app: () => ClientPool, body: RequestBody, attem
     return;
   }
   const { method, bodyLength } = call.exchange.head;
-  const head = { method, target: call.appTarget, fields: fieldsForApp(call, nowMs), bodyLength };
+  const head = { method, target: call.appTarget, fields: fieldsForApp(call, leftMs), bodyLength };
   const exchange = app().send(head, leftMs, attempt > 1);
+  if (call.idleMs !== undefined) exchange.idleAfter(call.idleMs);
   let stopWatch: (() => void) | undefined;
   let over = false;
   call.onFinish(() => {
@@ -54,6 +55,7 @@ function send(call: InboundCall, app: () => ClientPool, body: RequestBody, attem
   });
   exchange.onResponse((head, answer) => {
     body.keepNoMore();
+    if (call.isGrpc) endInTime(call);
     stopWatch = passOn(call, head, answer, () => {
       over = body.ended;
     });
@@ -61,20 +63,24 @@ function send(call: InboundCall, app: () => ClientPool, body: RequestBody, attem
   body.attach(exchange.body);
 }
 
-/** The application closed an idle connection in this moment: nothing has left, or what may be sent twice most likely reached nobody. */
+/**
+ * The application closed an idle connection in this moment, or says that it leaves: nothing has left or was looked at, or what may be
+ * sent twice most likely reached nobody.
+ */
 function mayGoAgain(
   { kind, sent, isStale }: ExchangeError,
   method: string,
   body: RequestBody,
   attempt: number,
 ): boolean {
-  if (kind !== "reset" || !body.replayable || attempt > 1) return false;
-  return sent === "none" || (isStale && isIdempotent(method));
+  if (!body.replayable || attempt > 1) return false;
+  if (sent === "none") return kind === "reset" || kind === "refused";
+  return kind === "reset" && isStale && isIdempotent(method);
 }
 
-export function fieldsForApp(call: Call, nowMs: number): FieldList {
+export function fieldsForApp(call: Call, leftMs: number): FieldList {
   const fields = withoutOurs(call.exchange.head.fields);
-  fields.append(DEADLINE, deadlineHeader(call.deadlineMs, nowMs) ?? "1");
+  putDeadline(fields, call.isGrpc, leftMs);
   if (call.trace !== undefined) fields.set(TRACEPARENT, formatTraceparent(call.trace));
   return fields;
 }
@@ -90,9 +96,12 @@ function passOn(call: Call, head: ResponseHead, body: BodyReader, onEnd: () => v
   const { status, bodyLength } = head;
   const writer = call.respond({ status, fields: withoutOurs(head.fields), bodyLength });
   return pumpBody(body, writer, {
-    idleMs: limits.agent.bodyIdleMs,
-    onIdle: () => call.abort("the application's answer stood still"),
-    onEnd,
+    idleMs: call.idleMs ?? limits.agent.bodyIdleMs,
+    onIdle: () => call.fail(new SelvageError("app_reset", "the application's answer stood still", { sent: "body" })),
+    onEnd: (trailers) => {
+      call.heardGrpcStatus(trailers);
+      onEnd();
+    },
   });
 }
 

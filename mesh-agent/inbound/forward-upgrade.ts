@@ -24,7 +24,7 @@ function send(call: InboundCall, app: ClientPool, upgrade: string, attempt: numb
     return;
   }
   const { method, target } = call.exchange.head;
-  const exchange = app.send({ method, target, fields: fieldsForApp(call, nowMs), bodyLength: 0, upgrade }, leftMs);
+  const exchange = app.send({ method, target, fields: fieldsForApp(call, leftMs), bodyLength: 0, upgrade }, leftMs);
   let isAnswered = false;
   const stopOnFinish: (() => void)[] = [() => exchange.abort("the caller left")];
   call.onFinish(() => stopOnFinish.forEach((stop) => void stop()));

@@ -25,5 +25,7 @@ export class InboundCall extends Call {
     super(exchange, plan.version, nowMs);
     this.plan = plan;
     this.appTarget = exchange.head.target;
+    this.isGrpc = this.byGrpc && plan.plan.inbound?.protocol === "grpc";
+    this.allowIdle(plan.plan.inbound?.streamIdleMs);
   }
 }

@@ -8,6 +8,7 @@ import { formatLoad } from "../../shared/http/load-report.ts";
 import { TEMPORARY_REDUCED_CAPACITY } from "../../shared/http/problem-types.ts";
 import { GATEWAY_SERVICE } from "../../shared/identity/spiffe-id.ts";
 import { limits } from "../../shared/limits.ts";
+import { isGrpcBusy } from "../../shared/policy/grpc-status.ts";
 import {
   type ConcurrencySettings,
   endOfAnswer,
@@ -77,9 +78,14 @@ function watch(
     leaveUpstream(state, ticket, end, clock(), settings);
   };
   call.onRespond(({ status }) =>
-    leave(call.facts.error === undefined ? endOfAnswer(status) : endOfCode(call.facts.error)),
+    leave(call.facts.error === undefined ? endOfAnswer(isBusy(call) ? 503 : status) : endOfCode(call.facts.error)),
   );
   call.onFinish(() => leave(hasWaitedInVain(call) ? "overloaded" : "abandoned"));
+}
+
+/** By gRPC the application says so with status 200. */
+function isBusy({ isGrpc, facts: { grpcStatus } }: InboundCall): boolean {
+  return isGrpc && grpcStatus !== undefined && isGrpcBusy(grpcStatus);
 }
 
 /** Callers give up a moment before the time that they gave is over, and then no answer says how late the application is. */

@@ -22,6 +22,8 @@ export function appEnvironment(
     NODE_USE_ENV_PROXY: "1",
     HTTP_PROXY: proxy,
     http_proxy: proxy,
+    // Clients by gRPC would else prefer a proxy for https, and those are calls to names of the mesh without TLS.
+    grpc_proxy: proxy,
     NO_PROXY: joined(inherited.NO_PROXY ?? inherited.no_proxy, direct),
     no_proxy: joined(inherited.no_proxy ?? inherited.NO_PROXY, direct),
   };

@@ -1,9 +1,11 @@
 /** One request on its way to one endpoint. */
+import type { FieldList } from "../../shared/http/field-list.ts";
 import { limits } from "../../shared/limits.ts";
 import type { BreakerEvent } from "../../shared/policy/breaker.ts";
 import type { ClusterEndpoint } from "../discovery/cluster-endpoint.ts";
 import type { Cluster } from "../discovery/clusters.ts";
 import type { BodyReader, ClientExchange, ExchangeError, ResponseHead } from "../proxy/engine.ts";
+import { PeekedBody } from "./peeked-body.ts";
 
 export class Attempt {
   readonly endpoint: ClusterEndpoint;
@@ -16,6 +18,10 @@ export class Attempt {
   failure: ExchangeError | undefined;
   /** An answer that is not passed on yet, since another attempt may be better. */
   held: { readonly head: ResponseHead; readonly body: BodyReader } | undefined;
+  /** What it holds is no answer yet: by gRPC its trailers may say that it failed. */
+  peeks = false;
+  /** By gRPC: when its head came, monotonic, after which its end says how it went. Undefined: its head says it. */
+  answeredAtMs: number | undefined;
   /** Nothing more comes of it. */
   over = false;
   readonly #cluster: Cluster;
@@ -50,7 +56,7 @@ export class Attempt {
     this.#recorded = true;
     const nowMs = performance.now();
     const failed = event === "failure" || pauseMs !== undefined;
-    const time = { tookMs: nowMs - this.sentAtMs, failed, pauseMs: pauseMs ?? 0 };
+    const time = { tookMs: (this.answeredAtMs ?? nowMs) - this.sentAtMs, failed, pauseMs: pauseMs ?? 0 };
     this.#cluster.record(this.endpoint, event, nowMs, event === "abandoned" ? undefined : time);
   }
 
@@ -61,12 +67,27 @@ export class Attempt {
     this.#cluster.done(this.endpoint);
   }
 
-  /** The caller left: says nothing of the endpoint. */
+  /**
+   * Waits with what it holds until it is known whether a message comes.
+   * @param onKnown called with the trailers of an answer without one, with nothing when there is one
+   */
+  peek(onKnown: (trailers: FieldList | undefined) => void): void {
+    if (this.held === undefined) return;
+    const { head, body } = this.held;
+    this.peeks = true;
+    const peeked = new PeekedBody(body, (trailers) => {
+      this.peeks = false;
+      onKnown(trailers);
+    });
+    this.held = { head, body: peeked };
+  }
+
+  /** The caller left: says nothing of the endpoint, unless it is a stream that was answered, which was well. */
   abandon(): void {
     this.done();
     if (this.over) return;
     this.over = true;
-    this.record("abandoned");
+    this.record(this.answeredAtMs === undefined ? "abandoned" : "success");
     this.exchange.abort("the caller left");
   }
 

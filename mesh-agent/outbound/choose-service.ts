@@ -62,6 +62,8 @@ export function toService(call: OutboundCall, service: string, path: string, clu
   const cluster = clusters.get(service);
   if (cluster === undefined) throw unknownService(service, clusters);
   call.cluster = cluster;
+  call.isGrpc = call.byGrpc && cluster.settings.protocol === "grpc";
+  call.allowIdle(cluster.settings.streamIdleMs);
   call.path = path;
   call.facts.peer = service;
   const { fields } = call.exchange.head;

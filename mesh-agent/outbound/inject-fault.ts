@@ -1,8 +1,10 @@
 /** Trouble that the document makes on purpose, before anything is sent: callers see it as that of the service. */
 import { SelvageError } from "../../shared/errors.ts";
 import { FieldList } from "../../shared/http/field-list.ts";
+import { grpcStatusOfHttp } from "../../shared/http/grpc-call.ts";
 import { chooseFault, type Fault } from "../../shared/policy/fault.ts";
 import type { Stage } from "../proxy/call.ts";
+import { grpcErrorHead } from "../proxy/grpc-answer.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { OutboundCall } from "./outbound-call.ts";
 
@@ -47,6 +49,11 @@ function delay(call: OutboundCall, delayMs: number, next: () => void): void {
 }
 
 function answerWith(call: OutboundCall, status: number): void {
+  if (call.byGrpc) {
+    const error = { status: grpcStatusOfHttp(status), message: "Injected fault" };
+    call.respond(grpcErrorHead(call.exchange.head, error)).end();
+    return;
+  }
   const body = Buffer.from(JSON.stringify({ type: "about:blank", title: "Injected fault", status }));
   const fields = FieldList.from([["content-type", "application/problem+json"]]);
   const writer = call.respond({ status, fields, bodyLength: body.length });

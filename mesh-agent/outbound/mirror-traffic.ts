@@ -3,6 +3,7 @@
  * request itself never waits for it; it is sent once, and not at all when it is too large or too many are on their way.
  */
 import type { FieldList } from "../../shared/http/field-list.ts";
+import { GRPC_STATUS } from "../../shared/http/grpc-call.ts";
 import { ATTEMPT, DEADLINE, TRACEPARENT } from "../../shared/http/header-names.ts";
 import { formatTraceparent } from "../../shared/http/trace-context.ts";
 import { limits } from "../../shared/limits.ts";
@@ -12,7 +13,7 @@ import type { Cluster } from "../discovery/clusters.ts";
 import type { Stage } from "../proxy/call.ts";
 import type { BodyReader, RequestHead } from "../proxy/engine.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { classifyAnswer, classifyFailure, type Ending } from "./classify.ts";
+import { classifyAnswer, classifyFailure, classifyGrpc, type Ending } from "./classify.ts";
 import type { OutboundCall } from "./outbound-call.ts";
 
 export interface MirrorOptions {
@@ -61,7 +62,7 @@ function sendCopy(
   }
   options.metrics.mirror(cluster.service, "sent");
   cluster.mirrors++;
-  const { timeoutMs } = cluster.settings;
+  const timeoutMs = cluster.settings.timeoutMs || limits.agent.requestTimeoutMs;
   const exchange = cluster.pool(endpoint).send(headOf(call, timeoutMs), timeoutMs);
   const over = onceOver(cluster, endpoint, nowMs);
   // The head's time is the pool's to watch, this is for a body that does not end.
@@ -74,10 +75,10 @@ function sendCopy(
     over(classifyFailure(error));
   });
   exchange.onResponse((head, body) => {
-    const ending = classifyAnswer(head, Date.now());
-    body.onEnd(() => {
+    const ending = classifyAnswer(head, Date.now(), call.isGrpc);
+    body.onEnd((trailers) => {
       clearTimeout(timer);
-      over(ending);
+      over(call.isGrpc && trailers.has(GRPC_STATUS) ? classifyGrpc(trailers) : ending);
     });
     body.onChunk(() => {});
   });

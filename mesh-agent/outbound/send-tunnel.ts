@@ -3,9 +3,8 @@
  * reached an application. The deadline ends with the answer's head; from then on the tunnel's own time counts.
  */
 import { SelvageError, type Sent } from "../../shared/errors.ts";
-import { deadlineHeader } from "../../shared/http/deadline.ts";
 import type { FieldList } from "../../shared/http/field-list.ts";
-import { ATTEMPT, DEADLINE, ERROR_CODE, SENT, TRACEPARENT } from "../../shared/http/header-names.ts";
+import { ATTEMPT, ERROR_CODE, SENT, TRACEPARENT } from "../../shared/http/header-names.ts";
 import { formatTraceparent } from "../../shared/http/trace-context.ts";
 import { limits } from "../../shared/limits.ts";
 import { mayRetry, retryBackoffMs } from "../../shared/policy/retry.ts";
@@ -13,6 +12,7 @@ import { retryBudgetStep } from "../../shared/policy/retry-budget.ts";
 import type { ClusterEndpoint } from "../discovery/cluster-endpoint.ts";
 import type { Cluster } from "../discovery/clusters.ts";
 import type { Stage } from "../proxy/call.ts";
+import { putDeadline } from "../proxy/call-deadline.ts";
 import type { BodyReader, ClientExchange, RequestHead, ResponseHead } from "../proxy/engine.ts";
 import { pumpBody } from "../proxy/pump-body.ts";
 import { openTunnel } from "../proxy/tunnel.ts";
@@ -100,7 +100,7 @@ class Opening {
     const { upgrade, path, trace, deadlineMs } = this.#call;
     const { method, bodyLength, fields: asSent } = this.#call.exchange.head;
     const fields = asSent.clone();
-    fields.set(DEADLINE, deadlineHeader(deadlineMs, nowMs) ?? "1");
+    putDeadline(fields, false, deadlineMs - nowMs);
     fields.set(ATTEMPT, String(this.#attempts));
     if (trace !== undefined) fields.set(TRACEPARENT, formatTraceparent(trace));
     return { method, target: path, fields, bodyLength, ...(upgrade !== undefined && { upgrade }) };
@@ -109,7 +109,7 @@ class Opening {
   #answered(endpoint: ClusterEndpoint, exchange: ClientExchange, head: ResponseHead, body: BodyReader): void {
     const { status } = head;
     const isConnect = this.#call.upgrade === undefined;
-    const ending = classifyAnswer(head, Date.now());
+    const ending = classifyAnswer(head, Date.now(), false);
     if (isConnect ? status < 300 && ending.error === undefined : status === 101) {
       this.#record(endpoint, ending);
       this.#isOpen = true;
@@ -130,6 +130,7 @@ class Opening {
     // Whatever the method: an upgrade that was seen may have had an effect.
     const verdict = mayRetry(this.#cluster.settings.retries, {
       method: "CONNECT",
+      path: this.#call.path,
       sent,
       outcome: ending.outcome ?? { kind: "reset" },
       attempt: this.#attempts,

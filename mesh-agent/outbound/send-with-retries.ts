@@ -4,25 +4,26 @@
  * The first answer whose head was passed on is final.
  */
 import { SelvageError, type Sent } from "../../shared/errors.ts";
-import { deadlineHeader } from "../../shared/http/deadline.ts";
 import type { FieldList } from "../../shared/http/field-list.ts";
-import { ATTEMPT, DEADLINE, ERROR_CODE, LOAD, PRIORITY, SENT, TRACEPARENT } from "../../shared/http/header-names.ts";
+import { GRPC_ATTEMPTS, GRPC_STATUS, grpcCode } from "../../shared/http/grpc-call.ts";
+import { ATTEMPT, ERROR_CODE, LOAD, PRIORITY, SENT, TRACEPARENT } from "../../shared/http/header-names.ts";
 import { formatLoad, parseLoad } from "../../shared/http/load-report.ts";
 import { formatTraceparent } from "../../shared/http/trace-context.ts";
 import { limits } from "../../shared/limits.ts";
 import type { BreakerEvent } from "../../shared/policy/breaker.ts";
-import { mayRetry, type RetryVerdict, retryBackoffMs, retryPauseMs } from "../../shared/policy/retry.ts";
+import { mayRepeat, mayRetry, type RetryVerdict, retryBackoffMs, retryPauseMs } from "../../shared/policy/retry.ts";
 import { isWorthRepeating, retryBudgetStep } from "../../shared/policy/retry-budget.ts";
 import type { ClusterEndpoint } from "../discovery/cluster-endpoint.ts";
 import type { Cluster } from "../discovery/clusters.ts";
 import type { Stage } from "../proxy/call.ts";
+import { endInTime, putDeadline } from "../proxy/call-deadline.ts";
 import type { DeadlineWatch } from "../proxy/deadline-watch.ts";
 import type { BodyReader, BodyWriter, ExchangeError, RequestHead, ResponseHead } from "../proxy/engine.ts";
 import { pumpBody } from "../proxy/pump-body.ts";
 import { RequestBody } from "../proxy/request-body.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { Attempt } from "./attempt.ts";
-import { classifyAnswer, classifyFailure, type Ending } from "./classify.ts";
+import { classifyAnswer, classifyFailure, classifyGrpc, type Ending } from "./classify.ts";
 import { Hedging } from "./hedging.ts";
 import type { OutboundCall } from "./outbound-call.ts";
 import { PacedWriter } from "./paced-writer.ts";
@@ -123,7 +124,10 @@ class Sending {
     this.#call.facts.attempts = this.#sentInAll;
     this.#call.facts.endpoint = endpoint.endpoint.instance;
     const timeoutMs = Math.min(leftMs, this.#cluster.settings.retries.perTryMs ?? leftMs);
-    const exchange = this.#cluster.pool(endpoint).send(this.#head(timeoutMs), timeoutMs);
+    // By gRPC time is for the whole call, an attempt's own only until its head.
+    const tellsMs = this.#call.isGrpc ? leftMs : timeoutMs;
+    const exchange = this.#cluster.pool(endpoint).send(this.#head(tellsMs), timeoutMs);
+    if (this.#call.idleMs !== undefined) exchange.idleAfter(this.#call.idleMs);
     const attempt = new Attempt(this.#cluster, endpoint, exchange, nowMs, timeoutMs, isHedge);
     this.#racing.push(attempt);
     exchange.onInform((status, fields) => this.#call.exchange.inform(status, fields));
@@ -137,12 +141,13 @@ class Sending {
     return this.#attempts + (this.#hedging?.sent ?? 0);
   }
 
-  /** @param timeoutMs after it nobody waits for this attempt's answer */
-  #head(timeoutMs: number): RequestHead {
+  /** @param leftMs after it nobody waits for this attempt's answer */
+  #head(leftMs: number): RequestHead {
     const { method, bodyLength, fields: asSent } = this.#call.exchange.head;
     const fields = asSent.clone();
-    fields.set(DEADLINE, deadlineHeader(timeoutMs, 0) ?? "1");
+    putDeadline(fields, this.#call.isGrpc, leftMs);
     fields.set(ATTEMPT, String(this.#sentInAll));
+    if (this.#call.isGrpc && this.#sentInAll > 1) fields.set(GRPC_ATTEMPTS, String(this.#sentInAll - 1));
     if (this.#call.priority !== "normal") fields.set(PRIORITY, this.#call.priority);
     if (this.#call.trace !== undefined) fields.set(TRACEPARENT, formatTraceparent(this.#call.trace));
     return { method, target: this.#call.path, fields, bodyLength };
@@ -164,10 +169,38 @@ class Sending {
     if (attempt.over || !this.#racing.includes(attempt)) return;
     const load = parseLoad(head.fields.get(LOAD));
     if (load !== undefined) attempt.endpoint.hearLoad(load, performance.now());
-    const ending = classifyAnswer(head, Date.now());
+    const { isGrpc } = this.#call;
+    const ending = classifyAnswer(head, Date.now(), isGrpc);
     attempt.held = { head, body };
-    if (ending.outcome === undefined) this.#passOn(attempt, ending);
+    if (isGrpc && ending.outcome === undefined && ending.error === undefined)
+      this.#answeredByGrpc(attempt, head, ending);
+    else if (ending.outcome === undefined) this.#passOn(attempt, ending);
     else this.#decide(attempt, ending);
+  }
+
+  /** Trailers without a message before them are an answer that another attempt could mend, unless its head is out. */
+  #answeredByGrpc(attempt: Attempt, head: ResponseHead, ending: Ending): void {
+    const saysAll = head.fields.has(GRPC_STATUS);
+    if (!saysAll) attempt.answeredAtMs = performance.now();
+    endInTime(this.#call);
+    if (saysAll || !this.#mayMend()) {
+      this.#passOn(attempt, ending);
+      return;
+    }
+    attempt.peek((trailers) => {
+      if (!this.#racing.includes(attempt) || this.#call.finished) return;
+      const known = trailers === undefined ? ending : classifyGrpc(trailers);
+      if (known.outcome === undefined) this.#passOn(attempt, known);
+      else this.#decide(attempt, known);
+    });
+  }
+
+  /** Whether another attempt may follow an answer; who may still send something is not kept waiting for its head. */
+  #mayMend(): boolean {
+    const { exchange, path, callerRetries } = this.#call;
+    const { retries } = this.#cluster.settings;
+    const repeats = mayRepeat(retries, exchange.head.method, path) && !callerRetries;
+    return repeats && this.#attempts <= retries.attempts && this.#body.ended && this.#body.replayable;
   }
 
   #failed(attempt: Attempt, error: ExchangeError): void {
@@ -177,7 +210,10 @@ class Sending {
     attempt.done();
     if (over || !this.#racing.includes(attempt)) return;
     if (this.#call.status !== 0) this.#brokenOff(attempt, error);
-    else if (held === undefined) this.#decide(attempt, classifyFailure(error));
+    else if (held === undefined || attempt.peeks) {
+      attempt.held = undefined;
+      this.#decide(attempt, classifyFailure(error));
+    }
   }
 
   /** After an attempt that another could mend: one that is under way, or the retry policy says whether there is one. */
@@ -195,7 +231,8 @@ class Sending {
     const verdict = this.#verdict(ending, this.#attempts);
     const nowMs = performance.now();
     const untried = this.#cluster.hasUntried(this.#call.subset, this.#tried, nowMs);
-    if (!verdict.retry || (ending.error === "overloaded" && !this.#triesAnother(untried))) {
+    const isUnwanted = ending.pushbackMs !== undefined && ending.pushbackMs < 0;
+    if (!verdict.retry || isUnwanted || (ending.error === "overloaded" && !this.#triesAnother(untried))) {
       this.#giveUp(attempt, ending);
       return;
     }
@@ -203,7 +240,8 @@ class Sending {
     // An answer that may still be passed on goes with a request that is still being sent.
     if (attempt.held === undefined) this.#body.detach();
     const backoffMs = verdict.anew && untried ? 0 : this.#backoffMs(0);
-    const pauseMs = retryPauseMs(backoffMs, ending, untried, this.#call.deadlineMs - nowMs, this.#options.random());
+    const leftMs = this.#call.deadlineMs - nowMs;
+    const pauseMs = ending.pushbackMs ?? retryPauseMs(backoffMs, ending, untried, leftMs, this.#options.random());
     if (pauseMs === undefined) this.#giveUp(attempt, ending);
     else this.#retryAfter(pauseMs, attempt, ending, 0);
   }
@@ -211,6 +249,7 @@ class Sending {
   #verdict(ending: Ending, attempt: number): RetryVerdict {
     return mayRetry(this.#cluster.settings.retries, {
       method: this.#call.exchange.head.method,
+      path: this.#call.path,
       sent: ending.sent,
       outcome: ending.outcome ?? { kind: "reset" },
       attempt,
@@ -227,8 +266,10 @@ class Sending {
   /** A time-out that the caller's short deadline made says nothing of the endpoint. */
   #blame(attempt: Attempt, ending: Ending): BreakerEvent {
     const { retries, timeoutMs } = this.#cluster.settings;
-    const fair = Math.min(retries.perTryMs ?? timeoutMs, limits.agent.timeoutBlamesMs);
-    const isLate = ending.error === "upstream_timeout" || ending.error === "deadline_exceeded";
+    const fair = Math.min(retries.perTryMs ?? (timeoutMs || Number.POSITIVE_INFINITY), limits.agent.timeoutBlamesMs);
+    const { error, outcome } = ending;
+    const saysLate = outcome?.kind === "status" && outcome.grpc === grpcCode.deadlineExceeded;
+    const isLate = saysLate || error === "upstream_timeout" || error === "deadline_exceeded";
     return isLate && attempt.timeoutMs < fair ? "abandoned" : ending.breaker;
   }
 
@@ -279,18 +320,26 @@ class Sending {
     const { head, body } = attempt.held;
     this.#leaveBudget();
     if (ending.breaker === "success" && ending.error === undefined) retryBudgetStep(this.#cluster.budget, "succeeded");
-    attempt.record(ending.breaker, ending.pauseMs);
+    if (attempt.answeredAtMs === undefined) attempt.record(ending.breaker, ending.pauseMs);
     this.#wins(attempt);
     const writer = this.#paced(this.#call.respond({ ...head, fields: this.#answerFields(attempt, head, ending) }));
     this.#body.keepNoMore();
     const watch = {
-      idleMs: limits.agent.bodyIdleMs,
-      onIdle: () => this.#call.abort("the answer stood still"),
-      onEnd: () => {
+      idleMs: this.#call.idleMs ?? limits.agent.bodyIdleMs,
+      onIdle: () => this.#call.fail(new SelvageError("upstream_reset", "the answer stood still", { sent: "body" })),
+      onEnd: (trailers: FieldList) => {
         attempt.over = this.#body.ended;
+        this.#ended(attempt, trailers);
       },
     };
     this.#stopWatch = pumpBody(body, writer, watch, this.#options.waits);
+  }
+
+  #ended(attempt: Attempt, trailers: FieldList): void {
+    if (attempt.answeredAtMs === undefined) return;
+    this.#call.heardGrpcStatus(trailers);
+    const ending = classifyGrpc(trailers);
+    attempt.record(this.#blame(attempt, ending), ending.pauseMs);
   }
 
   #wins(attempt: Attempt): void {
@@ -326,7 +375,8 @@ class Sending {
 
   /** The answer's head is with the caller; only breaking off can tell it. */
   #brokenOff(attempt: Attempt, error: ExchangeError): void {
-    this.#cluster.record(attempt.endpoint, "failure", performance.now());
+    if (attempt.answeredAtMs !== undefined) attempt.record("failure");
+    else this.#cluster.record(attempt.endpoint, "failure", performance.now());
     const reason = `${this.#cluster.service} at ${attempt.endpoint.endpoint.instance}: ${error.message}`;
     this.#call.fail(new SelvageError("upstream_reset", reason, { sent: "body" }));
   }

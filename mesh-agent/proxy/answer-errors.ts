@@ -1,4 +1,7 @@
-/** The one stage that turns errors into answers: a problem document (RFC 9457), and for the caller's agent what was sent. */
+/**
+ * The one stage that turns errors into answers: a problem document (RFC 9457), or by gRPC the status of the call; and for the
+ * caller's agent what was sent.
+ */
 import type { SelvageError } from "../../shared/errors.ts";
 import { FieldList } from "../../shared/http/field-list.ts";
 import { ERROR_CODE, SENT } from "../../shared/http/header-names.ts";

@@ -1,8 +1,12 @@
 /** One request on its way through a stack of stages: what they learn of it, and the one way to answer it. */
 import { type ErrorCode, SelvageError } from "../../shared/errors.ts";
 import type { WouldRefuse } from "../../shared/http/access-log.ts";
+import type { FieldList } from "../../shared/http/field-list.ts";
+import { GRPC_STATUS, parseGrpcStatus } from "../../shared/http/grpc-call.ts";
 import type { TraceContext } from "../../shared/http/trace-context.ts";
+import { limits } from "../../shared/limits.ts";
 import type { BodyReader, BodyWriter, ResponseHead, ServerExchange } from "./engine.ts";
+import { grpcErrorTrailers, isGrpcCall } from "./grpc-answer.ts";
 
 /** What the access log tells of a call beyond its head; stages fill it in. */
 export interface CallFacts {
@@ -12,7 +16,7 @@ export interface CallFacts {
   /** At a listener to the outside: the route, and whose address it is. */
   route?: string;
   clientIp?: string;
-  /** What a caller by gRPC was told of the error. */
+  /** How a call by gRPC ended, as its caller was told; absent: nobody has said so. */
   grpcStatus?: number;
   /** Calling workload (inbound) or called service (outbound, ingress). */
   peer?: string;
@@ -46,8 +50,15 @@ export class Call {
   deadlineMs = Number.POSITIVE_INFINITY;
   /** Protocol that the connection is to change to, as far as the service takes it. */
   upgrade: string | undefined;
+  /** How long its bodies may stand still, as its service says; absent: as everybody's. */
+  idleMs: number | undefined;
+  /** Its caller speaks gRPC, and so do errors that it gets. */
+  readonly byGrpc: boolean;
+  /** Its service speaks gRPC, too: what its fields say of time and status counts. */
+  isGrpc = false;
   /** Status of the answer; 0: none was given. */
   status = 0;
+  #writer: BodyWriter | undefined;
   #answerError: (error: SelvageError) => void = (error) => this.abort(error.reason);
   #finished = false;
   #onFinish: (() => void)[] = [];
@@ -60,6 +71,7 @@ export class Call {
   constructor(exchange: ServerExchange, plan: number, nowMs: number) {
     this.exchange = exchange;
     this.body = exchange.body;
+    this.byGrpc = isGrpcCall(exchange.head);
     this.facts = { host: exchange.head.fields.get("host") ?? "", plan };
     this.arrivedAtMs = nowMs;
     exchange.onDone(() => this.#finish());
@@ -78,6 +90,14 @@ export class Call {
     this.#onFinish.push(callback);
   }
 
+  /** @param streamIdleMs how long its bodies may stand still; 0: for ever, undefined: nobody says */
+  allowIdle(streamIdleMs: number | undefined): void {
+    if (streamIdleMs === undefined) return;
+    this.idleMs = streamIdleMs === 0 ? Number.POSITIVE_INFINITY : streamIdleMs;
+    // Later than those who watch the answer, who can still say why it ends.
+    this.exchange.idleAfter(this.idleMs + limits.agent.streamIdleGraceMs);
+  }
+
   /** Called with the final answer's head before it leaves, to look at it and to add fields. */
   onRespond(callback: (head: ResponseHead) => void): void {
     this.#onRespond.push(callback);
@@ -86,8 +106,17 @@ export class Call {
   /** The final answer. After this a failure can only break the answer off. */
   respond(head: ResponseHead): BodyWriter {
     this.status = head.status;
+    this.heardGrpcStatus(head.fields);
     for (const callback of this.#onRespond) callback(head);
-    return this.exchange.respond(head);
+    this.#writer = this.exchange.respond(head);
+    return this.#writer;
+  }
+
+  /** @param fields of the answer's head, or its trailers */
+  heardGrpcStatus(fields: FieldList): void {
+    if (!this.byGrpc || this.facts.grpcStatus !== undefined) return;
+    const status = parseGrpcStatus(fields.get(GRPC_STATUS));
+    if (status !== undefined) this.facts.grpcStatus = status;
   }
 
   /** Adds to what the answer to an error says, should one follow. */
@@ -100,14 +129,21 @@ export class Call {
     this.#answerError = answer;
   }
 
-  /** Ends the call by an error: as an answer while none was begun, else by breaking it off. */
+  /** Ends the call by an error: as an answer while none was begun, else by breaking it off, or by gRPC with trailers. */
   fail(thrown: unknown): void {
     if (this.#finished) return;
     const error = thrown instanceof SelvageError ? thrown : unexpected(thrown);
     this.facts.error ??= error.code;
     this.facts.reason ??= error.reason;
     if (this.status === 0) this.#answerError(error);
+    else if (this.byGrpc) this.#endByTrailers(error);
     else this.abort(error.reason);
+  }
+
+  #endByTrailers({ facts }: SelvageError): void {
+    this.facts.grpcStatus = facts.grpc;
+    this.#writer?.end(grpcErrorTrailers({ status: facts.grpc, message: facts.detail }));
+    this.#finish();
   }
 
   /** Breaks the exchange off so that the caller notices. */

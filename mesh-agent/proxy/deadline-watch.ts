@@ -35,8 +35,13 @@ export class DeadlineWatch {
     return this.#armed;
   }
 
-  /** Sets or moves a deadline. */
+  /** Sets or moves a deadline. @param afterMs Infinity: there is none */
   arm(item: Watched, afterMs: number): void {
+    if (afterMs === Number.POSITIVE_INFINITY) {
+      this.disarm(item);
+      item.deadlineMs = afterMs;
+      return;
+    }
     const nowMs = performance.now();
     if (item.watchedBy === this) this.#unlink(item);
     else {

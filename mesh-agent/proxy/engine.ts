@@ -103,6 +103,8 @@ export interface ServerExchange {
   respond(head: ResponseHead): BodyWriter;
   /** Breaks the exchange off so that the peer notices; on HTTP/1.1 that ends the connection, on HTTP/2 the stream. */
   abort(reason: string): void;
+  /** How long its bodies may stand still from now on though the peer could move them; Infinity: for ever. Default: the engine's. */
+  idleAfter(idleMs: number): void;
   /** The peer went away or broke the protocol before the exchange was over. */
   onFail(callback: (error: ExchangeError) => void): void;
   /** Both bodies are over and the answer is handed to the kernel. */
@@ -130,6 +132,8 @@ export interface ClientExchange {
   onInform(callback: (status: number, fields: FieldList) => void): void;
   onResponse(callback: (head: ResponseHead, body: BodyReader) => void): void;
   onFail(callback: (error: ExchangeError) => void): void;
+  /** As of a request that came in: how long its bodies may stand still, from its answer's head on. */
+  idleAfter(idleMs: number): void;
   abort(reason: string): void;
 }
 
@@ -137,6 +141,7 @@ export interface ClientExchange {
 export interface ClientPool {
   /**
    * Takes a connection that has room, opens one, or waits while the bound is reached.
+   * @param timeoutMs until the answer's head; Infinity: for ever
    * @param fresh over HTTP/1.1 only by a connection that nobody has used: its peer cannot have closed it as unused
    */
   send(head: RequestHead, timeoutMs: number, fresh?: boolean): ClientExchange;

@@ -36,7 +36,15 @@ export interface ConnectionOwner {
   exchange(exchange: ServerExchange): void;
   exchangeOver(): void;
   refused(fault: MessageFault, peer: Peer): void;
+  /** A connection goes on in another protocol. */
+  handedOver(from: ListenerConnection, to: ListenerConnection): void;
   connectionOver(connection: ListenerConnection): void;
+}
+
+/** A protocol that a client may speak from its first byte on, known by how it begins (RFC 9113 section 3.3). */
+export interface PriorKnowledge {
+  readonly preface: Buffer;
+  readonly speak: (owner: ConnectionOwner, socket: net.Socket, peer: Peer) => ListenerConnection;
 }
 
 /** Speaks a protocol on a socket. @param protocol what ALPN chose; undefined: nothing */
@@ -143,6 +151,12 @@ export class Listener implements ServerEngine, ConnectionOwner {
 
   refused(fault: MessageFault, peer: Peer): void {
     this.#options.onRefused?.(fault, peer);
+  }
+
+  handedOver(from: ListenerConnection, to: ListenerConnection): void {
+    this.#connections.delete(from);
+    this.#connections.add(to);
+    if (this.draining) to.drain();
   }
 
   connectionOver(connection: ListenerConnection): void {

@@ -1,22 +1,35 @@
-/** The listener of an agent towards the mesh: HTTP/2 for agents that speak it, HTTP/1.1 for those that do not, by ALPN. */
+/**
+ * The listeners of an agent: HTTP/2 for clients that speak it, HTTP/1.1 for those that do not; by ALPN where there is TLS,
+ * else by how the client begins (RFC 9113 section 3.3), on its connection or within a tunnel that it asked for.
+ */
 import { limits } from "../../shared/limits.ts";
-import { http1Speaker } from "./http1/server-engine.ts";
+import { type Http1ServerOptions, http1Speaker } from "./http1/server-engine.ts";
+import { PREFACE } from "./http2/protocol.ts";
 import { http2Speaker } from "./http2/server-engine.ts";
-import { Listener, type ListenerOptions } from "./listener.ts";
+import { Listener } from "./listener.ts";
 
 const HTTP2 = "h2";
+
+export interface MeshServerOptions extends Http1ServerOptions {
+  /** Over HTTP/2: tunnels by CONNECT (RFC 8441), as agents make them; default: refused. */
+  readonly connect?: boolean;
+}
 
 /**
  * Opens a listener. Set `onExchange` before the event loop turns.
  * @throws the error of `listen`, such as EADDRINUSE
  */
-export async function createMeshServer(options: ListenerOptions): Promise<Listener> {
-  const http1 = http1Speaker({});
-  const http2 = http2Speaker({ connect: true, limits: { headerTableBytes: limits.http2.meshHeaderTableBytes } });
+export async function createMeshServer(options: MeshServerOptions): Promise<Listener> {
+  // Without a table header blocks do not depend on each other, and equal ones are decoded once.
+  const http2 = http2Speaker({
+    connect: options.connect ?? false,
+    limits: { headerTableBytes: limits.http2.meshHeaderTableBytes },
+  });
+  const http1 = http1Speaker(options, options.tls === undefined ? { preface: PREFACE, speak: http2 } : undefined);
   const listener = new Listener(
     options,
     [HTTP2, "http/1.1"],
-    limits.agent.inboundConnectionsMax,
+    options.limits?.maxConnections ?? limits.agent.inboundConnectionsMax,
     (owner, socket, peer, protocol) => (protocol === HTTP2 ? http2 : http1)(owner, socket, peer),
   );
   await listener.listen();

@@ -1,11 +1,12 @@
+import type { FieldList } from "../../shared/http/field-list.ts";
 import { connectionDeadlines, type DeadlineWatch, type Watched } from "./deadline-watch.ts";
 import type { BodyReader, BodyWriter } from "./engine.ts";
 
 export interface PumpWatch {
-  /** `onIdle` is called when nothing moved for so long; what is left is up to it. */
+  /** `onIdle` is called when nothing moved for so long, Infinity: never; what is left is up to it. */
   readonly idleMs: number;
   readonly onIdle: () => void;
-  readonly onEnd?: () => void;
+  readonly onEnd?: (trailers: FieldList) => void;
 }
 
 /** A body that moves, or does not. */
@@ -43,7 +44,7 @@ export function pumpBody(
   });
   from.onEnd((trailers) => {
     stop();
-    onEnd?.();
+    onEnd?.(trailers);
     to.end(trailers);
   });
   from.onChunk((chunk) => {

@@ -20,6 +20,7 @@ export class WaitingExchange implements ClientExchange, BodyWriter, Watched {
   watchPrevious: Watched | undefined;
   watchedBy: DeadlineWatch | undefined;
   readonly head: RequestHead;
+  #idleMs: number | undefined;
   readonly #leave: (exchange: WaitingExchange) => void;
   #real: ClientExchange | undefined;
   #chunks: Buffer[] = [];
@@ -59,6 +60,7 @@ export class WaitingExchange implements ClientExchange, BodyWriter, Watched {
       return;
     }
     this.#real = real;
+    if (this.#idleMs !== undefined) real.idleAfter(this.#idleMs);
     real.onFail((error) => this.#failCallback?.(error));
     if (this.#informCallback !== undefined) real.onInform(this.#informCallback);
     if (this.#responseCallback !== undefined) real.onResponse(this.#responseCallback);
@@ -125,6 +127,11 @@ export class WaitingExchange implements ClientExchange, BodyWriter, Watched {
   onFail(callback: (error: ExchangeError) => void): void {
     this.#failCallback = callback;
     if (this.#failure !== undefined) queueMicrotask(() => this.#deliverFailure());
+  }
+
+  idleAfter(idleMs: number): void {
+    this.#idleMs = idleMs;
+    this.#real?.idleAfter(idleMs);
   }
 
   abort(reason: string): void {

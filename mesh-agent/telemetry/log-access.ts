@@ -1,6 +1,7 @@
 /** The outermost stage: the span of this hop, one access log line and one count for each call, however it ends. */
 import { randomFillSync } from "node:crypto";
 import type { FieldList } from "../../shared/http/field-list.ts";
+import { grpcCode, grpcStatusOfHttp } from "../../shared/http/grpc-call.ts";
 import { TRACEPARENT, TRACESTATE } from "../../shared/http/header-names.ts";
 import { childContext, parseTraceparent, type TraceContext } from "../../shared/http/trace-context.ts";
 import type { Call, Stage } from "../proxy/call.ts";
@@ -70,7 +71,16 @@ function finish(
   const { route = "unknown", peer = route, tunnel, reason } = call.facts;
   if (tunnel === undefined) metrics.request(hop, peer, call.status, durationMs);
   else metrics.tunnels.closed(hop, peer, tunnel, reason === undefined);
+  if (call.byGrpc) {
+    call.facts.grpcStatus ??= untoldStatus(call);
+    metrics.grpc(hop, peer, call.facts.grpcStatus);
+  }
   if (isChosen(call, chosen)) log.text(lineOf(Date.now() - durationMs, factsOf(call, durationMs)));
+}
+
+/** How a call by gRPC ended of which nobody said it: by the HTTP status of an answer that is none of gRPC, else its caller left. */
+function untoldStatus({ status }: Call): number {
+  return status >= 300 ? grpcStatusOfHttp(status) : grpcCode.cancelled;
 }
 
 function isChosen({ facts, status, trace }: Call, { share, failures }: ChosenLines): boolean {

@@ -10,6 +10,9 @@ export type Direction = "inbound" | "outbound" | "ingress" | "expose";
 /** Upper bounds of the duration histogram, seconds. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
+/** Statuses of gRPC, from 0. */
+const GRPC_CODES = 17;
+
 interface Series {
   /** Requests by status class 0 (no answer) to 5. */
   readonly classes: number[];
@@ -33,6 +36,7 @@ export class Metrics {
     ingress: new Map(),
     expose: new Map(),
   };
+  readonly #grpc = new Map<string, { direction: Direction; service: string; counts: number[] }>();
   readonly #retries = new Map<string, number>();
   /** By labels. */
   readonly #hedges = new Map<string, number>();
@@ -61,6 +65,17 @@ export class Metrics {
     let bucket = 0;
     while (bucket < BUCKETS.length && seconds > (BUCKETS[bucket] as number)) bucket++;
     if (bucket < BUCKETS.length) series.buckets[bucket] = (series.buckets[bucket] as number) + 1;
+  }
+
+  /** How a call by gRPC ended. */
+  grpc(direction: Direction, service: string, status: number): void {
+    const key = `${direction} ${service}`;
+    let entry = this.#grpc.get(key);
+    if (entry === undefined) {
+      entry = { direction, service, counts: Array(GRPC_CODES).fill(0) };
+      this.#grpc.set(key, entry);
+    }
+    entry.counts[status] = (entry.counts[status] as number) + 1;
   }
 
   retry(service: string): void {
@@ -121,6 +136,15 @@ export class Metrics {
     lines.push("# HELP selvage_request_duration_seconds Time from a request's head to the end of its answer.");
     lines.push("# TYPE selvage_request_duration_seconds histogram");
     for (const { direction, service, series } of this.#all()) lines.push(...histogram({ direction, service }, series));
+    if (this.#grpc.size > 0) {
+      lines.push("# HELP selvage_grpc_requests_total Calls by gRPC by direction, service and status of gRPC.");
+      lines.push("# TYPE selvage_grpc_requests_total counter");
+    }
+    for (const { direction, service, counts } of this.#grpc.values())
+      counts.forEach((count, status) => {
+        const labels = labelsOf({ direction, service, grpc_status: String(status) });
+        if (count > 0) lines.push(`selvage_grpc_requests_total${labels} ${count}`);
+      });
     lines.push("# HELP selvage_retries_total Attempts after the first.");
     lines.push("# TYPE selvage_retries_total counter");
     for (const [service, count] of this.#retries) lines.push(`selvage_retries_total${labelsOf({ service })} ${count}`);

@@ -4,6 +4,7 @@ import { checkAccessShadow } from "./check-access.ts";
 import { checkBalance } from "./check-balance.ts";
 import { checkFaults } from "./check-faults.ts";
 import { checkHedge } from "./check-hedge.ts";
+import { checkGrpcRoutes, checkProtocol } from "./check-protocol.ts";
 import { checkOutboundPorts, checkTcp, checkTcpTargets } from "./check-tcp.ts";
 import type { Cursor } from "./cursor.ts";
 import { matchesAll } from "./matches-all.ts";
@@ -20,12 +21,13 @@ export function checkMesh(top: Cursor): DocumentProblem[] {
     ...checkTimes(service),
     ...checkBalance(service),
     ...checkHedge(service),
+    ...checkProtocol(service),
     ...checkFaults(service),
     ...checkAccess(name, service, services.keys),
     ...checkAccessShadow(name, service.get("access")),
     ...checkTcp(service),
   ]);
-  return [...each, ...checkOutboundPorts(services), ...checkTcpTargets(top)];
+  return [...each, ...checkOutboundPorts(services), ...checkTcpTargets(top), ...checkGrpcRoutes(top)];
 }
 
 function checkName(name: string, service: Cursor): DocumentProblem[] {

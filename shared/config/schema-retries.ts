@@ -1,17 +1,17 @@
 /** `retries` of a service: what is sent again, and when. */
 import * as z from "zod";
 import { limits } from "../limits.ts";
-import type { RetryOn } from "../policy/settings.ts";
-import { duration, list, text, whole } from "./fields.ts";
+import { RETRY_WORDS } from "../policy/settings.ts";
+import { duration, flag, list, text, whole } from "./fields.ts";
 import { nearestName } from "./nearest-name.ts";
+import { path } from "./schema-traffic.ts";
 
 const { retriesMax, retryBackoffMsMax } = limits.agent;
-const REASONS: readonly RetryOn[] = ["5xx", "gateway-error", "reset", "connect-failure", "retriable-4xx"];
 const pause = duration(1, retryBackoffMsMax);
-const expected = `one of ${REASONS.join(", ")}, or a status from 400 to 599`;
+const expected = `one of ${RETRY_WORDS.join(", ")}, or a status from 400 to 599`;
 const status = z.int({ error: expected }).min(400, { error: expected }).max(599, { error: expected });
-const reason = text(expected, new RegExp(`^(?:${REASONS.join("|")})$`), (given) =>
-  typeof given === "string" ? nearestName(given, REASONS) : undefined,
+const reason = text(expected, new RegExp(`^(?:${RETRY_WORDS.join("|")})$`), (given) =>
+  typeof given === "string" ? nearestName(given, RETRY_WORDS) : undefined,
 );
 
 export const retries = z.strictObject({
@@ -20,6 +20,10 @@ export const retries = z.strictObject({
   on: list(z.union([reason, status]))
     .optional()
     .describe("Words of Envoy, and statuses such as 429. Default: connect-failure, gateway-error, reset."),
+  idempotent: z
+    .union([flag, list(path)])
+    .optional()
+    .describe("Calls that may be carried out twice though their method does not say so: all, or those of these paths."),
   backoff: z
     .strictObject({
       base: pause.describe(

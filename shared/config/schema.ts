@@ -36,6 +36,7 @@ import { provider } from "./schema-identity.ts";
 import { planName } from "./schema-limit-rows.ts";
 import { legacyRateLimitHeaders, namedLimit, routeLimits } from "./schema-limits.ts";
 import { context, identityHeaders, resources } from "./schema-outward.ts";
+import { protocol, streamIdle } from "./schema-protocol.ts";
 import { retries } from "./schema-retries.ts";
 import { priority, serviceShedding, shedding } from "./schema-shedding.ts";
 import { mirror, trafficRule } from "./schema-traffic.ts";
@@ -151,18 +152,11 @@ const gateway = z.strictObject({
 
 const service = z.strictObject({
   port: whole(1, 65535).describe("Where its application listens, unless its agent is given another port."),
-  protocol: z
-    .enum(["http", "tcp"], { error: "http or tcp" })
-    .optional()
-    .describe("What its application speaks. `tcp`: anything, which nobody reads on the way. Default: http."),
+  protocol: protocol.optional(),
   outboundPort: whole(1, 65535)
     .optional()
     .describe("Of `tcp`: where agents of its callers listen for it, on loopback. Default: a free port."),
   upgrades: upgrades.optional().describe("Protocols that requests may change to. Default: websocket."),
-  streamIdle: z
-    .union([z.literal("off", { error: "off" }), duration(limits.agent.streamIdleMsMin, limits.agent.streamIdleMsMax)])
-    .optional()
-    .describe("A connection that has changed its protocol, or of `tcp`, may stand still for so long. Default: 5m."),
   subsets: z
     .record(
       name("the name of a subset"),
@@ -173,7 +167,10 @@ const service = z.strictObject({
   traffic: list(trafficRule).optional().describe("The first rule that matches decides. Default: every instance alike."),
   mirror: mirror.optional().describe("Copies of requests, by default of safe methods, whose answers are dropped."),
   faults: faults.optional().describe("Trouble made on purpose: the first that matches, and is not over, is drawn."),
-  timeout: timeout.optional().describe("For the whole call with its retries. Default: 15s."),
+  timeout: timeout
+    .optional()
+    .describe("For the whole call with its retries. Default: 15s; with `protocol: grpc` as the caller says."),
+  streamIdle: streamIdle.optional(),
   retries: retries.optional().describe("What is sent again, and when."),
   hedge: hedge.optional().describe("A second attempt beside one that has no answer yet. Absent: none."),
   breaker: breaker.optional().describe("Which instances are out of use."),

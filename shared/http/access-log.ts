@@ -44,7 +44,7 @@ export interface AccessLogEntry {
   readonly cache?: CacheUse;
   /** Set when Selvage itself made the answer: the code. */
   readonly error?: ErrorCode;
-  /** The status that a caller by gRPC was told with it. */
+  /** Of a call by gRPC: the status that its caller was told, at the gateway of errors alone. */
   readonly grpcStatus?: number;
   /** Limits that could not count it. */
   readonly uncounted?: readonly string[];

@@ -60,6 +60,8 @@ export const agent = {
   handshakeTimeoutMs: 5_000,
   /** A body of which nothing arrives or leaves for this long, though it could, is broken off. */
   stallTimeoutMs: 60_000,
+  /** A caller is broken off so much later: until then the end of a stream that stood still can be told. */
+  streamIdleGraceMs: 1_000,
   /** A refused connection is read for this long, so that its peer sees the answer before the end. */
   lingerMs: 1_000,
   /** Kept-alive connections of callers without a request. */

@@ -26,6 +26,8 @@ export const http2 = {
   sharedOutputBytes: 128 * KiB,
   /** Payloads from this size on leave without being copied. */
   uncopiedBytesMin: 8 * KiB,
+  /** Encoded header block that is read to its end, so that one above `http.headBytesMax` costs its request and not the connection. */
+  headerBlockBytesMax: 256 * KiB,
   /** Frames of one header block (section 6.10). */
   continuationsMax: 32,
   /** Frames that bring nothing (PING, SETTINGS, PRIORITY, empty DATA, unknown ones, ...) held against a peer ... */
@@ -46,7 +48,7 @@ export const http2 = {
   closedStreamsMax: 256,
   /** Two-step GOAWAY: how long the answer to the PING between the steps is waited for. */
   drainPingMs: 1_000,
-  /** A connection to an endpoint with requests in flight and silent for so long is asked whether it lives ... */
+  /** A connection with requests in flight and silent for so long is asked whether it lives ... */
   pingAfterMs: 10_000,
   /** ... and given up after this. */
   pingTimeoutMs: 5_000,

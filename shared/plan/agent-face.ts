@@ -50,7 +50,7 @@ function tunnelsOf(
 ): Pick<OutboundServicePlan, "protocol" | "outboundPort" | "upgrades" | "streamIdleMs"> {
   const { protocol, outboundPort, upgrades, streamIdleMs } = service;
   return {
-    ...(protocol === "tcp" && { protocol }),
+    ...(protocol !== "http" && { protocol }),
     ...(outboundPort !== undefined && { outboundPort }),
     ...(upgrades !== undefined && { upgrades }),
     ...(streamIdleMs !== undefined && { streamIdleMs }),

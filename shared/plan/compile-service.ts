@@ -1,12 +1,12 @@
 import type { ServiceConfig } from "../config/schema.ts";
 import type { AccessConfig } from "../config/schema-access.ts";
-import { parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import type { AccessRule } from "../policy/settings.ts";
 import { compileBalance, compileBreaker } from "./compile-balance.ts";
 import { compileCallLimits } from "./compile-call-limits.ts";
 import { compileFault } from "./compile-fault.ts";
 import { compileHedge } from "./compile-hedge.ts";
+import { compileProtocol, compileStreamIdle, compileTimeout } from "./compile-protocol.ts";
 import { compileRetries } from "./compile-retries.ts";
 import { compileConcurrency } from "./compile-shedding.ts";
 import { compileMirror, compileTraffic } from "./compile-traffic.ts";
@@ -14,23 +14,26 @@ import type { ServicePlan } from "./plan.ts";
 import { mapValues, sorted } from "./sorted.ts";
 
 export function compileService(service: ServiceConfig): ServicePlan {
-  const timeoutMs = durationOf(service.timeout) ?? limits.agent.requestTimeoutMs;
+  const timeoutMs = compileTimeout(service);
   return {
     port: service.port,
-    protocol: service.protocol ?? "http",
+    protocol: compileProtocol(service),
     ...compileTunnels(service),
+    ...compileStreamIdle(service),
     subsets: mapValues(service.subsets ?? {}, (labels) => mapValues(labels, (value) => value)),
     traffic: (service.traffic ?? []).map(compileTraffic),
     ...(service.mirror !== undefined && service.mirror.length > 0 && { mirror: service.mirror.map(compileMirror) }),
     ...(service.faults !== undefined && service.faults.length > 0 && { faults: service.faults.map(compileFault) }),
     timeoutMs,
-    retries: compileRetries(service.retries),
+    retries: compileRetries(service.retries, compileProtocol(service)),
     ...(service.hedge !== undefined && { hedge: compileHedge(service.hedge) }),
     breaker: compileBreaker(service.breaker),
     balance: compileBalance(service.balance ?? (service.protocol === "tcp" ? { policy: "least-request" } : undefined)),
     ...(service.access !== undefined && { access: service.access.map(compileAccess) }),
     ...(service.shedding !== undefined && { shedding: compileConcurrency(service.shedding) }),
-    ...(service.rateLimit !== undefined && { rateLimits: compileCallLimits(service.rateLimit, timeoutMs) }),
+    ...(service.rateLimit !== undefined && {
+      rateLimits: compileCallLimits(service.rateLimit, timeoutMs || limits.document.timeoutMsMax),
+    }),
   };
 }
 
@@ -46,15 +49,9 @@ function compileAccess({ from, scopes, methods, paths, claims, mode, audit }: Ac
   };
 }
 
-function compileTunnels({ outboundPort, upgrades, streamIdle }: ServiceConfig) {
-  const streamIdleMs = streamIdle === "off" ? 0 : durationOf(streamIdle);
+function compileTunnels({ outboundPort, upgrades }: ServiceConfig) {
   return {
     ...(outboundPort !== undefined && { outboundPort }),
     ...(upgrades !== undefined && { upgrades: sorted(upgrades.map((name) => name.toLowerCase())) }),
-    ...(streamIdleMs !== undefined && { streamIdleMs }),
   };
-}
-
-function durationOf(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : parseDurationMs(text);
 }

@@ -10,6 +10,7 @@ import { explainAccess } from "./explain-access.ts";
 import { describeBreaker, explainBalance, explainHedge } from "./explain-balance.ts";
 import { explainCallLimits } from "./explain-call-limits.ts";
 import { explainFaults } from "./explain-faults.ts";
+import { explainProtocol } from "./explain-protocol.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import { explainMirror, explainTraffic } from "./explain-traffic.ts";
 import type { Plan, RoutePlan, ServicePlan } from "./plan.ts";
@@ -108,6 +109,7 @@ function explainService(plan: Plan, target: UpstreamTarget, method: string, requ
     ...explainAccess(service, name, at, routed),
     ...explainCallLimits(service, at, { service: GATEWAY_SERVICE, user: userOf(request.identity) }),
     step("limits", "note", describeTimes(service), at),
+    ...explainProtocol(service, at),
   ];
 }
 
@@ -119,5 +121,6 @@ function describeTimes({ timeoutMs, retries, breaker }: ServicePlan): string {
     retries.attempts === 0
       ? "no retry"
       : `up to ${retries.attempts} retries${perTry} on ${[...retries.on, ...(retries.statuses ?? [])].join(", ")}`;
-  return `timeout ${formatDuration(timeoutMs)}, ${tries}; ${describeBreaker(breaker)}`;
+  const timeout = timeoutMs === 0 ? "no timeout but the caller's" : `timeout ${formatDuration(timeoutMs)}`;
+  return `${timeout}, ${tries}; ${describeBreaker(breaker)}`;
 }

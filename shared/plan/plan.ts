@@ -106,16 +106,17 @@ export interface MeshPlan {
   readonly services: Readonly<Record<string, ServicePlan>>;
 }
 
+/** What the application speaks; `grpc` is HTTP/2 whose calls mean what gRPC says, `tcp` is anything. */
+export type ServiceProtocol = "http" | "http2" | "grpc" | "tcp";
+
 export interface ServicePlan {
   /** Where the application listens, unless its agent was started with another port. */
   readonly port: number;
-  readonly protocol: "http" | "tcp";
+  readonly protocol: ServiceProtocol;
   /** Of TCP: where calling agents listen for it, on loopback. Absent: at a free port. */
   readonly outboundPort?: number;
   /** Protocols that requests may change to, lower case. Absent: `websocket`. */
   readonly upgrades?: readonly string[];
-  /** How long a tunnel may stand still; 0: for ever. Absent: `limits.agent.tunnelIdleMs`. */
-  readonly streamIdleMs?: number;
   /** Subset name to the labels that an endpoint must carry, such as `{ version: "v1" }`. */
   readonly subsets: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly traffic: readonly TrafficRule[];
@@ -123,7 +124,13 @@ export interface ServicePlan {
   readonly mirror?: readonly MirrorRule[];
   /** Absent: none. */
   readonly faults?: readonly FaultRule[];
+  /** For the whole call with its attempts: until the answer's head, by gRPC until its end. 0: callers alone say. */
   readonly timeoutMs: number;
+  /**
+   * How long a stream may stand still; 0: for ever. Absent: `limits.agent.tunnelIdleMs` for tunnels, `limits.agent.stallTimeoutMs` for
+   * the bodies of a call.
+   */
+  readonly streamIdleMs?: number;
   readonly retries: RetrySettings;
   /** Absent: no request is sent twice at a time. */
   readonly hedge?: HedgeSettings;
@@ -175,6 +182,6 @@ export type OutboundServicePlan = Pick<
   | "breaker"
   | "balance"
 > & {
-  /** Absent: HTTP. */
-  readonly protocol?: "tcp";
+  /** Absent: HTTP/1.1. */
+  readonly protocol?: Exclude<ServiceProtocol, "http">;
 };

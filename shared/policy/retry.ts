@@ -1,7 +1,10 @@
 /** When a failed attempt may be tried again (law 7), in Envoy's words for what went wrong. */
 import type { Sent } from "../errors.ts";
+import { grpcCode } from "../http/grpc-call.ts";
 import { limits } from "../limits.ts";
+import { grpcStatusOfWord } from "./grpc-status.ts";
 import type { RetryOn, RetrySettings } from "./settings.ts";
+import { coversPath } from "./traffic.ts";
 
 /** How an attempt ended without success. */
 export type AttemptOutcome =
@@ -11,11 +14,13 @@ export type AttemptOutcome =
   | { readonly kind: "reset" | "timeout" }
   /** The endpoint refused before the application saw anything: it is leaving or full. */
   | { readonly kind: "refused" }
-  /** The application answered. */
-  | { readonly kind: "status"; readonly status: number };
+  /** The application answered. `grpc`: the status of a call by gRPC. */
+  | { readonly kind: "status"; readonly status: number; readonly grpc?: number };
 
 export interface FailedAttempt {
   readonly method: string;
+  /** Origin-form; what follows `?` does not count. */
+  readonly path: string;
   /** `none` only when the application has certainly seen nothing. */
   readonly sent: Sent;
   readonly outcome: AttemptOutcome;
@@ -53,17 +58,26 @@ export function mayRetry(settings: RetrySettings, failed: FailedAttempt): RetryV
     return { retry: true, anew: true };
   }
   if (attempt > settings.attempts) return no("no attempts are left");
-  if (!isIdempotent(method)) return no(`${method} may have had an effect`);
+  if (!mayRepeat(settings, method, failed.path)) return no(`${method} may have had an effect`);
   const isNamed = outcome.kind === "status" && settings.statuses?.includes(outcome.status) === true;
   if (!isNamed && !settings.on.some((on) => covers(on, outcome)))
     return no(`the document does not retry ${wordFor(outcome)}`);
   return { retry: true, anew: false };
 }
 
+/** Whether a request that may have had an effect may have it again: by its method, or because the document says so. */
+export function mayRepeat({ idempotent = [] }: RetrySettings, method: string, path: string): boolean {
+  // What is said in a tunnel nobody knows.
+  if (method === "CONNECT") return false;
+  return isIdempotent(method) || idempotent === true || idempotent.some((pattern) => coversPath(pattern, path));
+}
+
 /** Envoy's `retry_on`: `5xx` and `gateway-error` include that there was no answer at all. */
 function covers(on: RetryOn, outcome: AttemptOutcome): boolean {
   const answered = outcome.kind === "status";
   const status = answered ? outcome.status : 0;
+  const grpc = grpcStatusOfWord(on);
+  if (grpc !== undefined) return grpc === (answered ? outcome.grpc : STATUS_WITHOUT_ANSWER[outcome.kind]);
   if (on === "5xx") return !answered || (status >= 500 && status <= 599);
   if (on === "gateway-error") return !answered || (status >= 502 && status <= 504);
   if (on === "reset") return outcome.kind === "reset" || outcome.kind === "timeout";
@@ -71,7 +85,16 @@ function covers(on: RetryOn, outcome: AttemptOutcome): boolean {
   return status === 409;
 }
 
+/** What a caller by gRPC would be told. */
+const STATUS_WITHOUT_ANSWER = {
+  "connect-failure": grpcCode.unavailable,
+  refused: grpcCode.unavailable,
+  reset: grpcCode.unavailable,
+  timeout: grpcCode.deadlineExceeded,
+} as const;
+
 function wordFor(outcome: AttemptOutcome): string {
+  if (outcome.kind === "status" && outcome.grpc !== undefined) return `gRPC status ${outcome.grpc}`;
   return outcome.kind === "status" ? `status ${outcome.status}` : outcome.kind;
 }
 

@@ -100,8 +100,20 @@ export interface AggregatePart {
 /** Where a call goes: a service of the mesh, through the ingress agent, or a plain URL (origin only). */
 export type UpstreamTarget = { readonly service: string } | { readonly origin: string };
 
-/** Envoy's words: what an attempt must have shown to be tried again (https://www.envoyproxy.io, retry_on). */
-export type RetryOn = "5xx" | "gateway-error" | "reset" | "connect-failure" | "retriable-4xx";
+/** Envoy's words: what an attempt must have shown to be tried again (https://www.envoyproxy.io, retry_on and retry_grpc_on). */
+export const RETRY_WORDS = [
+  "5xx",
+  "gateway-error",
+  "reset",
+  "connect-failure",
+  "retriable-4xx",
+  "cancelled",
+  "deadline-exceeded",
+  "internal",
+  "resource-exhausted",
+  "unavailable",
+] as const;
+export type RetryOn = (typeof RETRY_WORDS)[number];
 
 export interface RetrySettings {
   /** Attempts after the first. */
@@ -109,6 +121,11 @@ export interface RetrySettings {
   /** Time for one attempt until its answer's head; absent: the request's own timeout. */
   readonly perTryMs?: number;
   readonly on: readonly RetryOn[];
+  /**
+   * Calls that may be carried out twice whatever their method: all, or those of these paths, exact or with a final `/*`.
+   * Absent: as their method says.
+   */
+  readonly idempotent?: true | readonly string[];
   /** Statuses of answers that are tried again, ascending. Absent: none beside those of `on`. */
   readonly statuses?: readonly number[];
   /** Bounds of the first pause and of all. Absent: `limits.agent`. */

@@ -51,6 +51,7 @@ async function serve(bytes: Buffer, cuts: readonly number[]): Promise<Outcome> {
       openExchanges--;
     },
     refused: () => {},
+    handedOver: () => undefined,
     connectionOver: () => {},
   };
   const peer: Peer = { address: "127.0.0.1", port: 1 };
@@ -215,6 +216,7 @@ async function ours(blocks: readonly Buffer[]): Promise<Map<string, Lines>> {
     },
     exchangeOver: () => {},
     refused: () => {},
+    handedOver: () => undefined,
     connectionOver: () => {},
   };
   const connection = http2Speaker({})(owner, wire as unknown as net.Socket, { address: "127.0.0.1", port: 1 });

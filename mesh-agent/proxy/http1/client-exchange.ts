@@ -208,6 +208,9 @@ export class Http1ClientExchange implements ClientExchange, BodyWriter, Watched 
     if (this.#failure !== undefined) queueMicrotask(() => this.#deliverFailure());
   }
 
+  /** Answers over HTTP/1.1 are watched by who passes them on. */
+  idleAfter(): void {}
+
   abort(_reason: string): void {
     if (this.#dead) return;
     this.kill();

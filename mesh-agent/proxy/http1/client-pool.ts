@@ -23,7 +23,7 @@ export interface Http1PoolOptions extends ConnectOptions {
   /** Requests after which a connection is not used again. */
   readonly requestsPerConnection?: number;
   /** The peer says, or shows, how long it keeps idle connections. */
-  readonly onKeepAlive?: (event: "said" | "closed", ms: number) => void;
+  readonly onKeepAlive?: ((event: "said" | "closed", ms: number) => void) | undefined;
 }
 
 class Http1Pool implements ClientPool, ConnectionPool, ExchangeHost {

@@ -1,42 +1,20 @@
 /** One connection of a client: heads in, exchanges up, answers out, one request at a time (RFC 9112 section 9.3). */
 import type { Socket } from "node:net";
-import { SelvageError, toProblem } from "../../../shared/errors.ts";
-import { FieldList } from "../../../shared/http/field-list.ts";
 import { limits } from "../../../shared/limits.ts";
 import { connectionDeadlines, type DeadlineWatch, type Watched } from "../deadline-watch.ts";
 import type { FailReason, Peer } from "../engine.ts";
-import type { ConnectionOwner, ListenerConnection } from "../listener.ts";
+import type { ConnectionOwner, ListenerConnection, PriorKnowledge } from "../listener.ts";
 import { SocketStream } from "../socket-stream.ts";
 import { BodyDecoder } from "./body-framing.ts";
 import { LF } from "./byte-class.ts";
+import type { ConnectionSettings, Phase } from "./connection-state.ts";
 import { MessageFault } from "./field-scanner.ts";
 import { type RequestScan, scanRequestHead } from "./head-scanner.ts";
-import { responseHeadText } from "./head-writer.ts";
 import { type BodyOwner, InboundBody } from "./inbound-body.ts";
 import { InputBuffer } from "./input-buffer.ts";
+import { refusalText } from "./refusal.ts";
 import { type ExchangeOwner, Http1ServerExchange } from "./server-exchange.ts";
 import { SocketOutput } from "./socket-output.ts";
-
-export interface ConnectionSettings {
-  readonly proxy: boolean;
-  readonly allowHalfClose: boolean;
-  readonly headTimeoutMs: number;
-  readonly keepAliveMs: number;
-  readonly stallTimeoutMs: number;
-  readonly lingerMs: number;
-}
-
-type Phase =
-  /** Between requests, or in a head. */
-  | "head"
-  | "exchange"
-  /** The answer is out, the rest of the request's body is thrown away. */
-  | "discard"
-  /** Another protocol is spoken. */
-  | "tunnel"
-  /** Our side is closed; what still comes is not looked at. */
-  | "linger"
-  | "closed";
 
 const nothing = (): void => undefined;
 
@@ -58,6 +36,8 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
   #closeAfter = false;
   #inHead = false;
   #tunnel = false;
+  /** The next bytes may begin another protocol. */
+  #mayBePreface: boolean;
   #paused = false;
   /** Of the body that is thrown away. */
   #decoder: BodyDecoder | undefined;
@@ -72,20 +52,13 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
     this.#socket = socket;
     this.peer = peer;
     this.output = new SocketOutput(socket, nothing, nothing);
-    socket.on("data", (chunk) => this.#onData(chunk));
-    socket.on("end", () => this.#onEnd());
+    this.#mayBePreface = settings.prior !== undefined;
+    socket.on("data", this.#onData);
+    socket.on("end", this.#onEnd);
     socket.on("error", nothing);
-    socket.on("close", () => this.#onClose());
-    socket.on("drain", () => this.#onDrain());
+    socket.on("close", this.#onClose);
+    socket.on("drain", this.#onDrain);
     connectionDeadlines.arm(this, settings.headTimeoutMs);
-  }
-
-  get isIdle(): boolean {
-    return this.#phase === "head" && !this.#inHead && this.#input.length === 0;
-  }
-
-  get hasExchange(): boolean {
-    return this.#exchange !== undefined;
   }
 
   /** Answers say `Connection: close` as long as the listener drains. */
@@ -104,7 +77,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
 
   // --- input ---
 
-  #onData(chunk: Buffer): void {
+  readonly #onData = (chunk: Buffer): void => {
     if (this.#phase === "tunnel") return;
     const midHead = this.#phase === "head" && this.#input.length > 0;
     if (this.#phase === "linger") {
@@ -116,7 +89,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
     // A head that trickles in is scanned again at each line, not at each byte.
     if (midHead && this.#input.length < limits.http.headBytesMax && !chunk.includes(LF)) return;
     this.#process();
-  }
+  };
 
   #process(): void {
     if (this.#running) return;
@@ -147,6 +120,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
 
   #readHead(): boolean {
     const input = this.#input;
+    if (this.#mayBePreface && this.#isPreface()) return false;
     const scan = scanRequestHead(input.bytes, input.at, input.end);
     if (scan === undefined) {
       if (!this.#inHead) connectionDeadlines.arm(this, this.#settings.headTimeoutMs);
@@ -171,6 +145,30 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
     return true;
   }
 
+  /** @returns whether what came is the preface of another protocol, or may become it */
+  #isPreface(): boolean {
+    const { prior } = this.#settings;
+    const { bytes, at, length } = this.#input;
+    const known = Math.min(length, prior?.preface.length ?? 0);
+    this.#mayBePreface = prior?.preface.compare(bytes, at, at + known, 0, known) === 0;
+    if (this.#mayBePreface && known === prior?.preface.length) this.#handOver(prior);
+    return this.#mayBePreface;
+  }
+
+  /** The client speaks the other protocol: this connection is its from now on. */
+  #handOver(prior: PriorKnowledge): void {
+    const socket = this.#socket;
+    const rest = Buffer.from(this.#input.bytes.subarray(this.#input.at, this.#input.end));
+    this.output.flush();
+    this.#phase = "closed";
+    this.#input.clear();
+    connectionDeadlines.disarm(this);
+    socket.off("data", this.#onData).off("end", this.#onEnd).off("error", nothing);
+    socket.off("close", this.#onClose).off("drain", this.#onDrain);
+    this.#engine.handedOver(this, prior.speak(this.#engine, socket, this.peer));
+    socket.unshift(rest);
+  }
+
   #unsupported(scan: RequestScan): MessageFault | undefined {
     const { form } = scan;
     const { method, bodyLength } = scan.head;
@@ -183,9 +181,10 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
     return undefined;
   }
 
-  /** The client speaks HTTP/1.1 through its tunnel too: the engine is the other end of it. */
+  /** The client speaks HTTP through its tunnel too: the engine is the other end of it. */
   #openTunnel(): void {
     this.#tunnel = true;
+    this.#mayBePreface = this.#settings.prior !== undefined;
     this.output.add("HTTP/1.1 200 Connection Established\r\n\r\n");
     connectionDeadlines.arm(this, this.#settings.headTimeoutMs);
   }
@@ -207,7 +206,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
     const progress = exchange.inbound.pump(this.#input);
     if (this.#exchange !== exchange) return true;
     if (progress === "fault") this.#refuse(exchange.inbound.decoder.fault as MessageFault);
-    else if (progress === "starved") connectionDeadlines.arm(this, this.#settings.stallTimeoutMs);
+    else if (progress === "starved") this.awaitClient();
     else if (!this.output.isBlocked) connectionDeadlines.disarm(this);
     return false;
   }
@@ -247,8 +246,8 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
     return this.#closeAfter;
   }
 
-  answerBlocked(): void {
-    connectionDeadlines.arm(this, this.#settings.stallTimeoutMs);
+  awaitClient(): void {
+    connectionDeadlines.arm(this, this.#exchange?.idleMs ?? this.#settings.stallTimeoutMs);
   }
 
   answerOver(): void {
@@ -293,11 +292,11 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
     connectionDeadlines.arm(this, this.#settings.lingerMs);
   }
 
-  #onDrain(): void {
+  readonly #onDrain = (): void => {
     if (this.#phase !== "exchange") return;
     connectionDeadlines.disarm(this);
     this.#exchange?.drained();
-  }
+  };
 
   /** Answers with a problem document if an answer is still possible, then ends the connection. */
   #refuse(fault: MessageFault): void {
@@ -309,11 +308,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
       this.#socket.destroy();
       return;
     }
-    const problem = toProblem(new SelvageError(fault.code, fault.reason));
-    const content = Buffer.from(JSON.stringify(problem));
-    const fields = FieldList.from([["content-type", "application/problem+json"]]);
-    this.output.add(responseHeadText(problem.status, fields, content.length, true));
-    this.output.add(content);
+    this.output.add(refusalText(fault));
     this.#linger();
   }
 
@@ -359,7 +354,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
     }
   }
 
-  #onEnd(): void {
+  readonly #onEnd = (): void => {
     if (this.#phase === "tunnel") return;
     const exchange = this.#exchange;
     if (exchange === undefined) {
@@ -369,16 +364,16 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
     const complete = exchange.inbound.decoder.done;
     if (exchange.hasEnded || (complete && this.#settings.allowHalfClose)) this.#closeAfter = true;
     else this.destroy("the client closed the connection");
-  }
+  };
 
-  #onClose(): void {
+  readonly #onClose = (): void => {
     if (this.#stream?.isOver === true) this.#tunnelOver();
     else this.#fail("reset", "the connection to the client is gone");
     this.#phase = "closed";
     this.#input.clear();
     connectionDeadlines.disarm(this);
     this.#engine.connectionOver(this);
-  }
+  };
 
   #tunnelOver(): void {
     const exchange = this.#exchange;

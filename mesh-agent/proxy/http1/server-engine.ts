@@ -2,8 +2,15 @@
 import type { Socket } from "node:net";
 import { limits } from "../../../shared/limits.ts";
 import type { Peer } from "../engine.ts";
-import { type ConnectionOwner, Listener, type ListenerConnection, type ListenerOptions } from "../listener.ts";
-import { type ConnectionSettings, ServerConnection } from "./server-connection.ts";
+import {
+  type ConnectionOwner,
+  Listener,
+  type ListenerConnection,
+  type ListenerOptions,
+  type PriorKnowledge,
+} from "../listener.ts";
+import type { ConnectionSettings } from "./connection-state.ts";
+import { ServerConnection } from "./server-connection.ts";
 
 export interface Http1ServerOptions extends ListenerOptions {
   /** Accept targets in absolute form and CONNECT. */
@@ -11,16 +18,25 @@ export interface Http1ServerOptions extends ListenerOptions {
   /** Plain listeners: answer a client that closed its side after the request; otherwise that counts as going away. */
   readonly allowHalfClose?: boolean;
   /** Default: `limits.agent`. */
-  readonly limits?: Partial<Omit<ConnectionSettings, "proxy" | "allowHalfClose"> & { maxConnections: number }>;
+  readonly limits?: Partial<
+    Omit<ConnectionSettings, "proxy" | "allowHalfClose" | "prior"> & { maxConnections: number }
+  >;
 }
 
 export type Http1Server = Listener;
 
-/** Speaks HTTP/1.1 on accepted sockets. */
-export function http1Speaker(options: Pick<Http1ServerOptions, "proxy" | "allowHalfClose" | "limits">) {
+/**
+ * Speaks HTTP/1.1 on accepted sockets.
+ * @param prior what clients may speak instead, on a connection or within a tunnel
+ */
+export function http1Speaker(
+  options: Pick<Http1ServerOptions, "proxy" | "allowHalfClose" | "limits">,
+  prior?: PriorKnowledge,
+) {
   const settings: ConnectionSettings = {
     proxy: options.proxy ?? false,
     allowHalfClose: options.allowHalfClose ?? false,
+    prior,
     headTimeoutMs: options.limits?.headTimeoutMs ?? limits.agent.headTimeoutMs,
     keepAliveMs: options.limits?.keepAliveMs ?? limits.agent.keepAliveMs,
     stallTimeoutMs: options.limits?.stallTimeoutMs ?? limits.agent.stallTimeoutMs,

@@ -32,8 +32,8 @@ export interface ExchangeOwner {
   answerOver(): void;
   /** The answer's head, a 101, is written: what follows is another protocol. */
   switchProtocol(): SocketStream;
-  /** The client does not read; `drained` follows when it does. */
-  answerBlocked(): void;
+  /** A body stands still because of the client; `drained` follows when it reads again. */
+  awaitClient(): void;
   /** Ends the connection with the exchange; `kind` is told to the exchange's owner, none when that asked for it. */
   breakOff(kind: FailReason | undefined, reason: string): void;
 }
@@ -41,6 +41,8 @@ export interface ExchangeOwner {
 export class Http1ServerExchange implements ServerExchange, BodyWriter {
   readonly head: RequestHead;
   readonly inbound: InboundBody;
+  /** Undefined: as the connection has it. */
+  idleMs: number | undefined;
   readonly #owner: ExchangeOwner;
   readonly #http10: boolean;
   /** A 100 is still to be sent before the body comes. */
@@ -150,7 +152,7 @@ export class Http1ServerExchange implements ServerExchange, BodyWriter {
   }
 
   #flowing(flowing: boolean): boolean {
-    if (!flowing) this.#owner.answerBlocked();
+    if (!flowing) this.#owner.awaitClient();
     return flowing;
   }
 
@@ -178,6 +180,10 @@ export class Http1ServerExchange implements ServerExchange, BodyWriter {
 
   abort(reason: string): void {
     if (!this.#dead) this.#owner.breakOff(undefined, reason);
+  }
+
+  idleAfter(idleMs: number): void {
+    this.idleMs = idleMs;
   }
 
   onFail(callback: (error: ExchangeError) => void): void {

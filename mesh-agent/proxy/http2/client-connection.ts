@@ -28,6 +28,7 @@ export interface ClientSettings {
   readonly awaitsSettings: boolean;
   readonly idleMs: number;
   readonly stallTimeoutMs: number;
+  readonly pingAfterMs: number;
   readonly headerTableBytes: number;
   /** Requests after which it takes no more. */
   readonly requestsMax: number;
@@ -228,7 +229,7 @@ export class ClientConnection extends Http2Connection implements RequestHost {
   protected override regulate(): void {
     if (this.over) return;
     if (this.active === 0) this.#await("idle", this.#settings.idleMs);
-    else if (this.#awaited !== "pong") this.#await("silence", limits.http2.pingAfterMs);
+    else if (this.#awaited !== "pong") this.#await("silence", this.#settings.pingAfterMs);
   }
 
   #await(awaited: Awaited, forMs: number): void {

@@ -16,6 +16,8 @@ export interface Http2PoolOptions extends ConnectOptions {
   readonly requestsPerConnection?: number;
   readonly idleMs?: number;
   readonly stallTimeoutMs?: number;
+  /** Silence with requests in flight after which the peer is asked whether it lives; Infinity: never. */
+  readonly pingAfterMs?: number;
   /** Dynamic table that the peer may use, in bytes. */
   readonly headerTableBytes?: number;
   /** For tunnels, which last: few on each connection, so that readers who stand still hold up nobody else's bytes. */
@@ -35,6 +37,7 @@ class Http2Pool implements Http2ClientPool, ConnectionPool, ExchangeWaitingRoom 
   readonly #options: Http2PoolOptions;
   readonly #settings: ClientSettings;
   readonly #maxConnections: number;
+  readonly #maxWhenFull: number;
   readonly #maxPending: number;
   /** Those that take requests, and all that are open. */
   readonly #usable: ClientConnection[] = [];
@@ -47,15 +50,17 @@ class Http2Pool implements Http2ClientPool, ConnectionPool, ExchangeWaitingRoom 
     this.#options = options;
     const tunnels = options.tunnels ?? false;
     const { connectionsPerEndpointMax, tunnelConnectionsMax, tunnelsPerConnectionMax } = limits.http2;
-    this.#maxConnections = tunnels
+    this.#maxWhenFull = tunnels
       ? tunnelConnectionsMax
-      : Math.min(options.maxConnections ?? connectionsPerEndpointMax, connectionsPerEndpointMax);
+      : (options.maxConnections ?? limits.agent.connectionsPerEndpointMax);
+    this.#maxConnections = tunnels ? tunnelConnectionsMax : Math.min(this.#maxWhenFull, connectionsPerEndpointMax);
     this.#maxPending = options.maxPending ?? limits.agent.pendingMax;
     this.#settings = {
       streamsMax: tunnels ? tunnelsPerConnectionMax : Number.POSITIVE_INFINITY,
       awaitsSettings: tunnels,
       idleMs: options.idleMs ?? limits.http2.idleConnectionMs,
       stallTimeoutMs: options.stallTimeoutMs ?? limits.agent.stallTimeoutMs,
+      pingAfterMs: options.pingAfterMs ?? limits.http2.pingAfterMs,
       headerTableBytes: options.headerTableBytes ?? limits.http2.headerTableBytes,
       requestsMax: options.requestsPerConnection ?? Number.POSITIVE_INFINITY,
     };
@@ -96,8 +101,11 @@ class Http2Pool implements Http2ClientPool, ConnectionPool, ExchangeWaitingRoom 
   }
 
   #openAnother(): void {
-    // Those that are leaving do not count: who waits for them to end might wait for long.
-    if (this.#connecting !== undefined || this.#closed || this.#usable.length >= this.#maxConnections) return;
+    if (this.#connecting !== undefined || this.#closed) return;
+    // Those that are leaving do not count: who waits for them to end might wait for long. Where every stream is taken, which may
+    // be so for hours, requests get more connections.
+    const isFull = this.#usable.every(({ room }) => room === 0);
+    if (this.#usable.length >= (isFull ? this.#maxWhenFull : this.#maxConnections)) return;
     this.#connecting = connect(this.#options, ["h2"], {
       connected: (socket) => this.#connected(socket),
       failed: (failure) => this.#failed(failure),

@@ -48,7 +48,7 @@ export class HeaderAssembly {
   /** @returns an error code */
   add(bytes: Buffer, from: number, to: number): number {
     this.#size += to - from;
-    if (this.#size > limits.http.headBytesMax || this.#parts.length > limits.http2.continuationsMax)
+    if (this.#size > limits.http2.headerBlockBytesMax || this.#parts.length > limits.http2.continuationsMax)
       return ENHANCE_YOUR_CALM;
     this.#parts.push(Buffer.from(bytes.subarray(from, to)));
     return NO_ERROR;

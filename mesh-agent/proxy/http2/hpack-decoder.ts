@@ -52,6 +52,7 @@ export class HpackDecoder {
   #end = 0;
   #raw: string[] = [];
   #listBytes = 0;
+  #keptBytes = 0;
   #fields = 0;
   #fault: string | undefined;
   /** Of the string in work: where its bytes are. */
@@ -113,6 +114,7 @@ export class HpackDecoder {
     this.#end = to;
     this.#raw = [];
     this.#listBytes = 0;
+    this.#keptBytes = 0;
     this.#fields = 0;
     this.#fault = undefined;
   }
@@ -181,10 +183,12 @@ export class HpackDecoder {
   }
 
   #push(name: string, value: string, fault: string | undefined): void {
-    this.#listBytes += name.length + value.length + ENTRY_OVERHEAD;
+    const bytes = name.length + value.length + ENTRY_OVERHEAD;
+    this.#listBytes += bytes;
     this.#fields++;
-    // What is over the bound is counted and not kept.
-    if (this.#listBytes > limits.http.headBytesMax || this.#fields > limits.http.headFieldsMax) return;
+    // What is over the bound is counted and not kept; what fits beside it says how to answer.
+    if (this.#keptBytes + bytes > limits.http.headBytesMax || this.#fields > limits.http.headFieldsMax) return;
+    this.#keptBytes += bytes;
     this.#fault ??= fault;
     this.#raw.push(name, value);
   }
@@ -248,7 +252,8 @@ export class HpackDecoder {
       this.#to = to;
       return true;
     }
-    scratch ??= Buffer.allocUnsafeSlow(Math.ceil((limits.http.headBytesMax * 8) / 5) + 8);
+    const room = Math.ceil((Math.max(length, limits.http.headBytesMax) * 8) / 5) + 8;
+    if (scratch === undefined || scratch.length < room) scratch = Buffer.allocUnsafeSlow(room);
     const end = decodeHuffman(this.#bytes, from, to, scratch, 0);
     if (end < 0) return this.#fail("a string is not in the Huffman code");
     this.#source = scratch;

@@ -231,12 +231,11 @@ function readTrailers({ raw, fault, tooLarge }: FieldBlock): readonly string[] |
   if (fault !== undefined) return new Malformed(fault);
   const reason = gather(raw, 0, false);
   if (reason !== undefined) return new Malformed(reason);
-  let bytes = 0;
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
-    bytes += name.length + (raw[i + 1] as string).length;
     if (isCritical(name)) return new Malformed(`a trailer is named ${name}`);
   }
-  if (tooLarge || bytes > limits.http.trailerBytesMax) return new Malformed("the trailer section is too large");
+  // Those of answers may be as large as a head: metadata of gRPC.
+  if (tooLarge) return new Malformed("the trailer section is too large");
   return raw.filter((_, i) => raw[i & ~1] !== "te");
 }

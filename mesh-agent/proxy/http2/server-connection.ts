@@ -1,7 +1,5 @@
 /** One HTTP/2 connection of a client: requests in, exchanges up, answers out, many at a time. */
 import type { Socket } from "node:net";
-import { SelvageError, toProblem } from "../../../shared/errors.ts";
-import { FieldList } from "../../../shared/http/field-list.ts";
 import { limits } from "../../../shared/limits.ts";
 import { connectionDeadlines } from "../deadline-watch.ts";
 import type { FailReason, Peer } from "../engine.ts";
@@ -13,6 +11,7 @@ import { type FieldBlock, Malformed, type RequestParts } from "./field-block.ts"
 import { NO_TABLE } from "./hpack-encoder.ts";
 import { requestOf, trailersOf } from "./message-head.ts";
 import * as h2 from "./protocol.ts";
+import { refusalOf } from "./refusal.ts";
 import { type ExchangeOwner, Http2ServerExchange } from "./server-exchange.ts";
 import type { Http2Stream } from "./stream.ts";
 
@@ -27,9 +26,10 @@ export interface Http2Settings {
 }
 
 /** What the connection waits for, of which it has a deadline. */
-type Awaited = "nothing" | "start" | "frame" | "request" | "room";
+type Awaited = "start" | "frame" | "request" | "room" | "life" | "pong" | "nothing";
 
 const DRAIN_PING = Buffer.from("draining", "latin1");
+const LIFE_PING = Buffer.from("selvage?", "latin1");
 
 export class ServerConnection extends Http2Connection implements ExchangeOwner, ListenerConnection {
   readonly peer: Peer;
@@ -37,6 +37,8 @@ export class ServerConnection extends Http2Connection implements ExchangeOwner, 
   readonly #settings: Http2Settings;
   #prefaceAt = 0;
   #awaited: Awaited = "nothing";
+  /** Something came since that was looked at last. */
+  #hasHeard = false;
   #leaving: "no" | "announced" | "yes" = "no";
   /** Streams beyond it are not looked at: the peer was told so. */
   #lastAccepted: number = h2.MAX_31_BITS;
@@ -95,6 +97,8 @@ export class ServerConnection extends Http2Connection implements ExchangeOwner, 
     if (!endStream) this.malformed(stream, h2.PROTOCOL_ERROR, "trailers do not end their stream");
     else if (trailers instanceof Malformed) this.malformed(stream, h2.PROTOCOL_ERROR, trailers.reason);
     else if (stream.expected > 0) this.malformed(stream, h2.PROTOCOL_ERROR, "the body is not as long as stated");
+    else if (trailers.join("").length > limits.http.trailerBytesMax)
+      this.malformed(stream, h2.PROTOCOL_ERROR, "the trailer section is too large");
     else stream.receiveEnd(trailers);
   }
 
@@ -107,13 +111,13 @@ export class ServerConnection extends Http2Connection implements ExchangeOwner, 
     }
     const parts = requestOf(block);
     if (parts instanceof Malformed) this.#refuseMalformed(streamId, parts.reason);
-    else if (parts instanceof MessageFault) this.#answerFault(streamId, endStream, parts);
+    else if (parts instanceof MessageFault) this.#answerFault(streamId, endStream, parts, block);
     else if (endStream && parts.contentLength > 0)
       this.#refuseMalformed(streamId, "a request without a body states its length");
     else if (parts.upgrade !== undefined && !this.#settings.connect)
       this.#refuseMalformed(streamId, "`:protocol`, which was not offered");
     else if (parts.method === "CONNECT" && !this.#settings.connect)
-      this.#answerFault(streamId, endStream, new MessageFault("not_implemented", "CONNECT is not served here"));
+      this.#answerFault(streamId, endStream, new MessageFault("not_implemented", "CONNECT is not served here"), block);
     else {
       this.idleFrames.forgive();
       const exchange = this.#open(streamId, parts, endStream);
@@ -143,15 +147,13 @@ export class ServerConnection extends Http2Connection implements ExchangeOwner, 
     this.#refuse(streamId, h2.PROTOCOL_ERROR);
   }
 
-  /** A problem document, as over HTTP/1.1; the rest of the request is not waited for. */
-  #answerFault(streamId: number, endStream: boolean, fault: MessageFault): void {
+  /** The rest of the request is not waited for. */
+  #answerFault(streamId: number, endStream: boolean, fault: MessageFault, { raw }: FieldBlock): void {
     this.#owner.refused(fault, this.peer);
     const parts = { method: "GET", target: "*", fields: [], contentLength: -1, expectContinue: false };
     const exchange = this.#open(streamId, parts, endStream);
-    const problem = toProblem(new SelvageError(fault.code, fault.reason));
-    const content = Buffer.from(JSON.stringify(problem));
-    const fields = FieldList.from([["content-type", "application/problem+json"]]);
-    const writer = exchange.respond({ status: problem.status, fields, bodyLength: content.length });
+    const { head, content } = refusalOf(fault, raw);
+    const writer = exchange.respond(head);
     writer.write(content);
     writer.end();
   }
@@ -223,24 +225,42 @@ export class ServerConnection extends Http2Connection implements ExchangeOwner, 
     else if (this.assembly.streamId !== 0 || this.reader.isMidFrame) this.#await("frame", headTimeoutMs);
     else if (this.output.isBlocked) this.#await("room", stallTimeoutMs);
     else if (this.streams.size === 0) this.#await("request", keepAliveMs);
-    else this.#await("nothing", 0);
+    else if (this.#awaited !== "pong") this.#await("life", limits.http2.pingAfterMs);
   }
 
   /** A new time begins only when something else is waited for. */
   #await(awaited: Awaited, forMs: number): void {
     if (awaited === this.#awaited) return;
     this.#awaited = awaited;
-    if (awaited === "nothing") connectionDeadlines.disarm(this);
-    else connectionDeadlines.arm(this, forMs);
+    connectionDeadlines.arm(this, forMs);
   }
 
   override onDeadline(): void {
     if (this.over) this.endLinger();
     else if (this.#awaited === "room") this.socket.destroy();
     else if (this.#awaited === "request") this.close();
+    else if (this.#awaited === "life") this.#askForLife();
+    else if (this.#awaited === "pong") this.destroy("the client is silent");
     else if (this.#awaited === "start" && this.settingsReceived)
       this.fail(h2.SETTINGS_TIMEOUT, "the client did not acknowledge our settings");
     else this.fail(h2.NO_ERROR, "the client did not go on in time");
+  }
+
+  /** Streams that stand still are no reason to keep a client that is gone. */
+  #askForLife(): void {
+    this.#awaited = "nothing";
+    if (this.#hasHeard) this.#await("life", limits.http2.pingAfterMs);
+    else {
+      this.control(h2.PING << 8, 0, LIFE_PING);
+      this.#await("pong", limits.http2.pingTimeoutMs);
+    }
+    this.#hasHeard = false;
+  }
+
+  protected override onData(chunk: Buffer): void {
+    this.#hasHeard = true;
+    if (this.#awaited === "pong") this.#awaited = "nothing";
+    super.onData(chunk);
   }
 
   // --- ends ---

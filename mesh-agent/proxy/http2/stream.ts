@@ -68,6 +68,8 @@ export abstract class Http2Stream implements BodyReader, BodyWriter, Watched {
   /** Both bodies are those of a tunnel: how long they may stand still is not this floor's business. */
   protected isTunnel = false;
 
+  /** How long its bodies may stand still; undefined: as its connection has it. */
+  #idleMs: number | undefined;
   #chunkCallback: ((chunk: Buffer) => void) | undefined;
   #endCallback: ((trailers: FieldList) => void) | undefined;
   #paused = false;
@@ -359,8 +361,13 @@ export abstract class Http2Stream implements BodyReader, BodyWriter, Watched {
   /** A body of which nothing moves for too long, though the peer could, is given up. */
   protected watch(): void {
     if (this.dead || this.host === undefined) return;
-    if (this.waitsForPeer && !this.isTunnel) connectionDeadlines.arm(this, this.host.stallTimeoutMs);
+    if (this.waitsForPeer && !this.isTunnel) connectionDeadlines.arm(this, this.#idleMs ?? this.host.stallTimeoutMs);
     else connectionDeadlines.disarm(this);
+  }
+
+  idleAfter(idleMs: number): void {
+    this.#idleMs = idleMs;
+    this.watch();
   }
 
   abstract onDeadline(): void;

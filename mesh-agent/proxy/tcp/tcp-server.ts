@@ -35,6 +35,9 @@ class TcpConnection implements ListenerConnection, ServerExchange {
 
   inform(): void {}
 
+  /** Who passes its bytes on watches them. */
+  idleAfter(): void {}
+
   /** 2xx; whoever cannot open the other end aborts instead. */
   respond({ status }: ResponseHead): BodyWriter {
     if (status < 200 || status > 299) throw new RangeError(`${status} cannot be told to a client that speaks no HTTP`);

@@ -329,10 +329,10 @@ const messages: FrameCase[] = [
   ),
   one(
     "6.10",
-    "a block larger than any head",
+    "a block larger than any is read",
     { goes: h2.ENHANCE_YOUR_CALM },
     headers(get, 1),
-    ...Array.from({ length: 5 }, () => more(Buffer.alloc(16_384), 0)),
+    ...Array.from({ length: 17 }, () => more(Buffer.alloc(16_384), 0)),
   ),
 ];
 

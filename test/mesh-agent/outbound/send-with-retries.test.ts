@@ -84,6 +84,7 @@ class Attempt implements ClientExchange {
     this.act = act;
   }
   onInform(): void {}
+  idleAfter(): void {}
   onFail(callback: (error: ExchangeError) => void): void {
     this.#onFail = callback;
   }
@@ -175,6 +176,7 @@ function play(scene: Scene) {
     },
     body,
     peer: { address: "", port: 0 },
+    idleAfter: () => undefined,
     inform: () => {},
     respond: ({ status }) => {
       statuses.push(status);

@@ -8,6 +8,7 @@ import type { AgentRuntime } from "../../../shared/wire/runtime-files.ts";
 
 const launcher = join(import.meta.dirname, "../../../bin/selvage-agent.mjs");
 const app = "app.ts";
+const grpcApp = join(import.meta.dirname, "grpc-app.ts");
 
 /** Several start at once, on a machine that may be busy otherwise. */
 const START_WITHIN_MS = 45_000;
@@ -134,6 +135,12 @@ export class Fleet {
     const args = ["run", "--state", folder, "--instance", name, "--port", "0", ...flags];
     const path = join(import.meta.dirname, file);
     return this.start(name, folder, [...args, "--", process.execPath, path], token);
+  }
+
+  /** An application that speaks gRPC under its agent. */
+  grpc(name: string, token: string | undefined, flags: readonly string[] = [], folder = this.folder()): TestAgent {
+    const args = ["run", "--state", folder, "--instance", name, "--port", "0", ...flags];
+    return this.start(name, folder, [...args, "--", process.execPath, grpcApp], token);
   }
 
   ingress(name: string, token: string, flags: readonly string[] = []): TestAgent {

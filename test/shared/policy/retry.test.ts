@@ -18,6 +18,7 @@ import type { RetryOn, RetrySettings } from "../../../shared/policy/settings.ts"
 const settings: RetrySettings = { attempts: 3, on: ["5xx", "reset", "connect-failure"] };
 const failed = (over: Partial<FailedAttempt>): FailedAttempt => ({
   method: "GET",
+  path: "/",
   sent: "body",
   outcome: { kind: "reset" },
   attempt: 1,
@@ -77,6 +78,7 @@ describe("mayRetry", () => {
 
   test("property: law 7 holds for every input", () => {
     const input = fc.record<FailedAttempt>({
+      path: fc.constant("/"),
       method: fc.constantFrom("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
       sent: fc.constantFrom("none", "head", "body"),
       outcome: fc.oneof(

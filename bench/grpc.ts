@@ -1,4 +1,4 @@
-/** Small gRPC-like calls through one plain hop: the mesh agent's HTTP/2 engine, HAProxy and nginx. */
+/** Small calls as gRPC has them through one hop without TLS: an agent, its HTTP/2 engine alone, HAProxy and nginx. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -14,14 +14,14 @@ const shapes = {
 type Shape = keyof typeof shapes;
 
 interface Hop extends Process {
-  readonly name: "engine" | "haproxy" | "nginx";
+  readonly name: "agent" | "logging" | "engine" | "haproxy" | "nginx";
 }
 
 /** CPU of a call in microseconds, of each round, by `shape hop`. */
 type Rounds = Map<string, number[]>;
 
 const bench: Bench = {
-  question: "What does one gRPC call through one hop cost with the mesh agent's HTTP/2 engine? (CPU of the hop)",
+  question: "What does one gRPC call through one hop of the mesh cost, with all that an agent does? (CPU of the hop)",
   run: async (options) => {
     const folder = mkdtempSync(path.join(tmpdir(), "selvage-bench-"));
     const peers = new Http2Peers(folder);
@@ -36,11 +36,21 @@ const bench: Bench = {
 };
 export default bench;
 
+/** The peers write no access log. */
+const OURS = [
+  ["agent", "agent.ts", "0"],
+  ["logging", "agent.ts", "1"],
+  ["engine", "http2-engine.ts", "0"],
+] as const;
+
 async function start(peers: Http2Peers): Promise<Hop[]> {
   const { port: upstream } = await peers.upstream();
-  const file = path.join(import.meta.dirname, "support/hops/http2-engine.ts");
-  const engine = await peers.start(process.execPath, () => [file], { UPSTREAM: String(upstream) });
-  const hops: Hop[] = [{ name: "engine", ...engine }];
+  const hops: Hop[] = [];
+  for (const [name, file, ACCESS_LOG] of OURS) {
+    const program = path.join(import.meta.dirname, "support/hops", file);
+    const env = { UPSTREAM: String(upstream), ACCESS_LOG };
+    hops.push({ name, ...(await peers.start(process.execPath, () => [program], env)) });
+  }
   const haproxy = await peers.haproxy(upstream);
   if (haproxy !== undefined) hops.push({ name: "haproxy", ...haproxy });
   const nginx = await peers.nginx(upstream);
@@ -69,19 +79,24 @@ async function measure(peers: Http2Peers, hops: readonly Hop[], { quick, say }: 
 }
 
 function figures(hops: readonly Hop[], rounds: Rounds): Figure[] {
-  const all = Object.keys(shapes).flatMap((shape) => {
-    const own = rounds.get(`${shape} engine`) ?? [];
-    return hops.map(({ name }): Figure => {
-      const peer = rounds.get(`${shape} ${name}`) ?? [];
-      if (name === "engine")
-        return { name: `${shape}_engine_cpu_us`, what: `${shape}: the engine, CPU us a call`, spread: spreadOf(own) };
-      const ratios = own.map((cpu, round) => cpu / (peer[round] ?? Number.NaN));
-      return {
-        name: `${shape}_to_${name}_cpu_ratio`,
-        what: `${shape}: CPU over that of ${name}`,
-        spread: spreadOf(ratios),
-      };
-    });
-  });
-  return [...all.filter(({ name }) => name.endsWith("ratio")), ...all.filter(({ name }) => !name.endsWith("ratio"))];
+  const names = hops.map(({ name }) => name);
+  const own = OURS.map(([name]) => name);
+  const foreign = names.filter((name) => name === "haproxy" || name === "nginx");
+  const of = (shape: string, name: string): number[] => rounds.get(`${shape} ${name}`) ?? [];
+  const ratios = Object.keys(shapes).flatMap((shape) =>
+    own.flatMap((name) =>
+      foreign.map((peer): Figure => {
+        const peers = of(shape, peer);
+        const spread = spreadOf(of(shape, name).map((cpu, round) => cpu / (peers[round] ?? Number.NaN)));
+        return { name: `${shape}_${name}_to_${peer}_cpu_ratio`, what: `${shape}: ${name} over ${peer}, CPU`, spread };
+      }),
+    ),
+  );
+  const costs = Object.keys(shapes).flatMap((shape) =>
+    names.map((name): Figure => {
+      const spread = spreadOf(of(shape, name));
+      return { name: `${shape}_${name}_cpu_us`, what: `${shape}: ${name}, CPU us a call`, spread };
+    }),
+  );
+  return [...ratios, ...costs];
 }
