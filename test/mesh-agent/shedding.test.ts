@@ -169,8 +169,9 @@ describe("of two instances", () => {
     // One of the two has a place: every request that may look for it finds it.
     for (let at = 0; at < 6; at++) expect((await enter("pair", "/a", "high")).status).toBe(200);
     await held.release();
-    const attempts = ingress.log("ingress").flatMap((line) => (line.peer === "pair" ? [line.attempts] : []));
-    expect(attempts).toContain(2);
+    await until("the log tells of a second attempt", () =>
+      ingress.log("ingress").some(({ peer, attempts }) => peer === "pair" && attempts === 2),
+    );
   });
 
   test("what the ingress tells the gateway is of both", async () => {
