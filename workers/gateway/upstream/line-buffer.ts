@@ -1,6 +1,6 @@
 /**
- * Lines of a log that are written together. A write costs more than all that makes up its line, so where lines need not stand by
- * the request that they tell of, they wait for one another a moment.
+ * Lines of a log that are written together. A write is a notable part of what a cheap request costs, so where lines need not
+ * stand by the request that they tell of, they wait for one another a moment.
  */
 import { limits } from "../../../shared/limits.ts";
 
