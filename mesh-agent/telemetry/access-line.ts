@@ -1,5 +1,6 @@
 /** Lines of the access log, as `JSON.stringify` would write them at several times the price. */
 import type { AccessLogEntry } from "../../shared/http/access-log.ts";
+import { jsonText } from "../../shared/http/json-text.ts";
 
 /** What all lines of one hop have in common. */
 export type HopNames = Pick<AccessLogEntry, "hop" | "service" | "instance">;
@@ -30,9 +31,6 @@ export type LineFacts = Pick<
     | "reason"]: AccessLogEntry[Name] | undefined;
 } & { readonly tunnel: Tunnelled | undefined };
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-
 let secondAt = Number.NaN;
 let secondText = "";
 
@@ -50,24 +48,15 @@ function threeDigits(value: number): string {
   return value < 10 ? `00${value}` : value < 100 ? `0${value}` : `${value}`;
 }
 
-/** A string in JSON. */
-function quoted(text: string): string {
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code < 0x20 || code > 0x7e || code === QUOTE || code === BACKSLASH) return JSON.stringify(text);
-  }
-  return `"${text}"`;
-}
-
 /** @returns writes a line for each request of a hop, given when it arrived in milliseconds since the epoch */
 export function accessLines({ hop, service, instance }: HopNames): (atMs: number, facts: LineFacts) => string {
-  const names = `"kind":"access","hop":"${hop}","service":${quoted(service)},"instance":${quoted(instance)}`;
+  const names = `"kind":"access","hop":"${hop}","service":${jsonText(service)},"instance":${jsonText(instance)}`;
   return (atMs, facts) => {
     const { traceId, spanId, method, host, path, status, durationMs, plan } = facts;
     const microseconds = Math.round(durationMs * 1_000);
     const whole = Math.floor(microseconds / 1_000);
     const span = `"traceId":"${traceId}","spanId":"${spanId}"`;
-    const request = `"method":${quoted(method)},"host":${quoted(host)},"path":${quoted(path)}`;
+    const request = `"method":${jsonText(method)},"host":${jsonText(host)},"path":${jsonText(path)}`;
     const duration = `${whole}.${threeDigits(microseconds - whole * 1_000)}`;
     const answer = `"status":${status},"durationMs":${duration},"plan":${plan}`;
     return `{"time":"${timeText(atMs)}",${names},${span},${request},${answer}${optional(facts)}}`;
@@ -88,17 +77,17 @@ function optional({
   reason,
 }: LineFacts): string {
   let text = "";
-  if (route !== undefined) text += `,"route":${quoted(route)}`;
-  if (clientIp !== undefined) text += `,"clientIp":${quoted(clientIp)}`;
+  if (route !== undefined) text += `,"route":${jsonText(route)}`;
+  if (clientIp !== undefined) text += `,"clientIp":${jsonText(clientIp)}`;
   if (grpcStatus !== undefined) text += `,"grpcStatus":${grpcStatus}`;
-  if (peer !== undefined) text += `,"peer":${quoted(peer)}`;
-  if (endpoint !== undefined) text += `,"endpoint":${quoted(endpoint)}`;
+  if (peer !== undefined) text += `,"peer":${jsonText(peer)}`;
+  if (endpoint !== undefined) text += `,"endpoint":${jsonText(endpoint)}`;
   if (attempts !== undefined) text += `,"attempts":${attempts}`;
-  if (sub !== undefined) text += `,"sub":${quoted(sub)}`;
+  if (sub !== undefined) text += `,"sub":${jsonText(sub)}`;
   if (error !== undefined) text += `,"error":"${error}"`;
   if (wouldRefuse !== undefined) text += `,"wouldRefuse":${JSON.stringify(wouldRefuse)}`;
   if (tunnel !== undefined)
-    text += `,"protocol":${quoted(tunnel.protocol)},"bytesIn":${tunnel.in},"bytesOut":${tunnel.out}`;
-  if (reason !== undefined) text += `,"reason":${quoted(reason)}`;
+    text += `,"protocol":${jsonText(tunnel.protocol)},"bytesIn":${tunnel.in},"bytesOut":${tunnel.out}`;
+  if (reason !== undefined) text += `,"reason":${jsonText(reason)}`;
   return text;
 }

@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../errors.ts";
+import { jsonText } from "./json-text.ts";
 
 /** A policy in shadow would have refused a request. */
 export interface WouldRefuse {
@@ -67,11 +68,6 @@ type Sometimes = "route" | "sub" | "clientIp" | "cache" | "error" | "reason" | "
 type Tunnel = "protocol" | "bytesIn" | "bytesOut";
 type Always = Exclude<keyof AccessLogEntry, Sometimes | "peer" | "endpoint" | "attempts" | "wouldRefuse" | Tunnel>;
 
-/** What no text in JSON may have in it as it is (RFC 8259 section 7), and what is not sure to be a character. */
-const ESCAPED = /["\\\p{Cc}\p{Cs}]/u;
-
-const quoted = (text: string): string => (ESCAPED.test(text) ? JSON.stringify(text) : `"${text}"`);
-
 /**
  * The line of an entry: what `JSON.stringify` makes of it, for a fraction of the time. One is written for each request.
  * @param wouldRefuse known later than the rest
@@ -80,15 +76,15 @@ export function gatewayLogLine(entry: GatewayLogEntry, wouldRefuse: AccessLogEnt
   const { time, hop, service, instance, traceId, spanId, method, host, path, status, durationMs, plan } = entry;
   const { route, sub, clientIp, cache, error, reason, grpcStatus, uncounted } = entry;
   let line =
-    `{"time":"${time}","kind":"access","hop":"${hop}","service":${quoted(service)},"instance":${quoted(instance)},` +
-    `"traceId":"${traceId}","spanId":"${spanId}","method":${quoted(method)},"host":${quoted(host)},` +
-    `"path":${quoted(path)},"status":${status},"durationMs":${durationMs},"plan":${plan}`;
-  if (route !== undefined) line += `,"route":${quoted(route)}`;
-  if (sub !== undefined) line += `,"sub":${quoted(sub)}`;
-  if (clientIp !== undefined) line += `,"clientIp":${quoted(clientIp)}`;
+    `{"time":"${time}","kind":"access","hop":"${hop}","service":${jsonText(service)},"instance":${jsonText(instance)},` +
+    `"traceId":"${traceId}","spanId":"${spanId}","method":${jsonText(method)},"host":${jsonText(host)},` +
+    `"path":${jsonText(path)},"status":${status},"durationMs":${durationMs},"plan":${plan}`;
+  if (route !== undefined) line += `,"route":${jsonText(route)}`;
+  if (sub !== undefined) line += `,"sub":${jsonText(sub)}`;
+  if (clientIp !== undefined) line += `,"clientIp":${jsonText(clientIp)}`;
   if (cache !== undefined) line += `,"cache":"${cache}"`;
   if (error !== undefined) line += `,"error":"${error}"`;
-  if (reason !== undefined) line += `,"reason":${quoted(reason)}`;
+  if (reason !== undefined) line += `,"reason":${jsonText(reason)}`;
   if (grpcStatus !== undefined) line += `,"grpcStatus":${grpcStatus}`;
   if (uncounted !== undefined) line += `,"uncounted":${JSON.stringify(uncounted)}`;
   if (wouldRefuse !== undefined) line += `,"wouldRefuse":${JSON.stringify(wouldRefuse)}`;
