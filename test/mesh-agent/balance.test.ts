@@ -2,34 +2,23 @@
 
 import { Agent, request } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import type { OutboundServicePlan } from "../../shared/plan/plan.ts";
-import { Fleet, type TestAgent } from "./support/agents.ts";
-import { outboundDefaults, TestControl } from "./support/control-plane.ts";
-import { answer, type Behaviour, TestPeers } from "./support/peers.ts";
+import type { TestAgent } from "./support/agents.ts";
+import { outboundDefaults, type TestControl } from "./support/control-plane.ts";
+import { withOneCaller } from "./support/one-caller.ts";
+import { answer, type Behaviour, type TestPeers } from "./support/peers.ts";
 
-const fleet = new Fleet();
 const connections = new Agent({ keepAlive: true });
 let control: TestControl;
 let peers: TestPeers;
 let caller: TestAgent;
 
-beforeAll(async () => {
-  control = await TestControl.start();
-  peers = new TestPeers(control);
-  control.setPlan("caller", { outbound: { target: {} } });
-  caller = await fleet.run("caller-1", control.joinToken("caller")).ready();
-}, 30_000);
-
-afterEach(async () => {
-  await peers.end();
+withOneCaller((world) => {
+  ({ control, peers, caller } = world);
 });
 
-afterAll(async () => {
-  connections.destroy();
-  await fleet.end();
-  await control.close();
-});
+afterAll(() => connections.destroy());
 
 /** As an application calls through its agent. */
 function call(headers: Record<string, string> = {}): Promise<{ status: number; body: string }> {

@@ -1,34 +1,21 @@
 /** Trouble that an agent makes on purpose, as an application sees it. */
 import { Agent, request } from "node:http";
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
 import type { FaultRule } from "../../shared/policy/settings.ts";
-import { Fleet, type TestAgent } from "./support/agents.ts";
-import { TestControl } from "./support/control-plane.ts";
-import { answer, TestPeers } from "./support/peers.ts";
+import type { TestAgent } from "./support/agents.ts";
+import { withOneCaller } from "./support/one-caller.ts";
+import { answer, type TestPeers } from "./support/peers.ts";
 
-const fleet = new Fleet();
 const connections = new Agent({ keepAlive: true });
 const LATER = Date.now() + 3_600_000;
-let control: TestControl;
 let peers: TestPeers;
 let caller: TestAgent;
 
-beforeAll(async () => {
-  control = await TestControl.start();
-  peers = new TestPeers(control);
-  control.setPlan("caller", { outbound: { target: {} } });
-  caller = await fleet.run("caller-1", control.joinToken("caller")).ready();
-}, 30_000);
-
-afterEach(async () => {
-  await peers.end();
+withOneCaller((world) => {
+  ({ peers, caller } = world);
 });
 
-afterAll(async () => {
-  connections.destroy();
-  await fleet.end();
-  await control.close();
-});
+afterAll(() => connections.destroy());
 
 interface Answer {
   readonly status: number;

@@ -1,29 +1,15 @@
 /** Copies of requests: whom they reach, and that nobody waits for them or sees what becomes of them. */
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { MirrorRule } from "../../shared/policy/settings.ts";
-import { Fleet, type TestAgent, until } from "./support/agents.ts";
-import { TestControl } from "./support/control-plane.ts";
-import { answer, type Behaviour, TestPeers } from "./support/peers.ts";
+import { type TestAgent, until } from "./support/agents.ts";
+import { withOneCaller } from "./support/one-caller.ts";
+import { answer, type Behaviour, type TestPeers } from "./support/peers.ts";
 
-const fleet = new Fleet();
-let control: TestControl;
 let peers: TestPeers;
 let caller: TestAgent;
 
-beforeAll(async () => {
-  control = await TestControl.start();
-  peers = new TestPeers(control);
-  control.setPlan("caller", { outbound: { target: {} } });
-  caller = await fleet.run("caller-1", control.joinToken("caller")).ready();
-}, 30_000);
-
-afterEach(async () => {
-  await peers.end();
-});
-
-afterAll(async () => {
-  await fleet.end();
-  await control.close();
+withOneCaller((world) => {
+  ({ peers, caller } = world);
 });
 
 const SAFE = ["GET", "HEAD", "OPTIONS"];

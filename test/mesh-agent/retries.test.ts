@@ -1,32 +1,19 @@
 /** An agent against endpoints that fail in every way: what is sent again, and what never. */
 import { request } from "node:http";
 import { connect, createServer } from "node:net";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { FieldList } from "../../shared/http/field-list.ts";
 import type { OutboundServicePlan } from "../../shared/plan/plan.ts";
-import { Fleet, type TestAgent } from "./support/agents.ts";
-import { outboundDefaults, TestControl } from "./support/control-plane.ts";
-import { answer, type Behaviour, TestPeers } from "./support/peers.ts";
+import type { TestAgent } from "./support/agents.ts";
+import { outboundDefaults } from "./support/control-plane.ts";
+import { withOneCaller } from "./support/one-caller.ts";
+import { answer, type Behaviour, type TestPeers } from "./support/peers.ts";
 
-const fleet = new Fleet();
-let control: TestControl;
 let peers: TestPeers;
 let caller: TestAgent;
 
-beforeAll(async () => {
-  control = await TestControl.start();
-  peers = new TestPeers(control);
-  control.setPlan("caller", { outbound: { target: {} } });
-  caller = await fleet.run("caller-1", control.joinToken("caller")).ready();
-}, 30_000);
-
-afterEach(async () => {
-  await peers.end();
-});
-
-afterAll(async () => {
-  await fleet.end();
-  await control.close();
+withOneCaller((world) => {
+  ({ peers, caller } = world);
 });
 
 const peer = (behave: Behaviour, service?: string) => peers.start(behave, service);
