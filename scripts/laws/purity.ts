@@ -3,7 +3,15 @@ import { type Import, importGraph } from "./imports.ts";
 import { type Token, tokenize } from "./tokens.ts";
 import type { Finding, Tree } from "./tree.ts";
 
-const SHARED_PACKAGES = new Set(["zod", "zod/mini", "yaml", "structured-headers", "@marcbachmann/cel-js"]);
+const SHARED_PACKAGES = new Set([
+  "zod",
+  "zod/mini",
+  "yaml",
+  "structured-headers",
+  "@marcbachmann/cel-js",
+  "re2js",
+  "json-p3",
+]);
 /** Packages of the gateway bundle; subpaths included but for zod, whose full build is five times the size of mini. */
 const GATEWAY_PACKAGES = [
   "hono",
