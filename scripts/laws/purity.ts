@@ -19,6 +19,8 @@ const GATEWAY_PACKAGES = [
   "oauth4webapi",
   "structured-headers",
   "@marcbachmann/cel-js",
+  "re2js",
+  "json-p3",
   "cloudflare:workers",
 ];
 const GATEWAY_ENTRY = "workers/gateway/index.ts";
