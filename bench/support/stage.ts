@@ -100,10 +100,10 @@ export async function startBareForward(system: OpenSystem, upstream: number): Pr
   const port = await freePort();
   const definition = readWorkerDefinition(path.join(import.meta.dirname, "bare-forward", "wrangler.toml"));
   const folder = path.join(system.state, "bare");
-  const module = path.join(folder, "worker.mjs");
-  await buildWorker(definition, module);
+  const modules = path.join(folder, "modules");
+  await buildWorker(definition, modules);
   const settings = { host: "127.0.0.1", port, vars: { UPSTREAM: `http://127.0.0.1:${upstream}` } };
-  const spec = workerChild("gateway", { definition, folder, module }, settings, system.supervisor.logFile("bare"));
+  const spec = workerChild("gateway", { definition, folder, modules }, settings, system.supervisor.logFile("bare"));
   const { pid } = await system.supervisor.start({ ...spec, name: "bare" });
   return { port, pid };
 }

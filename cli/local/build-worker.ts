@@ -1,5 +1,7 @@
 /** Bundles with esbuild, which is loaded only when something is built: an installed package has its bundles in dist/. */
-import type { BuildOptions } from "esbuild";
+import { rmSync } from "node:fs";
+import path from "node:path";
+import type { BuildOptions, Metafile } from "esbuild";
 import type { WorkerDefinition } from "./wrangler-config.ts";
 
 export interface Bundle {
@@ -7,20 +9,37 @@ export interface Bundle {
   readonly bytes: number;
 }
 
+/** The ES modules of a Worker. */
+export interface WorkerBundle {
+  /** Folder that holds the modules and nothing else, absolute. */
+  readonly folder: string;
+  /** File names: first the entry and all that it needs to start, the entry before the others. */
+  readonly core: readonly string[];
+  /** File names of those that are loaded when something asks for them. */
+  readonly lazy: readonly string[];
+}
+
+/** Name of the module that a Worker begins with. */
+export const ENTRY_MODULE = "worker.mjs";
+
 /**
- * Bundles a Worker to one ES module, as wrangler does: conditions workerd, worker, browser; `cloudflare:*` and `node:*`
- * are the runtime's own; `.txt`, `.html`, `.sql` are imported as text.
- * @param outFile where the module goes; folders are made
+ * Bundles a Worker to ES modules: one to begin with, and those that it imports dynamically. Conditions are those of wrangler: workerd,
+ * worker, browser; `cloudflare:*` and `node:*` are the runtime's own; `.txt`, `.html`, `.sql` are imported as text.
+ * @param folder where the modules go, absolute; whatever is there is removed
  * @throws Error with esbuild's own message when the sources do not bundle
  */
 export async function buildWorker(
   worker: WorkerDefinition,
-  outFile: string,
+  folder: string,
   options: { minify?: boolean } = {},
-): Promise<Bundle> {
-  return bundle({
-    entryPoints: [worker.main],
-    outfile: outFile,
+): Promise<WorkerBundle> {
+  rmSync(folder, { recursive: true, force: true });
+  const { outputs } = await bundle({
+    entryPoints: { [path.parse(ENTRY_MODULE).name]: worker.main },
+    outdir: folder,
+    outExtension: { ".js": path.extname(ENTRY_MODULE) },
+    splitting: true,
+    chunkNames: "[name]-[hash]",
     platform: "neutral",
     mainFields: ["browser", "module", "main"],
     conditions: ["workerd", "worker", "browser"],
@@ -30,6 +49,17 @@ export async function buildWorker(
     loader: { ".txt": "text", ".html": "text", ".sql": "text" },
     minify: options.minify ?? false,
   });
+  return { folder, ...sortModules(outputs) };
+}
+
+/** Which modules the entry cannot start without. */
+function sortModules(outputs: Metafile["outputs"]): Pick<WorkerBundle, "core" | "lazy"> {
+  const byName = new Map(Object.entries(outputs).map(([file, output]) => [path.basename(file), output]));
+  const core = new Set([ENTRY_MODULE]);
+  for (const name of core)
+    for (const { path: imported, kind } of byName.get(name)?.imports ?? [])
+      if (kind === "import-statement" && byName.has(path.basename(imported))) core.add(path.basename(imported));
+  return { core: [...core], lazy: [...byName.keys()].filter((name) => !core.has(name)).sort() };
 }
 
 /**
@@ -41,7 +71,7 @@ export async function buildProgram(
   outFile: string,
   options: { minify?: boolean; external?: readonly string[] } = {},
 ): Promise<Bundle> {
-  return bundle({
+  const { outputs } = await bundle({
     entryPoints: [entry],
     outfile: outFile,
     platform: "node",
@@ -52,21 +82,21 @@ export async function buildProgram(
     external: [...(options.external ?? [])],
     minify: options.minify ?? false,
   });
+  return { file: outFile, bytes: Object.values(outputs).reduce((sum, { bytes }) => sum + bytes, 0) };
 }
 
-async function bundle(options: BuildOptions & { outfile: string }): Promise<Bundle> {
+async function bundle(options: BuildOptions): Promise<Metafile> {
   const esbuild = await loadEsbuild();
-  const result = await esbuild.build({
+  const { metafile } = await esbuild.build({
+    ...options,
     bundle: true,
     format: "esm",
     target: "es2024",
     legalComments: "none",
     logLevel: "silent",
     metafile: true,
-    ...options,
   });
-  const bytes = Object.values(result.metafile?.outputs ?? {}).reduce((sum, output) => sum + output.bytes, 0);
-  return { file: options.outfile, bytes };
+  return metafile;
 }
 
 async function loadEsbuild(): Promise<typeof import("esbuild")> {

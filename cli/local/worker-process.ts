@@ -1,11 +1,11 @@
 /** The two Workers as children of a supervisor: each its own `workerd serve`. */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { connect, type NetConnectOpts } from "node:net";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { FrontFields } from "../../shared/wire/front-fields.ts";
-import { buildWorker } from "./build-worker.ts";
+import { buildWorker, ENTRY_MODULE } from "./build-worker.ts";
 import type { ChildSpec } from "./child.ts";
 import { removeEmptyDatabases } from "./empty-databases.ts";
 import { packageRoot, packageVersion } from "./package-root.ts";
@@ -17,9 +17,10 @@ export type WorkerName = "gateway" | "control";
 /** A Worker that is ready to be configured: its definition and its bundle. */
 export interface PreparedWorker {
   readonly definition: WorkerDefinition;
-  /** Folder of bundle, configuration and databases. */
+  /** Folder of configuration and databases. */
   readonly folder: string;
-  readonly module: string;
+  /** Folder of its ES modules and nothing else that ends in `.mjs`, absolute. */
+  readonly modules: string;
 }
 
 export interface WorkerSettings {
@@ -51,12 +52,12 @@ export async function prepareWorker(name: WorkerName, state: string): Promise<Pr
   removeEmptyDatabases(path.join(folder, "objects"));
   if (existsSync(path.join(packageRoot, entry))) {
     const definition = readWorkerDefinition(path.join(packageRoot, config));
-    const module = path.join(folder, "worker.mjs");
-    await buildWorker(definition, module);
-    return { definition, folder, module };
+    const modules = path.join(folder, "modules");
+    await buildWorker(definition, modules);
+    return { definition, folder, modules };
   }
-  const definition = readWorkerDefinition(path.join(packageRoot, "dist", `${name}.toml`));
-  return { definition, folder, module: path.join(packageRoot, "dist", `${name}.mjs`) };
+  const modules = path.join(packageRoot, "dist", name);
+  return { definition: readWorkerDefinition(path.join(modules, "wrangler.toml")), folder, modules };
 }
 
 /** Writes the configuration of a Worker and describes the process that serves it. */
@@ -70,7 +71,7 @@ export function workerChild(
   const socketPath = front?.socketPath;
   const configFile = path.join(worker.folder, "workerd.capnp");
   const text = workerdConfig(worker.definition, {
-    module: path.relative(worker.folder, worker.module),
+    modules: { folder: path.relative(worker.folder, worker.modules), names: moduleNames(worker.modules) },
     listen: socketPath === undefined ? { host, port } : { socketPath },
     ...(front !== undefined && { front: front.fields }),
     entrypoints,
@@ -100,6 +101,13 @@ export function workerChild(
       for (const socket of entrypoints) await listens(socket.host, socket.port, signal);
     },
   };
+}
+
+function moduleNames(folder: string): string[] {
+  const names = readdirSync(folder).filter(
+    (name) => name.endsWith(path.extname(ENTRY_MODULE)) && name !== ENTRY_MODULE,
+  );
+  return [ENTRY_MODULE, ...names.sort()];
 }
 
 /** Waits until a port is listened on, without a request that the server would count. */

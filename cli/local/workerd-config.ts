@@ -1,11 +1,12 @@
 /** A WorkerDefinition and the values of its bindings become a configuration of plain `workerd serve` (Cap'n Proto text). */
+import path from "node:path";
 import type { FrontFields } from "../../shared/wire/front-fields.ts";
 import { WorkerConfigError, type WorkerDefinition } from "./wrangler-config.ts";
 
 /** What wrangler.toml leaves open. */
 export interface WorkerValues {
-  /** Bundle, relative to the folder of the configuration file. */
-  readonly module: string;
+  /** Folder of the modules, relative to that of the configuration file, and their names, the entry first. */
+  readonly modules: { readonly folder: string; readonly names: readonly string[] };
   readonly listen: { readonly host: string; readonly port: number } | { readonly socketPath: string };
   /** Fields in which a front tells of the client's connection; absent: clients themselves are connected. */
   readonly front?: FrontFields;
@@ -47,7 +48,7 @@ export function workerdConfig(worker: WorkerDefinition, values: WorkerValues): s
   const hasObjects = worker.durableObjects.length > 0;
   if (hasObjects) services.push(`(name = "objects", disk = (path = ${text(values.objectsFolder)}, writable = true))`);
   const fields = [
-    `modules = [(name = "worker.mjs", esModule = embed ${text(values.module)})]`,
+    `modules = ${list(modules(values), "    ")}`,
     `compatibilityDate = ${text(worker.compatibilityDate)}`,
     `compatibilityFlags = ${list(worker.compatibilityFlags.map(text), "")}`,
     `bindings = ${list(bindings(worker, values), "    ")}`,
@@ -77,6 +78,10 @@ const worker :Workerd.Worker = (
   ${fields.join(",\n  ")},
 );
 `;
+}
+
+function modules({ modules: { folder, names } }: WorkerValues): string[] {
+  return names.map((name) => `(name = ${text(name)}, esModule = embed ${text(path.posix.join(folder, name))})`);
 }
 
 function httpOptions(front: FrontFields | undefined): string {

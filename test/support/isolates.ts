@@ -156,8 +156,8 @@ export async function isolatesChild(
     ...readWorkerDefinition(path.join(root, "wrangler.toml")),
     main: path.join(root, main),
   };
-  const module = path.join(folder, "worker.mjs");
-  await buildWorker(definition, module);
+  const modules = path.join(folder, "modules");
+  await buildWorker(definition, modules);
   const keys = systemKeys(state);
   const [first = 0, ...others] = ports;
   const settings = {
@@ -175,7 +175,7 @@ export async function isolatesChild(
     },
     services: { CONTROL: `${LOOPBACK}:${controlPort}` },
   };
-  const spec = workerChild("gateway", { definition, folder, module }, settings, supervisor.logFile("isolates"));
+  const spec = workerChild("gateway", { definition, folder, modules }, settings, supervisor.logFile("isolates"));
   const file = path.join(folder, "workerd.capnp");
   writeFileSync(file, withIsolates(readFileSync(file, "utf8"), others));
   return {

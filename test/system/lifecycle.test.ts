@@ -80,19 +80,25 @@ describe("wrangler", () => {
     HTTP_PROXY: "http://127.0.0.1:9",
   };
 
-  test.each([
-    ["the gateway", "wrangler.toml", 192],
-    ["control", "workers/control/wrangler.toml", 1024],
-  ])("packs %s for a deployment without a network", async (_, config, kibMax) => {
+  async function upload(config: string): Promise<{ readonly gzipKib: number; readonly stdout: string }> {
     const wrangler = join(root, "node_modules/wrangler/bin/wrangler.js");
-    const { code, stdout, stderr } = await run(
-      process.execPath,
-      [wrangler, "deploy", "--dry-run", "-c", config],
-      offline,
-    );
+    const args = [wrangler, "deploy", "--dry-run", "-c", config];
+    const { code, stdout, stderr } = await run(process.execPath, args, offline);
     expect(code, stderr).toBe(0);
-    const gzip = /gzip: ([\d.]+) KiB/.exec(stdout)?.[1];
-    expect(Number(gzip)).toBeGreaterThan(1);
-    expect(Number(gzip)).toBeLessThan(kibMax);
+    return { gzipKib: Number(/gzip: ([\d.]+) KiB/.exec(stdout)?.[1]), stdout };
+  }
+
+  test.each(["wrangler.toml", "workers/control/wrangler.toml"])("packs %s without a network", async (config) => {
+    const { gzipKib } = await upload(config);
+    expect(gzipKib).toBeGreaterThan(1);
+    expect(gzipKib).toBeLessThan(1024);
+  });
+
+  test("takes what npm run build made, module by module", async () => {
+    const { code, stderr } = await run(process.execPath, ["scripts/build.ts"], {});
+    expect(code, stderr).toBe(0);
+    const { stdout } = await upload("dist/gateway/wrangler.toml");
+    expect(stdout).toMatch(/condition-\w+\.mjs\W+esm/);
+    await upload("dist/control/wrangler.toml");
   });
 });

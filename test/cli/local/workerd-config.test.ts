@@ -31,7 +31,7 @@ service = "control"
 `;
 
 const values: WorkerValues = {
-  module: "worker.mjs",
+  modules: { folder: "modules", names: ["worker.mjs", "condition-ABC.mjs"] },
   listen: { host: "127.0.0.1", port: 8787 },
   objectsFolder: "/state/objects",
   vars: { REPLACED: "by start" },
@@ -53,7 +53,10 @@ const config :Workerd.Config = (
 );
 
 const worker :Workerd.Worker = (
-  modules = [(name = "worker.mjs", esModule = embed "worker.mjs")],
+  modules = [
+    (name = "worker.mjs", esModule = embed "modules/worker.mjs"),
+    (name = "condition-ABC.mjs", esModule = embed "modules/condition-ABC.mjs"),
+  ],
   compatibilityDate = "2026-11-02",
   compatibilityFlags = [],
   bindings = [
@@ -126,12 +129,12 @@ describe("on workerd", () => {
     mkdirSync(path.join(state, "objects"));
     writeFileSync(path.join(state, "index.ts"), SOURCE);
     const definition = parseWorkerDefinition(WRANGLER, path.join(state, "wrangler.toml"));
-    const module = path.join(state, "worker.mjs");
-    await buildWorker(definition, module);
+    const modules = path.join(state, "modules");
+    await buildWorker(definition, modules);
     const port = await freePort();
     const spec = workerChild(
       "gateway",
-      { definition, folder: state, module },
+      { definition, folder: state, modules },
       {
         host: "127.0.0.1",
         port,
