@@ -4,6 +4,7 @@ import { limits } from "../shared/limits.ts";
 import type {
   ApplyAnswer,
   ApplyRequest,
+  DeprecatedCaller,
   JoinTokenRequest,
   RollbackRequest,
   Status,
@@ -59,6 +60,10 @@ export class ControlClient {
 
   status(): Promise<Status> {
     return this.#call("GET", "/v1/status");
+  }
+
+  async deprecatedCallers(): Promise<readonly DeprecatedCaller[]> {
+    return (await this.#call<{ callers: DeprecatedCaller[] }>("GET", "/v1/deprecated")).callers;
   }
 
   joinToken(request: JoinTokenRequest): Promise<{ token: string; expiresAtMs: number }> {

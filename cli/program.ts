@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { CliError, type ExitCode, exitCodes } from "./cli-error.ts";
 import { applyCommand } from "./commands/apply.ts";
 import { checkCommand } from "./commands/check.ts";
+import { deprecatedCommand } from "./commands/deprecated.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { historyCommand } from "./commands/history.ts";
 import { joinTokenCommand } from "./commands/join-token.ts";
@@ -46,7 +47,7 @@ function makeProgram(): Command {
     );
   const groups: readonly (readonly [title: string, commands: readonly Command[]])[] = [
     ["Build:", [checkCommand(), explainCommand(), planCommand(), schemaCommand()]],
-    ["Ship:", [applyCommand(), rollbackCommand(), historyCommand(), statusCommand()]],
+    ["Ship:", [applyCommand(), rollbackCommand(), historyCommand(), statusCommand(), deprecatedCommand()]],
     [
       "Operate:",
       [

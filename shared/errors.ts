@@ -43,6 +43,7 @@ export const errorTable = {
     "The length of the request body is not stated in exactly one way.",
   ),
   unknown_host: row("client", 421, 5, "Misdirected request", "This host is not served here."),
+  route_ended: row("client", 410, 5, "Gone", "This part of the interface has ended."),
   no_route: row("client", 404, 12, "Not found", "No route matches this request."),
   method_not_allowed: row("client", 405, 12, "Method not allowed", "This path does not accept this method."),
   credentials_missing: row("client", 401, 16, "Unauthorized", "Valid credentials are required."),
@@ -128,6 +129,14 @@ export const errorTable = {
   upgrade_required: row("client", 426, 9, "Upgrade required", "This path is for WebSocket connections."),
   control_failed: row("gateway", 500, 13, "Internal error", "The control plane could not serve this request.", true),
 
+  brownout: row(
+    "gateway",
+    503,
+    14,
+    "Service unavailable",
+    "This part of the interface is being retired; try again later.",
+    true,
+  ),
   plan_missing: row("gateway", 503, 14, "Service unavailable", "The gateway is not configured yet.", true),
   limiter_unavailable: row("gateway", 503, 14, "Service unavailable", "The request limit could not be checked.", true),
   overloaded: row("gateway", 503, 14, "Service unavailable", "The service is overloaded; try again later.", true),

@@ -20,6 +20,7 @@ import { hedge } from "./limits/hedge.ts";
 import { http2 } from "./limits/http2.ts";
 import { idempotency } from "./limits/idempotency.ts";
 import { apiKeys, condition, hopProof, identity, txnToken } from "./limits/identity.ts";
+import { edgeTraffic, lifeCycle } from "./limits/life-cycle.ts";
 import { loadShedding } from "./limits/load-shedding.ts";
 import { login } from "./limits/login.ts";
 import { decision, introspection } from "./limits/questions.ts";
@@ -121,6 +122,8 @@ export const limits = {
   cachePurges,
   cacheCollapse,
   http2,
+  lifeCycle,
+  edgeTraffic,
   loadShedding,
   rateLimit,
   counters,

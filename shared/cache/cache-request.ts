@@ -14,7 +14,7 @@ export interface CacheRequest {
   /** Host and port as the client named them, and the host alone, in lower case. */
   readonly authority: string;
   readonly host: string;
-  /** Name of its route. */
+  /** Name of its route; and of the target, where the route has several. */
   readonly route: string;
   /** As clients name it, in its normal form; what the upstream is asked for follows from it. */
   readonly path: string;

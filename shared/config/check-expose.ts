@@ -63,6 +63,10 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   aggregate: "a route of `gateway`, which composes answers",
   cache: "a route of `gateway`, which keeps answers",
   idempotency: "a route of `gateway`, which remembers keys for all instances",
+  traffic: "a route of `gateway`, which chooses among targets",
+  mirror: "a route of `gateway`, or `mirror` of the service",
+  faults: "a route of `gateway`, or `faults` of the service",
+  lifecycle: "a route of `gateway`, which counts who still calls",
   context: "`identityHeaders`: an agent mints no transaction tokens",
 };
 

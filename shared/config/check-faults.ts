@@ -4,22 +4,24 @@ import type { Cursor } from "./cursor.ts";
 import { matchesAll } from "./matches-all.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
 
-const KINDS = ["delay", "abort", "reset", "slowBody"] as const;
+/** Of the mesh. */
+export const FAULTS = ["delay", "abort", "reset", "slowBody"];
 
-export function checkFaults(service: Cursor): DocumentProblem[] {
+/** @param place what has `faults` @param kinds those that it can have */
+export function checkFaults(place: Cursor, kinds: readonly string[]): DocumentProblem[] {
   let hidden = false;
-  return service.get("faults").items.flatMap((fault) => {
-    const problems = checkFault(fault);
+  return place.get("faults").items.flatMap((fault) => {
+    const problems = checkFault(fault, kinds);
     if (hidden) problems.push(warning("SLV3012", fault.path, "no request gets here before the fault above is over"));
     hidden ||= isForAll(fault);
     return problems;
   });
 }
 
-function checkFault(fault: Cursor): DocumentProblem[] {
-  const kinds = KINDS.filter((kind) => fault.get(kind).exists);
+function checkFault(fault: Cursor, known: readonly string[]): DocumentProblem[] {
+  const kinds = known.filter((kind) => fault.get(kind).exists);
   if (typeof fault.value !== "object") return [];
-  if (kinds.length === 0) return [error("SLV2002", fault.path, `a fault needs one of ${KINDS.join(", ")}`)];
+  if (kinds.length === 0) return [error("SLV2002", fault.path, `a fault needs one of ${known.join(", ")}`)];
   const percents = kinds.map((kind) => fault.get(kind, "percent").value);
   const sum = percents.reduce<number>((all, one) => all + (typeof one === "number" ? one : 0), 0);
   const most = isForAll(fault) ? limits.fault.percentMax : 100;

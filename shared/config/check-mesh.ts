@@ -2,9 +2,10 @@
 import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
 import { checkAccessShadow } from "./check-access.ts";
 import { checkBalance } from "./check-balance.ts";
-import { checkFaults } from "./check-faults.ts";
+import { checkFaults, FAULTS } from "./check-faults.ts";
 import { checkHedge } from "./check-hedge.ts";
 import { checkGrpcRoutes, checkProtocol } from "./check-protocol.ts";
+import { checkSplit } from "./check-split.ts";
 import { checkOutboundPorts, checkTcp, checkTcpTargets } from "./check-tcp.ts";
 import type { Cursor } from "./cursor.ts";
 import { matchesAll } from "./matches-all.ts";
@@ -22,7 +23,7 @@ export function checkMesh(top: Cursor): DocumentProblem[] {
     ...checkBalance(service),
     ...checkHedge(service),
     ...checkProtocol(service),
-    ...checkFaults(service),
+    ...checkFaults(service, FAULTS),
     ...checkAccess(name, service, services.keys),
     ...checkAccessShadow(name, service.get("access")),
     ...checkTcp(service),
@@ -44,24 +45,13 @@ function checkTraffic(name: string, service: Cursor): DocumentProblem[] {
   const problems: DocumentProblem[] = [];
   let catchAll: Cursor | undefined;
   for (const rule of service.get("traffic").items) {
-    problems.push(...checkRule(rule), ...unknownSubsets(name, rule, subsets));
+    problems.push(...checkSplit(rule, "subset"), ...unknownSubsets(name, rule, subsets));
     if (catchAll !== undefined)
       problems.push(warning("SLV3012", rule.path, "this rule never matches: a rule above it takes every request"));
     else if (matchesAll(rule.get("match")) && typeof rule.value === "object") catchAll = rule;
   }
   for (const rule of service.get("mirror").items) problems.push(...unknownSubsets(name, rule, subsets));
   return problems;
-}
-
-function checkRule(rule: Cursor): DocumentProblem[] {
-  const [to, split] = [rule.get("to"), rule.get("split")];
-  if (typeof rule.value === "object" && to.exists === split.exists)
-    return [error("SLV2005", rule.path, "a traffic rule needs exactly one of `to` and `split`")];
-  const weights = split.entries.map(([, weight]) => weight.value);
-  if (split.exists && weights.length === 0) return [error("SLV3008", split.path, "`split` names no subset")];
-  if (weights.length > 0 && weights.every((weight) => weight === 0))
-    return [error("SLV3008", split.path, "every weight is 0: no subset would get a request")];
-  return [];
 }
 
 function unknownSubsets(service: string, rule: Cursor, known: readonly string[]): DocumentProblem[] {

@@ -20,7 +20,7 @@ export function checkOverlaps(routes: readonly Cursor[]): DocumentProblem[] {
     const pattern = parsePath(route.get("match", "path").text ?? "").pattern;
     if (pattern === undefined) return [];
     const headers = route.get("match", "headers").entries.map(([name, value]) => `${name.toLowerCase()}=${value.text}`);
-    const key = JSON.stringify([shapeOf(pattern), headers.sort()]);
+    const key = JSON.stringify([shapeOf(pattern), headers.sort(), route.get("match", "version").text]);
     const own: Claim = {
       route,
       name: route.get("name").text ?? "",

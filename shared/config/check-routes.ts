@@ -4,7 +4,9 @@ import { paramsOf, parsePath } from "../route/parse-path.ts";
 import { checkAggregate } from "./check-aggregate.ts";
 import { checkAuth } from "./check-auth.ts";
 import { checkCache, checkGatewayCache } from "./check-cache.ts";
+import { checkEdgeTraffic, type NamedTarget, otherTargets } from "./check-edge-traffic.ts";
 import { checkIdempotency } from "./check-idempotency.ts";
+import { checkLifeCycle, checkVersions } from "./check-life-cycle.ts";
 import { checkLimits } from "./check-limits.ts";
 import { unknownName } from "./check-mesh.ts";
 import { checkOverlaps } from "./check-overlaps.ts";
@@ -24,10 +26,13 @@ export function checkRoutes(top: Cursor): DocumentProblem[] {
     ...checkIdempotency(route, top.get("gateway", "cors")),
     ...checkCache(route, top.get("gateway")),
     ...checkTarget(route, top.get("mesh", "services").keys),
+    ...checkEdgeTraffic(route),
+    ...checkLifeCycle(route),
     ...checkTransform(route),
     ...checkAggregate(route, top.get("mesh", "services").keys),
   ]);
-  return [...problems, ...checkGatewayCache(top.get("gateway")), ...checkOverlaps(routes)];
+  const gateway = top.get("gateway");
+  return [...problems, ...checkVersions(gateway), ...checkGatewayCache(gateway), ...checkOverlaps(routes)];
 }
 
 function checkName(route: Cursor, seen: Map<string, Cursor>): DocumentProblem[] {
@@ -63,15 +68,17 @@ function checkTarget(route: Cursor, services: readonly string[]): DocumentProble
         expected: "`to` or `aggregate`",
       }),
     ];
-  const problems = checkRewrite(route);
-  if (to.text === undefined) return problems;
-  if (/^https?:/.test(to.text)) return [...problems, ...checkOrigin(to)];
-  if (!services.includes(to.text)) problems.push(unknownName("SLV3001", "service", to.text, services, to.path));
-  return problems;
+  const named = to.text === undefined ? [] : [{ name: to.text, place: to, at: "value" as const }];
+  return [...checkRewrite(route), ...[...named, ...otherTargets(route)].flatMap((one) => checkNamed(one, services))];
 }
 
-function checkOrigin(to: Cursor): DocumentProblem[] {
-  const text = to.text ?? "";
+function checkNamed(named: NamedTarget, services: readonly string[]): DocumentProblem[] {
+  const { name, place, at } = named;
+  if (/^https?:/.test(name)) return checkOrigin(named);
+  return services.includes(name) ? [] : [unknownName("SLV3001", "service", name, services, place.path, at)];
+}
+
+function checkOrigin({ name: text, place: to }: NamedTarget): DocumentProblem[] {
   if (!URL.canParse(text)) return [error("SLV2001", to.path, `${quote(text)} is not a URL`)];
   const url = new URL(text);
   if (url.username !== "" || url.password !== "")

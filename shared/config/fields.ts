@@ -87,6 +87,18 @@ export function between(min: number, max: number) {
   return z.number({ error }).min(min, { error }).max(max, { error });
 }
 
+/** An instant in UTC, to the second (RFC 3339). */
+export const instant = text(
+  "a time of UTC such as 2026-01-31T12:00:00Z",
+  /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/,
+).refine((value) => exists(value), { error: "a time that exists" });
+
+/** `Date.parse` takes the 30th of February for a day in March. */
+function exists(instant: string): boolean {
+  const ms = Date.parse(instant);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().slice(0, 19) === instant.slice(0, 19);
+}
+
 export const flag = z.boolean({ error: "true or false" });
 
 /** The one word for whatever could refuse requests and is only to be watched. */

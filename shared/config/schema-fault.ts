@@ -1,20 +1,17 @@
 /** `faults` of a service: trouble that is made on purpose, for a time. */
 import * as z from "zod";
 import { limits } from "../limits.ts";
-import { between, duration, size, text, whole } from "./fields.ts";
+import { between, duration, instant, size, whole } from "./fields.ts";
 import { match } from "./schema-traffic.ts";
 
 const { bytesPerSecondMax, bytesPerSecondMin, delayMsMax, rulesMax } = limits.fault;
-const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/;
 const percent = between(0.001, 100).describe("Percent of the requests that match.");
 
 export const faults = z
   .array(
     z.strictObject({
       match: match.optional(),
-      until: text("a time of UTC such as 2026-01-31T12:00:00Z", INSTANT)
-        .refine((value) => !Number.isNaN(Date.parse(value)), { error: "a time that exists" })
-        .describe("From then on it does nothing."),
+      until: instant.describe("From then on it does nothing."),
       delay: z
         .strictObject({ percent, time: duration(1, delayMsMax) })
         .optional()

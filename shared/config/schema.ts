@@ -28,11 +28,13 @@ import { cache, gatewayCache } from "./schema-cache.ts";
 import { callLimits } from "./schema-call-limits.ts";
 import { clientIp } from "./schema-client-ip.ts";
 import { decisionPoint } from "./schema-decisions.ts";
+import { edgeFaults, edgeMirror, edgeTraffic, target } from "./schema-edge-traffic.ts";
 import { exposeSchema } from "./schema-expose.ts";
 import { faults } from "./schema-fault.ts";
 import { hedge } from "./schema-hedge.ts";
 import { idempotency } from "./schema-idempotency.ts";
 import { provider } from "./schema-identity.ts";
+import { lifeCycle, matchVersion, versioning } from "./schema-life-cycle.ts";
 import { planName } from "./schema-limit-rows.ts";
 import { legacyRateLimitHeaders, namedLimit, routeLimits } from "./schema-limits.ts";
 import { context, identityHeaders, resources } from "./schema-outward.ts";
@@ -76,6 +78,7 @@ const match = z.strictObject({
   methods: list(method).optional().describe("Default: every method."),
   hosts: list(host).optional().describe("Default: every host of the gateway."),
   headers: headers.optional().describe("Headers that must have exactly this value."),
+  version: matchVersion.optional(),
 });
 
 const part = z.strictObject({
@@ -117,12 +120,18 @@ const route = z.strictObject({
   idempotency: idempotency.optional().describe("Requests with the same key are carried out once."),
   aggregate: z.record(name("the name of a part"), part).optional().describe("The answer is composed of these parts."),
   transform: z.strictObject({ request: headerEdits.optional(), response: headerEdits.optional() }).optional(),
-  to: text("a service name, or an origin such as https://example.com", /^(?:https?:\/\/[\x21-\x7e]+|[a-z0-9-]{1,63})$/)
+  to: target
     .optional()
     .describe("A service of the mesh, or the origin of a URL. The path goes on unchanged, unless `rewrite` is given."),
   rewrite: pathPattern
     .optional()
     .describe("Path that is asked for instead: `{name}` and a final `*` stand for what `match.path` found there."),
+  traffic: edgeTraffic
+    .optional()
+    .describe("Other targets than `to`, by weight or by request: the first rule that matches decides."),
+  mirror: edgeMirror.optional().describe("Copies of requests, by default of safe methods, whose answers are dropped."),
+  faults: edgeFaults.optional().describe("Trouble made on purpose: the first that matches, and is not over, is drawn."),
+  lifecycle: lifeCycle.optional().describe("Deprecation, end and successor; clients are told with every answer."),
   timeout: timeout.optional().describe("For the whole request. Default: 15s."),
   maxBody: size(0, max.bodyBytesMax).optional().describe("Largest request body. Default: 10MiB."),
 });
@@ -142,6 +151,7 @@ const gateway = z.strictObject({
   identityHeaders: identityHeaders.optional().describe("Headers that tell upstreams who asks. No client can say them."),
   context: context.optional().describe("What transaction tokens say of the transaction (`tctx`), beside the route."),
   resources: resources.optional().describe("Protected resources whose metadata is published (RFC 9728)."),
+  versioning: versioning.optional().describe("How requests say which `match.version` they mean."),
   plans: list(planName).optional().describe("The plans that callers have: limits name no others."),
   limits: z
     .record(name("the name of a limit"), namedLimit)

@@ -43,6 +43,10 @@ export interface AccessLogEntry {
   readonly clientIp?: string;
   /** What the route's cache did; absent: the route has none. */
   readonly cache?: CacheUse;
+  /** The target that the route's `traffic` chose; absent: the route's own. */
+  readonly variant?: string;
+  /** The fault that was injected. */
+  readonly fault?: string;
   /** Set when Selvage itself made the answer: the code. */
   readonly error?: ErrorCode;
   /** Of a call by gRPC: the status that its caller was told, at the gateway of errors alone. */
@@ -64,7 +68,17 @@ export type GatewayLogEntry = Pick<AccessLogEntry, Always> & {
   readonly [Name in Sometimes]: AccessLogEntry[Name] | undefined;
 };
 
-type Sometimes = "route" | "sub" | "clientIp" | "cache" | "error" | "reason" | "grpcStatus" | "uncounted";
+type Sometimes =
+  | "route"
+  | "sub"
+  | "clientIp"
+  | "cache"
+  | "variant"
+  | "fault"
+  | "error"
+  | "reason"
+  | "grpcStatus"
+  | "uncounted";
 type Tunnel = "protocol" | "bytesIn" | "bytesOut";
 type Always = Exclude<keyof AccessLogEntry, Sometimes | "peer" | "endpoint" | "attempts" | "wouldRefuse" | Tunnel>;
 
@@ -74,7 +88,7 @@ type Always = Exclude<keyof AccessLogEntry, Sometimes | "peer" | "endpoint" | "a
  */
 export function gatewayLogLine(entry: GatewayLogEntry, wouldRefuse: AccessLogEntry["wouldRefuse"]): string {
   const { time, hop, service, instance, traceId, spanId, method, host, path, status, durationMs, plan } = entry;
-  const { route, sub, clientIp, cache, error, reason, grpcStatus, uncounted } = entry;
+  const { route, sub, clientIp, cache, variant, fault, error, reason, grpcStatus, uncounted } = entry;
   let line =
     `{"time":"${time}","kind":"access","hop":"${hop}","service":${jsonText(service)},"instance":${jsonText(instance)},` +
     `"traceId":"${traceId}","spanId":"${spanId}","method":${jsonText(method)},"host":${jsonText(host)},` +
@@ -83,6 +97,8 @@ export function gatewayLogLine(entry: GatewayLogEntry, wouldRefuse: AccessLogEnt
   if (sub !== undefined) line += `,"sub":${jsonText(sub)}`;
   if (clientIp !== undefined) line += `,"clientIp":${jsonText(clientIp)}`;
   if (cache !== undefined) line += `,"cache":"${cache}"`;
+  if (variant !== undefined) line += `,"variant":${jsonText(variant)}`;
+  if (fault !== undefined) line += `,"fault":${jsonText(fault)}`;
   if (error !== undefined) line += `,"error":"${error}"`;
   if (reason !== undefined) line += `,"reason":${jsonText(reason)}`;
   if (grpcStatus !== undefined) line += `,"grpcStatus":${grpcStatus}`;

@@ -27,6 +27,15 @@ export function onlyCookie(header: string | null | undefined, name: string): str
   return others.length === 0 ? first?.[1] : undefined;
 }
 
+/** The value of the first cookie of that name (RFC 6265 section 5.4). @param name compared by case */
+export function firstCookie(header: string | null | undefined, name: string): string | undefined {
+  for (const pair of header?.split(";") ?? []) {
+    const at = pair.indexOf("=");
+    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
+  }
+  return undefined;
+}
+
 function readCookies(header: string, isAsked: (name: string) => boolean): [name: string, value: string][] {
   return header.split(";").flatMap((member) => {
     const at = member.indexOf("=");

@@ -8,10 +8,13 @@ import { parseDurationMs, parseSizeBytes } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import type { AggregatePart, HeaderEdits, UpstreamTarget } from "../policy/settings.ts";
 import { parsePath } from "../route/parse-path.ts";
+import { VERSION_FIELD } from "../route/requested-version.ts";
 import type { RouteMatch } from "../route/route-match.ts";
 import { compileCache } from "./compile-cache.ts";
 import { compileDecision } from "./compile-decision.ts";
+import { compileEdgeTraffic, targetsOf } from "./compile-edge-traffic.ts";
 import { compileIdempotency } from "./compile-idempotency.ts";
+import { compileLifeCycle } from "./compile-life-cycle.ts";
 import { compileLegacyHeaders, compileRateLimits, type NamedLimit } from "./compile-limits.ts";
 import { compileContext, compileIdentityHeaders } from "./compile-outward.ts";
 import type { RoutePlan, RouteTarget, ServicePlan } from "./plan.ts";
@@ -33,7 +36,8 @@ export function compileRoute(
   const identityHeaders = compileIdentityHeaders(route.identityHeaders ?? defaults.identityHeaders);
   const request = compileEdits(route.transform?.request);
   const ownFields = [...Object.keys(identityHeaders ?? {}), ...Object.keys(request.set)];
-  const cache = compileCache(route.cache, defaults.cache, traffic[route.to ?? ""]?.traffic ?? [], ownFields);
+  const rules = targetsOf(route).flatMap((to) => traffic[to]?.traffic ?? []);
+  const cache = compileCache(route.cache, defaults.cache, rules, ownFields);
   const context = compileContext(route.context ?? defaults.context);
   const rateLimitHeaders = route.legacyRateLimitHeaders ?? defaults.legacyRateLimitHeaders;
   const timeoutMs = durationOf(route.timeout) ?? limits.gateway.requestTimeoutMs;
@@ -50,6 +54,8 @@ export function compileRoute(
     ...(route.idempotency !== undefined && { idempotency: compileIdempotency(route.idempotency) }),
     transform: { request, response: compileEdits(route.transform?.response) },
     target: compileTarget(route),
+    ...compileEdgeTraffic(route, targetOf),
+    ...(route.lifecycle !== undefined && { lifeCycle: compileLifeCycle(route.lifecycle) }),
     timeoutMs,
     bodyBytesMax: (route.maxBody === undefined ? undefined : parseSizeBytes(route.maxBody)) ?? limits.http.bodyBytesMax,
   };
@@ -64,7 +70,10 @@ function compileMatch({ name, match }: RouteConfig): RouteMatch {
     hosts: compileHosts(match.hosts),
     path: pattern,
     methods: sorted(match.methods ?? []),
-    headers: lowerCaseKeys(match.headers),
+    headers: lowerCaseKeys({
+      ...match.headers,
+      ...(match.version !== undefined && { [VERSION_FIELD]: match.version }),
+    }),
   };
 }
 
@@ -100,10 +109,15 @@ function compileEdits(edits: HeaderEditsConfig | undefined): HeaderEdits {
 
 function compileTarget(route: RouteConfig): RouteTarget {
   if (route.aggregate !== undefined) return { kind: "aggregate", parts: compileParts(route.aggregate) };
-  const to = route.to ?? "";
-  const target: UpstreamTarget = /^https?:/.test(to) ? { origin: new URL(to).origin } : { service: to };
-  return { kind: "forward", to: target, ...(route.rewrite !== undefined && { rewrite: route.rewrite }) };
+  return {
+    kind: "forward",
+    to: targetOf(route.to ?? ""),
+    ...(route.rewrite !== undefined && { rewrite: route.rewrite }),
+  };
 }
+
+const targetOf = (to: string): UpstreamTarget =>
+  /^https?:/.test(to) ? { origin: new URL(to).origin } : { service: to };
 
 /** In the order of the document, which is the order of the answer's members. */
 function compileParts(parts: Readonly<Record<string, PartConfig>>): AggregatePart[] {

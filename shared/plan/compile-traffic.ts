@@ -1,3 +1,4 @@
+import type { EdgeMatchConfig } from "../config/schema-edge-traffic.ts";
 import type { MirrorConfig, TrafficRuleConfig } from "../config/schema-traffic.ts";
 import type { MirrorRule, TrafficMatch, TrafficRule } from "../policy/settings.ts";
 import { lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
@@ -16,11 +17,13 @@ export function compileMirror({ match, to, percent }: MirrorConfig): MirrorRule 
 }
 
 /** What of a request must match; what is not asked for is absent. */
-export function compileMatch(match: TrafficRuleConfig["match"]): TrafficMatch {
-  const { headers, path, methods, claims, scopes } = match ?? {};
+export function compileMatch(match: EdgeMatchConfig | undefined): TrafficMatch {
+  const { headers, cookies, path, methods, claims, scopes } = match ?? {};
   const claimed = mapValues(claims ?? {}, (value) => value);
+  const kept = mapValues(cookies ?? {}, (value) => value);
   return {
     headers: lowerCaseKeys(headers),
+    ...(Object.keys(kept).length > 0 && { cookies: kept }),
     ...(path !== undefined && { path }),
     ...(methods !== undefined && { methods: sorted(methods) }),
     ...(Object.keys(claimed).length > 0 && { claims: claimed }),

@@ -9,6 +9,7 @@ import { compileCors } from "./compile-cors.ts";
 import { compileDecisionPoint } from "./compile-decision.ts";
 import { compileExpose } from "./compile-expose.ts";
 import { compileProvider } from "./compile-identity.ts";
+import { compileVersioning } from "./compile-life-cycle.ts";
 import { compileLimitRows, namedLimits } from "./compile-limit-rows.ts";
 import { identityHeaderNames } from "./compile-outward.ts";
 import { compileResources } from "./compile-resources.ts";
@@ -38,6 +39,7 @@ function compileGateway({ gateway }: Document, trustDomain: string, { services }
     ...(gateway?.cors !== undefined && { cors: compileCors(gateway.cors) }),
     ...(gateway?.tlsTerminator !== undefined && { tlsTerminator: compileTerminator(gateway.tlsTerminator) }),
     ...(gateway?.clientIp !== undefined && { clientIp: compileClientIp(gateway.clientIp) }),
+    ...(gateway?.versioning !== undefined && { versioning: compileVersioning(gateway.versioning) }),
     ...(gateway?.shedding !== undefined && { shedding: compileShedding(gateway.shedding) }),
     identity,
     ...(gateway?.decisions !== undefined && { decisions: mapValues(gateway.decisions, compileDecisionPoint) }),

@@ -12,12 +12,13 @@ export function explainFaults({ faults = [] }: ServicePlan, at: Path, request: R
   for (const [index, fault] of faults.entries()) {
     if (nowMs >= fault.untilMs || !matches(fault, asked, (name) => request.header(name))) continue;
     const until = new Date(fault.untilMs).toISOString();
-    return [step("faults", "note", `until ${until}: ${describe(fault)}`, [...at, "faults", index])];
+    return [step("faults", "note", `until ${until}: ${describeFault(fault)}`, [...at, "faults", index])];
   }
   return [];
 }
 
-function describe({ delay, abort, reset, slowBody }: FaultRule): string {
+/** What a fault does to how many. */
+export function describeFault({ delay, abort, reset, slowBody }: FaultRule): string {
   return [
     ...(delay === undefined ? [] : [`${delay.percent} % wait ${formatDuration(delay.delayMs)}`]),
     ...(abort === undefined ? [] : [`${abort.percent} % are answered with ${abort.status}`]),

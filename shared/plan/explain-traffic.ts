@@ -1,5 +1,5 @@
 import type { Path } from "../config/problem.ts";
-import type { TrafficRule } from "../policy/settings.ts";
+import type { TrafficMatch, TrafficRule } from "../policy/settings.ts";
 import { chooseSubset, matches, type TrafficRequest } from "../policy/traffic.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import type { ServicePlan } from "./plan.ts";
@@ -48,11 +48,13 @@ export function explainMirror({ mirror = [] }: ServicePlan, at: Path, request: R
   return [step("mirror", "note", text, [...at, "mirror", index])];
 }
 
-function describeConditions({ headers, path, methods, claims, scopes }: TrafficRule): string[] {
+/** What a rule asks of a request. */
+export function describeConditions({ headers, cookies, path, methods, claims, scopes }: TrafficMatch): string[] {
   const pairs = (mapping: Readonly<Record<string, string>>): string[] =>
     Object.entries(mapping).map(([name, value]) => `${name}: ${value}`);
   return [
     ...pairs(headers),
+    ...pairs(cookies ?? {}).map((pair) => `cookie ${pair}`),
     ...(path === undefined ? [] : [`path ${path}`]),
     ...(methods === undefined ? [] : [methods.join(" or ")]),
     ...pairs(claims ?? {}),

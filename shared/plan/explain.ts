@@ -15,12 +15,15 @@ import { hostWithoutPort } from "../route/compare-routes.ts";
 import { explainRoutes, type RouteVerdict } from "../route/explain-routes.ts";
 import { compileRoutes, matchRoute } from "../route/match-route.ts";
 import { normalisePath } from "../route/normalise-path.ts";
+import { requestedVersion, VERSION_FIELD } from "../route/requested-version.ts";
 import { believedFields } from "./believed-fields.ts";
 import { explainAuth } from "./explain-auth.ts";
 import { explainCache } from "./explain-cache.ts";
 import { explainClientIp } from "./explain-client-ip.ts";
 import { explainDecision } from "./explain-decision.ts";
+import { explainEdgeTraffic, explainEdgeTrouble } from "./explain-edge-traffic.ts";
 import { explainIdempotency } from "./explain-idempotency.ts";
+import { explainLifeCycle } from "./explain-life-cycle.ts";
 import { explainLimits } from "./explain-limits.ts";
 import { explainLogin } from "./explain-login.ts";
 import { explainMetadata, explainTold, type Told } from "./explain-outward.ts";
@@ -59,6 +62,9 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   steps.push(...authSteps);
   const chosen = { name: route.name, path: at, params };
   if (authSteps.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
+  const lifeCycle = explainLifeCycle(route, at, params, nowMs);
+  steps.push(...lifeCycle);
+  if (lifeCycle.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
   const { address: clientIp } = client;
   const authenticated = route.auth !== undefined;
   const limits = explainLimits(plan.gateway, route, at, { identity, clientIp, params, request, path, authenticated });
@@ -84,20 +90,16 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   const { method, query } = request;
   const { scopes } = identity;
   const header = (name: string): string | undefined => headers.get(name);
+  const forwarded = {
+    ...{ method, path, query, params, scopes, identity, route: route.name, nowMs, header },
+    priority: priorityOf(identity.plan, route.priority, plan.gateway.shedding),
+  };
+  const traffic = explainEdgeTraffic(route, at, forwarded, clientIp);
   steps.push(
+    ...traffic.steps,
     ...explainCache(route, at, { method, host: request.host, path, query, identity, header, told: told.fields }),
-    ...explainTarget(plan, route, at, {
-      method,
-      path,
-      query,
-      params,
-      scopes,
-      identity,
-      route: route.name,
-      priority: priorityOf(identity.plan, route.priority, plan.gateway.shedding),
-      nowMs,
-      header,
-    }),
+    ...explainEdgeTrouble(route, at, forwarded, nowMs),
+    ...explainTarget(plan, traffic.route, at, forwarded),
   );
   return finish(steps, otherRoutes, chosen, route);
 }
@@ -156,12 +158,14 @@ type FoundRoute =
   | { route?: never; miss: ExplainStep; otherRoutes: Explanation["otherRoutes"] };
 
 function findRoute({ gateway }: Plan, request: ExplainRequest, path: string): FoundRoute {
-  const { routes, hosts } = gateway;
+  const { routes, hosts, versioning } = gateway;
+  const ofRequest = (name: string): string | undefined => headerOf(request, name);
+  const asked = versioning && requestedVersion(versioning, ofRequest, request.query);
   const question = {
     host: request.host,
     method: request.method,
     path,
-    header: (name: string) => headerOf(request, name),
+    header: (name: string) => (name === VERSION_FIELD ? asked : headerOf(request, name)),
   };
   const found = matchRoute(compileRoutes(routes, hosts), question);
   const explained = explainRoutes(routes, hosts, question);
@@ -187,6 +191,8 @@ function describeVerdict(verdict: Exclude<RouteVerdict, { kind: "matched" }>): s
   if (verdict.kind === "host") return `host is none of ${verdict.hosts.join(", ")}`;
   if (verdict.kind === "path") return `path does not match ${verdict.pattern}`;
   if (verdict.kind === "method") return `method is none of ${verdict.methods.join(", ")}`;
+  if (verdict.kind === "header" && verdict.name === VERSION_FIELD)
+    return `version ${verdict.found ?? "none"} is asked for, this is ${verdict.value}`;
   if (verdict.kind === "header")
     return `header ${verdict.name} is ${verdict.found === undefined ? "missing" : verdict.found}, expected ${verdict.value}`;
   return verdict.kind === "later" ? `equal to ${verdict.than}, but later` : `less specific than ${verdict.than}`;

@@ -11,8 +11,10 @@ import type { TxnContextSettings } from "../auth/txn-context.ts";
 import type { RouteCache } from "../cache/route-cache.ts";
 import type { ClientIpSettings } from "../http/client-ip.ts";
 import type { CallLimit } from "../policy/call-limits.ts";
+import type { EdgeFaultRule, EdgeMirrorRule, EdgeTrafficRule } from "../policy/edge-traffic.ts";
 import type { IdempotencySettings } from "../policy/idempotency.ts";
 import type { IdentityHeaders } from "../policy/identity-headers.ts";
+import type { LifeCycle } from "../policy/life-cycle.ts";
 import type { LimitRows } from "../policy/limit-rows.ts";
 import type { ConcurrencySettings, Priority, SheddingSettings } from "../policy/load-shedding.ts";
 import type { LegacyReset } from "../policy/rate-limit-fields.ts";
@@ -31,6 +33,7 @@ import type {
   TrafficRule,
   UpstreamTarget,
 } from "../policy/settings.ts";
+import type { Versioning } from "../route/requested-version.ts";
 import type { RouteMatch } from "../route/route-match.ts";
 
 /** Raised when a host of the older format could misread a plan. Unknown members alone are no reason: they are ignored. */
@@ -66,6 +69,8 @@ export interface GatewayPlan {
   readonly resources?: readonly ProtectedResource[];
   /** Values of limits by plan and consumer, by the name that their settings say. Absent: none. */
   readonly limitRows?: Readonly<Record<string, LimitRows>>;
+  /** Absent: no route asks for a version. */
+  readonly versioning?: Versioning;
   /** In the order of the document; precedence is `matchRoute`'s. */
   readonly routes: readonly RoutePlan[];
 }
@@ -89,6 +94,14 @@ export interface RoutePlan {
   readonly priority?: Priority;
   readonly transform: { readonly request: HeaderEdits; readonly response: HeaderEdits };
   readonly target: RouteTarget;
+  /** Absent: all requests go to the target. */
+  readonly traffic?: readonly EdgeTrafficRule[];
+  /** Absent: nothing is copied. */
+  readonly mirror?: readonly EdgeMirrorRule[];
+  /** Absent: none. */
+  readonly faults?: readonly EdgeFaultRule[];
+  /** Absent: it is neither deprecated nor does it end. */
+  readonly lifeCycle?: LifeCycle;
   readonly timeoutMs: number;
   readonly bodyBytesMax: number;
 }

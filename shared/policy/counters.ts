@@ -15,6 +15,8 @@ const bounds = limits.counters;
  * `limit`: `passed` and `refused` of requests by the count, `open` and `closed` of requests that could not be counted,
  * `wouldRefuse` of requests that passed in shadow; `asked` and `failed` of questions to limiters.
  * `upstream`: of load shedding.
+ * `deprecated`: requests of deprecated routes by who called. `fault`: requests that trouble was made for. `mirror`: copies; `skipped`
+ * for want of room, or since the content was too large or of no stated length.
  * `cache`: requests by what the cache did (`CacheUse` of the access log), and `bytes` of content that came out of it.
  */
 export const counterKinds = {
@@ -23,6 +25,9 @@ export const counterKinds = {
     counters: ["passed", "refused", "open", "closed", "wouldRefuse", "asked", "failed"],
   },
   upstream: { labels: ["upstream"], counters: ["shed", "wouldShed"] },
+  deprecated: { labels: ["route", "caller"], counters: ["requests"] },
+  fault: { labels: ["route"], counters: ["delay", "abort"] },
+  mirror: { labels: ["route"], counters: ["sent", "skipped", "failed"] },
   cache: {
     labels: ["route"],
     counters: ["hit", "stale", "revalidated", "error", "collapsed", "miss", "pass", "bytes"],

@@ -1,4 +1,5 @@
 /** What keeps requests together, by `balance.hash` of a service. */
+import { firstCookie } from "../http/cookies.ts";
 import { hashText } from "./rendezvous.ts";
 import type { HashSource } from "./settings.ts";
 
@@ -22,16 +23,7 @@ function textOf(
   claims: Readonly<Record<string, unknown>> | undefined,
 ): string | undefined {
   if ("header" in source) return header(source.header);
-  return "cookie" in source ? cookieOf(header("cookie") ?? "", source.cookie) : claimText(claims, source.claim);
-}
-
-/** First cookie of that name (RFC 6265 section 5.4). */
-function cookieOf(field: string, name: string): string | undefined {
-  for (const pair of field.split(";")) {
-    const at = pair.indexOf("=");
-    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
-  }
-  return undefined;
+  return "cookie" in source ? firstCookie(header("cookie"), source.cookie) : claimText(claims, source.claim);
 }
 
 /** A claim as text: `sub`, or `tctx.NAME` for a member of the context. Only texts, numbers and booleans are one. */

@@ -217,6 +217,8 @@ export interface SlowStart {
 export interface TrafficMatch {
   /** Lower-case name to the exact value. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Name to the exact value of the first cookie of that name. Absent: any. */
+  readonly cookies?: Readonly<Record<string, string>>;
   /** Exact, or with a final `/*` all that begins so; without query. Absent: every path. */
   readonly path?: string;
   /** Upper case. Absent: every method. */

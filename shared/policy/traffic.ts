@@ -1,4 +1,5 @@
 /** Which subset of a service a request goes to, and which endpoints carry a subset's labels. */
+import { firstCookie } from "../http/cookies.ts";
 import { claimText } from "./hash-key.ts";
 import type { MirrorRule, TrafficMatch, TrafficRule } from "./settings.ts";
 
@@ -66,8 +67,9 @@ export function matches(
   request: TrafficRequest,
   header: (name: string) => string | undefined,
 ): boolean {
-  const { headers, path, methods, claims, scopes } = rule;
+  const { headers, cookies, path, methods, claims, scopes } = rule;
   for (const name in headers) if (header(name) !== headers[name]) return false;
+  for (const name in cookies) if (firstCookie(header("cookie"), name) !== cookies[name]) return false;
   if (methods !== undefined && !methods.includes(request.method)) return false;
   if (path !== undefined && !coversPath(path, request.path)) return false;
   for (const name in claims) if (claimText(request.claims, name) !== claims[name]) return false;

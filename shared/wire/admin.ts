@@ -6,6 +6,7 @@
  *   GET  /v1/config/versions/N    VersionDetail
  *   POST /v1/config/rollback      { version, reason? } -> ApplyAnswer: a new version with the old content
  *   GET  /v1/status               Status
+ *   GET  /v1/deprecated           { callers: DeprecatedCaller[] } the last caller first
  *   POST /v1/join-tokens          JoinTokenRequest -> { token, expiresAtMs }
  *   GET  /v1/services             { revision, services: { name: EndpointStatus[] } }
  *   GET  /healthz                 200 without a token
@@ -48,6 +49,15 @@ export interface VersionInfo {
   readonly reason: string;
   readonly file: string;
   readonly appliedAtMs: number;
+}
+/** Somebody who called a deprecated route. */
+export interface DeprecatedCaller {
+  readonly route: string;
+  /** Consumer or subject, `anonymous`, or `*` for those who were not counted apart. */
+  readonly caller: string;
+  readonly requests: number;
+  readonly firstAtMs: number;
+  readonly lastAtMs: number;
 }
 export interface VersionDetail extends VersionInfo {
   readonly source: string;

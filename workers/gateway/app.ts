@@ -20,14 +20,17 @@ import { forward } from "./middleware/forward.ts";
 import { grpcErrors } from "./middleware/grpc-errors.ts";
 import { idempotency } from "./middleware/idempotency.ts";
 import { leasePlan } from "./middleware/lease-plan.ts";
+import { lifeCycle } from "./middleware/life-cycle.ts";
 import { limitRate } from "./middleware/limit-rate.ts";
 import { login } from "./middleware/login.ts";
 import { matchRequest } from "./middleware/match-request.ts";
 import { problems } from "./middleware/problems.ts";
 import { resourceMetadata } from "./middleware/resource-metadata.ts";
+import { routeTraffic } from "./middleware/route-traffic.ts";
 import { stripFields } from "./middleware/strip-fields.ts";
 import { tellIdentity } from "./middleware/tell-identity.ts";
 import { transformHeaders } from "./middleware/transform-headers.ts";
+import { Mirror } from "./upstream/edge-traffic.ts";
 import type { GatewayEnv } from "./upstream/exchange.ts";
 import { IdempotencyRecords } from "./upstream/idempotency-records.ts";
 import { LimitCounts } from "./upstream/limit-counts.ts";
@@ -49,6 +52,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
   const records = new IdempotencyRecords();
   const minter = new TxnTokenMinter();
   const shedder = new LoadShedder(counters);
+  const forwarder = { minter, shedder, mirror: new Mirror(counters), counters };
   const held = newHeldBytes();
   const stages = [
     accessLog(isolate),
@@ -64,13 +68,15 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     boundBody(held),
     stripFields(),
     authenticate(verifiers),
+    lifeCycle(counters),
     limitRate(taker, held, lease),
     decide(points),
     idempotency(records, held),
     transformHeaders(),
     tellIdentity(),
-    cache({ minter, shedder }, counters),
-    forward({ minter, shedder }),
+    routeTraffic(),
+    cache(forwarder, counters),
+    forward(forwarder),
     aggregate(minter, shedder),
   ];
   // Routes are those of the plan: to Hono all requests have one path, and it looks at none.

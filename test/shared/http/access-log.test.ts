@@ -23,6 +23,8 @@ const entries: fc.Arbitrary<GatewayLogEntry> = fc
     sub: maybe(text),
     clientIp: maybe(text),
     cache: maybe(fc.constantFrom("hit" as const, "pass" as const)),
+    variant: maybe(text),
+    fault: maybe(text),
     error: maybe(fc.constantFrom("no_route" as const, "internal" as const)),
     reason: maybe(text),
     grpcStatus: maybe(fc.nat(16)),

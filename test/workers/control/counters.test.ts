@@ -72,3 +72,45 @@ describe("what isolates count", () => {
     expect((await status()).counters.series).toContainEqual({ kind: "later", labels: ["a"], counts: { hits: 3 } });
   });
 });
+
+describe("who still calls deprecated routes", () => {
+  const called = (seq: number, caller: string, requests: number) => ({
+    seq,
+    series: [{ kind: "deprecated", labels: ["orders-v1", caller], counts: { requests } }],
+  });
+  const callers = async () => (await call("GET", "/v1/deprecated", "admin")).body.callers;
+
+  test("is known for longer than the window, each report once", async () => {
+    await lease("isolate-7", called(1, "alice", 3));
+    await lease("isolate-7", called(1, "alice", 3));
+    await lease("isolate-8", called(1, "acme", 1));
+    await lease("isolate-8", called(2, "alice", 2));
+    await evictDurableObject(configStore());
+    const told = await callers();
+    expect(told).toHaveLength(2);
+    expect(told).toContainEqual(expect.objectContaining({ route: "orders-v1", caller: "alice", requests: 5 }));
+    expect(told[0].lastAtMs).toBeGreaterThanOrEqual(told[1].lastAtMs);
+    expect(told[0].firstAtMs).toBeLessThanOrEqual(told[0].lastAtMs);
+  });
+
+  test("is forgotten in the end, and bounded", async () => {
+    await runInDurableObject(configStore(), (_, { storage }) => {
+      storage.sql.exec(
+        `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+        INSERT INTO deprecated_callers SELECT 'flood', 'caller-' || i, 1, 1, ? FROM n`,
+        limits.lifeCycle.callersMax,
+        Date.now() - 60_000,
+      );
+      storage.sql.exec("UPDATE deprecated_callers SET last_ms = 1 WHERE caller = 'acme'");
+    });
+    await lease("isolate-9", called(1, "bob", 1));
+    const told = await callers();
+    expect(told).toHaveLength(limits.lifeCycle.callersMax);
+    expect(told[0]).toMatchObject({ caller: "bob", requests: 1 });
+    expect(told.map(({ caller }: { caller: string }) => caller)).not.toContain("acme");
+  });
+
+  test("is for administrators", async () => {
+    expect((await call("GET", "/v1/deprecated", "gateway")).status).toBe(403);
+  });
+});

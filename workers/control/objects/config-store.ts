@@ -7,12 +7,13 @@ import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import type { Plan } from "../../../shared/plan/plan.ts";
 import { versionHere } from "../../../shared/policy/acknowledgement.ts";
 import { leaseNeedsPlan, renewedLease } from "../../../shared/policy/lease.ts";
-import type { VersionInfo } from "../../../shared/wire/admin.ts";
+import type { DeprecatedCaller, VersionInfo } from "../../../shared/wire/admin.ts";
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../../../shared/wire/revocations.ts";
 import { sha256Hex } from "../authority/bytes.ts";
 import type { Env } from "../env.ts";
 import { AuditLog } from "./audit-log.ts";
+import { CallerStore } from "./caller-store.ts";
 import { CounterStore } from "./counter-store.ts";
 import { LeaseStore } from "./lease-store.ts";
 import { RevocationStore } from "./revocation-store.ts";
@@ -49,6 +50,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
   readonly #texts: TextStore;
   readonly #leases: LeaseStore;
   readonly #counters: CounterStore;
+  readonly #callers: CallerStore;
   readonly #audit: AuditLog;
   readonly #revocations: RevocationStore;
   /** The live version's parsed parts, read again after an eviction. */
@@ -64,6 +66,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     this.#texts = new TextStore(this.#sql);
     this.#leases = new LeaseStore(this.#sql);
     this.#counters = new CounterStore(this.#sql);
+    this.#callers = new CallerStore(this.#sql);
     this.#audit = new AuditLog(this.#sql);
     this.#revocations = new RevocationStore(this.#sql);
   }
@@ -115,12 +118,18 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     return { version: live?.version ?? 0, hash: live?.hash ?? "", leases, counters };
   }
 
+  async deprecatedCallers(): Promise<DeprecatedCaller[]> {
+    return this.#callers.list();
+  }
+
   async lease(asked: LeaseRequest): Promise<LeaseGrant> {
     const nowMs = Date.now();
     const live = this.#readLive();
     const lease = renewedLease(asHere(asked, live?.row), nowMs, SETTINGS);
     this.#leases.put(lease, nowMs);
-    if (asked.counted !== undefined) this.#counters.add(asked.isolate, asked.counted, nowMs);
+    const { counted } = asked;
+    if (counted !== undefined && this.#counters.add(asked.isolate, counted, nowMs))
+      this.#callers.add(counted.series, nowMs);
     if (live === undefined) return { version: 0 };
     const revocations = this.#revocations.listAfter(asked.revocations ?? 0, nowMs);
     const grant = { version: live.row.version, ...(revocations !== undefined && { revocations }) };

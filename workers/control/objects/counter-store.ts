@@ -34,16 +34,17 @@ export class CounterStore {
     this.#window = this.#load();
   }
 
-  /** Counts a report, unless it was counted before. */
-  add(isolate: string, report: CounterReport, nowMs: number): void {
+  /** Counts a report, unless it was counted before. @returns whether it was not */
+  add(isolate: string, report: CounterReport, nowMs: number): boolean {
     const { counted, slotMs, touched } = addReport(this.#window, isolate, report, nowMs);
-    if (!counted) return;
+    if (!counted) return false;
     const slot = this.#window.slots.get(slotMs);
     for (const key of touched)
       this.#sql.exec("INSERT OR REPLACE INTO counters VALUES (?, ?, ?)", slotMs, key, JSON.stringify(slot?.get(key)));
     this.#sql.exec("INSERT OR REPLACE INTO counter_reports VALUES (?, ?, ?)", isolate, report.seq, nowMs);
     this.#sql.exec("DELETE FROM counters WHERE slot_ms < ?", oldestSlotMs(nowMs));
     this.#sql.exec("DELETE FROM counter_reports WHERE at_ms < ?", nowMs - limits.counters.heardForMs);
+    return true;
   }
 
   sums(nowMs: number): SeriesCounts[] {

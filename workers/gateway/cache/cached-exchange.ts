@@ -18,6 +18,7 @@ import type {
 import { SelvageError } from "../../../shared/errors.ts";
 import type { CacheUse } from "../../../shared/http/access-log.ts";
 import { limits } from "../../../shared/limits.ts";
+import { tellAnswer } from "../upstream/answer-headers.ts";
 import { askOrigin } from "./ask-origin.ts";
 import type { Soon } from "./cache-store.ts";
 import { answerOfHead, type ServedAnswer } from "./client-answer.ts";
@@ -202,7 +203,7 @@ export class CachedExchange {
   /** The answer is made elsewhere then, and says what the cache has to do with it, too. */
   #failed<Cause>(cause: Cause, status: CacheStatus): Cause {
     const { c } = this.#exchange;
-    c.set("answerFields", [...(c.get("answerFields") ?? []), ["cache-status", cacheStatus(status)]]);
+    tellAnswer(c, [["cache-status", cacheStatus(status)]]);
     this.#tell("pass", 0);
     return cause;
   }

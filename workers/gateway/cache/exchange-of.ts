@@ -53,13 +53,14 @@ function exchangeWith(
   const { method } = c.req.raw;
   const route = c.get("route");
   const fields = c.get("fields");
+  const variant = c.get("variant");
   const { host, authority, query } = c.get("target");
   const request: CacheRequest = {
     method,
     scheme: c.get("connection").scheme,
     authority,
     host,
-    route: route.name,
+    route: variant === undefined ? route.name : `${route.name} ${variant.name}`,
     path: c.get("path"),
     query,
     fields,

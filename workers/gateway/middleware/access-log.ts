@@ -74,6 +74,8 @@ function entryOf(c: Context<GatewayEnv>, instance: string): GatewayLogEntry {
     cache: c.get("cacheUse"),
     error: failure?.code,
     reason: failure?.reason,
+    variant: c.get("variant")?.name,
+    fault: c.get("fault"),
     grpcStatus: c.get("grpcStatus"),
     uncounted: c.get("uncounted"),
   };

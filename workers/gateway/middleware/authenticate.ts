@@ -16,6 +16,7 @@ import { SelvageError } from "../../../shared/errors.ts";
 import { anonymous, type Identity } from "../../../shared/identity/identity.ts";
 import type { ProofContext } from "../authority/verifier.ts";
 import { type Verifiers, verifierOf } from "../authority/verifiers.ts";
+import { tellAnswer } from "../upstream/answer-headers.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { readContent } from "../upstream/read-content.ts";
 import type { Stage } from "../upstream/stages.ts";
@@ -116,7 +117,7 @@ function proofContext(c: Context<GatewayEnv>): ProofContext {
 }
 
 function addToAnswer(c: Context<GatewayEnv>, name: string, value: string): void {
-  c.set("answerFields", [...(c.get("answerFields") ?? []), [name, value]]);
+  tellAnswer(c, [[name, value]]);
 }
 
 /** What leads to a proof whoever showed none, where a provider knows how. Who showed another one that is not good hears that. */

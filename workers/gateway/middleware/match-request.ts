@@ -1,6 +1,10 @@
+import type { Context } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import { matchRoute } from "../../../shared/route/match-route.ts";
 import { normalisePath } from "../../../shared/route/normalise-path.ts";
+import { requestedVersion, VERSION_FIELD, type Versioning } from "../../../shared/route/requested-version.ts";
+import { tellAnswer } from "../upstream/answer-headers.ts";
+import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { Stage } from "../upstream/stages.ts";
 
 /** Finds the route, by a path that is normalised once and can be read in one way only. */
@@ -12,12 +16,19 @@ export function matchRequest(): Stage {
       if (path === undefined) throw new SelvageError("ambiguous_path", `path ${refused}`);
       const { method } = c.req.raw;
       const head = c.get("head");
-      const header = (name: string): string | undefined => head.get(name);
-      const found = matchRoute(c.get("held").table, { host, method, path, header });
+      const { table, plan } = c.get("held");
+      const { versioning } = plan;
+      const { query } = c.get("target");
+      const header = (name: string): string | undefined =>
+        name === VERSION_FIELD && versioning !== undefined
+          ? requestedVersion(versioning, (one) => head.get(one), query)
+          : head.get(name);
+      const found = matchRoute(table, { host, method, path, header });
       if (found.route === undefined) {
         if (found.allow !== undefined) c.header("allow", found.allow.join(", "));
         throw new SelvageError(found.missing, `${method} ${host} ${path}`);
       }
+      if (versioning !== undefined && found.route.match.headers[VERSION_FIELD] !== undefined) tellVary(c, versioning);
       c.set("path", path);
       c.set("route", found.route);
       c.set("params", found.params);
@@ -25,4 +36,10 @@ export function matchRequest(): Stage {
       return undefined;
     },
   };
+}
+
+/** Caches behind the gateway must not give one version's answer for another. */
+function tellVary(c: Context<GatewayEnv>, { source }: Versioning): void {
+  if ("header" in source) tellAnswer(c, [["vary", source.header]]);
+  else if ("mediaType" in source) tellAnswer(c, [["vary", "accept"]]);
 }

@@ -1,6 +1,11 @@
 import type { Context } from "hono";
 import type { GatewayEnv } from "./exchange.ts";
 
+/** Adds fields to the answer, whatever that will be. */
+export function tellAnswer(c: Context<GatewayEnv>, fields: readonly [name: string, value: string][]): void {
+  c.set("answerFields", [...(c.get("answerFields") ?? []), ...fields]);
+}
+
 /** The fields of the answer, to be changed. An upstream's answer that was passed on as it came is copied for that, and only for that. */
 export function answerHeaders(c: Context<GatewayEnv>): Headers {
   const { res } = c;

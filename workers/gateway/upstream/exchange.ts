@@ -6,6 +6,7 @@ import type { RequestTarget } from "../../../shared/http/request-target.ts";
 import type { TraceContext } from "../../../shared/http/trace-context.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import type { RoutePlan } from "../../../shared/plan/plan.ts";
+import type { Variant } from "../../../shared/policy/edge-traffic.ts";
 import type { HeldBytes, Share } from "../../../shared/policy/held-bytes.ts";
 import type { HeldPlan } from "../authority/held-plan.ts";
 import type { Env } from "../env.ts";
@@ -61,6 +62,10 @@ export interface GatewayEnv {
     identity: Identity;
     /** What is added to the answer, whatever that will be; taken by answer-fields. */
     answerFields: [name: string, value: string][] | undefined;
+    /** route-traffic: where it goes instead of the route's own target; undefined: nowhere else. */
+    variant: Variant | undefined;
+    /** The fault that was injected, for the log. */
+    fault: string | undefined;
     /** tell-identity: the context of the transaction token */
     context: TxnContext | undefined;
     /** forward: the upstream's answer itself, which nobody may change; see `answer-headers.ts`. */

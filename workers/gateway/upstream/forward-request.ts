@@ -4,9 +4,11 @@ import { setsOwnCookie } from "../../../shared/http/cookies.ts";
 import { HOP_BY_HOP, POLICY_PREFIX } from "../../../shared/http/header-names.ts";
 import { connectionNames } from "../../../shared/http/inspect-head.ts";
 import type { RouteTarget } from "../../../shared/plan/plan.ts";
+import type { CounterState } from "../../../shared/policy/counters.ts";
 import { rewritePath } from "../../../shared/route/rewrite-path.ts";
 import type { TxnTokenMinter } from "../authority/txn-token-minter.ts";
 import { callUpstream } from "./call-upstream.ts";
+import { injectFault, type Mirror } from "./edge-traffic.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import type { LoadShedder } from "./load-shedder.ts";
 import type { RequestFields } from "./request-fields.ts";
@@ -17,6 +19,8 @@ export type ForwardTarget = Extract<RouteTarget, { kind: "forward" }>;
 export interface Forwarder {
   readonly minter: TxnTokenMinter;
   readonly shedder: LoadShedder;
+  readonly mirror: Mirror;
+  readonly counters: CounterState;
 }
 
 /** What goes out of one request; it may go out more than once. */
@@ -40,13 +44,25 @@ export function upstreamPath(c: Context<GatewayEnv>, { rewrite }: ForwardTarget)
  * The upstream's answer as it came, its body not yet read.
  * @throws SelvageError when there is none
  */
-export function sendOn(
+export async function sendOn(
+  c: Context<GatewayEnv>,
+  target: ForwardTarget,
+  outgoing: Outgoing,
+  forwarder: Forwarder,
+): Promise<Response> {
+  const { faults } = c.get("route");
+  const fault = faults === undefined ? undefined : await injectFault(c, faults, forwarder.counters);
+  return fault ?? send(c, target, outgoing, forwarder);
+}
+
+function send(
   c: Context<GatewayEnv>,
   target: ForwardTarget,
   { fields, query, body, deadlineAtMs, isRaw = false }: Outgoing,
-  { minter, shedder }: Forwarder,
+  { minter, shedder, mirror }: Forwarder,
 ): Promise<Response> {
-  const { to } = target;
+  const to = c.get("variant")?.to ?? target.to;
+  const { name: route, mirror: copies } = c.get("route");
   const call = {
     target: to,
     method: c.req.raw.method,
@@ -57,7 +73,8 @@ export function sendOn(
     isRaw,
   };
   const [held, identity, trace] = [c.get("held"), c.get("identity"), c.get("trace")];
-  const calling = { env: c.env, held, identity, route: c.get("route").name, context: c.get("context"), trace, minter };
+  const calling = { env: c.env, held, identity, route, context: c.get("context"), trace, minter };
+  if (copies !== undefined) mirror.copy(c, copies, call, calling);
   return shedder.call(c, to, deadlineAtMs, (shed) => callUpstream({ ...call, ...shed }, calling));
 }
 

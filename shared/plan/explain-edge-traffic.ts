@@ -1,0 +1,106 @@
+import type { Path } from "../config/problem.ts";
+import { identityKey } from "../identity/identity.ts";
+import { chooseVariant, type EdgeTrafficRule, type StickySource } from "../policy/edge-traffic.ts";
+import { matches, type TrafficRequest } from "../policy/traffic.ts";
+import { describeFault } from "./explain-faults.ts";
+import { type ExplainStep, step } from "./explain-step.ts";
+import type { Forwarded } from "./explain-target.ts";
+import { describeConditions } from "./explain-traffic.ts";
+import type { RoutePlan } from "./plan.ts";
+
+/** Where the route's traffic rules send a request, as far as that is not drawn. */
+export interface ExplainedTraffic {
+  readonly steps: readonly ExplainStep[];
+  /** The route with the target that the request goes to; its own where that is drawn. */
+  readonly route: RoutePlan;
+}
+
+/** @param clientIp the client's, where it is known */
+export function explainEdgeTraffic(
+  route: RoutePlan,
+  at: Path,
+  request: Forwarded,
+  clientIp: string | undefined,
+): ExplainedTraffic {
+  const { traffic, target } = route;
+  if (traffic === undefined || target.kind !== "forward") return { steps: [], route };
+  const { identity } = request;
+  const known = identity.method === "anonymous" ? undefined : identityKey(identity);
+  const header = (name: string): string | undefined => request.header(name);
+  const client = { identity: known, ip: clientIp };
+  const choice = chooseVariant(traffic, route.name, askedOf(request), client, header, 0);
+  if (choice === undefined)
+    return { steps: [step("traffic", "pass", "no traffic rule matches: the route's own target", at)], route };
+  const rule = traffic[choice.rule] as EdgeTrafficRule;
+  const place = [...at, "traffic", choice.rule];
+  const conditions = describeConditions(rule);
+  const why = `rule ${choice.rule + 1}: ${conditions.length === 0 ? "every request" : conditions.join(", ")}`;
+  if (rule.variants.length > 1 && !isSettled(rule.sticky, client, header)) {
+    const text = `${describeVariants(rule)} (${why}); which of them is drawn, below is what the route's own target does`;
+    return { steps: [step("traffic", "note", text, place)], route };
+  }
+  const kept = rule.sticky === undefined || rule.variants.length === 1 ? "" : ", where this client stays";
+  const text = `${choice.variant.name}${kept} (${why})`;
+  return {
+    steps: [step("traffic", "pass", text, place)],
+    route: { ...route, target: { ...target, to: choice.variant.to } },
+  };
+}
+
+/** What the route's own trouble and copies do to the request. @param nowMs milliseconds since the epoch */
+export function explainEdgeTrouble(
+  { faults = [], mirror = [] }: RoutePlan,
+  at: Path,
+  request: Forwarded,
+  nowMs: number,
+): ExplainStep[] {
+  const asked = askedOf(request);
+  const header = (name: string): string | undefined => request.header(name);
+  const steps: ExplainStep[] = [];
+  const fault = faults.findIndex((one) => nowMs < one.untilMs && matches(one, asked, header));
+  const hit = faults[fault];
+  if (hit !== undefined)
+    steps.push(
+      step("faults", "note", `until ${new Date(hit.untilMs).toISOString()}: ${describeFault(hit)}`, [
+        ...at,
+        "faults",
+        fault,
+      ]),
+    );
+  const copy = mirror.findIndex((one) => matches(one, asked, header));
+  const copied = mirror[copy];
+  if (copied !== undefined) {
+    const to = "service" in copied.to ? `service ${copied.to.service}` : copied.to.origin;
+    steps.push(
+      step("mirror", "note", `${copied.percent} % are also sent to ${to}, whose answers are dropped`, [
+        ...at,
+        "mirror",
+        copy,
+      ]),
+    );
+  }
+  return steps;
+}
+
+/** Of the context of the token only the route is known here. */
+function askedOf({ method, path, route, scopes, identity }: Forwarded): TrafficRequest {
+  if (identity.method === "anonymous") return { method, path, scopes: undefined, claims: undefined };
+  return { method, path, scopes, claims: { sub: identity.sub, tctx: { route } } };
+}
+
+/** Whether it is known where a client of a split stays. */
+function isSettled(
+  sticky: StickySource | undefined,
+  { identity, ip }: { readonly identity: string | undefined; readonly ip: string | undefined },
+  header: (name: string) => string | undefined,
+): boolean {
+  if (sticky === undefined) return false;
+  if ("header" in sticky) return Boolean(header(sticky.header));
+  if ("cookie" in sticky) return header("cookie")?.includes(`${sticky.cookie}=`) === true;
+  return (sticky.by === "ip" ? ip : identity) !== undefined;
+}
+
+function describeVariants({ variants }: EdgeTrafficRule): string {
+  const total = variants.reduce((sum, { weight }) => sum + weight, 0);
+  return variants.map(({ name, weight }) => `${Number(((100 * weight) / total).toFixed(2))} % to ${name}`).join(", ");
+}

@@ -1,0 +1,30 @@
+import type { Path } from "../config/problem.ts";
+import { isDeprecated, judgeLifeCycle, lifeCycleFields } from "../policy/life-cycle.ts";
+import { type ExplainStep, step } from "./explain-step.ts";
+import type { RoutePlan } from "./plan.ts";
+
+/** Whether the route still carries requests out, and what its answers say. @param nowMs milliseconds since the epoch */
+export function explainLifeCycle(
+  { lifeCycle }: RoutePlan,
+  at: Path,
+  params: Readonly<Record<string, string>>,
+  nowMs: number,
+): ExplainStep[] {
+  if (lifeCycle === undefined) return [];
+  const place = [...at, "lifecycle"];
+  const verdict = judgeLifeCycle(lifeCycle, nowMs, 0);
+  if (verdict.kind === "over") return [step("life cycle", "deny", "the route has ended", place, "route_ended")];
+  const told = lifeCycleFields(lifeCycle, params).map(([name, value]) => `${name}: ${value}`);
+  const counted = isDeprecated(lifeCycle, nowMs) ? "; the caller is counted" : "";
+  const steps =
+    told.length === 0 ? [] : [step("life cycle", "note", `answers say ${told.join(", ")}${counted}`, place)];
+  if (verdict.kind === "pass") return steps;
+  const running = lifeCycle.brownouts?.find(({ untilMs }) => untilMs === verdict.endsAtMs);
+  const ends = new Date(verdict.endsAtMs).toISOString();
+  const percent = running?.percent ?? 100;
+  const text = `${percent} % of the requests are refused until ${ends}`;
+  return [
+    ...steps,
+    percent < 100 ? step("brownout", "note", text, place) : step("brownout", "deny", text, place, "brownout"),
+  ];
+}
