@@ -16,6 +16,7 @@ import { counters } from "./limits/counters.ts";
 import { expose } from "./limits/expose.ts";
 import { fault } from "./limits/fault.ts";
 import { front } from "./limits/front.ts";
+import { graphql } from "./limits/graphql.ts";
 import { hedge } from "./limits/hedge.ts";
 import { http2 } from "./limits/http2.ts";
 import { idempotency } from "./limits/idempotency.ts";
@@ -122,6 +123,7 @@ export const limits = {
   cachePurges,
   cacheCollapse,
   http2,
+  graphql,
   lifeCycle,
   edgeTraffic,
   loadShedding,

@@ -11,6 +11,7 @@ const SHARED_PACKAGES = new Set([
   "@marcbachmann/cel-js",
   "re2js",
   "json-p3",
+  "graphql",
 ]);
 /** Packages of the gateway bundle; subpaths included but for zod, whose full build is five times the size of mini. */
 const GATEWAY_PACKAGES = [
@@ -21,6 +22,7 @@ const GATEWAY_PACKAGES = [
   "@marcbachmann/cel-js",
   "re2js",
   "json-p3",
+  "graphql",
   "cloudflare:workers",
 ];
 const GATEWAY_ENTRY = "workers/gateway/index.ts";

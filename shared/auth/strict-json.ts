@@ -4,20 +4,29 @@
  */
 import { limits } from "../limits.ts";
 
-/** @returns the object, or why the text is refused */
-export function readJsonObject(text: string): Record<string, unknown> | string {
+/** @param depthMax objects and lists within each other @returns any value, or why the text is refused */
+export function readJson(text: string, depthMax: number): { readonly value: unknown } | { readonly refused: string } {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    return "is not JSON";
+    return { refused: "is not JSON" };
   }
+  const refused = refuseStructure(text, depthMax);
+  return refused === undefined ? { value } : { refused };
+}
+
+/** @returns the object, or why the text is refused */
+export function readJsonObject(text: string): Record<string, unknown> | string {
+  const read = readJson(text, limits.identity.tokenDepthMax);
+  if ("refused" in read) return read.refused;
+  const { value } = read;
   if (typeof value !== "object" || value === null || Array.isArray(value)) return "is not a JSON object";
-  return refuseStructure(text) ?? (value as Record<string, unknown>);
+  return value as Record<string, unknown>;
 }
 
 /** @param text valid JSON */
-function refuseStructure(text: string): string | undefined {
+function refuseStructure(text: string, depthMax: number): string | undefined {
   /** Names seen in each open object; undefined stands for an open array. */
   const open: (Set<string> | undefined)[] = [];
   let atName = false;
@@ -33,7 +42,7 @@ function refuseStructure(text: string): string | undefined {
       }
       at = end;
     } else if (char === "{" || char === "[") {
-      if (open.length >= limits.identity.tokenDepthMax) return "is nested too deeply";
+      if (open.length >= depthMax) return "is nested too deeply";
       open.push(char === "{" ? new Set() : undefined);
       atName = char === "{";
     } else if (char === "}" || char === "]") {

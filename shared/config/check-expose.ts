@@ -66,6 +66,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   traffic: "a route of `gateway`, which chooses among targets",
   mirror: "a route of `gateway`, or `mirror` of the service",
   faults: "a route of `gateway`, or `faults` of the service",
+  graphql: "a route of `gateway`, which parses documents",
   lifecycle: "a route of `gateway`, which counts who still calls",
   context: "`identityHeaders`: an agent mints no transaction tokens",
 };

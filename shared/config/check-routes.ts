@@ -5,6 +5,7 @@ import { checkAggregate } from "./check-aggregate.ts";
 import { checkAuth } from "./check-auth.ts";
 import { checkCache, checkGatewayCache } from "./check-cache.ts";
 import { checkEdgeTraffic, type NamedTarget, otherTargets } from "./check-edge-traffic.ts";
+import { checkGraphql } from "./check-graphql.ts";
 import { checkIdempotency } from "./check-idempotency.ts";
 import { checkLifeCycle, checkVersions } from "./check-life-cycle.ts";
 import { checkLimits } from "./check-limits.ts";
@@ -28,6 +29,7 @@ export function checkRoutes(top: Cursor): DocumentProblem[] {
     ...checkTarget(route, top.get("mesh", "services").keys),
     ...checkEdgeTraffic(route),
     ...checkLifeCycle(route),
+    ...checkGraphql(route),
     ...checkTransform(route),
     ...checkAggregate(route, top.get("mesh", "services").keys),
   ]);

@@ -72,6 +72,7 @@ export const problemCodes = {
   SLV3120: "times of a life cycle that contradict each other, or of which nobody is told",
   SLV3121: "a version that no request can ask for, or that no route has",
   SLV3122: "a rule for known users on a route where nobody is known",
+  SLV3123: "a guard of GraphQL that refuses everything, or a setting of it without effect",
   SLV4001: "a secret was not found",
   SLV4002: "an environment variable is not set",
   SLV4003: "a reference of a form or at a place that is not allowed",

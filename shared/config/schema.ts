@@ -31,6 +31,7 @@ import { decisionPoint } from "./schema-decisions.ts";
 import { edgeFaults, edgeMirror, edgeTraffic, target } from "./schema-edge-traffic.ts";
 import { exposeSchema } from "./schema-expose.ts";
 import { faults } from "./schema-fault.ts";
+import { graphql } from "./schema-graphql.ts";
 import { hedge } from "./schema-hedge.ts";
 import { idempotency } from "./schema-idempotency.ts";
 import { provider } from "./schema-identity.ts";
@@ -118,6 +119,7 @@ const route = z.strictObject({
   cache: cache.optional().describe("Answers are kept and given again. `true`: as they say themselves."),
   priority: priority.optional().describe("Who is refused last when an upstream is overloaded. Default: normal."),
   idempotency: idempotency.optional().describe("Requests with the same key are carried out once."),
+  graphql: graphql.optional().describe("What a GraphQL service may be asked for."),
   aggregate: z.record(name("the name of a part"), part).optional().describe("The answer is composed of these parts."),
   transform: z.strictObject({ request: headerEdits.optional(), response: headerEdits.optional() }).optional(),
   to: target

@@ -13,6 +13,7 @@ import type { RouteMatch } from "../route/route-match.ts";
 import { compileCache } from "./compile-cache.ts";
 import { compileDecision } from "./compile-decision.ts";
 import { compileEdgeTraffic, targetsOf } from "./compile-edge-traffic.ts";
+import { compileGraphql } from "./compile-graphql.ts";
 import { compileIdempotency } from "./compile-idempotency.ts";
 import { compileLifeCycle } from "./compile-life-cycle.ts";
 import { compileLegacyHeaders, compileRateLimits, type NamedLimit } from "./compile-limits.ts";
@@ -52,6 +53,7 @@ export function compileRoute(
     ...(cache !== undefined && { cache }),
     ...(route.priority !== undefined && { priority: route.priority }),
     ...(route.idempotency !== undefined && { idempotency: compileIdempotency(route.idempotency) }),
+    ...(route.graphql !== undefined && { graphql: compileGraphql(route.graphql) }),
     transform: { request, response: compileEdits(route.transform?.response) },
     target: compileTarget(route),
     ...compileEdgeTraffic(route, targetOf),

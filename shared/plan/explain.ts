@@ -70,6 +70,8 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   const limits = explainLimits(plan.gateway, route, at, { identity, clientIp, params, request, path, authenticated });
   steps.push(...limits);
   if (limits.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
+  if (route.graphql !== undefined)
+    steps.push(step("graphql", "note", "its document is judged, of which nothing is known here", [...at, "graphql"]));
   const { clientIp: _, ...rest } = request;
   const facts = {
     ...rest,

@@ -12,6 +12,7 @@ import type { RouteCache } from "../cache/route-cache.ts";
 import type { ClientIpSettings } from "../http/client-ip.ts";
 import type { CallLimit } from "../policy/call-limits.ts";
 import type { EdgeFaultRule, EdgeMirrorRule, EdgeTrafficRule } from "../policy/edge-traffic.ts";
+import type { GraphqlSettings } from "../policy/graphql-guard.ts";
 import type { IdempotencySettings } from "../policy/idempotency.ts";
 import type { IdentityHeaders } from "../policy/identity-headers.ts";
 import type { LifeCycle } from "../policy/life-cycle.ts";
@@ -92,6 +93,8 @@ export interface RoutePlan {
   readonly cache?: RouteCache;
   /** Absent: normal. */
   readonly priority?: Priority;
+  /** Absent: the route is not guarded as GraphQL. */
+  readonly graphql?: GraphqlSettings;
   readonly transform: { readonly request: HeaderEdits; readonly response: HeaderEdits };
   readonly target: RouteTarget;
   /** Absent: all requests go to the target. */

@@ -18,6 +18,7 @@ import { decide } from "./middleware/decide.ts";
 import { findClient } from "./middleware/find-client.ts";
 import { forward } from "./middleware/forward.ts";
 import { grpcErrors } from "./middleware/grpc-errors.ts";
+import { guardGraphql } from "./middleware/guard-graphql.ts";
 import { idempotency } from "./middleware/idempotency.ts";
 import { leasePlan } from "./middleware/lease-plan.ts";
 import { lifeCycle } from "./middleware/life-cycle.ts";
@@ -70,6 +71,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     authenticate(verifiers),
     lifeCycle(counters),
     limitRate(taker, held, lease),
+    guardGraphql(),
     decide(points),
     idempotency(records, held),
     transformHeaders(),

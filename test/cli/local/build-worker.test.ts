@@ -31,6 +31,7 @@ describe("the gateway's modules", () => {
 
   test.each([
     ["expressions", "condition", "cannot_index_type"],
+    ["GraphQL", "graphql-guard", "INTROSPECTION_DISABLED"],
     ["logins", "oidc-flow", "authorization_endpoint"],
   ])("the engine of %s is loaded by documents that use it", (_, module, word) => {
     const name = bundle.lazy.find((one) => one.startsWith(`${module}-`));

@@ -1,0 +1,86 @@
+import type { Context } from "hono";
+import { SelvageError } from "../../../shared/errors.ts";
+import { hex } from "../../../shared/http/hex.ts";
+import type { GraphqlRefusal, GraphqlSettings, HashedRequest } from "../../../shared/policy/graphql-guard.ts";
+import type { GraphqlRequest, ReadRequests } from "../../../shared/policy/graphql-request.ts";
+import type { GatewayEnv } from "../upstream/exchange.ts";
+import { readContent } from "../upstream/read-content.ts";
+import type { Stage } from "../upstream/stages.ts";
+import { noteWouldRefuse } from "../upstream/would-refuse.ts";
+
+/**
+ * Refuses what a GraphQL service is not to be asked for. It stands behind limits, so that strangers cannot make the gateway parse;
+ * the parser is loaded by the first route that has it.
+ */
+export function guardGraphql(): Stage {
+  return {
+    enter: (c) => {
+      const { graphql } = c.get("route");
+      return graphql === undefined ? undefined : guard(c, graphql);
+    },
+  };
+}
+
+async function guard(c: Context<GatewayEnv>, settings: GraphqlSettings): Promise<undefined> {
+  const [{ readGraphqlRequests }, { judgeGraphql }] = await Promise.all([
+    import("../../../shared/policy/graphql-request.ts"),
+    import("../../../shared/policy/graphql-guard.ts"),
+  ]);
+  const { method } = c.req.raw;
+  const head = c.get("head");
+  const read = readGraphqlRequests({
+    method,
+    query: c.get("target").query,
+    contentType: head.get("content-type"),
+    contentEncoding: head.get("content-encoding"),
+    text: textOf(await readContent(c)),
+  });
+  if (read.invalid !== undefined) return refuse(c, settings, unreadable(c, read));
+  const requests =
+    settings.allow === undefined ? read.requests.map(withoutHash) : await Promise.all(read.requests.map(hashed));
+  const refusal = judgeGraphql(requests, method !== "POST", settings);
+  return refusal === undefined ? undefined : refuse(c, settings, refused(refusal));
+}
+
+function refuse(c: Context<GatewayEnv>, { shadow }: GraphqlSettings, error: SelvageError): undefined {
+  if (shadow !== true) throw error;
+  noteWouldRefuse(c, { error: error.code });
+  return undefined;
+}
+
+function unreadable(
+  c: Context<GatewayEnv>,
+  { invalid, reason }: Extract<ReadRequests, { reason: string }>,
+): SelvageError {
+  if (invalid === "method") c.header("allow", "GET, POST");
+  const code = {
+    method: "method_not_allowed",
+    "media-type": "media_type_unsupported",
+    content: "graphql_invalid",
+  } as const;
+  return new SelvageError(code[invalid], reason, {
+    members: { errors: [{ message: reason, extensions: { code: "BAD_REQUEST" } }] },
+  });
+}
+
+/** `errors` is where clients of GraphQL look for what is wrong. */
+function refused({ code, message }: GraphqlRefusal): SelvageError {
+  return new SelvageError("graphql_refused", `${code}: ${message}`, {
+    members: { errors: [{ message, extensions: { code } }] },
+  });
+}
+
+function textOf(content: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(content);
+  } catch {
+    return undefined;
+  }
+}
+
+const withoutHash = (request: GraphqlRequest): HashedRequest => ({ ...request, hash: undefined });
+
+async function hashed(request: GraphqlRequest): Promise<HashedRequest> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(request.query ?? ""));
+  return { ...request, hash: hex(new Uint8Array(digest)) };
+}
