@@ -2,10 +2,9 @@ import { Hono } from "hono";
 import type { GatewayPlan } from "../../shared/plan/plan.ts";
 import { newCounters } from "../../shared/policy/counters.ts";
 import { newHeldBytes } from "../../shared/policy/held-bytes.ts";
-import { DecisionPoints } from "./authority/decision-points.ts";
 import { PlanLease } from "./authority/plan-lease.ts";
 import { TxnTokenMinter } from "./authority/txn-token-minter.ts";
-import { createVerifiers } from "./authority/verifiers.ts";
+import { Verifiers } from "./authority/verifiers.ts";
 import { accessLog } from "./middleware/access-log.ts";
 import { aggregate } from "./middleware/aggregate.ts";
 import { answerFields } from "./middleware/answer-fields.ts";
@@ -47,9 +46,8 @@ import { LimitTaker } from "./upstream/take-limits.ts";
 export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<GatewayEnv> {
   const counters = newCounters();
   const lease = new PlanLease(isolate, deployed, counters);
-  const verifiers = createVerifiers();
+  const verifiers = new Verifiers();
   const taker = new LimitTaker(isolate, new LimitCounts(counters));
-  const points = new DecisionPoints();
   const records = new IdempotencyRecords();
   const minter = new TxnTokenMinter();
   const shedder = new LoadShedder(counters);
@@ -72,7 +70,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     lifeCycle(counters),
     limitRate(taker, held, lease),
     guardGraphql(),
-    decide(points),
+    decide(),
     idempotency(records, held),
     transformHeaders(),
     tellIdentity(),

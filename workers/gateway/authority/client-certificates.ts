@@ -1,10 +1,4 @@
 /** Certificates that clients showed, read once and remembered: what a text says never changes, only whether it counts. */
-import {
-  type Certificate,
-  derOfClientCert,
-  derOfEscapedPem,
-  readCertificate,
-} from "../../../shared/auth/certificate.ts";
 import type { FingerprintedCertificate } from "../../../shared/auth/certificate-rules.ts";
 import type { ShownCertificate } from "../../../shared/auth/client-connection.ts";
 import { limits } from "../../../shared/limits.ts";
@@ -23,18 +17,17 @@ export class ClientCertificates {
   read(shown: ShownCertificate): FingerprintedCertificate | string | Promise<FingerprintedCertificate | string> {
     if (shown.form === "refused") return shown.reason;
     const { form, text } = shown;
-    const known = this.#known.get(`${form} ${text}`);
-    if (known !== undefined) return known;
+    return this.#known.get(`${form} ${text}`) ?? this.#parse(form, text);
+  }
+
+  async #parse(form: string, text: string): Promise<FingerprintedCertificate | string> {
+    const { derOfClientCert, derOfEscapedPem, readCertificate } = await import("../../../shared/auth/certificate.ts");
     const der = form === "rfc9440" ? derOfClientCert(text) : derOfEscapedPem(text);
     if (typeof der === "string") return der;
     const certificate = readCertificate(der);
     if (typeof certificate === "string") return certificate;
-    return this.#remember(`${form} ${text}`, certificate, der);
-  }
-
-  async #remember(key: string, certificate: Certificate, der: Uint8Array): Promise<FingerprintedCertificate> {
     const found = { ...certificate, fingerprint: await sha256(new Uint8Array(der)) };
-    this.#known.set(key, found);
+    this.#known.set(`${form} ${text}`, found);
     return found;
   }
 }

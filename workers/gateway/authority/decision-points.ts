@@ -1,5 +1,13 @@
 /** Asks external decision points (OpenID Authorization API 1.0 section 10.1). */
-import { type Decision, type DecisionPoint, type Evaluation, readDecision } from "../../../shared/auth/decision.ts";
+import {
+  type Decision,
+  type DecisionFacts,
+  type DecisionPoint,
+  type DecisionSettings,
+  type Evaluation,
+  evaluationOf,
+  readDecision,
+} from "../../../shared/auth/decision.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { TRACEPARENT } from "../../../shared/http/header-names.ts";
 import { formatTraceparent, type TraceContext } from "../../../shared/http/trace-context.ts";
@@ -28,6 +36,11 @@ export type Decided =
 
 export class DecisionPoints {
   readonly #askers = new BySettings<DecisionPoint, Asker<Decision>>(() => new Asker(limits.decision));
+
+  /** The question of a route about a request, or what it lacks for that. */
+  evaluate(settings: DecisionSettings, point: DecisionPoint, facts: DecisionFacts): ReturnType<typeof evaluationOf> {
+    return evaluationOf(settings, point, facts);
+  }
 
   /** From memory where the same was asked lately. @throws SelvageError not_permitted, secret_missing */
   async decide(evaluation: Evaluation, point: DecisionPoint, call: DecisionCall): Promise<Decided> {

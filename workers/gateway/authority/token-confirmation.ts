@@ -2,12 +2,12 @@
 import { accessToken, readConfirmation, refuseBinding, type TokenBinding } from "../../../shared/auth/confirmation.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import type { ClientCertificates } from "./client-certificates.ts";
-import { DpopProofs } from "./dpop-proofs.ts";
+import type { DpopProofs } from "./dpop-proofs.ts";
 import type { ProofContext, Verdict } from "./verifier.ts";
 
 export class TokenConfirmation {
   readonly #certificates: ClientCertificates;
-  readonly #proofs = new DpopProofs();
+  #proofs: DpopProofs | undefined;
 
   constructor(certificates: ClientCertificates) {
     this.#certificates = certificates;
@@ -34,8 +34,21 @@ export class TokenConfirmation {
     if (confirmation.kind === "none") return identity;
     if (confirmation.kind === "certificate")
       return this.#confirmCertificate(identity, confirmation.thumbprint, context);
-    const proven = this.#proofs.refuse(confirmation.thumbprint, token, binding ?? {}, context);
-    return proven.then((refusal) => refusal ?? identity);
+    return this.#confirmKey(identity, confirmation.thumbprint, token, binding ?? {}, context);
+  }
+
+  async #confirmKey(
+    identity: Identity,
+    thumbprint: string,
+    token: string,
+    binding: TokenBinding,
+    context: ProofContext,
+  ): Promise<Verdict> {
+    if (this.#proofs === undefined) {
+      const { DpopProofs } = await import("./dpop-proofs.ts");
+      this.#proofs ??= new DpopProofs();
+    }
+    return (await this.#proofs.refuse(thumbprint, token, binding, context)) ?? identity;
   }
 
   async #confirmCertificate(identity: Identity, thumbprint: string, { connection }: ProofContext): Promise<Verdict> {

@@ -1,37 +1,62 @@
 import type { IdentityProvider } from "../../../shared/auth/providers.ts";
-import { CertificateVerifier } from "./certificate-verifier.ts";
+import type { GatewayPlan } from "../../../shared/plan/plan.ts";
 import { ClientCertificates } from "./client-certificates.ts";
-import { IntrospectionVerifier } from "./introspection-verifier.ts";
 import { JwtVerifier } from "./jwt-verifier.ts";
 import { KeyVerifier } from "./key-verifier.ts";
 import { OidcVerifier } from "./oidc-verifier.ts";
-import { SignatureVerifier } from "./signature-verifier.ts";
 import { TokenConfirmation } from "./token-confirmation.ts";
 import { TokenSignatures } from "./token-signatures.ts";
 import type { Verifier } from "./verifier.ts";
-import { WebhookVerifier } from "./webhook-verifier.ts";
 
-/** The verifier of every kind of provider; what they remember belongs to the isolate. */
-export type Verifiers = {
-  readonly [Kind in IdentityProvider["kind"]]: Verifier<Extract<IdentityProvider, { readonly kind: Kind }>>;
-};
+type Kind = IdentityProvider["kind"];
+type VerifierOf<K extends Kind> = Verifier<Extract<IdentityProvider, { readonly kind: K }>>;
 
-export function createVerifiers() {
-  const signatures = new TokenSignatures();
-  const certificates = new ClientCertificates();
-  const confirmation = new TokenConfirmation(certificates);
-  return {
-    jwt: new JwtVerifier(signatures, confirmation),
+/** The verifiers of an isolate, one a kind of provider; what they remember belongs to it. Kinds that few plans have are loaded by such a plan. */
+export class Verifiers {
+  readonly #signatures = new TokenSignatures();
+  readonly #certificates = new ClientCertificates();
+  readonly #confirmation = new TokenConfirmation(this.#certificates);
+  readonly oidc = new OidcVerifier(this.#signatures);
+  readonly #known: { [K in Kind]?: VerifierOf<K> } = {
+    jwt: new JwtVerifier(this.#signatures, this.#confirmation),
     "api-key": new KeyVerifier(),
-    introspection: new IntrospectionVerifier(signatures.keySets, confirmation),
-    certificate: new CertificateVerifier(certificates),
-    signature: new SignatureVerifier(signatures.keySets),
-    webhook: new WebhookVerifier(),
-    oidc: new OidcVerifier(signatures),
-  } satisfies Verifiers;
-}
+    oidc: this.oidc,
+  };
+  #loadedFor: GatewayPlan["identity"] | undefined;
 
-/** The one for a provider; a provider is given to the verifier of its own kind alone. */
-export function verifierOf(verifiers: Verifiers, provider: IdentityProvider): Verifier<IdentityProvider> {
-  return verifiers[provider.kind];
+  /** Loads whatever the providers of a plan need; `of` may be asked then. @returns undefined when all of it is there */
+  load(providers: GatewayPlan["identity"]): Promise<void> | undefined {
+    return providers === this.#loadedFor ? undefined : this.#loadAll(providers);
+  }
+
+  /** The one for a provider of a plan that was loaded; a provider is given to the verifier of its own kind alone. */
+  of(provider: IdentityProvider): Verifier<IdentityProvider> {
+    const verifier = this.#known[provider.kind];
+    if (verifier === undefined) throw new Error(`the verifier of ${provider.kind} was not loaded`);
+    return verifier as Verifier<IdentityProvider>;
+  }
+
+  async #loadAll(providers: GatewayPlan["identity"]): Promise<void> {
+    const kinds = new Set(Object.values(providers).map(({ kind }) => kind));
+    for (const kind of kinds) if (this.#known[kind] === undefined) await this.#loadKind(kind);
+    this.#loadedFor = providers;
+  }
+
+  /** Of several requests that load at once the first one's verifier stays, with what it remembers. */
+  async #loadKind(kind: Kind): Promise<void> {
+    const known = this.#known;
+    if (kind === "introspection") {
+      const { IntrospectionVerifier } = await import("./introspection-verifier.ts");
+      known[kind] ??= new IntrospectionVerifier(this.#signatures.keySets, this.#confirmation);
+    } else if (kind === "certificate") {
+      const { CertificateVerifier } = await import("./certificate-verifier.ts");
+      known[kind] ??= new CertificateVerifier(this.#certificates);
+    } else if (kind === "signature") {
+      const { SignatureVerifier } = await import("./signature-verifier.ts");
+      known[kind] ??= new SignatureVerifier(this.#signatures.keySets);
+    } else if (kind === "webhook") {
+      const { WebhookVerifier } = await import("./webhook-verifier.ts");
+      known[kind] ??= new WebhookVerifier();
+    }
+  }
 }

@@ -15,7 +15,7 @@ import { revocationOf } from "../../../shared/auth/revocations.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { anonymous, type Identity } from "../../../shared/identity/identity.ts";
 import type { ProofContext } from "../authority/verifier.ts";
-import { type Verifiers, verifierOf } from "../authority/verifiers.ts";
+import type { Verifiers } from "../authority/verifiers.ts";
 import { tellAnswer } from "../upstream/answer-headers.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { readContent } from "../upstream/read-content.ts";
@@ -39,6 +39,8 @@ async function identify(
   auth: AuthSettings,
   verifiers: Verifiers,
 ): Promise<Response | undefined> {
+  const loading = verifiers.load(c.get("held").plan.identity);
+  if (loading !== undefined) await loading;
   const proofs = new Map<string, Proof>();
   const outcome = await prove(c, auth, verifiers, proofs);
   const instead = await answerInstead(c, outcome, verifiers, proofs);
@@ -56,7 +58,7 @@ function dropCredentials(c: Context<GatewayEnv>, verifiers: Verifiers): void {
   const fields = c.get("fields");
   fields.delete("authorization");
   for (const provider of Object.values(c.get("held").plan.identity)) {
-    const verifier = verifierOf(verifiers, provider);
+    const verifier = verifiers.of(provider);
     for (const field of verifier.fields(provider)) fields.delete(field);
     const parameter = verifier.parameter?.(provider);
     const target = c.get("target");
@@ -86,7 +88,7 @@ async function prove(
 }
 
 async function proveBy(c: Context<GatewayEnv>, provider: IdentityProvider, verifiers: Verifiers): Promise<Proof> {
-  const verifier = verifierOf(verifiers, provider);
+  const verifier = verifiers.of(provider);
   if (verifier.vary !== undefined) addToAnswer(c, "vary", verifier.vary);
   const credential = verifier.credentialOf(c.req.raw, provider, c.get("target"), c.get("connection"));
   if (credential === undefined) return { kind: "absent" };
@@ -130,9 +132,7 @@ async function answerInstead(
   if (outcome.kind !== "missing" && outcome.kind !== "refused") return undefined;
   const lacking = [...proofs].flatMap(([name, { kind }]) => {
     const provider = c.get("held").plan.identity[name];
-    return provider === undefined || kind === "proven"
-      ? []
-      : [{ provider, kind, verifier: verifierOf(verifiers, provider) }];
+    return provider === undefined || kind === "proven" ? [] : [{ provider, kind, verifier: verifiers.of(provider) }];
   });
   if (lacking.some(({ kind, verifier }) => kind === "refused" && verifier.begin === undefined)) return undefined;
   for (const { provider, verifier } of lacking) {
@@ -205,7 +205,7 @@ function challenge(
   const found = [...all, ...any].flatMap((name) => {
     const provider = known[name];
     if (provider === undefined) return [];
-    return verifierOf(verifiers, provider).challenges(provider, realm, errorOf(name), scopes, scheme);
+    return verifiers.of(provider).challenges(provider, realm, errorOf(name), scopes, scheme);
   });
   const told = distinctChallenges(found);
   const resource = resourceOf(c.get("held").plan.resources, realm, c.get("path"));

@@ -1,16 +1,25 @@
 import type { Context } from "hono";
-import { type DecisionFacts, type DecisionSettings, evaluationOf } from "../../../shared/auth/decision.ts";
+import type { DecisionFacts, DecisionSettings } from "../../../shared/auth/decision.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import type { DecisionPoints } from "../authority/decision-points.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { Stage } from "../upstream/stages.ts";
 
-/** Asks the route's decision point, if it has one. After the limits: who is refused there costs no question. */
-export function decide(points: DecisionPoints): Stage {
+/**
+ * Asks the route's decision point, if it has one. After the limits: who is refused there costs no question. What asks is loaded by
+ * the first request that needs it.
+ */
+export function decide(): Stage {
+  let points: DecisionPoints | undefined;
   return {
     enter: (c) => {
       const settings = c.get("route").auth?.decision;
-      return settings === undefined ? undefined : demandPermission(c, settings, points);
+      if (settings === undefined) return undefined;
+      if (points !== undefined) return demandPermission(c, settings, points);
+      return import("../authority/decision-points.ts").then(({ DecisionPoints: Points }) => {
+        points ??= new Points();
+        return demandPermission(c, settings, points);
+      });
     },
   };
 }
@@ -23,7 +32,7 @@ async function demandPermission(
   const { by } = settings;
   const point = c.get("held").plan.decisions?.[by];
   if (point === undefined) throw new SelvageError("decision_unavailable", `the plan has no decision point ${by}`);
-  const evaluation = evaluationOf(settings, point, factsOf(c));
+  const evaluation = points.evaluate(settings, point, factsOf(c));
   if ("missing" in evaluation) throw new SelvageError("not_permitted", `${by}: ${evaluation.missing}`);
   const decided = await points.decide(evaluation, point, {
     env: c.env,
