@@ -26,6 +26,7 @@ import { loadShedding } from "./limits/load-shedding.ts";
 import { login } from "./limits/login.ts";
 import { decision, introspection } from "./limits/questions.ts";
 import { rateLimit } from "./limits/rate-limit.ts";
+import { regex } from "./limits/regex.ts";
 import { signature } from "./limits/signature.ts";
 import { identityHeaders, resource, txnContext } from "./limits/upstream.ts";
 import { zones } from "./limits/zones.ts";
@@ -203,4 +204,5 @@ export const limits = {
   },
   certificate,
   keyRotation,
+  regex,
 } as const;
