@@ -66,6 +66,7 @@ export const errorTable = {
   ),
   request_timeout: row("client", 408, 4, "Request timeout", "The request did not arrive in time."),
   expectation_failed: row("client", 417, 13, "Expectation failed", "This expectation cannot be met."),
+  loop_detected: row("gateway", 508, 13, "Loop detected", "The request came back to where it was before."),
   not_implemented: row("client", 501, 12, "Not implemented", "This method or protocol is not supported."),
   version_not_supported: row("client", 505, 12, "HTTP version not supported", "Only HTTP/1.1 is spoken here."),
   limit_exceeded: row("client", 429, 8, "Too many requests", "The request limit is used up for now.", true),

@@ -27,6 +27,7 @@ import { login } from "./limits/login.ts";
 import { decision, introspection } from "./limits/questions.ts";
 import { rateLimit } from "./limits/rate-limit.ts";
 import { regex } from "./limits/regex.ts";
+import { reshape } from "./limits/reshape.ts";
 import { signature } from "./limits/signature.ts";
 import { identityHeaders, resource, txnContext } from "./limits/upstream.ts";
 import { zones } from "./limits/zones.ts";
@@ -205,4 +206,5 @@ export const limits = {
   certificate,
   keyRotation,
   regex,
+  reshape,
 } as const;

@@ -63,6 +63,40 @@ function environment(): Environment {
   return shared;
 }
 
+/** What an expression sees of an answer. */
+export interface ConditionAnswer {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+let answers: Environment | undefined;
+
+function answerEnvironment(): Environment {
+  answers ??= environment()
+    .clone()
+    .registerVariable({ name: "response", schema: { status: "int", headers: "map<string, string>" } });
+  return answers;
+}
+
+/** An expression over an answer and the request that it is for. */
+export interface AnswerExpression {
+  /** Its value, whatever that is; undefined when it has none. */
+  evaluate(identity: Identity, request: ConditionRequest, response: ConditionAnswer): unknown;
+}
+
+/** @returns the expression, or why the text is none */
+export function parseAnswerExpression(text: string): AnswerExpression | string {
+  const parsed = parseExpression(text, ["string", "int", "double", "bool"], answerEnvironment());
+  if (typeof parsed === "string") return parsed;
+  return {
+    evaluate: (identity, request, { status, headers }) => {
+      const result = evaluate(parsed, identity, request, { response: { status: BigInt(status), headers } });
+      return "failed" in result ? undefined : result.value;
+    },
+  };
+}
+
 /** @returns the condition, or why the text is none: its syntax, its types, or what it uses */
 export function parseCondition(text: string): Condition | string {
   const parsed = parseExpression(text, ["bool"]);
@@ -102,11 +136,15 @@ function isLiteral(node: ASTNode): boolean {
   return node.op === "value";
 }
 
-function parseExpression(text: string, types: readonly string[]): ParseResult | string {
+function parseExpression(
+  text: string,
+  types: readonly string[],
+  known: Environment = environment(),
+): ParseResult | string {
   if (text.length > limits.condition.charsMax) return `longer than ${limits.condition.charsMax} characters`;
   let parsed: ParseResult;
   try {
-    parsed = environment().parse(text);
+    parsed = known.parse(text);
   } catch (error) {
     return summaryOf(error);
   }
@@ -120,12 +158,17 @@ function parseExpression(text: string, types: readonly string[]): ParseResult | 
 
 type Evaluated = { readonly value: unknown } | { readonly failed: string };
 
-function evaluate(parsed: ParseResult, identity: Identity, request: ConditionRequest): Evaluated {
+function evaluate(
+  parsed: ParseResult,
+  identity: Identity,
+  request: ConditionRequest,
+  more: Readonly<Record<string, unknown>> = {},
+): Evaluated {
   if (countValues(identity.claims) > limits.condition.claimValuesMax)
     return { failed: `the claims hold more than ${limits.condition.claimValuesMax} values` };
   const { consumer = "", plan = "" } = identity;
   try {
-    return { value: parsed({ identity: { ...identity, consumer, plan }, request }) };
+    return { value: parsed({ identity: { ...identity, consumer, plan }, request, ...more }) };
   } catch (error) {
     return { failed: error instanceof EvaluationError ? error.summary : String(error) };
   }

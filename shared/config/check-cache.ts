@@ -143,10 +143,20 @@ function toldOf(route: Cursor, gateway: Cursor): { path: Cursor["path"]; what: s
   return [
     { key: "identityHeaders", what: "header fields" },
     { key: "context", what: "the transaction token" },
-  ].flatMap(({ key, what }) => {
-    const own = route.get(key);
-    const told = own.exists ? own : gateway.get(key);
-    const isOfIdentity = told.entries.some(([, value]) => value.text?.includes("{identity") === true);
-    return isOfIdentity ? [{ path: told.path, what }] : [];
-  });
+  ]
+    .flatMap(({ key, what }) => {
+      const own = route.get(key);
+      const told = own.exists ? own : gateway.get(key);
+      const isOfIdentity = told.entries.some(([, value]) => value.text?.includes("{identity") === true);
+      return isOfIdentity ? [{ path: told.path, what }] : [];
+    })
+    .concat(toldByEdits(route));
+}
+
+function toldByEdits(route: Cursor): { path: Cursor["path"]; what: string }[] {
+  const request = route.get("transform", "request");
+  const edits = ["headers", "query"].flatMap((kind) => ["set", "add", "append"].map((edit) => request.get(kind, edit)));
+  const values = edits.flatMap(({ entries }) => entries.map(([, value]) => value));
+  const told = values.filter((value) => value.text?.includes("{identity.") === true || value.get("cel").exists);
+  return told.map(({ path }) => ({ path, what: "an edit" }));
 }

@@ -16,7 +16,7 @@ import { checkMesh } from "./check-mesh.ts";
 import { checkOidc } from "./check-oidc.ts";
 import { checkReferences } from "./check-references.ts";
 import { checkResources } from "./check-resources.ts";
-import { checkRoutes } from "./check-routes.ts";
+import { checkRoutes, TARGETS } from "./check-routes.ts";
 import { checkShedding } from "./check-shedding.ts";
 import { checkSignatures } from "./check-signature.ts";
 import { Cursor } from "./cursor.ts";
@@ -80,7 +80,7 @@ function withoutEchoes(problems: readonly DocumentProblem[]): DocumentProblem[] 
     if (code === "SLV2002") return !isMeant(path);
     return (
       code !== "SLV2005" ||
-      !["to", "aggregate", "split", ...Object.keys(provider.shape), ...Object.keys(keySource.shape)].some((key) =>
+      ![...TARGETS, "split", ...Object.keys(provider.shape), ...Object.keys(keySource.shape)].some((key) =>
         isMeant([...path, key]),
       )
     );

@@ -1,4 +1,6 @@
 /** Checks of `expose`: everything that holds for the gateway's routes, and what of them an agent cannot do alone. */
+
+import { parseValueTemplate } from "../policy/value-template.ts";
 import { checkClientIp } from "./check-client-ip.ts";
 import { checkGateway } from "./check-gateway.ts";
 import { checkIdentityHeaders } from "./check-identity-headers.ts";
@@ -18,6 +20,7 @@ export function checkExpose(top: Cursor): DocumentProblem[] {
       ...checkAsGateway(name, expose, top),
       ...routes.flatMap((route) => [
         ...checkSettings(route),
+        ...checkEdits(route.get("transform")),
         ...checkProofs(route, top.get("gateway", "identity")),
         ...checkCounting(route.get("rateLimit")),
       ]),
@@ -62,6 +65,10 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   to: "a route without it: every request goes to the service itself",
   aggregate: "a route of `gateway`, which composes answers",
   cache: "a route of `gateway`, which keeps answers",
+  respond: "a route of `gateway`, which answers itself",
+  redirect: "a route of `gateway`, which answers itself",
+  errorPages: "a route of `gateway`: an agent answers with problem documents",
+  securityHeaders: "`transform.response`, or a route of `gateway`",
   idempotency: "a route of `gateway`, which remembers keys for all instances",
   traffic: "a route of `gateway`, which chooses among targets",
   mirror: "a route of `gateway`, or `mirror` of the service",
@@ -79,6 +86,14 @@ function checkSettings(route: Cursor): DocumentProblem[] {
       ...(ELSEWHERE[key] !== undefined && { expected: ELSEWHERE[key] }),
     }),
   );
+  const regex = route.get("rewrite", "regex");
+  if (regex.exists)
+    problems.push(
+      error("SLV3064", regex.path, "an agent rewrites paths by names alone", {
+        at: "key",
+        expected: "a path with `{name}` and a final `*`, or a route of `gateway`",
+      }),
+    );
   const decision = route.get("auth", "decision");
   if (decision.exists)
     problems.push(
@@ -89,6 +104,35 @@ function checkSettings(route: Cursor): DocumentProblem[] {
     );
   return problems;
 }
+
+/** An agent edits fields by constants. */
+function checkEdits(transform: Cursor): DocumentProblem[] {
+  const response = transform.get("response");
+  const others = [
+    ...["query", "method", "json"].map((key) => transform.get("request", key)),
+    ...response.oneOrItems.flatMap((answer) => ["when", "statuses", "json"].map((key) => answer.get(key))),
+    ...[transform.get("request"), ...response.oneOrItems].flatMap((side) => [
+      ...["rename", "append"].map((key) => side.get("headers", key)),
+      ...["set", "add"].flatMap((key) =>
+        side
+          .get("headers", key)
+          .entries.map(([, value]) => value)
+          .filter(isFilled),
+      ),
+    ]),
+  ];
+  return others
+    .filter(({ exists }) => exists)
+    .map(({ path }) =>
+      error("SLV3064", path, "an agent edits header fields by constants alone", {
+        at: "key",
+        expected: "`remove`, and `set` or `add` without templates, or a route of `gateway`",
+      }),
+    );
+}
+
+const isFilled = ({ text }: Cursor): boolean =>
+  text === undefined || parseValueTemplate(text).some((piece) => typeof piece !== "string");
 
 /** Kinds of providers to why an agent cannot verify them. */
 const UNCHECKED: Readonly<Record<string, string>> = {

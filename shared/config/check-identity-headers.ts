@@ -97,12 +97,15 @@ function checkOtherUses(route: Cursor, declared: ReadonlySet<string>): DocumentP
   const isDeclared = (name: string | undefined): boolean =>
     name !== undefined && declared.has(asRead(name.toLowerCase()));
   const removed = headers.get("remove").items.filter(({ text }) => isDeclared(text));
-  const named = [headers.get("set"), headers.get("add"), route.get("match", "headers")].flatMap(({ entries }) =>
+  const renamed = headers.get("rename").entries.flatMap(([, to]) => (isDeclared(to.text) ? [to] : []));
+  const edited = ["rename", "set", "add", "append"].map((edit) => headers.get(edit));
+  const named = [...edited, route.get("match", "headers")].flatMap(({ entries }) =>
     entries.flatMap(([name, cursor]) => (isDeclared(name) ? [cursor] : [])),
   );
   const message = (name: unknown): string => `the header ${String(name).toLowerCase()} is an identity header`;
   return [
     ...removed.map(({ path, text }) => error("SLV3009", path, `${message(text)}: it is removed from clients anyway`)),
+    ...renamed.map(({ path, text }) => error("SLV3009", path, `${message(text)}: only the gateway says it`)),
     ...named.map(({ path }) =>
       error("SLV3009", path, `${message(path.at(-1))}: only the gateway says it`, { at: "key" }),
     ),

@@ -27,12 +27,12 @@ function checkReference(reference: Reference, path: Path, secrets: Secrets | und
         `${reference.text} was not replaced: environment variables are read where the document is loaded`,
       ),
     ];
-  if (![isHeaderValue, isProviderSecret, isSignerSecret, isDecisionField].some((isPlace) => isPlace(path)))
+  if (![isEditValue, isProviderSecret, isSignerSecret, isDecisionField].some((isPlace) => isPlace(path)))
     return [
       error(
         "SLV4003",
         path,
-        `${reference.text}: secrets can be used in header values of \`transform\` and of decision points, and as secrets of a provider only`,
+        `${reference.text}: secrets can be used in values of headers and query in \`transform\`, in headers of decision points, and as secrets of a provider only`,
       ),
     ];
   if (secrets === undefined || secrets.has(reference.name)) return [];
@@ -69,14 +69,11 @@ function isDecisionField(path: Path): boolean {
   return path.length === 6 && path[0] === "gateway" && path[1] === "decisions" && path[4] === "headers";
 }
 
-/** gateway.routes[n].transform.(request|response).headers.(set|add).<name> */
-function isHeaderValue(path: Path): boolean {
-  return (
-    path.length === 8 &&
-    path[0] === "gateway" &&
-    path[1] === "routes" &&
-    path[3] === "transform" &&
-    path[5] === "headers" &&
-    (path[6] === "set" || path[6] === "add")
-  );
+/** gateway.routes[n].transform.(request|response|response[n]).(headers|query).(set|add|append).<name> */
+function isEditValue(path: Path): boolean {
+  if (path[0] !== "gateway" || path[1] !== "routes" || path[3] !== "transform") return false;
+  const [side, ...place] = path.slice(4).filter((key) => typeof key !== "number");
+  const [kind, edit, , ...deeper] = place as string[];
+  const isKind = kind === "headers" || (kind === "query" && side === "request");
+  return isKind && ["set", "add", "append"].includes(edit ?? "") && deeper.length === 0;
 }

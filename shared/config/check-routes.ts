@@ -1,7 +1,8 @@
 /** Checks of routes: names, providers, targets, templates, and routes that take each other's requests. */
-import { HOP_BY_HOP, TXN_TOKEN } from "../http/header-names.ts";
+import { parseRegex } from "../policy/safe-regex.ts";
 import { paramsOf, parsePath } from "../route/parse-path.ts";
 import { checkAggregate } from "./check-aggregate.ts";
+import { checkAnswers, checkGatewayAnswers } from "./check-answers.ts";
 import { checkAuth } from "./check-auth.ts";
 import { checkCache, checkGatewayCache } from "./check-cache.ts";
 import { checkEdgeTraffic, type NamedTarget, otherTargets } from "./check-edge-traffic.ts";
@@ -11,6 +12,7 @@ import { checkLifeCycle, checkVersions } from "./check-life-cycle.ts";
 import { checkLimits } from "./check-limits.ts";
 import { unknownName } from "./check-mesh.ts";
 import { checkOverlaps } from "./check-overlaps.ts";
+import { checkTransform } from "./check-reshape.ts";
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
@@ -31,10 +33,17 @@ export function checkRoutes(top: Cursor): DocumentProblem[] {
     ...checkLifeCycle(route),
     ...checkGraphql(route),
     ...checkTransform(route),
+    ...checkAnswers(route),
     ...checkAggregate(route, top.get("mesh", "services").keys),
   ]);
   const gateway = top.get("gateway");
-  return [...problems, ...checkVersions(gateway), ...checkGatewayCache(gateway), ...checkOverlaps(routes)];
+  return [
+    ...problems,
+    ...checkVersions(gateway),
+    ...checkGatewayCache(gateway),
+    ...checkGatewayAnswers(gateway),
+    ...checkOverlaps(routes),
+  ];
 }
 
 function checkName(route: Cursor, seen: Map<string, Cursor>): DocumentProblem[] {
@@ -61,15 +70,16 @@ function checkMatch(route: Cursor, gatewayHosts: readonly string[]): DocumentPro
   return problems;
 }
 
+/** What a route leads to. */
+export const TARGETS = ["to", "aggregate", "respond", "redirect"];
+
 function checkTarget(route: Cursor, services: readonly string[]): DocumentProblem[] {
-  const [to, aggregate] = [route.get("to"), route.get("aggregate")];
+  const to = route.get("to");
   if (typeof route.value !== "object" || route.value === null) return [];
-  if (to.exists === aggregate.exists)
-    return [
-      error("SLV2005", route.path, "a route needs exactly one of `to` and `aggregate`", {
-        expected: "`to` or `aggregate`",
-      }),
-    ];
+  if (TARGETS.filter((key) => route.get(key).exists).length !== 1) {
+    const expected = TARGETS.map((key) => `\`${key}\``).join(", ");
+    return [error("SLV2005", route.path, "a route needs exactly one target", { expected: `one of ${expected}` })];
+  }
   const named = to.text === undefined ? [] : [{ name: to.text, place: to, at: "value" as const }];
   return [...checkRewrite(route), ...[...named, ...otherTargets(route)].flatMap((one) => checkNamed(one, services))];
 }
@@ -95,13 +105,14 @@ function checkOrigin({ name: text, place: to }: NamedTarget): DocumentProblem[] 
 
 function checkRewrite(route: Cursor): DocumentProblem[] {
   const rewrite = route.get("rewrite");
-  if (rewrite.text === undefined) return [];
+  if (!rewrite.exists) return [];
   if (route.get("aggregate").exists)
     return [
       error("SLV3009", rewrite.path, "`rewrite` has no meaning with `aggregate`: each part has its own path", {
         at: "key",
       }),
     ];
+  if (rewrite.text === undefined) return checkRegex(rewrite);
   const own = parsePath(rewrite.text);
   const found = parsePath(route.get("match", "path").text ?? "");
   if (own.pattern === undefined)
@@ -116,21 +127,20 @@ function checkRewrite(route: Cursor): DocumentProblem[] {
   return problems;
 }
 
-const FIXED_HEADERS = new Set([...HOP_BY_HOP, "host", "content-length", TXN_TOKEN, "traceparent", "tracestate"]);
+function checkRegex(rewrite: Cursor): DocumentProblem[] {
+  const [regex, to] = [rewrite.get("regex"), rewrite.get("to")];
+  if (regex.text === undefined || to.text === undefined) return [];
+  const parsed = parseRegex(regex.text);
+  if (typeof parsed === "string")
+    return [error("SLV2001", regex.path, `${quote(regex.text)} cannot be used: ${parsed}`)];
+  const missing = missingGroup(regex.text, to.text);
+  if (missing === undefined) return [];
+  return [error("SLV3004", to.path, `${quote(to.text)}: the expression has no group ${missing}`)];
+}
 
-function checkTransform(route: Cursor): DocumentProblem[] {
-  return ["request", "response"].flatMap((side) => {
-    const headers = route.get("transform", side, "headers");
-    const named = [
-      ...headers.get("remove").items.map((item) => ({ name: item.text, path: item.path, at: "value" as const })),
-      ...["set", "add"].flatMap((edit) =>
-        headers.get(edit).entries.map(([name, cursor]) => ({ name, path: cursor.path, at: "key" as const })),
-      ),
-    ];
-    return named.flatMap(({ name, path, at }) => {
-      const lower = name?.toLowerCase() ?? "";
-      if (!FIXED_HEADERS.has(lower) && !lower.startsWith("selvage-")) return [];
-      return [error("SLV3009", path, `the header ${lower} belongs to the gateway and cannot be changed`, { at })];
-    });
-  });
+/** Groups of what matches nothing are empty; what is no group is left as it is. */
+function missingGroup(regex: string, to: string): string | undefined {
+  const always = parseRegex(`(?:${regex})|`);
+  if (typeof always === "string") return undefined;
+  return /\$(?:\d+|<[^>]*>)/.exec(always.replaceAll("", to.replaceAll("$$", "")))?.[0];
 }

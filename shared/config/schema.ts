@@ -20,6 +20,7 @@ import {
   whole,
 } from "./fields.ts";
 import { access } from "./schema-access.ts";
+import { errorPages, redirect, respond, securityHeaders } from "./schema-answers.ts";
 import { auth } from "./schema-auth.ts";
 import { balance } from "./schema-balance.ts";
 import { tlsTerminator } from "./schema-bound.ts";
@@ -40,6 +41,7 @@ import { planName } from "./schema-limit-rows.ts";
 import { legacyRateLimitHeaders, namedLimit, routeLimits } from "./schema-limits.ts";
 import { context, identityHeaders, resources } from "./schema-outward.ts";
 import { protocol, streamIdle } from "./schema-protocol.ts";
+import { transform } from "./schema-reshape.ts";
 import { retries } from "./schema-retries.ts";
 import { priority, serviceShedding, shedding } from "./schema-shedding.ts";
 import { mirror, trafficRule } from "./schema-traffic.ts";
@@ -98,12 +100,9 @@ const part = z.strictObject({
     .describe("Top-level members that are kept. Default: all."),
 });
 
-const headerEdits = z.strictObject({
-  headers: z.strictObject({
-    remove: z.array(headerName).optional().describe("Applied first."),
-    set: headers.optional().describe("Replaces what is there. Values may hold `${secret:NAME}`."),
-    add: headers.optional().describe("Added to what is there. Values may hold `${secret:NAME}`."),
-  }),
+const regexRewrite = z.strictObject({
+  regex: text("a regular expression of RE2", /\S/).describe("What of the path is replaced, each time it is found."),
+  to: text("a text without control characters", /^[^\p{Cc}\s?#]*$/u).describe("`$1` and `$<name>` are its groups."),
 });
 
 const route = z.strictObject({
@@ -121,11 +120,16 @@ const route = z.strictObject({
   idempotency: idempotency.optional().describe("Requests with the same key are carried out once."),
   graphql: graphql.optional().describe("What a GraphQL service may be asked for."),
   aggregate: z.record(name("the name of a part"), part).optional().describe("The answer is composed of these parts."),
-  transform: z.strictObject({ request: headerEdits.optional(), response: headerEdits.optional() }).optional(),
+  transform: transform.optional(),
+  respond: respond.optional(),
+  redirect: redirect.optional(),
+  errorPages: errorPages.optional().describe("Before the gateway's: pages instead of problem documents."),
+  securityHeaders: securityHeaders.optional().describe("Instead of the gateway's."),
   to: target
     .optional()
     .describe("A service of the mesh, or the origin of a URL. The path goes on unchanged, unless `rewrite` is given."),
-  rewrite: pathPattern
+  rewrite: z
+    .union([pathPattern, regexRewrite])
     .optional()
     .describe("Path that is asked for instead: `{name}` and a final `*` stand for what `match.path` found there."),
   traffic: edgeTraffic
@@ -154,6 +158,13 @@ const gateway = z.strictObject({
   context: context.optional().describe("What transaction tokens say of the transaction (`tctx`), beside the route."),
   resources: resources.optional().describe("Protected resources whose metadata is published (RFC 9728)."),
   versioning: versioning.optional().describe("How requests say which `match.version` they mean."),
+  errorPages: errorPages.optional(),
+  securityHeaders: securityHeaders
+    .optional()
+    .describe(
+      "Fields that tell browsers what pages may do, and fields of upstreams that go no further. Default: none.",
+    ),
+  via: flag.optional().describe("Whether answers say `Via`, as requests do. Default: false."),
   plans: list(planName).optional().describe("The plans that callers have: limits name no others."),
   limits: z
     .record(name("the name of a limit"), namedLimit)
@@ -221,4 +232,3 @@ export type Document = z.infer<typeof documentSchema>;
 export type RouteConfig = z.infer<typeof route>;
 export type PartConfig = z.infer<typeof part>;
 export type ServiceConfig = z.infer<typeof service>;
-export type HeaderEditsConfig = z.infer<typeof headerEdits>;

@@ -5,6 +5,16 @@ export interface ForwardedRequest {
   readonly clientIp: string | undefined;
   readonly authority: string;
   readonly scheme: "http" | "https";
+  /** Gateways of this kind that the request has passed before. Absent: none. */
+  readonly hops?: number;
+}
+
+const PSEUDONYM = "1.1 selvage";
+
+/** How many gateways of this kind a request says that it has passed: entries of others tell nothing that is believed. */
+export function hopsIn(via: string | undefined): number {
+  if (via === undefined) return 0;
+  return via.split(",").filter((entry) => entry.trim() === PSEUDONYM).length;
 }
 
 /** Names of what `forwardingFields` sets: where the gateway has proven itself, these are its word. */
@@ -35,12 +45,24 @@ export function parseForwarded(forwarded: string | undefined): [name: string, va
 }
 
 /** `Via` (RFC 9110 section 7.6.3), `Forwarded` (RFC 7239) and its older kin. */
-export function forwardingFields({ clientIp, authority, scheme }: ForwardedRequest): [name: string, value: string][] {
+export function forwardingFields({
+  clientIp,
+  authority,
+  scheme,
+  hops = 0,
+}: ForwardedRequest): [name: string, value: string][] {
   const who = clientIp === undefined ? "unknown" : clientIp.includes(":") ? `"[${clientIp}]"` : clientIp;
   // Keys of caches know no case of it, so neither may what answers are made by (RFC 9110 section 4.2.3).
   const host = authority.toLowerCase();
   const fields: [string, string][] = [
-    ["via", "1.1 selvage"],
+    [
+      "via",
+      hops === 0
+        ? PSEUDONYM
+        : Array(hops + 1)
+            .fill(PSEUDONYM)
+            .join(", "),
+    ],
     ["forwarded", `for=${who};host="${host}";proto=${scheme}`],
     ["x-forwarded-host", host],
     ["x-forwarded-proto", scheme],

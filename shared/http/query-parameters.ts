@@ -20,3 +20,11 @@ export function parametersOf(query: string): [name: string, value: string][] | u
     return undefined;
   }
 }
+
+/** Those that occur once: of several, who is behind us may read another one. Of a query that is not one way only, none. */
+export function onlyParameters(query: string): Record<string, string> {
+  const parameters = parametersOf(query) ?? [];
+  const counts = new Map<string, number>();
+  for (const [name] of parameters) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return Object.fromEntries(parameters.filter(([name]) => counts.get(name) === 1));
+}

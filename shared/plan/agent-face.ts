@@ -1,6 +1,7 @@
 import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
 import type { UpstreamTarget } from "../policy/settings.ts";
 import { ACCESS_PLAN_FORMAT, type AgentPlan, type OutboundServicePlan, type Plan, type ServicePlan } from "./plan.ts";
+import { upstreamsOf } from "./route-targets.ts";
 import { mapValues } from "./sorted.ts";
 
 /**
@@ -32,9 +33,7 @@ function routed(plan: Plan, caller: string, name: string): boolean {
 }
 
 function targetsOf(plan: Plan): UpstreamTarget[] {
-  return plan.gateway.routes.flatMap(({ target }) =>
-    target.kind === "forward" ? [target.to] : target.parts.map((part) => part.target),
-  );
+  return plan.gateway.routes.flatMap(({ target }) => upstreamsOf(target));
 }
 
 function outboundPlan(service: ServicePlan): OutboundServicePlan {

@@ -1,15 +1,16 @@
 import type { AuthSettings } from "../auth/compose.ts";
 import { dependenciesOf } from "../config/check-aggregate.ts";
-import type { HeaderEditsConfig, PartConfig, RouteConfig } from "../config/schema.ts";
+import type { PartConfig, RouteConfig } from "../config/schema.ts";
 import type { AuthConfig } from "../config/schema-auth.ts";
 import type { CacheConfig } from "../config/schema-cache.ts";
 import { parseTemplate, splitPartUrl } from "../config/template.ts";
 import { parseDurationMs, parseSizeBytes } from "../config/units.ts";
 import { limits } from "../limits.ts";
-import type { AggregatePart, HeaderEdits, UpstreamTarget } from "../policy/settings.ts";
+import type { AggregatePart, UpstreamTarget } from "../policy/settings.ts";
 import { parsePath } from "../route/parse-path.ts";
 import { VERSION_FIELD } from "../route/requested-version.ts";
 import type { RouteMatch } from "../route/route-match.ts";
+import { compilePages, compileRedirect, compileRespond, compileSecurity } from "./compile-answers.ts";
 import { compileCache } from "./compile-cache.ts";
 import { compileDecision } from "./compile-decision.ts";
 import { compileEdgeTraffic, targetsOf } from "./compile-edge-traffic.ts";
@@ -18,11 +19,15 @@ import { compileIdempotency } from "./compile-idempotency.ts";
 import { compileLifeCycle } from "./compile-life-cycle.ts";
 import { compileLegacyHeaders, compileRateLimits, type NamedLimit } from "./compile-limits.ts";
 import { compileContext, compileIdentityHeaders } from "./compile-outward.ts";
+import { compileTransform } from "./compile-reshape.ts";
 import type { RoutePlan, RouteTarget, ServicePlan } from "./plan.ts";
 import { compileHosts, lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
 
 /** What a route has from the gateway where it says nothing itself. */
-export type RouteDefaults = Pick<RouteConfig, "identityHeaders" | "context" | "legacyRateLimitHeaders"> & {
+export type RouteDefaults = Pick<
+  RouteConfig,
+  "identityHeaders" | "context" | "legacyRateLimitHeaders" | "errorPages" | "securityHeaders"
+> & {
   readonly cache?: CacheConfig | undefined;
 };
 
@@ -35,8 +40,8 @@ export function compileRoute(
 ): RoutePlan {
   const auth = compileAuth(route.auth);
   const identityHeaders = compileIdentityHeaders(route.identityHeaders ?? defaults.identityHeaders);
-  const request = compileEdits(route.transform?.request);
-  const ownFields = [...Object.keys(identityHeaders ?? {}), ...Object.keys(request.set)];
+  const edits = compileTransform(route.transform);
+  const ownFields = [...Object.keys(identityHeaders ?? {}), ...Object.keys(edits.transform.request.set)];
   const rules = targetsOf(route).flatMap((to) => traffic[to]?.traffic ?? []);
   const cache = compileCache(route.cache, defaults.cache, rules, ownFields);
   const context = compileContext(route.context ?? defaults.context);
@@ -54,7 +59,8 @@ export function compileRoute(
     ...(route.priority !== undefined && { priority: route.priority }),
     ...(route.idempotency !== undefined && { idempotency: compileIdempotency(route.idempotency) }),
     ...(route.graphql !== undefined && { graphql: compileGraphql(route.graphql) }),
-    transform: { request, response: compileEdits(route.transform?.response) },
+    ...edits,
+    ...compileShown(route, defaults),
     target: compileTarget(route),
     ...compileEdgeTraffic(route, targetOf),
     ...(route.lifecycle !== undefined && { lifeCycle: compileLifeCycle(route.lifecycle) }),
@@ -104,13 +110,21 @@ function sortedValues(stated: ClaimValue | readonly ClaimValue[]): ClaimValue[] 
   return [...new Set(all)].sort((a, b) => (order(a) < order(b) ? -1 : 1));
 }
 
-function compileEdits(edits: HeaderEditsConfig | undefined): HeaderEdits {
-  const { remove = [], set, add } = edits?.headers ?? {};
-  return { remove: sorted(remove.map((name) => name.toLowerCase())), set: lowerCaseKeys(set), add: lowerCaseKeys(add) };
+/** What a route says on its answers where that is not what the gateway says. */
+function compileShown(route: RouteConfig, defaults: RouteDefaults): Pick<RoutePlan, "errorPages" | "securityFields"> {
+  const { errorPages, securityHeaders } = route;
+  return {
+    ...(errorPages !== undefined && { errorPages: compilePages([...errorPages, ...(defaults.errorPages ?? [])]) }),
+    ...(securityHeaders !== undefined && {
+      securityFields: compileSecurity(securityHeaders) ?? { fields: {}, remove: [] },
+    }),
+  };
 }
 
 function compileTarget(route: RouteConfig): RouteTarget {
   if (route.aggregate !== undefined) return { kind: "aggregate", parts: compileParts(route.aggregate) };
+  if (route.respond !== undefined) return { kind: "respond", answer: compileRespond(route.respond) };
+  if (route.redirect !== undefined) return { kind: "redirect", to: compileRedirect(route.redirect) };
   return {
     kind: "forward",
     to: targetOf(route.to ?? ""),

@@ -3,6 +3,7 @@
  * case are in lower case, so that documents of the same meaning have the same plan, byte for byte (`canonicalJson`).
  */
 import type { Document } from "../config/schema.ts";
+import { compilePages, compileSecurity } from "./compile-answers.ts";
 import { compileTerminator } from "./compile-bound.ts";
 import { compileClientIp } from "./compile-client-ip.ts";
 import { compileCors } from "./compile-cors.ts";
@@ -40,6 +41,7 @@ function compileGateway({ gateway }: Document, trustDomain: string, { services }
     ...(gateway?.tlsTerminator !== undefined && { tlsTerminator: compileTerminator(gateway.tlsTerminator) }),
     ...(gateway?.clientIp !== undefined && { clientIp: compileClientIp(gateway.clientIp) }),
     ...(gateway?.versioning !== undefined && { versioning: compileVersioning(gateway.versioning) }),
+    ...compileShown(gateway),
     ...(gateway?.shedding !== undefined && { shedding: compileShedding(gateway.shedding) }),
     identity,
     ...(gateway?.decisions !== undefined && { decisions: mapValues(gateway.decisions, compileDecisionPoint) }),
@@ -47,6 +49,15 @@ function compileGateway({ gateway }: Document, trustDomain: string, { services }
     ...(gateway?.resources !== undefined && { resources: compileResources(gateway.resources, routes, identity) }),
     ...(Object.keys(limitRows).length > 0 && { limitRows }),
     routes,
+  };
+}
+
+function compileShown(gateway: Document["gateway"]): Pick<GatewayPlan, "errorPages" | "securityFields" | "via"> {
+  const securityFields = compileSecurity(gateway?.securityHeaders);
+  return {
+    ...(gateway?.errorPages !== undefined && { errorPages: compilePages(gateway.errorPages) }),
+    ...(securityFields !== undefined && { securityFields }),
+    ...(gateway?.via === true && { via: true }),
   };
 }
 

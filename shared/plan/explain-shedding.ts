@@ -1,14 +1,14 @@
 import type { Path } from "../config/problem.ts";
 import type { Identity } from "../identity/identity.ts";
 import { type ConcurrencySettings, priorityOf } from "../policy/load-shedding.ts";
-import type { UpstreamTarget } from "../policy/settings.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import type { Plan, RoutePlan, ServicePlan } from "./plan.ts";
+import { upstreamsOf } from "./route-targets.ts";
 
 /** With what priority a request meets an upstream that is overloaded. Whether it is, only a gateway or an agent knows. */
 export function explainShedding(plan: Plan, route: RoutePlan, { plan: customers }: Identity): ExplainStep[] {
   const { shedding } = plan.gateway;
-  const services = targetsOf(route).flatMap((target): [Path, ConcurrencySettings][] => {
+  const services = upstreamsOf(route.target).flatMap((target): [Path, ConcurrencySettings][] => {
     const name = "service" in target ? target.service : "";
     const settings = Object.hasOwn(plan.mesh.services, name) ? sheddingOf(plan.mesh.services[name]) : undefined;
     return settings === undefined ? [] : [[["mesh", "services", name, "shedding"], settings]];
@@ -28,7 +28,3 @@ export function explainShedding(plan: Plan, route: RoutePlan, { plan: customers 
 }
 
 const sheddingOf = (service: ServicePlan | undefined): ConcurrencySettings | undefined => service?.shedding;
-
-function targetsOf({ target }: RoutePlan): UpstreamTarget[] {
-  return target.kind === "forward" ? [target.to] : target.parts.map((part) => part.target);
-}

@@ -13,7 +13,7 @@ import { explainFaults } from "./explain-faults.ts";
 import { explainProtocol } from "./explain-protocol.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import { explainMirror, explainTraffic } from "./explain-traffic.ts";
-import type { Plan, RoutePlan, ServicePlan } from "./plan.ts";
+import type { Plan, RegexRewrite, RoutePlan, ServicePlan } from "./plan.ts";
 
 /** What reaches the target, after the gateway's own changes. */
 export interface Forwarded {
@@ -28,22 +28,29 @@ export interface Forwarded {
   /** Milliseconds since the epoch. */
   readonly nowMs: number;
   header(name: string): string | undefined;
+  rewrite(rewrite: RegexRewrite, path: string): string;
 }
 
 /** Where the request goes and whether it is let in there. */
 export function explainTarget(plan: Plan, route: RoutePlan, at: Path, request: Forwarded): ExplainStep[] {
   const { target } = route;
   if (target.kind === "forward") {
-    const path = target.rewrite === undefined ? request.path : rewritePath(target.rewrite, request.params);
+    const path = pathFor(target, request);
     const via = "service" in target.to ? `service ${target.to.service}` : target.to.origin;
     const steps = [step("target", "pass", `${request.method} ${path}${request.query} to ${via}`, [...at, "to"])];
     return [...steps, ...explainService(plan, target.to, request.method, { ...request, path })];
   }
+  if (target.kind !== "aggregate") return [];
   if (request.method !== "GET" && request.method !== "HEAD")
     return [
       step("aggregate", "deny", `${request.method} on a composed answer`, [...at, "aggregate"], "method_not_allowed"),
     ];
   return target.parts.flatMap((part) => explainPart(plan, part, [...at, "aggregate", part.name], request));
+}
+
+function pathFor({ rewrite }: { readonly rewrite?: string | RegexRewrite }, request: Forwarded): string {
+  if (rewrite === undefined) return request.path;
+  return typeof rewrite === "string" ? rewritePath(rewrite, request.params) : request.rewrite(rewrite, request.path);
 }
 
 function explainPart(plan: Plan, part: AggregatePart, at: Path, request: Forwarded): ExplainStep[] {

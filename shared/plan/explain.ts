@@ -27,6 +27,7 @@ import { explainLifeCycle } from "./explain-life-cycle.ts";
 import { explainLimits } from "./explain-limits.ts";
 import { explainLogin } from "./explain-login.ts";
 import { explainMetadata, explainTold, type Told } from "./explain-outward.ts";
+import { explainAnswerEdits, explainOwnAnswer, explainRequestEdits, NO_IDS, reshaperFor } from "./explain-reshape.ts";
 import { explainShedding } from "./explain-shedding.ts";
 import {
   type ExplainRequest,
@@ -37,7 +38,7 @@ import {
   step,
 } from "./explain-step.ts";
 import { explainTarget, queryMembers } from "./explain-target.ts";
-import type { Plan, RoutePlan } from "./plan.ts";
+import type { Plan, RegexRewrite, RoutePlan } from "./plan.ts";
 
 /** @param nowMs for the times of a token */
 export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Explanation {
@@ -87,21 +88,37 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   steps.push(...explainShedding(plan, route, identity));
   const told = explainTold(route, at, identity, params, queryMembers(request.query));
   const headers = forwardedHeaders(plan, request, route, told.fields);
-  steps.push(...explainEdits(route, at), ...told.steps, explainBounds(route, at));
-  if (told.steps.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
-  const { method, query } = request;
+  const { method, query, host } = request;
+  const shape = { identity, params, method, host: hostWithoutPort(host) ?? host, path, query, clientIp, ...NO_IDS };
+  const requestFacts = { ...shape, scheme: "https" as const, authority: host, fields: new Map(headers) };
+  const reshaper = reshaperFor(plan.gateway);
+  const edited = explainRequestEdits(route, at, reshaper, requestFacts, headers);
+  const edits = [...explainEdits(route, at), ...edited.steps, ...explainAnswerEdits(route, at)];
+  steps.push(...edits, ...told.steps, explainBounds(route, at));
+  if ([...edits, ...told.steps].some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
+  const own = explainOwnAnswer(route, at, reshaper, requestFacts);
+  if (own !== undefined)
+    return {
+      ...finish([...steps, own], otherRoutes, chosen, route),
+      result: { outcome: "answer", text: `would be answered here: ${own.text}` },
+    };
   const { scopes } = identity;
   const header = (name: string): string | undefined => headers.get(name);
   const forwarded = {
     ...{ method, path, query, params, scopes, identity, route: route.name, nowMs, header },
     priority: priorityOf(identity.plan, route.priority, plan.gateway.shedding),
+    rewrite: (rewrite: RegexRewrite, from: string) => reshaper.rewrite(rewrite, from),
   };
   const traffic = explainEdgeTraffic(route, at, forwarded, clientIp);
   steps.push(
     ...traffic.steps,
-    ...explainCache(route, at, { method, host: request.host, path, query, identity, header, told: told.fields }),
+    ...explainCache(route, at, { method, host, path, query, identity, header, told: told.fields }),
     ...explainEdgeTrouble(route, at, forwarded, nowMs),
-    ...explainTarget(plan, traffic.route, at, forwarded),
+    ...explainTarget(plan, traffic.route, at, {
+      ...forwarded,
+      method: edited.reshaped?.method ?? method,
+      query: edited.reshaped?.query?.(query) ?? query,
+    }),
   );
   return finish(steps, otherRoutes, chosen, route);
 }

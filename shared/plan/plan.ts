@@ -11,7 +11,9 @@ import type { TxnContextSettings } from "../auth/txn-context.ts";
 import type { RouteCache } from "../cache/route-cache.ts";
 import type { ClientIpSettings } from "../http/client-ip.ts";
 import type { CallLimit } from "../policy/call-limits.ts";
+import type { DirectAnswer } from "../policy/direct-answer.ts";
 import type { EdgeFaultRule, EdgeMirrorRule, EdgeTrafficRule } from "../policy/edge-traffic.ts";
+import type { ErrorPage } from "../policy/error-pages.ts";
 import type { GraphqlSettings } from "../policy/graphql-guard.ts";
 import type { IdempotencySettings } from "../policy/idempotency.ts";
 import type { IdentityHeaders } from "../policy/identity-headers.ts";
@@ -19,6 +21,8 @@ import type { LifeCycle } from "../policy/life-cycle.ts";
 import type { LimitRows } from "../policy/limit-rows.ts";
 import type { ConcurrencySettings, Priority, SheddingSettings } from "../policy/load-shedding.ts";
 import type { LegacyReset } from "../policy/rate-limit-fields.ts";
+import type { Reshape } from "../policy/reshape.ts";
+import type { SecurityFields } from "../policy/security-fields.ts";
 import type {
   AccessRule,
   AggregatePart,
@@ -34,6 +38,7 @@ import type {
   TrafficRule,
   UpstreamTarget,
 } from "../policy/settings.ts";
+import type { Redirect } from "../route/redirect-location.ts";
 import type { Versioning } from "../route/requested-version.ts";
 import type { RouteMatch } from "../route/route-match.ts";
 
@@ -61,6 +66,12 @@ export interface GatewayPlan {
   /** Absent: nobody's word on the client's address is believed but the platform's. */
   readonly clientIp?: ClientIpSettings;
   readonly shedding?: SheddingSettings;
+  /** Of routes without their own. Absent: problem documents. */
+  readonly errorPages?: readonly ErrorPage[];
+  /** Of routes without their own, and of answers that no route made. Absent: none. */
+  readonly securityFields?: SecurityFields;
+  /** Answers say `Via`. Absent: requests alone do. */
+  readonly via?: true;
   readonly identity: Readonly<Record<string, IdentityProvider>>;
   /** Absent: none. */
   readonly decisions?: Readonly<Record<string, DecisionPoint>>;
@@ -96,6 +107,12 @@ export interface RoutePlan {
   /** Absent: the route is not guarded as GraphQL. */
   readonly graphql?: GraphqlSettings;
   readonly transform: { readonly request: HeaderEdits; readonly response: HeaderEdits };
+  /** Edits that depend on the request, and those of more than fields. Absent: none. */
+  readonly reshape?: Reshape;
+  /** Absent: the gateway's. */
+  readonly errorPages?: readonly ErrorPage[];
+  /** Absent: the gateway's. */
+  readonly securityFields?: SecurityFields;
   readonly target: RouteTarget;
   /** Absent: all requests go to the target. */
   readonly traffic?: readonly EdgeTrafficRule[];
@@ -109,12 +126,20 @@ export interface RoutePlan {
   readonly bodyBytesMax: number;
 }
 
+/** What of the path a regular expression (RE2) finds is replaced, each time. */
+export interface RegexRewrite {
+  readonly regex: string;
+  readonly to: string;
+}
+
 export type RouteTarget =
   | {
       readonly kind: "forward";
       readonly to: UpstreamTarget /** Replaces the matched path; absent: it goes on unchanged. */;
-      readonly rewrite?: string;
+      readonly rewrite?: string | RegexRewrite;
     }
+  | { readonly kind: "respond"; readonly answer: DirectAnswer }
+  | { readonly kind: "redirect"; readonly to: Redirect }
   | { readonly kind: "aggregate"; readonly parts: readonly AggregatePart[] };
 
 export interface MeshPlan {

@@ -45,12 +45,17 @@ function resolve(
   values: Readonly<Record<string, string>>,
   secret: (name: string) => string | undefined,
 ): [name: string, value: string][] {
-  return Object.entries(values).map(([name, value]) => [
-    name,
-    value.replace(SECRET, (_, secretName: string) => {
-      const found = secret(secretName);
-      if (found === undefined) throw new MissingSecret(secretName);
-      return found;
-    }),
-  ]);
+  return Object.entries(values).map(([name, value]) => [name, withSecrets(value, secret)]);
+}
+
+/**
+ * A text with the values of its `${secret:NAME}`.
+ * @throws MissingSecret
+ */
+export function withSecrets(text: string, secret: (name: string) => string | undefined): string {
+  return text.replace(SECRET, (_, secretName: string) => {
+    const found = secret(secretName);
+    if (found === undefined) throw new MissingSecret(secretName);
+    return found;
+  });
 }

@@ -4,6 +4,7 @@ import type { Identity } from "../identity/identity.ts";
 import { limits } from "../limits.ts";
 import type { Template } from "./settings.ts";
 import { lookUp, type TemplateScope } from "./template.ts";
+import { encodedText } from "./value-text.ts";
 
 /** Lower-case name to the template of its value. */
 export type IdentityHeaders = Readonly<Record<string, Template>>;
@@ -42,27 +43,9 @@ export function forgedFields(declared: readonly string[], fields: Iterable<strin
 function fill(template: Template, scope: TemplateScope): string | undefined {
   let text = "";
   for (const piece of template) {
-    const value = typeof piece === "string" ? piece : headerText(lookUp(scope, piece));
+    const value = typeof piece === "string" ? piece : encodedText(lookUp(scope, piece));
     if (value === undefined) return undefined;
     text += value;
   }
   return text;
-}
-
-/** A text, number or truth value; of a list its members, separated by spaces. Undefined for everything else. */
-function headerText(value: unknown): string | undefined {
-  if (!Array.isArray(value)) return scalarText(value);
-  const members = value.map(scalarText);
-  if (members.length === 0 || members.includes(undefined)) return undefined;
-  return members.filter((member) => member !== "").join(" ");
-}
-
-/**
- * Every character but visible ASCII, and those that separate values in fields (space `"` `,` `;`) and `%`, is percent-encoded
- * as UTF-8: a value can neither end its field nor become two, and decoding gives exactly what was said.
- */
-function scalarText(value: unknown): string | undefined {
-  if (typeof value === "number" || typeof value === "boolean") return String(value);
-  if (typeof value !== "string" || !value.isWellFormed()) return undefined;
-  return value.replace(/[^\x21\x23\x24\x26-\x2b\x2d-\x3a\x3c-\x7e]+/gu, encodeURIComponent);
 }

@@ -8,12 +8,14 @@ import { Verifiers } from "./authority/verifiers.ts";
 import { accessLog } from "./middleware/access-log.ts";
 import { aggregate } from "./middleware/aggregate.ts";
 import { answerFields } from "./middleware/answer-fields.ts";
+import { answerHead } from "./middleware/answer-head.ts";
 import { authenticate } from "./middleware/authenticate.ts";
 import { boundBody } from "./middleware/bound-body.ts";
 import { cache } from "./middleware/cache.ts";
 import { checkRequest } from "./middleware/check-request.ts";
 import { cors } from "./middleware/cors.ts";
 import { decide } from "./middleware/decide.ts";
+import { errorPages } from "./middleware/error-pages.ts";
 import { findClient } from "./middleware/find-client.ts";
 import { forward } from "./middleware/forward.ts";
 import { grpcErrors } from "./middleware/grpc-errors.ts";
@@ -25,7 +27,9 @@ import { limitRate } from "./middleware/limit-rate.ts";
 import { login } from "./middleware/login.ts";
 import { matchRequest } from "./middleware/match-request.ts";
 import { problems } from "./middleware/problems.ts";
+import { reshape } from "./middleware/reshape.ts";
 import { resourceMetadata } from "./middleware/resource-metadata.ts";
+import { respond } from "./middleware/respond.ts";
 import { routeTraffic } from "./middleware/route-traffic.ts";
 import { stripFields } from "./middleware/strip-fields.ts";
 import { tellIdentity } from "./middleware/tell-identity.ts";
@@ -58,6 +62,8 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     grpcErrors(),
     checkRequest(),
     leasePlan(lease),
+    answerHead(),
+    errorPages(),
     findClient(),
     resourceMetadata(),
     cors(),
@@ -73,7 +79,9 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     decide(),
     idempotency(records, held),
     transformHeaders(),
+    reshape(held),
     tellIdentity(),
+    respond(),
     routeTraffic(),
     cache(forwarder, counters),
     forward(forwarder),

@@ -24,7 +24,7 @@ export const matchRequest: Stage<ExposedCall> = (call, next) => {
   call.deadlineMs = call.arrivedAtMs + route.timeoutMs;
   const { target } = route;
   const rewrite = target.kind === "forward" ? target.rewrite : undefined;
-  call.appTarget = (rewrite === undefined ? path : rewritePath(rewrite, params)) + query;
+  call.appTarget = (typeof rewrite === "string" ? rewritePath(rewrite, params) : path) + query;
   boundBody(call, route.bodyBytesMax);
   next();
 };

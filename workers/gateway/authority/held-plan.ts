@@ -5,7 +5,9 @@ import { hex } from "../../../shared/http/hex.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { type GatewayPlan, PLAN_FORMAT, type RoutePlan } from "../../../shared/plan/plan.ts";
 import { routeExpressions } from "../../../shared/plan/route-expressions.ts";
+import type { Reshaper } from "../../../shared/policy/reshaper.ts";
 import { compileRoutes, type RouteTable } from "../../../shared/route/match-route.ts";
+import { holdEdits } from "./held-edits.ts";
 import type { HopSigner } from "./hop-signer.ts";
 import type { SigningKey } from "./signing-key.ts";
 
@@ -21,6 +23,8 @@ export interface HeldPlan {
   readonly conditions: ReadonlyMap<string, Condition>;
   /** Expressions that limits count by, by their text. */
   readonly keyExpressions: ReadonlyMap<string, KeyExpression>;
+  /** Carries out edits that depend on requests, and makes own answers. Absent: the plan has none. */
+  readonly reshaper?: Reshaper;
   /** Absent: no proxy is trusted. */
   readonly clientIp?: ClientIpRules;
   readonly revocations: RevocationIndex;
@@ -37,8 +41,9 @@ export async function holdPlan(version: number, hash: string, plan: GatewayPlan)
   if (found !== hash) throw new Error(`hash of the plan is ${found}, announced was ${hash}`);
   const table = compileRoutes(plan.routes, plan.hosts);
   const clientIp = plan.clientIp && clientIpRules(plan.clientIp);
+  const reshaper = await holdEdits(plan);
   const held = { version, hash, plan, table, ...(await expressionsOf(plan)), revocations: noRevocations };
-  return clientIp === undefined ? held : { ...held, clientIp };
+  return { ...held, ...(clientIp !== undefined && { clientIp }), ...(reshaper !== undefined && { reshaper }) };
 }
 
 /** The evaluator is loaded by the first plan that has an expression: most have none. */

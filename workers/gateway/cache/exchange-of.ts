@@ -9,6 +9,7 @@ import type { StoredHead } from "../../../shared/cache/stored-head.ts";
 import type { CacheKeys } from "../../../shared/cache/verdict.ts";
 import { limits } from "../../../shared/limits.ts";
 import { identityFields } from "../../../shared/policy/identity-headers.ts";
+import { readsAnswers } from "../../../shared/policy/reshape.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { Forwarder, ForwardTarget } from "../upstream/forward-request.ts";
 import { sha256 } from "../upstream/idempotency-records.ts";
@@ -71,7 +72,8 @@ function exchangeWith(
   };
   const keys = cacheKeysOf(request, settings);
   const reach = settings.reach ?? "near";
-  const isRaw = isSafe(method) && route.rateLimits.every(({ counts }) => counts === undefined);
+  const isRead = route.reshape !== undefined && readsAnswers(route.reshape);
+  const isRaw = isSafe(method) && !isRead && route.rateLimits.every(({ counts }) => counts === undefined);
   return { edge, c, settings, target, forwarder, request, keys, reach, isRaw };
 }
 
@@ -85,7 +87,9 @@ function partitionFor(c: Context<GatewayEnv>): string {
   const { identityHeaders } = c.get("route");
   const context = c.get("context");
   const fields = identityHeaders === undefined ? [] : (identityFields(identityHeaders, identity).fields ?? []);
-  return partitionOf(identity, { fields, context: context === undefined ? "" : JSON.stringify(context) });
+  const edited = c.get("reshaped")?.told ?? "";
+  const told = edited === "" ? fields : [...fields, ["", edited] as const];
+  return partitionOf(identity, { fields: told, context: context === undefined ? "" : JSON.stringify(context) });
 }
 
 /** @returns undefined for more content than is read for a key */

@@ -23,7 +23,7 @@ import type { Stage } from "../upstream/stages.ts";
 
 /** Composes one JSON answer from several calls, as many at once as their dependencies and the platform allow. */
 export function aggregate(minter: TxnTokenMinter, shedder: LoadShedder): Stage {
-  return { enter: (c) => compose(c, { minter, shedder }) };
+  return { enter: (c) => (c.get("route").target.kind === "aggregate" ? compose(c, { minter, shedder }) : undefined) };
 }
 
 async function compose(c: Context<GatewayEnv>, callers: Callers): Promise<Response> {

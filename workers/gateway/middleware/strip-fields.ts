@@ -1,4 +1,6 @@
-import { forwardingFields } from "../../../shared/http/forwarding-fields.ts";
+import { SelvageError } from "../../../shared/errors.ts";
+import { forwardingFields, hopsIn } from "../../../shared/http/forwarding-fields.ts";
+import { limits } from "../../../shared/limits.ts";
 import { believedFields } from "../../../shared/plan/believed-fields.ts";
 import { inwardFields } from "../../../shared/policy/inward-fields.ts";
 import { connectionOf } from "../upstream/client-connection.ts";
@@ -19,7 +21,9 @@ export function stripFields(): Stage {
       for (const name of ended) fields.delete(name);
       if (cookies !== undefined) fields.set("cookie", cookies);
       const { authority } = c.get("target");
-      const forwarded = { clientIp: c.get("clientIp"), authority, scheme: connection.scheme };
+      const hops = hopsIn(head.get("via"));
+      if (hops >= limits.reshape.viaHopsMax) throw new SelvageError("loop_detected", `passed ${hops} gateways before`);
+      const forwarded = { clientIp: c.get("clientIp"), authority, scheme: connection.scheme, hops };
       fields.sayForwarded(() => forwardingFields(forwarded));
       c.set("fields", fields);
       c.set("connection", connection);

@@ -1,13 +1,9 @@
-import { SelvageError, type Sent } from "../../../shared/errors.ts";
-import {
-  applyHeaderEdits,
-  type EditableFields,
-  isEmptyEdit,
-  MissingSecret,
-} from "../../../shared/policy/header-edits.ts";
+import type { Sent } from "../../../shared/errors.ts";
+import { applyHeaderEdits, type EditableFields, isEmptyEdit } from "../../../shared/policy/header-edits.ts";
 import type { HeaderEdits } from "../../../shared/policy/settings.ts";
 import type { Env } from "../env.ts";
 import { answerHeaders } from "../upstream/answer-headers.ts";
+import { secretsOf, withSecretCode } from "../upstream/secrets.ts";
 import type { Stage } from "../upstream/stages.ts";
 
 /** The document's edits: to the request before it goes on, to the answer after it came. */
@@ -27,9 +23,8 @@ export function transformHeaders(): Stage {
 
 function edit(fields: EditableFields, edits: HeaderEdits, env: Env, sent: Sent): void {
   try {
-    applyHeaderEdits(fields, edits, (name) => env[`SECRET_${name}`]);
+    applyHeaderEdits(fields, edits, secretsOf(env));
   } catch (cause) {
-    if (cause instanceof MissingSecret) throw new SelvageError("secret_missing", cause.message, { cause, sent });
-    throw cause;
+    throw withSecretCode(cause, sent);
   }
 }

@@ -8,6 +8,7 @@ import type { Identity } from "../../../shared/identity/identity.ts";
 import type { RoutePlan } from "../../../shared/plan/plan.ts";
 import type { Variant } from "../../../shared/policy/edge-traffic.ts";
 import type { HeldBytes, Share } from "../../../shared/policy/held-bytes.ts";
+import type { Reshaped } from "../../../shared/policy/reshaper.ts";
 import type { HeldPlan } from "../authority/held-plan.ts";
 import type { Env } from "../env.ts";
 import type { CountedBody } from "./counted-body.ts";
@@ -66,6 +67,8 @@ export interface GatewayEnv {
     variant: Variant | undefined;
     /** The fault that was injected, for the log. */
     fault: string | undefined;
+    /** reshape: with what the upstream is asked instead; undefined: as the client asked. */
+    reshaped: Reshaped | undefined;
     /** tell-identity: the context of the transaction token */
     context: TxnContext | undefined;
     /** forward: the upstream's answer itself, which nobody may change; see `answer-headers.ts`. */

@@ -37,7 +37,10 @@ export interface Outgoing {
 
 /** Path that the upstream is asked for. */
 export function upstreamPath(c: Context<GatewayEnv>, { rewrite }: ForwardTarget): string {
-  return rewrite === undefined ? c.get("path") : rewritePath(rewrite, c.get("params"));
+  const path = c.get("path");
+  if (rewrite === undefined) return path;
+  if (typeof rewrite === "string") return rewritePath(rewrite, c.get("params"));
+  return c.get("held").reshaper?.rewrite(rewrite, path) ?? path;
 }
 
 /**
@@ -62,13 +65,14 @@ function send(
   { minter, shedder, mirror }: Forwarder,
 ): Promise<Response> {
   const to = c.get("variant")?.to ?? target.to;
+  const { method = c.req.raw.method, query: edited } = c.get("reshaped") ?? {};
   const { name: route, mirror: copies } = c.get("route");
   const call = {
     target: to,
-    method: c.req.raw.method,
-    path: upstreamPath(c, target) + query,
+    method,
+    path: upstreamPath(c, target) + (edited === undefined ? query : edited(query)),
     fields,
-    body,
+    body: method === "GET" || method === "HEAD" ? null : body,
     deadlineAtMs,
     isRaw,
   };

@@ -1,0 +1,113 @@
+import type { Context } from "hono";
+import type { Sent } from "../../../shared/errors.ts";
+import { editFields } from "../../../shared/policy/edit-fields.ts";
+import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
+import {
+  type AnswerReshape,
+  mappedStatus,
+  type RequestReshape,
+  type Reshape,
+  readsAnswers,
+} from "../../../shared/policy/reshape.ts";
+import type { Reshaper } from "../../../shared/policy/reshaper.ts";
+import { answerHeaders } from "../upstream/answer-headers.ts";
+import { markAnswer, setStatus } from "../upstream/edited-answer.ts";
+import type { GatewayEnv } from "../upstream/exchange.ts";
+import { requestFacts } from "../upstream/request-facts.ts";
+import { secretsOf, withSecretCode } from "../upstream/secrets.ts";
+import type { Stage } from "../upstream/stages.ts";
+
+/**
+ * Edits that depend on the request: to the request before it goes on, to the answer after it came.
+ * @param held what the isolate holds of bodies
+ */
+export function reshape(held: HeldBytes): Stage {
+  return {
+    enter: (c) => {
+      const { reshape } = c.get("route");
+      if (reshape === undefined) return undefined;
+      if (readsAnswers(reshape)) askForReadable(c);
+      const { request } = reshape;
+      if (request === undefined) return undefined;
+      return withCode("none", () => {
+        if (request.json !== undefined) return editRequestBody(c, request).then(() => editRequest(c, request));
+        return editRequest(c, request);
+      });
+    },
+    leave: (c) => {
+      const { reshape } = c.get("route");
+      if (reshape?.answers === undefined) return undefined;
+      return withCode("body", () => editAnswer(c, reshape, held));
+    },
+  };
+}
+
+/** Parts of an answer are none of an edited one, and what is kept has to be kept as it is read. */
+function askForReadable(c: Context<GatewayEnv>): void {
+  const fields = c.get("fields");
+  for (const name of ["range", "if-range"]) fields.delete(name);
+  fields.set("accept-encoding", c.get("route").cache === undefined ? "gzip" : "identity");
+}
+
+function editRequest(c: Context<GatewayEnv>, edits: RequestReshape): undefined {
+  c.set("reshaped", reshaperOf(c).request(edits, c.get("fields"), requestFacts(c), secretsOf(c.env)));
+}
+
+async function editRequestBody(c: Context<GatewayEnv>, { json }: RequestReshape): Promise<void> {
+  if (json === undefined) return;
+  const facts = requestFacts(c);
+  const content = await import("../upstream/edit-content.ts");
+  await content.editRequestBody(c, json, (text) => reshaperOf(c).body(text, json, facts, secretsOf(c.env)));
+}
+
+function editAnswer(c: Context<GatewayEnv>, reshape: Reshape, held: HeldBytes): Promise<void> | undefined {
+  const reshaper = reshaperOf(c);
+  const facts = requestFacts(c);
+  const answer = { status: c.res.status, fields: new Map(c.res.headers) };
+  const filling = reshaper.answerFilling(facts, answer, secretsOf(c.env));
+  // The gateway's own refusals keep their status and body: they say what they are.
+  const isOwn = c.get("failure") !== undefined;
+  const finish = (edits: AnswerReshape): void => {
+    if (edits.fields !== undefined) editFields(answerHeaders(c), edits.fields, filling);
+    if (edits.statuses !== undefined && !isOwn) setStatus(c, mappedStatus(edits.statuses, c.res.status));
+  };
+  const chosen = reshaper.chosen(reshape, facts, answer);
+  const mark = (): void => {
+    if (reshape.answersBy !== undefined) markAnswer(answerHeaders(c), reshape.answersBy);
+  };
+  const isRead = !isOwn && chosen.some(({ json }) => json !== undefined);
+  if (!isRead) {
+    for (const edits of chosen) finish(edits);
+    mark();
+    return undefined;
+  }
+  return (async () => {
+    const content = await import("../upstream/edit-content.ts");
+    for (const edits of chosen) {
+      const { json } = edits;
+      const edit = (text: string) => reshaper.body(text, json ?? {}, facts, secretsOf(c.env), answer);
+      if (json !== undefined) await content.editAnswerBody(c, json, edit, held);
+      finish(edits);
+    }
+    mark();
+  })();
+}
+
+/** The plan was not held without it. */
+function reshaperOf(c: Context<GatewayEnv>): Reshaper {
+  const { reshaper } = c.get("held");
+  if (reshaper === undefined) throw new Error("a plan with edits is held without what carries them out");
+  return reshaper;
+}
+
+function withCode<Done extends Promise<unknown> | undefined>(sent: Sent, edit: () => Done): Done {
+  const fail = (cause: unknown): never => {
+    throw withSecretCode(cause, sent);
+  };
+  try {
+    const done = edit();
+    return (done instanceof Promise ? done.catch(fail) : done) as Done;
+  } catch (cause) {
+    return fail(cause);
+  }
+}

@@ -1,0 +1,208 @@
+/** Edits of bodies that are JSON. Loaded by the first request that has one. */
+
+import type { Context } from "hono";
+import { SelvageError } from "../../../shared/errors.ts";
+import { DIGESTS, type JsonKind, jsonKindOf, weakened } from "../../../shared/http/content-kind.ts";
+import type { JsonFault } from "../../../shared/http/exact-json.ts";
+import { limits } from "../../../shared/limits.ts";
+import { closeShare, growShare, type HeldBytes, openShare } from "../../../shared/policy/held-bytes.ts";
+import { isEnvelope } from "../../../shared/policy/json-edits.ts";
+import type { JsonEdits } from "../../../shared/policy/reshape.ts";
+import type { EditedBody } from "../../../shared/policy/reshaper.ts";
+import { answerHeaders } from "./answer-headers.ts";
+import { isBodiless } from "./edited-answer.ts";
+import type { GatewayEnv } from "./exchange.ts";
+import { joinBytes } from "./join-bytes.ts";
+import { readContent } from "./read-content.ts";
+import { within } from "./wait.ts";
+
+type Exchange = Context<GatewayEnv>;
+/** What a text of JSON becomes. */
+type Edit = (text: string) => EditedBody;
+type Refuse = (fault: JsonFault["fault"], reason: string) => SelvageError;
+
+type Coding = "gzip" | "deflate";
+
+const { bodyBytesMax, lineBytesMax } = limits.reshape;
+
+/**
+ * The body of a request, before it goes on.
+ * @throws SelvageError bad_request, body_too_large, media_type_unsupported, and what `readContent` throws
+ */
+export async function editRequestBody(c: Exchange, edits: JsonEdits, edit: Edit): Promise<void> {
+  if (c.get("body") === null) return;
+  const fields = c.get("fields");
+  const kind = jsonKindOf(fields.get("content-type"));
+  if (kind === undefined) {
+    if (edits.others === "refuse") throw new SelvageError("media_type_unsupported", "a body that is no JSON");
+    return;
+  }
+  const coding = fields.get("content-encoding")?.trim().toLowerCase() ?? "identity";
+  if (!["identity", "gzip", "deflate"].includes(coding))
+    throw new SelvageError("media_type_unsupported", `content encoded as ${coding.slice(0, 64)}`);
+  const content = await readContent(c);
+  const bytes = coding === "identity" ? content : await decoded(content, coding as Coding);
+  if (bytes.byteLength > bodyBytesMax) throw refuseRequest("bounds", `it has more than ${bodyBytesMax} bytes`);
+  const text = editText(textOf(bytes, refuseRequest), kind, edit, refuseRequest);
+  c.set("body", new TextEncoder().encode(text));
+  for (const name of ["content-length", "content-encoding", ...DIGESTS]) fields.delete(name);
+}
+
+/**
+ * The body of an answer, on its way to the client.
+ * @throws SelvageError upstream_invalid, overloaded, upstream_timeout, upstream_reset
+ */
+export async function editAnswerBody(c: Exchange, edits: JsonEdits, edit: Edit, held: HeldBytes): Promise<void> {
+  const { status } = c.res;
+  const headers = answerHeaders(c);
+  const { body } = c.res;
+  // Ranges were not asked for: a part of what is edited would be what nobody may have seen.
+  if (status === 206) throw refuseAnswer("form", "a part of an answer that is edited whole");
+  if (status === 304) return weaken(headers);
+  const kind = jsonKindOf(headers.get("content-type"));
+  if (kind === undefined) {
+    if (edits.others === "refuse" && body !== null && !isBodiless(status)) throw refuseAnswer("form", "it is no JSON");
+    return;
+  }
+  const coding = headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
+  // What the platform has decoded by the time that it is read here.
+  if (!["identity", "gzip", "br"].includes(coding))
+    throw refuseAnswer("form", `it is encoded as ${coding.slice(0, 64)}`);
+  for (const name of ["content-length", "content-encoding", "accept-ranges", ...DIGESTS]) headers.delete(name);
+  weaken(headers);
+  if (body === null || isBodiless(status) || c.req.raw.method === "HEAD") return;
+  const content =
+    kind === "json" && isEnvelope(edits)
+      ? enveloped(body, edits.wrap ?? "")
+      : kind === "lines"
+        ? body.pipeThrough(editedLines(edit))
+        : editText(textOf(await readAnswer(c, body, held), refuseAnswer), kind, edit, refuseAnswer);
+  c.res = undefined;
+  c.res = new Response(content, { status, headers });
+}
+
+const refuseRequest: Refuse = (fault, reason) =>
+  new SelvageError(fault === "bounds" ? "body_too_large" : "bad_request", `the body cannot be edited: ${reason}`);
+
+const refuseAnswer: Refuse = (_, reason) =>
+  new SelvageError("upstream_invalid", `the answer cannot be edited: ${reason}`, { sent: "body" });
+
+function weaken(headers: Headers): void {
+  const etag = headers.get("etag");
+  if (etag !== null) headers.set("etag", weakened(etag));
+}
+
+/** @returns the text without its byte order mark */
+function textOf(bytes: Uint8Array, refuse: Refuse): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+  } catch {
+    throw refuse("form", "it is not UTF-8");
+  }
+}
+
+function editText(text: string, kind: JsonKind, edit: Edit, refuse: Refuse): string {
+  const edited = (one: string): string => {
+    const made = edit(one);
+    if (made.fault !== undefined) throw refuse(made.fault, made.reason);
+    return made.text;
+  };
+  if (kind === "json") return edited(text);
+  return text
+    .split("\n")
+    .map((line) => (line.trim() === "" ? line : edited(line)))
+    .join("\n");
+}
+
+/** @throws SelvageError when there is more in it than is read, or when it is nothing of the kind */
+async function decoded(content: Uint8Array, coding: Coding): Promise<Uint8Array> {
+  const whole = new Response(content as Uint8Array<ArrayBuffer>).body;
+  if (whole === null) return new Uint8Array();
+  const reader = whole.pipeThrough(new DecompressionStream(coding)).getReader();
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for (;;) {
+    const next = await reader.read().catch(() => undefined);
+    if (next === undefined) throw refuseRequest("form", `it is not ${coding}`);
+    if (next.done) return joinBytes(chunks, bytes);
+    bytes += next.value.byteLength;
+    chunks.push(next.value);
+    if (bytes <= bodyBytesMax) continue;
+    void reader.cancel().catch(() => undefined);
+    throw refuseRequest("bounds", `decoded it has more than ${bodyBytesMax} bytes`);
+  }
+}
+
+/** The whole content, within its own bound, what the isolate may hold, and the route's time. */
+async function readAnswer(c: Exchange, body: ReadableStream<Uint8Array>, held: HeldBytes): Promise<Uint8Array> {
+  const share = openShare(held, c.get("deadlineAtMs"), Date.now());
+  const reader = body.getReader();
+  const collect = async (): Promise<Uint8Array> => {
+    const chunks: Uint8Array[] = [];
+    for (let bytes = 0; ; ) {
+      const { done, value } = await reader.read();
+      if (done) return joinBytes(chunks, bytes);
+      bytes += value.byteLength;
+      if (bytes > bodyBytesMax) throw refuseAnswer("bounds", `it has more than ${bodyBytesMax} bytes`);
+      if (!growShare(held, share, bytes, limits.gateway.heldBodiesBytesMax, Date.now()))
+        throw new SelvageError("overloaded", "bodies that are held whole have no room", { sent: "body" });
+      chunks.push(value);
+    }
+  };
+  try {
+    const content = await within(collect(), c.get("deadlineAtMs") - Date.now());
+    if (content === undefined)
+      throw new SelvageError("upstream_timeout", "the answer did not end in time", { sent: "body" });
+    return content;
+  } catch (cause) {
+    void reader.cancel().catch(() => undefined);
+    if (cause instanceof SelvageError) throw cause;
+    throw new SelvageError("upstream_reset", `the answer broke off: ${String(cause)}`, { sent: "body", cause });
+  } finally {
+    closeShare(held, share);
+  }
+}
+
+function enveloped(body: ReadableStream<Uint8Array>, name: string): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  return body.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      start: (controller) => controller.enqueue(encoder.encode(`{${JSON.stringify(name)}:`)),
+      flush: (controller) => controller.enqueue(encoder.encode("}")),
+    }),
+  );
+}
+
+/** Each line as it comes; an answer with one that cannot be edited breaks off. */
+function editedLines(edit: Edit): ReadableWritablePair<Uint8Array, Uint8Array> {
+  const encoder = new TextEncoder();
+  let rest: Uint8Array[] = [];
+  let bytes = 0;
+  const finish = (): Uint8Array => {
+    const text = textOf(joinBytes(rest, bytes), refuseAnswer);
+    rest = [];
+    bytes = 0;
+    return encoder.encode(editText(text, "lines", edit, refuseAnswer));
+  };
+  const keep = (piece: Uint8Array): void => {
+    bytes += piece.byteLength;
+    if (bytes > lineBytesMax) throw refuseAnswer("bounds", `a line has more than ${lineBytesMax} bytes`);
+    rest.push(piece);
+  };
+  return new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      let from = 0;
+      for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, from)) {
+        keep(chunk.subarray(from, end + 1));
+        controller.enqueue(finish());
+        from = end + 1;
+      }
+      if (from < chunk.byteLength) keep(chunk.slice(from));
+    },
+    flush: (controller) => {
+      if (bytes > 0) controller.enqueue(finish());
+    },
+  });
+}
+
+const LINE_FEED = 0x0a;
