@@ -61,6 +61,7 @@ function asLocal({ value }: Cursor): unknown {
 const ELSEWHERE: Readonly<Record<string, string>> = {
   to: "a route without it: every request goes to the service itself",
   aggregate: "a route of `gateway`, which composes answers",
+  answer: "a route of `gateway`, which composes answers",
   cache: "a route of `gateway`, which keeps answers",
   idempotency: "a route of `gateway`, which remembers keys for all instances",
   traffic: "a route of `gateway`, which chooses among targets",

@@ -27,12 +27,12 @@ function checkReference(reference: Reference, path: Path, secrets: Secrets | und
         `${reference.text} was not replaced: environment variables are read where the document is loaded`,
       ),
     ];
-  if (![isHeaderValue, isProviderSecret, isSignerSecret, isDecisionField].some((isPlace) => isPlace(path)))
+  if (![isHeaderValue, isProviderSecret, isSignerSecret, isDecisionField, isPartField].some((isPlace) => isPlace(path)))
     return [
       error(
         "SLV4003",
         path,
-        `${reference.text}: secrets can be used in header values of \`transform\` and of decision points, and as secrets of a provider only`,
+        `${reference.text}: secrets can be used in header values of \`transform\`, of parts and of decision points, and as secrets of a provider only`,
       ),
     ];
   if (secrets === undefined || secrets.has(reference.name)) return [];
@@ -67,6 +67,11 @@ function isSignerSecret(path: Path): boolean {
 /** gateway.decisions.<name>.<kind>.headers.<name> */
 function isDecisionField(path: Path): boolean {
   return path.length === 6 && path[0] === "gateway" && path[1] === "decisions" && path[4] === "headers";
+}
+
+/** gateway.routes[n].aggregate.<part>.headers.<name> */
+function isPartField(path: Path): boolean {
+  return path.length === 7 && path[1] === "routes" && path[3] === "aggregate" && path[5] === "headers";
 }
 
 /** gateway.routes[n].transform.(request|response).headers.(set|add).<name> */

@@ -20,6 +20,7 @@ import {
   whole,
 } from "./fields.ts";
 import { access } from "./schema-access.ts";
+import { aggregate, answer } from "./schema-aggregate.ts";
 import { auth } from "./schema-auth.ts";
 import { balance } from "./schema-balance.ts";
 import { tlsTerminator } from "./schema-bound.ts";
@@ -44,7 +45,6 @@ import { retries } from "./schema-retries.ts";
 import { priority, serviceShedding, shedding } from "./schema-shedding.ts";
 import { mirror, trafficRule } from "./schema-traffic.ts";
 import { upgrades } from "./schema-tunnels.ts";
-import { splitPartUrl } from "./template.ts";
 
 const max = limits.document;
 
@@ -82,22 +82,6 @@ const match = z.strictObject({
   version: matchVersion.optional(),
 });
 
-const part = z.strictObject({
-  get: text(
-    "a service and path such as users:/users/{identity.sub}, or an http(s) URL",
-    /^(?:https?:\/\/[^/?#@\s{}]+\/[^\s#]*|[a-z0-9-]+:\/(?!\/)[^\s#]*)$/,
-  )
-    .refine((value) => splitPartUrl(value) !== undefined, { error: "an http or https URL with a host" })
-    .describe(
-      "Where the part comes from. `{identity.sub}`, `{path.id}`, `{query.q}` and `{part.member}` are filled in.",
-    ),
-  optional: flag.optional().describe("Whether the answer may lack this part. Default: false."),
-  timeout: timeout.optional().describe("Default: 5s."),
-  pick: list(text("a member name", /^.{1,128}$/))
-    .optional()
-    .describe("Top-level members that are kept. Default: all."),
-});
-
 const headerEdits = z.strictObject({
   headers: z.strictObject({
     remove: z.array(headerName).optional().describe("Applied first."),
@@ -120,7 +104,8 @@ const route = z.strictObject({
   priority: priority.optional().describe("Who is refused last when an upstream is overloaded. Default: normal."),
   idempotency: idempotency.optional().describe("Requests with the same key are carried out once."),
   graphql: graphql.optional().describe("What a GraphQL service may be asked for."),
-  aggregate: z.record(name("the name of a part"), part).optional().describe("The answer is composed of these parts."),
+  aggregate: aggregate.optional().describe("The answer is composed of these parts."),
+  answer: answer.optional().describe("What becomes of the parts of `aggregate`. Default: an object of them, 200."),
   transform: z.strictObject({ request: headerEdits.optional(), response: headerEdits.optional() }).optional(),
   to: target
     .optional()
@@ -219,6 +204,5 @@ export const documentSchema = z.strictObject({
 /** A document whose form is right; its references are too when it came from `checkDocument` or `loadDocument`. */
 export type Document = z.infer<typeof documentSchema>;
 export type RouteConfig = z.infer<typeof route>;
-export type PartConfig = z.infer<typeof part>;
 export type ServiceConfig = z.infer<typeof service>;
 export type HeaderEditsConfig = z.infer<typeof headerEdits>;

@@ -10,6 +10,7 @@ import type { ProtectedResource } from "../auth/resource.ts";
 import type { TxnContextSettings } from "../auth/txn-context.ts";
 import type { RouteCache } from "../cache/route-cache.ts";
 import type { ClientIpSettings } from "../http/client-ip.ts";
+import type { AggregateTarget } from "../policy/aggregate-settings.ts";
 import type { CallLimit } from "../policy/call-limits.ts";
 import type { EdgeFaultRule, EdgeMirrorRule, EdgeTrafficRule } from "../policy/edge-traffic.ts";
 import type { GraphqlSettings } from "../policy/graphql-guard.ts";
@@ -21,7 +22,6 @@ import type { ConcurrencySettings, Priority, SheddingSettings } from "../policy/
 import type { LegacyReset } from "../policy/rate-limit-fields.ts";
 import type {
   AccessRule,
-  AggregatePart,
   BalanceSettings,
   BreakerSettings,
   CorsSettings,
@@ -115,7 +115,7 @@ export type RouteTarget =
       readonly to: UpstreamTarget /** Replaces the matched path; absent: it goes on unchanged. */;
       readonly rewrite?: string;
     }
-  | { readonly kind: "aggregate"; readonly parts: readonly AggregatePart[] };
+  | AggregateTarget;
 
 export interface MeshPlan {
   readonly trustDomain: string;
