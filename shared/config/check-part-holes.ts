@@ -2,6 +2,7 @@
 import { limits } from "../limits.ts";
 import { normalisePath } from "../route/normalise-path.ts";
 import { checkIdentityHole, checkRequestHole } from "./check-holes.ts";
+import { unknownName } from "./check-mesh.ts";
 import type { Cursor } from "./cursor.ts";
 import { parseValueText } from "./json-template.ts";
 import { nearestName } from "./nearest-name.ts";
@@ -106,7 +107,10 @@ const CONDITION_ROOTS: readonly string[] = ["identity", "path", "query", "body",
 
 function checkNames(part: Cursor, route: Cursor, aggregate: Cursor): DocumentProblem[] {
   const when = part.get("when");
-  return conditionNames(part).flatMap((name) => {
+  const { names, statusOf } = conditionNames(part);
+  const unknown = statusOf.filter((name) => !aggregate.keys.includes(name));
+  const asked = unknown.map((name) => unknownName("SLV3004", "part", name, aggregate.keys, when.path));
+  const named = names.flatMap((name) => {
     if (name === "body" && !aggregate.keys.includes(name)) return checkBody([name], when.path, route);
     if (aggregate.keys.includes(name) || CONDITION_ROOTS.includes(name)) return [];
     const known = [...aggregate.keys, ...CONDITION_ROOTS];
@@ -118,4 +122,5 @@ function checkNames(part: Cursor, route: Cursor, aggregate: Cursor): DocumentPro
       }),
     ];
   });
+  return [...named, ...asked];
 }

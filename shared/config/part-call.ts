@@ -1,6 +1,6 @@
 /** Reads the call of an aggregate's part: its method, its target, and what it waits for. */
 
-import { parsePartCondition } from "../policy/part-condition.ts";
+import { type PartCondition, parsePartCondition } from "../policy/part-condition.ts";
 import type { UpstreamTarget } from "../policy/settings.ts";
 import type { Cursor } from "./cursor.ts";
 import { parseHeaderText, parseJsonTemplate, parseValueText, type TemplateFault } from "./json-template.ts";
@@ -84,11 +84,11 @@ export function listOf(part: Cursor): Cursor | undefined {
   return forEach.text === undefined ? forEach.get("in") : forEach;
 }
 
-/** Names that the condition of a part uses; none where it has none or it cannot be used. */
-export function conditionNames(part: Cursor): readonly string[] {
+/** What the condition of a part uses; nothing where it has none or it cannot be used. */
+export function conditionNames(part: Cursor): Pick<PartCondition, "names" | "statusOf"> {
   const text = part.get("when").text;
   const parsed = text === undefined ? undefined : parsePartCondition(text);
-  return parsed === undefined || typeof parsed === "string" ? [] : parsed.names;
+  return parsed === undefined || typeof parsed === "string" ? { names: [], statusOf: [] } : parsed;
 }
 
 export interface Dependencies {
@@ -103,10 +103,11 @@ export interface Dependencies {
 /** @param parts names of all parts, which go before the other names that templates have */
 export function dependenciesOf(part: Cursor, parts: readonly string[]): Dependencies {
   const roots = new Set(holesOfPart(part).holes.map(({ names }) => names[0] ?? ""));
-  const named = new Set(conditionNames(part));
+  const { names, statusOf } = conditionNames(part);
+  const named = new Set([...names, ...statusOf]);
   return {
     dependsOn: parts.filter((name) => roots.has(name)),
     after: parts.filter((name) => named.has(name) && !roots.has(name)),
-    readsBody: !parts.includes("body") && (roots.has("body") || named.has("body")),
+    readsBody: !parts.includes("body") && (roots.has("body") || names.includes("body")),
   };
 }

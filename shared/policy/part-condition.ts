@@ -10,6 +10,8 @@ import { limits } from "../limits.ts";
 export interface PartCondition {
   /** What it names, but for the variables of its loops. */
   readonly names: readonly string[];
+  /** What it asks the status of. */
+  readonly statusOf: readonly string[];
   /** @param view every name's value. @returns true or false, or why it has no value */
   evaluate(view: Readonly<Record<string, unknown>>): boolean | string;
 }
@@ -26,10 +28,12 @@ function environment(): Environment {
 export function parsePartCondition(text: string): PartCondition | string {
   const parsed = parseExpression(text, ["bool"], environment());
   if (typeof parsed === "string") return parsed;
-  const names = new Set<string>();
-  collectNames(parsed.ast, new Set(), names);
+  const found: Named = { names: new Set(), statusOf: new Set(), statuses: 0 };
+  collectNames(parsed.ast, new Set(), found);
+  if (found.statuses > 0) return "status has to be asked by name, such as status.user";
   return {
-    names: [...names],
+    names: [...found.names],
+    statusOf: [...found.statusOf],
     evaluate: (view) => {
       const { conditionValuesMax } = limits.aggregate;
       if (countValues(view, conditionValuesMax) > conditionValuesMax)
@@ -44,19 +48,43 @@ export function parsePartCondition(text: string): PartCondition | string {
   };
 }
 
-function collectNames(node: ASTNode, bound: ReadonlySet<string>, names: Set<string>): void {
+interface Named {
+  readonly names: Set<string>;
+  readonly statusOf: Set<string>;
+  /** Uses of `status` that do not say whose. */
+  statuses: number;
+}
+
+function collectNames(node: ASTNode, bound: ReadonlySet<string>, found: Named): void {
   if (node.op === "id") {
-    if (!bound.has(node.args)) names.add(node.args);
+    if (bound.has(node.args)) return;
+    found.names.add(node.args);
+    if (node.args === "status") found.statuses++;
+    return;
+  }
+  const asked = bound.has("status") ? undefined : askedStatus(node);
+  if (asked !== undefined) {
+    found.names.add("status");
+    found.statusOf.add(asked);
     return;
   }
   if (node.op === "rcall" && LOOPS.includes(node.args[0])) {
     const [, list, [variable, ...inner]] = node.args;
-    collectNames(list, bound, names);
+    collectNames(list, bound, found);
     const inside = variable?.op === "id" ? new Set([...bound, variable.args]) : bound;
-    for (const one of inner) collectNames(one, inside, names);
+    for (const one of inner) collectNames(one, inside, found);
     return;
   }
-  for (const child of childrenOf(node.args)) collectNames(child, bound, names);
+  for (const child of childrenOf(node.args)) collectNames(child, bound, found);
+}
+
+/** `status.user` or `status["user"]`: the name. */
+function askedStatus(node: ASTNode): string | undefined {
+  if (node.op !== "." && node.op !== "[]") return undefined;
+  const [whole, member] = node.args;
+  if (whole.op !== "id" || whole.args !== "status") return undefined;
+  if (typeof member === "string") return member;
+  return member.op === "value" && typeof member.args === "string" ? member.args : undefined;
 }
 
 /** Integers that were kept as they were written are integers of CEL, as far as those reach. */
