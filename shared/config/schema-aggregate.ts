@@ -68,6 +68,7 @@ const part = z.strictObject({
     .optional()
     .describe("Redirects within its own origin that are followed. Default: 0."),
   pick: list(memberPath).optional().describe("Members that are kept, as names or paths. Default: all."),
+  omit: list(memberPath).optional().describe("Members that are left out, as names or paths. Default: none."),
   fallback: template.optional().describe("The part's value when it fails."),
 });
 

@@ -57,6 +57,7 @@ function compilePart(name: string, part: PartConfig, at: Cursor, names: readonly
     ...(part.retries !== undefined && { retries: compileRetries(part.retries, "http") }),
     ...(part.redirects !== undefined && part.redirects > 0 && { redirects: part.redirects }),
     ...(part.pick !== undefined && { pick: sorted(part.pick) }),
+    ...(part.omit !== undefined && { omit: sorted(part.omit) }),
     ...(part.fallback !== undefined && { fallback: { value: part.fallback } }),
   };
 }

@@ -94,9 +94,13 @@ function describeCalls({ forEach, timeoutMs, retries, redirects }: AggregatePart
   return words;
 }
 
-function describeResult({ optional, fallback, pick }: AggregatePart): string[] {
+function describeResult({ optional, fallback, pick, omit }: AggregatePart): string[] {
   const absent = fallback === undefined ? "optional" : "a fallback stands for it";
-  return [...(optional ? [absent] : []), ...(pick === undefined ? [] : [`keeps ${pick.join(", ")}`])];
+  return [
+    ...(optional ? [absent] : []),
+    ...(pick === undefined ? [] : [`keeps ${pick.join(", ")}`]),
+    ...(omit === undefined ? [] : [`leaves out ${omit.join(", ")}`]),
+  ];
 }
 
 /** A condition over the request alone has a verdict before any call. */

@@ -71,6 +71,8 @@ export interface AggregatePart {
   readonly redirects?: number;
   /** What of its answer is kept, as dotted paths; absent: all. */
   readonly pick?: readonly string[];
+  /** What of that is left out, as dotted paths. */
+  readonly omit?: readonly string[];
   /** Its value when it fails. */
   readonly fallback?: { readonly value: unknown };
 }

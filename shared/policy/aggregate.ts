@@ -6,7 +6,7 @@
 import { limits } from "../limits.ts";
 import type { AggregatePart, FanOut } from "./aggregate-settings.ts";
 import { Unfilled } from "./json-template.ts";
-import { pickPaths, valueAt } from "./json-value.ts";
+import { omitPaths, pickPaths, valueAt } from "./json-value.ts";
 import { fillPart, type PartRequest, type SecretOf } from "./part-request.ts";
 
 export interface PartValue {
@@ -226,10 +226,11 @@ function endPart(run: AggregateRun, part: AggregatePart, result: PartResult): vo
   if (end.kind === "value") run.scope[part.name] = end.value;
 }
 
-function picked({ pick }: AggregatePart, result: PartValue): PartValue | PartFailure {
-  if (pick === undefined) return result;
-  const value = pickPaths(result.value, pick);
-  return value === undefined ? failed("pick needs an object") : { ...result, value };
+function picked({ pick, omit }: AggregatePart, result: PartValue): PartValue | PartFailure {
+  if (pick === undefined && omit === undefined) return result;
+  const value = pick === undefined ? result.value : pickPaths(result.value, pick);
+  if (value === undefined) return failed("pick needs an object");
+  return { ...result, value: omit === undefined ? value : omitPaths(value, omit) };
 }
 
 const failed = (reason: string): PartFailure => ({ kind: "failed", status: 502, reason });

@@ -42,7 +42,28 @@ export function pickPaths(value: unknown, paths: readonly string[]): unknown {
   return keep(value, treeOf(value, paths));
 }
 
-/** Names to what is kept below them; `true`: everything. */
+/** The same value without what the paths name. */
+export function omitPaths(value: unknown, paths: readonly string[]): unknown {
+  if (typeof value !== "object" || value === null || exactNumber(value) !== undefined) return value;
+  return leave(value, treeOf(value, paths));
+}
+
+function leave(value: unknown, tree: Tree): unknown {
+  if (typeof value !== "object" || value === null || exactNumber(value) !== undefined) return value;
+  if (Array.isArray(value)) {
+    const each = tree.get("*");
+    if (each === true) return [];
+    return each === undefined ? value : value.map((element) => leave(element, each));
+  }
+  const left: [string, unknown][] = [];
+  for (const [name, member] of Object.entries(value)) {
+    const below = tree.get(name);
+    if (below !== true) left.push([name, below === undefined ? member : leave(member, below)]);
+  }
+  return Object.fromEntries(left);
+}
+
+/** Names to what is meant below them; `true`: everything. */
 type Tree = Map<string, Tree | true>;
 
 function treeOf(value: object, paths: readonly string[]): Tree {
