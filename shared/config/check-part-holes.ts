@@ -122,5 +122,7 @@ function checkNames(part: Cursor, route: Cursor, aggregate: Cursor): DocumentPro
       }),
     ];
   });
-  return [...named, ...asked];
+  const afters = part.get("after").items.filter(({ text }) => text !== undefined && !aggregate.keys.includes(text));
+  const awaited = afters.map(({ text, path }) => unknownName("SLV3004", "part", text, aggregate.keys, path));
+  return [...named, ...asked, ...awaited];
 }

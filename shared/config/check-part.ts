@@ -33,6 +33,7 @@ export function checkPart(part: Cursor, services: readonly string[]): DocumentPr
     ...checkRetries(part, call),
     ...checkFields(part.get("headers")),
     ...checkCondition(part.get("when")),
+    ...checkExpectation(part.get("expect")),
     ...checkFallback(part),
   ];
 }
@@ -118,6 +119,14 @@ function checkFields(headers: Cursor): DocumentProblem[] {
 function checkCondition(when: Cursor): DocumentProblem[] {
   const parsed = when.text === undefined ? undefined : parsePartCondition(when.text);
   return typeof parsed === "string" ? [error("SLV3013", when.path, `the condition cannot be used: ${parsed}`)] : [];
+}
+
+function checkExpectation(expect: Cursor): DocumentProblem[] {
+  const parsed = expect.text === undefined ? undefined : parsePartCondition(expect.text);
+  if (parsed === undefined || typeof parsed === "string") return checkCondition(expect);
+  return parsed.names
+    .filter((name) => name !== "answer")
+    .map((name) => unknownName("SLV3004", "name", name, ["answer"], expect.path));
 }
 
 function checkFallback(part: Cursor): DocumentProblem[] {

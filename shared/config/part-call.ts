@@ -104,7 +104,7 @@ export interface Dependencies {
 export function dependenciesOf(part: Cursor, parts: readonly string[]): Dependencies {
   const roots = new Set(holesOfPart(part).holes.map(({ names }) => names[0] ?? ""));
   const { names, statusOf } = conditionNames(part);
-  const named = new Set([...names, ...statusOf]);
+  const named = new Set([...names, ...statusOf, ...part.get("after").texts]);
   return {
     dependsOn: parts.filter((name) => roots.has(name)),
     after: parts.filter((name) => named.has(name) && !roots.has(name)),

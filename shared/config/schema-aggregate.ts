@@ -57,6 +57,12 @@ const part = z.strictObject({
   when: text("a condition in CEL", /\S/)
     .optional()
     .describe("CEL over parts, path, query, body, identity, request and status. False: the part is skipped."),
+  after: list(name("the name of a part"))
+    .optional()
+    .describe("Parts that it waits for, beside those that it names, whatever becomes of them."),
+  expect: text("a condition in CEL", /\S/)
+    .optional()
+    .describe("CEL over `answer.status` and `answer.body`. False: the part has failed."),
   forEach: z
     .union([valuePath, fanOut], { error: "a value in braces, or a mapping" })
     .optional()

@@ -51,6 +51,7 @@ function compilePart(name: string, part: PartConfig, at: Cursor, names: readonly
     ...(part.headers !== undefined && { headers: compileHeaders(part.headers) }),
     ...(part.body !== undefined && { body: templateOf(at.get("body")) }),
     ...(part.when !== undefined && { when: part.when }),
+    ...(part.expect !== undefined && { expect: part.expect }),
     ...(part.forEach !== undefined && { forEach: compileFanOut(part.forEach) }),
     optional: part.optional === true || part.fallback !== undefined,
     timeoutMs: durationOf(part.timeout) ?? limits.gateway.partTimeoutMs,

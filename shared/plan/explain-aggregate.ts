@@ -94,10 +94,11 @@ function describeCalls({ forEach, timeoutMs, retries, redirects }: AggregatePart
   return words;
 }
 
-function describeResult({ optional, fallback, pick, omit }: AggregatePart): string[] {
+function describeResult({ optional, fallback, pick, omit, expect }: AggregatePart): string[] {
   const absent = fallback === undefined ? "optional" : "a fallback stands for it";
   return [
     ...(optional ? [absent] : []),
+    ...(expect === undefined ? [] : [`expects ${expect}`]),
     ...(pick === undefined ? [] : [`keeps ${pick.join(", ")}`]),
     ...(omit === undefined ? [] : [`leaves out ${omit.join(", ")}`]),
   ];

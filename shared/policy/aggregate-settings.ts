@@ -53,7 +53,7 @@ export interface AggregatePart {
   readonly path: Template;
   /** Parts whose value its templates need: it fails with them and is skipped with them. */
   readonly dependsOn: readonly string[];
-  /** Other parts, which its condition names: it waits for them, whatever becomes of them. */
+  /** Other parts, which its condition or `after` names: it waits for them, whatever becomes of them. */
   readonly after?: readonly string[];
   /** Parameters that are added to the query: of a list one for each member. */
   readonly query?: readonly (readonly [name: string, template: JsonTemplate])[];
@@ -61,6 +61,8 @@ export interface AggregatePart {
   readonly body?: JsonTemplate;
   /** CEL; when it is false, the part is skipped. */
   readonly when?: string;
+  /** CEL over `answer`; when it is false, the part has failed. */
+  readonly expect?: string;
   readonly forEach?: FanOut;
   readonly optional: boolean;
   /** With its retries and redirects; each call of a fan-out has it for itself. */

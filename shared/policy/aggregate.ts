@@ -33,7 +33,13 @@ export interface PartFailure {
 export type PartResult = PartValue | PartFailure | { readonly kind: "skipped"; readonly reason: string };
 
 /** A condition's verdict, or why it has none. */
-export type Decide = (expression: string, run: AggregateRun) => boolean | string;
+export type Decide = (expression: string, run: AggregateRun, answer?: AnswerView) => boolean | string;
+
+/** What `expect` of a part sees as `answer`. */
+export interface AnswerView {
+  readonly status: number | null;
+  readonly body: unknown;
+}
 
 /** What the host lends to a run. */
 export interface RunHelp {
@@ -94,6 +100,7 @@ export function finishCall(
   run: AggregateRun,
   { part, at }: PartCall,
   result: PartValue | PartFailure,
+  { decide }: RunHelp,
   chars = 0,
 ): void {
   run.running--;
@@ -103,7 +110,23 @@ export function finishCall(
   progress.inFlight--;
   const { answersCharsMax } = limits.aggregate;
   const tooLong = run.answersChars > answersCharsMax && result.kind === "value";
-  recordCall(run, progress, at, tooLong ? failed(`all answers have more than ${answersCharsMax} characters`) : result);
+  if (tooLong) recordCall(run, progress, at, failed(`all answers have more than ${answersCharsMax} characters`));
+  else recordCall(run, progress, at, result.kind === "value" ? expected(run, part, result, decide) : result);
+}
+
+function expected(
+  run: AggregateRun,
+  { expect }: AggregatePart,
+  result: PartValue,
+  decide: Decide,
+): PartValue | PartFailure {
+  if (expect === undefined) return result;
+  const { status = null, value: body } = result;
+  const verdict = decide(expect, run, { status, body });
+  if (verdict === true) return result;
+  const answered = status === null ? {} : { answered: status };
+  const why = verdict === false ? "is not as expected" : `cannot be judged: ${verdict}`;
+  return { ...failed(`its answer ${why}`), ...answered };
 }
 
 /** A required part that failed: the aggregate has failed and nothing more is started. */

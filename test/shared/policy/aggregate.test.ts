@@ -26,9 +26,9 @@ const part = (name: string, more: Partial<AggregatePart> = {}): AggregatePart =>
   ...more,
 });
 const help: RunHelp = {
-  decide: (text, run) => {
+  decide: (text, run, answer) => {
     const condition = parsePartCondition(text);
-    return typeof condition === "string" ? condition : condition.evaluate(conditionView(run, condition.names));
+    return typeof condition === "string" ? condition : condition.evaluate(conditionView(run, condition.names, answer));
   },
   secretOf: () => undefined,
 };
@@ -50,7 +50,7 @@ function perform(
       made.push(call.request.path);
       const given = answer(call);
       const isResult = typeof given === "object" && given !== null && "kind" in given;
-      finishCall(run, call, isResult ? (given as ReturnType<typeof bad>) : value(given));
+      finishCall(run, call, isResult ? (given as ReturnType<typeof bad>) : value(given), help);
     }
   return { run, made };
 }
@@ -66,14 +66,14 @@ describe("the order of parts", () => {
     const [first] = nextCalls(run, help);
     expect(first?.part.name).toBe("user");
     expect(nextCalls(run, help)).toEqual([]);
-    finishCall(run, first as PartCall, value({ id: 1 }));
+    finishCall(run, first as PartCall, value({ id: 1 }), help);
     const second = nextCalls(run, help);
     expect(names(second)).toEqual(["order"]);
-    finishCall(run, second[0] as PartCall, value({ id: 2 }));
+    finishCall(run, second[0] as PartCall, value({ id: 2 }), help);
     const third = nextCalls(run, help);
     expect(names(third)).toEqual(["item"]);
     expect(isComplete(run)).toBe(false);
-    finishCall(run, third[0] as PartCall, value(3));
+    finishCall(run, third[0] as PartCall, value(3), help);
     expect(isComplete(run)).toBe(true);
     expect(composeAnswer(run)).toMatchObject({
       status: 200,
@@ -108,7 +108,7 @@ describe("the order of parts", () => {
     );
     const started = nextCalls(run, help);
     expect(started).toHaveLength(limits.aggregate.concurrencyMax);
-    finishCall(run, started[0] as PartCall, value(1));
+    finishCall(run, started[0] as PartCall, value(1), help);
     expect(nextCalls(run, help)).toHaveLength(1);
   });
 });
@@ -138,6 +138,14 @@ describe("conditions", () => {
     const { run, made } = perform([user, other], ({ part: { name } }) => (name === "user" ? bad(502, 404) : 1));
     expect(made).toHaveLength(2);
     expect(composeAnswer(run).body).toEqual({ user: null, other: 1 });
+  });
+
+  test("an answer that is not as expected is none", () => {
+    const checked = part("checked", { expect: 'answer.status == 200 && answer.body.state == "open"' });
+    expect(failedPart(perform([checked], () => ({ state: "open" })).run)).toBeUndefined();
+    const { failure } = failedPart(perform([checked], () => ({ state: "shut" })).run) ?? {};
+    expect(failure).toMatchObject({ status: 502, answered: 200 });
+    expect(failedPart(perform([checked], () => 7).run)?.failure.reason).toContain("cannot be judged");
   });
 
   test("a condition without a value fails its part", () => {
@@ -176,14 +184,14 @@ describe("fan-out", () => {
 
   test("the part is the list of answers in order, whoever is first", () => {
     const run = newAggregate([orders, fan()], {});
-    finishCall(run, nextCalls(run, help)[0] as PartCall, value(items(3)));
+    finishCall(run, nextCalls(run, help)[0] as PartCall, value(items(3)), help);
     const [first, second, ...more] = nextCalls(run, help) as [PartCall, PartCall];
     expect(more).toEqual([]);
     expect([first.request.path, second.request.path]).toEqual(["/0?n=0", "/1?n=1"]);
-    finishCall(run, second, value("b"));
+    finishCall(run, second, value("b"), help);
     const [third] = nextCalls(run, help) as [PartCall];
-    finishCall(run, third, value("c"));
-    finishCall(run, first, value("a"));
+    finishCall(run, third, value("c"), help);
+    finishCall(run, first, value("a"), help);
     expect(composeAnswer(run).body).toMatchObject({ products: ["a", "b", "c"] });
   });
 
@@ -223,11 +231,11 @@ describe("fan-out", () => {
 
   test("calls that nobody waits for any more change nothing", () => {
     const run = newAggregate([orders, fan({}, { optional: true })], {});
-    finishCall(run, nextCalls(run, help)[0] as PartCall, value(items(3)));
+    finishCall(run, nextCalls(run, help)[0] as PartCall, value(items(3)), help);
     const [first, second] = nextCalls(run, help) as [PartCall, PartCall];
-    finishCall(run, first, bad(502));
+    finishCall(run, first, bad(502), help);
     expect(isComplete(run)).toBe(true);
-    finishCall(run, second, value("late"));
+    finishCall(run, second, value("late"), help);
     expect(composeAnswer(run).body).toMatchObject({ products: null });
   });
 });
@@ -256,8 +264,8 @@ describe("values", () => {
     const parts = [part("a"), part("b", { optional: true })];
     const run = newAggregate(parts, {});
     const [a, b] = nextCalls(run, help) as [PartCall, PartCall];
-    finishCall(run, a, value(1), limits.aggregate.answersCharsMax);
-    finishCall(run, b, value(1), 1);
+    finishCall(run, a, value(1), help, limits.aggregate.answersCharsMax);
+    finishCall(run, b, value(1), help, 1);
     expect(composeAnswer(run).body).toEqual({ a: 1, b: null });
   });
 });

@@ -5,6 +5,13 @@ import { compile } from "../../../shared/plan/compile.ts";
 import { type Endpoint, routeOf } from "../../support/krakend-document.ts";
 import { type Gateway, startGateway } from "./support/gateway.ts";
 
+declare global {
+  interface ImportMeta {
+    /** Vite's: modules by their path; none where nothing is there. */
+    glob<Module>(pattern: string, options: { eager: true; import: "default" }): Record<string, Module>;
+  }
+}
+
 interface Spec {
   readonly in: {
     readonly method?: string;

@@ -90,9 +90,9 @@ async function bodyOf(c: Context<GatewayEnv>): Promise<unknown> {
 function helpOf(c: Context<GatewayEnv>): RunHelp {
   const { partConditions } = c.get("held");
   return {
-    decide: (expression, run) => {
+    decide: (expression, run, answer) => {
       const condition = partConditions.get(expression);
-      return condition?.evaluate(conditionView(run, condition.names)) ?? "the plan has no such condition";
+      return condition?.evaluate(conditionView(run, condition.names, answer)) ?? "the plan has no such condition";
     },
     secretOf: (name) => c.env[`SECRET_${name}`],
   };
@@ -126,7 +126,7 @@ async function perform(
   for (;;) {
     for (const call of nextCalls(run, help)) {
       const made: Promise<void> = calls.call(caller, call).then(({ result, chars }) => {
-        finishCall(run, call, result, chars);
+        finishCall(run, call, result, help, chars);
         running.delete(made);
       });
       running.add(made);

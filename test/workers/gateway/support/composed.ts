@@ -1,6 +1,7 @@
 import { loadDocument } from "../../../../shared/config/load.ts";
 import { compile } from "../../../../shared/plan/compile.ts";
 import type { GatewayPlan } from "../../../../shared/plan/plan.ts";
+import type { Env } from "../../../../workers/gateway/env.ts";
 import { type Gateway, type Outside, startGateway } from "./gateway.ts";
 
 /** A document with one route, as people write it. @param route YAML of the route beside its name */
@@ -18,7 +19,7 @@ mesh:
   services:
 ${services.map((name) => `    ${name}: { port: 8080, access: [] }`).join("\n")}
 `;
-  const { document, problems } = loadDocument(text);
+  const { document, problems } = loadDocument(text, "composed.yaml", () => undefined);
   if (document === undefined) throw new Error(problems.map(({ code, message }) => `${code} ${message}`).join("\n"));
   return compile(document).gateway;
 }
@@ -27,7 +28,7 @@ ${services.map((name) => `    ${name}: { port: 8080, access: [] }`).join("\n")}
 export type Answers = Readonly<Record<string, (request: Request, url: URL) => ReturnType<Outside>>>;
 
 /** A gateway with that route before those answers. */
-export function startComposed(route: string, answers: Answers, env: Record<string, unknown> = {}): Promise<Gateway> {
+export function startComposed(route: string, answers: Answers, env: Partial<Env> = {}): Promise<Gateway> {
   return startGateway(
     composedPlan(route),
     (request) => {
