@@ -6,6 +6,7 @@ import { checkCommand } from "./commands/check.ts";
 import { deprecatedCommand } from "./commands/deprecated.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { historyCommand } from "./commands/history.ts";
+import { importCommand } from "./commands/import.ts";
 import { joinTokenCommand } from "./commands/join-token.ts";
 import { keysCommand } from "./commands/keys.ts";
 import { planCommand } from "./commands/plan.ts";
@@ -46,7 +47,7 @@ function makeProgram(): Command {
       "\nExit codes: 0 ok, 1 findings or denied, 2 wrong usage or invalid document, 3 control plane unreachable.",
     );
   const groups: readonly (readonly [title: string, commands: readonly Command[]])[] = [
-    ["Build:", [checkCommand(), explainCommand(), planCommand(), schemaCommand()]],
+    ["Build:", [checkCommand(), explainCommand(), planCommand(), schemaCommand(), importCommand()]],
     ["Ship:", [applyCommand(), rollbackCommand(), historyCommand(), statusCommand(), deprecatedCommand()]],
     [
       "Operate:",

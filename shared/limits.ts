@@ -6,6 +6,7 @@
  */
 
 import { agent } from "./limits/agent.ts";
+import { aggregate } from "./limits/aggregate.ts";
 import { balance } from "./limits/balance.ts";
 import { clientCertificate, dpop, replay } from "./limits/bound.ts";
 import { cache } from "./limits/cache.ts";
@@ -69,9 +70,6 @@ export const limits = {
     requestTimeoutMs: 15_000,
     /** Default time of one aggregate part, `timeout` of the part. */
     partTimeoutMs: 5_000,
-    /** Parts of one aggregate; workerd keeps six connections waiting for headers at once. */
-    aggregatePartsMax: 20,
-    aggregateConcurrencyMax: 6,
     /** Answer of one aggregate part that is held in memory. */
     partBodyBytesMax: 1 * MiB,
     /** Life of a plan lease: how long an isolate serves without asking the control plane. */
@@ -103,6 +101,7 @@ export const limits = {
     /** Limiter addresses remembered by an isolate. */
     limiterKeysMax: 10_000,
   },
+  aggregate,
   identity,
   apiKeys,
   condition,

@@ -22,27 +22,27 @@ export interface Condition {
   evaluate(identity: Identity, request: ConditionRequest): boolean | string;
 }
 
-const LOOPS = ["all", "exists", "exists_one", "filter"];
+export const LOOPS = ["all", "exists", "exists_one", "filter"];
 const CALLS = new Set([
   ...LOOPS,
   ...["has", "size", "startsWith", "endsWith", "contains", "lowerAscii", "upperAscii", "trim"],
-  ...["string", "double", "dyn", "type"],
+  ...["string", "int", "double", "dyn", "type"],
 ]);
 
 let shared: Environment | undefined;
 
+/** Bounds of an expression, whatever it may name. */
+export const expressionLimits = {
+  maxAstNodes: limits.condition.nodesMax,
+  maxDepth: limits.condition.depthMax,
+  maxListElements: limits.condition.literalMembersMax,
+  maxMapEntries: limits.condition.literalMembersMax,
+  maxCallArguments: 4,
+};
+
 /** Made by the first use: most plans have no expression. */
 function environment(): Environment {
-  const { nodesMax, depthMax, literalMembersMax } = limits.condition;
-  shared ??= new Environment({
-    limits: {
-      maxAstNodes: nodesMax,
-      maxDepth: depthMax,
-      maxListElements: literalMembersMax,
-      maxMapEntries: literalMembersMax,
-      maxCallArguments: 4,
-    },
-  })
+  shared ??= new Environment({ limits: expressionLimits })
     .registerVariable({
       name: "identity",
       schema: {
@@ -136,15 +136,16 @@ function isLiteral(node: ASTNode): boolean {
   return node.op === "value";
 }
 
-function parseExpression(
+/** @param within what the expression may name */
+export function parseExpression(
   text: string,
   types: readonly string[],
-  known: Environment = environment(),
+  within: Environment = environment(),
 ): ParseResult | string {
   if (text.length > limits.condition.charsMax) return `longer than ${limits.condition.charsMax} characters`;
   let parsed: ParseResult;
   try {
-    parsed = known.parse(text);
+    parsed = within.parse(text);
   } catch (error) {
     return summaryOf(error);
   }
@@ -164,7 +165,7 @@ function evaluate(
   request: ConditionRequest,
   more: Readonly<Record<string, unknown>> = {},
 ): Evaluated {
-  if (countValues(identity.claims) > limits.condition.claimValuesMax)
+  if (countValues(identity.claims, limits.condition.claimValuesMax) > limits.condition.claimValuesMax)
     return { failed: `the claims hold more than ${limits.condition.claimValuesMax} values` };
   const { consumer = "", plan = "" } = identity;
   try {
@@ -175,15 +176,15 @@ function evaluate(
 }
 
 /** Values of all levels, counted no further than the bound. */
-function countValues(claims: unknown): number {
-  const pending: unknown[] = [claims];
+export function countValues(whole: unknown, max: number): number {
+  const pending: unknown[] = [whole];
   let count = 0;
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     if (typeof next !== "object" || next === null) continue;
     const values = Object.values(next);
     count += values.length;
-    if (count > limits.condition.claimValuesMax) return count;
-    pending.push(...values);
+    if (count > max) return count;
+    for (const value of values) pending.push(value);
   }
   return count;
 }
@@ -205,12 +206,14 @@ function refuseNode(node: ASTNode, inLoop: boolean): string | undefined {
   return undefined;
 }
 
-function childrenOf(args: unknown): ASTNode[] {
+/** The nodes directly below. */
+export function childrenOf(args: unknown): ASTNode[] {
   if (Array.isArray(args)) return args.flatMap(childrenOf);
   return typeof args === "object" && args !== null && "op" in args ? [args as ASTNode] : [];
 }
 
-function summaryOf(error: unknown): string {
+/** What is wrong, for people. */
+export function summaryOf(error: unknown): string {
   const { summary, message } = error as { summary?: string; message?: string };
   return summary ?? message ?? String(error);
 }

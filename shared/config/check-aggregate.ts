@@ -1,136 +1,71 @@
-/** Checks of composed answers: targets, templates, and parts that wait for each other. */
+/** Checks of composed answers: names of parts, parts that wait for each other, and what they cost the platform. */
 import { limits } from "../limits.ts";
-import { normalisePath } from "../route/normalise-path.ts";
-import { paramsOf, parsePath } from "../route/parse-path.ts";
-import { unknownName } from "./check-mesh.ts";
+import { fetchesAtMost } from "../policy/aggregate-budget.ts";
+import { checkAnswer } from "./check-answer.ts";
+import { checkPart } from "./check-part.ts";
+import { checkPartHoles } from "./check-part-holes.ts";
 import type { Cursor } from "./cursor.ts";
-import { nearestName } from "./nearest-name.ts";
-import { type DocumentProblem, error, type Path, warning } from "./problem.ts";
+import { callsOf, declaresOtherMethods, dependenciesOf } from "./part-call.ts";
+import { type DocumentProblem, error, warning } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
-import { holesOf, parseTemplate, splitPartUrl } from "./template.ts";
 
 /** First names of holes that are not parts. */
-export const templateRoots = ["identity", "path", "query"] as const;
-const identityMembers = ["sub", "issuer", "method", "consumer", "plan", "claims"];
+const ROOTS: readonly string[] = ["identity", "path", "query"];
 
 export function checkAggregate(route: Cursor, services: readonly string[]): DocumentProblem[] {
-  const aggregate = route.get("aggregate");
+  const [aggregate, answer] = [route.get("aggregate"), route.get("answer")];
+  if (!aggregate.exists)
+    return answer.exists
+      ? [error("SLV3009", answer.path, "`answer` has no meaning without `aggregate`", { at: "key" })]
+      : [];
   const parts = aggregate.entries;
-  const { aggregatePartsMax } = limits.gateway;
-  if (aggregate.exists && typeof aggregate.value === "object" && parts.length === 0)
+  const { partsMax } = limits.aggregate;
+  if (typeof aggregate.value === "object" && parts.length === 0)
     return [error("SLV2005", aggregate.path, "`aggregate` has no part")];
   const problems = parts.flatMap(([name, part]) => [
-    ...checkPartName(name, part),
-    ...checkPartTarget(part, services),
-    ...checkHoles(route, part, aggregate.keys),
+    ...checkPartName(name, part, route),
+    ...checkPart(part, services),
+    ...checkPartHoles(route, part, aggregate),
   ]);
-  if (parts.length > aggregatePartsMax)
+  if (parts.length > partsMax)
     problems.push(
-      error(
-        "SLV1003",
-        aggregate.path,
-        `an aggregate has at most ${aggregatePartsMax} parts, this one has ${parts.length}`,
-      ),
+      error("SLV1003", aggregate.path, `an aggregate has at most ${partsMax} parts, this one has ${parts.length}`),
     );
-  return [...problems, ...checkMethods(route), ...checkCycles(aggregate)];
+  return [...problems, ...checkAnswer(route), ...checkCycles(aggregate), ...checkBudget(aggregate)];
 }
 
-function checkMethods(route: Cursor): DocumentProblem[] {
-  if (!route.get("aggregate").exists) return [];
-  return route
-    .get("match", "methods")
-    .items.filter((method) => method.text !== undefined && method.text !== "GET" && method.text !== "HEAD")
-    .map((method) =>
-      warning("SLV3009", method.path, `a composed answer takes GET and HEAD only, ${method.text} is refused`),
-    );
-}
-
-function checkPartName(name: string, part: Cursor): DocumentProblem[] {
-  if (!(templateRoots as readonly string[]).includes(name)) return [];
+/** A part goes before what else templates may name; where that would hide something that this route could mean, it is refused. */
+function checkPartName(name: string, part: Cursor, route: Cursor): DocumentProblem[] {
+  const parts = route.get("aggregate").entries.map(([, one]) => one);
+  const hidden: Readonly<Record<string, boolean>> = {
+    body: declaresOtherMethods(route),
+    item: parts.some((one) => one.get("forEach").exists),
+    index: parts.some((one) => one.get("forEach").exists),
+    status: parts.some((one) => one.get("when").exists),
+    request: parts.some((one) => one.get("when").exists),
+    problems: route.get("answer", "problems").value === true,
+  };
+  if (!ROOTS.includes(name) && !(Object.hasOwn(hidden, name) && hidden[name])) return [];
   return [
-    error("SLV2004", part.path, `a part cannot be called ${quote(name)}: templates use that name for the request`, {
-      at: "key",
-    }),
+    error(
+      "SLV2004",
+      part.path,
+      `a part cannot be called ${quote(name)} here: that name is the request's or the answer's`,
+      {
+        at: "key",
+      },
+    ),
   ];
-}
-
-function checkPartTarget(part: Cursor, services: readonly string[]): DocumentProblem[] {
-  const get = part.get("get");
-  const split = get.text === undefined ? undefined : splitPartUrl(get.text);
-  if (split === undefined || !("service" in split.target) || services.includes(split.target.service)) return [];
-  return [unknownName("SLV3001", "service", split.target.service, services, get.path)];
-}
-
-function checkHoles(route: Cursor, part: Cursor, parts: readonly string[]): DocumentProblem[] {
-  const get = part.get("get");
-  const split = get.text === undefined ? undefined : splitPartUrl(get.text);
-  if (split === undefined) return [];
-  const { parts: template, fault } = parseTemplate(split.path);
-  if (fault !== undefined) return [error("SLV2001", get.path, `${quote(split.path)} is not a template: ${fault}`)];
-  const example = template.map((piece) => (typeof piece === "string" ? piece : "x")).join("");
-  const { refused } = normalisePath(example.split("?", 1)[0] ?? "");
-  if (refused !== undefined) return [error("SLV2001", get.path, `${quote(split.path)} is not a path: it ${refused}`)];
-  return holesOf(template).flatMap((hole) => checkHole(hole, get.path, route, parts));
-}
-
-function checkHole(hole: readonly string[], path: Path, route: Cursor, parts: readonly string[]): DocumentProblem[] {
-  const [root = "", member, ...rest] = hole;
-  const shown = `{${hole.join(".")}}`;
-  const fail = (message: string, expected: string, near?: string): DocumentProblem[] => [
-    error("SLV3004", path, `${shown}: ${message}`, {
-      expected,
-      ...(near !== undefined && { suggestion: `{${near}}` }),
-    }),
-  ];
-  if (parts.includes(root)) return [];
-  if (root === "identity") return checkIdentityHole(member, rest, route, fail);
-  if (root === "query")
-    return member !== undefined && rest.length === 0 ? [] : fail("a query parameter has one name", "{query.NAME}");
-  if (root === "path") {
-    const pattern = parsePath(route.get("match", "path").text ?? "").pattern;
-    const known = pattern === undefined ? undefined : paramsOf(pattern);
-    if (known === undefined || (member !== undefined && rest.length === 0 && known.includes(member))) return [];
-    const near = nearestName(member ?? "", known);
-    const expected =
-      known.length === 0 ? "a path without parameters has none" : known.map((name) => `{path.${name}}`).join(" or ");
-    return fail("match.path has no such parameter", expected, near && `path.${near}`);
-  }
-  const near = nearestName(root, [...parts, ...templateRoots]);
-  const names = [...templateRoots, ...parts].join(", ");
-  return fail(`nothing is called ${quote(root)} here`, `one of ${names}`, near && [near, ...hole.slice(1)].join("."));
-}
-
-function checkIdentityHole(
-  member: string | undefined,
-  rest: readonly string[],
-  route: Cursor,
-  fail: (message: string, expected: string, near?: string) => DocumentProblem[],
-): DocumentProblem[] {
-  if (!route.get("auth").exists) return fail("the route has no `auth`, so there is no identity", "a route with `auth`");
-  const plain =
-    member === "claims"
-      ? rest.length > 0
-      : member !== undefined && identityMembers.includes(member) && rest.length === 0;
-  if (plain) return [];
-  const near = nearestName(member ?? "", identityMembers) ?? (member === undefined ? "sub" : `claims.${member}`);
-  return fail(
-    "an identity has no such member",
-    "{identity.sub}, {identity.issuer}, {identity.method}, {identity.consumer}, {identity.plan} or {identity.claims.NAME}",
-    `identity.${near}`,
-  );
-}
-
-/** Parts that a template of this part names. */
-export function dependenciesOf(get: string, parts: readonly string[]): string[] {
-  const split = splitPartUrl(get);
-  if (split === undefined) return [];
-  const roots = holesOf(parseTemplate(split.path).parts).map(([root]) => root);
-  return parts.filter((name) => roots.includes(name));
 }
 
 function checkCycles(aggregate: Cursor): DocumentProblem[] {
   const names = aggregate.keys;
-  const waitsFor = new Map(names.map((name) => [name, dependenciesOf(aggregate.get(name, "get").text ?? "", names)]));
+  const waitsFor = new Map(
+    names.map((name) => {
+      const { dependsOn, after } = dependenciesOf(aggregate.get(name), names);
+      return [name, [...dependsOn, ...after]];
+    }),
+  );
   const settled = new Set<string>();
   for (let before = -1; before !== settled.size; ) {
     before = settled.size;
@@ -143,9 +78,8 @@ function checkCycles(aggregate: Cursor): DocumentProblem[] {
   );
   if (cycle.length === 0) return [];
   const [first = ""] = cycle;
-  return [
-    error("SLV3005", [...aggregate.path, first, "get"], `parts wait for each other: ${[...cycle, first].join(" -> ")}`),
-  ];
+  const at = callsOf(aggregate.get(first))[0]?.at.path ?? [...aggregate.path, first];
+  return [error("SLV3005", at, `parts wait for each other: ${[...cycle, first].join(" -> ")}`)];
 }
 
 /** One cycle among the parts that never settle: following what they wait for must come back. */
@@ -161,4 +95,44 @@ function cycleFrom(
     trail.push(name);
   }
   return [];
+}
+
+/** Cloudflare ends a request that fetches more often; workerd elsewhere does not. */
+function checkBudget(aggregate: Cursor): DocumentProblem[] {
+  const { subrequestsMax, subrequestsFreeMax, subrequestsOwn, fanOut } = limits.aggregate;
+  const costs = aggregate.entries.map(([name, part]) => {
+    const forEach = part.get("forEach");
+    const elements = forEach.exists ? numberOf(forEach.get("max"), fanOut) : 1;
+    const fetches = fetchesAtMost(
+      elements,
+      numberOf(part.get("retries", "attempts"), 0),
+      numberOf(part.get("redirects"), 0),
+    );
+    return { name, fetches };
+  });
+  const sum = costs.reduce((all, { fetches }) => all + fetches, 0);
+  const parts = costs.filter(({ fetches }) => fetches > 1).map(({ name, fetches }) => `${name} ${fetches}`);
+  const message = `at worst one request makes ${sum} calls${parts.length > 0 ? ` (${parts.join(", ")})` : ""}`;
+  if (sum > subrequestsMax - subrequestsOwn)
+    return [
+      error(
+        "SLV3101",
+        aggregate.path,
+        `${message}: a Worker has ${subrequestsMax}, of which the gateway needs some itself`,
+        {
+          at: "key",
+          expected: `at most ${subrequestsMax - subrequestsOwn}, by a smaller \`max\` of fan-outs or fewer attempts`,
+        },
+      ),
+    ];
+  if (sum <= subrequestsFreeMax - subrequestsOwn) return [];
+  return [
+    warning("SLV3102", aggregate.path, `${message}: a Worker of Cloudflare's free plan has ${subrequestsFreeMax}`, {
+      at: "key",
+    }),
+  ];
+}
+
+function numberOf(at: Cursor, otherwise: number): number {
+  return typeof at.value === "number" && Number.isInteger(at.value) && at.value >= 0 ? at.value : otherwise;
 }

@@ -3,6 +3,7 @@ import { RESERVED_CONTEXT } from "../auth/txn-context.ts";
 import { limits } from "../limits.ts";
 import { checkIdentityHole, checkRequestHole } from "./check-holes.ts";
 import type { Cursor } from "./cursor.ts";
+import { partTargets } from "./part-call.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
 import { holesOf, parseTemplate, splitPartUrl } from "./template.ts";
@@ -66,7 +67,7 @@ function checkUse(route: Cursor): DocumentProblem[] {
   if (context.keys.length === 0) return [];
   const targets = [
     ...(route.get("to").text === undefined ? [] : [route.get("to").text ?? ""]),
-    ...route.get("aggregate").entries.flatMap(([, part]) => part.get("get").text ?? []),
+    ...partTargets(route).flatMap(({ text }) => text ?? []),
   ];
   const isOrigin = (target: string): boolean =>
     /^https?:\/\//.test(target) || "origin" in (splitPartUrl(target)?.target ?? {});

@@ -64,6 +64,7 @@ function asLocal({ value }: Cursor): unknown {
 const ELSEWHERE: Readonly<Record<string, string>> = {
   to: "a route without it: every request goes to the service itself",
   aggregate: "a route of `gateway`, which composes answers",
+  answer: "a route of `gateway`, which composes answers",
   cache: "a route of `gateway`, which keeps answers",
   respond: "a route of `gateway`, which answers itself",
   redirect: "a route of `gateway`, which answers itself",

@@ -3,6 +3,7 @@ import { HOP_BY_HOP, isForgeable } from "../http/header-names.ts";
 import { limits } from "../limits.ts";
 import { IDEMPOTENCY_KEY, IDEMPOTENCY_METHODS } from "../policy/idempotency-key.ts";
 import type { Cursor } from "./cursor.ts";
+import { declaresOtherMethods } from "./part-call.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
 import { formatSize, parseDurationMs, parseSizeBytes } from "./units.ts";
 
@@ -10,9 +11,16 @@ import { formatSize, parseDurationMs, parseSizeBytes } from "./units.ts";
 export function checkIdempotency(route: Cursor, cors: Cursor): DocumentProblem[] {
   const idempotency = route.get("idempotency");
   if (typeof idempotency.value !== "object" || idempotency.value === null) return [];
-  if (route.get("aggregate").exists)
+  if (route.get("aggregate").exists && !declaresOtherMethods(route))
     return [
-      error("SLV3009", idempotency.path, "composed answers are for GET and HEAD, which need no keys", { at: "key" }),
+      error(
+        "SLV3009",
+        idempotency.path,
+        "without `match.methods` composed answers are for GET and HEAD, which need no keys",
+        {
+          at: "key",
+        },
+      ),
     ];
   return [
     ...checkMethods(route, idempotency),

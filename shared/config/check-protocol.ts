@@ -2,6 +2,7 @@
 import { grpcStatusOfWord } from "../policy/grpc-status.ts";
 import { RETRY_WORDS } from "../policy/settings.ts";
 import type { Cursor } from "./cursor.ts";
+import { partTargets } from "./part-call.ts";
 import { type DocumentProblem, warning } from "./problem.ts";
 
 const isGrpc = (service: Cursor): boolean => service.get("protocol").value === "grpc";
@@ -54,7 +55,7 @@ export function checkGrpcRoutes(top: Cursor): DocumentProblem[] {
   const services = top.get("mesh", "services");
   const byGrpc = new Set(services.entries.filter(([, service]) => isGrpc(service)).map(([name]) => name));
   return top.get("gateway", "routes").items.flatMap((route) => {
-    const parts = route.get("aggregate").entries.map(([, part]) => part.get("get"));
+    const parts = partTargets(route);
     return [route.get("to"), ...parts]
       .filter(({ text }) => text !== undefined && byGrpc.has(text.split(":")[0] ?? ""))
       .map(({ path, text }) =>

@@ -27,12 +27,12 @@ function checkReference(reference: Reference, path: Path, secrets: Secrets | und
         `${reference.text} was not replaced: environment variables are read where the document is loaded`,
       ),
     ];
-  if (![isEditValue, isProviderSecret, isSignerSecret, isDecisionField].some((isPlace) => isPlace(path)))
+  if (![isEditValue, isProviderSecret, isSignerSecret, isDecisionField, isPartField].some((isPlace) => isPlace(path)))
     return [
       error(
         "SLV4003",
         path,
-        `${reference.text}: secrets can be used in values of headers and query in \`transform\`, in headers of decision points, and as secrets of a provider only`,
+        `${reference.text}: secrets can be used in values of headers and query in \`transform\`, in headers of parts and of decision points, and as secrets of a provider only`,
       ),
     ];
   if (secrets === undefined || secrets.has(reference.name)) return [];
@@ -76,4 +76,9 @@ function isEditValue(path: Path): boolean {
   const [kind, edit, , ...deeper] = place as string[];
   const isKind = kind === "headers" || (kind === "query" && side === "request");
   return isKind && ["set", "add", "append"].includes(edit ?? "") && deeper.length === 0;
+}
+
+/** gateway.routes[n].aggregate.<part>.headers.<name> */
+function isPartField(path: Path): boolean {
+  return path.length === 7 && path[1] === "routes" && path[3] === "aggregate" && path[5] === "headers";
 }

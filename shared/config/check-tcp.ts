@@ -1,5 +1,6 @@
 /** Checks of services of TCP, of which nobody reads a request. */
 import type { Cursor } from "./cursor.ts";
+import { partTargets } from "./part-call.ts";
 import { type DocumentProblem, error } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
 import { splitPartUrl } from "./template.ts";
@@ -66,7 +67,7 @@ export function checkTcpTargets(top: Cursor): DocumentProblem[] {
     error("SLV3057", at.path, `${quote(name)} is a service of TCP, and the gateway speaks HTTP`);
   return top.get("gateway", "routes").items.flatMap((route) => {
     const to = route.get("to");
-    const parts = route.get("aggregate").entries.map(([, part]) => part.get("get"));
+    const parts = partTargets(route);
     return [
       ...(isTarget(to.text) ? [refuse(to, to.text ?? "")] : []),
       ...parts.flatMap((get) => {

@@ -20,6 +20,7 @@ import {
   whole,
 } from "./fields.ts";
 import { access } from "./schema-access.ts";
+import { aggregate, answer } from "./schema-aggregate.ts";
 import { errorPages, redirect, respond, securityHeaders } from "./schema-answers.ts";
 import { auth } from "./schema-auth.ts";
 import { balance } from "./schema-balance.ts";
@@ -46,7 +47,6 @@ import { retries } from "./schema-retries.ts";
 import { priority, serviceShedding, shedding } from "./schema-shedding.ts";
 import { mirror, trafficRule } from "./schema-traffic.ts";
 import { upgrades } from "./schema-tunnels.ts";
-import { splitPartUrl } from "./template.ts";
 
 const max = limits.document;
 
@@ -84,22 +84,6 @@ const match = z.strictObject({
   version: matchVersion.optional(),
 });
 
-const part = z.strictObject({
-  get: text(
-    "a service and path such as users:/users/{identity.sub}, or an http(s) URL",
-    /^(?:https?:\/\/[^/?#@\s{}]+\/[^\s#]*|[a-z0-9-]+:\/(?!\/)[^\s#]*)$/,
-  )
-    .refine((value) => splitPartUrl(value) !== undefined, { error: "an http or https URL with a host" })
-    .describe(
-      "Where the part comes from. `{identity.sub}`, `{path.id}`, `{query.q}` and `{part.member}` are filled in.",
-    ),
-  optional: flag.optional().describe("Whether the answer may lack this part. Default: false."),
-  timeout: timeout.optional().describe("Default: 5s."),
-  pick: list(text("a member name", /^.{1,128}$/))
-    .optional()
-    .describe("Top-level members that are kept. Default: all."),
-});
-
 const regexRewrite = z.strictObject({
   regex: text("a regular expression of RE2", /\S/).describe("What of the path is replaced, each time it is found."),
   to: text("a text without control characters", /^[^\p{Cc}\s?#]*$/u).describe("`$1` and `$<name>` are its groups."),
@@ -119,12 +103,13 @@ const route = z.strictObject({
   priority: priority.optional().describe("Who is refused last when an upstream is overloaded. Default: normal."),
   idempotency: idempotency.optional().describe("Requests with the same key are carried out once."),
   graphql: graphql.optional().describe("What a GraphQL service may be asked for."),
-  aggregate: z.record(name("the name of a part"), part).optional().describe("The answer is composed of these parts."),
   transform: transform.optional(),
   respond: respond.optional(),
   redirect: redirect.optional(),
   errorPages: errorPages.optional().describe("Before the gateway's: pages instead of problem documents."),
   securityHeaders: securityHeaders.optional().describe("Instead of the gateway's."),
+  aggregate: aggregate.optional().describe("The answer is composed of these parts."),
+  answer: answer.optional().describe("What becomes of the parts of `aggregate`. Default: an object of them, 200."),
   to: target
     .optional()
     .describe("A service of the mesh, or the origin of a URL. The path goes on unchanged, unless `rewrite` is given."),
@@ -230,5 +215,4 @@ export const documentSchema = z.strictObject({
 /** A document whose form is right; its references are too when it came from `checkDocument` or `loadDocument`. */
 export type Document = z.infer<typeof documentSchema>;
 export type RouteConfig = z.infer<typeof route>;
-export type PartConfig = z.infer<typeof part>;
 export type ServiceConfig = z.infer<typeof service>;

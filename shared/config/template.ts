@@ -11,6 +11,11 @@ const HOLE = /^[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_][A-Za-z0-9_-]*)*$/;
 
 /** Splits a text at its holes. Braces do not nest and there is no escape: a path holds `%7B` for a brace. */
 export function parseTemplate(text: string): ParsedTemplate {
+  return parsePieces(text, HOLE);
+}
+
+/** The same for other holes. @param form what may stand in the braces */
+export function parsePieces(text: string, form: RegExp): ParsedTemplate {
   const parts: (string | string[])[] = [];
   let at = 0;
   while (at < text.length) {
@@ -22,7 +27,7 @@ export function parseTemplate(text: string): ParsedTemplate {
     const close = text.indexOf("}", open);
     if (close < 0) return { parts, fault: "a { without its }" };
     const hole = text.slice(open + 1, close);
-    if (!HOLE.test(hole)) return { parts, fault: `{${hole}} is not a name or names joined by dots` };
+    if (!form.test(hole)) return { parts, fault: `{${hole}} is not a name or names joined by dots` };
     parts.push(hole.split("."));
     at = close + 1;
   }

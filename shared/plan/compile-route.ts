@@ -1,15 +1,14 @@
 import type { AuthSettings } from "../auth/compose.ts";
-import { dependenciesOf } from "../config/check-aggregate.ts";
-import type { PartConfig, RouteConfig } from "../config/schema.ts";
+import type { RouteConfig } from "../config/schema.ts";
 import type { AuthConfig } from "../config/schema-auth.ts";
 import type { CacheConfig } from "../config/schema-cache.ts";
-import { parseTemplate, splitPartUrl } from "../config/template.ts";
 import { parseDurationMs, parseSizeBytes } from "../config/units.ts";
 import { limits } from "../limits.ts";
-import type { AggregatePart, UpstreamTarget } from "../policy/settings.ts";
+import type { UpstreamTarget } from "../policy/settings.ts";
 import { parsePath } from "../route/parse-path.ts";
 import { VERSION_FIELD } from "../route/requested-version.ts";
 import type { RouteMatch } from "../route/route-match.ts";
+import { compileAggregate } from "./compile-aggregate.ts";
 import { compilePages, compileRedirect, compileRespond, compileSecurity } from "./compile-answers.ts";
 import { compileCache } from "./compile-cache.ts";
 import { compileDecision } from "./compile-decision.ts";
@@ -122,9 +121,9 @@ function compileShown(route: RouteConfig, defaults: RouteDefaults): Pick<RoutePl
 }
 
 function compileTarget(route: RouteConfig): RouteTarget {
-  if (route.aggregate !== undefined) return { kind: "aggregate", parts: compileParts(route.aggregate) };
   if (route.respond !== undefined) return { kind: "respond", answer: compileRespond(route.respond) };
   if (route.redirect !== undefined) return { kind: "redirect", to: compileRedirect(route.redirect) };
+  if (route.aggregate !== undefined) return compileAggregate(route.aggregate, route.answer);
   return {
     kind: "forward",
     to: targetOf(route.to ?? ""),
@@ -134,27 +133,6 @@ function compileTarget(route: RouteConfig): RouteTarget {
 
 const targetOf = (to: string): UpstreamTarget =>
   /^https?:/.test(to) ? { origin: new URL(to).origin } : { service: to };
-
-/** In the order of the document, which is the order of the answer's members. */
-function compileParts(parts: Readonly<Record<string, PartConfig>>): AggregatePart[] {
-  const names = Object.keys(parts);
-  return Object.entries(parts).map(([name, part]) => compilePart(name, part, names));
-}
-
-function compilePart(name: string, part: PartConfig, names: readonly string[]): AggregatePart {
-  const split = splitPartUrl(part.get);
-  if (split === undefined) throw new Error(`part ${name}: not a target: ${part.get}`);
-  return {
-    name,
-    method: "GET",
-    target: split.target,
-    path: parseTemplate(split.path).parts,
-    dependsOn: dependenciesOf(part.get, names),
-    optional: part.optional ?? false,
-    timeoutMs: durationOf(part.timeout) ?? limits.gateway.partTimeoutMs,
-    ...(part.pick !== undefined && { pick: sorted(part.pick) }),
-  };
-}
 
 function durationOf(text: string | undefined): number | undefined {
   return text === undefined ? undefined : parseDurationMs(text);

@@ -2,11 +2,12 @@ import type { Path } from "../config/problem.ts";
 import { formatDuration } from "../config/units.ts";
 import type { Identity } from "../identity/identity.ts";
 import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
+import type { AggregatePart, AggregateTarget } from "../policy/aggregate-settings.ts";
 import type { Priority } from "../policy/load-shedding.ts";
-import type { AggregatePart, UpstreamTarget } from "../policy/settings.ts";
-import { fillTemplate } from "../policy/template.ts";
+import type { UpstreamTarget } from "../policy/settings.ts";
 import { rewritePath } from "../route/rewrite-path.ts";
 import { explainAccess } from "./explain-access.ts";
+import { explainAggregate, explainPart } from "./explain-aggregate.ts";
 import { describeBreaker, explainBalance, explainHedge } from "./explain-balance.ts";
 import { explainCallLimits } from "./explain-call-limits.ts";
 import { explainFaults } from "./explain-faults.ts";
@@ -41,11 +42,9 @@ export function explainTarget(plan: Plan, route: RoutePlan, at: Path, request: F
     return [...steps, ...explainService(plan, target.to, request.method, { ...request, path })];
   }
   if (target.kind !== "aggregate") return [];
-  if (request.method !== "GET" && request.method !== "HEAD")
-    return [
-      step("aggregate", "deny", `${request.method} on a composed answer`, [...at, "aggregate"], "method_not_allowed"),
-    ];
-  return target.parts.flatMap((part) => explainPart(plan, part, [...at, "aggregate", part.name], request));
+  const steps = explainAggregate(route, target, at, request.method);
+  if (steps.some(({ verdict }) => verdict === "deny")) return steps;
+  return [...steps, ...target.parts.flatMap((part) => explainOnePart(plan, target, part, at, request))];
 }
 
 function pathFor({ rewrite }: { readonly rewrite?: string | RegexRewrite }, request: Forwarded): string {
@@ -53,32 +52,17 @@ function pathFor({ rewrite }: { readonly rewrite?: string | RegexRewrite }, requ
   return typeof rewrite === "string" ? rewritePath(rewrite, request.params) : request.rewrite(rewrite, request.path);
 }
 
-function explainPart(plan: Plan, part: AggregatePart, at: Path, request: Forwarded): ExplainStep[] {
-  const via = "service" in part.target ? `service ${part.target.service}` : part.target.origin;
-  const notes = [
-    part.dependsOn.length > 0 ? `after ${part.dependsOn.join(", ")}` : "at once",
-    `within ${formatDuration(part.timeoutMs)}`,
-    ...(part.optional ? ["optional"] : []),
-    ...(part.pick === undefined ? [] : [`keeps ${part.pick.join(", ")}`]),
-  ];
-  const text = `${part.method} ${previewPath(part, request)} to ${via} (${notes.join(", ")})`;
-  const steps = [
-    step("call", "pass", text, [...at, "get"]),
-    ...explainService(plan, part.target, part.method, { ...request, path: previewPath(part, request) }),
-  ];
-  return steps.map((one) => ({ ...one, part: part.name, optional: part.optional }));
-}
-
-/** The part's path with what is known already; answers of other parts stay `{user.lastOrderId}`. */
-function previewPath(part: AggregatePart, request: Forwarded): string {
-  const scope = { identity: request.identity, path: request.params, query: queryMembers(request.query) };
-  return part.path
-    .map((piece) => {
-      if (typeof piece === "string") return piece;
-      const filled = fillTemplate([piece], scope);
-      return "text" in filled ? filled.text : `{${piece.join(".")}}`;
-    })
-    .join("");
+function explainOnePart(
+  plan: Plan,
+  target: AggregateTarget,
+  part: AggregatePart,
+  at: Path,
+  request: Forwarded,
+): ExplainStep[] {
+  const known = { ...request, query: queryMembers(request.query) };
+  const { path, step: call } = explainPart(target, part, at, known);
+  const inside = call.verdict === "skip" ? [] : explainService(plan, part.target, part.method, { ...request, path });
+  return [call, ...inside].map((one) => ({ ...one, part: part.name, optional: part.optional }));
 }
 
 /** As the gateway reads it: of several members of one name the last counts, a value may hold `=`. */

@@ -10,6 +10,7 @@ import type { ProtectedResource } from "../auth/resource.ts";
 import type { TxnContextSettings } from "../auth/txn-context.ts";
 import type { RouteCache } from "../cache/route-cache.ts";
 import type { ClientIpSettings } from "../http/client-ip.ts";
+import type { AggregateTarget } from "../policy/aggregate-settings.ts";
 import type { CallLimit } from "../policy/call-limits.ts";
 import type { DirectAnswer } from "../policy/direct-answer.ts";
 import type { EdgeFaultRule, EdgeMirrorRule, EdgeTrafficRule } from "../policy/edge-traffic.ts";
@@ -25,7 +26,6 @@ import type { Reshape } from "../policy/reshape.ts";
 import type { SecurityFields } from "../policy/security-fields.ts";
 import type {
   AccessRule,
-  AggregatePart,
   BalanceSettings,
   BreakerSettings,
   CorsSettings,
@@ -140,7 +140,7 @@ export type RouteTarget =
     }
   | { readonly kind: "respond"; readonly answer: DirectAnswer }
   | { readonly kind: "redirect"; readonly to: Redirect }
-  | { readonly kind: "aggregate"; readonly parts: readonly AggregatePart[] };
+  | AggregateTarget;
 
 export interface MeshPlan {
   readonly trustDomain: string;

@@ -1,3 +1,4 @@
+import { scalarText } from "../http/whole-numbers.ts";
 import type { Template } from "./settings.ts";
 
 /** What the holes of a template are filled from: name to a value of JSON. */
@@ -39,7 +40,12 @@ export function lookUp(scope: TemplateScope, path: readonly string[]): unknown {
 const DOT_SEGMENT = /(?:^|[/\\])\.\.?(?:[/\\;]|$)/;
 
 function pieceOf(value: unknown): string | undefined {
-  if (typeof value === "number" || typeof value === "boolean") return encodeURIComponent(String(value));
-  if (typeof value !== "string" || value === "" || DOT_SEGMENT.test(value) || !value.isWellFormed()) return undefined;
-  return encodeURIComponent(value).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+  const text = scalarText(value);
+  if (text === undefined || text === "" || DOT_SEGMENT.test(text) || !text.isWellFormed()) return undefined;
+  return encodePiece(text);
+}
+
+/** Everything but RFC 3986's unreserved characters percent-encoded. @param text well-formed */
+export function encodePiece(text: string): string {
+  return encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { limits } from "../../../shared/limits.ts";
-import type { AggregatePart } from "../../../shared/policy/settings.ts";
+import type { AggregatePart } from "../../../shared/policy/aggregate-settings.ts";
 import { type Gateway, startGateway } from "./support/gateway.ts";
 import { createIssuer } from "./support/issuer.ts";
 import { part, plan, route } from "./support/plans.ts";
@@ -161,7 +161,7 @@ describe("an aggregate", () => {
       };
     await start(names.map((name) => part(name, ["/"])));
     expect((await ask()).status).toBe(200);
-    expect(most).toBe(limits.gateway.aggregateConcurrencyMax);
+    expect(most).toBe(limits.aggregate.concurrencyMax);
   });
 
   test("is read only", async () => {

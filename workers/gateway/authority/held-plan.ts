@@ -3,8 +3,10 @@ import { noRevocations, type RevocationIndex } from "../../../shared/auth/revoca
 import { type ClientIpRules, clientIpRules } from "../../../shared/http/client-ip.ts";
 import { hex } from "../../../shared/http/hex.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
+import { partConditionsOf } from "../../../shared/plan/part-conditions.ts";
 import { type GatewayPlan, PLAN_FORMAT, type RoutePlan } from "../../../shared/plan/plan.ts";
 import { routeExpressions } from "../../../shared/plan/route-expressions.ts";
+import type { PartCondition } from "../../../shared/policy/part-condition.ts";
 import type { Reshaper } from "../../../shared/policy/reshaper.ts";
 import { compileRoutes, type RouteTable } from "../../../shared/route/match-route.ts";
 import { holdEdits } from "./held-edits.ts";
@@ -21,6 +23,8 @@ export interface HeldPlan {
   readonly table: RouteTable<RoutePlan>;
   /** Expressions of the plan's routes by their text. */
   readonly conditions: ReadonlyMap<string, Condition>;
+  /** Conditions of parts of aggregates by their text. */
+  readonly partConditions: ReadonlyMap<string, PartCondition>;
   /** Expressions that limits count by, by their text. */
   readonly keyExpressions: ReadonlyMap<string, KeyExpression>;
   /** Carries out edits that depend on requests, and makes own answers. Absent: the plan has none. */
@@ -42,7 +46,8 @@ export async function holdPlan(version: number, hash: string, plan: GatewayPlan)
   const table = compileRoutes(plan.routes, plan.hosts);
   const clientIp = plan.clientIp && clientIpRules(plan.clientIp);
   const reshaper = await holdEdits(plan);
-  const held = { version, hash, plan, table, ...(await expressionsOf(plan)), revocations: noRevocations };
+  const [expressions, partConditions] = [await expressionsOf(plan), await conditionsOfParts(plan)];
+  const held = { version, hash, plan, table, ...expressions, partConditions, revocations: noRevocations };
   return { ...held, ...(clientIp !== undefined && { clientIp }), ...(reshaper !== undefined && { reshaper }) };
 }
 
@@ -56,6 +61,15 @@ async function expressionsOf({ routes }: GatewayPlan): Promise<Pick<HeldPlan, "c
   for (const text of whens) conditions.set(text, usable(text, parseCondition(text)));
   for (const text of keys) keyExpressions.set(text, usable(text, parseKeyExpression(text)));
   return { conditions, keyExpressions };
+}
+
+async function conditionsOfParts({ routes }: GatewayPlan): Promise<HeldPlan["partConditions"]> {
+  const conditions = new Map<string, PartCondition>();
+  const texts = partConditionsOf(routes);
+  if (texts.length === 0) return conditions;
+  const { parsePartCondition } = await import("../../../shared/policy/part-condition.ts");
+  for (const text of texts) conditions.set(text, usable(text, parsePartCondition(text)));
+  return conditions;
 }
 
 function usable<Parsed extends object>(text: string, parsed: Parsed | string): Parsed {

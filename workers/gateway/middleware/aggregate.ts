@@ -1,152 +1,180 @@
 import type { Context } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import { PARTIAL } from "../../../shared/http/header-names.ts";
+import { parseExactJson } from "../../../shared/http/whole-numbers.ts";
 import { limits } from "../../../shared/limits.ts";
 import {
-  type AggregateState,
-  composeAnswer,
+  type AggregateRun,
   failedPart,
-  finishPart,
+  finishCall,
   isComplete,
   newAggregate,
-  type PartResult,
-  startParts,
+  nextCalls,
+  type RunHelp,
 } from "../../../shared/policy/aggregate.ts";
-import type { AggregatePart } from "../../../shared/policy/settings.ts";
-import { fillTemplate } from "../../../shared/policy/template.ts";
+import { type ComposedAnswer, composeAnswer, failureStatus, titleOf } from "../../../shared/policy/aggregate-answer.ts";
+import type { AggregateTarget } from "../../../shared/policy/aggregate-settings.ts";
+import { conditionView } from "../../../shared/policy/condition-view.ts";
+import { Unfilled } from "../../../shared/policy/json-template.ts";
 import type { TxnTokenMinter } from "../authority/txn-token-minter.ts";
-import { callUpstream } from "../upstream/call-upstream.ts";
+import { type PartCaller, PartCalls } from "../upstream/call-part.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { LoadShedder } from "../upstream/load-shedder.ts";
-import { readText } from "../upstream/read-text.ts";
+import { readContent } from "../upstream/read-content.ts";
+import { RequestFields } from "../upstream/request-fields.ts";
 import type { Stage } from "../upstream/stages.ts";
 
 /** Composes one JSON answer from several calls, as many at once as their dependencies and the platform allow. */
 export function aggregate(minter: TxnTokenMinter, shedder: LoadShedder): Stage {
-  return { enter: (c) => (c.get("route").target.kind === "aggregate" ? compose(c, { minter, shedder }) : undefined) };
+  const calls = new PartCalls(minter, shedder);
+  return {
+    enter: (c) => {
+      const { target } = c.get("route");
+      return target.kind === "aggregate" ? compose(c, target, calls) : undefined;
+    },
+  };
 }
 
-async function compose(c: Context<GatewayEnv>, callers: Callers): Promise<Response> {
-  const { target } = c.get("route");
-  const parts = target.kind === "aggregate" ? target.parts : [];
-  const { method } = c.req.raw;
-  if (method !== "GET" && method !== "HEAD") {
-    c.header("allow", "GET, HEAD");
-    throw new SelvageError("method_not_allowed", `${method} on an aggregate`);
-  }
-  const state = newAggregate(parts);
+async function compose(c: Context<GatewayEnv>, target: AggregateTarget, calls: PartCalls): Promise<Response> {
+  refuseMethod(c);
+  const run = newAggregate(target.parts, await scopeOf(c, target));
   const stop = new AbortController();
   try {
-    await perform(c, parts, state, callers, stop.signal);
+    await perform(run, helpOf(c), callerOf(c, target, calls, stop.signal), calls, target);
   } finally {
-    if (!isComplete(state)) stop.abort();
+    if (run.running > 0) stop.abort();
   }
-  const { body, missing } = composeAnswer(state, parts);
-  const headers: Record<string, string> = { "content-type": "application/json", "cache-control": "no-store" };
-  if (missing.length > 0) {
-    headers[PARTIAL] = missing.join(", ");
-    logMissing(c.get("trace").traceId, state);
-  }
-  return new Response(JSON.stringify(body), { headers });
+  return answerOf(c, run, target);
 }
 
-interface Callers {
-  readonly minter: TxnTokenMinter;
-  readonly shedder: LoadShedder;
+/** GET and HEAD, and what the route's `match` names. */
+function refuseMethod(c: Context<GatewayEnv>): void {
+  const { method } = c.req.raw;
+  const { methods } = c.get("route").match;
+  if (method === "GET" || method === "HEAD" || methods.includes(method)) return;
+  c.header("allow", "GET, HEAD");
+  throw new SelvageError("method_not_allowed", `${method} on an aggregate`);
 }
 
-/** Starts what can start after each part that ends, until all have or a required one failed. */
-async function perform(
-  c: Context<GatewayEnv>,
-  parts: readonly AggregatePart[],
-  state: AggregateState,
-  callers: Callers,
-  signal: AbortSignal,
-): Promise<void> {
-  const running = new Map<string, Promise<void>>();
-  for (;;) {
-    for (const part of startParts(state, parts)) {
-      const call = callPart(c, part, state, callers, signal).then((result) => {
-        finishPart(state, part, result);
-        running.delete(part.name);
-      });
-      running.set(part.name, call);
-    }
-    const failed = failedPart(state, parts);
-    if (failed !== undefined) throw partError(failed.name, failed.result);
-    if (running.size === 0) return;
-    await Promise.race(running.values());
-  }
-}
-
-/** Never fails: what went wrong is the part's result. */
-async function callPart(
-  c: Context<GatewayEnv>,
-  part: AggregatePart,
-  state: AggregateState,
-  callers: Callers,
-  signal: AbortSignal,
-): Promise<PartResult> {
-  const filled = fillTemplate(part.path, scopeOf(c, state));
-  if ("missing" in filled) return { ok: false, status: 502, reason: `${filled.missing} is missing or unusable` };
-  const fields = c.get("fields").copy();
-  for (const name of OWN_TO_REQUEST) fields.delete(name);
-  fields.set("accept", "application/json");
-  const [held, identity, trace] = [c.get("held"), c.get("identity"), c.get("trace")];
-  const { minter, shedder } = callers;
-  const calling = { env: c.env, held, identity, route: c.get("route").name, context: c.get("context"), trace, minter };
-  const deadlineAtMs = Math.min(Date.now() + part.timeoutMs, c.get("deadlineAtMs"));
-  const { target, method } = part;
-  try {
-    const call = { target, method, path: filled.text, fields, body: null, deadlineAtMs, signal };
-    const answer = await shedder.call(c, target, deadlineAtMs, (shed) => callUpstream({ ...call, ...shed }, calling));
-    return await readPart(answer);
-  } catch (error) {
-    return failureOf(error, Date.now() >= deadlineAtMs);
-  }
-}
-
-function scopeOf(c: Context<GatewayEnv>, state: AggregateState): Record<string, unknown> {
-  const identity = c.get("identity");
+/** What templates and conditions see of the request. */
+async function scopeOf(c: Context<GatewayEnv>, target: AggregateTarget): Promise<Record<string, unknown>> {
+  const { query, host } = c.get("target");
   const scope: Record<string, unknown> = {
-    identity,
+    identity: c.get("identity"),
     path: c.get("params"),
-    query: Object.fromEntries(new URLSearchParams(c.get("target").query)),
+    query: query === "" ? {} : Object.fromEntries(new URLSearchParams(query)),
   };
-  for (const [name, result] of state.done) if (result.ok) scope[name] = result.value;
+  if (target.readsBody === true) scope.body = await bodyOf(c);
+  if (target.parts.some(({ when }) => when !== undefined))
+    scope.request = {
+      method: c.req.raw.method,
+      host,
+      path: c.get("path"),
+      headers: Object.fromEntries(c.get("fields")),
+    };
   return scope;
 }
 
-async function readPart(answer: Response): Promise<PartResult> {
-  if (answer.status !== 200) {
-    await answer.body?.cancel();
-    const status = answer.status === 503 || answer.status === 504 ? answer.status : 502;
-    return { ok: false, status, reason: `answered ${answer.status}` };
+/** @throws SelvageError bad_request when it is no JSON, and what `readContent` throws */
+async function bodyOf(c: Context<GatewayEnv>): Promise<unknown> {
+  const content = await readContent(c);
+  if (content.byteLength === 0) return undefined;
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(content);
+    return parseExactJson(text, limits.aggregate.depthMax);
+  } catch (cause) {
+    throw new SelvageError("bad_request", `the body cannot be read as JSON: ${String(cause)}`, { cause });
   }
-  return { ok: true, value: JSON.parse(await readText(answer, limits.gateway.partBodyBytesMax)) };
 }
 
-function failureOf(error: unknown, timeUp: boolean): PartResult {
-  if (error instanceof SelvageError) {
-    const { status } = error.facts;
-    return { ok: false, status: status === 503 || status === 504 ? status : 502, reason: error.message };
-  }
-  return { ok: false, status: timeUp ? 504 : 502, reason: error instanceof Error ? error.message : String(error) };
+function helpOf(c: Context<GatewayEnv>): RunHelp {
+  const { partConditions } = c.get("held");
+  return {
+    decide: (expression, run, answer) => {
+      const condition = partConditions.get(expression);
+      return condition?.evaluate(conditionView(run, condition.names, answer)) ?? "the plan has no such condition";
+    },
+    secretOf: (name) => c.env[`SECRET_${name}`],
+  };
 }
 
-function partError(name: string, { status, reason }: Extract<PartResult, { ok: false }>): SelvageError {
-  return new SelvageError("aggregate_part_failed", `${name}: ${reason}`, {
-    members: { part: name, status, title: TITLES[status] },
+function callerOf(
+  c: Context<GatewayEnv>,
+  { answer }: AggregateTarget,
+  { minter }: PartCalls,
+  signal: AbortSignal,
+): PartCaller {
+  const given = c.get("fields").copy();
+  for (const name of OWN_TO_REQUEST) given.delete(name);
+  given.set("accept", "application/json");
+  // Made the platform's once: each call only adds its own to it.
+  const fields = new RequestFields(given.toHeaders(), new Map(given));
+  const [held, identity, trace] = [c.get("held"), c.get("identity"), c.get("trace")];
+  const context = { env: c.env, held, identity, route: c.get("route").name, context: c.get("context"), trace, minter };
+  return { c, context, fields, taken: new Map(answer?.headers), signal };
+}
+
+/** Starts what can start after each call that ends, until all parts have their results or a required one failed. */
+async function perform(
+  run: AggregateRun,
+  help: RunHelp,
+  caller: PartCaller,
+  calls: PartCalls,
+  { answer }: AggregateTarget,
+): Promise<void> {
+  const running = new Set<Promise<void>>();
+  for (;;) {
+    for (const call of nextCalls(run, help)) {
+      const made: Promise<void> = calls.call(caller, call).then(({ result, chars }) => {
+        finishCall(run, call, result, help, chars);
+        running.delete(made);
+      });
+      running.add(made);
+    }
+    const failed = failedPart(run);
+    if (failed !== undefined) throw partError(failed, answer?.status);
+    if (isComplete(run)) return;
+    if (running.size === 0) throw new SelvageError("internal", "parts of an aggregate wait for each other");
+    await Promise.race(running);
+  }
+}
+
+function partError(
+  { name, failure }: NonNullable<ReturnType<typeof failedPart>>,
+  policy: Parameters<typeof failureStatus>[2],
+): SelvageError {
+  const status = failureStatus(name, failure, policy);
+  const answered = failure.answered === undefined ? {} : { partStatus: failure.answered };
+  return new SelvageError("aggregate_part_failed", `${name}: ${failure.reason}`, {
+    members: { part: name, ...answered, status, title: titleOf(status) },
   });
 }
 
-/** The access log's line is of the whole request; operators also want to know why a part was left out. */
-function logMissing(traceId: string, state: AggregateState): void {
-  for (const [part, result] of state.done)
-    if (!result.ok) console.warn(JSON.stringify({ kind: "part", traceId, part, reason: result.reason }));
+function answerOf(c: Context<GatewayEnv>, run: AggregateRun, { answer }: AggregateTarget): Response {
+  let composed: ComposedAnswer;
+  try {
+    composed = composeAnswer(run, answer);
+  } catch (cause) {
+    if (!(cause instanceof Unfilled)) throw cause;
+    throw new SelvageError("upstream_invalid", `the answer cannot be composed: ${cause.message}`, {
+      cause,
+      sent: "body",
+    });
+  }
+  const { status, body, fields, missing } = composed;
+  const headers = new Headers({ "content-type": "application/json", "cache-control": "no-store" });
+  for (const [name, value] of fields) headers.append(name, value);
+  if (missing.length > 0) {
+    headers.set(PARTIAL, missing.map(([name]) => name).join(", "));
+    logMissing(c.get("trace").traceId, missing);
+  }
+  return new Response(JSON.stringify(body), { status, headers });
 }
 
-const TITLES = { 502: "Bad gateway", 503: "Service unavailable", 504: "Gateway timeout" } as const;
+/** The access log's line is of the whole request; operators also want to know why a part was left out. */
+function logMissing(traceId: string, missing: ComposedAnswer["missing"]): void {
+  for (const [part, { reason }] of missing) console.warn(JSON.stringify({ kind: "part", traceId, part, reason }));
+}
 
 /** Fields that speak of the client's own request and would be untrue of a part's. */
 const OWN_TO_REQUEST = [

@@ -1,6 +1,7 @@
 import { limits } from "../../../../shared/limits.ts";
 import type { GatewayPlan, RoutePlan } from "../../../../shared/plan/plan.ts";
-import type { AggregatePart, RateLimitSettings } from "../../../../shared/policy/settings.ts";
+import type { AggregatePart } from "../../../../shared/policy/aggregate-settings.ts";
+import type { RateLimitSettings } from "../../../../shared/policy/settings.ts";
 import { parsePath } from "../../../../shared/route/parse-path.ts";
 import { AUDIENCE, ISSUER } from "./issuer.ts";
 
