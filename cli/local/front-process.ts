@@ -22,6 +22,8 @@ export interface FrontSettings {
   readonly clientCa?: string;
   /** Health and metrics. */
   readonly admin?: string;
+  /** Networks whose connections begin with a header of the PROXY protocol. */
+  readonly proxies?: readonly string[];
   /** Options of the front with their values. */
   readonly bounds?: Readonly<Record<string, string>>;
 }
@@ -46,7 +48,7 @@ export async function privateDoor(folder: string): Promise<PrivateDoor> {
 }
 
 export async function frontChild(settings: FrontSettings, door: PrivateDoor, logFile: string): Promise<ChildSpec> {
-  const { program, listen, redirect, tlsCert, tlsKey, clientCa, admin, bounds = {} } = settings;
+  const { program, listen, redirect, tlsCert, tlsKey, clientCa, admin, proxies = [], bounds = {} } = settings;
   const gateway = door.socketPath === undefined ? `${door.host}:${door.port}` : `unix:${door.socketPath}`;
   const lists = Object.entries({
     "--listen": listen.map(listenText),
@@ -55,6 +57,7 @@ export async function frontChild(settings: FrontSettings, door: PrivateDoor, log
     "--tls-key": tlsKey.map((file) => path.resolve(file)),
     "--client-ca": clientCa === undefined ? [] : [path.resolve(clientCa)],
     "--admin": admin === undefined ? [] : [admin],
+    "--proxy-protocol": proxies,
   });
   const args = lists.flatMap(([flag, values]) => (values.length === 0 ? [] : [flag, ...values]));
   args.push(...Object.entries(bounds).flat());

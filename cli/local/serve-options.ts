@@ -1,5 +1,6 @@
 /** The options of `selvage serve` that are the front's: what clients connect to. */
 import type { Command } from "commander";
+import { isNetwork } from "../../shared/http/address-list.ts";
 import { type ListenAddress, parseListenAddress } from "../../shared/http/listen-address.ts";
 import { limits } from "../../shared/limits.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
@@ -15,6 +16,7 @@ export interface FrontOptions {
   readonly frontAdmin?: string;
   readonly maxConnections?: string;
   readonly maxConnectionsPerAddress?: string;
+  readonly proxyProtocol?: readonly string[];
 }
 
 const more = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];
@@ -35,6 +37,11 @@ export function withFrontOptions(command: Command): Command {
     .option(
       "--max-connections-per-address <number>",
       `connections of one address (${limits.front.connectionsPerAddressMax})`,
+    )
+    .option(
+      "--proxy-protocol <network>",
+      "load balancers whose connections begin with a header of the PROXY protocol, again for more: 10.0.0.7, 10.0.0.0/8",
+      more,
     );
 }
 
@@ -60,6 +67,9 @@ export function frontAddresses(options: FrontOptions, port: number): Omit<FrontS
   if (redirect.some(({ scheme }) => scheme === "https")) throw wrong("--redirect-http is for plain HTTP");
   if (listen.length + redirect.length > limits.front.listenersMax)
     throw wrong(`more than ${limits.front.listenersMax} listeners`);
+  const noNetwork = options.proxyProtocol?.find((text) => !isNetwork(text));
+  if (noNetwork !== undefined)
+    throw wrong(`--proxy-protocol: ${noNetwork} is no network; expected such as 10.0.0.7 or 10.0.0.0/8`);
   return {
     listen,
     redirect,
@@ -67,6 +77,7 @@ export function frontAddresses(options: FrontOptions, port: number): Omit<FrontS
     tlsKey,
     ...(clientCa !== undefined && { clientCa }),
     ...(frontAdmin !== undefined && { admin: frontAdmin }),
+    ...(options.proxyProtocol !== undefined && { proxies: options.proxyProtocol }),
     bounds: boundsOf(options),
   };
 }

@@ -131,6 +131,7 @@ export const exposeSchema: z.ZodMiniType<ExposePlan> = z.object({
   hosts: texts,
   cors: z.exactOptional(cors),
   clientIp: z.exactOptional(z.object({ trustedProxies: texts, header: z.string() })),
+  proxyProtocol: z.exactOptional(texts),
   identity: z.record(z.string(), provider),
   identityHeaders: z.exactOptional(texts),
   limitRows: z.exactOptional(z.record(z.string(), limitRows)),

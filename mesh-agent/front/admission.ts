@@ -56,6 +56,16 @@ export class Admission {
     return () => this.#release(group);
   }
 
+  /**
+   * The same of a proxy's connection as long as nobody knows whose it is.
+   * @param address of the proxy
+   */
+  admitProxy(address: string, nowMs: number): (() => void) | undefined {
+    if (this.#open >= this.#bounds.connectionsMax) return this.#turnAway("connections", address, nowMs);
+    this.#open++;
+    return () => this.#release(undefined);
+  }
+
   #release(group: string | undefined): void {
     this.#open--;
     if (group === undefined) return;

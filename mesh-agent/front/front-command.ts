@@ -1,5 +1,6 @@
 /** `selvage-agent front`: its options. `selvage serve` starts it; by hand it is of use before a workerd of one's own. */
 import { Command, InvalidArgumentError } from "commander";
+import { isNetwork } from "../../shared/http/address-list.ts";
 import { type ListenAddress, parseListenAddress } from "../../shared/http/listen-address.ts";
 import { limits } from "../../shared/limits.ts";
 import { FRONT_KEY, isFrontKey } from "../../shared/wire/front-fields.ts";
@@ -17,6 +18,7 @@ interface FrontFlags {
   readonly admin?: string;
   readonly maxConnections?: number;
   readonly maxConnectionsPerAddress?: number;
+  readonly proxyProtocol?: readonly string[];
 }
 
 const EXAMPLES = `
@@ -41,6 +43,10 @@ export function frontCommand(run: (options: FrontProcessOptions) => Promise<void
     .option("--admin <address>", "health and metrics")
     .option("--max-connections <number>", "connections in all", count)
     .option("--max-connections-per-address <number>", "connections of one address", count)
+    .option(
+      "--proxy-protocol <network...>",
+      "load balancers whose connections begin with a header of the PROXY protocol: addresses and networks",
+    )
     .addHelpText("after", EXAMPLES)
     .action((flags: FrontFlags) => run(optionsOf(flags, process.env[FRONT_KEY] ?? "")));
 }
@@ -56,7 +62,10 @@ function optionsOf(flags: FrontFlags, key: string): FrontProcessOptions {
     throw new Error(
       `${FRONT_KEY} is not set to a secret of 32 hexadecimal digits or more, such as openssl rand -hex 32 prints`,
     );
-  const { maxConnections, maxConnectionsPerAddress } = flags;
+  const { maxConnections, maxConnectionsPerAddress, proxyProtocol = [] } = flags;
+  const wrong = proxyProtocol.find((text) => !isNetwork(text));
+  if (wrong !== undefined)
+    throw new Error(`--proxy-protocol ${wrong} is no network: expected such as 10.0.0.7 or 10.0.0.0/8`);
   return {
     listen: flags.listen.map(address),
     redirect: (flags.redirect ?? []).map(address),
@@ -64,6 +73,7 @@ function optionsOf(flags: FrontFlags, key: string): FrontProcessOptions {
     gateway: gatewayOf(flags.gateway),
     key,
     admin: flags.admin === undefined ? undefined : parseHostPort(flags.admin),
+    proxies: proxyProtocol,
     bounds: {
       ...(maxConnections !== undefined && { connectionsMax: maxConnections }),
       ...(maxConnectionsPerAddress !== undefined && { connectionsPerAddressMax: maxConnectionsPerAddress }),

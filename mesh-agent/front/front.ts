@@ -2,12 +2,14 @@
 import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ErrorCode } from "../../shared/errors.ts";
+import { parseNetworks } from "../../shared/http/address-list.ts";
 import { type ListenAddress, listenText } from "../../shared/http/listen-address.ts";
 import { limits } from "../../shared/limits.ts";
 import { connectionText, frontFields } from "../../shared/wire/front-fields.ts";
 import { listenError } from "../lifecycle/ports.ts";
 import type { ClientPool, Peer } from "../proxy/engine.ts";
 import { createHttp1Pool } from "../proxy/http1/client-pool.ts";
+import type { MessageFault } from "../proxy/http1/field-scanner.ts";
 import { http1Speaker } from "../proxy/http1/server-engine.ts";
 import { http2Speaker } from "../proxy/http2/server-engine.ts";
 import { Listener, type Speak } from "../proxy/listener.ts";
@@ -17,6 +19,7 @@ import { FrontCounters } from "./front-counters.ts";
 import { connectionFacts, openServer } from "./open-server.ts";
 import { type PassOnContext, passOn } from "./pass-on.ts";
 import { redirectToHttps } from "./redirect.ts";
+import { type Source, TrustedProxies } from "./trusted-proxies.ts";
 
 export interface FrontOptions {
   readonly listen: readonly ListenAddress[];
@@ -28,6 +31,8 @@ export interface FrontOptions {
   readonly gateway: { readonly socketPath: string } | { readonly host: string; readonly port: number };
   /** Secret of `frontFields`. */
   readonly key: string;
+  /** Addresses and networks of load balancers, whose connections begin with a header of the PROXY protocol. */
+  readonly proxies?: readonly string[];
   readonly bounds?: Partial<AdmissionBounds & { readonly headTimeoutMs: number; readonly paceWindowMs: number }>;
   /** What was not let through, one object for a line. */
   readonly onRefused: (entry: Refusal) => void;
@@ -112,12 +117,15 @@ export class Front {
     const secure = scheme === "https" ? this.#options.certificates : undefined;
     if (scheme === "https" && secure === undefined) throw new Error(`${listenText(address)} needs a certificate`);
     const protocols = [HTTP2, "http/1.1"];
+    const onRefused = ({ code, reason }: MessageFault, peer: Source): void =>
+      this.#refused({ listener: listenText(address), code, reason, address: peer.address });
+    const networks = parseNetworks(this.#options.proxies ?? []);
+    const proxies = new TrustedProxies({ networks: () => networks, onRefused });
     const listener = new Listener(
       {
         listen: address,
-        openServer: openServer(this.#admission, secure, protocols),
-        onRefused: ({ code, reason }, peer) =>
-          this.#refused({ listener: listenText(address), code, reason, address: peer.address }),
+        openServer: openServer({ admission: this.#admission, certificates: secure, proxies, protocols }),
+        onRefused,
       },
       protocols,
       // The admission counts them over all listeners, and tells of those that it turns away.
@@ -143,7 +151,7 @@ export class Front {
     const http1 = http1Speaker({ limits: own });
     const http2 = http2Speaker({ limits: own });
     return (owner, socket: Socket, peer, protocol) => {
-      const facts = connectionFacts(socket, protocol === HTTP2 ? "HTTP/2" : "HTTP/1.1");
+      const facts = connectionFacts(socket, peer, protocol === HTTP2 ? "HTTP/2" : "HTTP/1.1");
       this.#connections.set(peer, connectionText(facts, base64));
       return protocol === HTTP2 ? http2(owner, socket, peer) : http1(owner, socket, peer);
     };

@@ -5,12 +5,14 @@ import { Listener, type ListenerOptions } from "../proxy/listener.ts";
 import type { Admission } from "./admission.ts";
 import type { Certificates } from "./certificates.ts";
 import { openServer } from "./open-server.ts";
+import type { TrustedProxies } from "./trusted-proxies.ts";
 
 const HTTP2 = "h2";
 
 export interface PublicListenerOptions extends Pick<ListenerOptions, "listen" | "onRefused"> {
   readonly admission: Admission;
   readonly certificates: Certificates;
+  readonly proxies: TrustedProxies;
 }
 
 /**
@@ -18,12 +20,12 @@ export interface PublicListenerOptions extends Pick<ListenerOptions, "listen" | 
  * @throws the error of `listen`, such as EADDRINUSE
  */
 export async function createPublicListener(options: PublicListenerOptions): Promise<Listener> {
-  const { admission, certificates, ...rest } = options;
+  const { admission, certificates, proxies, ...rest } = options;
   const http1 = http1Speaker({});
   const http2 = http2Speaker({});
   const protocols = [HTTP2, "http/1.1"];
   const listener = new Listener(
-    { ...rest, openServer: openServer(admission, certificates, protocols) },
+    { ...rest, openServer: openServer({ admission, certificates, proxies, protocols }) },
     protocols,
     // The admission counts them, and tells of those that it turns away.
     Number.POSITIVE_INFINITY,

@@ -10,7 +10,8 @@ import type { Log } from "../telemetry/log.ts";
 import { type CertificateFiles, Certificates, watchCertificates } from "./certificates.ts";
 import { Front, type FrontOptions } from "./front.ts";
 
-export interface FrontProcessOptions extends Pick<FrontOptions, "listen" | "redirect" | "gateway" | "key" | "bounds"> {
+export interface FrontProcessOptions
+  extends Pick<FrontOptions, "listen" | "redirect" | "gateway" | "key" | "bounds" | "proxies"> {
   readonly certificates: CertificateFiles | undefined;
   readonly admin: HostPort | undefined;
 }

@@ -8,6 +8,7 @@ import type { KnownPlan } from "../control/known-view.ts";
 import { Admission } from "../front/admission.ts";
 import { type Certificates, watchCertificates } from "../front/certificates.ts";
 import { createPublicListener } from "../front/public-listener.ts";
+import { TrustedProxies } from "../front/trusted-proxies.ts";
 import { type HeldExposure, holdExposure } from "../inbound/expose/held-exposure.ts";
 import { JwtVerifier } from "../inbound/expose/jwt-verifier.ts";
 import { KeySets } from "../inbound/expose/key-sets.ts";
@@ -123,7 +124,12 @@ export class Exposure {
   async #open(address: HostPort): Promise<Listener> {
     const { certificates, log } = this.#options;
     if (certificates === undefined) throw new Error("there is no certificate");
-    const options = { listen: address, admission: this.#admission, certificates };
+    const proxies = new TrustedProxies({
+      networks: () => this.#held?.proxies ?? [],
+      onRefused: ({ code, reason }, proxy) =>
+        log.line({ time: new Date().toISOString(), kind: "refused", listener: LISTENER, code, reason, ...proxy }),
+    });
+    const options = { listen: address, admission: this.#admission, certificates, proxies };
     const listener = await openListener(LISTENER, options, createPublicListener, log);
     listener.onExchange(exposeStack({ ...this.#options, held: () => this.#held, verifier: this.#verifier }));
     return listener;

@@ -6,6 +6,17 @@ import type { Peer, ServerEngine, ServerExchange } from "./engine.ts";
 import type { MessageFault } from "./http1/field-scanner.ts";
 import { secureContextOptions, spiffeIdOfSocket, type TlsIdentity } from "./tls-peer.ts";
 
+/**
+ * Takes a socket that is ready.
+ * @param protocol what ALPN chose
+ * @param source whose connection it is, where that is not whose socket it is
+ */
+export type Accept = (
+  socket: net.Socket,
+  protocol: string | undefined,
+  source?: Pick<Peer, "address" | "port">,
+) => void;
+
 export interface ListenerOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** Present: TLS 1.3, protocols by ALPN. */
@@ -15,8 +26,8 @@ export interface ListenerOptions {
   };
   /** Who the peer is; default: the one URI name of its certificate. */
   readonly spiffeIdOf?: (socket: tls.TLSSocket) => string | undefined;
-  /** Makes the server by itself, TLS and all, and hands over each socket that is ready, with what ALPN chose. */
-  readonly openServer?: (accept: (socket: net.Socket, protocol: string | undefined) => void) => net.Server;
+  /** Makes the server by itself, TLS and all. */
+  readonly openServer?: (accept: Accept) => net.Server;
   /** A request was refused before it became an exchange; for logs and counters. */
   readonly onRefused?: (fault: MessageFault, peer: Peer) => void;
 }
@@ -76,7 +87,8 @@ export class Listener implements ServerEngine, ConnectionOwner {
   }
 
   #openServer({ openServer, tls: identity }: ListenerOptions): net.Server {
-    if (openServer !== undefined) return openServer((socket, protocol) => this.#accept(socket, undefined, protocol));
+    if (openServer !== undefined)
+      return openServer((socket, protocol, source) => this.#accept(socket, undefined, protocol, source));
     return identity === undefined ? this.#plainServer() : this.#tlsServer(identity);
   }
 
@@ -108,13 +120,19 @@ export class Listener implements ServerEngine, ConnectionOwner {
     return server;
   }
 
-  #accept(socket: net.Socket, spiffeId: string | undefined, protocol: string | undefined): void {
+  #accept(
+    socket: net.Socket,
+    spiffeId: string | undefined,
+    protocol: string | undefined,
+    source?: Parameters<Accept>[2],
+  ): void {
     const address = socket.remoteAddress;
     if (address === undefined) {
       socket.destroy();
       return;
     }
-    const peer = { address, port: socket.remotePort ?? 0, ...(spiffeId === undefined ? {} : { spiffeId }) };
+    const { port } = source ?? { port: socket.remotePort ?? 0 };
+    const peer = { address: source?.address ?? address, port, ...(spiffeId === undefined ? {} : { spiffeId }) };
     this.#connections.add(this.#speak(this, socket, peer, protocol));
   }
 

@@ -20,11 +20,7 @@ export interface MeshServerOptions extends Http1ServerOptions {
  * @throws the error of `listen`, such as EADDRINUSE
  */
 export async function createMeshServer(options: MeshServerOptions): Promise<Listener> {
-  // Without a table header blocks do not depend on each other, and equal ones are decoded once.
-  const http2 = http2Speaker({
-    connect: options.connect ?? false,
-    limits: { headerTableBytes: limits.http2.meshHeaderTableBytes },
-  });
+  const http2 = http2Speaker({ connect: options.connect ?? false });
   const http1 = http1Speaker(options, options.tls === undefined ? { preface: PREFACE, speak: http2 } : undefined);
   const listener = new Listener(
     options,

@@ -8,7 +8,7 @@ import { checkNamedLimits } from "./check-limits.ts";
 import { checkRoutes } from "./check-routes.ts";
 import { Cursor } from "./cursor.ts";
 import { exposePlace } from "./expose-place.ts";
-import { type DocumentProblem, error } from "./problem.ts";
+import { type DocumentProblem, error, warning } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
 
 export function checkExpose(top: Cursor): DocumentProblem[] {
@@ -18,6 +18,7 @@ export function checkExpose(top: Cursor): DocumentProblem[] {
     const routes = expose.get("routes").items;
     return [
       ...checkAsGateway(name, expose, top),
+      ...checkProxies(expose.get("proxyProtocol")),
       ...routes.flatMap((route) => [
         ...checkSettings(route),
         ...checkEdits(route.get("transform")),
@@ -26,6 +27,16 @@ export function checkExpose(top: Cursor): DocumentProblem[] {
       ]),
     ];
   });
+}
+
+function checkProxies(networks: Cursor): DocumentProblem[] {
+  return networks.items
+    .filter(({ text }) => /\/0+$/.test(text ?? ""))
+    .map(({ path, text }) =>
+      warning("SLV3015", path, `${text} is every address: whoever connects chooses the address that it has`, {
+        expected: "the addresses of the load balancers",
+      }),
+    );
 }
 
 function checkAsGateway(service: string, expose: Cursor, top: Cursor): DocumentProblem[] {

@@ -34,6 +34,8 @@ export const front = {
   drainMs: 5_500,
   /** Connections that were turned away are told in one line at most this often. */
   turnedAwayEveryMs: 1_000,
+  /** Header of the PROXY protocol: with the values that load balancers add, far less than what its length could say. */
+  proxyHeaderBytesMax: 4 * KiB,
   /** DER of a client's certificate that is passed on; the gateway reads no larger one. */
   certificateBytesMax: 16 * KiB,
   /** What certificate verification said, in characters. */

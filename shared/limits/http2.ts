@@ -39,11 +39,13 @@ export const http2 = {
   resetsForgivenPerSecond: 20,
   /** Dynamic table that peers may use, RFC 7541 section 4.2. */
   headerTableBytes: 4 * KiB,
-  /** The same between agents: without one header blocks do not depend on each other, and equal ones are decoded once. */
+  /** The same of those whom agents call: without one header blocks do not depend on each other, and equal ones are decoded once. */
   meshHeaderTableBytes: 0,
   /** Header blocks that are remembered decoded, and encoded, by the whole process. */
   rememberedBlocksMax: 256,
   rememberedBlockBytesMax: 1 * KiB,
+  /** The same of one connection whose peer has a dynamic table. */
+  rememberedBlocksPerConnectionMax: 8,
   /** Ids of closed streams that are remembered, so that late frames are told from wrong ones. */
   closedStreamsMax: 256,
   /** Two-step GOAWAY: how long the answer to the PING between the steps is waited for. */

@@ -8,7 +8,7 @@ import { listOf } from "./compile-limits.ts";
 import { identityHeaderNames } from "./compile-outward.ts";
 import { compileRoute } from "./compile-route.ts";
 import type { ExposePlan, RoutePlan } from "./plan.ts";
-import { compileHosts, mapValues } from "./sorted.ts";
+import { compileHosts, mapValues, sorted } from "./sorted.ts";
 
 type ExposeConfig = NonNullable<ServiceConfig["expose"]>;
 
@@ -17,7 +17,7 @@ type ExposeConfig = NonNullable<ServiceConfig["expose"]>;
  * @param gateway of the document, for its identity providers: an agent gets those that its routes name
  */
 export function compileExpose(service: string, config: ExposeConfig, gateway: Document["gateway"]): ExposePlan {
-  const { listen, cors, clientIp } = config;
+  const { listen, cors, clientIp, proxyProtocol } = config;
   const stated = config.routes.map((route) => ofAgent(route, service));
   const routes = stated.map((route) => compileRoute(route, config));
   const limitRows = compileLimitRows({ routes: stated }, routes);
@@ -27,6 +27,7 @@ export function compileExpose(service: string, config: ExposeConfig, gateway: Do
     hosts: compileHosts(config.hosts),
     ...(cors !== undefined && { cors: compileCors(cors) }),
     ...(clientIp !== undefined && { clientIp: compileClientIp(clientIp) }),
+    ...(proxyProtocol !== undefined && { proxyProtocol: sorted(proxyProtocol) }),
     identity: compileProviders(routes, gateway),
     ...(headers.length > 0 && { identityHeaders: headers }),
     ...(Object.keys(limitRows).length > 0 && { limitRows }),

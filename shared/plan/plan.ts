@@ -192,6 +192,8 @@ export interface ExposePlan
   extends Pick<GatewayPlan, "hosts" | "cors" | "clientIp" | "identityHeaders" | "limitRows" | "routes"> {
   /** `HOST:PORT`; absent: where the agent is told to. */
   readonly listen?: string;
+  /** Networks whose connections begin with a header of the PROXY protocol. */
+  readonly proxyProtocol?: readonly string[];
   readonly identity: Readonly<Record<string, JwtProvider>>;
 }
 

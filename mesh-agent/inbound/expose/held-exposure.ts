@@ -1,5 +1,6 @@
 /** What a plan says of the outside, ready to decide by. */
 import type { Condition, KeyExpression } from "../../../shared/auth/condition.ts";
+import { type Network, parseNetworks } from "../../../shared/http/address-list.ts";
 import { type ClientIpRules, clientIpRules } from "../../../shared/http/client-ip.ts";
 import { believedFields } from "../../../shared/plan/believed-fields.ts";
 import type { ExposePlan, RoutePlan } from "../../../shared/plan/plan.ts";
@@ -13,6 +14,8 @@ export interface HeldExposure {
   readonly plan: ExposePlan;
   readonly table: RouteTable<RoutePlan>;
   readonly clientIp: ClientIpRules | undefined;
+  /** Whose connections begin with a header of the PROXY protocol. */
+  readonly proxies: readonly Network[];
   /** Fields that are others' to say, lower case. */
   readonly believed: readonly string[];
   /** Expressions of its routes by their text. */
@@ -32,6 +35,7 @@ export async function holdExposure(known: KnownPlan): Promise<HeldExposure | und
     plan,
     table: compileRoutes(plan.routes, plan.hosts),
     clientIp: plan.clientIp && clientIpRules(plan.clientIp),
+    proxies: parseNetworks(plan.proxyProtocol ?? []),
     believed: believedFields(plan),
     ...(await expressionsOf(plan)),
   };

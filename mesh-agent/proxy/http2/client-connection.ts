@@ -29,6 +29,7 @@ export interface ClientSettings {
   readonly idleMs: number;
   readonly stallTimeoutMs: number;
   readonly pingAfterMs: number;
+  readonly pingTimeoutMs: number;
   readonly headerTableBytes: number;
   /** Requests after which it takes no more. */
   readonly requestsMax: number;
@@ -246,7 +247,7 @@ export class ClientConnection extends Http2Connection implements RequestHost {
     } else if (this.#awaited === "idle") this.retire();
     else {
       this.control(h2.PING << 8, 0, KEEP_ALIVE_PING);
-      this.#await("pong", limits.http2.pingTimeoutMs);
+      this.#await("pong", this.#settings.pingTimeoutMs);
     }
   }
 

@@ -18,6 +18,8 @@ export interface Http2PoolOptions extends ConnectOptions {
   readonly stallTimeoutMs?: number;
   /** Silence with requests in flight after which the peer is asked whether it lives; Infinity: never. */
   readonly pingAfterMs?: number;
+  /** And given up when there is no answer for so long. */
+  readonly pingTimeoutMs?: number;
   /** Dynamic table that the peer may use, in bytes. */
   readonly headerTableBytes?: number;
   /** For tunnels, which last: few on each connection, so that readers who stand still hold up nobody else's bytes. */
@@ -61,6 +63,7 @@ class Http2Pool implements Http2ClientPool, ConnectionPool, ExchangeWaitingRoom 
       idleMs: options.idleMs ?? limits.http2.idleConnectionMs,
       stallTimeoutMs: options.stallTimeoutMs ?? limits.agent.stallTimeoutMs,
       pingAfterMs: options.pingAfterMs ?? limits.http2.pingAfterMs,
+      pingTimeoutMs: options.pingTimeoutMs ?? limits.http2.pingTimeoutMs,
       headerTableBytes: options.headerTableBytes ?? limits.http2.headerTableBytes,
       requestsMax: options.requestsPerConnection ?? Number.POSITIVE_INFINITY,
     };

@@ -26,7 +26,7 @@ interface Entry {
   readonly fault: string | undefined;
 }
 
-/** Blocks of peers without a dynamic table mean the same everywhere. */
+/** Blocks mean the same on every connection whose peer has no dynamic table. */
 const remembered = new Map<string, FieldBlock>();
 /** A connection whose blocks are all different does not look again for so many blocks. */
 const FRUITLESS_MAX = 64;
@@ -44,6 +44,10 @@ export class HpackDecoder {
   #tableSize = DEFAULT_TABLE_BYTES;
   #tableSizeMax = DEFAULT_TABLE_BYTES;
   #fruitless = 0;
+  /** Blocks that mean the same for as long as the dynamic table stays as it is. */
+  #ownRemembered: Map<string, FieldBlock> | undefined;
+  /** The table is not what it was before the block in work. */
+  #hasChanged = false;
   /** Of the block in work. */
   #bytes: Buffer = Buffer.alloc(0);
   #text = "";
@@ -68,6 +72,7 @@ export class HpackDecoder {
   /** The peer has acknowledged this HEADER_TABLE_SIZE; a peer that does not say so itself is held to it all the same. */
   limitTable(bytes: number): void {
     this.#tableSizeMax = bytes;
+    this.#ownRemembered?.clear();
     this.#resize(Math.min(this.#tableSize, bytes));
   }
 
@@ -77,10 +82,10 @@ export class HpackDecoder {
    */
   decode(bytes: Buffer, from: number, to: number): FieldBlock | undefined {
     const text = bytes.toString("latin1", from, to);
-    const stateless = this.#tableSizeMax === 0 && to - from <= limits.http2.rememberedBlockBytesMax;
-    const looks = stateless && this.#looksUp();
+    const hadTable = this.#tableSize > 0;
+    const looks = to - from <= limits.http2.rememberedBlockBytesMax && this.#looksUp();
     if (looks) {
-      const known = remembered.get(text);
+      const known = (hadTable ? this.#ownRemembered : remembered)?.get(text);
       if (known !== undefined) {
         this.#fruitless = Math.max(0, this.#fruitless - 4);
         return known;
@@ -90,7 +95,8 @@ export class HpackDecoder {
     if (!this.#run()) return undefined;
     const tooLarge = this.#listBytes > limits.http.headBytesMax || this.#fields > limits.http.headFieldsMax;
     const block = new FieldBlock(this.#raw, this.#fault, tooLarge);
-    if (looks && !tooLarge) this.#remember(text, block);
+    if (this.#hasChanged) this.#ownRemembered?.clear();
+    else if (looks && !tooLarge) this.#remember(text, block, hadTable);
     return block;
   }
 
@@ -100,10 +106,13 @@ export class HpackDecoder {
     return false;
   }
 
-  #remember(text: string, block: FieldBlock): void {
+  #remember(text: string, block: FieldBlock, hadTable: boolean): void {
+    const { rememberedBlocksMax, rememberedBlocksPerConnectionMax } = limits.http2;
     this.#fruitless++;
-    if (remembered.size >= limits.http2.rememberedBlocksMax) remembered.clear();
-    remembered.set(text, block);
+    if (hadTable) this.#ownRemembered ??= new Map();
+    const known = (hadTable ? this.#ownRemembered : undefined) ?? remembered;
+    if (known.size >= (hadTable ? rememberedBlocksPerConnectionMax : rememberedBlocksMax)) known.clear();
+    known.set(text, block);
   }
 
   #start(bytes: Buffer, text: string, from: number, to: number): void {
@@ -117,6 +126,7 @@ export class HpackDecoder {
     this.#keptBytes = 0;
     this.#fields = 0;
     this.#fault = undefined;
+    this.#hasChanged = false;
   }
 
   #fail(error: string): false {
@@ -198,6 +208,7 @@ export class HpackDecoder {
     const size = this.#integer(5);
     if (size < 0) return false;
     if (size > this.#tableSizeMax) return this.#fail(`a table of ${size} bytes is larger than allowed`);
+    this.#hasChanged = true;
     this.#resize(size);
     return true;
   }
@@ -215,6 +226,8 @@ export class HpackDecoder {
 
   /** Section 4.4: an entry larger than the table empties it. */
   #insert(entry: Entry): void {
+    if (this.#tableSize === 0) return;
+    this.#hasChanged = true;
     this.#evict(Math.max(0, this.#tableSize - entry.bytes));
     if (entry.bytes > this.#tableSize) return;
     this.#entries.push(entry);

@@ -21,6 +21,10 @@ export interface Http2Settings {
   readonly headTimeoutMs: number;
   readonly keepAliveMs: number;
   readonly stallTimeoutMs: number;
+  /** A client with requests in flight that is silent for so long is asked whether it lives ... */
+  readonly pingAfterMs: number;
+  /** ... and given up after this. */
+  readonly pingTimeoutMs: number;
   readonly concurrentStreamsMax: number;
   readonly headerTableBytes: number;
 }
@@ -220,12 +224,12 @@ export class ServerConnection extends Http2Connection implements ExchangeOwner, 
 
   protected override regulate(): void {
     if (this.over) return;
-    const { headTimeoutMs, keepAliveMs, stallTimeoutMs } = this.#settings;
+    const { headTimeoutMs, keepAliveMs, stallTimeoutMs, pingAfterMs } = this.#settings;
     if (!this.settingsAcked) this.#await("start", headTimeoutMs);
     else if (this.assembly.streamId !== 0 || this.reader.isMidFrame) this.#await("frame", headTimeoutMs);
     else if (this.output.isBlocked) this.#await("room", stallTimeoutMs);
     else if (this.streams.size === 0) this.#await("request", keepAliveMs);
-    else if (this.#awaited !== "pong") this.#await("life", limits.http2.pingAfterMs);
+    else if (this.#awaited !== "pong") this.#await("life", pingAfterMs);
   }
 
   /** A new time begins only when something else is waited for. */
@@ -249,10 +253,10 @@ export class ServerConnection extends Http2Connection implements ExchangeOwner, 
   /** Streams that stand still are no reason to keep a client that is gone. */
   #askForLife(): void {
     this.#awaited = "nothing";
-    if (this.#hasHeard) this.#await("life", limits.http2.pingAfterMs);
+    if (this.#hasHeard) this.#await("life", this.#settings.pingAfterMs);
     else {
       this.control(h2.PING << 8, 0, LIFE_PING);
-      this.#await("pong", limits.http2.pingTimeoutMs);
+      this.#await("pong", this.#settings.pingTimeoutMs);
     }
     this.#hasHeard = false;
   }

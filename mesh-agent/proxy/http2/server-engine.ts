@@ -19,6 +19,8 @@ export function http2Speaker({ connect, limits: own }: Pick<Http2ServerOptions, 
     headTimeoutMs: own?.headTimeoutMs ?? limits.agent.headTimeoutMs,
     keepAliveMs: own?.keepAliveMs ?? limits.agent.keepAliveMs,
     stallTimeoutMs: own?.stallTimeoutMs ?? limits.agent.stallTimeoutMs,
+    pingAfterMs: own?.pingAfterMs ?? limits.http2.pingAfterMs,
+    pingTimeoutMs: own?.pingTimeoutMs ?? limits.http2.pingTimeoutMs,
     concurrentStreamsMax: own?.concurrentStreamsMax ?? limits.http2.concurrentStreamsMax,
     headerTableBytes: own?.headerTableBytes ?? limits.http2.headerTableBytes,
   };

@@ -38,6 +38,13 @@ describe("what serve listens on", () => {
     expect(read(...TLS).listen).toEqual([{ scheme: "https", host: "127.0.0.1", port: 8787 }]);
   });
 
+  test("load balancers that speak the PROXY protocol", () => {
+    const options = ["--proxy-protocol", "10.0.0.0/8", "--proxy-protocol", "192.0.2.7"];
+    expect(read(...options).proxies).toEqual(["10.0.0.0/8", "192.0.2.7"]);
+    expect(read().proxies).toBeUndefined();
+    expect(() => read("--proxy-protocol", "10.0.0.0/33")).toThrow("10.0.0.0/33 is no network");
+  });
+
   test("several certificates keep their order, and bounds are passed on", () => {
     const more = ["--tls-cert", "b.pem", "--tls-key", "b.key", "--max-connections", "7", "--client-ca", "ca.pem"];
     expect(read(...TLS, ...more)).toMatchObject({

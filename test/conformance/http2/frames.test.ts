@@ -2,23 +2,32 @@ import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createHttp2Server } from "../../../mesh-agent/proxy/http2/server-engine.ts";
 import type { Listener } from "../../../mesh-agent/proxy/listener.ts";
+import { createMeshServer } from "../../../mesh-agent/proxy/mesh-server.ts";
 import { FieldList } from "../../../shared/http/field-list.ts";
 import { Http2Peer } from "../../support/http2-peer.ts";
 import { frameCases } from "./frame-cases.ts";
 import { playFrameCase } from "./play-frame-case.ts";
 
+const listen = { host: "127.0.0.1", port: 0 };
 let server: Listener;
+let mixed: Listener;
 
 beforeAll(async () => {
-  server = await createHttp2Server({ listen: { host: "127.0.0.1", port: 0 } });
-  server.onExchange((exchange) => {
-    exchange.onFail(() => {});
-    if (exchange.head.target === "/slow") return;
-    exchange.body.onChunk(() => {});
-    exchange.body.onEnd(() => exchange.respond({ status: 200, fields: new FieldList(), bodyLength: 0 }).end());
-  });
+  server = await createHttp2Server({ listen });
+  mixed = await createMeshServer({ listen });
+  for (const listener of [server, mixed])
+    listener.onExchange((exchange) => {
+      exchange.onFail(() => {});
+      if (exchange.head.target === "/slow") return;
+      exchange.body.onChunk(() => {});
+      exchange.body.onEnd(() => exchange.respond({ status: 200, fields: new FieldList(), bodyLength: 0 }).end());
+    });
 });
-afterAll(() => server.close(0));
+afterAll(() => Promise.all([server.close(0), mixed.close(0)]));
+
+describe.concurrent("a listener of agents, which speaks HTTP/1.1 as well", () => {
+  test.for(frameCases)("$clause: $title", async (one) => playFrameCase(await Http2Peer.connect(mixed.port), one));
+});
 
 describe.concurrent("a server", () => {
   test.for(frameCases)("$clause: $title", async (one) => playFrameCase(await Http2Peer.connect(server.port), one));

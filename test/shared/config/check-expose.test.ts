@@ -102,6 +102,9 @@ describe("check", () => {
   });
 
   test.each<[string, string[]]>([
+    ["proxyProtocol: [10.0.0.0/8, '2001:db8::/32', 192.0.2.7]", []],
+    ["proxyProtocol: ['::/0']", ["warning SLV3015 orders.expose.proxyProtocol.0"]],
+    ["proxyProtocol: [here]", ["error SLV2001 orders.expose.proxyProtocol.0"]],
     ["cors: { origins: ['*'], credentials: true }", ["error SLV3009 orders.expose.cors.credentials"]],
     ["clientIp: { trustedProxies: [0.0.0.0/0] }", ["warning SLV3015 orders.expose.clientIp.trustedProxies.0"]],
     ["listen: 'nowhere'", ["error SLV2001 orders.expose.listen"]],

@@ -97,6 +97,50 @@ describe("examples of RFC 7541 appendix C", () => {
   });
 });
 
+describe("a block that comes again", () => {
+  const decoded = (decoder: HpackDecoder, text: string): FieldBlock | undefined =>
+    decoder.decode(hex(text), 0, hex(text).length);
+  const insertA = "40 01 61 01 41";
+  const insertB = "40 01 62 01 42";
+
+  test("is not decoded again while the table stays as it is, and means what the table says then", () => {
+    const decoder = new HpackDecoder();
+    decoded(decoder, insertA);
+    const first = decoded(decoder, "be");
+    expect(first?.raw).toEqual(["a", "A"]);
+    expect(decoded(decoder, "be")).toBe(first);
+    decoded(decoder, insertB);
+    expect(decoded(decoder, "be")?.raw).toEqual(["b", "B"]);
+    expect(decoded(decoder, "20 82")?.raw).toEqual([":method", "GET"]);
+    expect(decoded(decoder, "be")).toBeUndefined();
+  });
+
+  test("one that inserts does so every time", () => {
+    const decoder = new HpackDecoder();
+    decoded(decoder, insertA);
+    decoded(decoder, insertA);
+    expect(decoder.tableEntries).toBe(2);
+    expect(decoded(decoder, "bf")?.raw).toEqual(["a", "A"]);
+  });
+
+  test("a larger HEADER_TABLE_SIZE that was not acknowledged yet, then a smaller one", () => {
+    const decoder = new HpackDecoder();
+    decoded(decoder, insertA);
+    expect(decoded(decoder, "be")?.raw).toEqual(["a", "A"]);
+    decoder.limitTable(0);
+    expect(decoded(decoder, "be")).toBeUndefined();
+  });
+
+  test("without a table it is shared between connections, and tells nothing of one that has a table", () => {
+    const [one, other, withTable] = [new HpackDecoder(), new HpackDecoder(), new HpackDecoder()];
+    for (const decoder of [one, other]) decoded(decoder, "20 82");
+    const first = decoded(one, insertA);
+    expect(decoded(other, insertA)).toBe(first);
+    expect(decoded(withTable, insertA)).not.toBe(first);
+    expect([one.tableEntries, other.tableEntries, withTable.tableEntries]).toEqual([0, 0, 1]);
+  });
+});
+
 describe("what breaks the coding", () => {
   test.each([
     ["index 0", "80", "index 0"],

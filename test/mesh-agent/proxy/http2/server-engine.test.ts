@@ -5,7 +5,7 @@ import * as h2 from "../../../../mesh-agent/proxy/http2/protocol.ts";
 import { createHttp2Server, type Http2ServerOptions } from "../../../../mesh-agent/proxy/http2/server-engine.ts";
 import type { Listener } from "../../../../mesh-agent/proxy/listener.ts";
 import { FieldList } from "../../../../shared/http/field-list.ts";
-import { data, GET, goaway, Http2Peer, open, POST, ping, request, reset } from "../../../support/http2-peer.ts";
+import { data, frame, GET, goaway, Http2Peer, open, POST, ping, request, reset } from "../../../support/http2-peer.ts";
 
 let server: Listener | undefined;
 afterEach(async () => {
@@ -148,6 +148,39 @@ test("a large body and small ones take turns", async () => {
   await peer.until(() => peer.body(1).length === 60_000 && peer.ended(3));
   const order = peer.all(h2.DATA).map(({ id }) => id);
   expect(order.indexOf(3)).toBe(1);
+});
+
+describe("a silent client with a request in flight", () => {
+  const limits = { pingAfterMs: 300, pingTimeoutMs: 300 };
+
+  test("that answers PING is kept", async () => {
+    const { peer, exchanges } = await start({ limits });
+    peer.send(request(1, ...GET));
+    for (let asked = 1; asked <= 2; asked++) {
+      await peer.until(() => peer.all(h2.PING).length === asked);
+      peer.send(frame(h2.PING, h2.ACK, 0, peer.all(h2.PING)[asked - 1]?.payload));
+    }
+    first(exchanges).respond(ok).end();
+    await peer.until(() => peer.ended(1));
+  });
+
+  test("that does not is dropped, and its request with it", async () => {
+    const { listener, peer, exchanges } = await start({ limits });
+    peer.send(request(1, ...GET));
+    await expect.poll(() => exchanges.length).toBe(1);
+    const failed = new Promise((resolve) => first(exchanges).onFail(resolve));
+    expect(await failed).toMatchObject({ kind: "reset" });
+    await peer.until(() => peer.closed);
+    expect(peer.all(h2.PING).length).toBe(1);
+    await expect.poll(() => listener.counts()).toEqual({ connections: 0, exchanges: 0 });
+  });
+
+  test("without a request it is not asked", async () => {
+    const { peer } = await start({ limits: { ...limits, keepAliveMs: 1_000 } });
+    await peer.until(() => peer.closed);
+    expect(peer.all(h2.PING)).toEqual([]);
+    expect(peer.goaway).toBe(h2.NO_ERROR);
+  });
 });
 
 describe("leaving", () => {
