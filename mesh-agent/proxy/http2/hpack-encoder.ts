@@ -38,11 +38,13 @@ interface KnownName {
 const NAMES_MAX = 1_024;
 const names = new Map<string, KnownName>();
 
-/** Static entries with a value, by `name\0value`. */
-const pairs = new Map<string, number>();
+/** Static entries with a value, by name and value. */
+const pairs = new Map<string, Map<string, number>>();
 for (let i = STATIC_ENTRIES; i > 0; i--) {
+  const name = STATIC_TABLE[i * 2 - 2] as string;
   const value = STATIC_TABLE[i * 2 - 1] as string;
-  if (value !== "") pairs.set(`${STATIC_TABLE[i * 2 - 2]}\0${value}`, i);
+  const values = pairs.get(name) ?? new Map<string, number>();
+  if (value !== "") pairs.set(name, values.set(value, i));
 }
 
 let out: Buffer = Buffer.allocUnsafeSlow(8_192);
@@ -127,7 +129,7 @@ function namePrefix(lower: string): Buffer {
 
 /** A pseudo-field, or a field that the engine states. */
 function putOwn(name: string, value: string): void {
-  const pair = pairs.get(`${name}\0${value}`);
+  const pair = pairs.get(name)?.get(value);
   reserve(8);
   if (pair !== undefined) {
     out[at++] = INDEXED | pair;

@@ -138,7 +138,7 @@ export abstract class Http2Stream implements BodyReader, BodyWriter, Watched {
   /** The body is over. */
   receiveEnd(trailers: readonly string[] | undefined): void {
     this.remoteEnded = true;
-    if (trailers !== undefined && trailers.length > 0) this.#trailersIn = FieldList.owning([...trailers]);
+    if (trailers !== undefined && trailers.length > 0) this.#trailersIn = FieldList.owning(trailers.slice());
     this.#pump();
     this.watch();
   }
