@@ -116,7 +116,6 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
     this.output.patient = this.#pool.isWary && this.#requests > 1;
     this.#exchange = exchange;
     exchange.attach(this, this.output);
-    if (exchange.isRequestOver) this.output.finish();
   }
 
   /** Ends it now when idle, after its exchange otherwise. */
