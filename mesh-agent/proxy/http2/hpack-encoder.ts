@@ -91,6 +91,13 @@ function consistsOf(text: string, table: Uint8Array): boolean {
   return true;
 }
 
+/** @returns a copy of what was put together */
+function taken(): Buffer {
+  const bytes = Buffer.allocUnsafe(at);
+  out.copy(bytes, 0, 0, at);
+  return bytes;
+}
+
 function isSpace(code: number): boolean {
   return code === SPACE || code === TAB;
 }
@@ -217,7 +224,7 @@ function remembering(
   }
   at = 0;
   put();
-  const block = Buffer.from(out.subarray(0, at));
+  const block = taken();
   if (looks && at <= limits.http2.rememberedBlockBytesMax) {
     fruitless[kind]++;
     const copy: string[] = [];
@@ -261,7 +268,7 @@ function upgradeBlock({ target, fields }: RequestHead, scheme: string, protocol:
   putOwn(":path", target);
   putOwn(":authority", fields.get("host") ?? "");
   putFields(fields, true);
-  return Buffer.from(out.subarray(0, at));
+  return taken();
 }
 
 const PROTOCOL = Buffer.from([NEVER_INDEXED, 9, ...Buffer.from(":protocol")]);
