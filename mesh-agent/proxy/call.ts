@@ -154,8 +154,8 @@ export class Call {
     const error = thrown instanceof SelvageError ? thrown : unexpected(thrown);
     this.facts.error ??= error.code;
     this.facts.reason ??= error.reason;
-    if (this.status === 0 && this.#answerError !== undefined) this.#answerError(error);
-    else if (this.byGrpc) this.#endByTrailers(error);
+    if (this.status !== 0 && this.byGrpc) this.#endByTrailers(error);
+    else if (this.status === 0 && this.#answerError !== undefined) this.#answerError(error);
     else this.abort(error.reason);
   }
 

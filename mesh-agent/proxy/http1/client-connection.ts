@@ -147,9 +147,9 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
 
   #onData(chunk: Buffer): void {
     if (this.#phase === "tunnel") return;
-    if (this.#exchange === undefined) {
-      // RFC 9112 section 9.2: what nobody asked for must not be taken for the next answer.
-      this.#socket.destroy();
+    if (this.#exchange === undefined || this.#exchange.sent === "none") {
+      // RFC 9112 section 9.2: what nobody asked for must not be taken for the next answer; nor when a request waits for the turn's end.
+      this.#fail("reset", "the peer spoke before it was asked", true);
       return;
     }
     const midHead = this.#phase === "head" && this.#input.length > 0;
