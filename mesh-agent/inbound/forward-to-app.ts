@@ -8,7 +8,7 @@ import { isIdempotent } from "../../shared/policy/retry.ts";
 import type { Call, Stage } from "../proxy/call.ts";
 import { endInTime, putDeadline } from "../proxy/call-deadline.ts";
 import type { BodyReader, ClientPool, ExchangeError, FailReason, ResponseHead } from "../proxy/engine.ts";
-import { pumpBody } from "../proxy/pump-body.ts";
+import { type Pump, pumpBody } from "../proxy/pump-body.ts";
 import { RequestBody } from "../proxy/request-body.ts";
 import type { InboundCall } from "./inbound-call.ts";
 
@@ -39,10 +39,10 @@ function send(call: InboundCall, app: () => ClientPool, body: RequestBody, attem
   const head = { method, target: call.appTarget, fields: fieldsForApp(call, leftMs), bodyLength };
   const exchange = app().send(head, leftMs, attempt > 1);
   if (call.idleMs !== undefined) exchange.idleAfter(call.idleMs);
-  let stopWatch: (() => void) | undefined;
+  let pump: Pump | undefined;
   let over = false;
   call.onFinish(() => {
-    stopWatch?.();
+    pump?.stop();
     if (!over) exchange.abort("the caller left");
   });
   exchange.onInform((status, fields) => call.exchange.inform(status, withoutOurs(fields)));
@@ -56,7 +56,7 @@ function send(call: InboundCall, app: () => ClientPool, body: RequestBody, attem
   exchange.onResponse((head, answer) => {
     body.keepNoMore();
     if (call.isGrpc) endInTime(call);
-    stopWatch = passOn(call, head, answer, () => {
+    pump = passOn(call, head, answer, () => {
       over = body.ended;
     });
   });
@@ -92,9 +92,10 @@ export function withoutOurs(said: FieldList): FieldList {
   return fields;
 }
 
-function passOn(call: Call, head: ResponseHead, body: BodyReader, onEnd: () => void): () => void {
-  const { status, bodyLength } = head;
-  const writer = call.respond({ status, fields: withoutOurs(head.fields), bodyLength });
+function passOn(call: Call, head: ResponseHead, body: BodyReader, onEnd: () => void): Pump {
+  const { status, fields, bodyLength } = head;
+  fields.removePrefixed("selvage-");
+  const writer = call.respond({ status, fields, bodyLength });
   return pumpBody(body, writer, {
     idleMs: call.idleMs ?? limits.agent.bodyIdleMs,
     onIdle: () => call.fail(new SelvageError("app_reset", "the application's answer stood still", { sent: "body" })),

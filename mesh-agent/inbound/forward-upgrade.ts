@@ -47,13 +47,16 @@ function send(call: InboundCall, app: ClientPool, upgrade: string, attempt: numb
       return;
     }
     const { status, bodyLength } = head;
-    const stop = pumpBody(body, call.respond({ status, fields, bodyLength }), {
+    const pump = pumpBody(body, call.respond({ status, fields, bodyLength }), {
       idleMs: limits.agent.bodyIdleMs,
       onIdle: () => call.abort("the application's answer stood still"),
       onEnd: () => {
         stopOnFinish.length = 0;
       },
     });
-    stopOnFinish.push(stop, () => exchange.abort("the caller left"));
+    stopOnFinish.push(
+      () => pump.stop(),
+      () => exchange.abort("the caller left"),
+    );
   });
 }

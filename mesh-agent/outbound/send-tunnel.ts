@@ -14,7 +14,7 @@ import type { Cluster } from "../discovery/clusters.ts";
 import type { Stage } from "../proxy/call.ts";
 import { putDeadline } from "../proxy/call-deadline.ts";
 import type { BodyReader, ClientExchange, RequestHead, ResponseHead } from "../proxy/engine.ts";
-import { pumpBody } from "../proxy/pump-body.ts";
+import { type Pump, pumpBody } from "../proxy/pump-body.ts";
 import { openTunnel } from "../proxy/tunnel.ts";
 import { classifyAnswer, classifyFailure, type Ending } from "./classify.ts";
 import type { OutboundCall } from "./outbound-call.ts";
@@ -42,7 +42,7 @@ class Opening {
   #isOpen = false;
   #pause: NodeJS.Timeout | undefined;
   #inBudget = false;
-  #stopWatch: (() => void) | undefined;
+  #pump: Pump | undefined;
 
   constructor(call: OutboundCall, cluster: Cluster, options: SendOptions) {
     this.#call = call;
@@ -53,7 +53,7 @@ class Opening {
   start(): void {
     this.#call.onFinish(() => {
       clearTimeout(this.#pause);
-      this.#stopWatch?.();
+      this.#pump?.stop();
       this.#leaveBudget();
       const attempt = this.#leave();
       if (attempt === undefined || this.#isOpen) return;
@@ -173,7 +173,7 @@ class Opening {
       this.#call.facts.reason = `answered by the agent of ${endpoint.endpoint.instance}`;
     }
     const writer = this.#call.respond({ status, fields: this.#fieldsOf(head, ending), bodyLength });
-    this.#stopWatch = pumpBody(body, writer, {
+    this.#pump = pumpBody(body, writer, {
       idleMs: limits.agent.bodyIdleMs,
       onIdle: () => this.#call.abort("the answer stood still"),
       onEnd: () => void this.#leave(),

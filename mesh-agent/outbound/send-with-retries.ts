@@ -19,7 +19,7 @@ import type { Stage } from "../proxy/call.ts";
 import { endInTime, putDeadline } from "../proxy/call-deadline.ts";
 import type { DeadlineWatch } from "../proxy/deadline-watch.ts";
 import type { BodyReader, BodyWriter, ExchangeError, RequestHead, ResponseHead } from "../proxy/engine.ts";
-import { pumpBody } from "../proxy/pump-body.ts";
+import { type Pump, pumpBody } from "../proxy/pump-body.ts";
 import { RequestBody } from "../proxy/request-body.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { Attempt } from "./attempt.ts";
@@ -62,7 +62,7 @@ class Sending {
   #repeats = false;
   /** Runs while the next attempt is waited for. */
   #pause: NodeJS.Timeout | undefined;
-  #stopWatch: (() => void) | undefined;
+  #pump: Pump | undefined;
   /** Most that any attempt has let out. */
   #sent: Sent = "none";
 
@@ -71,6 +71,7 @@ class Sending {
     this.#cluster = cluster;
     this.#options = options;
     this.#body = new RequestBody(call.body, call.exchange.head.bodyLength);
+    if (cluster.settings.hedge === undefined) return;
     this.#hedging = Hedging.of(call, cluster, {
       metrics: options.metrics,
       canSend: () => this.#canHedge(),
@@ -92,7 +93,7 @@ class Sending {
   /** The call is over: whatever still runs for it ends. */
   #stop(): void {
     clearTimeout(this.#pause);
-    this.#stopWatch?.();
+    this.#pump?.stop();
     this.#hedging?.stop();
     this.#leaveBudget();
     for (const attempt of this.#racing) attempt.abandon();
@@ -129,7 +130,7 @@ class Sending {
     const exchange = this.#cluster.pool(endpoint).send(this.#head(tellsMs), timeoutMs);
     if (this.#call.idleMs !== undefined) exchange.idleAfter(this.#call.idleMs);
     const attempt = new Attempt(this.#cluster, endpoint, exchange, nowMs, timeoutMs, isHedge);
-    this.#racing.push(attempt);
+    this.#racing = isHedge ? [...this.#racing, attempt] : [attempt];
     exchange.onInform((status, fields) => this.#call.exchange.inform(status, fields));
     exchange.onFail((error) => this.#failed(attempt, error));
     exchange.onResponse((head, body) => this.#answered(attempt, head, body));
@@ -332,7 +333,7 @@ class Sending {
         this.#ended(attempt, trailers);
       },
     };
-    this.#stopWatch = pumpBody(body, writer, watch, this.#options.waits);
+    this.#pump = pumpBody(body, writer, watch, this.#options.waits);
   }
 
   #ended(attempt: Attempt, trailers: FieldList): void {
@@ -344,8 +345,10 @@ class Sending {
 
   #wins(attempt: Attempt): void {
     this.#hedging?.stop();
-    for (const other of this.#racing) if (other !== attempt) other.lose();
-    this.#racing = [attempt];
+    if (this.#racing.length !== 1 || this.#racing[0] !== attempt) {
+      for (const other of this.#racing) if (other !== attempt) other.lose();
+      this.#racing = [attempt];
+    }
     this.#call.facts.endpoint = attempt.endpoint.endpoint.instance;
     if (attempt.isHedge) this.#options.metrics.hedge(this.#cluster.service, "won");
   }
@@ -359,7 +362,7 @@ class Sending {
   }
 
   #answerFields(attempt: Attempt, head: ResponseHead, ending: Ending): FieldList {
-    const fields = head.fields.clone();
+    const { fields } = head;
     fields.removePrefixed("selvage-");
     const load = this.#options.forAgents ? this.#cluster.load(performance.now()) : undefined;
     if (load !== undefined) fields.append(LOAD, formatLoad(load));

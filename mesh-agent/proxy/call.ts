@@ -8,28 +8,33 @@ import { limits } from "../../shared/limits.ts";
 import type { BodyReader, BodyWriter, ResponseHead, ServerExchange } from "./engine.ts";
 import { grpcErrorTrailers, isGrpcCall } from "./grpc-answer.ts";
 
-/** What the access log tells of a call beyond its head; stages fill it in. */
-export interface CallFacts {
+/** What the access log tells of a call beyond its head; stages fill it in. One shape, however much is known. */
+export class CallFacts {
   host: string;
   /** Version of the plan that decides. */
-  plan: number;
+  readonly plan: number;
   /** At a listener to the outside: the route, and whose address it is. */
-  route?: string;
-  clientIp?: string;
+  route: string | undefined;
+  clientIp: string | undefined;
   /** How a call by gRPC ended, as its caller was told; absent: nobody has said so. */
-  grpcStatus?: number;
+  grpcStatus: number | undefined;
   /** Calling workload (inbound) or called service (outbound, ingress). */
-  peer?: string;
-  endpoint?: string;
-  attempts?: number;
-  sub?: string;
-  error?: ErrorCode;
-  reason?: string;
+  peer: string | undefined;
+  endpoint: string | undefined;
+  attempts: number | undefined;
+  sub: string | undefined;
+  error: ErrorCode | undefined;
+  reason: string | undefined;
   /** What the request lost on its way, which went on; stands before the reason. */
-  note?: string;
-  wouldRefuse?: readonly WouldRefuse[];
+  note: string | undefined;
+  wouldRefuse: readonly WouldRefuse[] | undefined;
   /** What passed a tunnel: bytes from the caller, and to it. */
-  tunnel?: { readonly protocol: string; in: number; out: number };
+  tunnel: { readonly protocol: string; in: number; out: number } | undefined;
+
+  constructor(host: string, plan: number) {
+    this.host = host;
+    this.plan = plan;
+  }
 }
 
 /** One for all: most calls have no error. */
@@ -59,10 +64,10 @@ export class Call {
   /** Status of the answer; 0: none was given. */
   status = 0;
   #writer: BodyWriter | undefined;
-  #answerError: (error: SelvageError) => void = (error) => this.abort(error.reason);
+  #answerError: ((error: SelvageError) => void) | undefined;
   #finished = false;
-  #onFinish: (() => void)[] = [];
-  #onRespond: ((head: ResponseHead) => void)[] = [];
+  #onFinish: (() => void) | undefined;
+  #onRespond: ((head: ResponseHead) => void) | undefined;
 
   /**
    * @param plan version of the plan that decides
@@ -72,7 +77,7 @@ export class Call {
     this.exchange = exchange;
     this.body = exchange.body;
     this.byGrpc = isGrpcCall(exchange.head);
-    this.facts = { host: exchange.head.fields.get("host") ?? "", plan };
+    this.facts = new CallFacts(exchange.head.fields.get("host") ?? "", plan);
     this.arrivedAtMs = nowMs;
     exchange.onDone(() => this.#finish());
     exchange.onFail((error) => {
@@ -87,7 +92,14 @@ export class Call {
 
   /** Called once when the call is over in whatever way. */
   onFinish(callback: () => void): void {
-    this.#onFinish.push(callback);
+    const before = this.#onFinish;
+    this.#onFinish =
+      before === undefined
+        ? callback
+        : () => {
+            before();
+            callback();
+          };
   }
 
   /** @param streamIdleMs how long its bodies may stand still; 0: for ever, undefined: nobody says */
@@ -100,14 +112,21 @@ export class Call {
 
   /** Called with the final answer's head before it leaves, to look at it and to add fields. */
   onRespond(callback: (head: ResponseHead) => void): void {
-    this.#onRespond.push(callback);
+    const before = this.#onRespond;
+    this.#onRespond =
+      before === undefined
+        ? callback
+        : (head) => {
+            before(head);
+            callback(head);
+          };
   }
 
   /** The final answer. After this a failure can only break the answer off. */
   respond(head: ResponseHead): BodyWriter {
     this.status = head.status;
     this.heardGrpcStatus(head.fields);
-    for (const callback of this.#onRespond) callback(head);
+    this.#onRespond?.(head);
     this.#writer = this.exchange.respond(head);
     return this.#writer;
   }
@@ -135,8 +154,8 @@ export class Call {
     const error = thrown instanceof SelvageError ? thrown : unexpected(thrown);
     this.facts.error ??= error.code;
     this.facts.reason ??= error.reason;
-    if (this.status === 0) this.#answerError(error);
-    else if (this.byGrpc) this.#endByTrailers(error);
+    if (this.status !== 0 && this.byGrpc) this.#endByTrailers(error);
+    else if (this.status === 0 && this.#answerError !== undefined) this.#answerError(error);
     else this.abort(error.reason);
   }
 
@@ -157,7 +176,7 @@ export class Call {
   #finish(): void {
     if (this.#finished) return;
     this.#finished = true;
-    for (const callback of this.#onFinish) callback();
+    this.#onFinish?.();
   }
 }
 
@@ -169,16 +188,19 @@ function unexpected(thrown: unknown): SelvageError {
 /** A stage does its part and calls `next`, or throws a SelvageError, or answers. */
 export type Stage<C extends Call = Call> = (call: C, next: () => void) => void;
 
-/** Runs a call through stages, the first listed outermost; what one of them throws ends the call. */
+/** Runs a call through stages, the first listed outermost; what one of them throws ends the call. A stage calls `next` once at most. */
 export function runStages<C extends Call>(stages: readonly Stage<C>[]): (call: C) => void {
-  const run = (call: C, at: number): void => {
-    const stage = stages[at];
-    if (stage === undefined || call.finished) return;
-    try {
-      stage(call, () => run(call, at + 1));
-    } catch (error) {
-      call.fail(error);
-    }
+  return (call) => {
+    let at = 0;
+    const next = (): void => {
+      const stage = stages[at++];
+      if (stage === undefined || call.finished) return;
+      try {
+        stage(call, next);
+      } catch (error) {
+        call.fail(error);
+      }
+    };
+    next();
   };
-  return (call) => run(call, 0);
 }

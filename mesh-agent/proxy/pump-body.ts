@@ -9,47 +9,63 @@ export interface PumpWatch {
   readonly onEnd?: (trailers: FieldList) => void;
 }
 
-/** A body that moves, or does not. */
-class Movement implements Watched {
+/** A body that is passed on; what it is asked for most often is its own, since each closure costs as much as an object. */
+export class Pump implements Watched {
   deadlineMs = 0;
   watchNext: Watched | undefined;
   watchPrevious: Watched | undefined;
   watchedBy: DeadlineWatch | undefined;
-  readonly onDeadline: () => void;
+  readonly #to: BodyWriter;
+  readonly #from: BodyReader;
+  readonly #settings: PumpWatch;
+  readonly #watch: DeadlineWatch;
 
-  constructor(onIdle: () => void) {
-    this.onDeadline = onIdle;
+  constructor(from: BodyReader, to: BodyWriter, settings: PumpWatch, watch: DeadlineWatch) {
+    this.#from = from;
+    this.#to = to;
+    this.#settings = settings;
+    this.#watch = watch;
+  }
+
+  start(): void {
+    this.#watch.arm(this, this.#settings.idleMs);
+    this.#to.onDrain(() => {
+      this.#moved();
+      this.#from.resume();
+    });
+    this.#from.onEnd((trailers) => {
+      this.stop();
+      this.#settings.onEnd?.(trailers);
+      this.#to.end(trailers);
+    });
+    this.#from.onChunk((chunk) => {
+      this.#moved();
+      if (!this.#to.write(chunk)) this.#from.pause();
+    });
+  }
+
+  /** Ends the watch; to be called when the exchange ends in another way. */
+  stop(): void {
+    this.#watch.disarm(this);
+  }
+
+  #moved(): void {
+    if (this.watchedBy !== undefined) this.#watch.arm(this, this.#settings.idleMs);
+  }
+
+  onDeadline(): void {
+    this.#settings.onIdle();
   }
 }
 
-/**
- * Passes a body on at the pace of its receiver.
- * @returns stops the watch; to be called when the exchange ends in another way
- */
+/** Passes a body on at the pace of its receiver. */
 export function pumpBody(
   from: BodyReader,
   to: BodyWriter,
-  { idleMs, onIdle, onEnd }: PumpWatch,
+  settings: PumpWatch,
   watch: DeadlineWatch = connectionDeadlines,
-): () => void {
-  const movement = new Movement(onIdle);
-  watch.arm(movement, idleMs);
-  const stop = (): void => watch.disarm(movement);
-  const moved = (): void => {
-    if (movement.watchedBy !== undefined) watch.arm(movement, idleMs);
-  };
-  to.onDrain(() => {
-    moved();
-    from.resume();
-  });
-  from.onEnd((trailers) => {
-    stop();
-    onEnd?.(trailers);
-    to.end(trailers);
-  });
-  from.onChunk((chunk) => {
-    moved();
-    if (!to.write(chunk)) from.pause();
-  });
-  return stop;
+): Pump {
+  const pump = new Pump(from, to, settings, watch);
+  pump.start();
+  return pump;
 }

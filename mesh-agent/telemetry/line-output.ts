@@ -5,10 +5,12 @@
  */
 import { constants, fstatSync, openSync, write, writeSync } from "node:fs";
 import { limits } from "../../shared/limits.ts";
+import type { LineBytes } from "./line-bytes.ts";
 
 /** Takes what it can of some bytes; `done` tells how many, sooner or later. */
 type Sink = (bytes: Buffer, done: (written: number) => void) => void;
 
+const LF = 0x0a;
 /** A full pipe is asked again after this. */
 const FULL_MS = 10;
 /** How long the end of the process waits for a reader. */
@@ -17,7 +19,11 @@ const CLOSE_WITHIN_MS = 500;
 export class LineOutput {
   readonly #fd: number;
   #sink: Sink | undefined;
-  #lines: string[] = [];
+  /** Where lines are gathered, and what is gathered next while these leave. */
+  #gathered: Buffer | undefined;
+  #spare: Buffer | undefined;
+  #gatheredBytes = 0;
+  /** With those that are leaving. */
   #bytes = 0;
   #rest: Buffer | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -30,12 +36,30 @@ export class LineOutput {
 
   /** @param text without its line break */
   line(text: string): void {
-    if (this.#bytes + text.length > limits.agent.logBufferBytesMax) {
+    const room = this.#roomFor(Buffer.byteLength(text));
+    if (room !== undefined) this.#added(room.write(text, this.#gatheredBytes, "utf8"));
+  }
+
+  bytes({ bytes, length }: LineBytes): void {
+    const room = this.#roomFor(length);
+    if (room !== undefined) this.#added(bytes.copy(room, this.#gatheredBytes, 0, length));
+  }
+
+  /** @returns undefined: too many lines wait */
+  #roomFor(bytes: number): Buffer | undefined {
+    if (this.#bytes + bytes >= limits.agent.logBufferBytesMax) {
       this.dropped++;
-      return;
+      return undefined;
     }
-    this.#lines.push(text);
-    this.#bytes += text.length + 1;
+    this.#gathered ??= Buffer.allocUnsafeSlow(limits.agent.logBufferBytesMax);
+    return this.#gathered;
+  }
+
+  /** A line of so many bytes is there, but for its break. */
+  #added(bytes: number): void {
+    this.#gatheredBytes += bytes;
+    if (this.#gathered !== undefined) this.#gathered[this.#gatheredBytes++] = LF;
+    this.#bytes += bytes + 1;
     // A timer for each few lines would wake the process more often than its requests do.
     if (this.#bytes >= limits.agent.logBufferBytesMax / 2 && this.#rest === undefined) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), limits.agent.logFlushMs);
@@ -46,7 +70,7 @@ export class LineOutput {
     const endMs = performance.now() + CLOSE_WITHIN_MS;
     clearTimeout(this.#timer);
     this.#flush();
-    while ((this.#rest !== undefined || this.#lines.length > 0) && performance.now() < endMs) {
+    while (this.#bytes > 0 && performance.now() < endMs) {
       await new Promise((resolve) => setTimeout(resolve, FULL_MS));
       this.#flush();
     }
@@ -56,9 +80,13 @@ export class LineOutput {
   #flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#rest !== undefined || this.#lines.length === 0) return;
-    this.#rest = Buffer.from(`${this.#lines.join("\n")}\n`);
-    this.#lines = [];
+    const gathered = this.#gathered;
+    if (this.#rest !== undefined || this.#gatheredBytes === 0 || gathered === undefined) return;
+    this.#rest = gathered.subarray(0, this.#gatheredBytes);
+    this.#gatheredBytes = 0;
+    // Nothing is left of what was gathered there.
+    this.#gathered = this.#spare;
+    this.#spare = gathered;
     this.#write();
   }
 

@@ -3,9 +3,10 @@ import { randomFillSync } from "node:crypto";
 import type { FieldList } from "../../shared/http/field-list.ts";
 import { grpcCode, grpcStatusOfHttp } from "../../shared/http/grpc-call.ts";
 import { TRACEPARENT, TRACESTATE } from "../../shared/http/header-names.ts";
-import { childContext, parseTraceparent, type TraceContext } from "../../shared/http/trace-context.ts";
+import { childContextOf, parseTraceparent, SPAN_DIGITS, type TraceContext } from "../../shared/http/trace-context.ts";
 import type { Call, Stage } from "../proxy/call.ts";
 import { accessLines, type LineFacts } from "./access-line.ts";
+import type { LineBytes } from "./line-bytes.ts";
 import type { Log } from "./log.ts";
 import type { Direction, Metrics } from "./metrics.ts";
 
@@ -26,18 +27,18 @@ export interface ChosenLines {
   readonly failures: boolean;
 }
 
-const SPAN_BYTES = 24;
-/** Random bytes are drawn for many spans at once: each call for them costs more than all of a span. */
-const pool = Buffer.alloc(SPAN_BYTES * 128);
-let used = pool.length;
+/** Random digits are drawn for many spans at once: each call for them costs more than all of a span. */
+const pool = Buffer.alloc((SPAN_DIGITS / 2) * 128);
+let digits = "";
+let used = 0;
 
-function spanBytes(): Uint8Array {
-  if (used === pool.length) {
-    randomFillSync(pool);
+function spanDigits(): string {
+  if (used === digits.length) {
+    digits = randomFillSync(pool).toString("hex");
     used = 0;
   }
-  used += SPAN_BYTES;
-  return pool.subarray(used - SPAN_BYTES, used);
+  used += SPAN_DIGITS;
+  return digits.slice(used - SPAN_DIGITS, used);
 }
 
 export function logAccess(options: AccessLogOptions): Stage {
@@ -47,7 +48,7 @@ export function logAccess(options: AccessLogOptions): Stage {
     const parent = fields.has(TRACEPARENT) ? parentOf(fields) : undefined;
     // A new trace has no vendor state: what came without a usable parent belongs to another one (section 3.3).
     if (parent === undefined) fields.remove(TRACESTATE);
-    call.trace = childContext(parent, spanBytes());
+    call.trace = childContextOf(parent, spanDigits());
     call.onRespond(() => {
       const { peer, tunnel } = call.facts;
       if (tunnel !== undefined) options.metrics.tunnels.opened(options.hop, peer ?? "unknown", tunnel);
@@ -65,7 +66,7 @@ function parentOf(fields: FieldList): TraceContext | undefined {
 function finish(
   call: Call,
   { hop, log, metrics, chosen }: AccessLogOptions,
-  lineOf: (atMs: number, facts: LineFacts) => string,
+  lineOf: (atMs: number, facts: LineFacts) => LineBytes,
 ): void {
   const durationMs = performance.now() - call.arrivedAtMs;
   const { route = "unknown", peer = route, tunnel, reason } = call.facts;
@@ -75,7 +76,7 @@ function finish(
     call.facts.grpcStatus ??= untoldStatus(call);
     metrics.grpc(hop, peer, call.facts.grpcStatus);
   }
-  if (isChosen(call, chosen)) log.text(lineOf(Date.now() - durationMs, factsOf(call, durationMs)));
+  if (isChosen(call, chosen)) log.bytes(lineOf(Date.now() - durationMs, factsOf(call, durationMs)));
 }
 
 /** How a call by gRPC ended of which nobody said it: by the HTTP status of an answer that is none of gRPC, else its caller left. */

@@ -1,4 +1,5 @@
 /** The agent's words: JSON lines for machines on stdout, sentences for people on stderr. */
+import type { LineBytes } from "./line-bytes.ts";
 import { LineOutput } from "./line-output.ts";
 
 export class Log {
@@ -12,12 +13,12 @@ export class Log {
 
   /** One JSON object, one line. */
   line(entry: object): void {
-    this.text(JSON.stringify(entry));
+    this.#stdout.line(JSON.stringify(entry));
   }
 
   /** One line that is JSON already. */
-  text(line: string): void {
-    this.#stdout.line(line);
+  bytes(line: LineBytes): void {
+    this.#stdout.bytes(line);
   }
 
   /** For people. One line, whoever chose the words in it: terminals obey control characters. */

@@ -1,5 +1,3 @@
-const NOTHING: readonly string[] = [];
-
 /**
  * A header or trailer section as it stood on the wire: ordered, duplicates kept, one character a byte (latin1).
  * Names keep their case and compare without it (RFC 9110 section 5.1).
@@ -8,8 +6,8 @@ export class FieldList {
   /** name, value, name, value, ... */
   #raw: string[];
 
-  constructor(raw: readonly string[] = []) {
-    this.#raw = [...raw];
+  constructor(raw?: readonly string[]) {
+    this.#raw = raw === undefined ? [] : raw.slice();
   }
 
   static from(entries: Iterable<readonly [string, string]>): FieldList {
@@ -20,7 +18,7 @@ export class FieldList {
 
   /** A list over `raw` (name, value, name, value, ...) itself, which the caller gives away: parsers need no copy. */
   static owning(raw: string[]): FieldList {
-    const list = new FieldList(NOTHING);
+    const list = new FieldList();
     list.#raw = raw;
     return list;
   }
@@ -69,29 +67,35 @@ export class FieldList {
 
   /** @param name in lower case */
   remove(name: string): void {
-    // What most lists do not have is found out without a look at each name's case.
-    if (this.has(name)) this.removeWhere((candidate) => candidate === name);
+    const first = this.#indexOf(name, 0);
+    if (first >= 0) this.#removeFrom(first, (candidate) => isNamed(candidate, name));
   }
 
   /** Removes the lines whose names begin so. @param prefix in lower case, a letter first @param but a name that stays */
   removePrefixed(prefix: string, but?: string): void {
     const raw = this.#raw;
-    const first = prefix.charCodeAt(0);
+    const begin = prefix.charCodeAt(0);
+    const begins = (name: string): boolean =>
+      (name.charCodeAt(0) | 0x20) === begin && name.toLowerCase().startsWith(prefix);
     for (let at = 0; at < raw.length; at += 2) {
-      const name = raw[at] as string;
-      if ((name.charCodeAt(0) | 0x20) !== first || !name.toLowerCase().startsWith(prefix)) continue;
-      this.removeWhere((candidate) => candidate.startsWith(prefix) && candidate !== but);
+      if (!begins(raw[at] as string)) continue;
+      this.#removeFrom(at, (name) => begins(name) && (but === undefined || !isNamed(name, but)));
       return;
     }
   }
 
   /** Removes the lines whose lower-case name the test accepts. */
   removeWhere(test: (lowerName: string) => boolean): void {
+    this.#removeFrom(0, (name) => test(name.toLowerCase()));
+  }
+
+  /** @param first from which line on: nothing is removed before it */
+  #removeFrom(first: number, test: (name: string) => boolean): void {
     const raw = this.#raw;
-    let kept = 0;
-    for (let at = 0; at < raw.length; at += 2) {
+    let kept = first;
+    for (let at = first; at < raw.length; at += 2) {
       const name = raw[at] as string;
-      if (test(name.toLowerCase())) continue;
+      if (test(name)) continue;
       raw[kept] = name;
       raw[kept + 1] = raw[at + 1] as string;
       kept += 2;
@@ -110,9 +114,13 @@ export class FieldList {
   #indexOf(name: string, from: number): number {
     const raw = this.#raw;
     for (let at = from; at < raw.length; at += 2) {
-      const candidate = raw[at] as string;
-      if (candidate.length === name.length && (candidate === name || candidate.toLowerCase() === name)) return at;
+      if (isNamed(raw[at] as string, name)) return at;
     }
     return -1;
   }
+}
+
+/** @param lowerName in lower case. Most names differ in length alone: their case is not looked at. */
+function isNamed(name: string, lowerName: string): boolean {
+  return name.length === lowerName.length && (name === lowerName || name.toLowerCase() === lowerName);
 }

@@ -10,6 +10,8 @@ export const http2 = {
   concurrentStreamsAssumed: 100,
   /** Payload of one frame, both ways: the smallest that may be announced, so that small frames find their turn. */
   frameBytesMax: 16 * KiB,
+  /** Payload of one frame of a body that we send: with its head as long as a TLS record, so that it comes whole and is not put together. */
+  sentFrameBytesMax: 16 * KiB - 9,
   /** Bytes of one body that may be on their way to us before we have read any of them. */
   streamWindowBytes: 256 * KiB,
   /** The same for all bodies of a connection. */

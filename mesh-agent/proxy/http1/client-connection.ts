@@ -116,7 +116,6 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
     this.output.patient = this.#pool.isWary && this.#requests > 1;
     this.#exchange = exchange;
     exchange.attach(this, this.output);
-    if (exchange.isRequestOver) this.output.finish();
   }
 
   /** Ends it now when idle, after its exchange otherwise. */
@@ -148,9 +147,9 @@ export class ClientConnection implements ExchangeHost, BodyOwner, Watched {
 
   #onData(chunk: Buffer): void {
     if (this.#phase === "tunnel") return;
-    if (this.#exchange === undefined) {
-      // RFC 9112 section 9.2: what nobody asked for must not be taken for the next answer.
-      this.#socket.destroy();
+    if (this.#exchange === undefined || this.#exchange.sent === "none") {
+      // RFC 9112 section 9.2: what nobody asked for must not be taken for the next answer; nor when a request waits for the turn's end.
+      this.#fail("reset", "the peer spoke before it was asked", true);
       return;
     }
     const midHead = this.#phase === "head" && this.#input.length > 0;

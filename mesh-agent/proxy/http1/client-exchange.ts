@@ -13,7 +13,7 @@ import {
   type ResponseHead,
 } from "../engine.ts";
 import type { SocketStream } from "../socket-stream.ts";
-import { lastChunkText, requestHeadText, type SentFraming } from "./head-writer.ts";
+import { lastChunk, requestHead, type SentFraming } from "./head-writer.ts";
 import type { SocketOutput } from "./socket-output.ts";
 
 /** Methods whose requests mean a body, so that its absence is stated (RFC 9110 section 8.6). */
@@ -38,7 +38,7 @@ export class Http1ClientExchange implements ClientExchange, BodyWriter, Watched 
   watchNext: Watched | undefined;
   watchPrevious: Watched | undefined;
   watchedBy: DeadlineWatch | undefined;
-  readonly #headText: string;
+  readonly #head: Buffer;
   readonly #framing: SentFraming;
   #left: number;
   #host: ExchangeHost;
@@ -67,7 +67,7 @@ export class Http1ClientExchange implements ClientExchange, BodyWriter, Watched 
       bodyLength === "stream" ? "chunked" : bodyLength > 0 || EXPECTS_BODY.has(method) ? bodyLength : "none";
     this.#left = bodyLength === "stream" ? 0 : bodyLength;
     this.#ended = bodyLength === 0;
-    this.#headText = requestHeadText(method, head.target, head.fields, this.#framing, head.upgrade);
+    this.#head = requestHead(method, head.target, head.fields, this.#framing, head.upgrade);
   }
 
   get body(): BodyWriter {
@@ -89,7 +89,7 @@ export class Http1ClientExchange implements ClientExchange, BodyWriter, Watched 
   attach(host: ExchangeHost, output: SocketOutput): void {
     this.#host = host;
     this.#output = output;
-    output.add(this.#headText);
+    output.add(this.#head);
     const early = this.#early;
     if (early === undefined) return;
     this.#early = undefined;
@@ -174,9 +174,8 @@ export class Http1ClientExchange implements ClientExchange, BodyWriter, Watched 
       this.#misuse("the request is shorter than its length");
       return;
     }
-    if (this.#framing === "chunked") this.#put(lastChunkText(trailers));
+    if (this.#framing === "chunked") this.#put(lastChunk(trailers));
     this.#ended = true;
-    this.#output?.finish();
   }
 
   #misuse(reason: string): void {

@@ -251,6 +251,11 @@ export class FieldScan {
 
   /** RFC 9110 section 7.6.1. */
   #connection(bytes: Buffer, from: number, to: number): number {
+    // What nearly all say, without a text of it.
+    if (to - from === 10 && matches(bytes, from, "keep-alive")) {
+      this.keepAlive = true;
+      return KIND_HOP;
+    }
     for (const part of lowerText(bytes, from, to).split(",")) {
       const option = withoutSpaces(part);
       if (option === "close") this.close = true;

@@ -12,7 +12,7 @@ import { MessageFault } from "./field-scanner.ts";
 import { type RequestScan, scanRequestHead } from "./head-scanner.ts";
 import { type BodyOwner, InboundBody } from "./inbound-body.ts";
 import { InputBuffer } from "./input-buffer.ts";
-import { refusalText } from "./refusal.ts";
+import { refusal } from "./refusal.ts";
 import { type ExchangeOwner, Http1ServerExchange } from "./server-exchange.ts";
 import { SocketOutput } from "./socket-output.ts";
 
@@ -308,7 +308,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner, ListenerConne
       this.#socket.destroy();
       return;
     }
-    this.output.add(refusalText(fault));
+    this.output.add(refusal(fault));
     this.#linger();
   }
 

@@ -12,13 +12,7 @@ import {
 } from "../engine.ts";
 import type { SocketStream } from "../socket-stream.ts";
 import type { RequestScan } from "./head-scanner.ts";
-import {
-  interimHeadText,
-  lastChunkText,
-  responseHeadText,
-  type SentFraming,
-  switchingHeadText,
-} from "./head-writer.ts";
+import { interimHead, lastChunk, responseHead, type SentFraming, switchingHead } from "./head-writer.ts";
 import type { InboundBody } from "./inbound-body.ts";
 import type { SocketOutput } from "./socket-output.ts";
 
@@ -28,7 +22,7 @@ export interface ExchangeOwner {
   readonly peer: Peer;
   /** Whether the connection ends after this answer; asked once, when its head is written. */
   closesAfter(): boolean;
-  /** The answer is over and flushed. */
+  /** The answer is in the output whole. */
   answerOver(): void;
   /** The answer's head, a 101, is written: what follows is another protocol. */
   switchProtocol(): SocketStream;
@@ -92,7 +86,7 @@ export class Http1ServerExchange implements ServerExchange, BodyWriter {
     if (this.#dead || this.#http10 || this.hasAnswered) return;
     if (status === 101 || status < 100 || status > 199) throw new RangeError(`not an interim status: ${status}`);
     if (status === 100) this.#continueOwed = false;
-    this.#owner.output.add(interimHeadText(status, fields));
+    this.#owner.output.add(interimHead(status, fields));
   }
 
   /** The body is about to be read: tells the client to send it, unless it has begun to. */
@@ -109,7 +103,7 @@ export class Http1ServerExchange implements ServerExchange, BodyWriter {
     if (status === 101 && this.head.upgrade !== undefined) return this.#switch(head);
     if (!(status >= 200 && status <= 599)) throw new RangeError(`not a final status: ${status}`);
     const framing = this.#framingOf(status, bodyLength);
-    this.#owner.output.add(responseHeadText(status, fields, framing, framing === "close" || this.#owner.closesAfter()));
+    this.#owner.output.add(responseHead(status, fields, framing, framing === "close" || this.#owner.closesAfter()));
     const empty = this.head.method === "HEAD" || status === 204 || status === 304;
     this.#framing = empty ? "empty" : framing;
     this.#left = typeof framing === "number" ? framing : 0;
@@ -118,7 +112,7 @@ export class Http1ServerExchange implements ServerExchange, BodyWriter {
 
   #switch({ fields, upgrade }: ResponseHead): BodyWriter {
     if (upgrade === undefined) throw new RangeError("101 names no protocol");
-    this.#owner.output.add(switchingHeadText(fields, upgrade));
+    this.#owner.output.add(switchingHead(fields, upgrade));
     this.#framing = "empty";
     this.#stream = this.#owner.switchProtocol();
     return this.#stream;
@@ -172,9 +166,8 @@ export class Http1ServerExchange implements ServerExchange, BodyWriter {
       this.#owner.breakOff("protocol", "the answer is shorter than its length");
       return;
     }
-    if (this.#framing === "chunked") this.#owner.output.add(lastChunkText(trailers));
+    if (this.#framing === "chunked") this.#owner.output.add(lastChunk(trailers));
     this.#ended = true;
-    this.#owner.output.flush();
     if (this.#flowing(!this.#owner.output.isBlocked)) this.#owner.answerOver();
   }
 

@@ -1,11 +1,13 @@
 /**
  * What one connection still has to write. Parts of one turn of the event loop leave together: a head and a small body
- * are one system call and one TLS record.
+ * are one system call and one TLS record. All connections write when all that came was read: the peers, which the first write wakes,
+ * are awake for the others.
  */
 import type { Socket } from "node:net";
 import { limits } from "../../../shared/limits.ts";
+import { giveBackMemory, outputMemory } from "../output-memory.ts";
 
-/** Outputs with parts that nobody has flushed by the end of the turn. */
+/** Outputs with parts. */
 let unflushed: SocketOutput[] = [];
 
 function flushAll(): void {
@@ -52,7 +54,7 @@ export class SocketOutput {
     if (this.#bytes >= limits.http.coalesceBytesMax) this.flush();
     else if (!this.#scheduled) {
       this.#scheduled = true;
-      if (unflushed.push(this) === 1) process.nextTick(flushAll);
+      if (unflushed.push(this) === 1) setImmediate(flushAll);
     }
     return !this.isBlocked;
   }
@@ -69,12 +71,6 @@ export class SocketOutput {
     if (!this.isBlocked) this.#onPatientFlush();
   }
 
-  /** The message is complete: nothing more is waited for. */
-  finish(): void {
-    if (this.patient) this.#flushLater();
-    else this.flush();
-  }
-
   flush(): void {
     this.#scheduled = false;
     const parts = this.#parts;
@@ -82,7 +78,7 @@ export class SocketOutput {
     const socket = this.#socket;
     if (!socket.destroyed) {
       this.#onFlush();
-      if (this.#bytes <= limits.http.coalesceBytesMax) socket.write(this.#joined());
+      if (this.#bytes <= limits.http.coalesceBytesMax) this.#writeJoined(socket);
       else {
         socket.cork();
         for (const part of parts) {
@@ -96,17 +92,21 @@ export class SocketOutput {
     this.#bytes = 0;
   }
 
-  #joined(): Buffer {
+  #writeJoined(socket: Socket): void {
     const parts = this.#parts;
     const first = parts[0] as string | Buffer;
-    if (parts.length === 1 && typeof first !== "string") return first;
-    const joined = Buffer.allocUnsafe(this.#bytes);
+    if (parts.length === 1 && typeof first !== "string") {
+      socket.write(first);
+      return;
+    }
+    const room = outputMemory(this.#bytes, socket);
     let at = 0;
     for (const part of parts) {
-      if (typeof part === "string") joined.write(part, at, "latin1");
-      else part.copy(joined, at);
+      if (typeof part === "string") room.write(part, at, "latin1");
+      else part.copy(room, at);
       at += part.length;
     }
-    return joined;
+    socket.write(at === room.length ? room : room.subarray(0, at));
+    giveBackMemory(room, socket);
   }
 }

@@ -110,7 +110,7 @@ export class Http2ClientExchange extends Http2Stream implements ClientExchange {
 
   inform(parts: ResponseParts): string | undefined {
     if (++this.#interims > limits.http.informationalMax) return "too many interim answers";
-    if (!this.dead) this.#informCallback?.(parts.status, FieldList.owning([...parts.fields]));
+    if (!this.dead) this.#informCallback?.(parts.status, FieldList.owning(parts.fields.slice()));
     return undefined;
   }
 
@@ -127,7 +127,7 @@ export class Http2ClientExchange extends Http2Stream implements ClientExchange {
     this.awaitsHead = false;
     const unknown = !never && status !== 304 && contentLength < 0 && (!endStream || this.method === "HEAD");
     const bodyLength = unknown ? "stream" : never ? 0 : Math.max(contentLength, 0);
-    this.#answer = { head: { status, fields: FieldList.owning([...parts.fields]), bodyLength }, body: this };
+    this.#answer = { head: { status, fields: FieldList.owning(parts.fields.slice()), bodyLength }, body: this };
     requestDeadlines.disarm(this);
     this.#headTimed = false;
     this.#deliverAnswer();
@@ -142,7 +142,7 @@ export class Http2ClientExchange extends Http2Stream implements ClientExchange {
   #openTunnel({ status, fields: raw }: ResponseParts): undefined {
     this.isTunnel = true;
     this.awaitsHead = false;
-    const fields = FieldList.owning([...raw]);
+    const fields = FieldList.owning(raw.slice());
     const { upgrade } = this;
     const head =
       upgrade === undefined

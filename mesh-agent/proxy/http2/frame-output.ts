@@ -4,6 +4,7 @@
  */
 import type { Socket } from "node:net";
 import { limits } from "../../../shared/limits.ts";
+import { giveBackMemory, outputMemory } from "../output-memory.ts";
 import { CONTINUATION, EMPTY, END_HEADERS, END_STREAM, FRAME_HEADER_BYTES, HEADERS } from "./protocol.ts";
 
 /** Adds frames while there is room; called before each write. */
@@ -15,27 +16,6 @@ export interface FrameSource {
 }
 
 let scheduled: FrameOutput[] = [];
-
-/** Output is put together here, unless the kernel kept what was written last. */
-let shared: Buffer | undefined;
-
-/**
- * A TLS socket keeps what it writes to the next turn: it gets room of its own, just as much as is needed. Else each write would
- * make another shared one, and garbage of that size starts a collection of the whole heap several times a second.
- * @returns room for so many bytes, which `giveBack` must follow when it is the shared one
- */
-function take(bytes: number, socket: Socket): Buffer {
-  if ("encrypted" in socket || bytes > limits.http2.sharedOutputBytes) return Buffer.allocUnsafe(bytes);
-  const room = shared ?? Buffer.allocUnsafeSlow(limits.http2.sharedOutputBytes);
-  shared = undefined;
-  return room;
-}
-
-function giveBack(room: Buffer, socket: Socket): void {
-  // With nothing left in the socket the kernel has a copy of all.
-  if (!("encrypted" in socket) && room.length === limits.http2.sharedOutputBytes && socket.writableLength === 0)
-    shared = room;
-}
 
 /** After all sockets that had something were read: answers to all of it leave together. */
 function flushAll(): void {
@@ -119,7 +99,7 @@ export class FrameOutput {
     let copied = this.bytes;
     if (copied > uncopiedBytesMin)
       for (const payload of payloads) if (payload.length >= uncopiedBytesMin) copied -= payload.length;
-    const out = take(copied, socket);
+    const out = outputMemory(copied, socket);
     const corked = copied < this.bytes;
     if (corked) socket.cork();
     let from = 0;
@@ -140,7 +120,7 @@ export class FrameOutput {
     }
     if (from < at) socket.write(out.subarray(from, at));
     if (corked) socket.uncork();
-    giveBack(out, socket);
+    giveBackMemory(out, socket);
   }
 }
 

@@ -38,11 +38,13 @@ interface KnownName {
 const NAMES_MAX = 1_024;
 const names = new Map<string, KnownName>();
 
-/** Static entries with a value, by `name\0value`. */
-const pairs = new Map<string, number>();
+/** Static entries with a value, by name and value. */
+const pairs = new Map<string, Map<string, number>>();
 for (let i = STATIC_ENTRIES; i > 0; i--) {
+  const name = STATIC_TABLE[i * 2 - 2] as string;
   const value = STATIC_TABLE[i * 2 - 1] as string;
-  if (value !== "") pairs.set(`${STATIC_TABLE[i * 2 - 2]}\0${value}`, i);
+  const values = pairs.get(name) ?? new Map<string, number>();
+  if (value !== "") pairs.set(name, values.set(value, i));
 }
 
 let out: Buffer = Buffer.allocUnsafeSlow(8_192);
@@ -89,6 +91,13 @@ function consistsOf(text: string, table: Uint8Array): boolean {
   return true;
 }
 
+/** @returns a copy of what was put together */
+function taken(): Buffer {
+  const bytes = Buffer.allocUnsafe(at);
+  out.copy(bytes, 0, 0, at);
+  return bytes;
+}
+
 function isSpace(code: number): boolean {
   return code === SPACE || code === TAB;
 }
@@ -127,7 +136,7 @@ function namePrefix(lower: string): Buffer {
 
 /** A pseudo-field, or a field that the engine states. */
 function putOwn(name: string, value: string): void {
-  const pair = pairs.get(`${name}\0${value}`);
+  const pair = pairs.get(name)?.get(value);
   reserve(8);
   if (pair !== undefined) {
     out[at++] = INDEXED | pair;
@@ -215,7 +224,7 @@ function remembering(
   }
   at = 0;
   put();
-  const block = Buffer.from(out.subarray(0, at));
+  const block = taken();
   if (looks && at <= limits.http2.rememberedBlockBytesMax) {
     fruitless[kind]++;
     const copy: string[] = [];
@@ -259,7 +268,7 @@ function upgradeBlock({ target, fields }: RequestHead, scheme: string, protocol:
   putOwn(":path", target);
   putOwn(":authority", fields.get("host") ?? "");
   putFields(fields, true);
-  return Buffer.from(out.subarray(0, at));
+  return taken();
 }
 
 const PROTOCOL = Buffer.from([NEVER_INDEXED, 9, ...Buffer.from(":protocol")]);

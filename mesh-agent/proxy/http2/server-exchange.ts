@@ -54,7 +54,7 @@ export class Http2ServerExchange extends Http2Stream implements ServerExchange {
     this.expected = contentLength;
     this.#continueOwed = expectContinue && !endStream;
     const bodyLength = endStream || upgrade !== undefined ? 0 : contentLength >= 0 ? contentLength : "stream";
-    const head = { method, target, fields: FieldList.owning([...parts.fields]), bodyLength } as const;
+    const head = { method, target, fields: FieldList.owning(parts.fields.slice()), bodyLength } as const;
     this.head = upgrade === undefined ? head : { ...head, upgrade };
   }
 

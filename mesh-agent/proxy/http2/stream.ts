@@ -138,7 +138,7 @@ export abstract class Http2Stream implements BodyReader, BodyWriter, Watched {
   /** The body is over. */
   receiveEnd(trailers: readonly string[] | undefined): void {
     this.remoteEnded = true;
-    if (trailers !== undefined && trailers.length > 0) this.#trailersIn = FieldList.owning([...trailers]);
+    if (trailers !== undefined && trailers.length > 0) this.#trailersIn = FieldList.owning(trailers.slice());
     this.#pump();
     this.watch();
   }
@@ -266,7 +266,7 @@ export abstract class Http2Stream implements BodyReader, BodyWriter, Watched {
         this.watch();
         return this.sendWindow <= 0 ? STREAM_FULL : CONNECTION_FULL;
       }
-      this.#sendBody(output, shared, Math.min(room, limits.http2.frameBytesMax));
+      this.#sendBody(output, shared, Math.min(room, limits.http2.sentFrameBytesMax));
       if (this.#queued > 0) return HAS_MORE;
     }
     if (this.#ended && !this.localEnded) this.#sendEnd(output);

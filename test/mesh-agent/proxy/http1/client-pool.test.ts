@@ -110,6 +110,18 @@ describe("connections", () => {
     expect(upstream.sockets.length).toBe(3);
   });
 
+  test("on which the peer speaks before the request has left are no answer to it", async () => {
+    const upstream = await startUpstream((socket) => socket.write(OK));
+    const pool = makePool(upstream.port);
+    await ask(pool, "/a");
+    await new Promise((resolve) => setTimeout(resolve));
+    // The bytes are with the client's kernel, the request waits for the end of the turn.
+    upstream.sockets[0]?.write("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad");
+    const failure = await failureOf(answerOf(pool.send(requestHead("/b"), 5_000)));
+    expect([failure.kind, failure.sent]).toEqual(["reset", "none"]);
+    expect(upstream.received).toEqual([expect.not.stringContaining("/b")]);
+  });
+
   test("that are idle for long are closed", async () => {
     const upstream = await startUpstream((socket) => socket.write(OK));
     const pool = makePool(upstream.port, { idleMs: 1 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { BodyDecoder, type Framing } from "../../../../mesh-agent/proxy/http1/body-framing.ts";
 import { MessageFault } from "../../../../mesh-agent/proxy/http1/field-scanner.ts";
 import { scanRequestHead, scanResponseHead } from "../../../../mesh-agent/proxy/http1/head-scanner.ts";
-import { requestHeadText, responseHeadText } from "../../../../mesh-agent/proxy/http1/head-writer.ts";
+import { requestHead, responseHead } from "../../../../mesh-agent/proxy/http1/head-writer.ts";
 import { InputBuffer } from "../../../../mesh-agent/proxy/http1/input-buffer.ts";
 import { FieldList } from "../../../../shared/http/field-list.ts";
 
@@ -132,23 +132,23 @@ describe("heads that are written", () => {
       ["Connection", "x"],
       ["x", "y"],
     ]);
-    expect(requestHeadText("POST", "/", fields, 5)).toBe(
+    expect(requestHead("POST", "/", fields, 5).toString("latin1")).toBe(
       "POST / HTTP/1.1\r\nHost: h\r\nx: y\r\ncontent-length: 5\r\n\r\n",
     );
-    expect(responseHeadText(404, new FieldList(), "chunked", true)).toBe(
+    expect(responseHead(404, new FieldList(), "chunked", true).toString("latin1")).toBe(
       "HTTP/1.1 404 Not Found\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n",
     );
   });
 
   test.each(["a\r\nX: b", "a\nb", "a\0", "\u010a", "\u{1f4a9}"])("a value %j is not written", (value) => {
-    expect(() => responseHeadText(200, FieldList.from([["x", value]]), 0, false)).toThrow(TypeError);
+    expect(() => responseHead(200, FieldList.from([["x", value]]), 0, false)).toThrow(TypeError);
   });
 
   test.each(["", "a b", "a:", "a\r\n", "é"])("a name %j is not written", (name) => {
-    expect(() => responseHeadText(200, FieldList.from([[name, "v"]]), 0, false)).toThrow(TypeError);
+    expect(() => responseHead(200, FieldList.from([[name, "v"]]), 0, false)).toThrow(TypeError);
   });
 
   test.each(["/a b", "/\r\nx", "/é", "/#f"])("a target %j is not written", (target) => {
-    expect(() => requestHeadText("GET", target, new FieldList(), "none")).toThrow(TypeError);
+    expect(() => requestHead("GET", target, new FieldList(), "none")).toThrow(TypeError);
   });
 });
