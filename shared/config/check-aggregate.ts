@@ -1,9 +1,10 @@
 /** Checks of composed answers: targets, templates, and parts that wait for each other. */
 import { limits } from "../limits.ts";
 import { normalisePath } from "../route/normalise-path.ts";
-import { paramsOf, parsePath } from "../route/parse-path.ts";
+import { paramsOf } from "../route/parse-path.ts";
 import { unknownName } from "./check-mesh.ts";
 import type { Cursor } from "./cursor.ts";
+import { matchPattern } from "./match-pattern.ts";
 import { nearestName } from "./nearest-name.ts";
 import { type DocumentProblem, error, type Path, warning } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
@@ -87,7 +88,7 @@ function checkHole(hole: readonly string[], path: Path, route: Cursor, parts: re
   if (root === "query")
     return member !== undefined && rest.length === 0 ? [] : fail("a query parameter has one name", "{query.NAME}");
   if (root === "path") {
-    const pattern = parsePath(route.get("match", "path").text ?? "").pattern;
+    const { pattern } = matchPattern(route);
     const known = pattern === undefined ? undefined : paramsOf(pattern);
     if (known === undefined || (member !== undefined && rest.length === 0 && known.includes(member))) return [];
     const near = nearestName(member ?? "", known);
