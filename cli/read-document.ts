@@ -2,12 +2,14 @@
 import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { codeFrame } from "../shared/config/code-frame.ts";
+import { splitFiles } from "../shared/config/document-files.ts";
 import { type LoadedDocument, loadDocument } from "../shared/config/load.ts";
 import { problemCodes } from "../shared/config/problem.ts";
 import type { Document } from "../shared/config/schema.ts";
 import { limits } from "../shared/limits.ts";
 import { CliError, exitCodes } from "./cli-error.ts";
 import { localEnvironment } from "./find-system.ts";
+import { withIncluded } from "./included-files.ts";
 import { framePaint, say } from "./output.ts";
 import { findSecrets } from "./secrets.ts";
 
@@ -17,19 +19,32 @@ export interface ReadDocument extends LoadedDocument {
   readonly file: string;
 }
 
-/** @throws CliError when the file cannot be read */
-export function readDocument(name: string, environment: NodeJS.ProcessEnv): ReadDocument {
-  const source = readText(name);
+/**
+ * Reads a document with the files that it includes.
+ * @param quarantine put broken routes of included files out of service instead of refusing the document
+ * @throws CliError when a file cannot be read
+ */
+export function readDocument(name: string, environment: NodeJS.ProcessEnv, quarantine = false): ReadDocument {
+  const source = readSource(name);
   const relative = path.relative(process.cwd(), path.resolve(name));
   const file = name === "-" ? "stdin" : relative.startsWith("..") ? path.resolve(name) : relative;
   const local = localEnvironment(environment);
   const value = (variable: string): string | undefined => environment[variable] ?? local[variable];
-  return { ...loadDocument(source, file, value, findSecrets(environment)), source, file };
+  return { ...loadDocument(source, file, value, findSecrets(environment), quarantine), source, file };
+}
+
+/** The text of a document with the files that it includes. @throws CliError when a file cannot be read */
+export function readSource(name: string): string {
+  return withIncluded(readText(name), name, readText);
 }
 
 /** The document, after its warnings were said. @throws CliError (exit 2) after all its problems were said */
-export function readValidDocument(name: string, environment: NodeJS.ProcessEnv): ReadDocument & { document: Document } {
-  const read = readDocument(name, environment);
+export function readValidDocument(
+  name: string,
+  environment: NodeJS.ProcessEnv,
+  quarantine = false,
+): ReadDocument & { document: Document } {
+  const read = readDocument(name, environment, quarantine);
   sayProblems(read);
   const { document } = read;
   if (document === undefined)
@@ -39,7 +54,15 @@ export function readValidDocument(name: string, environment: NodeJS.ProcessEnv):
 
 /** Every problem as a code frame on stderr. */
 export function sayProblems({ problems, source, file }: ReadDocument): void {
-  for (const problem of problems) say(`${codeFrame(problem, source, file, framePaint(process.stderr))}\n`);
+  const texts = new Map(splitFiles(source).map(({ name, text }) => [name, text]));
+  const paint = framePaint(process.stderr);
+  for (const problem of problems)
+    say(`${codeFrame(problem, texts.get(problem.file ?? "") ?? "", fileName(file, problem.file), paint)}\n`);
+}
+
+/** An included file as a person would write it. @param included as the document finds it; absent: the document itself */
+export function fileName(file: string, included: string | undefined): string {
+  return included === undefined ? file : path.join(path.dirname(file), included);
 }
 
 /** `2 errors, 1 warning` */
@@ -53,7 +76,11 @@ export function countProblems({ problems }: Pick<ReadDocument, "problems">): str
 
 /** Problems for programs. */
 export function problemsAsJson({ problems, file }: ReadDocument): unknown[] {
-  return problems.map((problem) => ({ file, ...problem, meaning: problemCodes[problem.code] }));
+  return problems.map((problem) => ({
+    ...problem,
+    file: fileName(file, problem.file),
+    meaning: problemCodes[problem.code],
+  }));
 }
 
 function readText(name: string): string {

@@ -22,13 +22,14 @@ import { hedge } from "./limits/hedge.ts";
 import { http2 } from "./limits/http2.ts";
 import { idempotency } from "./limits/idempotency.ts";
 import { apiKeys, condition, hopProof, identity, txnToken } from "./limits/identity.ts";
+import { include } from "./limits/include.ts";
 import { edgeTraffic, lifeCycle } from "./limits/life-cycle.ts";
 import { loadShedding } from "./limits/load-shedding.ts";
 import { login } from "./limits/login.ts";
 import { decision, introspection } from "./limits/questions.ts";
 import { rateLimit } from "./limits/rate-limit.ts";
-import { regex } from "./limits/regex.ts";
 import { reshape } from "./limits/reshape.ts";
+import { regex, route } from "./limits/route.ts";
 import { signature } from "./limits/signature.ts";
 import { identityHeaders, resource, txnContext } from "./limits/upstream.ts";
 import { zones } from "./limits/zones.ts";
@@ -45,6 +46,8 @@ export const limits = {
     headFieldsMax: 128,
     /** Request target, Cloudflare's own limit. */
     targetBytesMax: 16 * KiB,
+    /** A host name, RFC 1035 section 2.3.4 without the last dot. */
+    hostCharsMax: 253,
     /** Request body, unless the route says otherwise (`maxBody`). */
     bodyBytesMax: 10 * MiB,
     /** One chunk-size line with its extensions, RFC 9112 section 7.1.1. */
@@ -206,4 +209,6 @@ export const limits = {
   keyRotation,
   regex,
   reshape,
+  route,
+  include,
 } as const;

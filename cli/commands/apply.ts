@@ -1,19 +1,22 @@
 import { Command } from "commander";
+import { printable } from "../../shared/config/code-frame.ts";
+import type { QuarantinedRoute } from "../../shared/config/quarantine.ts";
 import type { ApplyAnswer } from "../../shared/wire/admin.ts";
 import type { ControlClient } from "../control-client.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { author, connect, type JsonOption, jsonOption, type WaitOptions, withControl, withWait } from "../options.ts";
-import { print, printJson, say } from "../output.ts";
+import { print, printJson, say, style } from "../output.ts";
 import { readValidDocument } from "../read-document.ts";
 import { waitForVersion } from "../wait-for-version.ts";
 
-type Options = ControlOptions & JsonOption & WaitOptions & { readonly reason?: string };
+type Options = ControlOptions & JsonOption & WaitOptions & { readonly reason?: string; readonly quarantine?: boolean };
 
 export function applyCommand(): Command {
   const command = new Command("apply")
     .description("Make a document live: a new version, given to every gateway and agent. A broken one is not sent.")
     .argument("<file>", "document in YAML or JSON; - reads stdin")
     .option("--reason <text>", "why, for the history")
+    .option("--quarantine", "put broken routes of included files out of service, and apply the rest")
     .addOption(jsonOption())
     .addHelpText(
       "after",
@@ -23,7 +26,7 @@ export function applyCommand(): Command {
 }
 
 async function apply(name: string, options: Options): Promise<void> {
-  const { document, source, file } = readValidDocument(name, process.env);
+  const { document, source, file, quarantined } = readValidDocument(name, process.env, options.quarantine);
   const { reason } = options;
   const client = connect(options);
   const answer = await client.apply({
@@ -34,7 +37,17 @@ async function apply(name: string, options: Options): Promise<void> {
     ...(reason !== undefined && { reason }),
   });
   if (!answer.changed) say(`nothing changes: version ${answer.version} is live and means the same`);
+  sayQuarantined(quarantined);
   await finishChange(client, answer, options);
+}
+
+function sayQuarantined(quarantined: readonly QuarantinedRoute[]): void {
+  const bad = style("bad", "QUARANTINED", process.stderr);
+  for (const { owner, name, reason, answered } of quarantined) {
+    const what = name === undefined ? `routes of ${owner}` : `route ${name} of ${owner}`;
+    const then = answered ? "its requests are answered 503" : "it is left out: other routes may get its requests";
+    say(`${bad}: ${printable(`${what}: ${reason}; ${then}`)}`);
+  }
 }
 
 /** Says what is live now, after everybody has it when that is asked for. */

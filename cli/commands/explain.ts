@@ -13,7 +13,7 @@ import { type RequestOptions, requestOf } from "../explain-request.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { connect, type JsonOption, jsonOption, withControl } from "../options.ts";
 import { type Cell, columns, print, printJson, type Style, style } from "../output.ts";
-import { readValidDocument } from "../read-document.ts";
+import { fileName, readValidDocument } from "../read-document.ts";
 
 type Options = ControlOptions & JsonOption & RequestOptions & { readonly file?: string; readonly exposed?: string };
 
@@ -68,8 +68,9 @@ async function run(method: string, target: string, options: Options): Promise<vo
   const source = options.file === undefined ? await liveSource(options) : fileSource(options.file);
   const plan = compile(source.document);
   const outside = options.exposed === undefined ? plan.gateway : exposedBy(plan, options.exposed);
-  const [defaultHost = "localhost"] = outside.hosts;
-  const asked = requestOf(method, target, options, defaultHost.replace("*", "any"));
+  const [host = "localhost"] = outside.hosts;
+  const named = outside.hosts.find((one) => !one.startsWith("*")) ?? host.replace("*", "any");
+  const asked = requestOf(method, target, options, named);
   const request = options.asKey === undefined ? asked : { ...asked, credential: await keyOf(options.asKey, options) };
   const explanation =
     (options.exposed && explainExposed(plan, options.exposed, request, Date.now())) ||
@@ -121,7 +122,9 @@ async function liveSource(options: ControlOptions): Promise<Source> {
 }
 
 function placeOf(path: Path | undefined, { positions, file }: Source): string {
-  return path === undefined ? "built in" : `${file}:${positions.find(path, "key").line}`;
+  if (path === undefined) return "built in";
+  const { line, file: included } = positions.find(path, "key");
+  return `${fileName(file, included)}:${line}`;
 }
 
 function toJson(request: ExplainRequest, { route, otherRoutes, steps, result }: Explanation, source: Source): unknown {

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { printable } from "../../shared/config/code-frame.ts";
+import type { Document } from "../../shared/config/schema.ts";
 import type { AgentStatus, Status } from "../../shared/wire/admin.ts";
 import type { PurgeStatus } from "../../shared/wire/purges.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
@@ -20,18 +21,40 @@ async function status(options: ControlOptions & JsonOption): Promise<void> {
   const found = await client.status();
   // It is asked of the gateway, which may be down without anything else being so.
   const purges = await client.purges().catch(() => undefined);
-  if (options.json) printJson({ ...found, ...(purges !== undefined && { purges }) });
-  else printStatus(found, purges);
-  if ((found.alarms ?? []).length > 0) throw new CliError(exitCodes.findings, "");
+  // What is live can be told without what is written in it.
+  const live = found.version === 0 ? undefined : await client.version(found.version).catch(() => undefined);
+  const quarantined = quarantinedOf(live?.document);
+  const more = { ...(purges !== undefined && { purges }), ...(quarantined.length > 0 && { quarantined }) };
+  if (options.json) printJson({ ...found, ...more });
+  else printStatus(found, purges, quarantined);
+  if ((found.alarms ?? []).length > 0 || quarantined.length > 0) throw new CliError(exitCodes.findings, "");
 }
 
-function printStatus(found: Status, purges: PurgeStatus | undefined): void {
+interface OutOfService {
+  readonly name: string;
+  readonly owner?: string | undefined;
+  readonly reason: string;
+}
+
+/** Routes of a version that are answered 503. @param document as it was applied */
+export function quarantinedOf(document: unknown): OutOfService[] {
+  const { gateway } = (document ?? {}) as Partial<Document>;
+  return (gateway?.routes ?? []).flatMap(({ name, owner, quarantine: reason }) =>
+    reason === undefined ? [] : [{ name, ...(owner !== undefined && { owner }), reason }],
+  );
+}
+
+function printStatus(found: Status, purges: PurgeStatus | undefined, quarantined: readonly OutOfService[]): void {
   if (found.version === 0) print("nothing is live yet: selvage apply selvage.yaml");
   else print(`version ${found.version} is live (${found.hash.slice(0, 12)})`);
   print(`\n${gatewayTable(found)}\n\n${agentTable(found.agents)}`);
   if (found.keys.length > 0) print(`\n${keyTable(found)}`);
   print(`\n${purges === undefined ? "the gateway does not tell of purges" : describePurgeStatus(purges)}`);
   for (const { text } of found.alarms ?? []) print(`\n${style("bad", "alarm")}: ${printable(text)}`);
+  for (const { name, owner, reason } of quarantined) {
+    const whose = owner === undefined ? "" : ` of ${owner}`;
+    print(`\n${style("bad", "quarantined")}: ${printable(`route ${name}${whose}: ${reason}`)}`);
+  }
 }
 
 function describePurgeStatus({ number, floor, remembered }: PurgeStatus): string {

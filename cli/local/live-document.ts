@@ -1,9 +1,8 @@
 /** What a system serves when it starts: the document that is live already, or the one that it is given. */
-import { readFileSync } from "node:fs";
 import { loadDocument } from "../../shared/config/load.ts";
 import type { ApplyAnswer } from "../../shared/wire/admin.ts";
 import type { ControlClient } from "../control-client.ts";
-import { readValidDocument } from "../read-document.ts";
+import { readSource, readValidDocument } from "../read-document.ts";
 
 /**
  * Applies a document from a file. Its problems are said to the person who started this.
@@ -56,7 +55,7 @@ export async function sayUnserved(
 ): Promise<void> {
   const { version } = await control.status();
   const { source, file } = await control.version(version);
-  if (source === readFileSync(name, "utf8")) return;
+  if (source === readSource(name)) return;
   say(
     `${name} is NOT served: version ${version} of ${file} is live already (selvage apply ${name}, or another --state)`,
   );

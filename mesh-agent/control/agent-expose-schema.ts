@@ -68,12 +68,34 @@ const auth = z.strictObject({
 });
 
 const edits = z.object({ remove: texts, set: textMap, add: textMap });
-const segment = z.union([z.object({ literal: z.string() }), z.object({ param: z.string() })]);
-const path = z.object({ text: z.string(), segments: z.array(segment), tail: z.boolean() });
+const segment = z.union([
+  z.object({ literal: z.string() }),
+  z.object({ param: z.string(), regex: z.exactOptional(z.string()) }),
+]);
+const path = z.object({
+  ...{ text: z.string(), segments: z.array(segment), tail: z.boolean() },
+  regex: z.exactOptional(z.string()),
+});
+const plainTest = z.union([
+  z.string(),
+  z.object({ anyOf: texts }),
+  z.object({ prefix: z.string() }),
+  z.object({ regex: z.string() }),
+]);
+const tests = z.record(
+  z.string(),
+  z.union([plainTest, z.object({ present: z.boolean() }), z.object({ not: plainTest })]),
+);
+const match = z.object({
+  ...{ hosts: texts, path, methods: texts, headers: tests },
+  ...{ query: z.exactOptional(tests), cookies: z.exactOptional(tests), ip: z.exactOptional(texts) },
+});
 
 const route = z.object({
   name: z.string(),
-  match: z.object({ hosts: texts, path, methods: texts, headers: textMap }),
+  owner: z.exactOptional(z.string()),
+  quarantine: z.exactOptional(z.string()),
+  match,
   auth: z.exactOptional(auth),
   identityHeaders: z.exactOptional(z.record(z.string(), template)),
   rateLimits: z.array(rateLimit),

@@ -5,7 +5,7 @@
 import * as z from "zod/mini";
 import { isServiceName, isTrustDomain } from "../../shared/identity/spiffe-id.ts";
 import { limits } from "../../shared/limits.ts";
-import { ACCESS_PLAN_FORMAT, type AgentPlan, PLAN_FORMAT } from "../../shared/plan/plan.ts";
+import { ACCESS_PLAN_FORMAT, type AgentPlan, MATCH_PLAN_FORMAT, PLAN_FORMAT } from "../../shared/plan/plan.ts";
 import { RETRY_WORDS } from "../../shared/policy/settings.ts";
 import { exposeSchema, limitCount } from "./agent-expose-schema.ts";
 
@@ -131,7 +131,7 @@ const shedding = z.object({
 const callLimit = z.object({ ...limitCount, by: z.array(z.enum(["service", "identity", "all"])) });
 
 export const agentPlanSchema: z.ZodMiniType<AgentPlan> = z.object({
-  format: z.literal([PLAN_FORMAT, ACCESS_PLAN_FORMAT]),
+  format: z.literal([PLAN_FORMAT, ACCESS_PLAN_FORMAT, MATCH_PLAN_FORMAT]),
   trustDomain: z.string().check(z.refine(isTrustDomain)),
   service: z.string().check(z.refine(isServiceName)),
   inbound: z.exactOptional(

@@ -1,10 +1,11 @@
 /** Checks of decision points, and of what routes ask of them. */
 import { HOP_BY_HOP } from "../http/header-names.ts";
-import { paramsOf, parsePath } from "../route/parse-path.ts";
+import { paramsOf } from "../route/parse-path.ts";
 import { checkParts } from "./check-introspection.ts";
 import { unknownName } from "./check-mesh.ts";
 import { checkTransport } from "./check-transport.ts";
 import type { Cursor } from "./cursor.ts";
+import { matchPattern } from "./match-pattern.ts";
 import { nearestName } from "./nearest-name.ts";
 import { type DocumentProblem, error } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
@@ -93,7 +94,7 @@ const CONTAINERS = ["claims", "headers"];
 function refuseHole([root = "", member, ...rest]: readonly string[], route: Cursor): string | undefined {
   if (root === "query") return member !== undefined && rest.length === 0 ? undefined : "{query.NAME}";
   if (root === "path") {
-    const pattern = parsePath(route.get("match", "path").text ?? "").pattern;
+    const { pattern } = matchPattern(route);
     const params = pattern === undefined ? undefined : paramsOf(pattern);
     if (params === undefined || (member !== undefined && rest.length === 0 && params.includes(member)))
       return undefined;

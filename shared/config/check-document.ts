@@ -12,8 +12,10 @@ import { checkIdentity } from "./check-identity.ts";
 import { checkIdentityHeaders } from "./check-identity-headers.ts";
 import { checkIntrospection } from "./check-introspection.ts";
 import { checkNamedLimits } from "./check-limits.ts";
+import { checkMethods } from "./check-match.ts";
 import { checkMesh } from "./check-mesh.ts";
 import { checkOidc } from "./check-oidc.ts";
+import { checkOwners } from "./check-owners.ts";
 import { checkReferences } from "./check-references.ts";
 import { checkResources } from "./check-resources.ts";
 import { checkRoutes, TARGETS } from "./check-routes.ts";
@@ -55,7 +57,9 @@ export function checkDocument(json: unknown, secrets?: Secrets): CheckedDocument
     ...checkSignatures(top, secrets),
     ...checkOidc(top),
     ...checkNamedLimits(top.get("gateway")),
+    ...checkOwners(top),
     ...checkRoutes(top),
+    ...checkMethods(top.get("gateway", "routes").items),
     ...checkIdentityHeaders(top),
     ...checkContext(top),
     ...checkResources(top),

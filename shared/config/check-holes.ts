@@ -1,6 +1,7 @@
 /** Checks of what stands in the braces of `identityHeaders` and `context`. */
-import { paramsOf, parsePath } from "../route/parse-path.ts";
+import { paramsOf } from "../route/parse-path.ts";
 import type { Cursor } from "./cursor.ts";
+import { matchPattern } from "./match-pattern.ts";
 import { nearestName } from "./nearest-name.ts";
 import { type DocumentProblem, error, type Path } from "./problem.ts";
 
@@ -23,7 +24,7 @@ export function checkRequestHole(hole: readonly string[], path: Path, route: Cur
   const [root = "", name, ...rest] = hole;
   const one = name !== undefined && rest.length === 0;
   if (root === "query") return one ? [] : [noSuch(hole, path, "a query parameter has one name", "{query.NAME}")];
-  const { pattern } = parsePath(route.get("match", "path").text ?? "");
+  const { pattern } = matchPattern(route);
   if (pattern === undefined) return [];
   const known = paramsOf(pattern);
   if (one && known.includes(name)) return [];

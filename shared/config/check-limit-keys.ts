@@ -1,9 +1,10 @@
 /** Checks of whom limits count by: what can never be there, what cannot be used, and what clients can evade. */
 import { parseKeyExpression } from "../auth/condition.ts";
 import { asRead, HOP_BY_HOP, isForgeable } from "../http/header-names.ts";
-import { paramsOf, parsePath } from "../route/parse-path.ts";
+import { paramsOf } from "../route/parse-path.ts";
 import { unknownName } from "./check-mesh.ts";
 import type { Cursor } from "./cursor.ts";
+import { matchPattern } from "./match-pattern.ts";
 import { type DocumentProblem, error, type Path, warning } from "./problem.ts";
 import { keySource } from "./schema-limit-keys.ts";
 import { quote } from "./schema-problems.ts";
@@ -156,7 +157,7 @@ function declaredFields(gateway: Cursor): string[] {
 }
 
 function checkParameter(param: Cursor, route: Cursor, at: PlaceOf): DocumentProblem[] {
-  const { pattern } = parsePath(route.get("match", "path").text ?? "");
+  const { pattern } = matchPattern(route);
   if (param.text === undefined || pattern === undefined || paramsOf(pattern).includes(param.text)) return [];
   return [unknownName("SLV3004", "path parameter", param.text, paramsOf(pattern), at(param))];
 }

@@ -1,47 +1,84 @@
 /** Routes that take each other's requests: equal ones are an error, those that can never match a warning. */
-import { parsePath, shapeOf } from "../route/parse-path.ts";
+import { shapeOf } from "../route/parse-path.ts";
 import type { Cursor } from "./cursor.ts";
+import { matchPattern } from "./match-pattern.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
+import { covers, type Tests, testsOf } from "./test-cover.ts";
 
 interface Claim {
   readonly route: Cursor;
   readonly name: string;
   readonly hosts: ReadonlySet<string>;
   readonly methods: ReadonlySet<string>;
+  readonly tests: Tests;
 }
 
+/** Claims whose tests are not all single texts: each later one is compared with so many of them. */
+const WIDE_CLAIMS_MAX = 100;
+
 /**
- * Only routes of the same shape and headers can hide each other: between others the more specific one comes first and
- * takes a part of the requests only.
+ * Only routes of one rank can hide each other: the same shape, the same names asked for, and both with methods or both
+ * without. Between others the more specific one comes first and takes a part of the requests only.
  */
 export function checkOverlaps(routes: readonly Cursor[]): DocumentProblem[] {
-  const claims = new Map<string, Claim[]>();
+  const earlier = new Claims();
   return routes.flatMap((route) => {
-    const pattern = parsePath(route.get("match", "path").text ?? "").pattern;
+    const { pattern } = matchPattern(route);
     if (pattern === undefined) return [];
-    const headers = route.get("match", "headers").entries.map(([name, value]) => `${name.toLowerCase()}=${value.text}`);
-    const key = JSON.stringify([shapeOf(pattern), headers.sort(), route.get("match", "version").text]);
     const own: Claim = {
       route,
       name: route.get("name").text ?? "",
       hosts: new Set(route.get("match", "hosts").texts.map((host) => host.toLowerCase())),
       methods: new Set(route.get("match", "methods").texts),
+      tests: testsOf(route.get("match")),
     };
-    const earlier = claims.get(key) ?? [];
-    claims.set(key, [...earlier, own]);
-    const hiding = earlier.find((claim) => covers(claim.hosts, own.hosts) && shared(claim, own) !== undefined);
+    const rank = JSON.stringify([shapeOf(pattern), own.tests.names, own.methods.size > 0]);
+    const hiding = earlier.like(rank, own).find((claim) => hides(claim, own));
+    earlier.add(rank, own);
     return hiding === undefined ? [] : [describeOverlap(hiding, own)];
   });
 }
 
-/** Hosts: none is a rank of its own, below named ones. */
-function covers(outer: ReadonlySet<string>, inner: ReadonlySet<string>): boolean {
-  return (outer.size === 0) === (inner.size === 0) && within(inner, outer);
+/** Claims by rank and host, and those that ask for the same single texts together, so that 10,000 routes take no time. */
+class Claims {
+  readonly #same = new Map<string, Claim[]>();
+  readonly #wide = new Map<string, Claim[]>();
+
+  add(rank: string, claim: Claim): void {
+    for (const host of hostsOf(claim)) {
+      put(this.#same, `${rank} ${host} ${claim.tests.text}`, claim);
+      if (claim.tests.isWide && (this.#wide.get(`${rank} ${host}`)?.length ?? 0) < WIDE_CLAIMS_MAX)
+        put(this.#wide, `${rank} ${host}`, claim);
+    }
+  }
+
+  /** Those that may hide a claim; one that does names each of its hosts, the first as well. */
+  like(rank: string, claim: Claim): Claim[] {
+    const [host = ""] = hostsOf(claim);
+    const same = this.#same.get(`${rank} ${host} ${claim.tests.text}`) ?? [];
+    return [...same, ...(this.#wide.get(`${rank} ${host}`) ?? [])];
+  }
+}
+
+/** None is a rank of its own, below named ones. */
+function hostsOf({ hosts }: Claim): string[] {
+  return hosts.size === 0 ? [""] : [...hosts];
+}
+
+function put(claims: Map<string, Claim[]>, key: string, claim: Claim): void {
+  const list = claims.get(key);
+  if (list === undefined) claims.set(key, [claim]);
+  else list.push(claim);
+}
+
+function hides(earlier: Claim, later: Claim): boolean {
+  const hosts = (earlier.hosts.size === 0) === (later.hosts.size === 0) && within(later.hosts, earlier.hosts);
+  return hosts && covers(earlier.tests, later.tests) && shared(earlier, later) !== undefined;
 }
 
 /** Which of the later route's methods the earlier one takes. A route for the rest of the methods is no mistake. */
 function shared(earlier: Claim, later: Claim): "all" | string[] | undefined {
-  if (earlier.methods.size === 0 || (later.methods.size > 0 && within(later.methods, earlier.methods))) return "all";
+  if (within(later.methods, earlier.methods)) return "all";
   const methods = [...later.methods].filter((method) => earlier.methods.has(method));
   return methods.length === 0 ? undefined : methods;
 }
@@ -52,9 +89,11 @@ function within(inner: ReadonlySet<string>, outer: ReadonlySet<string>): boolean
 
 function describeOverlap(earlier: Claim, later: Claim): DocumentProblem {
   const path = later.route.get("match").path;
-  const hosts = earlier.hosts.size === later.hosts.size;
-  if (hosts && earlier.methods.size === later.methods.size && within(later.methods, earlier.methods))
-    return error("SLV3007", path, `route ${later.name} matches exactly what route ${earlier.name} above it matches`);
+  const same = earlier.hosts.size === later.hosts.size && earlier.methods.size === later.methods.size;
+  if (same && within(later.methods, earlier.methods) && earlier.tests.text === later.tests.text)
+    return error("SLV3007", path, `route ${later.name} matches exactly what route ${earlier.name} above it matches`, {
+      other: earlier.route.get("match").path,
+    });
   const taken = shared(earlier, later);
   if (taken === "all")
     return warning(

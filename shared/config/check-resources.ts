@@ -2,10 +2,10 @@
 import { isAuthorizationServer, RESOURCE_METADATA } from "../auth/resource.ts";
 import { hostRank } from "../route/compare-routes.ts";
 import { normalisePath } from "../route/normalise-path.ts";
-import { parsePath } from "../route/parse-path.ts";
 import { isRouteOf, type ResourcePlace, resourcePlace } from "../route/resource-place.ts";
 import { unknownName } from "./check-mesh.ts";
 import type { Cursor } from "./cursor.ts";
+import { matchPattern } from "./match-pattern.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
 
@@ -75,7 +75,7 @@ function checkServers(
 ): DocumentProblem[] {
   if (resource.get("authorizationServers").exists) return [];
   const providers = gateway.get("routes").items.flatMap((route) => {
-    const { pattern } = parsePath(route.get("match", "path").text ?? "");
+    const { pattern } = matchPattern(route);
     const hosts = route.get("match", "hosts").texts.map((host) => host.toLowerCase());
     return pattern !== undefined && isRouteOf(pattern, hosts, place, places) ? providersOf(route.get("auth")) : [];
   });

@@ -10,10 +10,12 @@ import { checkGraphql } from "./check-graphql.ts";
 import { checkIdempotency } from "./check-idempotency.ts";
 import { checkLifeCycle, checkVersions } from "./check-life-cycle.ts";
 import { checkLimits } from "./check-limits.ts";
+import { checkMatch, checkRegexCount } from "./check-match.ts";
 import { unknownName } from "./check-mesh.ts";
 import { checkOverlaps } from "./check-overlaps.ts";
 import { checkTransform } from "./check-reshape.ts";
 import type { Cursor } from "./cursor.ts";
+import { matchPattern } from "./match-pattern.ts";
 import { type DocumentProblem, error } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
 import { holesOf, parseTemplate } from "./template.ts";
@@ -41,6 +43,7 @@ export function checkRoutes(top: Cursor): DocumentProblem[] {
     ...problems,
     ...checkVersions(gateway),
     ...checkGatewayCache(gateway),
+    ...checkRegexCount(routes),
     ...checkGatewayAnswers(gateway),
     ...checkOverlaps(routes),
   ];
@@ -49,25 +52,13 @@ export function checkRoutes(top: Cursor): DocumentProblem[] {
 function checkName(route: Cursor, seen: Map<string, Cursor>): DocumentProblem[] {
   const name = route.get("name");
   if (name.text === undefined) return [];
-  if (seen.has(name.text)) return [error("SLV3006", name.path, `the route name ${quote(name.text)} is used twice`)];
+  const other = seen.get(name.text);
+  if (other !== undefined) {
+    const message = `the route name ${quote(name.text)} is used twice`;
+    return [error("SLV3006", name.path, message, { other: other.get("name").path })];
+  }
   seen.set(name.text, route);
   return [];
-}
-
-function checkMatch(route: Cursor, gatewayHosts: readonly string[]): DocumentProblem[] {
-  const problems: DocumentProblem[] = [];
-  const path = route.get("match", "path");
-  const fault = path.text?.startsWith("/") ? parsePath(path.text).fault : undefined;
-  if (fault !== undefined)
-    problems.push(error("SLV2001", path.path, `${quote(path.text ?? "")} is not a path pattern: ${fault}`));
-  const served = new Set(gatewayHosts.map((host) => host.toLowerCase()));
-  for (const host of route.get("match", "hosts").items) {
-    const name = host.text?.toLowerCase();
-    if (name === undefined || served.size === 0 || served.has(name) || served.has(name.replace(/^[^.]+/, "*")))
-      continue;
-    problems.push(unknownName("SLV3010", "host", name, gatewayHosts, host.path));
-  }
-  return problems;
 }
 
 /** What a route leads to. */
@@ -75,7 +66,7 @@ export const TARGETS = ["to", "aggregate", "respond", "redirect"];
 
 function checkTarget(route: Cursor, services: readonly string[]): DocumentProblem[] {
   const to = route.get("to");
-  if (typeof route.value !== "object" || route.value === null) return [];
+  if (typeof route.value !== "object" || route.value === null || route.get("quarantine").exists) return [];
   if (TARGETS.filter((key) => route.get(key).exists).length !== 1) {
     const expected = TARGETS.map((key) => `\`${key}\``).join(", ");
     return [error("SLV2005", route.path, "a route needs exactly one target", { expected: `one of ${expected}` })];
@@ -114,7 +105,7 @@ function checkRewrite(route: Cursor): DocumentProblem[] {
     ];
   if (rewrite.text === undefined) return checkRegex(rewrite);
   const own = parsePath(rewrite.text);
-  const found = parsePath(route.get("match", "path").text ?? "");
+  const found = matchPattern(route);
   if (own.pattern === undefined)
     return [error("SLV2001", rewrite.path, `${quote(rewrite.text)} is not a path: ${own.fault}`)];
   if (found.pattern === undefined) return [];

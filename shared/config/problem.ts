@@ -11,6 +11,10 @@ export interface DocumentProblem {
   readonly path: Path;
   /** Whether the key at the path is meant, or its value. */
   readonly at: "key" | "value";
+  /** The included file that it stands in; absent: the document itself. */
+  readonly file?: string;
+  /** The other place of two that do not go together. */
+  readonly other?: Path;
   /** From 1; absent where the document did not come from a text. */
   readonly line?: number;
   readonly column?: number;
@@ -69,6 +73,11 @@ export const problemCodes = {
   SLV3070: "a request that may have an effect would be sent twice at a time",
   SLV3071: "a hedge that is never sent",
   SLV3072: "an order of zones that names one twice",
+  SLV3080: "a regular expression that cannot be used",
+  SLV3081: "a method that never arrives at the gateway",
+  SLV3082: "an included file that is not there, or cannot be one",
+  SLV3084: "a route of an owner that does not exist",
+  SLV3085: "a route of an owner that does more than it is granted",
   SLV3090: "braces in a text that nothing is filled into",
   SLV3091: "an edit that the protocol does not allow",
   SLV3092: "an edit that decides nothing",
@@ -88,7 +97,7 @@ export const problemCodes = {
 } as const;
 export type ProblemCode = keyof typeof problemCodes;
 
-type Details = Partial<Pick<DocumentProblem, "at" | "expected" | "suggestion">>;
+type Details = Partial<Pick<DocumentProblem, "at" | "expected" | "suggestion" | "other">>;
 
 export function error(code: ProblemCode, path: Path, message: string, details: Details = {}): DocumentProblem {
   return { code, severity: "error", message, path, at: "value", ...definedOnly(details) };

@@ -37,10 +37,12 @@ import { graphql } from "./schema-graphql.ts";
 import { hedge } from "./schema-hedge.ts";
 import { idempotency } from "./schema-idempotency.ts";
 import { provider } from "./schema-identity.ts";
-import { lifeCycle, matchVersion, versioning } from "./schema-life-cycle.ts";
+import { lifeCycle, versioning } from "./schema-life-cycle.ts";
 import { planName } from "./schema-limit-rows.ts";
 import { legacyRateLimitHeaders, namedLimit, routeLimits } from "./schema-limits.ts";
+import { routeMatch } from "./schema-match.ts";
 import { context, identityHeaders, resources } from "./schema-outward.ts";
+import { include, ownerName, owners, quarantine } from "./schema-owners.ts";
 import { protocol, streamIdle } from "./schema-protocol.ts";
 import { transform } from "./schema-reshape.ts";
 import { retries } from "./schema-retries.ts";
@@ -51,7 +53,7 @@ import { upgrades } from "./schema-tunnels.ts";
 const max = limits.document;
 
 const timeout = duration(1, max.timeoutMsMax);
-const headers = z.record(headerName, headerValue);
+const _headers = z.record(headerName, headerValue);
 const origin = text(
   'an origin such as https://app.example.com (no path), or "*"',
   /^(?:\*|https?:\/\/[^/?#@\s]+)$/,
@@ -74,16 +76,6 @@ const cors = z.strictObject({
   maxAge: duration(0, max.corsMaxAgeMsMax).optional().describe("How long a preflight is remembered. Default: 10m."),
 });
 
-const match = z.strictObject({
-  path: pathPattern.describe(
-    "`/orders/{id}` or `/orders/*`: literals, `{name}` for one segment, a final `*` for any rest.",
-  ),
-  methods: list(method).optional().describe("Default: every method."),
-  hosts: list(host).optional().describe("Default: every host of the gateway."),
-  headers: headers.optional().describe("Headers that must have exactly this value."),
-  version: matchVersion.optional(),
-});
-
 const regexRewrite = z.strictObject({
   regex: text("a regular expression of RE2", /\S/).describe("What of the path is replaced, each time it is found."),
   to: text("a text without control characters", /^[^\p{Cc}\s?#]*$/u).describe("`$1` and `$<name>` are its groups."),
@@ -91,7 +83,9 @@ const regexRewrite = z.strictObject({
 
 const route = z.strictObject({
   name: name("the name of a route"),
-  match,
+  owner: ownerName.optional().describe("Whose route it is: one of `owners`."),
+  match: routeMatch,
+  quarantine: quarantine.optional().describe("Out of service, and why: requests are answered 503."),
   auth: auth.optional().describe("Absent: public."),
   identityHeaders: identityHeaders
     .optional()
@@ -208,6 +202,8 @@ export const documentSchema = z.strictObject({
   $schema: z.string({ error: "a URL" }).optional().describe("For editors only."),
   selvage: z.literal(1, { error: "1" }).describe("Format of the document."),
   name: text("a name: lower-case letters, digits and - inside", /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/),
+  include: include.optional(),
+  owners: owners.optional(),
   gateway: gateway.optional(),
   mesh: mesh.optional(),
 });

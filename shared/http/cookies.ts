@@ -36,6 +36,11 @@ export function firstCookie(header: string | null | undefined, name: string): st
   return undefined;
 }
 
+/** Every value of a cookie of the services, in the order in which they came. @param name compared by case */
+export function serviceCookies(header: string | null | undefined, name: string): string[] {
+  return readCookies(header ?? "", (one) => one === name).map(([, value]) => value);
+}
+
 function readCookies(header: string, isAsked: (name: string) => boolean): [name: string, value: string][] {
   return header.split(";").flatMap((member) => {
     const at = member.indexOf("=");

@@ -28,3 +28,30 @@ export function onlyParameters(query: string): Record<string, string> {
   for (const [name] of parameters) counts.set(name, (counts.get(name) ?? 0) + 1);
   return Object.fromEntries(parameters.filter(([name]) => counts.get(name) === 1));
 }
+
+/**
+ * Every value of one parameter, of any query: an escape that is none stays as it is, bytes that are no UTF-8 are U+FFFD.
+ * @param query with or without its `?`
+ */
+export function queryValues(query: string, name: string): string[] {
+  const members = (query.startsWith("?") ? query.slice(1) : query).split("&");
+  return members.flatMap((member) => {
+    if (member === "") return [];
+    const at = member.indexOf("=");
+    if (decode(at < 0 ? member : member.slice(0, at)) !== name) return [];
+    return [at < 0 ? "" : decode(member.slice(at + 1))];
+  });
+}
+
+function decode(text: string): string {
+  if (!/[+%]/.test(text)) return text;
+  return text.replaceAll("+", " ").replace(/(?:%[0-9A-Fa-f]{2})+/g, decodeRun);
+}
+
+function decodeRun(run: string): string {
+  try {
+    return decodeURIComponent(run);
+  } catch {
+    return "\ufffd";
+  }
+}

@@ -1,6 +1,7 @@
 import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
 import type { UpstreamTarget } from "../policy/settings.ts";
 import { ACCESS_PLAN_FORMAT, type AgentPlan, type OutboundServicePlan, type Plan, type ServicePlan } from "./plan.ts";
+import { routeFormat } from "./route-format.ts";
 import { upstreamsOf } from "./route-targets.ts";
 import { mapValues } from "./sorted.ts";
 
@@ -18,7 +19,8 @@ export function agentPlan(plan: Plan, service: string): AgentPlan | undefined {
   );
   const outbound = mapValues(Object.fromEntries(callable), outboundPlan);
   const isNew = own?.access?.some(({ paths, claims }) => paths !== undefined || claims !== undefined) ?? false;
-  const format: AgentPlan["format"] = isNew ? ACCESS_PLAN_FORMAT : plan.format;
+  const older: AgentPlan["format"] = isNew ? ACCESS_PLAN_FORMAT : plan.format;
+  const format = Math.max(older, routeFormat(own?.expose?.routes ?? [])) as AgentPlan["format"];
   const face = { format, trustDomain: mesh.trustDomain, service, outbound };
   return own === undefined ? face : { ...face, inbound: inboundPlan(own) };
 }

@@ -5,9 +5,6 @@ import type { CacheConfig } from "../config/schema-cache.ts";
 import { parseDurationMs, parseSizeBytes } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import type { UpstreamTarget } from "../policy/settings.ts";
-import { parsePath } from "../route/parse-path.ts";
-import { VERSION_FIELD } from "../route/requested-version.ts";
-import type { RouteMatch } from "../route/route-match.ts";
 import { compileAggregate } from "./compile-aggregate.ts";
 import { compilePages, compileRedirect, compileRespond, compileSecurity } from "./compile-answers.ts";
 import { compileCache } from "./compile-cache.ts";
@@ -17,10 +14,11 @@ import { compileGraphql } from "./compile-graphql.ts";
 import { compileIdempotency } from "./compile-idempotency.ts";
 import { compileLifeCycle } from "./compile-life-cycle.ts";
 import { compileLegacyHeaders, compileRateLimits, type NamedLimit } from "./compile-limits.ts";
+import { compileMatch } from "./compile-match.ts";
 import { compileContext, compileIdentityHeaders } from "./compile-outward.ts";
 import { compileTransform } from "./compile-reshape.ts";
 import type { RoutePlan, RouteTarget, ServicePlan } from "./plan.ts";
-import { compileHosts, lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
+import { mapValues, sorted } from "./sorted.ts";
 
 /** What a route has from the gateway where it says nothing itself. */
 export type RouteDefaults = Pick<
@@ -48,7 +46,9 @@ export function compileRoute(
   const timeoutMs = durationOf(route.timeout) ?? limits.gateway.requestTimeoutMs;
   return {
     name: route.name,
-    match: compileMatch(route),
+    ...(route.owner !== undefined && { owner: route.owner }),
+    ...(route.quarantine !== undefined && { quarantine: route.quarantine }),
+    match: compileMatch(route.name, route.match),
     ...(auth !== undefined && { auth }),
     ...(identityHeaders !== undefined && { identityHeaders }),
     ...(context !== undefined && { context }),
@@ -69,20 +69,6 @@ export function compileRoute(
 }
 
 type Traffic = Readonly<Record<string, Pick<ServicePlan, "traffic">>>;
-
-function compileMatch({ name, match }: RouteConfig): RouteMatch {
-  const { pattern, fault } = parsePath(match.path);
-  if (pattern === undefined) throw new Error(`route ${name}: ${fault}`);
-  return {
-    hosts: compileHosts(match.hosts),
-    path: pattern,
-    methods: sorted(match.methods ?? []),
-    headers: lowerCaseKeys({
-      ...match.headers,
-      ...(match.version !== undefined && { [VERSION_FIELD]: match.version }),
-    }),
-  };
-}
 
 /** Providers stay in their order: the first that accepts names the identity. */
 function compileAuth(auth: AuthConfig | undefined): AuthSettings | undefined {
@@ -124,9 +110,10 @@ function compileTarget(route: RouteConfig): RouteTarget {
   if (route.respond !== undefined) return { kind: "respond", answer: compileRespond(route.respond) };
   if (route.redirect !== undefined) return { kind: "redirect", to: compileRedirect(route.redirect) };
   if (route.aggregate !== undefined) return compileAggregate(route.aggregate, route.answer);
+  if (route.to === undefined) return { kind: "aggregate", parts: [] };
   return {
     kind: "forward",
-    to: targetOf(route.to ?? ""),
+    to: targetOf(route.to),
     ...(route.rewrite !== undefined && { rewrite: route.rewrite }),
   };
 }

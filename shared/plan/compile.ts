@@ -18,6 +18,7 @@ import { compileRoute } from "./compile-route.ts";
 import { compileService } from "./compile-service.ts";
 import { compileShedding } from "./compile-shedding.ts";
 import { type GatewayPlan, type MeshPlan, PLAN_FORMAT, type Plan } from "./plan.ts";
+import { routeFormat } from "./route-format.ts";
 import { compileHosts, mapValues } from "./sorted.ts";
 
 /** @param document one that `checkDocument` or `loadDocument` has accepted */
@@ -34,7 +35,7 @@ function compileGateway({ gateway }: Document, trustDomain: string, { services }
   const limitRows = gateway === undefined ? {} : compileLimitRows(gateway, routes);
   const headers = gateway === undefined ? [] : identityHeaderNames(gateway);
   return {
-    format: PLAN_FORMAT,
+    format: routeFormat(routes),
     hosts: compileHosts(gateway?.hosts),
     trustDomain,
     ...(gateway?.cors !== undefined && { cors: compileCors(gateway.cors) }),

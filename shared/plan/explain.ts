@@ -12,10 +12,12 @@ import { forgedFields } from "../policy/identity-headers.ts";
 import { priorityOf } from "../policy/load-shedding.ts";
 import type { HeaderEdits } from "../policy/settings.ts";
 import { hostWithoutPort } from "../route/compare-routes.ts";
+import { compileRegexes } from "../route/compile-regexes.ts";
 import { explainRoutes, type RouteVerdict } from "../route/explain-routes.ts";
 import { compileRoutes, matchRoute } from "../route/match-route.ts";
 import { normalisePath } from "../route/normalise-path.ts";
 import { requestedVersion, VERSION_FIELD } from "../route/requested-version.ts";
+import { type Condition, describeMisfit, type Found } from "../route/value-test.ts";
 import { believedFields } from "./believed-fields.ts";
 import { explainAuth } from "./explain-auth.ts";
 import { explainCache } from "./explain-cache.ts";
@@ -56,12 +58,14 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   const { path, refused } = normalisePath(request.path);
   if (path === undefined)
     return finish([...steps, step("path", "deny", `the path ${refused}`, undefined, "ambiguous_path")], []);
-  const found = findRoute(plan, request, path);
+  const found = findRoute(plan, withClient(request, client.address), path);
   if (found.route === undefined) return finish([...steps, found.miss], found.otherRoutes);
   const { route, at, params, otherRoutes } = found;
+  const chosen = { name: route.name, path: at, params };
+  steps.push(...explainOwner(route, at));
+  if (route.quarantine !== undefined) return finish(steps, otherRoutes, chosen);
   const { identity, steps: authSteps } = explainAuth(route, at, plan.gateway.identity, { ...request, path }, nowMs);
   steps.push(...authSteps);
-  const chosen = { name: route.name, path: at, params };
   if (authSteps.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
   const lifeCycle = explainLifeCycle(route, at, params, nowMs);
   steps.push(...lifeCycle);
@@ -73,10 +77,8 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   if (limits.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
   if (route.graphql !== undefined)
     steps.push(step("graphql", "note", "its document is judged, of which nothing is known here", [...at, "graphql"]));
-  const { clientIp: _, ...rest } = request;
   const facts = {
-    ...rest,
-    ...(clientIp !== undefined && { clientIp }),
+    ...withClient(request, clientIp),
     ...{ identity, route: route.name, path, params, headers: joinedHeaders(request) },
   };
   const decision = explainDecision(plan.gateway, route, at, facts);
@@ -172,6 +174,11 @@ function explainCors(plan: Plan, request: ExplainRequest, steps: ExplainStep[]):
   return undefined;
 }
 
+/** @param address the client's, by whom the document believes; absent: nobody knows it */
+function withClient({ clientIp: _, ...request }: ExplainRequest, address: string | undefined): ExplainRequest {
+  return address === undefined ? request : { ...request, clientIp: address };
+}
+
 type FoundRoute =
   | { route: RoutePlan; at: Path; params: Readonly<Record<string, string>>; otherRoutes: Explanation["otherRoutes"] }
   | { route?: never; miss: ExplainStep; otherRoutes: Explanation["otherRoutes"] };
@@ -180,14 +187,14 @@ function findRoute({ gateway }: Plan, request: ExplainRequest, path: string): Fo
   const { routes, hosts, versioning } = gateway;
   const ofRequest = (name: string): string | undefined => headerOf(request, name);
   const asked = versioning && requestedVersion(versioning, ofRequest, request.query);
+  const { host, method, query, clientIp } = request;
   const question = {
-    host: request.host,
-    method: request.method,
-    path,
+    ...{ host, method, path, query, ...(clientIp !== undefined && { clientIp }) },
     header: (name: string) => (name === VERSION_FIELD ? asked : headerOf(request, name)),
   };
-  const found = matchRoute(compileRoutes(routes, hosts), question);
-  const explained = explainRoutes(routes, hosts, question);
+  const { regexes } = compileRegexes(routes);
+  const found = matchRoute(compileRoutes(routes, hosts, regexes), question);
+  const explained = explainRoutes(routes, hosts, question, regexes);
   const otherRoutes = explained.flatMap(({ route, verdict }, at) =>
     verdict.kind === "matched"
       ? []
@@ -206,14 +213,23 @@ function findRoute({ gateway }: Plan, request: ExplainRequest, path: string): Fo
   return { miss: step("route", "deny", texts[found.missing], at, found.missing), otherRoutes };
 }
 
+function describeCondition(condition: Condition, found: Found): string {
+  if (condition.on !== "header" || condition.name !== VERSION_FIELD) return describeMisfit(condition, found);
+  return `version ${String(found ?? "none")} is asked for, this is ${String(condition.test)}`;
+}
+
+function explainOwner({ owner, quarantine }: RoutePlan, at: Path): ExplainStep[] {
+  const owned = owner === undefined ? [] : [step("owner", "note", `the route is of ${owner}`, [...at, "owner"])];
+  if (quarantine === undefined) return owned;
+  const text = `out of service: ${quarantine}`;
+  return [...owned, step("quarantine", "deny", text, [...at, "quarantine"], "route_quarantined")];
+}
+
 function describeVerdict(verdict: Exclude<RouteVerdict, { kind: "matched" }>): string {
   if (verdict.kind === "host") return `host is none of ${verdict.hosts.join(", ")}`;
   if (verdict.kind === "path") return `path does not match ${verdict.pattern}`;
   if (verdict.kind === "method") return `method is none of ${verdict.methods.join(", ")}`;
-  if (verdict.kind === "header" && verdict.name === VERSION_FIELD)
-    return `version ${verdict.found ?? "none"} is asked for, this is ${verdict.value}`;
-  if (verdict.kind === "header")
-    return `header ${verdict.name} is ${verdict.found === undefined ? "missing" : verdict.found}, expected ${verdict.value}`;
+  if (verdict.kind === "condition") return describeCondition(verdict.condition, verdict.found);
   return verdict.kind === "later" ? `equal to ${verdict.than}, but later` : `less specific than ${verdict.than}`;
 }
 

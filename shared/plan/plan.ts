@@ -47,6 +47,9 @@ export const PLAN_FORMAT = 1;
 /** Of an agent's plan whose access rules an agent of before would read as wider than they are: it keeps its last one. */
 export const ACCESS_PLAN_FORMAT = 2;
 
+/** Of a plan whose routes a host of before would read as wider than they are: it keeps its last one. */
+export const MATCH_PLAN_FORMAT = 3;
+
 export interface Plan {
   readonly format: typeof PLAN_FORMAT;
   readonly name: string;
@@ -56,8 +59,8 @@ export interface Plan {
 
 /** The face of the gateway. */
 export interface GatewayPlan {
-  readonly format: typeof PLAN_FORMAT;
-  /** Lower case, without port; `*.example.com` stands for one label. */
+  readonly format: typeof PLAN_FORMAT | typeof MATCH_PLAN_FORMAT;
+  /** Lower case, without port; `*.example.com` stands for every name that ends so. */
   readonly hosts: readonly string[];
   readonly trustDomain: string;
   readonly cors?: CorsSettings;
@@ -89,6 +92,10 @@ export interface GatewayPlan {
 
 export interface RoutePlan {
   readonly name: string;
+  /** Who may change it; absent: whoever may change the document. */
+  readonly owner?: string;
+  /** Out of service, and why: requests are answered 503, and no other route gets them. */
+  readonly quarantine?: string;
   readonly match: RouteMatch;
   /** Absent: public. */
   readonly auth?: AuthSettings;
@@ -199,7 +206,7 @@ export interface ExposePlan
 
 /** The face of one agent: its own service, and only the services that it may call. */
 export interface AgentPlan {
-  readonly format: typeof PLAN_FORMAT | typeof ACCESS_PLAN_FORMAT;
+  readonly format: typeof PLAN_FORMAT | typeof ACCESS_PLAN_FORMAT | typeof MATCH_PLAN_FORMAT;
   readonly trustDomain: string;
   readonly service: string;
   /** Absent for the ingress agent, which has no application. */

@@ -2,13 +2,22 @@
 import { compareRoutes, hostRank, hostWithoutPort, type Matchable } from "./compare-routes.ts";
 import type { RouteRequest } from "./match-route.ts";
 import type { PathPattern } from "./route-match.ts";
+import {
+  type Condition,
+  conditionsOf,
+  type Found,
+  fitsCondition,
+  foundBy,
+  noRegexes,
+  type Regexes,
+} from "./value-test.ts";
 
 export type RouteVerdict =
   | { readonly kind: "matched" }
   | { readonly kind: "host"; readonly hosts: readonly string[] }
   | { readonly kind: "path"; readonly pattern: string }
   | { readonly kind: "method"; readonly methods: readonly string[] }
-  | { readonly kind: "header"; readonly name: string; readonly value: string; readonly found?: string }
+  | { readonly kind: "condition"; readonly condition: Condition; readonly found?: Found }
   | { readonly kind: "less_specific" | "later"; readonly than: string };
 
 export interface ExplainedRoute<Route extends Matchable> {
@@ -19,16 +28,18 @@ export interface ExplainedRoute<Route extends Matchable> {
 /**
  * Every route with its verdict, in the order of the document; at most one is `matched`.
  * @param hosts hosts that are served at all; empty: any
+ * @param regexes those of the routes; a route with one that is not there never matches
  */
 export function explainRoutes<Route extends Matchable>(
   routes: readonly Route[],
   hosts: readonly string[],
   request: RouteRequest,
+  regexes: Regexes = noRegexes,
 ): ExplainedRoute<Route>[] {
   const host = hostWithoutPort(request.host);
   if (host === undefined || hostRank(hosts, host) === undefined)
     return routes.map((route) => ({ route, verdict: { kind: "host", hosts } }));
-  const misfits = routes.map((route) => misfitOf(route, host, request));
+  const misfits = routes.map((route) => misfitOf(route, host, request, regexes));
   const fitting = routes.filter((_, at) => misfits[at] === undefined);
   const winner = fitting.reduce<Route | undefined>(
     (best, route) => (best === undefined || compareRoutes(route, best, host) < 0 ? route : best),
@@ -37,26 +48,35 @@ export function explainRoutes<Route extends Matchable>(
   return routes.map((route, at) => ({ route, verdict: misfits[at] ?? lossOf(route, winner, host) }));
 }
 
-function misfitOf(route: Matchable, host: string, request: RouteRequest): RouteVerdict | undefined {
-  const { match } = route;
+function misfitOf(
+  { match }: Matchable,
+  host: string,
+  request: RouteRequest,
+  regexes: Regexes,
+): RouteVerdict | undefined {
   if (hostRank(match.hosts, host) === undefined) return { kind: "host", hosts: match.hosts };
-  if (!fits(match.path, request.path)) return { kind: "path", pattern: match.path.text };
-  for (const [name, value] of Object.entries(match.headers)) {
-    const found = request.header(name) ?? undefined;
-    if (found !== value) return { kind: "header", name, value, ...(found !== undefined && { found }) };
+  if (!fits(match.path, request.path, regexes)) return { kind: "path", pattern: match.path.text };
+  for (const condition of conditionsOf(match)) {
+    const found = foundBy(condition, request);
+    if (!fitsCondition(condition, found, regexes))
+      return { kind: "condition", condition, ...(found !== undefined && { found }) };
   }
   if (match.methods.length > 0 && !match.methods.includes(request.method))
     return { kind: "method", methods: match.methods };
   return undefined;
 }
 
-function fits(pattern: PathPattern, path: string): boolean {
+function fits(pattern: PathPattern, path: string, regexes: Regexes): boolean {
   const segments = path.slice(1).split("/");
   const { length } = pattern.segments;
   if (pattern.tail ? segments.length < length : segments.length !== length) return false;
-  return pattern.segments.every((segment, at) =>
-    "literal" in segment ? segment.literal === segments[at] : segments[at] !== "",
-  );
+  const begins = pattern.segments.every((segment, at) => {
+    const given = segments[at] ?? "";
+    if ("literal" in segment) return segment.literal === given;
+    if (given === "") return false;
+    return segment.regex === undefined || regexes.get(segment.regex)?.matches(decodeURIComponent(given)) === true;
+  });
+  return begins && (pattern.regex === undefined || regexes.get(pattern.regex)?.matches(path) === true);
 }
 
 function lossOf<Route extends Matchable>(route: Route, winner: Route | undefined, host: string): RouteVerdict {

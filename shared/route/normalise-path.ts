@@ -7,13 +7,14 @@ export type NormalisedPath =
   | { readonly path: string; readonly refused?: never }
   | { readonly refused: string; readonly path?: never };
 
-const UNSAFE = /[%\\#?]|\/\/|\/\.|[^\x21-\x7e]/;
+const UNSAFE = /[%\\#?"<>^`{|}]|\/\/|\/\.|[^\x21-\x7e]/;
 const UNRESERVED = /[A-Za-z0-9._~-]/;
 /** Also with parameters behind it (`/..;x/`), which some servers take off before they look at the dots. */
 const DOT_SEGMENT = /\/\.\.?(?:\/|;|%3B|$)/;
 
 /**
- * The path with escapes in their normal form (RFC 3986 section 6.2.2): upper-case digits, unreserved characters decoded.
+ * The path with escapes in their normal form (RFC 3986 section 6.2.2): upper-case digits, unreserved characters decoded,
+ * those that no path may hold encoded.
  * @param path as it stands in the request target, without query
  * @returns the path, or why it is refused
  */
@@ -22,7 +23,7 @@ export function normalisePath(path: string): NormalisedPath {
   if (!UNSAFE.test(path)) return { path };
   const fault = faultOf(path);
   if (fault !== undefined) return { refused: fault };
-  const decoded = path.replace(/%[0-9A-Fa-f]{2}/g, normaliseEscape);
+  const decoded = path.replace(/%[0-9A-Fa-f]{2}|["<>^`{|}]/g, normaliseEscape);
   if (DOT_SEGMENT.test(decoded)) return { refused: "contains a . or .. segment" };
   if (!isUtf8(decoded)) return { refused: "is not UTF-8 once decoded" };
   return { path: decoded };
@@ -40,7 +41,9 @@ function faultOf(path: string): string | undefined {
   return undefined;
 }
 
+/** What no path may hold as it is (RFC 3986 section 3.3) is an escape, as URL parsers write it. */
 function normaliseEscape(escaped: string): string {
+  if (escaped.length === 1) return encodeURIComponent(escaped);
   const character = String.fromCharCode(Number.parseInt(escaped.slice(1), 16));
   return UNRESERVED.test(character) ? character : escaped.toUpperCase();
 }

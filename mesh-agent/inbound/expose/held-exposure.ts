@@ -6,6 +6,7 @@ import { believedFields } from "../../../shared/plan/believed-fields.ts";
 import type { ExposePlan, RoutePlan } from "../../../shared/plan/plan.ts";
 import { routeExpressions } from "../../../shared/plan/route-expressions.ts";
 import { compileRoutes, type RouteTable } from "../../../shared/route/match-route.ts";
+import { hasRegex, noRegexes, type Regexes } from "../../../shared/route/value-test.ts";
 import type { KnownPlan } from "../../control/known-view.ts";
 
 /** Requests hold on to the one that they began with. */
@@ -33,12 +34,19 @@ export async function holdExposure(known: KnownPlan): Promise<HeldExposure | und
   return {
     known,
     plan,
-    table: compileRoutes(plan.routes, plan.hosts),
+    table: compileRoutes(plan.routes, plan.hosts, await regexesOf(plan)),
     clientIp: plan.clientIp && clientIpRules(plan.clientIp),
     proxies: parseNetworks(plan.proxyProtocol ?? []),
     believed: believedFields(plan),
     ...(await expressionsOf(plan)),
   };
+}
+
+/** The engine is loaded by the first plan that has a regular expression: most have none. */
+async function regexesOf({ routes }: ExposePlan): Promise<Regexes> {
+  if (!routes.some(({ match }) => hasRegex(match))) return noRegexes;
+  const { compileRegexes } = await import("../../../shared/route/compile-regexes.ts");
+  return compileRegexes(routes).regexes;
 }
 
 /** The evaluator is loaded by the first plan that has an expression: most have none. */

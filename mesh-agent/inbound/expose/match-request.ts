@@ -12,12 +12,15 @@ export const matchRequest: Stage<ExposedCall> = (call, next) => {
   const { path, refused } = normalisePath(rawPath);
   if (path === undefined) throw new SelvageError("ambiguous_path", `path ${refused}`);
   const { method } = call.exchange.head;
-  const found = matchRoute(call.held.table, { host, method, path, header: call.field });
+  const { clientIp } = call.facts;
+  const found = matchRoute(call.held.table, { host, method, path, query, header: call.field, clientIp });
   if (found.route === undefined) {
     if (found.allow !== undefined) call.addToErrors(["allow", found.allow.join(", ")]);
     throw new SelvageError(found.missing, `${method} ${host} ${path}`);
   }
   const { route, params } = found;
+  if (route.quarantine !== undefined)
+    throw new SelvageError("route_quarantined", `route ${route.name}: ${route.quarantine}`);
   call.matched = { route, params, path };
   call.facts.route = route.name;
   call.priority = route.priority ?? "normal";

@@ -40,4 +40,10 @@ describe("the gateway's modules", () => {
     expect(bundle.lazy.some((one) => source(one).includes(word))).toBe(true);
     for (const core of bundle.core) expect(source(core).includes(word), core).toBe(false);
   });
+
+  test("the engine of RE2, which several load, is in one module that none of the core has", () => {
+    const holding = [...bundle.core, ...bundle.lazy].filter((name) => source(name).includes("error parsing regexp"));
+    expect(holding).toHaveLength(1);
+    expect(bundle.lazy).toEqual(expect.arrayContaining(holding));
+  });
 });

@@ -1,6 +1,7 @@
 /** Every document in `examples/` is one that users can copy. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { withIncluded } from "../../../cli/included-files.ts";
 import { loadDocument } from "../../../shared/config/load.ts";
 import { compile } from "../../../shared/plan/compile.ts";
 import { explain } from "../../../shared/plan/explain.ts";
@@ -8,8 +9,10 @@ import type { Credential } from "../../../shared/plan/explain-step.ts";
 
 const examples = new URL("../../../examples/", import.meta.url);
 const names = readdirSync(examples).filter((name) => existsSync(new URL(`${name}/selvage.yaml`, examples)));
+const readText = (file: string): string => readFileSync(file, "utf8");
+const textOf = (file: string): string => withIncluded(readText(file), file, readText);
 const load = (name: string) =>
-  loadDocument(readFileSync(new URL(`${name}/selvage.yaml`, examples), "utf8"), name, () => undefined, {
+  loadDocument(textOf(new URL(`${name}/selvage.yaml`, examples).pathname), name, () => undefined, {
     has: () => true,
     bytes: () => 64,
   });

@@ -146,12 +146,25 @@ describe("routes that take each other's requests", () => {
     expect(overlaps("{ path: /u, methods: [GET, PUT] }", "{ path: /u, methods: [PUT, GET] }")).toEqual([
       "error SLV3007",
     ]);
-    expect(overlaps("{ path: /u, headers: { X-A: b } }", "{ path: /u, headers: { x-a: b } }")).toEqual([
-      "error SLV3007",
-    ]);
+    for (const [first, second] of [
+      ["headers: { X-A: b }", "headers: { x-a: b }"],
+      ["query: { a: [x, y] }", "query: { a: [y, x] }"],
+      ["cookies: { a: { regex: b+ } }", "cookies: { a: { regex: b+ } }"],
+      ["ip: [10.0.0.0/8]", "ip: [10.0.0.0/8]"],
+    ])
+      expect(overlaps(`{ path: /u, ${first} }`, `{ path: /u, ${second} }`)).toEqual(["error SLV3007"]);
+    expect(overlaps("{ path: '/u/{a:x+}' }", "{ path: '/u/{b:x+}' }")).toEqual(["error SLV3007"]);
+    expect(overlaps("{ path: { regex: /u/x+ } }", "{ path: { regex: /u/x+ } }")).toEqual(["error SLV3007"]);
   });
   test("hidden ones are a warning", () => {
-    expect(overlaps("{ path: /u }", "{ path: /u, methods: [GET] }")).toEqual(["warning SLV3012"]);
+    for (const [first, second] of [
+      ["headers: { a: [x, y] }", "headers: { A: y }"],
+      ["headers: { a: { present: true } }", "headers: { a: { prefix: v } }"],
+      ["query: { a: { prefix: v } }", "query: { a: [v1, v2] }"],
+      ["cookies: { a: { prefix: v } }", "cookies: { a: { prefix: v1 } }"],
+      ["ip: [10.0.0.0/8]", "ip: [10.1.0.0/16, 10.9.9.9]"],
+    ])
+      expect(overlaps(`{ path: /u, ${first} }`, `{ path: /u, ${second} }`)).toEqual(["warning SLV3012"]);
     expect(overlaps("{ path: /u, hosts: [a, b] }", "{ path: /u, hosts: [a] }")).toEqual(["warning SLV3012"]);
     expect(overlaps("{ path: /u, methods: [GET, PUT] }", "{ path: /u, methods: [PUT, POST] }")).toEqual([
       "warning SLV3012",
@@ -160,9 +173,64 @@ describe("routes that take each other's requests", () => {
   test("others are neither", () => {
     expect(overlaps("{ path: /u, methods: [GET] }", "{ path: /u }")).toEqual([]);
     expect(overlaps("{ path: /u }", "{ path: /u, hosts: [a] }")).toEqual([]);
+    expect(overlaps("{ path: /u }", "{ path: /u, methods: [GET] }")).toEqual([]);
+    for (const [first, second] of [
+      ["headers: { a: y }", "headers: { a: [x, y] }"],
+      ["headers: { a: { prefix: v1 } }", "headers: { a: { prefix: v } }"],
+      ["headers: { a: { present: false } }", "headers: { a: x }"],
+      ["query: { a: { present: true } }", "query: { b: x }"],
+      ["query: { a: { not: x } }", "query: { a: x }"],
+      ["ip: [10.1.0.0/16]", "ip: [10.0.0.0/8]"],
+      ["ip: [10.1.0.0/16]", "query: { a: x }"],
+    ])
+      expect(overlaps(`{ path: /u, ${first} }`, `{ path: /u, ${second} }`)).toEqual([]);
     expect(overlaps("{ path: /u/* }", "{ path: '/u/{id}' }", "{ path: /u/x }")).toEqual([]);
     expect(overlaps("{ path: /u, methods: [GET] }", "{ path: /u, methods: [PUT] }")).toEqual([]);
     expect(overlaps("{ path: /u }", "{ path: /u, headers: { a: b } }")).toEqual([]);
+  });
+});
+
+describe("what routes match", () => {
+  const problems = (match: string, hosts = "[a.example, '*.b.example']") =>
+    load(
+      `selvage: 1\nname: x\ngateway:\n  hosts: ${hosts}\n  routes:\n    - { name: r, match: ${match}, to: "http://u" }\n`,
+    ).problems.map(({ code, severity, path }) => `${severity} ${code} ${path.slice(4).join(".")}`);
+  test.each([
+    "{ path: '/o/{id:[0-9]+}/*', methods: [QUERY, PURGE] }",
+    "{ path: { regex: '/o/[a-z]+(/.*)?' } }",
+    "{ path: /o, headers: { a: x, b: [x, y], c: { prefix: v }, d: { regex: 'v[0-9]' }, e: { present: false }, f: { not: [x] } } }",
+    "{ path: /o, query: { 'a b': '' }, cookies: { c: { not: { regex: x* } } }, ip: [10.0.0.0/8, '::1'] }",
+    "{ path: /o, hosts: [deep.a.b.example, '*.b.example', '*.x.b.example', '*.example'] }",
+  ])("%s is fine", (match) => expect(problems(match)).toEqual([]));
+  test.each([
+    ["{ path: '/o/{id:[0-9}' }", "error SLV3080 path"],
+    ["{ path: '/o/{id:(?=a)}' }", "error SLV3080 path"],
+    ["{ path: '/o/{id:}' }", "error SLV2001 path"],
+    ["{ path: '/o?x' }", "error SLV2001 path"],
+    ["{ path: { regex: '/o/(' } }", "error SLV3080 path.regex"],
+    ["{ path: { regex: 'o' } }", "error SLV2001 path"],
+    ["{ path: { regex: /o, flags: i } }", "error SLV2003 path.flags"],
+    ["{ path: /o, headers: { a: { regex: '(a)\\1' } } }", "error SLV3080 headers.a.regex"],
+    ["{ path: /o, query: { a: { not: { regex: '[' } } } }", "error SLV3080 query.a.not.regex"],
+    ["{ path: /o, headers: { a: x, A: y } }", "error SLV3009 headers.A"],
+    ["{ path: /o, headers: { a: [] } }", "error SLV2001 headers.a"],
+    ["{ path: /o, cookies: { 'a;b': x } }", "error SLV2004 cookies.a;b"],
+    ["{ path: /o, cookies: { a: { prefx: x } } }", "error SLV2003 cookies.a.prefx"],
+    ["{ path: /o, ip: [10.0.0.0/33] }", "error SLV2001 ip.0"],
+    ["{ path: /o, ip: [] }", "error SLV2001 ip"],
+    ["{ path: /o, hosts: [b.example] }", "error SLV3010 hosts.0"],
+    ["{ path: /o, hosts: ['*.c.example'] }", "error SLV3010 hosts.0"],
+    ["{ path: /o, methods: [LINK] }", "warning SLV3081 methods.0"],
+  ])("%s: %s", (match, problem) => expect(problems(match)).toContain(problem));
+  test("more expressions than there may be", () => {
+    const routes = Array.from({ length: 257 }, (_, at) => ({
+      ...{ name: `r${at}`, to: "http://u" },
+      match: { path: `/{id:a{${at + 1}}}` },
+    }));
+    const { problems: found } = load(JSON.stringify({ selvage: 1, name: "x", gateway: { hosts: ["a"], routes } }));
+    expect(found.map(({ code, path }) => `${code} ${path.join(".")}`)).toEqual([
+      "SLV3080 gateway.routes.256.match.path",
+    ]);
   });
 });
 

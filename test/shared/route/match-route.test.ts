@@ -1,33 +1,41 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { compareRoutes, hostRank, hostWithoutPort, type Matchable } from "../../../shared/route/compare-routes.ts";
+import { compileRegexes } from "../../../shared/route/compile-regexes.ts";
 import { explainRoutes } from "../../../shared/route/explain-routes.ts";
 import { compileRoutes, matchRoute, type RouteRequest } from "../../../shared/route/match-route.ts";
-import { parsePath, shapeOf } from "../../../shared/route/parse-path.ts";
+import { normalisePath } from "../../../shared/route/normalise-path.ts";
+import { parsePath, parsePathRegex } from "../../../shared/route/parse-path.ts";
 import { rewritePath } from "../../../shared/route/rewrite-path.ts";
+import type { RouteMatch, ValueTest } from "../../../shared/route/route-match.ts";
 
-interface Conditions {
-  readonly methods?: string[];
-  readonly hosts?: string[];
-  readonly headers?: Record<string, string>;
-}
+type Conditions = Partial<Omit<RouteMatch, "path">>;
 
-function route(name: string, path: string, { methods = [], hosts = [], headers = {} }: Conditions = {}): Matchable {
-  const { pattern, fault } = parsePath(path);
+/** @param path a pattern, or an expression after `~` */
+function route(
+  name: string,
+  path: string,
+  { methods = [], hosts = [], headers = {}, ...rest }: Conditions = {},
+): Matchable {
+  const { pattern, fault } = path.startsWith("~") ? parsePathRegex(path.slice(1)) : parsePath(path);
   if (pattern === undefined) throw new Error(fault);
-  return { name, match: { hosts, path: pattern, methods, headers } };
+  return { name, match: { hosts, path: pattern, methods, headers, ...rest } };
 }
 
 function request(
   path: string,
-  given: { host?: string; method?: string; headers?: Record<string, string> } = {},
+  given: { host?: string; method?: string; headers?: Record<string, string>; query?: string; clientIp?: string } = {},
 ): RouteRequest {
-  const { host = "api.example", method = "GET", headers = {} } = given;
-  return { host, method, path, header: (name) => headers[name] };
+  const { host = "api.example", method = "GET", headers = {}, ...rest } = given;
+  return { host, method, path, header: (name) => headers[name], ...rest };
 }
 
+const tableOf = (routes: readonly Matchable[], hosts: string[] = []) =>
+  compileRoutes(routes, hosts, compileRegexes(routes).regexes);
 const find = (routes: readonly Matchable[], asked: RouteRequest, hosts: string[] = []) =>
-  matchRoute(compileRoutes(routes, hosts), asked);
+  matchRoute(tableOf(routes, hosts), asked);
+const explainAll = (routes: readonly Matchable[], asked: RouteRequest, hosts: string[] = []) =>
+  explainRoutes(routes, hosts, asked, compileRegexes(routes).regexes);
 const nameOf = (routes: readonly Matchable[], asked: RouteRequest) => find(routes, asked).route?.name;
 
 describe("paths", () => {
@@ -85,6 +93,50 @@ describe("conditions", () => {
     expect(nameOf(routes, request("/x/y"))).toBe("own");
     expect(nameOf(routes, request("/x/y", { method: "PUT" }))).toBe("all");
   });
+  test("named methods before every method, then headers, query, cookies, addresses", () => {
+    const routes = [
+      route("any", "/x"),
+      route("ip", "/x", { ip: ["10.0.0.0/8"] }),
+      route("cookie", "/x", { cookies: { a: "1" } }),
+      route("query", "/x", { query: { a: "1" } }),
+      route("header", "/x", { headers: { a: "1" } }),
+      route("method", "/x", { methods: ["PUT"] }),
+    ];
+    const clientIp = "10.0.0.1";
+    const all = { headers: { a: "1", cookie: "a=1" }, query: "?a=1", clientIp };
+    expect(nameOf(routes, request("/x", { ...all, method: "PUT" }))).toBe("method");
+    expect(nameOf(routes, request("/x", all))).toBe("header");
+    expect(nameOf(routes, request("/x", { ...all, headers: { cookie: "a=1" } }))).toBe("query");
+    expect(nameOf(routes, request("/x", { headers: { cookie: "b=2; a=1" }, clientIp }))).toBe("cookie");
+    expect(nameOf(routes, request("/x", { clientIp }))).toBe("ip");
+    expect(nameOf(routes, request("/x", { clientIp: "11.0.0.1" }))).toBe("any");
+    expect(nameOf(routes, request("/x"))).toBe("any");
+  });
+  test("a value that comes several times must fit each time", () => {
+    const routes = [
+      route("one", "/x", { query: { a: "1" } }),
+      route("none", "/x", { query: { a: { present: false } } }),
+      route("rest", "/x"),
+    ];
+    expect(nameOf(routes, request("/x", { query: "?a=1&b=2&a=1" }))).toBe("one");
+    expect(nameOf(routes, request("/x", { query: "?a=1&a=2" }))).toBe("rest");
+    expect(nameOf(routes, request("/x", { query: "?b=1" }))).toBe("none");
+    expect(nameOf(routes, request("/x", { query: "?%61=%31" }))).toBe("one");
+    expect(
+      nameOf([route("c", "/x", { cookies: { a: "1" } })], request("/x", { headers: { cookie: "a=1; a=2" } })),
+    ).toBe(undefined);
+  });
+  test("the nearest wildcard first, for any number of labels", () => {
+    const routes = [
+      route("far", "/x", { hosts: ["*.example"] }),
+      route("near", "/x", { hosts: ["*.b.example"] }),
+      route("every", "/x/*"),
+    ];
+    expect(nameOf(routes, request("/x", { host: "a.b.example" }))).toBe("near");
+    expect(nameOf(routes, request("/x", { host: "z.a.b.example" }))).toBe("near");
+    expect(nameOf(routes, request("/x", { host: "b.example" }))).toBe("far");
+    expect(nameOf(routes, request("/x", { host: "example" }))).toBe("every");
+  });
   test("methods are told for what only the method misses", () => {
     const routes = [
       route("get", "/x", { methods: ["GET", "HEAD"] }),
@@ -107,16 +159,25 @@ describe("conditions", () => {
   });
   test("hosts that are not served", () => {
     const routes = [route("r", "/*")];
-    for (const host of ["api.example", "API.EXAMPLE", "api.example:8443", "api.example.", "x.wild.example", "[::1]:80"])
+    for (const host of [
+      "api.example",
+      "API.EXAMPLE",
+      "api.example:8443",
+      "api.example.",
+      "x.wild.example",
+      "a.b.wild.example",
+      "[::1]:80",
+    ])
       expect(find(routes, request("/", { host }), ["api.example", "*.wild.example", "::1"]).route?.name).toBe("r");
     for (const host of [
       "",
       "other",
       "wild.example",
-      "a.b.wild.example",
       "api.example:80:80",
       "api.example@x",
       ".wild.example",
+      "a..wild.example",
+      `${"a.".repeat(130)}wild.example`,
       "constructor",
     ])
       expect(find(routes, request("/", { host }), ["api.example", "*.wild.example"])).toEqual({
@@ -129,34 +190,64 @@ describe("conditions", () => {
   });
 });
 
-const segment = fc.constantFrom("a", "b", "{x}", "{y}");
-const pathText = fc
+const segment = fc.constantFrom("a", "b", "{x}", "{y}", "{z:[ab]}", "{w:[a-z]+}");
+const patternText = fc
   .tuple(fc.array(segment, { maxLength: 3 }), fc.boolean())
   .map(([segments, tail]) => `/${[...segments, ...(tail ? ["*"] : [])].join("/")}`)
   .filter((path) => parsePath(path).pattern !== undefined);
-const conditions = fc.record({
-  methods: fc.subarray(["GET", "PUT"]),
-  hosts: fc.subarray(["api.example", "*.example"]),
-  headers: fc.constantFrom<Record<string, string>>({}, { h: "1" }, { h: "1", g: "2" }),
-});
+const pathText = fc.oneof(
+  { weight: 8, arbitrary: patternText },
+  { weight: 1, arbitrary: fc.constantFrom("~/a(/.*)?", "~/a/[bc]", "~/(a|b)/.*", "~^/b/c$", "~/.*") },
+);
+const valueTest = fc.constantFrom<ValueTest>(
+  "1",
+  "2",
+  { anyOf: ["1", "3"] },
+  { prefix: "1" },
+  { regex: "[0-9]+" },
+  { present: true },
+  { present: false },
+  { not: "1" },
+  { not: { regex: "1.*" } },
+);
+const tests = fc.dictionary(fc.constantFrom("h", "g"), valueTest, { maxKeys: 2, noNullPrototype: true });
+const conditions = fc.record(
+  {
+    methods: fc.subarray(["GET", "PUT"]),
+    hosts: fc.subarray(["api.example", "*.example", "*.deep.example"]),
+    headers: fc.oneof(fc.constant({}), tests),
+    query: tests,
+    cookies: tests,
+    ip: fc.constantFrom(["10.0.0.0/8"], ["10.1.0.0/16", "::1"]),
+  },
+  { requiredKeys: ["methods", "hosts", "headers"] },
+);
+const value = fc.constantFrom("1", "12", "2", "3", "");
 const routeList = fc
-  .array(fc.tuple(pathText, conditions), { maxLength: 12 })
+  .array(fc.tuple(pathText, conditions), { maxLength: 30 })
   .map((all) => all.map(([path, given], at) => route(`r${at}`, path, given)));
 const anyRequest = fc
   .record({
     path: fc
       .array(fc.constantFrom("a", "b", "c", ""), { minLength: 1, maxLength: 4 })
       .map((segments) => `/${segments.join("/")}`),
-    host: fc.constantFrom("api.example", "b.example", "other"),
+    host: fc.constantFrom("api.example", "b.example", "c.deep.example", "other"),
     method: fc.constantFrom("GET", "PUT", "POST"),
-    headers: fc.constantFrom<Record<string, string>>({}, { h: "1" }, { h: "1", g: "2" }),
+    headers: fc.dictionary(fc.constantFrom("h", "g"), value, { noNullPrototype: true }),
+    query: fc.array(fc.tuple(fc.constantFrom("h", "g"), value), { maxLength: 3 }),
+    cookies: fc.array(fc.tuple(fc.constantFrom("h", "g"), value), { maxLength: 3 }),
+    clientIp: fc.constantFrom("10.1.2.3", "10.2.0.1", "192.0.2.1", "::1"),
   })
-  .map(({ path, ...given }) => request(path, given));
+  .map(({ path, headers, query, cookies, ...given }) => {
+    const members = (pairs: [string, string][], between: string) => pairs.map((pair) => pair.join("=")).join(between);
+    const fields = cookies.length === 0 ? headers : { ...headers, cookie: members(cookies, "; ") };
+    return request(path, { ...given, query: `?${members(query, "&")}`, headers: fields });
+  });
 
 test("the trie agrees with asking every route on its own", () => {
   fc.assert(
     fc.property(routeList, anyRequest, (routes, asked) => {
-      const explained = explainRoutes(routes, [], asked);
+      const explained = explainAll(routes, asked);
       const matched = explained.filter(({ verdict }) => verdict.kind === "matched").map(({ route }) => route.name);
       const found = find(routes, asked);
       expect(matched).toEqual(found.route === undefined ? [] : [found.route.name]);
@@ -184,18 +275,42 @@ test("precedence is a total order", () => {
   );
 });
 
-test("the cost follows the path, not the number of routes", () => {
-  const visits = (count: number): number => {
-    let asked = 0;
-    const routes = Array.from({ length: count }, (_, at) => route(`r${at}`, `/s${at}/{id}`, { headers: { h: "1" } }));
-    const header = (): string => {
-      asked++;
-      return "1";
+describe("the cost follows the request, not the number of routes", () => {
+  const many: [string, (at: number) => Matchable, RouteRequest][] = [
+    [
+      "paths",
+      (at) => route(`r${at}`, `/s${at}/{id}`, { headers: { h: "1" } }),
+      request("/s7/x", { headers: { h: "1" } }),
+    ],
+    ["paths below a parameter", (at) => route(`r${at}`, `/{t}/s${at}/*`), request("/t/s7/x/y")],
+    ["paths with an expression", (at) => route(`r${at}`, `/s${at}/{id:[0-9]+}`), request("/s7/42")],
+    ["hosts", (at) => route(`r${at}`, "/*", { hosts: [`h${at}.example`] }), request("/x", { host: "h7.example" })],
+    ["wildcards", (at) => route(`r${at}`, "/*", { hosts: [`*.h${at}.io`] }), request("/", { host: "a.b.h7.io" })],
+    [
+      "tenants by header",
+      (at) => route(`r${at}`, "/*", { headers: { t: `t${at}` } }),
+      request("/", { headers: { t: "t7" } }),
+    ],
+    ["tenants by query", (at) => route(`r${at}`, "/*", { query: { t: `t${at}` } }), request("/", { query: "?t=t7" })],
+    [
+      "tenants by cookie",
+      (at) => route(`r${at}`, "/*", { cookies: { t: { anyOf: [`t${at}`, `u${at}`] } } }),
+      request("/", { headers: { cookie: "t=t7" } }),
+    ],
+  ];
+  test.each(many)("%s", (_, make, asked) => {
+    const steps = (count: number): number => {
+      const table = tableOf(Array.from({ length: count }, (__, at) => make(at)));
+      matchRoute(table, asked);
+      const looks = vi.spyOn(Map.prototype, "get");
+      const header = vi.fn(asked.header);
+      expect(matchRoute(table, { ...asked, header }).route?.name).toBe("r7");
+      const counted = looks.mock.calls.length + header.mock.calls.length;
+      looks.mockRestore();
+      return counted;
     };
-    expect(find(routes, { ...request("/s7/x"), header }).route?.name).toBe("r7");
-    return asked;
-  };
-  expect(visits(10_000)).toBe(visits(10));
+    expect(steps(10_000)).toBe(steps(10));
+  });
 });
 
 describe("verdicts", () => {
@@ -209,7 +324,7 @@ describe("verdicts", () => {
     route("header", "/a/b", { headers: { h: "1" } }),
   ];
   test("each route says why it lost", () => {
-    const verdicts = explainRoutes(routes, [], request("/a/b", { headers: { h: "2" } })).map(({ verdict }) => verdict);
+    const verdicts = explainAll(routes, request("/a/b", { headers: { h: "2" } })).map(({ verdict }) => verdict);
     expect(verdicts).toEqual([
       { kind: "matched" },
       { kind: "later", than: "winner" },
@@ -217,46 +332,44 @@ describe("verdicts", () => {
       { kind: "host", hosts: ["other"] },
       { kind: "path", pattern: "/z" },
       { kind: "method", methods: ["PUT"] },
-      { kind: "header", name: "h", value: "1", found: "2" },
+      { kind: "condition", condition: { on: "header", name: "h", test: "1" }, found: "2" },
     ]);
   });
   test("a host that is not served is the reason of every route", () => {
-    const verdicts = explainRoutes(routes, ["api.example"], request("/a/b", { host: "x" })).map(
+    const verdicts = explainAll(routes, request("/a/b", { host: "x" }), ["api.example"]).map(
       ({ verdict }) => verdict.kind,
     );
     expect(new Set(verdicts)).toEqual(new Set(["host"]));
   });
 });
 
-describe("patterns", () => {
+describe("expressions", () => {
+  const routes = [
+    route("literal", "/o/new"),
+    route("number", "/o/{id:[0-9]+}"),
+    route("year", "/o/{year:[0-9]{4}}"),
+    route("any", "/o/{id}"),
+    route("items", "~/o/[a-z]+/items(/.*)?"),
+    route("tail", "/o/*"),
+  ];
   test.each([
-    "",
-    "a",
-    "/a//b",
-    "/a*",
-    "/*/a",
-    "/{a",
-    "/a}",
-    "/{a}{b}",
-    "/x{a}",
-    "/{1}",
-    "/{a}/{a}",
-    "/..",
-    "/a/./b",
-    "/%2f",
-    "/a b",
-    "/\ud800",
-    "/{constructor}",
-    `/${"a/".repeat(40)}b`,
-  ])("%j is no pattern", (text) => expect(parsePath(text).fault).toBeDefined());
-  test("literals take the form that requests have", () => {
-    expect(parsePath("/caf\u00e9/%7euser").pattern?.segments).toEqual([{ literal: "caf%C3%A9" }, { literal: "~user" }]);
+    ["/o/new", "literal"],
+    ["/o/2026", "year"],
+    ["/o/42", "number"],
+    ["/o/%34%32", "number"],
+    ["/o/x", "any"],
+    ["/o/x/items", "items"],
+    ["/o/x/items/1", "items"],
+    ["/o/X/items", "tail"],
+    ["/o/42/items", "tail"],
+  ])("%s goes to %s", (path, name) => expect(nameOf(routes, request(normalisePath(path).path ?? ""))).toBe(name));
+  test("the decoded value is what must match, the normalised path as a whole", () => {
+    expect(nameOf([route("r", "/{name:[\\pL ]+}")], request("/caf%C3%A9%20x"))).toBe("r");
+    expect(nameOf([route("r", "~/caf%C3%A9")], request("/caf%C3%A9"))).toBe("r");
   });
-  test("equal shapes", () => {
-    const shape = (text: string): string => shapeOf(parsePath(text).pattern ?? { text, segments: [], tail: false });
-    expect(shape("/a/{x}/*")).toBe(shape("/a/{y}/*"));
-    expect(shape("/a")).not.toBe(shape("/a/"));
-    expect(shape("/*")).not.toBe(shape("/"));
+  test("a route whose expression is not there never matches", () => {
+    const broken = route("broken", "/{id:[0-9]+}");
+    expect(matchRoute(compileRoutes([broken, route("rest", "/*")]), request("/1")).route?.name).toBe("rest");
   });
 });
 

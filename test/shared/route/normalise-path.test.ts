@@ -11,6 +11,7 @@ describe("one reading", () => {
     ["/%7euser", "/~user"],
     ["/%41%2d", "/A-"],
     ["/caf%c3%a9", "/caf%C3%A9"],
+    ['/"<>^`{|}', "/%22%3C%3E%5E%60%7B%7C%7D"],
     ["/a;v=1/b@c:d", "/a;v=1/b@c:d"],
     ["/.well-known/x", "/.well-known/x"],
     ["/a..b/...", "/a..b/..."],

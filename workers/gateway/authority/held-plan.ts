@@ -4,11 +4,12 @@ import { type ClientIpRules, clientIpRules } from "../../../shared/http/client-i
 import { hex } from "../../../shared/http/hex.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { partConditionsOf } from "../../../shared/plan/part-conditions.ts";
-import { type GatewayPlan, PLAN_FORMAT, type RoutePlan } from "../../../shared/plan/plan.ts";
+import { type GatewayPlan, MATCH_PLAN_FORMAT, PLAN_FORMAT, type RoutePlan } from "../../../shared/plan/plan.ts";
 import { routeExpressions } from "../../../shared/plan/route-expressions.ts";
 import type { PartCondition } from "../../../shared/policy/part-condition.ts";
 import type { Reshaper } from "../../../shared/policy/reshaper.ts";
 import { compileRoutes, type RouteTable } from "../../../shared/route/match-route.ts";
+import { hasRegex, noRegexes, type Regexes } from "../../../shared/route/value-test.ts";
 import { holdEdits } from "./held-edits.ts";
 import type { HopSigner } from "./hop-signer.ts";
 import type { SigningKey } from "./signing-key.ts";
@@ -41,26 +42,34 @@ export interface HeldPlan {
 /** @throws with a reason for operators when the hash is another or the plan cannot be used */
 export async function holdPlan(version: number, hash: string, plan: GatewayPlan): Promise<HeldPlan> {
   const found = await planHash(plan);
-  if (plan.format !== PLAN_FORMAT) throw new Error(`plan of format ${plan.format}, this gateway reads ${PLAN_FORMAT}`);
+  if (plan.format !== PLAN_FORMAT && plan.format !== MATCH_PLAN_FORMAT)
+    throw new Error(
+      `plan of format ${String(plan.format)}, this gateway reads ${PLAN_FORMAT} and ${MATCH_PLAN_FORMAT}`,
+    );
   if (found !== hash) throw new Error(`hash of the plan is ${found}, announced was ${hash}`);
-  const table = compileRoutes(plan.routes, plan.hosts);
+  const expressions = await expressionsOf(plan);
+  const routes = plan.routes.map((route) => withFault(route, expressions.faults));
+  const table = compileRoutes(routes, plan.hosts, await regexesOf(plan));
   const clientIp = plan.clientIp && clientIpRules(plan.clientIp);
   const reshaper = await holdEdits(plan);
-  const [expressions, partConditions] = [await expressionsOf(plan), await conditionsOfParts(plan)];
-  const held = { version, hash, plan, table, ...expressions, partConditions, revocations: noRevocations };
+  const partConditions = await conditionsOfParts(plan);
+  const { conditions, keyExpressions } = expressions;
+  const held = {
+    ...{ version, hash, plan, table, conditions, keyExpressions, partConditions },
+    revocations: noRevocations,
+  };
   return { ...held, ...(clientIp !== undefined && { clientIp }), ...(reshaper !== undefined && { reshaper }) };
 }
 
-/** The evaluator is loaded by the first plan that has an expression: most have none. */
-async function expressionsOf({ routes }: GatewayPlan): Promise<Pick<HeldPlan, "conditions" | "keyExpressions">> {
-  const conditions = new Map<string, Condition>();
-  const keyExpressions = new Map<string, KeyExpression>();
-  const { whens, keys } = routeExpressions(routes);
-  if (whens.length === 0 && keys.length === 0) return { conditions, keyExpressions };
-  const { parseCondition, parseKeyExpression } = await import("../../../shared/auth/condition.ts");
-  for (const text of whens) conditions.set(text, usable(text, parseCondition(text)));
-  for (const text of keys) keyExpressions.set(text, usable(text, parseKeyExpression(text)));
-  return { conditions, keyExpressions };
+/** A route of which something cannot be used by this release is out of service alone: the others serve. */
+function withFault(route: RoutePlan, faults: ReadonlyMap<string, string>): RoutePlan {
+  if (faults.size === 0) return route;
+  const { whens, keys } = routeExpressions([route]);
+  const text = [...whens, ...keys].find((one) => faults.has(one));
+  if (text === undefined) return route;
+  const quarantine = `the expression ${text}: ${faults.get(text)}`;
+  console.warn(JSON.stringify({ kind: "plan", route: route.name, reason: quarantine, answered: "route_quarantined" }));
+  return { ...route, quarantine };
 }
 
 async function conditionsOfParts({ routes }: GatewayPlan): Promise<HeldPlan["partConditions"]> {
@@ -75,6 +84,39 @@ async function conditionsOfParts({ routes }: GatewayPlan): Promise<HeldPlan["par
 function usable<Parsed extends object>(text: string, parsed: Parsed | string): Parsed {
   if (typeof parsed === "string") throw new Error(`the expression ${text}: ${parsed}`);
   return parsed;
+}
+
+/** The engine is loaded by the first plan that has a regular expression: most have none. */
+async function regexesOf({ routes }: GatewayPlan): Promise<Regexes> {
+  if (!routes.some(({ match }) => hasRegex(match))) return noRegexes;
+  const { compileRegexes } = await import("../../../shared/route/compile-regexes.ts");
+  const { regexes, faults } = compileRegexes(routes);
+  // What such a route matches is not known: it takes no request.
+  for (const [regex, reason] of faults)
+    console.warn(JSON.stringify({ kind: "plan", regex, reason, answered: "no_route" }));
+  return regexes;
+}
+
+interface Expressions extends Pick<HeldPlan, "conditions" | "keyExpressions"> {
+  /** Texts that cannot be used, with the reason. */
+  readonly faults: ReadonlyMap<string, string>;
+}
+
+/** The evaluator is loaded by the first plan that has an expression: most have none. */
+async function expressionsOf({ routes }: GatewayPlan): Promise<Expressions> {
+  const conditions = new Map<string, Condition>();
+  const keyExpressions = new Map<string, KeyExpression>();
+  const faults = new Map<string, string>();
+  const { whens, keys } = routeExpressions(routes);
+  if (whens.length === 0 && keys.length === 0) return { conditions, keyExpressions, faults };
+  const { parseCondition, parseKeyExpression } = await import("../../../shared/auth/condition.ts");
+  const keep = <Parsed extends object>(into: Map<string, Parsed>, text: string, parsed: Parsed | string): void => {
+    if (typeof parsed === "string") faults.set(text, parsed);
+    else into.set(text, parsed);
+  };
+  for (const text of whens) keep(conditions, text, parseCondition(text));
+  for (const text of keys) keep(keyExpressions, text, parseKeyExpression(text));
+  return { conditions, keyExpressions, faults };
 }
 
 export async function planHash(plan: GatewayPlan): Promise<string> {

@@ -12,7 +12,8 @@ export function invalidationBeside(c: Context<GatewayEnv>): Invalidation | undef
   const { host, authority, query } = c.get("target");
   const path = c.get("path");
   const header = (name: string): string | null => headers.get(name);
-  const { route } = matchRoute(c.get("held").table, { host: authority, method: "GET", path, header });
+  const asked = { host: authority, method: "GET", path, query, header, clientIp: c.get("clientIp") };
+  const { route } = matchRoute(c.get("held").table, asked);
   if (route?.cache === undefined) return undefined;
   const { scheme } = c.get("connection");
   const fields = c.get("fields");

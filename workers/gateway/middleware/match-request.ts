@@ -11,23 +11,25 @@ import type { Stage } from "../upstream/stages.ts";
 export function matchRequest(): Stage {
   return {
     enter: (c) => {
-      const { authority: host, path: rawPath } = c.get("target");
+      const { authority: host, path: rawPath, query } = c.get("target");
       const { path, refused } = normalisePath(rawPath);
       if (path === undefined) throw new SelvageError("ambiguous_path", `path ${refused}`);
       const { method } = c.req.raw;
       const head = c.get("head");
       const { table, plan } = c.get("held");
       const { versioning } = plan;
-      const { query } = c.get("target");
       const header = (name: string): string | undefined =>
         name === VERSION_FIELD && versioning !== undefined
           ? requestedVersion(versioning, (one) => head.get(one), query)
           : head.get(name);
-      const found = matchRoute(table, { host, method, path, header });
+      const clientIp = c.get("clientIp");
+      const found = matchRoute(table, { host, method, path, query, header, clientIp });
       if (found.route === undefined) {
         if (found.allow !== undefined) c.header("allow", found.allow.join(", "));
         throw new SelvageError(found.missing, `${method} ${host} ${path}`);
       }
+      const { name, quarantine } = found.route;
+      if (quarantine !== undefined) throw new SelvageError("route_quarantined", `route ${name}: ${quarantine}`);
       if (versioning !== undefined && found.route.match.headers[VERSION_FIELD] !== undefined) tellVary(c, versioning);
       c.set("path", path);
       c.set("route", found.route);

@@ -1,0 +1,124 @@
+/** Checks of routes that have an owner: the owner exists, and the route stays within what the document grants it. */
+import { parsePath } from "../route/parse-path.ts";
+import type { PathPattern } from "../route/route-match.ts";
+import { otherTargets } from "./check-edge-traffic.ts";
+import { unknownName } from "./check-mesh.ts";
+import type { Cursor } from "./cursor.ts";
+import { matchPattern } from "./match-pattern.ts";
+import { type DocumentProblem, error } from "./problem.ts";
+import { referencesIn } from "./references.ts";
+import { quote } from "./schema-problems.ts";
+import { splitPartUrl } from "./template.ts";
+
+export function checkOwners(top: Cursor): DocumentProblem[] {
+  const owners = top.get("owners");
+  const routes = top.get("gateway", "routes").items;
+  return [
+    ...checkReplaced(top.get("include")),
+    ...owners.entries.flatMap(([, grant]) => checkGrant(grant)),
+    ...routes.flatMap((route) => {
+      const owner = route.get("owner");
+      if (owner.text === undefined) return [];
+      if (!owners.keys.includes(owner.text))
+        return [unknownName("SLV3084", "owner", owner.text, owners.keys, owner.path)];
+      return checkRoute(route, owner.text, owners.get(owner.text));
+    }),
+  ];
+}
+
+/** Whoever loads a document puts the routes of its files in their place. */
+function checkReplaced({ exists, path }: Cursor): DocumentProblem[] {
+  if (!exists) return [];
+  return [
+    error("SLV3082", path, "included files are read where the document is loaded: load it with `selvage`", {
+      at: "key",
+    }),
+  ];
+}
+
+function checkGrant(grant: Cursor): DocumentProblem[] {
+  return grant.get("paths").items.flatMap(({ text, path }) => {
+    const { fault } = parsePath(text ?? "");
+    if (text === undefined || !text.startsWith("/") || fault === undefined) return [];
+    return [error("SLV2001", path, `${quote(text)} is not a path pattern: ${fault}`)];
+  });
+}
+
+function checkRoute(route: Cursor, owner: string, grant: Cursor): DocumentProblem[] {
+  return [
+    ...checkPath(route, owner, grant.get("paths")),
+    ...checkHosts(route, owner, grant.get("hosts")),
+    ...checkTargets(route, owner, grant.get("to")),
+    ...checkSecrets(route, owner, grant.get("secrets").texts),
+  ];
+}
+
+function checkPath(route: Cursor, owner: string, paths: Cursor): DocumentProblem[] {
+  const { pattern } = matchPattern(route);
+  if (!paths.exists || pattern === undefined) return [];
+  const granted = paths.texts.flatMap((text) => parsePath(text).pattern ?? []);
+  if (granted.some((grant) => coversPattern(grant, pattern))) return [];
+  return [outside(route.get("match", "path"), owner, `the path ${pattern.text}`, paths)];
+}
+
+function checkHosts(route: Cursor, owner: string, hosts: Cursor): DocumentProblem[] {
+  if (!hosts.exists) return [];
+  const named = route.get("match", "hosts");
+  if (named.items.length === 0) return [outside(route.get("match"), owner, "every host", hosts)];
+  const granted = new Set(hosts.texts.map((host) => host.toLowerCase()));
+  return named.items.flatMap((host) =>
+    granted.has(host.text?.toLowerCase() ?? "") ? [] : [outside(host, owner, `the host ${host.text}`, hosts)],
+  );
+}
+
+function checkTargets(route: Cursor, owner: string, targets: Cursor): DocumentProblem[] {
+  if (!targets.exists) return [];
+  const granted = new Set(targets.texts.map(targetOf));
+  const parts = route.get("aggregate").entries.map(([, part]) => part.get("get"));
+  const named = [route.get("to"), ...parts].flatMap((place) =>
+    place.text === undefined ? [] : { name: place.text, place },
+  );
+  return [...named, ...otherTargets(route)].flatMap(({ name, place }) =>
+    granted.has(targetOf(name)) ? [] : [outside(place, owner, `the target ${targetOf(name)}`, targets)],
+  );
+}
+
+function targetOf(text: string): string {
+  if (/^https?:/.test(text)) return URL.canParse(text) ? new URL(text).origin : text;
+  const part = splitPartUrl(text);
+  return part !== undefined && "service" in part.target ? part.target.service : text;
+}
+
+/** Whoever may write a route may send what it holds anywhere: a secret is given by name. */
+function checkSecrets(route: Cursor, owner: string, granted: readonly string[]): DocumentProblem[] {
+  const problems: DocumentProblem[] = [];
+  const visit = (cursor: Cursor): void => {
+    for (const { kind, name } of referencesIn(cursor.text ?? ""))
+      if (kind === "secret" && !granted.includes(name))
+        problems.push(
+          error("SLV3085", cursor.path, `the owner ${owner} is not granted the secret ${name}`, {
+            expected: `one of \`owners.${owner}.secrets\``,
+          }),
+        );
+    for (const item of cursor.items) visit(item);
+    for (const [, value] of cursor.entries) visit(value);
+  };
+  visit(route);
+  return problems;
+}
+
+function outside(at: Cursor, owner: string, what: string, grants: Cursor): DocumentProblem {
+  return error("SLV3085", at.path, `the owner ${owner} is not granted ${what}`, { expected: grants.texts.join(", ") });
+}
+
+/** Whether every path of a route's pattern is one of a grant's. Of an expression only its literal start is known. */
+function coversPattern(grant: PathPattern, { segments, tail }: PathPattern): boolean {
+  const { length } = grant.segments;
+  if (grant.tail ? segments.length < length : tail || segments.length !== length) return false;
+  return grant.segments.every((segment, at) => {
+    const own = segments[at];
+    if ("param" in segment)
+      return segment.regex === undefined && own !== undefined && !("literal" in own && own.literal === "");
+    return own !== undefined && "literal" in own && own.literal === segment.literal;
+  });
+}
