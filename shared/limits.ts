@@ -30,6 +30,7 @@ import { regex } from "./limits/regex.ts";
 import { reshape } from "./limits/reshape.ts";
 import { signature } from "./limits/signature.ts";
 import { identityHeaders, resource, txnContext } from "./limits/upstream.ts";
+import { upstreams } from "./limits/upstream-targets.ts";
 import { zones } from "./limits/zones.ts";
 
 const KiB = 1024;
@@ -119,6 +120,7 @@ export const limits = {
   txnContext,
   identityHeaders,
   resource,
+  upstreams,
   idempotency,
   cache,
   cacheStores,

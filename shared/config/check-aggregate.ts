@@ -58,7 +58,7 @@ function checkPartTarget(part: Cursor, services: readonly string[]): DocumentPro
   const get = part.get("get");
   const split = get.text === undefined ? undefined : splitPartUrl(get.text);
   if (split === undefined || !("service" in split.target) || services.includes(split.target.service)) return [];
-  return [unknownName("SLV3001", "service", split.target.service, services, get.path)];
+  return [unknownName("SLV3001", "service or upstream", split.target.service, services, get.path)];
 }
 
 function checkHoles(route: Cursor, part: Cursor, parts: readonly string[]): DocumentProblem[] {

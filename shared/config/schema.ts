@@ -46,6 +46,7 @@ import { retries } from "./schema-retries.ts";
 import { priority, serviceShedding, shedding } from "./schema-shedding.ts";
 import { mirror, trafficRule } from "./schema-traffic.ts";
 import { upgrades } from "./schema-tunnels.ts";
+import { upstream } from "./schema-upstreams.ts";
 import { splitPartUrl } from "./template.ts";
 
 const max = limits.document;
@@ -86,7 +87,7 @@ const match = z.strictObject({
 
 const part = z.strictObject({
   get: text(
-    "a service and path such as users:/users/{identity.sub}, or an http(s) URL",
+    "a service or upstream and path such as users:/users/{identity.sub}, or an http(s) URL",
     /^(?:https?:\/\/[^/?#@\s{}]+\/[^\s#]*|[a-z0-9-]+:\/(?!\/)[^\s#]*)$/,
   )
     .refine((value) => splitPartUrl(value) !== undefined, { error: "an http or https URL with a host" })
@@ -127,7 +128,9 @@ const route = z.strictObject({
   securityHeaders: securityHeaders.optional().describe("Instead of the gateway's."),
   to: target
     .optional()
-    .describe("A service of the mesh, or the origin of a URL. The path goes on unchanged, unless `rewrite` is given."),
+    .describe(
+      "A service of the mesh, one of `upstreams`, or the origin of a URL. The path goes on unchanged, unless `rewrite` is given.",
+    ),
   rewrite: z
     .union([pathPattern, regexRewrite])
     .optional()
@@ -170,6 +173,12 @@ const gateway = z.strictObject({
     .record(name("the name of a limit"), namedLimit)
     .optional()
     .describe("Limits that several routes name in `rateLimit`."),
+  upstreams: z
+    .record(serviceName, upstream)
+    .optional()
+    .describe(
+      "What routes lead to by name beside services of the mesh: several targets, with failover and health checks.",
+    ),
   routes: z.array(route),
 });
 

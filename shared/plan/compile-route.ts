@@ -29,6 +29,8 @@ export type RouteDefaults = Pick<
   "identityHeaders" | "context" | "legacyRateLimitHeaders" | "errorPages" | "securityHeaders"
 > & {
   readonly cache?: CacheConfig | undefined;
+  /** By name: what is not one of them is a service. */
+  readonly upstreams?: Readonly<Record<string, unknown>> | undefined;
 };
 
 /** @param traffic rules of the services that routes lead to */
@@ -61,8 +63,8 @@ export function compileRoute(
     ...(route.graphql !== undefined && { graphql: compileGraphql(route.graphql) }),
     ...edits,
     ...compileShown(route, defaults),
-    target: compileTarget(route),
-    ...compileEdgeTraffic(route, targetOf),
+    target: compileTarget(route, defaults.upstreams),
+    ...compileEdgeTraffic(route, (to) => targetOf(to, defaults.upstreams)),
     ...(route.lifecycle !== undefined && { lifeCycle: compileLifeCycle(route.lifecycle) }),
     timeoutMs,
     bodyBytesMax: (route.maxBody === undefined ? undefined : parseSizeBytes(route.maxBody)) ?? limits.http.bodyBytesMax,
@@ -121,33 +123,41 @@ function compileShown(route: RouteConfig, defaults: RouteDefaults): Pick<RoutePl
   };
 }
 
-function compileTarget(route: RouteConfig): RouteTarget {
-  if (route.aggregate !== undefined) return { kind: "aggregate", parts: compileParts(route.aggregate) };
+type Upstreams = RouteDefaults["upstreams"];
+
+function compileTarget(route: RouteConfig, upstreams: Upstreams): RouteTarget {
+  if (route.aggregate !== undefined) return { kind: "aggregate", parts: compileParts(route.aggregate, upstreams) };
   if (route.respond !== undefined) return { kind: "respond", answer: compileRespond(route.respond) };
   if (route.redirect !== undefined) return { kind: "redirect", to: compileRedirect(route.redirect) };
   return {
     kind: "forward",
-    to: targetOf(route.to ?? ""),
+    to: targetOf(route.to ?? "", upstreams),
     ...(route.rewrite !== undefined && { rewrite: route.rewrite }),
   };
 }
 
-const targetOf = (to: string): UpstreamTarget =>
-  /^https?:/.test(to) ? { origin: new URL(to).origin } : { service: to };
+const targetOf = (to: string, upstreams: Upstreams): UpstreamTarget =>
+  /^https?:/.test(to) ? { origin: new URL(to).origin } : named({ service: to }, upstreams);
 
 /** In the order of the document, which is the order of the answer's members. */
-function compileParts(parts: Readonly<Record<string, PartConfig>>): AggregatePart[] {
+function compileParts(parts: Readonly<Record<string, PartConfig>>, upstreams: Upstreams): AggregatePart[] {
   const names = Object.keys(parts);
-  return Object.entries(parts).map(([name, part]) => compilePart(name, part, names));
+  return Object.entries(parts).map(([name, part]) => compilePart(name, part, names, upstreams));
 }
 
-function compilePart(name: string, part: PartConfig, names: readonly string[]): AggregatePart {
+/** A name is that of an upstream where there is one of that name. */
+function named(target: UpstreamTarget, upstreams: Upstreams): UpstreamTarget {
+  const isUpstream = "service" in target && Object.hasOwn(upstreams ?? {}, target.service);
+  return isUpstream ? { upstream: target.service } : target;
+}
+
+function compilePart(name: string, part: PartConfig, names: readonly string[], upstreams: Upstreams): AggregatePart {
   const split = splitPartUrl(part.get);
   if (split === undefined) throw new Error(`part ${name}: not a target: ${part.get}`);
   return {
     name,
     method: "GET",
-    target: split.target,
+    target: named(split.target, upstreams),
     path: parseTemplate(split.path).parts,
     dependsOn: dependenciesOf(part.get, names),
     optional: part.optional ?? false,

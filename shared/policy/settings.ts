@@ -97,8 +97,11 @@ export interface AggregatePart {
   readonly pick?: readonly string[];
 }
 
-/** Where a call goes: a service of the mesh, through the ingress agent, or a plain URL (origin only). */
-export type UpstreamTarget = { readonly service: string } | { readonly origin: string };
+/** Where a call goes: a service of the mesh, through the ingress agent, a plain URL (origin only), or one of `gateway.upstreams`. */
+export type UpstreamTarget = { readonly service: string } | { readonly origin: string } | { readonly upstream: string };
+
+export const nameOfTarget = (target: UpstreamTarget): string =>
+  "service" in target ? target.service : "origin" in target ? target.origin : target.upstream;
 
 /** Envoy's words: what an attempt must have shown to be tried again (https://www.envoyproxy.io, retry_on and retry_grpc_on). */
 export const RETRY_WORDS = [

@@ -14,19 +14,18 @@ import {
 } from "../../../shared/policy/aggregate.ts";
 import type { AggregatePart } from "../../../shared/policy/settings.ts";
 import { fillTemplate } from "../../../shared/policy/template.ts";
-import type { TxnTokenMinter } from "../authority/txn-token-minter.ts";
-import { callUpstream } from "../upstream/call-upstream.ts";
+import { callTarget } from "../upstream/call-target.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
-import type { LoadShedder } from "../upstream/load-shedder.ts";
+import type { Forwarder } from "../upstream/forward-request.ts";
 import { readText } from "../upstream/read-text.ts";
 import type { Stage } from "../upstream/stages.ts";
 
 /** Composes one JSON answer from several calls, as many at once as their dependencies and the platform allow. */
-export function aggregate(minter: TxnTokenMinter, shedder: LoadShedder): Stage {
-  return { enter: (c) => (c.get("route").target.kind === "aggregate" ? compose(c, { minter, shedder }) : undefined) };
+export function aggregate(forwarder: Forwarder): Stage {
+  return { enter: (c) => (c.get("route").target.kind === "aggregate" ? compose(c, forwarder) : undefined) };
 }
 
-async function compose(c: Context<GatewayEnv>, callers: Callers): Promise<Response> {
+async function compose(c: Context<GatewayEnv>, forwarder: Forwarder): Promise<Response> {
   const { target } = c.get("route");
   const parts = target.kind === "aggregate" ? target.parts : [];
   const { method } = c.req.raw;
@@ -37,7 +36,7 @@ async function compose(c: Context<GatewayEnv>, callers: Callers): Promise<Respon
   const state = newAggregate(parts);
   const stop = new AbortController();
   try {
-    await perform(c, parts, state, callers, stop.signal);
+    await perform(c, parts, state, forwarder, stop.signal);
   } finally {
     if (!isComplete(state)) stop.abort();
   }
@@ -50,23 +49,18 @@ async function compose(c: Context<GatewayEnv>, callers: Callers): Promise<Respon
   return new Response(JSON.stringify(body), { headers });
 }
 
-interface Callers {
-  readonly minter: TxnTokenMinter;
-  readonly shedder: LoadShedder;
-}
-
 /** Starts what can start after each part that ends, until all have or a required one failed. */
 async function perform(
   c: Context<GatewayEnv>,
   parts: readonly AggregatePart[],
   state: AggregateState,
-  callers: Callers,
+  forwarder: Forwarder,
   signal: AbortSignal,
 ): Promise<void> {
   const running = new Map<string, Promise<void>>();
   for (;;) {
     for (const part of startParts(state, parts)) {
-      const call = callPart(c, part, state, callers, signal).then((result) => {
+      const call = callPart(c, part, state, forwarder, signal).then((result) => {
         finishPart(state, part, result);
         running.delete(part.name);
       });
@@ -84,7 +78,7 @@ async function callPart(
   c: Context<GatewayEnv>,
   part: AggregatePart,
   state: AggregateState,
-  callers: Callers,
+  forwarder: Forwarder,
   signal: AbortSignal,
 ): Promise<PartResult> {
   const filled = fillTemplate(part.path, scopeOf(c, state));
@@ -93,13 +87,15 @@ async function callPart(
   for (const name of OWN_TO_REQUEST) fields.delete(name);
   fields.set("accept", "application/json");
   const [held, identity, trace] = [c.get("held"), c.get("identity"), c.get("trace")];
-  const { minter, shedder } = callers;
+  const { minter, shedder, upstreams } = forwarder;
   const calling = { env: c.env, held, identity, route: c.get("route").name, context: c.get("context"), trace, minter };
   const deadlineAtMs = Math.min(Date.now() + part.timeoutMs, c.get("deadlineAtMs"));
   const { target, method } = part;
   try {
     const call = { target, method, path: filled.text, fields, body: null, deadlineAtMs, signal };
-    const answer = await shedder.call(c, target, deadlineAtMs, (shed) => callUpstream({ ...call, ...shed }, calling));
+    const answer = await shedder.call(c, target, deadlineAtMs, (shed) =>
+      callTarget(c, { ...call, ...shed }, calling, upstreams),
+    );
     return await readPart(answer);
   } catch (error) {
     return failureOf(error, Date.now() >= deadlineAtMs);
