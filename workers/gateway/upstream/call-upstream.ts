@@ -86,7 +86,11 @@ export async function callUpstream(call: DirectCall, context: CallContext): Prom
     encodeResponseBody,
   };
   const response = await send(call.fetcher, url, init, deadline);
-  if (response.status > STATUS_MAX || response.status < STATUS_MIN) throw unreadable(response);
+  const fault = faultOf(response);
+  if (fault !== undefined) {
+    void response.body?.cancel().catch(() => undefined);
+    throw new SelvageError("upstream_invalid", `the upstream answered with ${fault}`, { sent: "body" });
+  }
   if ("origin" in target) return response;
   const load = call.onLoad === undefined ? undefined : parseLoad(response.headers.get(LOAD));
   if (load !== undefined) call.onLoad?.(load);
@@ -137,13 +141,18 @@ async function send(
   }
 }
 
-/** Of final answers, RFC 9110 section 15. The platform gives an interim one (1xx) for the answer, whose body then never ends. */
+/** Of final answers, RFC 9110 section 15. */
 const STATUS_MIN = 200;
 const STATUS_MAX = 599;
 
-function unreadable({ status, body }: Response): SelvageError {
-  void body?.cancel().catch(() => undefined);
-  return new SelvageError("upstream_invalid", `the upstream answered with status ${status}`, { sent: "body" });
+/** Why an answer has no meaning that could be passed on; the platform gives any status and any transfer coding as it came. */
+function faultOf({ status, headers }: Response): string | undefined {
+  if (status < STATUS_MIN || status > STATUS_MAX) return `status ${status}`;
+  const coding = headers.get("transfer-encoding");
+  if (coding === null) return undefined;
+  // RFC 9112 section 6.1: whoever does not know a coding cannot take it off, and section 6.3: a length beside it is an attack.
+  if (coding.toLowerCase() !== "chunked") return `the transfer coding ${coding.slice(0, 64)}`;
+  return headers.has("content-length") ? "a length beside a transfer coding" : undefined;
 }
 
 /** What the client is told of an answer that an agent made. Faults between gateway and mesh are never the client's. */
