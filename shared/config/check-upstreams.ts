@@ -92,7 +92,7 @@ function checkTargets(list: Cursor): DocumentProblem[] {
 
 function checkUrl({ url }: Target): DocumentProblem[] {
   const { text, path } = url;
-  if (text === undefined) return [];
+  if (text === undefined || !/^https?:\/\/[\x21-\x7e]+$/.test(text)) return [];
   if (!URL.canParse(text)) return [error("SLV2001", path, `${quote(text)} is not a URL`)];
   const { username, password, search, hash, origin, pathname } = new URL(text);
   const kept = origin + (pathname === "/" ? "" : pathname);

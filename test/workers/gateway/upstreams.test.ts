@@ -202,6 +202,17 @@ describe("bindings", () => {
     expect(gateway.sent).toEqual([]);
   });
 
+  test("are real ones of the platform", async () => {
+    const gateway = await start({ targets: [{ binding: "PAYMENTS" }] }, () => undefined);
+    const init = { method: "POST", body: "pay", headers: { host: "api.shop.example" } };
+    const response = await gateway.fetch("/orders/1?status=201", init);
+    const url = "http://pay/orders/1?status=201";
+    expect([response.status, await response.json()]).toMatchObject([
+      201,
+      { method: "POST", url, host: "pay", body: "pay" },
+    ]);
+  });
+
   test("that are missing are told to operators alone", async () => {
     const gateway = await start({ targets: [{ binding: "PAY" }] }, () => undefined);
     const response = await gateway.fetch("/x", { method: "POST", body: "b" });
