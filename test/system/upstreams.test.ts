@@ -1,9 +1,11 @@
 /** Upstreams with real servers behind three isolates of the gateway on plain workerd: what fails, hangs, is slow and comes back. */
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { freePort } from "../../cli/local/ports.ts";
 import { type Isolates, startIsolates } from "../support/isolates.ts";
+import { serveDocument } from "../support/serve.ts";
 import { until } from "../support/system.ts";
 
 /** A server whose answer can be changed. */
@@ -188,6 +190,33 @@ test("a hedge answers where the first attempt hangs, whose connection is ended",
   first.answer = (response) => void response.on("close", () => ended++);
   for (let n = 0; n < 4; n++) expect(await ask(0, "/hedged/x")).toEqual([200, "ok"]);
   await until("the calls that lost have ended", () => ended === askedOf(first, "/x"));
+});
+
+test("a body goes on after the time of its call", async () => {
+  reset();
+  first.answer = async (response) => {
+    response.write("begins");
+    await delay(1_200);
+    response.end(", ends");
+  };
+  expect(await ask(0, "/one/long")).toEqual([200, "begins, ends"]);
+});
+
+test("the example, self-hosted, with a binding by a variable", async () => {
+  reset();
+  third.answer = (response, { headers, url }) => void response.end(JSON.stringify({ host: headers.host, url }));
+  const urls = { CATALOGUE_URL: first.url, CATALOGUE_NEW_URL: second.url, CATALOGUE_COPY_URL: third.url };
+  const served = await serveDocument("examples/upstreams/selvage.yaml", {
+    ...urls,
+    BINDING_PAYMENTS: `127.0.0.1:${third.port}`,
+  });
+  try {
+    const get = async (path: string): Promise<unknown> => (await fetch(served.url + path)).text();
+    expect(JSON.parse(String(await get("/payments/7?a=b")))).toEqual({ host: "payments", url: "/payments/7?a=b" });
+    expect(await get("/products/1")).toBe("ok");
+  } finally {
+    await served.stop();
+  }
 });
 
 test("a client that leaves takes no place of a target for longer than its call", async () => {

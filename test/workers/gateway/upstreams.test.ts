@@ -5,6 +5,7 @@ import { compileUpstream } from "../../../shared/plan/compile-upstreams.ts";
 import type { GatewayPlan } from "../../../shared/plan/plan.ts";
 import type { Env } from "../../../workers/gateway/env.ts";
 import { type Gateway, type Outside, startGateway } from "./support/gateway.ts";
+import { settings as onceOnly } from "./support/idempotency.ts";
 import { part, plan, route } from "./support/plans.ts";
 
 afterEach(() => vi.restoreAllMocks());
@@ -156,6 +157,21 @@ describe("what is sent again", () => {
   test("nothing after the deadline", async () => {
     const gateway = await start({ targets: [A, B], timeout: "60ms", retries }, () => NEVER);
     expect(await codeOf(await gateway.fetch("/x"))).toEqual([504, "upstream_timeout"]);
+    expect(gateway.sent).toHaveLength(1);
+  });
+
+  test("what was sent stays sent, though the last attempt was not", async () => {
+    const targets = [A, { binding: "NONE" }];
+    const settings = { targets, balance: inTurn, retries: { attempts: 1, on: ["reset"], idempotent: true } };
+    const { upstreams } = planWith(settings);
+    const target = { kind: "forward", to: { upstream: "pay" } } as const;
+    const gateway = await startGateway(
+      plan([route("pay", "/*", { target, idempotency: onceOnly() })], upstreams && { upstreams }),
+      () => undefined,
+    );
+    const post = { method: "POST", body: "b", headers: { "content-length": "1", "idempotency-key": '"k"' } };
+    expect(await codeOf(await gateway.fetch("/x", post))).toEqual([503, "binding_missing"]);
+    expect(await codeOf(await gateway.fetch("/x", post))).toEqual([409, "outcome_unknown"]);
     expect(gateway.sent).toHaveLength(1);
   });
 

@@ -3,7 +3,7 @@
  * `shared/policy/hedge.ts` does. This is the one layer that retries: a call into the mesh is never made from here.
  */
 import type { Context } from "hono";
-import { SelvageError } from "../../../shared/errors.ts";
+import { SelvageError, type Sent } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
 import { hashKeyOf } from "../../../shared/policy/hash-key.ts";
 import { hedgeDelayMs, mayHedge, takeHedge } from "../../../shared/policy/hedge.ts";
@@ -40,6 +40,8 @@ export class TargetCall {
   /** Without hedges. */
   #attempts = 0;
   #hedges = 0;
+  /** Most that any attempt may have let out. */
+  #sent: Sent = "none";
 
   constructor(upstream: KnownUpstream, c: Context<GatewayEnv>, call: UpstreamCall, context: CallContext) {
     const { settings } = upstream.state;
@@ -79,11 +81,11 @@ export class TargetCall {
   /** A small body that may be sent again is held whole. */
   async #keepBody(): Promise<void> {
     const { method, path, body, fields } = this.#call;
-    const { retries, targets } = this.#settings;
+    const { retries } = this.#settings;
     if (this.#isSentOnce || !(body instanceof ReadableStream) || !mayRepeat(retries, method, path)) return;
     const stated = fields.get("content-length");
     const isSmall = stated !== null && Number(stated) <= limits.upstreams.replayBytesMax;
-    if (isSmall && targets.length > 0 && body === this.#c.get("body")) this.#body = await readContent(this.#c);
+    if (isSmall && body === this.#c.get("body")) this.#body = await readContent(this.#c);
   }
 
   get #isSentOnce(): boolean {
@@ -133,7 +135,7 @@ export class TargetCall {
         continue;
       }
       for (const other of racing) other.lose();
-      if (ended.isHedge) this.#upstream.counts.hedgesWon++;
+      if (ended.isHedge && ended.ending?.event === "success") this.#upstream.counts.hedgesWon++;
       return ended;
     }
   }
@@ -141,7 +143,7 @@ export class TargetCall {
   #hedge(): TargetAttempt | undefined {
     const { state, counts } = this.#upstream;
     const nowMs = Date.now();
-    if (nowMs >= this.#deadlineAtMs || !hasUntried(state, this.#question(nowMs)) || !takeHedge(state.hedge))
+    if (nowMs >= this.#deadlineAtMs - 1 || !hasUntried(state, this.#question(nowMs)) || !takeHedge(state.hedge))
       return undefined;
     counts.hedges++;
     this.#hedges++;
@@ -152,7 +154,7 @@ export class TargetCall {
   #send(isHedge: boolean): TargetAttempt | undefined {
     const nowMs = Date.now();
     const leftMs = this.#deadlineAtMs - nowMs;
-    if (leftMs <= 0) throw new SelvageError("deadline_exceeded", "no time left to call the upstream");
+    if (leftMs <= 0) throw this.#tooLate();
     const { state, counts } = this.#upstream;
     if (!isHedge && isPanic(state, nowMs)) counts.panics++;
     const target = enterTarget(state, this.#question(nowMs));
@@ -172,6 +174,7 @@ export class TargetCall {
     const fetcher = settings.binding === undefined ? undefined : bindingOf(env, settings.binding);
     const call = { ...this.#call, target: { origin: settings.url }, fields, signal, body: this.#body };
     const deadlineAtMs = this.#deadlineAtMs;
+    this.#sent = "body";
     return callUpstream({ ...call, deadlineAtMs, ...(fetcher !== undefined && { fetcher }) }, this.#context);
   }
 
@@ -227,7 +230,8 @@ export class TargetCall {
       this.#c.set("called", { upstream: this.#upstream.name, target: target.settings.name, attempts });
     if (response !== undefined) return response;
     if (!(failure instanceof SelvageError)) throw failure;
-    const { code, reason, sent, members } = failure;
+    const { code, reason, members } = failure;
+    const sent = this.#sent === "none" ? failure.sent : this.#sent;
     const where = `${this.#upstream.name} at ${target.settings.name}`;
     throw new SelvageError(code, `${where}: ${reason}`, { sent, members: { ...members }, cause: failure });
   }
@@ -235,7 +239,11 @@ export class TargetCall {
   #full(): SelvageError {
     const { maxRequests } = this.#settings.breaker;
     const reason = `each target of ${this.#upstream.name} has ${maxRequests} requests in flight (maxRequests)`;
-    return new SelvageError("breaker_open", reason);
+    return new SelvageError("breaker_open", reason, { sent: this.#sent });
+  }
+
+  #tooLate(): SelvageError {
+    return new SelvageError("deadline_exceeded", "no time left to call the upstream", { sent: this.#sent });
   }
 }
 
