@@ -30,7 +30,7 @@ test("everything that is wrong is told at once", () => {
 
 test("workerd binds them beside those of wrangler.toml", () => {
   const text = workerdConfig(readWorkerDefinition(resolve(root, "wrangler.toml")), {
-    module: "worker.mjs",
+    modules: { folder: "modules", names: ["worker.mjs"] },
     listen: { host: "127.0.0.1", port: 1 },
     objectsFolder: "/tmp",
     vars: {},

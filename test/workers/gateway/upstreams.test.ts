@@ -44,6 +44,28 @@ describe("targets", () => {
     expect(toB?.url).toMatch(/^http:\/\/b\.example\/base\/orders\/\d\?q=1$/);
   });
 
+  test("variants and copies of a route lead to them; a copy is sent once, and no line tells of it", async () => {
+    const { upstreams } = planWith({ targets: [A], retries });
+    const to = { upstream: "pay" } as const;
+    const target = { kind: "forward", to: { origin: "http://main.example" } } as const;
+    const gateway = await startGateway(
+      plan(
+        [
+          route("split", "/split", { target, traffic: [{ headers: {}, variants: [{ name: "pay", to, weight: 1 }] }] }),
+          route("copied", "/copied", { target, mirror: [{ headers: {}, methods: ["GET"], to, percent: 100 }] }),
+        ],
+        upstreams && { upstreams },
+      ),
+      ({ url }) => new Response("x", { status: url === `${A}/copied` ? 503 : 200 }),
+    );
+    await gateway.fetch("/split");
+    expect((await gateway.fetch("/copied")).status).toBe(200);
+    await gateway.settled();
+    expect(hosts(gateway).sort()).toEqual(["a.example", "a.example", "main.example"]);
+    const lines = gateway.logs.filter(({ kind }) => kind === "access");
+    expect(lines.map(({ peer }) => peer)).toEqual(["pay", undefined]);
+  });
+
   test("parts of a composed answer come from them", async () => {
     const gateway = await start({ targets: [A] }, () => Response.json({ n: 1 }));
     expect(await (await gateway.fetch("/composed")).json()).toEqual({ one: { n: 1 } });
@@ -240,8 +262,9 @@ describe("bindings", () => {
   test("that are missing or none are passed over for another target, whatever the method", async () => {
     const targets = [{ binding: "PAY" }, { url: "https://b.example", mtls: "TEXT" }, { url: A, failover: 1 }];
     const gateway = await start({ targets }, () => new Response("ok"), { TEXT: "a text" });
-    expect((await gateway.fetch("/x", { method: "DELETE" })).status).toBe(200);
+    expect((await gateway.fetch("/x", { method: "POST", body: "whole" })).status).toBe(200);
     expect(hosts(gateway)).toEqual(["a.example"]);
+    expect(await gateway.sent[0]?.text()).toBe("whole");
   });
 });
 

@@ -186,7 +186,8 @@ export class TargetCall {
       sent: ending.sent,
       outcome: ending.outcome,
       attempt,
-      bodyReplayable: this.#isReplayable,
+      // What was not sent was not read either.
+      bodyReplayable: this.#isReplayable || ending.sent === "none",
       callerRetries: false,
     });
   }
