@@ -92,6 +92,10 @@ export class TargetCall {
     return this.#call.isCopy === true || this.#settings.retries.attempts === 0;
   }
 
+  get #isCalledOff(): boolean {
+    return this.#call.signal?.aborted === true;
+  }
+
   get #isReplayable(): boolean {
     return !(this.#body instanceof ReadableStream);
   }
@@ -156,7 +160,7 @@ export class TargetCall {
     const leftMs = this.#deadlineAtMs - nowMs;
     if (leftMs <= 0) throw this.#tooLate();
     const { state, counts } = this.#upstream;
-    if (!isHedge && isPanic(state, nowMs)) counts.panics++;
+    if (this.#attempts === 0 && isPanic(state, nowMs)) counts.panics++;
     const target = enterTarget(state, this.#question(nowMs));
     if (target === undefined) return undefined;
     this.#tried.add(target);
@@ -170,12 +174,20 @@ export class TargetCall {
     const { deadlineHeader } = this.#settings;
     const fields = this.#call.fields.copy();
     if (deadlineHeader !== undefined) fields.set(deadlineHeader, String(Math.max(1, this.#deadlineAtMs - Date.now())));
-    const signal = this.#call.signal === undefined ? stop : AbortSignal.any([stop, this.#call.signal]);
+    const { signal: calledOff } = this.#call;
+    if (this.#isCalledOff) throw new SelvageError("deadline_exceeded", "the call was called off");
+    const signal = calledOff === undefined ? stop : AbortSignal.any([stop, calledOff]);
     const fetcher = settings.binding === undefined ? undefined : bindingOf(env, settings.binding);
     const call = { ...this.#call, target: { origin: settings.url }, fields, signal, body: this.#body };
     const deadlineAtMs = this.#deadlineAtMs;
     this.#sent = "body";
-    return callUpstream({ ...call, deadlineAtMs, ...(fetcher !== undefined && { fetcher }) }, this.#context);
+    try {
+      return await callUpstream({ ...call, deadlineAtMs, ...(fetcher !== undefined && { fetcher }) }, this.#context);
+    } catch (cause) {
+      // Nobody waits for it any more, which is no failure of the target.
+      if (!this.#isCalledOff) throw cause;
+      throw new SelvageError("deadline_exceeded", "the call was called off", { sent: "body", cause });
+    }
   }
 
   #verdict({ ending }: TargetAttempt, attempt: number): RetryVerdict {
@@ -198,7 +210,7 @@ export class TargetCall {
     const verdict = this.#verdict(ended, this.#attempts);
     if (ended.ending?.event === "success") retryBudgetStep(budget, "succeeded");
     else if (repeated) retryBudgetStep(budget, "in-vain");
-    if (!verdict.retry || this.#call.isCopy === true || this.#call.signal?.aborted === true) return false;
+    if (!verdict.retry || this.#call.isCopy === true || this.#isCalledOff) return false;
     const nowMs = Date.now();
     const untried = hasUntried(this.#upstream.state, this.#question(nowMs));
     const backoffMs = verdict.anew && untried ? 0 : this.#backoffMs(0);
