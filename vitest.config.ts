@@ -41,7 +41,18 @@ export default defineConfig({
                 SECRET_WEB_CLIENT: "web-client-secret",
                 FUZZ_FACTOR: String(fuzzFactor),
               },
-              serviceBindings: { CONTROL: () => new Response("no control plane in this test", { status: 503 }) },
+              serviceBindings: {
+                CONTROL: () => new Response("no control plane in this test", { status: 503 }),
+                // A target of upstreams: it tells what it was asked.
+                PAYMENTS: async (request: Request) => {
+                  const { method, url, headers } = request;
+                  const status = Number(new URL(url).searchParams.get("status") ?? 200);
+                  return Response.json(
+                    { method, url, host: headers.get("host"), body: await request.text() },
+                    { status },
+                  );
+                },
+              },
             },
           }),
         ],

@@ -167,6 +167,7 @@ export const errorTable = {
   purges_unavailable: row("gateway", 503, 14, "Service unavailable", "The stored answers could not be purged.", true),
   sessions_unavailable: row("gateway", 503, 14, "Service unavailable", "The session could not be checked.", true),
   gateway_unreachable: row("gateway", 503, 14, "Service unavailable", "The gateway is not reachable.", true),
+  binding_missing: row("gateway", 503, 14, "Service unavailable", "The gateway could not serve this request."),
   secret_missing: row("gateway", 500, 13, "Internal error", "The gateway could not serve this request."),
   internal: row("gateway", 500, 13, "Internal error", "The gateway could not serve this request."),
 

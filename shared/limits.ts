@@ -32,6 +32,7 @@ import { reshape } from "./limits/reshape.ts";
 import { regex, route } from "./limits/route.ts";
 import { signature } from "./limits/signature.ts";
 import { identityHeaders, resource, txnContext } from "./limits/upstream.ts";
+import { upstreams } from "./limits/upstream-targets.ts";
 import { zones } from "./limits/zones.ts";
 
 const KiB = 1024;
@@ -121,6 +122,7 @@ export const limits = {
   txnContext,
   identityHeaders,
   resource,
+  upstreams,
   idempotency,
   cache,
   cacheStores,

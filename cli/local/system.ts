@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { reachableUrl } from "../../shared/http/listen-address.ts";
 import { limits } from "../../shared/limits.ts";
 import { LOCAL_SYSTEM_FILE, type LocalSystem, PROCESSES_FILE } from "../../shared/wire/runtime-files.ts";
+import { boundServices } from "./bound-services.ts";
 import type { ChildSpec } from "./child.ts";
 import { mintControlToken } from "./control-token.ts";
 import { type FrontSettings, frontChild, privateDoor } from "./front-process.ts";
@@ -227,7 +228,7 @@ async function startGateway(
       SESSION_SECRET: keys.sessionSecret,
       ...(process.env.SESSION_SECRET_OLD !== undefined && { SESSION_SECRET_OLD: process.env.SESSION_SECRET_OLD }),
     },
-    services: { CONTROL: `127.0.0.1:${controlPort}` },
+    services: { ...boundServices(process.env), CONTROL: `127.0.0.1:${controlPort}` },
   };
   await supervisor.start(workerChild("gateway", worker, settings, supervisor.logFile("gateway")));
 }

@@ -18,7 +18,7 @@ export interface WorkerValues {
   readonly vars: Readonly<Record<string, string>>;
   /** Names of secret bindings; the process gets their values as environment variables of `environmentName(name)`. */
   readonly secrets: readonly string[];
-  /** Service binding to the `host:port` of the process that answers it. */
+  /** Service binding to the `host:port` of the process that answers it; also such as are not in wrangler.toml. */
   readonly services: Readonly<Record<string, string>>;
 }
 
@@ -40,9 +40,9 @@ export function workerdConfig(worker: WorkerDefinition, values: WorkerValues): s
   const services = [
     `(name = "main", worker = .worker)`,
     `(name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true)))`,
-    ...worker.services.map(
-      ({ binding }) =>
-        `(name = ${text(`service:${binding}`)}, external = (address = ${text(values.services[binding] ?? "")}, http = ()))`,
+    ...Object.entries(values.services).map(
+      ([binding, address]) =>
+        `(name = ${text(`service:${binding}`)}, external = (address = ${text(address)}, http = ()))`,
     ),
   ];
   const hasObjects = worker.durableObjects.length > 0;
@@ -102,7 +102,10 @@ function refuseMissing(worker: WorkerDefinition, values: WorkerValues): void {
       .map((name) => `secret ${name} has no value`),
     ...worker.services
       .filter(({ binding }) => values.services[binding] === undefined)
-      .map(({ binding, service }) => `service binding ${binding}: no address of the Worker ${service} is known`),
+      .map(
+        ({ binding, service }) =>
+          `service binding ${binding}: no address of the Worker ${service} is known (BINDING_${binding}=HOST:PORT)`,
+      ),
   ];
   if (reasons.length > 0) {
     throw new WorkerConfigError(reasons.map((reason) => `${worker.configFile}: ${reason}`).join("\n"));
@@ -118,7 +121,9 @@ function bindings(worker: WorkerDefinition, values: WorkerValues): string[] {
         `(name = ${text(name)}, ${typeof value === "string" ? `text = ${text(value)}` : `json = ${text(JSON.stringify(value))}`})`,
     ),
     ...values.secrets.map((name) => `(name = ${text(name)}, fromEnvironment = ${text(environmentName(name))})`),
-    ...worker.services.map(({ binding }) => `(name = ${text(binding)}, service = ${text(`service:${binding}`)})`),
+    ...Object.keys(values.services).map(
+      (binding) => `(name = ${text(binding)}, service = ${text(`service:${binding}`)})`,
+    ),
     ...worker.durableObjects.map(
       ({ binding, className }) => `(name = ${text(binding)}, durableObjectNamespace = ${text(className)})`,
     ),

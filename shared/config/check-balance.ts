@@ -42,7 +42,7 @@ function checkHash(balance: Cursor): DocumentProblem[] {
     ? [error("SLV3009", slow.path, "`consistent-hash` has no slow start: a key has its instance", { at: "key" })]
     : [];
   if (sources === 1) return problems;
-  return [...problems, error("SLV2005", hash.path, "`hash` needs exactly one of `header`, `cookie` and `claim`")];
+  return [...problems, error("SLV2005", hash.path, "`hash` needs exactly one thing that it goes by")];
 }
 
 function checkEjection(breaker: Cursor): DocumentProblem[] {

@@ -11,9 +11,10 @@ import { holesOf, parseTemplate, splitPartUrl } from "./template.ts";
 export function checkContext(top: Cursor): DocumentProblem[] {
   const gateway = top.get("gateway");
   const routes = gateway.get("routes").items;
+  const upstreams = gateway.get("upstreams").keys;
   return [
     ...checkMembers(gateway.get("context"), undefined),
-    ...routes.flatMap((route) => [...checkMembers(route.get("context"), route), ...checkUse(route)]),
+    ...routes.flatMap((route) => [...checkMembers(route.get("context"), route), ...checkUse(route, upstreams)]),
   ];
 }
 
@@ -62,20 +63,23 @@ function costly(hole: readonly string[], path: Cursor["path"]): DocumentProblem 
 }
 
 /** Only calls into the mesh carry a transaction token. */
-function checkUse(route: Cursor): DocumentProblem[] {
+function checkUse(route: Cursor, upstreams: readonly string[]): DocumentProblem[] {
   const context = route.get("context");
   if (context.keys.length === 0) return [];
   const targets = [
     ...(route.get("to").text === undefined ? [] : [route.get("to").text ?? ""]),
     ...partTargets(route).flatMap(({ text }) => text ?? []),
   ];
-  const isOrigin = (target: string): boolean =>
-    /^https?:\/\//.test(target) || "origin" in (splitPartUrl(target)?.target ?? {});
-  if (targets.length === 0 || !targets.every(isOrigin)) return [];
+  const isOutside = (text: string): boolean => {
+    const target = splitPartUrl(text)?.target;
+    const name = target !== undefined && "service" in target ? target.service : text;
+    return /^https?:\/\//.test(text) || upstreams.includes(name);
+  };
+  if (targets.length === 0 || !targets.every(isOutside)) return [];
   return [
     error("SLV3009", context.path, "the route calls nobody in the mesh, so nobody gets its transaction token", {
       at: "key",
-      expected: "`identityHeaders` for plain origins",
+      expected: "`identityHeaders` for plain origins and upstreams",
     }),
   ];
 }

@@ -21,6 +21,7 @@ import { checkResources } from "./check-resources.ts";
 import { checkRoutes, TARGETS } from "./check-routes.ts";
 import { checkShedding } from "./check-shedding.ts";
 import { checkSignatures } from "./check-signature.ts";
+import { checkUpstreams } from "./check-upstreams.ts";
 import { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, type Path } from "./problem.ts";
 import type { Secrets } from "./references.ts";
@@ -64,6 +65,7 @@ export function checkDocument(json: unknown, secrets?: Secrets): CheckedDocument
     ...checkContext(top),
     ...checkResources(top),
     ...checkShedding(top),
+    ...checkUpstreams(top),
     ...checkMesh(top),
     ...checkCallLimits(top),
     ...checkExpose(top),

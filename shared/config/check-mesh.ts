@@ -65,7 +65,8 @@ function unknownSubsets(service: string, rule: Cursor, known: readonly string[])
     .map(({ name, at, path }) => unknownName("SLV3003", `subset of ${service}`, name, known, path, at));
 }
 
-function checkTimes(service: Cursor): DocumentProblem[] {
+/** Times of `retries` against each other and the whole call's. @param service or what else has `timeout` and `retries` */
+export function checkTimes(service: Cursor): DocumentProblem[] {
   return [...checkPerTry(service), ...checkBackoff(service.get("retries", "backoff"))];
 }
 

@@ -40,7 +40,7 @@ export function checkPart(part: Cursor, services: readonly string[]): DocumentPr
 
 function checkTarget({ at, split }: PartCallKey, services: readonly string[]): DocumentProblem[] {
   if (split === undefined || !("service" in split.target) || services.includes(split.target.service)) return [];
-  return [unknownName("SLV3001", "service", split.target.service, services, at.path)];
+  return [unknownName("SLV3001", "service or upstream", split.target.service, services, at.path)];
 }
 
 function checkMethod(part: Cursor, { method }: PartCallKey): DocumentProblem[] {
@@ -67,9 +67,9 @@ function checkRetries(part: Cursor, { method, split }: PartCallKey): DocumentPro
   if (!retries.exists || split === undefined || retries.get("attempts").value === 0) return [];
   if ("service" in split.target)
     return [
-      error("SLV3103", retries.path, "calls into the mesh are retried by its agents, and attempts would multiply", {
+      error("SLV3103", retries.path, "services and upstreams have retries of their own, and attempts would multiply", {
         at: "key",
-        expected: `\`retries\` of mesh.services.${split.target.service}`,
+        expected: `\`retries\` of ${split.target.service}, or a URL`,
       }),
     ];
   const words = retries

@@ -22,6 +22,7 @@ import { holesOf, parseTemplate } from "./template.ts";
 
 export function checkRoutes(top: Cursor): DocumentProblem[] {
   const routes = top.get("gateway", "routes").items;
+  const targets = [...top.get("mesh", "services").keys, ...top.get("gateway", "upstreams").keys];
   const names = new Map<string, Cursor>();
   const problems = routes.flatMap((route) => [
     ...checkName(route, names),
@@ -30,13 +31,13 @@ export function checkRoutes(top: Cursor): DocumentProblem[] {
     ...checkLimits(route, top.get("gateway")),
     ...checkIdempotency(route, top.get("gateway", "cors")),
     ...checkCache(route, top.get("gateway")),
-    ...checkTarget(route, top.get("mesh", "services").keys),
+    ...checkTarget(route, targets),
     ...checkEdgeTraffic(route),
     ...checkLifeCycle(route),
     ...checkGraphql(route),
     ...checkTransform(route),
     ...checkAnswers(route),
-    ...checkAggregate(route, top.get("mesh", "services").keys),
+    ...checkAggregate(route, targets),
   ]);
   const gateway = top.get("gateway");
   return [
@@ -64,7 +65,7 @@ function checkName(route: Cursor, seen: Map<string, Cursor>): DocumentProblem[] 
 /** What a route leads to. */
 export const TARGETS = ["to", "aggregate", "respond", "redirect"];
 
-function checkTarget(route: Cursor, services: readonly string[]): DocumentProblem[] {
+function checkTarget(route: Cursor, targets: readonly string[]): DocumentProblem[] {
   const to = route.get("to");
   if (typeof route.value !== "object" || route.value === null || route.get("quarantine").exists) return [];
   if (TARGETS.filter((key) => route.get(key).exists).length !== 1) {
@@ -72,13 +73,13 @@ function checkTarget(route: Cursor, services: readonly string[]): DocumentProble
     return [error("SLV2005", route.path, "a route needs exactly one target", { expected: `one of ${expected}` })];
   }
   const named = to.text === undefined ? [] : [{ name: to.text, place: to, at: "value" as const }];
-  return [...checkRewrite(route), ...[...named, ...otherTargets(route)].flatMap((one) => checkNamed(one, services))];
+  return [...checkRewrite(route), ...[...named, ...otherTargets(route)].flatMap((one) => checkNamed(one, targets))];
 }
 
-function checkNamed(named: NamedTarget, services: readonly string[]): DocumentProblem[] {
+function checkNamed(named: NamedTarget, targets: readonly string[]): DocumentProblem[] {
   const { name, place, at } = named;
   if (/^https?:/.test(name)) return checkOrigin(named);
-  return services.includes(name) ? [] : [unknownName("SLV3001", "service", name, services, place.path, at)];
+  return targets.includes(name) ? [] : [unknownName("SLV3001", "service or upstream", name, targets, place.path, at)];
 }
 
 function checkOrigin({ name: text, place: to }: NamedTarget): DocumentProblem[] {

@@ -13,7 +13,7 @@ const cookieValue = text("the value of a cookie", /^[\x21\x23-\x2b\x2d-\x3a\x3c-
 
 /** Where requests can go: as `to` of a route. */
 export const target = text(
-  "a service name, or an origin such as https://example.com",
+  "the name of a service or upstream, or an origin such as https://example.com",
   /^(?:https?:\/\/[\x21-\x7e]+|[a-z0-9-]{1,63})$/,
 );
 

@@ -49,6 +49,7 @@ import { retries } from "./schema-retries.ts";
 import { priority, serviceShedding, shedding } from "./schema-shedding.ts";
 import { mirror, trafficRule } from "./schema-traffic.ts";
 import { upgrades } from "./schema-tunnels.ts";
+import { upstream } from "./schema-upstreams.ts";
 
 const max = limits.document;
 
@@ -106,7 +107,9 @@ const route = z.strictObject({
   answer: answer.optional().describe("What becomes of the parts of `aggregate`. Default: an object of them, 200."),
   to: target
     .optional()
-    .describe("A service of the mesh, or the origin of a URL. The path goes on unchanged, unless `rewrite` is given."),
+    .describe(
+      "A service of the mesh, one of `upstreams`, or the origin of a URL. The path goes on unchanged, unless `rewrite` is given.",
+    ),
   rewrite: z
     .union([pathPattern, regexRewrite])
     .optional()
@@ -149,6 +152,12 @@ const gateway = z.strictObject({
     .record(name("the name of a limit"), namedLimit)
     .optional()
     .describe("Limits that several routes name in `rateLimit`."),
+  upstreams: z
+    .record(serviceName, upstream)
+    .optional()
+    .describe(
+      "What routes lead to by name beside services of the mesh: several targets, with failover and health checks.",
+    ),
   routes: z.array(route),
 });
 

@@ -35,7 +35,7 @@ export interface AccessLogEntry {
   /** Version of the plan that decided. */
   readonly plan: number;
   readonly route?: string;
-  /** Calling workload (inbound) or called service and endpoint (outbound, ingress). */
+  /** Calling workload (inbound), called service and endpoint (outbound, ingress), or called upstream and target (gateway). */
   readonly peer?: string;
   readonly endpoint?: string;
   readonly attempts?: number;
@@ -72,6 +72,9 @@ type Sometimes =
   | "route"
   | "sub"
   | "clientIp"
+  | "peer"
+  | "endpoint"
+  | "attempts"
   | "cache"
   | "variant"
   | "fault"
@@ -80,7 +83,7 @@ type Sometimes =
   | "grpcStatus"
   | "uncounted";
 type Tunnel = "protocol" | "bytesIn" | "bytesOut";
-type Always = Exclude<keyof AccessLogEntry, Sometimes | "peer" | "endpoint" | "attempts" | "wouldRefuse" | Tunnel>;
+type Always = Exclude<keyof AccessLogEntry, Sometimes | "wouldRefuse" | Tunnel>;
 
 /**
  * The line of an entry: what `JSON.stringify` makes of it, for a fraction of the time. One is written for each request.
@@ -88,7 +91,21 @@ type Always = Exclude<keyof AccessLogEntry, Sometimes | "peer" | "endpoint" | "a
  */
 export function gatewayLogLine(entry: GatewayLogEntry, wouldRefuse: AccessLogEntry["wouldRefuse"]): string {
   const { time, hop, service, instance, traceId, spanId, method, host, path, status, durationMs, plan } = entry;
-  const { route, sub, clientIp, cache, variant, fault, error, reason, grpcStatus, uncounted } = entry;
+  const {
+    route,
+    sub,
+    clientIp,
+    peer,
+    endpoint,
+    attempts,
+    cache,
+    variant,
+    fault,
+    error,
+    reason,
+    grpcStatus,
+    uncounted,
+  } = entry;
   let line =
     `{"time":"${time}","kind":"access","hop":"${hop}","service":${jsonText(service)},"instance":${jsonText(instance)},` +
     `"traceId":"${traceId}","spanId":"${spanId}","method":${jsonText(method)},"host":${jsonText(host)},` +
@@ -96,6 +113,9 @@ export function gatewayLogLine(entry: GatewayLogEntry, wouldRefuse: AccessLogEnt
   if (route !== undefined) line += `,"route":${jsonText(route)}`;
   if (sub !== undefined) line += `,"sub":${jsonText(sub)}`;
   if (clientIp !== undefined) line += `,"clientIp":${jsonText(clientIp)}`;
+  if (peer !== undefined) line += `,"peer":${jsonText(peer)}`;
+  if (endpoint !== undefined) line += `,"endpoint":${jsonText(endpoint)}`;
+  if (attempts !== undefined) line += `,"attempts":${attempts}`;
   if (cache !== undefined) line += `,"cache":"${cache}"`;
   if (variant !== undefined) line += `,"variant":${jsonText(variant)}`;
   if (fault !== undefined) line += `,"fault":${jsonText(fault)}`;

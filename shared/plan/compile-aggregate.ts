@@ -17,9 +17,14 @@ import type {
 } from "../policy/aggregate-settings.ts";
 import { compileRetries } from "./compile-retries.ts";
 import { sorted } from "./sorted.ts";
+import { namedTarget, type UpstreamNames } from "./target-of.ts";
 
 /** Parts in the order of the document, which is the order of the answer's members. */
-export function compileAggregate(parts: AggregateConfig, answer: AnswerConfig | undefined): AggregateTarget {
+export function compileAggregate(
+  parts: AggregateConfig,
+  answer: AnswerConfig | undefined,
+  upstreams: UpstreamNames,
+): AggregateTarget {
   const names = Object.keys(parts);
   const top = new Cursor(parts);
   const settings = answer === undefined ? undefined : compileAnswer(answer);
@@ -28,20 +33,26 @@ export function compileAggregate(parts: AggregateConfig, answer: AnswerConfig | 
   const readsBody = bodyIsNamed || names.some((name) => dependenciesOf(top.get(name), names).readsBody);
   return {
     kind: "aggregate",
-    parts: Object.entries(parts).map(([name, part]) => compilePart(name, part, top.get(name), names)),
+    parts: Object.entries(parts).map(([name, part]) => compilePart(name, part, top.get(name), names, upstreams)),
     ...(settings !== undefined && Object.keys(settings).length > 0 && { answer: settings }),
     ...(readsBody && { readsBody }),
   };
 }
 
-function compilePart(name: string, part: PartConfig, at: Cursor, names: readonly string[]): AggregatePart {
+function compilePart(
+  name: string,
+  part: PartConfig,
+  at: Cursor,
+  names: readonly string[],
+  upstreams: UpstreamNames,
+): AggregatePart {
   const [call] = callsOf(at);
   if (call?.split === undefined) throw new Error(`part ${name}: not a target`);
   const { dependsOn, after } = dependenciesOf(at, names);
   return {
     name,
     method: call.method,
-    target: call.split.target,
+    target: namedTarget(call.split.target, upstreams),
     path: parseTemplate(call.split.path).parts,
     dependsOn,
     ...(after.length > 0 && { after }),

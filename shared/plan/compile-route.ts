@@ -4,7 +4,6 @@ import type { AuthConfig } from "../config/schema-auth.ts";
 import type { CacheConfig } from "../config/schema-cache.ts";
 import { parseDurationMs, parseSizeBytes } from "../config/units.ts";
 import { limits } from "../limits.ts";
-import type { UpstreamTarget } from "../policy/settings.ts";
 import { compileAggregate } from "./compile-aggregate.ts";
 import { compilePages, compileRedirect, compileRespond, compileSecurity } from "./compile-answers.ts";
 import { compileCache } from "./compile-cache.ts";
@@ -19,6 +18,7 @@ import { compileContext, compileIdentityHeaders } from "./compile-outward.ts";
 import { compileTransform } from "./compile-reshape.ts";
 import type { RoutePlan, RouteTarget, ServicePlan } from "./plan.ts";
 import { mapValues, sorted } from "./sorted.ts";
+import { targetOf, type UpstreamNames } from "./target-of.ts";
 
 /** What a route has from the gateway where it says nothing itself. */
 export type RouteDefaults = Pick<
@@ -26,6 +26,8 @@ export type RouteDefaults = Pick<
   "identityHeaders" | "context" | "legacyRateLimitHeaders" | "errorPages" | "securityHeaders"
 > & {
   readonly cache?: CacheConfig | undefined;
+  /** By name: what is not one of them is a service. */
+  readonly upstreams?: UpstreamNames;
 };
 
 /** @param traffic rules of the services that routes lead to */
@@ -60,8 +62,8 @@ export function compileRoute(
     ...(route.graphql !== undefined && { graphql: compileGraphql(route.graphql) }),
     ...edits,
     ...compileShown(route, defaults),
-    target: compileTarget(route),
-    ...compileEdgeTraffic(route, targetOf),
+    target: compileTarget(route, defaults.upstreams),
+    ...compileEdgeTraffic(route, (to) => targetOf(to, defaults.upstreams)),
     ...(route.lifecycle !== undefined && { lifeCycle: compileLifeCycle(route.lifecycle) }),
     timeoutMs,
     bodyBytesMax: (route.maxBody === undefined ? undefined : parseSizeBytes(route.maxBody)) ?? limits.http.bodyBytesMax,
@@ -106,20 +108,17 @@ function compileShown(route: RouteConfig, defaults: RouteDefaults): Pick<RoutePl
   };
 }
 
-function compileTarget(route: RouteConfig): RouteTarget {
+function compileTarget(route: RouteConfig, upstreams: UpstreamNames): RouteTarget {
   if (route.respond !== undefined) return { kind: "respond", answer: compileRespond(route.respond) };
   if (route.redirect !== undefined) return { kind: "redirect", to: compileRedirect(route.redirect) };
-  if (route.aggregate !== undefined) return compileAggregate(route.aggregate, route.answer);
+  if (route.aggregate !== undefined) return compileAggregate(route.aggregate, route.answer, upstreams);
   if (route.to === undefined) return { kind: "aggregate", parts: [] };
   return {
     kind: "forward",
-    to: targetOf(route.to),
+    to: targetOf(route.to, upstreams),
     ...(route.rewrite !== undefined && { rewrite: route.rewrite }),
   };
 }
-
-const targetOf = (to: string): UpstreamTarget =>
-  /^https?:/.test(to) ? { origin: new URL(to).origin } : { service: to };
 
 function durationOf(text: string | undefined): number | undefined {
   return text === undefined ? undefined : parseDurationMs(text);

@@ -17,6 +17,7 @@ import { compileResources } from "./compile-resources.ts";
 import { compileRoute } from "./compile-route.ts";
 import { compileService } from "./compile-service.ts";
 import { compileShedding } from "./compile-shedding.ts";
+import { compileUpstream } from "./compile-upstreams.ts";
 import { type GatewayPlan, type MeshPlan, PLAN_FORMAT, type Plan } from "./plan.ts";
 import { routeFormat } from "./route-format.ts";
 import { compileHosts, mapValues } from "./sorted.ts";
@@ -49,6 +50,7 @@ function compileGateway({ gateway }: Document, trustDomain: string, { services }
     ...(headers.length > 0 && { identityHeaders: headers }),
     ...(gateway?.resources !== undefined && { resources: compileResources(gateway.resources, routes, identity) }),
     ...(Object.keys(limitRows).length > 0 && { limitRows }),
+    ...(gateway?.upstreams !== undefined && { upstreams: mapValues(gateway.upstreams, compileUpstream) }),
     routes,
   };
 }

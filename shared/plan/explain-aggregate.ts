@@ -1,4 +1,5 @@
 /** What a composed answer would do: which call runs when, what it waits for, and what all of it costs at most. */
+
 import type { Path } from "../config/problem.ts";
 import { formatDuration } from "../config/units.ts";
 import type { Identity } from "../identity/identity.ts";
@@ -7,6 +8,7 @@ import { fetchesOf, latestTimes } from "../policy/aggregate-budget.ts";
 import type { AggregatePart, AggregateTarget, StatusPolicy } from "../policy/aggregate-settings.ts";
 import { parsePartCondition } from "../policy/part-condition.ts";
 import { fillTemplate } from "../policy/template.ts";
+import { describeTarget } from "./describe-target.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import type { RoutePlan } from "./plan.ts";
 
@@ -65,7 +67,7 @@ export function explainPart(
 ): ExplainedPart {
   const place: Path = [...at, "aggregate", part.name];
   const path = previewPath(part, request);
-  const via = "service" in part.target ? `service ${part.target.service}` : part.target.origin;
+  const via = describeTarget(part.target);
   const begins = latestTimes(target.parts).get(part.name)?.beginsMs ?? 0;
   const condition = explainCondition(target.parts, part, request);
   const notes = [...describeOrder(part, begins), ...describeCalls(part), ...describeResult(part), ...condition.words];

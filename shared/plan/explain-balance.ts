@@ -2,7 +2,7 @@ import type { Path } from "../config/problem.ts";
 import { formatDuration } from "../config/units.ts";
 import { mayHedge } from "../policy/hedge.ts";
 import type { Priority } from "../policy/load-shedding.ts";
-import type { BalanceSettings, BreakerSettings, ZoneSettings } from "../policy/settings.ts";
+import type { BalanceSettings, BreakerSettings, PoolSettings, ZoneSettings } from "../policy/settings.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import type { ServicePlan } from "./plan.ts";
 
@@ -18,12 +18,16 @@ export function explainBalance({ balance }: ServicePlan, at: Path): ExplainStep 
   return step("balance", "note", `${text}; which instance it is, the calling agent knows`, [...at, "balance"]);
 }
 
-function describePolicy({ policy, hash }: BalanceSettings): string {
-  if (policy === "round-robin") return "instances in turn";
-  if (policy === "least-request") return "the less busy of two instances";
-  if (policy === "peak-ewma" || hash === undefined) return "the faster and less busy of two instances";
-  const [[kind, name] = []] = Object.entries(hash);
-  return `by hash of ${kind} ${name}, without it the faster and less busy of two instances`;
+/** @param what is chosen */
+export function describePolicy(
+  { policy, hash }: Pick<BalanceSettings, "policy"> & { readonly hash?: object },
+  what = "instances",
+): string {
+  if (policy === "round-robin") return `${what} in turn`;
+  if (policy === "least-request") return `the less busy of two ${what}`;
+  if (policy === "peak-ewma" || hash === undefined) return `the faster and less busy of two ${what}`;
+  const by = Object.entries(hash).map(([kind, name]) => (name === true ? kind : `${kind} ${name}`));
+  return `by hash of ${by.join()}, without it the faster and less busy of two ${what}`;
 }
 
 /** The gateway's calls go by the zone of the ingress agent, which is known there alone. */
@@ -49,9 +53,9 @@ export function explainHedge({ hedge }: ServicePlan, method: string, priority: P
 }
 
 /** What ejects an instance, and for how long. */
-export function describeBreaker(breaker: BreakerSettings): string {
+export function describeBreaker(breaker: Omit<BreakerSettings, keyof PoolSettings>, what = "an instance"): string {
   const { consecutiveFailures, successRate, ejectForMs, maxRequests } = breaker;
   const { percent, windowMs } = successRate;
   const rate = percent === 0 ? "" : `, or less than ${percent} % successes in ${formatDuration(windowMs)},`;
-  return `${consecutiveFailures} failures in a row${rate} eject an instance for ${formatDuration(ejectForMs)}, at most ${maxRequests} requests at once to each`;
+  return `${consecutiveFailures} failures in a row${rate} eject ${what} for ${formatDuration(ejectForMs)}, at most ${maxRequests} requests at once to each`;
 }

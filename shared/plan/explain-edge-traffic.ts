@@ -2,6 +2,7 @@ import type { Path } from "../config/problem.ts";
 import { identityKey } from "../identity/identity.ts";
 import { chooseVariant, type EdgeTrafficRule, type StickySource } from "../policy/edge-traffic.ts";
 import { matches, type TrafficRequest } from "../policy/traffic.ts";
+import { describeTarget } from "./describe-target.ts";
 import { describeFault } from "./explain-faults.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import type { Forwarded } from "./explain-target.ts";
@@ -70,7 +71,7 @@ export function explainEdgeTrouble(
   const copy = mirror.findIndex((one) => matches(one, asked, header));
   const copied = mirror[copy];
   if (copied !== undefined) {
-    const to = "service" in copied.to ? `service ${copied.to.service}` : copied.to.origin;
+    const to = describeTarget(copied.to);
     steps.push(
       step("mirror", "note", `${copied.percent} % are also sent to ${to}, whose answers are dropped`, [
         ...at,

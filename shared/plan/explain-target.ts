@@ -6,6 +6,7 @@ import type { AggregatePart, AggregateTarget } from "../policy/aggregate-setting
 import type { Priority } from "../policy/load-shedding.ts";
 import type { UpstreamTarget } from "../policy/settings.ts";
 import { rewritePath } from "../route/rewrite-path.ts";
+import { describeTarget } from "./describe-target.ts";
 import { explainAccess } from "./explain-access.ts";
 import { explainAggregate, explainPart } from "./explain-aggregate.ts";
 import { describeBreaker, explainBalance, explainHedge } from "./explain-balance.ts";
@@ -14,6 +15,7 @@ import { explainFaults } from "./explain-faults.ts";
 import { explainProtocol } from "./explain-protocol.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import { explainMirror, explainTraffic } from "./explain-traffic.ts";
+import { explainUpstream } from "./explain-upstream.ts";
 import type { Plan, RegexRewrite, RoutePlan, ServicePlan } from "./plan.ts";
 
 /** What reaches the target, after the gateway's own changes. */
@@ -37,7 +39,7 @@ export function explainTarget(plan: Plan, route: RoutePlan, at: Path, request: F
   const { target } = route;
   if (target.kind === "forward") {
     const path = pathFor(target, request);
-    const via = "service" in target.to ? `service ${target.to.service}` : target.to.origin;
+    const via = describeTarget(target.to);
     const steps = [step("target", "pass", `${request.method} ${path}${request.query} to ${via}`, [...at, "to"])];
     return [...steps, ...explainService(plan, target.to, request.method, { ...request, path })];
   }
@@ -85,6 +87,7 @@ function decodeLoosely(text: string): string {
 }
 
 function explainService(plan: Plan, target: UpstreamTarget, method: string, request: Forwarded): ExplainStep[] {
+  if ("upstream" in target) return explainUpstream(plan.gateway, target.upstream, { ...request, method });
   if (!("service" in target)) return [];
   const name = target.service;
   const service = Object.hasOwn(plan.mesh.services, name) ? plan.mesh.services[name] : undefined;

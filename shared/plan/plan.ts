@@ -38,6 +38,7 @@ import type {
   TrafficRule,
   UpstreamTarget,
 } from "../policy/settings.ts";
+import type { UpstreamSettings } from "../policy/upstream-settings.ts";
 import type { Redirect } from "../route/redirect-location.ts";
 import type { Versioning } from "../route/requested-version.ts";
 import type { RouteMatch } from "../route/route-match.ts";
@@ -84,6 +85,8 @@ export interface GatewayPlan {
   readonly resources?: readonly ProtectedResource[];
   /** Values of limits by plan and consumer, by the name that their settings say. Absent: none. */
   readonly limitRows?: Readonly<Record<string, LimitRows>>;
+  /** Absent: none. */
+  readonly upstreams?: Readonly<Record<string, UpstreamSettings>>;
   /** Absent: no route asks for a version. */
   readonly versioning?: Versioning;
   /** In the order of the document; precedence is `matchRoute`'s. */

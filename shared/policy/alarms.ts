@@ -2,24 +2,36 @@
 import { limits } from "../limits.ts";
 import { OTHERS, type SeriesCounts } from "./counters.ts";
 
-export interface Alarm {
-  /** Stable name of what is wrong. */
-  readonly code: "limit_uncounted";
-  readonly route: string;
-  readonly limit: string;
-  readonly requests: number;
-  readonly answered: "open" | "closed";
-  /** One sentence. */
-  readonly text: string;
-}
+/** `code` is a stable name of what is wrong, `text` one sentence. */
+export type Alarm = { readonly requests: number; readonly text: string } & (
+  | {
+      readonly code: "limit_uncounted";
+      readonly route: string;
+      readonly limit: string;
+      readonly answered: "open" | "closed";
+    }
+  | { readonly code: "upstream_unhealthy"; readonly upstream: string }
+);
 
 /** @param sums of the last `limits.counters.windowMs` */
 export function alarmsOf(sums: readonly SeriesCounts[]): Alarm[] {
-  return sums.flatMap(({ kind, labels, counts }) =>
-    kind === "limit"
-      ? (["open", "closed"] as const).flatMap((answered) => uncounted(labels, answered, counts[answered] ?? 0))
-      : [],
-  );
+  return sums.flatMap(({ kind, labels, counts }): Alarm[] => {
+    if (kind === "upstream") return unhealthy(labels, counts.panics ?? 0);
+    if (kind !== "limit") return [];
+    return (["open", "closed"] as const).flatMap((answered) => uncounted(labels, answered, counts[answered] ?? 0));
+  });
+}
+
+function unhealthy([upstream = ""]: readonly string[], requests: number): Alarm[] {
+  if (requests === 0) return [];
+  const which = upstream === OTHERS ? "other upstreams" : `upstream \`${upstream}\``;
+  const text = `${which} had no healthy target for ${often(requests)}`;
+  return [{ code: "upstream_unhealthy", upstream, requests, text }];
+}
+
+function often(requests: number): string {
+  const minutes = limits.counters.windowMs / 60_000;
+  return `${requests === 1 ? "1 request" : `${requests} requests`} in the last ${minutes} min`;
 }
 
 /** @param route `OTHERS`: routes share it; with `limit` the same: those that are not counted apart */
@@ -34,8 +46,6 @@ function uncounted(
   requests: number,
 ): Alarm[] {
   if (requests === 0) return [];
-  const minutes = limits.counters.windowMs / 60_000;
-  const many = requests === 1 ? "1 request" : `${requests} requests`;
-  const text = `${nameOf(route, limit)} could not be counted for ${many} in the last ${minutes} min (answered ${answered})`;
+  const text = `${nameOf(route, limit)} could not be counted for ${often(requests)} (answered ${answered})`;
   return [{ code: "limit_uncounted", route, limit, requests, answered, text }];
 }

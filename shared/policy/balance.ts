@@ -6,6 +6,9 @@ import { costOf, type EndpointLoad, freshShare } from "./endpoint-load.ts";
 import { rankFor, weightedRankFor } from "./rendezvous.ts";
 import type { BalanceSettings } from "./settings.ts";
 
+/** What says how requests are spread; what keeps them together is asked for as a key. */
+export type SpreadSettings = Pick<BalanceSettings, "policy" | "boundedLoad" | "slowStart">;
+
 /** Of one choice among the same endpoints in the same order. */
 export interface BalancerState {
   /** Round robin: what each endpoint is owed. */
@@ -14,7 +17,7 @@ export interface BalancerState {
   readonly even: boolean;
 }
 
-export function newBalancer(loads: readonly EndpointLoad[], settings: BalanceSettings): BalancerState {
+export function newBalancer(loads: readonly EndpointLoad[], settings: SpreadSettings): BalancerState {
   const even = settings.slowStart === undefined && loads.every(({ weight }) => weight === 1);
   return { turns: loads.map(() => 0), even };
 }
@@ -25,7 +28,7 @@ export const GRADE = { out: 0, tried: 1, good: 2 } as const;
 /** Made once for its candidates; what is not read-only is asked for anew each time. */
 export interface BalanceQuestion {
   readonly loads: readonly EndpointLoad[];
-  readonly settings: BalanceSettings;
+  readonly settings: SpreadSettings;
   /** By candidate, of GRADE or above it; undefined: all are good. */
   grades: readonly number[] | undefined;
   /** At least 0, below 1. */
@@ -63,7 +66,7 @@ function twoOfAll({ loads, settings, random, nowMs }: BalanceQuestion): number {
   return cheaper(loads, first, second, settings, nowMs);
 }
 
-function cheaper(loads: readonly EndpointLoad[], a: number, b: number, settings: BalanceSettings, nowMs: number) {
+function cheaper(loads: readonly EndpointLoad[], a: number, b: number, settings: SpreadSettings, nowMs: number) {
   const { policy } = settings;
   const one = costOf(loads[a] as EndpointLoad, policy, nowMs);
   return one <= costOf(loads[b] as EndpointLoad, policy, nowMs) ? a : b;

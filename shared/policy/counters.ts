@@ -14,7 +14,8 @@ const bounds = limits.counters;
  *
  * `limit`: `passed` and `refused` of requests by the count, `open` and `closed` of requests that could not be counted,
  * `wouldRefuse` of requests that passed in shadow; `asked` and `failed` of questions to limiters.
- * `upstream`: of load shedding.
+ * `upstream`: `shed` and `wouldShed` of load shedding; of `gateway.upstreams` attempts that are `retries` and `hedges`, `ejections` of
+ * targets, and requests in `panics`: no target was thought to be healthy.
  * `deprecated`: requests of deprecated routes by who called. `fault`: requests that trouble was made for. `mirror`: copies; `skipped`
  * for want of room, or since the content was too large or of no stated length.
  * `cache`: requests by what the cache did (`CacheUse` of the access log), and `bytes` of content that came out of it.
@@ -24,7 +25,10 @@ export const counterKinds = {
     labels: ["route", "limit"],
     counters: ["passed", "refused", "open", "closed", "wouldRefuse", "asked", "failed"],
   },
-  upstream: { labels: ["upstream"], counters: ["shed", "wouldShed"] },
+  upstream: {
+    labels: ["upstream"],
+    counters: ["shed", "wouldShed", "retries", "hedges", "hedgesWon", "ejections", "panics"],
+  },
   deprecated: { labels: ["route", "caller"], counters: ["requests"] },
   fault: { labels: ["route"], counters: ["delay", "abort"] },
   mirror: { labels: ["route"], counters: ["sent", "skipped", "failed"] },

@@ -1,4 +1,4 @@
-import type { UpstreamTarget } from "./settings.ts";
+import { nameOfTarget, type UpstreamTarget } from "./settings.ts";
 
 /** RFC 9110 section 15.4: what asks for another GET or HEAD of the same. */
 const FOLLOWED = new Set([301, 302, 303, 307, 308]);
@@ -17,7 +17,7 @@ export function redirectPath(
   path: string,
 ): string | undefined {
   if (!FOLLOWED.has(status) || location === null) return undefined;
-  const base = "origin" in target ? target.origin : `http://${target.service}`;
+  const base = "origin" in target ? target.origin : `http://${nameOfTarget(target)}`;
   if (!URL.canParse(location, base + path)) return undefined;
   const url = new URL(location, base + path);
   const isSame = url.origin === new URL(base).origin && url.username === "" && url.password === "";

@@ -84,8 +84,24 @@ export interface HeaderEdits {
 /** A text with holes: strings stand for themselves, arrays are paths such as ["user", "lastOrderId"]. */
 export type Template = readonly (string | readonly string[])[];
 
-/** Where a call goes: a service of the mesh, through the ingress agent, or a plain URL (origin only). */
-export type UpstreamTarget = { readonly service: string } | { readonly origin: string };
+export interface AggregatePart {
+  readonly name: string;
+  readonly method: "GET";
+  readonly target: UpstreamTarget;
+  /** Path and query, filled from `identity`, `path`, `query` and the parts named in `dependsOn`. */
+  readonly path: Template;
+  readonly dependsOn: readonly string[];
+  readonly optional: boolean;
+  readonly timeoutMs: number;
+  /** Top-level members that are kept; absent: the whole answer. */
+  readonly pick?: readonly string[];
+}
+
+/** Where a call goes: a service of the mesh, through the ingress agent, a plain URL (origin only), or one of `gateway.upstreams`. */
+export type UpstreamTarget = { readonly service: string } | { readonly origin: string } | { readonly upstream: string };
+
+export const nameOfTarget = (target: UpstreamTarget): string =>
+  "service" in target ? target.service : "origin" in target ? target.origin : target.upstream;
 
 /** Envoy's words: what an attempt must have shown to be tried again (https://www.envoyproxy.io, retry_on and retry_grpc_on). */
 export const RETRY_WORDS = [

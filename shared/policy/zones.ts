@@ -37,7 +37,11 @@ export function newLevels(levels: readonly number[]): LevelState {
  * Chooses a level by the instances that are healthy now; fills in `level` and `random`.
  * @param random at least 0, below 1
  */
-export function chooseLevel(state: LevelState, { sufficientPercent }: ZoneSettings, random: number): void {
+export function chooseLevel(
+  state: LevelState,
+  { sufficientPercent }: Pick<ZoneSettings, "sufficientPercent">,
+  random: number,
+): void {
   const { endpoints } = state;
   let all = 0;
   for (let level = 0; level < endpoints.length; level++) all += capacity(state, level, sufficientPercent);

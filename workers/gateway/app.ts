@@ -41,6 +41,7 @@ import { LimitCounts } from "./upstream/limit-counts.ts";
 import { LoadShedder } from "./upstream/load-shedder.ts";
 import { runStages } from "./upstream/stages.ts";
 import { LimitTaker } from "./upstream/take-limits.ts";
+import { Upstreams } from "./upstream/upstreams.ts";
 
 /**
  * The gateway of one isolate. The order of its stages is the order of this list; the first is the outermost.
@@ -55,7 +56,8 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
   const records = new IdempotencyRecords();
   const minter = new TxnTokenMinter();
   const shedder = new LoadShedder(counters);
-  const forwarder = { minter, shedder, mirror: new Mirror(counters), counters };
+  const upstreams = new Upstreams(isolate, counters);
+  const forwarder = { minter, shedder, upstreams, mirror: new Mirror(counters), counters };
   const held = newHeldBytes();
   const stages = [
     accessLog(isolate),
@@ -85,7 +87,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     routeTraffic(),
     cache(forwarder, counters),
     forward(forwarder),
-    aggregate(minter, shedder),
+    aggregate(forwarder),
   ];
   // Routes are those of the plan: to Hono all requests have one path, and it looks at none.
   const app = new Hono<GatewayEnv>({ getPath: () => "/" });

@@ -7,6 +7,7 @@ import type { Limiter } from "./objects/limiter.ts";
 import type { LimiterShard } from "./objects/limiter-shard.ts";
 import type { ReplayStore } from "./objects/replay-store.ts";
 import type { SessionShard } from "./objects/session-shard.ts";
+import type { UpstreamMonitor } from "./objects/upstream-monitor.ts";
 
 /** Bindings of the gateway Worker: `wrangler.toml` when deployed, the generated workerd configuration when self-hosted. */
 export interface Env {
@@ -45,6 +46,8 @@ export interface Env {
   readonly SESSION_SECRET?: string;
   /** The one before, whose cookies are still taken. */
   readonly SESSION_SECRET_OLD?: string;
+  /** What isolates share of upstreams, one object for each. */
+  readonly UPSTREAMS: DurableObjectNamespace<UpstreamMonitor>;
   readonly LAST_GOOD: DurableObjectNamespace<LastGood>;
   /** Values of `${secret:NAME}`. */
   readonly [secret: `SECRET_${string}`]: string | undefined;

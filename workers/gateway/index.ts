@@ -16,6 +16,7 @@ export { Limiter } from "./objects/limiter.ts";
 export { LimiterShard } from "./objects/limiter-shard.ts";
 export { ReplayStore } from "./objects/replay-store.ts";
 export { SessionShard } from "./objects/session-shard.ts";
+export { UpstreamMonitor } from "./objects/upstream-monitor.ts";
 
 let app: Hono<GatewayEnv> | undefined;
 

@@ -54,6 +54,7 @@ function entryOf(c: Context<GatewayEnv>, instance: string): GatewayLogEntry {
   const held: GatewayEnv["Variables"]["held"] | undefined = c.get("held");
   const route: GatewayEnv["Variables"]["route"] | undefined = c.get("route");
   const identity: GatewayEnv["Variables"]["identity"] | undefined = c.get("identity");
+  const called = c.get("called");
   return {
     time: new Date(arrivedAtMs).toISOString(),
     kind: "access",
@@ -71,6 +72,9 @@ function entryOf(c: Context<GatewayEnv>, instance: string): GatewayLogEntry {
     route: route?.name,
     sub: identity?.sub,
     clientIp: c.get("clientIp"),
+    peer: called?.upstream,
+    endpoint: called?.target,
+    attempts: called?.attempts,
     cache: c.get("cacheUse"),
     error: failure?.code,
     reason: failure?.reason,

@@ -16,17 +16,16 @@ import { type ComposedAnswer, composeAnswer, failureStatus, titleOf } from "../.
 import type { AggregateTarget } from "../../../shared/policy/aggregate-settings.ts";
 import { conditionView } from "../../../shared/policy/condition-view.ts";
 import { Unfilled } from "../../../shared/policy/json-template.ts";
-import type { TxnTokenMinter } from "../authority/txn-token-minter.ts";
 import { type PartCaller, PartCalls } from "../upstream/call-part.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
-import type { LoadShedder } from "../upstream/load-shedder.ts";
+import type { Forwarder } from "../upstream/forward-request.ts";
 import { readContent } from "../upstream/read-content.ts";
 import { RequestFields } from "../upstream/request-fields.ts";
 import type { Stage } from "../upstream/stages.ts";
 
 /** Composes one JSON answer from several calls, as many at once as their dependencies and the platform allow. */
-export function aggregate(minter: TxnTokenMinter, shedder: LoadShedder): Stage {
-  const calls = new PartCalls(minter, shedder);
+export function aggregate(forwarder: Forwarder): Stage {
+  const calls = new PartCalls(forwarder);
   return {
     enter: (c) => {
       const { target } = c.get("route");

@@ -14,11 +14,12 @@ import {
   type RetryBudgetState,
   retryBudgetStep,
 } from "../../../shared/policy/retry-budget.ts";
-import type { UpstreamTarget } from "../../../shared/policy/settings.ts";
+import { nameOfTarget, type UpstreamTarget } from "../../../shared/policy/settings.ts";
 import type { TxnTokenMinter } from "../authority/txn-token-minter.ts";
-import { type CallContext, callUpstream } from "./call-upstream.ts";
+import { callTarget } from "./call-target.ts";
+import type { CallContext } from "./call-upstream.ts";
 import type { GatewayEnv } from "./exchange.ts";
-import type { LoadShedder } from "./load-shedder.ts";
+import type { Forwarder } from "./forward-request.ts";
 import { readText } from "./read-text.ts";
 import type { RequestFields } from "./request-fields.ts";
 import { sleep } from "./wait.ts";
@@ -41,17 +42,15 @@ export interface PartCaller {
 }
 
 export class PartCalls {
-  readonly #minter: TxnTokenMinter;
-  readonly #shedder: LoadShedder;
+  readonly #forwarder: Forwarder;
   readonly #budgets = new BoundedMap<RetryBudgetState>(limits.loadShedding.upstreamsMax);
 
-  constructor(minter: TxnTokenMinter, shedder: LoadShedder) {
-    this.#minter = minter;
-    this.#shedder = shedder;
+  constructor(forwarder: Forwarder) {
+    this.#forwarder = forwarder;
   }
 
   get minter(): TxnTokenMinter {
-    return this.#minter;
+    return this.#forwarder.minter;
   }
 
   /** Never fails: what went wrong is the outcome. */
@@ -124,7 +123,7 @@ export class PartCalls {
   }
 
   #budgetOf(target: UpstreamTarget): RetryBudgetState {
-    const name = "service" in target ? target.service : target.origin;
+    const name = nameOfTarget(target);
     const known = this.#budgets.get(name);
     if (known !== undefined) return known;
     const budget = newRetryBudget();
@@ -140,7 +139,8 @@ export class PartCalls {
     const body = request.body === undefined ? null : new TextEncoder().encode(request.body);
     if (body !== null) fields.set("content-type", "application/json");
     const sending = { target, method, path, fields, body, deadlineAtMs, signal };
-    return this.#shedder.call(c, target, deadlineAtMs, (shed) => callUpstream({ ...sending, ...shed }, context));
+    const { shedder, upstreams } = this.#forwarder;
+    return shedder.call(c, target, deadlineAtMs, (shed) => callTarget(c, { ...sending, ...shed }, context, upstreams));
   }
 }
 

@@ -30,9 +30,16 @@ export interface UpstreamCall {
   readonly onLoad?: (report: LoadReport) => void;
   /** Whether the answer's content stays as it is encoded, also for those who read it here. */
   readonly isRaw?: boolean;
+  /** A copy of a request: it is sent once, and no line of the access log tells of it. */
+  readonly isCopy?: boolean;
   /** Ends the call early. A client that goes away needs none: the platform then ends its request with all its calls. */
   readonly signal?: AbortSignal;
+  /** What an origin is called by. Absent: the network. */
+  readonly fetcher?: Pick<Fetcher, "fetch">;
 }
+
+/** To where the request goes as it is. */
+export type DirectCall = UpstreamCall & { readonly target: Exclude<UpstreamTarget, { readonly upstream: string }> };
 
 export interface CallContext {
   readonly env: Env;
@@ -49,7 +56,7 @@ export interface CallContext {
  * workerd passes on natively may stand still for longer.
  * @throws SelvageError when there is none, none that has a meaning, or when an agent of the mesh made it
  */
-export async function callUpstream(call: UpstreamCall, context: CallContext): Promise<Response> {
+export async function callUpstream(call: DirectCall, context: CallContext): Promise<Response> {
   const nowMs = Date.now();
   const left = deadlineHeader(call.deadlineAtMs, nowMs);
   if (left === undefined) throw new SelvageError("deadline_exceeded", "no time left to call the upstream");
@@ -78,8 +85,12 @@ export async function callUpstream(call: UpstreamCall, context: CallContext): Pr
     signal,
     encodeResponseBody,
   };
-  const response = await send(url, init, deadline);
-  if (response.status > STATUS_MAX) throw await unreadable(response);
+  const response = await send(call.fetcher, url, init, deadline);
+  const fault = faultOf(response);
+  if (fault !== undefined) {
+    void response.body?.cancel().catch(() => undefined);
+    throw new SelvageError("upstream_invalid", `the upstream answered with ${fault}`, { sent: "body" });
+  }
   if ("origin" in target) return response;
   const load = call.onLoad === undefined ? undefined : parseLoad(response.headers.get(LOAD));
   if (load !== undefined) call.onLoad?.(load);
@@ -111,9 +122,14 @@ function pathAsSent(path: string): string {
 }
 
 /** The platform's errors are opaque: all that is certain is whether the time was up. */
-async function send(url: string, init: RequestInit, deadline: AbortSignal): Promise<Response> {
+async function send(
+  fetcher: UpstreamCall["fetcher"],
+  url: string,
+  init: RequestInit,
+  deadline: AbortSignal,
+): Promise<Response> {
   try {
-    return await fetch(url, init);
+    return await (fetcher === undefined ? fetch(url, init) : fetcher.fetch(url, init));
   } catch (cause) {
     if (cause instanceof SelvageError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -125,12 +141,18 @@ async function send(url: string, init: RequestInit, deadline: AbortSignal): Prom
   }
 }
 
-/** RFC 9110 section 15. */
+/** Of final answers, RFC 9110 section 15. */
+const STATUS_MIN = 200;
 const STATUS_MAX = 599;
 
-async function unreadable({ status, body }: Response): Promise<SelvageError> {
-  await body?.cancel();
-  return new SelvageError("upstream_invalid", `the upstream answered with status ${status}`, { sent: "body" });
+/** Why an answer has no meaning that could be passed on; the platform gives any status and any transfer coding as it came. */
+function faultOf({ status, headers }: Response): string | undefined {
+  if (status < STATUS_MIN || status > STATUS_MAX) return `status ${status}`;
+  const coding = headers.get("transfer-encoding");
+  if (coding === null) return undefined;
+  // RFC 9112 section 6.1: whoever does not know a coding cannot take it off, and section 6.3: a length beside it is an attack.
+  if (coding.toLowerCase() !== "chunked") return `the transfer coding ${coding.slice(0, 64)}`;
+  return headers.has("content-length") ? "a length beside a transfer coding" : undefined;
 }
 
 /** What the client is told of an answer that an agent made. Faults between gateway and mesh are never the client's. */

@@ -6,8 +6,10 @@ import { type CounterState, seriesOf } from "../../../shared/policy/counters.ts"
 import type { EdgeFaultRule, EdgeMirrorRule } from "../../../shared/policy/edge-traffic.ts";
 import { chooseFault } from "../../../shared/policy/fault.ts";
 import { matches, type TrafficRequest } from "../../../shared/policy/traffic.ts";
-import { type CallContext, callUpstream, type UpstreamCall } from "./call-upstream.ts";
+import { callTarget } from "./call-target.ts";
+import type { CallContext, UpstreamCall } from "./call-upstream.ts";
 import type { GatewayEnv } from "./exchange.ts";
+import type { Upstreams } from "./upstreams.ts";
 import { sleep, within } from "./wait.ts";
 
 /** The request as rules are asked about it; what they ask of its user is what the transaction token says. */
@@ -73,6 +75,7 @@ export class Mirror {
     rules: readonly EdgeMirrorRule[],
     call: Omit<UpstreamCall, "priority">,
     context: CallContext,
+    upstreams: Upstreams,
   ): void {
     const rule = rules.find((one) => matches(one, askedOf(c), fieldOf(c)));
     if (rule === undefined || Math.random() * 100 >= rule.percent) return;
@@ -83,7 +86,8 @@ export class Mirror {
     }
     this.#running++;
     counts.sent++;
-    const copied = send({ ...call, target: rule.to, fields: call.fields.copy(), priority: "low" }, context)
+    const copy = { ...call, target: rule.to, fields: call.fields.copy(), priority: "low", isCopy: true } as const;
+    const copied = send(callTarget(c, copy, context, upstreams), call.deadlineAtMs)
       .catch(() => {
         counts.failed++;
       })
@@ -99,13 +103,13 @@ export const isCopied = (rules: readonly EdgeMirrorRule[], method: string, bytes
   bytes <= limits.edgeTraffic.mirrorBytesMax && rules.some(({ methods }) => methods.includes(method));
 
 /** Reads the answer to its end where that is near, so that the connection can be used again. */
-async function send(call: UpstreamCall, context: CallContext): Promise<void> {
-  const answer = await callUpstream(call, context);
+async function send(calling: Promise<Response>, deadlineAtMs: number): Promise<void> {
+  const answer = await calling;
   const reader = answer.body?.getReader();
   if (reader === undefined) return;
   let bytes = 0;
   while (bytes <= limits.edgeTraffic.mirrorDrainBytesMax) {
-    const read = await within(reader.read(), Math.max(0, call.deadlineAtMs - Date.now()));
+    const read = await within(reader.read(), Math.max(0, deadlineAtMs - Date.now()));
     if (read === undefined || read.done) break;
     bytes += read.value.byteLength;
   }

@@ -73,6 +73,8 @@ export interface GatewayEnv {
     context: TxnContext | undefined;
     /** forward: the upstream's answer itself, which nobody may change; see `answer-headers.ts`. */
     passedOn: Response | undefined;
+    /** Which target of an upstream answered, or failed last, and how many requests went out for it. */
+    called: { readonly upstream: string; readonly target: string; readonly attempts: number } | undefined;
     /** cache: what it did; undefined: the route has none. */
     cacheUse: CacheUse | undefined;
   };

@@ -7,11 +7,12 @@ import type { RouteTarget } from "../../../shared/plan/plan.ts";
 import type { CounterState } from "../../../shared/policy/counters.ts";
 import { rewritePath } from "../../../shared/route/rewrite-path.ts";
 import type { TxnTokenMinter } from "../authority/txn-token-minter.ts";
-import { callUpstream } from "./call-upstream.ts";
+import { callTarget } from "./call-target.ts";
 import { injectFault, type Mirror } from "./edge-traffic.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import type { LoadShedder } from "./load-shedder.ts";
 import type { RequestFields } from "./request-fields.ts";
+import type { Upstreams } from "./upstreams.ts";
 
 export type ForwardTarget = Extract<RouteTarget, { kind: "forward" }>;
 
@@ -19,6 +20,7 @@ export type ForwardTarget = Extract<RouteTarget, { kind: "forward" }>;
 export interface Forwarder {
   readonly minter: TxnTokenMinter;
   readonly shedder: LoadShedder;
+  readonly upstreams: Upstreams;
   readonly mirror: Mirror;
   readonly counters: CounterState;
 }
@@ -62,7 +64,7 @@ function send(
   c: Context<GatewayEnv>,
   target: ForwardTarget,
   { fields, query, body, deadlineAtMs, isRaw = false }: Outgoing,
-  { minter, shedder, mirror }: Forwarder,
+  { minter, shedder, mirror, upstreams }: Forwarder,
 ): Promise<Response> {
   const to = c.get("variant")?.to ?? target.to;
   const { method = c.req.raw.method, query: edited } = c.get("reshaped") ?? {};
@@ -78,8 +80,8 @@ function send(
   };
   const [held, identity, trace] = [c.get("held"), c.get("identity"), c.get("trace")];
   const calling = { env: c.env, held, identity, route, context: c.get("context"), trace, minter };
-  if (copies !== undefined) mirror.copy(c, copies, call, calling);
-  return shedder.call(c, to, deadlineAtMs, (shed) => callUpstream({ ...call, ...shed }, calling));
+  if (copies !== undefined) mirror.copy(c, copies, call, calling, upstreams);
+  return shedder.call(c, to, deadlineAtMs, (shed) => callTarget(c, { ...call, ...shed }, calling, upstreams));
 }
 
 /** Removes fields of the connection behind us, those that are between us and the mesh, and cookies in the gateway's name. */

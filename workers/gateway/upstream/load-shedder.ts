@@ -19,7 +19,7 @@ import {
   type SheddingState,
   type SheddingTicket,
 } from "../../../shared/policy/load-shedding.ts";
-import type { UpstreamTarget } from "../../../shared/policy/settings.ts";
+import { nameOfTarget, type UpstreamTarget } from "../../../shared/policy/settings.ts";
 import { hearLoad, newUpstreamLoad, refusesByLoad, type UpstreamLoad } from "../../../shared/policy/upstream-load.ts";
 import type { UpstreamCall } from "./call-upstream.ts";
 import type { GatewayEnv } from "./exchange.ts";
@@ -71,7 +71,7 @@ export class LoadShedder {
     send: (shed: ShedCall) => Promise<Response>,
   ): Promise<Response> {
     const route = c.get("route");
-    const name = "service" in target ? target.service : target.origin;
+    const name = nameOfTarget(target);
     const upstream = this.#upstreamOf(name, settings);
     const nowMs = Date.now();
     const isFull = refusesByLoad(upstream.load, priority, nowMs);

@@ -11,6 +11,7 @@ export {
   KeyAdmin,
   KeyShard,
   LastGood,
+  UpstreamMonitor,
 } from "../../../../workers/gateway/index.ts";
 
 /** Objects run in the isolate of the service that owns their namespace, where `Calls` runs too. */

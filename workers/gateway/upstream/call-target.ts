@@ -1,0 +1,19 @@
+import type { Context } from "hono";
+import { type CallContext, callUpstream, type DirectCall, type UpstreamCall } from "./call-upstream.ts";
+import type { GatewayEnv } from "./exchange.ts";
+import type { Upstreams } from "./upstreams.ts";
+
+/**
+ * The answer of whatever a route or part leads to, its body not yet read.
+ * @throws SelvageError when there is none
+ */
+export function callTarget(
+  c: Context<GatewayEnv>,
+  call: UpstreamCall,
+  context: CallContext,
+  upstreams: Upstreams,
+): Promise<Response> {
+  return isDirect(call) ? callUpstream(call, context) : upstreams.call(c, call, context);
+}
+
+const isDirect = (call: UpstreamCall): call is DirectCall => !("upstream" in call.target);
