@@ -2,6 +2,7 @@ import type { Condition, KeyExpression } from "../../../shared/auth/condition.ts
 import { noRevocations, type RevocationIndex } from "../../../shared/auth/revocations.ts";
 import { type ClientIpRules, clientIpRules } from "../../../shared/http/client-ip.ts";
 import { hex } from "../../../shared/http/hex.ts";
+import { believedFields } from "../../../shared/plan/believed-fields.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { type GatewayPlan, PLAN_FORMAT, type RoutePlan } from "../../../shared/plan/plan.ts";
 import { routeExpressions } from "../../../shared/plan/route-expressions.ts";
@@ -25,6 +26,8 @@ export interface HeldPlan {
   readonly keyExpressions: ReadonlyMap<string, KeyExpression>;
   /** Carries out edits that depend on requests, and makes own answers. Absent: the plan has none. */
   readonly reshaper?: Reshaper;
+  /** `believedFields` of it. */
+  readonly believed: readonly string[];
   /** Absent: no proxy is trusted. */
   readonly clientIp?: ClientIpRules;
   readonly revocations: RevocationIndex;
@@ -42,7 +45,8 @@ export async function holdPlan(version: number, hash: string, plan: GatewayPlan)
   const table = compileRoutes(plan.routes, plan.hosts);
   const clientIp = plan.clientIp && clientIpRules(plan.clientIp);
   const reshaper = await holdEdits(plan);
-  const held = { version, hash, plan, table, ...(await expressionsOf(plan)), revocations: noRevocations };
+  const believed = believedFields(plan);
+  const held = { version, hash, plan, table, believed, ...(await expressionsOf(plan)), revocations: noRevocations };
   return { ...held, ...(clientIp !== undefined && { clientIp }), ...(reshaper !== undefined && { reshaper }) };
 }
 

@@ -1,4 +1,3 @@
-import type { Context } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import { PARTIAL } from "../../../shared/http/header-names.ts";
 import { limits } from "../../../shared/limits.ts";
@@ -16,6 +15,7 @@ import type { AggregatePart } from "../../../shared/policy/settings.ts";
 import { fillTemplate } from "../../../shared/policy/template.ts";
 import type { TxnTokenMinter } from "../authority/txn-token-minter.ts";
 import { callUpstream } from "../upstream/call-upstream.ts";
+import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { LoadShedder } from "../upstream/load-shedder.ts";
 import { readText } from "../upstream/read-text.ts";
