@@ -37,6 +37,9 @@ const sizes: readonly Size[] = [
   { name: "10mb", bytes: 10 * 1024 * 1024, connections: 2 },
 ];
 
+/** The part that asks for many keys. */
+const MEMORY = "memory";
+
 const THOROUGH: CompareOptions = { rounds: 7, durationMs: 3_000, warmUpMs: 2_000 };
 const QUICK: CompareOptions = { rounds: 3, durationMs: 700, warmUpMs: 400 };
 const KEYS = { thorough: 10_000, quick: 1_000 };
@@ -49,8 +52,10 @@ const bench: Bench = {
     onStage(async (stage) => {
       const servers = await startServers(stage, options);
       const figures: Figure[] = [];
-      for (const size of sizes) figures.push(...figuresOf(size, await measure(servers, size, options)));
-      figures.push(...(await measureMemory(servers, options)));
+      const { only = [...sizes.map(({ name }) => name), MEMORY] } = options;
+      for (const size of sizes)
+        if (only.includes(size.name)) figures.push(...figuresOf(size, await measure(servers, size, options)));
+      if (only.includes(MEMORY)) figures.push(...(await measureMemory(servers, options)));
       return figures;
     }),
 };
@@ -91,9 +96,9 @@ mesh:
 async function measure(
   servers: readonly Server[],
   { name: size, bytes, connections }: Size,
-  { quick, say }: BenchOptions,
+  { quick, rounds, say }: BenchOptions,
 ): Promise<Map<string, Round[]>> {
-  const plan = quick ? QUICK : THOROUGH;
+  const plan = { ...(quick ? QUICK : THOROUGH), ...(rounds !== undefined && { rounds }) };
   say(`${size}: ${plan.rounds} rounds of ${plan.durationMs / 1000} s for each of ${servers.length} variants`);
   const variants = servers.map(
     ({ name, port, pids }): Variant => ({ name, pids, load: { port, path: `/${name}/${bytes}`, connections } }),

@@ -48,14 +48,16 @@ async function standUp(plain: Stage, fronted: Stage, { say }: BenchOptions): Pro
   const direct = await startGateway(plain.system, upstream, document);
   const [port, tlsPort] = [await freePort(), await freePort()];
   const gateway = await startGateway(fronted.system, upstream, document, {
-    program: prepareAgent(state),
-    listen: [
-      { scheme: "http", host: LOOPBACK, port },
-      { scheme: "https", host: LOOPBACK, port: tlsPort },
-    ],
-    redirect: [],
-    tlsCert: [pem.cert],
-    tlsKey: [pem.key],
+    front: {
+      program: prepareAgent(state),
+      listen: [
+        { scheme: "http", host: LOOPBACK, port },
+        { scheme: "https", host: LOOPBACK, port: tlsPort },
+      ],
+      redirect: [],
+      tlsCert: [pem.cert],
+      tlsKey: [pem.key],
+    },
   });
   const front = fronted.system.supervisor.entries().find(({ role }) => role === "front")?.pid ?? 0;
   const ways = new Map<Way, Standing>([

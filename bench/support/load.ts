@@ -22,7 +22,7 @@ export interface LoadResult {
   readonly requests: number;
   readonly failures: number;
   readonly durationMs: number;
-  readonly latencyMs: { readonly p50: number; readonly p90: number; readonly p99: number };
+  readonly latencyMs: { readonly p50: number; readonly p90: number; readonly p99: number; readonly p999: number };
 }
 
 const REQUESTS_MAX = 2_000_000;
@@ -94,7 +94,7 @@ class LoadRun {
       requests: sorted.length,
       failures: this.#failures,
       durationMs: performance.now() - startedAt,
-      latencyMs: { p50: at(0.5), p90: at(0.9), p99: at(0.99) },
+      latencyMs: { p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999) },
     };
   }
 

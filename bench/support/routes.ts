@@ -19,26 +19,35 @@ export interface Running {
   readonly pid: number;
 }
 
-/**
- * Starts the gateway's workerd as `selvage serve` runs it, and makes a document live.
- * @param front what clients connect to; absent: workerd itself, whose cost is what most benchmarks are about
- */
+export interface Gateway extends Running {
+  readonly control: ControlClient;
+  readonly controlUrl: string;
+}
+
+export interface GatewayOptions {
+  /** What clients connect to; absent: workerd itself, whose cost is what most benchmarks are about. */
+  readonly front?: FrontSettings;
+  /** Port of the ingress; absent: the upstream stands in for the mesh. */
+  readonly ingress?: number;
+}
+
+/** Starts the gateway's workerd as `selvage serve` runs it, and makes a document live. */
 export async function startGateway(
   system: OpenSystem,
   upstream: number,
   document: string,
-  front?: FrontSettings,
-): Promise<Running & { readonly control: ControlClient }> {
+  { front, ingress = upstream }: GatewayOptions = {},
+): Promise<Gateway> {
   const [port, controlPort] = [await freePort(), await freePort()];
   const access = front === undefined ? { host: "127.0.0.1", gatewayPort: port } : { front };
-  const ingressUrl = `http://127.0.0.1:${upstream}`;
+  const ingressUrl = `http://127.0.0.1:${ingress}`;
   const local = await startWorkers(system, { ...access, controlPort, ingressUrl });
   const file = path.join(system.state, "selvage.yaml");
   writeFileSync(file, document);
   const control = new ControlClient({ url: local.control, token: local.adminToken });
   await applyDocument(control, file, {}, "bench");
   const pid = system.supervisor.entries().find(({ name }) => name === "gateway")?.pid ?? 0;
-  return { port, pid, control };
+  return { port, pid, control, controlUrl: local.control };
 }
 
 export interface Routes<Name extends string> {

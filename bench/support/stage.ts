@@ -95,15 +95,32 @@ function nodeChild(supervisor: OpenSystem["supervisor"], name: string, file: str
   };
 }
 
-/** Starts the Worker that only forwards. @returns its port and process */
-export async function startBareForward(system: OpenSystem, upstream: number): Promise<{ port: number; pid: number }> {
+/** Workers of `bare/`, each the least that does its work. */
+export type BareWorker = "forward" | "hono" | "logged" | "pair";
+
+/** Starts a Worker that has nothing of the gateway. @returns its port and process */
+export async function startBare(
+  system: OpenSystem,
+  upstream: number,
+  worker: BareWorker,
+): Promise<{ port: number; pid: number }> {
   const port = await freePort();
-  const definition = readWorkerDefinition(path.join(import.meta.dirname, "bare-forward", "wrangler.toml"));
-  const folder = path.join(system.state, "bare");
+  const sources = path.join(import.meta.dirname, "bare");
+  const definition = {
+    ...readWorkerDefinition(path.join(sources, "wrangler.toml")),
+    main: path.join(sources, `${worker}.ts`),
+  };
+  const name = `bare-${worker}`;
+  const folder = path.join(system.state, name);
   const modules = path.join(folder, "modules");
   await buildWorker(definition, modules);
   const settings = { host: "127.0.0.1", port, vars: { UPSTREAM: `http://127.0.0.1:${upstream}` } };
-  const spec = workerChild("gateway", { definition, folder, modules }, settings, system.supervisor.logFile("bare"));
-  const { pid } = await system.supervisor.start({ ...spec, name: "bare" });
+  const spec = workerChild("gateway", { definition, folder, modules }, settings, system.supervisor.logFile(name));
+  const { pid } = await system.supervisor.start({ ...spec, name });
   return { port, pid };
+}
+
+/** Starts the Worker that only forwards. @returns its port and process */
+export function startBareForward(system: OpenSystem, upstream: number): Promise<{ port: number; pid: number }> {
+  return startBare(system, upstream, "forward");
 }

@@ -1,10 +1,11 @@
-import { Hono } from "hono";
 import type { GatewayPlan } from "../../shared/plan/plan.ts";
 import { newCounters } from "../../shared/policy/counters.ts";
 import { newHeldBytes } from "../../shared/policy/held-bytes.ts";
 import { PlanLease } from "./authority/plan-lease.ts";
 import { TxnTokenMinter } from "./authority/txn-token-minter.ts";
 import { Verifiers } from "./authority/verifiers.ts";
+import type { Soon } from "./cache/cache-store.ts";
+import type { Env } from "./env.ts";
 import { accessLog } from "./middleware/access-log.ts";
 import { aggregate } from "./middleware/aggregate.ts";
 import { answerFields } from "./middleware/answer-fields.ts";
@@ -34,6 +35,7 @@ import { routeTraffic } from "./middleware/route-traffic.ts";
 import { stripFields } from "./middleware/strip-fields.ts";
 import { tellIdentity } from "./middleware/tell-identity.ts";
 import { transformHeaders } from "./middleware/transform-headers.ts";
+import { Context } from "./upstream/context.ts";
 import { Mirror } from "./upstream/edge-traffic.ts";
 import type { GatewayEnv } from "./upstream/exchange.ts";
 import { IdempotencyRecords } from "./upstream/idempotency-records.ts";
@@ -43,12 +45,16 @@ import { runStages } from "./upstream/stages.ts";
 import { LimitTaker } from "./upstream/take-limits.ts";
 import { Upstreams } from "./upstream/upstreams.ts";
 
+export interface GatewayApp {
+  fetch(request: Request, env: Env, ctx: ExecutionContext): Soon<Response>;
+}
+
 /**
  * The gateway of one isolate. The order of its stages is the order of this list; the first is the outermost.
  * @param isolate random name of the isolate
  * @param deployed the plan that the Worker was deployed with, if any
  */
-export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<GatewayEnv> {
+export function createApp(isolate: string, deployed: GatewayPlan | null): GatewayApp {
   const counters = newCounters();
   const lease = new PlanLease(isolate, deployed, counters);
   const verifiers = new Verifiers();
@@ -89,9 +95,16 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     forward(forwarder),
     aggregate(forwarder),
   ];
-  // Routes are those of the plan: to Hono all requests have one path, and it looks at none.
-  const app = new Hono<GatewayEnv>({ getPath: () => "/" });
-  app.onError(problems);
-  app.all("*", runStages(stages, problems));
-  return app;
+  const run = runStages(stages, problems);
+  return {
+    fetch: (request, env, ctx) => {
+      const c = new Context<GatewayEnv>(request, env, ctx);
+      const answer = run(c);
+      if (c.get("method") !== "HEAD") return answer;
+      return answer instanceof Promise ? answer.then(withoutBody) : withoutBody(answer);
+    },
+  };
 }
+
+/** What a GET would get, but for its content (RFC 9110 section 9.3.2). */
+const withoutBody = (answer: Response): Response => new Response(null, answer);

@@ -1,9 +1,7 @@
-import type { Hono } from "hono";
 import type { GatewayPlan } from "../../shared/plan/plan.ts";
-import { createApp } from "./app.ts";
+import { createApp, type GatewayApp } from "./app.ts";
 import deployedPlan from "./deployed-plan.json";
 import type { Env } from "./env.ts";
-import type { GatewayEnv } from "./upstream/exchange.ts";
 
 export { CacheAdmin } from "./authority/cache-admin.ts";
 export { KeyAdmin } from "./authority/key-admin.ts";
@@ -18,7 +16,7 @@ export { ReplayStore } from "./objects/replay-store.ts";
 export { SessionShard } from "./objects/session-shard.ts";
 export { UpstreamMonitor } from "./objects/upstream-monitor.ts";
 
-let app: Hono<GatewayEnv> | undefined;
+let app: GatewayApp | undefined;
 
 /** One app an isolate; made by its first request, since isolates have no randomness before that. */
 export default {

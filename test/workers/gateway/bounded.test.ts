@@ -25,8 +25,31 @@ describe("reading an answer", () => {
     expect(await readText(streamed([49, 50], [51, 52]), 4)).toBe("1234");
   });
 
+  test.each([
+    ["chunks", { "content-length": "3", "transfer-encoding": "chunked" }],
+    ["an encoding", { "content-length": "3", "content-encoding": "gzip" }],
+    ["no number", { "content-length": "3, 3" }],
+  ])("believes no stated length beside %s", async (_, headers) => {
+    let pulls = 0;
+    const endless = new ReadableStream({
+      pull(controller) {
+        controller.enqueue(new Uint8Array(3));
+        if (++pulls > 100) controller.error(new Error("read on and on"));
+      },
+    });
+    await expect(readText(new Response(endless, { headers, encodeBody: "manual" }), 4)).rejects.toThrow(RangeError);
+  });
+
+  test("reads what is stated at once", async () => {
+    const stated = new Response("\ufeffäa", { headers: { "content-length": "6" } });
+    expect(await readText(stated, 6)).toBe("äa");
+  });
+
   test("refuses bytes that are no UTF-8", async () => {
     await expect(readText(streamed([0xff]), 10)).rejects.toThrow(TypeError);
+    await expect(
+      readText(new Response(new Uint8Array([0xff]), { headers: { "content-length": "1" } }), 10),
+    ).rejects.toThrow(TypeError);
     await expect(readText(streamed([0xc3]), 10)).rejects.toThrow(TypeError);
   });
 });

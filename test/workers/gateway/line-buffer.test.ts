@@ -14,7 +14,9 @@ function makeBuffer() {
   const written: string[] = [];
   const works: Promise<unknown>[] = [];
   const later = (): Later => ({ waitUntil: (work) => void works.push(work) });
-  return { buffer: new LineBuffer((text) => written.push(text)), written, works, later };
+  const buffer = new LineBuffer((text) => written.push(text));
+  const add = (line: string, waitMs: number, whose: () => Later): void => buffer.add(line, waitMs, Date.now(), whose);
+  return { buffer: { add }, written, works, later };
 }
 
 test("without a wait each is written at once, and no request works on", () => {

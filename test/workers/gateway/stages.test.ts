@@ -1,6 +1,8 @@
 /** How stages run, whatever they do. */
-import { Hono } from "hono";
+import { createExecutionContext } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
+import type { Env } from "../../../workers/gateway/env.ts";
+import { Context } from "../../../workers/gateway/upstream/context.ts";
 import type { GatewayEnv } from "../../../workers/gateway/upstream/exchange.ts";
 import { runStages, type Stage } from "../../../workers/gateway/upstream/stages.ts";
 
@@ -9,17 +11,13 @@ async function way(
   build: (say: (word: string) => void) => readonly Stage[],
 ): Promise<[words: string[], answer: string]> {
   const words: string[] = [];
-  const app = new Hono<GatewayEnv>();
   const stages = build((word) => void words.push(word));
-  app.all(
-    "*",
-    runStages(stages, (error, c) => {
-      words.push(`problem ${error.message}`);
-      if (c.finalized) c.res = undefined;
-      return c.body(error.message, 500);
-    }),
-  );
-  const response = await app.request("/");
+  const run = runStages(stages, (error, c) => {
+    words.push(`problem ${error.message}`);
+    return c.body(error.message, 500);
+  });
+  const request = new Request("http://gateway/");
+  const response = await run(new Context<GatewayEnv>(request, {} as Env, createExecutionContext()));
   return [words, `${response.status} ${await response.text()}`];
 }
 

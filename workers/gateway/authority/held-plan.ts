@@ -2,6 +2,7 @@ import type { Condition, KeyExpression } from "../../../shared/auth/condition.ts
 import { noRevocations, type RevocationIndex } from "../../../shared/auth/revocations.ts";
 import { type ClientIpRules, clientIpRules } from "../../../shared/http/client-ip.ts";
 import { hex } from "../../../shared/http/hex.ts";
+import { believedFields } from "../../../shared/plan/believed-fields.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { partConditionsOf } from "../../../shared/plan/part-conditions.ts";
 import { type GatewayPlan, MATCH_PLAN_FORMAT, PLAN_FORMAT, type RoutePlan } from "../../../shared/plan/plan.ts";
@@ -30,6 +31,8 @@ export interface HeldPlan {
   readonly keyExpressions: ReadonlyMap<string, KeyExpression>;
   /** Carries out edits that depend on requests, and makes own answers. Absent: the plan has none. */
   readonly reshaper?: Reshaper;
+  /** `believedFields` of it. */
+  readonly believed: readonly string[];
   /** Absent: no proxy is trusted. */
   readonly clientIp?: ClientIpRules;
   readonly revocations: RevocationIndex;
@@ -56,6 +59,7 @@ export async function holdPlan(version: number, hash: string, plan: GatewayPlan)
   const { conditions, keyExpressions } = expressions;
   const held = {
     ...{ version, hash, plan, table, conditions, keyExpressions, partConditions },
+    believed: believedFields(plan),
     revocations: noRevocations,
   };
   return { ...held, ...(clientIp !== undefined && { clientIp }), ...(reshaper !== undefined && { reshaper }) };

@@ -95,7 +95,8 @@ export class CachedExchange {
   #lookUp(): Soon<Verdict> {
     const { keys } = this.#exchange;
     if (keys === undefined) return this.#judge(NONE);
-    const near = [keys.own, keys.shared].flatMap((key) => (key === undefined ? [] : this.#near(key)));
+    const own = this.#near(keys.own);
+    const near = keys.shared === undefined ? own : [...own, ...this.#near(keys.shared)];
     const verdict = this.#judge(near);
     return isFinal(verdict) ? verdict : this.#lookFurther(keys, near);
   }

@@ -39,11 +39,13 @@ const ofLength = (body: ReadableStream, bytes: number): ReadableStream =>
   body.pipeThrough(new FixedLengthStream(bytes));
 
 function responseOf(answer: CachedAnswer, status: CacheStatus, body: BodyInit | null): Response {
-  return new Response(body, { status: answer.status, headers: headersOf(answer, status), encodeBody: "manual" });
+  return new Response(body, initOf(answer, status));
 }
 
 /** The head of an answer as it was sent last. */
 interface SentHead {
+  /** Without what is so anyway: the platform looks for each member. */
+  readonly init: ResponseInit;
   readonly headers: Headers;
   /** What caches nearer to the origin said. */
   readonly before: string | null;
@@ -54,8 +56,9 @@ interface SentHead {
 /** A response takes a copy of them; making them of texts costs more than that copy, and what changes in them does so once a second. */
 const sent = new WeakMap<StoredHead["fields"], SentHead>();
 
-function headersOf({ fields, ageSeconds }: CachedAnswer, status: CacheStatus): Headers {
-  const head = sent.get(fields) ?? newHead(fields);
+function initOf(answer: CachedAnswer, status: CacheStatus): ResponseInit {
+  const { fields, ageSeconds } = answer;
+  const head = sent.get(fields) ?? newHead(answer);
   if (head.age !== ageSeconds) {
     head.age = ageSeconds;
     head.headers.set("age", String(ageSeconds));
@@ -65,12 +68,17 @@ function headersOf({ fields, ageSeconds }: CachedAnswer, status: CacheStatus): H
     head.status = text;
     head.headers.set("cache-status", text);
   }
-  return head.headers;
+  return head.init;
 }
 
-function newHead(fields: StoredHead["fields"]): SentHead {
+function newHead({ status, fields }: CachedAnswer): SentHead {
   const headers = new Headers(fields as [string, string][]);
-  const head = { headers, before: headers.get("cache-status"), age: -1, status: "" };
+  const init: ResponseInit = {
+    headers,
+    ...(status !== 200 && { status }),
+    ...(headers.has("content-encoding") && { encodeBody: "manual" }),
+  };
+  const head = { init, headers, before: headers.get("cache-status"), age: -1, status: "" };
   sent.set(fields, head);
   return head;
 }

@@ -1,5 +1,4 @@
 /** One request as the cache sees it. */
-import type { Context } from "hono";
 import { cacheKeysOf } from "../../../shared/cache/cache-key.ts";
 import type { CacheRequest } from "../../../shared/cache/cache-request.ts";
 import { isSafe } from "../../../shared/cache/invalidation.ts";
@@ -10,6 +9,7 @@ import type { CacheKeys } from "../../../shared/cache/verdict.ts";
 import { limits } from "../../../shared/limits.ts";
 import { identityFields } from "../../../shared/policy/identity-headers.ts";
 import { readsAnswers } from "../../../shared/policy/reshape.ts";
+import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { Forwarder, ForwardTarget } from "../upstream/forward-request.ts";
 import { sha256 } from "../upstream/idempotency-records.ts";
@@ -40,7 +40,7 @@ export interface CachedRoute {
 
 /** At once but for a QUERY, whose content belongs to its key. */
 export function exchangeOf(edge: EdgeCache, c: Context<GatewayEnv>, cached: CachedRoute): Soon<CacheExchange> {
-  const { method } = c.req.raw;
+  const method = c.get("method");
   if (method !== "QUERY" || !isAnsweredFromCache(method, cached.settings)) return exchangeWith(edge, c, cached);
   return digestOf(c).then((contentDigest) => exchangeWith(edge, c, cached, contentDigest));
 }
@@ -51,7 +51,7 @@ function exchangeWith(
   { settings, target, forwarder }: CachedRoute,
   contentDigest?: string,
 ): CacheExchange {
-  const { method } = c.req.raw;
+  const method = c.get("method");
   const route = c.get("route");
   const fields = c.get("fields");
   const variant = c.get("variant");

@@ -1,14 +1,15 @@
 /** Unsafe requests on a route without a cache, beside one that has it: many documents have a route for reads and one for writes. */
-import type { Context } from "hono";
 import { invalidationOf, isSafe } from "../../../shared/cache/invalidation.ts";
 import type { Invalidation } from "../../../shared/cache/verdict.ts";
 import { matchRoute } from "../../../shared/route/match-route.ts";
+import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 
 /** What the request of this exchange, which has been answered, makes invalid of the route that a GET of its path would take. */
 export function invalidationBeside(c: Context<GatewayEnv>): Invalidation | undefined {
-  const { method, headers } = c.req.raw;
+  const method = c.get("method");
   if (isSafe(method) || c.get("failure") !== undefined) return undefined;
+  const { headers } = c.req.raw;
   const { host, authority, query } = c.get("target");
   const path = c.get("path");
   const header = (name: string): string | null => headers.get(name);

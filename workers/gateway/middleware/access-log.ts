@@ -1,9 +1,9 @@
-import type { Context } from "hono";
 import { type GatewayLogEntry, gatewayLogLine } from "../../../shared/http/access-log.ts";
 import { TRACEPARENT } from "../../../shared/http/header-names.ts";
 import { childContext, parseTraceparent } from "../../../shared/http/trace-context.ts";
 import { limits } from "../../../shared/limits.ts";
 import { clientIpOf } from "../upstream/client-ip.ts";
+import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { LineBuffer } from "../upstream/line-buffer.ts";
 import { randomBytes } from "../upstream/random-pool.ts";
@@ -15,23 +15,41 @@ import type { Stage } from "../upstream/stages.ts";
  */
 export function accessLog(instance: string): Stage {
   const buffer = new LineBuffer((text) => console.log(text));
+  const timeOf = isoTimes();
   return {
     enter: (c) => {
+      const request = c.req.raw;
       c.set("arrivedAtMs", Date.now());
-      const parent = parseTraceparent(c.req.raw.headers.get(TRACEPARENT) ?? undefined);
+      c.set("method", request.method);
+      const parent = parseTraceparent(request.headers.get(TRACEPARENT) ?? undefined);
       c.set("trace", childContext(parent, randomBytes(TRACE_BYTES)));
-      c.set("clientIp", clientIpOf(c.req.raw, c.env.CLIENT_IP));
+      c.set("clientIp", clientIpOf(request, c.env.CLIENT_IP));
       return undefined;
     },
     leave: (c) => {
-      const entry = entryOf(c, instance);
+      const nowMs = Date.now();
+      const entry = entryOf(c, instance, timeOf(c.get("arrivedAtMs")), nowMs);
       const waitMs = logWaitMsOf(c.env.ACCESS_LOG_WAIT_MS);
-      const write = (): void => buffer.add(gatewayLogLine(entry, c.get("wouldRefuse")), waitMs, () => c.executionCtx);
+      const write = (): void =>
+        buffer.add(gatewayLogLine(entry, c.get("wouldRefuse")), waitMs, nowMs, () => c.executionCtx);
       const shadows = c.get("shadowLimits");
       // The line waits for what they say, the answer does not.
       if (shadows === undefined) write();
       else c.executionCtx.waitUntil(shadows.then(write));
     },
+  };
+}
+
+/** Times as RFC 3339 has them. Requests of one millisecond share theirs. @returns a function of milliseconds since 1970 */
+function isoTimes(): (ms: number) => string {
+  let lastMs = 0;
+  let text = "";
+  return (ms) => {
+    if (ms !== lastMs) {
+      lastMs = ms;
+      text = new Date(ms).toISOString();
+    }
+    return text;
   };
 }
 
@@ -44,8 +62,7 @@ function logWaitMsOf(told: string | undefined): number {
 /** For the ids of a trace and a span. */
 const TRACE_BYTES = 24;
 
-function entryOf(c: Context<GatewayEnv>, instance: string): GatewayLogEntry {
-  const arrivedAtMs = c.get("arrivedAtMs");
+function entryOf(c: Context<GatewayEnv>, instance: string, time: string, nowMs: number): GatewayLogEntry {
   const { traceId, spanId } = c.get("trace");
   const failure = c.get("failure");
   const { logTextCharsMax } = limits.gateway;
@@ -56,18 +73,18 @@ function entryOf(c: Context<GatewayEnv>, instance: string): GatewayLogEntry {
   const identity: GatewayEnv["Variables"]["identity"] | undefined = c.get("identity");
   const called = c.get("called");
   return {
-    time: new Date(arrivedAtMs).toISOString(),
+    time,
     kind: "access",
     hop: "gateway",
     service: "gateway",
     instance,
     traceId,
     spanId,
-    method: c.req.raw.method,
+    method: c.get("method"),
     host: target?.host.slice(0, logTextCharsMax) ?? "",
     path: target?.path.slice(0, logTextCharsMax) ?? "",
     status: c.res.status,
-    durationMs: Date.now() - arrivedAtMs,
+    durationMs: nowMs - c.get("arrivedAtMs"),
     plan: held?.version ?? 0,
     route: route?.name,
     sub: identity?.sub,

@@ -1,4 +1,3 @@
-import type { Context } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import { PARTIAL } from "../../../shared/http/header-names.ts";
 import { parseExactJson } from "../../../shared/http/whole-numbers.ts";
@@ -17,6 +16,7 @@ import type { AggregateTarget } from "../../../shared/policy/aggregate-settings.
 import { conditionView } from "../../../shared/policy/condition-view.ts";
 import { Unfilled } from "../../../shared/policy/json-template.ts";
 import { type PartCaller, PartCalls } from "../upstream/call-part.ts";
+import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { Forwarder } from "../upstream/forward-request.ts";
 import { readContent } from "../upstream/read-content.ts";

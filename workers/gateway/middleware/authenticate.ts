@@ -1,4 +1,3 @@
-import type { Context } from "hono";
 import { withoutParameter } from "../../../shared/auth/api-key.ts";
 import type { ChallengeError } from "../../../shared/auth/bearer.ts";
 import { distinctChallenges, errorOfProof, errorOfScopes, schemeOf } from "../../../shared/auth/challenges.ts";
@@ -17,6 +16,7 @@ import { anonymous, type Identity } from "../../../shared/identity/identity.ts";
 import type { ProofContext } from "../authority/verifier.ts";
 import type { Verifiers } from "../authority/verifiers.ts";
 import { tellAnswer } from "../upstream/answer-headers.ts";
+import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { readContent } from "../upstream/read-content.ts";
 import type { Stage } from "../upstream/stages.ts";

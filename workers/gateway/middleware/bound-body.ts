@@ -11,7 +11,7 @@ import type { Stage } from "../upstream/stages.ts";
 export function boundBody(held: HeldBytes): Stage {
   return {
     enter: (c) => {
-      const { method } = c.req.raw;
+      const method = c.get("method");
       const bytesMax = c.get("route").bodyBytesMax;
       const stated = c.get("head").get("content-length");
       if (stated !== undefined && !(Number(stated) <= bytesMax))

@@ -1,9 +1,9 @@
-import type { Context } from "hono";
 import type { CounterState } from "../../../shared/policy/counters.ts";
 import { CachedExchange } from "../cache/cached-exchange.ts";
 import { EdgeCache } from "../cache/edge-cache.ts";
 import { exchangeOf } from "../cache/exchange-of.ts";
 import { invalidationBeside } from "../cache/neighbour.ts";
+import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { Forwarder } from "../upstream/forward-request.ts";
 import type { Stage } from "../upstream/stages.ts";

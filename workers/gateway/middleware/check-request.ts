@@ -7,13 +7,16 @@ import type { Stage } from "../upstream/stages.ts";
 export function checkRequest(): Stage {
   return {
     enter: (c) => {
-      const { url, headers, method, body } = c.req.raw;
+      const { url, headers, body } = c.req.raw;
+      const method = c.get("method");
       const target = parseRequestTarget(url);
       if (target === undefined) throw new SelvageError("bad_request", "host or target of the request is malformed");
       c.set("target", target);
       c.set("scheme", url.startsWith("https:") ? "https" : "http");
-      // The platform's object is read this once: each look into it is a way out of JavaScript and back.
-      const lines = [...headers];
+      // The platform's object is read this once: each look into it is a way out of JavaScript and back, and an iterator is one more
+      // object of the platform for the collector.
+      const lines: [name: string, value: string][] = [];
+      headers.forEach((value, name) => void lines.push([name, value]));
       const head = new Map(lines);
       const { dropped, refused } = inspectHead(lines, target.path.length + target.query.length);
       if (refused !== undefined) throw new SelvageError(refused.code, refused.reason);

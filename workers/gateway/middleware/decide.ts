@@ -1,7 +1,7 @@
-import type { Context } from "hono";
 import type { DecisionFacts, DecisionSettings } from "../../../shared/auth/decision.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import type { DecisionPoints } from "../authority/decision-points.ts";
+import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { Stage } from "../upstream/stages.ts";
 

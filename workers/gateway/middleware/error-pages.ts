@@ -1,8 +1,8 @@
-import type { Context } from "hono";
 import { grpcCallOf } from "../../../shared/http/grpc-answer.ts";
 import { anonymous } from "../../../shared/identity/identity.ts";
 import { pageFor } from "../../../shared/policy/error-pages.ts";
 import type { RequestFacts } from "../../../shared/policy/reshape-scope.ts";
+import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { Stage } from "../upstream/stages.ts";
 

@@ -1,4 +1,4 @@
-import type { Context } from "hono";
+import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { type Forwarder, type ForwardTarget, sendOn, withoutEnding } from "../upstream/forward-request.ts";
 import type { Stage } from "../upstream/stages.ts";

@@ -1,6 +1,6 @@
-import type { Context } from "hono";
 import type { SelvageError } from "../../../shared/errors.ts";
 import { type GrpcCall, grpcCallOf, grpcFields, grpcWebTrailers } from "../../../shared/http/grpc-answer.ts";
+import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { Stage } from "../upstream/stages.ts";
 
@@ -17,7 +17,6 @@ export function grpcErrors(): Stage {
       if (call === undefined) return;
       const answer = answerOf(c, failure, call);
       c.set("grpcStatus", failure.facts.grpc);
-      c.res = undefined;
       c.res = answer;
     },
   };

@@ -1,8 +1,8 @@
-import type { Context } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import { hex } from "../../../shared/http/hex.ts";
 import type { GraphqlRefusal, GraphqlSettings, HashedRequest } from "../../../shared/policy/graphql-guard.ts";
 import type { GraphqlRequest, ReadRequests } from "../../../shared/policy/graphql-request.ts";
+import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { readContent } from "../upstream/read-content.ts";
 import type { Stage } from "../upstream/stages.ts";

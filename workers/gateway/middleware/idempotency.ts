@@ -1,4 +1,3 @@
-import type { Context, MiddlewareHandler } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
@@ -10,11 +9,12 @@ import {
 import { keptFields, outcomeOfAnswer, outcomeOfFailure, REPLAYED } from "../../../shared/policy/idempotency-answer.ts";
 import { fingerprintText, readIdempotencyKey } from "../../../shared/policy/idempotency-key.ts";
 import type { KeptAnswer, StoreAnswer } from "../objects/idempotency-store.ts";
+import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { type IdempotencyRecords, type RecordAddress, sha256 } from "../upstream/idempotency-records.ts";
 import { readContent } from "../upstream/read-content.ts";
 import { AnswerRoom, type Recorded, readableFields, recordAnswer } from "../upstream/record-answer.ts";
-import type { Stage } from "../upstream/stages.ts";
+import type { AroundStage, Stage } from "../upstream/stages.ts";
 
 /**
  * Of requests with the same key one is carried out; the others get its answer.
@@ -27,7 +27,7 @@ export function idempotency(records: IdempotencyRecords, held: HeldBytes): Stage
   };
 }
 
-function carryOutOnce(records: IdempotencyRecords, held: HeldBytes): MiddlewareHandler<GatewayEnv> {
+function carryOutOnce(records: IdempotencyRecords, held: HeldBytes): AroundStage["around"] {
   return async (c, next) => {
     const settings = c.get("route").idempotency;
     if (settings === undefined) return next();
@@ -123,7 +123,6 @@ class Attempt {
       recorded.resolve();
     });
     if (answer === res) return;
-    c.res = undefined;
     c.res = answer;
   }
 

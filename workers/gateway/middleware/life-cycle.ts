@@ -1,10 +1,10 @@
-import type { Context } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import { limits } from "../../../shared/limits.ts";
 import { type CounterState, OTHERS, seriesOf } from "../../../shared/policy/counters.ts";
 import { isDeprecated, judgeLifeCycle, type LifeCycle, lifeCycleFields } from "../../../shared/policy/life-cycle.ts";
 import { tellAnswer } from "../upstream/answer-headers.ts";
+import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { Stage } from "../upstream/stages.ts";
 

@@ -1,4 +1,3 @@
-import type { Context, MiddlewareHandler } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import { TEMPORARY_REDUCED_CAPACITY } from "../../../shared/http/problem-types.ts";
 import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
@@ -14,11 +13,12 @@ import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
 import type { PlanLease } from "../authority/plan-lease.ts";
 import { answerHeaders } from "../upstream/answer-headers.ts";
 import { limitsFor } from "../upstream/caller-limits.ts";
+import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { keyLimits } from "../upstream/limit-keys.ts";
 import { settleAfter } from "../upstream/settle-cost.ts";
 import { type ShadowLimits, takeShadows } from "../upstream/shadow-limits.ts";
-import type { Stage } from "../upstream/stages.ts";
+import type { AroundStage, Stage } from "../upstream/stages.ts";
 import type { LimitTaker, TakenLimits, WantedLimit } from "../upstream/take-limits.ts";
 import { noteWouldRefuse } from "../upstream/would-refuse.ts";
 
@@ -35,7 +35,7 @@ export function limitRate(taker: LimitTaker, held: HeldBytes, lease: PlanLease):
   };
 }
 
-function limitBy(taker: LimitTaker, held: HeldBytes, lease: PlanLease): MiddlewareHandler<GatewayEnv> {
+function limitBy(taker: LimitTaker, held: HeldBytes, lease: PlanLease): AroundStage["around"] {
   return async (c, next) => {
     const { name: route, rateLimits: all } = c.get("route");
     const rateLimits = limitsFor(c.get("held").plan, all, c.get("identity"));

@@ -1,4 +1,3 @@
-import type { Context } from "hono";
 import { type LoginEndpoint, type LoginPlace, loginPlaceOf, loginPlaces } from "../../../shared/auth/login-places.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import type { GatewayPlan } from "../../../shared/plan/plan.ts";
@@ -6,6 +5,7 @@ import { hostWithoutPort } from "../../../shared/route/compare-routes.ts";
 import type { Logins } from "../authority/logins.ts";
 import type { LoginCall } from "../authority/web-sessions.ts";
 import { connectionOf } from "../upstream/client-connection.ts";
+import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { Stage } from "../upstream/stages.ts";
 

@@ -1,9 +1,9 @@
-import type { Context } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import { matchRoute } from "../../../shared/route/match-route.ts";
 import { normalisePath } from "../../../shared/route/normalise-path.ts";
 import { requestedVersion, VERSION_FIELD, type Versioning } from "../../../shared/route/requested-version.ts";
 import { tellAnswer } from "../upstream/answer-headers.ts";
+import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { Stage } from "../upstream/stages.ts";
 
@@ -14,7 +14,7 @@ export function matchRequest(): Stage {
       const { authority: host, path: rawPath, query } = c.get("target");
       const { path, refused } = normalisePath(rawPath);
       if (path === undefined) throw new SelvageError("ambiguous_path", `path ${refused}`);
-      const { method } = c.req.raw;
+      const method = c.get("method");
       const head = c.get("head");
       const { table, plan } = c.get("held");
       const { versioning } = plan;

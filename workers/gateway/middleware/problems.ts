@@ -1,13 +1,12 @@
-import type { ErrorHandler } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import { problemAnswer } from "../../../shared/http/problem-answer.ts";
-import type { GatewayEnv } from "../upstream/exchange.ts";
+import type { Problems } from "../upstream/stages.ts";
 
 /**
  * Every error becomes a problem document (RFC 9457) here, and nowhere else. It runs at the stage that failed, so that the
  * stages around it (CORS, log) see an answer like any other.
  */
-export const problems: ErrorHandler<GatewayEnv> = (cause, c) => {
+export const problems: Problems = (cause, c) => {
   const error =
     cause instanceof SelvageError
       ? cause
@@ -19,5 +18,5 @@ export const problems: ErrorHandler<GatewayEnv> = (cause, c) => {
     c.res = undefined;
   }
   const { status, fields, text } = problemAnswer(error, c.get("trace").traceId);
-  return c.body(text, status as 500, Object.fromEntries(fields));
+  return c.body(text, status, Object.fromEntries(fields));
 };

@@ -1,4 +1,3 @@
-import type { Context } from "hono";
 import type { Sent } from "../../../shared/errors.ts";
 import { editFields } from "../../../shared/policy/edit-fields.ts";
 import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
@@ -11,6 +10,7 @@ import {
 } from "../../../shared/policy/reshape.ts";
 import type { Reshaper } from "../../../shared/policy/reshaper.ts";
 import { answerHeaders } from "../upstream/answer-headers.ts";
+import type { Context } from "../upstream/context.ts";
 import { markAnswer, setStatus } from "../upstream/edited-answer.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { requestFacts } from "../upstream/request-facts.ts";

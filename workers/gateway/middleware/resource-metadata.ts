@@ -1,10 +1,10 @@
-import type { Context } from "hono";
 import { type ProtectedResource, resourceDescribedAt } from "../../../shared/auth/resource.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { corsFields, preflightFields } from "../../../shared/policy/cors.ts";
 import { normalisePath } from "../../../shared/route/normalise-path.ts";
+import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { Stage } from "../upstream/stages.ts";
 

@@ -1,6 +1,6 @@
-import type { Context } from "hono";
 import type { DirectAnswer } from "../../../shared/policy/direct-answer.ts";
 import { redirectLocation } from "../../../shared/route/redirect-location.ts";
+import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { requestFacts } from "../upstream/request-facts.ts";
 import { secretsOf, withSecretCode } from "../upstream/secrets.ts";

@@ -1,4 +1,3 @@
-import type { Context } from "hono";
 import { identityKey } from "../../../shared/identity/identity.ts";
 import {
   chooseVariant,
@@ -7,6 +6,7 @@ import {
   type VariantChoice,
 } from "../../../shared/policy/edge-traffic.ts";
 import { tellAnswer } from "../upstream/answer-headers.ts";
+import type { Context } from "../upstream/context.ts";
 import { askedOf, fieldOf, isCopied } from "../upstream/edge-traffic.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { readContent } from "../upstream/read-content.ts";

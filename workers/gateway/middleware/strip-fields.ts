@@ -1,7 +1,6 @@
 import { SelvageError } from "../../../shared/errors.ts";
 import { forwardingFields, hopsIn } from "../../../shared/http/forwarding-fields.ts";
 import { limits } from "../../../shared/limits.ts";
-import { believedFields } from "../../../shared/plan/believed-fields.ts";
 import { inwardFields } from "../../../shared/policy/inward-fields.ts";
 import { connectionOf } from "../upstream/client-connection.ts";
 import { RequestFields } from "../upstream/request-fields.ts";
@@ -12,19 +11,18 @@ export function stripFields(): Stage {
   return {
     enter: (c) => {
       const head = c.get("head");
-      const { plan } = c.get("held");
+      const { plan, believed } = c.get("held");
       const connection = connectionOf(c.req.raw, c.get("scheme"), plan.tlsTerminator);
       const fields = new RequestFields(c.req.raw.headers, head);
       const field = (name: string): string | undefined => head.get(name);
-      const received = { names: head.keys(), field, dropped: c.get("dropped"), believed: believedFields(plan) };
+      const received = { names: head.keys(), field, dropped: c.get("dropped"), believed };
       const { ended, cookies } = inwardFields(received);
-      for (const name of ended) fields.delete(name);
-      if (cookies !== undefined) fields.set("cookie", cookies);
       const { authority } = c.get("target");
       const hops = hopsIn(head.get("via"));
       if (hops >= limits.reshape.viaHopsMax) throw new SelvageError("loop_detected", `passed ${hops} gateways before`);
       const forwarded = { clientIp: c.get("clientIp"), authority, scheme: connection.scheme, hops };
-      fields.sayForwarded(() => forwardingFields(forwarded));
+      fields.passEdge(ended, () => forwardingFields(forwarded));
+      if (cookies !== undefined) fields.set("cookie", cookies);
       c.set("fields", fields);
       c.set("connection", connection);
       return undefined;

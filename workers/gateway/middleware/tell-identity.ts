@@ -1,7 +1,7 @@
-import type { Context } from "hono";
 import { queryParameters, type TxnContextSettings, txnContext } from "../../../shared/auth/txn-context.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { type IdentityHeaders, identityFields } from "../../../shared/policy/identity-headers.ts";
+import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { Stage } from "../upstream/stages.ts";
 

@@ -1,4 +1,4 @@
-import type { Context } from "hono";
+import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 
 /** Adds fields to the answer, whatever that will be. */
@@ -10,7 +10,6 @@ export function tellAnswer(c: Context<GatewayEnv>, fields: readonly [name: strin
 export function answerHeaders(c: Context<GatewayEnv>): Headers {
   const { res } = c;
   if (res !== c.get("passedOn")) return res.headers;
-  c.res = undefined;
   c.res = new Response(res.body, res);
   c.set("passedOn", undefined);
   return c.res.headers;

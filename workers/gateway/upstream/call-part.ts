@@ -1,5 +1,5 @@
 /** One call of an aggregate's part: its attempts and redirects within its time, and what its answer is. */
-import type { Context } from "hono";
+
 import { SelvageError } from "../../../shared/errors.ts";
 import { parseExactJson } from "../../../shared/http/whole-numbers.ts";
 import { limits } from "../../../shared/limits.ts";
@@ -18,6 +18,7 @@ import { nameOfTarget, type UpstreamTarget } from "../../../shared/policy/settin
 import type { TxnTokenMinter } from "../authority/txn-token-minter.ts";
 import { callTarget } from "./call-target.ts";
 import type { CallContext } from "./call-upstream.ts";
+import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import type { Forwarder } from "./forward-request.ts";
 import { readText } from "./read-text.ts";

@@ -1,5 +1,5 @@
-import type { Context } from "hono";
 import { type CallContext, callUpstream, type DirectCall, type UpstreamCall } from "./call-upstream.ts";
+import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import type { Upstreams } from "./upstreams.ts";
 

@@ -1,5 +1,4 @@
 /** What a route's `mirror` and `faults` do to a request that goes to its upstream. */
-import type { Context } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
 import { type CounterState, seriesOf } from "../../../shared/policy/counters.ts";
@@ -8,6 +7,7 @@ import { chooseFault } from "../../../shared/policy/fault.ts";
 import { matches, type TrafficRequest } from "../../../shared/policy/traffic.ts";
 import { callTarget } from "./call-target.ts";
 import type { CallContext, UpstreamCall } from "./call-upstream.ts";
+import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import type { Upstreams } from "./upstreams.ts";
 import { sleep, within } from "./wait.ts";

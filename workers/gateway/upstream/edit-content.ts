@@ -1,6 +1,5 @@
 /** Edits of bodies that are JSON. Loaded by the first request that has one. */
 
-import type { Context } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import { DIGESTS, type JsonKind, jsonKindOf, weakened } from "../../../shared/http/content-kind.ts";
 import type { JsonFault } from "../../../shared/http/exact-json.ts";
@@ -10,6 +9,7 @@ import { isEnvelope } from "../../../shared/policy/json-edits.ts";
 import type { JsonEdits } from "../../../shared/policy/reshape.ts";
 import type { EditedBody } from "../../../shared/policy/reshaper.ts";
 import { answerHeaders } from "./answer-headers.ts";
+import type { Context } from "./context.ts";
 import { isBodiless } from "./edited-answer.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import { joinBytes } from "./join-bytes.ts";

@@ -1,7 +1,7 @@
 /** Changes of an answer that is on its way to the client. */
-import type { Context } from "hono";
 import type { AnswersBy } from "../../../shared/policy/reshape.ts";
 import { answerHeaders } from "./answer-headers.ts";
+import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 
 /** Statuses whose answers have no content (RFC 9110 section 15). */

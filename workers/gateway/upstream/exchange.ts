@@ -20,6 +20,8 @@ export interface GatewayEnv {
   Variables: {
     /** access-log */
     arrivedAtMs: number;
+    /** Of the request: the platform makes a new text each time that it is asked. */
+    method: string;
     trace: TraceContext;
     /** Who is connected; from find-client on, the client's, as the plan trusts proxies. */
     clientIp: string | undefined;

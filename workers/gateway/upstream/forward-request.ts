@@ -1,5 +1,4 @@
 /** A request on its way to its route's upstream, and the answer as it goes to a client. */
-import type { Context } from "hono";
 import { setsOwnCookie } from "../../../shared/http/cookies.ts";
 import { HOP_BY_HOP, POLICY_PREFIX } from "../../../shared/http/header-names.ts";
 import { connectionNames } from "../../../shared/http/inspect-head.ts";
@@ -8,6 +7,7 @@ import type { CounterState } from "../../../shared/policy/counters.ts";
 import { rewritePath } from "../../../shared/route/rewrite-path.ts";
 import type { TxnTokenMinter } from "../authority/txn-token-minter.ts";
 import { callTarget } from "./call-target.ts";
+import type { Context } from "./context.ts";
 import { injectFault, type Mirror } from "./edge-traffic.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import type { LoadShedder } from "./load-shedder.ts";
@@ -67,7 +67,7 @@ function send(
   { minter, shedder, mirror, upstreams }: Forwarder,
 ): Promise<Response> {
   const to = c.get("variant")?.to ?? target.to;
-  const { method = c.req.raw.method, query: edited } = c.get("reshaped") ?? {};
+  const { method = c.get("method"), query: edited } = c.get("reshaped") ?? {};
   const { name: route, mirror: copies } = c.get("route");
   const call = {
     target: to,

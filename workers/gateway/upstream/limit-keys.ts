@@ -1,9 +1,9 @@
 /** Whom the limits of a route count a request by. */
-import type { Context } from "hono";
 import type { SelvageError } from "../../../shared/errors.ts";
 import { hex } from "../../../shared/http/hex.ts";
 import { isLongKey, type LimitKeyFacts, limitKeyOf } from "../../../shared/policy/rate-limit-key.ts";
 import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
+import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import type { WantedLimit } from "./take-limits.ts";
 

@@ -22,15 +22,15 @@ export class LineBuffer {
 
   /**
    * @param waitMs how long a line may wait for others; 0: none waits
+   * @param nowMs milliseconds since 1970
    * @param later of the request that the line tells of. The first line's writes them all; should it be given up by the runtime, the
    *   next line does that finds them overdue.
    */
-  add(line: string, waitMs: number, later: () => Later): void {
+  add(line: string, waitMs: number, nowMs: number, later: () => Later): void {
     if (waitMs === 0) {
       this.#write(line);
       return;
     }
-    const nowMs = Date.now();
     const isFirst = this.#lines.length === 0;
     if (isFirst) this.#sinceMs = nowMs;
     this.#lines.push(line);

@@ -1,5 +1,4 @@
 /** Gives upstreams no more requests at once than they take. */
-import type { Context } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import { formatLoad, type LoadReport } from "../../../shared/http/load-report.ts";
 import { TEMPORARY_REDUCED_CAPACITY } from "../../../shared/http/problem-types.ts";
@@ -22,6 +21,7 @@ import {
 import { nameOfTarget, type UpstreamTarget } from "../../../shared/policy/settings.ts";
 import { hearLoad, newUpstreamLoad, refusesByLoad, type UpstreamLoad } from "../../../shared/policy/upstream-load.ts";
 import type { UpstreamCall } from "./call-upstream.ts";
+import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import { noteWouldRefuse } from "./would-refuse.ts";
 

@@ -1,7 +1,7 @@
-import type { Context } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
 import { growShare } from "../../../shared/policy/held-bytes.ts";
+import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import { within } from "./wait.ts";
 

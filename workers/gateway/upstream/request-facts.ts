@@ -1,5 +1,5 @@
-import type { Context } from "hono";
 import type { RequestFacts } from "../../../shared/policy/reshape-scope.ts";
+import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 
 /** What templates and expressions know of a request. Its fields are read when they are asked for. */

@@ -2,6 +2,8 @@ import type { FieldSet } from "../../../shared/cache/cache-request.ts";
 import { FORWARDING_FIELDS } from "../../../shared/http/forwarding-fields.ts";
 import type { EditableFields } from "../../../shared/policy/header-edits.ts";
 
+const NONE: readonly string[] = [];
+
 type Field = readonly [name: string, value: string];
 type Edit = readonly [how: "set" | "append", name: string, value: string] | readonly [how: "delete", name: string];
 
@@ -13,6 +15,7 @@ type Edit = readonly [how: "set" | "append", name: string, value: string] | read
 export class RequestFields implements FieldSet, EditableFields {
   readonly #client: Headers;
   #values: ReadonlyMap<string, string>;
+  #ended: readonly string[] = NONE;
   #said: (() => readonly Field[]) | undefined;
   /** The same once something has changed. */
   #own: Map<string, string> | undefined;
@@ -28,14 +31,19 @@ export class RequestFields implements FieldSet, EditableFields {
     this.#values = values;
   }
 
-  /** @param said what the edge says in `FORWARDING_FIELDS`; asked for when somebody reads that or changes something */
-  sayForwarded(said: () => readonly Field[]): void {
+  /**
+   * What the edge changes before anybody else does. It is done when somebody reads one of these fields or changes something.
+   * @param ended names of fields that end here, in lower case
+   * @param said what the edge says in `FORWARDING_FIELDS`
+   */
+  passEdge(ended: readonly string[], said: () => readonly Field[]): void {
+    this.#ended = ended;
     this.#said = said;
   }
 
   get(name: string): string | null {
     const lower = name.toLowerCase();
-    if (FORWARDING_FIELDS.has(lower)) this.#say();
+    if (FORWARDING_FIELDS.has(lower) || this.#ended.includes(lower)) this.#pass();
     return this.#values.get(lower) ?? null;
   }
 
@@ -44,32 +52,30 @@ export class RequestFields implements FieldSet, EditableFields {
   }
 
   set(name: string, value: string): void {
-    this.#say();
+    this.#pass();
     this.#set(name, value);
   }
 
   append(name: string, value: string): void {
-    this.#say();
+    this.#pass();
     const known = this.#values.get(name.toLowerCase());
     this.#toChange().set(name.toLowerCase(), known === undefined ? value : `${known}, ${value}`);
     this.#edits.push(["append", name, value]);
   }
 
   delete(name: string): void {
-    this.#say();
-    if (!this.#values.has(name.toLowerCase())) return;
-    this.#toChange().delete(name.toLowerCase());
-    this.#edits.push(["delete", name]);
+    this.#pass();
+    this.#delete(name);
   }
 
   [Symbol.iterator](): IterableIterator<[string, string]> {
-    this.#say();
+    this.#pass();
     return this.#values[Symbol.iterator]();
   }
 
   /** The same fields, to be changed apart from these. */
   copy(): RequestFields {
-    this.#say();
+    this.#pass();
     const copy = new RequestFields(this.#client, new Map(this.#values));
     copy.#edits.push(...this.#edits);
     return copy;
@@ -77,7 +83,7 @@ export class RequestFields implements FieldSet, EditableFields {
 
   /** @throws TypeError when a value that was set is none that a field can have */
   toHeaders(): Headers {
-    this.#say();
+    this.#pass();
     const headers = new Headers(this.#client);
     for (const edit of this.#edits)
       if (edit[0] === "delete") headers.delete(edit[1]);
@@ -90,10 +96,19 @@ export class RequestFields implements FieldSet, EditableFields {
     this.#edits.push(["set", name, value]);
   }
 
-  #say(): void {
-    const said = this.#said;
+  #delete(name: string): void {
+    if (!this.#values.has(name.toLowerCase())) return;
+    this.#toChange().delete(name.toLowerCase());
+    this.#edits.push(["delete", name]);
+  }
+
+  #pass(): void {
+    const [ended, said] = [this.#ended, this.#said];
+    if (said === undefined) return;
+    this.#ended = NONE;
     this.#said = undefined;
-    if (said !== undefined) for (const [name, value] of said()) this.#set(name, value);
+    for (const name of ended) this.#delete(name);
+    for (const [name, value] of said()) this.#set(name, value);
   }
 
   #toChange(): Map<string, string> {

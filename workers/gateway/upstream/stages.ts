@@ -1,6 +1,6 @@
 /** How the stages of the chain run. Which there are, and in which order, stands in `app.ts`. */
-import type { Context, ErrorHandler, Handler, MiddlewareHandler } from "hono";
 import type { Soon } from "../cache/cache-store.ts";
+import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 
 /**
@@ -14,21 +14,25 @@ export interface PassedStage {
   readonly leave?: (c: Context<GatewayEnv>) => Soon<void>;
 }
 
-/** A stage that stands around those inside it, as any middleware of Hono. */
+/** A stage that stands around those inside it. */
 export interface AroundStage {
   /** Whether a request needs it at all. */
   readonly needs: (c: Context<GatewayEnv>) => boolean;
-  readonly around: MiddlewareHandler<GatewayEnv>;
+  /** @returns the answer, unless those inside have made it: `next` ends when they have */
+  readonly around: (c: Context<GatewayEnv>, next: () => Promise<undefined>) => Promise<Response | undefined>;
 }
 
 export type Stage = PassedStage | AroundStage;
 
+/** Makes an answer of what a stage throws. */
+export type Problems = (error: Error, c: Context<GatewayEnv>) => Response;
+
 /**
- * One handler of all stages. A request for which no stage has to wait is answered at once, without a promise.
+ * One function of all stages. A request for which no stage has to wait is answered at once, without a promise.
  * @param stages the first is the outermost
  * @param problems makes an answer of what a stage throws, at that stage, so that those around it see an answer like any other
  */
-export function runStages(stages: readonly Stage[], problems: ErrorHandler<GatewayEnv>): Handler<GatewayEnv> {
+export function runStages(stages: readonly Stage[], problems: Problems): (c: Context<GatewayEnv>) => Soon<Response> {
   const run = new StageRun(stages, problems);
   return (c) => {
     const running = run.from(c, 0);
@@ -38,9 +42,9 @@ export function runStages(stages: readonly Stage[], problems: ErrorHandler<Gatew
 
 class StageRun {
   readonly #stages: readonly Stage[];
-  readonly #problems: ErrorHandler<GatewayEnv>;
+  readonly #problems: Problems;
 
-  constructor(stages: readonly Stage[], problems: ErrorHandler<GatewayEnv>) {
+  constructor(stages: readonly Stage[], problems: Problems) {
     this.#stages = stages;
     this.#problems = problems;
   }
@@ -74,7 +78,10 @@ class StageRun {
   }
 
   async #around(c: Context<GatewayEnv>, { around }: AroundStage, inner: number): Promise<Entered> {
-    const answer = await around(c, async () => this.from(c, inner));
+    const answer = await around(c, async () => {
+      await this.from(c, inner);
+      return undefined;
+    });
     return c.finalized || answer === undefined ? PASSED : answer;
   }
 
@@ -115,8 +122,8 @@ class StageRun {
   }
 
   /** The stages around the one that failed see the problem's answer. */
-  async #fail(c: Context<GatewayEnv>, first: number, at: number, cause: unknown): Promise<void> {
-    c.res = await this.#problems(cause instanceof Error ? cause : new Error(String(cause)), c);
+  #fail(c: Context<GatewayEnv>, first: number, at: number, cause: unknown): Promise<void> | undefined {
+    c.res = this.#problems(cause instanceof Error ? cause : new Error(String(cause)), c);
     return this.#leave(c, first, at);
   }
 }

@@ -2,7 +2,7 @@
  * One call to an upstream: attempts at its targets, one after the other as `shared/policy/retry.ts` allows, or beside each other as
  * `shared/policy/hedge.ts` does. This is the one layer that retries: a call into the mesh is never made from here.
  */
-import type { Context } from "hono";
+
 import { SelvageError, type Sent } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
 import { hashKeyOf } from "../../../shared/policy/hash-key.ts";
@@ -21,6 +21,7 @@ import {
 } from "../../../shared/policy/upstream-targets.ts";
 import { bindingOf } from "./binding.ts";
 import { type CallContext, callUpstream, type UpstreamCall } from "./call-upstream.ts";
+import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import type { KnownUpstream } from "./known-upstream.ts";
 import { readContent } from "./read-content.ts";

@@ -1,5 +1,5 @@
 /** What this isolate knows of upstreams and their targets, and the calls that are made by it. */
-import type { Context } from "hono";
+
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
 import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
@@ -8,6 +8,7 @@ import { nameOfTarget } from "../../../shared/policy/settings.ts";
 import type { UpstreamSettings } from "../../../shared/policy/upstream-settings.ts";
 import { leaveTarget, newUpstream } from "../../../shared/policy/upstream-targets.ts";
 import type { CallContext, UpstreamCall } from "./call-upstream.ts";
+import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import type { KnownUpstream } from "./known-upstream.ts";
 import { TargetCall } from "./target-call.ts";

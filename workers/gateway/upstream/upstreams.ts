@@ -1,6 +1,6 @@
-import type { Context } from "hono";
 import type { CounterState } from "../../../shared/policy/counters.ts";
 import type { CallContext, UpstreamCall } from "./call-upstream.ts";
+import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import type { TargetCalls } from "./target-calls.ts";
 

@@ -1,5 +1,5 @@
-import type { Context } from "hono";
 import type { WouldRefuse } from "../../../shared/http/access-log.ts";
+import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 
 /** Takes note, for the access log, that a policy in shadow would have refused this request. */
