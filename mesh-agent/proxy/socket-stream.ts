@@ -78,7 +78,9 @@ export class SocketStream implements BodyReader, BodyWriter {
 
   /** Ends both sides at once, so that the peer sees that it was no end in order. */
   abort(): void {
-    if (this.#socket instanceof TLSSocket) this.#socket.destroy();
-    else this.#socket.resetAndDestroy();
+    const socket = this.#socket;
+    // A Unix socket has no family, and no reset: whoever reads it sees an end, and has to know by its protocol that it is none.
+    if (socket instanceof TLSSocket || socket.remoteFamily === undefined) socket.destroy();
+    else socket.resetAndDestroy();
   }
 }

@@ -13,6 +13,7 @@ import { checkLimits } from "./check-limits.ts";
 import { unknownName } from "./check-mesh.ts";
 import { checkOverlaps } from "./check-overlaps.ts";
 import { checkTransform } from "./check-reshape.ts";
+import { checkStreams } from "./check-streams.ts";
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
@@ -34,6 +35,7 @@ export function checkRoutes(top: Cursor): DocumentProblem[] {
     ...checkGraphql(route),
     ...checkTransform(route),
     ...checkAnswers(route),
+    ...checkStreams(route, top.get("mesh", "services")),
     ...checkAggregate(route, top.get("mesh", "services").keys),
   ]);
   const gateway = top.get("gateway");

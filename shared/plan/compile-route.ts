@@ -20,6 +20,7 @@ import { compileLifeCycle } from "./compile-life-cycle.ts";
 import { compileLegacyHeaders, compileRateLimits, type NamedLimit } from "./compile-limits.ts";
 import { compileContext, compileIdentityHeaders } from "./compile-outward.ts";
 import { compileTransform } from "./compile-reshape.ts";
+import { compileStreams } from "./compile-streams.ts";
 import type { RoutePlan, RouteTarget, ServicePlan } from "./plan.ts";
 import { compileHosts, lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
 
@@ -65,6 +66,7 @@ export function compileRoute(
     ...compileEdgeTraffic(route, targetOf),
     ...(route.lifecycle !== undefined && { lifeCycle: compileLifeCycle(route.lifecycle) }),
     timeoutMs,
+    ...compileStreams(route),
     bodyBytesMax: (route.maxBody === undefined ? undefined : parseSizeBytes(route.maxBody)) ?? limits.http.bodyBytesMax,
   };
 }

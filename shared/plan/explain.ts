@@ -37,6 +37,7 @@ import {
   joinedHeaders,
   step,
 } from "./explain-step.ts";
+import { explainUpgrade } from "./explain-streams.ts";
 import { explainTarget, queryMembers } from "./explain-target.ts";
 import type { Plan, RegexRewrite, RoutePlan } from "./plan.ts";
 
@@ -59,9 +60,12 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   const found = findRoute(plan, request, path);
   if (found.route === undefined) return finish([...steps, found.miss], found.otherRoutes);
   const { route, at, params, otherRoutes } = found;
+  const chosen = { name: route.name, path: at, params };
+  const upgrade = explainUpgrade(plan.gateway, route, at, request);
+  steps.push(...upgrade);
+  if (upgrade.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
   const { identity, steps: authSteps } = explainAuth(route, at, plan.gateway.identity, { ...request, path }, nowMs);
   steps.push(...authSteps);
-  const chosen = { name: route.name, path: at, params };
   if (authSteps.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
   const lifeCycle = explainLifeCycle(route, at, params, nowMs);
   steps.push(...lifeCycle);

@@ -7,6 +7,7 @@ import { TxnTokenMinter } from "./authority/txn-token-minter.ts";
 import { Verifiers } from "./authority/verifiers.ts";
 import { accessLog } from "./middleware/access-log.ts";
 import { aggregate } from "./middleware/aggregate.ts";
+import { allowUpgrade } from "./middleware/allow-upgrade.ts";
 import { answerFields } from "./middleware/answer-fields.ts";
 import { answerHead } from "./middleware/answer-head.ts";
 import { authenticate } from "./middleware/authenticate.ts";
@@ -72,6 +73,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Hono<G
     matchRequest(),
     boundBody(held),
     stripFields(),
+    allowUpgrade(),
     authenticate(verifiers),
     lifeCycle(counters),
     limitRate(taker, held, lease),
