@@ -79,8 +79,10 @@ export class SocketStream implements BodyReader, BodyWriter {
   /** Ends both sides at once, so that the peer sees that it was no end in order. */
   abort(): void {
     const socket = this.#socket;
-    // A Unix socket has no family, and no reset: whoever reads it sees an end, and has to know by its protocol that it is none.
-    if (socket instanceof TLSSocket || socket.remoteFamily === undefined) socket.destroy();
+    // A Unix socket, which has no family, cannot be reset: its peer has to know by the protocol that an end is none. Nor can one whose
+    // side has ended: Node would leave it open, and a peer that nobody reads any more would wait for ever.
+    const cannotReset = socket.remoteFamily === undefined || socket.writableEnded;
+    if (socket instanceof TLSSocket || cannotReset) socket.destroy();
     else socket.resetAndDestroy();
   }
 }
