@@ -28,7 +28,9 @@ function checkNames({ items }: Cursor): DocumentProblem[] {
 
 function checkTarget(route: Cursor, upgrades: Cursor, services: Cursor): DocumentProblem[] {
   if (!route.get("to").exists)
-    return [error("SLV3130", upgrades.path, "only what a route with `to` leads to can become a WebSocket", { at: "key" })];
+    return [
+      error("SLV3130", upgrades.path, "only what a route with `to` leads to can become a WebSocket", { at: "key" }),
+    ];
   const methods = route.get("match", "methods");
   const problems: DocumentProblem[] = [];
   if (methods.items.length > 0 && !methods.texts.includes("GET"))
