@@ -58,6 +58,8 @@ export const errorTable = {
   credentials_invalid: row("client", 401, 16, "Unauthorized", "The credentials are not valid."),
   scope_missing: row("client", 403, 7, "Forbidden", "The credentials do not grant access to this resource."),
   cross_site: row("client", 403, 7, "Forbidden", "With a session this request must come from a page of this site."),
+  origin_not_allowed: row("client", 403, 7, "Forbidden", "Pages of this origin may not open connections here."),
+  websocket_version: row("client", 426, 9, "Upgrade required", "Only version 13 of WebSocket is spoken here."),
   login_failed: row("client", 400, 3, "Login failed", "The login could not be completed. Please begin it again."),
   not_permitted: row("client", 403, 7, "Forbidden", "The credentials do not grant access to this resource."),
   body_too_large: row("client", 413, 8, "Content too large", "The request body is larger than this route accepts."),

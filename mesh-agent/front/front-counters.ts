@@ -1,9 +1,11 @@
 /** What a front counts, and its Prometheus text form. */
 import type { ErrorCode } from "../../shared/errors.ts";
 import type { TurnedAway } from "./admission.ts";
+import type { WebSockets } from "./web-sockets.ts";
 
 export class FrontCounters {
   requests = 0;
+  broken = 0;
   readonly #refused = new Map<ErrorCode, number>();
   readonly #turnedAway = new Map<TurnedAway, number>();
 
@@ -17,11 +19,22 @@ export class FrontCounters {
   }
 
   /** @param now what is open right now */
-  render(now: { readonly connections: number; readonly exchanges: number }): string {
+  render(
+    now: { readonly connections: number; readonly exchanges: number },
+    webSockets: Pick<WebSockets, "open" | "total" | "bytesIn" | "bytesOut">,
+  ): string {
+    const { open, total, bytesIn, bytesOut } = webSockets;
     const lines = [
       ...metric("selvage_front_connections", "gauge", "Connections of clients.", [["", now.connections]]),
       ...metric("selvage_front_requests_in_flight", "gauge", "Requests in flight.", [["", now.exchanges]]),
       ...metric("selvage_front_requests_total", "counter", "Requests with a good head.", [["", this.requests]]),
+      ...metric("selvage_front_answers_broken_total", "counter", "Answers that ended too early.", [["", this.broken]]),
+      ...metric("selvage_front_websockets", "gauge", "WebSockets that are open.", [["", open]]),
+      ...metric("selvage_front_websockets_total", "counter", "WebSockets that were opened.", [["", total]]),
+      ...metric("selvage_front_websocket_bytes_total", "counter", "Bytes of those that are over.", [
+        [`{direction="in"}`, bytesIn],
+        [`{direction="out"}`, bytesOut],
+      ]),
       ...metric(
         "selvage_front_refused_total",
         "counter",

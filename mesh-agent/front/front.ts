@@ -17,9 +17,10 @@ import { Admission, type AdmissionBounds, type TurnedAway } from "./admission.ts
 import type { Certificates } from "./certificates.ts";
 import { FrontCounters } from "./front-counters.ts";
 import { connectionFacts, openServer } from "./open-server.ts";
-import { type PassOnContext, passOn } from "./pass-on.ts";
+import { type BrokenAnswer, type ClientFacts, type PassOnContext, passOn } from "./pass-on.ts";
 import { redirectToHttps } from "./redirect.ts";
 import { type Source, TrustedProxies } from "./trusted-proxies.ts";
+import { type WebSocketEnd, WebSockets } from "./web-sockets.ts";
 
 export interface FrontOptions {
   readonly listen: readonly ListenAddress[];
@@ -36,6 +37,9 @@ export interface FrontOptions {
   readonly bounds?: Partial<AdmissionBounds & { readonly headTimeoutMs: number; readonly paceWindowMs: number }>;
   /** What was not let through, one object for a line. */
   readonly onRefused: (entry: Refusal) => void;
+  readonly onBroken: (broken: BrokenAnswer) => void;
+  /** A WebSocket is over. */
+  readonly onWebSocketEnd: (end: WebSocketEnd) => void;
 }
 
 export interface Refusal {
@@ -48,15 +52,17 @@ export interface Refusal {
 }
 
 const HTTP2 = "h2";
+const UNKNOWN: ClientFacts = { text: "", isHttp2: false };
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
 
 export class Front {
   readonly counters = new FrontCounters();
+  readonly webSockets: WebSockets;
   readonly #options: FrontOptions;
   readonly #admission: Admission;
   readonly #gateway: ClientPool;
   readonly #context: PassOnContext;
-  readonly #connections = new WeakMap<Peer, string>();
+  readonly #connections = new WeakMap<Peer, ClientFacts>();
   readonly #listeners: Listener[] = [];
   readonly #redirects: Listener[] = [];
 
@@ -66,6 +72,7 @@ export class Front {
       this.counters.turnedAway(code, count);
       options.onRefused({ code, count, address });
     });
+    this.webSockets = new WebSockets(options.onWebSocketEnd);
     const { gatewayConnectionsMax, pendingMax, gatewayIdleMs } = limits.front;
     this.#gateway = createHttp1Pool({
       host: "localhost",
@@ -79,6 +86,11 @@ export class Front {
     this.#context = {
       gateway: this.#gateway,
       fields: frontFields(options.key),
+      webSockets: this.webSockets,
+      onBroken: (broken) => {
+        this.counters.broken++;
+        options.onBroken(broken);
+      },
       onFailed: (code, reason, address) => this.#refused({ code, reason, address }),
       ...(paceWindowMs !== undefined && { paceWindowMs }),
     };
@@ -134,7 +146,7 @@ export class Front {
     );
     listener.onExchange((exchange) => {
       this.counters.requests++;
-      passOn(this.#context, exchange, this.#connections.get(exchange.peer) ?? "", scheme);
+      passOn(this.#context, exchange, this.#connections.get(exchange.peer) ?? UNKNOWN, scheme);
     });
     try {
       await listener.listen();
@@ -149,11 +161,12 @@ export class Front {
     const { headTimeoutMs } = this.#options.bounds ?? {};
     const own = { keepAliveMs, ...(headTimeoutMs !== undefined && { headTimeoutMs }) };
     const http1 = http1Speaker({ limits: own });
-    const http2 = http2Speaker({ limits: own });
+    const http2 = http2Speaker({ connect: true, limits: own });
     return (owner, socket: Socket, peer, protocol) => {
-      const facts = connectionFacts(socket, peer, protocol === HTTP2 ? "HTTP/2" : "HTTP/1.1");
-      this.#connections.set(peer, connectionText(facts, base64));
-      return protocol === HTTP2 ? http2(owner, socket, peer) : http1(owner, socket, peer);
+      const isHttp2 = protocol === HTTP2;
+      const facts = connectionFacts(socket, peer, isHttp2 ? "HTTP/2" : "HTTP/1.1");
+      this.#connections.set(peer, { text: connectionText(facts, base64), isHttp2 });
+      return isHttp2 ? http2(owner, socket, peer) : http1(owner, socket, peer);
     };
   }
 

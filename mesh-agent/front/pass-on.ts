@@ -1,9 +1,11 @@
 /** One request on its way to the gateway and its answer back, with what the gateway is to know of the client's connection. */
 import { type ErrorCode, SelvageError, toProblem } from "../../shared/errors.ts";
 import { FieldList } from "../../shared/http/field-list.ts";
+import { STREAM } from "../../shared/http/header-names.ts";
 import { limits } from "../../shared/limits.ts";
-import { chooseUpgrade } from "../../shared/policy/upgrade.ts";
+import { chooseUpgrade, UPGRADES_DEFAULT } from "../../shared/policy/upgrade.ts";
 import type { FrontFields } from "../../shared/wire/front-fields.ts";
+import { parseStreamBounds, type StreamBounds } from "../../shared/wire/stream-bounds.ts";
 import type {
   BodyReader,
   BodyWriter,
@@ -12,18 +14,35 @@ import type {
   ExchangeError,
   FailReason,
   RequestHead,
+  ResponseHead,
   ServerExchange,
 } from "../proxy/engine.ts";
+import { pumpBody } from "../proxy/pump-body.ts";
+import { pathOf } from "../telemetry/log-access.ts";
 import { BodyPace } from "./body-pace.ts";
+import { type OpenWebSocket, type WebSockets, webSocketRequest, withoutAccept } from "./web-sockets.ts";
 
 export interface PassOnContext {
   /** Connections to the gateway. */
   readonly gateway: ClientPool;
   readonly fields: FrontFields;
+  readonly webSockets: WebSockets;
   /** A request that the front had to answer by itself. */
   readonly onFailed: (code: ErrorCode, reason: string, address: string) => void;
+  /** An answer that the gateway, or who was behind it, broke off in the middle. */
+  readonly onBroken: (broken: BrokenAnswer) => void;
   /** Default `limits.front.paceWindowMs`. */
   readonly paceWindowMs?: number;
+}
+
+export interface BrokenAnswer {
+  readonly code: ErrorCode;
+  readonly reason: string;
+  readonly address: string;
+  readonly method: string;
+  readonly host: string;
+  /** Without query. */
+  readonly path: string;
 }
 
 const CODES: Record<FailReason, ErrorCode> = {
@@ -38,11 +57,17 @@ const RETRY_AFTER_S = 1;
 /** Of RFC 9110 section 9.2.1, those that a gateway serves. */
 const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
 
-/** @param connection of the client, as `connectionText` has it */
+/** What is known of a client's connection. */
+export interface ClientFacts {
+  /** As `connectionText` has it. */
+  readonly text: string;
+  readonly isHttp2: boolean;
+}
+
 export function passOn(
   context: PassOnContext,
   exchange: ServerExchange,
-  connection: string,
+  { text, isHttp2 }: ClientFacts,
   scheme: "http" | "https",
 ): void {
   const { method, target, fields, upgrade } = exchange.head;
@@ -55,13 +80,34 @@ export function passOn(
     answer(exchange, new SelvageError("bad_request", "HTTP/1.0 without Host"), context);
     return;
   }
-  if (upgrade !== undefined && chooseUpgrade(upgrade, []) === "refused") {
-    answer(exchange, new SelvageError("not_implemented", "the gateway takes no WebSocket yet"), context);
+  const isWebSocket = upgrade !== undefined && chooseUpgrade(upgrade, UPGRADES_DEFAULT) !== undefined;
+  const refusal = refuseTunnel(exchange.head, isWebSocket, isHttp2, context.webSockets);
+  if (refusal !== undefined) {
+    answer(exchange, refusal, context);
     return;
   }
-  state(fields, context.fields.connection, connection);
+  state(fields, context.fields.connection, text);
   state(fields, context.fields.scheme, scheme);
-  new Passage(context, exchange, { method, target, fields, bodyLength: exchange.head.bodyLength }).send();
+  const head = isWebSocket
+    ? webSocketRequest(exchange.head, isHttp2)
+    : { method, target, fields, bodyLength: exchange.head.bodyLength };
+  new Passage(context, exchange, head, isHttp2).send();
+}
+
+/** Over HTTP/2 every request for another protocol is one for a tunnel; over HTTP/1.1 an offer can be passed over. */
+function refuseTunnel(
+  { method, upgrade }: RequestHead,
+  isWebSocket: boolean,
+  isHttp2: boolean,
+  { hasRoom }: WebSockets,
+): SelvageError | undefined {
+  if (method === "CONNECT") return new SelvageError("not_implemented", "CONNECT is not served here");
+  if (upgrade === undefined) return undefined;
+  if (isHttp2 && !isWebSocket)
+    return new SelvageError("not_implemented", `no tunnel for ${upgrade.slice(0, 100)}: WebSocket alone is passed on`);
+  if (isWebSocket && !hasRoom)
+    return new SelvageError("overloaded", `there are ${limits.front.tunnelsMax} WebSockets already`);
+  return undefined;
 }
 
 /** Most requests have no such field, and appending is cheaper than looking twice. */
@@ -85,17 +131,21 @@ class Passage {
   readonly #client: ServerExchange;
   readonly #head: RequestHead;
   #upstream: ClientExchange | undefined;
+  readonly #isHttp2: boolean;
   #pace: BodyPace | undefined;
+  #stopWatch: (() => void) | undefined;
+  #webSocket: OpenWebSocket | undefined;
   #hasAnswered = false;
   #again: boolean;
 
-  constructor(context: PassOnContext, client: ServerExchange, head: RequestHead) {
+  constructor(context: PassOnContext, client: ServerExchange, head: RequestHead, isHttp2: boolean) {
     this.#context = context;
     this.#client = client;
     this.#head = head;
+    this.#isHttp2 = isHttp2;
     this.#again = head.bodyLength === 0;
-    client.onFail(() => this.#end());
-    client.onDone(() => this.#pace?.stop());
+    client.onFail(({ message }) => this.#end(message));
+    client.onDone(() => this.#done());
   }
 
   send(): void {
@@ -103,12 +153,57 @@ class Passage {
     this.#upstream = upstream;
     upstream.onInform((status, fields) => this.#client.inform(status, fields));
     upstream.onFail((error) => this.#failed(error));
-    upstream.onResponse((head, body) => {
-      this.#hasAnswered = true;
-      pump(body, this.#client.respond(head));
-    });
+    upstream.onResponse((head, body) => this.#answered(upstream, head, body));
     if (this.#head.bodyLength === 0) upstream.body.end();
     else this.#sendBody(upstream.body);
+  }
+
+  #answered(upstream: ClientExchange, head: ResponseHead, body: BodyReader): void {
+    const told = head.fields.get(STREAM);
+    const bounds = told === undefined ? undefined : parseStreamBounds(told);
+    if (told !== undefined) head.fields.remove(STREAM);
+    if (head.status === 101) this.#switch(upstream, head, body, bounds);
+    else if (this.#head.upgrade !== undefined && this.#isHttp2 && head.status < 300) {
+      // To this client it would be the beginning of a tunnel (RFC 8441 section 5).
+      upstream.abort("no change of protocol");
+      answer(this.#client, new SelvageError("upstream_invalid", "an answer that is no WebSocket"), this.#context);
+    } else {
+      this.#hasAnswered = true;
+      const writer = this.#client.respond(head);
+      if (bounds?.idleMs === undefined || bounds.idleMs === 0) pump(body, writer);
+      else this.#pumpWatched(body, writer, bounds.idleMs);
+    }
+  }
+
+  #pumpWatched(body: BodyReader, writer: BodyWriter, idleMs: number): void {
+    const onIdle = (): void => {
+      const reason = `the answer stood still for ${idleMs / 1000} s`;
+      this.#upstream?.abort(reason);
+      this.#tellBroken("upstream_timeout", reason);
+      this.#client.abort(reason);
+    };
+    const watched = pumpBody(body, writer, { idleMs, onIdle });
+    this.#stopWatch = () => watched.stop();
+  }
+
+  #switch(upstream: ClientExchange, head: ResponseHead, reader: BodyReader, bounds: StreamBounds | undefined): void {
+    const { webSockets } = this.#context;
+    if (bounds !== undefined && webSockets.isFull(bounds)) {
+      upstream.abort("the route has as many as it may");
+      const reason = `the route ${bounds.route} has ${bounds.upgradedMax} WebSockets already (maxConnections)`;
+      answer(this.#client, new SelvageError("overloaded", reason), this.#context);
+      return;
+    }
+    this.#hasAnswered = true;
+    const far = { reader, writer: upstream.body, abort: (reason: string) => upstream.abort(reason) };
+    const webSocket = webSockets.begin(this.#client, far, bounds, (reason) => {
+      webSocket.end(reason);
+      this.#client.abort(reason);
+    });
+    this.#webSocket = webSocket;
+    const fields = this.#isHttp2 ? withoutAccept(head.fields) : head.fields;
+    const writer = this.#client.respond({ ...head, fields });
+    webSocket.join({ reader: this.#client.body, writer });
   }
 
   #sendBody(to: BodyWriter): void {
@@ -126,21 +221,41 @@ class Passage {
 
   #failed(error: ExchangeError): void {
     this.#pace?.stop();
+    this.#stopWatch?.();
     if (this.#hasAnswered) {
-      this.#client.abort(`the gateway broke its answer off: ${error.message}`);
+      const reason = `the gateway broke its answer off: ${error.message}`;
+      if (this.#webSocket === undefined) this.#tellBroken("upstream_reset", reason);
+      else this.#webSocket.end(reason);
+      this.#client.abort(reason);
       return;
     }
     // The gateway closed an idle connection in this moment, or has just been started again.
-    const unseen = error.sent === "none" || SAFE.has(this.#head.method);
+    const isSafe = SAFE.has(this.#head.method) && this.#head.upgrade === undefined;
+    const unseen = error.sent === "none" || isSafe;
     if (this.#again && error.kind === "reset" && unseen) {
       this.#again = false;
       this.send();
     } else answer(this.#client, new SelvageError(CODES[error.kind], `the gateway: ${error.message}`), this.#context);
   }
 
-  #end(): void {
+  #tellBroken(code: ErrorCode, reason: string): void {
+    const { method, target, fields } = this.#head;
+    const { address } = this.#client.peer;
+    const host = fields.get("host") ?? "";
+    this.#context.onBroken({ code, reason, address, method, host, path: pathOf(target) });
+  }
+
+  #done(): void {
     this.#pace?.stop();
-    this.#upstream?.abort("the client left");
+    this.#stopWatch?.();
+    this.#webSocket?.end();
+  }
+
+  #end(why: string): void {
+    this.#pace?.stop();
+    this.#stopWatch?.();
+    if (this.#webSocket === undefined) this.#upstream?.abort("the client left");
+    else this.#webSocket.end(`the client left: ${why}`);
   }
 }
 

@@ -26,6 +26,8 @@ export async function runFront(options: FrontProcessOptions, log: Log, stop: Sto
   const front = new Front({
     ...options,
     certificates,
+    onBroken: (broken) => log.line({ time: new Date().toISOString(), kind: "broken", ...broken }),
+    onWebSocketEnd: (end) => log.line(end),
     onRefused: (entry) => log.line({ time: new Date().toISOString(), kind: "refused", ...entry }),
   });
   await front.open();
@@ -45,7 +47,7 @@ async function openFrontAdmin(front: Front, at: HostPort | undefined) {
   try {
     return await openAdmin(at, {
       unready: () => undefined,
-      metrics: () => front.counters.render(front.counts()),
+      metrics: () => front.counters.render(front.counts(), front.webSockets),
       config: () => ({ ports: front.ports }),
     });
   } catch (error) {

@@ -78,7 +78,11 @@ export class SocketStream implements BodyReader, BodyWriter {
 
   /** Ends both sides at once, so that the peer sees that it was no end in order. */
   abort(): void {
-    if (this.#socket instanceof TLSSocket) this.#socket.destroy();
-    else this.#socket.resetAndDestroy();
+    const socket = this.#socket;
+    // A Unix socket, which has no family, cannot be reset: its peer has to know by the protocol that an end is none. Nor can one whose
+    // side has ended: Node would leave it open, and a peer that nobody reads any more would wait for ever.
+    const cannotReset = socket.remoteFamily === undefined || socket.writableEnded;
+    if (socket instanceof TLSSocket || cannotReset) socket.destroy();
+    else socket.resetAndDestroy();
   }
 }

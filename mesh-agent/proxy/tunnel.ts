@@ -3,10 +3,14 @@ import type { Call } from "./call.ts";
 import { connectionDeadlines, type DeadlineWatch, type Watched } from "./deadline-watch.ts";
 import type { BodyReader, BodyWriter, ResponseHead } from "./engine.ts";
 
-/** The other end, as seen from the call. */
-export interface FarEnd {
+/** One end: what it says, and what is said to it. */
+export interface TunnelEnd {
   readonly reader: BodyReader;
   readonly writer: BodyWriter;
+}
+
+/** The other end, as seen from the call. */
+export interface FarEnd extends TunnelEnd {
   /** Breaks it off so that it notices. */
   abort(reason: string): void;
 }
@@ -17,46 +21,59 @@ export interface FarEnd {
  * @param idleMs how long it may stand still in both directions; 0: for ever
  */
 export function openTunnel(call: Call, head: ResponseHead, far: FarEnd, idleMs: number): void {
-  new Tunnel(call, far, idleMs).open(head);
+  const bytes = { protocol: head.upgrade ?? "tcp", in: 0, out: 0 };
+  call.facts.tunnel = bytes;
+  const tunnel = new Tunnel({
+    idleMs,
+    onIdle: () => call.abort(`nothing moved for ${idleMs / 1000} s`),
+    passed: (direction, { length }) => {
+      bytes[direction] += length;
+    },
+  });
+  call.onFinish(() => {
+    if (tunnel.stop()) far.abort("the caller left");
+  });
+  const writer = call.respond(head);
+  tunnel.join({ reader: call.exchange.body, writer }, far);
 }
 
-class Tunnel implements Watched {
+export interface TunnelOptions {
+  /** How long it may stand still in both directions; 0: for ever. */
+  readonly idleMs: number;
+  /** Nothing moved for that long; what follows is up to it. */
+  readonly onIdle: () => void;
+  /** @param direction `in`: from the near end */
+  readonly passed: (direction: "in" | "out", chunk: Buffer) => void;
+}
+
+export class Tunnel implements Watched {
   deadlineMs = 0;
   watchNext: Watched | undefined;
   watchPrevious: Watched | undefined;
   watchedBy: DeadlineWatch | undefined;
-  readonly #call: Call;
-  readonly #far: FarEnd;
-  readonly #idleMs: number;
+  readonly #options: TunnelOptions;
   /** Directions that are open. */
   #open = 2;
+  #isStopped = false;
 
-  constructor(call: Call, far: FarEnd, idleMs: number) {
-    this.#call = call;
-    this.#far = far;
-    this.#idleMs = idleMs;
+  constructor(options: TunnelOptions) {
+    this.#options = options;
   }
 
-  open(head: ResponseHead): void {
-    const call = this.#call;
-    const far = this.#far;
-    const bytes = { protocol: head.upgrade ?? "tcp", in: 0, out: 0 };
-    call.facts.tunnel = bytes;
-    call.onFinish(() => {
-      connectionDeadlines.disarm(this);
-      if (this.#open > 0) far.abort("the caller left");
-    });
-    const writer = call.respond(head);
+  join(near: TunnelEnd, far: TunnelEnd): void {
     this.#moved();
-    this.#pass(call.exchange.body, far.writer, (length) => {
-      bytes.in += length;
-    });
-    this.#pass(far.reader, writer, (length) => {
-      bytes.out += length;
-    });
+    this.#pass("in", near.reader, far.writer);
+    this.#pass("out", far.reader, near.writer);
   }
 
-  #pass(from: BodyReader, to: BodyWriter, count: (bytes: number) => void): void {
+  /** No deadline comes from now on. @returns whether a side has not said all */
+  stop(): boolean {
+    this.#isStopped = true;
+    connectionDeadlines.disarm(this);
+    return this.#open > 0;
+  }
+
+  #pass(direction: "in" | "out", from: BodyReader, to: BodyWriter): void {
     to.onDrain(() => {
       this.#moved();
       from.resume();
@@ -66,17 +83,18 @@ class Tunnel implements Watched {
       to.end();
     });
     from.onChunk((chunk) => {
-      count(chunk.length);
+      this.#options.passed(direction, chunk);
       this.#moved();
       if (!to.write(chunk)) from.pause();
     });
   }
 
   #moved(): void {
-    if (this.#idleMs > 0 && !this.#call.finished) connectionDeadlines.arm(this, this.#idleMs);
+    const { idleMs } = this.#options;
+    if (idleMs > 0 && !this.#isStopped) connectionDeadlines.arm(this, idleMs);
   }
 
   onDeadline(): void {
-    this.#call.abort(`nothing moved for ${this.#idleMs / 1000} s`);
+    this.#options.onIdle();
   }
 }

@@ -117,8 +117,8 @@ function factsOf({ exchange, facts, status, trace }: Call, durationMs: number): 
   };
 }
 
-/** Without scheme, authority and query. */
-function pathOf(target: string): string {
+/** A target without scheme, authority and query, which may hold secrets. */
+export function pathOf(target: string): string {
   const start = target.startsWith("http://") ? target.indexOf("/", "http://".length) : 0;
   if (start < 0) return "/";
   const query = target.indexOf("?", start);

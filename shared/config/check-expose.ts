@@ -87,6 +87,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   faults: "a route of `gateway`, or `faults` of the service",
   graphql: "a route of `gateway`, which parses documents",
   lifecycle: "a route of `gateway`, which counts who still calls",
+  upgrades: "a route of `gateway`: this listener makes no tunnels",
+  streamIdle: "`streamIdle` of the service",
+  maxConnections: "a route of `gateway`",
   context: "`identityHeaders`: an agent mints no transaction tokens",
 };
 

@@ -14,6 +14,7 @@ import { checkMatch, checkRegexCount } from "./check-match.ts";
 import { unknownName } from "./check-mesh.ts";
 import { checkOverlaps } from "./check-overlaps.ts";
 import { checkTransform } from "./check-reshape.ts";
+import { checkStreams } from "./check-streams.ts";
 import type { Cursor } from "./cursor.ts";
 import { matchPattern } from "./match-pattern.ts";
 import { type DocumentProblem, error } from "./problem.ts";
@@ -38,6 +39,7 @@ export function checkRoutes(top: Cursor): DocumentProblem[] {
     ...checkTransform(route),
     ...checkAnswers(route),
     ...checkAggregate(route, targets),
+    ...checkStreams(route, top.get("mesh", "services")),
   ]);
   const gateway = top.get("gateway");
   return [

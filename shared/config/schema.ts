@@ -48,7 +48,7 @@ import { transform } from "./schema-reshape.ts";
 import { retries } from "./schema-retries.ts";
 import { priority, serviceShedding, shedding } from "./schema-shedding.ts";
 import { mirror, trafficRule } from "./schema-traffic.ts";
-import { upgrades } from "./schema-tunnels.ts";
+import { routeStreams, upgrades } from "./schema-tunnels.ts";
 import { upstream } from "./schema-upstreams.ts";
 
 const max = limits.document;
@@ -121,6 +121,7 @@ const route = z.strictObject({
   faults: edgeFaults.optional().describe("Trouble made on purpose: the first that matches, and is not over, is drawn."),
   lifecycle: lifeCycle.optional().describe("Deprecation, end and successor; clients are told with every answer."),
   timeout: timeout.optional().describe("For the whole request. Default: 15s."),
+  ...routeStreams,
   maxBody: size(0, max.bodyBytesMax).optional().describe("Largest request body. Default: 10MiB."),
 });
 

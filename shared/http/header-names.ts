@@ -30,6 +30,8 @@ export const ERROR_CODE = "selvage-error";
 export const SENT = "selvage-sent";
 /** On a 2xx to an upgrade over HTTP/2, between agents: it is an ordinary answer, and no tunnel. */
 export const NOT_SWITCHED = "selvage-not-switched";
+/** On an answer of the gateway, for its front alone: what bounds the stream, see `shared/wire/stream-bounds.ts`. */
+export const STREAM = "selvage-stream";
 /** On an answer of an aggregate, for clients: names of the optional parts that are missing (comma separated). */
 export const PARTIAL = "x-selvage-partial";
 

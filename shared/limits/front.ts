@@ -16,6 +16,10 @@ export const front = {
   pendingMax: 8_192,
   /** An idle connection to the gateway is closed after this; workerd keeps its end for longer. */
   gatewayIdleMs: 10_000,
+  /** WebSockets at once: each has a connection to the client, or a part of one, and one to the gateway. */
+  tunnelsMax: 8_192,
+  /** A WebSocket on which nothing comes from either side is broken off, unless its route says otherwise. */
+  tunnelIdleMs: 300_000,
   /** From the end of a request until the head of its answer: above the longest time that a route may have. */
   answerMs: 3_660_000,
   /** A client's kept-alive connection without a request. */

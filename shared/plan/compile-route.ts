@@ -16,6 +16,7 @@ import { compileLegacyHeaders, compileRateLimits, type NamedLimit } from "./comp
 import { compileMatch } from "./compile-match.ts";
 import { compileContext, compileIdentityHeaders } from "./compile-outward.ts";
 import { compileTransform } from "./compile-reshape.ts";
+import { compileStreams } from "./compile-streams.ts";
 import type { RoutePlan, RouteTarget, ServicePlan } from "./plan.ts";
 import { mapValues, sorted } from "./sorted.ts";
 import { targetOf, type UpstreamNames } from "./target-of.ts";
@@ -66,6 +67,7 @@ export function compileRoute(
     ...compileEdgeTraffic(route, (to) => targetOf(to, defaults.upstreams)),
     ...(route.lifecycle !== undefined && { lifeCycle: compileLifeCycle(route.lifecycle) }),
     timeoutMs,
+    ...compileStreams(route),
     bodyBytesMax: (route.maxBody === undefined ? undefined : parseSizeBytes(route.maxBody)) ?? limits.http.bodyBytesMax,
   };
 }

@@ -39,6 +39,7 @@ import {
   joinedHeaders,
   step,
 } from "./explain-step.ts";
+import { explainUpgrade } from "./explain-streams.ts";
 import { explainTarget, queryMembers } from "./explain-target.ts";
 import type { Plan, RegexRewrite, RoutePlan } from "./plan.ts";
 
@@ -64,6 +65,9 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
   const chosen = { name: route.name, path: at, params };
   steps.push(...explainOwner(route, at));
   if (route.quarantine !== undefined) return finish(steps, otherRoutes, chosen);
+  const upgrade = explainUpgrade(plan.gateway, route, at, request);
+  steps.push(...upgrade);
+  if (upgrade.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
   const { identity, steps: authSteps } = explainAuth(route, at, plan.gateway.identity, { ...request, path }, nowMs);
   steps.push(...authSteps);
   if (authSteps.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);

@@ -134,6 +134,12 @@ export interface RoutePlan {
   readonly lifeCycle?: LifeCycle;
   readonly timeoutMs: number;
   readonly bodyBytesMax: number;
+  /** Protocols that requests may change to, lower case. Absent: none. */
+  readonly upgrades?: readonly string[];
+  /** How long a stream may stand still, 0: for ever; told the front. Absent: as it has it. */
+  readonly streamIdleMs?: number;
+  /** Connections with another protocol at once; told the front. Absent: no bound of the route's own. */
+  readonly upgradedMax?: number;
 }
 
 /** What of the path a regular expression (RE2) finds is replaced, each time. */

@@ -55,8 +55,8 @@ export function corsFields(settings: CorsSettings, origin: string | undefined): 
   return fields;
 }
 
-/** Origins compare byte by byte. With credentials the wildcard is no wildcard (Fetch, "CORS protocol and credentials"). */
-function allowedOrigin(settings: CorsSettings, origin: string): string | undefined {
+/** What an answer says of an origin that is allowed; undefined: it is not. Origins compare byte by byte. With credentials the wildcard is no wildcard (Fetch, "CORS protocol and credentials"). */
+export function allowedOrigin(settings: CorsSettings, origin: string): string | undefined {
   if (settings.origins.includes(origin)) return origin;
   return variesByOrigin(settings) ? undefined : "*";
 }

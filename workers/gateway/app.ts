@@ -8,6 +8,7 @@ import type { Soon } from "./cache/cache-store.ts";
 import type { Env } from "./env.ts";
 import { accessLog } from "./middleware/access-log.ts";
 import { aggregate } from "./middleware/aggregate.ts";
+import { allowUpgrade } from "./middleware/allow-upgrade.ts";
 import { answerFields } from "./middleware/answer-fields.ts";
 import { answerHead } from "./middleware/answer-head.ts";
 import { authenticate } from "./middleware/authenticate.ts";
@@ -80,6 +81,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Gatewa
     matchRequest(),
     boundBody(held),
     stripFields(),
+    allowUpgrade(),
     authenticate(verifiers),
     lifeCycle(counters),
     limitRate(taker, held, lease),

@@ -233,7 +233,7 @@ describe("bounds and the end", () => {
     for (const socket of held) socket.destroy();
     await until("they have gone", () => started.counts().connections === 0);
     expect((await speak(port, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")).status).toBe(200);
-    expect(started.counters.render(started.counts())).toMatch(
+    expect(started.counters.render(started.counts(), started.webSockets)).toMatch(
       /selvage_front_turned_away_total\{bound="connections"\} 1/,
     );
   });

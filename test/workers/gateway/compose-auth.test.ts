@@ -133,14 +133,16 @@ describe("when", () => {
   });
 });
 
-test("a plan whose condition cannot be used is refused, and the one before serves on", async () => {
+test("a route whose condition cannot be used is out of service alone", async () => {
   expect(await ask("/any/1", await token())).toEqual(ok);
   const { plan: before } = gateway.control;
-  gateway.control.plan = plan([auth("any", { any: ["staff"], when: 'identity.sub.matches("x")' })], {
-    identity: before?.identity ?? {},
-  });
+  const routes = [
+    auth("any", { any: ["staff"], when: 'identity.sub.matches("x")' }),
+    auth("other", { any: ["staff"] }),
+  ];
+  gateway.control.plan = plan(routes, { identity: before?.identity ?? {} });
   gateway.control.version = 2;
   vi.spyOn(Date, "now").mockReturnValue(Date.now() + 3_000);
-  expect(await ask("/any/1", await token())).toEqual(ok);
-  expect(gateway.control.asked.at(-1)).toMatchObject({ version: 1, refused: { version: 2 } });
+  expect(await ask("/any/1", await token())).toEqual([503, "route_quarantined"]);
+  expect(await ask("/other/1", await token())).toEqual(ok);
 });

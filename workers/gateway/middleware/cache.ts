@@ -21,7 +21,7 @@ export function cache(forwarder: Forwarder, counters: CounterState): Stage {
   return {
     enter: (c) => {
       const { cache: settings, target } = c.get("route");
-      if (settings === undefined || target.kind !== "forward") return undefined;
+      if (settings === undefined || target.kind !== "forward" || c.get("upgrade") !== undefined) return undefined;
       const exchange = exchangeOf(edgeOf(c), c, { settings, target, forwarder });
       return exchange instanceof Promise
         ? exchange.then((one) => new CachedExchange(one).answer())

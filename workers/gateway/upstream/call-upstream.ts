@@ -141,12 +141,15 @@ async function send(
   }
 }
 
+/** RFC 9110 section 15.2.2. */
+const SWITCHING = 101;
 /** Of final answers, RFC 9110 section 15. */
 const STATUS_MIN = 200;
 const STATUS_MAX = 599;
 
 /** Why an answer has no meaning that could be passed on; the platform gives any status and any transfer coding as it came. */
-function faultOf({ status, headers }: Response): string | undefined {
+function faultOf({ status, headers, webSocket }: Response): string | undefined {
+  if (status === SWITCHING && webSocket !== null) return undefined;
   if (status < STATUS_MIN || status > STATUS_MAX) return `status ${status}`;
   const coding = headers.get("transfer-encoding");
   if (coding === null) return undefined;

@@ -55,6 +55,8 @@ export interface GatewayEnv {
     fields: RequestFields;
     /** The client's own, as far as it is known. */
     connection: ClientConnection;
+    /** allow-upgrade: what the connection is to change to; undefined: nothing. */
+    upgrade: string | undefined;
     /** bound-body */
     body: ReadableStream | Uint8Array | null;
     /** Its part of what the isolate may hold of bodies; undefined: there is no body. */

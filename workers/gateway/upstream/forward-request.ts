@@ -69,7 +69,9 @@ function send(
   const to = c.get("variant")?.to ?? target.to;
   const { method = c.get("method"), query: edited } = c.get("reshaped") ?? {};
   const { name: route, mirror: copies } = c.get("route");
+  const counted = c.get("counted");
   const call = {
+    ...(counted !== undefined && { signal: counted.signal }),
     target: to,
     method,
     path: upstreamPath(c, target) + (edited === undefined ? query : edited(query)),
@@ -80,7 +82,8 @@ function send(
   };
   const [held, identity, trace] = [c.get("held"), c.get("identity"), c.get("trace")];
   const calling = { env: c.env, held, identity, route, context: c.get("context"), trace, minter };
-  if (copies !== undefined) mirror.copy(c, copies, call, calling, upstreams);
+  // What is said on a WebSocket is not copied, and one without it is a client that hangs.
+  if (copies !== undefined && c.get("upgrade") === undefined) mirror.copy(c, copies, call, calling, upstreams);
   return shedder.call(c, to, deadlineAtMs, (shed) => callTarget(c, { ...call, ...shed }, calling, upstreams));
 }
 

@@ -89,8 +89,13 @@ export class TargetCall {
     if (isSmall && body === this.#c.get("body")) this.#body = await readContent(this.#c);
   }
 
+  /** Copies, and changes of protocol: two attempts could both become a connection that says things. */
+  get #isSingle(): boolean {
+    return this.#call.isCopy === true || this.#c.get("upgrade") !== undefined;
+  }
+
   get #isSentOnce(): boolean {
-    return this.#call.isCopy === true || this.#settings.retries.attempts === 0;
+    return this.#isSingle || this.#settings.retries.attempts === 0;
   }
 
   get #isCalledOff(): boolean {
@@ -113,7 +118,7 @@ export class TargetCall {
     const { method, priority } = this.#call;
     const hedges =
       hedge !== undefined &&
-      this.#call.isCopy !== true &&
+      !this.#isSingle &&
       this.#isReplayable &&
       mayHedge(hedge, { method, priority, callerRetries: false });
     const delayMs = hedges ? hedgeDelayMs(this.#upstream.state.hedge, hedge) : undefined;
@@ -211,7 +216,7 @@ export class TargetCall {
     const verdict = this.#verdict(ended, this.#attempts);
     if (ended.ending?.event === "success") retryBudgetStep(budget, "succeeded");
     else if (repeated) retryBudgetStep(budget, "in-vain");
-    if (!verdict.retry || this.#call.isCopy === true || this.#isCalledOff) return false;
+    if (!verdict.retry || this.#isSingle || this.#isCalledOff) return false;
     const nowMs = Date.now();
     const untried = hasUntried(this.#upstream.state, this.#question(nowMs));
     const backoffMs = verdict.anew && untried ? 0 : this.#backoffMs(0);

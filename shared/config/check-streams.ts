@@ -1,0 +1,61 @@
+/** Checks of WebSockets at the edge: what the gateway cannot pass on, and settings that decide nothing for them. */
+import { canBePassedOn, WEBSOCKET } from "../policy/upgrade.ts";
+import type { Cursor } from "./cursor.ts";
+import { type DocumentProblem, error, warning } from "./problem.ts";
+import { quote } from "./schema-problems.ts";
+
+/** @param services of the mesh */
+export function checkStreams(route: Cursor, services: Cursor): DocumentProblem[] {
+  const upgrades = route.get("upgrades");
+  const maxConnections = route.get("maxConnections");
+  if (upgrades.items.length === 0) {
+    if (!maxConnections.exists) return [];
+    const message = "`maxConnections` bounds WebSockets, of which the route takes none";
+    return [error("SLV3130", maxConnections.path, message, { at: "key", suggestion: "upgrades: [websocket]" })];
+  }
+  return [...checkNames(upgrades), ...checkTarget(route, upgrades, services), ...checkLimits(route)];
+}
+
+function checkNames({ items }: Cursor): DocumentProblem[] {
+  return items
+    .filter(({ text }) => text !== undefined && canBePassedOn(text) && text.toLowerCase() !== WEBSOCKET)
+    .map(({ path, text }) =>
+      error("SLV3131", path, `the gateway cannot pass on ${quote(text ?? "")}: its platform speaks WebSocket alone`, {
+        expected: WEBSOCKET,
+      }),
+    );
+}
+
+function checkTarget(route: Cursor, upgrades: Cursor, services: Cursor): DocumentProblem[] {
+  if (!route.get("to").exists)
+    return [
+      error("SLV3130", upgrades.path, "only what a route with `to` leads to can become a WebSocket", { at: "key" }),
+    ];
+  const methods = route.get("match", "methods");
+  const problems: DocumentProblem[] = [];
+  if (methods.items.length > 0 && !methods.texts.includes("GET"))
+    problems.push(
+      error("SLV3130", methods.path, "a WebSocket is asked for by GET, which this route does not match", {
+        suggestion: "methods: [GET]",
+      }),
+    );
+  const to = route.get("to");
+  const taken = services.get(to.text ?? "", "upgrades");
+  if (!taken.exists || taken.texts.some((name) => name.toLowerCase() === WEBSOCKET)) return problems;
+  const message = `the service ${to.text} takes no WebSocket: its \`upgrades\` say so`;
+  return [...problems, error("SLV3132", to.path, message, { suggestion: `upgrades: [websocket] at the service` })];
+}
+
+/** The platform tells nobody when a WebSocket has ended. */
+function checkLimits(route: Cursor): DocumentProblem[] {
+  return route
+    .get("rateLimit")
+    .oneOrItems.map((limit) => limit.get("concurrent"))
+    .filter(({ exists }) => exists)
+    .map(({ path }) =>
+      warning("SLV3133", path, "`concurrent` counts a WebSocket until it is open, and not for as long as it is", {
+        at: "key",
+        suggestion: "maxConnections, or a limit of new ones",
+      }),
+    );
+}

@@ -1,0 +1,155 @@
+/** `stream-app.ts` behind everything: clients reach it through front, workerd and gateway, as an origin and through the mesh. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { BrokenAnswer } from "../../mesh-agent/front/pass-on.ts";
+import type { WebSocketEnd } from "../../mesh-agent/front/web-sockets.ts";
+import type { AccessLogEntry } from "../../shared/http/access-log.ts";
+import { makeAuthority } from "./certificates.ts";
+import { type Served, serveDocument } from "./serve.ts";
+import type { StreamState } from "./stream-app.ts";
+import { freePorts, root, run, until } from "./system.ts";
+
+/** Through the gateway to the application as an origin, or through two agents. */
+export type Way = "origin" | "mesh";
+
+const documentOf = (app: number): string => `selvage: 1
+name: streams
+gateway:
+  hosts: [localhost, "127.0.0.1"]
+  cors: { origins: ["https://app.example"], credentials: true }
+  routes:
+    - { name: origin, match: { path: /origin/* }, to: "http://127.0.0.1:${app}", rewrite: "/*", upgrades: [websocket], timeout: 30s, maxBody: 200MiB }
+    - { name: mesh, match: { path: /mesh/* }, to: app, rewrite: "/*", upgrades: [websocket], timeout: 30s, maxBody: 200MiB }
+    - { name: quick-origin, match: { path: /quick/origin/* }, to: "http://127.0.0.1:${app}", rewrite: "/*", upgrades: [websocket], timeout: 2s }
+    - { name: quick-mesh, match: { path: /quick/mesh/* }, to: app, rewrite: "/*", upgrades: [websocket], timeout: 2s }
+    - { name: small, match: { path: /small/* }, to: "http://127.0.0.1:${app}", rewrite: "/*", maxBody: 1MiB }
+    - { name: few, match: { path: /few/* }, to: "http://127.0.0.1:${app}", rewrite: "/*", upgrades: [websocket], maxConnections: 2 }
+    - { name: limited, match: { path: /limited/* }, to: "http://127.0.0.1:${app}", rewrite: "/*", upgrades: [websocket], rateLimit: { limit: 1/hour, by: ip, mode: exact } }
+    - { name: brief, match: { path: /brief/* }, to: "http://127.0.0.1:${app}", rewrite: "/*", upgrades: [websocket], streamIdle: 1s }
+    - { name: cached, match: { path: /cached/* }, to: "http://127.0.0.1:${app}", rewrite: "/*", cache: { ttl: 10s } }
+    - { name: kept, match: { path: /kept/* }, to: "http://127.0.0.1:${app}", rewrite: "/*", cache: { ttl: 10s }, timeout: 2s }
+    - { name: running, match: { path: /running/* }, to: "http://127.0.0.1:${app}", rewrite: "/*", rateLimit: { concurrent: 5, by: ip, onFailure: open }, timeout: 2s }
+    - { name: once, match: { path: /once/* }, to: "http://127.0.0.1:${app}", rewrite: "/*", idempotency: { ttl: 1m } }
+    - { name: closed, match: { path: /closed/* }, to: "http://127.0.0.1:${app}", rewrite: "/*" }
+mesh:
+  trustDomain: streams.internal
+  services:
+    app: { port: ${app}, access: [{ from: gateway }] }
+`;
+
+export class StreamWorld {
+  readonly served: Served;
+  /** Plain and TLS listeners of the front. */
+  readonly plain: number;
+  readonly secure: number;
+  readonly #app: number;
+  readonly #agents: readonly ChildProcess[];
+  readonly #folder: string;
+
+  constructor(served: Served, ports: readonly number[], agents: readonly ChildProcess[], folder: string) {
+    const [plain = 0, secure = 0, app = 0] = ports;
+    this.served = served;
+    this.plain = plain;
+    this.secure = secure;
+    this.#app = app;
+    this.#agents = agents;
+    this.#folder = folder;
+  }
+
+  /** What the application knows of an exchange, past everything. */
+  async state(id: string): Promise<StreamState> {
+    return (await (await fetch(`http://127.0.0.1:${this.#app}/state?id=${id}`)).json()) as StreamState;
+  }
+
+  async go(id: string): Promise<void> {
+    await (await fetch(`http://127.0.0.1:${this.#app}/go?id=${id}`)).text();
+  }
+
+  url(path: string): string {
+    return `http://127.0.0.1:${this.plain}${path}`;
+  }
+
+  /** Of the gateway's access log. */
+  accessLog(): AccessLogEntry[] {
+    return this.#lines<AccessLogEntry>("gateway", "access");
+  }
+
+  /** WebSockets that are over, as the front tells of them. */
+  ended(): WebSocketEnd[] {
+    return this.#lines<WebSocketEnd>("front", "websocket");
+  }
+
+  /** Answers that ended too early, as the front tells of them. */
+  broken(): BrokenAnswer[] {
+    return this.#lines<BrokenAnswer>("front", "broken");
+  }
+
+  /** Resident memory of the processes that every byte passes, in MiB. */
+  memory(): Readonly<Record<"front" | "workerd", number>> {
+    return { front: this.#residentMiB("front"), workerd: this.#residentMiB("gateway") };
+  }
+
+  #lines<Line>(log: string, kind: string): Line[] {
+    const lines = this.served.log(log).split("\n");
+    return lines.filter((line) => line.includes(`"kind":"${kind}"`)).map((line) => JSON.parse(line) as Line);
+  }
+
+  #residentMiB(role: string): number {
+    const found = this.served.processes().find((one) => one.role === role);
+    if (found === undefined) throw new Error(`no process ${role}`);
+    const status = readFileSync(`/proc/${found.pid}/status`, "utf8");
+    return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024);
+  }
+
+  async stop(): Promise<void> {
+    for (const agent of this.#agents) {
+      const over = new Promise((done) => agent.once("exit", done));
+      if (agent.exitCode === null && agent.kill("SIGTERM")) await over;
+    }
+    await this.served.stop();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** Starts all of it; the front has a plain listener and one with TLS. */
+export async function startStreamWorld(): Promise<StreamWorld> {
+  const folder = mkdtempSync(join(tmpdir(), "selvage-streams-"));
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const [plain = 0, secure = 0, app = 0, ingress = 0] = await freePorts(4);
+  const leaf = await (await makeAuthority("streams.example")).issue("front", { dnsNames: ["localhost"] });
+  const served = await serveDocument(file("selvage.yaml", documentOf(app)), {}, [
+    ...["--listen", `http://127.0.0.1:${plain}`, "--listen", `127.0.0.1:${secure}`],
+    ...["--tls-cert", file("cert.pem", leaf.certPem), "--tls-key", file("key.pem", leaf.keyPem)],
+    ...["--ingress-url", `http://127.0.0.1:${ingress}`],
+  ]);
+  const start = async (service: string, args: readonly string[]): Promise<ChildProcess> => {
+    const state = { SELVAGE_STATE: served.state };
+    const { stdout } = await run(process.execPath, ["bin/selvage.mjs", "join-token", service], state);
+    const [command = "", ...rest] = args;
+    const own = ["--state", join(folder, service), "--join", stdout.trim()];
+    const child = spawn(process.execPath, ["bin/selvage-agent.mjs", command, ...own, ...rest], {
+      cwd: root,
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    return child;
+  };
+  const agents = [
+    await start("gateway", ["ingress", "--listen", `127.0.0.1:${ingress}`]),
+    await start("app", ["run", "--port", String(app), "--", process.execPath, "test/support/stream-app.ts"]),
+  ];
+  const world = new StreamWorld(served, [plain, secure, app], agents, folder);
+  await until(
+    "the application is reached on both ways",
+    async () => {
+      const answers = await Promise.all(["origin", "mesh"].map((way) => fetch(world.url(`/${way}/state?id=none`))));
+      return answers.every(({ status }) => status === 200);
+    },
+    40_000,
+  );
+  return world;
+}
