@@ -53,6 +53,7 @@ function find(folder: string, pattern: string): string[] {
       entriesOf(path.join(folder, below))
         .filter((entry) => (isLast ? entry.isFile() : entry.isDirectory()) && fitsGlob(step, entry.name))
         .filter((entry) => step.startsWith(".") || !entry.name.startsWith("."))
+        .filter((entry) => !/[\r\n]/.test(entry.name))
         .map((entry) => (below === "" ? entry.name : `${below}/${entry.name}`)),
     );
   }

@@ -6,6 +6,7 @@ import { paramsOf, parsePath } from "../route/parse-path.ts";
 import { checkJson, checkLength } from "./check-json.ts";
 import { checkText, checkValue, type ValuePlace } from "./check-values.ts";
 import type { Cursor } from "./cursor.ts";
+import { matchPattern } from "./match-pattern.ts";
 import { nearestName } from "./nearest-name.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
@@ -93,7 +94,7 @@ function checkRedirect(redirect: Cursor, route: Cursor): DocumentProblem[] {
 function checkPath(path: Cursor, route: Cursor): DocumentProblem[] {
   if (path.text === undefined) return [];
   const own = parsePath(path.text);
-  const found = parsePath(route.get("match", "path").text ?? "");
+  const found = matchPattern(route);
   if (own.pattern === undefined)
     return [error("SLV2001", path.path, `${quote(path.text)} is not a path: ${own.fault}`)];
   if (found.pattern === undefined) return [];

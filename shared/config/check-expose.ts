@@ -91,6 +91,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   streamIdle: "`streamIdle` of the service",
   maxConnections: "a route of `gateway`",
   context: "`identityHeaders`: an agent mints no transaction tokens",
+  owner: "a route of `gateway`: what owners are granted is not asked here",
 };
 
 function checkSettings(route: Cursor): DocumentProblem[] {

@@ -2,6 +2,7 @@
 import { paramsOf, parsePath } from "../route/parse-path.ts";
 import { unknownName } from "./check-mesh.ts";
 import type { Cursor } from "./cursor.ts";
+import { matchPattern } from "./match-pattern.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
 import { holesOf, parseTemplate } from "./template.ts";
 
@@ -81,7 +82,7 @@ function checkSuccessor(route: Cursor, successor: Cursor): DocumentProblem[] {
   const { text } = successor;
   if (text === undefined || !text.startsWith("/")) return [];
   const own = parsePath(text);
-  const found = parsePath(route.get("match", "path").text ?? "");
+  const found = matchPattern(route);
   if (own.pattern === undefined) return [error("SLV2001", successor.path, `this is not a path: ${own.fault}`)];
   if (found.pattern === undefined) return [];
   const known = paramsOf(found.pattern);

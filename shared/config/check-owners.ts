@@ -5,6 +5,7 @@ import { otherTargets } from "./check-edge-traffic.ts";
 import { unknownName } from "./check-mesh.ts";
 import type { Cursor } from "./cursor.ts";
 import { matchPattern } from "./match-pattern.ts";
+import { partTargets } from "./part-call.ts";
 import { type DocumentProblem, error } from "./problem.ts";
 import { referencesIn } from "./references.ts";
 import { quote } from "./schema-problems.ts";
@@ -74,8 +75,7 @@ function checkHosts(route: Cursor, owner: string, hosts: Cursor): DocumentProble
 function checkTargets(route: Cursor, owner: string, targets: Cursor): DocumentProblem[] {
   if (!targets.exists) return [];
   const granted = new Set(targets.texts.map(targetOf));
-  const parts = route.get("aggregate").entries.map(([, part]) => part.get("get"));
-  const named = [route.get("to"), ...parts].flatMap((place) =>
+  const named = [route.get("to"), ...partTargets(route)].flatMap((place) =>
     place.text === undefined ? [] : { name: place.text, place },
   );
   return [...named, ...otherTargets(route)].flatMap(({ name, place }) =>

@@ -1,5 +1,6 @@
 /** Checks of WebSockets at the edge: what the gateway cannot pass on, and settings that decide nothing for them. */
 import { canBePassedOn, WEBSOCKET } from "../policy/upgrade.ts";
+import { type NamedTarget, otherTargets } from "./check-edge-traffic.ts";
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
@@ -40,10 +41,15 @@ function checkTarget(route: Cursor, upgrades: Cursor, services: Cursor): Documen
       }),
     );
   const to = route.get("to");
-  const taken = services.get(to.text ?? "", "upgrades");
-  if (!taken.exists || taken.texts.some((name) => name.toLowerCase() === WEBSOCKET)) return problems;
-  const message = `the service ${to.text} takes no WebSocket: its \`upgrades\` say so`;
-  return [...problems, error("SLV3132", to.path, message, { suggestion: `upgrades: [websocket] at the service` })];
+  const named = [{ name: to.text ?? "", place: to, at: "value" as const }, ...otherTargets(route)];
+  return [...problems, ...named.flatMap((one) => checkTaken(one, services))];
+}
+
+function checkTaken({ name, place, at }: NamedTarget, services: Cursor): DocumentProblem[] {
+  const taken = services.get(name, "upgrades");
+  if (!taken.exists || taken.texts.some((one) => one.toLowerCase() === WEBSOCKET)) return [];
+  const message = `the service ${name} takes no WebSocket: its \`upgrades\` say so`;
+  return [error("SLV3132", place.path, message, { at, suggestion: `upgrades: [websocket] at the service` })];
 }
 
 /** The platform tells nobody when a WebSocket has ended. */

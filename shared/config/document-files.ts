@@ -24,7 +24,8 @@ function append(before: string, text: string): string {
 
 /** The files of a text; the first is the main one. */
 export function splitFiles(text: string): TextFile[] {
-  const [main = "", ...others] = text.split(/^--- # selvage: file /m);
+  // After a line feed alone: other ends of lines are none to those who join files, and to YAML most of them are not either.
+  const [main = "", ...others] = text.split(/(?<![^\n])--- # selvage: file /);
   return [
     { name: "", text: main },
     ...others.map((other) => {

@@ -81,7 +81,7 @@ export function chooseVariant(
 }
 
 /**
- * The cookie holds a share, not a name: when weights change, only as many clients move as must. A client can choose its
+ * The cookie holds a share, not a name: when the weights of two targets change, only as many clients move as must. A client can choose its
  * variant, as it can with a header.
  */
 function byCookie(

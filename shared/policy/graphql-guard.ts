@@ -118,12 +118,21 @@ const NOT_LISTED: GraphqlRefusal = {
 };
 
 function parsed(query: string, maxTokens: number): DocumentNode | GraphqlRefusal {
+  if (hasMoreComments(query, maxTokens))
+    return { code: "GRAPHQL_PARSE_FAILED", message: `More than ${maxTokens} lines have a comment.` };
   try {
     return parse(query, { maxTokens, noLocation: true });
   } catch (cause) {
     if (cause instanceof GraphQLError) return { code: "GRAPHQL_PARSE_FAILED", message: cause.message };
     throw cause;
   }
+}
+
+/** The parser does not count comments, but keeps each of them until it is done. */
+function hasMoreComments(query: string, most: number): boolean {
+  const comment = /#[^\n\r]*/g;
+  for (let count = 0; count <= most; count++) if (!comment.test(query)) return false;
+  return true;
 }
 
 function chosenOperation(document: DocumentNode, name: string | undefined): OperationDefinitionNode | GraphqlRefusal {

@@ -40,6 +40,9 @@ export function readGraphqlRequests(content: GraphqlContent): ReadRequests {
   const parameters = parametersOf(query);
   if (parameters === undefined) return unclear("the query of the URL is not well formed");
   const said = parameters.filter(([name]) => SAYING.has(name));
+  // `variables[first]=9` is a member of `variables` to those who read queries as qs does.
+  if (parameters.some(([name]) => SAYING.has(name.split(/[[.]/, 1)[0] ?? "") && !SAYING.has(name)))
+    return unclear("a parameter is given in members");
   if (new Set(said.map(([name]) => name)).size < said.length) return unclear("a parameter stands twice");
   if (method === "GET" || method === "HEAD") return ofParameters(Object.fromEntries(said), content.text ?? "");
   if (method !== "POST") return invalid("method", `${method} is no method of GraphQL over HTTP`);
@@ -70,14 +73,12 @@ function ofContent({ contentType = "", contentEncoding = "identity", text }: Gra
     .toLowerCase()
     .split(";")
     .map((part) => part.trim());
-  const charset = parameters
-    .find((one) => one.startsWith("charset="))
-    ?.slice("charset=".length)
-    .replaceAll('"', "");
+  // Whatever else it may be read as, such as a second one: some services take UTF-7, in which other JSON stands.
+  const charset = parameters.find((one) => one.includes("charset") && !/^charset=(?:utf-8|"utf-8")$/.test(one));
   const isJson = type === "application/json" || /^application\/[\w.-]+\+json$/.test(type);
   if (!isJson && type !== "application/graphql")
     return invalid("media-type", `${type || "no type"} is not application/json`);
-  if (charset !== undefined && charset !== "utf-8") return invalid("media-type", `charset ${charset} is not utf-8`);
+  if (charset !== undefined) return invalid("media-type", `${charset} is not charset=utf-8`);
   if (contentEncoding.trim().toLowerCase() !== "identity")
     return invalid("media-type", `content is encoded as ${contentEncoding}`);
   if (text === undefined) return unclear("the content is not UTF-8");

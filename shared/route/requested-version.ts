@@ -1,6 +1,6 @@
 /** Which version of an interface a request asks for. */
 
-import { parametersOf } from "../http/query-parameters.ts";
+import { queryValues } from "../http/query-parameters.ts";
 
 export interface Versioning {
   readonly source:
@@ -33,8 +33,9 @@ export function requestedVersion(
   );
 }
 
+/** Several that differ are none of them, as with lines of a field: nobody knows which one an upstream takes. */
 function queried(name: string, query: string): string | undefined {
-  return query === "" ? undefined : parametersOf(query)?.find(([one]) => one === name)?.[1];
+  return query === "" ? undefined : [...new Set(queryValues(query, name))].join(", ");
 }
 
 /**

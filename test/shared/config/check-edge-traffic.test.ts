@@ -148,6 +148,15 @@ describe("life cycles", () => {
   });
 });
 
+test("an expression has no parameters for a successor, and a rest", () => {
+  const found = (successor: string) =>
+    codes(`lifecycle: { sunset: '2027-01-01T00:00:00Z', successor: ${successor} }`, {
+      match: "path: { regex: '/orders/[0-9]+' }",
+    });
+  expect(found("'/v2/{id}'")).toEqual(inRoute(["error SLV3004 R.lifecycle.successor"]));
+  expect(found("'/v2/*'")).toEqual([]);
+});
+
 describe("versions", () => {
   const versioning = "  versioning: { header: Api-Version, default: '1' }";
   const match = "path: '/orders/{id}', version: '1'";

@@ -75,6 +75,7 @@ describe("check", () => {
     ['aggregate: { a: { get: "other:/" } }', [`error SLV3064 ${at}.aggregate`]],
     ["auth: login, idempotency: {}", [`error SLV3064 ${at}.idempotency`]],
     ["auth: login, context: { a: b }", [`error SLV3064 ${at}.context`]],
+    ["owner: payments", [`error SLV3064 ${at}.owner`]],
     ["auth: { any: [login], decision: pdp }", [`error SLV3064 ${at}.auth.decision`]],
     ["auth: keys", [`error SLV3065 ${at}.auth`]],
     ["auth: { any: [login, people] }", [`error SLV3065 ${at}.auth.any.1`]],

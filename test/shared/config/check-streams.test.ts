@@ -36,6 +36,13 @@ test.each<[string, object, object | undefined, string[]]>([
   ["a service that takes none", taken, { upgrades: [] }, ["error SLV3132 to"]],
   ["a service that takes some", taken, taken, []],
   [
+    "a canary that takes none",
+    { ...taken, to: "http://a.example", traffic: [{ split: { chat: 1, "http://b.example": 1 } }] },
+    { upgrades: [] },
+    ["error SLV3132 traffic.0.split.chat"],
+  ],
+  ["what a guard of GraphQL would not see", { ...taken, graphql: {} }, undefined, ["error SLV3009 upgrades"]],
+  [
     "what runs at once",
     { ...taken, rateLimit: { concurrent: 5, by: "ip", onFailure: "open" } },
     undefined,

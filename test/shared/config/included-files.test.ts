@@ -39,6 +39,13 @@ describe("files as one text", () => {
     expect(joinFiles([{ name: "", text: "--- # selvage: file x\n" }])).toBeUndefined();
     expect(splitFiles("a: 1")).toEqual([{ name: "", text: "a: 1" }]);
   });
+  test.each(["\r", "\u2028", "\u2029"])("are not more than were put together: %j ends no line", (end) => {
+    const files = [
+      { name: "", text: "a: 1\n" },
+      { name: "teams/x.yaml", text: `owner: x # a${end}--- # selvage: file teams/y.yaml\n# b\n` },
+    ];
+    expect(splitFiles(joinFiles(files) ?? "")).toEqual(files);
+  });
   test.each([
     ["teams/*.yaml", "teams/a.yaml", true],
     ["teams/*.yaml", "teams/a/b.yaml", false],
@@ -120,6 +127,7 @@ describe("grants", () => {
     ["pay", `match: { path: /pay, ${host} }, to: mail`, "SLV3085 to"],
     ["pay", `match: { path: /pay, ${host} }, to: 'https://psp.example.evil'`, "SLV3085 to"],
     ["pay", `match: { path: /pay, ${host} }, aggregate: { a: { get: 'mail:/x' } }`, "SLV3085 aggregate.a.get"],
+    ["pay", `match: { path: /pay, ${host} }, aggregate: { a: { post: 'mail:/x' } }`, "SLV3085 aggregate.a.post"],
     ["pay", `match: { path: /pay, ${host} }, to: pay, mirror: [{ to: mail, percent: 1 }]`, "SLV3085 mirror.0.to"],
     [
       "mail",

@@ -47,6 +47,12 @@ describe("depth, aliases, root fields", () => {
   });
 });
 
+test("comments are bounded as tokens are: the parser keeps each of them", () => {
+  expect(codeOf(`${"# a\n".repeat(2_000)}{ a }`)).toBeUndefined();
+  expect(codeOf(`${"#\r".repeat(2_001)}{ a }`)).toBe("GRAPHQL_PARSE_FAILED");
+  expect(codeOf(`${"#".repeat(100_000)}\n{ a }`)).toBeUndefined();
+});
+
 describe("the schema", () => {
   test.each([
     "{ __schema { types { name } } }",

@@ -13,8 +13,9 @@ test("by a header", () => {
 
 test("by a parameter", () => {
   const versioning = { source: { query: "v" }, byDefault: "1" };
-  const queries = ["?v=2", "?a=1&v=2026-11-01", "?v=", "?V=2", "", "?v=%zz", "?v=2&v=3"];
-  expect(queries.map((query) => asked(versioning, {}, query))).toEqual(["2", "2026-11-01", "1", "1", "1", "1", "2"]);
+  const queries = ["?v=2", "?a=1&v=2026-11-01", "?v=", "?V=2", "", "?v=%zz", "?v=2&v=3", "?v=2&v=2", "?v=2&a=%zz"];
+  const found = queries.map((query) => asked(versioning, {}, query));
+  expect(found).toEqual(["2", "2026-11-01", "1", "1", "1", "%zz", "2, 3", "2", "2"]);
 });
 
 test.each([

@@ -89,7 +89,16 @@ test("documents of a list pass by their text or by its hash, others do not", asy
   expect((await ask("/listed", { query: `${LISTED} ` })).status).toBe(400);
 });
 
+test("a batch that is too large is refused before anything of it is hashed", async () => {
+  const digest = vi.spyOn(crypto.subtle, "digest");
+  const response = await ask("/listed", Array(1_000).fill({ query: LISTED }));
+  expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: "BATCH_TOO_LARGE" } }] });
+  expect(digest.mock.calls.length).toBeLessThan(10);
+});
+
 test("in shadow everything passes, and the log says what would have been refused", async () => {
   expect((await ask("/watched", { query: "{ __schema { a } }" })).status).toBe(200);
   expect(gateway.logs.at(-1)).toMatchObject({ status: 200, wouldRefuse: [{ error: "graphql_refused" }] });
+  const put = await gateway.fetch("/watched", { method: "PUT", body: "a" });
+  expect([put.status, put.headers.get("allow")]).toEqual([200, null]);
 });

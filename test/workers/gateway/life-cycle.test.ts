@@ -1,14 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { VERSION_FIELD } from "../../../shared/route/requested-version.ts";
+import { leaseRequestSchema } from "../../../shared/wire/gateway-lease.ts";
 import { type Gateway, startGateway } from "./support/gateway.ts";
 import { createIssuer, type Issuer } from "./support/issuer.ts";
 import { plan, route } from "./support/plans.ts";
 
 const DAY_MS = 86_400_000;
 const nowMs = Date.now();
-const versioned = (version: string, name: string) => {
-  const { match } = route("", "/items/*");
-  return route(name, "/items/*", { match: { ...match, headers: { [VERSION_FIELD]: version } } });
+const versioned = (version: string, name: string, path = "/items/*") => {
+  const { match } = route("", path);
+  return route(name, path, { match: { ...match, headers: { [VERSION_FIELD]: version } } });
 };
 const routes = [
   route("old", "/old/{id}", {
@@ -26,6 +27,8 @@ const routes = [
   }),
   versioned("1", "items-1"),
   versioned("2", "items-2"),
+  versioned("2", "things-2", "/things/*"),
+  route("things", "/things/*"),
 ];
 
 let gateway: Gateway;
@@ -58,11 +61,14 @@ describe("a deprecated route", () => {
   test("counts who still calls, and only once it is deprecated", async () => {
     const authorization = `Bearer ${await issuer.sign({ sub: "alice" })}`;
     for (let at = 0; at < 3; at++) await gateway.fetch("/mine", { headers: { authorization } });
+    for (const sub of ["J\u00fcrgen\n", "\ud83d"])
+      await gateway.fetch("/mine", { headers: { authorization: `Bearer ${await issuer.sign({ sub })}` } });
     await gateway.fetch("/old/7");
     expect((await gateway.fetch("/soon")).headers.get("deprecation")).toMatch(/^@/);
     await vi.waitFor(
       async () => {
         await gateway.fetch("/over");
+        expect(gateway.control.asked.every((one) => leaseRequestSchema.safeParse(one).success)).toBe(true);
         const reported = gateway.control.asked.flatMap(({ counted }) => counted?.series ?? []);
         const callers = reported
           .filter(({ kind }) => kind === "deprecated")
@@ -72,7 +78,10 @@ describe("a deprecated route", () => {
           const key = `${name} ${caller}`;
           sums.set(key, (sums.get(key) ?? 0) + Number(requests));
         }
-        expect(Object.fromEntries(sums)).toEqual({ "mine alice": 3, "old anonymous": 1 });
+        expect(Object.fromEntries(sums)).toEqual({
+          ...{ "mine alice": 3, "old anonymous": 1 },
+          ...{ "mine J%C3%BCrgen%0A": 1, "mine %EF%BF%BD": 1 },
+        });
       },
       { timeout: 15_000, interval: 200 },
     );
@@ -123,8 +132,15 @@ describe("versions", () => {
     expect(headers.get("vary")).toBe("api-version");
   });
 
+  test("tell caches so, also where a route without one answers", async () => {
+    const { headers } = await gateway.fetch("/things/1");
+    expect(gateway.logs.at(-1)?.route).toBe("things");
+    expect(headers.get("vary")).toBe("api-version");
+  });
+
   test("that nothing serves, and fields that pass for ours", async () => {
-    expect((await gateway.fetch("/items/1", { headers: { "api-version": "3" } })).status).toBe(404);
+    const { status, headers } = await gateway.fetch("/items/1", { headers: { "api-version": "3" } });
+    expect([status, headers.get("vary")]).toEqual([404, "api-version"]);
     expect((await gateway.fetch("/soon")).headers.get("vary")).toBeNull();
   });
 });

@@ -35,9 +35,12 @@ async function guard(c: Context<GatewayEnv>, settings: GraphqlSettings): Promise
     contentEncoding: head.get("content-encoding"),
     text: textOf(await readContent(c)),
   });
-  if (read.invalid !== undefined) return refuse(c, settings, unreadable(c, read));
-  const requests =
-    settings.allow === undefined ? read.requests.map(withoutHash) : await Promise.all(read.requests.map(hashed));
+  if (read.invalid !== undefined) {
+    if (read.invalid === "method" && settings.shadow !== true) c.header("allow", "GET, POST");
+    return refuse(c, settings, unreadable(read));
+  }
+  const isHashed = settings.allow !== undefined && read.requests.length <= settings.batchMax;
+  const requests = isHashed ? await Promise.all(read.requests.map(hashed)) : read.requests.map(withoutHash);
   const refusal = judgeGraphql(requests, method !== "POST", settings);
   return refusal === undefined ? undefined : refuse(c, settings, refused(refusal));
 }
@@ -48,11 +51,7 @@ function refuse(c: Context<GatewayEnv>, { shadow }: GraphqlSettings, error: Selv
   return undefined;
 }
 
-function unreadable(
-  c: Context<GatewayEnv>,
-  { invalid, reason }: Extract<ReadRequests, { reason: string }>,
-): SelvageError {
-  if (invalid === "method") c.header("allow", "GET, POST");
+function unreadable({ invalid, reason }: Extract<ReadRequests, { reason: string }>): SelvageError {
   const code = {
     method: "method_not_allowed",
     "media-type": "media_type_unsupported",

@@ -55,9 +55,12 @@ class DeprecatedCalls {
   }
 }
 
-/** As operators know their callers; a subject only where nothing says which consumer it belongs to. */
+/**
+ * As operators know their callers; a subject only where nothing says which consumer it belongs to. An issuer may call people as it
+ * likes, a report to the control plane holds printable ASCII.
+ */
 function callerOf({ consumer, method, sub }: Identity): string {
   if (method === "anonymous") return "anonymous";
-  const caller = consumer ?? sub;
+  const caller = (consumer ?? sub).toWellFormed().replace(/[^\x20-\x7e]+/g, encodeURIComponent);
   return caller === OTHERS ? `${caller} ` : caller;
 }

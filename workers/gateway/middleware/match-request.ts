@@ -18,19 +18,21 @@ export function matchRequest(): Stage {
       const head = c.get("head");
       const { table, plan } = c.get("held");
       const { versioning } = plan;
-      const header = (name: string): string | undefined =>
-        name === VERSION_FIELD && versioning !== undefined
-          ? requestedVersion(versioning, (one) => head.get(one), query)
-          : head.get(name);
+      let byVersion: Versioning | undefined;
+      const header = (name: string): string | undefined => {
+        if (name !== VERSION_FIELD || versioning === undefined) return head.get(name);
+        byVersion = versioning;
+        return requestedVersion(versioning, (one) => head.get(one), query);
+      };
       const clientIp = c.get("clientIp");
       const found = matchRoute(table, { host, method, path, query, header, clientIp });
+      if (byVersion !== undefined) tellVary(c, byVersion);
       if (found.route === undefined) {
         if (found.allow !== undefined) c.header("allow", found.allow.join(", "));
         throw new SelvageError(found.missing, `${method} ${host} ${path}`);
       }
       const { name, quarantine } = found.route;
       if (quarantine !== undefined) throw new SelvageError("route_quarantined", `route ${name}: ${quarantine}`);
-      if (versioning !== undefined && found.route.match.headers[VERSION_FIELD] !== undefined) tellVary(c, versioning);
       c.set("path", path);
       c.set("route", found.route);
       c.set("params", found.params);
@@ -40,7 +42,7 @@ export function matchRequest(): Stage {
   };
 }
 
-/** Caches behind the gateway must not give one version's answer for another. */
+/** Caches behind the gateway must not give one version's answer for another, nor for that of a route without one. */
 function tellVary(c: Context<GatewayEnv>, { source }: Versioning): void {
   if ("header" in source) tellAnswer(c, [["vary", source.header]]);
   else if ("mediaType" in source) tellAnswer(c, [["vary", "accept"]]);
