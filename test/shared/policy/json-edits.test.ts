@@ -37,6 +37,8 @@ describe("edits", () => {
     ["remove", '{"a":1,"b":[1,2,3]}', { remove: ["/a", "/b/0", "/b/2", "/none/x"] }, '{"b":[2]}'],
     ["remove by path", '{"a":[{"s":1},{"s":2,"k":0}],"s":3}', { remove: ["$..s"] }, '{"a":[{},{"k":0}]}'],
     ["remove by filter", '[{"p":1},{"p":9},{"p":8}]', { remove: ["$[?@.p > 5]"] }, '[{"p":1}]'],
+    ["remove what two places find", "[1,2,3]", { remove: ["/0", "$[0,0]", "$[?@ == 1]"] }, "[2,3]"],
+    ["set inside what is set", '{"s":{"s":1}}', { set: { "$..s": { t: 1 } } }, '{"s":{"t":1}}'],
     ["rename keeps the place", '{"a":1,"b":2,"c":3}', { rename: { "/b": "z" } }, '{"a":1,"z":2,"c":3}'],
     ["rename onto another", '{"a":1,"b":2}', { rename: { "/a": "b" } }, '{"b":1}'],
     ["rename each", '[{"a":1},{"a":2}]', { rename: { "$[*].a": "b" } }, '[{"b":1},{"b":2}]'],
@@ -123,6 +125,11 @@ describe("exactly", () => {
 
 describe("refused", () => {
   const { depthMax, nodesMax } = limits.reshape;
+  test("what a body has put in many places at once", () => {
+    const text = JSON.stringify({ x: Array(100).fill({ a: 0 }), y: "y".repeat(20_000) });
+    expect(() => edited(text, { set: { "$..a": "{body.y}" } })).toThrow(RangeError);
+  });
+
   test.each<[name: string, text: string, fault: string]>([
     ["nothing", "", "form"],
     ["no JSON", "{a:1}", "form"],
