@@ -18,7 +18,8 @@ export function setStatus(c: Context<GatewayEnv>, status: number): void {
     void body?.cancel().catch(() => undefined);
   }
   c.res = undefined;
-  c.res = new Response(isBodiless(status) ? null : body, { status, headers });
+  const encodeBody = c.get("isRaw") === true && headers.has("content-encoding") ? "manual" : "automatic";
+  c.res = new Response(isBodiless(status) ? null : body, { status, headers, encodeBody });
 }
 
 /** What was made for one caller is for no cache that others share; what was made by request fields varies by them. */
