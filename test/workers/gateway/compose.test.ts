@@ -252,6 +252,25 @@ answer: { status: { from: order }, output: "{order}" }
     await response.body?.cancel();
   });
 
+  test.each([
+    ["what another part did is not done again under the same key", "post", [502, 409], 1],
+    ["nothing was done: the key may be used again", "get", [502, 502], 2],
+  ])("%s", async (_, method, statuses, paid) => {
+    const route = `
+match: { path: /${method}, methods: [POST] }
+idempotency: {}
+aggregate:
+  paid: { ${method}: "a:/pay" }
+  mailed: { get: "b:/mail/{paid.id}" }
+`;
+    const gateway = await startComposed(route, { a: json({ id: 1 }), b: json({}, { status: 500 }) });
+    const pay = { method: "POST", headers: { "idempotency-key": `"${method}"` } };
+    expect([(await gateway.fetch(`/${method}`, pay)).status, (await gateway.fetch(`/${method}`, pay)).status]).toEqual(
+      statuses,
+    );
+    expect(gateway.sent.filter((request) => pathOf(request) === "/pay")).toHaveLength(paid);
+  });
+
   test("without `methods` it is for GET and HEAD", async () => {
     const gateway = await startComposed('match: { path: /x }\naggregate: { a: { get: "a:/" } }', { a: json(1) });
     expect((await gateway.fetch("/x", { method: "DELETE" })).status).toBe(405);
