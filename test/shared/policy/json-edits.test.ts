@@ -12,7 +12,7 @@ function edited(text: string, edits: JsonEdits, scope: Record<string, unknown> =
   if (json.fault !== undefined) return `${json.fault}: ${json.reason}`;
   const filling: Filling = {
     scope: { ...scope, body: json.value },
-    evaluate: (text) => (text === "seven" ? 7n : undefined),
+    evaluate: (text) => ({ seven: 7n, long: 9007199254740993n })[text],
     secret: () => undefined,
     tooLong: () => undefined,
   };
@@ -104,6 +104,10 @@ describe("exactly", () => {
     expect(edited(`{"a":${number},"b":[${number}],"c":1}`, { set: { "/d": "{body.a}", "/t": "n {body.a}" } })).toBe(
       `{"a":${number},"b":[${number}],"c":1,"d":${number},"t":"n ${number}"}`,
     );
+  });
+
+  test("an expression's whole number keeps its digits", () => {
+    expect(edited("{}", { set: { "/n": { cel: "long" } } })).toBe('{"n":9007199254740993}');
   });
 
   test("paths compute with them, and the others stay", () => {

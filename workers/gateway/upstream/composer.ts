@@ -1,7 +1,7 @@
 import { isSafe } from "../../../shared/cache/invalidation.ts";
 import { SelvageError, type Sent } from "../../../shared/errors.ts";
 import { PARTIAL } from "../../../shared/http/header-names.ts";
-import { parseExactJson } from "../../../shared/http/whole-numbers.ts";
+import { parseWholeNumbers } from "../../../shared/http/whole-numbers.ts";
 import { limits } from "../../../shared/limits.ts";
 import {
   type AggregateRun,
@@ -84,7 +84,7 @@ async function bodyOf(c: Context<GatewayEnv>): Promise<unknown> {
   if (content.byteLength === 0) return undefined;
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(content);
-    return parseExactJson(text, limits.aggregate.depthMax);
+    return parseWholeNumbers(text, limits.aggregate.depthMax);
   } catch (cause) {
     throw new SelvageError("bad_request", `the body cannot be read as JSON: ${String(cause)}`, { cause });
   }
