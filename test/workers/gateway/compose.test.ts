@@ -222,6 +222,15 @@ answer: { status: { from: order }, output: "{order}" }
     expect(sent?.headers.get("content-digest")).not.toBeNull();
   });
 
+  test("says nothing of the client's content beside its own", async () => {
+    const gateway = await startComposed(create, answers);
+    const told = ["content-md5", "digest", "repr-digest", "content-language"];
+    const headers = Object.fromEntries([["content-type", "application/json"], ...told.map((name) => [name, "x"])]);
+    await gateway.fetch("/orders", { ...post({ user: { id: 5 }, lines: [{ count: 1 }] }), headers });
+    for (const { headers: sent } of gateway.sent) for (const name of told) expect(sent.get(name)).toBeNull();
+    expect(gateway.sent.length).toBeGreaterThan(0);
+  });
+
   test("does nothing twice", async () => {
     const gateway = await startComposed(create, { ...answers, b: () => undefined });
     expect((await gateway.fetch("/orders", post({ user: { id: 5 }, lines: [{ count: 1 }] }))).status).toBe(502);

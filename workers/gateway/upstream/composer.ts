@@ -1,5 +1,6 @@
 import { isSafe } from "../../../shared/cache/invalidation.ts";
 import { SelvageError, type Sent } from "../../../shared/errors.ts";
+import { DIGESTS } from "../../../shared/http/content-kind.ts";
 import { PARTIAL } from "../../../shared/http/header-names.ts";
 import { parseWholeNumbers } from "../../../shared/http/whole-numbers.ts";
 import { limits } from "../../../shared/limits.ts";
@@ -189,7 +190,8 @@ const OWN_TO_REQUEST = [
   "content-type",
   "content-length",
   "content-encoding",
-  "content-digest",
+  "content-language",
+  ...DIGESTS,
   "range",
   "if-match",
   "if-none-match",
