@@ -99,10 +99,10 @@ function checkQuery(query: Cursor, route: Cursor): DocumentProblem[] {
   ];
 }
 
-/** Parts of a composed answer are asked for without one. */
+/** Parts of a composed answer have their own. */
 function checkContent(json: Cursor, route: Cursor): DocumentProblem[] {
   if (!json.exists || !route.get("aggregate").exists) return [];
-  const text = "`json` has no meaning with `aggregate`: parts are asked for without a body";
+  const text = "`json` has no meaning with `aggregate`: each part has its own `body`";
   return [error("SLV3009", json.path, text, { at: "key" })];
 }
 
@@ -110,7 +110,7 @@ function checkMethod(method: Cursor, route: Cursor): DocumentProblem[] {
   if (method.text === undefined) return [];
   const other = ["aggregate", "cache"].find((key) => route.get(key).exists && route.get(key).value !== false);
   if (other !== undefined) {
-    const why = other === "cache" ? "what is kept is what the client asks for" : "parts are asked for with GET";
+    const why = other === "cache" ? "what is kept is what the client asks for" : "each part has its own";
     return [error("SLV3009", method.path, `\`method\` cannot be used with \`${other}\`: ${why}`, { at: "key" })];
   }
   const served = route.get("match", "methods").texts;

@@ -3,17 +3,7 @@
  * understand differently is refused: a name that occurs twice (RFC 8259 section 4), and what is nested or long beyond bounds.
  */
 import { limits } from "../limits.ts";
-
-interface RawJson {
-  readonly rawJSON: string;
-}
-
-/** ECMAScript's JSON.parse source text access, which the types of the language do not know yet. */
-const { rawJSON, isRawJSON, parse } = JSON as unknown as {
-  rawJSON(text: string): RawJson;
-  isRawJSON(value: unknown): value is RawJson;
-  parse(text: string, revive?: (name: string, value: unknown, context: { source?: string }) => unknown): unknown;
-};
+import { exactNumber, parseNumbers, rawNumber } from "./raw-number.ts";
 
 export interface ExactJson {
   readonly value: unknown;
@@ -32,26 +22,19 @@ export function readExactJson(text: string): ExactJson | JsonFault {
   const found = scan(text);
   if (typeof found === "object") return found;
   try {
-    const value = found ? parse(text, exactNumber) : parse(text);
-    return { value, plain: (made) => (found ? parse(JSON.stringify(made)) : made) };
+    const value: unknown = found ? parseNumbers(text, keepText) : JSON.parse(text);
+    return { value, plain: (made) => (found ? JSON.parse(JSON.stringify(made)) : made) };
   } catch {
     return { fault: "form", reason: "it is not JSON" };
   }
 }
 
-/** The text of a number that was read exactly; undefined for everything else. */
-export function exactNumberText(value: unknown): string | undefined {
-  return isRawJSON(value) ? value.rawJSON : undefined;
-}
-
 /** A mapping or list, and no number. */
 export function isContainer(value: unknown): value is Record<string | number, unknown> {
-  return typeof value === "object" && value !== null && !isRawJSON(value);
+  return typeof value === "object" && value !== null && exactNumber(value) === undefined;
 }
 
-function exactNumber(_: string, value: unknown, { source }: { source?: string }): unknown {
-  return typeof value === "number" && source !== undefined && !isPlain(source) ? rawJSON(source) : value;
-}
+const keepText = (value: number, source: string): unknown => (isPlain(source) ? value : rawNumber(source));
 
 const isPlain = (source: string): boolean => String(Number(source)) === source;
 
@@ -102,7 +85,7 @@ const [OPEN_LIST, CLOSE_LIST, OPEN_MAPPING, CLOSE_MAPPING] = [0x5b, 0x5d, 0x7b, 
 function isRepeated(literal: string, names: Set<string> | undefined): boolean {
   let name: unknown = literal;
   try {
-    if (literal.includes("\\")) name = parse(literal);
+    if (literal.includes("\\")) name = JSON.parse(literal);
     else name = literal.slice(1, -1);
   } catch {
     return false;

@@ -1,11 +1,5 @@
 /** JSON (RFC 8259) whose integers stay what was written, and whose depth is bounded. */
-
-/** What the platforms have and TypeScript's library does not: the source of a number, and a number written as given. */
-const json = JSON as typeof JSON & {
-  rawJSON(text: string): object;
-  isRawJSON(value: unknown): value is { readonly rawJSON: string };
-  parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): unknown;
-};
+import { exactNumber, parseNumbers, rawNumber } from "./raw-number.ts";
 
 /** Integers of 16 digits and more may be none that a double holds, and exponents may be out of its range. */
 const MAY_BE_INEXACT = /\d{16}|\d[eE]\+?\d{3}/;
@@ -14,15 +8,10 @@ const MAY_BE_INEXACT = /\d{16}|\d[eE]\+?\d{3}/;
  * A value of JSON. An integer that a double cannot hold is kept as it was written, and written so again by `JSON.stringify`.
  * @throws SyntaxError when the text is no JSON, RangeError when it is nested deeper
  */
-export function parseExactJson(text: string, depthMax: number): unknown {
+export function parseWholeNumbers(text: string, depthMax: number): unknown {
   if (text.length > 2 * depthMax && isDeeper(text, depthMax))
     throw new RangeError(`JSON is nested deeper than ${depthMax} levels`);
-  return MAY_BE_INEXACT.test(text) ? json.parse(text, keepExact) : JSON.parse(text);
-}
-
-/** The digits of a number that was kept as it was written; undefined for every other value. */
-export function exactNumber(value: unknown): string | undefined {
-  return json.isRawJSON(value) ? value.rawJSON : undefined;
+  return MAY_BE_INEXACT.test(text) ? parseNumbers(text, keepExact) : JSON.parse(text);
 }
 
 /** A text, number or truth value as text; undefined for every other value. */
@@ -31,9 +20,9 @@ export function scalarText(value: unknown): string | undefined {
   return typeof value === "number" || typeof value === "boolean" ? String(value) : exactNumber(value);
 }
 
-function keepExact(_: string, value: unknown, { source }: { source?: string }): unknown {
-  if (typeof value !== "number" || source === undefined || Number.isSafeInteger(value)) return value;
-  return Number.isFinite(value) && !/^-?\d+$/.test(source) ? value : json.rawJSON(source);
+function keepExact(value: number, source: string): unknown {
+  if (Number.isSafeInteger(value)) return value;
+  return Number.isFinite(value) && !/^-?\d+$/.test(source) ? value : rawNumber(source);
 }
 
 function isDeeper(text: string, depthMax: number): boolean {

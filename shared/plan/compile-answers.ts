@@ -10,16 +10,19 @@ import type { ErrorPage } from "../policy/error-pages.ts";
 import type { SecurityFields } from "../policy/security-fields.ts";
 import { hostWithoutPort } from "../route/compare-routes.ts";
 import type { Redirect } from "../route/redirect-location.ts";
-import { compileValue } from "./compile-reshape.ts";
+import { compileAnswersBy, compileValue } from "./compile-reshape.ts";
 import { mapValues, sorted } from "./sorted.ts";
 
 export function compileRespond({ status = 200, headers, body, json }: RespondConfig): DirectAnswer {
   const named = Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value] as const);
+  const fields = mapValues(Object.fromEntries(named), compileValue);
+  const by = compileAnswersBy([{ fields: { set: fields }, json: { template: json ?? body } }]);
   return {
     status,
-    fields: mapValues(Object.fromEntries(named), compileValue),
+    fields,
     ...(body !== undefined && { body }),
     ...(json !== undefined && { json }),
+    ...(by !== undefined && { by }),
   };
 }
 
@@ -35,13 +38,17 @@ export function compileRedirect({ status = 302, scheme, host, port, path, query 
 }
 
 export function compilePages(pages: ErrorPagesConfig): ErrorPage[] {
-  return pages.map(({ on, upstream, html, text, json }) => ({
-    on: sorted(on.map(String)),
-    ...(upstream === true && { upstream }),
-    ...(html !== undefined && { html }),
-    ...(text !== undefined && { text }),
-    ...(json !== undefined && { json }),
-  }));
+  return pages.map(({ on, upstream, html, text, json }) => {
+    const by = compileAnswersBy([{ json: { template: [html, text, json] } }]);
+    return {
+      on: sorted(on.map(String)),
+      ...(upstream === true && { upstream }),
+      ...(html !== undefined && { html }),
+      ...(text !== undefined && { text }),
+      ...(json !== undefined && { json }),
+      ...(by !== undefined && { by }),
+    };
+  });
 }
 
 const HIDDEN = ["server", "x-powered-by", "x-aspnet-version", "x-aspnetmvc-version", "x-runtime", "x-generator"];

@@ -161,7 +161,8 @@ function valuesOf<Kind extends string>(
 /** Roots by which callers are told apart. */
 const CALLER: readonly string[] = ["identity", "client"];
 
-function compileAnswersBy(answers: readonly AnswerReshape[]): AnswersBy | undefined {
+/** By what of a request answers are made that have such edits. */
+export function compileAnswersBy(answers: readonly AnswerReshape[]): AnswersBy | undefined {
   const paths = answers.flatMap(holesOfAnswer);
   const caller = paths.some(([root = ""]) => CALLER.includes(root)) || answers.some(usesExpression);
   const fields = sorted(paths.flatMap(([root, name]) => (root === "header" && name !== undefined ? [name] : [])));

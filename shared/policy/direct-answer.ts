@@ -1,7 +1,7 @@
 /** Answers that the gateway gives itself, by the document. */
 import { type Filling, fieldValue } from "./edit-value.ts";
 import { escapingOf, fillJson, fillText } from "./own-body.ts";
-import type { EditValue, JsonTemplate } from "./reshape.ts";
+import type { AnswersBy, EditValue, JsonTemplate } from "./reshape.ts";
 
 /** Of `body` and `json` one at most is there. */
 export interface DirectAnswer {
@@ -11,6 +11,8 @@ export interface DirectAnswer {
   /** Text with holes; the content type says how they are escaped. */
   readonly body?: string;
   readonly json?: JsonTemplate;
+  /** By what of a request it is made. Absent: by nothing. */
+  readonly by?: AnswersBy;
 }
 
 export interface FilledAnswer {

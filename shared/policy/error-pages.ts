@@ -2,7 +2,7 @@
 import { acceptWeight } from "../http/accept.ts";
 import type { Filling } from "./edit-value.ts";
 import { fillJson, fillText } from "./own-body.ts";
-import { hasStatus, type JsonTemplate } from "./reshape.ts";
+import { type AnswersBy, hasStatus, type JsonTemplate } from "./reshape.ts";
 
 export interface ErrorPage {
   /** Codes of the gateway's errors, statuses and classes such as `404` and `5xx`, ascending. */
@@ -12,6 +12,8 @@ export interface ErrorPage {
   readonly html?: string;
   readonly text?: string;
   readonly json?: JsonTemplate;
+  /** By what of a request it is made. Absent: by nothing. */
+  readonly by?: AnswersBy;
 }
 
 /** An answer that a page may stand for. */

@@ -1,5 +1,6 @@
 /** Edits of a body that is JSON. */
 import { type ExactJson, isContainer } from "../http/exact-json.ts";
+import { limits } from "../limits.ts";
 import type { Filling } from "./edit-value.ts";
 import { type JsonPath, keyIn, type Location, locate, parsePointer, valueAt } from "./json-place.ts";
 import { fillJson } from "./own-body.ts";
@@ -28,14 +29,12 @@ export function editJson(
   const find = (place: string): Location[] =>
     locate(root, place, (path) => paths.get(path)?.find(json.plain(root)) ?? []);
   if (edits.pick !== undefined) root = pick(root, edits.pick.flatMap(find));
-  // From the back, so that what is found stays where it was until it is its turn.
-  const backwards = (places: readonly Location[]): Location[] => places.toSorted((a, b) => compare(b, a));
   for (const location of backwards((edits.remove ?? []).flatMap(find))) removeAt(root, location);
   for (const [place, name] of Object.entries(edits.rename ?? {}))
     for (const location of backwards(find(place))) renameAt(root, location, name);
   for (const [place, value] of set)
     if (!place.startsWith("$")) root = setAt(root, parsePointer(place) ?? [], value);
-    else for (const location of find(place)) root = putAt(root, location, copyOf(value));
+    else for (const location of roomFor(value, backwards(find(place)))) root = putAt(root, location, copyOf(value));
   return edits.wrap === undefined ? root : Object.fromEntries([[edits.wrap, root]]);
 }
 
@@ -49,6 +48,20 @@ export function pathsIn(edits: JsonEdits | undefined): string[] {
 /** Whether what comes can be sent on within its envelope as it comes, without being read. */
 export function isEnvelope({ others: _, wrap, ...edits }: JsonEdits): boolean {
   return wrap !== undefined && Object.keys(edits).length === 0;
+}
+
+/** Each place once, from the back: what is found stays where it was until it is its turn, and a list loses nothing else. */
+function backwards(places: readonly Location[]): Location[] {
+  const sorted = places.toSorted((one, other) => compare(other, one));
+  return sorted.filter((place, at) => at === 0 || compare(place, sorted[at - 1] ?? []) !== 0);
+}
+
+/** What a client sends may be put where it says, and as often. @throws RangeError where that comes to too much */
+function roomFor(value: unknown, places: readonly Location[]): readonly Location[] {
+  const chars = (JSON.stringify(value)?.length ?? 0) * places.length;
+  if (chars > limits.reshape.bodyBytesMax)
+    throw new RangeError(`what stands at ${places.length} places has ${chars} characters`);
+  return places;
 }
 
 /** Keys that lead to what is kept; true: all of it. */

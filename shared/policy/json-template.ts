@@ -1,5 +1,6 @@
 /** Fills templates of JSON values: bodies of parts, and what a composed answer looks like. */
-import { exactNumber, scalarText } from "../http/whole-numbers.ts";
+import { exactNumber } from "../http/raw-number.ts";
+import { scalarText } from "../http/whole-numbers.ts";
 import { limits } from "../limits.ts";
 import type { JoinKeys, JsonTemplate } from "./aggregate-settings.ts";
 import { valueAt } from "./json-value.ts";

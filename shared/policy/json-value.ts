@@ -1,5 +1,5 @@
 /** Looking into values of JSON: by paths with `*`, and what is kept of them. */
-import { exactNumber } from "../http/whole-numbers.ts";
+import { exactNumber } from "../http/raw-number.ts";
 import type { ValuePath } from "./aggregate-settings.ts";
 
 /**

@@ -1,4 +1,5 @@
 /** Bodies that the document itself holds: of direct answers, error pages and edits. */
+import { rawNumber } from "../http/raw-number.ts";
 import { type Filling, textValue } from "./edit-value.ts";
 import type { JsonTemplate } from "./reshape.ts";
 import type { Template } from "./settings.ts";
@@ -58,9 +59,9 @@ function fillTextValue(pieces: Template, filling: Filling): unknown {
   return pieces.map((piece) => (typeof piece === "string" ? piece : (textValue([piece], filling) ?? ""))).join("");
 }
 
-/** Whole numbers of CEL are bigints; what JSON has no form for is null. */
+/** Whole numbers of CEL are bigints, of 64 bits; what JSON has no form for is null. */
 function jsonOf(value: unknown): unknown {
-  if (typeof value === "bigint") return Number(value);
+  if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : rawNumber(String(value));
   return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : null;
 }
 

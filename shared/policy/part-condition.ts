@@ -4,7 +4,7 @@
  */
 import { type ASTNode, Environment, EvaluationError } from "@marcbachmann/cel-js";
 import { childrenOf, countValues, expressionLimits, LOOPS, parseExpression, summaryOf } from "../auth/condition.ts";
-import { exactNumber } from "../http/whole-numbers.ts";
+import { exactNumber } from "../http/raw-number.ts";
 import { limits } from "../limits.ts";
 
 export interface PartCondition {

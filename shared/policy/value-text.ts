@@ -1,5 +1,5 @@
 /** What values of JSON are as text in header fields and queries. */
-import { exactNumberText } from "../http/exact-json.ts";
+import { exactNumber } from "../http/raw-number.ts";
 
 /**
  * A text, number or truth value; of a list its members, separated by spaces. Undefined for everything else. Whatever could end a
@@ -43,7 +43,7 @@ function encodedScalar(value: unknown): string | undefined {
 }
 
 function plainScalar(value: unknown): string | undefined {
-  if (typeof value === "object") return exactNumberText(value);
+  if (typeof value === "object") return exactNumber(value);
   if (typeof value === "number" || typeof value === "boolean" || typeof value === "bigint") return String(value);
   return typeof value === "string" && value.isWellFormed() ? value : undefined;
 }

@@ -31,7 +31,10 @@ gateway:
   routes:${route("orders", "{ ttl: 30s, staleWhileRevalidate: 5m, staleIfError: 1h, tags: [orders] }")}${route(
     "brief",
     "{ ttl: 1s, staleIfError: 1h }",
-  )}${route("together", "{ ttl: 30s, collapse: everywhere }")}
+  )}${route("together", "{ ttl: 30s, collapse: everywhere }")}${route(
+    "told",
+    "{ ttl: 30s }\n      transform: { response: { statuses: { 200: 203 } } }",
+  )}
 `,
   );
 });
@@ -172,6 +175,17 @@ test("content is kept and given as it is encoded", async () => {
     expect(status(response)).toMatch(expected);
     expect(response.headers.get("content-encoding")).toBe("gzip");
     expect(response.headers.get("content-length")).toBe(String(encoded.length));
+    expect(Buffer.from(await response.arrayBuffer()).equals(encoded)).toBe(true);
+  }
+});
+
+test("content stays as it is encoded where another status stands for the answer's", async () => {
+  const encoded = gzipSync("a text that is long enough to be encoded ".repeat(20));
+  origin.answer = (_, response) => void response.writeHead(200, { "content-encoding": "gzip" }).end(encoded);
+  for (const expected of [/stored/, /hit/]) {
+    const response = await ask(0, "/told/1");
+    expect(response.status).toBe(203);
+    expect(status(response)).toMatch(expected);
     expect(Buffer.from(await response.arrayBuffer()).equals(encoded)).toBe(true);
   }
 });

@@ -12,7 +12,7 @@ function edited(text: string, edits: JsonEdits, scope: Record<string, unknown> =
   if (json.fault !== undefined) return `${json.fault}: ${json.reason}`;
   const filling: Filling = {
     scope: { ...scope, body: json.value },
-    evaluate: (text) => (text === "seven" ? 7n : undefined),
+    evaluate: (text) => ({ seven: 7n, long: 9007199254740993n })[text],
     secret: () => undefined,
     tooLong: () => undefined,
   };
@@ -37,6 +37,8 @@ describe("edits", () => {
     ["remove", '{"a":1,"b":[1,2,3]}', { remove: ["/a", "/b/0", "/b/2", "/none/x"] }, '{"b":[2]}'],
     ["remove by path", '{"a":[{"s":1},{"s":2,"k":0}],"s":3}', { remove: ["$..s"] }, '{"a":[{},{"k":0}]}'],
     ["remove by filter", '[{"p":1},{"p":9},{"p":8}]', { remove: ["$[?@.p > 5]"] }, '[{"p":1}]'],
+    ["remove what two places find", "[1,2,3]", { remove: ["/0", "$[0,0]", "$[?@ == 1]"] }, "[2,3]"],
+    ["set inside what is set", '{"s":{"s":1}}', { set: { "$..s": { t: 1 } } }, '{"s":{"t":1}}'],
     ["rename keeps the place", '{"a":1,"b":2,"c":3}', { rename: { "/b": "z" } }, '{"a":1,"z":2,"c":3}'],
     ["rename onto another", '{"a":1,"b":2}', { rename: { "/a": "b" } }, '{"b":1}'],
     ["rename each", '[{"a":1},{"a":2}]', { rename: { "$[*].a": "b" } }, '[{"b":1},{"b":2}]'],
@@ -104,6 +106,10 @@ describe("exactly", () => {
     );
   });
 
+  test("an expression's whole number keeps its digits", () => {
+    expect(edited("{}", { set: { "/n": { cel: "long" } } })).toBe('{"n":9007199254740993}');
+  });
+
   test("paths compute with them, and the others stay", () => {
     expect(edited('[{"p":1.0},{"p":10.50},{"p":1e1}]', { pick: ["$[?@.p >= 10].p"] })).toBe('[{"p":10.50},{"p":1e1}]');
   });
@@ -123,6 +129,11 @@ describe("exactly", () => {
 
 describe("refused", () => {
   const { depthMax, nodesMax } = limits.reshape;
+  test("what a body has put in many places at once", () => {
+    const text = JSON.stringify({ x: Array(100).fill({ a: 0 }), y: "y".repeat(20_000) });
+    expect(() => edited(text, { set: { "$..a": "{body.y}" } })).toThrow(RangeError);
+  });
+
   test.each<[name: string, text: string, fault: string]>([
     ["nothing", "", "form"],
     ["no JSON", "{a:1}", "form"],

@@ -222,6 +222,15 @@ answer: { status: { from: order }, output: "{order}" }
     expect(sent?.headers.get("content-digest")).not.toBeNull();
   });
 
+  test("says nothing of the client's content beside its own", async () => {
+    const gateway = await startComposed(create, answers);
+    const told = ["content-md5", "digest", "repr-digest", "content-language"];
+    const headers = Object.fromEntries([["content-type", "application/json"], ...told.map((name) => [name, "x"])]);
+    await gateway.fetch("/orders", { ...post({ user: { id: 5 }, lines: [{ count: 1 }] }), headers });
+    for (const { headers: sent } of gateway.sent) for (const name of told) expect(sent.get(name)).toBeNull();
+    expect(gateway.sent.length).toBeGreaterThan(0);
+  });
+
   test("does nothing twice", async () => {
     const gateway = await startComposed(create, { ...answers, b: () => undefined });
     expect((await gateway.fetch("/orders", post({ user: { id: 5 }, lines: [{ count: 1 }] }))).status).toBe(502);
@@ -250,6 +259,25 @@ answer: { status: { from: order }, output: "{order}" }
     });
     expect(response.status).toBe(status);
     await response.body?.cancel();
+  });
+
+  test.each([
+    ["what another part did is not done again under the same key", "post", [502, 409], 1],
+    ["nothing was done: the key may be used again", "get", [502, 502], 2],
+  ])("%s", async (_, method, statuses, paid) => {
+    const route = `
+match: { path: /${method}, methods: [POST] }
+idempotency: {}
+aggregate:
+  paid: { ${method}: "a:/pay" }
+  mailed: { get: "b:/mail/{paid.id}" }
+`;
+    const gateway = await startComposed(route, { a: json({ id: 1 }), b: json({}, { status: 500 }) });
+    const pay = { method: "POST", headers: { "idempotency-key": `"${method}"` } };
+    expect([(await gateway.fetch(`/${method}`, pay)).status, (await gateway.fetch(`/${method}`, pay)).status]).toEqual(
+      statuses,
+    );
+    expect(gateway.sent.filter((request) => pathOf(request) === "/pay")).toHaveLength(paid);
   });
 
   test("without `methods` it is for GET and HEAD", async () => {

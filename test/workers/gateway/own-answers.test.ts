@@ -14,6 +14,25 @@ afterEach(() => vi.restoreAllMocks());
 const start = (routes: string, more?: string): Promise<Gateway> =>
   startGateway(planOf(routes, more), (request) => issuer.answer(request.url) ?? answer(request));
 
+test("what is made for one caller is for no shared cache", async () => {
+  const gateway = await start(`
+    - name: own
+      match: { path: /own }
+      respond: { headers: { cache-control: "public, max-age=60" }, body: "{client.ip} {header.x-a}" }
+    - name: shown
+      match: { path: /shown }
+      errorPages: [{ on: [404], upstream: true, text: "{client.ip} {header.x-a}" }]
+      to: https://orders.example
+  `);
+  const headers = { "cache-control": "public, max-age=60" };
+  answer = () => new Response("none", { status: 404, headers });
+  for (const path of ["/own", "/shown"]) {
+    const response = await gateway.fetch(path, { headers: { accept: "text/plain" } });
+    expect(response.headers.get("cache-control")).toBe("max-age=60, private");
+    expect(response.headers.get("vary")).toMatch(/(^|, )x-a$/);
+  }
+});
+
 describe("respond", () => {
   test("text and JSON with templates; values keep their type and stay data", async () => {
     const gateway = await start(`
@@ -46,6 +65,7 @@ describe("respond", () => {
     const token = await issuer.sign({ org: { id: 7, names: ["a"] } });
     const json = await gateway.fetch("/json/%7Bidentity.sub%7D", { headers: { authorization: `Bearer ${token}` } });
     expect(json.headers.get("content-type")).toBe("application/json");
+    expect(json.headers.get("cache-control")).toBe("private");
     expect(await json.json()).toEqual({
       who: "{identity.sub}",
       text: "is {identity.sub}",

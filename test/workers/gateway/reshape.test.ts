@@ -171,11 +171,13 @@ describe("response headers", () => {
         transform: { response: { headers: { set: { x-user: "{identity.sub}", x-tenant: "{header.x-tenant}" } } } }
         to: https://orders.example
     `);
-    answer = () => new Response("a", { headers: { "cache-control": "public, max-age=60, s-maxage=90" } });
+    const stated = { "cache-control": "public, max-age=60, s-maxage=90", "cdn-cache-control": "max-age=600" };
+    answer = () => new Response("a", { headers: stated });
     const headers = { authorization: `Bearer ${await issuer.sign()}`, "x-tenant": "t" };
     const response = await gateway.fetch("/mine", { headers });
     expect(response.headers.get("x-user")).toBe("alice");
     expect(response.headers.get("cache-control")).toBe("max-age=60, private");
+    expect(response.headers.get("cdn-cache-control")).toBeNull();
     expect(response.headers.get("vary")).toBe("x-tenant");
   });
 });

@@ -74,6 +74,7 @@ function exchangeWith(
   const reach = settings.reach ?? "near";
   const isRead = route.reshape !== undefined && readsAnswers(route.reshape);
   const isRaw = isSafe(method) && !isRead && route.rateLimits.every(({ counts }) => counts === undefined);
+  if (isRaw && route.reshape !== undefined) c.set("isRaw", true);
   return { edge, c, settings, target, forwarder, request, keys, reach, isRaw };
 }
 

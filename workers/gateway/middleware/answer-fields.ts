@@ -1,9 +1,9 @@
-import { answerHeaders } from "../upstream/answer-headers.ts";
+import { answerHeaders, dropStoring } from "../upstream/answer-headers.ts";
 import type { Stage } from "../upstream/stages.ts";
 
 /**
  * Adds what inner stages have to say to the client beside whatever the answer turned out to be, also a refusal. What they say
- * of storing it stands alone: a service's word to certain caches (RFC 9213) would count for more than a general `no-store`.
+ * of storing it stands alone.
  */
 export function answerFields(): Stage {
   return {
@@ -17,9 +17,4 @@ export function answerFields(): Stage {
       }
     },
   };
-}
-
-function dropStoring(headers: Headers): void {
-  const names = [...headers.keys()].filter((name) => /(^|-)cache-control$/.test(name) || name === "surrogate-control");
-  for (const name of names) headers.delete(name);
 }

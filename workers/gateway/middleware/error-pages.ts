@@ -3,6 +3,7 @@ import { anonymous } from "../../../shared/identity/identity.ts";
 import { pageFor } from "../../../shared/policy/error-pages.ts";
 import type { RequestFacts } from "../../../shared/policy/reshape-scope.ts";
 import type { Context } from "../upstream/context.ts";
+import { markAnswer } from "../upstream/edited-answer.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { Stage } from "../upstream/stages.ts";
 
@@ -24,7 +25,9 @@ export function errorPages(): Stage {
       if (page === undefined) return;
       const { title, detail } = failure?.facts ?? {};
       const filled = reshaper.page(page, { status, title, detail, code: failure?.code }, factsOf(c));
-      if (filled !== undefined) replaceBody(c, filled.contentType, filled.text);
+      if (filled === undefined) return;
+      replaceBody(c, filled.contentType, filled.text);
+      if (page.by !== undefined) markAnswer(c.res.headers, page.by);
     },
   };
 }

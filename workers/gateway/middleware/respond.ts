@@ -1,6 +1,7 @@
 import type { DirectAnswer } from "../../../shared/policy/direct-answer.ts";
 import { redirectLocation } from "../../../shared/route/redirect-location.ts";
 import type { Context } from "../upstream/context.ts";
+import { markAnswer } from "../upstream/edited-answer.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { requestFacts } from "../upstream/request-facts.ts";
 import { secretsOf, withSecretCode } from "../upstream/secrets.ts";
@@ -29,7 +30,9 @@ function answerOf(c: Context<GatewayEnv>, answer: DirectAnswer): Response {
     const filled = c.get("held").reshaper?.answer(answer, requestFacts(c), secretsOf(c.env));
     if (filled === undefined) throw new Error("a plan with own answers is held without what makes them");
     const { status, fields, text } = filled;
-    return new Response(c.req.raw.method === "HEAD" ? null : text, { status, headers: fields.map(([a, b]) => [a, b]) });
+    const headers = new Headers(fields.map(([name, value]): [string, string] => [name, value]));
+    if (answer.by !== undefined) markAnswer(headers, answer.by);
+    return new Response(c.req.raw.method === "HEAD" ? null : text, { status, headers });
   } catch (cause) {
     throw withSecretCode(cause, "none");
   }

@@ -6,6 +6,15 @@ export function tellAnswer(c: Context<GatewayEnv>, fields: readonly [name: strin
   c.set("answerFields", [...(c.get("answerFields") ?? []), ...fields]);
 }
 
+/**
+ * Takes away what an answer says of storing it, so that one word stands alone: a service's word to certain caches (RFC 9213) would
+ * count for more than a general `no-store` or `private`.
+ */
+export function dropStoring(headers: Headers): void {
+  const names = [...headers.keys()].filter((name) => /(^|-)cache-control$/.test(name) || name === "surrogate-control");
+  for (const name of names) headers.delete(name);
+}
+
 /** The fields of the answer, to be changed. An upstream's answer that was passed on as it came is copied for that, and only for that. */
 export function answerHeaders(c: Context<GatewayEnv>): Headers {
   const { res } = c;

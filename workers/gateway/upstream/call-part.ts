@@ -1,7 +1,7 @@
 /** One call of an aggregate's part: its attempts and redirects within its time, and what its answer is. */
 
 import { SelvageError } from "../../../shared/errors.ts";
-import { parseExactJson } from "../../../shared/http/whole-numbers.ts";
+import { parseWholeNumbers } from "../../../shared/http/whole-numbers.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { PartCall, PartFailure, PartValue } from "../../../shared/policy/aggregate.ts";
 import type { AggregatePart } from "../../../shared/policy/aggregate-settings.ts";
@@ -170,7 +170,7 @@ async function readPart(answer: Response, part: AggregatePart, taken: readonly s
     return { result: { kind: "value", value: null, ...had }, chars: 0 };
   }
   const text = await readText(answer, limits.gateway.partBodyBytesMax);
-  const value = parseExactJson(text, limits.aggregate.depthMax);
+  const value = parseWholeNumbers(text, limits.aggregate.depthMax);
   return { result: { kind: "value", value, ...had }, chars: text.length };
 }
 

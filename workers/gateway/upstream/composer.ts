@@ -1,6 +1,8 @@
-import { SelvageError } from "../../../shared/errors.ts";
+import { isSafe } from "../../../shared/cache/invalidation.ts";
+import { SelvageError, type Sent } from "../../../shared/errors.ts";
+import { DIGESTS } from "../../../shared/http/content-kind.ts";
 import { PARTIAL } from "../../../shared/http/header-names.ts";
-import { parseExactJson } from "../../../shared/http/whole-numbers.ts";
+import { parseWholeNumbers } from "../../../shared/http/whole-numbers.ts";
 import { limits } from "../../../shared/limits.ts";
 import {
   type AggregateRun,
@@ -21,6 +23,7 @@ import type { GatewayEnv } from "./exchange.ts";
 import type { Forwarder } from "./forward-request.ts";
 import { readContent } from "./read-content.ts";
 import { RequestFields } from "./request-fields.ts";
+import { secretsOf } from "./secrets.ts";
 
 /** Composes one JSON answer from several calls, as many at once as their dependencies and the platform allow. */
 export class Composer {
@@ -82,7 +85,7 @@ async function bodyOf(c: Context<GatewayEnv>): Promise<unknown> {
   if (content.byteLength === 0) return undefined;
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(content);
-    return parseExactJson(text, limits.aggregate.depthMax);
+    return parseWholeNumbers(text, limits.aggregate.depthMax);
   } catch (cause) {
     throw new SelvageError("bad_request", `the body cannot be read as JSON: ${String(cause)}`, { cause });
   }
@@ -95,7 +98,7 @@ function helpOf(c: Context<GatewayEnv>): RunHelp {
       const condition = partConditions.get(expression);
       return condition?.evaluate(conditionView(run, condition.names, answer)) ?? "the plan has no such condition";
     },
-    secretOf: (name) => c.env[`SECRET_${name}`],
+    secretOf: secretsOf(c.env),
   };
 }
 
@@ -124,8 +127,11 @@ async function perform(
   { answer }: AggregateTarget,
 ): Promise<void> {
   const running = new Set<Promise<void>>();
+  // What a part has done is done, whatever became of the others: nobody may repeat the request as if it had never been.
+  let sent: Sent = "none";
   for (;;) {
     for (const call of nextCalls(run, help)) {
+      if (!isSafe(call.part.method)) sent = "body";
       const made: Promise<void> = calls.call(caller, call).then(({ result, chars }) => {
         finishCall(run, call, result, help, chars);
         running.delete(made);
@@ -133,7 +139,7 @@ async function perform(
       running.add(made);
     }
     const failed = failedPart(run);
-    if (failed !== undefined) throw partError(failed, answer?.status);
+    if (failed !== undefined) throw partError(failed, answer?.status, sent);
     if (isComplete(run)) return;
     if (running.size === 0) throw new SelvageError("internal", "parts of an aggregate wait for each other");
     await Promise.race(running);
@@ -143,11 +149,13 @@ async function perform(
 function partError(
   { name, failure }: NonNullable<ReturnType<typeof failedPart>>,
   policy: Parameters<typeof failureStatus>[2],
+  sent: Sent,
 ): SelvageError {
   const status = failureStatus(name, failure, policy);
   const answered = failure.answered === undefined ? {} : { partStatus: failure.answered };
   return new SelvageError("aggregate_part_failed", `${name}: ${failure.reason}`, {
     members: { part: name, ...answered, status, title: titleOf(status) },
+    sent,
   });
 }
 
@@ -182,7 +190,8 @@ const OWN_TO_REQUEST = [
   "content-type",
   "content-length",
   "content-encoding",
-  "content-digest",
+  "content-language",
+  ...DIGESTS,
   "range",
   "if-match",
   "if-none-match",

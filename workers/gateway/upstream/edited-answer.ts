@@ -1,6 +1,6 @@
 /** Changes of an answer that is on its way to the client. */
 import type { AnswersBy } from "../../../shared/policy/reshape.ts";
-import { answerHeaders } from "./answer-headers.ts";
+import { answerHeaders, dropStoring } from "./answer-headers.ts";
 import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 
@@ -18,7 +18,8 @@ export function setStatus(c: Context<GatewayEnv>, status: number): void {
     void body?.cancel().catch(() => undefined);
   }
   c.res = undefined;
-  c.res = new Response(isBodiless(status) ? null : body, { status, headers });
+  const encodeBody = c.get("isRaw") === true && headers.has("content-encoding") ? "manual" : "automatic";
+  c.res = new Response(isBodiless(status) ? null : body, { status, headers, encodeBody });
 }
 
 /** What was made for one caller is for no cache that others share; what was made by request fields varies by them. */
@@ -26,7 +27,8 @@ export function markAnswer(headers: Headers, { caller, fields = [] }: AnswersBy)
   if (fields.length > 0) headers.append("vary", fields.join(", "));
   if (caller !== true) return;
   const stated = (headers.get("cache-control") ?? "").split(",").map((directive) => directive.trim());
-  if (stated.some((directive) => /^(?:private|no-store)$/i.test(directive))) return;
   const kept = stated.filter((directive) => directive !== "" && !/^(?:public|s-maxage=.*)$/i.test(directive));
-  headers.set("cache-control", [...kept, "private"].join(", "));
+  const isSaid = kept.some((directive) => /^(?:private|no-store)$/i.test(directive));
+  dropStoring(headers);
+  headers.set("cache-control", (isSaid ? kept : [...kept, "private"]).join(", "));
 }

@@ -81,5 +81,7 @@ export interface GatewayEnv {
     called: { readonly upstream: string; readonly target: string; readonly attempts: number } | undefined;
     /** cache: what it did; undefined: the route has none. */
     cacheUse: CacheUse | undefined;
+    /** cache: the answer's content is as the upstream encoded it, and is not to be encoded again; undefined: the platform sees to it. */
+    isRaw: true | undefined;
   };
 }
