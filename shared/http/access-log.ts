@@ -65,8 +65,9 @@ export interface AccessLogEntry {
 
 /** Of the gateway, which has no use for some members; those that an entry lacks may also be undefined. */
 export type GatewayLogEntry = Pick<AccessLogEntry, Always> & {
-  readonly [Name in Sometimes]: AccessLogEntry[Name] | undefined;
-};
+  readonly hop: "gateway";
+  readonly service: "gateway";
+} & { readonly [Name in Sometimes]: AccessLogEntry[Name] | undefined };
 
 type Sometimes =
   | "route"
@@ -83,14 +84,14 @@ type Sometimes =
   | "grpcStatus"
   | "uncounted";
 type Tunnel = "protocol" | "bytesIn" | "bytesOut";
-type Always = Exclude<keyof AccessLogEntry, Sometimes | "wouldRefuse" | Tunnel>;
+type Always = Exclude<keyof AccessLogEntry, Sometimes | "hop" | "service" | "wouldRefuse" | Tunnel>;
 
 /**
  * The line of an entry: what `JSON.stringify` makes of it, for a fraction of the time. One is written for each request.
  * @param wouldRefuse known later than the rest
  */
 export function gatewayLogLine(entry: GatewayLogEntry, wouldRefuse: AccessLogEntry["wouldRefuse"]): string {
-  const { time, hop, service, instance, traceId, spanId, method, host, path, status, durationMs, plan } = entry;
+  const { time, instance, traceId, spanId, method, host, path, status, durationMs, plan } = entry;
   const {
     route,
     sub,
@@ -107,7 +108,7 @@ export function gatewayLogLine(entry: GatewayLogEntry, wouldRefuse: AccessLogEnt
     uncounted,
   } = entry;
   let line =
-    `{"time":"${time}","kind":"access","hop":"${hop}","service":${jsonText(service)},"instance":${jsonText(instance)},` +
+    `{"time":"${time}","kind":"access","hop":"gateway","service":"gateway","instance":${jsonText(instance)},` +
     `"traceId":"${traceId}","spanId":"${spanId}","method":${jsonText(method)},"host":${jsonText(host)},` +
     `"path":${jsonText(path)},"status":${status},"durationMs":${durationMs},"plan":${plan}`;
   if (route !== undefined) line += `,"route":${jsonText(route)}`;

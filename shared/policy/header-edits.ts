@@ -38,7 +38,9 @@ export function applyHeaderEdits(
 
 /** True when there is nothing to do. */
 export function isEmptyEdit(edits: HeaderEdits): boolean {
-  return edits.remove.length === 0 && Object.keys(edits.set).length === 0 && Object.keys(edits.add).length === 0;
+  for (const _ in edits.set) return false;
+  for (const _ in edits.add) return false;
+  return edits.remove.length === 0;
 }
 
 function resolve(

@@ -33,7 +33,10 @@ const entries: fc.Arbitrary<GatewayLogEntry> = fc
     grpcStatus: maybe(fc.nat(16)),
     uncounted: maybe(fc.array(text)),
   })
-  .map((some) => ({ time: "2026-01-02T03:04:05.678Z", kind: "access", hop: "gateway", service: "gateway", ...some }));
+  .map((some) => ({
+    ...({ time: "2026-01-02T03:04:05.678Z", kind: "access", hop: "gateway", service: "gateway" } as const),
+    ...some,
+  }));
 const wouldRefuse = maybe(fc.array(fc.record({ error: fc.constant("limit_exceeded" as const), limit: text })));
 
 test("a line is what JSON makes of its entry, whatever texts are in it", () => {

@@ -27,12 +27,13 @@ import type { CacheExchange } from "./exchange-of.ts";
 
 const bounds = limits.cacheCollapse;
 const NONE: readonly StoredHead[] = [];
+const NO_IDS: readonly string[] = [];
 
 export class CachedExchange {
   readonly #exchange: CacheExchange;
   readonly #nowMs = Date.now();
   /** Heads whose bodies turned out to be gone. */
-  readonly #gone = new Set<string>();
+  #gone = NO_IDS;
   /** Why it would have gone to the upstream, had it not waited for another request. */
   #waited: ForwardReason | undefined;
 
@@ -80,7 +81,7 @@ export class CachedExchange {
   #serve(verdict: HitVerdict | StaleVerdict): Soon<Response | undefined> {
     const finish = (served: ServedAnswer | undefined): Response | undefined => {
       if (served === undefined) {
-        this.#gone.add(verdict.head.id);
+        this.#gone = [...this.#gone, verdict.head.id];
         return undefined;
       }
       if (verdict.kind === "stale") this.#revalidate(verdict);
@@ -127,7 +128,7 @@ export class CachedExchange {
     const { edge, keys, request, settings } = this.#exchange;
     const { log } = edge.purges;
     let heads = found;
-    if (this.#gone.size > 0) heads = heads.filter(({ id }) => !this.#gone.has(id));
+    if (this.#gone.length > 0) heads = heads.filter(({ id }) => !this.#gone.includes(id));
     if (!heads.every(({ purge }) => purge === log.number))
       heads = heads.map((head) => {
         const purgedAtMs = softPurgedAt(log, head);

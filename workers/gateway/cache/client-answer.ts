@@ -39,13 +39,13 @@ const ofLength = (body: ReadableStream, bytes: number): ReadableStream =>
   body.pipeThrough(new FixedLengthStream(bytes));
 
 function responseOf(answer: CachedAnswer, status: CacheStatus, body: BodyInit | null): Response {
-  return new Response(body, initOf(answer, status));
+  return new Response(body, headOf(answer, status));
 }
 
 /** The head of an answer as it was sent last. */
 interface SentHead {
-  /** Without what is so anyway: the platform looks for each member. */
-  readonly init: ResponseInit;
+  /** Without a body. */
+  readonly response: Response;
   readonly headers: Headers;
   /** What caches nearer to the origin said. */
   readonly before: string | null;
@@ -53,10 +53,13 @@ interface SentHead {
   status: string;
 }
 
-/** A response takes a copy of them; making them of texts costs more than that copy, and what changes in them does so once a second. */
+/**
+ * A response takes a copy of another one's head; making it of texts costs more than that copy, and what changes in it does so once a
+ * second. Of a plain object the platform would look for each member that one may have.
+ */
 const sent = new WeakMap<StoredHead["fields"], SentHead>();
 
-function initOf(answer: CachedAnswer, status: CacheStatus): ResponseInit {
+function headOf(answer: CachedAnswer, status: CacheStatus): Response {
   const { fields, ageSeconds } = answer;
   const head = sent.get(fields) ?? newHead(answer);
   if (head.age !== ageSeconds) {
@@ -68,17 +71,18 @@ function initOf(answer: CachedAnswer, status: CacheStatus): ResponseInit {
     head.status = text;
     head.headers.set("cache-status", text);
   }
-  return head.init;
+  return head.response;
 }
 
 function newHead({ status, fields }: CachedAnswer): SentHead {
-  const headers = new Headers(fields as [string, string][]);
-  const init: ResponseInit = {
-    headers,
-    ...(status !== 200 && { status }),
-    ...(headers.has("content-encoding") && { encodeBody: "manual" }),
-  };
-  const head = { init, headers, before: headers.get("cache-status"), age: -1, status: "" };
+  const isEncoded = fields.some(([name]) => name === "content-encoding");
+  const response = new Response(null, {
+    status,
+    headers: fields as [string, string][],
+    encodeBody: isEncoded ? "manual" : "automatic",
+  });
+  const { headers } = response;
+  const head = { response, headers, before: headers.get("cache-status"), age: -1, status: "" };
   sent.set(fields, head);
   return head;
 }

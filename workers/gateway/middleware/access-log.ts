@@ -1,12 +1,12 @@
 import { type GatewayLogEntry, gatewayLogLine } from "../../../shared/http/access-log.ts";
 import { TRACEPARENT } from "../../../shared/http/header-names.ts";
-import { childContext, parseTraceparent } from "../../../shared/http/trace-context.ts";
+import { childContextOf, parseTraceparent, SPAN_DIGITS } from "../../../shared/http/trace-context.ts";
 import { limits } from "../../../shared/limits.ts";
 import { clientIpOf } from "../upstream/client-ip.ts";
 import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { LineBuffer } from "../upstream/line-buffer.ts";
-import { randomBytes } from "../upstream/random-pool.ts";
+import { randomDigits } from "../upstream/random-digits.ts";
 import type { Stage } from "../upstream/stages.ts";
 
 /**
@@ -16,22 +16,24 @@ import type { Stage } from "../upstream/stages.ts";
 export function accessLog(instance: string): Stage {
   const buffer = new LineBuffer((text) => console.log(text));
   const timeOf = isoTimes();
+  let waitMs: number | undefined;
   return {
     enter: (c) => {
       const request = c.req.raw;
       c.set("arrivedAtMs", Date.now());
       c.set("method", request.method);
       const parent = parseTraceparent(request.headers.get(TRACEPARENT) ?? undefined);
-      c.set("trace", childContext(parent, randomBytes(TRACE_BYTES)));
+      c.set("trace", childContextOf(parent, randomDigits(SPAN_DIGITS)));
       c.set("clientIp", clientIpOf(request, c.env.CLIENT_IP));
       return undefined;
     },
     leave: (c) => {
       const nowMs = Date.now();
       const entry = entryOf(c, instance, timeOf(c.get("arrivedAtMs")), nowMs);
-      const waitMs = logWaitMsOf(c.env.ACCESS_LOG_WAIT_MS);
+      waitMs ??= logWaitMsOf(c.env.ACCESS_LOG_WAIT_MS);
+      const waits = waitMs;
       const write = (): void =>
-        buffer.add(gatewayLogLine(entry, c.get("wouldRefuse")), waitMs, nowMs, () => c.executionCtx);
+        buffer.add(gatewayLogLine(entry, c.get("wouldRefuse")), waits, nowMs, () => c.executionCtx);
       const shadows = c.get("shadowLimits");
       // The line waits for what they say, the answer does not.
       if (shadows === undefined) write();
@@ -40,16 +42,17 @@ export function accessLog(instance: string): Stage {
   };
 }
 
-/** Times as RFC 3339 has them. Requests of one millisecond share theirs. @returns a function of milliseconds since 1970 */
+/** Times as RFC 3339 has them. Requests of one second share all but its fraction. @returns a function of milliseconds since 1970 */
 function isoTimes(): (ms: number) => string {
-  let lastMs = 0;
-  let text = "";
+  let secondMs = Number.NaN;
+  let second = "";
   return (ms) => {
-    if (ms !== lastMs) {
-      lastMs = ms;
-      text = new Date(ms).toISOString();
+    const fractionMs = ms % 1000;
+    if (ms - fractionMs !== secondMs) {
+      secondMs = ms - fractionMs;
+      second = new Date(secondMs).toISOString().slice(0, -"000Z".length);
     }
-    return text;
+    return `${second}${String(fractionMs).padStart(3, "0")}Z`;
   };
 }
 
@@ -58,9 +61,6 @@ function logWaitMsOf(told: string | undefined): number {
   if (told === undefined || !/^\d{1,5}$/.test(told)) return 0;
   return Math.min(Number(told), limits.gateway.logWaitMsMax);
 }
-
-/** For the ids of a trace and a span. */
-const TRACE_BYTES = 24;
 
 function entryOf(c: Context<GatewayEnv>, instance: string, time: string, nowMs: number): GatewayLogEntry {
   const { traceId, spanId } = c.get("trace");

@@ -11,11 +11,10 @@ import type { Stage } from "../upstream/stages.ts";
 export function errorPages(): Stage {
   return {
     leave: (c) => {
-      if (c.res.status < 400) return;
       const route: GatewayEnv["Variables"]["route"] | undefined = c.get("route");
       const { plan, reshaper } = c.get("held");
       const pages = route?.errorPages ?? plan.errorPages;
-      if (pages === undefined || reshaper === undefined) return;
+      if (pages === undefined || reshaper === undefined || c.res.status < 400) return;
       const { method, headers } = c.req.raw;
       // They have a form of their own.
       if (grpcCallOf(method, headers.get("content-type")) !== undefined) return;

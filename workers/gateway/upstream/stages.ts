@@ -40,12 +40,20 @@ export function runStages(stages: readonly Stage[], problems: Problems): (c: Con
   };
 }
 
+/** A stage of either kind. All have the same members, so that they are found at once. */
+type Step = { readonly [Member in keyof (PassedStage & AroundStage)]: (PassedStage & AroundStage)[Member] | undefined };
+
+const stepOf = (stage: Stage): Step => ({
+  ...{ enter: undefined, leave: undefined, needs: undefined, around: undefined },
+  ...stage,
+});
+
 class StageRun {
-  readonly #stages: readonly Stage[];
+  readonly #stages: readonly Step[];
   readonly #problems: Problems;
 
   constructor(stages: readonly Stage[], problems: Problems) {
-    this.#stages = stages;
+    this.#stages = stages.map(stepOf);
     this.#problems = problems;
   }
 
@@ -72,12 +80,12 @@ class StageRun {
   }
 
   #call(c: Context<GatewayEnv>, at: number): Soon<Entered> {
-    const stage = this.#stages[at] as Stage;
-    if (!("around" in stage)) return stage.enter?.(c);
-    return stage.needs(c) ? this.#around(c, stage, at + 1) : undefined;
+    const { enter, needs, around } = this.#stages[at] as Step;
+    if (enter !== undefined) return enter(c);
+    return around !== undefined && needs?.(c) === true ? this.#around(c, around, at + 1) : undefined;
   }
 
-  async #around(c: Context<GatewayEnv>, { around }: AroundStage, inner: number): Promise<Entered> {
+  async #around(c: Context<GatewayEnv>, around: AroundStage["around"], inner: number): Promise<Entered> {
     const answer = await around(c, async () => {
       await this.from(c, inner);
       return undefined;
@@ -100,10 +108,10 @@ class StageRun {
   /** @param end the stage after the last one that is left */
   #leave(c: Context<GatewayEnv>, first: number, end: number): Promise<void> | undefined {
     for (let at = end - 1; at >= first; at--) {
-      const stage = this.#stages[at] as Stage;
-      if ("around" in stage || stage.leave === undefined) continue;
+      const { leave } = this.#stages[at] as Step;
+      if (leave === undefined) continue;
       try {
-        const leaving = stage.leave(c);
+        const leaving = leave(c);
         if (leaving instanceof Promise) return this.#leaveLater(c, first, at, leaving);
       } catch (cause) {
         return this.#fail(c, first, at, cause);
