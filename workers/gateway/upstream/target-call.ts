@@ -63,13 +63,16 @@ export class TargetCall {
     retryBudgetStep(budget, "started");
     let inBudget = false;
     try {
+      let attempt = this.#send(false);
+      if (attempt === undefined) throw this.#refusal();
       for (;;) {
         const repeated = inBudget;
-        const ended = await this.#attempt();
+        const ended = await this.#endOf(attempt);
         if (repeated) retryBudgetStep(budget, "retried");
         inBudget = false;
         inBudget = await this.#mayGoOn(ended, repeated);
-        if (!inBudget) return this.#finish(ended);
+        attempt = inBudget ? this.#send(false) : undefined;
+        if (attempt === undefined) return this.#finish(ended);
         ended.discard();
         this.#upstream.counts.retries++;
       }
@@ -110,14 +113,13 @@ export class TargetCall {
     return { tried: this.#tried, key: this.#key, nowMs, random: Math.random() };
   }
 
-  /** One attempt, and such as are sent beside it; the first that no other one could mend. */
-  async #attempt(): Promise<TargetAttempt> {
-    const first = this.#send(false);
-    if (first === undefined) throw this.#full();
+  /** Of one attempt and such as are sent beside it, the first that no other one could mend. */
+  async #endOf(first: TargetAttempt): Promise<TargetAttempt> {
     const { hedge } = this.#settings;
     const { method, priority } = this.#call;
     const hedges =
       hedge !== undefined &&
+      this.#hedges < hedge.max &&
       !this.#isSingle &&
       this.#isReplayable &&
       mayHedge(hedge, { method, priority, callerRetries: false });
@@ -160,11 +162,11 @@ export class TargetCall {
     return this.#send(true);
   }
 
-  /** @returns undefined when no target may get one more request */
+  /** @returns undefined when the time is up, or no target may get one more request */
   #send(isHedge: boolean): TargetAttempt | undefined {
     const nowMs = Date.now();
     const leftMs = this.#deadlineAtMs - nowMs;
-    if (leftMs <= 0) throw this.#tooLate();
+    if (leftMs <= 0) return undefined;
     const { state, counts } = this.#upstream;
     if (this.#attempts === 0 && isPanic(state, nowMs)) counts.panics++;
     const target = enterTarget(state, this.#question(nowMs));
@@ -255,14 +257,13 @@ export class TargetCall {
     throw new SelvageError(code, `${where}: ${reason}`, { sent, members: { ...members }, cause: failure });
   }
 
-  #full(): SelvageError {
+  /** Why not even a first attempt was made. */
+  #refusal(): SelvageError {
+    if (Date.now() >= this.#deadlineAtMs)
+      return new SelvageError("deadline_exceeded", "no time left to call the upstream");
     const { maxRequests } = this.#settings.breaker;
     const reason = `each target of ${this.#upstream.name} has ${maxRequests} requests in flight (maxRequests)`;
-    return new SelvageError("breaker_open", reason, { sent: this.#sent });
-  }
-
-  #tooLate(): SelvageError {
-    return new SelvageError("deadline_exceeded", "no time left to call the upstream", { sent: this.#sent });
+    return new SelvageError("breaker_open", reason);
   }
 }
 
