@@ -41,6 +41,7 @@ test.each<[string, object, object | undefined, string[]]>([
     undefined,
     ["warning SLV3133 rateLimit.concurrent"],
   ],
+  ["operations that no guard reads", { ...taken, graphql: { maxDepth: 5 } }, undefined, ["error SLV3130 upgrades"]],
   [
     "a composed answer",
     { ...taken, to: undefined, aggregate: { a: { get: "chat:/a" } } },
