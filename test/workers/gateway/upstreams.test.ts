@@ -327,6 +327,27 @@ describe("operators", () => {
     expect(gateway.control.counted("upstream").ejections).toBeUndefined();
   });
 
+  test.each([undefined, "70000"])(
+    "hear nothing bad of a target from an upload that breaks off (length %s)",
+    async (length) => {
+      const settings = { targets: [A, B], balance: inTurn, breaker: { consecutiveFailures: 1, maxEjected: 100 } };
+      const gateway = await start(settings, async (request) => {
+        await request.text();
+        return new Response("ok");
+      });
+      for (let n = 0; n < 4; n++) {
+        const body = new ReadableStream({ pull: (controller) => controller.error(new Error("the client left")) });
+        const headers = length === undefined ? {} : { "content-length": length };
+        expect((await gateway.fetch("/up", { method: "POST", body, headers: headers as HeadersInit })).status).toBe(
+          502,
+        );
+      }
+      for (let n = 0; n < 4; n++) await gateway.fetch("/x");
+      expect(new Set(hosts(gateway).slice(-4)).size).toBe(2);
+      expect(gateway.logs.at(-1)).not.toMatchObject({ error: "breaker_open" });
+    },
+  );
+
   test("see what was counted", async () => {
     const settings = { targets: [A, B], retries, breaker: { consecutiveFailures: 1, maxEjected: 100 } };
     const gateway = await start(settings, () => new Response("x", { status: 500 }));

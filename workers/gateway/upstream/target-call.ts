@@ -8,7 +8,7 @@ import { limits } from "../../../shared/limits.ts";
 import { hashKeyOf } from "../../../shared/policy/hash-key.ts";
 import { hedgeDelayMs, mayHedge, takeHedge } from "../../../shared/policy/hedge.ts";
 import { hashText } from "../../../shared/policy/rendezvous.ts";
-import { mayRepeat, type RetryVerdict, retryBackoffMs, retryPauseMs } from "../../../shared/policy/retry.ts";
+import { type RetryVerdict, retryBackoffMs, retryPauseMs } from "../../../shared/policy/retry.ts";
 import { isWorthRepeating, retryBudgetStep } from "../../../shared/policy/retry-budget.ts";
 import { mayRetryTarget } from "../../../shared/policy/target-outcome.ts";
 import type { UpstreamSettings } from "../../../shared/policy/upstream-settings.ts";
@@ -82,11 +82,10 @@ export class TargetCall {
     }
   }
 
-  /** A small body that may be sent again is held whole. */
+  /** A small body is held whole: it can be sent again, and a client that does not send it is not taken for a target that fails. */
   async #keepBody(): Promise<void> {
-    const { method, path, body, fields } = this.#call;
-    const { retries } = this.#settings;
-    if (this.#isSentOnce || !(body instanceof ReadableStream) || !mayRepeat(retries, method, path)) return;
+    const { body, fields } = this.#call;
+    if (!(body instanceof ReadableStream)) return;
     const stated = fields.get("content-length");
     const isSmall = stated !== null && Number(stated) <= limits.upstreams.replayBytesMax;
     if (isSmall && body === this.#c.get("body")) this.#body = await readContent(this.#c);
@@ -95,10 +94,6 @@ export class TargetCall {
   /** Copies, and changes of protocol: two attempts could both become a connection that says things. */
   get #isSingle(): boolean {
     return this.#call.isCopy === true || this.#c.get("upgrade") !== undefined;
-  }
-
-  get #isSentOnce(): boolean {
-    return this.#isSingle || this.#settings.retries.attempts === 0;
   }
 
   get #isCalledOff(): boolean {
@@ -174,7 +169,8 @@ export class TargetCall {
     this.#tried.add(target);
     if (!isHedge) this.#attempts++;
     const timeoutMs = Math.min(leftMs, this.#settings.retries.perTryMs ?? leftMs);
-    return new TargetAttempt(this.#upstream, { target, isHedge, timeoutMs }, (to, signal) => this.#sendTo(to, signal));
+    const settings = { target, isHedge, timeoutMs, isStreaming: !this.#isReplayable };
+    return new TargetAttempt(this.#upstream, settings, (to, signal) => this.#sendTo(to, signal));
   }
 
   async #sendTo({ settings }: TargetState, stop: AbortSignal): Promise<Response> {
