@@ -99,15 +99,14 @@ function refuseTunnel(
   { method, upgrade }: RequestHead,
   isWebSocket: boolean,
   isHttp2: boolean,
-  { hasRoom }: WebSockets,
+  webSockets: WebSockets,
 ): SelvageError | undefined {
   if (method === "CONNECT") return new SelvageError("not_implemented", "CONNECT is not served here");
   if (upgrade === undefined) return undefined;
   if (isHttp2 && !isWebSocket)
     return new SelvageError("not_implemented", `no tunnel for ${upgrade.slice(0, 100)}: WebSocket alone is passed on`);
-  if (isWebSocket && !hasRoom)
-    return new SelvageError("overloaded", `there are ${limits.front.tunnelsMax} WebSockets already`);
-  return undefined;
+  const full = isWebSocket ? webSockets.fullness() : undefined;
+  return full === undefined ? undefined : new SelvageError("overloaded", full);
 }
 
 /** Most requests have no such field, and appending is cheaper than looking twice. */
@@ -188,10 +187,11 @@ class Passage {
 
   #switch(upstream: ClientExchange, head: ResponseHead, reader: BodyReader, bounds: StreamBounds | undefined): void {
     const { webSockets } = this.#context;
-    if (bounds !== undefined && webSockets.isFull(bounds)) {
-      upstream.abort("the route has as many as it may");
-      const reason = `the route ${bounds.route} has ${bounds.upgradedMax} WebSockets already (maxConnections)`;
-      answer(this.#client, new SelvageError("overloaded", reason), this.#context);
+    // Others that were asked for at the same time may have become some since.
+    const full = webSockets.fullness(bounds);
+    if (full !== undefined) {
+      upstream.abort(full);
+      answer(this.#client, new SelvageError("overloaded", full), this.#context);
       return;
     }
     this.#hasAnswered = true;

@@ -61,14 +61,17 @@ export class WebSockets {
     this.#onEnd = onEnd;
   }
 
-  /** Whether another one may be asked for. */
-  get hasRoom(): boolean {
-    return this.open < limits.front.tunnelsMax;
-  }
-
-  /** Whether its route may have another one. */
-  isFull({ route, upgradedMax }: StreamBounds): boolean {
-    return upgradedMax !== undefined && (this.#byRoute.get(route) ?? 0) >= upgradedMax;
+  /**
+   * Why there is no room for another one.
+   * @param bounds what the gateway said of it; absent: nothing, or nothing yet
+   * @returns undefined: there is
+   */
+  fullness(bounds?: StreamBounds): string | undefined {
+    const { tunnelsMax } = limits.front;
+    if (this.open >= tunnelsMax) return `there are ${tunnelsMax} WebSockets already`;
+    const { route = "", upgradedMax = tunnelsMax } = bounds ?? {};
+    if ((this.#byRoute.get(route) ?? 0) < upgradedMax) return undefined;
+    return `the route ${route} has ${upgradedMax} WebSockets already (maxConnections)`;
   }
 
   /**

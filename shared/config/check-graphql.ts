@@ -12,14 +12,6 @@ export function checkGraphql(route: Cursor): DocumentProblem[] {
     problems.push(
       error("SLV3009", graphql.path, "`graphql` has no meaning with `aggregate`, which asks by itself", { at: "key" }),
     );
-  const upgrades = route.get("upgrades");
-  if (upgrades.items.length > 0)
-    problems.push(
-      error("SLV3009", upgrades.path, "what is asked on a WebSocket passes `graphql` unjudged", {
-        at: "key",
-        expected: "a route of its own for WebSockets",
-      }),
-    );
   const methods = route.get("match", "methods");
   for (const method of methods.items)
     if (method.text !== undefined && !HTTP_METHODS.includes(method.text))

@@ -14,7 +14,12 @@ export function checkStreams(route: Cursor, services: Cursor): DocumentProblem[]
     const message = "`maxConnections` bounds WebSockets, of which the route takes none";
     return [error("SLV3130", maxConnections.path, message, { at: "key", suggestion: "upgrades: [websocket]" })];
   }
-  return [...checkNames(upgrades), ...checkTarget(route, upgrades, services), ...checkLimits(route)];
+  return [
+    ...checkNames(upgrades),
+    ...checkTarget(route, upgrades, services),
+    ...checkGuard(route, upgrades),
+    ...checkLimits(route),
+  ];
 }
 
 function checkNames({ items }: Cursor): DocumentProblem[] {
@@ -50,6 +55,13 @@ function checkTaken({ name, place, at }: NamedTarget, services: Cursor): Documen
   if (!taken.exists || taken.texts.some((one) => one.toLowerCase() === WEBSOCKET)) return [];
   const message = `the service ${name} takes no WebSocket: its \`upgrades\` say so`;
   return [error("SLV3132", place.path, message, { at, suggestion: `upgrades: [websocket] at the service` })];
+}
+
+/** It would refuse handshakes, which bring no operation, and let all that is said pass after one that does. */
+function checkGuard(route: Cursor, { path }: Cursor): DocumentProblem[] {
+  if (!route.get("graphql").exists) return [];
+  const message = "`graphql` reads requests, and operations on a WebSocket would pass it by";
+  return [error("SLV3130", path, message, { at: "key", suggestion: "a route of their own, without `graphql`" })];
 }
 
 /** The platform tells nobody when a WebSocket has ended. */

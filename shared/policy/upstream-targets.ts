@@ -43,7 +43,6 @@ export interface UpstreamState {
   readonly question: BalanceQuestion & { readonly loads: readonly MutableLoad[] };
   readonly balancer: BalancerState;
   readonly grades: number[];
-  readonly outliers: readonly OutlierState[];
   /** Undefined: there is one group. */
   readonly levels: LevelState | undefined;
 }
@@ -65,7 +64,6 @@ export function newUpstream(settings: UpstreamSettings, nowMs: number, before?: 
     question: { loads, grades: undefined, settings: settings.balance, random: 0, nowMs: 0, key: undefined },
     balancer: newBalancer(loads, settings.balance),
     grades: targets.map(() => GRADE.good),
-    outliers,
     levels: groups.every((group) => group === 0) ? undefined : newLevels(groups),
   };
 }
@@ -163,9 +161,14 @@ function pick(state: UpstreamState, by: TargetQuestion): TargetState | undefined
   question.random = random;
   const picked = targets[balanceStep(state.balancer, question)];
   if (picked !== undefined) return picked;
-  const isLast = (target: TargetState): boolean => by.tried.has(target) || isFull(state, target) || isIdle(target);
-  const last = targets[leastRecentlyFailed(state.outliers, (at) => isLast(targets[at] as TargetState))];
-  return last === undefined || isFull(state, last) ? undefined : last;
+  return lastResort(state, by);
+}
+
+/** Of those that may get a request at all, the one that failed the longest ago. */
+function lastResort(state: UpstreamState, { tried }: TargetQuestion): TargetState | undefined {
+  const usable = state.targets.filter((target) => !isFull(state, target) && !isIdle(target));
+  const outliers = usable.map(({ outlier }) => outlier);
+  return usable[leastRecentlyFailed(outliers, (at) => tried.has(usable[at] as TargetState))];
 }
 
 const isFull = ({ settings }: UpstreamState, { load }: TargetState): boolean =>
@@ -200,9 +203,13 @@ function gradeAll(state: UpstreamState, nowMs: number, tried: ReadonlySet<Target
 }
 
 function areTooFewWell({ targets, settings }: UpstreamState): boolean {
-  let well = 0;
-  for (const { isUnwell } of targets) if (!isUnwell) well++;
-  return well === 0 || well * 100 < targets.length * settings.breaker.panicPercent;
+  let [all, well] = [0, 0];
+  for (const target of targets) {
+    if (isIdle(target)) continue;
+    all++;
+    if (!target.isUnwell) well++;
+  }
+  return well === 0 || well * 100 < all * settings.breaker.panicPercent;
 }
 
 /** Raises the grades of the group that the request is for, then those of earlier ones. @returns the rest of the random number */

@@ -19,7 +19,7 @@ import { responseTable } from "./response-table.ts";
 import { ScriptedUpstream } from "./scripted-upstream.ts";
 
 const AT_ONCE = 32;
-/** Silence after which a listener is taken to wait for more; nginx waits for its upstream first. */
+/** Silence after which a listener is taken to wait for more; nginx, another process that waits for its upstream first, has longer. */
 const QUIET_MS = 200;
 const NGINX_QUIET_MS = 400;
 

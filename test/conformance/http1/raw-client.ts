@@ -18,8 +18,21 @@ function finalStatus(text: string): number | undefined {
   return undefined;
 }
 
+/** Rounds of the event loop, each of which reads what sockets have: more than an answer takes by way of a proxy and its upstream. */
+const QUIET_ROUNDS = 100;
+
 /**
- * Sends pieces one after the other and collects until the server closes or is silent for `quietMs`.
+ * Calls back when so many rounds have passed. A timer alone says nothing of listeners in this process: after a pause of the machine
+ * it is the first to run, before what came meanwhile is read.
+ */
+export function afterRounds(over: () => void, rounds = QUIET_ROUNDS): void {
+  if (rounds === 0) over();
+  else setImmediate(afterRounds, over, rounds - 1);
+}
+
+/**
+ * Sends pieces one after the other and collects until the server closes or is silent: for `quietMs`, and then for as many rounds of
+ * the event loop as a listener in this process needs to read and answer.
  * @param pieces latin1 texts; each is its own write
  */
 export function speak(port: number, pieces: string | readonly string[], quietMs = 150): Promise<RawResult> {
@@ -32,9 +45,11 @@ export function speak(port: number, pieces: string | readonly string[], quietMs 
       socket.destroy();
       resolve({ text, status: finalStatus(text), closed });
     };
+    let heard = 0;
     const restart = (): void => {
+      const before = ++heard;
       clearTimeout(timer);
-      timer = setTimeout(() => finish(false), quietMs);
+      timer = setTimeout(() => afterRounds(() => before === heard && finish(false)), quietMs);
     };
     socket.on("connect", async () => {
       restart();

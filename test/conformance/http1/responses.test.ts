@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createHttp1Pool } from "../../../mesh-agent/proxy/http1/client-pool.ts";
 import { FieldList } from "../../../shared/http/field-list.ts";
+import { afterRounds } from "./raw-client.ts";
 import type { Outcome } from "./response-cases.ts";
 import { acceptedAnswers, responseTable } from "./response-table.ts";
 import { ScriptedUpstream } from "./scripted-upstream.ts";
@@ -20,11 +21,11 @@ function ask(method: string, raw: string, ends: boolean, cut: number): Promise<O
   return new Promise((resolve) => {
     const finish = (): void => {
       // Surplus bytes may come with the next turn.
-      setTimeout(() => {
+      afterRounds(() => {
         outcome.reused = pool.counts().idle === 1;
         pool.close();
         resolve(outcome);
-      }, 30);
+      });
     };
     exchange.onInform((status) => outcome.interim?.push(status));
     exchange.onFail((error) => {

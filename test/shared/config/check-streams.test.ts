@@ -41,13 +41,13 @@ test.each<[string, object, object | undefined, string[]]>([
     { upgrades: [] },
     ["error SLV3132 traffic.0.split.chat"],
   ],
-  ["what a guard of GraphQL would not see", { ...taken, graphql: {} }, undefined, ["error SLV3009 upgrades"]],
   [
     "what runs at once",
     { ...taken, rateLimit: { concurrent: 5, by: "ip", onFailure: "open" } },
     undefined,
     ["warning SLV3133 rateLimit.concurrent"],
   ],
+  ["operations that no guard reads", { ...taken, graphql: { maxDepth: 5 } }, undefined, ["error SLV3130 upgrades"]],
   [
     "a composed answer",
     { ...taken, to: undefined, aggregate: { a: { get: "chat:/a" } } },

@@ -119,6 +119,25 @@ describe("who is out", () => {
     expect(Object.keys(times(8, () => next(state)))).toHaveLength(4);
   });
 
+  test("one that takes nothing is no healthy one, and is not the last resort", () => {
+    const targets = [A, B, { url: "http://z", weight: 0 }];
+    const state = newUpstream(settingsOf({ targets, breaker: one, balance: { policy: "round-robin" } }), 0);
+    sick(state, A, B);
+    expect(times(4, () => next(state))).toEqual({ [A]: 2, [B]: 2 });
+    end(state, A, "failure", 1);
+    end(state, B, "failure", 2);
+    expect(next(state, { nowMs: 3 })).toBe(A);
+    expect(next(state, { nowMs: 3, tried: new Set(state.targets.slice(0, 1)) })).toBe(B);
+    expect(next(state, { nowMs: 3, tried: new Set(state.targets.slice(0, 2)) })).toBe(A);
+  });
+
+  test("one that takes nothing gets nothing when the others are full", () => {
+    const targets = [A, { url: "http://z", weight: 0 }];
+    const state = newUpstream(settingsOf({ targets, breaker: { maxRequests: 1 } }), 0);
+    expect(enterTarget(state, by())?.settings.name).toBe(A);
+    expect(next(state)).toBeUndefined();
+  });
+
   test("by the word of other isolates, until its time is over", () => {
     const state = newUpstream(settingsOf({ targets: [A, B], balance: { policy: "round-robin" } }), 0);
     Object.assign(state.targets[0] ?? {}, { heldUntilMs: 1_000 });

@@ -176,6 +176,28 @@ describe("what is sent again", () => {
     expect([response.status, await response.text()]).toEqual([500, "3"]);
   });
 
+  test("the last answer goes on as it is when no target may get one more request", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(0.99);
+    const pause = { ...retries, attempts: 1, backoff: { base: "400ms" } };
+    const slow = Promise.withResolvers<Response>();
+    const gateway = await start({ targets: [A], retries: pause, breaker: { maxRequests: 1 } }, ({ url }) =>
+      url.endsWith("/other") ? slow.promise : new Response("its own", { status: 503 }),
+    );
+    const first = gateway.fetch("/x");
+    let other = first;
+    await vi.waitFor(async () => {
+      other = gateway.fetch("/other");
+      await Promise.race([other, new Promise((resolve) => setTimeout(resolve, 20))]);
+      expect(gateway.sent.some(({ url }) => url.endsWith("/other"))).toBe(true);
+    });
+    const response = await first;
+    expect([response.status, await response.text()]).toEqual([503, "its own"]);
+    slow.resolve(new Response("ok"));
+    expect((await other).status).toBe(200);
+    const line = gateway.logs.find(({ kind, path }) => kind === "access" && path === "/x");
+    expect(line).toMatchObject({ endpoint: A, attempts: 1 });
+  });
+
   test("nothing after the deadline", async () => {
     const gateway = await start({ targets: [A, B], timeout: "60ms", retries }, () => NEVER);
     expect(await codeOf(await gateway.fetch("/x"))).toEqual([504, "upstream_timeout"]);
@@ -212,6 +234,16 @@ describe("hedges", () => {
     expect(await (await gateway.fetch("/x")).text()).toBe("fast");
     expect(hosts(gateway)).toEqual(["a.example", "b.example"]);
     expect(gateway.sent[0]?.signal.aborted).toBe(true);
+  });
+
+  test("are as many as a request may have, however often it is sent again", async () => {
+    const settings = { targets: [A, B, "http://c.example", "http://d.example"], retries: { ...retries, attempts: 1 } };
+    const gateway = await start({ ...settings, hedge: { after: "1ms", max: 1, budget: 100 } }, async () => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return new Response("x", { status: 503 });
+    });
+    expect((await gateway.fetch("/x")).status).toBe(503);
+    expect(gateway.sent.length).toBeLessThanOrEqual(3);
   });
 
   test("leave POST alone", async () => {
@@ -294,6 +326,27 @@ describe("operators", () => {
     vi.useRealTimers();
     expect(gateway.control.counted("upstream").ejections).toBeUndefined();
   });
+
+  test.each([undefined, "70000"])(
+    "hear nothing bad of a target from an upload that breaks off (length %s)",
+    async (length) => {
+      const settings = { targets: [A, B], balance: inTurn, breaker: { consecutiveFailures: 1, maxEjected: 100 } };
+      const gateway = await start(settings, async (request) => {
+        await request.text();
+        return new Response("ok");
+      });
+      for (let n = 0; n < 4; n++) {
+        const body = new ReadableStream({ pull: (controller) => controller.error(new Error("the client left")) });
+        const headers = length === undefined ? {} : { "content-length": length };
+        expect((await gateway.fetch("/up", { method: "POST", body, headers: headers as HeadersInit })).status).toBe(
+          502,
+        );
+      }
+      for (let n = 0; n < 4; n++) await gateway.fetch("/x");
+      expect(new Set(hosts(gateway).slice(-4)).size).toBe(2);
+      expect(gateway.logs.at(-1)).not.toMatchObject({ error: "breaker_open" });
+    },
+  );
 
   test("see what was counted", async () => {
     const settings = { targets: [A, B], retries, breaker: { consecutiveFailures: 1, maxEjected: 100 } };

@@ -16,6 +16,8 @@ export interface AttemptSettings {
   readonly isHedge: boolean;
   /** Until its answer's head. */
   readonly timeoutMs: number;
+  /** Its body comes from the client as it goes: that there is no answer may be the client's doing. */
+  readonly isStreaming: boolean;
 }
 
 /** @throws SelvageError when there is no answer */
@@ -33,17 +35,20 @@ export class TargetAttempt {
   ending: TargetEnding | undefined;
   readonly #upstream: KnownUpstream;
   readonly #timeoutMs: number;
+  readonly #isStreaming: boolean;
   readonly #sentAtMs = Date.now();
   readonly #stop = new AbortController();
   readonly #isProbe: boolean;
   #isLate = false;
   #isNoted = false;
 
-  constructor(upstream: KnownUpstream, { target, isHedge, timeoutMs }: AttemptSettings, send: SendAttempt) {
+  constructor(upstream: KnownUpstream, settings: AttemptSettings, send: SendAttempt) {
+    const { target, isHedge, timeoutMs, isStreaming } = settings;
     this.target = target;
     this.isHedge = isHedge;
     this.#upstream = upstream;
     this.#timeoutMs = timeoutMs;
+    this.#isStreaming = isStreaming;
     this.#isProbe = target.outlier.probedAtMs !== 0;
     upstream.open.set(this, { target, endsAtMs: this.#sentAtMs + timeoutMs });
     this.over = this.#run(send);
@@ -87,10 +92,11 @@ export class TargetAttempt {
     return new SelvageError("upstream_timeout", `no answer within ${this.#timeoutMs} ms`, { sent: "body", cause });
   }
 
-  /** A time that the client's own deadline made short says nothing of the target. */
+  /** A time that the client's own deadline made short says nothing of the target, nor does a body that the client may not have sent. */
   #outcome(): TargetOutcome {
     const tookMs = Date.now() - this.#sentAtMs;
-    const { event = "abandoned", outcome, pauseMs } = this.ending ?? {};
+    const { event = "abandoned", outcome, pauseMs, sent } = this.ending ?? {};
+    if (this.#isStreaming && this.response === undefined && sent !== "none") return { event: "abandoned", tookMs };
     const { retries, timeoutMs = Number.POSITIVE_INFINITY } = this.#upstream.state.settings;
     const fairMs = Math.min(retries.perTryMs ?? timeoutMs, limits.agent.timeoutBlamesMs);
     if (outcome?.kind === "timeout" && this.#timeoutMs < fairMs) return { event: "abandoned", tookMs };

@@ -8,7 +8,7 @@ import { limits } from "../../../shared/limits.ts";
 import { hashKeyOf } from "../../../shared/policy/hash-key.ts";
 import { hedgeDelayMs, mayHedge, takeHedge } from "../../../shared/policy/hedge.ts";
 import { hashText } from "../../../shared/policy/rendezvous.ts";
-import { mayRepeat, type RetryVerdict, retryBackoffMs, retryPauseMs } from "../../../shared/policy/retry.ts";
+import { type RetryVerdict, retryBackoffMs, retryPauseMs } from "../../../shared/policy/retry.ts";
 import { isWorthRepeating, retryBudgetStep } from "../../../shared/policy/retry-budget.ts";
 import { mayRetryTarget } from "../../../shared/policy/target-outcome.ts";
 import type { UpstreamSettings } from "../../../shared/policy/upstream-settings.ts";
@@ -63,13 +63,16 @@ export class TargetCall {
     retryBudgetStep(budget, "started");
     let inBudget = false;
     try {
+      let attempt = this.#send(false);
+      if (attempt === undefined) throw this.#refusal();
       for (;;) {
         const repeated = inBudget;
-        const ended = await this.#attempt();
+        const ended = await this.#endOf(attempt);
         if (repeated) retryBudgetStep(budget, "retried");
         inBudget = false;
         inBudget = await this.#mayGoOn(ended, repeated);
-        if (!inBudget) return this.#finish(ended);
+        attempt = inBudget ? this.#send(false) : undefined;
+        if (attempt === undefined) return this.#finish(ended);
         ended.discard();
         this.#upstream.counts.retries++;
       }
@@ -79,11 +82,10 @@ export class TargetCall {
     }
   }
 
-  /** A small body that may be sent again is held whole. */
+  /** A small body is held whole: it can be sent again, and a client that does not send it is not taken for a target that fails. */
   async #keepBody(): Promise<void> {
-    const { method, path, body, fields } = this.#call;
-    const { retries } = this.#settings;
-    if (this.#isSentOnce || !(body instanceof ReadableStream) || !mayRepeat(retries, method, path)) return;
+    const { body, fields } = this.#call;
+    if (!(body instanceof ReadableStream)) return;
     const stated = fields.get("content-length");
     const isSmall = stated !== null && Number(stated) <= limits.upstreams.replayBytesMax;
     if (isSmall && body === this.#c.get("body")) this.#body = await readContent(this.#c);
@@ -92,10 +94,6 @@ export class TargetCall {
   /** Copies, and changes of protocol: two attempts could both become a connection that says things. */
   get #isSingle(): boolean {
     return this.#call.isCopy === true || this.#c.get("upgrade") !== undefined;
-  }
-
-  get #isSentOnce(): boolean {
-    return this.#isSingle || this.#settings.retries.attempts === 0;
   }
 
   get #isCalledOff(): boolean {
@@ -110,14 +108,13 @@ export class TargetCall {
     return { tried: this.#tried, key: this.#key, nowMs, random: Math.random() };
   }
 
-  /** One attempt, and such as are sent beside it; the first that no other one could mend. */
-  async #attempt(): Promise<TargetAttempt> {
-    const first = this.#send(false);
-    if (first === undefined) throw this.#full();
+  /** Of one attempt and such as are sent beside it, the first that no other one could mend. */
+  async #endOf(first: TargetAttempt): Promise<TargetAttempt> {
     const { hedge } = this.#settings;
     const { method, priority } = this.#call;
     const hedges =
       hedge !== undefined &&
+      this.#hedges < hedge.max &&
       !this.#isSingle &&
       this.#isReplayable &&
       mayHedge(hedge, { method, priority, callerRetries: false });
@@ -160,11 +157,11 @@ export class TargetCall {
     return this.#send(true);
   }
 
-  /** @returns undefined when no target may get one more request */
+  /** @returns undefined when the time is up, or no target may get one more request */
   #send(isHedge: boolean): TargetAttempt | undefined {
     const nowMs = Date.now();
     const leftMs = this.#deadlineAtMs - nowMs;
-    if (leftMs <= 0) throw this.#tooLate();
+    if (leftMs <= 0) return undefined;
     const { state, counts } = this.#upstream;
     if (this.#attempts === 0 && isPanic(state, nowMs)) counts.panics++;
     const target = enterTarget(state, this.#question(nowMs));
@@ -172,7 +169,8 @@ export class TargetCall {
     this.#tried.add(target);
     if (!isHedge) this.#attempts++;
     const timeoutMs = Math.min(leftMs, this.#settings.retries.perTryMs ?? leftMs);
-    return new TargetAttempt(this.#upstream, { target, isHedge, timeoutMs }, (to, signal) => this.#sendTo(to, signal));
+    const settings = { target, isHedge, timeoutMs, isStreaming: !this.#isReplayable };
+    return new TargetAttempt(this.#upstream, settings, (to, signal) => this.#sendTo(to, signal));
   }
 
   async #sendTo({ settings }: TargetState, stop: AbortSignal): Promise<Response> {
@@ -255,14 +253,13 @@ export class TargetCall {
     throw new SelvageError(code, `${where}: ${reason}`, { sent, members: { ...members }, cause: failure });
   }
 
-  #full(): SelvageError {
+  /** Why not even a first attempt was made. */
+  #refusal(): SelvageError {
+    if (Date.now() >= this.#deadlineAtMs)
+      return new SelvageError("deadline_exceeded", "no time left to call the upstream");
     const { maxRequests } = this.#settings.breaker;
     const reason = `each target of ${this.#upstream.name} has ${maxRequests} requests in flight (maxRequests)`;
-    return new SelvageError("breaker_open", reason, { sent: this.#sent });
-  }
-
-  #tooLate(): SelvageError {
-    return new SelvageError("deadline_exceeded", "no time left to call the upstream", { sent: this.#sent });
+    return new SelvageError("breaker_open", reason);
   }
 }
 
