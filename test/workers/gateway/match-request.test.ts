@@ -77,6 +77,8 @@ describe("routes that are out of service", () => {
       { ...named("l", { path: "/l/*" }), rateLimits },
       named("s", { path: "/s/{id:(}" }),
     );
+    // Loading the evaluators may take longer than a request waits for its plan: until then the last good one serves.
+    await vi.waitFor(async () => expect((await own.fetch("/l/1")).status).toBe(503), { timeout: 10_000 });
     const statuses = ["/o/1", "/l/1", "/x", "/s/1"].map(async (path) => (await own.fetch(path)).status);
     expect(await Promise.all(statuses)).toEqual([503, 503, 200, 200]);
     expect(own.logs).toContainEqual(expect.objectContaining({ kind: "plan", route: "r" }));
