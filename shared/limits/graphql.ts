@@ -14,6 +14,8 @@ export const graphql = {
   costsMax: 1_000,
   /** Documents of an allow-list. */
   allowMax: 10_000,
+  /** Content of one request: as objects it may take ten times as much. */
+  contentBytesMax: 1024 * 1024,
   /** Nesting of a request's JSON, variables included. */
   jsonDepthMax: 64,
 } as const;

@@ -70,6 +70,11 @@ describe("what may not", () => {
     expect((await ask("/graphql", { query: "{ a }" }, { "content-encoding": "gzip" })).status).toBe(415);
   });
 
+  test("content that would take too much to read is 413", async () => {
+    const query = `{ a(b: "${"x".repeat(1024 * 1024)}") }`;
+    expect((await ask("/graphql", { query })).status).toBe(413);
+  });
+
   test("other methods are 405", async () => {
     const response = await gateway.fetch("/graphql?query=%7Ba%7D", { method: "PUT" });
     expect(response.status).toBe(405);

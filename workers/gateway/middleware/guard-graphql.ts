@@ -1,5 +1,6 @@
 import { SelvageError } from "../../../shared/errors.ts";
 import { hex } from "../../../shared/http/hex.ts";
+import { limits } from "../../../shared/limits.ts";
 import type { GraphqlRefusal, GraphqlSettings, HashedRequest } from "../../../shared/policy/graphql-guard.ts";
 import type { GraphqlRequest, ReadRequests } from "../../../shared/policy/graphql-request.ts";
 import type { Context } from "../upstream/context.ts";
@@ -33,7 +34,7 @@ async function guard(c: Context<GatewayEnv>, settings: GraphqlSettings): Promise
     query: c.get("target").query,
     contentType: head.get("content-type"),
     contentEncoding: head.get("content-encoding"),
-    text: textOf(await readContent(c)),
+    text: textOf(await readBounded(c)),
   });
   if (read.invalid !== undefined) {
     if (read.invalid === "method" && settings.shadow !== true) c.header("allow", "GET, POST");
@@ -67,6 +68,13 @@ function refused({ code, message }: GraphqlRefusal): SelvageError {
   return new SelvageError("graphql_refused", `${code}: ${message}`, {
     members: { errors: [{ message, extensions: { code } }] },
   });
+}
+
+async function readBounded(c: Context<GatewayEnv>): Promise<Uint8Array> {
+  const content = await readContent(c);
+  const { contentBytesMax } = limits.graphql;
+  if (content.byteLength <= contentBytesMax) return content;
+  throw new SelvageError("body_too_large", `a request of GraphQL has at most ${contentBytesMax} bytes`);
 }
 
 function textOf(content: Uint8Array): string | undefined {
