@@ -1,10 +1,11 @@
 /** HTTP/2 proxies of others with one worker each, and what loads them: Debian's nghttp2, HAProxy and nginx. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "../../cli/local/ports.ts";
+import { accepts } from "./accepts.ts";
+import { nginxText } from "./nginx-text.ts";
 
 const H2LOAD = "/usr/bin/h2load";
 const NGHTTPD = "/usr/sbin/nghttpd";
@@ -105,14 +106,6 @@ export class Http2Peers {
   }
 }
 
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: "127.0.0.1" });
-    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
-    socket.once("connect", () => socket.destroy());
-  });
-}
-
 function haproxyConfiguration(port: number, upstream: number): string {
   return `global
   nbthread 1
@@ -130,23 +123,13 @@ backend back
 }
 
 function nginxConfiguration(folder: string, port: number, upstream: number): string {
-  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
-    (kind) => `  ${kind}_temp_path ${path.join(folder, kind)};`,
-  );
-  return `daemon off;
-master_process off;
-worker_processes 1;
-pid ${path.join(folder, "nginx.pid")};
-events { worker_connections 1024; }
-http {
-${temporary.join("\n")}
-  access_log off;
-  keepalive_requests 100000000;
+  return nginxText(
+    folder,
+    `  access_log off;
   upstream app { server 127.0.0.1:${upstream}; keepalive 64; keepalive_requests 100000000; }
   server {
     listen 127.0.0.1:${port} http2;
     location / { grpc_pass grpc://app; }
-  }
-}
-`;
+  }`,
+  );
 }

@@ -4,6 +4,7 @@ import path from "node:path";
 import { freePort } from "../../cli/local/ports.ts";
 import type { OpenSystem } from "../../cli/local/system.ts";
 import { listens } from "../../cli/local/worker-process.ts";
+import { nginxText } from "./nginx-text.ts";
 import type { Running } from "./routes.ts";
 
 export const NGINX = "/usr/sbin/nginx";
@@ -101,20 +102,10 @@ async function runNginx(
 }
 
 function configuration(folder: string, http: string): string {
-  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
-    (kind) => `  ${kind}_temp_path ${path.join(folder, kind)};`,
-  );
-  return `daemon off;
-master_process off;
-worker_processes 1;
-pid ${path.join(folder, "nginx.pid")};
-events { worker_connections 1024; }
-http {
-${temporary.join("\n")}
-  access_log ${path.join(folder, "access.log")};
+  return nginxText(
+    folder,
+    `  access_log ${path.join(folder, "access.log")};
   proxy_http_version 1.1;
-  proxy_set_header Connection "";
-  keepalive_requests 100000000;${http}
-}
-`;
+  proxy_set_header Connection "";${http}`,
+  );
 }

@@ -2,6 +2,7 @@
  * JSON of a token's segments, read so that no two readers can differ on it: a name that occurs twice has no meaning
  * (RFC 8259 section 4, RFC 7519 section 4), and what is nested without end is nobody's claims.
  */
+import { endOfJsonString } from "../http/json-string.ts";
 import { limits } from "../limits.ts";
 
 /** @param depthMax objects and lists within each other @returns any value, or why the text is refused */
@@ -33,7 +34,7 @@ function refuseStructure(text: string, depthMax: number): string | undefined {
   for (let at = 0; at < text.length; at++) {
     const char = text[at];
     if (char === '"') {
-      const end = endOfString(text, at);
+      const end = endOfJsonString(text, at);
       if (atName) {
         const name = JSON.parse(text.slice(at, end + 1)) as string;
         if (open.at(-1)?.has(name)) return "has a member twice";
@@ -51,12 +52,4 @@ function refuseStructure(text: string, depthMax: number): string | undefined {
     } else if (char === ",") atName = open.at(-1) !== undefined;
   }
   return undefined;
-}
-
-function endOfString(text: string, from: number): number {
-  for (let at = from + 1; at < text.length; at++) {
-    if (text[at] === "\\") at++;
-    else if (text[at] === '"') return at;
-  }
-  return text.length;
 }

@@ -3,6 +3,7 @@
  * understand differently is refused: a name that occurs twice (RFC 8259 section 4), and what is nested or long beyond bounds.
  */
 import { limits } from "../limits.ts";
+import { endOfJsonString } from "./json-string.ts";
 import { exactNumber, parseNumbers, rawNumber } from "./raw-number.ts";
 
 export interface ExactJson {
@@ -51,7 +52,7 @@ function scan(text: string): boolean | JsonFault {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) {
-      const end = endOfString(text, at);
+      const end = endOfJsonString(text, at);
       if (!atName) nodes++;
       else if (isRepeated(text.slice(at, end + 1), open.at(-1)))
         return { fault: "form", reason: "a name occurs twice" };
@@ -94,13 +95,4 @@ function isRepeated(literal: string, names: Set<string> | undefined): boolean {
   const known = names.has(name);
   names.add(name);
   return known;
-}
-
-function endOfString(text: string, from: number): number {
-  for (let at = from + 1; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === 0x5c) at++;
-    else if (code === QUOTE) return at;
-  }
-  return text.length;
 }

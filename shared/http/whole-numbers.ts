@@ -1,4 +1,5 @@
 /** JSON (RFC 8259) whose integers stay what was written, and whose depth is bounded. */
+import { endOfJsonString } from "./json-string.ts";
 import { exactNumber, parseNumbers, rawNumber } from "./raw-number.ts";
 
 /** Integers of 16 digits and more may be none that a double holds, and exponents may be out of its range. */
@@ -29,7 +30,7 @@ function isDeeper(text: string, depthMax: number): boolean {
   let depth = 0;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
-    if (code === QUOTE) at = endOfString(text, at);
+    if (code === QUOTE) at = endOfJsonString(text, at);
     else if (code === OPEN_OBJECT || code === OPEN_ARRAY) {
       if (++depth > depthMax) return true;
     } else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) depth--;
@@ -37,17 +38,7 @@ function isDeeper(text: string, depthMax: number): boolean {
   return false;
 }
 
-function endOfString(text: string, from: number): number {
-  for (let at = text.indexOf('"', from + 1); at >= 0; at = text.indexOf('"', at + 1)) {
-    let escapes = 0;
-    while (text.charCodeAt(at - 1 - escapes) === BACKSLASH) escapes++;
-    if (escapes % 2 === 0) return at;
-  }
-  return text.length;
-}
-
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;

@@ -1,5 +1,5 @@
 /** What values of JSON are as text in header fields and queries. */
-import { exactNumber } from "../http/raw-number.ts";
+import { scalarText } from "../http/whole-numbers.ts";
 
 /**
  * A text, number or truth value; of a list its members, separated by spaces. Undefined for everything else. Whatever could end a
@@ -43,7 +43,6 @@ function encodedScalar(value: unknown): string | undefined {
 }
 
 function plainScalar(value: unknown): string | undefined {
-  if (typeof value === "object") return exactNumber(value);
-  if (typeof value === "number" || typeof value === "boolean" || typeof value === "bigint") return String(value);
-  return typeof value === "string" && value.isWellFormed() ? value : undefined;
+  if (typeof value === "bigint") return String(value);
+  return typeof value === "string" && !value.isWellFormed() ? undefined : scalarText(value);
 }

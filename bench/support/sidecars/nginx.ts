@@ -2,6 +2,7 @@
 import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { freePort } from "../../../cli/local/ports.ts";
+import { nginxText } from "../nginx-text.ts";
 import type { Bed, Proxies } from "./peers.ts";
 import { findProgram } from "./programs.ts";
 
@@ -61,27 +62,7 @@ async function start(bed: Bed, name: string, port: number, http: string, server:
   const folder = path.join(bed.folder, name);
   mkdirSync(folder);
   const file = path.join(folder, "nginx.conf");
-  writeFileSync(file, configuration(folder, http, server));
+  writeFileSync(file, nginxText(folder, `  access_log off;\n  ${http}\n  server {${server}\n  }`));
   const args = ["-p", folder, "-c", file, "-e", path.join(folder, "error.log")];
   return bed.programs.start(name === "application" ? "others" : "proxies", program, args, port);
-}
-
-function configuration(folder: string, http: string, server: string): string {
-  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
-    (kind) => `  ${kind}_temp_path ${path.join(folder, kind)};`,
-  );
-  return `daemon off;
-master_process off;
-worker_processes 1;
-pid ${path.join(folder, "nginx.pid")};
-events { worker_connections 1024; }
-http {
-${temporary.join("\n")}
-  access_log off;
-  keepalive_requests 100000000;
-  ${http}
-  server {${server}
-  }
-}
-`;
 }

@@ -1,10 +1,10 @@
 /** Processes of a comparison of proxies: started where they are wanted, each on its own core, and ended together. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { connect } from "node:net";
 import { availableParallelism } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { accepts } from "../accepts.ts";
 
 /** Proxies share one core, as a pair on a small node does; load and application have the other. */
 export type Core = "proxies" | "others";
@@ -44,12 +44,4 @@ export class Programs {
   stop(): void {
     for (const child of this.#children) child.kill();
   }
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: "127.0.0.1" });
-    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
-    socket.once("connect", () => socket.destroy());
-  });
 }
