@@ -5,6 +5,7 @@ import type { AggregatePart, JsonTemplate, PartHeader } from "./aggregate-settin
 import { fillJson, Unfilled } from "./json-template.ts";
 import { valueAt } from "./json-value.ts";
 import { encodePiece, fillTemplate, type TemplateScope } from "./template.ts";
+import { isFieldValue } from "./value-text.ts";
 
 export interface PartRequest {
   /** Path and query. */
@@ -63,9 +64,7 @@ function headersOf(headers: readonly PartHeader[], scope: TemplateScope, secretO
   return fields;
 }
 
-/** RFC 9110 section 5.5: visible characters, spaces and tabs inside. Nothing is encoded: a value that cannot stand there fails. */
-const FIELD_VALUE = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/;
-
+/** Nothing is encoded: a value that cannot stand in a field fails, and so does none. */
 function headerOf(header: PartHeader, scope: TemplateScope, secretOf: SecretOf): string | undefined {
   let text = "";
   for (const piece of header.value) {
@@ -79,7 +78,8 @@ function headerOf(header: PartHeader, scope: TemplateScope, secretOf: SecretOf):
       text += found;
     }
   }
-  if (!FIELD_VALUE.test(text)) throw new Unfilled(`the header ${header.name} would not be one line of visible ASCII`);
+  if (text === "" || !isFieldValue(text))
+    throw new Unfilled(`the header ${header.name} would not be one line of visible ASCII`);
   return text;
 }
 

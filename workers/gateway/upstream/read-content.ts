@@ -23,7 +23,7 @@ export async function readContent(c: Context<GatewayEnv>): Promise<Uint8Array> {
   const content = await within(collected, c.get("deadlineAtMs") - Date.now());
   if (content === undefined) {
     void reader.cancel().catch(() => undefined);
-    throw new SelvageError("request_timeout", "the body that a proof covers did not arrive within the route's time");
+    throw new SelvageError("request_timeout", "the body did not arrive whole within the route's time");
   }
   c.set("body", content);
   return content;
