@@ -129,7 +129,7 @@ async function answersAt(where: NetConnectOpts, signal: AbortSignal): Promise<vo
 }
 
 /** Path of the workerd program that came with the package of that name. */
-export function workerdBinary(): string {
+function workerdBinary(): string {
   try {
     return (createRequire(import.meta.url)("workerd") as { default: string }).default;
   } catch (error) {

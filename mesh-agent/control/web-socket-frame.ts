@@ -1,7 +1,7 @@
 /** Frames of a WebSocket (RFC 6455 section 5.2), as a client reads and writes them. */
 
 export const TEXT = 1;
-export const BINARY = 2;
+const BINARY = 2;
 export const CLOSE = 8;
 export const PING = 9;
 export const PONG = 10;

@@ -61,7 +61,7 @@ const origin = text(
   (given) => (typeof given === "string" && URL.canParse(given) ? new URL(given).origin : undefined),
 ).refine((value) => value === "*" || URL.canParse(value), { error: "an origin such as https://app.example.com" });
 
-export const pathPattern = text("a path that starts with /", /^\/[^\s?#]*$/, (given) =>
+const pathPattern = text("a path that starts with /", /^\/[^\s?#]*$/, (given) =>
   typeof given === "string" && /^[\w{*]/.test(given) ? `/${given}` : undefined,
 );
 

@@ -38,7 +38,7 @@ export function fillJson(template: JsonTemplate, filling: Filling): unknown {
 }
 
 /** The text of a mapping that is an expression. */
-export function celOf(template: JsonTemplate): string | undefined {
+function celOf(template: JsonTemplate): string | undefined {
   if (typeof template !== "object" || template === null || Array.isArray(template)) return undefined;
   const entries = Object.entries(template);
   const [[name, text] = []] = entries;

@@ -41,7 +41,7 @@ export function hostWithoutPort(value: string): string | undefined {
  * Segment by segment from the left: literal, parameter with an expression, parameter, expression for the rest, tail;
  * of two expressions the longer one, and of equally long ones the first by their characters. Negative when `a` comes first.
  */
-export function comparePaths(a: PathPattern, b: PathPattern): number {
+function comparePaths(a: PathPattern, b: PathPattern): number {
   const longest = Math.max(a.segments.length, b.segments.length);
   for (let at = 0; at <= longest; at++) {
     const order = kindAt(a, at) - kindAt(b, at) || compareRegexes(regexAt(a, at), regexAt(b, at));

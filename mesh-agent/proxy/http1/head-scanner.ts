@@ -154,7 +154,7 @@ function checkRequest(bytes: Buffer, method: string, minor: number): MessageFaul
 }
 
 /** `host[:port]` (RFC 9110 section 7.2): a name or IPv4 address, or an IPv6 address in brackets. */
-export function isAuthority(bytes: Buffer, from: number, to: number): boolean {
+function isAuthority(bytes: Buffer, from: number, to: number): boolean {
   let p = from;
   if (bytes[p] === 0x5b) {
     p++;

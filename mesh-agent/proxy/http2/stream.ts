@@ -36,7 +36,7 @@ export interface SharedWindow {
 }
 
 /** How far a turn of sending got. */
-export const SENT_ALL = 0;
+const SENT_ALL = 0;
 export const HAS_MORE = 1;
 /** The peer has no room, for this stream or for the whole connection. */
 export const STREAM_FULL = 2;

@@ -38,7 +38,7 @@ export interface Outgoing {
 }
 
 /** Path that the upstream is asked for. */
-export function upstreamPath(c: Context<GatewayEnv>, { rewrite }: ForwardTarget): string {
+function upstreamPath(c: Context<GatewayEnv>, { rewrite }: ForwardTarget): string {
   const path = c.get("path");
   if (rewrite === undefined) return path;
   if (typeof rewrite === "string") return rewritePath(rewrite, c.get("params"));
