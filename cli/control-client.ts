@@ -11,6 +11,7 @@ import type {
   VersionDetail,
   VersionInfo,
 } from "../shared/wire/admin.ts";
+import type { MissingAnswer, MissingRequest } from "../shared/wire/artifacts.ts";
 import type {
   CreatedKey,
   CreateKeyRequest,
@@ -44,6 +45,16 @@ export class ControlClient {
 
   apply(request: ApplyRequest): Promise<ApplyAnswer> {
     return this.#call("POST", "/v1/config/versions", request);
+  }
+
+  async missingArtifacts(digests: readonly string[]): Promise<readonly string[]> {
+    const request: MissingRequest = { digests: [...digests] };
+    return (await this.#call<MissingAnswer>("POST", "/v1/artifacts/missing", request)).missing;
+  }
+
+  async putArtifact(digest: string, bytes: Uint8Array): Promise<void> {
+    const { status, text } = await this.#send("PUT", `/v1/artifacts/${digest}`, bytes, limits.artifacts.uploadMs);
+    if (status !== 204) throw refusal(status, text, "PUT /v1/artifacts");
   }
 
   rollback(request: RollbackRequest): Promise<ApplyAnswer> {
@@ -142,7 +153,7 @@ export class ControlClient {
     throw refusal(status, text, `${method} ${path}`);
   }
 
-  /** @param body a text goes as it is, anything else as JSON */
+  /** @param body a text and bytes go as they are, anything else as JSON */
   async #send(
     method: string,
     path: string,
@@ -155,9 +166,9 @@ export class ControlClient {
         method,
         headers: {
           authorization: `Bearer ${token}`,
-          ...(body !== undefined && { "content-type": typeof body === "string" ? NDJSON : "application/json" }),
+          ...(body !== undefined && { "content-type": kindOf(body) }),
         },
-        ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
+        ...(body !== undefined && { body: isRaw(body) ? body : JSON.stringify(body) }),
         signal: AbortSignal.timeout(timeoutMs),
       });
       return { status: response.status, text: await response.text() };
@@ -165,6 +176,14 @@ export class ControlClient {
       throw new CliError(exitCodes.unreachable, `the control plane at ${url} does not answer: ${reasonOf(fault)}`);
     }
   }
+}
+
+const isRaw = (body: unknown): body is string | Uint8Array<ArrayBuffer> =>
+  typeof body === "string" || body instanceof Uint8Array;
+
+function kindOf(body: unknown): string {
+  if (typeof body === "string") return NDJSON;
+  return body instanceof Uint8Array ? "application/octet-stream" : "application/json";
 }
 
 function reasonOf(fault: unknown): string {

@@ -7,6 +7,9 @@ import { type LoadedDocument, loadDocument } from "../shared/config/load.ts";
 import { problemCodes } from "../shared/config/problem.ts";
 import type { Document } from "../shared/config/schema.ts";
 import { limits } from "../shared/limits.ts";
+import { type Artifacts, buildArtifacts, noArtifacts } from "./artifacts/build-artifacts.ts";
+import { builders } from "./artifacts/builders.ts";
+import { documentFolder } from "./artifacts/document-folder.ts";
 import { CliError, exitCodes } from "./cli-error.ts";
 import { localEnvironment } from "./find-system.ts";
 import { withIncluded } from "./included-files.ts";
@@ -17,20 +20,38 @@ export interface ReadDocument extends LoadedDocument {
   readonly source: string;
   /** As a person would write it: relative where that is shorter. */
   readonly file: string;
+  /** What the document needs beside its plan; nothing where the document itself is not valid. */
+  readonly artifacts: Artifacts;
 }
 
 /**
- * Reads a document with the files that it includes.
+ * Reads a document with the files that it includes, and makes what it needs beside its plan.
  * @param quarantine put broken routes of included files out of service instead of refusing the document
  * @throws CliError when a file cannot be read
  */
-export function readDocument(name: string, environment: NodeJS.ProcessEnv, quarantine = false): ReadDocument {
+export async function readDocument(
+  name: string,
+  environment: NodeJS.ProcessEnv,
+  quarantine = false,
+): Promise<ReadDocument> {
   const source = readSource(name);
   const relative = path.relative(process.cwd(), path.resolve(name));
   const file = name === "-" ? "stdin" : relative.startsWith("..") ? path.resolve(name) : relative;
   const local = localEnvironment(environment);
   const value = (variable: string): string | undefined => environment[variable] ?? local[variable];
-  return { ...loadDocument(source, file, value, findSecrets(environment), quarantine), source, file };
+  const loaded = loadDocument(source, file, value, findSecrets(environment), quarantine);
+  if (loaded.document === undefined) return { ...loaded, source, file, artifacts: noArtifacts };
+  const artifacts = await buildArtifacts(loaded.document, documentFolder(name), builders);
+  return { ...withProblems(loaded, artifacts), source, file, artifacts };
+}
+
+function withProblems(loaded: LoadedDocument, { problems: found }: Artifacts): LoadedDocument {
+  const placed = found.map((problem) =>
+    problem.file === undefined ? { ...problem, ...loaded.positions.find(problem.path, problem.at) } : problem,
+  );
+  const { document, ...rest } = { ...loaded, problems: [...loaded.problems, ...placed] };
+  const isBroken = found.some(({ severity }) => severity === "error");
+  return isBroken || document === undefined ? rest : { ...rest, document };
 }
 
 /** The text of a document with the files that it includes. @throws CliError when a file cannot be read */
@@ -39,12 +60,12 @@ export function readSource(name: string): string {
 }
 
 /** The document, after its warnings were said. @throws CliError (exit 2) after all its problems were said */
-export function readValidDocument(
+export async function readValidDocument(
   name: string,
   environment: NodeJS.ProcessEnv,
   quarantine = false,
-): ReadDocument & { document: Document } {
-  const read = readDocument(name, environment, quarantine);
+): Promise<ReadDocument & { document: Document }> {
+  const read = await readDocument(name, environment, quarantine);
   sayProblems(read);
   const { document } = read;
   if (document === undefined)
@@ -53,8 +74,8 @@ export function readValidDocument(
 }
 
 /** Every problem as a code frame on stderr. */
-export function sayProblems({ problems, source, file }: ReadDocument): void {
-  const texts = new Map(splitFiles(source).map(({ name, text }) => [name, text]));
+export function sayProblems({ problems, source, file, artifacts }: ReadDocument): void {
+  const texts = new Map([...artifacts.texts, ...splitFiles(source).map(({ name, text }) => [name, text] as const)]);
   const paint = framePaint(process.stderr);
   for (const problem of problems)
     say(`${codeFrame(problem, texts.get(problem.file ?? "") ?? "", fileName(file, problem.file), paint)}\n`);

@@ -135,6 +135,8 @@ export const errorTable = {
   document_missing: row("client", 409, 9, "Conflict", "No document has been applied yet."),
   service_undeclared: row("client", 409, 9, "Conflict", "The live document names no such service."),
   version_unknown: row("client", 404, 5, "Not found", "There is no such version."),
+  artifact_unknown: row("client", 404, 5, "Not found", "There is no such artifact."),
+  artifacts_full: row("client", 409, 8, "Conflict", "No more artifacts are taken for now."),
   key_unknown: row("client", 404, 5, "Not found", "There is no such key."),
   key_not_active: row("client", 409, 9, "Conflict", "The key is revoked, expired or rolled already."),
   revocation_unknown: row("client", 404, 5, "Not found", "There is no such revocation."),

@@ -7,6 +7,7 @@
 
 import { agent } from "./limits/agent.ts";
 import { aggregate } from "./limits/aggregate.ts";
+import { artifacts } from "./limits/artifacts.ts";
 import { balance } from "./limits/balance.ts";
 import { clientCertificate, dpop, replay } from "./limits/bound.ts";
 import { cache } from "./limits/cache.ts";
@@ -106,6 +107,7 @@ export const limits = {
     limiterKeysMax: 10_000,
   },
   aggregate,
+  artifacts,
   identity,
   apiKeys,
   condition,

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { printable } from "../../shared/config/code-frame.ts";
 import type { QuarantinedRoute } from "../../shared/config/quarantine.ts";
 import type { ApplyAnswer } from "../../shared/wire/admin.ts";
+import { sendArtifacts } from "../artifacts/send-artifacts.ts";
 import type { ControlClient } from "../control-client.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { author, connect, type JsonOption, jsonOption, type WaitOptions, withControl, withWait } from "../options.ts";
@@ -26,11 +27,14 @@ export function applyCommand(): Command {
 }
 
 async function apply(name: string, options: Options): Promise<void> {
-  const { document, source, file, quarantined } = readValidDocument(name, process.env, options.quarantine);
+  const read = await readValidDocument(name, process.env, options.quarantine);
+  const { document, source, file, quarantined, artifacts } = read;
   const { reason } = options;
   const client = connect(options);
+  await sendArtifacts(client, artifacts);
   const answer = await client.apply({
     document,
+    artifacts: artifacts.table,
     source,
     file,
     author: author(),

@@ -17,8 +17,8 @@ export function checkCommand(): Command {
     .action(check);
 }
 
-function check(name: string, options: JsonOption & { failOnWarning?: boolean }): void {
-  const read = readDocument(name, process.env);
+async function check(name: string, options: JsonOption & { failOnWarning?: boolean }): Promise<void> {
+  const read = await readDocument(name, process.env);
   const { document, file, problems } = read;
   if (options.json) printJson({ file, valid: document !== undefined, problems: problemsAsJson(read) });
   else sayProblems(read);

@@ -8,6 +8,7 @@ import { explain } from "../../shared/plan/explain.ts";
 import { explainExposed } from "../../shared/plan/explain-expose.ts";
 import type { ExplainRequest, ExplainStep, Explanation } from "../../shared/plan/explain-step.ts";
 import type { ExposePlan, Plan } from "../../shared/plan/plan.ts";
+import type { ArtifactTable } from "../../shared/wire/artifacts.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import { type RequestOptions, requestOf } from "../explain-request.ts";
 import type { ControlOptions } from "../find-system.ts";
@@ -21,6 +22,7 @@ interface Source {
   readonly document: Document;
   readonly positions: PositionMap;
   readonly file: string;
+  readonly artifacts: ArtifactTable;
   /** Absent: a file that is not live. */
   readonly version?: number;
 }
@@ -65,8 +67,8 @@ Examples:
 }
 
 async function run(method: string, target: string, options: Options): Promise<void> {
-  const source = options.file === undefined ? await liveSource(options) : fileSource(options.file);
-  const plan = compile(source.document);
+  const source = await (options.file === undefined ? liveSource(options) : fileSource(options.file));
+  const plan = compile(source.document, source.artifacts);
   const outside = options.exposed === undefined ? plan.gateway : exposedBy(plan, options.exposed);
   const [host = "localhost"] = outside.hosts;
   const named = outside.hosts.find((one) => !one.startsWith("*")) ?? host.replace("*", "any");
@@ -95,9 +97,9 @@ async function keyOf(id: string, options: Options): Promise<ExplainRequest["cred
   return { kind: "key", record: await connect(options).key(id) };
 }
 
-function fileSource(name: string): Source {
-  const { document, positions, file } = readValidDocument(name, process.env);
-  return { document, positions, file };
+async function fileSource(name: string): Promise<Source> {
+  const { document, positions, file, artifacts } = await readValidDocument(name, process.env);
+  return { document, positions, file, artifacts: artifacts.table };
 }
 
 /** The text is loaded for its positions only; what decides is the document as it was applied. */
@@ -117,6 +119,7 @@ async function liveSource(options: ControlOptions): Promise<Source> {
     document,
     positions: loadDocument(detail.source, detail.file, () => "").positions,
     file: detail.file,
+    artifacts: detail.artifacts ?? {},
     version,
   };
 }

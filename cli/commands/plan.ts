@@ -30,8 +30,9 @@ export function planCommand(): Command {
     .action(plan);
 }
 
-function plan(name: string, options: Options): void {
-  const face = faceOf(compile(readValidDocument(name, process.env).document), options);
+async function plan(name: string, options: Options): Promise<void> {
+  const { document, artifacts } = await readValidDocument(name, process.env);
+  const face = faceOf(compile(document, artifacts.table), options);
   if (options.out !== undefined) {
     try {
       writeFileSync(options.out, `${canonicalJson(face)}\n`);

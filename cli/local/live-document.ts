@@ -1,6 +1,7 @@
 /** What a system serves when it starts: the document that is live already, or the one that it is given. */
 import { loadDocument } from "../../shared/config/load.ts";
 import type { ApplyAnswer } from "../../shared/wire/admin.ts";
+import { sendArtifacts } from "../artifacts/send-artifacts.ts";
 import type { ControlClient } from "../control-client.ts";
 import { readSource, readValidDocument } from "../read-document.ts";
 
@@ -16,8 +17,9 @@ export async function applyDocument(
   environment: NodeJS.ProcessEnv,
   author: string,
 ): Promise<ApplyAnswer> {
-  const { document, source, file } = readValidDocument(name, environment);
-  return control.apply({ document, source, file, author });
+  const { document, source, file, artifacts } = await readValidDocument(name, environment);
+  await sendArtifacts(control, artifacts);
+  return control.apply({ document, artifacts: artifacts.table, source, file, author });
 }
 
 /**
@@ -32,14 +34,14 @@ export async function reapplyLive(
 ): Promise<boolean> {
   const { version } = await control.status();
   if (version === 0) return false;
-  const { source, file, author } = await control.version(version);
+  const { source, file, author, artifacts = {} } = await control.version(version);
   const { document, problems } = loadDocument(source, file, (name) => environment[name]);
   if (document === undefined) {
     const errors = problems.filter(({ severity }) => severity === "error").map(({ message }) => message);
     say(`version ${version} stays live as it is, its text does not load any more: ${errors.join("; ")}`);
     return true;
   }
-  const answer = await control.apply({ document, source, file, author });
+  const answer = await control.apply({ document, artifacts, source, file, author });
   if (answer.changed) say(`version ${answer.version} replaces ${version}: what its text refers to has changed`);
   return true;
 }

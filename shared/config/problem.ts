@@ -100,6 +100,7 @@ export const problemCodes = {
   SLV3131: "a protocol that the gateway cannot pass on",
   SLV3132: "a route for WebSockets to a service that takes none",
   SLV3133: "a limit of what runs at once, where the end of a WebSocket is not known",
+  SLV3135: "a file beside the document that is named and cannot be used",
   SLV4001: "a secret was not found",
   SLV4002: "an environment variable is not set",
   SLV4003: "a reference of a form or at a place that is not allowed",

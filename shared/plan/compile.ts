@@ -3,6 +3,7 @@
  * case are in lower case, so that documents of the same meaning have the same plan, byte for byte (`canonicalJson`).
  */
 import type { Document } from "../config/schema.ts";
+import type { ArtifactTable } from "../wire/artifacts.ts";
 import { compilePages, compileSecurity } from "./compile-answers.ts";
 import { compileTerminator } from "./compile-bound.ts";
 import { compileClientIp } from "./compile-client-ip.ts";
@@ -22,14 +23,27 @@ import { type GatewayPlan, type MeshPlan, PLAN_FORMAT, type Plan } from "./plan.
 import { routeFormat } from "./route-format.ts";
 import { compileHosts, mapValues } from "./sorted.ts";
 
-/** @param document one that `checkDocument` or `loadDocument` has accepted */
-export function compile(document: Document): Plan {
+/**
+ * @param document one that `checkDocument` or `loadDocument` has accepted
+ * @param artifacts digests of what it needs beside the plan, by what they are in the document: `contracts.github`
+ */
+export function compile(document: Document, artifacts: ArtifactTable = {}): Plan {
   const trustDomain = document.mesh?.trustDomain ?? `${document.name}.internal`;
   const mesh = compileMesh(document, trustDomain);
-  return { format: PLAN_FORMAT, name: document.name, gateway: compileGateway(document, trustDomain, mesh), mesh };
+  return {
+    format: PLAN_FORMAT,
+    name: document.name,
+    gateway: compileGateway(document, trustDomain, mesh, artifacts),
+    mesh,
+  };
 }
 
-function compileGateway({ gateway }: Document, trustDomain: string, { services }: MeshPlan): GatewayPlan {
+function compileGateway(
+  { gateway }: Document,
+  trustDomain: string,
+  { services }: MeshPlan,
+  artifacts: ArtifactTable,
+): GatewayPlan {
   const identity = mapValues(gateway?.identity ?? {}, compileProvider);
   const named = gateway === undefined ? {} : namedLimits(gateway);
   const routes = gateway?.routes.map((route) => compileRoute(route, gateway, named, services)) ?? [];
@@ -51,6 +65,7 @@ function compileGateway({ gateway }: Document, trustDomain: string, { services }
     ...(gateway?.resources !== undefined && { resources: compileResources(gateway.resources, routes, identity) }),
     ...(Object.keys(limitRows).length > 0 && { limitRows }),
     ...(gateway?.upstreams !== undefined && { upstreams: mapValues(gateway.upstreams, compileUpstream) }),
+    ...(Object.keys(artifacts).length > 0 && { artifacts: [...new Set(Object.values(artifacts))].sort() }),
     routes,
   };
 }

@@ -89,6 +89,8 @@ export interface GatewayPlan {
   readonly upstreams?: Readonly<Record<string, UpstreamSettings>>;
   /** Absent: no route asks for a version. */
   readonly versioning?: Versioning;
+  /** Digests of all that its routes need beside it, sorted. Absent: nothing. */
+  readonly artifacts?: readonly string[];
   /** In the order of the document; precedence is `matchRoute`'s. */
   readonly routes: readonly RoutePlan[];
 }

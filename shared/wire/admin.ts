@@ -15,6 +15,7 @@ import * as z from "zod/mini";
 import { limits } from "../limits.ts";
 import type { Alarm } from "../policy/alarms.ts";
 import type { SeriesCounts } from "../policy/counters.ts";
+import { type ArtifactTable, artifactTableSchema } from "./artifacts.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { KeyRingStatus } from "./rotation.ts";
 
@@ -24,6 +25,8 @@ export const applyRequestSchema = z.object({
   /** The text as written, for people and for file:line in `explain`. */
   source: z.string(),
   file: z.string().check(z.maxLength(limits.wire.fileCharsMax)),
+  /** Of what the document needs beside its plan; sent before. Absent: none. */
+  artifacts: z.optional(artifactTableSchema),
   author: z.string().check(z.maxLength(limits.wire.authorCharsMax)),
   reason: z.optional(z.string().check(z.maxLength(limits.wire.changeReasonCharsMax))),
 });
@@ -62,6 +65,8 @@ export interface DeprecatedCaller {
 export interface VersionDetail extends VersionInfo {
   readonly source: string;
   readonly document: unknown;
+  /** Absent: a control plane that knows none. */
+  readonly artifacts?: ArtifactTable;
 }
 export interface ApplyAnswer extends VersionInfo {
   /** False: equal to the version that was live, which stays. */

@@ -21,9 +21,10 @@ import {
   rollbackRequestSchema,
   type Status,
 } from "../../shared/wire/admin.ts";
+import { ARTIFACT_DIGEST } from "../../shared/wire/artifacts.ts";
 import type { ControlTokenClaims } from "../../shared/wire/control-token.ts";
 import { type Credentials, enrolRequestSchema, renewRequestSchema } from "../../shared/wire/enrolment.ts";
-import { type LeaseAnswer, type LeaseRequest, leaseRequestSchema } from "../../shared/wire/gateway-lease.ts";
+import { type LeaseAnswer, leaseRequestSchema } from "../../shared/wire/gateway-lease.ts";
 import type { CreatedKey, ImportAnswer } from "../../shared/wire/keys.ts";
 import { describePurgeAnswer } from "../../shared/wire/purges.ts";
 import { type RevocationInfo, type Revocations, revocationRequestSchema } from "../../shared/wire/revocations.ts";
@@ -32,9 +33,11 @@ import { verifyControlToken } from "./authority/control-tokens.ts";
 import { provesKey } from "./authority/renewal-proof.ts";
 import type { Env } from "./env.ts";
 import { readJson } from "./objects/read-json.ts";
-import { type Act, type GatewayKeys, type IssuedCredentials, MAIN, type Refused } from "./objects/rpc.ts";
+import { type Act, type IssuedCredentials, MAIN, type Refused } from "./objects/rpc.ts";
+import { askMissing, getArtifact, putArtifact } from "./upstream/artifact-calls.ts";
 import { askCacheAdmin } from "./upstream/cache-admin.ts";
 import { askKeyAdmin } from "./upstream/key-admin.ts";
+import { missingKeys } from "./upstream/missing-keys.ts";
 
 type Role = ControlTokenClaims["role"];
 interface Api {
@@ -45,6 +48,7 @@ type Call = Context<Api>;
 
 const CALL_BYTES = limits.control.callBytesMax;
 const APPLY_BYTES = 3 * limits.control.documentBytesMax;
+const DIGEST = `:digest{${ARTIFACT_DIGEST}}`;
 const KEY = "/v1/keys/:id{[0-9a-f]{16}}";
 const INSTANCE = /^[\w.:@-]+$/;
 
@@ -55,7 +59,10 @@ export function makeApi(): Hono<Api> {
   api.post("/v1/renew", role("agent"), renew);
   api.get("/v1/agents/connect", role("agent"), connect);
   api.post("/v1/gateway/lease", role("gateway"), lease);
+  api.get(`/v1/gateway/artifacts/${DIGEST}`, role("gateway"), (c) => getArtifact(c.env, c.req.param("digest") ?? ""));
   api.use("/v1/*", role("admin"));
+  api.post("/v1/artifacts/missing", (c) => askMissing(c.env, c.req.raw));
+  api.put(`/v1/artifacts/${DIGEST}`, (c) => putArtifact(c.env, c.req.param("digest") ?? "", c.req.raw));
   api.post("/v1/config/versions", apply);
   api.get("/v1/config/versions", async (c) => c.json({ versions: await config(c).versions() }));
   api.get("/v1/config/versions/:version{[0-9]{1,15}}", version);
@@ -106,8 +113,10 @@ async function apply(c: Call): Promise<Response> {
   const { source, file, author, reason } = request;
   if (source.length > limits.control.documentBytesMax)
     throw new SelvageError("body_too_large", `source has more than ${limits.control.documentBytesMax} characters`);
-  const plan = compile(document);
+  const { artifacts = {} } = request;
+  const plan = compile(document, artifacts);
   const change = {
+    artifacts,
     plan: canonicalJson(plan),
     document: JSON.stringify(request.document),
     source,
@@ -117,6 +126,7 @@ async function apply(c: Call): Promise<Response> {
   };
   const applied = await config(c).apply(change, c.get("claims").sub);
   if ("trustDomainIs" in applied) throw otherTrustDomain(plan.mesh.trustDomain, applied.trustDomainIs);
+  if ("refused" in applied) return granted(applied);
   return c.json(applied satisfies ApplyAnswer, applied.changed ? 201 : 200);
 }
 
@@ -292,7 +302,7 @@ async function connect(c: Call): Promise<Response> {
 
 async function lease(c: Call): Promise<Response> {
   const asked = await readJson(c.req.raw, leaseRequestSchema, CALL_BYTES);
-  const [grant, { signing, hop }] = await Promise.all([config(c).lease(asked), missingKeys(c, asked)]);
+  const [grant, { signing, hop }] = await Promise.all([config(c).lease(asked), missingKeys(c.env, asked)]);
   const answer: LeaseAnswer = {
     leaseMs: limits.gateway.planLeaseMs,
     version: grant.version,
@@ -303,23 +313,6 @@ async function lease(c: Call): Promise<Response> {
     ...(asked.counted === undefined ? {} : { counted: asked.counted.seq }),
   };
   return c.json(answer);
-}
-
-/** The keys that no gateway lacked last, as this isolate heard: most leases need not ask the authority. */
-let freshKeys = { signing: "", hop: "", untilMs: 0 };
-
-async function missingKeys(c: Call, { signingKey, hopKey }: LeaseRequest): Promise<GatewayKeys> {
-  const { signing, hop, untilMs } = freshKeys;
-  if (signingKey === signing && hopKey === hop && Date.now() < untilMs) return {};
-  const held = {
-    ...(signingKey !== undefined && { signing: signingKey }),
-    ...(hopKey !== undefined && { hop: hopKey }),
-  };
-  const missing = await authority(c).gatewayKeys(held);
-  const untilFreshMs = Date.now() + limits.control.gatewayKeysFreshMs;
-  if (signingKey !== undefined && hopKey !== undefined && Object.keys(missing).length === 0)
-    freshKeys = { signing: signingKey, hop: hopKey, untilMs: untilFreshMs };
-  return missing;
 }
 
 function agentOf(c: Call): { service: string; instance: string } {

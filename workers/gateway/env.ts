@@ -1,6 +1,7 @@
 import type { CachePurges } from "./objects/cache-purges.ts";
 import type { CacheShard } from "./objects/cache-shard.ts";
 import type { IdempotencyStore } from "./objects/idempotency-store.ts";
+import type { KeptArtifact } from "./objects/kept-artifact.ts";
 import type { KeyShard } from "./objects/key-shard.ts";
 import type { LastGood } from "./objects/last-good.ts";
 import type { Limiter } from "./objects/limiter.ts";
@@ -48,6 +49,8 @@ export interface Env {
   readonly SESSION_SECRET_OLD?: string;
   /** What isolates share of upstreams, one object for each. */
   readonly UPSTREAMS: DurableObjectNamespace<UpstreamMonitor>;
+  /** Artifacts of plans, one object for each digest. */
+  readonly ARTIFACTS: DurableObjectNamespace<KeptArtifact>;
   readonly LAST_GOOD: DurableObjectNamespace<LastGood>;
   /** Values of `${secret:NAME}`. */
   readonly [secret: `SECRET_${string}`]: string | undefined;

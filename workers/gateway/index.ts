@@ -8,6 +8,7 @@ export { KeyAdmin } from "./authority/key-admin.ts";
 export { CachePurges } from "./objects/cache-purges.ts";
 export { CacheShard } from "./objects/cache-shard.ts";
 export { IdempotencyStore } from "./objects/idempotency-store.ts";
+export { KeptArtifact } from "./objects/kept-artifact.ts";
 export { KeyShard } from "./objects/key-shard.ts";
 export { LastGood } from "./objects/last-good.ts";
 export { Limiter } from "./objects/limiter.ts";

@@ -12,6 +12,7 @@ import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../../../shared/wire/revocations.ts";
 import { sha256Hex } from "../authority/bytes.ts";
 import type { Env } from "../env.ts";
+import { ArtifactStore } from "./artifact-store.ts";
 import { AuditLog } from "./audit-log.ts";
 import { CallerStore } from "./caller-store.ts";
 import { CounterStore } from "./counter-store.ts";
@@ -48,6 +49,7 @@ const TEXTS = ["source", "document", "plan", "gateway"] as const;
 export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
   readonly #sql: SqlStorage;
   readonly #texts: TextStore;
+  readonly #artifacts: ArtifactStore;
   readonly #leases: LeaseStore;
   readonly #counters: CounterStore;
   readonly #callers: CallerStore;
@@ -64,6 +66,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
       author TEXT, reason TEXT, file TEXT, applied_at INTEGER)`);
     this.#sql.exec("CREATE TABLE IF NOT EXISTS published (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER)");
     this.#texts = new TextStore(this.#sql);
+    this.#artifacts = new ArtifactStore(this.#sql);
     this.#leases = new LeaseStore(this.#sql);
     this.#counters = new CounterStore(this.#sql);
     this.#callers = new CallerStore(this.#sql);
@@ -71,7 +74,9 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     this.#revocations = new RevocationStore(this.#sql);
   }
 
-  async apply(change: Change, by: string): Promise<Applied | { trustDomainIs: string }> {
+  async apply(change: Change, by: string): Promise<Applied | Refused | { trustDomainIs: string }> {
+    const missing = this.#artifacts.missing(Object.values(change.artifacts), Date.now());
+    if (missing.length > 0) return withoutArtifacts(missing);
     const plan = JSON.parse(change.plan) as Plan;
     const gateway = canonicalJson(plan.gateway);
     const [hash, gatewayHash] = await Promise.all([sha256Hex(change.plan), sha256Hex(gateway)]);
@@ -89,6 +94,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
       document: text("document"),
       plan: text("plan"),
       gateway: text("gateway"),
+      artifacts: this.#artifacts.namedBy(version),
       hash: row.hash,
       gatewayHash: row.gateway_hash,
       file: row.file,
@@ -108,7 +114,8 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     const row = this.#row(version);
     if (row === undefined) return unknownVersion(version);
     const source = this.#texts.get(`source/${version}`) ?? "";
-    return { ...infoOf(row), source, document: this.#texts.get(`document/${version}`) ?? "null" };
+    const document = this.#texts.get(`document/${version}`) ?? "null";
+    return { ...infoOf(row), source, document, artifacts: this.#artifacts.namedBy(version) };
   }
 
   async status(): Promise<ConfigStatus> {
@@ -116,6 +123,18 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     const nowMs = Date.now();
     const [leases, counters] = [this.#leases.live(nowMs), this.#counters.sums(nowMs)];
     return { version: live?.version ?? 0, hash: live?.hash ?? "", leases, counters };
+  }
+
+  async missingArtifacts(digests: readonly string[]): Promise<string[]> {
+    return this.#artifacts.missing(digests, Date.now());
+  }
+
+  async putArtifact(digest: string, bytes: Uint8Array): Promise<boolean> {
+    return this.ctx.storage.transactionSync(() => this.#artifacts.put(digest, bytes, Date.now()));
+  }
+
+  async artifact(digest: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    return this.#artifacts.get(digest);
   }
 
   async deprecatedCallers(): Promise<DeprecatedCaller[]> {
@@ -205,6 +224,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
         )
         .one();
       for (const kind of TEXTS) this.#texts.put(`${kind}/${inserted.version}`, content[kind]);
+      this.#artifacts.name(inserted.version, content.artifacts);
       this.#audit.add({ act, by, author, version: inserted.version, detail: reason }, inserted.applied_at);
       this.#forgetOld(inserted.version);
       return inserted;
@@ -218,7 +238,10 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
   #forgetOld(newest: number): void {
     const upTo = newest - limits.control.versionsKept;
     const old = this.#sql.exec<VersionRow>("DELETE FROM versions WHERE version <= ? RETURNING *", upTo).toArray();
-    for (const { version } of old) for (const kind of TEXTS) this.#texts.delete(`${kind}/${version}`);
+    for (const { version } of old) {
+      for (const kind of TEXTS) this.#texts.delete(`${kind}/${version}`);
+      this.#artifacts.forgetVersion(version, Date.now());
+    }
   }
 
   async #tryPublish(): Promise<boolean> {
@@ -314,6 +337,11 @@ function infoOf(row: VersionRow): VersionInfo {
 
 function otherTrustDomain(version: number, asked: string, made: string): Refused {
   const reason = `version ${version} is of the trust domain "${asked}", the authority is for "${made}"`;
+  return { refused: { code: "document_invalid", reason } };
+}
+
+function withoutArtifacts(missing: readonly string[]): Refused {
+  const reason = `artifacts that were not sent: ${missing.join(", ")}; \`selvage apply\` makes and sends them`;
   return { refused: { code: "document_invalid", reason } };
 }
 

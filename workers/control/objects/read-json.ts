@@ -1,6 +1,7 @@
 /** Requests of the API as checked values: bodies bounded before they are held, shapes by zod. */
 import * as z from "zod/mini";
 import { SelvageError } from "../../../shared/errors.ts";
+import type { Bytes } from "../authority/bytes.ts";
 
 /**
  * The JSON body of a request.
@@ -28,16 +29,33 @@ export async function readJson<T extends z.ZodMiniType>(
 }
 
 async function readText(request: Request, bytesMax: number): Promise<string> {
-  if (Number(request.headers.get("content-length") ?? 0) > bytesMax) throw tooLarge(bytesMax);
   const decoder = new TextDecoder();
   let text = "";
+  for await (const chunk of pieces(request, bytesMax)) text += decoder.decode(chunk, { stream: true });
+  return text + decoder.decode();
+}
+
+/** The body of a request. @throws SelvageError body_too_large */
+export async function readBytes(request: Request, bytesMax: number): Promise<Bytes> {
+  const all: Uint8Array[] = [];
+  for await (const chunk of pieces(request, bytesMax)) all.push(chunk);
+  const whole = new Uint8Array(all.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let at = 0;
+  for (const chunk of all) {
+    whole.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return whole;
+}
+
+async function* pieces(request: Request, bytesMax: number): AsyncGenerator<Uint8Array> {
+  if (Number(request.headers.get("content-length") ?? 0) > bytesMax) throw tooLarge(bytesMax);
   let bytes = 0;
   for await (const chunk of request.body ?? []) {
     bytes += chunk.byteLength;
     if (bytes > bytesMax) throw tooLarge(bytesMax);
-    text += decoder.decode(chunk, { stream: true });
+    yield chunk;
   }
-  return text + decoder.decode();
 }
 
 function tooLarge(bytesMax: number): SelvageError {

@@ -6,6 +6,7 @@ import type { RingKey } from "../../../shared/policy/key-ring.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
 import type { Instance } from "../../../shared/policy/registry.ts";
 import type { DeprecatedCaller, VersionInfo } from "../../../shared/wire/admin.ts";
+import type { ArtifactTable } from "../../../shared/wire/artifacts.ts";
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../../../shared/wire/revocations.ts";
 
@@ -24,6 +25,8 @@ export interface Change {
   /** Document as JSON. */
   readonly document: string;
   readonly source: string;
+  /** Digests by what the artifacts are in the document. */
+  readonly artifacts: ArtifactTable;
   readonly file: string;
   readonly author: string;
   readonly reason: string;
@@ -37,6 +40,7 @@ export interface StoredVersion extends VersionInfo {
   readonly source: string;
   /** Document as JSON. */
   readonly document: string;
+  readonly artifacts: ArtifactTable;
 }
 
 export interface ConfigStatus {
@@ -83,12 +87,17 @@ export interface AuditEntry extends Act {
 }
 
 export interface ConfigStoreRpc extends Rpc.DurableObjectBranded {
-  apply(change: Change, by: string): Promise<Applied | { readonly trustDomainIs: string }>;
+  apply(change: Change, by: string): Promise<Applied | Refused | { readonly trustDomainIs: string }>;
   rollback(version: number, author: string, reason: string, by: string): Promise<Applied | Refused>;
   /** Newest first. */
   versions(): Promise<VersionInfo[]>;
   version(version: number): Promise<StoredVersion | Refused>;
   status(): Promise<ConfigStatus>;
+  /** Those of some artifacts that are not here. */
+  missingArtifacts(digests: readonly string[]): Promise<string[]>;
+  /** @returns false: no room */
+  putArtifact(digest: string, bytes: Uint8Array): Promise<boolean>;
+  artifact(digest: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** The last caller first. */
   deprecatedCallers(): Promise<DeprecatedCaller[]>;
   lease(asked: LeaseRequest): Promise<LeaseGrant>;

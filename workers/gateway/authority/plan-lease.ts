@@ -139,7 +139,11 @@ export class PlanLease {
     const before = this.#held;
     const refusedBefore = this.#refused;
     const held = await this.#accept(answer);
-    if (held !== undefined && held !== before) ctx.waitUntil(saveLastGood(env, held, sentAtMs).catch(warn));
+    if (held !== undefined && held !== before) {
+      ctx.waitUntil(saveLastGood(env, held, sentAtMs).catch(warn));
+      const { artifacts } = held.plan;
+      if (artifacts !== undefined && artifacts !== before?.plan.artifacts) ctx.waitUntil(keep(artifacts, env));
+    }
     this.#held = held;
     this.#leaseStartMs = sentAtMs;
     this.#leaseEndMs = sentAtMs + Math.min(answer.leaseMs, limits.gateway.planLeaseMs);
@@ -185,6 +189,12 @@ export class PlanLease {
       return held;
     }
   }
+}
+
+/** The module is loaded by the first plan that needs something: most need nothing. */
+async function keep(artifacts: readonly string[], env: Env): Promise<void> {
+  const { keepArtifacts } = await import("./artifacts.ts");
+  await keepArtifacts(artifacts, env);
 }
 
 /** The same object when the keys are those that are held. */

@@ -29,11 +29,19 @@ export class FakeControl {
   /** Whether reports of counters are acknowledged. */
   acknowledges = true;
   readonly asked: LeaseRequest[] = [];
+  /** By digest. */
+  readonly artifacts = new Map<string, Uint8Array<ArrayBuffer>>();
+  readonly artifactsAsked: string[] = [];
   readonly tokens: (string | null)[] = [];
 
   async fetch(input: string, init: RequestInit): Promise<Response> {
     if (this.mode === "down") throw new Error("Network connection lost.");
     if (this.mode === "silent") return new Promise(() => undefined);
+    const [, digest] = /^\/v1\/gateway\/artifacts\/(.+)$/.exec(new URL(input).pathname) ?? [];
+    if (digest !== undefined) {
+      this.artifactsAsked.push(digest);
+      return new Response(this.artifacts.get(digest) ?? null, { status: this.artifacts.has(digest) ? 200 : 404 });
+    }
     const request = JSON.parse(String(init.body)) as LeaseRequest;
     this.asked.push(request);
     this.tokens.push(new Headers(init.headers).get("authorization"));
