@@ -9,11 +9,13 @@ const fuzzFactor = Number(process.env.SELVAGE_FUZZ_FACTOR ?? 1);
 
 /** Projects of a number run together, on every core; the next number has the machine to itself. Times are for hangs alone. */
 const first = { maxWorkers: "100%", sequence: { groupOrder: 1 }, testTimeout: 60_000 * fuzzFactor };
-const last = { maxWorkers: 1, sequence: { groupOrder: 2 }, testTimeout: 120_000, hookTimeout: 120_000 };
+const systems = { testTimeout: 120_000, hookTimeout: 120_000 };
+const next = { maxWorkers: "100%", sequence: { groupOrder: 2 }, ...systems };
+const last = { maxWorkers: 1, sequence: { groupOrder: 3 }, ...systems };
 
 /**
- * pure: decisions of `shared/`; gateway, control: in workerd; agent: real sockets; system: the whole thing from outside,
- * after the others have ended, so that its load has the machine to itself.
+ * pure: decisions of `shared/`; cli: commands and scripts; gateway, control: in workerd; agent: real sockets; system: the whole thing from outside; alone:
+ * the whole thing under load, or measured, after the others have ended, one at a time.
  */
 export default defineConfig({
   test: {
@@ -22,7 +24,17 @@ export default defineConfig({
         test: {
           name: "pure",
           environment: "node",
-          include: ["test/{shared,property,simulation,cli,scripts}/**/*.test.ts"],
+          include: ["test/{shared,property,simulation}/**/*.test.ts"],
+          // Nothing of it keeps anything: one process may run many files.
+          isolate: false,
+          ...first,
+        },
+      },
+      {
+        test: {
+          name: "cli",
+          environment: "node",
+          include: ["test/{cli,scripts}/**/*.test.ts"],
           ...first,
         },
       },
@@ -119,7 +131,15 @@ export default defineConfig({
         test: {
           name: "system",
           environment: "node",
-          include: ["test/system/**/*.test.ts"],
+          include: ["test/system/*.test.ts"],
+          ...next,
+        },
+      },
+      {
+        test: {
+          name: "alone",
+          environment: "node",
+          include: ["test/system/alone/**/*.test.ts"],
           ...last,
         },
       },

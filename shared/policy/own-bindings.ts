@@ -19,6 +19,7 @@ const OWN: ReadonlySet<string> = new Set([
   "SESSIONS",
   "SESSION_SECRET",
   "SESSION_SECRET_OLD",
+  "ARTIFACTS",
   "LAST_GOOD",
   "UPSTREAMS",
 ]);

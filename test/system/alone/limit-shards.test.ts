@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { lendableOf } from "../../shared/policy/limiter-state.ts";
-import { type AdmissionLog, startAdmissionLog } from "../support/admission-log.ts";
-import { COUNTED_WORKER, type Isolates, startIsolates } from "../support/isolates.ts";
-import { runStatusLoad } from "../support/status-load.ts";
+import { lendableOf } from "../../../shared/policy/limiter-state.ts";
+import { type AdmissionLog, startAdmissionLog } from "../../support/admission-log.ts";
+import { COUNTED_WORKER, type Isolates, startIsolates } from "../../support/isolates.ts";
+import { runStatusLoad } from "../../support/status-load.ts";
 
 const LIMIT = 600;
 const LENDABLE = lendableOf({ limit: LIMIT, windowMs: 3_600_000 });

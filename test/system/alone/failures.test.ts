@@ -2,9 +2,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ProcessEntry } from "../../shared/wire/runtime-files.ts";
-import { killUnderLoad, orderLoad, outageUnderLoad, stopUnderLoad } from "../support/outages.ts";
-import { root, type System, startSystem } from "../support/system.ts";
+import type { ProcessEntry } from "../../../shared/wire/runtime-files.ts";
+import { killUnderLoad, orderLoad, outageUnderLoad, stopUnderLoad } from "../../support/outages.ts";
+import { root, type System, startSystem } from "../../support/system.ts";
 
 let system: System;
 let token: string;

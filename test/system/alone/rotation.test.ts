@@ -1,9 +1,9 @@
 /** Keys that gateways hold are replaced again and again under load, whatever dies meanwhile, and no request is refused. */
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Status } from "../../shared/wire/admin.ts";
-import { orderLoad } from "../support/outages.ts";
-import { type System, startSystem, until } from "../support/system.ts";
+import type { Status } from "../../../shared/wire/admin.ts";
+import { orderLoad } from "../../support/outages.ts";
+import { type System, startSystem, until } from "../../support/system.ts";
 
 let system: System;
 let token: string;

@@ -3,8 +3,8 @@ import { createServer, get, type IncomingMessage, type Server } from "node:http"
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { limits } from "../../shared/limits.ts";
-import { type Isolates, startIsolates } from "../support/isolates.ts";
+import { limits } from "../../../shared/limits.ts";
+import { type Isolates, startIsolates } from "../../support/isolates.ts";
 
 const COUNT = 10;
 const DOCUMENT = `
