@@ -199,6 +199,39 @@ aggregate: { a: { get: "a:/", fallback: { theme: light } } }
 });
 
 describe("a route for POST", () => {
+  test("each call that does something has an idempotency key of its own, the same when the client repeats its request", async () => {
+    const keys: (string | null)[] = [];
+    const note = (request: Request) => {
+      keys.push(request.headers.get("idempotency-key"));
+      return Response.json({ ids: [1, 2] });
+    };
+    const gateway = await startComposed(
+      `
+match: { path: /orders, methods: [POST] }
+aggregate:
+  order: { get: "a:/order" }
+  lines: { post: "b:/lines", body: { id: "{item}" }, forEach: "{order.ids}" }
+  other: { post: "c:/other", headers: { idempotency-key: "own" } }
+`,
+      { a: note, b: note, c: note },
+    );
+    const ask = async (key: string) => {
+      keys.length = 0;
+      await gateway.fetch("/orders", { method: "POST", headers: { "idempotency-key": key } });
+      return keys.filter((one) => one !== null).toSorted();
+    };
+    const first = await ask('"abc"');
+    expect(first).toEqual([
+      expect.stringMatching(/^"[0-9a-f]{64}"$/),
+      expect.stringMatching(/^"[0-9a-f]{64}"$/),
+      "own",
+    ]);
+    expect(new Set(first).size).toBe(3);
+    expect(keys).toContain(null);
+    expect(await ask('"abc"')).toEqual(first);
+    expect(await ask('"abd"')).not.toEqual(first);
+  });
+
   const create = `
 match: { path: /orders, methods: [POST] }
 maxBody: 64KiB

@@ -1,5 +1,6 @@
 /** One call of an aggregate's part: its attempts and redirects within its time, and what its answer is. */
 
+import { isSafe } from "../../../shared/cache/invalidation.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { parseWholeNumbers } from "../../../shared/http/whole-numbers.ts";
 import { limits } from "../../../shared/limits.ts";
@@ -21,6 +22,7 @@ import type { CallContext } from "./call-upstream.ts";
 import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import type { Forwarder } from "./forward-request.ts";
+import { sha256 } from "./idempotency-records.ts";
 import { readText } from "./read-text.ts";
 import type { RequestFields } from "./request-fields.ts";
 import { sleep } from "./wait.ts";
@@ -39,6 +41,8 @@ export interface PartCaller {
   readonly fields: RequestFields;
   /** Fields that the composed answer takes, by part. */
   readonly taken: ReadonlyMap<string, readonly string[]>;
+  /** The client's idempotency key. Absent: it has none. */
+  readonly idempotencyKey?: { readonly field: string; readonly value: string };
   readonly signal: AbortSignal;
 }
 
@@ -132,9 +136,11 @@ export class PartCalls {
     return budget;
   }
 
-  #send(caller: PartCaller, { part, request }: PartCall, path: string, deadlineAtMs: number): Promise<Response> {
+  async #send(caller: PartCaller, call: PartCall, path: string, deadlineAtMs: number): Promise<Response> {
     const { c, context, signal } = caller;
+    const { part, request } = call;
     const fields = caller.fields.copy();
+    await setOwnKey(fields, caller, call);
     for (const [name, value] of request.headers) fields.set(name, value);
     const { target, method } = part;
     const body = request.body === undefined ? null : new TextEncoder().encode(request.body);
@@ -143,6 +149,16 @@ export class PartCalls {
     const { shedder, upstreams } = this.#forwarder;
     return shedder.call(c, target, deadlineAtMs, (shed) => callTarget(c, { ...sending, ...shed }, context, upstreams));
   }
+}
+
+/**
+ * Each call that does something has a key of its own, the same whenever the client repeats its request: with the client's key the
+ * second call of a fan-out would be taken for a repetition of the first.
+ */
+async function setOwnKey(fields: RequestFields, { idempotencyKey }: PartCaller, { part, at }: PartCall): Promise<void> {
+  if (idempotencyKey === undefined || isSafe(part.method)) return;
+  const { field, value } = idempotencyKey;
+  fields.set(field, `"${await sha256(new TextEncoder().encode(`${value}\n${part.name}\n${at}`))}"`);
 }
 
 /** Undefined: it succeeded, or another attempt would meet the same. */

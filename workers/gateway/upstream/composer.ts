@@ -16,6 +16,7 @@ import {
 import { type ComposedAnswer, composeAnswer, failureStatus, titleOf } from "../../../shared/policy/aggregate-answer.ts";
 import type { AggregateTarget } from "../../../shared/policy/aggregate-settings.ts";
 import { conditionView } from "../../../shared/policy/condition-view.ts";
+import { IDEMPOTENCY_KEY } from "../../../shared/policy/idempotency-key.ts";
 import { Unfilled } from "../../../shared/policy/json-template.ts";
 import { type PartCaller, PartCalls } from "./call-part.ts";
 import type { Context } from "./context.ts";
@@ -111,11 +112,15 @@ function callerOf(
   const given = c.get("fields").copy();
   for (const name of OWN_TO_REQUEST) given.delete(name);
   given.set("accept", "application/json");
+  const keyField = c.get("route").idempotency?.header ?? IDEMPOTENCY_KEY;
+  const key = given.get(keyField);
+  if (key !== null) given.delete(keyField);
   // Made the platform's once: each call only adds its own to it.
   const fields = new RequestFields(given.toHeaders(), new Map(given));
   const [held, identity, trace] = [c.get("held"), c.get("identity"), c.get("trace")];
   const context = { env: c.env, held, identity, route: c.get("route").name, context: c.get("context"), trace, minter };
-  return { c, context, fields, taken: new Map(answer?.headers), signal };
+  const caller = { c, context, fields, taken: new Map(answer?.headers), signal };
+  return key === null ? caller : { ...caller, idempotencyKey: { field: keyField, value: key } };
 }
 
 /** Starts what can start after each call that ends, until all parts have their results or a required one failed. */
