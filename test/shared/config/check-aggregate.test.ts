@@ -173,6 +173,11 @@ describe("aggregates that are not", () => {
       "SLV2001 answer.status.map.404: ",
     ],
     [
+      "a field for caches",
+      "aggregate: { u: { get: 'a:/' } }\nanswer: { headers: { u: [CDN-Cache-Control] } }",
+      "SLV3009 answer.headers.u.0: ",
+    ],
+    [
       "a field of one content",
       "aggregate: { u: { get: 'a:/' } }\nanswer: { headers: { u: [Set-Cookie] } }",
       "SLV3009 answer.headers.u.0: ",
