@@ -107,6 +107,7 @@ function checkBudget(aggregate: Cursor): DocumentProblem[] {
       elements,
       numberOf(part.get("retries", "attempts"), 0),
       numberOf(part.get("redirects"), 0),
+      part.get("cache", "reach").value === "everywhere",
     );
     return { name, fetches };
   });

@@ -9,8 +9,9 @@ export function checkCache(route: Cursor, gateway: Cursor): DocumentProblem[] {
   if (!cache.exists || cache.value === false) return [];
   if (route.get("aggregate").exists)
     return [
-      error("SLV3009", cache.path, "composed answers are never kept: their parts are asked for each time", {
+      error("SLV3009", cache.path, "composed answers are not kept; answers to their parts may be", {
         at: "key",
+        expected: "`cache` of the parts",
       }),
     ];
   const setting = (...keys: string[]): Cursor => {
@@ -25,6 +26,16 @@ export function checkCache(route: Cursor, gateway: Cursor): DocumentProblem[] {
     ...checkMethods(route, setting("methods"), cache),
     ...checkSharing(route, gateway, setting("shared"), cache),
   ];
+}
+
+/** `cache` of a part of an aggregate. */
+export function checkPartCache(part: Cursor, method: string): DocumentProblem[] {
+  const cache = part.get("cache");
+  if (!cache.exists || cache.value === false) return [];
+  if (method !== "GET")
+    return [error("SLV3009", cache.path, `\`cache\`: answers to ${method} are not kept`, { at: "key" })];
+  const setting = (...keys: string[]): Cursor => cache.get(...keys);
+  return [...checkLifetime(setting), ...checkErrors(setting("errors"))];
 }
 
 /** What the gateway says is checked with each route; that nobody takes it, here. */

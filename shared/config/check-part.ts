@@ -4,6 +4,7 @@ import { grpcStatusOfWord } from "../policy/grpc-status.ts";
 import { parsePartCondition } from "../policy/part-condition.ts";
 import { isIdempotent } from "../policy/retry.ts";
 import type { RetryOn } from "../policy/settings.ts";
+import { checkPartCache } from "./check-cache.ts";
 import { unknownName } from "./check-mesh.ts";
 import type { Cursor } from "./cursor.ts";
 import { callsOf, type PartCallKey } from "./part-call.ts";
@@ -31,6 +32,7 @@ export function checkPart(part: Cursor, services: readonly string[]): DocumentPr
     ...checkTarget(call, services),
     ...checkMethod(part, call),
     ...checkRetries(part, call),
+    ...checkPartCache(part, call.method),
     ...checkFields(part.get("headers")),
     ...checkCondition(part.get("when")),
     ...checkExpectation(part.get("expect")),

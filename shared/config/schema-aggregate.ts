@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { limits } from "../limits.ts";
 import { duration, flag, headerName, list, name, text, whole } from "./fields.ts";
+import { partCache } from "./schema-cache.ts";
 import { retries } from "./schema-retries.ts";
 import { splitPartUrl } from "./template.ts";
 
@@ -70,6 +71,9 @@ const part = z.strictObject({
   optional: flag.optional().describe("Whether the answer may lack this part. Default: false."),
   timeout: duration(1, limits.document.timeoutMsMax).optional().describe("With retries and redirects. Default: 5s."),
   retries: retries.optional().describe("For http(s) URLs: what is sent again. Services of the mesh have their own."),
+  cache: partCache
+    .optional()
+    .describe("Whether answers to this part are kept, and how long. Default: false: it is asked for each time."),
   redirects: whole(0, max.redirectsMax)
     .optional()
     .describe("Redirects within its own origin that are followed. Default: 0."),

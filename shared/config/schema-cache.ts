@@ -83,6 +83,11 @@ const settings = z.strictObject({
 
 export const cache = z.union([flag, settings], { error: "true, or the settings of a cache" });
 
+const partSettings = settings.omit({ key: true, methods: true, ignoreClient: true });
+
+export const partCache = z.union([flag, partSettings], { error: "true, or the settings of a part's cache" });
+
 export const gatewayCache = settings.describe("What routes with `cache` have where they say nothing themselves.");
 
 export type CacheConfig = z.infer<typeof settings>;
+export type PartCacheConfig = z.infer<typeof partSettings>;

@@ -15,15 +15,21 @@ import type {
   PartHeader,
   ValuePath,
 } from "../policy/aggregate-settings.ts";
+import type { TrafficMatch } from "../policy/settings.ts";
+import { compilePartCache } from "./compile-cache.ts";
 import { compileRetries } from "./compile-retries.ts";
 import { sorted } from "./sorted.ts";
 import { namedTarget, type UpstreamNames } from "./target-of.ts";
+
+/** Rules by which the calls of a service are split. */
+export type TrafficOf = (service: string) => readonly TrafficMatch[];
 
 /** Parts in the order of the document, which is the order of the answer's members. */
 export function compileAggregate(
   parts: AggregateConfig,
   answer: AnswerConfig | undefined,
   upstreams: UpstreamNames,
+  trafficOf: TrafficOf,
 ): AggregateTarget {
   const names = Object.keys(parts);
   const top = new Cursor(parts);
@@ -33,7 +39,9 @@ export function compileAggregate(
   const readsBody = bodyIsNamed || names.some((name) => dependenciesOf(top.get(name), names).readsBody);
   return {
     kind: "aggregate",
-    parts: Object.entries(parts).map(([name, part]) => compilePart(name, part, top.get(name), names, upstreams)),
+    parts: Object.entries(parts).map(([name, part]) =>
+      compilePart(name, part, top.get(name), names, upstreams, trafficOf),
+    ),
     ...(settings !== undefined && Object.keys(settings).length > 0 && { answer: settings }),
     ...(readsBody && { readsBody }),
   };
@@ -45,10 +53,15 @@ function compilePart(
   at: Cursor,
   names: readonly string[],
   upstreams: UpstreamNames,
+  trafficOf: TrafficOf,
 ): AggregatePart {
   const [call] = callsOf(at);
   if (call?.split === undefined) throw new Error(`part ${name}: not a target`);
   const { dependsOn, after } = dependenciesOf(at, names);
+  const headers = compileHeaders(part.headers ?? {});
+  const rules = "service" in call.split.target ? trafficOf(call.split.target.service) : [];
+  const ownFields = headers.map((header) => header.name);
+  const cache = compilePartCache(part.cache, rules, ownFields);
   return {
     name,
     method: call.method,
@@ -59,7 +72,7 @@ function compilePart(
     ...(part.query !== undefined && {
       query: at.get("query").entries.map(([key, one]) => [key, templateOf(one)] as const),
     }),
-    ...(part.headers !== undefined && { headers: compileHeaders(part.headers) }),
+    ...(part.headers !== undefined && { headers }),
     ...(part.body !== undefined && { body: templateOf(at.get("body")) }),
     ...(part.when !== undefined && { when: part.when }),
     ...(part.expect !== undefined && { expect: part.expect }),
@@ -68,6 +81,7 @@ function compilePart(
     timeoutMs: durationOf(part.timeout) ?? limits.gateway.partTimeoutMs,
     ...(part.retries !== undefined && { retries: compileRetries(part.retries, "http") }),
     ...(part.redirects !== undefined && part.redirects > 0 && { redirects: part.redirects }),
+    ...(cache !== undefined && { cache }),
     ...(part.pick !== undefined && { pick: sorted(part.pick) }),
     ...(part.omit !== undefined && { omit: sorted(part.omit) }),
     ...(part.fallback !== undefined && { fallback: { value: part.fallback } }),

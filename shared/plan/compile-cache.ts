@@ -1,6 +1,6 @@
 import type { CacheMethod, RouteCache } from "../cache/route-cache.ts";
 import type { QuerySettings } from "../cache/settings.ts";
-import type { CacheConfig } from "../config/schema-cache.ts";
+import type { CacheConfig, PartCacheConfig } from "../config/schema-cache.ts";
 import { parseDurationMs, parseSizeBytes } from "../config/units.ts";
 import type { TrafficMatch } from "../policy/settings.ts";
 import { mapValues, sorted } from "./sorted.ts";
@@ -45,6 +45,19 @@ export function compileCache(
     ...(merged.reach === "everywhere" && { reach: "everywhere" }),
     ...(merged.collapse !== undefined && merged.collapse !== "isolate" && { collapse: merged.collapse }),
   };
+}
+
+/**
+ * The cache of a part of an aggregate. Whether the client wants the composed answer from a cache says nothing of its parts.
+ * @param traffic rules of the part's target @param ownFields that the part itself sets
+ */
+export function compilePartCache(
+  config: PartCacheConfig | boolean | undefined,
+  traffic: readonly TrafficMatch[],
+  ownFields: readonly string[],
+): RouteCache | undefined {
+  if (config === undefined || config === false) return undefined;
+  return compileCache({ ...(config === true ? {} : config), ignoreClient: true }, undefined, traffic, ownFields);
 }
 
 const goesByUser = ({ claims, scopes }: TrafficMatch): boolean => claims !== undefined || scopes !== undefined;

@@ -4,7 +4,7 @@ import type { AuthConfig } from "../config/schema-auth.ts";
 import type { CacheConfig } from "../config/schema-cache.ts";
 import { parseDurationMs, parseSizeBytes } from "../config/units.ts";
 import { limits } from "../limits.ts";
-import { compileAggregate } from "./compile-aggregate.ts";
+import { compileAggregate, type TrafficOf } from "./compile-aggregate.ts";
 import { compilePages, compileRedirect, compileRespond, compileSecurity } from "./compile-answers.ts";
 import { compileCache } from "./compile-cache.ts";
 import { compileDecision } from "./compile-decision.ts";
@@ -63,7 +63,7 @@ export function compileRoute(
     ...(route.graphql !== undefined && { graphql: compileGraphql(route.graphql) }),
     ...edits,
     ...compileShown(route, defaults),
-    target: compileTarget(route, defaults.upstreams),
+    target: compileTarget(route, defaults.upstreams, (to) => traffic[to]?.traffic ?? []),
     ...compileEdgeTraffic(route, (to) => targetOf(to, defaults.upstreams)),
     ...(route.lifecycle !== undefined && { lifeCycle: compileLifeCycle(route.lifecycle) }),
     timeoutMs,
@@ -110,10 +110,10 @@ function compileShown(route: RouteConfig, defaults: RouteDefaults): Pick<RoutePl
   };
 }
 
-function compileTarget(route: RouteConfig, upstreams: UpstreamNames): RouteTarget {
+function compileTarget(route: RouteConfig, upstreams: UpstreamNames, trafficOf: TrafficOf): RouteTarget {
   if (route.respond !== undefined) return { kind: "respond", answer: compileRespond(route.respond) };
   if (route.redirect !== undefined) return { kind: "redirect", to: compileRedirect(route.redirect) };
-  if (route.aggregate !== undefined) return compileAggregate(route.aggregate, route.answer, upstreams);
+  if (route.aggregate !== undefined) return compileAggregate(route.aggregate, route.answer, upstreams, trafficOf);
   if (route.to === undefined) return { kind: "aggregate", parts: [] };
   return {
     kind: "forward",

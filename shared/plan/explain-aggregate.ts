@@ -1,5 +1,6 @@
 /** What a composed answer would do: which call runs when, what it waits for, and what all of it costs at most. */
 
+import type { RouteCache } from "../cache/route-cache.ts";
 import type { Path } from "../config/problem.ts";
 import { formatDuration } from "../config/units.ts";
 import type { Identity } from "../identity/identity.ts";
@@ -82,7 +83,7 @@ function describeOrder({ dependsOn, after = [] }: AggregatePart, beginsMs: numbe
   return [`after ${sources.join(", ")}, ${formatDuration(beginsMs)} at the latest`];
 }
 
-function describeCalls({ forEach, timeoutMs, retries, redirects }: AggregatePart): string[] {
+function describeCalls({ forEach, timeoutMs, retries, redirects, cache }: AggregatePart): string[] {
   const words = [`within ${formatDuration(timeoutMs)}`];
   if (forEach !== undefined) {
     const more = forEach.over === "cut" ? "more are left out" : "more fail it";
@@ -93,7 +94,14 @@ function describeCalls({ forEach, timeoutMs, retries, redirects }: AggregatePart
   }
   if (retries !== undefined && retries.attempts > 0) words.push(`up to ${retries.attempts} retries`);
   if (redirects !== undefined) words.push(`up to ${redirects} redirects`);
+  if (cache !== undefined) words.push(`not called where ${describeKept(cache)} is stored`);
   return words;
+}
+
+function describeKept({ ttlMs, reach }: RouteCache): string {
+  const age =
+    ttlMs === undefined ? "a fresh answer" : `an answer, fresh for ${formatDuration(ttlMs)} unless it says so itself,`;
+  return reach === "everywhere" ? `${age} anywhere` : age;
 }
 
 function describeResult({ optional, fallback, pick, omit, expect }: AggregatePart): string[] {

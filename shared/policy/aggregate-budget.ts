@@ -2,17 +2,21 @@
 import { limits } from "../limits.ts";
 import type { AggregatePart } from "./aggregate-settings.ts";
 
+/** What is kept for all isolates is in objects, which are asked before a call and told of its answer. */
+const FETCHES_OF_STORES = 2;
+
 /**
  * Fetches that one part may cause: each call with all its attempts, each attempt with all its redirects.
  * @param elements of its fan-out; 1: it is one call
  * @param retries attempts after the first
+ * @param isKeptEverywhere whether all isolates share its cache
  */
-export function fetchesAtMost(elements: number, retries: number, redirects: number): number {
-  return elements * (1 + retries) * (1 + redirects);
+export function fetchesAtMost(elements: number, retries: number, redirects: number, isKeptEverywhere: boolean): number {
+  return elements * ((1 + retries) * (1 + redirects) + (isKeptEverywhere ? FETCHES_OF_STORES : 0));
 }
 
-export function fetchesOf({ forEach, retries, redirects = 0 }: AggregatePart): number {
-  return fetchesAtMost(forEach?.max ?? 1, retries?.attempts ?? 0, redirects);
+export function fetchesOf({ forEach, retries, redirects = 0, cache }: AggregatePart): number {
+  return fetchesAtMost(forEach?.max ?? 1, retries?.attempts ?? 0, redirects, cache?.reach === "everywhere");
 }
 
 /** When a part begins and ends at the latest, in milliseconds from the first call's beginning, if nobody waits for a place. */

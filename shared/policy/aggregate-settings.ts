@@ -1,4 +1,5 @@
 /** Settings of composed answers as the plan carries them. */
+import type { RouteCache } from "../cache/route-cache.ts";
 import type { RetrySettings, Template, UpstreamTarget } from "./settings.ts";
 
 /** Where a value is: first a part or `identity`, `path`, `query`, `body`, then names; `*` stands for every element of a list. */
@@ -71,6 +72,8 @@ export interface AggregatePart {
   readonly retries?: RetrySettings;
   /** Redirects within its own origin that are followed. Absent: none. */
   readonly redirects?: number;
+  /** Absent: it is asked for each time. */
+  readonly cache?: RouteCache;
   /** What of its answer is kept, as dotted paths; absent: all. */
   readonly pick?: readonly string[];
   /** What of that is left out, as dotted paths. */

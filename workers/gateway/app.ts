@@ -5,6 +5,7 @@ import { PlanLease } from "./authority/plan-lease.ts";
 import { TxnTokenMinter } from "./authority/txn-token-minter.ts";
 import { Verifiers } from "./authority/verifiers.ts";
 import type { Soon } from "./cache/cache-store.ts";
+import { edgeCaches } from "./cache/edge-cache.ts";
 import type { Env } from "./env.ts";
 import { accessLog } from "./middleware/access-log.ts";
 import { aggregate } from "./middleware/aggregate.ts";
@@ -65,6 +66,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Gatewa
   const shedder = new LoadShedder(counters);
   const upstreams = new Upstreams(isolate, counters);
   const forwarder = { minter, shedder, upstreams, mirror: new Mirror(counters), counters };
+  const edgeOf = edgeCaches(counters);
   const held = newHeldBytes();
   const stages = [
     accessLog(isolate),
@@ -93,9 +95,9 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Gatewa
     tellIdentity(),
     respond(),
     routeTraffic(),
-    cache(forwarder, counters),
+    cache(forwarder, edgeOf),
     forward(forwarder),
-    aggregate(forwarder),
+    aggregate(forwarder, edgeOf),
   ];
   const run = runStages(stages, problems);
   return {

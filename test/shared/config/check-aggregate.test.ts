@@ -173,6 +173,16 @@ describe("aggregates that are not", () => {
       "SLV2001 answer.status.map.404: ",
     ],
     [
+      "a cache of what is not read",
+      "aggregate: { u: { post: 'a:/', cache: true } }",
+      "SLV3009 aggregate.u.cache: `cache`: answers to POST",
+    ],
+    [
+      "a key of its own for a part",
+      "aggregate: { u: { get: 'a:/', cache: { key: {} } } }",
+      "SLV2003 aggregate.u.cache.key: ",
+    ],
+    [
       "a field for caches",
       "aggregate: { u: { get: 'a:/' } }\nanswer: { headers: { u: [CDN-Cache-Control] } }",
       "SLV3009 answer.headers.u.0: ",

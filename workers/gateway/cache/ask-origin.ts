@@ -7,7 +7,6 @@ import { statedBytes } from "../../../shared/cache/storable.ts";
 import type { StoredHead } from "../../../shared/cache/stored-head.ts";
 import type { ForwardVerdict, Judgement } from "../../../shared/cache/verdict.ts";
 import { SelvageError } from "../../../shared/errors.ts";
-import { sendOn } from "../upstream/forward-request.ts";
 import { readableFields } from "../upstream/record-answer.ts";
 import type { BodySink } from "./cache-store.ts";
 import { answerOfUpstream } from "./client-answer.ts";
@@ -47,7 +46,7 @@ export async function askOrigin(
   turn: Turn | undefined,
   deadlineAtMs: number,
 ): Promise<Asked> {
-  const { edge, c, keys, request, settings } = exchange;
+  const { edge, ctx, keys, request, settings } = exchange;
   // What is purged from now on is not this answer's past.
   const purge = edge.purges.log.number;
   let came: Came;
@@ -64,7 +63,7 @@ export async function askOrigin(
   const answer = { status: response.status, fields: headers };
   const judged = judgeAnswer(answer, { keys, request, verdict, settings, origin });
   settleStores(exchange, judged);
-  if (judged.invalidates !== undefined) await edge.invalidate(judged.invalidates, c.executionCtx);
+  if (judged.invalidates !== undefined) await edge.invalidate(judged.invalidates, ctx);
   if (judged.serve === "again") {
     await response.body?.cancel();
     return askOrigin(exchange, { ...verdict, held: [] }, turn, deadlineAtMs);
@@ -91,25 +90,20 @@ async function send(
   isApart: boolean,
   deadlineAtMs: number,
 ): Promise<Came> {
-  const { c, target, forwarder, request, settings, isRaw } = exchange;
-  const { remove, set, query } = forwardEdits(verdict, request, settings, isApart);
-  const fields = c.get("fields").copy();
-  for (const name of remove) fields.delete(name);
-  for (const [name, value] of set) fields.set(name, value);
+  const { request, settings, isRaw } = exchange;
   const requestedAtMs = Date.now();
-  const outgoing = { fields, query, body: c.get("body"), deadlineAtMs, isRaw };
-  const response = await sendOn(c, target, outgoing, forwarder);
+  const response = await exchange.send(forwardEdits(verdict, request, settings, isApart), deadlineAtMs);
   const headers = isRaw ? response.headers : readableFields(response.headers);
   return { response, headers, requestedAtMs, receivedAtMs: Date.now() };
 }
 
 /** What an answer says of others that are stored. It is carried out beside the answer, in memory at once. */
-function settleStores({ edge, c, keys, reach }: CacheExchange, { updates, removes }: Judgement): void {
+function settleStores({ edge, ctx, keys, reach }: CacheExchange, { updates, removes }: Judgement): void {
   if (keys === undefined) return;
-  for (const head of updates) c.executionCtx.waitUntil(edge.store.replace(keyOf(keys, head), head, reach));
+  for (const head of updates) ctx.waitUntil(edge.store.replace(keyOf(keys, head), head, reach));
   if (removes.length > 0)
     for (const key of new Set([keys.own, keys.shared ?? keys.own]))
-      c.executionCtx.waitUntil(edge.store.remove(key, reach, removes));
+      ctx.waitUntil(edge.store.remove(key, reach, removes));
 }
 
 function serveUpstream(
@@ -157,7 +151,7 @@ function storingOf(
   { response, headers }: Came,
   turn: Turn | undefined,
 ): Storing | undefined {
-  const { edge, c, keys, settings, reach, isRaw } = exchange;
+  const { edge, ctx, keys, settings, reach, isRaw } = exchange;
   if (store === undefined || keys === undefined) return undefined;
   // Its content is not as its entity tag has it.
   if (!isRaw && response.headers.has("content-encoding")) return undefined;
@@ -177,14 +171,14 @@ function storingOf(
   };
   if (response.body === null) {
     const committed = Promise.resolve(sink.commit());
-    c.executionCtx.waitUntil(committed.then((isStored) => ended(isStored ? "stored" : "unstored")));
+    ctx.waitUntil(committed.then((isStored) => ended(isStored ? "stored" : "unstored")));
     return { body: null };
   }
   const storing = edge.store.store(response.body, bounded(sink, bytesMax), bytes);
   // Those of other isolates look into stores that take longer than memory.
   const isFound = settings.collapse === "everywhere" ? storing.ended : storing.outcome;
-  c.executionCtx.waitUntil(isFound.then(async () => ended(await storing.outcome)));
-  c.executionCtx.waitUntil(storing.ended);
+  ctx.waitUntil(isFound.then(async () => ended(await storing.outcome)));
+  ctx.waitUntil(storing.ended);
   const body = bytes === undefined ? storing.body : storing.body.pipeThrough(new FixedLengthStream(bytes));
   return { body };
 }
@@ -208,6 +202,6 @@ function bounded(sink: BodySink, bytesMax: number): BodySink {
 }
 
 /** Those who wait look again, whatever becomes of this request. */
-function endTurn({ c }: CacheExchange, turn: Turn | undefined, outcome: Parameters<Turn["end"]>[0]): void {
-  if (turn !== undefined) c.executionCtx.waitUntil(turn.end(outcome));
+function endTurn({ ctx }: CacheExchange, turn: Turn | undefined, outcome: Parameters<Turn["end"]>[0]): void {
+  if (turn !== undefined) ctx.waitUntil(turn.end(outcome));
 }

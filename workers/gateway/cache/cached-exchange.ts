@@ -1,4 +1,4 @@
-/** A request on a route with a cache, from the look into the stores to its answer. */
+/** A request that a cache answers, from the look into the stores to its answer. */
 import { collapseKeyOf } from "../../../shared/cache/cache-key.ts";
 import { type CacheStatus, cacheStatus } from "../../../shared/cache/cache-status.ts";
 import { beginCollapse, endCollapse } from "../../../shared/cache/collapse.ts";
@@ -16,9 +16,7 @@ import type {
   Verdict,
 } from "../../../shared/cache/verdict.ts";
 import { SelvageError } from "../../../shared/errors.ts";
-import type { CacheUse } from "../../../shared/http/access-log.ts";
 import { limits } from "../../../shared/limits.ts";
-import { tellAnswer } from "../upstream/answer-headers.ts";
 import { askOrigin } from "./ask-origin.ts";
 import type { Soon } from "./cache-store.ts";
 import { answerOfHead, type ServedAnswer } from "./client-answer.ts";
@@ -46,9 +44,9 @@ export class CachedExchange {
    * @throws SelvageError when neither the stores nor the upstream have an answer
    */
   answer(): Soon<Response> {
-    const { edge, c, request, settings } = this.#exchange;
+    const { edge, ctx, request, settings } = this.#exchange;
     if (!isAnsweredFromCache(request.method, settings)) return this.#forward(unanswered(request.method), undefined);
-    const mayServe = edge.purges.isFresh(c.executionCtx, this.#nowMs);
+    const mayServe = edge.purges.isFresh(ctx, this.#nowMs);
     if (mayServe !== true) return this.#answerLater(mayServe);
     const looked = this.#lookUp();
     if (looked instanceof Promise || looked.kind === "forward" || looked.kind === "unavailable")
@@ -85,7 +83,7 @@ export class CachedExchange {
         return undefined;
       }
       if (verdict.kind === "stale") this.#revalidate(verdict);
-      this.#tell(this.#waited === undefined ? verdict.kind : "collapsed", served.bytes);
+      this.#exchange.tell(this.#waited === undefined ? verdict.kind : "collapsed", served.bytes);
       return served.response;
     };
     const hit = this.#hit(verdict.head);
@@ -138,9 +136,9 @@ export class CachedExchange {
   }
 
   #turnFor(verdict: ForwardVerdict): Soon<Turn | undefined> {
-    const { edge, c, keys, request, settings } = this.#exchange;
+    const { edge, keys, request, settings, deadlineAtMs } = this.#exchange;
     if (!verdict.collapsible || keys === undefined || settings.collapse === "none") return undefined;
-    const endMs = Math.min(this.#nowMs + bounds.waitMs, c.get("deadlineAtMs"));
+    const endMs = Math.min(this.#nowMs + bounds.waitMs, deadlineAtMs);
     return edge.collapser.enter(
       collapseKeyOf(keys, request, settings, verdict),
       settings.collapse === "everywhere",
@@ -149,15 +147,14 @@ export class CachedExchange {
   }
 
   async #forward(verdict: ForwardVerdict, turn: Turn | undefined): Promise<Response> {
-    const { c } = this.#exchange;
     try {
-      const asked = await askOrigin(this.#exchange, verdict, turn, c.get("deadlineAtMs"));
+      const asked = await askOrigin(this.#exchange, verdict, turn, this.#exchange.deadlineAtMs);
       if (asked.kind === "upstream") return this.#passOn(asked.response, asked.status);
       const ttlMs = asked.head.freshUntilMs - Date.now();
       const served = await answerOfHead(this.#exchange, asked.head, { ...asked.status, ttlMs });
       if (served !== undefined) {
         for (const cookie of asked.cookies) served.response.headers.append("set-cookie", cookie);
-        this.#tell(asked.failed ? "error" : "revalidated", served.bytes);
+        this.#exchange.tell(asked.failed ? "error" : "revalidated", served.bytes);
         return served.response;
       }
     } catch (cause) {
@@ -169,17 +166,17 @@ export class CachedExchange {
 
   /** One at a time of each answer, whoever found it stale: that request has its answer already. */
   #revalidate({ head: { id: key }, revalidation }: StaleVerdict): void {
-    const { edge, c } = this.#exchange;
+    const { edge, ctx, timeoutMs } = this.#exchange;
     const token = crypto.randomUUID();
     if (beginCollapse(edge.revalidations, key, token, bounds, Date.now()) !== "lead") return;
-    const deadlineAtMs = Date.now() + c.get("route").timeoutMs;
+    const deadlineAtMs = Date.now() + timeoutMs;
     const asked = askOrigin(this.#exchange, revalidation, undefined, deadlineAtMs).then(
       (answer) => (answer.kind === "upstream" ? answer.response.body?.cancel() : undefined),
       // It is asked for again by the next request.
       () => undefined,
     );
     const ended = (): void => endCollapse(edge.revalidations, key, token, "failed", bounds, Date.now());
-    c.executionCtx.waitUntil(asked.then(ended, ended));
+    ctx.waitUntil(asked.then(ended, ended));
   }
 
   #hit(head: StoredHead): Soon<ServedAnswer | undefined> {
@@ -192,21 +189,14 @@ export class CachedExchange {
   #passOn(response: Response, status: CacheStatus): Response {
     const { headers } = response;
     headers.set("cache-status", cacheStatus(status, headers.get("cache-status")));
-    this.#tell(status.stored === true ? "miss" : "pass", 0);
+    this.#exchange.tell(status.stored === true ? "miss" : "pass", 0);
     return response;
-  }
-
-  #tell(use: CacheUse, bytes: number): void {
-    const { edge, c } = this.#exchange;
-    c.set("cacheUse", use);
-    edge.count(c.get("route").name, use, bytes);
   }
 
   /** The answer is made elsewhere then, and says what the cache has to do with it, too. */
   #failed<Cause>(cause: Cause, status: CacheStatus): Cause {
-    const { c } = this.#exchange;
-    tellAnswer(c, [["cache-status", cacheStatus(status)]]);
-    this.#tell("pass", 0);
+    this.#exchange.tellFailure(cacheStatus(status));
+    this.#exchange.tell("pass", 0);
     return cause;
   }
 }

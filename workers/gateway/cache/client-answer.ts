@@ -21,7 +21,7 @@ export function answerOfHead(
   head: StoredHead,
   status: CacheStatus,
 ): Soon<ServedAnswer | undefined> {
-  const { edge, c, keys, request, reach, isRaw } = exchange;
+  const { edge, ctx, keys, request, reach, isRaw } = exchange;
   // It was stored before the route began to read its answers.
   if (!isRaw && head.fields.some(([name]) => name === "content-encoding")) return undefined;
   const answer = answerFrom(head, request, Date.now());
@@ -31,7 +31,7 @@ export function answerOfHead(
   const bytes = range === undefined ? head.bodyBytes : range.last - range.first + 1;
   const serve = (body: StoredBody | undefined): ServedAnswer | undefined =>
     body && { response: responseOf(answer, status, body instanceof Uint8Array ? body : ofLength(body, bytes)), bytes };
-  const opened = edge.store.open(keyOf(keys, head), head, reach, c.executionCtx, range);
+  const opened = edge.store.open(keyOf(keys, head), head, reach, ctx, range);
   return opened instanceof Promise ? opened.then(serve) : serve(opened);
 }
 

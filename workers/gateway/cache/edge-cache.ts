@@ -12,6 +12,15 @@ import { Collapser } from "./collapser.ts";
 import { PurgeKnowledge, purgesOf } from "./purge-knowledge.ts";
 import { TieredStore } from "./tiered-store.ts";
 
+/** The cache of an isolate, made by the first request that needs it: bindings come with requests. */
+export function edgeCaches(counters: CounterState): (env: Env) => EdgeCache {
+  let known: EdgeCache | undefined;
+  return (env) => {
+    known ??= new EdgeCache(env, counters);
+    return known;
+  };
+}
+
 export class EdgeCache {
   readonly purges: PurgeKnowledge;
   readonly store: TieredStore;

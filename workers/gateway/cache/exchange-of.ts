@@ -5,31 +5,41 @@ import { isSafe } from "../../../shared/cache/invalidation.ts";
 import { partitionOf } from "../../../shared/cache/partition.ts";
 import { isAnsweredFromCache, type RouteCache } from "../../../shared/cache/route-cache.ts";
 import type { StoredHead } from "../../../shared/cache/stored-head.ts";
-import type { CacheKeys } from "../../../shared/cache/verdict.ts";
+import type { CacheKeys, ForwardEdits } from "../../../shared/cache/verdict.ts";
+import type { CacheUse } from "../../../shared/http/access-log.ts";
 import { limits } from "../../../shared/limits.ts";
 import { identityFields } from "../../../shared/policy/identity-headers.ts";
 import { readsAnswers } from "../../../shared/policy/reshape.ts";
+import { tellAnswer } from "../upstream/answer-headers.ts";
 import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
-import type { Forwarder, ForwardTarget } from "../upstream/forward-request.ts";
+import { type Forwarder, type ForwardTarget, sendOn } from "../upstream/forward-request.ts";
 import { sha256 } from "../upstream/idempotency-records.ts";
 import { readContent } from "../upstream/read-content.ts";
 import type { Soon } from "./cache-store.ts";
 import type { EdgeCache } from "./edge-cache.ts";
 import type { CacheReach } from "./tiered-store.ts";
 
-/** What the stages of the cache share of one request. */
+/** One request that a cache answers, and the way to who has the answer: a client's request, or a call that the gateway makes. */
 export interface CacheExchange {
   readonly edge: EdgeCache;
-  readonly c: Context<GatewayEnv>;
+  readonly ctx: Pick<ExecutionContext, "waitUntil">;
   readonly settings: RouteCache;
-  readonly target: ForwardTarget;
-  readonly forwarder: Forwarder;
   readonly request: CacheRequest;
   readonly keys: CacheKeys | undefined;
   readonly reach: CacheReach;
-  /** Content stays as it is encoded, but where a stage around this one reads it: limits that count answers, idempotency keys. */
+  /** Content stays as it is encoded, but where somebody around the cache reads it. */
   readonly isRaw: boolean;
+  /** Until when an answer is of use, ms since the epoch. */
+  readonly deadlineAtMs: number;
+  /** How long a call beside the request may take. */
+  readonly timeoutMs: number;
+  /** Asks who has the answer. @throws SelvageError when there is none */
+  send(edits: ForwardEdits, deadlineAtMs: number): Promise<Response>;
+  /** What the cache did. @param bytes of content that came from what is stored */
+  tell(use: CacheUse, bytes: number): void;
+  /** The answer is made elsewhere. @param status what it says of the cache */
+  tellFailure(status: string): void;
 }
 
 export interface CachedRoute {
@@ -70,25 +80,86 @@ function exchangeWith(
     authorized: fields.has("authorization") && route.transform.request.set.authorization === undefined,
     ...(contentDigest !== undefined && { contentDigest }),
   };
-  const keys = cacheKeysOf(request, settings);
-  const reach = settings.reach ?? "near";
   const isRead = route.reshape !== undefined && readsAnswers(route.reshape);
   const isRaw = isSafe(method) && !isRead && route.rateLimits.every(({ counts }) => counts === undefined);
   if (isRaw && route.reshape !== undefined) c.set("isRaw", true);
-  return { edge, c, settings, target, forwarder, request, keys, reach, isRaw };
+  return new RouteExchange(edge, c, { settings, target, forwarder }, request, isRaw);
+}
+
+/** A client's request on a route. */
+class RouteExchange implements CacheExchange {
+  readonly edge: EdgeCache;
+  readonly settings: RouteCache;
+  readonly request: CacheRequest;
+  readonly keys: CacheKeys | undefined;
+  readonly reach: CacheReach;
+  readonly isRaw: boolean;
+  readonly #c: Context<GatewayEnv>;
+  readonly #target: ForwardTarget;
+  readonly #forwarder: Forwarder;
+
+  constructor(
+    edge: EdgeCache,
+    c: Context<GatewayEnv>,
+    { settings, target, forwarder }: CachedRoute,
+    request: CacheRequest,
+    isRaw: boolean,
+  ) {
+    this.edge = edge;
+    this.settings = settings;
+    this.request = request;
+    this.keys = cacheKeysOf(request, settings);
+    this.reach = settings.reach ?? "near";
+    this.isRaw = isRaw;
+    this.#c = c;
+    this.#target = target;
+    this.#forwarder = forwarder;
+  }
+
+  get ctx(): ExecutionContext {
+    return this.#c.executionCtx;
+  }
+
+  get deadlineAtMs(): number {
+    return this.#c.get("deadlineAtMs");
+  }
+
+  get timeoutMs(): number {
+    return this.#c.get("route").timeoutMs;
+  }
+
+  send({ remove, set, query }: ForwardEdits, deadlineAtMs: number): Promise<Response> {
+    const fields = this.#c.get("fields").copy();
+    for (const name of remove) fields.delete(name);
+    for (const [name, value] of set) fields.set(name, value);
+    const outgoing = { fields, query, body: this.#c.get("body"), deadlineAtMs, isRaw: this.isRaw };
+    return sendOn(this.#c, this.#target, outgoing, this.#forwarder);
+  }
+
+  tell(use: CacheUse, bytes: number): void {
+    this.#c.set("cacheUse", use);
+    this.edge.count(this.#c.get("route").name, use, bytes);
+  }
+
+  tellFailure(status: string): void {
+    tellAnswer(this.#c, [["cache-status", status]]);
+  }
 }
 
 /** Under which of the keys an answer lies. */
 export const keyOf = ({ own, shared = own }: CacheKeys, head: Pick<StoredHead, "shared">): string =>
   head.shared === true ? shared : own;
 
-/** Whom an answer could be for: everybody who is told apart neither by identity nor by what upstreams are told. */
-function partitionFor(c: Context<GatewayEnv>): string {
+/**
+ * Whom an answer could be for: everybody who is told apart neither by identity nor by what upstreams are told.
+ * @param others what an upstream is told beside that, as one text
+ */
+export function partitionFor(c: Context<GatewayEnv>, others = ""): string {
   const identity = c.get("identity");
   const { identityHeaders } = c.get("route");
   const context = c.get("context");
   const fields = identityHeaders === undefined ? [] : (identityFields(identityHeaders, identity).fields ?? []);
-  const edited = c.get("reshaped")?.told ?? "";
+  const edited = (c.get("reshaped")?.told ?? "") + others;
   const told = edited === "" ? fields : [...fields, ["", edited] as const];
   return partitionOf(identity, { fields: told, context: context === undefined ? "" : JSON.stringify(context) });
 }

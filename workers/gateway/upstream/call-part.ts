@@ -17,12 +17,16 @@ import {
 } from "../../../shared/policy/retry-budget.ts";
 import { nameOfTarget, type UpstreamTarget } from "../../../shared/policy/settings.ts";
 import type { TxnTokenMinter } from "../authority/txn-token-minter.ts";
+import { CachedExchange } from "../cache/cached-exchange.ts";
+import type { EdgeCache } from "../cache/edge-cache.ts";
+import type { Env } from "../env.ts";
 import { callTarget } from "./call-target.ts";
 import type { CallContext } from "./call-upstream.ts";
 import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import type { Forwarder } from "./forward-request.ts";
 import { sha256 } from "./idempotency-records.ts";
+import { type PartSend, partExchange } from "./part-exchange.ts";
 import { readText } from "./read-text.ts";
 import type { RequestFields } from "./request-fields.ts";
 import { sleep } from "./wait.ts";
@@ -48,10 +52,12 @@ export interface PartCaller {
 
 export class PartCalls {
   readonly #forwarder: Forwarder;
+  readonly #edgeOf: (env: Env) => EdgeCache;
   readonly #budgets = new BoundedMap<RetryBudgetState>(limits.loadShedding.upstreamsMax);
 
-  constructor(forwarder: Forwarder) {
+  constructor(forwarder: Forwarder, edgeOf: (env: Env) => EdgeCache) {
     this.#forwarder = forwarder;
+    this.#edgeOf = edgeOf;
   }
 
   get minter(): TxnTokenMinter {
@@ -62,11 +68,20 @@ export class PartCalls {
   async call(caller: PartCaller, call: PartCall): Promise<PartOutcome> {
     const deadlineAtMs = Math.min(Date.now() + call.part.timeoutMs, caller.c.get("deadlineAtMs"));
     try {
-      const answer = await this.#answer(caller, call, deadlineAtMs);
+      const answer = await this.#cached(caller, call, deadlineAtMs);
       return await readPart(answer, call.part, caller.taken.get(call.part.name));
     } catch (error) {
       return { result: failureOf(error, Date.now() >= deadlineAtMs), chars: 0 };
     }
+  }
+
+  /** The answer that is stored, where the part has a cache and one will do. */
+  async #cached(caller: PartCaller, call: PartCall, deadlineAtMs: number): Promise<Response> {
+    const { cache } = call.part;
+    if (cache === undefined) return this.#answer(caller, call, deadlineAtMs);
+    const send: PartSend = (fields, untilMs) => this.#answer({ ...caller, fields }, call, untilMs);
+    const edge = this.#edgeOf(caller.c.env);
+    return new CachedExchange(await partExchange(edge, { ...caller, cache, deadlineAtMs, send }, call)).answer();
   }
 
   async #answer(caller: PartCaller, call: PartCall, deadlineAtMs: number): Promise<Response> {

@@ -18,6 +18,8 @@ import type { AggregateTarget } from "../../../shared/policy/aggregate-settings.
 import { conditionView } from "../../../shared/policy/condition-view.ts";
 import { IDEMPOTENCY_KEY } from "../../../shared/policy/idempotency-key.ts";
 import { Unfilled } from "../../../shared/policy/json-template.ts";
+import type { EdgeCache } from "../cache/edge-cache.ts";
+import type { Env } from "../env.ts";
 import { type PartCaller, PartCalls } from "./call-part.ts";
 import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
@@ -30,8 +32,8 @@ import { secretsOf } from "./secrets.ts";
 export class Composer {
   readonly #calls: PartCalls;
 
-  constructor(forwarder: Forwarder) {
-    this.#calls = new PartCalls(forwarder);
+  constructor(forwarder: Forwarder, edgeOf: (env: Env) => EdgeCache) {
+    this.#calls = new PartCalls(forwarder, edgeOf);
   }
 
   /** @throws SelvageError when a part that the answer needs has failed */

@@ -1,0 +1,72 @@
+/** A call of an aggregate's part as the cache sees it. */
+import { cacheKeysOf } from "../../../shared/cache/cache-key.ts";
+import type { CacheRequest } from "../../../shared/cache/cache-request.ts";
+import type { RouteCache } from "../../../shared/cache/route-cache.ts";
+import type { PartCall } from "../../../shared/policy/aggregate.ts";
+import type { EdgeCache } from "../cache/edge-cache.ts";
+import { type CacheExchange, partitionFor } from "../cache/exchange-of.ts";
+import type { Context } from "./context.ts";
+import type { GatewayEnv } from "./exchange.ts";
+import { sha256 } from "./idempotency-records.ts";
+import type { RequestFields } from "./request-fields.ts";
+
+/** Makes the call. @param fields instead of those that every call has */
+export type PartSend = (fields: RequestFields, deadlineAtMs: number) => Promise<Response>;
+
+interface CachedPart {
+  readonly c: Context<GatewayEnv>;
+  /** What of the client's fields every call has. */
+  readonly fields: RequestFields;
+  readonly cache: RouteCache;
+  readonly deadlineAtMs: number;
+  readonly send: PartSend;
+}
+
+/**
+ * Its key is the route, the part, the filled path and query; what its own headers say parts those who ask, and no key tells it: it
+ * may be a secret.
+ */
+export async function partExchange(
+  edge: EdgeCache,
+  { c, fields, cache, deadlineAtMs, send }: CachedPart,
+  { part, request: { path, headers } }: PartCall,
+): Promise<CacheExchange> {
+  const route = c.get("route").name;
+  const { host, authority } = c.get("target");
+  const told = headers.length === 0 ? "" : await sha256(new TextEncoder().encode(JSON.stringify(headers)));
+  const own = fields.copy();
+  for (const [name, value] of headers) own.set(name, value);
+  const end = path.indexOf("?");
+  const request: CacheRequest = {
+    method: part.method,
+    scheme: c.get("connection").scheme,
+    authority,
+    host,
+    route: `${route} ${part.name}`,
+    path: end < 0 ? path : path.slice(0, end),
+    query: end < 0 ? "" : path.slice(end),
+    fields: own,
+    hasContent: false,
+    partition: partitionFor(c, told),
+    authorized: fields.has("authorization") && !headers.some(([name]) => name === "authorization"),
+  };
+  return {
+    edge,
+    ctx: c.executionCtx,
+    settings: cache,
+    request,
+    keys: cacheKeysOf(request, cache),
+    reach: cache.reach ?? "near",
+    isRaw: false,
+    deadlineAtMs,
+    timeoutMs: part.timeoutMs,
+    send: ({ remove, set }, untilMs) => {
+      const edited = fields.copy();
+      for (const name of remove) edited.delete(name);
+      for (const [name, value] of set) edited.set(name, value);
+      return send(edited, untilMs);
+    },
+    tell: (use, bytes) => edge.count(route, use, bytes),
+    tellFailure: () => undefined,
+  };
+}
