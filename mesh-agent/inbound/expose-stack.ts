@@ -3,6 +3,7 @@ import { allowUpgrade } from "../proxy/allow-upgrade.ts";
 import { answerErrors } from "../proxy/answer-errors.ts";
 import { runStages, type Stage } from "../proxy/call.ts";
 import type { ClientPool, ServerExchange } from "../proxy/engine.ts";
+import { translateGrpcWeb } from "../proxy/translate-grpc-web.ts";
 import { type AccessLogOptions, logAccess } from "../telemetry/log-access.ts";
 import { drainGate, type Gate } from "./drain-gate.ts";
 import { answerCors } from "./expose/answer-cors.ts";
@@ -11,6 +12,7 @@ import { checkHead } from "./expose/check-head.ts";
 import { ExposedCall } from "./expose/exposed-call.ts";
 import type { HeldExposure } from "./expose/held-exposure.ts";
 import type { JwtVerifier } from "./expose/jwt-verifier.ts";
+import { keepGrpcTimeout } from "./expose/keep-grpc-timeout.ts";
 import { limitRate } from "./expose/limit-rate.ts";
 import { matchRequest } from "./expose/match-request.ts";
 import { shapeFields } from "./expose/shape-fields.ts";
@@ -39,6 +41,8 @@ export function exposeStack(options: ExposeOptions): (exchange: ServerExchange) 
     answerCors,
     matchRequest,
     stripFields,
+    translateGrpcWeb((call) => call.plan.plan.inbound?.protocol === "grpc"),
+    keepGrpcTimeout,
     authenticate(options.verifier),
     limitRate(options.accessLog.metrics),
     shapeFields,

@@ -6,7 +6,7 @@ import { formatTraceparent } from "../../shared/http/trace-context.ts";
 import { limits } from "../../shared/limits.ts";
 import { isIdempotent } from "../../shared/policy/retry.ts";
 import type { Call, Stage } from "../proxy/call.ts";
-import { endInTime, putDeadline } from "../proxy/call-deadline.ts";
+import { endInTime, endOf, putDeadline } from "../proxy/call-deadline.ts";
 import type { BodyReader, ClientPool, ExchangeError, FailReason, ResponseHead } from "../proxy/engine.ts";
 import { type Pump, pumpBody } from "../proxy/pump-body.ts";
 import { RequestBody } from "../proxy/request-body.ts";
@@ -36,7 +36,8 @@ function send(call: InboundCall, app: () => ClientPool, body: RequestBody, attem
     return;
   }
   const { method, bodyLength } = call.exchange.head;
-  const head = { method, target: call.appTarget, fields: fieldsForApp(call, leftMs), bodyLength };
+  const tellsMs = call.isGrpc ? endOf(call) - nowMs : leftMs;
+  const head = { method, target: call.appTarget, fields: fieldsForApp(call, tellsMs), bodyLength };
   const exchange = app().send(head, leftMs, attempt > 1);
   if (call.idleMs !== undefined) exchange.idleAfter(call.idleMs);
   let pump: Pump | undefined;

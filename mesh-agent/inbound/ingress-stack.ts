@@ -17,6 +17,7 @@ import { allowUpgrade } from "../proxy/allow-upgrade.ts";
 import { answerErrors } from "../proxy/answer-errors.ts";
 import { runStages, type Stage } from "../proxy/call.ts";
 import type { ServerExchange } from "../proxy/engine.ts";
+import { translateGrpcWeb } from "../proxy/translate-grpc-web.ts";
 import { type AccessLogOptions, logAccess } from "../telemetry/log-access.ts";
 import { drainGate, type Gate } from "./drain-gate.ts";
 import type { HopVerifier } from "./hop-verifier.ts";
@@ -46,6 +47,7 @@ export function ingressStack(options: IngressOptions): (exchange: ServerExchange
     chooseServiceByField(clusters),
     stripForgeable,
     allowUpgrade((call) => call.cluster?.settings.upgrades),
+    translateGrpcWeb((call) => call.cluster?.settings.protocol === "grpc"),
     setDeadline,
     injectFault({ metrics: accessLog.metrics, random }),
     routeTraffic(random),

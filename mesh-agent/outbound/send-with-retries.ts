@@ -16,7 +16,7 @@ import { isWorthRepeating, retryBudgetStep } from "../../shared/policy/retry-bud
 import type { ClusterEndpoint } from "../discovery/cluster-endpoint.ts";
 import type { Cluster } from "../discovery/clusters.ts";
 import type { Stage } from "../proxy/call.ts";
-import { endInTime, putDeadline } from "../proxy/call-deadline.ts";
+import { endInTime, endOf, putDeadline } from "../proxy/call-deadline.ts";
 import type { DeadlineWatch } from "../proxy/deadline-watch.ts";
 import type { BodyReader, BodyWriter, ExchangeError, RequestHead, ResponseHead } from "../proxy/engine.ts";
 import { type Pump, pumpBody } from "../proxy/pump-body.ts";
@@ -126,7 +126,7 @@ class Sending {
     this.#call.facts.endpoint = endpoint.endpoint.instance;
     const timeoutMs = Math.min(leftMs, this.#cluster.settings.retries.perTryMs ?? leftMs);
     // By gRPC time is for the whole call, an attempt's own only until its head.
-    const tellsMs = this.#call.isGrpc ? leftMs : timeoutMs;
+    const tellsMs = this.#call.isGrpc ? endOf(this.#call) - nowMs : timeoutMs;
     const exchange = this.#cluster.pool(endpoint).send(this.#head(tellsMs), timeoutMs);
     if (this.#call.idleMs !== undefined) exchange.idleAfter(this.#call.idleMs);
     const attempt = new Attempt(this.#cluster, endpoint, exchange, nowMs, timeoutMs, isHedge);

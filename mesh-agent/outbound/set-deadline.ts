@@ -13,5 +13,7 @@ export const setDeadline: Stage<OutboundCall> = (call, next) => {
   const saidMs = call.isGrpc ? parseGrpcTimeoutMs(fields.get(GRPC_TIMEOUT)) : undefined;
   const ownMs = Math.min(setMs, saidMs ?? Number.POSITIVE_INFINITY);
   call.deadlineMs = deadlineAt(fields.get(DEADLINE), ownMs, call.arrivedAtMs);
+  // The gateway gives time until the answer begins; its streams may last.
+  if (call.isTranslated) call.endMs = call.arrivedAtMs + ownMs;
   next();
 };

@@ -17,9 +17,12 @@ export function putDeadline(fields: FieldList, isGrpc: boolean, leftMs: number):
   if (isGrpc) fields.set(GRPC_TIMEOUT, grpcTimeout(Math.max(leftMs, 1)));
 }
 
+/** When all of a call by gRPC must be over, monotonic milliseconds. */
+export const endOf = ({ endMs, deadlineMs }: Call): number => endMs ?? deadlineMs;
+
 /** A deadline of gRPC is for the whole call: ends it also when its answer has begun. */
 export function endInTime(call: Call): void {
-  const leftMs = call.deadlineMs - performance.now();
+  const leftMs = endOf(call) - performance.now();
   if (leftMs === Number.POSITIVE_INFINITY) return;
   const end = new EndOfTime(call);
   requestDeadlines.arm(end, leftMs);

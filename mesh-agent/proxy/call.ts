@@ -41,7 +41,7 @@ export class CallFacts {
 const NOTHING: readonly (readonly [name: string, value: string])[] = [];
 
 export class Call {
-  readonly exchange: ServerExchange;
+  exchange: ServerExchange;
   /** The request's body; a stage may put a reader of its own before it. */
   body: BodyReader;
   /** Monotonic milliseconds, as `performance.now()`. */
@@ -53,14 +53,18 @@ export class Call {
   trace: TraceContext | undefined;
   /** Monotonic milliseconds by which the answer's head must be there. */
   deadlineMs = Number.POSITIVE_INFINITY;
+  /** By gRPC: when all of it must be over, monotonic; undefined: by `deadlineMs`, too. */
+  endMs: number | undefined;
   /** Protocol that the connection is to change to, as far as the service takes it. */
   upgrade: string | undefined;
   /** How long its bodies may stand still, as its service says; absent: as everybody's. */
   idleMs: number | undefined;
-  /** Its caller speaks gRPC, and so do errors that it gets. */
-  readonly byGrpc: boolean;
+  /** Its caller speaks gRPC, or is translated to it, and so do errors that it gets. */
+  byGrpc: boolean;
   /** Its service speaks gRPC, too: what its fields say of time and status counts. */
   isGrpc = false;
+  /** Its caller speaks gRPC-Web: the time that it is given otherwise than by gRPC is that until its answer begins. */
+  isTranslated = false;
   /** Status of the answer; 0: none was given. */
   status = 0;
   #writer: BodyWriter | undefined;
@@ -88,6 +92,15 @@ export class Call {
 
   get finished(): boolean {
     return this.#finished;
+  }
+
+  /** From here on it is a call by gRPC. @param exchange that says it in gRPC's words, and the answer in the caller's */
+  translate(exchange: ServerExchange): void {
+    this.exchange = exchange;
+    this.body = exchange.body;
+    this.byGrpc = true;
+    this.isGrpc = true;
+    this.isTranslated = true;
   }
 
   /** Called once when the call is over in whatever way. */
@@ -155,8 +168,11 @@ export class Call {
     this.facts.error ??= error.code;
     this.facts.reason ??= error.reason;
     if (this.status !== 0 && this.byGrpc) this.#endByTrailers(error);
-    else if (this.status === 0 && this.#answerError !== undefined) this.#answerError(error);
-    else this.abort(error.reason);
+    else if (this.status === 0 && this.#answerError !== undefined) {
+      this.#answerError(error);
+      // What still runs for it must not answer, too.
+      this.#finish();
+    } else this.abort(error.reason);
   }
 
   #endByTrailers({ facts }: SelvageError): void {

@@ -40,9 +40,13 @@ export function grpcFields({ status, message, retryAfterSeconds }: GrpcError): [
   ];
 }
 
-/** The frame that ends an answer by gRPC-Web: a flag of trailers, the length, `name: value` lines. */
-export function grpcWebTrailers(fields: readonly (readonly [name: string, value: string])[]): Uint8Array {
-  const lines = new TextEncoder().encode(fields.map(([name, value]) => `${name}: ${value}\r\n`).join(""));
+/**
+ * The frame that ends an answer by gRPC-Web: a flag of trailers, the length, `name: value` lines.
+ * @param fields one character an octet, as they stand on the wire
+ */
+export function grpcWebTrailers(fields: Iterable<readonly [name: string, value: string]>): Uint8Array {
+  const text = Array.from(fields, ([name, value]) => `${name}: ${value}\r\n`).join("");
+  const lines = Uint8Array.from(text, (octet) => octet.charCodeAt(0));
   const frame = new Uint8Array(TRAILERS_HEAD_BYTES + lines.length);
   const view = new DataView(frame.buffer);
   view.setUint8(0, TRAILERS_FLAG);
@@ -51,7 +55,8 @@ export function grpcWebTrailers(fields: readonly (readonly [name: string, value:
   return frame;
 }
 
-const TRAILERS_FLAG = 0x80;
+/** Of a frame that holds the trailers (PROTOCOL-WEB.md of gRPC). */
+export const TRAILERS_FLAG = 0x80;
 const TRAILERS_HEAD_BYTES = 5;
 
 /** Largest delay that fits into the field, a signed 32-bit integer. */

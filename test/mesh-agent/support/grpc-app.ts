@@ -19,10 +19,14 @@ const service = {
   bidi: method("Bidi", true, true),
   fail: method("Fail", false, false),
   hang: method("Hang", false, false),
+  paced: method("Paced", false, true),
+  next: method("Next", false, false),
   counts: method("Counts", false, false),
 };
 
 const counts = { unary: 0, cancelled: 0, hanging: 0 };
+/** Streams that say something when they are told to. */
+const paced = new Map<string, grpc.ServerWritableStream<Buffer, Buffer>>();
 const given = (metadata: grpc.Metadata, name: string): string => String(metadata.get(name)[0] ?? "");
 
 const server = new grpc.Server({ "grpc.max_receive_message_length": 32 << 20, "grpc.max_metadata_size": 60_000 });
@@ -62,6 +66,8 @@ server.addService(service, {
     const trailers = new grpc.Metadata();
     const pushback = given(call.metadata, "x-pushback");
     if (pushback !== "") trailers.set("grpc-retry-pushback-ms", pushback);
+    for (const name of ["grpc-status-details-bin", "x-bytes-bin"])
+      for (const value of call.metadata.get(name)) trailers.add(name, value);
     // With a head of its own the status comes in trailers, else in the head.
     if (given(call.metadata, "x-head") !== "") call.sendMetadata(new grpc.Metadata());
     done({ code, details: "as asked: é", metadata: trailers });
@@ -69,6 +75,20 @@ server.addService(service, {
   hang(call: grpc.ServerUnaryCall<Buffer, Buffer>) {
     counts.hanging++;
     call.on("cancelled", () => counts.cancelled++);
+  },
+  paced(call: grpc.ServerWritableStream<Buffer, Buffer>) {
+    const id = call.request.toString();
+    paced.set(id, call);
+    call.on("cancelled", () => counts.cancelled++);
+    call.write(Buffer.from(`begun ${id}`));
+  },
+  /** `ID MESSAGE`; without a message it ends. */
+  next(call: grpc.ServerUnaryCall<Buffer, Buffer>, done: grpc.sendUnaryData<Buffer>) {
+    const [id = "", text] = call.request.toString().split(" ");
+    const stream = paced.get(id);
+    if (text === undefined) stream?.end();
+    else stream?.write(Buffer.from(text));
+    done(null, Buffer.from(stream === undefined ? "none" : "said"));
   },
   counts(_call: grpc.ServerUnaryCall<Buffer, Buffer>, done: grpc.sendUnaryData<Buffer>) {
     done(null, Buffer.from(JSON.stringify(counts)));

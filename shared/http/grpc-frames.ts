@@ -1,0 +1,56 @@
+/**
+ * Frames of gRPC's content (PROTOCOL-HTTP2.md of gRPC, `Length-Prefixed-Message`): an octet of flags, four of the length, the message.
+ * By gRPC-Web (PROTOCOL-WEB.md) an answer ends with one more, whose flags say that it holds the trailers.
+ */
+import { TRAILERS_FLAG } from "./grpc-answer.ts";
+
+const HEAD_BYTES = 5;
+/** The one flag that a message may have: it is compressed. */
+const COMPRESSED_FLAG = 1;
+
+/** Where a reader is; frames begin and end wherever in its pieces. */
+export interface FrameState {
+  /** Octets of a frame's head that were read. */
+  headBytes: number;
+  /** What they say so far of its length. */
+  length: number;
+  /** Octets of the message that are still to come. */
+  leftBytes: number;
+}
+
+export const newFrames = (): FrameState => ({ headBytes: 0, length: 0, leftBytes: 0 });
+
+/**
+ * Reads on, as far as there are messages; `state` is updated.
+ * @returns how many of the octets belong to messages: all, or fewer where a frame begins that is none
+ */
+export function stepFrames(state: FrameState, bytes: Uint8Array): number {
+  let at = 0;
+  while (at < bytes.length) {
+    if (state.leftBytes > 0) {
+      const taken = Math.min(state.leftBytes, bytes.length - at);
+      state.leftBytes -= taken;
+      at += taken;
+      continue;
+    }
+    const byte = bytes[at] as number;
+    if (state.headBytes > 0) state.length = state.length * 256 + byte;
+    else if (byte > COMPRESSED_FLAG) return at;
+    at++;
+    if (++state.headBytes < HEAD_BYTES) continue;
+    state.leftBytes = state.length;
+    state.headBytes = 0;
+    state.length = 0;
+  }
+  return at;
+}
+
+/** Whether no frame is begun. */
+export const isBetweenFrames = ({ headBytes, leftBytes }: FrameState): boolean => headBytes === 0 && leftBytes === 0;
+
+/** Why a frame is no message. @param flags its first octet */
+export function frameFault(flags: number): string {
+  if (flags === TRAILERS_FLAG) return "a frame of trailers";
+  if (flags === (TRAILERS_FLAG | COMPRESSED_FLAG)) return "a frame of compressed trailers";
+  return `a frame with the flags 0x${flags.toString(16).padStart(2, "0")}`;
+}
