@@ -1,0 +1,104 @@
+/** A real server of gRPC behind everything, called by gRPC-Web through front, gateway, ingress and its agent. */
+import { randomBytes } from "node:crypto";
+import * as grpc from "@grpc/grpc-js";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { callWeb, frame, readWeb, sendWeb, WebReader } from "../support/grpc-web-client.ts";
+import { type GrpcWorld, ORIGIN, startGrpcWorld } from "../support/grpc-world.ts";
+import { until } from "../support/system.ts";
+
+let world: GrpcWorld;
+beforeAll(async () => {
+  world = await startGrpcWorld();
+});
+afterAll(() => world?.stop());
+
+const newId = (): string => randomBytes(6).toString("hex");
+
+describe("gRPC-Web", () => {
+  test("a unary call: message, metadata both ways, status", async () => {
+    const headers = { "x-text": "said", "x-bytes-bin": Buffer.from([0, 255]).toString("base64"), origin: ORIGIN };
+    const answer = await callWeb(world.url("Unary"), "hello", { headers });
+    expect([answer.status, answer.code, answer.messages.map(String)]).toEqual([200, 0, ["hello"]]);
+    expect(answer.headers.get("content-type")).toBe("application/grpc-web+proto");
+    expect(answer.headers.get("echo-x-text")).toBe("said");
+    expect([...Buffer.from(answer.trailers?.get("trailer-bin") ?? "", "base64")]).toEqual([0, 255]);
+    expect(answer.headers.get("access-control-allow-origin")).toBe(ORIGIN);
+    expect([...answer.headers.keys()].filter((name) => name.startsWith("selvage-"))).toEqual([]);
+  });
+
+  test("browsers are told beforehand that they may", async () => {
+    const asked = "content-type,x-grpc-web,x-user-agent,grpc-timeout";
+    const preflight = await fetch(world.url("Unary"), {
+      method: "OPTIONS",
+      headers: { origin: ORIGIN, "access-control-request-method": "POST", "access-control-request-headers": asked },
+    });
+    expect([preflight.status, preflight.headers.get("access-control-allow-headers")]).toEqual([204, asked]);
+  });
+
+  test("messages of a stream come one by one while the server still sends, for longer than the route's timeout", async () => {
+    const id = newId();
+    const reader = new WebReader(await sendWeb(world.url("Paced", "/quick"), frame(id)));
+    expect(String(await reader.next())).toBe(`begun ${id}`);
+    // Ends by the route's time, which is then over for the stream, too.
+    expect((await callWeb(world.url("Hang", "/quick"), "")).code).toBe(grpc.status.DEADLINE_EXCEEDED);
+    for (const text of ["one", "two"]) {
+      await world.app.unary("Next", `${id} ${text}`);
+      expect(String(await reader.next())).toBe(text);
+    }
+    await world.app.unary("Next", id);
+    expect(await reader.next()).toBeUndefined();
+    expect(reader.trailers?.get("grpc-status")).toBe("0");
+  });
+
+  test.each([{}, { "x-head": "1" }])("an error with details and metadata %j", async (more) => {
+    const details = Buffer.from([8, 5, 18, 0]).toString("base64");
+    const headers = { ...more, "grpc-status-details-bin": details, "x-bytes-bin": "AQI=" };
+    const answer = await callWeb(world.url("Fail"), "5", { headers });
+    expect([answer.status, answer.code, answer.message]).toEqual([200, grpc.status.NOT_FOUND, "as asked: é"]);
+    expect(answer.trailers?.get("grpc-status-details-bin")).toBe(details);
+    expect(answer.trailers?.get("x-bytes-bin")).toBe("AQI=");
+  });
+
+  test("a client's time reaches the server and ends the call", async () => {
+    const answer = await callWeb(world.url("Unary"), "x", { headers: { "grpc-timeout": "2S" } });
+    expect(Number(answer.headers.get("left-ms"))).toBeGreaterThan(0);
+    expect(Number(answer.headers.get("left-ms"))).toBeLessThanOrEqual(2_000);
+    const late = await callWeb(world.url("Hang"), "x", { headers: { "grpc-timeout": "200m" } });
+    expect(late.code).toBe(grpc.status.DEADLINE_EXCEEDED);
+  });
+
+  test.each(["Hang", "Paced"])("a client that leaves %s ends the call at the server", async (method) => {
+    const { cancelled, hanging } = await world.app.counts();
+    const stop = new AbortController();
+    const sent = sendWeb(world.url(method), frame(newId()), { signal: stop.signal });
+    if (method === "Paced") await new WebReader(await sent).next();
+    else await until("it hangs", async () => (await world.app.counts()).hanging > hanging);
+    stop.abort();
+    await sent.catch(() => undefined);
+    await until("the server knows", async () => (await world.app.counts()).cancelled > cancelled);
+  });
+
+  test("as text, and large", async () => {
+    const large = randomBytes(8 << 20);
+    const binary = await callWeb(world.url("Unary"), large);
+    expect([binary.code, binary.messages[0]?.equals(large)]).toEqual([0, true]);
+    const text = await callWeb(world.url("Unary"), large.subarray(0, 100_001), { text: true });
+    expect([text.code, text.messages[0]?.equals(large.subarray(0, 100_001))]).toEqual([0, true]);
+  });
+
+  test("what the gateway refuses, it refuses in the last frame", async () => {
+    expect((await callWeb(`${world.served.url}/few/x`, "x")).code).toBe(grpc.status.OK);
+    expect((await callWeb(`${world.served.url}/few/x`, "x")).code).toBe(grpc.status.RESOURCE_EXHAUSTED);
+    expect((await callWeb(`${world.served.url}/nowhere`, "x")).code).toBe(grpc.status.UNIMPLEMENTED);
+  });
+
+  test.each<[string, Buffer]>([
+    ["trailers of a client", frame("grpc-status: 0\r\n", 0x80)],
+    ["compressed trailers", frame("", 0x81)],
+    ["half a message", frame("abc").subarray(0, 6)],
+    ["an unknown flag", frame("abc", 4)],
+  ])("malformed content: %s", async (_what, content) => {
+    const answer = await readWeb(await sendWeb(world.url("Unary"), content));
+    expect([answer.status, answer.code]).toEqual([200, grpc.status.INTERNAL]);
+  });
+});
