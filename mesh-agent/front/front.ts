@@ -11,8 +11,9 @@ import type { ClientPool, Peer } from "../proxy/engine.ts";
 import { createHttp1Pool } from "../proxy/http1/client-pool.ts";
 import type { MessageFault } from "../proxy/http1/field-scanner.ts";
 import { http1Speaker } from "../proxy/http1/server-engine.ts";
+import { PREFACE } from "../proxy/http2/protocol.ts";
 import { http2Speaker } from "../proxy/http2/server-engine.ts";
-import { Listener, type Speak } from "../proxy/listener.ts";
+import { Listener, type PriorKnowledge, type Speak } from "../proxy/listener.ts";
 import { Admission, type AdmissionBounds, type TurnedAway } from "./admission.ts";
 import type { Certificates } from "./certificates.ts";
 import { FrontCounters } from "./front-counters.ts";
@@ -142,7 +143,7 @@ export class Front {
       protocols,
       // The admission counts them over all listeners, and tells of those that it turns away.
       Number.POSITIVE_INFINITY,
-      this.#speaker(),
+      this.#speaker(scheme),
     );
     listener.onExchange((exchange) => {
       this.counters.requests++;
@@ -156,17 +157,25 @@ export class Front {
     return listener;
   }
 
-  #speaker(): Speak {
+  /** HTTP/2 by ALPN; without TLS by how the client begins, as clients by gRPC do. */
+  #speaker(scheme: ListenAddress["scheme"]): Speak {
     const { keepAliveMs } = limits.front;
     const { headTimeoutMs } = this.#options.bounds ?? {};
     const own = { keepAliveMs, ...(headTimeoutMs !== undefined && { headTimeoutMs }) };
-    const http1 = http1Speaker({ limits: own });
-    const http2 = http2Speaker({ connect: true, limits: own });
-    return (owner, socket: Socket, peer, protocol) => {
-      const isHttp2 = protocol === HTTP2;
+    const note = (socket: Socket, peer: Peer, isHttp2: boolean): void => {
       const facts = connectionFacts(socket, peer, isHttp2 ? "HTTP/2" : "HTTP/1.1");
       this.#connections.set(peer, { text: connectionText(facts, base64), isHttp2 });
-      return isHttp2 ? http2(owner, socket, peer) : http1(owner, socket, peer);
+    };
+    const speakHttp2 = http2Speaker({ connect: true, limits: own });
+    const http2: PriorKnowledge["speak"] = (owner, socket, peer) => {
+      note(socket, peer, true);
+      return speakHttp2(owner, socket, peer);
+    };
+    const http1 = http1Speaker({ limits: own }, scheme === "http" ? { preface: PREFACE, speak: http2 } : undefined);
+    return (owner, socket, peer, protocol) => {
+      if (protocol === HTTP2) return http2(owner, socket, peer);
+      note(socket, peer, false);
+      return http1(owner, socket, peer);
     };
   }
 

@@ -1,6 +1,7 @@
 /** One request on its way to the gateway and its answer back, with what the gateway is to know of the client's connection. */
 import { type ErrorCode, SelvageError, toProblem } from "../../shared/errors.ts";
 import { FieldList } from "../../shared/http/field-list.ts";
+import { grpcCallOf } from "../../shared/http/grpc-answer.ts";
 import { STREAM } from "../../shared/http/header-names.ts";
 import { limits } from "../../shared/limits.ts";
 import { chooseUpgrade, UPGRADES_DEFAULT } from "../../shared/policy/upgrade.ts";
@@ -17,6 +18,7 @@ import type {
   ResponseHead,
   ServerExchange,
 } from "../proxy/engine.ts";
+import { GrpcExchange } from "../proxy/grpc-web/grpc-exchange.ts";
 import { pumpBody } from "../proxy/pump-body.ts";
 import { pathOf } from "../telemetry/log-access.ts";
 import { BodyPace } from "./body-pace.ts";
@@ -66,10 +68,11 @@ export interface ClientFacts {
 
 export function passOn(
   context: PassOnContext,
-  exchange: ServerExchange,
+  received: ServerExchange,
   { text, isHttp2 }: ClientFacts,
   scheme: "http" | "https",
 ): void {
+  const exchange = withoutTrailers(received);
   const { method, target, fields, upgrade } = exchange.head;
   if (target === "*") {
     // RFC 9110 section 9.3.7: of the server as a whole; there is nothing to tell.
@@ -92,6 +95,14 @@ export function passOn(
     ? webSocketRequest(exchange.head, isHttp2)
     : { method, target, fields, bodyLength: exchange.head.bodyLength };
   new Passage(context, exchange, head, isHttp2).send();
+}
+
+/** The gateway's platform carries no trailers, by which calls of gRPC end: those go on as gRPC-Web. */
+function withoutTrailers(exchange: ServerExchange): ServerExchange {
+  const { method, fields } = exchange.head;
+  if (method !== "POST") return exchange;
+  const call = grpcCallOf(method, fields.get("content-type") ?? null);
+  return call?.kind === "grpc" ? new GrpcExchange(exchange, call) : exchange;
 }
 
 /** Over HTTP/2 every request for another protocol is one for a tunnel; over HTTP/1.1 an offer can be passed over. */

@@ -2,6 +2,7 @@
  * Frames of gRPC's content (PROTOCOL-HTTP2.md of gRPC, `Length-Prefixed-Message`): an octet of flags, four of the length, the message.
  * By gRPC-Web (PROTOCOL-WEB.md) an answer ends with one more, whose flags say that it holds the trailers.
  */
+import { FieldList } from "./field-list.ts";
 import { TRAILERS_FLAG } from "./grpc-answer.ts";
 
 const HEAD_BYTES = 5;
@@ -53,4 +54,26 @@ export function frameFault(flags: number): string {
   if (flags === TRAILERS_FLAG) return "a frame of trailers";
   if (flags === (TRAILERS_FLAG | COMPRESSED_FLAG)) return "a frame of compressed trailers";
   return `a frame with the flags 0x${flags.toString(16).padStart(2, "0")}`;
+}
+
+const LINE = /^([a-z0-9!#$%&'*+.^_`|~-]+):[ \t]*([\x20-\x7e\x80-\xff]*?)[ \t]*$/;
+
+/**
+ * The frame of trailers that ends an answer.
+ * @param frame from its flags to the end of the answer
+ * @returns undefined: it is no such frame, not whole, more than it, or has lines that are no fields
+ */
+export function parseTrailersFrame(frame: Uint8Array): FieldList | undefined {
+  if (frame.length < HEAD_BYTES || frame[0] !== TRAILERS_FLAG) return undefined;
+  const { buffer, byteOffset, byteLength } = frame;
+  if (new DataView(buffer, byteOffset, byteLength).getUint32(1) !== byteLength - HEAD_BYTES) return undefined;
+  const text = Array.from(frame.subarray(HEAD_BYTES), (octet) => String.fromCharCode(octet)).join("");
+  const fields = new FieldList();
+  for (const line of text.split("\r\n")) {
+    if (line === "") continue;
+    const [, name, value] = LINE.exec(line) ?? [];
+    if (name === undefined || value === undefined) return undefined;
+    fields.append(name, value);
+  }
+  return fields;
 }

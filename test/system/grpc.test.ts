@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { EchoClient, statusOf } from "../mesh-agent/support/grpc-client.ts";
 import { callWeb, frame, readWeb, sendWeb, WebReader } from "../support/grpc-web-client.ts";
 import { type GrpcWorld, ORIGIN, startGrpcWorld } from "../support/grpc-world.ts";
 import { until } from "../support/system.ts";
@@ -100,5 +101,85 @@ describe("gRPC-Web", () => {
   ])("malformed content: %s", async (_what, content) => {
     const answer = await readWeb(await sendWeb(world.url("Unary"), content));
     expect([answer.status, answer.code]).toEqual([200, grpc.status.INTERNAL]);
+  });
+});
+
+describe("gRPC, at the front", () => {
+  let client: EchoClient;
+  beforeAll(() => {
+    client = new EchoClient(`127.0.0.1:${world.served.port}`);
+  });
+  afterAll(() => client?.close());
+
+  test("a unary call: message, metadata both ways, status", async () => {
+    const metadata = new grpc.Metadata();
+    metadata.set("x-text", "said");
+    metadata.set("x-bytes-bin", Buffer.from([0, 255]));
+    const { code, body, head, trailers } = await client.unary("Unary", "hello", metadata);
+    expect([code, String(body)]).toEqual([grpc.status.OK, "hello"]);
+    expect(head?.get("echo-x-text")).toEqual(["said"]);
+    expect(head?.get("echo-x-bytes-bin")).toEqual([Buffer.from([0, 255])]);
+    expect(trailers?.get("trailer-bin")).toEqual([Buffer.from([0, 255])]);
+  });
+
+  test("a stream comes message by message, in both directions", async () => {
+    const call = client.bidi("Bidi");
+    const over = statusOf(call);
+    const next = (): Promise<string> => new Promise((said) => call.once("data", (message) => said(String(message))));
+    for (const text of ["one", "two", "three"]) {
+      call.write(Buffer.from(text));
+      expect(await next()).toBe(text);
+    }
+    call.end();
+    expect((await over).code).toBe(grpc.status.OK);
+    const many = client.serverStream("ServerStream", "20000");
+    let count = 0;
+    many.on("data", (message) => expect(String(message)).toBe(String(count++)));
+    expect([(await statusOf(many)).code, count]).toEqual([grpc.status.OK, 20_000]);
+  });
+
+  test.each([undefined, "1"])("an error with details (head of its own: %s)", async (own) => {
+    const metadata = new grpc.Metadata();
+    if (own !== undefined) metadata.set("x-head", own);
+    metadata.set("grpc-status-details-bin", Buffer.from([8, 5, 18, 0]));
+    const { code, details, trailers } = await client.unary("Fail", "5", metadata);
+    expect([code, details]).toEqual([grpc.status.NOT_FOUND, "as asked: é"]);
+    expect(trailers?.get("grpc-status-details-bin")).toEqual([Buffer.from([8, 5, 18, 0])]);
+  });
+
+  test("a deadline, and a client that leaves", async () => {
+    const late = await client.unary("Hang", "", new grpc.Metadata(), { deadline: Date.now() + 300 });
+    expect(late.code).toBe(grpc.status.DEADLINE_EXCEEDED);
+    const { cancelled } = await world.app.counts();
+    const call = client.serverStream("Paced", newId());
+    await new Promise((said) => call.once("data", said));
+    const over = statusOf(call);
+    call.cancel();
+    expect((await over).code).toBe(grpc.status.CANCELLED);
+    await until("the server knows", async () => (await world.app.counts()).cancelled > cancelled);
+  });
+
+  test("policies of the gateway hold, and answer by gRPC", async () => {
+    const at = (path: string): Promise<grpc.status> =>
+      new Promise((said) =>
+        client.client
+          .makeUnaryRequest(
+            path,
+            (value: Buffer) => value,
+            (value) => value,
+            Buffer.from("x"),
+            () => undefined,
+          )
+          .on("status", ({ code }) => said(code)),
+      );
+    await at("/few/test");
+    expect(await at("/few/test")).toBe(grpc.status.RESOURCE_EXHAUSTED);
+    expect(await at("/nowhere")).toBe(grpc.status.UNIMPLEMENTED);
+  });
+
+  test("a large message", async () => {
+    const large = randomBytes(8 << 20);
+    const { code, body } = await client.unary("Unary", large);
+    expect([code, body?.equals(large)]).toEqual([grpc.status.OK, true]);
   });
 });

@@ -1,10 +1,11 @@
 /** The content of an answer by gRPC as gRPC-Web has it: the same messages, then the trailers in a frame of their own. */
 import { FieldList } from "../../../shared/http/field-list.ts";
 import { grpcWebTrailers } from "../../../shared/http/grpc-answer.ts";
-import { GRPC_STATUS, grpcCode } from "../../../shared/http/grpc-call.ts";
+import { GRPC_STATUS } from "../../../shared/http/grpc-call.ts";
 import { frameFault, isBetweenFrames, newFrames, stepFrames } from "../../../shared/http/grpc-frames.ts";
 import type { BodyWriter } from "../engine.ts";
 import { Base64Encoder } from "./base64-pieces.ts";
+import { noStatus } from "./foreign-answer.ts";
 
 export interface AnswerOptions {
   readonly isText: boolean;
@@ -58,13 +59,7 @@ export class AnswerWriter implements BodyWriter {
 
   #ending(trailers: FieldList | undefined): FieldList {
     if (trailers?.has(GRPC_STATUS)) return lowerCase(trailers);
-    return (
-      this.#options.told ??
-      FieldList.from([
-        [GRPC_STATUS, String(grpcCode.unknown)],
-        ["grpc-message", "the answer ended without a status"],
-      ])
-    );
+    return this.#options.told ?? noStatus();
   }
 
   #break(reason: string): void {

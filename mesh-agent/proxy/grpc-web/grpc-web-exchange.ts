@@ -4,9 +4,10 @@
  */
 import { FieldList } from "../../../shared/http/field-list.ts";
 import type { GrpcCall } from "../../../shared/http/grpc-answer.ts";
-import { GRPC_STATUS, grpcStatusOfHttp } from "../../../shared/http/grpc-call.ts";
+import { GRPC_STATUS } from "../../../shared/http/grpc-call.ts";
 import type { BodyReader, BodyWriter, Peer, RequestHead, ResponseHead, ServerExchange } from "../engine.ts";
 import { AnswerWriter } from "./answer-writer.ts";
+import { statusOfHttp, WithoutContent } from "./foreign-answer.ts";
 import { MessageReader } from "./message-reader.ts";
 
 export interface Faults {
@@ -55,7 +56,7 @@ export class GrpcWebExchange implements ServerExchange {
     const form = this.#isText ? "application/grpc-web-text" : "application/grpc-web";
     fields.remove("content-encoding");
     fields.set("content-type", isGrpc ? type.replace(/^application\/grpc/i, form) : `${form}+proto`);
-    const told = isGrpc ? takeStatus(fields) : noStatus(status);
+    const told = isGrpc ? takeStatus(fields) : statusOfHttp(status);
     const to = this.#client.respond({ status: 200, fields, bodyLength: "stream" });
     const { onAnswer: onBroken } = this.#faults;
     const writer = new AnswerWriter(to, { isText: this.#isText, told, onBroken });
@@ -105,33 +106,4 @@ function takeStatus(fields: FieldList): FieldList | undefined {
   for (const [name, value] of fields) if (isMetadata(name.toLowerCase())) taken.append(name.toLowerCase(), value);
   fields.removeWhere(isMetadata);
   return taken;
-}
-
-/** An answer that is none of gRPC's (http-grpc-status-mapping.md of gRPC). */
-function noStatus(status: number): FieldList {
-  return FieldList.from([
-    [GRPC_STATUS, String(grpcStatusOfHttp(status))],
-    ["grpc-message", `HTTP status ${status} instead of an answer by gRPC`],
-  ]);
-}
-
-/** Its content is for people. */
-class WithoutContent implements BodyWriter {
-  readonly #to: BodyWriter;
-
-  constructor(to: BodyWriter) {
-    this.#to = to;
-  }
-
-  write(): boolean {
-    return true;
-  }
-
-  onDrain(callback: () => void): void {
-    this.#to.onDrain(callback);
-  }
-
-  end(): void {
-    this.#to.end();
-  }
 }

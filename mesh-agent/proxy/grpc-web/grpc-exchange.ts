@@ -1,0 +1,107 @@
+/**
+ * A request by gRPC for those who know no trailers: it goes on as gRPC-Web, and the last frame of the answer becomes its trailers.
+ */
+import type { GrpcCall } from "../../../shared/http/grpc-answer.ts";
+import { frameFault, newFrames, parseTrailersFrame, stepFrames } from "../../../shared/http/grpc-frames.ts";
+import { limits } from "../../../shared/limits.ts";
+import type { BodyReader, BodyWriter, Peer, RequestHead, ResponseHead, ServerExchange } from "../engine.ts";
+import { noStatus, statusOfHttp, WithoutContent } from "./foreign-answer.ts";
+
+export class GrpcExchange implements ServerExchange {
+  readonly head: RequestHead;
+  readonly #client: ServerExchange;
+
+  /**
+   * @param client its fields become those of gRPC-Web
+   * @param call how the client speaks, which is `grpc`
+   */
+  constructor(client: ServerExchange, call: GrpcCall) {
+    this.#client = client;
+    this.head = client.head;
+    const { fields } = client.head;
+    fields.set("content-type", call.contentType.replace(/^application\/grpc/, "application/grpc-web"));
+    fields.remove("te");
+  }
+
+  get peer(): Peer {
+    return this.#client.peer;
+  }
+
+  get body(): BodyReader {
+    return this.#client.body;
+  }
+
+  inform(status: number, fields: ResponseHead["fields"]): void {
+    this.#client.inform(status, fields);
+  }
+
+  respond({ status, fields }: ResponseHead): BodyWriter {
+    const type = fields.get("content-type") ?? "";
+    const isCall = status === 200 && /^application\/grpc-web(?!-text)/i.test(type);
+    fields.set(
+      "content-type",
+      isCall ? type.replace(/^application\/grpc-web/i, "application/grpc") : "application/grpc",
+    );
+    const to = this.#client.respond({ status: 200, fields, bodyLength: "stream" });
+    if (!isCall) return new WithoutContent(to, statusOfHttp(status));
+    return new TrailersReader(to, (reason) => this.#client.abort(reason));
+  }
+
+  abort(reason: string): void {
+    this.#client.abort(reason);
+  }
+
+  idleAfter(idleMs: number): void {
+    this.#client.idleAfter(idleMs);
+  }
+
+  onFail(callback: Parameters<ServerExchange["onFail"]>[0]): void {
+    this.#client.onFail(callback);
+  }
+
+  onDone(callback: () => void): void {
+    this.#client.onDone(callback);
+  }
+}
+
+/** Passes messages on, and ends with what the frame after them says. */
+class TrailersReader implements BodyWriter {
+  readonly #to: BodyWriter;
+  readonly #onBroken: (reason: string) => void;
+  readonly #frames = newFrames();
+  /** From the first octet on that is of no message. */
+  #last: Buffer | undefined;
+  #isOver = false;
+
+  constructor(to: BodyWriter, onBroken: (reason: string) => void) {
+    this.#to = to;
+    this.#onBroken = onBroken;
+  }
+
+  write(chunk: Buffer): boolean {
+    if (this.#isOver) return true;
+    const taken = this.#last === undefined ? stepFrames(this.#frames, chunk) : 0;
+    if (taken === chunk.length) return this.#to.write(chunk);
+    const rest = chunk.subarray(taken);
+    this.#last = this.#last === undefined ? Buffer.from(rest) : Buffer.concat([this.#last, rest]);
+    if (this.#last.length > limits.http.headBytesMax) this.#break("its trailers are too large");
+    return taken === 0 || this.#to.write(chunk.subarray(0, taken));
+  }
+
+  onDrain(callback: () => void): void {
+    this.#to.onDrain(callback);
+  }
+
+  end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const trailers = this.#last === undefined ? noStatus() : parseTrailersFrame(this.#last);
+    if (trailers === undefined) this.#break(`it ends with ${frameFault(this.#last?.[0] ?? 0)} that cannot be read`);
+    else this.#to.end(trailers);
+  }
+
+  #break(reason: string): void {
+    this.#isOver = true;
+    this.#onBroken(`the gateway's answer by gRPC-Web: ${reason}`);
+  }
+}
