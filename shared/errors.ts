@@ -65,6 +65,7 @@ export const errorTable = {
   body_too_large: row("client", 413, 8, "Content too large", "The request body is larger than this route accepts."),
   media_type_unsupported: row("client", 415, 3, "Unsupported media type", "This kind of content is not accepted here."),
   grpc_frames_invalid: row("client", 400, 13, "Bad request", "The content is not a sequence of gRPC-Web messages."),
+  grpc_needs_trailers: row("client", 501, 12, "Not implemented", "Calls by gRPC are not taken here, those by gRPC-Web are."),
   graphql_invalid: row("client", 400, 3, "Bad request", "The request asks nothing that GraphQL knows."),
   graphql_refused: row("client", 400, 3, "Not accepted", "The GraphQL document asks for what is not allowed here."),
   uri_too_long: row("client", 414, 13, "URI too long", "The request target is too long."),

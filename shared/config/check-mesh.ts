@@ -3,8 +3,9 @@ import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
 import { checkAccessShadow } from "./check-access.ts";
 import { checkBalance } from "./check-balance.ts";
 import { checkFaults, FAULTS } from "./check-faults.ts";
+import { checkGrpcWeb } from "./check-grpc-web.ts";
 import { checkHedge } from "./check-hedge.ts";
-import { checkGrpcRoutes, checkProtocol } from "./check-protocol.ts";
+import { checkProtocol } from "./check-protocol.ts";
 import { checkSplit } from "./check-split.ts";
 import { checkOutboundPorts, checkTcp, checkTcpTargets } from "./check-tcp.ts";
 import type { Cursor } from "./cursor.ts";
@@ -28,7 +29,7 @@ export function checkMesh(top: Cursor): DocumentProblem[] {
     ...checkAccessShadow(name, service.get("access")),
     ...checkTcp(service),
   ]);
-  return [...each, ...checkOutboundPorts(services), ...checkTcpTargets(top), ...checkGrpcRoutes(top)];
+  return [...each, ...checkOutboundPorts(services), ...checkTcpTargets(top), ...checkGrpcWeb(top)];
 }
 
 function checkName(name: string, service: Cursor): DocumentProblem[] {

@@ -2,7 +2,6 @@
 import { grpcStatusOfWord } from "../policy/grpc-status.ts";
 import { RETRY_WORDS } from "../policy/settings.ts";
 import type { Cursor } from "./cursor.ts";
-import { partTargets } from "./part-call.ts";
 import { type DocumentProblem, warning } from "./problem.ts";
 
 const isGrpc = (service: Cursor): boolean => service.get("protocol").value === "grpc";
@@ -49,17 +48,3 @@ function checkMethods(service: Cursor): DocumentProblem[] {
 }
 
 const namesPost = (methods: readonly Cursor[]): boolean => methods.some(({ value }) => value === "POST");
-
-/** The gateway's platform carries no trailers, by which calls of gRPC end. */
-export function checkGrpcRoutes(top: Cursor): DocumentProblem[] {
-  const services = top.get("mesh", "services");
-  const byGrpc = new Set(services.entries.filter(([, service]) => isGrpc(service)).map(([name]) => name));
-  return top.get("gateway", "routes").items.flatMap((route) => {
-    const parts = partTargets(route);
-    return [route.get("to"), ...parts]
-      .filter(({ text }) => text !== undefined && byGrpc.has(text.split(":")[0] ?? ""))
-      .map(({ path, text }) =>
-        warning("SLV3052", path, `${text} speaks gRPC, whose trailers the gateway cannot pass on`),
-      );
-  });
-}

@@ -12,6 +12,6 @@ export function explainProtocol({ protocol, streamIdleMs }: ServicePlan, at: Pat
     streamIdleMs === undefined
       ? ""
       : `, streams may stand still ${streamIdleMs === 0 ? "for ever" : `for ${formatDuration(streamIdleMs)}`}`;
-  const limited = protocol === "grpc" ? "; its trailers do not pass the edge" : "";
+  const limited = protocol === "grpc" ? "; at the edge it is called by gRPC-Web, which agents turn into gRPC" : "";
   return [step("protocol", "note", `the application speaks ${SPOKEN[protocol]}${idle}${limited}`, [...at, "protocol"])];
 }

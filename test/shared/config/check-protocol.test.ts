@@ -3,13 +3,11 @@ import { loadDocument } from "../../../shared/config/load.ts";
 import { agentPlan } from "../../../shared/plan/agent-face.ts";
 import { compile } from "../../../shared/plan/compile.ts";
 
-const load = (keys: string, route = "{ name: r, match: { path: /r }, to: 'https://x.example' }") =>
+const load = (keys: string, route = "{ name: r, match: { path: /r }, to: 'https://x.example' }", cors = "") =>
   loadDocument(
     `selvage: 1
 name: a
-gateway:
-  hosts: [localhost]
-  routes: [${route}]
+gateway: { ${cors} hosts: [localhost], routes: [${route}] }
 mesh:
   trustDomain: a.internal
   services: { orders: { port: 1, access: [{ from: gateway }], ${keys} } }
@@ -17,8 +15,8 @@ mesh:
     "f",
     () => undefined,
   );
-const codes = (keys: string, route?: string): string[] =>
-  load(keys, route).problems.map(({ severity, code, path }) => `${severity} ${code} ${path.slice(1).join(".")}`);
+const codes = (keys: string, route?: string, cors?: string): string[] =>
+  load(keys, route, cors).problems.map(({ severity, code, path }) => `${severity} ${code} ${path.slice(1).join(".")}`);
 const planOf = (keys: string) => {
   const { document, problems } = load(keys);
   if (document === undefined) throw new Error(JSON.stringify(problems));
@@ -78,10 +76,57 @@ test.each([
   expect(codes(keys)).toEqual(expected);
 });
 
-test("a route to gRPC is told that the edge has no trailers", () => {
-  expect(codes("protocol: grpc", "{ name: r, match: { path: /r }, to: orders }")).toEqual([
-    "warning SLV3052 routes.0.to",
-  ]);
-  const parts = '{ name: r, match: { path: /r }, aggregate: { one: { get: "orders:/x" } } }';
-  expect(codes("protocol: grpc", parts)).toEqual(["warning SLV3052 routes.0.aggregate.one.get"]);
+const SERVED = "methods: [POST]";
+test.each<[what: string, route: string, expected: string[], cors?: string, service?: string]>([
+  ["a route that takes calls", `match: { path: /a.B/*, ${SERVED} }, to: orders`, []],
+  ["one without methods", "match: { path: /a.B/* }, to: orders", []],
+  ["one for GET", "match: { path: /r, methods: [GET] }, to: orders", ["warning SLV3160 routes.0.match.methods"]],
+  [
+    "another method on the way",
+    "match: { path: /r }, to: orders, transform: { request: { method: PUT } }",
+    ["error SLV3161 routes.0.transform.request.method"],
+  ],
+  [
+    "edits of JSON",
+    "match: { path: /r }, to: orders, transform: { request: { json: { wrap: a } }, response: [{ json: { pick: [/a] } }] }",
+    ["warning SLV3162 routes.0.transform.request.json", "warning SLV3162 routes.0.transform.response.0.json"],
+  ],
+  [
+    "JSON alone",
+    "match: { path: /r }, to: orders, transform: { request: { json: { wrap: a, others: refuse } } }",
+    ["error SLV3161 routes.0.transform.request.json"],
+  ],
+  [
+    "CORS without POST, and with a list that browsers need more than",
+    "match: { path: /r }, to: orders",
+    ["warning SLV3163 cors.methods", "warning SLV3163 cors.allowHeaders"],
+    "cors: { origins: ['https://a.example'], methods: [GET], allowHeaders: [Content-Type] },",
+  ],
+  [
+    "CORS with all of it",
+    "match: { path: /r }, to: orders",
+    [],
+    "cors: { origins: ['https://a.example'], methods: [POST], allowHeaders: [Content-Type, X-Grpc-Web] },",
+  ],
+  [
+    "a part of an aggregate",
+    'match: { path: /r }, aggregate: { one: { get: "orders:/x" } }',
+    ["warning SLV3052 routes.0.aggregate.one.get"],
+  ],
+  [
+    "a service by HTTP",
+    "match: { path: /r, methods: [GET] }, to: orders, transform: { request: { json: { wrap: a } } }",
+    [],
+    "",
+    "protocol: http2",
+  ],
+  [
+    "an exposed service",
+    "match: { path: /r }, to: 'https://x.example'",
+    [`warning SLV3160 ${IN}.expose.routes.0.match.methods`],
+    "",
+    "protocol: grpc, expose: { hosts: [a.example], routes: [{ name: e, match: { path: /e, methods: [GET] } }] }",
+  ],
+])("routes to gRPC: %s", (_what, route, expected, cors = "", service = "protocol: grpc") => {
+  expect(codes(service, `{ name: r, ${route} }`, cors)).toEqual(expected);
 });

@@ -51,7 +51,7 @@ describe("gRPC: an error has status 200, no content, and its own status in field
       "/shop.Orders/Get",
       { authorization: "Bearer x" },
     ],
-    ["nobody behind", 14, {}, "/shop.Orders/Get", {}],
+    ["nobody who could hear of its end", 12, {}, "/shop.Orders/Get", {}],
     ["too much content", 8, { bodyBytesMax: 2 }, "/shop.Orders/Get", { "content-length": "5" }],
     ["an ambiguous path", 13, {}, "/shop.Orders/%2fGet", {}],
   ])("%s: %i", async (_, status, more, path, headers) => {
@@ -142,7 +142,7 @@ describe("who does not call by gRPC gets a problem with its status", () => {
 test("answers of services stay as they are", async () => {
   const one = route(`calls-${unique++}`, "/shop.Orders/*");
   const gateway = await startGateway(plan([one]), () => Response.json({ from: "upstream" }, { status: 503 }));
-  const response = await call(gateway);
+  const response = await call(gateway, "application/grpc-web");
   expect([response.status, await response.json()]).toEqual([503, { from: "upstream" }]);
 });
 
@@ -153,5 +153,5 @@ test("what is settled by an answer's status is settled by that of the error", as
     cost: { estimate: 60, header: "x-used" },
   });
   const gateway = await start({ rateLimits: [settings] });
-  for (let at = 0; at < 3; at++) expect((await call(gateway)).headers.get("grpc-status")).toBe("14");
+  for (let at = 0; at < 3; at++) expect((await call(gateway)).headers.get("grpc-status")).toBe("12");
 });

@@ -1,5 +1,7 @@
 /** A request on its way to its route's upstream, and the answer as it goes to a client. */
+import { SelvageError } from "../../../shared/errors.ts";
 import { setsOwnCookie } from "../../../shared/http/cookies.ts";
+import { grpcCallOf } from "../../../shared/http/grpc-answer.ts";
 import { HOP_BY_HOP, POLICY_PREFIX } from "../../../shared/http/header-names.ts";
 import { connectionNames } from "../../../shared/http/inspect-head.ts";
 import type { RouteTarget } from "../../../shared/plan/plan.ts";
@@ -55,9 +57,18 @@ export async function sendOn(
   outgoing: Outgoing,
   forwarder: Forwarder,
 ): Promise<Response> {
+  if (c.get("method") === "POST") refuseGrpc(c.get("head").get("content-type") ?? null);
   const { faults } = c.get("route");
   const fault = faults === undefined ? undefined : await injectFault(c, faults, forwarder.counters);
   return fault ?? send(c, target, outgoing, forwarder);
+}
+
+/** The platform carries no trailers, so nobody would hear how a call has ended. */
+function refuseGrpc(contentType: string | null): void {
+  if (grpcCallOf("POST", contentType)?.kind === "grpc")
+    throw new SelvageError("grpc_needs_trailers", "the platform carries no trailers, by which calls of gRPC end", {
+      sent: "none",
+    });
 }
 
 function send(

@@ -1,0 +1,92 @@
+/** Checks of routes to services by gRPC: calls pass the edge as gRPC-Web, which are POST and no JSON. */
+import type { Cursor } from "./cursor.ts";
+import { partTargets } from "./part-call.ts";
+import { type DocumentProblem, error, warning } from "./problem.ts";
+
+export function checkGrpcWeb(top: Cursor): DocumentProblem[] {
+  const services = top.get("mesh", "services").entries.filter(([, { value }]) => isByGrpc(value));
+  const names = new Set(services.map(([name]) => name));
+  const routes = top.get("gateway", "routes").items;
+  return [
+    ...routes.flatMap((route) => checkParts(route, names)),
+    ...checkCalls(
+      routes.filter((route) => names.has(route.get("to").text ?? "")),
+      top.get("gateway", "cors"),
+    ),
+    ...services.flatMap(([, service]) =>
+      checkCalls(service.get("expose", "routes").items, service.get("expose", "cors")),
+    ),
+  ];
+}
+
+const isByGrpc = (service: unknown): boolean =>
+  typeof service === "object" && service !== null && "protocol" in service && service.protocol === "grpc";
+
+/** Parts are asked in JSON. */
+function checkParts(route: Cursor, names: ReadonlySet<string>): DocumentProblem[] {
+  return partTargets(route)
+    .filter(({ text }) => text !== undefined && names.has(text.split(":")[0] ?? ""))
+    .map(({ path, text }) =>
+      warning("SLV3052", path, `${text} speaks gRPC, and parts of a composed answer are asked otherwise`),
+    );
+}
+
+/** @param routes that lead to services by gRPC @param cors that holds for them */
+function checkCalls(routes: readonly Cursor[], cors: Cursor): DocumentProblem[] {
+  if (routes.length === 0) return [];
+  // What comes as JSON has its own methods and may be edited.
+  const plain = routes.filter((route) => !route.get("transcode").exists);
+  return [...plain.flatMap(checkMethods), ...plain.flatMap(checkEdits), ...checkCors(cors)];
+}
+
+function checkMethods(route: Cursor): DocumentProblem[] {
+  const methods = route.get("match", "methods");
+  const edited = route.get("transform", "request", "method");
+  const problems: DocumentProblem[] = [];
+  if (methods.items.length > 0 && !methods.texts.includes("POST"))
+    problems.push(
+      warning("SLV3160", methods.path, "no call by gRPC is taken: their method is POST", {
+        suggestion: "methods: [POST]",
+      }),
+    );
+  if (edited.text !== undefined && edited.text !== "POST")
+    problems.push(error("SLV3161", edited.path, `a call by gRPC is POST, as ${edited.text} it is none`));
+  return problems;
+}
+
+function checkEdits(route: Cursor): DocumentProblem[] {
+  const edits = [route.get("transform", "request"), ...route.get("transform", "response").oneOrItems];
+  const problems = edits
+    .map((edit) => edit.get("json"))
+    .filter(({ exists }) => exists)
+    .map((json) =>
+      json.get("others").value === "refuse"
+        ? error("SLV3161", json.path, "messages of gRPC are no JSON: this refuses every call", { at: "key" })
+        : warning("SLV3162", json.path, "messages of gRPC are no JSON: this edits none of them", { at: "key" }),
+    );
+  const { exists, path } = route.get("graphql");
+  if (exists) problems.push(error("SLV3161", path, "calls by gRPC are not GraphQL: this refuses all", { at: "key" }));
+  return problems;
+}
+
+/** What browsers ask for before each call by gRPC-Web. */
+const ASKED = ["content-type", "x-grpc-web"];
+
+function checkCors(cors: Cursor): DocumentProblem[] {
+  const [allowed, methods] = [cors.get("allowHeaders"), cors.get("methods")];
+  const problems: DocumentProblem[] = [];
+  if (methods.exists && !methods.texts.includes("POST"))
+    problems.push(
+      warning("SLV3163", methods.path, "pages may not call by gRPC-Web: its method is POST", { suggestion: "POST" }),
+    );
+  if (allowed.items.length === 0) return problems;
+  const known = new Set(allowed.texts.map((name) => name.toLowerCase()));
+  const missing = ASKED.filter((name) => !known.has(name));
+  if (missing.length > 0)
+    problems.push(
+      warning("SLV3163", allowed.path, `pages may not call by gRPC-Web: browsers ask for ${missing.join(", ")}`, {
+        suggestion: "content-type, x-grpc-web, x-user-agent, grpc-timeout",
+      }),
+    );
+  return problems;
+}
