@@ -102,7 +102,9 @@ function withoutTrailers(exchange: ServerExchange): ServerExchange {
   const { method, fields } = exchange.head;
   if (method !== "POST") return exchange;
   const call = grpcCallOf(method, fields.get("content-type") ?? null);
-  return call?.kind === "grpc" ? new GrpcExchange(exchange, call) : exchange;
+  if (call?.kind !== "grpc") return exchange;
+  exchange.idleAfter(limits.front.callIdleMs);
+  return new GrpcExchange(exchange, call);
 }
 
 /** Over HTTP/2 every request for another protocol is one for a tunnel; over HTTP/1.1 an offer can be passed over. */

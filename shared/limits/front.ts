@@ -18,6 +18,8 @@ export const front = {
   gatewayIdleMs: 10_000,
   /** WebSockets at once: each has a connection to the client, or a part of one, and one to the gateway. */
   tunnelsMax: 8_192,
+  /** A call by gRPC whose client neither sends nor reads, though it could, is broken off: streams of clients rest. */
+  callIdleMs: 300_000,
   /** A WebSocket on which nothing comes from either side is broken off, unless its route says otherwise. */
   tunnelIdleMs: 300_000,
   /** From the end of a request until the head of its answer: above the longest time that a route may have. */

@@ -103,7 +103,7 @@ function explainService(plan: Plan, target: UpstreamTarget, method: string, requ
     ...explainAccess(service, name, at, routed),
     ...explainCallLimits(service, at, { service: GATEWAY_SERVICE, user: userOf(request.identity) }),
     step("limits", "note", describeTimes(service), at),
-    ...explainProtocol(service, at),
+    ...explainProtocol(service, at, request.header("content-type")),
   ];
 }
 

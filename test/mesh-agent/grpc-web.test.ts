@@ -1,11 +1,13 @@
 /** Calls by gRPC-Web to a real server of gRPC: through the ingress as the gateway makes them, and at an exposed service as browsers do. */
 import { randomBytes } from "node:crypto";
+import { connect as connectHttp2 } from "node:http2";
 import type { LookupFunction } from "node:net";
+import { connect as connectTls } from "node:tls";
 import * as grpc from "@grpc/grpc-js";
-import { Agent } from "undici";
+import { Agent, fetch } from "undici";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { HopKey } from "../../shared/wire/hop-key.ts";
-import { callWeb, frame, readWeb, sendWeb, type WebCall, WebReader } from "../support/grpc-web-client.ts";
+import { callWeb, frame, framesOf, readWeb, sendWeb, type WebCall, WebReader } from "../support/grpc-web-client.ts";
 import { proven } from "../support/hop-proof.ts";
 import { Fleet, type TestAgent, until } from "./support/agents.ts";
 import { outboundDefaults, TestControl } from "./support/control-plane.ts";
@@ -287,10 +289,44 @@ describe("an exposed service", () => {
     );
     expect([answer.status, answer.code]).toEqual([200, grpc.status.UNIMPLEMENTED]);
   });
+
+  test("speaks it over HTTP/2, as browsers do, and gRPC to those who know it", async () => {
+    const session = connectHttp2(`https://${HOST}:${callee.runtime.ports.expose}`, {
+      ca: certificate.authority.rootPem,
+      createConnection: () =>
+        connectTls({
+          ...{ host: "127.0.0.1", port: callee.runtime.ports.expose, servername: HOST },
+          ...{ ca: certificate.authority.rootPem, ALPNProtocols: ["h2"] },
+        }),
+    });
+    const ask = (contentType: string, more: Record<string, string> = {}) =>
+      new Promise<{ content: Buffer; trailers: Record<string, unknown> }>((resolve, reject) => {
+        const stream = session.request({
+          ...{ ":method": "POST", ":path": "/test.Echo/Unary", ":authority": HOST, "content-type": contentType },
+          ...{ "grpc-timeout": "2S", te: "trailers", ...more },
+        });
+        const chunks: Buffer[] = [];
+        let trailers: Record<string, unknown> = {};
+        stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+        stream.on("trailers", (section) => {
+          trailers = section;
+        });
+        stream.on("end", () => resolve({ content: Buffer.concat(chunks), trailers }));
+        stream.on("error", reject);
+        stream.end(frame("hello"));
+      });
+    try {
+      const web = framesOf((await ask("application/grpc-web+proto")).content);
+      expect([web.messages.map(String), web.trailers?.get("grpc-status")]).toEqual([["hello"], "0"]);
+      const native = await ask("application/grpc");
+      expect([framesOf(native.content).messages.map(String), native.trailers["grpc-status"]]).toEqual([["hello"], "0"]);
+    } finally {
+      session.close();
+    }
+  });
 });
 
 async function outsideFetch(method: string, headers: Record<string, string>) {
-  const { fetch } = await import("undici");
   const all = { origin: ORIGIN, ...headers };
   return fetch(byExpose.url("Unary"), { method, headers: all, dispatcher: outside });
 }
