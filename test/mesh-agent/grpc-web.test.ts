@@ -224,6 +224,25 @@ describe.each([
     expect([code, messages.map(String)]).toEqual([0, ["8"]]);
   });
 
+  test("what is malformed behind good messages ends the answer that they have, with its status", async () => {
+    let goOn = (): void => undefined;
+    const answered = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const content = async function* () {
+      yield frame("good");
+      await answered;
+      yield frame("grpc-status: 0\r\n", 0x80);
+    };
+    const reader = new WebReader(await sendWeb(door.url("Bidi"), content(), await door.call("Bidi")));
+    expect(String(await reader.next())).toBe("good");
+    const { cancelled } = await counts();
+    goOn();
+    expect(await reader.next()).toBeUndefined();
+    expect(reader.trailers?.get("grpc-status")).toBe(String(grpc.status.INTERNAL));
+    await until("the server knows", async () => (await counts()).cancelled > cancelled);
+  });
+
   test.each<[what: string, content: Buffer, code: number, text?: boolean]>([
     ["trailers", Buffer.concat([frame("a"), frame("grpc-status: 0\r\n", 0x80)]), grpc.status.INTERNAL],
     ["compressed trailers", frame("x", 0x81), grpc.status.INTERNAL],
