@@ -32,7 +32,10 @@ beforeAll(async () => {
   control.setPlan("gateway", { outbound: { callee: byGrpc, plain: {}, empty: { protocol: "grpc" } } });
   const expose = compiledExpose({
     cors: { origins: [ORIGIN], methods: ["POST"] },
-    routes: [{ name: "echo", match: { path: "/test.Echo/*", methods: ["POST"] }, timeout: "3s", maxBody: "20MiB" }],
+    routes: [
+      { name: "echo", match: { path: "/test.Echo/*", methods: ["POST"] }, timeout: "3s", maxBody: "20MiB" },
+      { name: "quick", match: { path: "/test.Echo/Paced", methods: ["POST"] }, timeout: "600ms" },
+    ],
   });
   control.setPlan("callee", { inbound: { protocol: "grpc", streamIdleMs: 0 }, expose });
   control.setPlan("plain", {});
