@@ -4,12 +4,21 @@
 import type { GrpcCall } from "../../../shared/http/grpc-answer.ts";
 import { frameFault, newFrames, parseTrailersFrame, stepFrames } from "../../../shared/http/grpc-frames.ts";
 import { limits } from "../../../shared/limits.ts";
-import type { BodyReader, BodyWriter, Peer, RequestHead, ResponseHead, ServerExchange } from "../engine.ts";
+import {
+  type BodyReader,
+  type BodyWriter,
+  ExchangeError,
+  type Peer,
+  type RequestHead,
+  type ResponseHead,
+  type ServerExchange,
+} from "../engine.ts";
 import { noStatus, statusOfHttp, WithoutContent } from "./foreign-answer.ts";
 
 export class GrpcExchange implements ServerExchange {
   readonly head: RequestHead;
   readonly #client: ServerExchange;
+  #failCallback: ((error: ExchangeError) => void) | undefined;
 
   /**
    * @param client its fields become those of gRPC-Web
@@ -44,7 +53,7 @@ export class GrpcExchange implements ServerExchange {
     );
     const to = this.#client.respond({ status: 200, fields, bodyLength: "stream" });
     if (!isCall) return new WithoutContent(to, statusOfHttp(status));
-    return new TrailersReader(to, (reason) => this.#client.abort(reason));
+    return new TrailersReader(to, (reason) => this.#breakOff(reason));
   }
 
   abort(reason: string): void {
@@ -55,8 +64,15 @@ export class GrpcExchange implements ServerExchange {
     this.#client.idleAfter(idleMs);
   }
 
-  onFail(callback: Parameters<ServerExchange["onFail"]>[0]): void {
+  onFail(callback: (error: ExchangeError) => void): void {
+    this.#failCallback = callback;
     this.#client.onFail(callback);
+  }
+
+  /** For whoever answers it is as if the client were gone: nothing more of the answer is wanted. */
+  #breakOff(reason: string): void {
+    this.#client.abort(reason);
+    this.#failCallback?.(new ExchangeError("protocol", "none", reason));
   }
 
   onDone(callback: () => void): void {

@@ -82,6 +82,7 @@ export class GrpcWebExchange implements ServerExchange {
 
 /** What a head says of HTTP, and not of the call. */
 const OF_HTTP: ReadonlySet<string> = new Set([
+  "allow",
   "cache-control",
   "content-type",
   "date",

@@ -270,10 +270,12 @@ describe("gRPC in, gRPC-Web out", () => {
     ["is too large", last(`x: ${"y".repeat(limits.http.headBytesMax)}\r\n`)],
   ])("a last frame that %s breaks the answer off", (_what, content) => {
     const { client, exchange } = native();
+    let gone = 0;
+    exchange.onFail(() => gone++);
     const writer = exchange.respond(head(200, WEB));
     writer.write(frame("message"));
     writer.write(content);
     writer.end();
-    expect([client.aborted !== undefined, client.ended]).toEqual([true, false]);
+    expect([client.aborted !== undefined, client.ended, gone]).toEqual([true, false, 1]);
   });
 });
