@@ -32,6 +32,7 @@ import { rateLimit } from "./limits/rate-limit.ts";
 import { reshape } from "./limits/reshape.ts";
 import { regex, route } from "./limits/route.ts";
 import { signature } from "./limits/signature.ts";
+import { translation } from "./limits/translation.ts";
 import { identityHeaders, resource, txnContext } from "./limits/upstream.ts";
 import { upstreams } from "./limits/upstream-targets.ts";
 import { zones } from "./limits/zones.ts";
@@ -213,6 +214,7 @@ export const limits = {
   keyRotation,
   regex,
   reshape,
+  translation,
   route,
   include,
 } as const;

@@ -125,8 +125,8 @@ function checkSettings(route: Cursor): DocumentProblem[] {
 function checkEdits(transform: Cursor): DocumentProblem[] {
   const response = transform.get("response");
   const others = [
-    ...["query", "method", "json"].map((key) => transform.get("request", key)),
-    ...response.oneOrItems.flatMap((answer) => ["when", "statuses", "json"].map((key) => answer.get(key))),
+    ...["query", "method", "body", "json"].map((key) => transform.get("request", key)),
+    ...response.oneOrItems.flatMap((answer) => ["when", "statuses", "body", "json"].map((key) => answer.get(key))),
     ...[transform.get("request"), ...response.oneOrItems].flatMap((side) => [
       ...["rename", "append"].map((key) => side.get("headers", key)),
       ...["set", "add"].flatMap((key) =>

@@ -2,6 +2,7 @@
 import { HOP_BY_HOP, TXN_TOKEN } from "../http/header-names.ts";
 import { ANSWER_ROOTS, REQUEST_ROOTS } from "../policy/value-template.ts";
 import { checkJsonEdits } from "./check-json-edits.ts";
+import { checkTranslation } from "./check-translation.ts";
 import { checkExpression, checkValue, type ValuePlace } from "./check-values.ts";
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
@@ -13,6 +14,7 @@ export function checkTransform(route: Cursor): DocumentProblem[] {
     ...checkHeaders(request.get("headers"), { route, roots: REQUEST_ROOTS }),
     ...checkQuery(request.get("query"), route),
     ...checkMethod(request.get("method"), route),
+    ...checkTranslation(request, route, "request"),
     ...checkContent(request.get("json"), route),
     ...checkJsonEdits(request.get("json"), { route, roots: [...REQUEST_ROOTS, "body"] }),
     ...route.get("transform", "response").oneOrItems.flatMap((answer) => checkAnswer(answer, route)),
@@ -123,6 +125,7 @@ function checkAnswer(answer: Cursor, route: Cursor): DocumentProblem[] {
     ...checkHeaders(answer.get("headers"), { route, roots: ANSWER_ROOTS }),
     ...checkExpression(answer.get("when", "cel"), true),
     ...checkStatuses(answer.get("statuses")),
+    ...checkTranslation(answer, route, "answer"),
     ...checkJsonEdits(answer.get("json"), { route, roots: [...ANSWER_ROOTS, "body"] }),
   ];
 }

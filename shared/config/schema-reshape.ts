@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { limits } from "../limits.ts";
 import { headerName, headerValue, list, method, text, whole } from "./fields.ts";
+import { translation } from "./schema-translation.ts";
 
 const max = limits.reshape;
 
@@ -82,6 +83,7 @@ const jsonEdits = z
 const requestEdits = z.strictObject({
   headers: headerEdits.optional(),
   query: queryEdits.optional().describe("Edits of the query, as the upstream gets it."),
+  body: translation.optional(),
   json: jsonEdits.optional(),
   method: method.optional().describe("Method that the upstream is asked with, instead of the client's."),
 });
@@ -99,6 +101,7 @@ const answerEdits = z.strictObject({
     .refine(few, atMost("a mapping"))
     .optional()
     .describe("Statuses (`404`, `5xx`) of the upstream to those that clients get instead."),
+  body: translation.optional(),
   json: jsonEdits.optional(),
 });
 

@@ -19,6 +19,7 @@ import type {
 import { jsonLeaves, valuesIn } from "../policy/reshape-expressions.ts";
 import type { HeaderEdits } from "../policy/settings.ts";
 import { parseValueTemplate } from "../policy/value-template.ts";
+import { acceptedFor, compileTranslation } from "./compile-translation.ts";
 import { lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
 
 const NO_EDITS: HeaderEdits = { remove: [], set: {}, add: {} };
@@ -30,9 +31,10 @@ export interface CompiledTransform {
 }
 
 export function compileTransform(config: TransformConfig | undefined): CompiledTransform {
-  const { headers, ...ofRequest } = config?.request ?? {};
-  const request = constantEdits(headers);
+  const { headers: stated, ...ofRequest } = config?.request ?? {};
   const answers = Array.isArray(config?.response) ? config.response : [config?.response ?? {}];
+  const headers = withAccept(stated, acceptedFor(answers.map(({ body }) => body)));
+  const request = constantEdits(headers);
   const [only, ...others] = answers;
   const response = others.length === 0 && only?.when === undefined ? constantEdits(only?.headers) : undefined;
   const requestReshape = compileRequest(ofRequest, request === undefined ? headers : undefined);
@@ -49,6 +51,15 @@ export function compileTransform(config: TransformConfig | undefined): CompiledT
     transform: { request: request ?? NO_EDITS, response: response ?? NO_EDITS },
     ...(Object.keys(reshape).length > 0 && { reshape }),
   };
+}
+
+/** What upstreams are asked for stands at the route's own word, where that has one. */
+function withAccept(edits: HeaderEditsConfig | undefined, accept: string | undefined): HeaderEditsConfig | undefined {
+  if (accept === undefined) return edits;
+  const { remove = [], rename = {}, set = {}, add = {}, append = {} } = edits ?? {};
+  const mappings = [rename, set, add, append].flatMap((mapping) => Object.keys(mapping));
+  const named = [...remove, ...Object.values(rename), ...mappings].map((name) => name.toLowerCase());
+  return named.includes("accept") ? edits : { ...edits, set: { ...set, accept } };
 }
 
 /** @returns undefined when an edit depends on the request, or is of a kind that these are not */
@@ -77,7 +88,7 @@ export function compileValue(value: ValueConfig): EditValue {
 }
 
 function compileRequest(
-  { query, method, json }: Omit<NonNullable<TransformConfig["request"]>, "headers">,
+  { query, method, body, json }: Omit<NonNullable<TransformConfig["request"]>, "headers">,
   headers: HeaderEditsConfig | undefined,
 ): RequestReshape | undefined {
   const fields = compileFields(headers);
@@ -86,6 +97,7 @@ function compileRequest(
     ...(fields !== undefined && { fields }),
     ...(parameters !== undefined && { query: parameters }),
     ...(method !== undefined && { method }),
+    ...compileTranslation(body, "refuse"),
     ...compileJson(json),
   };
   return Object.keys(reshape).length > 0 ? reshape : undefined;
@@ -94,11 +106,12 @@ function compileRequest(
 type AnswerConfig = Exclude<NonNullable<TransformConfig["response"]>, readonly unknown[]>;
 
 /** @returns undefined for one that does nothing */
-function compileAnswer({ when, headers, statuses, json }: AnswerConfig): AnswerReshape | undefined {
+function compileAnswer({ when, headers, statuses, body, json }: AnswerConfig): AnswerReshape | undefined {
   const fields = compileFields(headers);
   const edits: AnswerReshape = {
     ...(fields !== undefined && { fields }),
     ...(statuses !== undefined && { statuses: mapValues(statuses, (status) => status) }),
+    ...compileTranslation(body, "pass"),
     ...compileJson(json),
   };
   if (Object.keys(edits).length === 0) return undefined;

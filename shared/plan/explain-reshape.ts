@@ -9,6 +9,7 @@ import { type Reshaped, Reshaper } from "../policy/reshaper.ts";
 import { parseRegex } from "../policy/safe-regex.ts";
 import { redirectLocation } from "../route/redirect-location.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
+import { describeTranslation } from "./explain-translation.ts";
 import type { GatewayPlan, RoutePlan } from "./plan.ts";
 import { routeEdits } from "./route-edits.ts";
 
@@ -67,7 +68,7 @@ export function explainRequestEdits(
     const said = [
       ...[...headers].filter(([name, value]) => before.get(name) !== value).map(([name, value]) => `${name}: ${value}`),
       ...[...before.keys()].filter((name) => !headers.has(name)).map((name) => `without ${name}`),
-      ...(reshape.request.json === undefined ? [] : [describeJson(reshape.request.json)]),
+      ...describeContent(reshape.request),
       ...(reshaped.method === undefined ? [] : [`method ${reshaped.method}`]),
       ...(reshaped.query === undefined ? [] : [`query ${reshaped.query(facts.query) || "(none)"}`]),
     ];
@@ -95,12 +96,19 @@ function describeWhen(when: AnswerCondition | undefined): string {
   return "cel" in when ? `where ${when.cel}: ` : `on ${when.join(", ")}: `;
 }
 
-function describeEdits({ fields = {}, statuses = {}, json }: AnswerReshape): string {
+function describeEdits({ fields = {}, statuses = {}, ...content }: AnswerReshape): string {
   const names = Object.entries(fields).map(
     ([edit, named]) => `${edit} ${(Array.isArray(named) ? named : Object.keys(named)).join(", ")}`,
   );
   const mapped = Object.entries(statuses).map(([from, to]) => `${from} becomes ${to}`);
-  return [...names, ...mapped, ...(json === undefined ? [] : [describeJson(json)])].join("; ");
+  return [...names, ...mapped, ...describeContent(content)].join("; ");
+}
+
+/** In the order in which it is done. */
+function describeContent({ body, json }: Pick<AnswerReshape, "body" | "json">): string[] {
+  const edits = json === undefined ? [] : [describeJson(json)];
+  if (body === undefined) return edits;
+  return body.to === "json" ? [describeTranslation(body), ...edits] : [...edits, describeTranslation(body)];
 }
 
 function describeJson({ others, ...edits }: JsonEdits): string {

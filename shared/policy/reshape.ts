@@ -1,5 +1,6 @@
 /** Edits of requests and answers that depend on the request, as the plan carries them. */
 import type { Template } from "./settings.ts";
+import type { Translation } from "./translate/translation.ts";
 
 /** A constant, which may hold `${secret:NAME}`; a text with holes; or an expression in CEL. */
 export type EditValue = string | Template | { readonly cel: string };
@@ -50,6 +51,8 @@ export interface RequestReshape {
   readonly query?: QueryEdits;
   /** Upper case. */
   readonly method?: string;
+  /** Before the edits of `json` where it becomes JSON, after them where it is JSON. */
+  readonly body?: Translation;
   readonly json?: JsonEdits;
 }
 
@@ -59,6 +62,7 @@ export interface AnswerReshape {
   readonly fields?: FieldEdits;
   /** `404` or `4xx` to the status that stands for it. Only what an upstream answered is mapped. */
   readonly statuses?: Readonly<Record<string, number>>;
+  readonly body?: Translation;
   readonly json?: JsonEdits;
 }
 
@@ -93,5 +97,5 @@ export function mappedStatus(statuses: Readonly<Record<string, number>>, status:
 
 /** Whether bodies of answers are read here: they must come whole, and encoded in no way that is not read. */
 export function readsAnswers({ answers = [] }: Reshape): boolean {
-  return answers.some(({ json }) => json !== undefined);
+  return answers.some(({ json, body }) => json !== undefined || body !== undefined);
 }

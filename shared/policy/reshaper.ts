@@ -1,7 +1,7 @@
 /** The edits of a plan's routes, and its own answers, ready to be made. Hosts load this file with the first plan that has any. */
 import type { AnswerExpression, ConditionRequest, KeyExpression } from "../auth/condition.ts";
 import { SelvageError } from "../errors.ts";
-import { type JsonFault, readExactJson } from "../http/exact-json.ts";
+import { type ExactJson, type JsonFault, readExactJson } from "../http/exact-json.ts";
 import { normalisePath } from "../route/normalise-path.ts";
 import { type DirectAnswer, type FilledAnswer, fillAnswer } from "./direct-answer.ts";
 import { editFields, type ReadableFields } from "./edit-fields.ts";
@@ -21,6 +21,7 @@ import {
 import { toldText } from "./reshape-expressions.ts";
 import { type AnswerFacts, type RequestFacts, reshapeScope } from "./reshape-scope.ts";
 import type { SafeRegex } from "./safe-regex.ts";
+import type { Translator } from "./translate/translator.ts";
 
 /** What of a request is another one for the upstream. */
 export interface Reshaped {
@@ -41,7 +42,16 @@ export interface Engines {
   readonly paths: ReadonlyMap<string, JsonPath>;
 }
 
-export type EditedBody = { readonly text: string; readonly fault?: never } | JsonFault;
+export type EditedBody = NewBody | JsonFault;
+
+interface NewBody {
+  readonly text: string;
+  /** Of content that was translated. */
+  readonly fields?: readonly (readonly [name: string, value: string])[];
+  /** That the answer has from here on. Absent: its own. */
+  readonly status?: number;
+  readonly fault?: never;
+}
 
 export class Reshaper {
   readonly #engines: Engines;
@@ -107,12 +117,46 @@ export class Reshaper {
   body(text: string, edits: JsonEdits, facts: RequestFacts, secret: Secret, answer?: AnswerFacts): EditedBody {
     const json = readExactJson(text);
     if (json.fault !== undefined) return json;
+    const edited = this.#edit(json, edits, facts, secret, answer);
+    return "fault" in edited ? edited : { text: JSON.stringify(edited.value) };
+  }
+
+  /**
+   * What a body becomes that is translated, and edited where it is JSON.
+   * @param answer absent: the body is the request's
+   */
+  translated(
+    { bytes, contentType }: { readonly bytes: Uint8Array; readonly contentType: string | undefined },
+    translator: Translator,
+    edits: JsonEdits,
+    facts: RequestFacts,
+    secret: Secret,
+    answer?: AnswerFacts,
+  ): EditedBody {
+    const read = translator.read(bytes, contentType);
+    if (read.fault !== undefined) return read;
+    if ("problem" in read) {
+      const fields = [["content-type", "application/problem+json"]] as const;
+      return { text: JSON.stringify(read.problem), status: read.status, fields };
+    }
+    const edited = this.#edit(read.json, edits, facts, secret, answer);
+    if ("fault" in edited) return edited;
+    const written = translator.write(edited.value, answer?.status);
+    return written.fault === undefined ? { ...written, fields: translator.fields } : written;
+  }
+
+  #edit(
+    json: ExactJson,
+    edits: JsonEdits,
+    facts: RequestFacts,
+    secret: Secret,
+    answer: AnswerFacts | undefined,
+  ): { readonly value: unknown } | JsonFault {
     const filling =
       answer === undefined ? this.#requestFilling(facts, secret) : this.answerFilling(facts, answer, secret);
     const scope = { ...filling.scope, body: json.value };
     try {
-      const edited = editJson(json, edits, { ...filling, scope, tooLong: () => undefined }, this.#engines.paths);
-      return { text: JSON.stringify(edited) };
+      return { value: editJson(json, edits, { ...filling, scope, tooLong: () => undefined }, this.#engines.paths) };
     } catch (cause) {
       if (cause instanceof RangeError) return { fault: "bounds", reason: cause.message };
       throw cause;

@@ -3,14 +3,18 @@ import { editFields } from "../../../shared/policy/edit-fields.ts";
 import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
 import {
   type AnswerReshape,
+  type JsonEdits,
   mappedStatus,
   type RequestReshape,
   type Reshape,
   readsAnswers,
 } from "../../../shared/policy/reshape.ts";
-import type { Reshaper } from "../../../shared/policy/reshaper.ts";
+import type { AnswerFacts, RequestFacts } from "../../../shared/policy/reshape-scope.ts";
+import type { EditedBody, Reshaper } from "../../../shared/policy/reshaper.ts";
+import type { Translation } from "../../../shared/policy/translate/translation.ts";
 import { answerHeaders } from "../upstream/answer-headers.ts";
 import type { Context } from "../upstream/context.ts";
+import type { TranslatedContent } from "../upstream/edit-content.ts";
 import { markAnswer, setStatus } from "../upstream/edited-answer.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { requestFacts } from "../upstream/request-facts.ts";
@@ -30,7 +34,8 @@ export function reshape(held: HeldBytes): Stage {
       const { request } = reshape;
       if (request === undefined) return undefined;
       return withCode("none", () => {
-        if (request.json !== undefined) return editRequestBody(c, request).then(() => editRequest(c, request));
+        if (request.json !== undefined || request.body !== undefined)
+          return editRequestBody(c, request).then(() => editRequest(c, request));
         return editRequest(c, request);
       });
     },
@@ -53,11 +58,28 @@ function editRequest(c: Context<GatewayEnv>, edits: RequestReshape): undefined {
   c.set("reshaped", reshaperOf(c).request(edits, c.get("fields"), requestFacts(c), secretsOf(c.env)));
 }
 
-async function editRequestBody(c: Context<GatewayEnv>, { json }: RequestReshape): Promise<void> {
-  if (json === undefined) return;
+async function editRequestBody(c: Context<GatewayEnv>, { body, json = {} }: RequestReshape): Promise<void> {
   const facts = requestFacts(c);
   const content = await import("../upstream/edit-content.ts");
-  await content.editRequestBody(c, json, (text) => reshaperOf(c).body(text, json, facts, secretsOf(c.env)));
+  const translation = await translationOf(c, body, json, facts);
+  const edit = (text: string): EditedBody => reshaperOf(c).body(text, json, facts, secretsOf(c.env));
+  await content.editRequestBody(c, json, edit, translation);
+}
+
+/** @param answer absent: of the request's body */
+async function translationOf(
+  c: Context<GatewayEnv>,
+  settings: Translation | undefined,
+  json: JsonEdits,
+  facts: RequestFacts,
+  answer?: AnswerFacts,
+): Promise<TranslatedContent | undefined> {
+  if (settings === undefined) return undefined;
+  const { Translator } = await import("../../../shared/policy/translate/translator.ts");
+  const translator = new Translator(settings);
+  const edit = (bytes: Uint8Array, contentType: string | undefined): EditedBody =>
+    reshaperOf(c).translated({ bytes, contentType }, translator, json, facts, secretsOf(c.env), answer);
+  return { translator, settings, edit };
 }
 
 function editAnswer(c: Context<GatewayEnv>, reshape: Reshape, held: HeldBytes): Promise<void> | undefined {
@@ -75,7 +97,7 @@ function editAnswer(c: Context<GatewayEnv>, reshape: Reshape, held: HeldBytes): 
   const mark = (): void => {
     if (reshape.answersBy !== undefined) markAnswer(answerHeaders(c), reshape.answersBy);
   };
-  const isRead = !isOwn && chosen.some(({ json }) => json !== undefined);
+  const isRead = !isOwn && chosen.some(({ body, json }) => body !== undefined || json !== undefined);
   if (!isRead) {
     for (const edits of chosen) finish(edits);
     mark();
@@ -84,9 +106,11 @@ function editAnswer(c: Context<GatewayEnv>, reshape: Reshape, held: HeldBytes): 
   return (async () => {
     const content = await import("../upstream/edit-content.ts");
     for (const edits of chosen) {
-      const { json } = edits;
-      const edit = (text: string) => reshaper.body(text, json ?? {}, facts, secretsOf(c.env), answer);
-      if (json !== undefined) await content.editAnswerBody(c, json, edit, held);
+      const { body, json = {} } = edits;
+      const edit = (text: string): EditedBody => reshaper.body(text, json, facts, secretsOf(c.env), answer);
+      const translation = await translationOf(c, body, json, facts, answer);
+      if (edits.json !== undefined || body !== undefined)
+        await content.editAnswerBody(c, json, edit, held, translation);
       finish(edits);
     }
     mark();

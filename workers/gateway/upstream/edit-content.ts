@@ -1,4 +1,4 @@
-/** Edits of bodies that are JSON. Loaded by the first request that has one. */
+/** Edits of bodies that are JSON, and of those that are read or written as JSON. Loaded by the first request that has one. */
 
 import { SelvageError } from "../../../shared/errors.ts";
 import { DIGESTS, type JsonKind, jsonKindOf, weakened } from "../../../shared/http/content-kind.ts";
@@ -8,6 +8,8 @@ import { closeShare, growShare, type HeldBytes, openShare } from "../../../share
 import { isEnvelope } from "../../../shared/policy/json-edits.ts";
 import type { JsonEdits } from "../../../shared/policy/reshape.ts";
 import type { EditedBody } from "../../../shared/policy/reshaper.ts";
+import type { Translation } from "../../../shared/policy/translate/translation.ts";
+import type { Translator } from "../../../shared/policy/translate/translator.ts";
 import { answerHeaders } from "./answer-headers.ts";
 import type { Context } from "./context.ts";
 import { isBodiless } from "./edited-answer.ts";
@@ -19,6 +21,12 @@ import { within } from "./wait.ts";
 type Exchange = Context<GatewayEnv>;
 /** What a text of JSON becomes. */
 type Edit = (text: string) => EditedBody;
+/** What becomes of a body that is translated. */
+export interface TranslatedContent {
+  readonly translator: Translator;
+  readonly settings: Translation;
+  edit(bytes: Uint8Array, contentType: string | undefined): EditedBody;
+}
 type Refuse = (fault: JsonFault["fault"], reason: string) => SelvageError;
 
 type Coding = "gzip" | "deflate";
@@ -29,11 +37,20 @@ const { bodyBytesMax, lineBytesMax } = limits.reshape;
  * The body of a request, before it goes on.
  * @throws SelvageError bad_request, body_too_large, media_type_unsupported, and what `readContent` throws
  */
-export async function editRequestBody(c: Exchange, edits: JsonEdits, edit: Edit): Promise<void> {
-  if (c.get("body") === null) return;
+export async function editRequestBody(
+  c: Exchange,
+  edits: JsonEdits,
+  edit: Edit,
+  translation?: TranslatedContent,
+): Promise<void> {
   const fields = c.get("fields");
-  const kind = jsonKindOf(fields.get("content-type"));
-  if (kind === undefined) {
+  if (c.get("body") === null) return translation === undefined ? undefined : makeRequestBody(c, edits, translation);
+  const contentType = fields.get("content-type") ?? undefined;
+  const isTranslated = translation?.translator.takes(contentType) === true;
+  if (translation?.settings.others === "refuse" && !isTranslated)
+    throw new SelvageError("media_type_unsupported", `a body that is not of the kind ${translation.settings.from}`);
+  const kind = jsonKindOf(contentType);
+  if (kind === undefined && !isTranslated) {
     if (edits.others === "refuse") throw new SelvageError("media_type_unsupported", "a body that is no JSON");
     return;
   }
@@ -43,25 +60,52 @@ export async function editRequestBody(c: Exchange, edits: JsonEdits, edit: Edit)
   const content = await readContent(c);
   const bytes = coding === "identity" ? content : await decoded(content, coding as Coding);
   if (bytes.byteLength > bodyBytesMax) throw refuseRequest("bounds", `it has more than ${bodyBytesMax} bytes`);
-  const text = editText(textOf(bytes, refuseRequest), kind, edit, refuseRequest);
-  c.set("body", new TextEncoder().encode(text));
+  if (isTranslated) setTranslated(c, translation.edit(bytes, contentType));
+  else {
+    const text = editText(textOf(bytes, refuseRequest), kind ?? "json", edit, refuseRequest);
+    c.set("body", new TextEncoder().encode(text));
+  }
   for (const name of ["content-length", "content-encoding", ...DIGESTS]) fields.delete(name);
+}
+
+/** A request without content gets some where a template makes all of it. */
+function makeRequestBody(c: Exchange, { template }: JsonEdits, { settings, edit }: TranslatedContent): void {
+  const method = c.get("route").reshape?.request?.method ?? c.get("method");
+  if (template === undefined || settings.from !== "json" || method === "GET" || method === "HEAD") return;
+  setTranslated(c, edit(new TextEncoder().encode("null"), undefined));
+}
+
+function setTranslated(c: Exchange, made: EditedBody): void {
+  if (made.fault !== undefined) throw refuseRequest(made.fault, made.reason);
+  c.set("body", new TextEncoder().encode(made.text));
+  for (const [name, value] of made.fields ?? []) c.get("fields").set(name, value);
 }
 
 /**
  * The body of an answer, on its way to the client.
  * @throws SelvageError upstream_invalid, overloaded, upstream_timeout, upstream_reset
  */
-export async function editAnswerBody(c: Exchange, edits: JsonEdits, edit: Edit, held: HeldBytes): Promise<void> {
+export async function editAnswerBody(
+  c: Exchange,
+  edits: JsonEdits,
+  edit: Edit,
+  held: HeldBytes,
+  translation?: TranslatedContent,
+): Promise<void> {
   const { status } = c.res;
   const headers = answerHeaders(c);
   const { body } = c.res;
   // Ranges were not asked for: a part of what is edited would be what nobody may have seen.
   if (status === 206) throw refuseAnswer("form", "a part of an answer that is edited whole");
   if (status === 304) return weaken(headers);
-  const kind = jsonKindOf(headers.get("content-type"));
+  const contentType = headers.get("content-type") ?? undefined;
+  const hasContent = body !== null && !isBodiless(status);
+  const translated = translation?.translator.takes(contentType) === true ? translation : undefined;
+  if (translation?.settings.others === "refuse" && translated === undefined && hasContent)
+    throw refuseAnswer("form", `it is not of the kind ${translation.settings.from}`);
+  const kind = translated === undefined ? jsonKindOf(contentType) : "json";
   if (kind === undefined) {
-    if (edits.others === "refuse" && body !== null && !isBodiless(status)) throw refuseAnswer("form", "it is no JSON");
+    if (edits.others === "refuse" && hasContent) throw refuseAnswer("form", "it is no JSON");
     return;
   }
   const coding = headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
@@ -70,7 +114,9 @@ export async function editAnswerBody(c: Exchange, edits: JsonEdits, edit: Edit, 
     throw refuseAnswer("form", `it is encoded as ${coding.slice(0, 64)}`);
   for (const name of ["content-length", "content-encoding", "accept-ranges", ...DIGESTS]) headers.delete(name);
   weaken(headers);
-  if (body === null || isBodiless(status) || c.req.raw.method === "HEAD") return;
+  for (const [name, value] of translated?.translator.fields ?? []) headers.set(name, value);
+  if (!hasContent || c.req.raw.method === "HEAD") return;
+  if (translated !== undefined) return sendTranslated(c, translated.edit(await readAnswer(c, body, held), contentType));
   const content =
     kind === "json" && isEnvelope(edits)
       ? enveloped(body, edits.wrap ?? "")
@@ -79,6 +125,15 @@ export async function editAnswerBody(c: Exchange, edits: JsonEdits, edit: Edit, 
         : editText(textOf(await readAnswer(c, body, held), refuseAnswer), kind, edit, refuseAnswer);
   c.res = undefined;
   c.res = new Response(content, { status, headers });
+}
+
+function sendTranslated(c: Exchange, made: EditedBody): void {
+  if (made.fault !== undefined) throw refuseAnswer(made.fault, made.reason);
+  const headers = answerHeaders(c);
+  for (const [name, value] of made.fields ?? []) headers.set(name, value);
+  const { status } = c.res;
+  c.res = undefined;
+  c.res = new Response(made.text, { status: made.status ?? status, headers });
 }
 
 const refuseRequest: Refuse = (fault, reason) =>

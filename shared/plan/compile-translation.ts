@@ -1,0 +1,62 @@
+/** Compilation of `body` of `transform`. */
+import type { TranslationConfig } from "../config/schema-translation.ts";
+import type { SoapConventions, Translation, XmlConventions } from "../policy/translate/translation.ts";
+import { mapValues, sorted } from "./sorted.ts";
+
+/** @param others what becomes of other bodies where the document does not say it */
+export function compileTranslation(
+  config: TranslationConfig | undefined,
+  others: "pass" | "refuse",
+): { body?: Translation } {
+  if (config === undefined) return {};
+  const { from, to, arrays, types, mediaType, nested } = config;
+  const sides = [from, to];
+  const isSoap = sides.includes("soap");
+  return {
+    body: {
+      from,
+      to,
+      ...((config.others ?? others) === "refuse" && { others: "refuse" }),
+      ...(arrays !== undefined && { arrays: sorted(arrays) }),
+      ...(types !== undefined && { types: mapValues(types, (type) => type) }),
+      ...((isSoap || sides.includes("xml")) && { xml: compileXml(config) }),
+      ...(isSoap && { soap: compileSoap(config) }),
+      ...(mediaType !== undefined && { mediaType }),
+      ...(nested === true && { nested }),
+    },
+  };
+}
+
+function compileXml(config: TranslationConfig): XmlConventions {
+  const { root, item, namespace, namespaces, attributePrefix = "@", textName = "#text", nulls = "omit" } = config;
+  return {
+    ...(root !== undefined && { root }),
+    ...(item !== undefined && { item }),
+    ...(namespace !== undefined && { namespace }),
+    ...(namespaces !== undefined && { namespaces: mapValues(namespaces, (uri) => uri) }),
+    attributePrefix,
+    textName,
+    nulls,
+  };
+}
+
+function compileSoap({ version = "1.1", action, faults, faultDetail }: TranslationConfig): SoapConventions {
+  return {
+    version,
+    ...(action !== undefined && { action }),
+    ...(faults !== undefined && { faults: mapValues(faults, (status) => status) }),
+    ...(faultDetail === true && { faultDetail }),
+  };
+}
+
+/**
+ * What upstreams are asked for whose answers are translated, unless edits of the field say otherwise.
+ * @param bodies of the route's answers
+ */
+export function acceptedFor(bodies: readonly (TranslationConfig | undefined)[]): string | undefined {
+  const read = bodies.find((body) => body?.from === "xml" || body?.from === "soap");
+  if (read === undefined) return undefined;
+  return read.from === "xml"
+    ? "application/xml, text/xml;q=0.9, */*;q=0.1"
+    : "text/xml, application/soap+xml;q=0.9, */*;q=0.1";
+}
