@@ -6,6 +6,7 @@ import { isIdempotent } from "../policy/retry.ts";
 import type { RetryOn } from "../policy/settings.ts";
 import { checkPartCache } from "./check-cache.ts";
 import { unknownName } from "./check-mesh.ts";
+import { checkEncoding } from "./check-translation.ts";
 import type { Cursor } from "./cursor.ts";
 import { callsOf, type PartCallKey } from "./part-call.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
@@ -37,6 +38,7 @@ export function checkPart(part: Cursor, services: readonly string[]): DocumentPr
     ...checkCondition(part.get("when")),
     ...checkExpectation(part.get("expect")),
     ...checkFallback(part),
+    ...checkEncoding(part.get("encoding")),
   ];
 }
 
@@ -56,6 +58,7 @@ function checkMethod(part: Cursor, { method }: PartCallKey): DocumentProblem[] {
           ? undefined
           : `what a redirect of ${method} means is not for a gateway to say`,
     },
+    { at: part.get("encoding"), why: method === "HEAD" ? "an answer to HEAD has no content" : undefined },
     { at: part.get("pick"), why: method === "HEAD" ? "an answer to HEAD has no content" : undefined },
   ];
   return unfit.flatMap(({ at, why }) =>

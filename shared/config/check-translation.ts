@@ -29,6 +29,17 @@ export function checkTranslation(side: Cursor, route: Cursor, of: "request" | "a
 
 const FORMATS = ["json", "xml", "soap", "form"];
 
+/** How answers of a part are read. */
+export function checkEncoding(encoding: Cursor): DocumentProblem[] {
+  const from = encoding.get("from").text;
+  if (from === undefined) return [];
+  return [
+    ...checkNamespaces(encoding, from, "json"),
+    ...checkName(encoding.get("root"), encoding),
+    ...checkPaths(encoding),
+  ];
+}
+
 interface Use {
   readonly from: string;
   readonly to: string;

@@ -71,4 +71,20 @@ export const translation = z
   })
   .describe("Translation of the body between JSON and XML, SOAP or a form.");
 
+/** How answers of a part of an aggregate are read that are no JSON. */
+export const encoding = z
+  .union(
+    [
+      z.enum(["text", "xml"]),
+      translation
+        .pick({ root: true, arrays: true, types: true, namespaces: true, attributePrefix: true, textName: true })
+        .extend({ from: z.enum(["xml", "soap"], { error: "xml or soap" }) }),
+    ],
+    { error: "text, xml, or a mapping with `from`" },
+  )
+  .describe(
+    "What answers are: `text`, `xml`, or `{ from: xml }` or `soap` with the keys of a translation. Default: JSON.",
+  );
+
+export type EncodingConfig = z.infer<typeof encoding>;
 export type TranslationConfig = z.infer<typeof translation>;

@@ -18,6 +18,7 @@ import type {
 import type { TrafficMatch } from "../policy/settings.ts";
 import { compilePartCache } from "./compile-cache.ts";
 import { compileRetries } from "./compile-retries.ts";
+import { acceptedForPart, compileEncoding } from "./compile-translation.ts";
 import { sorted } from "./sorted.ts";
 import { namedTarget, type UpstreamNames } from "./target-of.ts";
 
@@ -58,7 +59,8 @@ function compilePart(
   const [call] = callsOf(at);
   if (call?.split === undefined) throw new Error(`part ${name}: not a target`);
   const { dependsOn, after } = dependenciesOf(at, names);
-  const headers = compileHeaders(part.headers ?? {});
+  const fields = fieldsOf(part);
+  const headers = compileHeaders(fields ?? {});
   const rules = "service" in call.split.target ? trafficOf(call.split.target.service) : [];
   const ownFields = headers.map((header) => header.name);
   const cache = compilePartCache(part.cache, rules, ownFields);
@@ -72,7 +74,7 @@ function compilePart(
     ...(part.query !== undefined && {
       query: at.get("query").entries.map(([key, one]) => [key, templateOf(one)] as const),
     }),
-    ...(part.headers !== undefined && { headers }),
+    ...(fields !== undefined && { headers }),
     ...(part.body !== undefined && { body: templateOf(at.get("body")) }),
     ...(part.when !== undefined && { when: part.when }),
     ...(part.expect !== undefined && { expect: part.expect }),
@@ -82,6 +84,7 @@ function compilePart(
     ...(part.retries !== undefined && { retries: compileRetries(part.retries, "http") }),
     ...(part.redirects !== undefined && part.redirects > 0 && { redirects: part.redirects }),
     ...(cache !== undefined && { cache }),
+    ...compileEncoding(part.encoding),
     ...(part.pick !== undefined && { pick: sorted(part.pick) }),
     ...(part.omit !== undefined && { omit: sorted(part.omit) }),
     ...(part.fallback !== undefined && { fallback: { value: part.fallback } }),
@@ -89,6 +92,13 @@ function compilePart(
 }
 
 const templateOf = (at: Cursor): JsonTemplate => parseJsonTemplate(at, false).template;
+
+/** What is asked for stands at the part's own word, where it has one. */
+function fieldsOf({ headers, encoding }: PartConfig): PartConfig["headers"] {
+  const accept = acceptedForPart(encoding);
+  const isNamed = Object.keys(headers ?? {}).some((name) => name.toLowerCase() === "accept");
+  return accept === undefined || isNamed ? headers : { ...headers, accept };
+}
 
 function compileHeaders(headers: Readonly<Record<string, string>>): PartHeader[] {
   return Object.entries(headers)

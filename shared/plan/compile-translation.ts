@@ -1,5 +1,5 @@
 /** Compilation of `body` of `transform`. */
-import type { TranslationConfig } from "../config/schema-translation.ts";
+import type { EncodingConfig, TranslationConfig } from "../config/schema-translation.ts";
 import type { SoapConventions, Translation, XmlConventions } from "../policy/translate/translation.ts";
 import { mapValues, sorted } from "./sorted.ts";
 
@@ -26,6 +26,21 @@ export function compileTranslation(
     },
   };
 }
+
+/** How answers of a part are read. */
+export function compileEncoding(config: EncodingConfig | undefined): { encoding?: "text" | Translation } {
+  if (config === undefined || config === "text") return config === undefined ? {} : { encoding: config };
+  const { body } = compileTranslation({ ...readingOf(config), to: "json" }, "refuse");
+  return body === undefined ? {} : { encoding: body };
+}
+
+/** What a part's answer is asked for by `Accept`, unless its fields say otherwise. */
+export function acceptedForPart(config: EncodingConfig | undefined): string | undefined {
+  return config === undefined || config === "text" ? undefined : acceptedFor([{ ...readingOf(config), to: "json" }]);
+}
+
+const readingOf = (config: Exclude<EncodingConfig, "text">): Exclude<EncodingConfig, string> =>
+  config === "xml" ? { from: "xml" } : config;
 
 function compileXml(config: TranslationConfig): XmlConventions {
   const { root, item, namespace, namespaces, attributePrefix = "@", textName = "#text", nulls = "omit" } = config;

@@ -104,10 +104,11 @@ function describeKept({ ttlMs, reach }: RouteCache): string {
   return reach === "everywhere" ? `${age} anywhere` : age;
 }
 
-function describeResult({ optional, fallback, pick, omit, expect }: AggregatePart): string[] {
+function describeResult({ optional, fallback, encoding, pick, omit, expect }: AggregatePart): string[] {
   const absent = fallback === undefined ? "optional" : "a fallback stands for it";
   return [
     ...(optional ? [absent] : []),
+    ...(encoding === undefined ? [] : [`read as ${encoding === "text" ? "text" : encoding.from}`]),
     ...(expect === undefined ? [] : [`expects ${expect}`]),
     ...(pick === undefined ? [] : [`keeps ${pick.join(", ")}`]),
     ...(omit === undefined ? [] : [`leaves out ${omit.join(", ")}`]),

@@ -1,6 +1,7 @@
 /** Settings of composed answers as the plan carries them. */
 import type { RouteCache } from "../cache/route-cache.ts";
 import type { RetrySettings, Template, UpstreamTarget } from "./settings.ts";
+import type { Translation } from "./translate/translation.ts";
 
 /** Where a value is: first a part or `identity`, `path`, `query`, `body`, then names; `*` stands for every element of a list. */
 export type ValuePath = readonly string[];
@@ -74,6 +75,8 @@ export interface AggregatePart {
   readonly redirects?: number;
   /** Absent: it is asked for each time. */
   readonly cache?: RouteCache;
+  /** What its answer is. Absent: JSON. */
+  readonly encoding?: "text" | Translation;
   /** What of its answer is kept, as dotted paths; absent: all. */
   readonly pick?: readonly string[];
   /** What of that is left out, as dotted paths. */

@@ -44,12 +44,15 @@ export function routeOf(endpoint: Endpoint, at: number): Route | string {
     return { name, match, to: first.host[0], rewrite: first.url_pattern };
   const parts = backend.map((one, index) => [`resp${index}`, partOf(endpoint, one, known?.path?.[index])]);
   const outputs = backend.map((one, index) => memberOf(one, `{resp${index}?}`));
+  // Its conventions of XML are those of the mxj library.
+  const xml = { from: "json", to: "xml", attributePrefix: "-", ...(first.encoding === "xml" ? {} : { root: "doc" }) };
   const constants = endpoint.extra_config?.proxy?.static?.data;
   return {
     name,
     match,
     ...(endpoint.timeout !== undefined && { timeout: endpoint.timeout.replace("us", "ms") }),
     aggregate: Object.fromEntries(parts),
+    ...(output === "xml" && { transform: { response: { body: xml } } }),
     answer: {
       output: known?.output ?? { $merge: [...outputs, ...(constants === undefined ? [] : [constants])] },
       ...(known?.problems === true && { problems: true }),
@@ -67,16 +70,12 @@ const OTHERWISE: Readonly<
   "/sequential/propagate": { path: [undefined, "/param_forwarding/{resp0.foo}"] },
   "/flatmap/{id}": { output: { paths: { $each: "{resp0}", $as: { url: "{item.path}" } } } },
   "/detail_error": { problems: true },
+  "/show/{id}": {
+    output: { schedule: { title: "{resp0.channel.title}" }, available: { title: "{resp1.channel.title}" } },
+  },
 };
 
-function refusalOf({
-  backend,
-  endpoint,
-  extra_config: config = {},
-  output_encoding: output,
-}: Endpoint): string | undefined {
-  const encodings = [output, ...backend.map(({ encoding }) => encoding)];
-  if (encodings.some((one) => one === "xml" || one === "rss" || one === "negotiate")) return "parts are JSON";
+function refusalOf({ endpoint, extra_config: config = {} }: Endpoint): string | undefined {
   if (config["auth/validator"] !== undefined) return "symmetric keys that an issuer publishes are not accepted";
   if (config["auth/signer"] !== undefined) return "the gateway signs no tokens for clients";
   if (config["validation/cel"] !== undefined) return "no case is there";
@@ -92,10 +91,14 @@ function partOf(endpoint: Endpoint, backend: Backend, path: string | undefined):
   const holes = path ?? backend.url_pattern.replaceAll(/\{([^{}]+)\}/g, (_, name: string) => `{${holeOf(name)}}`);
   const query = (endpoint.input_query_strings ?? []).map((name) => [name, `{query.${name}?}`]);
   return {
-    [method]: backend.host[0] + (holes.startsWith("/") ? holes : `/${holes}`),
+    [method]: (backend.host[0] ?? "").replace(/\/$/, "") + (holes.startsWith("/") ? holes : `/${holes}`),
     ...(method === "post" && { body: "{body}" }),
     ...(query.length > 0 && { query: Object.fromEntries(query) }),
-    ...(backend.allow !== undefined && { pick: backend.allow }),
+    ...(backend.encoding === "xml" && { encoding: { from: "xml", attributePrefix: "-" } }),
+    ...(backend.encoding === "rss" && { encoding: { from: "xml", root: "rss" } }),
+    ...(backend.allow !== undefined && {
+      pick: backend.encoding === "rss" ? backend.allow.map((name) => `channel.${name}`) : backend.allow,
+    }),
     ...(backend.deny !== undefined && { omit: backend.deny }),
     redirects: method === "get" ? 1 : 0,
     // KrakenD answers with whatever came, unless nothing did.

@@ -97,14 +97,19 @@ class Writer {
     this.put(`<${tag}${declarations}`);
     for (const [name, value] of members)
       if (isAttribute(name)) this.#attribute(name.slice(attributePrefix.length), value);
-    this.put(">");
-    for (const [name, value] of members) {
-      if (name === textName) this.put(escapeText(scalarText(value)));
-      else if (isAttribute(name)) continue;
-      else if (Array.isArray(value)) for (const member of value) this.#member(name, member);
-      else this.#member(name, value);
+    const content = members.filter(([name]) => !isAttribute(name));
+    if (content.length === 0) this.put("/>");
+    else {
+      this.put(">");
+      for (const [name, value] of content) this.#content(name, value);
+      this.put(`</${tag}>`);
     }
-    this.put(`</${tag}>`);
+  }
+
+  #content(name: string, value: unknown): void {
+    if (name === this.#xml.textName) this.put(escapeText(scalarText(value)));
+    else if (Array.isArray(value)) for (const member of value) this.#member(name, member);
+    else this.#member(name, value);
   }
 
   #member(name: string, value: unknown): void {

@@ -89,6 +89,21 @@ describe("refused, or warned of", () => {
     expect(codes(transform, around)).toEqual(problems);
   });
 
+  test.each<[part: string, problems: string[]]>([
+    ["{ get: 'https://o.example/a', encoding: xml }", []],
+    ["{ get: 'https://o.example/a', encoding: text }", []],
+    ["{ get: 'https://o.example/a', encoding: { from: soap, root: 'p:a', namespaces: { p: u }, arrays: [/b] } }", []],
+    ["{ get: 'https://o.example/a', encoding: yaml }", ["error SLV2001 encoding"]],
+    ["{ get: 'https://o.example/a', encoding: { from: form } }", ["error SLV2001 encoding.from"]],
+    ["{ get: 'https://o.example/a', encoding: { from: xml, to: json } }", ["error SLV2003 encoding.to"]],
+    ["{ get: 'https://o.example/a', encoding: { from: xml, root: 'p:a' } }", ["error SLV3171 encoding.root"]],
+    ["{ get: 'https://o.example/a', encoding: { from: xml, arrays: ['//a/b'] } }", ["error SLV3172 encoding.arrays.0"]],
+    ["{ head: 'https://o.example/a', encoding: xml }", ["error SLV3009 encoding"]],
+  ])("a part: %s", (part, problems) => {
+    const found = codes("{}", { to: `aggregate: { a: ${part} }` });
+    expect(found.map((one) => one.replace("gateway.routes.0.aggregate.a.", ""))).toEqual(problems);
+  });
+
   test("a document says what was meant", () => {
     const [unknown] = load(request('{ from: json, to: xml, root: "ordr:a", namespaces: { order: u } }')).problems;
     expect(unknown).toMatchObject({ expected: "order", suggestion: "order:a" });

@@ -53,6 +53,11 @@ const routes = `
     transform:
       request: { body: { from: json, to: form, others: pass }, json: { set: { /grant_type: password } } }
     to: https://form.example
+  - name: parts
+    match: { path: /parts }
+    aggregate:
+      feed: { get: "https://feed.example/rss", encoding: { from: xml, root: rss, arrays: [/channel/item], types: { "//size": number } }, optional: true }
+      note: { get: "https://note.example/a", encoding: text, optional: true }
   - name: strict
     match: { path: /strict }
     transform: { response: { body: { from: xml, to: json, others: refuse } } }
@@ -295,5 +300,39 @@ describe("forms", () => {
     expect((await post(gateway, "/login", "application/json", '{"user":{"a":1}}')).status).toBe(400);
     expect((await post(gateway, "/login", "text/plain", "as it is")).status).toBe(200);
     expect(await lastSent(gateway).text()).toBe("as it is");
+  });
+});
+
+describe("parts of a composed answer", () => {
+  const feed = (content: string): string =>
+    `<rss version="2.0"><channel><item><size>${content}</size></item></channel></rss>`;
+  const ask = async (text: BodyInit, type: string): Promise<unknown> => {
+    const gateway = await start(routes);
+    answer = (request) =>
+      request.url.includes("note") ? new Response("[1] ä") : new Response(text, { headers: { "content-type": type } });
+    const response = await gateway.fetch("/parts");
+    expect(response.status).toBe(200);
+    const asked = gateway.sent.map(({ headers }) => headers.get("accept"));
+    expect(asked).toContain("application/xml, text/xml;q=0.9, */*;q=0.1");
+    return response.json();
+  };
+
+  test("XML and text", async () => {
+    expect(await ask(feed("7"), "application/rss+xml")).toEqual({
+      feed: { "@version": "2.0", channel: { item: [{ size: 7 }] } },
+      note: "[1] ä",
+    });
+  });
+
+  test.each<[name: string, text: BodyInit, type: string]>([
+    ["another type", feed("1"), "text/html"],
+    ["another root", "<a/>", "text/xml"],
+    ["a document type", `<!DOCTYPE rss>${feed("1")}`, "text/xml"],
+    ["no number", feed("x"), "text/xml"],
+    ["no end", feed("1").slice(0, -1), "text/xml"],
+    ["too large", feed(`<!--${"a".repeat(limits.gateway.partBodyBytesMax)}-->1`), "text/xml"],
+    ["too deep", "<rss>".repeat(100_000), "text/xml"],
+  ])("a part fails: %s", async (_, text, type) => {
+    expect(await ask(text, type)).toEqual({ feed: null, note: "[1] ä" });
   });
 });

@@ -27,6 +27,7 @@ import type { GatewayEnv } from "./exchange.ts";
 import type { Forwarder } from "./forward-request.ts";
 import { sha256 } from "./idempotency-records.ts";
 import { type PartSend, partExchange } from "./part-exchange.ts";
+import { readEncoded } from "./read-encoded.ts";
 import { readText } from "./read-text.ts";
 import type { RequestFields } from "./request-fields.ts";
 import { sleep } from "./wait.ts";
@@ -200,9 +201,13 @@ async function readPart(answer: Response, part: AggregatePart, taken: readonly s
     await answer.body?.cancel();
     return { result: { kind: "value", value: null, ...had }, chars: 0 };
   }
+  const { value, chars } = await (part.encoding === undefined ? readJson(answer) : readEncoded(answer, part.encoding));
+  return { result: { kind: "value", value, ...had }, chars };
+}
+
+async function readJson(answer: Response): Promise<{ readonly value: unknown; readonly chars: number }> {
   const text = await readText(answer, limits.gateway.partBodyBytesMax);
-  const value = parseWholeNumbers(text, limits.aggregate.depthMax);
-  return { result: { kind: "value", value, ...had }, chars: text.length };
+  return { value: parseWholeNumbers(text, limits.aggregate.depthMax), chars: text.length };
 }
 
 function failureOf(error: unknown, timeUp: boolean): PartFailure {

@@ -72,7 +72,7 @@ describe("XML as JSON", () => {
 describe("JSON as XML", () => {
   test.each<[json: string, xml: string, settings?: Settings]>([
     ['{"a":""}', "<a/>"],
-    ['{"a":{}}', "<a></a>"],
+    ['{"a":{}}', "<a/>"],
     ['{"b":["1",2,true,null]}', "<a><b>1</b><b>2</b><b>true</b></a>", { xml: { root: "a" } }],
     ["12345678901234567890", "<a>12345678901234567890</a>", { xml: { root: "a" } }],
     ["null", "<a/>", { xml: { root: "a" } }],
@@ -89,11 +89,11 @@ describe("JSON as XML", () => {
     ['{"b":1}', '<a xmlns="u"><b>1</b></a>', { xml: { root: "a", namespace: "u" } }],
     [
       '{"p:b":{"@p:c":1}}',
-      '<p:a xmlns:p="u&amp;v"><p:b p:c="1"></p:b></p:a>',
+      '<p:a xmlns:p="u&amp;v"><p:b p:c="1"/></p:a>',
       { xml: { root: "p:a", namespaces: { p: "u&v" } } },
     ],
-    ['{"a":{"@xml:lang":"en"}}', '<a xml:lang="en"></a>'],
-    ['{"a":{"-b":1}}', '<a b="1"></a>', { xml: { attributePrefix: "-" } }],
+    ['{"a":{"@xml:lang":"en"}}', '<a xml:lang="en"/>'],
+    ['{"a":{"-b":1}}', '<a b="1"/>', { xml: { attributePrefix: "-" } }],
   ])("%s", (text, expected, settings) => {
     expect(toXml(text, settings)).toBe(expected);
   });
