@@ -1,6 +1,12 @@
 /** Compilation of `body` of `transform`. */
 import type { EncodingConfig, TranslationConfig } from "../config/schema-translation.ts";
-import type { SoapConventions, Translation, XmlConventions } from "../policy/translate/translation.ts";
+import {
+  SOAP_DEFAULTS,
+  type SoapConventions,
+  type Translation,
+  XML_DEFAULTS,
+  type XmlConventions,
+} from "../policy/translate/translation.ts";
 import { mapValues, sorted } from "./sorted.ts";
 
 /** @param others what becomes of other bodies where the document does not say it */
@@ -43,19 +49,24 @@ const readingOf = (config: Exclude<EncodingConfig, "text">): Exclude<EncodingCon
   config === "xml" ? { from: "xml" } : config;
 
 function compileXml(config: TranslationConfig): XmlConventions {
-  const { root, item, namespace, namespaces, attributePrefix = "@", textName = "#text", nulls = "omit" } = config;
+  const { root, item, namespace, namespaces, attributePrefix, textName, nulls } = config;
   return {
     ...(root !== undefined && { root }),
     ...(item !== undefined && { item }),
     ...(namespace !== undefined && { namespace }),
     ...(namespaces !== undefined && { namespaces: mapValues(namespaces, (uri) => uri) }),
-    attributePrefix,
-    textName,
-    nulls,
+    attributePrefix: attributePrefix ?? XML_DEFAULTS.attributePrefix,
+    textName: textName ?? XML_DEFAULTS.textName,
+    nulls: nulls ?? XML_DEFAULTS.nulls,
   };
 }
 
-function compileSoap({ version = "1.1", action, faults, faultDetail }: TranslationConfig): SoapConventions {
+function compileSoap({
+  version = SOAP_DEFAULTS.version,
+  action,
+  faults,
+  faultDetail,
+}: TranslationConfig): SoapConventions {
   return {
     version,
     ...(action !== undefined && { action }),

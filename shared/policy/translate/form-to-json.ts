@@ -1,9 +1,8 @@
 /** What a form is as JSON: each field a member. A field that occurs twice is refused, unless it is said to be a list. */
 import { limits } from "../../limits.ts";
+import { type MemberPlace, memberPlaces, typedValue } from "./member-places.ts";
 import { readMultipart } from "./multipart.ts";
-import { type FormField, type Translation, Untranslatable } from "./translation.ts";
-import { typedValue, type ValuePlace, valuePlaces } from "./value-places.ts";
-import { isPrototypeName } from "./xml-names.ts";
+import { type FormField, isPrototypeName, type Translation, Untranslatable } from "./translation.ts";
 
 const { fieldsMax, nestedNamesMax } = limits.translation;
 
@@ -15,7 +14,7 @@ export function formToJson(text: string, translation: Translation, boundary?: st
   const fields = boundary === undefined ? readFields(text) : readMultipart(text, boundary);
   const root: Branch = new Map();
   for (const [name, value] of fields) put(root, translation.nested === true ? namesIn(name) : [name], value);
-  return membersOf(root, valuePlaces(translation));
+  return membersOf(root, memberPlaces(translation));
 }
 
 /** `application/x-www-form-urlencoded` of the URL standard, read strictly. */
@@ -85,14 +84,14 @@ function put(root: Branch, names: readonly string[], value: string): void {
 const twoThings = (name: string): Untranslatable =>
   new Untranslatable("form", `${JSON.stringify(name.slice(0, 40))} is a value and has names below it`);
 
-function membersOf(branch: Branch, place: ValuePlace): Record<string, unknown> {
+function membersOf(branch: Branch, place: MemberPlace): Record<string, unknown> {
   const members: Record<string, unknown> = {};
-  for (const [name, found] of branch) members[name] = valueAt(name, found, place.below(name));
+  for (const [name, found] of branch) members[name] = fieldValue(name, found, place.below(name));
   for (const name of place.lists) if (!branch.has(name)) members[name] = [];
   return members;
 }
 
-function valueAt(name: string, found: string[] | Branch, place: ValuePlace): unknown {
+function fieldValue(name: string, found: string[] | Branch, place: MemberPlace): unknown {
   if (found instanceof Map) return place.isList ? numbered(name, found, place) : membersOf(found, place);
   const values = found.map((value) => typedValue(value, place.type));
   if (place.isList) return values;
@@ -105,7 +104,7 @@ function valueAt(name: string, found: string[] | Branch, place: ValuePlace): unk
 }
 
 /** A list whose members were named by their numbers, from 0 on. */
-function numbered(name: string, branch: Branch, place: ValuePlace): unknown[] {
+function numbered(name: string, branch: Branch, place: MemberPlace): unknown[] {
   return Array.from({ length: branch.size }, (_, at) => {
     const found = branch.get(String(at));
     if (found === undefined)

@@ -2,8 +2,8 @@
 import { isContainer } from "../../http/exact-json.ts";
 import { exactNumber } from "../../http/raw-number.ts";
 import { limits } from "../../limits.ts";
-import { Untranslatable, type XmlConventions } from "./translation.ts";
-import { INSTANCE_NAMESPACE, isPrototypeName, isXmlText, splitName } from "./xml-names.ts";
+import { isPrototypeName, Untranslatable, type XmlConventions } from "./translation.ts";
+import { INSTANCE_NAMESPACE, isXmlText, splitName } from "./xml-names.ts";
 
 /**
  * Elements of JSON.

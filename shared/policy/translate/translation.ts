@@ -53,6 +53,13 @@ export interface Translation extends TranslationBase {
   readonly nested?: true;
 }
 
+/** What the document need not say. */
+export const XML_DEFAULTS = { attributePrefix: "@", textName: "#text", nulls: "omit" } as const;
+export const SOAP_DEFAULTS = { version: "1.1" } as const;
+
+/** Whether programs in JavaScript would take a name for something else than a member. */
+export const isPrototypeName = (name: string): boolean => name === "__proto__";
+
 /** A field of a form as it came. */
 export type FormField = readonly [name: string, value: string];
 

@@ -6,7 +6,14 @@ import { jsonToForm } from "./json-to-form.ts";
 import { jsonToXml } from "./json-to-xml.ts";
 import { boundaryOf } from "./multipart.ts";
 import { faultStatus, openEnvelope, SOAP_MEDIA_TYPES, type SoapFault, writeEnvelope, writeFault } from "./soap.ts";
-import { type SoapConventions, type Translation, Untranslatable, type XmlConventions } from "./translation.ts";
+import {
+  SOAP_DEFAULTS,
+  type SoapConventions,
+  type Translation,
+  Untranslatable,
+  XML_DEFAULTS,
+  type XmlConventions,
+} from "./translation.ts";
 import { charsetOf, decodeXml } from "./xml-charset.ts";
 import { readXml } from "./xml-reader.ts";
 import { XmlToJson } from "./xml-to-json.ts";
@@ -32,8 +39,8 @@ export class Translator {
 
   constructor(translation: Translation) {
     this.#translation = translation;
-    this.#xml = translation.xml ?? { attributePrefix: "@", textName: "#text", nulls: "omit" };
-    this.#soap = translation.soap ?? { version: "1.1" };
+    this.#xml = translation.xml ?? XML_DEFAULTS;
+    this.#soap = translation.soap ?? SOAP_DEFAULTS;
   }
 
   /** Whether a body of this content type is what is translated. */

@@ -26,6 +26,3 @@ export const XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace";
 export const XMLNS_NAMESPACE = "http://www.w3.org/2000/xmlns/";
 /** Of `xsi:nil` and its kin (XML Schema part 1, section 2.6). */
 export const INSTANCE_NAMESPACE = "http://www.w3.org/2001/XMLSchema-instance";
-
-/** Names that JavaScript would understand as something else than a member, wherever they come to stand. */
-export const isPrototypeName = (name: string): boolean => name === "__proto__";

@@ -1,7 +1,8 @@
 /** What XML is as JSON: elements are members, attributes are members with a prefix, what repeats is a list. */
-import { type Translation, Untranslatable, type XmlConventions } from "./translation.ts";
-import { typedValue, type ValuePlace, valuePlaces } from "./value-places.ts";
-import { INSTANCE_NAMESPACE, isPrototypeName, XML_NAMESPACE } from "./xml-names.ts";
+
+import { type MemberPlace, memberPlaces, typedValue } from "./member-places.ts";
+import { isPrototypeName, type Translation, Untranslatable, type XmlConventions } from "./translation.ts";
+import { INSTANCE_NAMESPACE, XML_NAMESPACE } from "./xml-names.ts";
 import type { XmlElement, XmlName } from "./xml-reader.ts";
 
 type Members = Record<string, unknown>;
@@ -10,7 +11,7 @@ type Members = Record<string, unknown>;
 export class XmlToJson {
   readonly #xml: XmlConventions;
   readonly #prefixes: ReadonlyMap<string, string>;
-  readonly #places: ValuePlace;
+  readonly #places: MemberPlace;
 
   constructor(translation: Translation, xml: XmlConventions) {
     this.#xml = xml;
@@ -18,7 +19,7 @@ export class XmlToJson {
       [XML_NAMESPACE, "xml"],
       ...Object.entries(xml.namespaces ?? {}).map(([prefix, namespace]) => [namespace, prefix] as const),
     ]);
-    this.#places = valuePlaces(translation);
+    this.#places = memberPlaces(translation);
   }
 
   /**
@@ -36,10 +37,10 @@ export class XmlToJson {
 
   /** One element, of which no places are known. */
   detail(element: XmlElement): unknown {
-    return this.#value(element, valuePlaces({}));
+    return this.#value(element, memberPlaces({}));
   }
 
-  #value(element: XmlElement, place: ValuePlace): unknown {
+  #value(element: XmlElement, place: MemberPlace): unknown {
     const { attributes, elements, text } = element;
     const isNil = attributes.some(
       ({ local, namespace, value }) =>
@@ -59,7 +60,7 @@ export class XmlToJson {
     return members;
   }
 
-  #members(elements: readonly XmlElement[], attributes: XmlElement["attributes"], place: ValuePlace): Members {
+  #members(elements: readonly XmlElement[], attributes: XmlElement["attributes"], place: MemberPlace): Members {
     const members: Members = {};
     for (const attribute of attributes) {
       const name = this.#xml.attributePrefix + this.#nameOf(attribute);

@@ -15,7 +15,7 @@ import type { Context } from "./context.ts";
 import { isBodiless } from "./edited-answer.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import { joinBytes } from "./join-bytes.ts";
-import { readContent } from "./read-content.ts";
+import { hold, readContent } from "./read-content.ts";
 import { within } from "./wait.ts";
 
 type Exchange = Context<GatewayEnv>;
@@ -77,7 +77,10 @@ function makeRequestBody(c: Exchange, { template }: JsonEdits, { settings, edit 
 
 function setTranslated(c: Exchange, made: EditedBody): void {
   if (made.fault !== undefined) throw refuseRequest(made.fault, made.reason);
-  c.set("body", new TextEncoder().encode(made.text));
+  const content = new TextEncoder().encode(made.text);
+  // It may be larger than what it was made of.
+  if (c.get("holding") !== undefined) hold(c, content.byteLength);
+  c.set("body", content);
   for (const [name, value] of made.fields ?? []) c.get("fields").set(name, value);
 }
 

@@ -29,8 +29,8 @@ export async function readContent(c: Context<GatewayEnv>): Promise<Uint8Array> {
   return content;
 }
 
-/** Takes so many bytes of what the isolate may hold. */
-function hold(c: Context<GatewayEnv>, bytes: number): void {
+/** Takes so many bytes of what the isolate may hold. @throws SelvageError overloaded */
+export function hold(c: Context<GatewayEnv>, bytes: number): void {
   const holding = c.get("holding");
   const bytesMax = limits.gateway.heldBodiesBytesMax;
   if (holding !== undefined && growShare(holding.held, holding.share, bytes, bytesMax, Date.now())) return;

@@ -1,11 +1,10 @@
-import type { BodyFormat, Translation } from "../../../../../shared/policy/translate/translation.ts";
+import { type BodyFormat, type Translation, XML_DEFAULTS } from "../../../../../shared/policy/translate/translation.ts";
 import { Translator } from "../../../../../shared/policy/translate/translator.ts";
 
-const xml = { attributePrefix: "@", textName: "#text", nulls: "omit" } as const;
 export type Settings = Partial<Omit<Translation, "xml">> & { readonly xml?: Partial<Translation["xml"]> };
 
 export function translator(from: BodyFormat, to: BodyFormat, { xml: own, ...settings }: Settings = {}): Translator {
-  return new Translator({ from, to, ...settings, xml: { ...xml, ...own } });
+  return new Translator({ from, to, ...settings, xml: { ...XML_DEFAULTS, ...own } });
 }
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -4,12 +4,12 @@ import { parsePointer } from "../json-place.ts";
 import { type Translation, Untranslatable, type ValueType } from "./translation.ts";
 
 /** What is said of one place. One that nothing is said of is shared by all. */
-export interface ValuePlace {
+export interface MemberPlace {
   readonly isList: boolean;
   readonly type: ValueType;
   /** Names below it that are lists. */
   readonly lists: readonly string[];
-  below(name: string): ValuePlace;
+  below(name: string): MemberPlace;
 }
 
 interface Node {
@@ -19,7 +19,7 @@ interface Node {
 }
 
 /** The outermost place. */
-export function valuePlaces({ arrays = [], types = {} }: Pick<Translation, "arrays" | "types">): ValuePlace {
+export function memberPlaces({ arrays = [], types = {} }: Pick<Translation, "arrays" | "types">): MemberPlace {
   const root: Node = { below: new Map() };
   const anywhere = new Map<string, Node>();
   const nodeOf = (path: string): Node => {
@@ -28,7 +28,7 @@ export function valuePlaces({ arrays = [], types = {} }: Pick<Translation, "arra
   };
   for (const path of arrays) nodeOf(path).isList = true;
   for (const [path, type] of Object.entries(types)) nodeOf(path).type = type;
-  const placeOf = (node: Node | undefined, any: Node | undefined): ValuePlace => ({
+  const placeOf = (node: Node | undefined, any: Node | undefined): MemberPlace => ({
     isList: node?.isList ?? any?.isList ?? false,
     type: node?.type ?? any?.type ?? "text",
     lists: [...(node?.below ?? [])].flatMap(([name, { isList }]) => (isList === true ? name : [])),
@@ -37,7 +37,7 @@ export function valuePlaces({ arrays = [], types = {} }: Pick<Translation, "arra
       return here === undefined && there === undefined ? unsaid : placeOf(here, there);
     },
   });
-  const unsaid: ValuePlace = placeOf(undefined, undefined);
+  const unsaid: MemberPlace = placeOf(undefined, undefined);
   return placeOf(root, undefined);
 }
 
