@@ -254,19 +254,29 @@ class Reader {
     return this.#at > from;
   }
 
-  /** What references stand for (XML 1.0 section 4.1). */
+  /** A text with what its references stand for (XML 1.0 section 4.1). */
   #references(text: string): string {
-    if (!text.includes("&")) return text;
-    return text.replace(/&([^;&]{0,32};)?/g, (_, reference: string | undefined) => {
-      const name = reference?.slice(0, -1) ?? "";
-      const own = ENTITIES[name as keyof typeof ENTITIES];
-      if (own !== undefined && Object.hasOwn(ENTITIES, name)) return own;
-      const [, hex, decimal] = /^#(?:x([0-9A-Fa-f]+)|([0-9]+))$/.exec(name) ?? [];
-      const code = hex === undefined ? Number(decimal ?? "NaN") : Number.parseInt(hex, 16);
-      const character = code <= 0x10ffff ? String.fromCodePoint(code) : "";
-      if (character === "" || !isXmlText(character)) throw this.#wrong("a reference to what XML does not have");
-      return character;
-    });
+    let at = text.indexOf("&");
+    if (at < 0) return text;
+    let made = "";
+    let from = 0;
+    for (; at >= 0; at = text.indexOf("&", from)) {
+      const end = text.indexOf(";", at);
+      if (end < 0 || end - at > REFERENCE_CHARS_MAX) throw this.#wrong(NO_REFERENCE);
+      made += text.slice(from, at) + this.#referred(text.slice(at + 1, end));
+      from = end + 1;
+    }
+    return made + text.slice(from);
+  }
+
+  #referred(name: string): string {
+    const own = ENTITIES.get(name);
+    if (own !== undefined) return own;
+    const [, hex, decimal] = /^#(?:x([0-9A-Fa-f]+)|([0-9]+))$/.exec(name) ?? [];
+    const code = hex === undefined ? Number(decimal ?? "NaN") : Number.parseInt(hex, 16);
+    const character = code <= 0x10ffff ? String.fromCodePoint(code) : "";
+    if (character === "" || !isXmlText(character)) throw this.#wrong(NO_REFERENCE);
+    return character;
   }
 
   #count(): void {
@@ -280,7 +290,16 @@ class Reader {
   }
 }
 
-const ENTITIES = { lt: "<", gt: ">", amp: "&", apos: "'", quot: '"' } as const;
+const ENTITIES: ReadonlyMap<string, string> = new Map([
+  ["lt", "<"],
+  ["gt", ">"],
+  ["amp", "&"],
+  ["apos", "'"],
+  ["quot", '"'],
+]);
+/** With zeros before its digits a reference may be longer than any needs to be. */
+const REFERENCE_CHARS_MAX = 32;
+const NO_REFERENCE = "a reference to what XML does not have";
 const IS_SPACE = /^[ \t\n]+$/;
 const isSpace = (code: number): boolean => code === 0x20 || code === 0x09 || code === 0x0a;
 const DECLARATION =
