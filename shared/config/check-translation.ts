@@ -48,40 +48,27 @@ interface Use {
 
 const isXml = (format: string): boolean => format === "xml" || format === "soap";
 
-/** Where each key means something, and how that is said. */
-const MEANINGS: Readonly<Record<string, readonly [where: string, holds: (use: Use) => boolean]>> = {
-  ...Object.fromEntries(
-    ["root", "namespaces", "attributePrefix", "textName"].map((key) => [
-      key,
-      ["where one side is XML or SOAP", ({ from, to }: Use) => isXml(from) || isXml(to)],
-    ]),
-  ),
-  ...Object.fromEntries(
-    ["item", "namespace", "nulls", "mediaType"].map((key) => [
-      key,
-      ["where XML or SOAP is written", ({ to }: Use) => isXml(to)],
-    ]),
-  ),
-  ...Object.fromEntries(
-    ["arrays", "types"].map((key) => [key, ["where JSON is written", ({ to }: Use) => to === "json"]]),
-  ),
-  version: ["where SOAP is written", ({ to }) => to === "soap"],
-  action: ["where a request becomes SOAP", ({ to, of }) => to === "soap" && of === "request"],
-  ...Object.fromEntries(
-    ["faults", "faultDetail"].map((key) => [
-      key,
-      ["where an answer was SOAP", ({ from, of }: Use) => from === "soap" && of === "answer"],
-    ]),
-  ),
-  nested: ["where one side is a form", ({ from, to }) => from === "form" || to === "form"],
-};
+/** Where keys mean something, and how that is said. */
+const MEANINGS: readonly (readonly [keys: readonly string[], where: string, holds: (use: Use) => boolean])[] = [
+  [
+    ["root", "namespaces", "attributePrefix", "textName"],
+    "where one side is XML or SOAP",
+    ({ from, to }) => isXml(from) || isXml(to),
+  ],
+  [["item", "namespace", "nulls", "mediaType"], "where XML or SOAP is written", ({ to }) => isXml(to)],
+  [["arrays", "types"], "where JSON is written", ({ to }) => to === "json"],
+  [["version"], "where SOAP is written", ({ to }) => to === "soap"],
+  [["action"], "where a request becomes SOAP", ({ to, of }) => to === "soap" && of === "request"],
+  [["faults", "faultDetail"], "where an answer was SOAP", ({ from, of }) => from === "soap" && of === "answer"],
+  [["nested"], "where one side is a form", ({ from, to }) => from === "form" || to === "form"],
+];
 
 function checkMeaning(body: Cursor, use: Use): DocumentProblem[] {
-  return body.entries.flatMap(([key, { path }]) => {
-    const [where, holds] = MEANINGS[key] ?? [];
-    if (where === undefined || holds?.(use) !== false) return [];
-    return [error("SLV3170", path, `\`${key}\` has a meaning only ${where}`, { at: "key" })];
-  });
+  return MEANINGS.filter(([, , holds]) => !holds(use)).flatMap(([keys, where]) =>
+    body.entries
+      .filter(([key]) => keys.includes(key))
+      .map(([key, { path }]) => error("SLV3170", path, `\`${key}\` has a meaning only ${where}`, { at: "key" })),
+  );
 }
 
 function checkRoute(side: Cursor, route: Cursor, of: "request" | "answer"): DocumentProblem[] {
