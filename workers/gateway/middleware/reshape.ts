@@ -3,18 +3,14 @@ import { editFields } from "../../../shared/policy/edit-fields.ts";
 import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
 import {
   type AnswerReshape,
-  type JsonEdits,
   mappedStatus,
   type RequestReshape,
   type Reshape,
   readsAnswers,
 } from "../../../shared/policy/reshape.ts";
-import type { AnswerFacts, RequestFacts } from "../../../shared/policy/reshape-scope.ts";
 import type { EditedBody, Reshaper } from "../../../shared/policy/reshaper.ts";
-import type { Translation } from "../../../shared/policy/translate/translation.ts";
 import { answerHeaders } from "../upstream/answer-headers.ts";
 import type { Context } from "../upstream/context.ts";
-import type { TranslatedContent } from "../upstream/edit-content.ts";
 import { markAnswer, setStatus } from "../upstream/edited-answer.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { requestFacts } from "../upstream/request-facts.ts";
@@ -61,25 +57,12 @@ function editRequest(c: Context<GatewayEnv>, edits: RequestReshape): undefined {
 async function editRequestBody(c: Context<GatewayEnv>, { body, json = {} }: RequestReshape): Promise<void> {
   const facts = requestFacts(c);
   const content = await import("../upstream/edit-content.ts");
-  const translation = await translationOf(c, body, json, facts);
-  const edit = (text: string): EditedBody => reshaperOf(c).body(text, json, facts, secretsOf(c.env));
+  const [reshaper, secret] = [reshaperOf(c), secretsOf(c.env)];
+  const edit = (text: string): EditedBody => reshaper.body(text, json, facts, secret);
+  const translation = await content.translationOf(body, (received, translator) =>
+    reshaper.translated(received, translator, json, facts, secret),
+  );
   await content.editRequestBody(c, json, edit, translation);
-}
-
-/** @param answer absent: of the request's body */
-async function translationOf(
-  c: Context<GatewayEnv>,
-  settings: Translation | undefined,
-  json: JsonEdits,
-  facts: RequestFacts,
-  answer?: AnswerFacts,
-): Promise<TranslatedContent | undefined> {
-  if (settings === undefined) return undefined;
-  const { Translator } = await import("../../../shared/policy/translate/translator.ts");
-  const translator = new Translator(settings);
-  const edit = (bytes: Uint8Array, contentType: string | undefined): EditedBody =>
-    reshaperOf(c).translated({ bytes, contentType }, translator, json, facts, secretsOf(c.env), answer);
-  return { translator, settings, edit };
 }
 
 function editAnswer(c: Context<GatewayEnv>, reshape: Reshape, held: HeldBytes): Promise<void> | undefined {
@@ -108,7 +91,9 @@ function editAnswer(c: Context<GatewayEnv>, reshape: Reshape, held: HeldBytes): 
     for (const edits of chosen) {
       const { body, json = {} } = edits;
       const edit = (text: string): EditedBody => reshaper.body(text, json, facts, secretsOf(c.env), answer);
-      const translation = await translationOf(c, body, json, facts, answer);
+      const translation = await content.translationOf(body, (received, translator) =>
+        reshaper.translated(received, translator, json, facts, secretsOf(c.env), answer),
+      );
       if (edits.json !== undefined || body !== undefined)
         await content.editAnswerBody(c, json, edit, held, translation);
       finish(edits);

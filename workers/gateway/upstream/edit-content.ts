@@ -7,7 +7,7 @@ import { limits } from "../../../shared/limits.ts";
 import { closeShare, growShare, type HeldBytes, openShare } from "../../../shared/policy/held-bytes.ts";
 import { isEnvelope } from "../../../shared/policy/json-edits.ts";
 import type { JsonEdits } from "../../../shared/policy/reshape.ts";
-import type { EditedBody } from "../../../shared/policy/reshaper.ts";
+import type { EditedBody, Reshaper } from "../../../shared/policy/reshaper.ts";
 import type { Translation } from "../../../shared/policy/translate/translation.ts";
 import type { Translator } from "../../../shared/policy/translate/translator.ts";
 import { answerHeaders } from "./answer-headers.ts";
@@ -22,16 +22,28 @@ type Exchange = Context<GatewayEnv>;
 /** What a text of JSON becomes. */
 type Edit = (text: string) => EditedBody;
 /** What becomes of a body that is translated. */
-export interface TranslatedContent {
+interface TranslatedContent {
   readonly translator: Translator;
   readonly settings: Translation;
   edit(bytes: Uint8Array, contentType: string | undefined): EditedBody;
 }
+type Content = Parameters<Reshaper["translated"]>[0];
 type Refuse = (fault: JsonFault["fault"], reason: string) => SelvageError;
 
 type Coding = "gzip" | "deflate";
 
 const { bodyBytesMax, lineBytesMax } = limits.reshape;
+
+/** @param edit what content becomes @returns undefined: nothing is translated */
+export async function translationOf(
+  settings: Translation | undefined,
+  edit: (content: Content, translator: Translator) => EditedBody,
+): Promise<TranslatedContent | undefined> {
+  if (settings === undefined) return undefined;
+  const { Translator } = await import("../../../shared/policy/translate/translator.ts");
+  const translator = new Translator(settings);
+  return { translator, settings, edit: (bytes, contentType) => edit({ bytes, contentType }, translator) };
+}
 
 /**
  * The body of a request, before it goes on.
