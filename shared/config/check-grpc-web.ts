@@ -57,16 +57,23 @@ function checkMethods(route: Cursor): DocumentProblem[] {
 function checkEdits(route: Cursor): DocumentProblem[] {
   const edits = [route.get("transform", "request"), ...route.get("transform", "response").oneOrItems];
   const problems = edits
-    .map((edit) => edit.get("json"))
+    .flatMap((edit) => ["json", "body"].map((key) => edit.get(key)))
     .filter(({ exists }) => exists)
-    .map((json) =>
-      json.get("others").value === "refuse"
-        ? error("SLV3161", json.path, "messages of gRPC are no JSON: this refuses every call", { at: "key" })
-        : warning("SLV3162", json.path, "messages of gRPC are no JSON: this edits none of them", { at: "key" }),
+    .map((edit) =>
+      refusesOthers(edit)
+        ? error("SLV3161", edit.path, "messages of gRPC are no JSON: this refuses every call", { at: "key" })
+        : warning("SLV3162", edit.path, "messages of gRPC are no JSON: this edits none of them", { at: "key" }),
     );
   const { exists, path } = route.get("graphql");
   if (exists) problems.push(error("SLV3161", path, "calls by gRPC are not GraphQL: this refuses all", { at: "key" }));
   return problems;
+}
+
+/** Translations of requests do, unless they say otherwise. */
+function refusesOthers(edit: Cursor): boolean {
+  const others = edit.get("others").value;
+  const [side, key] = edit.path.slice(-2);
+  return others === "refuse" || (others === undefined && side === "request" && key === "body");
 }
 
 /** What browsers ask for before each call by gRPC-Web. */

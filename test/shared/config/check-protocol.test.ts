@@ -97,6 +97,11 @@ test.each<[what: string, route: string, expected: string[], cors?: string, servi
     ["error SLV3161 routes.0.transform.request.json"],
   ],
   [
+    "translations of bodies",
+    "match: { path: /r }, to: orders, transform: { request: { body: { from: json, to: xml } }, response: { body: { from: xml, to: json } } }",
+    ["error SLV3161 routes.0.transform.request.body", "warning SLV3162 routes.0.transform.response.body"],
+  ],
+  [
     "CORS without POST, and with a list that browsers need more than",
     "match: { path: /r }, to: orders",
     ["warning SLV3163 cors.methods", "warning SLV3163 cors.allowHeaders"],
