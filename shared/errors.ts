@@ -72,6 +72,13 @@ export const errorTable = {
     "Not implemented",
     "Calls by gRPC are not taken here, those by gRPC-Web are.",
   ),
+  content_too_complex: row(
+    "client",
+    422,
+    8,
+    "Content too complex",
+    "The content is more complex than is accepted here.",
+  ),
   graphql_invalid: row("client", 400, 3, "Bad request", "The request asks nothing that GraphQL knows."),
   graphql_refused: row("client", 400, 3, "Not accepted", "The GraphQL document asks for what is not allowed here."),
   uri_too_long: row("client", 414, 13, "URI too long", "The request target is too long."),

@@ -13,6 +13,7 @@ import { clientCertificate, dpop, replay } from "./limits/bound.ts";
 import { cache } from "./limits/cache.ts";
 import { cacheCollapse, cachePurges, cacheStores } from "./limits/cache-stores.ts";
 import { clientIp } from "./limits/client-ip.ts";
+import { contract, schemaRegex } from "./limits/contract.ts";
 import { certificate, control, keyRotation, wire } from "./limits/control.ts";
 import { counters } from "./limits/counters.ts";
 import { expose } from "./limits/expose.ts";
@@ -121,6 +122,8 @@ export const limits = {
   replay,
   clientCertificate,
   clientIp,
+  contract,
+  schemaRegex,
   hopProof,
   txnContext,
   identityHeaders,

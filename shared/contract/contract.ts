@@ -18,6 +18,8 @@ export interface Contract {
    * refer to others by name.
    */
   readonly schemas: Readonly<Record<string, string>>;
+  /** Some schema has a regular expression: validation needs the engine of `shared/contract/schema-regexes.ts`. */
+  readonly patterns?: true;
 }
 
 export interface ContractOperation {

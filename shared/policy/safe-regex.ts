@@ -7,6 +7,8 @@ import { RE2JS } from "re2js";
 import { limits } from "../limits.ts";
 
 export interface SafeRegex {
+  /** Instructions of its program: a match takes at most so many steps a character. */
+  readonly size: number;
   /** Whether the whole text matches. */
   matches(text: string): boolean;
   /** Whether any part of the text matches. */
@@ -15,28 +17,33 @@ export interface SafeRegex {
   replaceAll(text: string, replacement: string): string;
 }
 
+export interface RegexBounds {
+  readonly charsMax: number;
+  readonly programMax: number;
+  /** In a longer text nothing is found. */
+  readonly textCharsMax: number;
+}
+
 /**
  * @param source in the syntax of RE2 (https://github.com/google/re2/wiki/Syntax)
  * @returns the expression, or why it cannot be used
  */
-export function parseRegex(source: string): SafeRegex | string {
-  const { charsMax, programMax } = limits.regex;
+export function parseRegex(source: string, bounds: RegexBounds = limits.regex): SafeRegex | string {
+  const { charsMax, programMax, textCharsMax } = bounds;
   if (source.length > charsMax) return `it has more than ${charsMax} characters`;
   if (!source.isWellFormed()) return "it is not well-formed Unicode";
   const compiled = compileRegex(source);
   if (typeof compiled === "string") return compiled;
-  if (compiled.programSize() > programMax)
-    return `it is too large: what it repeats makes more than ${programMax} instructions`;
+  const size = compiled.programSize();
+  if (size > programMax) return `it is too large: what it repeats makes more than ${programMax} instructions`;
+  const isShort = (text: string): boolean => text.length <= textCharsMax;
   const regex: SafeRegex = {
+    size,
     matches: (text) => isShort(text) && compiled.testExact(text),
     finds: (text) => isShort(text) && compiled.test(text),
     replaceAll: (text, replacement) => (isShort(text) ? compiled.matcher(text).replaceAll(replacement, false) : text),
   };
   return regex;
-}
-
-function isShort(text: string): boolean {
-  return text.length <= limits.regex.textCharsMax;
 }
 
 function compileRegex(source: string): RE2JS | string {
