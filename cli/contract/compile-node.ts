@@ -80,26 +80,22 @@ const APPLIES_HERE = new Set(["allOf", "anyOf", "oneOf", "then", "else", "depend
 function compileInner(compilation: Compilation, place: Place, draft: Draft, flags: Flags): void {
   const lists = new Map<string, CompiledSchema[]>();
   const maps = new Map<string, [string, CompiledSchema][]>();
-  for (const { keyword, place: inner } of compilation.documents.inner(place)) {
+  for (const { keyword, step, place: inner } of place.inner) {
     if (keyword === "$defs" || keyword === "definitions") continue;
     const name = compilation.names.get(inner.key);
     const around = APPLIES_HERE.has(keyword) ? flags : undefined;
     const schema = name === undefined ? compileNode(compilation, inner, around) : { $ref: name };
     const argument = isEntries(place.value) ? place.value[keyword] : undefined;
     if (Array.isArray(argument)) add(lists, keyword, schema);
-    else if (holdsMany(place, keyword)) add(maps, keyword, [lastStep(inner.pointer), schema]);
+    else if (step !== undefined) add(maps, keyword, [step, schema]);
     else Object.assign(draft, { [keyword]: schema });
   }
   for (const [keyword, list] of lists)
     Object.assign(draft, { [keyword]: keyword === "allOf" ? [...(draft.allOf ?? []), ...list] : list });
   for (const [keyword, entries] of maps)
     Object.assign(draft, { [keyword]: fromEntries(compilation, place, keyword, entries) });
+  if (isEntries(place.value) && Array.isArray(place.value.items)) draft.items ??= [];
   addNameLists(place, draft);
-}
-
-function holdsMany({ resource }: Place, keyword: string): boolean {
-  const holds = resource.dialect.keywords.get(keyword);
-  return holds === "map" || holds === "dependencies";
 }
 
 function fromEntries(
@@ -142,9 +138,3 @@ function add<Value>(map: Map<string, Value[]>, key: string, value: Value): void 
   if (list === undefined) map.set(key, [value]);
   else list.push(value);
 }
-
-const lastStep = (pointer: string): string =>
-  pointer
-    .slice(pointer.lastIndexOf("/") + 1)
-    .replaceAll("~1", "/")
-    .replaceAll("~0", "~");

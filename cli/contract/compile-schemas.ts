@@ -5,7 +5,9 @@
  * For a description by OpenAPI: `documents` is the parsed description (and files that it refers to), `roots` says which name stands
  * for which place in it: `{Pet: "openapi.yaml#/components/schemas/Pet", "createPet body": "openapi.yaml#/paths/~1pets/post/..."}`.
  */
+import { SchemaSet } from "../../shared/contract/schema-set.ts";
 import type { CompiledSchema } from "../../shared/contract/schema-types.ts";
+import { SelvageError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
 import type { Compilation } from "./compilation.ts";
 import { compileNode } from "./compile-node.ts";
@@ -51,6 +53,7 @@ export function compileSchemas({ documents, roots, dialect = "2020-12" }: Schema
   findLoops(compiled, units.places, problems);
   const schemas = Object.fromEntries([...compiled].map(([name, schema]) => [name, JSON.stringify(schema)]));
   checkSize(schemas, problems);
+  checkUse(schemas, problems);
   return {
     schemas,
     patterns: [...compilation.regexes.values()].some((regex) => regex.pattern !== undefined),
@@ -70,4 +73,21 @@ function checkSize(schemas: Readonly<Record<string, string>>, problems: SchemaPr
   const say = (reason: string): void => void problems.push({ kind: "schema", document: "", pointer: "", reason });
   if (texts.length > schemasMax) say(`there are ${texts.length} schemas, more than ${schemasMax}`);
   if (chars > schemasCharsMax) say(`the compiled schemas have ${chars} characters, more than ${schemasCharsMax}`);
+}
+
+/** Whatever is told as compiled can be used: each is parsed and linked once, as the edge does. */
+function checkUse(schemas: Readonly<Record<string, string>>, problems: SchemaProblem[]): void {
+  const set = new SchemaSet(schemas, () => () => true);
+  for (const name of Object.keys(schemas))
+    try {
+      set.take(name);
+    } catch (fault) {
+      if (!(fault instanceof RangeError || fault instanceof SelvageError)) throw fault;
+      problems.push({
+        kind: "schema",
+        document: "",
+        pointer: "",
+        reason: `the schema ${name} cannot be used: ${fault.message}`,
+      });
+    }
 }

@@ -15,10 +15,10 @@ export function directionsOf(compilation: Compilation, place: Place): Flags {
   // What a schema that refers to itself says of itself adds nothing.
   compilation.flags.set(place.key, NONE);
   const flags = new Map<string, "readOnly" | "writeOnly">();
-  for (const { keyword, place: inner } of compilation.documents.inner(place)) {
+  for (const { keyword, step, place: inner } of place.inner) {
     if (keyword === "properties") {
       const flag = directionOf(compilation, inner, REFERENCES_MAX);
-      if (flag !== undefined) flags.set(lastName(inner.pointer), flag);
+      if (flag !== undefined && step !== undefined) flags.set(step, flag);
     } else if (/^(?:allOf|anyOf|oneOf|then|else)$/.test(keyword))
       for (const [name, flag] of directionsOf(compilation, inner)) flags.set(name, flag);
   }
@@ -48,8 +48,7 @@ function directionOf(compilation: Compilation, place: Place, left: number): "rea
   if (place.value.writeOnly === true) return "writeOnly";
   const target = referenceOf(compilation, place);
   const targets = target === undefined ? [] : [target];
-  for (const { keyword, place: inner } of compilation.documents.inner(place))
-    if (keyword === "allOf") targets.push(inner);
+  for (const { keyword, place: inner } of place.inner) if (keyword === "allOf") targets.push(inner);
   for (const one of targets) {
     const flag = directionOf(compilation, one, left - 1);
     if (flag !== undefined) return flag;
@@ -61,9 +60,3 @@ function referenceOf({ documents }: Compilation, place: Place): Place | undefine
   if (!isEntries(place.value) || typeof place.value.$ref !== "string") return undefined;
   return documents.find(place.value.$ref, place);
 }
-
-const lastName = (pointer: string): string =>
-  pointer
-    .slice(pointer.lastIndexOf("/") + 1)
-    .replaceAll("~1", "/")
-    .replaceAll("~0", "~");

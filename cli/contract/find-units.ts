@@ -48,7 +48,7 @@ export function findUnits(
           if (other !== undefined) refer(other);
         }
     }
-    for (const { place: inner } of documents.inner(place)) waiting.push(inner);
+    for (const { place: inner } of place.inner) waiting.push(inner);
   }
   return { places, names, dynamicAnchors };
 }

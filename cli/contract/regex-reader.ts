@@ -167,7 +167,7 @@ export class RegexReader {
     if (char === "0") return this.#octal();
     if (char === "x") return this.#code(/^[\dA-Fa-f]{2}/y, char);
     if (char === "u") return this.#unicodeEscape();
-    return quote(char);
+    return char === "-" ? "\\-" : quote(char);
   }
 
   #control(): string {
@@ -237,25 +237,34 @@ export class RegexReader {
     const negated = this.#source[this.#at] === "^";
     if (negated) this.#at++;
     let members = "";
-    for (;;) {
-      const char = this.#next();
-      if (char === "]") break;
-      if (char === "\\") members += unwrap(this.#escape(true));
-      else members += char === "-" ? this.#hyphen(members) : quoteInClass(char);
+    while (this.#source[this.#at] !== "]") {
+      const first = this.#member();
+      const isRange = /^-[^\]]/.test(this.#source.slice(this.#at, this.#at + 2));
+      if (!isRange) members += first.written;
+      else {
+        this.#at++;
+        const last = this.#member();
+        // Without the flag `u`, a hyphen beside what stands for several characters is one of its own.
+        members += `${first.written}${first.isOne && last.isOne ? "-" : "\\-"}${last.written}`;
+      }
     }
+    this.#at++;
     if (members === "") return negated ? "[\\x{0}-\\x{10ffff}]" : "[^\\x{0}-\\x{10ffff}]";
     return `[${negated ? "^" : ""}${members}]`;
   }
 
-  /** A hyphen is one of its own at the ends of a class, and beside what stands for several characters. */
-  #hyphen(before: string): string {
-    const rest = this.#source.slice(this.#at);
-    const isRange =
-      before !== "" &&
-      !rest.startsWith("]") &&
-      !/^\\[dDwWsSpP]/.test(rest) &&
-      !/(?:\\[dDwWpP]|\})$/.test(lastMember(before));
-    return isRange ? "-" : "\\-";
+  /** Of a class: a character, or what stands for several. */
+  #member(): { written: string; isOne: boolean } {
+    const char = this.#next();
+    if (char !== "\\") {
+      const isLast = char === "-" && this.#source[this.#at] === "]";
+      return { written: isLast ? char : quoteInClass(char), isOne: true };
+    }
+    const isOne =
+      !/[dDwWsSpP]/.test(this.#source[this.#at] ?? "") || (!this.#unicode && /[pP]/.test(this.#source[this.#at] ?? ""));
+    const written = this.#escape(true);
+    // A class within a class is its members; a character stands there by itself.
+    return { written: written.startsWith("[") ? written.slice(1, -1) : written, isOne };
   }
 
   #isQuantifier(): boolean {
@@ -265,15 +274,6 @@ export class RegexReader {
   #closesQuantifier(): boolean {
     return /(?:^|[^\\])\{\d+(?:,\d*)?\}$/.test(this.#source.slice(Math.max(0, this.#at - 34), this.#at));
   }
-}
-
-/** A class within a class is its members. */
-const unwrap = (written: string): string => (written.startsWith("[") ? written.slice(1, -1) : written);
-
-/** `\p{L}` is several characters, `\x{41}` is one. */
-function lastMember(members: string): string {
-  const escaped = /\\x\{[\da-f]+\}$/.exec(members);
-  return escaped === null ? members : "";
 }
 
 const quote = (char: string): string => (/[\\^$.*+?()[\]{}|]/.test(char) ? `\\${char}` : whole(char));

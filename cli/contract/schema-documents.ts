@@ -29,6 +29,15 @@ export interface Place {
   readonly pointer: string;
   readonly value: unknown;
   readonly resource: Resource;
+  /** Schemas that stand directly within it. */
+  readonly inner: readonly Inner[];
+}
+
+export interface Inner {
+  readonly keyword: string;
+  /** In a mapping or list: the name or index. */
+  readonly step: string | undefined;
+  readonly place: Place;
 }
 
 type Entries = Readonly<Record<string, unknown>>;
@@ -43,6 +52,7 @@ export class SchemaDocuments {
   readonly #names = new Map<string, string>();
   readonly #dialect: Dialect;
   readonly #problems: SchemaProblem[];
+  #isTooLarge = false;
 
   /**
    * @param documents parsed, by path or URI. Those that are no schema themselves (API descriptions) are walked where they are asked for
@@ -62,7 +72,8 @@ export class SchemaDocuments {
    * @returns undefined for what is not there
    */
   find(reference: string, from?: Place): Place | undefined {
-    const uri = absolute(reference, from?.resource.uri ?? BASE);
+    const own = from?.resource.uri ?? BASE;
+    const uri = reference.startsWith("#") ? own + reference : absolute(reference, own);
     const [base = "", fragment = ""] = splitFragment(uri);
     const resource = this.resources.get(base);
     if (resource === undefined) return undefined;
@@ -72,22 +83,6 @@ export class SchemaDocuments {
       return key === undefined ? undefined : this.#places.get(key);
     }
     return this.place(resource, resource.pointer + name);
-  }
-
-  /** Schemas that stand directly within one, with the keyword and what follows it: `properties`, `/properties/id`. */
-  *inner(place: Place): Generator<{ keyword: string; place: Place }> {
-    if (!isEntries(place.value)) return;
-    const { refStandsAlone, keywords } = place.resource.dialect;
-    if (refStandsAlone && typeof place.value.$ref === "string") return;
-    for (const [keyword, value] of Object.entries(place.value)) {
-      const holds = keywords.get(keyword);
-      if (holds === undefined || holds === "none") continue;
-      for (const steps of schemasIn(value, holds)) {
-        const pointer = `${place.pointer}/${escapeKey(keyword)}${steps.map((step) => `/${escapeKey(step)}`).join("")}`;
-        const inner = this.#places.get(`${place.document}#${pointer}`);
-        if (inner !== undefined) yield { keyword, place: inner };
-      }
-    }
   }
 
   /** The schema at a pointer into a document, walked if that was not done. */
@@ -105,8 +100,7 @@ export class SchemaDocuments {
       at += `/${escapeKey(String(found))}`;
       owner = this.#places.get(`${resource.document}#${at}`)?.resource ?? owner;
     }
-    this.#walk(value, resource.document, pointer, owner, 0);
-    return this.#places.get(key);
+    return this.#walk(value, resource.document, pointer, owner, 0);
   }
 
   #register(name: string, root: unknown): void {
@@ -119,29 +113,37 @@ export class SchemaDocuments {
     if (own !== undefined) this.resources.set(uri, own);
   }
 
-  #walk(value: unknown, document: string, pointer: string, outer: Resource, depth: number): void {
+  #walk(value: unknown, document: string, pointer: string, outer: Resource, depth: number): Place | undefined {
     const key = `${document}#${pointer}`;
-    if (this.#places.has(key) || !(typeof value === "boolean" || isEntries(value))) return;
-    if (depth > limits.contract.schemaDepthMax) {
-      this.#report(document, pointer, `schemas are nested more than ${limits.contract.schemaDepthMax} deep`);
-      return;
+    const known = this.#places.get(key);
+    if (known !== undefined || !(typeof value === "boolean" || isEntries(value))) return known;
+    const { schemaDepthMax, placesMax } = limits.contract;
+    if (depth > schemaDepthMax || this.#places.size >= placesMax) {
+      this.#reportSize(
+        document,
+        pointer,
+        depth > schemaDepthMax ? `nested more than ${schemaDepthMax} deep` : `more than ${placesMax}`,
+      );
+      return undefined;
     }
     const resource = isEntries(value) ? this.#resourceOf(value, document, pointer, outer) : outer;
-    const place: Place = { key, document, pointer, value, resource };
+    const inner: Inner[] = [];
+    const place: Place = { key, document, pointer, value, resource, inner };
     this.#places.set(key, place);
-    if (!isEntries(value)) return;
     const { refStandsAlone, keywords } = resource.dialect;
-    if (refStandsAlone && typeof value.$ref === "string") return;
+    if (!isEntries(value) || (refStandsAlone && typeof value.$ref === "string")) return place;
     readAnchors(value, key, resource);
-    for (const [keyword, inner] of Object.entries(value)) {
+    for (const [keyword, argument] of Object.entries(value)) {
       const holds = keywords.get(keyword);
       if (holds === undefined || holds === "none") continue;
-      for (const steps of schemasIn(inner, holds)) {
-        const member = steps.reduce<unknown>((one, step) => (one as Record<string, unknown>)[step], inner);
-        const path = steps.map((step) => `/${escapeKey(step)}`).join("");
-        this.#walk(member, document, `${pointer}/${escapeKey(keyword)}${path}`, resource, depth + 1);
+      const at = `${pointer}/${escapeKey(keyword)}`;
+      for (const [step, member] of schemasIn(argument, holds)) {
+        const path = step === undefined ? at : `${at}/${escapeKey(step)}`;
+        const found = this.#walk(member, document, path, resource, depth + 1);
+        if (found !== undefined) inner.push({ keyword, step, place: found });
       }
     }
+    return place;
   }
 
   /** A new resource where the schema has an id of its own or another dialect; else the one around it. */
@@ -184,6 +186,13 @@ export class SchemaDocuments {
     return Object.entries(this.#documents).find(([, root]) => isEntries(root) && root.$id === uri)?.[0];
   }
 
+  /** Once: whoever is too large is so in many places. */
+  #reportSize(document: string, pointer: string, excess: string): void {
+    if (this.#isTooLarge) return;
+    this.#isTooLarge = true;
+    this.#report(document, pointer, `the schemas are ${excess}`);
+  }
+
   #report(document: string, pointer: string, reason: string): void {
     this.#problems.push({ kind: "schema", document, pointer, reason });
   }
@@ -211,15 +220,12 @@ function readAnchors(value: Entries, key: string, resource: Resource): void {
   resource.dynamicAnchors.set($dynamicAnchor, key);
 }
 
-/** The steps below a keyword that lead to the schemas in its value. */
-function schemasIn(value: unknown, holds: Holds): string[][] {
-  if (holds === "one" || (holds === "one-or-list" && !Array.isArray(value))) return [[]];
-  if (Array.isArray(value))
-    return holds === "map" || holds === "dependencies" ? [] : value.map((_, index) => [String(index)]);
-  if (!isEntries(value) || holds === "list" || holds === "none") return [];
-  return Object.keys(value)
-    .filter((name) => holds === "map" || !Array.isArray(value[name]))
-    .map((name) => [name]);
+/** The schemas in the value of a keyword, with their names or indexes. */
+function schemasIn(value: unknown, holds: Holds): (readonly [step: string | undefined, schema: unknown])[] {
+  if (holds === "one" || (holds === "one-or-list" && !Array.isArray(value))) return [[undefined, value]];
+  const isMap = holds === "map" || holds === "dependencies";
+  if (holds === "none" || !(isMap ? isEntries(value) : Array.isArray(value))) return [];
+  return Object.entries(value as object).filter(([, one]) => !(isMap && Array.isArray(one)));
 }
 
 /** @returns the reference itself where it is none */

@@ -40,10 +40,27 @@ export function compareNumbers(left: unknown, right: unknown): number {
   return compareDecimals(toDecimal(left), toDecimal(right));
 }
 
-/** @param divisor more than 0 */
-export function isMultiple(value: unknown, divisor: unknown): boolean {
-  if (Number.isSafeInteger(value) && Number.isSafeInteger(divisor))
-    return (value as number) % (divisor as number) === 0;
+/**
+ * Whether numbers are multiples of one.
+ * @param divisor more than 0
+ */
+export function multiplesOf(divisor: unknown): (value: unknown) => boolean {
+  const fraction = typeof divisor === "number" ? (/^\d+\.(\d{1,6})$/.exec(String(divisor))?.[1] ?? "") : "";
+  const scale = 10 ** fraction.length;
+  const whole = typeof divisor === "number" ? Math.round(divisor * scale) : 0;
+  if (whole < 1 || whole / scale !== divisor) return (value) => isMultiple(value, divisor);
+  return (value) => {
+    if (typeof value !== "number" || Math.abs(value) * scale > EXACT_MAX) return isMultiple(value, divisor);
+    // Below 15 digits a double is the decimal that it was read from: it has no more places than these, or it is no multiple.
+    const scaled = Math.round(value * scale);
+    return scaled / scale === value && scaled % whole === 0;
+  };
+}
+
+/** Decimals of at most 15 digits are told apart by doubles. */
+const EXACT_MAX = 1e15 - 1;
+
+function isMultiple(value: unknown, divisor: unknown): boolean {
   const [left, right] = [toDecimal(value), toDecimal(divisor)];
   if (left.digits === "") return true;
   if (right.digits === "") return false;

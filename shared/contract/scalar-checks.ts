@@ -1,6 +1,6 @@
 /** What JSON Schema 2020-12 (Validation, sections 6.1 to 6.3 and 7) asks of one value by itself. */
 
-import { compareNumbers, isMultiple } from "./decimal.ts";
+import { compareNumbers, multiplesOf } from "./decimal.ts";
 import { type Check, type Evaluation, fail, spend } from "./evaluation.ts";
 import { findFormat } from "./formats.ts";
 import { jsonKey } from "./json-key.ts";
@@ -29,7 +29,8 @@ export function numberChecks(schema: CompiledObject, at: string): Check[] {
   const { multipleOf, format } = schema;
   if (multipleOf !== undefined) {
     const message = `must be a multiple of ${numberText(multipleOf)}`;
-    checks.push((value, run) => isMultiple(value, multipleOf) || fail(run, `${at}/multipleOf`, "multipleOf", message));
+    const isMultiple = multiplesOf(multipleOf);
+    checks.push((value, run) => isMultiple(value) || fail(run, `${at}/multipleOf`, "multipleOf", message));
   }
   if (format !== undefined) checks.push(...formatCheck<unknown>(findFormat(format)?.number, format, at));
   return checks;

@@ -20,6 +20,8 @@ export const contract = {
   numberExponentMax: 100_000,
   /** Nesting of a schema's own text. */
   schemaDepthMax: 400,
+  /** Schemas that are walked in all documents together, those within others counted: aliases of YAML can be many times the text. */
+  placesMax: 500_000,
   /** Schemas that one contract may have in all, and characters of their texts together. */
   schemasMax: 20_000,
   schemasCharsMax: 16 * KiB * KiB,
