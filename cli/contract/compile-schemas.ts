@@ -44,6 +44,7 @@ export function compileSchemas({ documents, roots, dialect = "2020-12" }: Schema
     if (place === undefined) problems.push(missing(name, reference));
     else rootPlaces.set(name, place);
   }
+  if (found.isTooLarge) return { schemas: {}, patterns: false, problems };
   const units = findUnits(found, rootPlaces, problems);
   const compilation: Compilation = { ...units, documents: found, problems, flags: new Map(), regexes: new Map() };
   const compiled = new Map<string, CompiledSchema>();

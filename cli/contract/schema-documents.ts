@@ -52,7 +52,8 @@ export class SchemaDocuments {
   readonly #names = new Map<string, string>();
   readonly #dialect: Dialect;
   readonly #problems: SchemaProblem[];
-  #isTooLarge = false;
+  /** Nothing more is walked: what there is of the schemas is not all of them. */
+  isTooLarge = false;
 
   /**
    * @param documents parsed, by path or URI. Those that are no schema themselves (API descriptions) are walked where they are asked for
@@ -116,7 +117,7 @@ export class SchemaDocuments {
   #walk(value: unknown, document: string, pointer: string, outer: Resource, depth: number): Place | undefined {
     const key = `${document}#${pointer}`;
     const known = this.#places.get(key);
-    if (known !== undefined || !(typeof value === "boolean" || isEntries(value))) return known;
+    if (known !== undefined || this.isTooLarge || !(typeof value === "boolean" || isEntries(value))) return known;
     const { schemaDepthMax, placesMax } = limits.contract;
     if (depth > schemaDepthMax || this.#places.size >= placesMax) {
       this.#reportSize(
@@ -188,8 +189,8 @@ export class SchemaDocuments {
 
   /** Once: whoever is too large is so in many places. */
   #reportSize(document: string, pointer: string, excess: string): void {
-    if (this.#isTooLarge) return;
-    this.#isTooLarge = true;
+    if (this.isTooLarge) return;
+    this.isTooLarge = true;
     this.#report(document, pointer, `the schemas are ${excess}`);
   }
 

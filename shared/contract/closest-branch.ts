@@ -1,5 +1,6 @@
 /** What is told of a value that is none of several kinds: what it lacks to be the one that it most likely means to be. */
 
+import { limits } from "../limits.ts";
 import { type Evaluation, fail, type JsonObject, type SchemaNode, test } from "./evaluation.ts";
 import { pointerOf } from "./json-pointer.ts";
 import type { CompiledObject } from "./schema-types.ts";
@@ -20,6 +21,7 @@ interface Choice {
 export function tellClosest(value: unknown, run: Evaluation, choice: Choice): false {
   const { found } = run;
   if (found === undefined) return false;
+  if (run.choices >= limits.contract.choicesToldMax) return tellNone(run, choice);
   const named = namedBranch(value, choice);
   if (typeof named === "object") return fail(run, `${choice.at}/${choice.keyword}`, choice.keyword, named.message);
   const own = pointerOf(run.path);
@@ -28,16 +30,13 @@ export function tellClosest(value: unknown, run: Evaluation, choice: Choice): fa
     .map((violations) => ({ violations, cost: costOf(violations, own) }))
     .sort((left, right) => left.cost - right.cost);
   const [closest, next] = branches;
-  if (closest === undefined || closest.cost >= OTHER || closest.cost === next?.cost)
-    return fail(
-      run,
-      `${choice.at}/${choice.keyword}`,
-      choice.keyword,
-      "must be of one of the kinds that are allowed here",
-    );
+  if (closest === undefined || closest.cost >= OTHER || closest.cost === next?.cost) return tellNone(run, choice);
   found.push(...closest.violations.slice(0, run.violationsMax - found.length));
   return false;
 }
+
+const tellNone = (run: Evaluation, { at, keyword }: Choice): false =>
+  fail(run, `${at}/${keyword}`, keyword, "must be of one of the kinds that are allowed here");
 
 /** @returns its index, or what to say where the discriminator names none; undefined where there is no discriminator */
 function namedBranch(value: unknown, { discriminator }: Choice): number | { message: string } | undefined {
@@ -52,7 +51,9 @@ function namedBranch(value: unknown, { discriminator }: Choice): number | { mess
 function violationsOf(node: SchemaNode, value: unknown, run: Evaluation, found: Violation[]): Violation[] {
   const violations: Violation[] = [];
   run.found = violations;
+  run.choices++;
   test(node, value, run, undefined);
+  run.choices--;
   run.found = found;
   return violations;
 }

@@ -7,8 +7,9 @@
  *     const schemas = new SchemaSet(contract.schemas, regexes);
  *     validate(schemas, "Pet", parseWholeNumbers(text, depthMax), { direction: "request", formats: true });
  */
+import { SelvageError } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { type Evaluation, test } from "./evaluation.ts";
+import { type Evaluation, type SchemaNode, test } from "./evaluation.ts";
 import type { SchemaSet } from "./schema-set.ts";
 import type { Violation } from "./violation.ts";
 
@@ -37,15 +38,28 @@ export function validate(schemas: SchemaSet, name: string, value: unknown, optio
     found: undefined,
     path: [],
     resources: [],
+    choices: 0,
     steps: 0,
     depth: 0,
   };
   const node = schemas.take(name);
   // Most values are valid: what is wrong is looked for only where something is.
   if (test(node, value, run, undefined)) return [];
+  return findViolations(node, value, run);
+}
+
+/** Of a value that has some. */
+function findViolations(node: SchemaNode, value: unknown, run: Evaluation): Violation[] {
   const found: Violation[] = [];
   run.found = found;
   run.steps = 0;
-  test(node, value, run, undefined);
+  try {
+    test(node, value, run, undefined);
+  } catch (fault) {
+    // That it is not valid is known: what was found until then is told.
+    if (!(fault instanceof SelvageError)) throw fault;
+    const message = "must be as its schema says: it is too complex to tell where it is not";
+    if (found.length === 0) found.push({ pointer: "", keyword: "schema", at: node.at, message });
+  }
   return found;
 }

@@ -16,6 +16,8 @@ export interface Evaluation {
   readonly path: (string | number)[];
   /** Dynamic anchors of the schema resources that it is in, outermost first. */
   readonly resources: Readonly<Record<string, string>>[];
+  /** Choices within choices whose branches it is telling about. */
+  choices: number;
   steps: number;
   depth: number;
 }
@@ -88,7 +90,9 @@ export function testQuietly(node: SchemaNode, value: unknown, run: Evaluation, s
 
 /** Tells a violation where they are collected. @returns false */
 export function fail(run: Evaluation, at: string, keyword: string, message: string): false {
-  if (run.found !== undefined && !isFull(run)) run.found.push({ pointer: pointerOf(run.path), keyword, at, message });
+  if (run.found === undefined || isFull(run)) return false;
+  spend(run, 1 + run.path.length);
+  run.found.push({ pointer: pointerOf(run.path), keyword, at, message });
   return false;
 }
 

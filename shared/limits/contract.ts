@@ -7,10 +7,12 @@ export const contract = {
   violationsDefault: 20,
   violationsMax: 100,
   /**
-   * Schemas entered and members looked at in one validation: some 30 ms of work where values are small. Schemas can ask for work that
+   * Schemas entered and members looked at in one validation: a fraction of a second. Schemas can ask for work that
    * grows exponentially with the depth of a value.
    */
   stepsMax: 500_000,
+  /** Choices (`anyOf`, `oneOf`) within choices whose branches are compared, to tell what a value lacks for the closest. */
+  choicesToldMax: 3,
   /** Schemas within schemas that one validation is in at a time; the stack holds several times as many. */
   depthMax: 600,
   /** Text of schemas that stay parsed, of one contract; those that were not used for longest go. */
@@ -21,7 +23,7 @@ export const contract = {
   /** Nesting of a schema's own text. */
   schemaDepthMax: 400,
   /** Schemas that are walked in all documents together, those within others counted: aliases of YAML can be many times the text. */
-  placesMax: 500_000,
+  placesMax: 300_000,
   /** Schemas that one contract may have in all, and characters of their texts together. */
   schemasMax: 20_000,
   schemasCharsMax: 16 * KiB * KiB,
