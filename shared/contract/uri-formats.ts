@@ -2,7 +2,7 @@
 import { isIpv6 } from "./host-formats.ts";
 
 const PARTS = /^(?:([A-Za-z][A-Za-z\d+.-]*):)?(?:\/\/([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/su;
-const ASCII = "A-Za-z\\d._~!$&'()*+,;=:@/?-";
+const ASCII = "A-Za-z\\d._~!$&'()*+,;=:@/?\\-";
 /** ucschar and iprivate of RFC 3987; the latter belongs to queries alone. */
 const UCS =
   "\\u{A0}-\\u{D7FF}\\u{F900}-\\u{FDCF}\\u{FDF0}-\\u{FFEF}\\u{10000}-\\u{1FFFD}\\u{20000}-\\u{2FFFD}\\u{30000}-\\u{DFFFD}\\u{E1000}-\\u{EFFFD}";
