@@ -3,6 +3,7 @@ import { arrayChecks, unevaluatedItems } from "./array-checks.ts";
 import { choiceChecks } from "./choice-checks.ts";
 import { type Check, fail, type SchemaNode } from "./evaluation.ts";
 import { ANYTHING, kindsOf } from "./kinds.ts";
+import type { Linker } from "./linker.ts";
 import { objectChecks, unevaluatedProperties } from "./object-checks.ts";
 import type { RegexMaker } from "./regex-maker.ts";
 import { numberChecks, textChecks, valueChecks } from "./scalar-checks.ts";
@@ -10,7 +11,7 @@ import type { CompiledObject, CompiledSchema } from "./schema-types.ts";
 
 /** @param at its name and, after `#`, the JSON pointer to it */
 export function linkSchema(schema: CompiledSchema, at: string, regexes: RegexMaker): SchemaNode {
-  const link = (inner: CompiledSchema, place: string): SchemaNode => linkSchema(inner, place, regexes);
+  const link: Linker = (inner, place) => linkSchema(inner, place, regexes);
   if (typeof schema === "boolean") return schema ? node(at, {}) : node(at, { any: [nothing(at)] });
   return node(at, {
     ...(schema.type !== undefined && { kinds: kindsOf(schema.type) }),
@@ -37,11 +38,7 @@ const nothing =
   (_, run) =>
     fail(run, at, "false", "is not allowed here");
 
-function unevaluatedChecks(
-  schema: CompiledObject,
-  at: string,
-  link: (inner: CompiledSchema, place: string) => SchemaNode,
-): Check[] {
+function unevaluatedChecks(schema: CompiledObject, at: string, link: Linker): Check[] {
   const checks: Check[] = [];
   if (schema.unevaluatedItems !== undefined) checks.push(unevaluatedItems(schema.unevaluatedItems, at, link));
   if (schema.unevaluatedProperties !== undefined)

@@ -10,6 +10,7 @@ import {
   spend,
   test,
   testMember,
+  testQuietly,
 } from "./evaluation.ts";
 import { escapeKey } from "./json-pointer.ts";
 import type { Linker } from "./linker.ts";
@@ -80,11 +81,7 @@ function namesCheck(node: SchemaNode, at: string): ObjectCheck {
   return (value, run) => {
     let valid = true;
     for (const name of Object.keys(value)) {
-      const { found } = run;
-      run.found = undefined;
-      const fits = test(node, name, run, undefined);
-      run.found = found;
-      if (fits) continue;
+      if (testQuietly(node, name, run)) continue;
       failMember(run, name, at, "propertyNames", "must have another name: this one is not allowed");
       if (isFull(run)) return false;
       valid = false;
