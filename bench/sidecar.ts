@@ -3,11 +3,12 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { buildProgram } from "../cli/local/build-worker.ts";
 import { freePort } from "../cli/local/ports.ts";
+import { LEAN_FLAGS } from "../mesh-agent/lifecycle/lean-flags.ts";
 import type { Bench, BenchOptions, Figure } from "./support/bench.ts";
 import { cpuMicroseconds, residentMebibytes } from "./support/cpu-time.ts";
 import { Agents } from "./support/sidecars/agents.ts";
 import { envoyHop, envoyPair } from "./support/sidecars/envoy.ts";
-import { H2load } from "./support/sidecars/h2load.ts";
+import { H2load, type Target } from "./support/sidecars/h2load.ts";
 import { haproxyHop, haproxyPair } from "./support/sidecars/haproxy.ts";
 import { GIGABYTE, nginxHop, nginxPair, startApplication } from "./support/sidecars/nginx.ts";
 import { type Bed, HOST, makeBed, type Proxies } from "./support/sidecars/peers.ts";
@@ -56,7 +57,7 @@ async function measured({ system }: Stage, programs: Programs, options: BenchOpt
     bed,
     app: await startApplication(bed),
     load: new H2load(system.state),
-    agents: await Agents.prepare(system),
+    agents: await Agents.prepare(system, ["agents", "agents-quiet"]),
     seconds: quick ? 1 : 3,
     rounds: options.rounds ?? (quick ? 3 : 7),
     samples: new Samples(),
@@ -66,7 +67,7 @@ async function measured({ system }: Stage, programs: Programs, options: BenchOpt
   const pairs = only.some((part) => part !== "hop") ? await startPairs(setting) : [];
   if (only.includes("memory")) await memory(setting, pairs, say);
   say(`${rounds} rounds of ${seconds} s, ${CONNECTIONS} connections`);
-  for (const { port } of [...hops, ...pairs]) await setting.load.saturate({ port, host: HOST }, CONNECTIONS, seconds);
+  for (const one of [...hops, ...pairs]) await setting.load.saturate(targetOf(one), CONNECTIONS, seconds);
   for (let round = 0; round < rounds; round++) {
     for (const one of hops) await saturate(setting, "hop", one);
     if (only.includes("pair")) for (const one of pairs) await saturate(setting, "pair", one);
@@ -78,12 +79,14 @@ async function measured({ system }: Stage, programs: Programs, options: BenchOpt
 
 const isPart = (name: string): name is Part => parts.some((part) => part === name);
 
+const targetOf = ({ host = HOST, port }: Proxies): Target => ({ host, port });
+
 async function startHops({ bed, app }: Setting): Promise<Proxies[]> {
   const port = await freePort();
   const bundle = path.join(bed.folder, "agent-stack.mjs");
   const { file } = await buildProgram(path.join(import.meta.dirname, "support/hops/agent-stack.ts"), bundle);
   const env = { PORT: String(port), UPSTREAM: String(app) };
-  const args = ["--max-semi-space-size=4", file];
+  const args = [...LEAN_FLAGS, file];
   const pid = await bed.programs.start("proxies", process.execPath, args, port, env);
   const others = [await nginxHop(bed, app), await haproxyHop(bed, app), await envoyHop(bed, app)];
   return present([{ name: "agents", port, pids: [pid] }, ...others]);
@@ -113,8 +116,9 @@ async function memory(
   samples.add("memory_bare_node_mib", "Node with one socket", residentMebibytes([bare]));
   for (const { name, pids } of pairs)
     samples.add(`memory_${name}_idle_mib`, `${name}: resident MiB of one, idle`, residentMebibytes(pids) / pids.length);
-  for (const { name, port, pids } of pairs) {
-    const run = load.offer({ port, host: HOST }, CONNECTIONS, 1_000, 10);
+  for (const one of pairs) {
+    const { name, pids } = one;
+    const run = load.offer(targetOf(one), CONNECTIONS, 1_000, 10);
     await sleep(8_000);
     const mebibytes = residentMebibytes(pids) / pids.length;
     samples.add(`memory_${name}_1000_mib`, `${name}: resident MiB of one, at 1,000 requests/s`, mebibytes);
@@ -123,9 +127,9 @@ async function memory(
 }
 
 async function saturate({ load, samples, seconds }: Setting, part: "hop" | "pair", proxies: Proxies): Promise<void> {
-  const { name, pids, port } = proxies;
+  const { name, pids } = proxies;
   const before = cpuMicroseconds(pids);
-  const { meanUs, requests } = await load.saturate({ port, host: HOST }, CONNECTIONS, seconds);
+  const { meanUs, requests } = await load.saturate(targetOf(proxies), CONNECTIONS, seconds);
   const cpu = (cpuMicroseconds(pids) - before) / requests;
   samples.compare(`${part}_cpu`, `${part} at saturation, CPU us a request`, name, cpu);
   samples.add(`${part}_${name}_rps`, `${part} at saturation, ${name}: requests/s`, requests / seconds);
@@ -135,9 +139,10 @@ async function saturate({ load, samples, seconds }: Setting, part: "hop" | "pair
 /** At a fixed rate; times are what a pair adds to those without one. */
 async function offer({ app, load, samples, seconds }: Setting, rate: number, pairs: readonly Proxies[]): Promise<void> {
   const direct = await load.offer({ port: app, host: HOST }, CONNECTIONS, rate, seconds);
-  for (const { name, pids, port } of pairs) {
+  for (const one of pairs) {
+    const { name, pids } = one;
     const before = cpuMicroseconds(pids);
-    const { p50Us, p99Us, requests } = await load.offer({ port, host: HOST }, CONNECTIONS, rate, seconds);
+    const { p50Us, p99Us, requests } = await load.offer(targetOf(one), CONNECTIONS, rate, seconds);
     const cpu = (cpuMicroseconds(pids) - before) / requests;
     samples.compare(`open_${rate}_cpu`, `pair at ${rate} requests/s, CPU us a request`, name, cpu);
     samples.compare(`open_${rate}_p50_us`, `pair at ${rate} requests/s, added p50 us`, name, p50Us - direct.p50Us);
@@ -145,10 +150,11 @@ async function offer({ app, load, samples, seconds }: Setting, rate: number, pai
   }
 }
 
-async function stream({ load, samples }: Setting, { name, pids, port }: Proxies): Promise<void> {
+async function stream({ load, samples }: Setting, proxies: Proxies): Promise<void> {
+  const { name, pids } = proxies;
   const before = cpuMicroseconds(pids);
   const resident = residentMebibytes(pids);
-  const seconds = await load.fetch({ port, host: HOST }, "/large");
+  const seconds = await load.fetch(targetOf(proxies), "/large");
   samples.compare("stream_rate", "stream of 1 GiB, MB/s", name, GIGABYTE / 1e6 / seconds);
   samples.compare("stream_cpu", "stream of 1 GiB, CPU ms", name, (cpuMicroseconds(pids) - before) / 1_000);
   samples.add(`stream_${name}_growth_mib`, `${name}: MiB more of both after it`, residentMebibytes(pids) - resident);

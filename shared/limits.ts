@@ -68,6 +68,8 @@ export const limits = {
     coalesceBytesMax: 32 * KiB,
     /** Output held for one message while its peer does not read. */
     outputBytesMax: 64 * KiB,
+    /** Bytes of bodies that an agent passes on before it has their memory given back. */
+    youngBodyBytesMax: 4 * MiB,
     /** Interim (1xx) answers accepted from an upstream before its final one. */
     informationalMax: 8,
   },

@@ -1,12 +1,8 @@
-/**
- * Starts the program anew in its own process with what keeps it small; loaded before everything else. V8 takes the size of
- * its young generation at the start alone: 16 MB by itself. 4 MB cost a busy proxy nothing, 1 MB a seventh of its CPU.
- */
-const FLAG = "--max-semi-space-size";
+/** Starts the program anew in its own process with what keeps it small; loaded before everything else. */
+import { missingFlags } from "./lean-flags.ts";
 
-const isTold = [...process.execArgv, process.env.NODE_OPTIONS ?? ""].some((option) => option.includes(FLAG));
+const { execArgv, execPath, argv, env, platform } = process;
+const missing = missingFlags([...execArgv, env.NODE_OPTIONS ?? ""]);
 // Node 22.15 has it, Windows has not.
-if (!isTold && process.platform !== "win32" && typeof process.execve === "function") {
-  const { execArgv, execPath, argv } = process;
-  process.execve(execPath, [execPath, `${FLAG}=4`, ...execArgv, ...argv.slice(1)], process.env);
-}
+if (missing.length > 0 && platform !== "win32" && typeof process.execve === "function")
+  process.execve(execPath, [execPath, ...missing, ...execArgv, ...argv.slice(1)], env);

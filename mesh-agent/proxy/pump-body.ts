@@ -1,4 +1,5 @@
 import type { FieldList } from "../../shared/http/field-list.ts";
+import { passedOn } from "./body-garbage.ts";
 import { connectionDeadlines, type DeadlineWatch, type Watched } from "./deadline-watch.ts";
 import type { BodyReader, BodyWriter } from "./engine.ts";
 
@@ -41,6 +42,7 @@ export class Pump implements Watched {
     this.#from.onChunk((chunk) => {
       this.#moved();
       if (!this.#to.write(chunk)) this.#from.pause();
+      passedOn(chunk.length);
     });
   }
 

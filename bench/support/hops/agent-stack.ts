@@ -9,9 +9,9 @@ import { Metrics } from "../../../mesh-agent/telemetry/metrics.ts";
 import { loadDocument } from "../../../shared/config/load.ts";
 import { agentPlan } from "../../../shared/plan/agent-face.ts";
 import { compile } from "../../../shared/plan/compile.ts";
-import { DOCUMENT } from "../sidecars/document.ts";
+import { documentOf } from "../sidecars/document.ts";
 
-const { document } = loadDocument(DOCUMENT, "bench.yaml", () => undefined);
+const { document } = loadDocument(documentOf(["orders"]), "bench.yaml", () => undefined);
 const plan = document === undefined ? undefined : agentPlan(compile(document), "web");
 if (plan === undefined) throw new Error("the document does not compile");
 

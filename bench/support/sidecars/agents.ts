@@ -9,7 +9,7 @@ import { packageRoot } from "../../../cli/local/package-root.ts";
 import { freePort } from "../../../cli/local/ports.ts";
 import { type OpenSystem, startWorkers } from "../../../cli/local/system.ts";
 import { agentChild, type MeshSettings } from "../../../scripts/support/shop.ts";
-import { DOCUMENT } from "./document.ts";
+import { documentOf } from "./document.ts";
 import type { Proxies } from "./peers.ts";
 import { onCore } from "./programs.ts";
 
@@ -22,14 +22,14 @@ export class Agents {
     this.#mesh = mesh;
   }
 
-  /** Starts the control plane and bundles the agent. */
-  static async prepare(system: OpenSystem): Promise<Agents> {
+  /** Starts the control plane and bundles the agent. @param names of the pairs that will be */
+  static async prepare(system: OpenSystem, names: readonly string[]): Promise<Agents> {
     const [gatewayPort, controlPort, ingress] = [await freePort(), await freePort(), await freePort()];
     const ingressUrl = `http://127.0.0.1:${ingress}`;
     const local = await startWorkers(system, { host: "127.0.0.1", gatewayPort, controlPort, ingressUrl });
     const control = new ControlClient({ url: local.control, token: local.adminToken });
     const file = path.join(system.state, "bench.yaml");
-    writeFileSync(file, DOCUMENT);
+    writeFileSync(file, documentOf(names));
     await applyDocument(control, file, {}, "bench");
     const joinToken = async (service: string): Promise<string> => (await control.joinToken({ service })).token;
     const bundle = path.join(system.state, "agent.mjs");
@@ -39,9 +39,9 @@ export class Agents {
 
   /** @param flags of both @returns the pair; calls go to the outbound listener of the first */
   async pair(name: string, app: number, flags: readonly string[] = []): Promise<Proxies> {
-    const second = await this.#start(`${name}-app`, "orders", app, flags);
+    const second = await this.#start(`${name}-app`, name, app, flags);
     const first = await this.#start(`${name}-caller`, "web", app, flags);
-    return { name, port: first.outbound, pids: [first.pid, second.pid] };
+    return { name, host: `${name}.mesh`, port: first.outbound, pids: [first.pid, second.pid] };
   }
 
   async #start(

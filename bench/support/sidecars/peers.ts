@@ -26,6 +26,8 @@ export interface Bed {
 /** One or two proxies in a row before the application. */
 export interface Proxies {
   readonly name: string;
+  /** How clients name the application, where not by `HOST`. */
+  readonly host?: string;
   /** That clients call. */
   readonly port: number;
   readonly pids: readonly number[];
@@ -33,7 +35,7 @@ export interface Proxies {
 
 const TRUST_DOMAIN = "bench.internal";
 const SERVICE = "orders";
-/** How clients name the application, whoever stands before it. */
+/** How clients name the application, whoever stands before it, but for agents, of which each pair serves its own. */
 export const HOST = `${SERVICE}.mesh`;
 
 /** @param folder that is there */
