@@ -260,6 +260,7 @@ class Agent {
     this.#exposure ??= new Exposure({
       ...{ address: role.expose, certificates: role.exposeCertificates, plan: () => this.#plan(), log: this.#log },
       ...{ accessLog: this.#accessLog, gate: this.#gate, shed: this.#shed, app: () => this.#appConnections() },
+      revocations: () => this.#view.revocations,
       onPort: (port) => this.#runtime.setPort("expose", port),
     });
     await this.#exposure.update();

@@ -35,7 +35,7 @@ export function revokeCommand(): Command {
     .addHelpText(
       "after",
       `
-Gateways honour a revocation within two seconds, also for tokens that they remember.
+Gateways honour a revocation within two seconds, agents that face the outside at once, also for tokens that they remember.
 
 Examples:
   selvage revoke --jti 5f0c1a2e

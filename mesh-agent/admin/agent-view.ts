@@ -95,6 +95,7 @@ function config({ session, view, tcp }: AgentParts): object {
     plan: view.plan,
     endpoints: view.endpoints,
     tcp: tcp(),
+    revocations: { revision: view.revocations.revision, entries: view.revocations.list.entries.length },
     txnKeys: view.trust?.txnKeys.map(({ kid }) => kid) ?? [],
   };
 }

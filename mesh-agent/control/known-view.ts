@@ -1,6 +1,12 @@
-/** What the control plane told last: plan, trust and endpoints, kept on disk so that an agent starts without it. */
+/** What the control plane told last: plan, trust, endpoints and what is revoked, kept on disk so that an agent starts without it. */
 import { createHash, X509Certificate } from "node:crypto";
 import * as z from "zod/mini";
+import {
+  indexRevocations,
+  noRevocations,
+  type RevocationIndex,
+  type RevocationList,
+} from "../../shared/auth/revocations.ts";
 import { GATEWAY_SERVICE } from "../../shared/identity/spiffe-id.ts";
 import { canonicalJson } from "../../shared/plan/canonical-json.ts";
 import type { AgentPlan } from "../../shared/plan/plan.ts";
@@ -8,6 +14,7 @@ import { type DiscoveryView, keepKnown, newDiscoveryView, replaceView } from "..
 import { type Endpoint, endpointSchema } from "../../shared/wire/endpoint.ts";
 import { hopKeySchema } from "../../shared/wire/hop-key.ts";
 import type { HubMessage } from "../../shared/wire/hub.ts";
+import { revocationListSchema } from "../../shared/wire/revocations.ts";
 import { agentPlanSchema } from "./agent-plan-schema.ts";
 import { StateFile } from "./state-file.ts";
 
@@ -31,13 +38,15 @@ const endpointsFileSchema = z.object({
   services: z.record(z.string(), z.array(endpointSchema)),
 });
 
-/** Which of the three a message replaced. */
+/** What a message replaced that has to be taken into use. */
 export type Changed = "plan" | "trust" | "endpoints";
 
 export class KnownView {
   plan: KnownPlan | undefined;
   trust: Trust | undefined;
   endpoints: DiscoveryView<Endpoint> = newDiscoveryView();
+  /** Looked up by each request; told to agents that face the outside alone. */
+  revocations: RevocationIndex = noRevocations;
   #knowsEndpoints = false;
   #fresh = false;
   /** What the control plane said last in this run, as it said it. */
@@ -48,6 +57,7 @@ export class KnownView {
   readonly #planFile: StateFile<KnownPlan>;
   readonly #trustFile: StateFile<Trust>;
   readonly #endpointsFile: StateFile<z.infer<typeof endpointsFileSchema>>;
+  readonly #revocationsFile: StateFile<RevocationList>;
   readonly #onTrouble: (message: string) => void;
 
   /**
@@ -60,6 +70,7 @@ export class KnownView {
     this.#planFile = new StateFile<KnownPlan>(folder, "plan.json", (value) => planFileSchema.parse(value));
     this.#trustFile = new StateFile<Trust>(folder, "trust.json", (value) => trustSchema.parse(value));
     this.#endpointsFile = new StateFile(folder, "endpoints.json", (value) => endpointsFileSchema.parse(value));
+    this.#revocationsFile = new StateFile(folder, "revocations.json", (value) => revocationListSchema.parse(value));
   }
 
   /** All three are there, at the ingress with the keys that it checks the gateway by: listeners may open (law 9). */
@@ -77,6 +88,8 @@ export class KnownView {
     }
     this.plan = plan;
     this.trust = this.#tolerate(() => this.#trustFile.load());
+    const revocations = this.#tolerate(() => this.#revocationsFile.load());
+    if (revocations !== undefined) this.revocations = indexRevocations(revocations);
     const endpoints = this.#tolerate(() => this.#endpointsFile.load());
     if (endpoints === undefined) return;
     replaceView(this.endpoints, endpoints.revision, endpoints.services, true);
@@ -85,7 +98,7 @@ export class KnownView {
 
   /** Of another identity: nothing of it may be used. */
   forget(): void {
-    for (const file of [this.#planFile, this.#trustFile, this.#endpointsFile]) file.remove();
+    for (const file of [this.#planFile, this.#trustFile, this.#endpointsFile, this.#revocationsFile]) file.remove();
   }
 
   /** A new connection: its first view counts whatever its revision, and takes nothing away before `settle`. */
@@ -107,7 +120,7 @@ export class KnownView {
 
   /**
    * Takes a message of the hub.
-   * @returns what changed; undefined when it was older than what is known
+   * @returns what changed; undefined when it was older than what is known, or is looked up by each request anyway
    * @throws when it cannot be used; the last good one stays
    */
   take(message: HubMessage): Changed | undefined {
@@ -120,6 +133,12 @@ export class KnownView {
       this.trust = checkedTrust(message);
       this.#keep(this.#trustFile.save(this.trust));
       return "trust";
+    }
+    if (message.type === "revocations") {
+      const { revision, entries } = message;
+      this.revocations = indexRevocations({ revision, entries });
+      this.#keep(this.#revocationsFile.save(this.revocations.list));
+      return undefined;
     }
     const { revision, services } = message;
     if (!this.#use(revision, this.#before === undefined ? services : keepKnown(services, this.#before)))

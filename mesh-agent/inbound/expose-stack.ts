@@ -1,4 +1,5 @@
 /** What happens to a request from the outside before and after the application sees it, outermost first. */
+import type { RevocationIndex } from "../../shared/auth/revocations.ts";
 import { allowUpgrade } from "../proxy/allow-upgrade.ts";
 import { answerErrors } from "../proxy/answer-errors.ts";
 import { runStages, type Stage } from "../proxy/call.ts";
@@ -26,6 +27,7 @@ export interface ExposeOptions {
   /** What the plan in use says of the outside; undefined: nothing any more. */
   readonly held: () => HeldExposure | undefined;
   readonly verifier: JwtVerifier;
+  readonly revocations: () => RevocationIndex;
   /** `shedLoad`, of all that goes to the application. */
   readonly shed: Stage<InboundCall>;
   /** Connections to the application. */
@@ -43,7 +45,7 @@ export function exposeStack(options: ExposeOptions): (exchange: ServerExchange) 
     stripFields,
     translateGrpcWeb((call) => call.plan.plan.inbound?.protocol === "grpc"),
     keepGrpcTimeout,
-    authenticate(options.verifier),
+    authenticate(options),
     limitRate(options.accessLog.metrics),
     shapeFields,
     allowUpgrade(() => []),

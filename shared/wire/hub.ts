@@ -1,13 +1,14 @@
 /**
  * Messages between an agent and the hub: JSON text on the WebSocket `GET /v1/agents/connect`, which the agent opens with
  * `Authorization: Bearer <agent token>`. The agent speaks first (`hello`); the hub answers with `trust`, `plan` and
- * `endpoints`, and again whenever one of them changes. Unknown members are ignored, unknown types too.
+ * `endpoints`, to agents that face the outside with `revocations`, and again whenever one of them changes. Unknown members are ignored, unknown types too.
  */
 import * as z from "zod/mini";
 import { limits } from "../limits.ts";
 import type { AgentPlan } from "../plan/plan.ts";
 import { endpointSchema } from "./endpoint.ts";
 import { hopKeySchema } from "./hop-key.ts";
+import { revocationListSchema } from "./revocations.ts";
 
 export const WIRE_FORMAT = 1;
 
@@ -71,5 +72,7 @@ export const hubMessageSchema = z.discriminatedUnion("type", [
     txnKeys: z.array(jwk),
     hopKeys: z.optional(z.array(hopKeySchema)),
   }),
+  /** All that is revoked, to agents that face the outside, before the plan that says so; replaces the list before. */
+  z.object({ type: z.literal("revocations"), ...revocationListSchema.shape }),
 ]);
 export type HubMessage = z.infer<typeof hubMessageSchema>;

@@ -87,6 +87,73 @@ describe("what stands in the way", () => {
   });
 });
 
+describe("what is revoked", () => {
+  const untilMs = Date.now() + 3_600_000;
+
+  test("is refused from then on, also a token that is remembered", async () => {
+    const { issuer, control } = world;
+    const iat = Math.floor(Date.now() / 1_000) - 60;
+    const tokens = {
+      id: await world.bearer({ jti: "t-1" }),
+      subject: await world.bearer({ sub: "mallory" }),
+      early: await world.bearer({ sub: "early", iat }),
+      other: await world.bearer({ sub: "other", jti: "t-2" }),
+    };
+    const statuses = async (): Promise<number[]> =>
+      Promise.all(Object.values(tokens).map(async (headers) => (await ask("/orders/1", { headers })).status));
+    const become = (what: string, wanted: number[]) =>
+      until(what, async () => JSON.stringify(await statuses()) === JSON.stringify(wanted));
+    expect(await statuses()).toEqual([200, 200, 200, 200]);
+    control.revoke([{ jti: "t-1", expiresAtMs: untilMs }]);
+    await become("the token is", [401, 200, 200, 200]);
+    const subject = { sub: "mallory", issuer: issuer.url, expiresAtMs: untilMs };
+    control.revoke([subject, { issuer: issuer.url, issuedBefore: iat + 1, expiresAtMs: untilMs }]);
+    await become("the subject and what was issued early are", [200, 401, 401, 200]);
+    const refused = await ask("/orders/1", { headers: tokens.subject });
+    expect(refused.headers["www-authenticate"]).toContain('error="invalid_token"');
+    expect(refused.text).not.toContain("revoked");
+    control.revoke([]);
+    await become("nothing is", [200, 200, 200, 200]);
+  });
+
+  test("is known after a start without the control plane, and for as long as it lasts", async () => {
+    const { control } = world;
+    control.setPlan("alone", { expose: world.expose(), access: [] });
+    control.revoke([
+      { jti: "t-3", expiresAtMs: untilMs },
+      { jti: "t-4", expiresAtMs: Date.now() - 1 },
+    ]);
+    const first = await world.run("alone").ready();
+    await world.opened(first);
+    const statuses = (agent: typeof first): Promise<number[]> =>
+      Promise.all(
+        ["t-3", "t-4"].map(async (jti) => {
+          const headers = await world.bearer({ jti });
+          return (await ask("/orders/1", { headers }, portOf(agent))).status;
+        }),
+      );
+    expect(await statuses(first)).toEqual([401, 200]);
+    const { appPid = 0 } = first.runtime;
+    first.kill("SIGKILL");
+    process.kill(appPid, "SIGKILL");
+    await first.ended;
+    await control.close();
+    const again = world.fleet.run(
+      "alone",
+      undefined,
+      ["--expose", "127.0.0.1:0", ...world.certificate.flags],
+      first.folder,
+    );
+    await again.ready();
+    await world.opened(again);
+    expect(await statuses(again)).toEqual([401, 200]);
+    expect(JSON.parse((await again.admin("/config")).text).revocations).toMatchObject({ entries: 2 });
+    await control.open();
+    control.revoke([]);
+    await until("the newer list is there", async () => (await statuses(again))[0] === 200);
+  }, 40_000);
+});
+
 describe("stopping", () => {
   test("finishes what is in flight, refuses what comes then, and ends", async () => {
     await world.certificate.renew("third");

@@ -8,6 +8,7 @@ import {
   type Proof,
   refuseIdentity,
 } from "../../../shared/auth/compose.ts";
+import { type RevocationIndex, revocationOf } from "../../../shared/auth/revocations.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import type { Stage } from "../../proxy/call.ts";
@@ -16,16 +17,28 @@ import type { JwtVerifier } from "./jwt-verifier.ts";
 
 type Proofs = Map<string, Proof>;
 
-export function authenticate(verifier: JwtVerifier): Stage<ExposedCall> {
+export interface AuthenticateOptions {
+  readonly verifier: JwtVerifier;
+  /** What is revoked now, whenever a token was found good. */
+  readonly revocations: () => RevocationIndex;
+}
+
+export function authenticate(options: AuthenticateOptions): Stage<ExposedCall> {
   return (call, next) => {
     const { auth } = call.match.route;
     if (auth === undefined) next();
-    else prove(call, auth, verifier, new Map(), next);
+    else prove(call, auth, options, new Map(), next);
   };
 }
 
 /** Waits only where a key has to be fetched, or a signature to be checked. */
-function prove(call: ExposedCall, auth: AuthSettings, verifier: JwtVerifier, proofs: Proofs, next: () => void): void {
+function prove(
+  call: ExposedCall,
+  auth: AuthSettings,
+  options: AuthenticateOptions,
+  proofs: Proofs,
+  next: () => void,
+): void {
   for (;;) {
     const asked = nextProof(auth, proofs);
     if (asked.kind !== "ask") {
@@ -34,10 +47,10 @@ function prove(call: ExposedCall, auth: AuthSettings, verifier: JwtVerifier, pro
       return;
     }
     const { provider } = asked;
-    const proof = proveBy(call, provider, verifier);
+    const proof = proveBy(call, provider, options);
     if (proof instanceof Promise) {
       proof
-        .then((found) => prove(call, auth, verifier, proofs.set(provider, found), next))
+        .then((found) => prove(call, auth, options, proofs.set(provider, found), next))
         .catch((error) => call.fail(error));
       return;
     }
@@ -45,18 +58,28 @@ function prove(call: ExposedCall, auth: AuthSettings, verifier: JwtVerifier, pro
   }
 }
 
-function proveBy(call: ExposedCall, name: string, verifier: JwtVerifier): Proof | Promise<Proof> {
+function proveBy(
+  call: ExposedCall,
+  name: string,
+  { verifier, revocations }: AuthenticateOptions,
+): Proof | Promise<Proof> {
   const { identity } = call.held.plan;
   const provider = Object.hasOwn(identity, name) ? identity[name] : undefined;
   if (provider === undefined) return { kind: "refused", reason: "the plan has no such provider" };
   const verdict = verifier.verify(call.field("authorization") ?? undefined, provider, Date.now());
   if (verdict === undefined) return { kind: "absent" };
-  if (!(verdict instanceof Promise)) return proofOf(verdict);
-  return verdict.then(proofOf, (cause: unknown): Proof => ({ kind: "failed", cause }));
+  if (!(verdict instanceof Promise)) return proofOf(verdict, revocations());
+  return verdict.then(
+    (found) => proofOf(found, revocations()),
+    (cause: unknown): Proof => ({ kind: "failed", cause }),
+  );
 }
 
-const proofOf = (verdict: Identity | string): Proof =>
-  typeof verdict === "string" ? { kind: "refused", reason: verdict } : { kind: "proven", identity: verdict };
+function proofOf(verdict: Identity | string, revocations: RevocationIndex): Proof {
+  if (typeof verdict === "string") return { kind: "refused", reason: verdict };
+  const revoked = revocationOf(revocations, verdict, Date.now());
+  return revoked === undefined ? { kind: "proven", identity: verdict } : { kind: "refused", reason: revoked };
+}
 
 /** @throws SelvageError unless somebody was found who may pass */
 function admit(call: ExposedCall, auth: AuthSettings, outcome: NextProof, proofs: Proofs): void {

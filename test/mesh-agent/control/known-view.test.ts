@@ -138,3 +138,23 @@ test("of the ingress is complete with the keys of the gateway's proofs alone", a
   again.load();
   expect(again.trust?.hopKeys).toEqual(hopKeys);
 });
+
+test("what is revoked is kept for the next run, and not for another identity; a broken file counts as none", async () => {
+  const known = view();
+  known.connected();
+  known.take(planMessage(1));
+  const expiresAtMs = Date.now() + 60_000;
+  expect(known.take({ type: "revocations", revision: 4, entries: [{ jti: "t", expiresAtMs }] })).toBeUndefined();
+  expect([...known.revocations.jtis.keys()]).toEqual(["t"]);
+  await expect.poll(() => existsSync(join(folder, "revocations.json"))).toBe(true);
+  await expect.poll(() => existsSync(join(folder, "plan.json"))).toBe(true);
+  const again = view();
+  again.load();
+  expect([again.revocations.revision, [...again.revocations.jtis.keys()]]).toEqual([4, ["t"]]);
+  writeFileSync(join(folder, "revocations.json"), "{");
+  const broken = view();
+  broken.load();
+  expect([broken.revocations.revision, trouble.length]).toEqual([0, 1]);
+  view("users").load();
+  expect(existsSync(join(folder, "revocations.json"))).toBe(false);
+});

@@ -2,6 +2,7 @@
 import { createHash, createHmac, type KeyObject, randomBytes, verify, X509Certificate } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from "jose";
+import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import { TXN_TOKEN_ALGORITHM, TXN_TOKEN_TYPE } from "../../../shared/identity/txn-token.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { compileBreaker } from "../../../shared/plan/compile-balance.ts";
@@ -66,6 +67,8 @@ export class TestControl {
   trustId = "t1";
   /** Endpoints that no agent registered. */
   extra: Record<string, Endpoint[]> = {};
+  /** What is revoked, for agents that face the outside. */
+  #revocations: RevocationList = { revision: 0, entries: [] };
   /** Instances that are ready and yet announced to nobody. */
   readonly hidden = new Set<string>();
   /** Everything that agents said but pings. */
@@ -245,6 +248,7 @@ export class TestControl {
           const agent = { service, socket, endpoint, ready: false };
           this.#agents.set(instance, agent);
           this.#sendTrust(agent);
+          this.#sendRevocations(agent);
           if (this.#plans.get(service)?.version !== planVersion) this.#sendPlan(agent);
           this.#sendEndpoints(agent);
         }
@@ -271,6 +275,17 @@ export class TestControl {
     const roots = [this.authority.rootPem, ...this.otherRoots];
     const hopKeys = service === "gateway" ? { hopKeys: this.hopKeys } : {};
     socket.send(JSON.stringify({ type: "trust", id: this.trustId, roots, txnKeys: [this.#txnKey.jwk], ...hopKeys }));
+  }
+
+  /** Tells those who face the outside what is revoked from now on. */
+  revoke(entries: RevocationList["entries"]): void {
+    this.#revocations = { revision: this.#revocations.revision + 1, entries };
+    for (const agent of this.#agents.values()) this.#sendRevocations(agent);
+  }
+
+  #sendRevocations({ service, socket }: Agent): void {
+    if (this.#plans.get(service)?.plan.inbound?.expose === undefined) return;
+    socket.send(JSON.stringify({ type: "revocations", ...this.#revocations }));
   }
 
   #sendPlan({ service, socket }: Agent): void {

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { limits } from "../../../shared/limits.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { sha256Hex } from "../../../workers/control/authority/bytes.ts";
-import { closeCodes } from "../../../workers/control/objects/hub.ts";
+import { closeCodes } from "../../../workers/control/objects/hub-messages.ts";
 import { applyShop, call, connect, helloOf, hub, joined, token } from "./support.ts";
 
 let timeoutMs = 10_000;

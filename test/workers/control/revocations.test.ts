@@ -1,7 +1,18 @@
-import { reset } from "cloudflare:test";
+import { evictDurableObject, reset, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { limits } from "../../../shared/limits.ts";
-import { applyShop, call, configStore, token } from "./support.ts";
+import {
+  applyDocument,
+  applyShop,
+  call,
+  configStore,
+  connect,
+  helloOf,
+  hub,
+  shop,
+  type TestAgent,
+  token,
+} from "./support.ts";
 
 beforeEach(async () => {
   await reset();
@@ -107,4 +118,70 @@ test("a full list refuses, and says so", async () => {
   expect(made).toBeLessThan(limits.control.revocationBytesMax / 1_040);
   const { status, body } = await revoke({ ...big, issuedBefore: 0 });
   expect([status, body.code]).toEqual([409, "revocations_full"]);
+});
+
+describe("agents", () => {
+  const exposed = () => {
+    const document = shop("9s") as { gateway: object; mesh: { services: Record<string, object> } };
+    const routes = [{ name: "open", match: { path: "/open" }, auth: "login" }];
+    const identity = { login: { jwt: { issuer, audience: "shop" } } };
+    const orders = { ...document.mesh.services.orders, expose: { hosts: ["localhost"], routes } };
+    const services = { ...document.mesh.services, orders };
+    return { ...document, gateway: { ...document.gateway, identity }, mesh: { ...document.mesh, services } };
+  };
+  const join = async (service: string, instance = `${service}-1`): Promise<TestAgent> => {
+    const agent = await connect(await token({ role: "agent", service, sub: instance }));
+    agent.send(helloOf(instance));
+    await agent.take("endpoints");
+    return agent;
+  };
+  const types = ({ messages }: TestAgent) => messages.map(({ type }) => type);
+
+  test("that face the outside get them with their hello, and whenever they change; others never do", async () => {
+    await revoke({ jti: "before" });
+    const [orders, users] = [await join("orders"), await join("users")];
+    expect(types(orders)).not.toContain("revocations");
+    expect((await applyDocument(exposed())).status).toBe(201);
+    // It has them before it hears that it opens.
+    expect(await orders.take("revocations")).toMatchObject({ revision: 1, entries: [{ jti: "before" }] });
+    await orders.take("plan");
+    const { body } = await revoke({ sub: "alice", issuer });
+    const { revision, entries } = await orders.take("revocations");
+    expect([revision, entries]).toMatchObject([2, [{ sub: "alice", issuer }, { jti: "before" }]]);
+    await call("DELETE", `/v1/revocations/${body.id}`, "admin");
+    expect(await orders.take("revocations")).toMatchObject({ revision: 3, entries: [{ jti: "before" }] });
+    await evictDurableObject(hub(), { webSockets: "hibernate" });
+    const again = await join("orders", "orders-2");
+    expect(types(again).slice(0, 3)).toEqual(["trust", "revocations", "plan"]);
+    expect(await again.take("revocations")).toMatchObject({ revision: 3, entries: [{ jti: "before" }] });
+    expect(types(users)).not.toContain("revocations");
+    for (const agent of [orders, users, again]) agent.close();
+  });
+
+  test("are told that nothing is revoked, and what the hub did not hear at once comes by the alarm", async () => {
+    await applyDocument(exposed());
+    const orders = await join("orders");
+    expect(await orders.take("revocations")).toMatchObject({ revision: 0, entries: [] });
+    const log = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    await runInDurableObject(hub(), (object) => {
+      vi.spyOn(Object.getPrototypeOf(object), "revoked").mockRejectedValueOnce(new Error("away"));
+    });
+    expect((await revoke({ jti: "late" })).status).toBe(201);
+    expect(log).toHaveBeenCalledWith(expect.stringContaining("away"));
+    expect(types(orders)).not.toContain("revocations");
+    expect(await runDurableObjectAlarm(configStore())).toBe(true);
+    expect(await orders.take("revocations")).toMatchObject({ revision: 1, entries: [{ jti: "late" }] });
+    orders.close();
+  });
+
+  test("do not go back to an older list that comes late", async () => {
+    await applyDocument(exposed());
+    await revoke({ jti: "one" });
+    const orders = await join("orders");
+    await orders.take("revocations");
+    await hub().revoked({ revision: 1, entries: [] });
+    await revoke({ jti: "two" });
+    expect(await orders.take("revocations")).toMatchObject({ revision: 2, entries: [{ jti: "two" }, { jti: "one" }] });
+    orders.close();
+  });
 });

@@ -43,6 +43,15 @@ interface VersionRow extends Record<string, SqlStorageValue> {
   applied_at: number;
 }
 
+/** Of the version that is live. */
+interface Live {
+  readonly row: VersionRow;
+  readonly gateway: string;
+  readonly services: ReadonlySet<string>;
+  /** Agents face the outside, and so refuse what is revoked. */
+  readonly isExposed: boolean;
+}
+
 const SETTINGS = { leaseMs: limits.gateway.planLeaseMs, slackMs: limits.control.gatewayLeaseSlackMs };
 const TEXTS = ["source", "document", "plan", "gateway"] as const;
 
@@ -56,7 +65,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
   readonly #audit: AuditLog;
   readonly #revocations: RevocationStore;
   /** The live version's parsed parts, read again after an eviction. */
-  #live: { row: VersionRow; gateway: string; services: ReadonlySet<string> } | undefined;
+  #live: Live | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -174,6 +183,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
       return { refused: { code: "revocations_full", reason } };
     }
     this.#audit.add({ act: "revoke", by, author: made.author, version: 0, detail: describeRevocation(made) }, nowMs);
+    await this.#tell();
     return made;
   }
 
@@ -182,6 +192,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     if (removed === undefined) return { refused: { code: "revocation_unknown", reason: `no revocation ${id}` } };
     const detail = describeRevocation(removed);
     this.#audit.add({ act: "unrevoke", by, author: by, version: 0, detail }, Date.now());
+    await this.#tell();
     return removed;
   }
 
@@ -230,9 +241,14 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
       return inserted;
     });
     this.#live = undefined;
+    await this.#tell();
+    return { ...infoOf(row), changed: true };
+  }
+
+  /** Hands the hub what it lacks, now or, should that fail, later. */
+  async #tell(): Promise<void> {
     await this.ctx.storage.setAlarm(Date.now() + limits.control.publishRetryMs);
     await this.#tryPublish();
-    return { ...infoOf(row), changed: true };
   }
 
   #forgetOld(newest: number): void {
@@ -246,12 +262,21 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
 
   async #tryPublish(): Promise<boolean> {
     try {
+      await this.#tellRevocations();
       await this.#publish();
       return true;
     } catch (error) {
       console.error(JSON.stringify({ kind: "error", act: "publish", reason: String(error) }));
       return false;
     }
+  }
+
+  /** Before the version that exposes somebody: no agent opens to the outside without them. Nobody else asks for them. */
+  async #tellRevocations(): Promise<void> {
+    const untold = this.#readLive()?.isExposed === true ? this.#revocations.untold(Date.now()) : undefined;
+    if (untold === undefined) return;
+    await this.env.HUB.getByName(MAIN).revoked(untold);
+    this.#revocations.told(untold);
   }
 
   /** Hands the live version to the hub, unless it has it; the alarm stays until that has succeeded. */
@@ -286,13 +311,15 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     return this.#sql.exec<VersionRow>("SELECT * FROM versions ORDER BY version DESC LIMIT 1").toArray()[0];
   }
 
-  #readLive(): { row: VersionRow; gateway: string; services: ReadonlySet<string> } | undefined {
+  #readLive(): Live | undefined {
     const row = this.#live?.row ?? this.#liveRow();
     if (row === undefined) return undefined;
     if (this.#live === undefined) {
       const plan = JSON.parse(this.#texts.get(`plan/${row.version}`) ?? "null") as Plan;
       const gateway = this.#texts.get(`gateway/${row.version}`) ?? "";
-      this.#live = { row, gateway, services: new Set(Object.keys(plan.mesh.services)) };
+      const { services } = plan.mesh;
+      const isExposed = Object.values(services).some(({ expose }) => expose !== undefined);
+      this.#live = { row, gateway, services: new Set(Object.keys(services)), isExposed };
     }
     return this.#live;
   }

@@ -5,6 +5,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { type IRequest, Router } from "itty-router";
+import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import { GATEWAY_SERVICE } from "../../../shared/identity/spiffe-id.ts";
 import { limits } from "../../../shared/limits.ts";
 import { versionHere } from "../../../shared/policy/acknowledgement.ts";
@@ -20,11 +21,11 @@ import {
   type RegistryVerdict,
   stepRegistry,
 } from "../../../shared/policy/registry.ts";
-import type { HopKey } from "../../../shared/wire/hop-key.ts";
-import { type AgentMessage, agentMessageSchema, PING, PONG } from "../../../shared/wire/hub.ts";
+import { type AgentMessage, PING, PONG } from "../../../shared/wire/hub.ts";
 import { makeSealer } from "../authority/seal.ts";
 import type { Env } from "../env.ts";
 import { type Connection, connectionSchema, readAttachment } from "./connection.ts";
+import { closeCodes, parseMessage, trustMessage } from "./hub-messages.ts";
 import { InstanceStore } from "./instance-store.ts";
 import { sealName } from "./key-ring-store.ts";
 import { PublicationStore } from "./publication-store.ts";
@@ -36,16 +37,6 @@ const SETTINGS: RegistrySettings = {
   forgetAfterMs: limits.control.forgetAfterMs,
   instancesMax: limits.control.instancesMax,
 };
-
-/** Close codes, RFC 6455 section 7.4; from 4000 on ours. */
-export const closeCodes = {
-  policy: 1008,
-  tooBig: 1009,
-  full: 1013,
-  replaced: 4000,
-  silent: 4001,
-  tokenExpired: 4002,
-} as const;
 
 export class Hub extends DurableObject<Env> implements HubRpc {
   readonly #instances: InstanceStore;
@@ -84,9 +75,15 @@ export class Hub extends DurableObject<Env> implements HubRpc {
         this.#noFace(service, instance);
         continue;
       }
+      this.#sendRevocations(socket, service);
       this.#send(socket, face.message);
       this.#send(socket, this.#view(service, face.outbound, views));
     }
+  }
+
+  async revoked(list: RevocationList): Promise<void> {
+    if (!this.#publication.putRevocations(list)) return;
+    for (const [socket, { service }] of this.#greeted()) this.#sendRevocations(socket, service);
   }
 
   async trust(trust: Trust): Promise<void> {
@@ -185,6 +182,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     for (const other of this.ctx.getWebSockets(instanceKey(service, instance)))
       if (readAttachment(other).id !== id) other.close(closeCodes.replaced, "replaced by a newer connection");
     this.#sendTrust(socket, service);
+    this.#sendRevocations(socket, service);
     if (face !== undefined && planVersion !== live.version) this.#send(socket, face.message);
     if (face !== undefined) this.#send(socket, this.#view(service, face.outbound, new Map()));
     else this.#noFace(service, instance);
@@ -258,6 +256,10 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     });
     made.set(service, message);
     return message;
+  }
+
+  #sendRevocations(socket: WebSocket, service: string): void {
+    if (this.#publication.face(service)?.isExposed === true) this.#send(socket, this.#publication.revocations);
   }
 
   /** Ingress agents get the hop keys with it, opened for the message alone. */
@@ -352,36 +354,6 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     return atMs;
   }
 }
-
-function trustMessage({ id, roots, txnKeys }: Trust, hopKeys?: readonly HopKey[]): string {
-  const keys = txnKeys.map((key) => JSON.parse(key));
-  return JSON.stringify({ type: "trust", id, roots, txnKeys: keys, ...(hopKeys && { hopKeys }) });
-}
-
-/** A number: the close code that a message deserves; "unknown": of a type that a newer agent may send. */
-function parseMessage(text: string | ArrayBuffer): AgentMessage | "unknown" | number {
-  if (typeof text !== "string") return closeCodes.policy;
-  if (text.length > limits.control.agentMessageBytesMax) return closeCodes.tooBig;
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return closeCodes.policy;
-  }
-  const message = agentMessageSchema.safeParse(json);
-  if (message.success) return message.data;
-  const type = typeof json === "object" && json !== null && "type" in json ? json.type : undefined;
-  return typeof type === "string" && !KNOWN_TYPES.has(type) ? "unknown" : closeCodes.policy;
-}
-
-const KNOWN_TYPES: ReadonlySet<string> = new Set<AgentMessage["type"]>([
-  "hello",
-  "ready",
-  "draining",
-  "trusts",
-  "ack",
-  "refuse",
-]);
 
 function refuseHello(connection: Connection, hello: Extract<AgentMessage, { type: "hello" }>): string | undefined {
   if (connection.greeted) return "hello was said before";

@@ -1,3 +1,4 @@
+import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import type { AgentPlan } from "../../../shared/plan/plan.ts";
 import type { Publication, Trust } from "./rpc.ts";
 import { TextStore } from "./text-store.ts";
@@ -6,6 +7,8 @@ import { TextStore } from "./text-store.ts";
 export interface Face {
   /** Services that it may call. */
   readonly outbound: readonly string[];
+  /** It faces the outside. */
+  readonly isExposed: boolean;
   readonly hash: string;
   /** Hub message as JSON text. */
   readonly message: string;
@@ -22,6 +25,7 @@ export class PublicationStore {
   readonly #texts: TextStore;
   #summary: Summary | undefined;
   #trust: Trust | undefined;
+  #revocations: RevocationList = { revision: 0, entries: [] };
   readonly #faces = new Map<string, Face>();
 
   constructor(sql: SqlStorage) {
@@ -30,6 +34,8 @@ export class PublicationStore {
     if (text !== undefined) this.#summary = JSON.parse(text) as Summary;
     const trust = this.#texts.get("trust");
     if (trust !== undefined) this.#trust = JSON.parse(trust) as Trust;
+    const revocations = this.#texts.get("revocations");
+    if (revocations !== undefined) this.#revocations = JSON.parse(revocations) as RevocationList;
   }
 
   /** 0: nothing yet. */
@@ -46,6 +52,19 @@ export class PublicationStore {
     if (trust.changedAtMs <= (this.#trust?.changedAtMs ?? 0)) return false;
     this.#trust = trust;
     this.#texts.put("trust", JSON.stringify(trust));
+    return true;
+  }
+
+  /** Hub message as JSON text. */
+  get revocations(): string {
+    return JSON.stringify({ type: "revocations", ...this.#revocations });
+  }
+
+  /** @returns false when it is the one that is held, or older */
+  putRevocations(list: RevocationList): boolean {
+    if (list.revision <= this.#revocations.revision) return false;
+    this.#revocations = list;
+    this.#texts.put("revocations", JSON.stringify(list));
     return true;
   }
 
@@ -74,7 +93,8 @@ export class PublicationStore {
     const { hash, plan } = JSON.parse(text) as { hash: string; plan: string };
     const parsed = JSON.parse(plan) as AgentPlan;
     const message = JSON.stringify({ type: "plan", version: this.version, hash, plan: parsed });
-    const face = { outbound: Object.keys(parsed.outbound), hash, message };
+    const isExposed = parsed.inbound?.expose !== undefined;
+    const face = { outbound: Object.keys(parsed.outbound), isExposed, hash, message };
     this.#faces.set(service, face);
     return face;
   }

@@ -19,9 +19,8 @@ export class RevocationStore {
     this.#sql = sql;
     sql.exec(`CREATE TABLE IF NOT EXISTS revocations (
       id TEXT PRIMARY KEY, target TEXT, expires_at INTEGER, created_at INTEGER, author TEXT, reason TEXT)`);
-    sql.exec(
-      "CREATE TABLE IF NOT EXISTS revocation_revision (id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER)",
-    );
+    for (const table of ["revocation_revision", "revocation_told"])
+      sql.exec(`CREATE TABLE IF NOT EXISTS ${table} (id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER)`);
   }
 
   /** 0: there never was one. */
@@ -57,6 +56,18 @@ export class RevocationStore {
   /** Newest first. */
   list(nowMs: number): RevocationInfo[] {
     return this.#live(nowMs).map(infoOf);
+  }
+
+  /** What the hub was not told yet, if anything. */
+  untold(nowMs: number): RevocationList | undefined {
+    const told = this.#sql.exec<{ revision: number }>("SELECT revision FROM revocation_told").toArray()[0];
+    return this.listAfter(told?.revision ?? 0, nowMs);
+  }
+
+  /** The hub has it. */
+  told({ revision }: RevocationList): void {
+    const keep = "ON CONFLICT (id) DO UPDATE SET revision = max(revision, ?1)";
+    this.#sql.exec(`INSERT INTO revocation_told VALUES (1, ?1) ${keep}`, revision);
   }
 
   /** As gateways get it; undefined when they hold that revision. */

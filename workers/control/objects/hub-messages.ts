@@ -1,0 +1,45 @@
+/** What the hub and agents say to each other, as text, and what ends a connection. */
+import { limits } from "../../../shared/limits.ts";
+import type { HopKey } from "../../../shared/wire/hop-key.ts";
+import { type AgentMessage, agentMessageSchema } from "../../../shared/wire/hub.ts";
+import type { Trust } from "./rpc.ts";
+
+/** Close codes, RFC 6455 section 7.4; from 4000 on ours. */
+export const closeCodes = {
+  policy: 1008,
+  tooBig: 1009,
+  full: 1013,
+  replaced: 4000,
+  silent: 4001,
+  tokenExpired: 4002,
+} as const;
+
+export function trustMessage({ id, roots, txnKeys }: Trust, hopKeys?: readonly HopKey[]): string {
+  const keys = txnKeys.map((key) => JSON.parse(key));
+  return JSON.stringify({ type: "trust", id, roots, txnKeys: keys, ...(hopKeys && { hopKeys }) });
+}
+
+/** A number: the close code that a message deserves; "unknown": of a type that a newer agent may send. */
+export function parseMessage(text: string | ArrayBuffer): AgentMessage | "unknown" | number {
+  if (typeof text !== "string") return closeCodes.policy;
+  if (text.length > limits.control.agentMessageBytesMax) return closeCodes.tooBig;
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return closeCodes.policy;
+  }
+  const message = agentMessageSchema.safeParse(json);
+  if (message.success) return message.data;
+  const type = typeof json === "object" && json !== null && "type" in json ? json.type : undefined;
+  return typeof type === "string" && !KNOWN_TYPES.has(type) ? "unknown" : closeCodes.policy;
+}
+
+const KNOWN_TYPES: ReadonlySet<string> = new Set<AgentMessage["type"]>([
+  "hello",
+  "ready",
+  "draining",
+  "trusts",
+  "ack",
+  "refuse",
+]);
