@@ -2,7 +2,7 @@
 import type { LoadReport } from "../../shared/http/load-report.ts";
 import { limits } from "../../shared/limits.ts";
 import type { OutboundServicePlan } from "../../shared/plan/plan.ts";
-import { type BreakerEvent, breakerSend } from "../../shared/policy/breaker.ts";
+import { type BreakerEvent, breakerSend, breakerVerdict } from "../../shared/policy/breaker.ts";
 import { endpointKey } from "../../shared/policy/discovery-view.ts";
 import { answerSampleMs, latencyMsAt, observeLatency, weightOf } from "../../shared/policy/endpoint-load.ts";
 import { newHedge, noteHedgeLatency } from "../../shared/policy/hedge.ts";
@@ -148,7 +148,8 @@ export class Cluster {
     const picked = this.#choice(wanted.subset).pick(by);
     if (picked === undefined) return undefined;
     this.#usedAtMs = nowMs;
-    breakerSend(picked.breaker, nowMs);
+    // In panic more are sent beside the probe, which stays the one that decides.
+    if (breakerVerdict(picked.breaker, nowMs, this.settings.breaker) === "probe") breakerSend(picked.breaker, nowMs);
     picked.balance.pending++;
     this.#countZone(picked);
     return picked;
@@ -176,8 +177,12 @@ export class Cluster {
     );
   }
 
-  /** Takes note of how an attempt ended. @param time absent: it says nothing of how fast the endpoint is */
-  record(endpoint: ClusterEndpoint, event: BreakerEvent, nowMs: number, time?: AnswerTime): void {
+  /**
+   * Takes note of how an attempt ended.
+   * @param sentAtMs when it was picked
+   * @param time absent: it says nothing of how fast the endpoint is
+   */
+  record(endpoint: ClusterEndpoint, event: BreakerEvent, sentAtMs: number, nowMs: number, time?: AnswerTime): void {
     const { balance, breaker } = endpoint;
     // The service's health is counted over those that are there.
     if (endpoint.hasLeft) return;
@@ -188,7 +193,10 @@ export class Cluster {
     // Nobody knows how long it would have taken, but that it would have been longer.
     else if (time !== undefined && time.tookMs > latencyMsAt(balance, nowMs))
       observeLatency(balance, time.tookMs, nowMs);
-    if (outlierStep(breaker, this.health, event, nowMs, this.settings.breaker)) balance.freshSinceMs = nowMs;
+    // While it is out its probe alone decides: what was sent before is about the past, and what the caller gave up about nothing.
+    if (breaker.ejectedUntilMs !== 0 && breaker.probedAtMs !== sentAtMs) {
+      if (event === "failure") breaker.lastFailureMs = nowMs;
+    } else if (outlierStep(breaker, this.health, event, nowMs, this.settings.breaker)) balance.freshSinceMs = nowMs;
   }
 
   /** An attempt is over: nothing of it is in flight any more. */

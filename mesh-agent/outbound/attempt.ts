@@ -57,7 +57,7 @@ export class Attempt {
     const nowMs = performance.now();
     const failed = event === "failure" || pauseMs !== undefined;
     const time = { tookMs: (this.answeredAtMs ?? nowMs) - this.sentAtMs, failed, pauseMs: pauseMs ?? 0 };
-    this.#cluster.record(this.endpoint, event, nowMs, event === "abandoned" ? undefined : time);
+    this.#cluster.record(this.endpoint, event, this.sentAtMs, nowMs, event === "abandoned" ? undefined : time);
   }
 
   /** Its place at the endpoint is free. */
@@ -100,7 +100,7 @@ export class Attempt {
     const tookMs = nowMs - this.sentAtMs;
     const hangs = this.#isProbe || tookMs >= limits.agent.timeoutBlamesMs;
     if (!this.#recorded)
-      this.#cluster.record(this.endpoint, hangs ? "failure" : "abandoned", nowMs, {
+      this.#cluster.record(this.endpoint, hangs ? "failure" : "abandoned", this.sentAtMs, nowMs, {
         tookMs,
         failed: false,
         pauseMs: 0,

@@ -97,7 +97,7 @@ function onceOver(cluster: Cluster, endpoint: ClusterEndpoint, sentAtMs: number)
     const nowMs = performance.now();
     const failed = ending === undefined || ending.breaker === "failure" || ending.pauseMs !== undefined;
     const time = { tookMs: nowMs - sentAtMs, failed, pauseMs: ending?.pauseMs ?? 0 };
-    cluster.record(endpoint, ending?.breaker ?? "failure", nowMs, time);
+    cluster.record(endpoint, ending?.breaker ?? "failure", sentAtMs, nowMs, time);
   };
 }
 

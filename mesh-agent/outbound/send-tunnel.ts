@@ -191,7 +191,7 @@ class Opening {
   }
 
   #brokenOff(endpoint: ClusterEndpoint, why: string): void {
-    this.#cluster.record(endpoint, "failure", performance.now());
+    this.#cluster.record(endpoint, "failure", this.#sentAtMs, performance.now());
     this.#call.facts.error ??= "upstream_reset";
     this.#call.abort(`${this.#cluster.service} at ${endpoint.endpoint.instance}: ${why}`);
   }
@@ -202,7 +202,7 @@ class Opening {
     const nowMs = performance.now();
     const failed = breaker === "failure" || pauseMs !== undefined;
     const time = { tookMs: nowMs - this.#sentAtMs, failed, pauseMs: pauseMs ?? 0 };
-    this.#cluster.record(endpoint, breaker, nowMs, breaker === "abandoned" ? undefined : time);
+    this.#cluster.record(endpoint, breaker, this.#sentAtMs, nowMs, breaker === "abandoned" ? undefined : time);
   }
 
   /** The attempt is in flight no more. */

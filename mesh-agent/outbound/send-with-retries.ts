@@ -379,7 +379,7 @@ class Sending {
   /** The answer's head is with the caller; only breaking off can tell it. */
   #brokenOff(attempt: Attempt, error: ExchangeError): void {
     if (attempt.answeredAtMs !== undefined) attempt.record("failure");
-    else this.#cluster.record(attempt.endpoint, "failure", performance.now());
+    else this.#cluster.record(attempt.endpoint, "failure", attempt.sentAtMs, performance.now());
     const reason = `${this.#cluster.service} at ${attempt.endpoint.endpoint.instance}: ${error.message}`;
     this.#call.fail(new SelvageError("upstream_reset", reason, { sent: "body" }));
   }

@@ -1,6 +1,7 @@
 /** The body of a request that may be sent more than once: what left is kept up to a bound, then it is sent once only. */
 import type { FieldList } from "../../shared/http/field-list.ts";
 import { limits } from "../../shared/limits.ts";
+import { passedOn } from "./body-garbage.ts";
 import type { BodyReader, BodyWriter } from "./engine.ts";
 
 export class RequestBody {
@@ -77,5 +78,6 @@ export class RequestBody {
       else this.#kept.push(chunk);
     }
     if (this.#writer !== undefined && !this.#writer.write(chunk)) this.#reader.pause();
+    passedOn(chunk.length);
   }
 }

@@ -138,7 +138,7 @@ test("an instance that fails half of its calls is out, is probed by one request 
   const before = bad?.seen.length ?? 0;
   let errors = 0;
   for (let n = 0; n < 20; n++) {
-    errors += await burst(9);
+    errors += await burst(64);
     await delay(60);
   }
   const probes = (bad?.seen.length ?? 0) - before;

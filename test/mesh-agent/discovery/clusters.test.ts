@@ -60,15 +60,15 @@ test("what becomes of a request to an endpoint that has left says nothing of tho
   update(endpoint("a"), endpoint("b"));
   const gone = cluster().endpoints[0] as ClusterEndpoint;
   update(endpoint("b"), endpoint("c"));
-  for (let n = 0; n < 20; n++) cluster().record(gone, "failure", 1);
-  cluster().record(gone, "refused", 1);
+  for (let n = 0; n < 20; n++) cluster().record(gone, "failure", 1, 1);
+  cluster().record(gone, "refused", 1, 1);
   expect(cluster().health).toMatchObject({ endpoints: 2, ejected: 0, out: 0 });
 });
 
 test("an endpoint that leaves while it is ejected makes room", () => {
   const { update, cluster } = fixture();
   update(endpoint("a"), endpoint("b"));
-  for (let n = 0; n < 20; n++) cluster().record(cluster().endpoints[0] as ClusterEndpoint, "failure", 1);
+  for (let n = 0; n < 20; n++) cluster().record(cluster().endpoints[0] as ClusterEndpoint, "failure", 1, 1);
   expect(cluster().health).toMatchObject({ endpoints: 2, ejected: 1, out: 1 });
   update(endpoint("b"));
   expect(cluster().health).toMatchObject({ endpoints: 1, ejected: 0, out: 0 });

@@ -30,7 +30,7 @@ function world(policy: BalanceSettings["policy"], seed: number) {
     const over = flights.filter(({ endMs }) => endMs <= untilMs).sort((one, other) => one.endMs - other.endMs);
     flights = flights.filter(({ endMs }) => endMs > untilMs);
     for (const { endpoint, tookMs, failed, endMs } of over) {
-      cluster.record(endpoint, failed ? "failure" : "success", endMs, { tookMs, failed, pauseMs: 0 });
+      cluster.record(endpoint, failed ? "failure" : "success", endMs - tookMs, endMs, { tookMs, failed, pauseMs: 0 });
       cluster.done(endpoint);
     }
   };
@@ -86,3 +86,83 @@ test.each(["peak-ewma", "least-request", "round-robin"] as const)(
     }
   },
 );
+
+test("of 64 callers at a time exactly one probes, whatever becomes of requests that were sent before", () => {
+  const clusters = new Clusters(() => {
+    throw new Error("nothing is sent");
+  });
+  const endpoints = ["a", "b", "c"].map((instance) => ({ instance, host: "h", port: 1, labels: {} }));
+  clusters.update({ orders: { ...outboundDefaults, balance: { policy: "round-robin" } } }, { orders: endpoints });
+  const cluster = clusters.get("orders") as Cluster;
+  const [bad] = cluster.endpoints as [ClusterEndpoint];
+  const { consecutiveFailures, ejectForMs } = cluster.settings.breaker;
+  const random = randomOf(7);
+  /** Picks for so many at the same moment. @returns those that got the failing one, and gives the others back as well */
+  const callers = (count: number, nowMs: number): number => {
+    let got = 0;
+    for (let n = 0; n < count; n++) {
+      const one = cluster.pick(
+        { subset: undefined, hashKey: undefined },
+        new Set(),
+        nowMs,
+        random(),
+      ) as ClusterEndpoint;
+      if (one === bad) got++;
+      else {
+        cluster.record(one, "success", nowMs, nowMs);
+        cluster.done(one);
+      }
+    }
+    return got;
+  };
+  let nowMs = 1_000;
+  const early = callers(192, nowMs);
+  expect(early).toBe(64);
+  for (let n = 0; n < consecutiveFailures; n++) cluster.record(bad, "failure", nowMs, nowMs);
+  expect(callers(64, nowMs + 1)).toBe(0);
+  let ejectedMs = ejectForMs;
+  for (const outcome of ["failure", "abandoned", "success"] as const) {
+    nowMs += ejectedMs;
+    expect(callers(64, nowMs)).toBe(1);
+    // Requests from before the ejection end while the probe is on its way.
+    for (const event of ["abandoned", "success", "failure", "refused", "abandoned"] as const) {
+      cluster.record(bad, event, 1_000, nowMs + 1);
+      expect(callers(64, nowMs + 1)).toBe(0);
+    }
+    expect(cluster.health.ejected).toBe(1);
+    cluster.record(bad, outcome, nowMs, nowMs + 2);
+    // One that was given up says nothing: the next is the probe, at once.
+    if (outcome === "abandoned") ejectedMs = 2;
+    else if (outcome === "failure") ejectedMs *= 2;
+    if (outcome === "failure") nowMs += 2;
+  }
+  expect(cluster.health.ejected).toBe(0);
+  expect(callers(192, nowMs + 3)).toBe(64);
+});
+
+test("in panic the probe that was sent first decides, however many are sent beside it", () => {
+  const clusters = new Clusters(() => {
+    throw new Error("nothing is sent");
+  });
+  const breaker = { ...outboundDefaults.breaker, ejectedPercentMax: 100, panicPercent: 100 };
+  const endpoints = ["a", "b"].map((instance) => ({ instance, host: "h", port: 1, labels: {} }));
+  clusters.update(
+    { orders: { ...outboundDefaults, breaker, balance: { policy: "round-robin" } } },
+    { orders: endpoints },
+  );
+  const cluster = clusters.get("orders") as Cluster;
+  for (const one of cluster.endpoints)
+    for (let n = 0; n < breaker.consecutiveFailures; n++) cluster.record(one, "failure", 1, 1);
+  expect(cluster.health.ejected).toBe(2);
+  // A steady load, each answered only after the next were sent.
+  let nowMs = 1 + breaker.ejectForMs;
+  const flights: { one: ClusterEndpoint; sentMs: number }[] = [];
+  for (let n = 0; n < 40 && cluster.health.ejected > 0; n++) {
+    nowMs += 5;
+    const one = cluster.pick({ subset: undefined, hashKey: undefined }, new Set(), nowMs, 0.5) as ClusterEndpoint;
+    flights.push({ one, sentMs: nowMs });
+    const over = n < 8 ? undefined : flights.shift();
+    if (over !== undefined) cluster.record(over.one, "success", over.sentMs, nowMs);
+  }
+  expect(cluster.health.ejected).toBe(0);
+});

@@ -35,7 +35,7 @@ const nowMs = 1_000;
 
 function eject(cluster: Cluster, ...at: number[]): void {
   for (const one of at)
-    for (let n = 0; n < 5; n++) cluster.record(cluster.endpoints[one] as ClusterEndpoint, "failure", nowMs);
+    for (let n = 0; n < 5; n++) cluster.record(cluster.endpoints[one] as ClusterEndpoint, "failure", nowMs, nowMs);
 }
 
 /** Shares of the zones of many requests, in percent. */
