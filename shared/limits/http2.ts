@@ -13,7 +13,7 @@ export const http2 = {
   /** Payload of one frame of a body that we send: with its head as long as a TLS record, so that it comes whole and is not put together. */
   sentFrameBytesMax: 16 * KiB - 9,
   /** Bytes of one body that may be on their way to us before we have read any of them. */
-  streamWindowBytes: 256 * KiB,
+  streamWindowBytes: 512 * KiB,
   /** The same for all bodies of a connection. */
   connectionWindowBytes: 1 * MiB,
   /** Bytes of a connection that wait for their readers; above this the peer gets no more room. */
@@ -59,9 +59,9 @@ export const http2 = {
   /** Connections to one endpoint. */
   connectionsPerEndpointMax: 4,
   /** Tunnels (upgrades, TCP) of one connection: all of their windows together are no more than `heldBytesMax`. */
-  tunnelsPerConnectionMax: 16,
+  tunnelsPerConnectionMax: 8,
   /** Connections to one endpoint for tunnels alone. */
-  tunnelConnectionsMax: 640,
+  tunnelConnectionsMax: 1_280,
   /** A connection with so many requests in flight, or so many bytes waiting to leave, gets another beside it. */
   busyStreams: 100,
   busyBytes: 256 * KiB,
