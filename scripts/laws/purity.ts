@@ -12,6 +12,10 @@ const SHARED_PACKAGES = new Set([
   "re2js",
   "json-p3",
   "graphql",
+  "@bufbuild/protobuf",
+  "@bufbuild/protobuf/reflect",
+  "@bufbuild/protobuf/wire",
+  "@bufbuild/protobuf/wkt",
 ]);
 /** Packages of the gateway bundle; subpaths included but for zod, whose full build is five times the size of mini. */
 const GATEWAY_PACKAGES = [
@@ -23,6 +27,7 @@ const GATEWAY_PACKAGES = [
   "re2js",
   "json-p3",
   "graphql",
+  "@bufbuild/protobuf",
   "cloudflare:workers",
 ];
 const GATEWAY_ENTRY = "workers/gateway/index.ts";

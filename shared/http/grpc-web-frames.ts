@@ -1,0 +1,96 @@
+/** Frames of gRPC-Web (PROTOCOL-WEB.md of gRPC): a flag, a length of four bytes, so many bytes of a message or of trailers. */
+
+/** A part of an answer. */
+export type GrpcWebFrame =
+  | { readonly kind: "message"; readonly bytes: Uint8Array; readonly isCompressed: boolean }
+  /** By name, lower case; of several of one name the values are joined by commas. */
+  | { readonly kind: "trailers"; readonly fields: ReadonlyMap<string, string> };
+
+/** Plain state of reading one answer. */
+export interface FrameReading {
+  /** What has come of a frame that is not whole. */
+  readonly pieces: Uint8Array[];
+  bytes: number;
+  /** Nothing may follow trailers. */
+  isOver: boolean;
+}
+
+const HEAD_BYTES = 5;
+const COMPRESSED = 0x01;
+const TRAILERS = 0x80;
+
+export const newFrameReading = (): FrameReading => ({ pieces: [], bytes: 0, isOver: false });
+
+/** A message as content of a request. */
+export function grpcWebMessage(message: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(HEAD_BYTES + message.byteLength);
+  new DataView(frame.buffer).setUint32(1, message.byteLength);
+  frame.set(message, HEAD_BYTES);
+  return frame;
+}
+
+/**
+ * Takes what has come.
+ * @param bytesMax of one frame's content
+ * @returns the frames that are whole with it, or why the answer has no meaning
+ */
+export function readFrames(reading: FrameReading, chunk: Uint8Array, bytesMax: number): GrpcWebFrame[] | string {
+  reading.pieces.push(chunk);
+  reading.bytes += chunk.byteLength;
+  const frames: GrpcWebFrame[] = [];
+  while (reading.bytes >= HEAD_BYTES) {
+    const head = firstBytes(reading, HEAD_BYTES);
+    const length = new DataView(head.buffer, head.byteOffset).getUint32(1);
+    if (length > bytesMax) return `a frame of ${length} bytes: it has at most ${bytesMax}`;
+    if (reading.isOver) return "a frame after the trailers";
+    if (reading.bytes < HEAD_BYTES + length) break;
+    const whole = firstBytes(reading, HEAD_BYTES + length);
+    const [flags = 0] = whole;
+    const bytes = whole.subarray(HEAD_BYTES, HEAD_BYTES + length);
+    drop(reading, HEAD_BYTES + length);
+    if ((flags & ~(COMPRESSED | TRAILERS)) !== 0) return `a frame with the flags ${flags}`;
+    const isCompressed = (flags & COMPRESSED) !== 0;
+    if ((flags & TRAILERS) === 0) frames.push({ kind: "message", bytes, isCompressed });
+    else if (isCompressed) return "trailers that are compressed";
+    else {
+      reading.isOver = true;
+      frames.push({ kind: "trailers", fields: fieldsOf(bytes) });
+    }
+  }
+  return frames;
+}
+
+/** Puts the pieces together as far as they are needed. */
+function firstBytes(reading: FrameReading, bytes: number): Uint8Array {
+  const [first] = reading.pieces;
+  if (first !== undefined && first.byteLength >= bytes) return first;
+  const joined = new Uint8Array(reading.bytes);
+  let at = 0;
+  for (const piece of reading.pieces) {
+    joined.set(piece, at);
+    at += piece.byteLength;
+  }
+  reading.pieces.splice(0, reading.pieces.length, joined);
+  return joined;
+}
+
+function drop(reading: FrameReading, bytes: number): void {
+  const [first] = reading.pieces;
+  if (first === undefined) return;
+  reading.bytes -= bytes;
+  if (first.byteLength === bytes) reading.pieces.shift();
+  else reading.pieces[0] = first.subarray(bytes);
+}
+
+function fieldsOf(bytes: Uint8Array): Map<string, string> {
+  const fields = new Map<string, string>();
+  for (const line of new TextDecoder().decode(bytes).split("\n")) {
+    const colon = line.indexOf(":");
+    if (colon <= 0) continue;
+    const name = line.slice(0, colon).trim().toLowerCase();
+    const value = line.slice(colon + 1).trim();
+    const known = fields.get(name);
+    fields.set(name, known === undefined ? value : `${known}, ${value}`);
+  }
+  return fields;
+}
