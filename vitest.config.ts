@@ -39,6 +39,7 @@ export default defineConfig({
         },
       },
       {
+        assetsInclude: ["**/*.binpb"],
         plugins: [
           cloudflareTest({
             wrangler: { configPath: "./wrangler.toml" },

@@ -81,6 +81,13 @@ export const errorTable = {
   ),
   graphql_invalid: row("client", 400, 3, "Bad request", "The request asks nothing that GraphQL knows."),
   graphql_refused: row("client", 400, 3, "Not accepted", "The GraphQL document asks for what is not allowed here."),
+  stream_not_callable: row(
+    "client",
+    501,
+    12,
+    "Not implemented",
+    "This method takes a stream of messages, which cannot be sent this way.",
+  ),
   uri_too_long: row("client", 414, 13, "URI too long", "The request target is too long."),
   header_too_large: row(
     "client",
@@ -187,6 +194,7 @@ export const errorTable = {
   sessions_unavailable: row("gateway", 503, 14, "Service unavailable", "The session could not be checked.", true),
   gateway_unreachable: row("gateway", 503, 14, "Service unavailable", "The gateway is not reachable.", true),
   binding_missing: row("gateway", 503, 14, "Service unavailable", "The gateway could not serve this request."),
+  descriptor_missing: row("gateway", 503, 14, "Service unavailable", "The gateway is not configured yet.", true),
   secret_missing: row("gateway", 500, 13, "Internal error", "The gateway could not serve this request."),
   internal: row("gateway", 500, 13, "Internal error", "The gateway could not serve this request."),
 

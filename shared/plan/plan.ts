@@ -42,6 +42,7 @@ import type { UpstreamSettings } from "../policy/upstream-settings.ts";
 import type { Redirect } from "../route/redirect-location.ts";
 import type { Versioning } from "../route/requested-version.ts";
 import type { RouteMatch } from "../route/route-match.ts";
+import type { TranscodeSettings } from "../transcode/settings.ts";
 
 /** Raised when a host of the older format could misread a plan. Unknown members alone are no reason: they are ignored. */
 export const PLAN_FORMAT = 1;
@@ -125,6 +126,8 @@ export interface RoutePlan {
   readonly errorPages?: readonly ErrorPage[];
   /** Absent: the gateway's. */
   readonly securityFields?: SecurityFields;
+  /** Absent: requests go on as they are. */
+  readonly transcode?: TranscodeSettings;
   readonly target: RouteTarget;
   /** Absent: all requests go to the target. */
   readonly traffic?: readonly EdgeTrafficRule[];

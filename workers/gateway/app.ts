@@ -65,9 +65,9 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Gatewa
   const minter = new TxnTokenMinter();
   const shedder = new LoadShedder(counters);
   const upstreams = new Upstreams(isolate, counters);
-  const forwarder = { minter, shedder, upstreams, mirror: new Mirror(counters), counters };
-  const edgeOf = edgeCaches(counters);
   const held = newHeldBytes();
+  const forwarder = { minter, shedder, upstreams, mirror: new Mirror(counters), counters, held };
+  const edgeOf = edgeCaches(counters);
   const stages = [
     accessLog(isolate),
     grpcErrors(),

@@ -34,6 +34,7 @@ describe("the gateway's modules", () => {
     ["GraphQL", "graphql-guard", "INTROSPECTION_DISABLED"],
     ["logins", "oidc-flow", "authorization_endpoint"],
     ["translations", "translator", "a document type, which is not read"],
+    ["JSON to gRPC", "transcode-call", "application/grpc-web+proto"],
     ["upstreams", "target-calls", "another target answered first"],
   ])("the engine of %s is loaded by documents that use it", (_, module, word) => {
     const name = bundle.lazy.find((one) => one.startsWith(`${module}-`));

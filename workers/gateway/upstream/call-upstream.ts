@@ -30,6 +30,8 @@ export interface UpstreamCall {
   readonly onLoad?: (report: LoadReport) => void;
   /** Whether the answer's content stays as it is encoded, also for those who read it here. */
   readonly isRaw?: boolean;
+  /** The deadline holds for the head alone, also where the body is read here. */
+  readonly isStream?: boolean;
   /** A copy of a request: it is sent once, and no line of the access log tells of it. */
   readonly isCopy?: boolean;
   /** Ends the call early. A client that goes away needs none: the platform then ends its request with all its calls. */
@@ -37,6 +39,9 @@ export interface UpstreamCall {
   /** What an origin is called by. Absent: the network. */
   readonly fetcher?: Pick<Fetcher, "fetch">;
 }
+
+/** A call without what is known when it leaves. */
+export type ForwardCall = Omit<UpstreamCall, "priority" | "onLoad">;
 
 /** To where the request goes as it is. */
 export type DirectCall = UpstreamCall & { readonly target: Exclude<UpstreamTarget, { readonly upstream: string }> };
@@ -74,7 +79,9 @@ export async function callUpstream(call: DirectCall, context: CallContext): Prom
     await signForMesh(hop, fields, context, nowMs);
     url = context.env.INGRESS_URL + path;
   }
-  const deadline = AbortSignal.timeout(call.deadlineAtMs - nowMs);
+  const ofHead = call.isStream === true ? new AbortController() : undefined;
+  const timer = ofHead && setTimeout(() => ofHead.abort(), call.deadlineAtMs - nowMs);
+  const deadline = ofHead?.signal ?? AbortSignal.timeout(call.deadlineAtMs - nowMs);
   const signal = call.signal === undefined ? deadline : AbortSignal.any([deadline, call.signal]);
   const encodeResponseBody = call.isRaw === true ? "manual" : "automatic";
   const init: RequestInit = {
@@ -85,7 +92,8 @@ export async function callUpstream(call: DirectCall, context: CallContext): Prom
     signal,
     encodeResponseBody,
   };
-  const response = await send(call.fetcher, url, init, deadline);
+  const sending = send(call.fetcher, url, init, deadline);
+  const response = await (timer === undefined ? sending : sending.finally(() => clearTimeout(timer)));
   const fault = faultOf(response);
   if (fault !== undefined) {
     void response.body?.cancel().catch(() => undefined);

@@ -6,9 +6,11 @@ import { HOP_BY_HOP, POLICY_PREFIX } from "../../../shared/http/header-names.ts"
 import { connectionNames } from "../../../shared/http/inspect-head.ts";
 import type { RouteTarget } from "../../../shared/plan/plan.ts";
 import type { CounterState } from "../../../shared/policy/counters.ts";
+import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
 import { rewritePath } from "../../../shared/route/rewrite-path.ts";
 import type { TxnTokenMinter } from "../authority/txn-token-minter.ts";
 import { callTarget } from "./call-target.ts";
+import type { ForwardCall } from "./call-upstream.ts";
 import type { Context } from "./context.ts";
 import { injectFault, type Mirror } from "./edge-traffic.ts";
 import type { GatewayEnv } from "./exchange.ts";
@@ -25,6 +27,8 @@ export interface Forwarder {
   readonly upstreams: Upstreams;
   readonly mirror: Mirror;
   readonly counters: CounterState;
+  /** What the isolate holds of bodies. */
+  readonly held: HeldBytes;
 }
 
 /** What goes out of one request; it may go out more than once. */
@@ -75,11 +79,10 @@ function send(
   c: Context<GatewayEnv>,
   target: ForwardTarget,
   { fields, query, body, deadlineAtMs, isRaw = false }: Outgoing,
-  { minter, shedder, mirror, upstreams }: Forwarder,
+  forwarder: Forwarder,
 ): Promise<Response> {
   const to = c.get("variant")?.to ?? target.to;
   const { method = c.get("method"), query: edited } = c.get("reshaped") ?? {};
-  const { name: route, mirror: copies } = c.get("route");
   const counted = c.get("counted");
   const call = {
     ...(counted !== undefined && { signal: counted.signal }),
@@ -91,11 +94,27 @@ function send(
     deadlineAtMs,
     isRaw,
   };
+  const { transcode } = c.get("route");
+  // Who speaks gRPC himself is not translated for.
+  if (transcode === undefined || grpcCallOf(method, fields.get("content-type")) !== undefined)
+    return sendOut(c, call, forwarder);
+  const pass = (made: ForwardCall): Promise<Response> => sendOut(c, made, forwarder);
+  return import("./transcode-call.ts").then((one) => one.transcodeCall(c, transcode, call, forwarder.held, pass));
+}
+
+function sendOut(
+  c: Context<GatewayEnv>,
+  call: ForwardCall,
+  { minter, shedder, mirror, upstreams }: Forwarder,
+): Promise<Response> {
+  const { name: route, mirror: copies } = c.get("route");
   const [held, identity, trace] = [c.get("held"), c.get("identity"), c.get("trace")];
   const calling = { env: c.env, held, identity, route, context: c.get("context"), trace, minter };
   // What is said on a WebSocket is not copied, and one without it is a client that hangs.
   if (copies !== undefined && c.get("upgrade") === undefined) mirror.copy(c, copies, call, calling, upstreams);
-  return shedder.call(c, to, deadlineAtMs, (shed) => callTarget(c, { ...call, ...shed }, calling, upstreams));
+  return shedder.call(c, call.target, call.deadlineAtMs, (shed) =>
+    callTarget(c, { ...call, ...shed }, calling, upstreams),
+  );
 }
 
 /** Removes fields of the connection behind us, those that are between us and the mesh, and cookies in the gateway's name. */
