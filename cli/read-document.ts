@@ -9,6 +9,7 @@ import type { Document } from "../shared/config/schema.ts";
 import { limits } from "../shared/limits.ts";
 import { type Artifacts, buildArtifacts, noArtifacts } from "./artifacts/build-artifacts.ts";
 import { builders } from "./artifacts/builders.ts";
+import { checkTranscoded } from "./artifacts/check-transcoded.ts";
 import { documentFolder } from "./artifacts/document-folder.ts";
 import { CliError, exitCodes } from "./cli-error.ts";
 import { localEnvironment } from "./find-system.ts";
@@ -41,7 +42,8 @@ export async function readDocument(
   const value = (variable: string): string | undefined => environment[variable] ?? local[variable];
   const loaded = loadDocument(source, file, value, findSecrets(environment), quarantine);
   if (loaded.document === undefined) return { ...loaded, source, file, artifacts: noArtifacts };
-  const artifacts = await buildArtifacts(loaded.document, documentFolder(name), builders);
+  const built = await buildArtifacts(loaded.document, documentFolder(name), builders);
+  const artifacts = { ...built, problems: [...built.problems, ...checkTranscoded(loaded.document, built)] };
   return { ...withProblems(loaded, artifacts), source, file, artifacts };
 }
 

@@ -1,4 +1,5 @@
 import type { Builders } from "./build-artifacts.ts";
+import { buildDescriptor } from "./build-descriptor.ts";
 
 /** Who makes what a document needs beside its plan. */
-export const builders: Builders = {};
+export const builders: Builders = { descriptors: buildDescriptor };

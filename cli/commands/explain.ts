@@ -23,6 +23,8 @@ interface Source {
   readonly positions: PositionMap;
   readonly file: string;
   readonly artifacts: ArtifactTable;
+  /** Absent: what the plan needs beside it is not at hand. */
+  readonly artifactBytes?: ReadonlyMap<string, Uint8Array>;
   /** Absent: a file that is not live. */
   readonly version?: number;
 }
@@ -76,7 +78,7 @@ async function run(method: string, target: string, options: Options): Promise<vo
   const request = options.asKey === undefined ? asked : { ...asked, credential: await keyOf(options.asKey, options) };
   const explanation =
     (options.exposed && explainExposed(plan, options.exposed, request, Date.now())) ||
-    explain(plan, request, Date.now());
+    explain(plan, request, Date.now(), source.artifactBytes);
   if (options.json) printJson(toJson(request, explanation, source));
   else print(toText(request, explanation, source));
   if (explanation.result.outcome === "refuse") throw new CliError(exitCodes.findings, "");
@@ -99,7 +101,7 @@ async function keyOf(id: string, options: Options): Promise<ExplainRequest["cred
 
 async function fileSource(name: string): Promise<Source> {
   const { document, positions, file, artifacts } = await readValidDocument(name, process.env);
-  return { document, positions, file, artifacts: artifacts.table };
+  return { document, positions, file, artifacts: artifacts.table, artifactBytes: artifacts.bytes };
 }
 
 /** The text is loaded for its positions only; what decides is the document as it was applied. */

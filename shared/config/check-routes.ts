@@ -15,6 +15,7 @@ import { unknownName } from "./check-mesh.ts";
 import { checkOverlaps } from "./check-overlaps.ts";
 import { checkTransform } from "./check-reshape.ts";
 import { checkStreams } from "./check-streams.ts";
+import { checkTranscode } from "./check-transcode.ts";
 import type { Cursor } from "./cursor.ts";
 import { matchPattern } from "./match-pattern.ts";
 import { type DocumentProblem, error } from "./problem.ts";
@@ -48,6 +49,7 @@ export function checkRoutes(top: Cursor): DocumentProblem[] {
     ...checkGatewayCache(gateway),
     ...checkRegexCount(routes),
     ...checkGatewayAnswers(gateway),
+    ...checkTranscode(top),
     ...checkOverlaps(routes),
   ];
 }

@@ -4,6 +4,7 @@
  * checked by `check-document.ts`.
  */
 import * as z from "zod";
+import { transcode as transcoding } from "../limits/transcode.ts";
 import { limits } from "../limits.ts";
 import {
   duration,
@@ -48,6 +49,7 @@ import { transform } from "./schema-reshape.ts";
 import { retries } from "./schema-retries.ts";
 import { priority, serviceShedding, shedding } from "./schema-shedding.ts";
 import { mirror, trafficRule } from "./schema-traffic.ts";
+import { descriptor, transcode } from "./schema-transcode.ts";
 import { routeStreams, upgrades } from "./schema-tunnels.ts";
 import { upstream } from "./schema-upstreams.ts";
 
@@ -98,6 +100,7 @@ const route = z.strictObject({
   priority: priority.optional().describe("Who is refused last when an upstream is overloaded. Default: normal."),
   idempotency: idempotency.optional().describe("Requests with the same key are carried out once."),
   graphql: graphql.optional().describe("What a GraphQL service may be asked for."),
+  transcode: transcode.optional().describe("Requests of JSON become calls by gRPC, by the rules of a descriptor."),
   transform: transform.optional(),
   respond: respond.optional(),
   redirect: redirect.optional(),
@@ -159,6 +162,13 @@ const gateway = z.strictObject({
     .describe(
       "What routes lead to by name beside services of the mesh: several targets, with failover and health checks.",
     ),
+  descriptors: z
+    .record(name("the name of a descriptor"), descriptor)
+    .refine((all) => Object.keys(all).length <= transcoding.descriptorsMax, {
+      error: `at most ${transcoding.descriptorsMax} descriptors`,
+    })
+    .optional()
+    .describe("APIs by gRPC that routes name in `transcode`."),
   routes: z.array(route),
 });
 

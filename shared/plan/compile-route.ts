@@ -4,6 +4,7 @@ import type { AuthConfig } from "../config/schema-auth.ts";
 import type { CacheConfig } from "../config/schema-cache.ts";
 import { parseDurationMs, parseSizeBytes } from "../config/units.ts";
 import { limits } from "../limits.ts";
+import type { ArtifactTable } from "../wire/artifacts.ts";
 import { compileAggregate, type TrafficOf } from "./compile-aggregate.ts";
 import { compilePages, compileRedirect, compileRespond, compileSecurity } from "./compile-answers.ts";
 import { compileCache } from "./compile-cache.ts";
@@ -17,6 +18,7 @@ import { compileMatch } from "./compile-match.ts";
 import { compileContext, compileIdentityHeaders } from "./compile-outward.ts";
 import { compileTransform } from "./compile-reshape.ts";
 import { compileStreams } from "./compile-streams.ts";
+import { compileTranscode } from "./compile-transcode.ts";
 import type { RoutePlan, RouteTarget, ServicePlan } from "./plan.ts";
 import { mapValues, sorted } from "./sorted.ts";
 import { targetOf, type UpstreamNames } from "./target-of.ts";
@@ -29,6 +31,7 @@ export type RouteDefaults = Pick<
   readonly cache?: CacheConfig | undefined;
   /** By name: what is not one of them is a service. */
   readonly upstreams?: UpstreamNames;
+  readonly artifacts?: ArtifactTable;
 };
 
 /** @param traffic rules of the services that routes lead to */
@@ -62,6 +65,7 @@ export function compileRoute(
     ...(route.idempotency !== undefined && { idempotency: compileIdempotency(route.idempotency) }),
     ...(route.graphql !== undefined && { graphql: compileGraphql(route.graphql) }),
     ...edits,
+    ...(route.transcode !== undefined && { transcode: compileTranscode(route.transcode, defaults.artifacts ?? {}) }),
     ...compileShown(route, defaults),
     target: compileTarget(route, defaults.upstreams, (to) => traffic[to]?.traffic ?? []),
     ...compileEdgeTraffic(route, (to) => targetOf(to, defaults.upstreams)),

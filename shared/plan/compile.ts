@@ -46,7 +46,7 @@ function compileGateway(
 ): GatewayPlan {
   const identity = mapValues(gateway?.identity ?? {}, compileProvider);
   const named = gateway === undefined ? {} : namedLimits(gateway);
-  const routes = gateway?.routes.map((route) => compileRoute(route, gateway, named, services)) ?? [];
+  const routes = gateway?.routes.map((route) => compileRoute(route, { ...gateway, artifacts }, named, services)) ?? [];
   const limitRows = gateway === undefined ? {} : compileLimitRows(gateway, routes);
   const headers = gateway === undefined ? [] : identityHeaderNames(gateway);
   return {

@@ -15,6 +15,7 @@ import { explainFaults } from "./explain-faults.ts";
 import { explainProtocol } from "./explain-protocol.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import { explainMirror, explainTraffic } from "./explain-traffic.ts";
+import { explainTranscode, type KnownArtifacts } from "./explain-transcode.ts";
 import { explainUpstream } from "./explain-upstream.ts";
 import type { Plan, RegexRewrite, RoutePlan, ServicePlan } from "./plan.ts";
 
@@ -32,6 +33,8 @@ export interface Forwarded {
   readonly nowMs: number;
   header(name: string): string | undefined;
   rewrite(rewrite: RegexRewrite, path: string): string;
+  /** Descriptors by digest, as far as they are at hand. */
+  readonly artifacts?: KnownArtifacts | undefined;
 }
 
 /** Where the request goes and whether it is let in there. */
@@ -41,7 +44,12 @@ export function explainTarget(plan: Plan, route: RoutePlan, at: Path, request: F
     const path = pathFor(target, request);
     const via = describeTarget(target.to);
     const steps = [step("target", "pass", `${request.method} ${path}${request.query} to ${via}`, [...at, "to"])];
-    return [...steps, ...explainService(plan, target.to, request.method, { ...request, path })];
+    if (route.transcode === undefined)
+      return [...steps, ...explainService(plan, target.to, request.method, { ...request, path })];
+    const call = explainTranscode(route.transcode, at, { ...request, path }, request.artifacts);
+    if (call.steps.some(({ verdict }) => verdict === "deny")) return [...call.steps];
+    const asked = { ...request, method: "POST", path: call.path ?? path };
+    return [...steps, ...call.steps, ...explainService(plan, target.to, "POST", asked)];
   }
   if (target.kind !== "aggregate") return [];
   const steps = explainAggregate(route, target, at, request.method);

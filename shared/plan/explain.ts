@@ -43,8 +43,16 @@ import { explainUpgrade } from "./explain-streams.ts";
 import { explainTarget, queryMembers } from "./explain-target.ts";
 import type { Plan, RegexRewrite, RoutePlan } from "./plan.ts";
 
-/** @param nowMs for the times of a token */
-export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Explanation {
+/**
+ * @param nowMs for the times of a token
+ * @param artifacts what the plan needs beside it, by digest, as far as it is at hand
+ */
+export function explain(
+  plan: Plan,
+  request: ExplainRequest,
+  nowMs: number,
+  artifacts?: ReadonlyMap<string, Uint8Array>,
+): Explanation {
   const head = explainHead(request);
   if (head !== undefined) return finish([head], []);
   const client = explainClientIp(plan.gateway, request);
@@ -114,6 +122,7 @@ export function explain(plan: Plan, request: ExplainRequest, nowMs: number): Exp
     ...{ method, path, query, params, scopes, identity, route: route.name, nowMs, header },
     priority: priorityOf(identity.plan, route.priority, plan.gateway.shedding),
     rewrite: (rewrite: RegexRewrite, from: string) => reshaper.rewrite(rewrite, from),
+    artifacts,
   };
   const traffic = explainEdgeTraffic(route, at, forwarded, clientIp);
   steps.push(
