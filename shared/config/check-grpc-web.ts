@@ -33,9 +33,9 @@ function checkParts(route: Cursor, names: ReadonlySet<string>): DocumentProblem[
 
 /** @param routes that lead to services by gRPC @param cors that holds for them */
 function checkCalls(routes: readonly Cursor[], cors: Cursor): DocumentProblem[] {
-  if (routes.length === 0) return [];
   // What comes as JSON has its own methods and may be edited.
   const plain = routes.filter((route) => !route.get("transcode").exists);
+  if (plain.length === 0) return [];
   return [...plain.flatMap(checkMethods), ...plain.flatMap(checkEdits), ...checkCors(cors)];
 }
 

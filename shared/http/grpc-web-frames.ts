@@ -1,10 +1,12 @@
-/** Frames of gRPC-Web (PROTOCOL-WEB.md of gRPC): a flag, a length of four bytes, so many bytes of a message or of trailers. */
+/** Answers by gRPC-Web (PROTOCOL-WEB.md of gRPC) for those who read their messages; `grpc-frames.ts` is for those who pass them on. */
+import type { FieldList } from "./field-list.ts";
+import { TRAILERS_FLAG } from "./grpc-answer.ts";
+import { frameFault, parseTrailersFrame } from "./grpc-frames.ts";
 
 /** A part of an answer. */
 export type GrpcWebFrame =
   | { readonly kind: "message"; readonly bytes: Uint8Array; readonly isCompressed: boolean }
-  /** By name, lower case; of several of one name the values are joined by commas. */
-  | { readonly kind: "trailers"; readonly fields: ReadonlyMap<string, string> };
+  | { readonly kind: "trailers"; readonly fields: FieldList };
 
 /** Plain state of reading one answer. */
 export interface FrameReading {
@@ -16,8 +18,7 @@ export interface FrameReading {
 }
 
 const HEAD_BYTES = 5;
-const COMPRESSED = 0x01;
-const TRAILERS = 0x80;
+const COMPRESSED_FLAG = 1;
 
 export const newFrameReading = (): FrameReading => ({ pieces: [], bytes: 0, isOver: false });
 
@@ -44,18 +45,16 @@ export function readFrames(reading: FrameReading, chunk: Uint8Array, bytesMax: n
     if (length > bytesMax) return `a frame of ${length} bytes: it has at most ${bytesMax}`;
     if (reading.isOver) return "a frame after the trailers";
     if (reading.bytes < HEAD_BYTES + length) break;
-    const whole = firstBytes(reading, HEAD_BYTES + length);
+    const whole = firstBytes(reading, HEAD_BYTES + length).subarray(0, HEAD_BYTES + length);
+    drop(reading, whole.byteLength);
     const [flags = 0] = whole;
-    const bytes = whole.subarray(HEAD_BYTES, HEAD_BYTES + length);
-    drop(reading, HEAD_BYTES + length);
-    if ((flags & ~(COMPRESSED | TRAILERS)) !== 0) return `a frame with the flags ${flags}`;
-    const isCompressed = (flags & COMPRESSED) !== 0;
-    if ((flags & TRAILERS) === 0) frames.push({ kind: "message", bytes, isCompressed });
-    else if (isCompressed) return "trailers that are compressed";
-    else {
+    if (flags === TRAILERS_FLAG) {
+      const fields = parseTrailersFrame(whole);
+      if (fields === undefined) return "trailers that are no fields";
       reading.isOver = true;
-      frames.push({ kind: "trailers", fields: fieldsOf(bytes) });
-    }
+      frames.push({ kind: "trailers", fields });
+    } else if (flags > COMPRESSED_FLAG) return frameFault(flags);
+    else frames.push({ kind: "message", bytes: whole.subarray(HEAD_BYTES), isCompressed: flags === COMPRESSED_FLAG });
   }
   return frames;
 }
@@ -80,17 +79,4 @@ function drop(reading: FrameReading, bytes: number): void {
   reading.bytes -= bytes;
   if (first.byteLength === bytes) reading.pieces.shift();
   else reading.pieces[0] = first.subarray(bytes);
-}
-
-function fieldsOf(bytes: Uint8Array): Map<string, string> {
-  const fields = new Map<string, string>();
-  for (const line of new TextDecoder().decode(bytes).split("\n")) {
-    const colon = line.indexOf(":");
-    if (colon <= 0) continue;
-    const name = line.slice(0, colon).trim().toLowerCase();
-    const value = line.slice(colon + 1).trim();
-    const known = fields.get(name);
-    fields.set(name, known === undefined ? value : `${known}, ${value}`);
-  }
-  return fields;
 }

@@ -82,6 +82,7 @@ describe("a call that fails", () => {
     ["an unknown flag", () => grpcWeb([2, 0, 0, 0, 0]), 502, "upstream_invalid"],
     ["a compressed message", () => grpcWeb([1, 0, 0, 0, 0]), 502, "upstream_invalid"],
     ["no message", () => answer([]), 502, "upstream_invalid"],
+    ["trailers that are no fields", () => answer([new Uint8Array()], [["a b", "c"]]), 502, "upstream_invalid"],
     ["two messages", () => answer([new Uint8Array(), new Uint8Array()]), 502, "upstream_invalid"],
     ["no status", () => answer([new Uint8Array()], []), 502, "upstream_invalid"],
     ["no message of the method", () => answer([new Uint8Array([255, 255])]), 502, "upstream_invalid"],

@@ -2,6 +2,7 @@
 import type { Registry } from "@bufbuild/protobuf";
 import { SelvageError, toProblem } from "../../../shared/errors.ts";
 import { acceptWeight } from "../../../shared/http/accept.ts";
+import type { FieldList } from "../../../shared/http/field-list.ts";
 import { grpcCode, grpcStatusOfHttp } from "../../../shared/http/grpc-call.ts";
 import type { GrpcWebFrame } from "../../../shared/http/grpc-web-frames.ts";
 import { transcode as transcoding } from "../../../shared/limits/transcode.ts";
@@ -80,12 +81,10 @@ function statusOfHead({ status, headers }: Response): CallStatus | undefined {
   return undefined;
 }
 
-type Trailers = ReadonlyMap<string, string>;
-
 /** @throws SelvageError upstream_invalid when they do not say how the call ended */
 function statusOfTrailers(frame: GrpcWebFrame | undefined): {
   readonly status: CallStatus;
-  readonly trailers: Trailers;
+  readonly trailers: FieldList;
 } {
   if (frame === undefined) throw invalid("it ended without a status");
   if (frame.kind === "message") throw invalid("a call that is not streamed has one message");
@@ -212,19 +211,14 @@ const OF_CALL = ["content-type", "content-length", "content-encoding", "transfer
 const OF_GRPC = /^grpc-(?:status|message|status-details-bin|encoding|accept-encoding|retry-pushback-ms)$/;
 
 /** Metadata of the answer as fields. */
-function headersOf({ headers }: Response, { settings }: Transcoded, trailers: Trailers | undefined): Headers {
+function headersOf({ headers }: Response, { settings }: Transcoded, trailers: FieldList | undefined): Headers {
   const made = new Headers();
   for (const [name, value] of headers) if (!OF_CALL.includes(name) && !OF_GRPC.test(name)) made.append(name, value);
   if (settings.trailers !== true || trailers === undefined) return made;
   let bytes = 0;
   for (const [name, value] of trailers) {
     bytes += name.length + value.length;
-    if (OF_GRPC.test(name) || bytes > transcoding.trailersBytesMax) continue;
-    try {
-      made.append(`grpc-trailer-${name}`, value);
-    } catch {
-      // What no field can have is left out.
-    }
+    if (!OF_GRPC.test(name) && bytes <= transcoding.trailersBytesMax) made.append(`grpc-trailer-${name}`, value);
   }
   return made;
 }
@@ -253,7 +247,7 @@ function failed(
   answer: Response,
   status: CallStatus,
   call: Transcoded,
-  trailers: Trailers | undefined,
+  trailers: FieldList | undefined,
 ): Response {
   const { problem, retryAfterSeconds } = problemOf(c, status, call);
   const headers = headersOf(answer, call, trailers);
