@@ -194,7 +194,6 @@ export const errorTable = {
   sessions_unavailable: row("gateway", 503, 14, "Service unavailable", "The session could not be checked.", true),
   gateway_unreachable: row("gateway", 503, 14, "Service unavailable", "The gateway is not reachable.", true),
   binding_missing: row("gateway", 503, 14, "Service unavailable", "The gateway could not serve this request."),
-  descriptor_missing: row("gateway", 503, 14, "Service unavailable", "The gateway is not configured yet.", true),
   secret_missing: row("gateway", 500, 13, "Internal error", "The gateway could not serve this request."),
   internal: row("gateway", 500, 13, "Internal error", "The gateway could not serve this request."),
 

@@ -1,4 +1,4 @@
-/** Checks of `descriptors` and `transcode`, as far as a document alone says them; see `check-descriptor.ts` for the rest. */
+/** Checks of `descriptors` and `transcode`, as far as a document alone says them; see `cli/artifacts/check-transcoded.ts` for the rest. */
 import { otherTargets } from "./check-edge-traffic.ts";
 import { unknownName } from "./check-mesh.ts";
 import type { Cursor } from "./cursor.ts";

@@ -1,5 +1,6 @@
 import type { Path } from "../config/problem.ts";
 import { formatDuration } from "../config/units.ts";
+import { grpcCallOf } from "../http/grpc-answer.ts";
 import type { Identity } from "../identity/identity.ts";
 import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
 import type { AggregatePart, AggregateTarget } from "../policy/aggregate-settings.ts";
@@ -44,11 +45,15 @@ export function explainTarget(plan: Plan, route: RoutePlan, at: Path, request: F
     const path = pathFor(target, request);
     const via = describeTarget(target.to);
     const steps = [step("target", "pass", `${request.method} ${path}${request.query} to ${via}`, [...at, "to"])];
-    if (route.transcode === undefined)
+    if (
+      route.transcode === undefined ||
+      grpcCallOf(request.method, request.header("content-type") ?? null) !== undefined
+    )
       return [...steps, ...explainService(plan, target.to, request.method, { ...request, path })];
     const call = explainTranscode(route.transcode, at, { ...request, path }, request.artifacts);
     if (call.steps.some(({ verdict }) => verdict === "deny")) return [...call.steps];
-    const asked = { ...request, method: "POST", path: call.path ?? path };
+    const header = (name: string) => (name === "content-type" ? "application/grpc-web+proto" : request.header(name));
+    const asked = { ...request, method: "POST", path: call.path ?? path, header };
     return [...steps, ...call.steps, ...explainService(plan, target.to, "POST", asked)];
   }
   if (target.kind !== "aggregate") return [];

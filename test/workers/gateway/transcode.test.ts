@@ -204,6 +204,6 @@ describe("what cannot be asked is refused, and nothing is sent", () => {
 
   test("without its descriptor a route is out of service", async () => {
     const world = await startTranscoding({ descriptor: "A".repeat(43) });
-    expect(await asks(world, "/one/a")).toMatchObject({ status: 503, body: { code: "descriptor_missing" } });
+    expect(await asks(world, "/one/a")).toMatchObject({ status: 503, body: { code: "plan_missing" } });
   });
 });

@@ -37,7 +37,7 @@ const apis = new Artifacts<Api>((bytes) => ({ registry: readDescriptor(bytes), i
  * @param call as it would go to the upstream
  * @param send sends what it becomes
  * @throws SelvageError no_route, method_not_allowed, bad_request, body_too_large, media_type_unsupported, stream_not_callable,
- *   descriptor_missing, and what `send` and `answerOfCall` throw
+ *   plan_missing, and what `send` and `answerOfCall` throw
  */
 export async function transcodeCall(
   c: Exchange,
@@ -74,7 +74,7 @@ function withoutContent(answer: Response): Response {
 async function apiOf(c: Exchange, { descriptor }: TranscodeSettings): Promise<Api> {
   const taken = apis.take(descriptor, c.env, c.executionCtx, Date.now());
   const api = taken instanceof Promise ? await taken : taken;
-  if (api === undefined) throw new SelvageError("descriptor_missing", `the descriptor ${descriptor} cannot be had`);
+  if (api === undefined) throw new SelvageError("plan_missing", `the descriptor ${descriptor} cannot be had`);
   return api;
 }
 
