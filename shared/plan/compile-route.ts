@@ -7,6 +7,7 @@ import { limits } from "../limits.ts";
 import { compileAggregate, type TrafficOf } from "./compile-aggregate.ts";
 import { compilePages, compileRedirect, compileRespond, compileSecurity } from "./compile-answers.ts";
 import { compileCache } from "./compile-cache.ts";
+import { compileCode, compileHandler } from "./compile-code.ts";
 import { compileDecision } from "./compile-decision.ts";
 import { compileEdgeTraffic, targetsOf } from "./compile-edge-traffic.ts";
 import { compileGraphql } from "./compile-graphql.ts";
@@ -63,6 +64,7 @@ export function compileRoute(
     ...(route.graphql !== undefined && { graphql: compileGraphql(route.graphql) }),
     ...edits,
     ...compileShown(route, defaults),
+    ...compileCode(route, defaults.upstreams),
     target: compileTarget(route, defaults.upstreams, (to) => traffic[to]?.traffic ?? []),
     ...compileEdgeTraffic(route, (to) => targetOf(to, defaults.upstreams)),
     ...(route.lifecycle !== undefined && { lifeCycle: compileLifeCycle(route.lifecycle) }),
@@ -113,6 +115,7 @@ function compileShown(route: RouteConfig, defaults: RouteDefaults): Pick<RoutePl
 function compileTarget(route: RouteConfig, upstreams: UpstreamNames, trafficOf: TrafficOf): RouteTarget {
   if (route.respond !== undefined) return { kind: "respond", answer: compileRespond(route.respond) };
   if (route.redirect !== undefined) return { kind: "redirect", to: compileRedirect(route.redirect) };
+  if (route.handler !== undefined) return compileHandler(route.handler);
   if (route.aggregate !== undefined) return compileAggregate(route.aggregate, route.answer, upstreams, trafficOf);
   if (route.to === undefined) return { kind: "aggregate", parts: [] };
   return {

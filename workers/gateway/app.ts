@@ -23,12 +23,14 @@ import { findClient } from "./middleware/find-client.ts";
 import { forward } from "./middleware/forward.ts";
 import { grpcErrors } from "./middleware/grpc-errors.ts";
 import { guardGraphql } from "./middleware/guard-graphql.ts";
+import { handle } from "./middleware/handle.ts";
 import { idempotency } from "./middleware/idempotency.ts";
 import { leasePlan } from "./middleware/lease-plan.ts";
 import { lifeCycle } from "./middleware/life-cycle.ts";
 import { limitRate } from "./middleware/limit-rate.ts";
 import { login } from "./middleware/login.ts";
 import { matchRequest } from "./middleware/match-request.ts";
+import { policies } from "./middleware/policies.ts";
 import { problems } from "./middleware/problems.ts";
 import { reshape } from "./middleware/reshape.ts";
 import { resourceMetadata } from "./middleware/resource-metadata.ts";
@@ -93,11 +95,13 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Gatewa
     transformHeaders(),
     reshape(held),
     tellIdentity(),
+    policies(forwarder),
     respond(),
     routeTraffic(),
     cache(forwarder, edgeOf),
     forward(forwarder),
     aggregate(forwarder, edgeOf),
+    handle(forwarder),
   ];
   const run = runStages(stages, problems);
   return {
