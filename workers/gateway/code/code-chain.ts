@@ -2,9 +2,6 @@
 import { Hono, type MiddlewareHandler } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import type { CodeUse } from "../../../shared/policy/custom-code.ts";
-import { withSecrets } from "../../../shared/policy/header-edits.ts";
-import type { Env } from "../env.ts";
-import { secretsOf, withSecretCode } from "../upstream/secrets.ts";
 import { type CodeExchange, codeFault } from "./code-exchange.ts";
 import { logFor } from "./code-log.ts";
 import { outgoingRequest } from "./code-request.ts";
@@ -23,6 +20,7 @@ const chains = new WeakMap<object, CodeChain>();
 
 /**
  * @param key object of the plan that stands for these uses
+ * @param exchange of the first request that needs them
  * @param last what is inside the last of them; absent: the last one answers itself
  * @throws SelvageError code_failed, secret_missing
  */
@@ -30,7 +28,7 @@ export async function chainOf(
   key: object,
   uses: readonly CodeUse[],
   kind: CodeMark["kind"],
-  env: Env,
+  exchange: CodeExchange,
   last?: Code,
 ): Promise<CodeChain> {
   const known = chains.get(key);
@@ -38,7 +36,7 @@ export async function chainOf(
   const app = new Hono<CodeEnv>();
   app.use("*", begin);
   for (const use of uses) {
-    const { run, settings } = await loadCode(use, kind, env);
+    const { run, settings } = await loadCode(use, kind, exchange);
     app.use("*", withOwn(use.file, run, settings));
   }
   if (last !== undefined) app.all("*", last);
@@ -67,7 +65,7 @@ const begin: Code = async (c, next) => {
 };
 
 /** One code with what is its own: settings and log are again those of the others inside and outside it. */
-function withOwn(file: string, run: Code, settings: Readonly<Record<string, unknown>>): Code {
+function withOwn(file: string, run: Code, settings: Settings): Code {
   return async (c, next) => {
     const exchange = exchangeOf(c.req.raw);
     const take = (): void => {
@@ -98,12 +96,18 @@ export function exchangeOf(request: Request): CodeExchange {
   return exchange;
 }
 
+type Settings = Readonly<Record<string, unknown>>;
+
 interface LoadedCode {
   readonly run: Code;
-  readonly settings: Readonly<Record<string, unknown>>;
+  readonly settings: Settings;
 }
 
-async function loadCode({ file, settings = {} }: CodeUse, kind: CodeMark["kind"], env: Env): Promise<LoadedCode> {
+async function loadCode(
+  { file, settings = {} }: CodeUse,
+  kind: CodeMark["kind"],
+  { c, caller }: CodeExchange,
+): Promise<LoadedCode> {
   const load = Object.hasOwn(modules, file) ? modules[file] : undefined;
   if (load === undefined) throw codeFault(file, "this gateway was deployed without it");
   const { default: made } = await load().catch((cause: unknown) => {
@@ -112,33 +116,24 @@ async function loadCode({ file, settings = {} }: CodeUse, kind: CodeMark["kind"]
   if (typeof made !== "function") throw codeFault(file, "its default export is no function");
   const { kind: found = "policy", settings: schema } = ("selvage" in made ? made.selvage : {}) as Partial<CodeMark>;
   if (found !== kind) throw codeFault(file, `it is a ${found}, and the route names it as its ${kind}`);
-  return { run: made as Code, settings: await checked(file, schema, filled(settings, env)) };
-}
-
-/** Settings with the values of their `${secret:NAME}`. */
-function filled(settings: Readonly<Record<string, unknown>>, env: Env): Readonly<Record<string, unknown>> {
-  const secret = secretsOf(env);
-  const fill = (value: unknown): unknown => {
-    if (typeof value === "string") return withSecrets(value, secret);
-    if (Array.isArray(value)) return value.map(fill);
-    if (typeof value !== "object" || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, fill(one)]));
+  return {
+    run: made as Code,
+    settings: await checked(file, schema, filled(settings, (text) => caller.fill(text, c.env)) as Settings),
   };
-  try {
-    return fill(settings) as Readonly<Record<string, unknown>>;
-  } catch (cause) {
-    throw withSecretCode(cause, "none");
-  }
 }
 
-async function checked(
-  file: string,
-  schema: SettingsSchema | undefined,
-  settings: Readonly<Record<string, unknown>>,
-): Promise<Readonly<Record<string, unknown>>> {
+/** Settings with the values of their `${secret:NAME}`. @param fill makes a text of a text */
+function filled(value: unknown, fill: (text: string) => string): unknown {
+  if (typeof value === "string") return fill(value);
+  if (Array.isArray(value)) return value.map((one) => filled(one, fill));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, filled(one, fill)]));
+}
+
+async function checked(file: string, schema: SettingsSchema | undefined, settings: Settings): Promise<Settings> {
   if (schema === undefined) return settings;
   const result = await schema["~standard"].validate(settings);
-  if (result.issues === undefined) return result.value as Readonly<Record<string, unknown>>;
+  if (result.issues === undefined) return result.value as Settings;
   // Values may be secrets: places and messages of schemas name none.
   throw new SelvageError("code_failed", `${file}: its settings: ${result.issues.map(issueText).join("; ")}`);
 }

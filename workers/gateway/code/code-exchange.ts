@@ -1,16 +1,24 @@
 /** One request while code of the user's own has it. */
 import { SelvageError } from "../../../shared/errors.ts";
+import type { callTarget } from "../upstream/call-target.ts";
 import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { Forwarder } from "../upstream/forward-request.ts";
+import type { fillSecrets } from "../upstream/secrets.ts";
 import { within } from "../upstream/wait.ts";
 
 /** After the time of a route is over: what code may take to make an answer of what came inside at its very end. */
 const FINISH_WITHIN_MS = 100;
 
+/** What runs code has of the core, which has it anyway. */
+export interface CodeCaller extends Forwarder {
+  readonly call: typeof callTarget;
+  readonly fill: typeof fillSecrets;
+}
+
 export class CodeExchange {
   readonly c: Context<GatewayEnv>;
-  readonly forwarder: Forwarder;
+  readonly caller: CodeCaller;
   /** Ends calls that are still running when nobody waits for them any more. */
   readonly stop = new AbortController();
   /** File of the code that failed. */
@@ -27,9 +35,9 @@ export class CodeExchange {
   readonly #next: (() => Promise<unknown>) | undefined;
 
   /** @param next the stages inside, of policies; ends when they have made the answer, and never fails */
-  constructor(c: Context<GatewayEnv>, forwarder: Forwarder, next?: () => Promise<unknown>) {
+  constructor(c: Context<GatewayEnv>, caller: CodeCaller, next?: () => Promise<unknown>) {
     this.c = c;
-    this.forwarder = forwarder;
+    this.caller = caller;
     this.#next = next;
   }
 

@@ -1,15 +1,13 @@
 /** What code calls: targets that its route names, by the same way as requests that are forwarded. */
 import { SelvageError } from "../../../shared/errors.ts";
-import { FORWARDING_FIELDS } from "../../../shared/http/forwarding-fields.ts";
-import { TRACESTATE } from "../../../shared/http/header-names.ts";
+import { isForgeable, TRACESTATE } from "../../../shared/http/header-names.ts";
 import { limits } from "../../../shared/limits.ts";
 import { fieldFault } from "../../../shared/policy/custom-code.ts";
 import type { UpstreamTarget } from "../../../shared/policy/settings.ts";
-import { callTarget } from "../upstream/call-target.ts";
+import { withoutEnding } from "../upstream/ending-fields.ts";
 import { fieldsForCalls } from "../upstream/fields-for-calls.ts";
-import { withoutEnding } from "../upstream/forward-request.ts";
 import { readText } from "../upstream/read-text.ts";
-import { RequestFields } from "../upstream/request-fields.ts";
+import type { RequestFields } from "../upstream/request-fields.ts";
 import type { CodeExchange } from "./code-exchange.ts";
 import type { CallInit, Service, Services } from "./policy.ts";
 
@@ -55,7 +53,7 @@ async function callService(
   path: string,
   init: CallInit,
 ): Promise<Response> {
-  const { c, forwarder, stop } = exchange;
+  const { c, caller, stop } = exchange;
   exchange.refuseLate();
   if (++exchange.calls > limits.code.callsMax)
     throw new Error(`code may make at most ${limits.code.callsMax} calls for one request`);
@@ -73,25 +71,26 @@ async function callService(
   const timeMs = init.timeoutMs ?? Number.POSITIVE_INFINITY;
   const deadlineAtMs = Math.min(c.get("deadlineAtMs"), Date.now() + timeMs);
   const sending = { target, method, path, fields, body: bytes, deadlineAtMs, signal: stop.signal };
-  const { minter, shedder, upstreams } = forwarder;
+  const { minter, shedder, upstreams } = caller;
   const [held, identity, trace] = [c.get("held"), c.get("identity"), c.get("trace")];
   const context = { env: c.env, held, identity, route: c.get("route").name, context: c.get("context"), trace, minter };
   const answer = await shedder.call(c, target, deadlineAtMs, (shed) =>
-    callTarget(c, { ...sending, ...shed }, context, upstreams),
+    caller.call(c, { ...sending, ...shed }, context, upstreams),
   );
   return withoutEnding(answer);
 }
 
-/** Services of the mesh get what parts of composed answers get; what is outside gets no word of the client's own. */
+/** Services of the mesh get what parts of composed answers get; what is outside gets the gateway's own word, and none of the client's. */
 function fieldsFor({ c }: CodeExchange, target: UpstreamTarget): RequestFields {
   const given = fieldsForCalls(c.get("fields"));
   if ("service" in target) return given;
   const { identityHeaders = [] } = c.get("held").plan;
-  const names = [...given].filter(([name]) => OUTSIDE.has(name) || identityHeaders.includes(name));
-  return new RequestFields(new Headers(names as [string, string][]), new Map(names));
+  for (const [name] of [...given])
+    if (!OUTSIDE.has(name) && !isForgeable(name) && !identityHeaders.includes(name)) given.delete(name);
+  return given;
 }
 
-const OUTSIDE: ReadonlySet<string> = new Set([...FORWARDING_FIELDS, TRACESTATE, "accept", "accept-language"]);
+const OUTSIDE: ReadonlySet<string> = new Set([TRACESTATE, "accept", "accept-language"]);
 
 interface CallContent {
   readonly bytes: Uint8Array | ReadableStream | null;

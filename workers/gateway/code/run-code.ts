@@ -3,10 +3,10 @@ import type { MiddlewareHandler } from "hono";
 import { DIGESTS } from "../../../shared/http/content-kind.ts";
 import type { HandlerTarget } from "../../../shared/policy/custom-code.ts";
 import type { Context } from "../upstream/context.ts";
+import { dropEnding } from "../upstream/ending-fields.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
-import { dropEnding, type Forwarder } from "../upstream/forward-request.ts";
 import { type CodeChain, chainOf, exchangeOf, exchanges } from "./code-chain.ts";
-import { CodeExchange } from "./code-exchange.ts";
+import { type CodeCaller, CodeExchange } from "./code-exchange.ts";
 import { requestFor } from "./code-request.ts";
 import type { CodeEnv } from "./policy.ts";
 
@@ -20,15 +20,15 @@ type Exchange = Context<GatewayEnv>;
  */
 export async function runPolicies(
   c: Exchange,
-  forwarder: Forwarder,
+  caller: CodeCaller,
   next: () => Promise<unknown>,
 ): Promise<Response | undefined> {
   const { policies = [], cache } = c.get("route");
-  const exchange = new CodeExchange(c, forwarder, next);
+  const exchange = new CodeExchange(c, caller, next);
   // What code reads has to be readable, and what is kept is kept as it is read.
   c.get("fields").set("accept-encoding", cache === undefined ? "gzip" : "identity");
   const made = await exchange.run(async () =>
-    answerOf(await send(await chainOf(policies, policies, "policy", c.env, goOn), exchange), exchange),
+    answerOf(await send(await chainOf(policies, policies, "policy", exchange, goOn), exchange), exchange),
   );
   if (exchange.inner === undefined) return made;
   c.res = made;
@@ -39,11 +39,11 @@ export async function runPolicies(
  * The answer of a route's handler.
  * @throws as `runPolicies`
  */
-export async function runHandler(c: Exchange, forwarder: Forwarder, target: HandlerTarget): Promise<Response> {
-  const exchange = new CodeExchange(c, forwarder);
+export async function runHandler(c: Exchange, caller: CodeCaller, target: HandlerTarget): Promise<Response> {
+  const exchange = new CodeExchange(c, caller);
   const { code } = target;
   return exchange.run(async () =>
-    answerOf(await send(await chainOf(code, [code], "handler", c.env), exchange), exchange),
+    answerOf(await send(await chainOf(code, [code], "handler", exchange), exchange), exchange),
   );
 }
 
