@@ -1,12 +1,12 @@
 /** Looks at the files that a document names as its code: the part of `check` that needs them. */
-import { readdirSync, realpathSync, statSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import path from "node:path";
 import { codeIn, type NamedCode } from "../../shared/config/check-code.ts";
 import { Cursor } from "../../shared/config/cursor.ts";
 import { nearestName } from "../../shared/config/nearest-name.ts";
 import { type DocumentProblem, error, warning } from "../../shared/config/problem.ts";
 import type { Document } from "../../shared/config/schema.ts";
-import { quote } from "../../shared/config/schema-problems.ts";
+import { documentFolder, FileFault } from "../artifacts/document-folder.ts";
 import { CodeFault, NoBundler } from "./bundle-code.ts";
 import { NotTried, type TriedCode, tryCode } from "./try-code.ts";
 
@@ -33,9 +33,12 @@ export function codeProblems(document: Document, name: string): DocumentProblem[
     return [warning("SLV3159", first.place.path, message)];
   }
   const { folder, files } = codeSource(document, name);
+  const read = documentFolder(name);
   return files.flatMap((file) => {
     const here = uses.filter((use) => use.file === file);
-    return missing(folder, here) ?? problemsOf(folder, file, here);
+    const { message, ...details } = missing(read, folder, file) ?? {};
+    if (message === undefined) return problemsOf(folder, file, here);
+    return here.map(({ place }) => error("SLV3155", place.path, message, details));
   });
 }
 
@@ -43,21 +46,22 @@ function usesOf(document: Document): NamedCode[] {
   return new Cursor(document).get("gateway", "routes").items.flatMap(codeIn);
 }
 
-/** Links do not lead out of the folder either. */
-function missing(folder: string, uses: readonly NamedCode[]): DocumentProblem[] | undefined {
-  const { file = "" } = uses[0] ?? {};
-  const found = path.join(folder, file);
-  const say = (message: string, suggestion?: string): DocumentProblem[] =>
-    uses.map(({ place }) => error("SLV3155", place.path, message, suggestion === undefined ? {} : { suggestion }));
+/** @returns undefined: it can be read */
+function missing(read: (file: string) => unknown, folder: string, file: string): Missing | undefined {
   try {
-    if (!statSync(found).isFile()) return say(`${quote(file)} is no file`);
-    const isInside = realpathSync(found).startsWith(realpathSync(folder) + path.sep);
-    return isInside ? undefined : say(`${quote(file)} leads out of the folder of the document`);
-  } catch {
+    read(file);
+    return undefined;
+  } catch (fault) {
+    if (!(fault instanceof FileFault)) throw fault;
     const beside = path.posix.dirname(file);
     const near = nearestName(path.posix.basename(file), namesIn(path.join(folder, beside)));
-    return say(`there is no file ${quote(file)}`, near === undefined ? undefined : path.posix.join(beside, near));
+    return { message: fault.message, ...(near !== undefined && { suggestion: path.posix.join(beside, near) }) };
   }
+}
+
+interface Missing {
+  readonly message: string;
+  readonly suggestion?: string;
 }
 
 function namesIn(folder: string): string[] {
