@@ -23,10 +23,10 @@ export function buildCommand(): Command {
 
 async function build(name: string, { out }: { out: string }): Promise<void> {
   if (name === "-") throw new CliError(exitCodes.usage, "code is found beside the document: give it as a file");
-  const { document } = await readValidDocument(name, process.env);
   const folder = path.resolve(out);
   if (!isReplaceable(folder))
     throw new CliError(exitCodes.usage, `${out} holds something else than a gateway: name another folder with --out`);
+  const { document } = await readValidDocument(name, process.env);
   await makeGatewayFolder(folder);
   const source = codeSource(document, name);
   const own = writeCode(source, folder);
