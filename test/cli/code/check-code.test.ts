@@ -1,9 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { codeProblems, codeSource } from "../../../cli/code/check-code.ts";
 import { writeCode } from "../../../cli/code/write-code.ts";
+import { prepareWorker } from "../../../cli/local/worker-process.ts";
 import { loadDocument } from "../../../shared/config/load.ts";
 import type { Document } from "../../../shared/config/schema.ts";
 
@@ -125,6 +126,18 @@ describe("code of a document", () => {
     expect(found(handler("not-there"), "-")).toEqual([
       ["SLV3159", "warning", "handler", expect.stringContaining("stdin")],
     ]);
+  });
+
+  test("stays with a local system that starts again without its document", async () => {
+    const state = mkdtempSync(path.join(top, "state-"));
+    const document = documentOf(handler("handler"));
+    for (const code of [codeSource(document, file), undefined]) {
+      const { modules } = await prepareWorker("gateway", state, code);
+      expect(readFileSync(path.join(modules, "deployed-code.mjs"), "utf8")).toContain('"policies/handler.ts"');
+      expect(readdirSync(modules).filter((name) => name.startsWith("deployed-code-handler-"))).toHaveLength(1);
+    }
+    const { modules } = await prepareWorker("gateway", state, { folder, files: [] });
+    expect(readFileSync(path.join(modules, "deployed-code.mjs"), "utf8")).not.toContain("policies/");
   });
 
   test("is written beside the gateway's modules, and what was there before goes", async () => {

@@ -159,6 +159,52 @@ describe("policies", () => {
   });
 });
 
+test("policies stand before WebSockets, and change nothing of one that was agreed on", async () => {
+  answer = () => {
+    const [near, far] = Object.values(new WebSocketPair());
+    far?.accept();
+    far?.addEventListener("message", ({ data }) => far.send(`echo ${data}`));
+    return new Response(null, { status: 101, webSocket: near ?? null });
+  };
+  const gateway = await start(`
+    - name: chat
+      match: { path: /chat }
+      upgrades: [websocket]
+      policies: [{ use: policies/add-tenant.ts }]
+      to: https://chat.example
+  `);
+  const headers = {
+    upgrade: "websocket",
+    "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "sec-websocket-version": "13",
+  };
+  expect((await gateway.fetch("/chat?tenant=none", { headers })).status).toBe(422);
+  const { status, webSocket } = await gateway.fetch("/chat", { headers });
+  expect(status).toBe(101);
+  expect(lastSent(gateway).headers.get("x-tenant")).toBe("anonymous");
+  const said = new Promise((done) => webSocket?.addEventListener("message", ({ data }) => done(data)));
+  webSocket?.accept();
+  webSocket?.send("hello");
+  expect(await said).toBe("echo hello");
+});
+
+test("of requests with the same idempotency key code runs once", async () => {
+  const gateway = await start(`
+    - name: once
+      match: { path: /once, methods: [POST] }
+      auth: login
+      idempotency: { ttl: 1m }
+      policies: [{ use: policies/add-tenant.ts }]
+      handler: policies/own.ts
+  `);
+  const authorization = `Bearer ${await issuer.sign({})}`;
+  const post = () => gateway.fetch("/once", { method: "POST", headers: { authorization, "idempotency-key": '"one"' } });
+  const [first, second] = [await post(), await post()];
+  expect([first.status, second.status]).toEqual([200, 200]);
+  expect(await second.text()).toBe(await first.text());
+  expect(gateway.logs.filter(({ kind, message }) => kind === "code" && message === "tenant")).toHaveLength(1);
+});
+
 describe("handlers", () => {
   const routes = `
     - name: quote
@@ -216,6 +262,15 @@ describe("handlers", () => {
     expect([response.status, failure(gateway)?.error]).toEqual([status, error]);
   });
 
+  test("that wait for a call until the route's time is over are the upstream's fault, too", async () => {
+    answer = () => new Promise<Response>(() => undefined);
+    const gateway = await start(`
+      - { name: slow, match: { path: /slow }, timeout: 100ms, handler: policies/through.ts, calls: { self: https://a.example } }
+    `);
+    expect((await gateway.fetch("/slow")).status).toBe(504);
+    expect(failure(gateway)?.error).toBe("upstream_timeout");
+  });
+
   test("say nothing in the gateway's fields, and see none of its bindings", async () => {
     const gateway = await start(routes, upstreams);
     const response = await gateway.fetch("/own/a%20b?x=1");
@@ -231,10 +286,10 @@ describe("handlers", () => {
 
   test("read bodies within the route's bound", async () => {
     const gateway = await start(routes, upstreams);
-    const post = (body: string) => gateway.fetch("/echo", { method: "POST", body, headers: { "content-type": "a/b" } });
-    expect(await (await post("0123456789")).text()).toBe("a/b 0123456789");
+    const post = (body: string) => gateway.fetch("/echo", { method: "POST", body, headers: { "content-type": "text/x" } });
+    expect(await (await post("0123456789")).text()).toBe("text/x 0123456789");
     const stream = new Blob(["0123456789a"]).stream();
-    const response = await gateway.fetch("/echo", { method: "POST", body: stream, headers: { "content-type": "a/b" } });
+    const response = await gateway.fetch("/echo", { method: "POST", body: stream, headers: { "content-type": "text/x" } });
     expect([response.status, failure(gateway)?.error]).toEqual([413, "body_too_large"]);
   });
 

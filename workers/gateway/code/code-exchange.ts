@@ -7,7 +7,7 @@ import type { Forwarder } from "../upstream/forward-request.ts";
 import type { fillSecrets } from "../upstream/secrets.ts";
 import { within } from "../upstream/wait.ts";
 
-/** After the time of a route is over: what code may take to make an answer of what came inside at its very end. */
+/** After the time of a route is over: what code may take to see that what it waits for has ended, and to make an answer of that. */
 const FINISH_WITHIN_MS = 100;
 
 /** What runs code has of the core, which has it anyway. */
@@ -62,7 +62,7 @@ export class CodeExchange {
   }
 
   /**
-   * What code comes to within the route's time. The stages inside have the same time, and say themselves when it is over.
+   * What code comes to within the route's time. The stages inside and its calls have the same time, and say themselves when it is over.
    * @throws SelvageError code_timeout, code_failed, and whatever a call of the code ended with
    */
   async run<Answer>(code: () => Promise<Answer>): Promise<Answer> {
@@ -82,7 +82,7 @@ export class CodeExchange {
   }
 
   async #finish<Done>(running: Promise<Done>): Promise<Done | undefined> {
-    if (this.#inside === undefined) return undefined;
+    if (this.#inside === undefined && this.calls === 0) return undefined;
     await this.#inside;
     return within(running, FINISH_WITHIN_MS);
   }
