@@ -39,14 +39,13 @@ import { routeTraffic } from "./middleware/route-traffic.ts";
 import { stripFields } from "./middleware/strip-fields.ts";
 import { tellIdentity } from "./middleware/tell-identity.ts";
 import { transformHeaders } from "./middleware/transform-headers.ts";
-import { callTarget } from "./upstream/call-target.ts";
+import { codeMeans } from "./upstream/code-means.ts";
 import { Context } from "./upstream/context.ts";
 import { Mirror } from "./upstream/edge-traffic.ts";
 import type { GatewayEnv } from "./upstream/exchange.ts";
 import { IdempotencyRecords } from "./upstream/idempotency-records.ts";
 import { LimitCounts } from "./upstream/limit-counts.ts";
 import { LoadShedder } from "./upstream/load-shedder.ts";
-import { fillSecrets } from "./upstream/secrets.ts";
 import { runStages } from "./upstream/stages.ts";
 import { LimitTaker } from "./upstream/take-limits.ts";
 import { Upstreams } from "./upstream/upstreams.ts";
@@ -71,7 +70,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Gatewa
   const upstreams = new Upstreams(isolate, counters);
   const forwarder = { minter, shedder, upstreams, mirror: new Mirror(counters), counters };
   const edgeOf = edgeCaches(counters);
-  const caller = { ...forwarder, call: callTarget, fill: fillSecrets };
+  const caller = { ...forwarder, ...codeMeans };
   const held = newHeldBytes();
   const stages = [
     accessLog(isolate),

@@ -1,20 +1,16 @@
 /** One request while code of the user's own has it. */
 import { SelvageError } from "../../../shared/errors.ts";
-import type { callTarget } from "../upstream/call-target.ts";
+import type { codeMeans } from "../upstream/code-means.ts";
 import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { Forwarder } from "../upstream/forward-request.ts";
-import type { fillSecrets } from "../upstream/secrets.ts";
 import { within } from "../upstream/wait.ts";
 
 /** After the time of a route is over: what code may take to see that what it waits for has ended, and to make an answer of that. */
 const FINISH_WITHIN_MS = 100;
 
-/** What runs code has of the core, which has it anyway. */
-export interface CodeCaller extends Forwarder {
-  readonly call: typeof callTarget;
-  readonly fill: typeof fillSecrets;
-}
+/** What code goes out by, and is held to. */
+export type CodeCaller = Forwarder & typeof codeMeans;
 
 export class CodeExchange {
   readonly c: Context<GatewayEnv>;

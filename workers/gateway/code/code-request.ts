@@ -2,7 +2,6 @@
 import { SelvageError } from "../../../shared/errors.ts";
 import { DIGESTS } from "../../../shared/http/content-kind.ts";
 import { limits } from "../../../shared/limits.ts";
-import { fieldFault } from "../../../shared/policy/custom-code.ts";
 import { readContent } from "../upstream/read-content.ts";
 import type { CodeExchange } from "./code-exchange.ts";
 import type { OutgoingFields, OutgoingRequest } from "./policy.ts";
@@ -39,7 +38,7 @@ function lazyContent(exchange: CodeExchange): ReadableStream<Uint8Array> {
 
 /** What policies can change of the request that goes on. */
 export function outgoingRequest(exchange: CodeExchange): OutgoingRequest {
-  const { c } = exchange;
+  const { c, caller } = exchange;
   const told: unknown[] = [];
   const change = (...what: readonly unknown[]): void => {
     if (exchange.isGone) throw new Error("the request has gone on already: change it before `await next()`");
@@ -63,7 +62,7 @@ export function outgoingRequest(exchange: CodeExchange): OutgoingRequest {
       const { heldBodyBytesMax } = limits.gateway;
       if (bytes !== null && bytes.byteLength > heldBodyBytesMax)
         throw new RangeError(`a body that code makes has at most ${heldBodyBytesMax} bytes`);
-      const fault = contentType === undefined ? undefined : fieldFault("content-type", contentType, []);
+      const fault = contentType === undefined ? undefined : caller.fieldFault("content-type", contentType, []);
       if (fault !== undefined) throw new TypeError(fault);
       change("body", bytes === null ? null : new TextDecoder().decode(bytes));
       c.set("body", bytes);
@@ -77,11 +76,11 @@ export function outgoingRequest(exchange: CodeExchange): OutgoingRequest {
 
 type Change = (...what: readonly unknown[]) => void;
 
-function outgoingFields({ c }: CodeExchange, change: Change): OutgoingFields {
+function outgoingFields({ c, caller }: CodeExchange, change: Change): OutgoingFields {
   const { believed } = c.get("held");
   const fields = c.get("fields");
   const edit = (how: string, name: string, value?: string): void => {
-    const fault = fieldFault(name, value, believed);
+    const fault = caller.fieldFault(name, value, believed);
     if (fault !== undefined) throw new TypeError(fault);
     change(how, name.toLowerCase(), value);
   };

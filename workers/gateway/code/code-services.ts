@@ -1,10 +1,7 @@
 /** What code calls: targets that its route names, by the same way as requests that are forwarded. */
 import { SelvageError } from "../../../shared/errors.ts";
-import { isForgeable, TRACESTATE } from "../../../shared/http/header-names.ts";
 import { limits } from "../../../shared/limits.ts";
-import { fieldFault } from "../../../shared/policy/custom-code.ts";
 import type { UpstreamTarget } from "../../../shared/policy/settings.ts";
-import { withoutEnding } from "../upstream/ending-fields.ts";
 import { fieldsForCalls } from "../upstream/fields-for-calls.ts";
 import { readText } from "../upstream/read-text.ts";
 import type { RequestFields } from "../upstream/request-fields.ts";
@@ -64,7 +61,7 @@ async function callService(
   if (contentType !== undefined) fields.set("content-type", contentType);
   const { believed } = c.get("held");
   for (const [name, value] of Object.entries(init.headers ?? {})) {
-    const fault = fieldFault(name, value, believed);
+    const fault = caller.fieldFault(name, value, believed);
     if (fault !== undefined) throw new TypeError(fault);
     fields.set(name, value);
   }
@@ -75,22 +72,22 @@ async function callService(
   const [held, identity, trace] = [c.get("held"), c.get("identity"), c.get("trace")];
   const context = { env: c.env, held, identity, route: c.get("route").name, context: c.get("context"), trace, minter };
   const answer = await shedder.call(c, target, deadlineAtMs, (shed) =>
-    caller.call(c, { ...sending, ...shed }, context, upstreams),
+    caller.callTarget(c, { ...sending, ...shed }, context, upstreams),
   );
-  return withoutEnding(answer);
+  return caller.withoutEnding(answer);
 }
 
 /** Services of the mesh get what parts of composed answers get; what is outside gets the gateway's own word, and none of the client's. */
-function fieldsFor({ c }: CodeExchange, target: UpstreamTarget): RequestFields {
+function fieldsFor({ c, caller }: CodeExchange, target: UpstreamTarget): RequestFields {
   const given = fieldsForCalls(c.get("fields"));
   if ("service" in target) return given;
   const { identityHeaders = [] } = c.get("held").plan;
   for (const [name] of [...given])
-    if (!OUTSIDE.has(name) && !isForgeable(name) && !identityHeaders.includes(name)) given.delete(name);
+    if (!OUTSIDE.has(name) && !caller.isForgeable(name) && !identityHeaders.includes(name)) given.delete(name);
   return given;
 }
 
-const OUTSIDE: ReadonlySet<string> = new Set([TRACESTATE, "accept", "accept-language"]);
+const OUTSIDE: ReadonlySet<string> = new Set(["tracestate", "accept", "accept-language"]);
 
 interface CallContent {
   readonly bytes: Uint8Array | ReadableStream | null;

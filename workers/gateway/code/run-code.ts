@@ -3,7 +3,6 @@ import type { MiddlewareHandler } from "hono";
 import { DIGESTS } from "../../../shared/http/content-kind.ts";
 import type { HandlerTarget } from "../../../shared/policy/custom-code.ts";
 import type { Context } from "../upstream/context.ts";
-import { dropEnding } from "../upstream/ending-fields.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { type CodeChain, chainOf, exchangeOf, exchanges } from "./code-chain.ts";
 import { type CodeCaller, CodeExchange } from "./code-exchange.ts";
@@ -86,7 +85,7 @@ function answerOf(made: unknown, exchange: CodeExchange): Response {
   if (made.bodyUsed) throw new Error("the answer's content was read and nothing was put in its place");
   const answer = new Response(made.body, made);
   if (inner !== undefined && made.body !== inner.body) replaceContent(exchange, answer, inner);
-  dropEnding(answer.headers);
+  exchange.caller.dropEnding(answer.headers);
   return answer;
 }
 
