@@ -60,7 +60,7 @@ export const problemCodes = {
   SLV3041: "answers that are shared, though the upstream is told who asks",
   SLV3050: "a word of gRPC where calls are not by gRPC",
   SLV3051: "gRPC calls that nothing sends again, though the document names when",
-  SLV3052: "a part of an aggregate that asks a service by gRPC",
+  SLV3052: "a part of an aggregate, or code, that asks a service by gRPC",
   SLV3053: "a rule by method that no call by gRPC matches",
   SLV3055: "a setting that means nothing with the protocol of its service",
   SLV3056: "a port that two services are to be called at",
