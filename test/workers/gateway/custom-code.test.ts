@@ -286,10 +286,15 @@ describe("handlers", () => {
 
   test("read bodies within the route's bound", async () => {
     const gateway = await start(routes, upstreams);
-    const post = (body: string) => gateway.fetch("/echo", { method: "POST", body, headers: { "content-type": "text/x" } });
+    const post = (body: string) =>
+      gateway.fetch("/echo", { method: "POST", body, headers: { "content-type": "text/x" } });
     expect(await (await post("0123456789")).text()).toBe("text/x 0123456789");
     const stream = new Blob(["0123456789a"]).stream();
-    const response = await gateway.fetch("/echo", { method: "POST", body: stream, headers: { "content-type": "text/x" } });
+    const response = await gateway.fetch("/echo", {
+      method: "POST",
+      body: stream,
+      headers: { "content-type": "text/x" },
+    });
     expect([response.status, failure(gateway)?.error]).toEqual([413, "body_too_large"]);
   });
 
