@@ -1,8 +1,12 @@
+import { fileURLToPath } from "node:url";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 /** What the gateway's part in tests of the control Worker tells of a key. */
 const RECORD = { id: "1234567890abcdef", start: "slv_AbCd", owner: "partner" };
+
+/** Stands for the code that a gateway is deployed with. */
+const testCode = fileURLToPath(new URL("test/workers/gateway/code/modules.ts", import.meta.url));
 
 /** How many times longer fuzz runs than usual: test/long/fuzz.test.ts. */
 const fuzzFactor = Number(process.env.SELVAGE_FUZZ_FACTOR ?? 1);
@@ -69,6 +73,8 @@ export default defineConfig({
             },
           }),
         ],
+        // What a deployment with code brings: test/workers/gateway/code.
+        resolve: { alias: [{ find: /^.*\/deployed-code\.mjs$/, replacement: testCode }] },
         test: { name: "gateway", include: ["test/workers/gateway/**/*.test.ts"], ...first },
       },
       {

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { CliError, type ExitCode, exitCodes } from "./cli-error.ts";
 import { applyCommand } from "./commands/apply.ts";
+import { buildCommand } from "./commands/build.ts";
 import { checkCommand } from "./commands/check.ts";
 import { deprecatedCommand } from "./commands/deprecated.ts";
 import { explainCommand } from "./commands/explain.ts";
@@ -48,7 +49,10 @@ function makeProgram(): Command {
     );
   const groups: readonly (readonly [title: string, commands: readonly Command[]])[] = [
     ["Build:", [checkCommand(), explainCommand(), planCommand(), schemaCommand(), importCommand()]],
-    ["Ship:", [applyCommand(), rollbackCommand(), historyCommand(), statusCommand(), deprecatedCommand()]],
+    [
+      "Ship:",
+      [buildCommand(), applyCommand(), rollbackCommand(), historyCommand(), statusCommand(), deprecatedCommand()],
+    ],
     [
       "Operate:",
       [

@@ -4,7 +4,7 @@ import path from "node:path";
 import { codeFrame } from "../shared/config/code-frame.ts";
 import { splitFiles } from "../shared/config/document-files.ts";
 import { type LoadedDocument, loadDocument } from "../shared/config/load.ts";
-import { problemCodes } from "../shared/config/problem.ts";
+import { type DocumentProblem, problemCodes } from "../shared/config/problem.ts";
 import type { Document } from "../shared/config/schema.ts";
 import { limits } from "../shared/limits.ts";
 import { type Artifacts, buildArtifacts, noArtifacts } from "./artifacts/build-artifacts.ts";
@@ -12,21 +12,25 @@ import { builders } from "./artifacts/builders.ts";
 import { checkTranscoded } from "./artifacts/check-transcoded.ts";
 import { documentFolder } from "./artifacts/document-folder.ts";
 import { CliError, exitCodes } from "./cli-error.ts";
+import { codeProblems } from "./code/check-code.ts";
 import { localEnvironment } from "./find-system.ts";
 import { withIncluded } from "./included-files.ts";
 import { framePaint, say } from "./output.ts";
 import { findSecrets } from "./secrets.ts";
 
-export interface ReadDocument extends LoadedDocument {
+export interface LoadedFile extends LoadedDocument {
   readonly source: string;
   /** As a person would write it: relative where that is shorter. */
   readonly file: string;
+}
+
+export interface ReadDocument extends LoadedFile {
   /** What the document needs beside its plan; nothing where the document itself is not valid. */
   readonly artifacts: Artifacts;
 }
 
 /**
- * Reads a document with the files that it includes, and makes what it needs beside its plan.
+ * Reads a document with the files that it includes, makes what it needs beside its plan, and looks at its code.
  * @param quarantine put broken routes of included files out of service instead of refusing the document
  * @throws CliError when a file cannot be read
  */
@@ -35,19 +39,25 @@ export async function readDocument(
   environment: NodeJS.ProcessEnv,
   quarantine = false,
 ): Promise<ReadDocument> {
+  const read = loadFile(name, environment, quarantine);
+  const { document } = read;
+  if (document === undefined) return { ...read, artifacts: noArtifacts };
+  const artifacts = await buildArtifacts(document, documentFolder(name), builders);
+  const found = [...artifacts.problems, ...checkTranscoded(document, artifacts), ...codeProblems(document, name)];
+  return { ...withProblems(read, found), artifacts };
+}
+
+/** The same as it stands, without a look at other files than those with routes. */
+export function loadFile(name: string, environment: NodeJS.ProcessEnv, quarantine = false): LoadedFile {
   const source = readSource(name);
   const relative = path.relative(process.cwd(), path.resolve(name));
   const file = name === "-" ? "stdin" : relative.startsWith("..") ? path.resolve(name) : relative;
   const local = localEnvironment(environment);
   const value = (variable: string): string | undefined => environment[variable] ?? local[variable];
-  const loaded = loadDocument(source, file, value, findSecrets(environment), quarantine);
-  if (loaded.document === undefined) return { ...loaded, source, file, artifacts: noArtifacts };
-  const built = await buildArtifacts(loaded.document, documentFolder(name), builders);
-  const artifacts = { ...built, problems: [...built.problems, ...checkTranscoded(loaded.document, built)] };
-  return { ...withProblems(loaded, artifacts), source, file, artifacts };
+  return { ...loadDocument(source, file, value, findSecrets(environment), quarantine), source, file };
 }
 
-function withProblems(loaded: LoadedDocument, { problems: found }: Artifacts): LoadedDocument {
+function withProblems(loaded: LoadedFile, found: readonly DocumentProblem[]): LoadedFile {
   const placed = found.map((problem) =>
     problem.file === undefined ? { ...problem, ...loaded.positions.find(problem.path, problem.at) } : problem,
   );

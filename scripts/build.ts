@@ -1,11 +1,10 @@
 /** `npm run build`: the bundles of the published package in dist/, with their sizes. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, rmSync } from "node:fs";
 import path from "node:path";
-import { gzipSync } from "node:zlib";
-import { parse, stringify } from "smol-toml";
-import { type Bundle, buildProgram, buildWorker, ENTRY_MODULE, type WorkerBundle } from "../cli/local/build-worker.ts";
+import { type Bundle, buildProgram, type WorkerBundle } from "../cli/local/build-worker.ts";
+import { buildWorkerFolder, sizeLine } from "../cli/local/gateway-folder.ts";
 import { packageRoot } from "../cli/local/package-root.ts";
-import { readWorkerDefinition } from "../cli/local/wrangler-config.ts";
 
 const dist = path.join(packageRoot, "dist");
 /** Programs that are found where they are installed, and only by those who use them. */
@@ -14,35 +13,26 @@ const EXTERNAL = ["esbuild", "workerd"];
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
 const [gateway, control, agent, cli] = await Promise.all([
-  worker("gateway", "wrangler.toml"),
-  worker("control", "workers/control/wrangler.toml"),
+  buildWorkerFolder("wrangler.toml", path.join(dist, "gateway")),
+  buildWorkerFolder("workers/control/wrangler.toml", path.join(dist, "control")),
   nodeProgram("agent", "mesh-agent/main.ts"),
   nodeProgram("cli", "cli/main.ts"),
 ]);
+compilePolicy();
 for (const built of [gateway, control]) tellWorker(built);
 for (const { file } of [agent, cli]) tell(path.relative(packageRoot, file), [file]);
 
-/** The configuration goes along, for `wrangler deploy -c` and for `selvage serve` of an installed package. */
-async function worker(name: string, config: string): Promise<WorkerBundle> {
-  const configFile = path.join(packageRoot, config);
-  const bundle = await buildWorker(readWorkerDefinition(configFile), path.join(dist, name), { minify: true });
-  const { minify: _, ...settings } = parse(readFileSync(configFile, "utf8"));
-  const built = {
-    ...settings,
-    main: ENTRY_MODULE,
-    no_bundle: true,
-    find_additional_modules: true,
-    rules: [{ type: "ESModule", globs: [`*${path.extname(ENTRY_MODULE)}`] }],
-  };
-  writeFileSync(
-    path.join(bundle.folder, "wrangler.toml"),
-    `# Generated from ${config} by npm run build.\n${stringify(built)}`,
-  );
-  return bundle;
-}
-
 function nodeProgram(name: string, entry: string): Promise<Bundle> {
   return buildProgram(path.join(packageRoot, entry), path.join(dist, `${name}.mjs`), { external: EXTERNAL });
+}
+
+/** `selvage/policy` with its types, which lean on those of hono alone. */
+function compilePolicy(): void {
+  const tsc = path.join(packageRoot, "node_modules/typescript/bin/tsc");
+  const flags =
+    "--ignoreConfig --declaration --target es2024 --module esnext --moduleResolution bundler --skipLibCheck";
+  const files = ["--types", "node", "--outDir", dist, path.join(packageRoot, "workers/gateway/code/policy.ts")];
+  execFileSync(process.execPath, [tsc, ...flags.split(" "), ...files], { cwd: packageRoot, stdio: "inherit" });
 }
 
 function tellWorker({ folder, core, lazy }: WorkerBundle): void {
@@ -51,14 +41,6 @@ function tellWorker({ folder, core, lazy }: WorkerBundle): void {
   for (const name of lazy) tell(`  ${name.replace(/-\w{8}\./, ".")}`, files([name]));
 }
 
-/** A line with what the files together weigh. */
 function tell(what: string, files: readonly string[]): void {
-  const contents = files.map((file) => readFileSync(file));
-  const bytes = contents.reduce((sum, content) => sum + content.length, 0);
-  const gzip = contents.reduce((sum, content) => sum + gzipSync(content, { level: 9 }).length, 0);
-  process.stdout.write(`${what.padEnd(28)} ${kibibytes(bytes).padStart(12)}   gzip ${kibibytes(gzip).padStart(11)}\n`);
-}
-
-function kibibytes(bytes: number): string {
-  return `${(bytes / 1024).toFixed(1)} KiB`;
+  process.stdout.write(`${sizeLine(what, files)}\n`);
 }

@@ -196,6 +196,8 @@ export const errorTable = {
   binding_missing: row("gateway", 503, 14, "Service unavailable", "The gateway could not serve this request."),
   secret_missing: row("gateway", 500, 13, "Internal error", "The gateway could not serve this request."),
   internal: row("gateway", 500, 13, "Internal error", "The gateway could not serve this request."),
+  code_failed: row("gateway", 500, 13, "Internal error", "The gateway could not serve this request."),
+  code_timeout: row("gateway", 504, 4, "Gateway timeout", "The time for this request is used up."),
 
   txn_token_missing: row("mesh", 401, 16, "Unauthorized", "The request does not come from the gateway."),
   txn_token_invalid: row("mesh", 401, 16, "Unauthorized", "The request does not come from the gateway."),

@@ -13,6 +13,7 @@ import { clientCertificate, dpop, replay } from "./limits/bound.ts";
 import { cache } from "./limits/cache.ts";
 import { cacheCollapse, cachePurges, cacheStores } from "./limits/cache-stores.ts";
 import { clientIp } from "./limits/client-ip.ts";
+import { code } from "./limits/code.ts";
 import { contract, schemaRegex } from "./limits/contract.ts";
 import { certificate, control, keyRotation, wire } from "./limits/control.ts";
 import { counters } from "./limits/counters.ts";
@@ -112,6 +113,7 @@ export const limits = {
   },
   aggregate,
   artifacts,
+  code,
   identity,
   apiKeys,
   condition,

@@ -3,6 +3,7 @@ import { printable } from "../../shared/config/code-frame.ts";
 import type { QuarantinedRoute } from "../../shared/config/quarantine.ts";
 import type { ApplyAnswer } from "../../shared/wire/admin.ts";
 import { sendArtifacts } from "../artifacts/send-artifacts.ts";
+import { type CodeSource, codeSource } from "../code/check-code.ts";
 import type { ControlClient } from "../control-client.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { author, connect, type JsonOption, jsonOption, type WaitOptions, withControl, withWait } from "../options.ts";
@@ -42,7 +43,17 @@ async function apply(name: string, options: Options): Promise<void> {
   });
   if (!answer.changed) say(`nothing changes: version ${answer.version} is live and means the same`);
   sayQuarantined(quarantined);
+  sayCode(codeSource(document, name));
   await finishChange(client, answer, options);
+}
+
+/** What gateways run is what they were deployed with, and nobody here knows what that is. */
+function sayCode({ files }: CodeSource): void {
+  if (files.length === 0) return;
+  const named = files.length > 3 ? `${files.slice(0, 3).join(", ")} and ${files.length - 3} more` : files.join(", ");
+  say(
+    `code is deployed, not applied: after a change of ${named}, selvage build and deploy, or start selvage serve again`,
+  );
 }
 
 function sayQuarantined(quarantined: readonly QuarantinedRoute[]): void {

@@ -1,7 +1,8 @@
 /** Bundles with esbuild, which is loaded only when something is built: an installed package has its bundles in dist/. */
-import { rmSync } from "node:fs";
+import { copyFileSync, rmSync } from "node:fs";
 import path from "node:path";
-import type { BuildOptions, Metafile } from "esbuild";
+import type { BuildOptions, Metafile, Plugin } from "esbuild";
+import { CODE_INDEX } from "../code/write-code.ts";
 import type { WorkerDefinition } from "./wrangler-config.ts";
 
 export interface Bundle {
@@ -34,6 +35,7 @@ export async function buildWorker(
   options: { minify?: boolean } = {},
 ): Promise<WorkerBundle> {
   rmSync(folder, { recursive: true, force: true });
+  const apart: string[] = [];
   const { outputs } = await bundle({
     entryPoints: { [path.parse(ENTRY_MODULE).name]: worker.main },
     outdir: folder,
@@ -48,8 +50,25 @@ export async function buildWorker(
     alias: { ...worker.alias },
     loader: { ".txt": "text", ".html": "text", ".sql": "text" },
     minify: options.minify ?? false,
+    plugins: [codeApart(apart)],
   });
-  return { folder, ...sortModules(outputs) };
+  for (const file of apart) copyFileSync(file, path.join(folder, CODE_INDEX));
+  const { core, lazy } = sortModules(outputs);
+  return { folder, core, lazy: [...lazy, ...apart.map(() => CODE_INDEX)] };
+}
+
+/** What names the user's code stays a module of its own, which a deployment with code replaces. @param found gets its file */
+function codeApart(found: string[]): Plugin {
+  return {
+    name: "code-apart",
+    setup: (build) => {
+      build.onResolve({ filter: /\/deployed-code\.mjs$/ }, ({ path: imported, resolveDir }) => {
+        const file = path.resolve(resolveDir, imported);
+        if (!found.includes(file)) found.push(file);
+        return { path: `./${CODE_INDEX}`, external: true };
+      });
+    },
+  };
 }
 
 /** Which modules the entry cannot start without. */

@@ -2,8 +2,9 @@
 import { loadDocument } from "../../shared/config/load.ts";
 import type { ApplyAnswer } from "../../shared/wire/admin.ts";
 import { sendArtifacts } from "../artifacts/send-artifacts.ts";
+import { type CodeSource, codeSource } from "../code/check-code.ts";
 import type { ControlClient } from "../control-client.ts";
-import { readSource, readValidDocument } from "../read-document.ts";
+import { loadFile, readSource, readValidDocument } from "../read-document.ts";
 
 /**
  * Applies a document from a file. Its problems are said to the person who started this.
@@ -20,6 +21,13 @@ export async function applyDocument(
   const { document, source, file, artifacts } = await readValidDocument(name, environment);
   await sendArtifacts(control, artifacts);
   return control.apply({ document, artifacts: artifacts.table, source, file, author });
+}
+
+/** The code that a document names; undefined: it is not valid, which applying it says, or came on stdin. */
+export function codeOfDocument(name: string, environment: NodeJS.ProcessEnv): CodeSource | undefined {
+  if (name === "-") return undefined;
+  const { document } = loadFile(name, environment);
+  return document === undefined ? undefined : codeSource(document, name);
 }
 
 /**

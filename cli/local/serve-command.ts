@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { listenText } from "../../shared/http/listen-address.ts";
 import { ControlClient } from "../control-client.ts";
 import { prepareAgent } from "./agent-program.ts";
-import { applyDocument, reapplyLive, sayUnserved } from "./live-document.ts";
+import { applyDocument, codeOfDocument, reapplyLive, sayUnserved } from "./live-document.ts";
 import { parsePort } from "./ports.ts";
 import { type FrontOptions, frontAddresses, withFrontOptions } from "./serve-options.ts";
 import { stateFolderOf } from "./state-folder.ts";
@@ -48,7 +48,8 @@ async function serve(options: ServeOptions): Promise<void> {
   try {
     const { ingressUrl } = options;
     const front = { program: prepareAgent(system.state), ...addresses };
-    const local = await startWorkers(system, { front, controlPort, ingressUrl });
+    const code = options.document === undefined ? undefined : codeOfDocument(options.document, process.env);
+    const local = await startWorkers(system, { front, controlPort, ingressUrl, ...(code !== undefined && { code }) });
     const control = new ControlClient({ url: local.control, token: local.adminToken });
     const isLive = await reapplyLive(control, process.env, system.say);
     if (options.document !== undefined) {

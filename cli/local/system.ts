@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { reachableUrl } from "../../shared/http/listen-address.ts";
 import { limits } from "../../shared/limits.ts";
 import { LOCAL_SYSTEM_FILE, type LocalSystem, PROCESSES_FILE } from "../../shared/wire/runtime-files.ts";
+import type { CodeSource } from "../code/check-code.ts";
 import { boundServices } from "./bound-services.ts";
 import type { ChildSpec } from "./child.ts";
 import { mintControlToken } from "./control-token.ts";
@@ -46,6 +47,8 @@ type GatewayAccess =
 export type WorkersOptions = GatewayAccess & {
   readonly controlPort: number;
   readonly ingressUrl: string;
+  /** The user's own code for the gateway. Absent: that of the last time, if any. */
+  readonly code?: CodeSource;
   /** What `${env:}` references of documents mean here, for others who apply one. */
   readonly environment?: Readonly<Record<string, string>>;
 };
@@ -141,7 +144,7 @@ export async function startWorkers(system: OpenSystem, options: WorkersOptions):
     token("admin"),
     token("gateway"),
     prepareWorker("control", state),
-    prepareWorker("gateway", state),
+    prepareWorker("gateway", state, options.code),
     prepareAccess(system, options),
   ]);
   await Promise.all([

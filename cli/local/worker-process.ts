@@ -1,10 +1,12 @@
 /** The two Workers as children of a supervisor: each its own `workerd serve`. */
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { connect, type NetConnectOpts } from "node:net";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { FrontFields } from "../../shared/wire/front-fields.ts";
+import type { CodeSource } from "../code/check-code.ts";
+import { writeCode } from "../code/write-code.ts";
 import { buildWorker, ENTRY_MODULE } from "./build-worker.ts";
 import type { ChildSpec } from "./child.ts";
 import { removeEmptyDatabases } from "./empty-databases.ts";
@@ -44,20 +46,38 @@ const places: Record<WorkerName, { config: string; entry: string }> = {
 /**
  * Makes the bundle from the sources of a checkout, or takes the one of the built package; no `workerd` of that state runs.
  * @param state state folder; the Worker's own folder is below it
+ * @param code what the gateway is deployed with; absent: what it was deployed with before
  */
-export async function prepareWorker(name: WorkerName, state: string): Promise<PreparedWorker> {
+export async function prepareWorker(name: WorkerName, state: string, code?: CodeSource): Promise<PreparedWorker> {
   const { config, entry } = places[name];
   const folder = path.join(state, "workers", name);
   mkdirSync(path.join(folder, "objects"), { recursive: true, mode: 0o700 });
   removeEmptyDatabases(path.join(folder, "objects"));
+  const ownCode = path.join(folder, "code");
+  if (code !== undefined) {
+    mkdirSync(ownCode, { recursive: true });
+    writeCode(code, ownCode);
+  }
   if (existsSync(path.join(packageRoot, entry))) {
     const definition = readWorkerDefinition(path.join(packageRoot, config));
     const modules = path.join(folder, "modules");
     await buildWorker(definition, modules);
+    addCode(ownCode, modules);
     return { definition, folder, modules };
   }
-  const modules = path.join(packageRoot, "dist", name);
-  return { definition: readWorkerDefinition(path.join(modules, "wrangler.toml")), folder, modules };
+  const built = path.join(packageRoot, "dist", name);
+  const definition = readWorkerDefinition(path.join(built, "wrangler.toml"));
+  if (!existsSync(ownCode)) return { definition, folder, modules: built };
+  const modules = path.join(folder, "modules");
+  rmSync(modules, { recursive: true, force: true });
+  cpSync(built, modules, { recursive: true });
+  addCode(ownCode, modules);
+  return { definition, folder, modules };
+}
+
+function addCode(code: string, modules: string): void {
+  if (!existsSync(code)) return;
+  for (const name of readdirSync(code)) copyFileSync(path.join(code, name), path.join(modules, name));
 }
 
 /** Writes the configuration of a Worker and describes the process that serves it. */

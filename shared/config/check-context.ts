@@ -1,6 +1,7 @@
 /** Checks of `context`: members that are constants or one value each, and what values of the request cost. */
 import { RESERVED_CONTEXT } from "../auth/txn-context.ts";
 import { limits } from "../limits.ts";
+import { callsOfCode } from "./check-code.ts";
 import { checkIdentityHole, checkRequestHole } from "./check-holes.ts";
 import type { Cursor } from "./cursor.ts";
 import { partTargets } from "./part-call.ts";
@@ -69,6 +70,7 @@ function checkUse(route: Cursor, upstreams: readonly string[]): DocumentProblem[
   const targets = [
     ...(route.get("to").text === undefined ? [] : [route.get("to").text ?? ""]),
     ...partTargets(route).flatMap(({ text }) => text ?? []),
+    ...callsOfCode(route).map(({ name }) => name),
   ];
   const isOutside = (text: string): boolean => {
     const target = splitPartUrl(text)?.target;

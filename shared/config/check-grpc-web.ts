@@ -1,4 +1,5 @@
 /** Checks of routes to services by gRPC: calls pass the edge as gRPC-Web, which are POST and no JSON. */
+import { callsOfCode } from "./check-code.ts";
 import type { Cursor } from "./cursor.ts";
 import { partTargets } from "./part-call.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
@@ -22,12 +23,13 @@ export function checkGrpcWeb(top: Cursor): DocumentProblem[] {
 const isByGrpc = (service: unknown): boolean =>
   typeof service === "object" && service !== null && "protocol" in service && service.protocol === "grpc";
 
-/** Parts are asked in JSON. */
+/** Parts are asked in JSON, and code asks in plain HTTP. */
 function checkParts(route: Cursor, names: ReadonlySet<string>): DocumentProblem[] {
-  return partTargets(route)
+  const called = callsOfCode(route).map(({ place }) => place);
+  return [...partTargets(route), ...called]
     .filter(({ text }) => text !== undefined && names.has(text.split(":")[0] ?? ""))
     .map(({ path, text }) =>
-      warning("SLV3052", path, `${text} speaks gRPC, and parts of a composed answer are asked otherwise`),
+      warning("SLV3052", path, `${text} speaks gRPC, and parts of a composed answer and code ask otherwise`),
     );
 }
 

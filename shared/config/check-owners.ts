@@ -1,9 +1,11 @@
 /** Checks of routes that have an owner: the owner exists, and the route stays within what the document grants it. */
 import { parsePath } from "../route/parse-path.ts";
 import type { PathPattern } from "../route/route-match.ts";
+import { callsOfCode, codeIn } from "./check-code.ts";
 import { otherTargets } from "./check-edge-traffic.ts";
 import { unknownName } from "./check-mesh.ts";
 import type { Cursor } from "./cursor.ts";
+import { fitsGlob } from "./document-files.ts";
 import { matchPattern } from "./match-pattern.ts";
 import { partTargets } from "./part-call.ts";
 import { type DocumentProblem, error } from "./problem.ts";
@@ -51,6 +53,7 @@ function checkRoute(route: Cursor, owner: string, grant: Cursor): DocumentProble
     ...checkHosts(route, owner, grant.get("hosts")),
     ...checkTargets(route, owner, grant.get("to")),
     ...checkSecrets(route, owner, grant.get("secrets").texts),
+    ...checkFiles(route, owner, grant.get("code").texts),
   ];
 }
 
@@ -78,7 +81,7 @@ function checkTargets(route: Cursor, owner: string, targets: Cursor): DocumentPr
   const named = [route.get("to"), ...partTargets(route)].flatMap((place) =>
     place.text === undefined ? [] : { name: place.text, place },
   );
-  return [...named, ...otherTargets(route)].flatMap(({ name, place }) =>
+  return [...named, ...otherTargets(route), ...callsOfCode(route)].flatMap(({ name, place }) =>
     granted.has(targetOf(name)) ? [] : [outside(place, owner, `the target ${targetOf(name)}`, targets)],
   );
 }
@@ -87,6 +90,17 @@ function targetOf(text: string): string {
   if (/^https?:/.test(text)) return URL.canParse(text) ? new URL(text).origin : text;
   const part = splitPartUrl(text);
   return part !== undefined && "service" in part.target ? part.target.service : text;
+}
+
+/** Code sees what the gateway sees of its requests: it is given by name. */
+function checkFiles(route: Cursor, owner: string, granted: readonly string[]): DocumentProblem[] {
+  return codeIn(route)
+    .filter(({ file }) => !granted.some((pattern) => fitsGlob(pattern, file)))
+    .map(({ file, place }) =>
+      error("SLV3085", place.path, `the owner ${owner} is not granted the code ${file}`, {
+        expected: `one of \`owners.${owner}.code\``,
+      }),
+    );
 }
 
 /** Whoever may write a route may send what it holds anywhere: a secret is given by name. */

@@ -27,12 +27,16 @@ function checkReference(reference: Reference, path: Path, secrets: Secrets | und
         `${reference.text} was not replaced: environment variables are read where the document is loaded`,
       ),
     ];
-  if (![isEditValue, isProviderSecret, isSignerSecret, isDecisionField, isPartField].some((isPlace) => isPlace(path)))
+  if (
+    ![isEditValue, isProviderSecret, isSignerSecret, isDecisionField, isPartField, isCodeSetting].some((isPlace) =>
+      isPlace(path),
+    )
+  )
     return [
       error(
         "SLV4003",
         path,
-        `${reference.text}: secrets can be used in values of headers and query in \`transform\`, in headers of parts and of decision points, and as secrets of a provider only`,
+        `${reference.text}: secrets can be used in values of headers and query in \`transform\`, in headers of parts and of decision points, in settings of code, and as secrets of a provider only`,
       ),
     ];
   if (secrets === undefined || secrets.has(reference.name)) return [];
@@ -76,6 +80,13 @@ function isEditValue(path: Path): boolean {
   const [kind, edit, , ...deeper] = place as string[];
   const isKind = kind === "headers" || (kind === "query" && side === "request");
   return isKind && ["set", "add", "append"].includes(edit ?? "") && deeper.length === 0;
+}
+
+/** gateway.routes[n].policies[n].with and gateway.routes[n].handler.with, all below */
+function isCodeSetting(path: Path): boolean {
+  if (path[0] !== "gateway" || path[1] !== "routes") return false;
+  const [kind, ...place] = path.slice(3).filter((key) => typeof key !== "number");
+  return (kind === "policies" || kind === "handler") && place[0] === "with" && place.length > 1;
 }
 
 /** gateway.routes[n].aggregate.<part>.headers.<name> */

@@ -5,6 +5,7 @@ import { checkAggregate } from "./check-aggregate.ts";
 import { checkAnswers, checkGatewayAnswers } from "./check-answers.ts";
 import { checkAuth } from "./check-auth.ts";
 import { checkCache, checkGatewayCache } from "./check-cache.ts";
+import { callsOfCode, checkCode } from "./check-code.ts";
 import { checkEdgeTraffic, type NamedTarget, otherTargets } from "./check-edge-traffic.ts";
 import { checkGraphql } from "./check-graphql.ts";
 import { checkIdempotency } from "./check-idempotency.ts";
@@ -40,6 +41,7 @@ export function checkRoutes(top: Cursor): DocumentProblem[] {
     ...checkTransform(route),
     ...checkAnswers(route),
     ...checkAggregate(route, targets),
+    ...checkCode(route),
     ...checkStreams(route, top.get("mesh", "services")),
   ]);
   const gateway = top.get("gateway");
@@ -67,7 +69,7 @@ function checkName(route: Cursor, seen: Map<string, Cursor>): DocumentProblem[] 
 }
 
 /** What a route leads to. */
-export const TARGETS = ["to", "aggregate", "respond", "redirect"];
+export const TARGETS = ["to", "aggregate", "respond", "redirect", "handler"];
 
 function checkTarget(route: Cursor, targets: readonly string[]): DocumentProblem[] {
   const to = route.get("to");
@@ -77,7 +79,8 @@ function checkTarget(route: Cursor, targets: readonly string[]): DocumentProblem
     return [error("SLV2005", route.path, "a route needs exactly one target", { expected: `one of ${expected}` })];
   }
   const named = to.text === undefined ? [] : [{ name: to.text, place: to, at: "value" as const }];
-  return [...checkRewrite(route), ...[...named, ...otherTargets(route)].flatMap((one) => checkNamed(one, targets))];
+  const others = [...otherTargets(route), ...callsOfCode(route)];
+  return [...checkRewrite(route), ...[...named, ...others].flatMap((one) => checkNamed(one, targets))];
 }
 
 function checkNamed(named: NamedTarget, targets: readonly string[]): DocumentProblem[] {

@@ -1,4 +1,6 @@
 /** Checks of services of TCP, of which nobody reads a request. */
+
+import { callsOfCode } from "./check-code.ts";
 import type { Cursor } from "./cursor.ts";
 import { partTargets } from "./part-call.ts";
 import { type DocumentProblem, error } from "./problem.ts";
@@ -69,7 +71,9 @@ export function checkTcpTargets(top: Cursor): DocumentProblem[] {
     const to = route.get("to");
     const parts = partTargets(route);
     return [
-      ...(isTarget(to.text) ? [refuse(to, to.text ?? "")] : []),
+      ...[to, ...callsOfCode(route).map(({ place }) => place)].flatMap((at) =>
+        isTarget(at.text) ? [refuse(at, at.text ?? "")] : [],
+      ),
       ...parts.flatMap((get) => {
         const target = splitPartUrl(get.text ?? "")?.target;
         return target !== undefined && "service" in target && isTarget(target.service)

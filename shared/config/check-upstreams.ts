@@ -5,6 +5,7 @@ import { grpcStatusOfWord } from "../policy/grpc-status.ts";
 import { isOwnBinding } from "../policy/own-bindings.ts";
 import { RETRY_WORDS } from "../policy/settings.ts";
 import { checkBalance } from "./check-balance.ts";
+import { callsOfCode } from "./check-code.ts";
 import { otherTargets } from "./check-edge-traffic.ts";
 import { checkHedge } from "./check-hedge.ts";
 import { checkTimes } from "./check-mesh.ts";
@@ -38,7 +39,7 @@ export function checkUpstreams(top: Cursor): DocumentProblem[] {
 function usedNames(routes: Cursor): ReadonlySet<string> {
   const named = routes.items.flatMap((route) => [
     route.get("to").text ?? "",
-    ...otherTargets(route).map(({ name }) => name),
+    ...[...otherTargets(route), ...callsOfCode(route)].map(({ name }) => name),
     ...route.get("aggregate").entries.map(([, part]) => {
       const target = splitPartUrl(part.get("get").text ?? "")?.target;
       return target !== undefined && "service" in target ? target.service : "";

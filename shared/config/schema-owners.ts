@@ -34,6 +34,7 @@ const grant = z
     paths: some(granted).optional().describe("Its routes match nothing else. Default: every path of its hosts."),
     hosts: some(host).optional().describe("Its routes name these hosts. Default: every host."),
     to: some(target).optional().describe("Services and origins that its routes lead to. Default: all."),
+    code: some(pattern).optional().describe("Files of code that its routes may use. Default: none."),
     secrets: some(secret).optional().describe("Secrets that its routes may use. Default: none."),
   })
   .refine(({ paths, hosts }) => paths !== undefined || hosts !== undefined, { error: "`paths` or `hosts`" });

@@ -30,6 +30,7 @@ import { breaker } from "./schema-breaker.ts";
 import { cache, gatewayCache } from "./schema-cache.ts";
 import { callLimits } from "./schema-call-limits.ts";
 import { clientIp } from "./schema-client-ip.ts";
+import { calls, handler, policies } from "./schema-code.ts";
 import { decisionPoint } from "./schema-decisions.ts";
 import { edgeFaults, edgeMirror, edgeTraffic, target } from "./schema-edge-traffic.ts";
 import { exposeSchema } from "./schema-expose.ts";
@@ -102,6 +103,13 @@ const route = z.strictObject({
   graphql: graphql.optional().describe("What a GraphQL service may be asked for."),
   transcode: transcode.optional().describe("Requests of JSON become calls by gRPC, by the rules of a descriptor."),
   transform: transform.optional(),
+  policies: policies
+    .optional()
+    .describe("Middleware of your own, after everything that the document says of a request."),
+  handler: handler.optional().describe("Code of your own answers."),
+  calls: calls
+    .optional()
+    .describe("What that code may call: services and upstreams, or a mapping of names to targets."),
   respond: respond.optional(),
   redirect: redirect.optional(),
   errorPages: errorPages.optional().describe("Before the gateway's: pages instead of problem documents."),

@@ -2,7 +2,7 @@ import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
 import type { UpstreamTarget } from "../policy/settings.ts";
 import { ACCESS_PLAN_FORMAT, type AgentPlan, type OutboundServicePlan, type Plan, type ServicePlan } from "./plan.ts";
 import { routeFormat } from "./route-format.ts";
-import { upstreamsOf } from "./route-targets.ts";
+import { reachedFrom } from "./route-targets.ts";
 import { mapValues } from "./sorted.ts";
 
 /**
@@ -35,7 +35,7 @@ function routed(plan: Plan, caller: string, name: string): boolean {
 }
 
 function targetsOf(plan: Plan): UpstreamTarget[] {
-  return plan.gateway.routes.flatMap(({ target }) => upstreamsOf(target));
+  return plan.gateway.routes.flatMap(reachedFrom);
 }
 
 function outboundPlan(service: ServicePlan): OutboundServicePlan {

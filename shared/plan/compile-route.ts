@@ -8,6 +8,7 @@ import type { ArtifactTable } from "../wire/artifacts.ts";
 import { compileAggregate, type TrafficOf } from "./compile-aggregate.ts";
 import { compilePages, compileRedirect, compileRespond, compileSecurity } from "./compile-answers.ts";
 import { compileCache } from "./compile-cache.ts";
+import { compileCode, compileHandler } from "./compile-code.ts";
 import { compileDecision } from "./compile-decision.ts";
 import { compileEdgeTraffic, targetsOf } from "./compile-edge-traffic.ts";
 import { compileGraphql } from "./compile-graphql.ts";
@@ -67,6 +68,7 @@ export function compileRoute(
     ...edits,
     ...(route.transcode !== undefined && { transcode: compileTranscode(route.transcode, defaults.artifacts ?? {}) }),
     ...compileShown(route, defaults),
+    ...compileCode(route, defaults.upstreams),
     target: compileTarget(route, defaults.upstreams, (to) => traffic[to]?.traffic ?? []),
     ...compileEdgeTraffic(route, (to) => targetOf(to, defaults.upstreams)),
     ...(route.lifecycle !== undefined && { lifeCycle: compileLifeCycle(route.lifecycle) }),
@@ -117,6 +119,7 @@ function compileShown(route: RouteConfig, defaults: RouteDefaults): Pick<RoutePl
 function compileTarget(route: RouteConfig, upstreams: UpstreamNames, trafficOf: TrafficOf): RouteTarget {
   if (route.respond !== undefined) return { kind: "respond", answer: compileRespond(route.respond) };
   if (route.redirect !== undefined) return { kind: "redirect", to: compileRedirect(route.redirect) };
+  if (route.handler !== undefined) return compileHandler(route.handler);
   if (route.aggregate !== undefined) return compileAggregate(route.aggregate, route.answer, upstreams, trafficOf);
   if (route.to === undefined) return { kind: "aggregate", parts: [] };
   return {

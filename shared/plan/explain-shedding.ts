@@ -3,12 +3,12 @@ import type { Identity } from "../identity/identity.ts";
 import { type ConcurrencySettings, priorityOf } from "../policy/load-shedding.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import type { Plan, RoutePlan, ServicePlan } from "./plan.ts";
-import { upstreamsOf } from "./route-targets.ts";
+import { reachedFrom } from "./route-targets.ts";
 
 /** With what priority a request meets an upstream that is overloaded. Whether it is, only a gateway or an agent knows. */
 export function explainShedding(plan: Plan, route: RoutePlan, { plan: customers }: Identity): ExplainStep[] {
   const { shedding } = plan.gateway;
-  const services = upstreamsOf(route.target).flatMap((target): [Path, ConcurrencySettings][] => {
+  const services = reachedFrom(route).flatMap((target): [Path, ConcurrencySettings][] => {
     const name = "service" in target ? target.service : "";
     const settings = Object.hasOwn(plan.mesh.services, name) ? sheddingOf(plan.mesh.services[name]) : undefined;
     return settings === undefined ? [] : [[["mesh", "services", name, "shedding"], settings]];

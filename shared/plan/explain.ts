@@ -22,6 +22,7 @@ import { believedFields } from "./believed-fields.ts";
 import { explainAuth } from "./explain-auth.ts";
 import { explainCache } from "./explain-cache.ts";
 import { explainClientIp } from "./explain-client-ip.ts";
+import { explainHandler, explainPolicies } from "./explain-code.ts";
 import { explainDecision } from "./explain-decision.ts";
 import { explainEdgeTraffic, explainEdgeTrouble } from "./explain-edge-traffic.ts";
 import { explainIdempotency } from "./explain-idempotency.ts";
@@ -110,6 +111,13 @@ export function explain(
   const edits = [...explainEdits(route, at), ...edited.steps, ...explainAnswerEdits(route, at)];
   steps.push(...edits, ...told.steps, explainBounds(route, at));
   if ([...edits, ...told.steps].some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
+  steps.push(...explainPolicies(route, at));
+  const handled = explainHandler(route, at);
+  if (handled.length > 0)
+    return {
+      ...finish([...steps, ...handled], otherRoutes, chosen, route),
+      result: { outcome: "answer", text: "would be answered here, by code" },
+    };
   const own = explainOwnAnswer(route, at, reshaper, requestFacts);
   if (own !== undefined)
     return {

@@ -12,6 +12,7 @@ import type { RouteCache } from "../cache/route-cache.ts";
 import type { ClientIpSettings } from "../http/client-ip.ts";
 import type { AggregateTarget } from "../policy/aggregate-settings.ts";
 import type { CallLimit } from "../policy/call-limits.ts";
+import type { HandlerTarget, RouteCode } from "../policy/custom-code.ts";
 import type { DirectAnswer } from "../policy/direct-answer.ts";
 import type { EdgeFaultRule, EdgeMirrorRule, EdgeTrafficRule } from "../policy/edge-traffic.ts";
 import type { ErrorPage } from "../policy/error-pages.ts";
@@ -96,7 +97,7 @@ export interface GatewayPlan {
   readonly routes: readonly RoutePlan[];
 }
 
-export interface RoutePlan {
+export interface RoutePlan extends RouteCode {
   readonly name: string;
   /** Who may change it; absent: whoever may change the document. */
   readonly owner?: string;
@@ -161,6 +162,7 @@ export type RouteTarget =
     }
   | { readonly kind: "respond"; readonly answer: DirectAnswer }
   | { readonly kind: "redirect"; readonly to: Redirect }
+  | HandlerTarget
   | AggregateTarget;
 
 export interface MeshPlan {

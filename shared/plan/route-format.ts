@@ -6,8 +6,8 @@ export function routeFormat(routes: readonly RoutePlan[]): typeof PLAN_FORMAT | 
   return routes.some(isNew) ? MATCH_PLAN_FORMAT : PLAN_FORMAT;
 }
 
-/** Hosts of before know of headers, and of their exact texts alone, and of no route that is out of service. */
-function isNew({ match, quarantine }: RoutePlan): boolean {
+/** Hosts of before know of headers, and of their exact texts alone, of no route that is out of service, and of no code that may refuse. */
+function isNew({ match, quarantine, policies }: RoutePlan): boolean {
   const isOld = conditionsOf(match).every((one) => one.on === "header" && typeof one.test === "string");
-  return quarantine !== undefined || !isOld || hasRegex(match);
+  return quarantine !== undefined || policies !== undefined || !isOld || hasRegex(match);
 }

@@ -1,5 +1,5 @@
 /** `stream-app.ts` behind everything: clients reach it through front, workerd and gateway, as an origin and through the mesh. */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,8 +8,9 @@ import type { WebSocketEnd } from "../../mesh-agent/front/web-sockets.ts";
 import type { AccessLogEntry } from "../../shared/http/access-log.ts";
 import { makeAuthority } from "./certificates.ts";
 import { type Served, serveDocument } from "./serve.ts";
+import { startAgent, stopAgents } from "./serve-agent.ts";
 import type { StreamState } from "./stream-app.ts";
-import { freePorts, root, run, until } from "./system.ts";
+import { freePorts, until } from "./system.ts";
 
 /** Through the gateway to the application as an origin, or through two agents. */
 export type Way = "origin" | "mesh";
@@ -104,10 +105,7 @@ export class StreamWorld {
   }
 
   async stop(): Promise<void> {
-    for (const agent of this.#agents) {
-      const over = new Promise((done) => agent.once("exit", done));
-      if (agent.exitCode === null && agent.kill("SIGTERM")) await over;
-    }
+    await stopAgents(this.#agents);
     await this.served.stop();
     rmSync(this.#folder, { recursive: true, force: true });
   }
@@ -127,20 +125,16 @@ export async function startStreamWorld(): Promise<StreamWorld> {
     ...["--tls-cert", file("cert.pem", leaf.certPem), "--tls-key", file("key.pem", leaf.keyPem)],
     ...["--ingress-url", `http://127.0.0.1:${ingress}`],
   ]);
-  const start = async (service: string, args: readonly string[]): Promise<ChildProcess> => {
-    const state = { SELVAGE_STATE: served.state };
-    const { stdout } = await run(process.execPath, ["bin/selvage.mjs", "join-token", service], state);
-    const [command = "", ...rest] = args;
-    const own = ["--state", join(folder, service), "--join", stdout.trim()];
-    const child = spawn(process.execPath, ["bin/selvage-agent.mjs", command, ...own, ...rest], {
-      cwd: root,
-      stdio: ["ignore", "ignore", "inherit"],
-    });
-    return child;
-  };
   const agents = [
-    await start("gateway", ["ingress", "--listen", `127.0.0.1:${ingress}`]),
-    await start("app", ["run", "--port", String(app), "--", process.execPath, "test/support/stream-app.ts"]),
+    await startAgent(served, folder, "gateway", ["ingress", "--listen", `127.0.0.1:${ingress}`]),
+    await startAgent(served, folder, "app", [
+      "run",
+      "--port",
+      String(app),
+      "--",
+      process.execPath,
+      "test/support/stream-app.ts",
+    ]),
   ];
   const world = new StreamWorld(served, [plain, secure, app], agents, folder);
   await until(

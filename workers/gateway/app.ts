@@ -23,12 +23,14 @@ import { findClient } from "./middleware/find-client.ts";
 import { forward } from "./middleware/forward.ts";
 import { grpcErrors } from "./middleware/grpc-errors.ts";
 import { guardGraphql } from "./middleware/guard-graphql.ts";
+import { handle } from "./middleware/handle.ts";
 import { idempotency } from "./middleware/idempotency.ts";
 import { leasePlan } from "./middleware/lease-plan.ts";
 import { lifeCycle } from "./middleware/life-cycle.ts";
 import { limitRate } from "./middleware/limit-rate.ts";
 import { login } from "./middleware/login.ts";
 import { matchRequest } from "./middleware/match-request.ts";
+import { policies } from "./middleware/policies.ts";
 import { problems } from "./middleware/problems.ts";
 import { reshape } from "./middleware/reshape.ts";
 import { resourceMetadata } from "./middleware/resource-metadata.ts";
@@ -37,6 +39,7 @@ import { routeTraffic } from "./middleware/route-traffic.ts";
 import { stripFields } from "./middleware/strip-fields.ts";
 import { tellIdentity } from "./middleware/tell-identity.ts";
 import { transformHeaders } from "./middleware/transform-headers.ts";
+import { codeMeans } from "./upstream/code-means.ts";
 import { Context } from "./upstream/context.ts";
 import { Mirror } from "./upstream/edge-traffic.ts";
 import type { GatewayEnv } from "./upstream/exchange.ts";
@@ -68,6 +71,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Gatewa
   const held = newHeldBytes();
   const forwarder = { minter, shedder, upstreams, mirror: new Mirror(counters), counters, held };
   const edgeOf = edgeCaches(counters);
+  const caller = { ...forwarder, ...codeMeans };
   const stages = [
     accessLog(isolate),
     grpcErrors(),
@@ -93,11 +97,13 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Gatewa
     transformHeaders(),
     reshape(held),
     tellIdentity(),
+    policies(caller),
     respond(),
     routeTraffic(),
     cache(forwarder, edgeOf),
     forward(forwarder),
     aggregate(forwarder, edgeOf),
+    handle(caller),
   ];
   const run = runStages(stages, problems);
   return {

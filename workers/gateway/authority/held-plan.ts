@@ -11,6 +11,7 @@ import type { PartCondition } from "../../../shared/policy/part-condition.ts";
 import type { Reshaper } from "../../../shared/policy/reshaper.ts";
 import { compileRoutes, type RouteTable } from "../../../shared/route/match-route.ts";
 import { hasRegex, noRegexes, type Regexes } from "../../../shared/route/value-test.ts";
+import { withCode } from "./held-code.ts";
 import { holdEdits } from "./held-edits.ts";
 import type { HopSigner } from "./hop-signer.ts";
 import type { SigningKey } from "./signing-key.ts";
@@ -51,7 +52,7 @@ export async function holdPlan(version: number, hash: string, plan: GatewayPlan)
     );
   if (found !== hash) throw new Error(`hash of the plan is ${found}, announced was ${hash}`);
   const expressions = await expressionsOf(plan);
-  const routes = plan.routes.map((route) => withFault(route, expressions.faults));
+  const routes = await withCode(plan.routes.map((route) => withFault(route, expressions.faults)));
   const table = compileRoutes(routes, plan.hosts, await regexesOf(plan));
   const clientIp = plan.clientIp && clientIpRules(plan.clientIp);
   const reshaper = await holdEdits(plan);

@@ -2,7 +2,7 @@
 import { answerFrom, type CachedAnswer } from "../../../shared/cache/answer-from.ts";
 import { type CacheStatus, cacheStatus } from "../../../shared/cache/cache-status.ts";
 import type { StoredHead } from "../../../shared/cache/stored-head.ts";
-import { dropEnding } from "../upstream/forward-request.ts";
+import { dropEnding } from "../upstream/ending-fields.ts";
 import type { Soon, StoredBody } from "./cache-store.ts";
 import { type CacheExchange, keyOf } from "./exchange-of.ts";
 

@@ -80,7 +80,7 @@ function exchangeWith(
     authorized: fields.has("authorization") && route.transform.request.set.authorization === undefined,
     ...(contentDigest !== undefined && { contentDigest }),
   };
-  const isRead = route.reshape !== undefined && readsAnswers(route.reshape);
+  const isRead = route.policies !== undefined || (route.reshape !== undefined && readsAnswers(route.reshape));
   const isRaw = isSafe(method) && !isRead && route.rateLimits.every(({ counts }) => counts === undefined);
   if (isRaw && route.reshape !== undefined) c.set("isRaw", true);
   return new RouteExchange(edge, c, { settings, target, forwarder }, request, isRaw);
@@ -108,7 +108,8 @@ class RouteExchange implements CacheExchange {
     this.edge = edge;
     this.settings = settings;
     this.request = request;
-    this.keys = cacheKeysOf(request, settings);
+    // What code has made another request of is for those alone for whom it makes the same.
+    this.keys = cacheKeysOf(request, c.get("changedByCode") === true ? unshared(settings) : settings);
     this.reach = settings.reach ?? "near";
     this.isRaw = isRaw;
     this.#c = c;
@@ -145,6 +146,8 @@ class RouteExchange implements CacheExchange {
     tellAnswer(this.#c, [["cache-status", status]]);
   }
 }
+
+const unshared = ({ shared: _, ...settings }: RouteCache): RouteCache => settings;
 
 /** Under which of the keys an answer lies. */
 export const keyOf = ({ own, shared = own }: CacheKeys, head: Pick<StoredHead, "shared">): string =>

@@ -1,6 +1,7 @@
 import type { Context } from "../upstream/context.ts";
+import { withoutEnding } from "../upstream/ending-fields.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
-import { type Forwarder, type ForwardTarget, sendOn, withoutEnding } from "../upstream/forward-request.ts";
+import { type Forwarder, type ForwardTarget, sendOn } from "../upstream/forward-request.ts";
 import type { Stage } from "../upstream/stages.ts";
 
 /** Passes the request on and the answer back, bodies streamed and untouched. Other targets are left to the next stage. */

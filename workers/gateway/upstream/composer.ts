@@ -1,6 +1,5 @@
 import { isSafe } from "../../../shared/cache/invalidation.ts";
 import { SelvageError, type Sent } from "../../../shared/errors.ts";
-import { DIGESTS } from "../../../shared/http/content-kind.ts";
 import { PARTIAL } from "../../../shared/http/header-names.ts";
 import { parseWholeNumbers } from "../../../shared/http/whole-numbers.ts";
 import { limits } from "../../../shared/limits.ts";
@@ -23,6 +22,7 @@ import type { Env } from "../env.ts";
 import { type PartCaller, PartCalls } from "./call-part.ts";
 import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
+import { fieldsForCalls } from "./fields-for-calls.ts";
 import type { Forwarder } from "./forward-request.ts";
 import { readContent } from "./read-content.ts";
 import { RequestFields } from "./request-fields.ts";
@@ -111,8 +111,7 @@ function callerOf(
   { minter }: PartCalls,
   signal: AbortSignal,
 ): PartCaller {
-  const given = c.get("fields").copy();
-  for (const name of OWN_TO_REQUEST) given.delete(name);
+  const given = fieldsForCalls(c.get("fields"));
   given.set("accept", "application/json");
   const keyField = c.get("route").idempotency?.header ?? IDEMPOTENCY_KEY;
   const key = given.get(keyField);
@@ -191,19 +190,3 @@ function answerOf(c: Context<GatewayEnv>, run: AggregateRun, { answer }: Aggrega
 function logMissing(traceId: string, missing: ComposedAnswer["missing"]): void {
   for (const [part, { reason }] of missing) console.warn(JSON.stringify({ kind: "part", traceId, part, reason }));
 }
-
-/** Fields that speak of the client's own request and would be untrue of a part's. */
-const OWN_TO_REQUEST = [
-  "content-type",
-  "content-length",
-  "content-encoding",
-  "content-language",
-  ...DIGESTS,
-  "range",
-  "if-match",
-  "if-none-match",
-  "if-modified-since",
-  "if-unmodified-since",
-  "if-range",
-  "accept-encoding",
-];

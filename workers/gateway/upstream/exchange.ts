@@ -75,6 +75,10 @@ export interface GatewayEnv {
     reshaped: Reshaped | undefined;
     /** tell-identity: the context of the transaction token */
     context: TxnContext | undefined;
+    /** policies: what code has left for the code inside it. */
+    codeValues: Readonly<Record<string, unknown>> | undefined;
+    /** policies: code has changed what upstreams are asked, and nobody knows by what. */
+    changedByCode: true | undefined;
     /** forward: the upstream's answer itself, which nobody may change; see `answer-headers.ts`. */
     passedOn: Response | undefined;
     /** Which target of an upstream answered, or failed last, and how many requests went out for it. */

@@ -1,6 +1,6 @@
 /** `${secret:NAME}` in what the document has edits and answers made of. */
 import { SelvageError, type Sent } from "../../../shared/errors.ts";
-import { MissingSecret } from "../../../shared/policy/header-edits.ts";
+import { MissingSecret, withSecrets } from "../../../shared/policy/header-edits.ts";
 import type { Env } from "../env.ts";
 
 /** The value of a secret by its name; undefined where there is none. */
@@ -12,4 +12,13 @@ export function secretsOf(env: Env): (name: string) => string | undefined {
 export function withSecretCode(cause: unknown, sent: Sent): unknown {
   if (!(cause instanceof MissingSecret)) return cause;
   return new SelvageError("secret_missing", cause.message, { cause, sent });
+}
+
+/** A text with the values of its secrets. @throws SelvageError secret_missing */
+export function fillSecrets(text: string, env: Env): string {
+  try {
+    return withSecrets(text, secretsOf(env));
+  } catch (cause) {
+    throw withSecretCode(cause, "none");
+  }
 }
