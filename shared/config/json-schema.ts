@@ -6,14 +6,15 @@ const REFERENCE = "#/definitions/reference";
 
 /** The same form as `documentSchema` checks, and `${env:NAME:-default}` wherever a value may stand. */
 export function documentJsonSchema(): Record<string, unknown> {
-  const schema = z.toJSONSchema(documentSchema, { target: "draft-7", io: "input", reused: "inline" }) as Json;
-  const { $schema, ...body } = schema;
+  const schema = z.toJSONSchema(documentSchema, { target: "draft-7", io: "input", reused: "ref" }) as Json;
+  const { $schema, definitions = {}, ...body } = schema;
   return {
     $schema,
     title: "selvage.yaml",
     description: "One document over an API gateway and a service mesh, format 1.",
     ...(allowReferences(body) as Json),
     definitions: {
+      ...(allowReferences(definitions) as Json),
       reference: {
         type: "string",
         pattern: "\\$\\{env:[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}",
