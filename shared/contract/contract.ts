@@ -31,9 +31,8 @@ export interface ContractOperation {
   readonly method: string;
   /** Template as in the description: `/pets/{id}`. */
   readonly path: string;
-  /** At most so strictly is it held to (`weakerMode`): `x-selvage` of the description. Absent: as the route says. */
-  readonly requests?: ValidationMode;
-  readonly responses?: ValidationMode;
+  /** At most so strictly is it held to (`weakerMode`), by `x-selvage` of the description. Absent: as the route says. */
+  readonly modes?: { readonly requests?: ValidationMode; readonly responses?: ValidationMode };
   readonly parameters: readonly ContractParameter[];
   readonly body?: ContractBody;
   /** By status (`200`), range (`4XX`) or `default`. */
