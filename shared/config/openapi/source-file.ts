@@ -1,5 +1,6 @@
+import { isContainer } from "../../http/exact-json.ts";
 import { limits } from "../../limits.ts";
-import type { DocumentProblem, Path } from "../problem.ts";
+import { type DocumentProblem, error, type Path } from "../problem.ts";
 import { type Position, ReadFile } from "../read-file.ts";
 import { JsonSource } from "./json-source.ts";
 
@@ -22,10 +23,28 @@ export function readSourceFile(name: string, text: string): SourceFile {
       // YAML takes what JSON does not, and says where a text is neither.
     }
   const file = new ReadFile(name, text, undefined, limits.openapi);
-  const problems = [...file.syntax, ...file.problems];
+  const trapped = text.includes("__proto__") ? keyPaths(file.value, "__proto__") : [];
+  const traps = trapped.map((path) => ({
+    ...error("SLV2004", path, '"__proto__" cannot be used as a key', { at: "key" }),
+    ...file.find(path, "key"),
+  }));
+  const problems = [...file.syntax, ...file.problems, ...traps];
   return {
     value: file.complete && file.syntax.length === 0 ? file.value : undefined,
     problems,
     find: (path, at) => file.find(path, at),
   };
+}
+
+/** Where a key occurs in a value. */
+function keyPaths(root: unknown, wanted: string): Path[] {
+  const found: Path[] = [];
+  const pending: { value: unknown; path: Path }[] = [{ value: root, path: [] }];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop())
+    for (const [key, value] of isContainer(next.value) ? Object.entries(next.value) : []) {
+      const path = [...next.path, Array.isArray(next.value) ? Number(key) : key];
+      if (key === wanted) found.push(path);
+      else if (isContainer(value)) pending.push({ value, path });
+    }
+  return found;
 }
