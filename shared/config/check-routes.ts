@@ -5,6 +5,7 @@ import { checkAggregate } from "./check-aggregate.ts";
 import { checkAnswers, checkGatewayAnswers } from "./check-answers.ts";
 import { checkAuth } from "./check-auth.ts";
 import { checkCache, checkGatewayCache } from "./check-cache.ts";
+import { checkContracts, checkValidate } from "./check-contracts.ts";
 import { checkEdgeTraffic, type NamedTarget, otherTargets } from "./check-edge-traffic.ts";
 import { checkGraphql } from "./check-graphql.ts";
 import { checkIdempotency } from "./check-idempotency.ts";
@@ -37,6 +38,7 @@ export function checkRoutes(top: Cursor): DocumentProblem[] {
     ...checkEdgeTraffic(route),
     ...checkLifeCycle(route),
     ...checkGraphql(route),
+    ...checkValidate(route, top.get("gateway", "contracts")),
     ...checkTransform(route),
     ...checkAnswers(route),
     ...checkAggregate(route, targets),
@@ -46,6 +48,7 @@ export function checkRoutes(top: Cursor): DocumentProblem[] {
   return [
     ...problems,
     ...checkVersions(gateway),
+    ...checkContracts(gateway),
     ...checkGatewayCache(gateway),
     ...checkRegexCount(routes),
     ...checkGatewayAnswers(gateway),
