@@ -14,14 +14,15 @@ import { canonicalJson } from "../../shared/plan/canonical-json.ts";
 import { parsePointer } from "../../shared/policy/json-place.ts";
 import { compileSchemas } from "../contract/compile-schemas.ts";
 import type { SchemaProblem } from "../contract/schema-problem.ts";
-import type { Builder, ReadFile } from "./build-artifacts.ts";
+import type { Built, ReadFile } from "./build-artifacts.ts";
 import { FileFault } from "./document-folder.ts";
 
-export const buildContract: Builder<ContractConfig> = (settings, readFile, place) => {
+/** @param place of the settings in the document */
+export function buildContract(settings: ContractConfig, readFile: ReadFile, place: Path): Built {
   const { contract, problems, texts } = readContract(settings, readFile, place);
   if (contract === undefined || problems.some(isError)) return { problems, texts };
   return { bytes: new TextEncoder().encode(canonicalJson(contract)), problems, texts };
-};
+}
 
 export interface ReadContract {
   /** Absent: there is no description that can be read. With problems that are errors it is not whole. */
@@ -88,7 +89,7 @@ function withSchemas({ contract, roots, dialect }: ReadDescription, description:
   ]);
   const compiled = compileSchemas({ documents, roots: Object.fromEntries(references), dialect });
   for (const problem of compiled.problems) tell(problem, linked, description);
-  return { ...contract, schemas: compiled.schemas };
+  return { ...contract, schemas: compiled.schemas, ...(compiled.patterns && { patterns: true }) };
 }
 
 function tell(problem: SchemaProblem, linked: ReadonlyMap<string, unknown>, description: Description): void {

@@ -46,7 +46,10 @@ export class Origins {
     let value = root;
     let place: Place | undefined = isContainer(root) ? this.#placeOf(root) : undefined;
     for (const [depth, step] of path.entries()) {
-      if (!isContainer(value) || !Object.hasOwn(value, step)) break;
+      if (!isContainer(value) || !Object.hasOwn(value, step)) {
+        place = place && { file: place.file, path: [...place.path, step] };
+        break;
+      }
       const isLast = depth === path.length - 1;
       const member = value[step];
       const given = this.#given.get(value)?.get(String(step));

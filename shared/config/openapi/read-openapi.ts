@@ -17,7 +17,7 @@ import type { SpecPlace } from "./spec-place.ts";
 export type SchemaDialect = "openapi-3.0" | "openapi-3.1";
 
 export interface ReadDescription {
-  readonly contract: Omit<Contract, "schemas">;
+  readonly contract: Omit<Contract, "schemas" | "patterns">;
   /** Schemas that the contract names, and where each stands. */
   readonly roots: ReadonlyMap<string, SpecPlace>;
   readonly dialect: SchemaDialect;
