@@ -1,15 +1,17 @@
 /** Reads a document from a file (or stdin as `-`) and says everything that is wrong with it. */
 import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
+import { checkContractPaths } from "../shared/config/check-contract-paths.ts";
 import { codeFrame } from "../shared/config/code-frame.ts";
 import { splitFiles } from "../shared/config/document-files.ts";
 import { type LoadedDocument, loadDocument } from "../shared/config/load.ts";
-import { problemCodes } from "../shared/config/problem.ts";
+import { type DocumentProblem, problemCodes } from "../shared/config/problem.ts";
 import type { Document } from "../shared/config/schema.ts";
 import { limits } from "../shared/limits.ts";
 import { type Artifacts, buildArtifacts, noArtifacts } from "./artifacts/build-artifacts.ts";
 import { builders } from "./artifacts/builders.ts";
 import { checkTranscoded } from "./artifacts/check-transcoded.ts";
+import { contractsByName } from "./artifacts/contracts-in.ts";
 import { documentFolder } from "./artifacts/document-folder.ts";
 import { CliError, exitCodes } from "./cli-error.ts";
 import { localEnvironment } from "./find-system.ts";
@@ -45,9 +47,12 @@ export async function readDocument(
   const built = await buildArtifacts(loaded.document, documentFolder(name), builders);
   const artifacts = { ...built, problems: [...built.problems, ...checkTranscoded(loaded.document, built)] };
   return { ...withProblems(loaded, artifacts), source, file, artifacts };
+  const artifacts = await buildArtifacts(loaded.document, documentFolder(name), builders);
+  const problems = [...artifacts.problems, ...checkContractPaths(loaded.document, contractsByName(artifacts))];
+  return { ...withProblems(loaded, problems), source, file, artifacts };
 }
 
-function withProblems(loaded: LoadedDocument, { problems: found }: Artifacts): LoadedDocument {
+function withProblems(loaded: LoadedDocument, found: readonly DocumentProblem[]): LoadedDocument {
   const placed = found.map((problem) =>
     problem.file === undefined ? { ...problem, ...loaded.positions.find(problem.path, problem.at) } : problem,
   );

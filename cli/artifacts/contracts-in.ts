@@ -2,12 +2,20 @@ import type { Contract } from "../../shared/contract/contract.ts";
 import type { KnownContracts } from "../../shared/plan/explain-validation.ts";
 import type { Artifacts } from "./build-artifacts.ts";
 
-/** Contracts among what a document needs, by their digests. */
-export function contractsIn({ table, bytes }: Artifacts): KnownContracts {
+const KIND = "contracts.";
+
+/** Contracts among what a document needs, by their names in it. */
+export function contractsByName({ table, bytes }: Artifacts): ReadonlyMap<string, Contract> {
   const contracts = new Map<string, Contract>();
   for (const [key, digest] of Object.entries(table)) {
-    const found = key.startsWith("contracts.") ? bytes.get(digest) : undefined;
-    if (found !== undefined) contracts.set(digest, JSON.parse(new TextDecoder().decode(found)) as Contract);
+    const found = key.startsWith(KIND) ? bytes.get(digest) : undefined;
+    if (found !== undefined)
+      contracts.set(key.slice(KIND.length), JSON.parse(new TextDecoder().decode(found)) as Contract);
   }
   return contracts;
+}
+
+/** The same by their digests, as plans name them. */
+export function contractsIn(artifacts: Artifacts): KnownContracts {
+  return new Map([...contractsByName(artifacts)].map(([name, one]) => [artifacts.table[KIND + name] ?? "", one]));
 }

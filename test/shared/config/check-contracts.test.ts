@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { checkContractPaths } from "../../../shared/config/check-contract-paths.ts";
 import { loadDocument } from "../../../shared/config/load.ts";
 import { compile } from "../../../shared/plan/compile.ts";
 
@@ -59,6 +60,45 @@ test("an exposed service has no contracts", () => {
   expect(load(text).problems).toContainEqual(
     expect.objectContaining({ code: "SLV3064", path: ["mesh", "services", "a", "expose", "routes", 0, "validate"] }),
   );
+});
+
+describe("paths of routes and of contracts", () => {
+  const problemsOf = (match: string, basePath?: string): string[] => {
+    const extra = basePath === undefined ? "" : `, basePath: '${basePath}'`;
+    const text = documentOf(`{ contract: orders${extra} }`).replace("path: /*", `path: "${match}"`);
+    const { document } = load(text);
+    if (document === undefined) throw new Error("no document");
+    const operation = { id: "a", method: "GET", path: "/orders/{id}/lines", parameters: [], responses: {} };
+    const contract = {
+      format: 1,
+      title: "",
+      version: "",
+      basePath: "/v1",
+      operations: [operation],
+      schemas: {},
+    } as const;
+    return checkContractPaths(document, new Map([["orders", contract]])).map(({ message }) => message);
+  };
+  test.each<[string, string | undefined, boolean]>([
+    ["/*", undefined, true],
+    ["/v1/*", undefined, true],
+    ["/v1/orders/*", undefined, true],
+    ["/v1/orders/7/*", undefined, true],
+    ["/{version}/orders/{id}/lines", undefined, true],
+    ["/v1/orders/{id}/lines", undefined, true],
+    ["/v1/orders/{id}", undefined, false],
+    ["/v1/orders/{id}/lines/*", undefined, true],
+    ["/v1/orders/{id}/lines/{line}/*", undefined, false],
+    ["/api/*", undefined, false],
+    ["/api/*", "/api", true],
+    ["/orders/*", "", true],
+    ["/v1/users/*", undefined, false],
+  ])("%s with the base path %s: %s", (match, basePath, meets) => {
+    const told = problemsOf(match, basePath);
+    expect(told).toEqual(
+      meets ? [] : [expect.stringContaining("no operation of orders has a path that this route matches")],
+    );
+  });
 });
 
 describe("compiled", () => {
