@@ -82,19 +82,25 @@ const isError = ({ severity }: DocumentProblem): boolean => severity === "error"
 /** The names of the roots are places too, so that what is found wrong with a value says by which part of the description. */
 function withSchemas({ contract, roots, dialect }: ReadDescription, description: Description): Contract {
   const linked = linkedFiles(description);
-  const documents = Object.fromEntries([...linked].map(([name, value]) => [encodeURI(name), value]));
+  const uriOf = (file: string): string => encodeURI(file).replace(/[?#]/g, encodeURIComponent);
+  const names = new Map([...linked.keys()].map((name) => [uriOf(name), name]));
+  const documents = Object.fromEntries([...linked].map(([name, value]) => [uriOf(name), value]));
   const references = [...roots].map(([name, { file, path }]) => [
     name,
-    `${encodeURI(file)}#${encodeURIComponent(pointerText(path))}`,
+    `${uriOf(file)}#${encodeURIComponent(pointerText(path))}`,
   ]);
   const compiled = compileSchemas({ documents, roots: Object.fromEntries(references), dialect });
-  for (const problem of compiled.problems) tell(problem, linked, description);
+  for (const problem of compiled.problems)
+    tell(problem, names.get(problem.document) ?? description.root.file, linked, description);
   return { ...contract, schemas: compiled.schemas, ...(compiled.patterns && { patterns: true }) };
 }
 
-function tell(problem: SchemaProblem, linked: ReadonlyMap<string, unknown>, description: Description): void {
-  const { kind, document, pointer, reason, advice } = problem;
-  const file = document === "" ? description.root.file : decodeURI(document);
+function tell(
+  { kind, pointer, reason, advice }: SchemaProblem,
+  file: string,
+  linked: ReadonlyMap<string, unknown>,
+  description: Description,
+): void {
   const path = parsePointer(pointer) ?? [];
   let place = new SpecPlace(file, linked.get(file));
   for (const step of path) place = place.get(Array.isArray(place.value) ? Number(step) : step);

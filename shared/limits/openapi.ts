@@ -19,9 +19,9 @@ export const openapi = {
   membersMax: 500,
   /** A name of a parameter, a path or an id. */
   nameCharsMax: 1 * KiB,
-  /** Values within values, and values in all, whose type is told to readers of text. */
+  /** Values within values whose type is told to readers of text, and schemas that are looked at for one of them. */
   shapeDepthMax: 8,
-  shapeNodesMax: 2_000,
+  shapeNodesMax: 20_000,
   /** Problems that one contract reports. */
   problemsMax: 100,
   /** Names of a document's contracts. */

@@ -99,6 +99,7 @@ function readContent(mediaType: string, stated: SpecPlace, reading: Reading): Co
 function readResponses(stated: SpecPlace, reading: Reading): Record<string, ContractResponse> {
   const responses: Record<string, ContractResponse> = {};
   for (const [status, item] of reading.members(stated, "responses")) {
+    if (status.startsWith("x-")) continue;
     if (!STATUS.test(status)) {
       reading.error(FORM, item, `${quote(status)} is no status`, {
         at: "key",

@@ -21,11 +21,11 @@ export class Reading {
     this.description.warn(...told);
   }
 
-  /** Members of a mapping that may be absent; what is none, or too many of them, is a problem. */
+  /** Members of a mapping of names that may be absent; what is none, or too many of them, is a problem. */
   members(place: SpecPlace, name: string): [key: string, member: SpecPlace][] {
     if (!place.exists) return [];
     const { membersMax } = limits.openapi;
-    const { entries } = place;
+    const { memberEntries: entries } = place;
     if (!place.isMapping) this.error("SLV3143", place, `\`${name}\` is a mapping`);
     if (entries.length > membersMax) this.error("SLV1003", place, `there are more than ${membersMax} of \`${name}\``);
     return entries.slice(0, membersMax);

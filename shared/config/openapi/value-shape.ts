@@ -31,9 +31,9 @@ function read(
   budget: Budget,
 ): ValueShape | undefined {
   const { shapeDepthMax, shapeNodesMax } = limits.openapi;
-  if (depth > shapeDepthMax || budget.nodes++ > shapeNodesMax) return undefined;
+  if (depth > shapeDepthMax || budget.nodes > shapeNodesMax) return undefined;
   const gathered: Gathered = { types: undefined, items: [], properties: new Map() };
-  for (const schema of schemas) narrow(gathered, gather(schema, description, new Set()));
+  for (const schema of schemas) narrow(gathered, gather(schema, description, budget, new Set()));
   const { types, items, properties } = gathered;
   if (types === undefined) return undefined;
   const below = types.has("array") && items.length > 0 ? read(items, description, depth + 1, budget) : undefined;
@@ -58,17 +58,20 @@ function readMembers(
 }
 
 /** What one schema says, with those that it names beside itself. @param seen places on the way, against rings of references */
-function gather(schema: SpecPlace, description: Description, seen: Set<string>): Gathered {
+function gather(schema: SpecPlace, description: Description, budget: Budget, seen: Set<string>): Gathered {
   const gathered: Gathered = { types: undefined, items: [], properties: new Map() };
-  if (!schema.isMapping || seen.has(schema.key) || seen.size > limits.openapi.refsMax) return gathered;
+  const { shapeNodesMax, refsMax } = limits.openapi;
+  if (!schema.isMapping || seen.has(schema.key) || seen.size > refsMax) return gathered;
+  // Schemas that name others twice, which name others twice, are more than anybody can read.
+  if (budget.nodes++ > shapeNodesMax) return gathered;
   const way = new Set(seen).add(schema.key);
   const ref = schema.get("$ref");
   const target = ref.exists ? description.resolve(ref) : undefined;
-  if (target !== undefined && typeof target !== "string") narrow(gathered, gather(target, description, way));
+  if (target !== undefined && typeof target !== "string") narrow(gathered, gather(target, description, budget, way));
   narrow(gathered, own(schema));
-  for (const one of schema.get("allOf").items) narrow(gathered, gather(one, description, way));
+  for (const one of schema.get("allOf").items) narrow(gathered, gather(one, description, budget, way));
   for (const key of ["anyOf", "oneOf"]) {
-    const choices = schema.get(key).items.map((one) => gather(one, description, way));
+    const choices = schema.get(key).items.map((one) => gather(one, description, budget, way));
     if (choices.length > 0) narrow(gathered, either(choices));
   }
   return gathered;

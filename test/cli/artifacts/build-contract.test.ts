@@ -102,6 +102,17 @@ describe("what text is read as", () => {
     const found = folder.whole(main(`paths: { /a: { get: { parameters: [${parameter}] } } }\n${tree}\n`));
     expect(found.operations[0]?.parameters[0]?.shape).toEqual(shape);
   });
+  test("of schemas that multiply, within bounds", () => {
+    const names = Array.from({ length: 40 }, (_, at) => `S${at}`);
+    const next = (at: number): string => `{ $ref: '#/components/schemas/S${at + 1}' }`;
+    const schemas = names.map(
+      (name, at) =>
+        `${name}: { anyOf: [${at === 39 ? "{ type: integer }" : `${next(at)}, { allOf: [${next(at)}] }`}] }`,
+    );
+    const parameter = "{ name: a, in: query, schema: { $ref: '#/components/schemas/S0' } }";
+    const text = `paths: { /a: { get: { parameters: [${parameter}] } } }\ncomponents: { schemas: { ${schemas.join(", ")} } }\n`;
+    expect(folder.whole(main(text)).operations).toHaveLength(1);
+  });
   test("of a tree, as deep as is told", () => {
     const found = folder.whole(
       main(
@@ -141,14 +152,14 @@ describe("content", () => {
   });
   test("answers by status, range and default, with fields", () => {
     const answers =
-      "responses: { 200: { headers: { X-Total: { required: true, schema: { type: integer } }, Content-Type: { schema: {} } } }, 4XX: {}, default: { content: { application/json: { schema: { type: object } } } } }";
+      "responses: { 200: { headers: { x-total: { required: true, schema: { type: integer } }, Content-Type: { schema: {} } } }, 4XX: {}, default: { content: { application/json: { schema: { type: object } } } } }";
     const { responses } = folder.whole(operation(`${ID}\n${answers}`)).operations[0] ?? {};
     expect(responses).toEqual({
       200: {
         content: [],
         headers: [
           {
-            name: "X-Total",
+            name: "x-total",
             in: "header",
             required: true,
             style: "simple",
@@ -232,4 +243,18 @@ test.each(["3.0.3", "3.1.0"] as const)("700 operations of %s, whole", (version) 
   expect(problems).toEqual([]);
   expect(contract?.operations).toHaveLength(700);
   expect(JSON.stringify(contract)).not.toContain("Says what becomes of");
+});
+
+test("files whose names are no URLs", () => {
+  const files = {
+    "a b#c.yaml": "Page: { type: integer }\n",
+    "sub/d+e.yaml": "Size: { $ref: '../a%20b%23c.yaml#/Page' }\n",
+  };
+  const { schemas } = folder.whole(
+    main(
+      "paths: { /a: { get: { parameters: [{ name: a, in: query, schema: { $ref: 'sub/d+e.yaml#/Size' } }] } } }\n",
+      files,
+    ),
+  );
+  expect(Object.values(schemas)).toContain('{"type":["integer"]}');
 });
