@@ -80,8 +80,9 @@ function outcome(contract: Contract | undefined, found: readonly DocumentProblem
 const isError = ({ severity }: DocumentProblem): boolean => severity === "error";
 
 /** The names of the roots are places too, so that what is found wrong with a value says by which part of the description. */
-function withSchemas({ contract, roots, dialect }: ReadDescription, description: Description): Contract {
+function withSchemas({ contract, roots, dialect }: ReadDescription, description: Description): Contract | undefined {
   const linked = linkedFiles(description);
+  if (linked === undefined) return undefined;
   const uriOf = (file: string): string => encodeURI(file).replace(/[?#]/g, encodeURIComponent);
   const names = new Map([...linked.keys()].map((name) => [uriOf(name), name]));
   const documents = Object.fromEntries([...linked].map(([name, value]) => [uriOf(name), value]));

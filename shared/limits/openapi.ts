@@ -6,8 +6,8 @@ export const openapi = {
   nodesMax: 2_000_000,
   /** Nesting of one file. */
   depthMax: 200,
-  /** Files that one description consists of, and overlays that are applied to it. */
-  filesMax: 500,
+  /** Files that one description consists of, some have one for each example; and overlays that are applied to it. */
+  filesMax: 10_000,
   overlaysMax: 20,
   /** Actions of one overlay, and places that one of them finds. */
   actionsMax: 2_000,

@@ -6,9 +6,9 @@ import { readReference } from "./reference.ts";
 
 /**
  * @returns values by the names of their files. What cannot be opened is left out: not everything that looks like a reference is one,
- * and who follows it says what is wrong
+ * and who follows it says what is wrong. Undefined after there were too many of them, which is told
  */
-export function linkedFiles(description: Description): Map<string, unknown> {
+export function linkedFiles(description: Description): ReadonlyMap<string, unknown> | undefined {
   const { filesMax } = limits.openapi;
   const files = new Map<string, unknown>([[description.root.file, description.root.value]]);
   for (const [name, value] of files)
@@ -17,7 +17,7 @@ export function linkedFiles(description: Description): Map<string, unknown> {
       if (file === undefined || files.has(file)) continue;
       if (files.size >= filesMax) {
         description.error("SLV1003", description.root, `the description consists of more than ${filesMax} files`);
-        return files;
+        return undefined;
       }
       const top = description.top(file);
       if (typeof top !== "string") files.set(file, top.value);

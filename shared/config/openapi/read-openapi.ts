@@ -106,19 +106,21 @@ function methodsOf(item: SpecPlace, reading: Reading): [method: string, operatio
       reading.error(FORM, place, `${quote(key)} is no method, and no other word of a path item`, { at: "key" });
     return [];
   });
-  return found.filter(([, operation]) => {
-    if (!operation.isMapping) reading.error(FORM, operation, "an operation is a mapping");
-    else if (operation.get("servers").exists)
-      reading.warn(
-        FORM,
-        operation.get("servers"),
-        "`servers` of an operation are not looked at: those of the document are",
-        {
-          at: "key",
-        },
-      );
-    return operation.isMapping;
+  return found.flatMap(([method, stated]): [string, SpecPlace][] => {
+    // The standard has no references here, but many descriptions of several files do.
+    const operation = reading.description.follow(stated);
+    return operation !== undefined && isOperation(operation, reading) ? [[method, operation]] : [];
   });
+}
+
+function isOperation(operation: SpecPlace, reading: Reading): boolean {
+  const servers = operation.get("servers");
+  if (!operation.isMapping) reading.error(FORM, operation, "an operation is a mapping");
+  else if (servers.exists)
+    reading.warn(FORM, servers, "`servers` of an operation are not looked at: those of the document are", {
+      at: "key",
+    });
+  return operation.isMapping;
 }
 
 /** What it means to say something beside a reference, OpenAPI leaves open. */

@@ -258,3 +258,12 @@ test("files whose names are no URLs", () => {
   );
   expect(Object.values(schemas)).toContain('{"type":["integer"]}');
 });
+
+test("operations in files of their own", () => {
+  const files = {
+    "resources/list.yaml": "operationId: list\nparameters: [{ $ref: ../shared.yaml#/page }]\n",
+    "shared.yaml": "page: { name: page, in: query, schema: { type: integer } }\n",
+  };
+  const { operations } = folder.whole(main("paths: { /a: { get: { $ref: resources/list.yaml } } }\n", files));
+  expect(operations).toMatchObject([{ id: "list", method: "GET", parameters: [{ name: "page" }] }]);
+});

@@ -52,8 +52,8 @@ const refused: [what: string, files: Files, problem: string][] = [
   ],
   [
     "a URL",
-    operation("$ref: 1\nparameters: [{ $ref: 'https://evil.example/a.yaml' }]"),
-    'error SLV3142 main.yaml:7:28 "https://evil.example/a.yaml" cannot be followed: nothing is fetched',
+    operation("parameters: [{ $ref: 'https://evil.example/a.yaml' }]"),
+    'error SLV3142 main.yaml:6:28 "https://evil.example/a.yaml" cannot be followed: nothing is fetched',
   ],
   [
     "a URL without scheme",
