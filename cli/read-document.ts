@@ -5,13 +5,13 @@ import { checkContractPaths } from "../shared/config/check-contract-paths.ts";
 import { codeFrame } from "../shared/config/code-frame.ts";
 import { splitFiles } from "../shared/config/document-files.ts";
 import { type LoadedDocument, loadDocument } from "../shared/config/load.ts";
-import { type DocumentProblem, problemCodes } from "../shared/config/problem.ts";
+import { problemCodes } from "../shared/config/problem.ts";
 import type { Document } from "../shared/config/schema.ts";
 import { limits } from "../shared/limits.ts";
 import { type Artifacts, buildArtifacts, noArtifacts } from "./artifacts/build-artifacts.ts";
 import { builders } from "./artifacts/builders.ts";
 import { checkTranscoded } from "./artifacts/check-transcoded.ts";
-import { contractsByName } from "./artifacts/contracts-in.ts";
+import { contractsByName } from "./artifacts/contracts-by-name.ts";
 import { documentFolder } from "./artifacts/document-folder.ts";
 import { CliError, exitCodes } from "./cli-error.ts";
 import { localEnvironment } from "./find-system.ts";
@@ -45,14 +45,13 @@ export async function readDocument(
   const loaded = loadDocument(source, file, value, findSecrets(environment), quarantine);
   if (loaded.document === undefined) return { ...loaded, source, file, artifacts: noArtifacts };
   const built = await buildArtifacts(loaded.document, documentFolder(name), builders);
-  const artifacts = { ...built, problems: [...built.problems, ...checkTranscoded(loaded.document, built)] };
+  const paths = checkContractPaths(loaded.document, contractsByName(built));
+  const problems = [...built.problems, ...checkTranscoded(loaded.document, built), ...paths];
+  const artifacts = { ...built, problems };
   return { ...withProblems(loaded, artifacts), source, file, artifacts };
-  const artifacts = await buildArtifacts(loaded.document, documentFolder(name), builders);
-  const problems = [...artifacts.problems, ...checkContractPaths(loaded.document, contractsByName(artifacts))];
-  return { ...withProblems(loaded, problems), source, file, artifacts };
 }
 
-function withProblems(loaded: LoadedDocument, found: readonly DocumentProblem[]): LoadedDocument {
+function withProblems(loaded: LoadedDocument, { problems: found }: Artifacts): LoadedDocument {
   const placed = found.map((problem) =>
     problem.file === undefined ? { ...problem, ...loaded.positions.find(problem.path, problem.at) } : problem,
   );

@@ -7,10 +7,8 @@ import { compile } from "../../shared/plan/compile.ts";
 import { explain } from "../../shared/plan/explain.ts";
 import { explainExposed } from "../../shared/plan/explain-expose.ts";
 import type { ExplainRequest, ExplainStep, Explanation } from "../../shared/plan/explain-step.ts";
-import type { KnownContracts } from "../../shared/plan/explain-validation.ts";
 import type { ExposePlan, Plan } from "../../shared/plan/plan.ts";
 import type { ArtifactTable } from "../../shared/wire/artifacts.ts";
-import { contractsIn } from "../artifacts/contracts-in.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import { type RequestOptions, requestOf } from "../explain-request.ts";
 import type { ControlOptions } from "../find-system.ts";
@@ -27,8 +25,6 @@ interface Source {
   readonly artifacts: ArtifactTable;
   /** Absent: what the plan needs beside it is not at hand. */
   readonly artifactBytes?: ReadonlyMap<string, Uint8Array>;
-  /** By their digests; none where they lie with the control plane. */
-  readonly contracts: KnownContracts;
   /** Absent: a file that is not live. */
   readonly version?: number;
 }
@@ -83,7 +79,6 @@ async function run(method: string, target: string, options: Options): Promise<vo
   const explanation =
     (options.exposed && explainExposed(plan, options.exposed, request, Date.now())) ||
     explain(plan, request, Date.now(), source.artifactBytes);
-    explain(plan, request, Date.now(), source.contracts);
   if (options.json) printJson(toJson(request, explanation, source));
   else print(toText(request, explanation, source));
   if (explanation.result.outcome === "refuse") throw new CliError(exitCodes.findings, "");
@@ -107,7 +102,6 @@ async function keyOf(id: string, options: Options): Promise<ExplainRequest["cred
 async function fileSource(name: string): Promise<Source> {
   const { document, positions, file, artifacts } = await readValidDocument(name, process.env);
   return { document, positions, file, artifacts: artifacts.table, artifactBytes: artifacts.bytes };
-  return { document, positions, file, artifacts: artifacts.table, contracts: contractsIn(artifacts) };
 }
 
 /** The text is loaded for its positions only; what decides is the document as it was applied. */
@@ -128,7 +122,6 @@ async function liveSource(options: ControlOptions): Promise<Source> {
     positions: loadDocument(detail.source, detail.file, () => "").positions,
     file: detail.file,
     artifacts: detail.artifacts ?? {},
-    contracts: new Map(),
     version,
   };
 }

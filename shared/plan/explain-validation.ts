@@ -5,26 +5,25 @@ import { type RouteValidation, type ValidationMode, weakerMode } from "../contra
 import { type ExplainStep, step } from "./explain-step.ts";
 import type { RoutePlan } from "./plan.ts";
 
-/** Contracts by their digests, as far as they are known where something is explained. */
-export type KnownContracts = ReadonlyMap<string, Contract>;
-
 /**
  * Which operation of its contract a request is held to.
  * @param path normalised
+ * @param artifacts by their digests, as far as they are at hand
  */
 export function explainValidation(
   { validation }: RoutePlan,
   at: Path,
   { method, path }: { readonly method: string; readonly path: string },
-  contracts: KnownContracts,
+  artifacts: ReadonlyMap<string, Uint8Array> | undefined,
 ): ExplainStep[] {
   if (validation === undefined) return [];
   const place = [...at, "validate"];
-  const contract = contracts.get(validation.contract);
-  if (contract === undefined)
+  const bytes = artifacts?.get(validation.contract);
+  if (bytes === undefined)
     return [
       step("contract", "note", `${validation.name}: ${heldTo(validation)}; what it says is not known here`, place),
     ];
+  const contract = JSON.parse(new TextDecoder().decode(bytes)) as Contract;
   const behind = pathBehind(validation.basePath ?? contract.basePath, path);
   const found = behind === undefined ? undefined : findOperation(indexOperations(contract), method, behind);
   if (behind === undefined || found === undefined || found.kind !== "found")

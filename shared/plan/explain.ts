@@ -41,20 +41,18 @@ import {
 } from "./explain-step.ts";
 import { explainUpgrade } from "./explain-streams.ts";
 import { explainTarget, queryMembers } from "./explain-target.ts";
-import { explainValidation, type KnownContracts } from "./explain-validation.ts";
+import { explainValidation } from "./explain-validation.ts";
 import type { Plan, RegexRewrite, RoutePlan } from "./plan.ts";
 
 /**
  * @param nowMs for the times of a token
  * @param artifacts what the plan needs beside it, by digest, as far as it is at hand
  */
-/** @param nowMs for the times of a token @param contracts those that are known */
 export function explain(
   plan: Plan,
   request: ExplainRequest,
   nowMs: number,
   artifacts?: ReadonlyMap<string, Uint8Array>,
-  contracts: KnownContracts = new Map(),
 ): Explanation {
   const head = explainHead(request);
   if (head !== undefined) return finish([head], []);
@@ -99,7 +97,7 @@ export function explain(
   const decision = explainDecision(plan.gateway, route, at, facts);
   steps.push(...decision);
   if (decision.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
-  const contract = explainValidation(route, at, { method: request.method, path }, contracts);
+  const contract = explainValidation(route, at, { method: request.method, path }, artifacts);
   steps.push(...contract);
   if (contract.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
   const keySteps = explainIdempotency(route, at, identity, request.method, (name) => headerOf(request, name));

@@ -20,7 +20,7 @@ const settings: RouteValidation = {
   ...{ name: "orders", contract: "digest", requests: "enforce", responses: "off", responseShare: 1 },
   ...{ unknownOperations: "refuse", unknownQuery: "pass", unknownContent: "refuse", formats: true, findingsMax: 20 },
 };
-const known = new Map([["digest", contract]]);
+const known = new Map([["digest", new TextEncoder().encode(JSON.stringify(contract))]]);
 
 function told(method: string, path: string, changes: Partial<RouteValidation> = {}, contracts = known) {
   const route = { validation: { ...settings, ...changes } } as unknown as RoutePlan;

@@ -1,5 +1,4 @@
 import type { Contract } from "../../shared/contract/contract.ts";
-import type { KnownContracts } from "../../shared/plan/explain-validation.ts";
 import type { Artifacts } from "./build-artifacts.ts";
 
 const KIND = "contracts.";
@@ -13,9 +12,4 @@ export function contractsByName({ table, bytes }: Artifacts): ReadonlyMap<string
       contracts.set(key.slice(KIND.length), JSON.parse(new TextDecoder().decode(found)) as Contract);
   }
   return contracts;
-}
-
-/** The same by their digests, as plans name them. */
-export function contractsIn(artifacts: Artifacts): KnownContracts {
-  return new Map([...contractsByName(artifacts)].map(([name, one]) => [artifacts.table[KIND + name] ?? "", one]));
 }
