@@ -4,6 +4,7 @@ import { CliError, type ExitCode, exitCodes } from "./cli-error.ts";
 import { applyCommand } from "./commands/apply.ts";
 import { buildCommand } from "./commands/build.ts";
 import { checkCommand } from "./commands/check.ts";
+import { contractCommand } from "./commands/contract.ts";
 import { deprecatedCommand } from "./commands/deprecated.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { historyCommand } from "./commands/history.ts";
@@ -48,7 +49,7 @@ function makeProgram(): Command {
       "\nExit codes: 0 ok, 1 findings or denied, 2 wrong usage or invalid document, 3 control plane unreachable.",
     );
   const groups: readonly (readonly [title: string, commands: readonly Command[]])[] = [
-    ["Build:", [checkCommand(), explainCommand(), planCommand(), schemaCommand(), importCommand()]],
+    ["Build:", [checkCommand(), explainCommand(), planCommand(), contractCommand(), schemaCommand(), importCommand()]],
     [
       "Ship:",
       [buildCommand(), applyCommand(), rollbackCommand(), historyCommand(), statusCommand(), deprecatedCommand()],

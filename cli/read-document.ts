@@ -1,6 +1,7 @@
 /** Reads a document from a file (or stdin as `-`) and says everything that is wrong with it. */
 import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
+import { checkContractPaths } from "../shared/config/check-contract-paths.ts";
 import { codeFrame } from "../shared/config/code-frame.ts";
 import { splitFiles } from "../shared/config/document-files.ts";
 import { type LoadedDocument, loadDocument } from "../shared/config/load.ts";
@@ -10,6 +11,7 @@ import { limits } from "../shared/limits.ts";
 import { type Artifacts, buildArtifacts, noArtifacts } from "./artifacts/build-artifacts.ts";
 import { builders } from "./artifacts/builders.ts";
 import { checkTranscoded } from "./artifacts/check-transcoded.ts";
+import { contractsByName } from "./artifacts/contracts-by-name.ts";
 import { documentFolder } from "./artifacts/document-folder.ts";
 import { CliError, exitCodes } from "./cli-error.ts";
 import { codeProblems } from "./code/check-code.ts";
@@ -43,7 +45,12 @@ export async function readDocument(
   const { document } = read;
   if (document === undefined) return { ...read, artifacts: noArtifacts };
   const artifacts = await buildArtifacts(document, documentFolder(name), builders);
-  const found = [...artifacts.problems, ...checkTranscoded(document, artifacts), ...codeProblems(document, name)];
+  const found = [
+    ...artifacts.problems,
+    ...checkTranscoded(document, artifacts),
+    ...checkContractPaths(document, contractsByName(artifacts)),
+    ...codeProblems(document, name),
+  ];
   return { ...withProblems(read, found), artifacts };
 }
 

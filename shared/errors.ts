@@ -88,6 +88,7 @@ export const errorTable = {
     "Not implemented",
     "This method takes a stream of messages, which cannot be sent this way.",
   ),
+  operation_unknown: row("client", 404, 12, "Not found", "This interface has no such operation."),
   uri_too_long: row("client", 414, 13, "URI too long", "The request target is too long."),
   header_too_large: row(
     "client",

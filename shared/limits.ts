@@ -29,6 +29,7 @@ import { include } from "./limits/include.ts";
 import { edgeTraffic, lifeCycle } from "./limits/life-cycle.ts";
 import { loadShedding } from "./limits/load-shedding.ts";
 import { login } from "./limits/login.ts";
+import { openapi } from "./limits/openapi.ts";
 import { decision, introspection } from "./limits/questions.ts";
 import { rateLimit } from "./limits/rate-limit.ts";
 import { reshape } from "./limits/reshape.ts";
@@ -119,6 +120,7 @@ export const limits = {
   condition,
   introspection,
   decision,
+  openapi,
   signature,
   txnToken,
   login,

@@ -90,6 +90,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   faults: "a route of `gateway`, or `faults` of the service",
   graphql: "a route of `gateway`, which parses documents",
   transcode: "a route of `gateway`, which speaks gRPC for its clients",
+  validate: "a route of `gateway`, which gets contracts",
   lifecycle: "a route of `gateway`, which counts who still calls",
   upgrades: "a route of `gateway`: this listener makes no tunnels",
   streamIdle: "`streamIdle` of the service",

@@ -6,6 +6,7 @@ import { checkAnswers, checkGatewayAnswers } from "./check-answers.ts";
 import { checkAuth } from "./check-auth.ts";
 import { checkCache, checkGatewayCache } from "./check-cache.ts";
 import { callsOfCode, checkCode } from "./check-code.ts";
+import { checkContracts, checkValidate } from "./check-contracts.ts";
 import { checkEdgeTraffic, type NamedTarget, otherTargets } from "./check-edge-traffic.ts";
 import { checkGraphql } from "./check-graphql.ts";
 import { checkIdempotency } from "./check-idempotency.ts";
@@ -38,6 +39,7 @@ export function checkRoutes(top: Cursor): DocumentProblem[] {
     ...checkEdgeTraffic(route),
     ...checkLifeCycle(route),
     ...checkGraphql(route),
+    ...checkValidate(route, top.get("gateway", "contracts")),
     ...checkTransform(route),
     ...checkAnswers(route),
     ...checkAggregate(route, targets),
@@ -48,6 +50,7 @@ export function checkRoutes(top: Cursor): DocumentProblem[] {
   return [
     ...problems,
     ...checkVersions(gateway),
+    ...checkContracts(gateway),
     ...checkGatewayCache(gateway),
     ...checkRegexCount(routes),
     ...checkGatewayAnswers(gateway),

@@ -2,7 +2,7 @@
 import { parseDocument, type YAMLError } from "yaml";
 import { LineTable } from "./line-table.ts";
 import { type DocumentProblem, error, type Path } from "./problem.ts";
-import { type FoundProblem, type Place, readYaml } from "./yaml-value.ts";
+import { type Environment, type FoundProblem, type Place, readYaml, type ValueBounds } from "./yaml-value.ts";
 
 /** Where something stands in the text, from 1; `length` counts characters on that line. */
 export interface Position {
@@ -27,8 +27,8 @@ export class ReadFile {
   readonly #lines: LineTable;
   readonly #root: Place | undefined;
 
-  /** @param env environment variables by name */
-  constructor(name: string | undefined, text: string, env: (name: string) => string | undefined) {
+  /** @param env environment variables by name; absent: the file has no references to them */
+  constructor(name: string | undefined, text: string, env?: Environment, bounds?: ValueBounds) {
     this.name = name;
     this.#text = text;
     this.#lines = new LineTable(text);
@@ -38,7 +38,7 @@ export class ReadFile {
       this.syntax = [this.#at(TOO_DEEP, 0, 1)];
       return;
     }
-    const yaml = readYaml(tree.contents, text, env);
+    const yaml = readYaml(tree.contents, text, env, bounds);
     this.value = yaml.value;
     this.complete = yaml.complete;
     this.#root = yaml.place;

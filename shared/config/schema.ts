@@ -31,6 +31,7 @@ import { cache, gatewayCache } from "./schema-cache.ts";
 import { callLimits } from "./schema-call-limits.ts";
 import { clientIp } from "./schema-client-ip.ts";
 import { calls, handler, policies } from "./schema-code.ts";
+import { contracts, validate } from "./schema-contracts.ts";
 import { decisionPoint } from "./schema-decisions.ts";
 import { edgeFaults, edgeMirror, edgeTraffic, target } from "./schema-edge-traffic.ts";
 import { exposeSchema } from "./schema-expose.ts";
@@ -102,6 +103,7 @@ const route = z.strictObject({
   idempotency: idempotency.optional().describe("Requests with the same key are carried out once."),
   graphql: graphql.optional().describe("What a GraphQL service may be asked for."),
   transcode: transcode.optional().describe("Requests of JSON become calls by gRPC, by the rules of a descriptor."),
+  validate: validate.optional().describe("Requests and answers are held to an API description."),
   transform: transform.optional(),
   policies: policies
     .optional()
@@ -159,6 +161,7 @@ const gateway = z.strictObject({
       "Fields that tell browsers what pages may do, and fields of upstreams that go no further. Default: none.",
     ),
   via: flag.optional().describe("Whether answers say `Via`, as requests do. Default: false."),
+  contracts: contracts.optional().describe("API descriptions (OpenAPI) that routes name in `validate`."),
   plans: list(planName).optional().describe("The plans that callers have: limits name no others."),
   limits: z
     .record(name("the name of a limit"), namedLimit)

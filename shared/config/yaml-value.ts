@@ -16,6 +16,8 @@ export interface Place {
   readonly depth: number;
 }
 
+export type Environment = (name: string) => string | undefined;
+
 export interface YamlValue {
   readonly value: unknown;
   readonly place: Place | undefined;
@@ -37,11 +39,20 @@ interface Read {
   readonly place: Place;
 }
 
-/** @param env environment variables by name, for `${env:NAME:-default}` */
-export function readYaml(contents: unknown, text: string, env: (name: string) => string | undefined): YamlValue {
+export interface ValueBounds {
+  readonly nodesMax: number;
+  readonly depthMax: number;
+}
+
+/** @param env environment variables by name, for `${env:NAME:-default}`; absent: such a text is nothing but a text */
+export function readYaml(
+  contents: unknown,
+  text: string,
+  env: Environment | undefined,
+  { nodesMax, depthMax }: ValueBounds = limits.document,
+): YamlValue {
   const reader = new Reader(text, env);
   const { value, place } = reader.read(contents, []);
-  const { nodesMax, depthMax } = limits.document;
   const problems: FoundProblem[] = [...reader.problems];
   if (place.size > nodesMax)
     problems.push(error("SLV1003", [], `the document has more than ${nodesMax} values once its aliases are expanded`));
@@ -55,9 +66,9 @@ class Reader {
   readonly problems: FoundProblem[] = [];
   readonly #anchors = new Map<string, Read>();
   readonly #text: string;
-  readonly #env: (name: string) => string | undefined;
+  readonly #env: Environment | undefined;
 
-  constructor(text: string, env: (name: string) => string | undefined) {
+  constructor(text: string, env: Environment | undefined) {
     this.#text = text;
     this.#env = env;
   }
@@ -138,9 +149,10 @@ class Reader {
   }
 
   #replace(text: string, path: Path): string {
-    if (!text.includes("${")) return text;
+    const env = this.#env;
+    if (env === undefined || !text.includes("${")) return text;
     for (const { kind, name, fallback } of referencesIn(text))
-      if (kind === "env" && fallback === undefined && this.#env(name) === undefined)
+      if (kind === "env" && fallback === undefined && env(name) === undefined)
         this.problems.push(
           error("SLV4002", path, `the environment variable ${name} is not set`, {
             suggestion: `\${env:${name}:-default}`,
@@ -148,7 +160,7 @@ class Reader {
         );
     return replaceReferences(text, ({ kind, name, fallback }) => {
       if (kind !== "env") return undefined;
-      const value = this.#env(name);
+      const value = env(name);
       return fallback === undefined ? (value ?? "") : value === undefined || value === "" ? fallback : value;
     });
   }

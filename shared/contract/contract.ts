@@ -3,6 +3,8 @@
  * digest alone; who needs the contract fetches it once.
  */
 
+import type { ValidationMode } from "./route-validation.ts";
+
 export const CONTRACT_FORMAT = 1;
 
 export interface Contract {
@@ -29,6 +31,8 @@ export interface ContractOperation {
   readonly method: string;
   /** Template as in the description: `/pets/{id}`. */
   readonly path: string;
+  /** At most so strictly is it held to (`weakerMode`), by `x-selvage` of the description. Absent: as the route says. */
+  readonly modes?: { readonly requests?: ValidationMode; readonly responses?: ValidationMode };
   readonly parameters: readonly ContractParameter[];
   readonly body?: ContractBody;
   /** By status (`200`), range (`4XX`) or `default`. */

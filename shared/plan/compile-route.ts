@@ -20,6 +20,7 @@ import { compileContext, compileIdentityHeaders } from "./compile-outward.ts";
 import { compileTransform } from "./compile-reshape.ts";
 import { compileStreams } from "./compile-streams.ts";
 import { compileTranscode } from "./compile-transcode.ts";
+import { compileValidation } from "./compile-validation.ts";
 import type { RoutePlan, RouteTarget, ServicePlan } from "./plan.ts";
 import { mapValues, sorted } from "./sorted.ts";
 import { targetOf, type UpstreamNames } from "./target-of.ts";
@@ -65,6 +66,7 @@ export function compileRoute(
     ...(route.priority !== undefined && { priority: route.priority }),
     ...(route.idempotency !== undefined && { idempotency: compileIdempotency(route.idempotency) }),
     ...(route.graphql !== undefined && { graphql: compileGraphql(route.graphql) }),
+    ...compileValidation(route.validate, defaults.artifacts),
     ...edits,
     ...(route.transcode !== undefined && { transcode: compileTranscode(route.transcode, defaults.artifacts ?? {}) }),
     ...compileShown(route, defaults),

@@ -42,6 +42,7 @@ import {
 } from "./explain-step.ts";
 import { explainUpgrade } from "./explain-streams.ts";
 import { explainTarget, queryMembers } from "./explain-target.ts";
+import { explainValidation } from "./explain-validation.ts";
 import type { Plan, RegexRewrite, RoutePlan } from "./plan.ts";
 
 /**
@@ -97,6 +98,9 @@ export function explain(
   const decision = explainDecision(plan.gateway, route, at, facts);
   steps.push(...decision);
   if (decision.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
+  const contract = explainValidation(route, at, { method: request.method, path }, artifacts);
+  steps.push(...contract);
+  if (contract.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
   const keySteps = explainIdempotency(route, at, identity, request.method, (name) => headerOf(request, name));
   steps.push(...keySteps);
   if (keySteps.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen, route);

@@ -9,6 +9,7 @@ import type { IdentityProvider, JwtProvider } from "../auth/providers.ts";
 import type { ProtectedResource } from "../auth/resource.ts";
 import type { TxnContextSettings } from "../auth/txn-context.ts";
 import type { RouteCache } from "../cache/route-cache.ts";
+import type { RouteValidation } from "../contract/route-validation.ts";
 import type { ClientIpSettings } from "../http/client-ip.ts";
 import type { AggregateTarget } from "../policy/aggregate-settings.ts";
 import type { CallLimit } from "../policy/call-limits.ts";
@@ -120,6 +121,8 @@ export interface RoutePlan extends RouteCode {
   readonly priority?: Priority;
   /** Absent: the route is not guarded as GraphQL. */
   readonly graphql?: GraphqlSettings;
+  /** Absent: neither requests nor answers are held to a contract. */
+  readonly validation?: RouteValidation;
   readonly transform: { readonly request: HeaderEdits; readonly response: HeaderEdits };
   /** Edits that depend on the request, and those of more than fields. Absent: none. */
   readonly reshape?: Reshape;

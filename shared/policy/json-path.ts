@@ -27,7 +27,7 @@ export function parseJsonPath(text: string): JsonPath | string {
 }
 
 /** What makes a path look at every value for every other one. */
-function refuseCost(text: string): string | undefined {
+export function refuseCost(text: string): string | undefined {
   const bare = text.replace(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/g, "''");
   const filter = bare.indexOf("?");
   if (bare.split("..").length > 2) return "`..` can stand in it once";

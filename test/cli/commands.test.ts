@@ -30,8 +30,11 @@ function selvage(args: readonly string[], environment: Record<string, string> = 
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith("SELVAGE_"));
   const env = { ...Object.fromEntries(kept), NO_COLOR: "1", ...environment };
   return new Promise((done) => {
-    execFile(process.execPath, [bin, ...args], { cwd: folder, env }, (fault, stdout, stderr) =>
-      done({ code: fault === null ? 0 : Number(fault.code), stdout, stderr }),
+    execFile(
+      process.execPath,
+      [bin, ...args],
+      { maxBuffer: 8 * 1024 * 1024, cwd: folder, env },
+      (fault, stdout, stderr) => done({ code: fault === null ? 0 : Number(fault.code), stdout, stderr }),
     );
   });
 }

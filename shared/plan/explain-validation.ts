@@ -1,0 +1,68 @@
+import type { Path } from "../config/problem.ts";
+import type { Contract } from "../contract/contract.ts";
+import { findOperation, indexOperations, pathBehind } from "../contract/operation-index.ts";
+import { type RouteValidation, type ValidationMode, weakerMode } from "../contract/route-validation.ts";
+import { type ExplainStep, step } from "./explain-step.ts";
+import type { RoutePlan } from "./plan.ts";
+
+/**
+ * Which operation of its contract a request is held to.
+ * @param path normalised
+ * @param artifacts by their digests, as far as they are at hand
+ */
+export function explainValidation(
+  { validation }: RoutePlan,
+  at: Path,
+  { method, path }: { readonly method: string; readonly path: string },
+  artifacts: ReadonlyMap<string, Uint8Array> | undefined,
+): ExplainStep[] {
+  if (validation === undefined) return [];
+  const place = [...at, "validate"];
+  const bytes = artifacts?.get(validation.contract);
+  if (bytes === undefined)
+    return [
+      step("contract", "note", `${validation.name}: ${heldTo(validation)}; what it says is not known here`, place),
+    ];
+  const contract = JSON.parse(new TextDecoder().decode(bytes)) as Contract;
+  const behind = pathBehind(validation.basePath ?? contract.basePath, path);
+  const found = behind === undefined ? undefined : findOperation(indexOperations(contract), method, behind);
+  if (behind === undefined || found === undefined || found.kind !== "found")
+    return [explainUnknown(validation, contract, found?.kind === "no-method" ? found.allow : undefined, place)];
+  const { id, modes = {}, body, parameters } = found.operation;
+  const requests = weakerMode(validation.requests, modes.requests);
+  const responses = weakerMode(validation.responses, modes.responses);
+  const judged = [
+    ...(parameters.length > 0 ? [`parameters ${parameters.map(({ name }) => name).join(", ")}`] : []),
+    ...(body === undefined ? [] : [`a body of ${body.content.map(({ mediaType }) => mediaType).join(" or ")}`]),
+  ];
+  const told = judged.length === 0 ? "no parameters and no body are described" : judged.join(" and ");
+  const held = heldTo({ ...validation, requests, responses });
+  return [step("contract", "note", `operation ${id} of ${validation.name}: ${told}; ${held}`, place)];
+}
+
+function explainUnknown(
+  validation: RouteValidation,
+  contract: Contract,
+  allow: readonly string[] | undefined,
+  place: Path,
+): ExplainStep {
+  const { name, requests, unknownOperations, basePath = contract.basePath } = validation;
+  const what =
+    allow === undefined
+      ? `no operation of ${name} has this path${basePath === "" ? "" : ` behind ${basePath}`}`
+      : `the operations of ${name} at this path are for ${allow.join(", ")}`;
+  if (requests === "off" || unknownOperations === "pass") return step("contract", "skip", `${what}: it passes`, place);
+  if (requests === "shadow") return step("contract", "note", `${what}: it would be refused, and is counted`, place);
+  return step("contract", "deny", what, place, allow === undefined ? "operation_unknown" : "method_not_allowed");
+}
+
+const WORDS: Readonly<Record<ValidationMode, string>> = {
+  enforce: "are refused where they are not as described",
+  shadow: "are counted where they are not as described",
+  off: "are not judged",
+};
+
+function heldTo({ requests, responses, responseShare }: RouteValidation): string {
+  const share = responses === "shadow" && responseShare < 1 ? `${+(responseShare * 100).toPrecision(6)} % of ` : "";
+  return `requests ${WORDS[requests]}; ${share}answers ${WORDS[responses]}`;
+}
