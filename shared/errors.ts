@@ -89,6 +89,7 @@ export const errorTable = {
     "This method takes a stream of messages, which cannot be sent this way.",
   ),
   operation_unknown: row("client", 404, 12, "Not found", "This interface has no such operation."),
+  request_invalid: row("client", 400, 3, "Bad request", "The request does not fit the description of this interface."),
   uri_too_long: row("client", 414, 13, "URI too long", "The request target is too long."),
   header_too_large: row(
     "client",
@@ -193,6 +194,7 @@ export const errorTable = {
   decision_unavailable: row("gateway", 503, 14, "Service unavailable", "The permission could not be checked.", true),
   purges_unavailable: row("gateway", 503, 14, "Service unavailable", "The stored answers could not be purged.", true),
   sessions_unavailable: row("gateway", 503, 14, "Service unavailable", "The session could not be checked.", true),
+  contract_unavailable: row("gateway", 503, 14, "Service unavailable", "The request could not be checked.", true),
   gateway_unreachable: row("gateway", 503, 14, "Service unavailable", "The gateway is not reachable.", true),
   binding_missing: row("gateway", 503, 14, "Service unavailable", "The gateway could not serve this request."),
   secret_missing: row("gateway", 500, 13, "Internal error", "The gateway could not serve this request."),
@@ -217,6 +219,7 @@ export const errorTable = {
   upstream_unreachable: row("upstream", 502, 14, "Bad gateway", "The upstream service could not be reached.", true),
   upstream_reset: row("upstream", 502, 14, "Bad gateway", "The upstream service broke off its answer.", true),
   upstream_invalid: row("upstream", 502, 14, "Bad gateway", "The upstream service sent an answer that cannot be used."),
+  answer_invalid: row("upstream", 502, 14, "Bad gateway", "The upstream service sent an answer that cannot be used."),
   upstream_timeout: row("upstream", 504, 4, "Gateway timeout", "The upstream service did not answer in time.", true),
   deadline_exceeded: row("upstream", 504, 4, "Gateway timeout", "The time for this request is used up.", true),
   aggregate_part_failed: row(

@@ -38,6 +38,7 @@ import { signature } from "./limits/signature.ts";
 import { translation } from "./limits/translation.ts";
 import { identityHeaders, resource, txnContext } from "./limits/upstream.ts";
 import { upstreams } from "./limits/upstream-targets.ts";
+import { validation } from "./limits/validation.ts";
 import { zones } from "./limits/zones.ts";
 
 const KiB = 1024;
@@ -142,6 +143,7 @@ export const limits = {
   cacheCollapse,
   http2,
   graphql,
+  validation,
   lifeCycle,
   edgeTraffic,
   loadShedding,

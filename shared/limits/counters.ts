@@ -6,7 +6,7 @@ export const counters = {
   labelCharsMax: 128,
   /** The same of the names of kinds and of what is counted. */
   nameCharsMax: 32,
-  labelsMax: 3,
+  labelsMax: 5,
   eventsMax: 32,
   /** Series in one report, which travels with a lease request; the others are in the next. */
   reportSeriesMax: 128,

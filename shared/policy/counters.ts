@@ -18,6 +18,9 @@ const bounds = limits.counters;
  * targets, and requests in `panics`: no target was thought to be healthy.
  * `deprecated`: requests of deprecated routes by who called. `fault`: requests that trouble was made for. `mirror`: copies; `skipped`
  * for want of room, or since the content was too large or of no stated length.
+ * `validation`: requests and answers (`side`) that were held to a contract: `valid`, `invalid`, `skipped` since they were too large or
+ * too many to be read in shadow, `unavailable` since their contract was. `drift`: those in which something was found, by operation,
+ * place and keyword.
  * `cache`: requests by what the cache did (`CacheUse` of the access log), and `bytes` of content that came out of it.
  */
 export const counterKinds = {
@@ -32,6 +35,8 @@ export const counterKinds = {
   deprecated: { labels: ["route", "caller"], counters: ["requests"] },
   fault: { labels: ["route"], counters: ["delay", "abort"] },
   mirror: { labels: ["route"], counters: ["sent", "skipped", "failed"] },
+  validation: { labels: ["route", "side"], counters: ["valid", "invalid", "skipped", "unavailable"] },
+  drift: { labels: ["route", "operation", "side", "place", "keyword"], counters: ["requests"] },
   cache: {
     labels: ["route"],
     counters: ["hit", "stale", "revalidated", "error", "collapsed", "miss", "pass", "bytes"],

@@ -39,6 +39,7 @@ import { routeTraffic } from "./middleware/route-traffic.ts";
 import { stripFields } from "./middleware/strip-fields.ts";
 import { tellIdentity } from "./middleware/tell-identity.ts";
 import { transformHeaders } from "./middleware/transform-headers.ts";
+import { validate } from "./middleware/validate.ts";
 import { codeMeans } from "./upstream/code-means.ts";
 import { Context } from "./upstream/context.ts";
 import { Mirror } from "./upstream/edge-traffic.ts";
@@ -93,6 +94,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Gatewa
     limitRate(taker, held, lease),
     guardGraphql(),
     decide(),
+    validate(held, counters),
     idempotency(records, held),
     transformHeaders(),
     reshape(held),

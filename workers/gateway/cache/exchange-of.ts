@@ -80,9 +80,11 @@ function exchangeWith(
     authorized: fields.has("authorization") && route.transform.request.set.authorization === undefined,
     ...(contentDigest !== undefined && { contentDigest }),
   };
-  const isRead = route.policies !== undefined || (route.reshape !== undefined && readsAnswers(route.reshape));
+  const { reshape, validation } = route;
+  const isEdited = route.policies !== undefined || (reshape !== undefined && readsAnswers(reshape));
+  const isRead = isEdited || validation?.responses === "enforce";
   const isRaw = isSafe(method) && !isRead && route.rateLimits.every(({ counts }) => counts === undefined);
-  if (isRaw && route.reshape !== undefined) c.set("isRaw", true);
+  if (isRaw && (reshape ?? validation) !== undefined) c.set("isRaw", true);
   return new RouteExchange(edge, c, { settings, target, forwarder }, request, isRaw);
 }
 

@@ -34,7 +34,7 @@ export function accessLog(instance: string): Stage {
       const waits = waitMs;
       const write = (): void =>
         buffer.add(gatewayLogLine(entry, c.get("wouldRefuse")), waits, nowMs, () => c.executionCtx);
-      const shadows = c.get("shadowLimits");
+      const shadows = c.get("shadows");
       // The line waits for what they say, the answer does not.
       if (shadows === undefined) write();
       else c.executionCtx.waitUntil(shadows.then(write));

@@ -61,7 +61,7 @@ function limitBy(taker: LimitTaker, held: HeldBytes, lease: PlanLease): AroundSt
     if (closed.length > 0) failClosed(c, closed, taken.restMs);
     for (const [settings] of outcomes) taker.counts.of(route, settings).passed++;
     const shadow = shadows.length > 0 ? takeShadows(taker, caller, await wantedShadows(c, taker, shadows)) : undefined;
-    if (shadow !== undefined) c.set("shadowLimits", tellShadows(c, taker, shadow));
+    if (shadow !== undefined) c.set("shadows", tellShadows(c, taker, shadow));
     await next();
     const reserving = rateLimits.filter(({ counts }) => counts !== undefined);
     const finishing = shadow === undefined ? taken : both(taken, shadow);

@@ -12,6 +12,7 @@ import type { Translation } from "../../../shared/policy/translate/translation.t
 import type { Translator } from "../../../shared/policy/translate/translator.ts";
 import { answerHeaders } from "./answer-headers.ts";
 import type { Context } from "./context.ts";
+import { type Coding, codingOf, decodeContent } from "./decode-content.ts";
 import { isBodiless } from "./edited-answer.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import { joinBytes } from "./join-bytes.ts";
@@ -29,8 +30,6 @@ interface TranslatedContent {
 }
 type Content = Parameters<Reshaper["translated"]>[0];
 type Refuse = (fault: JsonFault["fault"], reason: string) => SelvageError;
-
-type Coding = "gzip" | "deflate";
 
 const { bodyBytesMax, lineBytesMax } = limits.reshape;
 
@@ -66,11 +65,12 @@ export async function editRequestBody(
     if (edits.others === "refuse") throw new SelvageError("media_type_unsupported", "a body that is no JSON");
     return;
   }
-  const coding = fields.get("content-encoding")?.trim().toLowerCase() ?? "identity";
-  if (!["identity", "gzip", "deflate"].includes(coding))
-    throw new SelvageError("media_type_unsupported", `content encoded as ${coding.slice(0, 64)}`);
+  const stated = fields.get("content-encoding");
+  const coding = codingOf(stated);
+  if (coding === undefined)
+    throw new SelvageError("media_type_unsupported", `content encoded as ${stated?.slice(0, 64)}`);
   const content = await readContent(c);
-  const bytes = coding === "identity" ? content : await decoded(content, coding as Coding);
+  const bytes = coding === "identity" ? content : await decoded(content, coding);
   if (bytes.byteLength > bodyBytesMax) throw refuseRequest("bounds", `it has more than ${bodyBytesMax} bytes`);
   if (isTranslated) setTranslated(c, translation.edit(bytes, contentType));
   else {
@@ -186,21 +186,10 @@ function editText(text: string, kind: JsonKind, edit: Edit, refuse: Refuse): str
 
 /** @throws SelvageError when there is more in it than is read, or when it is nothing of the kind */
 async function decoded(content: Uint8Array, coding: Coding): Promise<Uint8Array> {
-  const whole = new Response(content as Uint8Array<ArrayBuffer>).body;
-  if (whole === null) return new Uint8Array();
-  const reader = whole.pipeThrough(new DecompressionStream(coding)).getReader();
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for (;;) {
-    const next = await reader.read().catch(() => undefined);
-    if (next === undefined) throw refuseRequest("form", `it is not ${coding}`);
-    if (next.done) return joinBytes(chunks, bytes);
-    bytes += next.value.byteLength;
-    chunks.push(next.value);
-    if (bytes <= bodyBytesMax) continue;
-    void reader.cancel().catch(() => undefined);
-    throw refuseRequest("bounds", `decoded it has more than ${bodyBytesMax} bytes`);
-  }
+  const found = await decodeContent(content, coding, bodyBytesMax);
+  if (found === "form") throw refuseRequest("form", `it is not ${coding}`);
+  if (found === "bounds") throw refuseRequest("bounds", `decoded it has more than ${bodyBytesMax} bytes`);
+  return found;
 }
 
 /** The whole content, within its own bound, what the isolate may hold, and the route's time. */

@@ -10,7 +10,9 @@ import type { Variant } from "../../../shared/policy/edge-traffic.ts";
 import type { HeldBytes, Share } from "../../../shared/policy/held-bytes.ts";
 import type { Reshaped } from "../../../shared/policy/reshaper.ts";
 import type { HeldPlan } from "../authority/held-plan.ts";
+import type { Soon } from "../cache/cache-store.ts";
 import type { Env } from "../env.ts";
+import type { Context } from "./context.ts";
 import type { CountedBody } from "./counted-body.ts";
 import type { RequestFields } from "./request-fields.ts";
 
@@ -33,8 +35,8 @@ export interface GatewayEnv {
     uncounted: readonly string[] | undefined;
     /** What policies in shadow would have refused it with; kept by would-refuse. */
     wouldRefuse: WouldRefuse[] | undefined;
-    /** limit-rate: until the limits in shadow have said it. */
-    shadowLimits: Promise<void> | undefined;
+    /** Until policies in shadow that are asked beside the request have said it. */
+    shadows: Promise<void> | undefined;
     /** lease-plan */
     held: HeldPlan;
     /** check-request */
@@ -73,6 +75,8 @@ export interface GatewayEnv {
     fault: string | undefined;
     /** reshape: with what the upstream is asked instead; undefined: as the client asked. */
     reshaped: Reshaped | undefined;
+    /** validate: what it has to do with the answer; undefined: nothing. */
+    validated: { leave(c: Context<GatewayEnv>): Soon<void> } | undefined;
     /** tell-identity: the context of the transaction token */
     context: TxnContext | undefined;
     /** policies: what code has left for the code inside it. */

@@ -1,0 +1,25 @@
+/** Bounds of validation by contract at the edge, `shared/contract`. */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+export const validation = {
+  /** A body or answer that is read to be validated, after decoding. It is held as bytes, as text and as values at once: about twenty times that. */
+  bodyBytesMax: 1 * MiB,
+  /** Bodies that an isolate reads for policies in shadow at once; others pass and are counted as skipped. */
+  shadowsMax: 16,
+  /** Fields of a form, and parts of one that is multipart. */
+  fieldsMax: 1_000,
+  /** Head of one part. */
+  partHeadBytesMax: 4 * KiB,
+  /** RFC 2046 section 5.1.1. */
+  boundaryCharsMax: 70,
+  /** Names in brackets after one of a form or a query, `a[b][c]`. */
+  bracketsMax: 8,
+  /** Places of drift that an isolate counts apart; others are counted together. */
+  isolatePlacesMax: 200,
+  /** Places of drift that the control plane remembers; those that came last. */
+  placesMax: 10_000,
+  /** For so long after the last request that was found there. */
+  placesKeptMs: 90 * 86_400_000,
+} as const;

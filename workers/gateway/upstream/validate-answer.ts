@@ -1,0 +1,133 @@
+/** An answer against its operation. */
+import type { Finding } from "../../../shared/contract/finding.ts";
+import { type AnswerHead, judgeAnswer } from "../../../shared/contract/judge-answer.ts";
+import { judgeBody } from "../../../shared/contract/judge-request.ts";
+import { parseMediaType } from "../../../shared/contract/media-type.ts";
+import { isRead } from "../../../shared/contract/read-body.ts";
+import { SelvageError } from "../../../shared/errors.ts";
+import { limits } from "../../../shared/limits.ts";
+import { closeShare, growShare, type HeldBytes, openShare } from "../../../shared/policy/held-bytes.ts";
+import { collectBytes } from "./collect-bytes.ts";
+import type { Context } from "./context.ts";
+import { decodeContent } from "./decode-content.ts";
+import { isBodiless } from "./edited-answer.ts";
+import type { GatewayEnv } from "./exchange.ts";
+import { readableFields } from "./record-answer.ts";
+import type { ShadowReading } from "./shadow-reading.ts";
+import type { Asked } from "./validate-request.ts";
+import { within } from "./wait.ts";
+
+const { bodyBytesMax } = limits.validation;
+
+/** What there is to judge of an answer that is on its way to the client. */
+export interface ShadowAnswer {
+  readonly head: AnswerHead;
+  /** Undefined: there is nothing to look into. */
+  readonly content?: Promise<Uint8Array | undefined> | "skipped";
+}
+
+/** Lets an answer go on at once, and a copy of what can be looked into be read beside it. */
+export function shadowAnswer(asked: Asked, reading: ShadowReading): ShadowAnswer {
+  const { c } = asked;
+  const { res } = c;
+  const head = headOf(c);
+  if (res.body === null || !head.hasContent || !isReadable(head)) return { head };
+  const { coding, isEncoded } = codingOf(c);
+  const stated = Number(res.headers.get("content-length") ?? Number.NaN);
+  const untilMs = Date.now() + limits.idempotency.answerWithinMs;
+  const split = coding === undefined ? undefined : reading.split(res.body, stated, untilMs);
+  if (split === undefined) return { head, content: "skipped" };
+  const { status, statusText, headers } = res;
+  c.res = undefined;
+  c.res = new Response(split.on, { status, statusText, headers, encodeBody: isEncoded ? "manual" : "automatic" });
+  return { head, content: coding === "gzip" ? split.content.then(unzip) : split.content };
+}
+
+/** @returns undefined when not all of it could be judged, and nothing was found in the rest */
+export async function judgeShadowAnswer(
+  { settings, operation, contract }: Asked,
+  { head, content: copy }: ShadowAnswer,
+): Promise<readonly Finding[] | undefined> {
+  const ask = contract.ask("response", settings);
+  const { findings, content: verdict } = judgeAnswer(operation, head, ask);
+  if (verdict === undefined || verdict.of.schema === undefined || copy === undefined) return findings;
+  const content = copy === "skipped" ? undefined : await copy;
+  const judged = content && judgeBody(content, verdict, ask);
+  if (judged?.kind === "judged") return [...findings, ...judged.findings];
+  return findings.length > 0 ? findings : undefined;
+}
+
+/**
+ * The answer as a whole: the client gets all of it, or nothing.
+ * @param held what the isolate holds of bodies
+ * @throws SelvageError answer_invalid for one that is not judged, upstream_timeout, upstream_reset, overloaded
+ */
+export async function judgeWholeAnswer(asked: Asked, held: HeldBytes): Promise<readonly Finding[]> {
+  const { c, settings, operation, contract } = asked;
+  const { res } = c;
+  const ask = contract.ask("response", settings);
+  const head = headOf(c);
+  const { findings, content: verdict } = judgeAnswer(operation, head, ask);
+  if (verdict?.of.schema === undefined || res.body === null || findings.length > 0 || !isReadable(head))
+    return findings;
+  if (codingOf(c).coding !== "identity") throw refused("it is encoded");
+  const content = await readAnswer(c, res.body, held);
+  const { status, statusText, headers } = res;
+  c.res = undefined;
+  c.res = new Response(content as Uint8Array<ArrayBuffer>, { status, statusText, headers: readableFields(headers) });
+  const judged = judgeBody(content, verdict, ask);
+  if (judged.kind !== "judged") throw refused(judged.reason);
+  return judged.findings;
+}
+
+const refused = (reason: string): SelvageError =>
+  new SelvageError("answer_invalid", `the answer cannot be validated: ${reason}`, { sent: "body" });
+
+function headOf(c: Context<GatewayEnv>): AnswerHead {
+  const { status, headers, body } = c.res;
+  const hasContent = body !== null && !isBodiless(status) && c.get("method") !== "HEAD";
+  return { status, hasContent, header: (name) => headers.get(name) ?? undefined };
+}
+
+function isReadable({ header }: AnswerHead): boolean {
+  const type = parseMediaType(header("content-type"));
+  return type !== undefined && isRead(type.type);
+}
+
+/** How content is encoded for those who read it here; the platform decodes what it knows unless it was told not to. */
+function codingOf(c: Context<GatewayEnv>): { coding: "identity" | "gzip" | undefined; isEncoded: boolean } {
+  const field = c.res.headers.get("content-encoding")?.trim().toLowerCase();
+  if (field === undefined || field === "identity") return { coding: "identity", isEncoded: false };
+  if (c.get("isRaw") === true) return { coding: field === "gzip" ? "gzip" : undefined, isEncoded: true };
+  return { coding: field === "gzip" || field === "br" ? "identity" : undefined, isEncoded: false };
+}
+
+async function unzip(content: Uint8Array | undefined): Promise<Uint8Array | undefined> {
+  const plain = content && (await decodeContent(content, "gzip", bodyBytesMax));
+  return typeof plain === "string" ? undefined : plain;
+}
+
+/** The whole content, within its own bound, what the isolate may hold, and the route's time. */
+async function readAnswer(
+  c: Context<GatewayEnv>,
+  body: ReadableStream<Uint8Array>,
+  held: HeldBytes,
+): Promise<Uint8Array> {
+  const share = openShare(held, c.get("deadlineAtMs"), Date.now());
+  const { heldBodiesBytesMax } = limits.gateway;
+  const mayHold = (bytes: number): boolean => {
+    if (bytes > bodyBytesMax) throw refused(`it has more than ${bodyBytesMax} bytes`);
+    if (growShare(held, share, bytes, heldBodiesBytesMax, Date.now())) return true;
+    throw new SelvageError("overloaded", "bodies that are held whole have no room", { sent: "body" });
+  };
+  try {
+    const content = await within(collectBytes(body, mayHold), c.get("deadlineAtMs") - Date.now());
+    if (content !== undefined) return content;
+    throw new SelvageError("upstream_timeout", "the answer did not end in time", { sent: "body" });
+  } catch (cause) {
+    if (cause instanceof SelvageError) throw cause;
+    throw new SelvageError("upstream_reset", `the answer broke off: ${String(cause)}`, { sent: "body", cause });
+  } finally {
+    closeShare(held, share);
+  }
+}
