@@ -5,6 +5,7 @@ import type {
   ApplyAnswer,
   ApplyRequest,
   DeprecatedCaller,
+  Drift,
   JoinTokenRequest,
   RollbackRequest,
   Status,
@@ -75,6 +76,10 @@ export class ControlClient {
 
   async deprecatedCallers(): Promise<readonly DeprecatedCaller[]> {
     return (await this.#call<{ callers: DeprecatedCaller[] }>("GET", "/v1/deprecated")).callers;
+  }
+
+  async drift(): Promise<readonly Drift[]> {
+    return (await this.#call<{ drift: Drift[] }>("GET", "/v1/drift")).drift;
   }
 
   joinToken(request: JoinTokenRequest): Promise<{ token: string; expiresAtMs: number }> {

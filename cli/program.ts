@@ -6,6 +6,7 @@ import { buildCommand } from "./commands/build.ts";
 import { checkCommand } from "./commands/check.ts";
 import { contractCommand } from "./commands/contract.ts";
 import { deprecatedCommand } from "./commands/deprecated.ts";
+import { driftCommand } from "./commands/drift.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { historyCommand } from "./commands/history.ts";
 import { importCommand } from "./commands/import.ts";
@@ -52,7 +53,15 @@ function makeProgram(): Command {
     ["Build:", [checkCommand(), explainCommand(), planCommand(), contractCommand(), schemaCommand(), importCommand()]],
     [
       "Ship:",
-      [buildCommand(), applyCommand(), rollbackCommand(), historyCommand(), statusCommand(), deprecatedCommand()],
+      [
+        buildCommand(),
+        applyCommand(),
+        rollbackCommand(),
+        historyCommand(),
+        statusCommand(),
+        deprecatedCommand(),
+        driftCommand(),
+      ],
     ],
     [
       "Operate:",

@@ -7,6 +7,7 @@
  *   POST /v1/config/rollback      { version, reason? } -> ApplyAnswer: a new version with the old content
  *   GET  /v1/status               Status
  *   GET  /v1/deprecated           { callers: DeprecatedCaller[] } the last caller first
+ *   GET  /v1/drift                { drift: Drift[] } what was found last first
  *   POST /v1/join-tokens          JoinTokenRequest -> { token, expiresAtMs }
  *   GET  /v1/services             { revision, services: { name: EndpointStatus[] } }
  *   GET  /healthz                 200 without a token
@@ -58,6 +59,20 @@ export interface DeprecatedCaller {
   readonly route: string;
   /** Consumer or subject, `anonymous`, or `*` for those who were not counted apart. */
   readonly caller: string;
+  readonly requests: number;
+  readonly firstAtMs: number;
+  readonly lastAtMs: number;
+}
+/** A place where requests or answers broke the contract of their route. */
+export interface Drift {
+  readonly route: string;
+  /** `-`: requests that asked for none. This and what follows are `*` for places that were not counted apart. */
+  readonly operation: string;
+  readonly side: "request" | "response";
+  /** A part of the message, such as `body`, and the JSON pointer into it, with `*` for indexes and for names that are the sender's own. */
+  readonly place: string;
+  /** Of the schema, or what else of the contract was broken. */
+  readonly keyword: string;
   readonly requests: number;
   readonly firstAtMs: number;
   readonly lastAtMs: number;

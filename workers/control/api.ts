@@ -70,6 +70,7 @@ export function makeApi(): Hono<Api> {
   api.get("/v1/status", status);
   api.get("/v1/services", services);
   api.get("/v1/deprecated", async (c) => c.json({ callers: await config(c).deprecatedCallers() }));
+  api.get("/v1/drift", async (c) => c.json({ drift: await config(c).drift() }));
   api.post("/v1/join-tokens", joinToken);
   api.post("/v1/revocations", revoke);
   api.get("/v1/revocations", async (c) => c.json((await config(c).revocations()) satisfies Revocations));

@@ -114,3 +114,50 @@ describe("who still calls deprecated routes", () => {
     expect((await call("GET", "/v1/deprecated", "gateway")).status).toBe(403);
   });
 });
+
+describe("where contracts are broken", () => {
+  const found = (seq: number, place: string, requests: number) => ({
+    seq,
+    series: [
+      { kind: "drift", labels: ["orders", "getOrder", "response", place, "type"], counts: { requests } },
+      { kind: "validation", labels: ["orders", "response"], counts: { invalid: requests } },
+    ],
+  });
+  const drift = async () => (await call("GET", "/v1/drift", "admin")).body.drift;
+
+  test("is known for longer than the window, each report once", async () => {
+    expect(await drift()).toEqual([]);
+    await lease("isolate-20", found(1, "body/items/*/sku", 3));
+    await lease("isolate-20", found(1, "body/items/*/sku", 3));
+    await lease("isolate-21", found(1, "header/x-left", 1));
+    await lease("isolate-21", found(2, "body/items/*/sku", 2));
+    await evictDurableObject(configStore());
+    const told = await drift();
+    expect(told).toHaveLength(2);
+    const times = { firstAtMs: expect.any(Number), lastAtMs: expect.any(Number) };
+    const place = { route: "orders", operation: "getOrder", side: "response", keyword: "type", ...times };
+    expect(told).toContainEqual({ ...place, place: "body/items/*/sku", requests: 5 });
+    expect(told).toContainEqual({ ...place, place: "header/x-left", requests: 1 });
+  });
+
+  test("is forgotten in the end, and bounded", async () => {
+    await runInDurableObject(configStore(), (_, { storage }) => {
+      storage.sql.exec(
+        `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+        INSERT INTO drift SELECT 'flood', 'op', 'request', 'body/' || i, 'type', 1, 1, ? FROM n`,
+        limits.validation.placesMax,
+        Date.now() - 60_000,
+      );
+      storage.sql.exec("UPDATE drift SET last_ms = 1 WHERE place = 'header/x-left'");
+    });
+    await lease("isolate-22", found(1, "status/418", 1));
+    const told = await drift();
+    expect(told).toHaveLength(limits.validation.placesMax);
+    expect(told[0]).toMatchObject({ place: "status/418", requests: 1 });
+    expect(told.map(({ place }: { place: string }) => place)).not.toContain("header/x-left");
+  });
+
+  test("is for administrators", async () => {
+    expect((await call("GET", "/v1/drift", "gateway")).status).toBe(403);
+  });
+});

@@ -7,7 +7,7 @@ import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import type { Plan } from "../../../shared/plan/plan.ts";
 import { versionHere } from "../../../shared/policy/acknowledgement.ts";
 import { leaseNeedsPlan, renewedLease } from "../../../shared/policy/lease.ts";
-import type { DeprecatedCaller, VersionInfo } from "../../../shared/wire/admin.ts";
+import type { DeprecatedCaller, Drift, VersionInfo } from "../../../shared/wire/admin.ts";
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../../../shared/wire/revocations.ts";
 import { sha256Hex } from "../authority/bytes.ts";
@@ -16,6 +16,7 @@ import { ArtifactStore } from "./artifact-store.ts";
 import { AuditLog } from "./audit-log.ts";
 import { CallerStore } from "./caller-store.ts";
 import { CounterStore } from "./counter-store.ts";
+import { DriftStore } from "./drift-store.ts";
 import { LeaseStore } from "./lease-store.ts";
 import { RevocationStore } from "./revocation-store.ts";
 import {
@@ -62,6 +63,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
   readonly #leases: LeaseStore;
   readonly #counters: CounterStore;
   readonly #callers: CallerStore;
+  readonly #drift: DriftStore;
   readonly #audit: AuditLog;
   readonly #revocations: RevocationStore;
   /** The live version's parsed parts, read again after an eviction. */
@@ -79,6 +81,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     this.#leases = new LeaseStore(this.#sql);
     this.#counters = new CounterStore(this.#sql);
     this.#callers = new CallerStore(this.#sql);
+    this.#drift = new DriftStore(this.#sql);
     this.#audit = new AuditLog(this.#sql);
     this.#revocations = new RevocationStore(this.#sql);
   }
@@ -150,14 +153,20 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     return this.#callers.list();
   }
 
+  async drift(): Promise<Drift[]> {
+    return this.#drift.list();
+  }
+
   async lease(asked: LeaseRequest): Promise<LeaseGrant> {
     const nowMs = Date.now();
     const live = this.#readLive();
     const lease = renewedLease(asHere(asked, live?.row), nowMs, SETTINGS);
     this.#leases.put(lease, nowMs);
     const { counted } = asked;
-    if (counted !== undefined && this.#counters.add(asked.isolate, counted, nowMs))
+    if (counted !== undefined && this.#counters.add(asked.isolate, counted, nowMs)) {
       this.#callers.add(counted.series, nowMs);
+      this.#drift.add(counted.series, nowMs);
+    }
     if (live === undefined) return { version: 0 };
     const revocations = this.#revocations.listAfter(asked.revocations ?? 0, nowMs);
     const grant = { version: live.row.version, ...(revocations !== undefined && { revocations }) };

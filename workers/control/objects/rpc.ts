@@ -5,7 +5,7 @@ import type { SeriesCounts } from "../../../shared/policy/counters.ts";
 import type { RingKey } from "../../../shared/policy/key-ring.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
 import type { Instance } from "../../../shared/policy/registry.ts";
-import type { DeprecatedCaller, VersionInfo } from "../../../shared/wire/admin.ts";
+import type { DeprecatedCaller, Drift, VersionInfo } from "../../../shared/wire/admin.ts";
 import type { ArtifactTable } from "../../../shared/wire/artifacts.ts";
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../../../shared/wire/revocations.ts";
@@ -100,6 +100,8 @@ export interface ConfigStoreRpc extends Rpc.DurableObjectBranded {
   artifact(digest: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** The last caller first. */
   deprecatedCallers(): Promise<DeprecatedCaller[]>;
+  /** What was found last first. */
+  drift(): Promise<Drift[]>;
   lease(asked: LeaseRequest): Promise<LeaseGrant>;
   /** Undefined when the live document lets workloads of that name join, else why not. */
   refuseService(service: string): Promise<Refused | undefined>;

@@ -208,8 +208,7 @@ async function afterwards(work: Later): Promise<void> {
 /** Expressions bring their engine along, which most contracts do not need. */
 async function readContract(bytes: Uint8Array): Promise<ReadyContract> {
   const contract = parseContract(new TextDecoder().decode(bytes));
-  const hasPatterns = Object.values(contract.schemas).some((text) => text.includes('"pattern'));
-  if (!hasPatterns) return readyContract(contract, undefined);
+  if (contract.patterns !== true) return readyContract(contract, undefined);
   const { makeRegex } = await import("../../../shared/contract/schema-regexes.ts");
   return readyContract(contract, makeRegex);
 }

@@ -3,6 +3,7 @@ import { base64url } from "jose";
 import type { Contract, ContractOperation, ContractParameter } from "../../../../shared/contract/contract.ts";
 import type { RouteValidation } from "../../../../shared/contract/route-validation.ts";
 import { canonicalJson } from "../../../../shared/plan/canonical-json.ts";
+import type { Env } from "../../../../workers/gateway/env.ts";
 
 const SCHEMAS = {
   Id: { type: ["integer"], minimum: 1 },
@@ -66,6 +67,7 @@ export const CONTRACT: Contract = {
   title: "Orders",
   version: "1.0.0",
   basePath: "/v1",
+  patterns: true,
   operations: [
     operation("GET", "/orders/{id}", {
       id: "getOrder",
@@ -121,11 +123,5 @@ export const validation = (more: Partial<RouteValidation> = {}): RouteValidation
   ...more,
 });
 
-/** Keeps that artifact alone. */
-export const KEPT = {
-  getByName: (digest: string) => ({
-    has: async () => digest === DIGEST,
-    read: async () => (digest === DIGEST ? bytes : undefined),
-    write: async () => undefined,
-  }),
-};
+/** The artifact is where gateways keep those that they have. */
+export const keepContract = (env: Env): Promise<void> => env.ARTIFACTS.getByName(DIGEST).write(bytes);
