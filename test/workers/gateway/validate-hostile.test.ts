@@ -104,7 +104,7 @@ test.each([
   ["/v1/orders/1e3", 400],
   ["/v1/orders/%20%31", 400],
   ["/v1/orders/..%2f1", 400],
-  ["/v1/orders/7?x=%zz", 400],
+  ["/v1/orders/7?x=%zz", 200],
   ["/v1/orders/7?%zz=1", 400],
 ])("the path %s is %i", async (path, status) => {
   expect((await gateway.fetch(path)).status).toBe(status);

@@ -138,7 +138,7 @@ export class Validator {
     const { c, settings } = asked;
     // What the gateway itself answers is in no contract, and a connection that changes its protocol has ended it.
     const isOurs = c.get("failure") !== undefined || c.res.webSocket !== null;
-    const isJudged = mode !== "off" && !isOurs && Math.random() < settings.responseShare;
+    const isJudged = !isOurs && (mode === "enforce" || Math.random() < settings.responseShare);
     const works = later === undefined ? [] : [afterwards(later)];
     if (isJudged && mode === "shadow") works.push(this.#watchAnswer(asked));
     if (works.length > 0) this.#beside(c, works);
