@@ -32,6 +32,7 @@ describe("the gateway's modules", () => {
   test.each([
     ["expressions", "condition", "cannot_index_type"],
     ["GraphQL", "graphql-guard", "INTROSPECTION_DISABLED"],
+    ["contracts", "validator", "is none that the path has"],
     ["logins", "oidc-flow", "authorization_endpoint"],
     ["translations", "translator", "a document type, which is not read"],
     ["JSON to gRPC", "transcode-call", "application/grpc-web+proto"],

@@ -12,7 +12,6 @@ import type { Context } from "./context.ts";
 import { decodeContent } from "./decode-content.ts";
 import { isBodiless } from "./edited-answer.ts";
 import type { GatewayEnv } from "./exchange.ts";
-import { readableFields } from "./record-answer.ts";
 import type { ShadowReading } from "./shadow-reading.ts";
 import type { Asked } from "./validate-request.ts";
 import { within } from "./wait.ts";
@@ -72,9 +71,12 @@ export async function judgeWholeAnswer(asked: Asked, held: HeldBytes): Promise<r
     return findings;
   if (codingOf(c).coding !== "identity") throw refused("it is encoded");
   const content = await readAnswer(c, res.body, held);
-  const { status, statusText, headers } = res;
+  const { status, statusText } = res;
+  const headers = new Headers(res.headers);
+  // It is as long as it is, and the platform has decoded it.
+  for (const name of ["content-length", "content-encoding"]) headers.delete(name);
   c.res = undefined;
-  c.res = new Response(content as Uint8Array<ArrayBuffer>, { status, statusText, headers: readableFields(headers) });
+  c.res = new Response(content as Uint8Array<ArrayBuffer>, { status, statusText, headers });
   const judged = judgeBody(content, verdict, ask);
   if (judged.kind !== "judged") throw refused(judged.reason);
   return judged.findings;

@@ -4,6 +4,7 @@ import { findOperation, type OperationSearch, pathBehind } from "../../../shared
 import { parseContract, type ReadyContract, readyContract } from "../../../shared/contract/ready-contract.ts";
 import { type RouteValidation, type ValidationMode, weakerMode } from "../../../shared/contract/route-validation.ts";
 import { SelvageError } from "../../../shared/errors.ts";
+import type { WouldRefuse } from "../../../shared/http/access-log.ts";
 import type { CounterState } from "../../../shared/policy/counters.ts";
 import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
 import { Artifacts } from "../authority/artifacts.ts";
@@ -23,9 +24,10 @@ import {
   shadowBody,
 } from "./validate-request.ts";
 import { sleep } from "./wait.ts";
-import { noteWouldRefuse } from "./would-refuse.ts";
 
 type Exchange = Context<GatewayEnv>;
+
+type Note = (c: Exchange, one: WouldRefuse) => void;
 
 /** What is left to do with a request whose answer has begun. */
 type Later = () => Promise<void>;
@@ -35,9 +37,14 @@ export class Validator {
   readonly #held: HeldBytes;
   readonly #reading: ShadowReading;
   readonly #counts: DriftCounts;
+  readonly #note: Note;
 
-  /** @param held what the isolate holds of bodies */
-  constructor(held: HeldBytes, counters: CounterState) {
+  /**
+   * @param held what the isolate holds of bodies
+   * @param note takes note of what would have been refused
+   */
+  constructor(held: HeldBytes, counters: CounterState, note: Note) {
+    this.#note = note;
     this.#held = held;
     this.#reading = new ShadowReading(held);
     this.#counts = new DriftCounts(counters);
@@ -96,7 +103,7 @@ export class Validator {
       if (!isPath) c.header("allow", search.allow.join(", "));
       throw error;
     }
-    noteWouldRefuse(c, { error: error.code });
+    this.#note(c, { error: error.code });
     return undefined;
   }
 
@@ -130,7 +137,7 @@ export class Validator {
       if (findings === undefined || findings.length === 0)
         return this.#counts.verdict(c.get("route").name, "request", findings === undefined ? "skipped" : "valid");
       this.#count(c, operation.id, contract, findings);
-      noteWouldRefuse(c, { error: "request_invalid" });
+      this.#note(c, { error: "request_invalid" });
     };
   }
 
