@@ -1,4 +1,4 @@
-/** A load generator on raw sockets: it must cost less than what it measures. Kept-alive HTTP/1.1, GET. */
+/** A load generator on raw sockets: it must cost less than what it measures. Kept-alive HTTP/1.1. */
 import { connect, type Socket } from "node:net";
 import { ResponseReader } from "./response-reader.ts";
 
@@ -9,6 +9,10 @@ export interface LoadOptions {
   /** Instead of that one alone: connections take turns. */
   readonly ports?: readonly number[];
   readonly path: string;
+  /** Absent: GET. */
+  readonly method?: string;
+  /** Of every request; ASCII. */
+  readonly body?: string;
   /** Of every request; a function is asked for those of each. An object that it gave before is not written out again. */
   readonly headers?: Fields | (() => Fields);
   readonly connections: number;
@@ -65,10 +69,11 @@ class LoadRun {
     const fields = this.#nextFields();
     const known = this.#requests.get(fields);
     if (known !== undefined) return known;
-    const { port, path } = this.#options;
-    const headers = Object.entries({ host: `127.0.0.1:${port}`, ...fields });
-    const lines = [`GET ${path} HTTP/1.1`, ...headers.map(([name, value]) => `${name}: ${value}`)];
-    const request = Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+    const { port, path, method = "GET", body } = this.#options;
+    const length = body === undefined ? {} : { "content-length": String(body.length) };
+    const headers = Object.entries({ host: `127.0.0.1:${port}`, ...length, ...fields });
+    const lines = [`${method} ${path} HTTP/1.1`, ...headers.map(([name, value]) => `${name}: ${value}`)];
+    const request = Buffer.from(`${lines.join("\r\n")}\r\n\r\n${body ?? ""}`, "latin1");
     this.#requests.set(fields, request);
     return request;
   }
