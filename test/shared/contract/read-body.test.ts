@@ -1,0 +1,105 @@
+import { describe, expect, test } from "vitest";
+import type { ValueShape } from "../../../shared/contract/contract.ts";
+import { contentFor, parseMediaType } from "../../../shared/contract/media-type.ts";
+import { readBody } from "../../../shared/contract/read-body.ts";
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const shape: ValueShape = {
+  types: ["object"],
+  properties: {
+    age: { types: ["integer"] },
+    tags: { types: ["array"], items: { types: ["integer"] } },
+    card: { types: ["object"], properties: { number: { types: ["string"] }, month: { types: ["integer"] } } },
+  },
+};
+
+function read(type: string, content: string | Uint8Array): unknown {
+  const parsed = parseMediaType(type);
+  if (parsed === undefined) throw new Error(type);
+  const found = readBody(typeof content === "string" ? bytes(content) : content, parsed, {
+    mediaType: parsed.type,
+    shape,
+  });
+  return found.kind === "value" ? found.value : found.kind;
+}
+
+describe("forms", () => {
+  const FORM = "application/x-www-form-urlencoded";
+  test.each<[string, unknown]>([
+    ["age=5&name=a+b%2B", { age: 5, name: "a b+" }],
+    ["tags=1&tags=2", { tags: [1, 2] }],
+    ["tags=1", { tags: [1] }],
+    ["tags[]=1&tags[]=2", { tags: [1, 2] }],
+    ["card[number]=4242&card[month]=7", { card: { number: "4242", month: 7 } }],
+    ["other=1&other=2", { other: ["1", "2"] }],
+    ["", {}],
+    ["=1&a", { "": "1", a: "" }],
+    ["age=%zz", "form"],
+    ["card[a]=1&card[a]=2", "form"],
+  ])("%s", (text, value) => expect(read(FORM, text)).toEqual(value));
+
+  test("names of the language are names", () => {
+    expect(Object.keys(read(FORM, "__proto__=1&constructor=2") as object)).toEqual(["__proto__", "constructor"]);
+  });
+});
+
+describe("multipart", () => {
+  const part = (head: string, content: string): string => `--x\r\n${head}\r\n\r\n${content}\r\n`;
+  const named = (name: string, more = ""): string => `Content-Disposition: form-data; name="${name}"${more}`;
+  const MULTIPART = "multipart/form-data; boundary=x";
+  test.each<[string, unknown]>([
+    [`${part(named("age"), "5")}${part(named("name"), "héllo")}--x--\r\n`, { age: 5, name: "héllo" }],
+    [`preamble\r\n${part(named("age"), "5")}--x--epilogue`, { age: 5 }],
+    [`--x--`, {}],
+    [`${part(named("tags"), "1") + part(named("tags"), "2")}--x--`, { tags: [1, 2] }],
+    [`${part(named("tags"), "1")}--x--`, { tags: [1] }],
+    [`${part(`${named("card")}\r\ncontent-type: application/json`, '{"month":7}')}--x--`, { card: { month: 7 } }],
+    [`${part(`${named("card")}\r\ncontent-type: application/json`, '{"a":1,"a":2}')}--x--`, "form"],
+    [`${part(named("file", '; filename="a.bin"'), "12345")}--x--`, { file: "12345" }],
+    [`${part(named("a%22b"), "1")}--x--`, { 'a"b': "1" }],
+    [`${part(named('a\\"b'), "1")}--x--`, { 'a"b': "1" }],
+    [`${part('content-disposition: form-data; filename="a"', "1")}--x--`, "form"],
+    [`${part('content-disposition: attachment; name="a"', "1")}--x--`, "form"],
+    [part(named("a"), "--x"), "form"],
+    [`${part(`x: ${"y".repeat(5_000)}\r\n${named("a")}`, "1")}--x--`, "bounds"],
+    ["--x\r\n\r\n\r\n--x--", "form"],
+    ["nothing", "form"],
+  ])("%#", (text, value) => expect(read(MULTIPART, text)).toEqual(value));
+
+  test("files count by their bytes, whatever they are", () => {
+    const content = new Uint8Array([
+      ...bytes(`--x\r\n${named("file", "; filename=a")}\r\n\r\n`),
+      0x80,
+      0xff,
+      ...bytes("\r\n--x--"),
+    ]);
+    expect((read(MULTIPART, content) as { file: string }).file).toHaveLength(2);
+  });
+});
+
+describe("types", () => {
+  test.each([
+    ["application/json", "value"],
+    ["application/problem+json", "value"],
+    ["text/plain", "opaque"],
+    ["application/json; charset=utf-16", "charset"],
+  ])("%s is %s", (type, kind) => {
+    const parsed = parseMediaType(type);
+    expect(parsed && readBody(bytes("{}"), parsed, { mediaType: "*/*" }).kind).toBe(kind);
+  });
+
+  test("the most specific entry takes it", () => {
+    const contents = ["application/json", "image/*", "*/*"].map((mediaType) => ({ mediaType }));
+    const found = ["application/json", "image/png", "imagex/png"].map((type) => contentFor(contents, type)?.mediaType);
+    expect(found).toEqual(["application/json", "image/*", "*/*"]);
+  });
+
+  test("a parameter may be quoted, and stands once", () => {
+    expect(parseMediaType('multipart/form-data; boundary="a b\\"c"; charset=UTF-8')).toEqual({
+      ...{ type: "multipart/form-data", boundary: 'a b"c', charset: "utf-8" },
+    });
+    expect(parseMediaType("a/b; charset=a; CHARSET=b")).toBeUndefined();
+    expect(parseMediaType("a/b; charset")).toBeUndefined();
+    expect(parseMediaType(null)?.type).toBe("application/octet-stream");
+  });
+});
