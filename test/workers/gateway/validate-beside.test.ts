@@ -2,6 +2,7 @@
 import { env as testEnv } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { limits } from "../../../shared/limits.ts";
+import type { IdempotencySettings } from "../../../shared/policy/idempotency.ts";
 import type { Env } from "../../../workers/gateway/env.ts";
 import { keepContract, validation } from "./support/contracts.ts";
 import { type Gateway, startGateway } from "./support/gateway.ts";
@@ -9,10 +10,10 @@ import { plan, route } from "./support/plans.ts";
 
 const env = testEnv as unknown as Env;
 const target = { kind: "forward", to: { origin: "http://origin.example" } } as const;
-const idempotency = {
+const idempotency: IdempotencySettings = {
   ...{ required: true, ttlMs: 60_000, methods: ["POST"], header: "idempotency-key", unquoted: false },
   ...{ fingerprintHeaders: [], answerBytesMax: 1_000, onUnknown: "refuse" },
-} as const;
+};
 const JSON_TYPE = { "content-type": "application/json" };
 
 let gateway: Gateway;

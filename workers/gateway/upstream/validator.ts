@@ -194,15 +194,15 @@ const NO_PATH = { kind: "no-path" } as const;
 const isEnforced = ({ requests, responses }: RouteValidation): boolean =>
   requests === "enforce" || responses === "enforce";
 
-/** What is more complex than validation may cost is nobody's fault in shadow. */
+/** What cannot be judged in shadow is skipped: too complex is nobody's fault, and all else operators are told. */
 async function judgedOrNot(
   judge: () => Promise<readonly Finding[] | undefined>,
 ): Promise<readonly Finding[] | undefined> {
   try {
     return await judge();
   } catch (error) {
-    if (error instanceof SelvageError) return undefined;
-    throw error;
+    if (!(error instanceof SelvageError)) console.warn(JSON.stringify({ kind: "validation", reason: String(error) }));
+    return undefined;
   }
 }
 
