@@ -77,9 +77,18 @@ export async function judgeWholeAnswer(asked: Asked, held: HeldBytes): Promise<r
   for (const name of ["content-length", "content-encoding"]) headers.delete(name);
   c.res = undefined;
   c.res = new Response(content as Uint8Array<ArrayBuffer>, { status, statusText, headers });
-  const judged = judgeBody(content, verdict, ask);
+  const judged = judgeAnswerBody(content, verdict, ask);
   if (judged.kind !== "judged") throw refused(judged.reason);
   return judged.findings;
+}
+
+/** What is too complex is the upstream's doing here. */
+function judgeAnswerBody(...judging: Parameters<typeof judgeBody>): ReturnType<typeof judgeBody> {
+  try {
+    return judgeBody(...judging);
+  } catch (error) {
+    throw error instanceof SelvageError ? refused(error.reason) : error;
+  }
 }
 
 const refused = (reason: string): SelvageError =>
@@ -87,7 +96,8 @@ const refused = (reason: string): SelvageError =>
 
 function headOf(c: Context<GatewayEnv>): AnswerHead {
   const { status, headers, body } = c.res;
-  const hasContent = body !== null && !isBodiless(status) && c.get("method") !== "HEAD";
+  // A part of content is nothing that a schema describes.
+  const hasContent = body !== null && !isBodiless(status) && status !== 206 && c.get("method") !== "HEAD";
   return { status, hasContent, header: (name) => headers.get(name) ?? undefined };
 }
 
