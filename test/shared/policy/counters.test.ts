@@ -170,7 +170,7 @@ test.each([
   ["a kind of JavaScript", { seq: 1, series: [{ kind: "toString", labels: [], counts: { open: 1 } }] }],
   ["a label of two lines", { seq: 1, series: [{ kind: "limit", labels: ["a\nb"], counts: { open: 1 } }] }],
   ["a long label", { seq: 1, series: [{ kind: "limit", labels: ["a".repeat(129)], counts: { open: 1 } }] }],
-  ["many labels", { seq: 1, series: [{ kind: "limit", labels: ["a", "b", "c", "d"], counts: { open: 1 } }] }],
+  ["many labels", { seq: 1, series: [{ kind: "limit", labels: ["a", "b", "c", "d", "e", "f"], counts: { open: 1 } }] }],
   ["many series", { seq: 1, series: Array(129).fill({ kind: "limit", labels: [], counts: { open: 1 } }) }],
 ])("a report with %s is none", (_, value) => {
   expect(counterReportSchema.safeParse(value).success).toBe(false);
