@@ -41,14 +41,18 @@ function isIn(range: string, type: string): boolean {
   return range.endsWith("/*") && type.startsWith(range.slice(0, -1));
 }
 
-function parametersOf(field: string, from: number): ReadonlyMap<string, string> | undefined {
+/**
+ * @param from where the first `;` is
+ * @returns values by their names in lower case; undefined for what are no parameters, or state one twice
+ */
+export function parametersOf(field: string, from: number): ReadonlyMap<string, string> | undefined {
   const parameters = new Map<string, string>();
   PARAMETER.lastIndex = from;
   for (let match = PARAMETER.exec(field); match !== null; match = PARAMETER.exec(field)) {
     const [whole, name = "", value = ""] = match;
     const lower = name.toLowerCase();
     if (parameters.has(lower)) return undefined;
-    parameters.set(lower, value.startsWith('"') ? value.slice(1, -1).replace(/\\(.)/g, "$1") : value);
+    parameters.set(lower, value.startsWith('"') ? value.slice(1, -1).replace(/\\(["\\])/g, "$1") : value);
     if (match.index + whole.length === field.length) return parameters;
   }
   // `type/subtype;` is written by some, and says nothing more.

@@ -1,6 +1,6 @@
 /** `multipart/form-data` (RFC 7578, RFC 2046 section 5.1), read within bounds. */
 import { limits } from "../limits.ts";
-import { parseMediaType } from "./media-type.ts";
+import { parametersOf, parseMediaType } from "./media-type.ts";
 
 export interface FormPart {
   readonly name: string;
@@ -19,8 +19,9 @@ interface PartsFault {
 
 const bounds = limits.validation;
 const BOUNDARY = /^[0-9A-Za-z'()+_,\-./:=? ]*[0-9A-Za-z'()+_,\-./:=?]$/;
-const NAME = /;[ \t]*name="((?:[^"\\]|\\.)*)"/i;
-const FILE = /;[ \t]*filename\*?=/i;
+const FIELD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n]*$/;
+const PLAIN_ENCODING = /^(?:7bit|8bit|binary)$/i;
+const PLAIN_CHARSET = /^(?:utf-?8|us-ascii)$/;
 
 /** @param boundary of the content's type */
 export function readParts(content: Uint8Array, boundary: string | undefined): ReadParts {
@@ -43,7 +44,19 @@ export function readParts(content: Uint8Array, boundary: string | undefined): Re
     parts.push(part);
     at = end + delimiter.length;
   }
-  return at < 0 ? CUT : { parts };
+  if (at < 0) return CUT;
+  // A server that ends lines by less than CR LF would find a part here that is none.
+  if (delimitersIn(text, delimiter.slice(2)) !== parts.length + 1)
+    return { fault: "form", reason: "its boundary stands where no part ends" };
+  return { parts };
+}
+
+/** Lines that begin with the dashes and the boundary, whatever ends the line before. */
+function delimitersIn(text: string, dashed: string): number {
+  let count = 0;
+  for (let at = text.indexOf(dashed); at >= 0; at = text.indexOf(dashed, at + dashed.length))
+    if (at === 0 || text[at - 1] === "\n" || text[at - 1] === "\r") count++;
+  return count;
 }
 
 const CUT: PartsFault = { fault: "form", reason: "it has no end" };
@@ -67,28 +80,40 @@ function partOf(whole: Uint8Array, text: string, from: number, end: number): For
   const head = textOf(whole.subarray(from, headEnd));
   if (head === undefined) return { fault: "form", reason: "the head of a part is not UTF-8" };
   const fields = head.split("\r\n");
-  const disposition = fieldOf(fields, "content-disposition") ?? "";
-  const [, name] = NAME.exec(disposition) ?? [];
-  if (name === undefined || !/^form-data[ \t]*;/i.test(disposition))
+  if (!fields.every((field) => FIELD.test(field)) || SINGLE.some((name) => fieldsOf(fields, name).length > 1))
+    return { fault: "form", reason: "the head of a part can be read in several ways" };
+  const [disposition = "", stated, encoding = "binary"] = SINGLE.map((name) => fieldsOf(fields, name)[0]);
+  const named = /^form-data[ \t]*;/i.test(disposition)
+    ? parametersOf(disposition, disposition.indexOf(";"))
+    : undefined;
+  const name = named?.get("name");
+  if (named === undefined || name === undefined || named.has("name*") || name.includes("\\"))
     return { fault: "form", reason: "a part has no name" };
-  const stated = fieldOf(fields, "content-type");
   const type = stated === undefined ? undefined : parseMediaType(stated);
   if (stated !== undefined && type === undefined) return { fault: "form", reason: "the type of a part is none" };
+  const isFile = named.has("filename") || named.has("filename*");
+  if (!PLAIN_ENCODING.test(encoding) || !(isFile || PLAIN_CHARSET.test(type?.charset ?? "utf-8")))
+    return { fault: "form", reason: "a part is encoded" };
   const content = whole.subarray(headEnd + 4, end);
-  // As the HTML standard escapes names, and as older senders do.
-  const named = name.replace(/\\(["\\])/g, "$1").replaceAll("%22", '"');
-  return { name: named, type: type?.type, isFile: FILE.test(disposition), content };
+  // As the HTML standard escapes names.
+  return { name: name.replaceAll("%22", '"'), type: type?.type, isFile, content };
 }
 
-function fieldOf(fields: readonly string[], name: string): string | undefined {
-  const field = fields.find((one) => one.slice(0, name.length + 1).toLowerCase() === `${name}:`);
-  return field?.slice(name.length + 1).trim();
-}
+/** Fields that readers take different ones of where there are several. */
+const SINGLE = ["content-disposition", "content-type", "content-transfer-encoding"];
 
-/** @returns undefined when they are no UTF-8; a byte order mark is left out */
-export function textOf(bytes: Uint8Array): string | undefined {
+const fieldsOf = (fields: readonly string[], name: string): string[] =>
+  fields
+    .filter((one) => one.slice(0, name.length + 1).toLowerCase() === `${name}:`)
+    .map((one) => one.slice(name.length + 1).trim());
+
+/**
+ * @param keepsMark a byte order mark is a character; else it is left out
+ * @returns undefined when they are no UTF-8
+ */
+export function textOf(bytes: Uint8Array, keepsMark = false): string | undefined {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: keepsMark }).decode(bytes);
   } catch {
     return undefined;
   }

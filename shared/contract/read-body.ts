@@ -1,6 +1,6 @@
 /** The content of a request or an answer as the value that a schema judges. */
 import { readExactJson } from "../http/exact-json.ts";
-import { readBrackets } from "./bracket-values.ts";
+import { isBracketed, readBrackets } from "./bracket-values.ts";
 import type { ContractContent, ValueShape } from "./contract.ts";
 import { decodeField, type FormFields, formFields } from "./form-fields.ts";
 import { isJson, type MediaType } from "./media-type.ts";
@@ -30,9 +30,10 @@ export function readBody(content: Uint8Array, type: MediaType, of: ContractConte
   if (type.charset !== undefined && type.charset !== "utf-8" && type.charset !== "utf8")
     return { kind: "charset", reason: `its charset is ${type.charset.slice(0, 32)}` };
   if (type.type === MULTIPART) return readMultipart(content, type.boundary, of.shape);
-  const text = textOf(content);
+  const isForm = type.type === FORM;
+  const text = textOf(content, isForm);
   if (text === undefined) return { kind: "form", reason: "it is not UTF-8" };
-  if (type.type === FORM) return readForm(text, of.shape);
+  if (isForm) return readForm(text, of.shape);
   const read = readExactJson(text);
   return read.fault === undefined ? { kind: "value", value: read.value } : { kind: read.fault, reason: read.reason };
 }
@@ -40,8 +41,10 @@ export function readBody(content: Uint8Array, type: MediaType, of: ContractConte
 function readForm(text: string, shape: ValueShape | undefined): ReadBody {
   const fields = formFields(text);
   if (fields === undefined) return { kind: "form", reason: "it has too many fields, or one that is no text" };
+  const groups = grouped(fields, shape);
+  if (groups === undefined) return TWO_READINGS;
   const properties: [string, unknown][] = [];
-  for (const [name, values] of grouped(fields)) {
+  for (const [name, values] of groups) {
     const own = shapeOf(shape, name);
     const read = values === undefined ? readBrackets(fields, name, own, decodeField) : readField(values, own);
     if (read === undefined) continue;
@@ -51,14 +54,25 @@ function readForm(text: string, shape: ValueShape | undefined): ReadBody {
   return { kind: "value", value: Object.fromEntries(properties) };
 }
 
-/** Names that go on in brackets are one field, whose values are read from all of them. */
-function grouped(fields: FormFields): ReadonlyMap<string, readonly string[] | undefined> {
-  const groups = new Map<string, readonly string[] | undefined>();
+const TWO_READINGS = { kind: "form", reason: "a name with brackets can be read in several ways" } as const;
+
+/**
+ * Names that go on in brackets are one field, whose values are read from all of them: those have no values of their own here. A
+ * property whose own name has brackets is that property.
+ * @returns undefined where servers would read a name as another one: a field beside its own brackets, or brackets that are none
+ */
+function grouped<Values>(
+  fields: ReadonlyMap<string, Values>,
+  shape: ValueShape | undefined,
+): ReadonlyMap<string, Values | undefined> | undefined {
+  const groups = new Map<string, Values | undefined>();
   for (const [name, values] of fields) {
     const at = name.indexOf("[");
-    const base = at > 0 && name.endsWith("]") ? name.slice(0, at) : name;
-    if (base === name) groups.set(name, values);
-    else if (!groups.has(base)) groups.set(base, undefined);
+    const base = at > 0 && shapeOf(shape, name) === undefined ? name.slice(0, at) : name;
+    const isPlain = base === name;
+    if (!isPlain && !isBracketed(name, base)) return undefined;
+    if (groups.has(base) && (isPlain || groups.get(base) !== undefined)) return undefined;
+    groups.set(base, isPlain ? values : undefined);
   }
   return groups;
 }
@@ -84,23 +98,40 @@ function joined<Piece>(
 function readMultipart(content: Uint8Array, boundary: string | undefined, shape: ValueShape | undefined): ReadBody {
   const read = readParts(content, boundary);
   if (read.fault !== undefined) return { kind: read.fault, reason: read.reason };
-  const fields = new Map<string, FormPart[]>();
+  const fields = new Map<string, unknown[]>();
   for (const part of read.parts) {
+    const value = readPart(part);
+    if (value.kind !== "value") return value;
     const known = fields.get(part.name);
-    if (known === undefined) fields.set(part.name, [part]);
-    else known.push(part);
+    if (known === undefined) fields.set(part.name, [value.value]);
+    else known.push(value.value);
   }
+  const groups = grouped(fields, shape);
+  if (groups === undefined) return TWO_READINGS;
   const properties: [string, unknown][] = [];
-  for (const [name, parts] of fields) {
-    const values: unknown[] = [];
-    for (const part of parts) {
-      const value = readPart(part);
-      if (value.kind !== "value") return value;
-      values.push(value.value);
-    }
-    properties.push([name, joined(values, shapeOf(shape, name), scalarOf)]);
+  for (const [name, values] of groups) {
+    const own = shapeOf(shape, name);
+    const value = values === undefined ? readBracketParts(fields, name, own) : { value: joined(values, own, scalarOf) };
+    if (value.fault !== undefined) return { kind: "form", reason: `a part ${value.fault}` };
+    properties.push([name, value.value]);
   }
   return { kind: "value", value: Object.fromEntries(properties) };
+}
+
+/** Parts whose names go on in brackets behind this one. */
+function readBracketParts(
+  fields: ReadonlyMap<string, readonly unknown[]>,
+  name: string,
+  shape: ValueShape | undefined,
+): ReadValue {
+  const texts = new Map<string, readonly string[]>();
+  for (const [field, values] of fields) {
+    if (!isBracketed(field, name)) continue;
+    const own = values.map((value) => (value instanceof Text ? value.text : value));
+    if (!own.every((text) => typeof text === "string")) return { fault: "of JSON has brackets in its name" };
+    texts.set(field, own);
+  }
+  return readBrackets(texts, name, shape, (text) => text) ?? { value: undefined };
 }
 
 /** What JSON or a file has is what it is; text is read as the schema takes it. */
@@ -120,9 +151,10 @@ function readPart({ type, isFile, content }: FormPart): PartValue {
   // A character a byte: lengths are those of the file, and nothing else of it is judged.
   if (isFile || (type !== undefined && type !== "text/plain" && !isJson(type)))
     return { kind: "value", value: new TextDecoder("windows-1252").decode(content) };
-  const text = textOf(content);
+  const isText = type === undefined || !isJson(type);
+  const text = textOf(content, isText);
   if (text === undefined) return { kind: "form", reason: "a field is not UTF-8" };
-  if (type === undefined || !isJson(type)) return { kind: "value", value: new Text(text) };
+  if (isText) return { kind: "value", value: new Text(text) };
   const read = readExactJson(text);
   return read.fault === undefined
     ? { kind: "value", value: read.value }

@@ -36,7 +36,24 @@ describe("forms", () => {
     ["=1&a", { "": "1", a: "" }],
     ["age=%zz", "form"],
     ["card[a]=1&card[a]=2", "form"],
+    // What a server would read otherwise than we do.
+    ["age=5&age[x]=1", "form"],
+    ["age[x]=1&age=5", "form"],
+    ["age[x]y]=1", "form"],
+    ["age[[x]]=1", "form"],
+    ["age[x=1", "form"],
+    ["\ufeffage=5", { "\ufeffage": "5" }],
   ])("%s", (text, value) => expect(read(FORM, text)).toEqual(value));
+
+  test("a property whose own name has brackets is read by it", () => {
+    const own: ValueShape = {
+      types: ["object"],
+      properties: { "ids[]": { types: ["array"], items: { types: ["integer"] } } },
+    };
+    const type = { type: FORM, charset: undefined, boundary: undefined };
+    const found = readBody(bytes("ids[]=1&ids[]=2"), type, { mediaType: FORM, shape: own });
+    expect(found).toEqual({ kind: "value", value: { "ids[]": [1, 2] } });
+  });
 
   test("names of the language are names", () => {
     expect(Object.keys(read(FORM, "__proto__=1&constructor=2") as object)).toEqual(["__proto__", "constructor"]);
@@ -64,6 +81,28 @@ describe("multipart", () => {
     [`${part(`x: ${"y".repeat(5_000)}\r\n${named("a")}`, "1")}--x--`, "bounds"],
     ["--x\r\n\r\n\r\n--x--", "form"],
     ["nothing", "form"],
+    [`${part("content-disposition: form-data; name=age", "5")}--x--`, { age: 5 }],
+    [`${part(named("card[month]"), "7") + part(named("tags[]"), "1")}--x--`, { card: { month: 7 }, tags: [1] }],
+    [`${part(named("file", '; filename="C:\\dir\\a"'), "1")}--x--`, { file: "1" }],
+    // What a server would read otherwise than we do.
+    [`${part(named("age"), "5") + part(named("age[x]"), "1")}--x--`, "form"],
+    [`${part(`${named("card[x]")}\r\ncontent-type: application/json`, "{}")}--x--`, "form"],
+    [`${part(named("name"), `a\n--x\n${named("role")}\n\nadmin`)}--x--`, "form"],
+    [`${part(named("name"), `a\r--x\r${named("role")}\r\radmin`)}--x--`, "form"],
+    [`\n${part(named("role"), "admin")}${part(named("age"), "5")}--x--`, "form"],
+    [`${part(named("age"), "5")}--x--\r\n${part(named("role"), "admin")}--x--`, "form"],
+    [`${part(`${named("name")}\r\n${named("role")}`, "1")}--x--`, "form"],
+    [`${part(`x: y\n${named("role")}\r\n${named("name")}`, "1")}--x--`, "form"],
+    [`${part(`${named("name")}\r\n ; filename=a`, "1")}--x--`, "form"],
+    [`${part(`Content-Disposition : form-data; name=role\r\n${named("name")}`, "1")}--x--`, "form"],
+    [`${part(named("name", '; name="role"'), "1")}--x--`, "form"],
+    [`${part('content-disposition: form-data; filename="; name="; name="role"', "1")}--x--`, { role: "1" }],
+    [`${part(named("a\\ge"), "1")}--x--`, "form"],
+    [`${part(named("name", "; name*=utf-8''role"), "1")}--x--`, "form"],
+    [`${part(`${named("name")}\r\ncontent-transfer-encoding: quoted-printable`, "=61")}--x--`, "form"],
+    [`${part(`${named("name")}\r\ncontent-type: text/plain; charset=utf-7`, "+AGE-")}--x--`, "form"],
+    [`${part(named("name"), "\ufeffa")}--x--`, { name: "\ufeffa" }],
+    [`--x\r\n\r\n${named("name")}\r\n\r\n1\r\n--x--`, "form"],
   ])("%#", (text, value) => expect(read(MULTIPART, text)).toEqual(value));
 
   test("files count by their bytes, whatever they are", () => {
