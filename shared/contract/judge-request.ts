@@ -51,8 +51,23 @@ export function judgeHead(
       findings.push({ in: place, name, pointer: "", keyword: "style", detail: read.fault });
     else if (schema !== undefined) findings.push(...findingsOf(ask(schema, read.value), { in: place, name }));
   }
+  findings.push(...besideBrackets(parameters, fields));
   if (unknownQuery === "refuse") findings.push(...unknownFields(parameters, fields).slice(0, findingsMax));
   return findings;
+}
+
+/** Many servers read `limit[x]=1` as a value of `limit`: as nothing of it, it would be judged by nobody. */
+function besideBrackets(parameters: ContractOperation["parameters"], fields: FormFields): Finding[] {
+  const bracketed = [...fields.keys()].filter((field) => field.includes("["));
+  if (bracketed.length === 0) return [];
+  const known = parameters.filter((parameter) => parameter.in === "query");
+  const own = new Set(known.map(({ name }) => name));
+  return known
+    .filter(
+      ({ name, style }) =>
+        style !== "deepObject" && bracketed.some((field) => field.startsWith(`${name}[`) && !own.has(field)),
+    )
+    .map(({ name }) => ({ in: "query", name, pointer: "", keyword: "style", detail: "must not go on in brackets" }));
 }
 
 function readParameter(parameter: ContractParameter, head: RequestHead, fields: FormFields): ReadValue | undefined {

@@ -80,7 +80,7 @@ function allowed(operations: ReadonlyMap<string, ContractOperation>): readonly s
 }
 
 function childOf(node: PathNode, segment: string): PathNode {
-  const pattern = segment.split(/\{[^{}]*\}/);
+  const pattern = segment.split(/\{[^{}]*\}/).map(decoded);
   if (pattern.length === 1) {
     const literal = decoded(segment);
     const known = node.literals.get(literal) ?? newNode();
@@ -117,7 +117,7 @@ function walk(
   if (concrete !== undefined || segment === "") return concrete;
   const before = values.length;
   for (const { pattern, node: next } of node.mixed) {
-    const parts = partsOf(segment, pattern);
+    const parts = partsOf(plainFor(pattern, segment), pattern);
     if (parts === undefined) continue;
     values.push(...parts);
     const found = walk(next, segments, at + 1, values);
@@ -129,6 +129,15 @@ function walk(
   const found = walk(node.any, segments, at + 1, values);
   if (found === undefined) values.length = before;
   return found;
+}
+
+/** Escapes of what stands in the pattern itself are that, as in concrete segments; all others are left to who reads the values. */
+function plainFor(pattern: SegmentPattern, segment: string): string {
+  if (!segment.includes("%")) return segment;
+  return segment.replace(/%[2-7][0-9A-F]/g, (escaped) => {
+    const character = String.fromCharCode(Number.parseInt(escaped.slice(1), 16));
+    return character !== "%" && pattern.some((text) => text.includes(character)) ? character : escaped;
+  });
 }
 
 /** Each value is as short as it can be, and not empty. */

@@ -54,7 +54,11 @@ export function readCookieParameter(parameter: ContractParameter, values: readon
 export function readQueryParameter(parameter: ContractParameter, fields: FormFields): ReadValue | undefined {
   const { style, name, shape, allowReserved } = parameter;
   const source = { parameter, decode: allowReserved === true ? decodeEscapes : decodeField };
-  if (style === "deepObject") return readBrackets(fields, name, shape, source.decode);
+  if (style === "deepObject") {
+    // Servers that read brackets would take it for the whole value.
+    if (fields.has(name)) return { fault: "must have its properties in brackets" };
+    return readBrackets(fields, name, shape, source.decode);
+  }
   return readForm(source, fields);
 }
 

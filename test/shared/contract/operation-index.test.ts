@@ -16,6 +16,7 @@ const index = indexOperations({
     operation("GET", "/pets/{id}.json"),
     operation("GET", "/files/report-{year}-{month}.csv"),
     operation("HEAD", "/files/{name}"),
+    operation("GET", "/pets/{id}:sell"),
     operation("GET", "/caf%C3%A9/{id}"),
     operation("GET", "/"),
     operation("GET", "/slash/"),
@@ -31,6 +32,9 @@ test.each([
   ["HEAD", "/files/report-2026.csv", "HEAD /files/{name}", { name: "report-2026.csv" }],
   ["HEAD", "/pets/7", "GET /pets/{id}", { id: "7" }],
   ["GET", "/caf%C3%A9/%41", "GET /caf%C3%A9/{id}", { id: "%41" }],
+  ["GET", "/pets/7:sell", "GET /pets/{id}:sell", { id: "7" }],
+  ["GET", "/pets/7%3Asell", "GET /pets/{id}:sell", { id: "7" }],
+  ["GET", "/pets/%253A%2C:sell", "GET /pets/{id}:sell", { id: "%253A%2C" }],
   ["GET", "/", "GET /", {}],
   ["GET", "/slash/", "GET /slash/", {}],
 ])("%s %s is %s", (method, path, id, values) => {

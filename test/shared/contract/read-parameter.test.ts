@@ -155,6 +155,11 @@ describe("what cannot be read in one way", () => {
     [{ shape: colour, explode: false }, "color=R,100,G", "must have a value for each property"],
     [{ shape: colour, explode: false }, "color=R,1,R,2", "must not have a property twice"],
     [{ shape: colour, explode: true }, "R=1&R=2", "must not have a property twice"],
+    [
+      { style: "deepObject", explode: true, shape: colour },
+      "color[R]=1&color=x",
+      "must have its properties in brackets",
+    ],
     [{ mediaType: "application/json" }, "color={", "must be JSON: it is not JSON"],
     [{ mediaType: "application/json" }, "color={%22a%22:1,%22a%22:2}", "must be JSON: a name occurs twice"],
   ])("%j %s", (more, raw, fault) => expect(query(raw, more)).toBe(`fault: ${fault}`));

@@ -52,6 +52,15 @@ test.each<[string, string, string | Uint8Array<ArrayBuffer>, Record<string, stri
   ["a form with a bad number", "/v1/uploads", "name=ab&age=1e3", FORM, 400],
   ["a form without a name", "/v1/uploads", "age=5", FORM, 400],
   ["a form with a field twice", "/v1/uploads", "name=ab&name=cd", FORM, 400],
+  ["a field of a form beside its own brackets", "/v1/uploads", "name=ab&age=5&age[x]=evil", FORM, 400],
+  ["a form with brackets that are none", "/v1/uploads", "name=ab&age[x]y]=evil", FORM, 400],
+  [
+    "a multipart form with a part between line feeds",
+    "/v1/uploads",
+    `${partOf("name", 'ab\n--x\ncontent-disposition: form-data; name="age"\n\nevil')}--x--`,
+    MULTIPART,
+    400,
+  ],
   ["a form with a bad escape", "/v1/uploads", "name=%zz", FORM, 400],
   [
     "a form with 2,000 fields",
@@ -105,9 +114,16 @@ test.each([
   ["/v1/orders/%20%31", 400],
   ["/v1/orders/..%2f1", 400],
   ["/v1/orders/7?x=%zz", 200],
+  ["/v1/orders/7?limit[gt]=1", 200],
   ["/v1/orders/7?%zz=1", 400],
+  // What a server may take for a value of `limit`.
+  ["/v1/orders?limit=5", 200],
+  ["/v1/orders?limit[gt]=5", 400],
+  ["/v1/orders?limit=5&limit%5Bgt%5D=5", 400],
+  ["/v1/orders?limit[x]y]=5", 400],
+  ["/v1/orders?limited[x]=5", 200],
 ])("the path %s is %i", async (path, status) => {
-  expect((await gateway.fetch(path)).status).toBe(status);
+  expect((await gateway.fetch(path, { headers: { cookie: "tenant=1" } })).status).toBe(status);
 });
 
 test("content that is compressed is judged as what it holds, and goes on as it came", async () => {
