@@ -87,6 +87,19 @@ test("what is kept is for requests that fit, and is judged each time that it is 
   expect((await gateway.fetch(`/strict/orders/${id}`, { headers: { "x-trace": "NO" } })).status).toBe(400);
 });
 
+test.each(["kept", "strict"])(
+  "what HTTP itself answers ranges and conditions with breaks no contract: %s",
+  async (name) => {
+    const path = `/${name}/orders/${id}`;
+    answer = () => Response.json({ items: [] }, { headers: { etag: '"a"', "accept-ranges": "bytes" } });
+    expect((await gateway.fetch(path)).status).toBe(200);
+    expect((await gateway.fetch(path, { headers: { "if-none-match": '"a"' } })).status).toBe(304);
+    expect((await gateway.fetch(path, { headers: { range: "bytes=0-3" } })).status).toBe(206);
+    expect(calls).toBe(1);
+    expect(await told("drift")).toEqual({});
+  },
+);
+
 const zip = async (text: string): Promise<Uint8Array<ArrayBuffer>> => {
   const packed = new Response(text).body?.pipeThrough(new CompressionStream("gzip"));
   return new Uint8Array(await new Response(packed).arrayBuffer());
