@@ -23,13 +23,18 @@ export type AskSchema = (schema: string, value: unknown) => readonly Violation[]
 export const errorsOf = (findings: readonly Finding[]): readonly Record<string, string>[] =>
   findings.map(({ in: place, name, pointer, keyword, detail }) => ({
     in: place,
-    ...(name !== undefined && { name: name.slice(0, NAME_CHARS_MAX) }),
-    pointer,
+    ...(name !== undefined && { name: shortened(name, NAME_CHARS_MAX) }),
+    pointer: shortened(pointer, POINTER_CHARS_MAX),
     detail,
     keyword,
   }));
 
 const NAME_CHARS_MAX = 64;
+const POINTER_CHARS_MAX = 512;
+
+/** Names are the sender's own: nobody is sent more of them than tells a place. */
+const shortened = (text: string, charsMax: number): string =>
+  text.length > charsMax ? `${text.slice(0, charsMax).toWellFormed()}…` : text;
 
 /**
  * Where findings are counted together. Indexes are `*`, and so are names that the contract does not have: senders cannot make up

@@ -20,8 +20,13 @@ test.each<[Partial<Finding>, string]>([
 ])("%j is counted at %s", (more, place) => expect(placeOf(finding(more), isKnown)).toBe(place));
 
 test("clients are told of places, not of values, and names are short", () => {
-  const [error] = errorsOf([finding({ in: "query", name: "x".repeat(100), isUnknown: true, pointer: "/0" })]);
-  expect(error).toEqual({
-    ...{ in: "query", name: "x".repeat(64), pointer: "/0", detail: "must be a string", keyword: "type" },
-  });
+  const told = errorsOf([
+    finding({ in: "query", name: "x".repeat(100), isUnknown: true, pointer: "/0" }),
+    finding({ pointer: `/${"x".repeat(100_000)}` }),
+  ]);
+  const same = { detail: "must be a string", keyword: "type" };
+  expect(told).toEqual([
+    { ...same, in: "query", name: `${"x".repeat(64)}…`, pointer: "/0" },
+    { ...same, in: "body", pointer: `/${"x".repeat(511)}…` },
+  ]);
 });

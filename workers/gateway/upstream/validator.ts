@@ -167,7 +167,7 @@ export class Validator {
     if (findings.length === 0) return this.#counts.verdict(route, "response", "valid");
     this.#counts.found({ route, operation: operation.id, side: "response", isKnown: contract.isKnown }, findings);
     const [{ in: place, name = "", pointer, keyword } = findings[0] as Finding] = findings;
-    const reason = `${operation.id}: ${place} ${name}${pointer} ${keyword}`;
+    const reason = `${operation.id}: ${place} ${name}${pointer.slice(0, 256)} ${keyword}`;
     throw new SelvageError("answer_invalid", reason, { sent: "body" });
   }
 
