@@ -37,6 +37,17 @@ const routes = `
         body: { from: soap, to: json, root: GetPriceResponse, types: { /Price: number }, faults: { NotFound: 404 } }
         json: { rename: { /Price: price } }
     to: https://soap.example
+  - name: soap12
+    match: { path: /soap12 }
+    transform: { request: { body: { from: json, to: soap, version: "1.2", action: "urn:own", root: Get } } }
+    to: https://soap.example
+  - name: envelope
+    match: { path: /envelope }
+    transform:
+      request:
+        headers: { set: { soapaction: "urn:own" } }
+        body: { from: json, to: xml, root: Envelope, mediaType: text/xml }
+    to: https://soap.example
   - name: facade
     match: { path: /facade }
     transform:
@@ -202,6 +213,21 @@ describe("SOAP", () => {
     expect(await sent.text()).toContain(
       '<soap:Body><m:GetPrice xmlns:m="urn:shop"><m:Item>a&amp;b</m:Item></m:GetPrice></soap:Body>',
     );
+  });
+
+  test("the operation is the document's to choose, whatever a client calls it", async () => {
+    const gateway = await start(routes);
+    answer = () => soapAnswer("<GetPriceResponse/>");
+    const chosen = async (path: string, method = "POST"): Promise<string | null> => {
+      const body = method === "POST" ? '{"a":1}' : null;
+      const headers = { "content-type": "application/json", soapaction: '"urn:shop#DeleteAll"' };
+      await gateway.fetch(path, { method, body, headers });
+      return lastSent(gateway).headers.get("soapaction");
+    };
+    expect(await chosen("/price/a", "GET")).toBe('"urn:shop#GetPrice"');
+    expect(await chosen("/orders")).toBeNull();
+    expect(await chosen("/soap12")).toBeNull();
+    expect(await chosen("/envelope")).toBe("urn:own");
   });
 
   test("a fault becomes a problem with its own status, and is not edited", async () => {

@@ -72,7 +72,7 @@ export async function editRequestBody(
   const content = await readContent(c);
   const bytes = coding === "identity" ? content : await decoded(content, coding);
   if (bytes.byteLength > bodyBytesMax) throw refuseRequest("bounds", `it has more than ${bodyBytesMax} bytes`);
-  if (isTranslated) setTranslated(c, translation.edit(bytes, contentType));
+  if (isTranslated) setTranslated(c, translation.edit(bytes, contentType), translation.settings);
   else {
     const text = editText(textOf(bytes, refuseRequest), kind ?? "json", edit, refuseRequest);
     c.set("body", new TextEncoder().encode(text));
@@ -84,11 +84,14 @@ export async function editRequestBody(
 function makeRequestBody(c: Exchange, { template }: JsonEdits, { settings, edit }: TranslatedContent): void {
   const method = c.get("route").reshape?.request?.method ?? c.get("method");
   if (template === undefined || settings.from !== "json" || method === "GET" || method === "HEAD") return;
-  setTranslated(c, edit(new TextEncoder().encode("null"), undefined));
+  setTranslated(c, edit(new TextEncoder().encode("null"), undefined), settings);
 }
 
-function setTranslated(c: Exchange, made: EditedBody): void {
+function setTranslated(c: Exchange, made: EditedBody, { to }: Translation): void {
   if (made.fault !== undefined) throw refuseRequest(made.fault, made.reason);
+  // The operation is the document's to choose, and services take this field for it.
+  const isOurs = c.get("route").transform.request.set.soapaction !== undefined;
+  if ((to === "xml" || to === "soap") && !isOurs) c.get("fields").delete("soapaction");
   const content = new TextEncoder().encode(made.text);
   // It may be larger than what it was made of.
   if (c.get("holding") !== undefined) hold(c, content.byteLength);
