@@ -66,6 +66,15 @@ aggregate:
     expect([await asTenant("x"), await asTenant("y"), await asTenant("x")]).toEqual([1, 2, 1]);
   });
 
+  test("nor do they where identities share what is public", async () => {
+    const gateway = await startComposed(
+      keptShop("{ ttl: 1m, shared: true }", ', headers: { x-tenant: "{query.tenant}" }'),
+      { a: order, b: counting({ "cache-control": "public, max-age=60" }) },
+    );
+    const asTenant = (tenant: string) => productOf(gateway, {}, `1?tenant=${tenant}`);
+    expect([await asTenant("x"), await asTenant("y"), await asTenant("x")]).toEqual([1, 2, 1]);
+  });
+
   test("one that failed is asked again; a stored one stands in for an upstream that is away, where the part says so", async () => {
     let isUp = false;
     const b = () => (isUp ? Response.json({ asked: 1 }) : new Response(null, { status: 500 }));

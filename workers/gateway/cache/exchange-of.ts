@@ -155,16 +155,13 @@ const unshared = ({ shared: _, ...settings }: RouteCache): RouteCache => setting
 export const keyOf = ({ own, shared = own }: CacheKeys, head: Pick<StoredHead, "shared">): string =>
   head.shared === true ? shared : own;
 
-/**
- * Whom an answer could be for: everybody who is told apart neither by identity nor by what upstreams are told.
- * @param others what an upstream is told beside that, as one text
- */
-export function partitionFor(c: Context<GatewayEnv>, others = ""): string {
+/** Whom an answer could be for: everybody who is told apart neither by identity nor by what upstreams are told. */
+export function partitionFor(c: Context<GatewayEnv>): string {
   const identity = c.get("identity");
   const { identityHeaders } = c.get("route");
   const context = c.get("context");
   const fields = identityHeaders === undefined ? [] : (identityFields(identityHeaders, identity).fields ?? []);
-  const edited = (c.get("reshaped")?.told ?? "") + others;
+  const edited = c.get("reshaped")?.told ?? "";
   const told = edited === "" ? fields : [...fields, ["", edited] as const];
   return partitionOf(identity, { fields: told, context: context === undefined ? "" : JSON.stringify(context) });
 }

@@ -23,8 +23,8 @@ interface CachedPart {
 }
 
 /**
- * Its key is the route, the part, the filled path and query; what its own headers say parts those who ask, and no key tells it: it
- * may be a secret.
+ * Its key is the route, the part, the filled path and query; of what its own headers say it has a digest alone: it may be a
+ * secret.
  */
 export async function partExchange(
   edge: EdgeCache,
@@ -42,12 +42,13 @@ export async function partExchange(
     scheme: c.get("connection").scheme,
     authority,
     host,
-    route: `${route} ${part.name}`,
+    // Identities may share what is public; calls whose own headers differ are different calls.
+    route: `${route} ${part.name} ${told}`,
     path: end < 0 ? path : path.slice(0, end),
     query: end < 0 ? "" : path.slice(end),
     fields: own,
     hasContent: false,
-    partition: partitionFor(c, told),
+    partition: partitionFor(c),
     authorized: fields.has("authorization") && !headers.some(([name]) => name === "authorization"),
   };
   return {
