@@ -2,7 +2,7 @@
 import { readExactJson } from "../http/exact-json.ts";
 import { isBracketed, readBrackets } from "./bracket-values.ts";
 import type { ContractContent, ValueShape } from "./contract.ts";
-import { decodeField, type FormFields, formFields } from "./form-fields.ts";
+import { decodeField, formFields } from "./form-fields.ts";
 import { isJson, type MediaType } from "./media-type.ts";
 import { type FormPart, readParts, textOf } from "./multipart.ts";
 import { type ReadValue, readScalar, shapeOf } from "./text-value.ts";

@@ -23,8 +23,8 @@ export const artifacts = {
   fetchMs: 5_000,
   /** What could not be had is asked for again after this. */
   retryMs: 1_000,
-  /** Different ones of a kind that an isolate remembers. */
-  rememberedMax: 16,
+  /** Different ones of a kind that an isolate remembers: all of one document, or its routes would push out each other's. */
+  rememberedMax: 64,
   /** Bytes of all of a kind that it remembers, before they were parsed. */
   rememberedBytesMax: 32 * MiB,
   /** One upload by the CLI. */

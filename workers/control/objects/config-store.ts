@@ -101,12 +101,15 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     const row = this.#row(version);
     if (row === undefined) return unknownVersion(version);
     const text = (kind: (typeof TEXTS)[number]): string => this.#texts.get(`${kind}/${version}`) ?? "";
+    const artifacts = this.#artifacts.namedBy(version);
+    // They stay although the version that names them may be forgotten before this one does.
+    this.#artifacts.missing(Object.values(artifacts), Date.now());
     const content = {
       source: text("source"),
       document: text("document"),
       plan: text("plan"),
       gateway: text("gateway"),
-      artifacts: this.#artifacts.namedBy(version),
+      artifacts,
       hash: row.hash,
       gatewayHash: row.gateway_hash,
       file: row.file,
