@@ -37,6 +37,7 @@ beforeEach(async () => {
       ...{ target, cache: { ttlMs: 60_000 } },
       validation: validation({ basePath: "/strict", responses: "enforce" }),
     }),
+    route("whole", "/whole/*", { target, validation: validation({ basePath: "/whole", responses: "enforce" }) }),
     route("watched", "/watched/*", { target, validation: validation({ ...shadow, basePath: "/watched" }) }),
     route("names", "/names/*", { target, validation: validation({ basePath: "/names", unknownQuery: "refuse" }) }),
   ];
@@ -117,6 +118,17 @@ test.each(["watched", "kept", "strict"])("an answer that is encoded is judged as
   await gateway.settled();
   const counted = { ...(await told("drift")), ...(await told("validation")) };
   expect(counted).toHaveProperty([`${name} response`]);
+});
+
+test("an answer that has to fit is asked for in what is read, whatever the client takes", async () => {
+  const headers = { "accept-encoding": "zstd, deflate" };
+  for (const [path, coding] of [
+    ["/whole/orders/1", "gzip"],
+    [`/strict/orders/${id}`, "identity"],
+  ] as const) {
+    expect((await gateway.fetch(path, { headers })).status).toBe(200);
+    expect(gateway.sent.at(-1)?.headers.get("accept-encoding")).toBe(coding);
+  }
 });
 
 test("bodies of no stated length that are too long pass whole, both ways, and are skipped", async () => {

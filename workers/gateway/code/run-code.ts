@@ -2,6 +2,7 @@
 import type { MiddlewareHandler } from "hono";
 import { DIGESTS } from "../../../shared/http/content-kind.ts";
 import type { HandlerTarget } from "../../../shared/policy/custom-code.ts";
+import { askForReadable } from "../upstream/ask-for-readable.ts";
 import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { type CodeChain, chainOf, exchangeOf, exchanges } from "./code-chain.ts";
@@ -22,10 +23,9 @@ export async function runPolicies(
   caller: CodeCaller,
   next: () => Promise<unknown>,
 ): Promise<Response | undefined> {
-  const { policies = [], cache } = c.get("route");
+  const { policies = [] } = c.get("route");
   const exchange = new CodeExchange(c, caller, next);
-  // What code reads has to be readable, and what is kept is kept as it is read.
-  c.get("fields").set("accept-encoding", cache === undefined ? "gzip" : "identity");
+  askForReadable(c);
   const made = await exchange.run(async () =>
     answerOf(await send(await chainOf(policies, policies, "policy", exchange, goOn), exchange), exchange),
   );

@@ -10,6 +10,7 @@ import {
 } from "../../../shared/policy/reshape.ts";
 import type { EditedBody, Reshaper } from "../../../shared/policy/reshaper.ts";
 import { answerHeaders } from "../upstream/answer-headers.ts";
+import { askForReadable } from "../upstream/ask-for-readable.ts";
 import type { Context } from "../upstream/context.ts";
 import { markAnswer, setStatus } from "../upstream/edited-answer.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
@@ -26,7 +27,7 @@ export function reshape(held: HeldBytes): Stage {
     enter: (c) => {
       const { reshape } = c.get("route");
       if (reshape === undefined) return undefined;
-      if (readsAnswers(reshape)) askForReadable(c);
+      if (readsAnswers(reshape)) askForWhole(c);
       const { request } = reshape;
       if (request === undefined) return undefined;
       return withCode("none", () => {
@@ -43,11 +44,10 @@ export function reshape(held: HeldBytes): Stage {
   };
 }
 
-/** Parts of an answer are none of an edited one, and what is kept has to be kept as it is read. */
-function askForReadable(c: Context<GatewayEnv>): void {
-  const fields = c.get("fields");
-  for (const name of ["range", "if-range"]) fields.delete(name);
-  fields.set("accept-encoding", c.get("route").cache === undefined ? "gzip" : "identity");
+/** Parts of an answer are none of an edited one. */
+function askForWhole(c: Context<GatewayEnv>): void {
+  for (const name of ["range", "if-range"]) c.get("fields").delete(name);
+  askForReadable(c);
 }
 
 function editRequest(c: Context<GatewayEnv>, edits: RequestReshape): undefined {

@@ -9,6 +9,7 @@ import type { CounterState } from "../../../shared/policy/counters.ts";
 import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
 import { Artifacts } from "../authority/artifacts.ts";
 import type { Soon } from "../cache/cache-store.ts";
+import { askForReadable } from "./ask-for-readable.ts";
 import type { Context } from "./context.ts";
 import { DriftCounts } from "./drift-counts.ts";
 import type { GatewayEnv } from "./exchange.ts";
@@ -72,6 +73,7 @@ export class Validator {
     const requests = weakerMode(settings.requests, modes?.requests);
     const responses = weakerMode(settings.responses, modes?.responses);
     const later = requests === "shadow" ? this.#watch(asked) : undefined;
+    if (responses === "enforce") askForReadable(c);
     if (later !== undefined || responses !== "off")
       c.set("validated", { leave: () => this.#leave(asked, later, responses) });
     return requests === "enforce" ? this.#enforce(asked) : undefined;
