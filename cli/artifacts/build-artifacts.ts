@@ -50,7 +50,7 @@ export async function buildArtifacts(document: Document, readFile: ReadFile, bui
       table[`${kind}.${name}`] = digest;
       bytes.set(digest, built.bytes);
     }
-  return { table, bytes, problems, texts };
+  return { table, bytes, problems: [...problems, ...tooMany(Object.keys(table).length)], texts };
 }
 
 async function buildOne(build: Builder<never>, settings: never, readFile: ReadFile, place: Path): Promise<Built> {
@@ -64,6 +64,13 @@ async function buildOne(build: Builder<never>, settings: never, readFile: ReadFi
 
 function membersOf({ gateway }: Document, kind: string): Readonly<Record<string, unknown>> {
   return ((gateway as Readonly<Record<string, unknown>> | undefined)?.[kind] ?? {}) as Record<string, unknown>;
+}
+
+function tooMany(count: number): DocumentProblem[] {
+  const { perDocumentMax } = limits.artifacts;
+  if (count <= perDocumentMax) return [];
+  const message = `it has ${count} contracts and descriptors together; a document has at most ${perDocumentMax} of what is compiled from files`;
+  return [error("SLV1003", ["gateway"], message)];
 }
 
 function tooLarge({ bytes }: Built, place: Path): DocumentProblem[] {

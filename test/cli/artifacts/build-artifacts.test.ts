@@ -88,4 +88,14 @@ describe("artifacts of a document", () => {
       "a fault",
     );
   });
+
+  test("are no more, of all kinds together, than can be sent", async () => {
+    const { perDocumentMax } = limits.artifacts;
+    const all = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`n${at}`, { file: "specs/a.yaml" }]));
+    const both = { contracts: all(perDocumentMax), descriptors: all(1) };
+    const builders = { contracts: build, descriptors: build } as Builders;
+    const found = await buildArtifacts({ ...document, gateway: both } as unknown as Document, read, builders);
+    expect(found.problems).toMatchObject([{ code: "SLV1003", path: ["gateway"] }]);
+  });
 });
