@@ -18,6 +18,8 @@ export const validation = {
   bracketsMax: 8,
   /** Places of drift that an isolate counts apart; others are counted together. */
   isolatePlacesMax: 200,
+  /** Of one side of an operation: schemas that contain themselves have places without end, and the others keep theirs. */
+  operationPlacesMax: 40,
   /** Places of drift that the control plane remembers; those that came last. */
   placesMax: 10_000,
   /** For so long after the last request that was found there. */

@@ -2,8 +2,10 @@
 import { env as testEnv } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { limits } from "../../../shared/limits.ts";
+import { newCounters } from "../../../shared/policy/counters.ts";
 import type { IdempotencySettings } from "../../../shared/policy/idempotency.ts";
 import type { Env } from "../../../workers/gateway/env.ts";
+import { DriftCounts } from "../../../workers/gateway/upstream/drift-counts.ts";
 import { keepContract, validation } from "./support/contracts.ts";
 import { type Gateway, startGateway } from "./support/gateway.ts";
 import { plan, route } from "./support/plans.ts";
@@ -190,4 +192,19 @@ test("nobody makes up places: names of their own are one", async () => {
   expect(found.join()).not.toContain("made-up");
   expect(found.length).toBeLessThanOrEqual(3);
   expect(limits.validation.isolatePlacesMax).toBeLessThan(limits.counters.seriesMax);
+});
+
+test("an operation whose schema has places without end takes none away from the others", () => {
+  const counters = newCounters();
+  const counts = new DriftCounts(counters);
+  const at = (operation: string, pointer: string) =>
+    counts.found({ route: "r", operation, side: "request", isKnown: () => true }, [
+      { in: "body", pointer, keyword: "type", detail: "must be a string" },
+    ]);
+  for (let depth = 1; depth <= 60; depth++) at("endless", "/a".repeat(depth));
+  at("other", "/sku");
+  const found = [...counters.series.values()].filter(({ kind }) => kind === "drift").map(({ labels }) => labels);
+  expect(found).toHaveLength(limits.validation.operationPlacesMax + 2);
+  expect(found).toContainEqual(["r", "endless", "request", "*", "*"]);
+  expect(found).toContainEqual(["r", "other", "request", "body/sku", "type"]);
 });

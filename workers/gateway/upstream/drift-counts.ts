@@ -20,6 +20,8 @@ const NONE = "-";
 export class DriftCounts {
   readonly #counters: CounterState;
   readonly #known = new Set<string>();
+  /** How many of them are of one side of an operation: schemas that contain themselves have places without end. */
+  readonly #knownOf = new Map<string, number>();
 
   constructor(counters: CounterState) {
     this.#counters = counters;
@@ -32,21 +34,27 @@ export class DriftCounts {
   /** One request or answer in which something was found, at each place once. */
   found({ route, operation = NONE, side, isKnown }: FoundIn, findings: readonly Finding[]): void {
     this.verdict(route, side, "invalid");
+    const at = [route, operation, side].join("\n");
     const told = new Set<string>();
     for (const finding of findings) {
       const place = printable(placeOf(finding, isKnown));
-      const key = [route, operation, side, place, finding.keyword].join("\n");
+      const key = [at, place, finding.keyword].join("\n");
       if (told.has(key)) continue;
       told.add(key);
-      const labels = this.#isApart(key) ? [printable(operation), side, place, finding.keyword] : ALL_OTHERS;
+      const where = this.#isApart(at, key) ? [place, finding.keyword] : [OTHERS, OTHERS];
+      const labels = this.#knownOf.has(at) ? [printable(operation), side, ...where] : ALL_OTHERS;
       seriesOf(this.#counters, "drift", route, ...labels).counts.requests++;
     }
   }
 
-  #isApart(key: string): boolean {
+  /** @param at side of an operation @param key a place of it */
+  #isApart(at: string, key: string): boolean {
     if (this.#known.has(key)) return true;
-    if (this.#known.size >= limits.validation.isolatePlacesMax) return false;
+    const { isolatePlacesMax, operationPlacesMax } = limits.validation;
+    const count = this.#knownOf.get(at) ?? 0;
+    if (this.#known.size >= isolatePlacesMax || count >= operationPlacesMax) return false;
     this.#known.add(key);
+    this.#knownOf.set(at, count + 1);
     return true;
   }
 }
