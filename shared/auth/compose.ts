@@ -8,19 +8,24 @@ import type { ChallengeError } from "./bearer.ts";
 import type { DecisionSettings } from "./decision.ts";
 import { missingScopes, own } from "./scopes.ts";
 
-export interface AuthSettings {
+/** What an identity must have. */
+export interface IdentityDemands {
+  /** All of them. */
+  readonly scopes?: readonly string[];
+  /** Claim to the values of which it must have one. */
+  readonly claims?: Readonly<Record<string, readonly (string | number | boolean)[]>>;
+  /** One of them. */
+  readonly groups?: readonly string[];
+}
+
+export interface AuthSettings extends IdentityDemands {
   /** One of them must prove an identity; empty: none is asked for. */
   readonly any: readonly string[];
   /** Every one must prove an identity; the first is the subject. Absent: none. */
   readonly all?: readonly string[];
   /** Whoever sends no credentials at all passes as anonymous. */
   readonly optional?: true;
-  /** All of them. */
   readonly scopes: readonly string[];
-  /** Claim to the values of which it must have one. */
-  readonly claims?: Readonly<Record<string, readonly (string | number | boolean)[]>>;
-  /** One of them. */
-  readonly groups?: readonly string[];
   /** Expression in CEL that must be true. */
   readonly when?: string;
   /** Decision point that must permit the request, and what it is asked. Judged by a stage of its own, after all else. */
@@ -122,8 +127,9 @@ export function refuseIdentity(
   return { ...refusal, code: "credentials_missing" };
 }
 
-function refuseStated(auth: AuthSettings, identity: Identity): IdentityRefusal | undefined {
-  const missing = missingScopes(identity.scopes, auth.scopes);
+/** Why an identity has not what is demanded, or undefined. */
+export function refuseStated(auth: IdentityDemands, identity: Identity): IdentityRefusal | undefined {
+  const missing = auth.scopes === undefined ? [] : missingScopes(identity.scopes, auth.scopes);
   if (missing.length > 0) return { code: "scope_missing", reason: `misses ${missing.join(" ")}`, by: "scopes" };
   for (const [name, values] of Object.entries(auth.claims ?? {}))
     if (!hasOneOf(own(identity.claims, name), values))

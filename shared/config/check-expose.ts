@@ -115,6 +115,14 @@ function checkSettings(route: Cursor): DocumentProblem[] {
         expected: "a path with `{name}` and a final `*`, or a route of `gateway`",
       }),
     );
+  const identity = route.get("match", "identity");
+  if (identity.exists)
+    problems.push(
+      error("SLV3064", identity.path, "an agent finds routes before it knows who asks", {
+        at: "key",
+        expected: "a condition in `auth`, or a route of `gateway`",
+      }),
+    );
   const decision = route.get("auth", "decision");
   if (decision.exists)
     problems.push(

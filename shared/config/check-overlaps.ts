@@ -1,6 +1,8 @@
 /** Routes that take each other's requests: equal ones are an error, those that can never match a warning. */
 import { shapeOf } from "../route/parse-path.ts";
+import { matchText } from "./check-siblings.ts";
 import type { Cursor } from "./cursor.ts";
+import { coversIdentity } from "./identity-cover.ts";
 import { matchPattern } from "./match-pattern.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
 import { covers, type Tests, testsOf } from "./test-cover.ts";
@@ -73,7 +75,17 @@ function put(claims: Map<string, Claim[]>, key: string, claim: Claim): void {
 
 function hides(earlier: Claim, later: Claim): boolean {
   const hosts = (earlier.hosts.size === 0) === (later.hosts.size === 0) && within(later.hosts, earlier.hosts);
-  return hosts && covers(earlier.tests, later.tests) && shared(earlier, later) !== undefined;
+  return (
+    hosts && !isBeside(earlier, later) && covers(earlier.tests, later.tests) && shared(earlier, later) !== undefined
+  );
+}
+
+/** Whether who asks tells them apart, so that the later one has requests of its own. */
+function isBeside({ route: earlier }: Claim, { route: later }: Claim): boolean {
+  const [outer, inner] = [earlier.get("match", "identity"), later.get("match", "identity")];
+  if (!outer.exists || coversIdentity(outer, inner)) return false;
+  const match = matchText(earlier);
+  return match !== undefined && match === matchText(later);
 }
 
 /** Which of the later route's methods the earlier one takes. A route for the rest of the methods is no mistake. */
@@ -90,9 +102,14 @@ function within(inner: ReadonlySet<string>, outer: ReadonlySet<string>): boolean
 function describeOverlap(earlier: Claim, later: Claim): DocumentProblem {
   const path = later.route.get("match").path;
   const same = earlier.hosts.size === later.hosts.size && earlier.methods.size === later.methods.size;
-  if (same && within(later.methods, earlier.methods) && earlier.tests.text === later.tests.text)
+  const [outer, inner] = [earlier.route.get("match", "identity"), later.route.get("match", "identity")];
+  const isEqual = same && within(later.methods, earlier.methods) && earlier.tests.text === later.tests.text;
+  if (isEqual && (coversIdentity(inner, outer) || matchText(earlier.route) !== matchText(later.route)))
     return error("SLV3007", path, `route ${later.name} matches exactly what route ${earlier.name} above it matches`, {
       other: earlier.route.get("match").path,
+      ...((outer.exists || inner.exists) && {
+        expected: "the same names of path parameters, and another `identity`, where who asks tells them apart",
+      }),
     });
   const taken = shared(earlier, later);
   if (taken === "all")

@@ -16,6 +16,7 @@ import { checkMatch, checkRegexCount } from "./check-match.ts";
 import { unknownName } from "./check-mesh.ts";
 import { checkOverlaps } from "./check-overlaps.ts";
 import { checkTransform } from "./check-reshape.ts";
+import { checkSiblings } from "./check-siblings.ts";
 import { checkStreams } from "./check-streams.ts";
 import { checkTranscode } from "./check-transcode.ts";
 import type { Cursor } from "./cursor.ts";
@@ -56,6 +57,7 @@ export function checkRoutes(top: Cursor): DocumentProblem[] {
     ...checkGatewayAnswers(gateway),
     ...checkTranscode(top),
     ...checkOverlaps(routes),
+    ...checkSiblings(routes),
   ];
 }
 

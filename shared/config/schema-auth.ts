@@ -9,6 +9,23 @@ const max = limits.document;
 const tooMany = { error: `a list of at most ${max.authNamesMax}` };
 const claimValue = z.union([text("a text", /^[\s\S]{0,1024}$/), z.number({ error: "a number" }), flag]);
 
+/** What an identity must have. */
+export const demands = {
+  scopes: z
+    .array(scope)
+    .max(max.authNamesMax, tooMany)
+    .optional()
+    .describe("Scopes that the identity must have, all of them."),
+  claims: z
+    .record(claimName, z.union([claimValue, list(claimValue).max(max.authNamesMax, tooMany)]))
+    .optional()
+    .describe("Claims that the identity must have, each with one of these values."),
+  groups: list(text("the name of a group", /^.{1,256}$/))
+    .max(max.authNamesMax, tooMany)
+    .optional()
+    .describe("Groups of which the identity must be in one."),
+};
+
 export const auth = z.union([
   name("the name of an identity provider"),
   z.strictObject({
@@ -21,19 +38,7 @@ export const auth = z.union([
       .optional()
       .describe("Providers that must all accept; the first names the subject."),
     optional: flag.optional().describe("Whoever sends no credentials passes as anonymous; bad ones are refused still."),
-    scopes: z
-      .array(scope)
-      .max(max.authNamesMax, tooMany)
-      .optional()
-      .describe("Scopes that the identity must have, all of them."),
-    claims: z
-      .record(claimName, z.union([claimValue, list(claimValue).max(max.authNamesMax, tooMany)]))
-      .optional()
-      .describe("Claims that the identity must have, each with one of these values."),
-    groups: list(text("the name of a group", /^.{1,256}$/))
-      .max(max.authNamesMax, tooMany)
-      .optional()
-      .describe("Groups of which the identity must be in one."),
+    ...demands,
     when: text("an expression in CEL", /\S/)
       .optional()
       .describe("Expression in CEL over `identity` and `request` that must be true."),

@@ -1,10 +1,17 @@
 /** What a route of the gateway asks of a request. */
 import * as z from "zod";
+import type { IdentityMethod } from "../identity/identity.ts";
 import { limits } from "../limits.ts";
-import { headerName, headerValue, host, list, method, network, text } from "./fields.ts";
+import { headerName, headerValue, host, list, method, network, oneOrList, text } from "./fields.ts";
+import { demands } from "./schema-auth.ts";
 import { matchVersion } from "./schema-life-cycle.ts";
 
 const { conditionsMax, membersMax } = limits.route;
+
+const PROOFS = [
+  ...(["anonymous", "jwt", "api-key", "introspection"] as const),
+  ...(["certificate", "signature", "webhook", "oidc"] as const),
+] as const satisfies readonly IdentityMethod[];
 
 const routePath = text("a path that starts with /", /^\/[^\s]*$/, (given) =>
   typeof given === "string" && /^[\w{*]/.test(given) ? `/${given}` : undefined,
@@ -37,6 +44,22 @@ function conditions<Name extends z.core.$ZodRecordKey, Test extends z.ZodType>(n
     .refine((tests) => Object.keys(tests).length <= conditionsMax, { error: `at most ${conditionsMax} conditions` });
 }
 
+const identityText = (what: string) => oneOrList(text(what, /^[\s\S]{1,1024}$/)).optional();
+
+const identityMatch = z
+  .strictObject({
+    ...{ claims: demands.claims, scopes: demands.scopes, groups: demands.groups },
+    issuer: identityText("an issuer").describe("Who vouches for it: one of these."),
+    consumer: identityText("the name of a consumer").describe("One of these."),
+    plan: identityText("the name of a plan").describe("One of these."),
+    method: oneOrList(z.enum(PROOFS, { error: `one of ${PROOFS.join(", ")}` }))
+      .optional()
+      .describe("How it was proven: one of these."),
+  })
+  .refine((asked) => Object.values(asked).some((one) => Object.keys(one ?? {}).length > 0), {
+    error: "at least one of its keys",
+  });
+
 export const routeMatch = z.strictObject({
   path: z
     .union([routePath, z.strictObject({ regex: regex.describe("The whole path must match it (RE2).") })])
@@ -53,6 +76,11 @@ export const routeMatch = z.strictObject({
     .optional()
     .describe("Addresses and networks that the client's address is in one of."),
   version: matchVersion.optional(),
+  identity: identityMatch
+    .optional()
+    .describe(
+      "Who asks, by `auth`: which of the routes with the same match takes it. Default: whoever none before it takes.",
+    ),
 });
 
 export type MatchConfig = z.infer<typeof routeMatch>;

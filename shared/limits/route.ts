@@ -18,4 +18,6 @@ export const route = {
   conditionsMax: 16,
   /** Routes of one host and path that are asked one after the other; with more of them an index is made. */
   askedOneByOneMax: 8,
+  /** Routes that match the same requests but for who asks: they are asked one after the other. */
+  siblingsMax: 64,
 } as const;

@@ -1,8 +1,9 @@
+import { IDENTITY_TEXTS, type IdentityMatch } from "../auth/identity-match.ts";
 import type { MatchConfig, ValueTestConfig } from "../config/schema-match.ts";
 import { parsePath, parsePathRegex } from "../route/parse-path.ts";
 import { VERSION_FIELD } from "../route/requested-version.ts";
 import type { RouteMatch, ValueTest } from "../route/route-match.ts";
-import { compileHosts, mapValues, sorted } from "./sorted.ts";
+import { compileHosts, mapValues, sorted, sortedValues } from "./sorted.ts";
 
 /** @param name of the route */
 export function compileMatch(name: string, match: MatchConfig): RouteMatch {
@@ -19,6 +20,21 @@ export function compileMatch(name: string, match: MatchConfig): RouteMatch {
     ...(query !== undefined && { query: mapValues(query, compileTest) }),
     ...(cookies !== undefined && { cookies: mapValues(cookies, compileTest) }),
     ...(ip !== undefined && { ip: sorted(ip) }),
+    ...(match.identity !== undefined && { identity: compileIdentityMatch(match.identity) }),
+  };
+}
+
+function compileIdentityMatch(match: NonNullable<MatchConfig["identity"]>): IdentityMatch {
+  const { scopes, claims, groups } = match;
+  const texts = IDENTITY_TEXTS.flatMap((member) => {
+    const accepted = match[member];
+    return accepted === undefined ? [] : [[member, sorted([accepted].flat())] as const];
+  });
+  return {
+    ...((scopes ?? []).length > 0 && { scopes: sorted(scopes ?? []) }),
+    ...(Object.keys(claims ?? {}).length > 0 && { claims: mapValues(claims ?? {}, (value) => sortedValues(value)) }),
+    ...(groups !== undefined && { groups: sorted(groups) }),
+    ...Object.fromEntries(texts),
   };
 }
 

@@ -22,7 +22,7 @@ import { compileStreams } from "./compile-streams.ts";
 import { compileTranscode } from "./compile-transcode.ts";
 import { compileValidation } from "./compile-validation.ts";
 import type { RoutePlan, RouteTarget, ServicePlan } from "./plan.ts";
-import { mapValues, sorted } from "./sorted.ts";
+import { mapValues, sorted, sortedValues } from "./sorted.ts";
 import { targetOf, type UpstreamNames } from "./target-of.ts";
 
 /** What a route has from the gateway where it says nothing itself. */
@@ -97,14 +97,6 @@ function compileAuth(auth: AuthConfig | undefined): AuthSettings | undefined {
     ...(when !== undefined && { when }),
     ...(decision !== undefined && { decision: compileDecision(decision) }),
   };
-}
-
-type ClaimValue = string | number | boolean;
-
-function sortedValues(stated: ClaimValue | readonly ClaimValue[]): ClaimValue[] {
-  const all = Array.isArray(stated) ? (stated as readonly ClaimValue[]) : [stated as ClaimValue];
-  const order = (value: ClaimValue): string => `${typeof value} ${value}`;
-  return [...new Set(all)].sort((a, b) => (order(a) < order(b) ? -1 : 1));
 }
 
 /** What a route says on its answers where that is not what the gateway says. */

@@ -58,6 +58,11 @@ function missingText(auth: AuthSettings, providers: Providers, request: ExplainR
 const refusedText = (refused: { kind: "refused"; reason: string } | { kind: "failed"; cause: unknown }): string =>
   refused.kind === "refused" ? refused.reason : String(refused.cause);
 
+/** What is said beside an identity of which only the form of its credential is known here. */
+const unknownNote = (found: Identity): string => keyNote(found) + introspectionNote(found) + sessionNote(found);
+
+export const isKnownInPart = (identity: Identity): boolean => unknownNote(identity) !== "";
+
 function explainIdentity(
   auth: AuthSettings,
   found: Identity,
@@ -65,7 +70,7 @@ function explainIdentity(
   path: Path,
   request: ExplainRequest,
 ): ExplainedAuth {
-  const note = keyNote(found) + introspectionNote(found) + sessionNote(found);
+  const note = unknownNote(found);
   // Later steps go by the scopes that a credential must have to come this far.
   const identity = note === "" ? found : { ...found, scopes: auth.scopes };
   const { scopes, groups } = identity;

@@ -32,6 +32,7 @@ import { explainLogin } from "./explain-login.ts";
 import { explainMetadata, explainTold, type Told } from "./explain-outward.ts";
 import { explainAnswerEdits, explainOwnAnswer, explainRequestEdits, NO_IDS, reshaperFor } from "./explain-reshape.ts";
 import { explainShedding } from "./explain-shedding.ts";
+import { explainSiblings } from "./explain-siblings.ts";
 import {
   type ExplainRequest,
   type ExplainStep,
@@ -44,6 +45,7 @@ import { explainUpgrade } from "./explain-streams.ts";
 import { explainTarget, queryMembers } from "./explain-target.ts";
 import { explainValidation } from "./explain-validation.ts";
 import type { Plan, RegexRewrite, RoutePlan } from "./plan.ts";
+import { siblingsOf } from "./siblings.ts";
 
 /**
  * @param nowMs for the times of a token
@@ -69,8 +71,8 @@ export function explain(
   const { path, refused } = normalisePath(request.path);
   if (path === undefined)
     return finish([...steps, step("path", "deny", `the path ${refused}`, undefined, "ambiguous_path")], []);
-  const found = findRoute(plan, withClient(request, client.address), path);
-  if (found.route === undefined) return finish([...steps, found.miss], found.otherRoutes);
+  const found = findRoute(plan, withClient(request, client.address), path, nowMs);
+  if (found.route === undefined) return finish([...steps, ...found.miss], found.otherRoutes);
   const { route, at, params, otherRoutes } = found;
   const chosen = { name: route.name, path: at, params };
   steps.push(...explainOwner(route, at));
@@ -79,7 +81,7 @@ export function explain(
   steps.push(...upgrade);
   if (upgrade.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
   const { identity, steps: authSteps } = explainAuth(route, at, plan.gateway.identity, { ...request, path }, nowMs);
-  steps.push(...authSteps);
+  steps.push(...authSteps, ...(found.told ?? []));
   if (authSteps.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
   const lifeCycle = explainLifeCycle(route, at, params, nowMs);
   steps.push(...lifeCycle);
@@ -205,10 +207,17 @@ function withClient({ clientIp: _, ...request }: ExplainRequest, address: string
 }
 
 type FoundRoute =
-  | { route: RoutePlan; at: Path; params: Readonly<Record<string, string>>; otherRoutes: Explanation["otherRoutes"] }
-  | { route?: never; miss: ExplainStep; otherRoutes: Explanation["otherRoutes"] };
+  | {
+      route: RoutePlan;
+      at: Path;
+      params: Readonly<Record<string, string>>;
+      otherRoutes: Explanation["otherRoutes"];
+      /** Why it is this one of its siblings. */
+      told?: readonly ExplainStep[];
+    }
+  | { route?: never; miss: readonly ExplainStep[]; otherRoutes: Explanation["otherRoutes"] };
 
-function findRoute({ gateway }: Plan, request: ExplainRequest, path: string): FoundRoute {
+function findRoute({ gateway }: Plan, request: ExplainRequest, path: string, nowMs: number): FoundRoute {
   const { routes, hosts, versioning } = gateway;
   const ofRequest = (name: string): string | undefined => headerOf(request, name);
   const asked = versioning && requestedVersion(versioning, ofRequest, request.query);
@@ -218,7 +227,8 @@ function findRoute({ gateway }: Plan, request: ExplainRequest, path: string): Fo
     header: (name: string) => (name === VERSION_FIELD ? asked : headerOf(request, name)),
   };
   const { regexes } = compileRegexes(routes);
-  const found = matchRoute(compileRoutes(routes, hosts, regexes), question);
+  const { leading, groups } = siblingsOf(routes);
+  const found = matchRoute(compileRoutes(leading, hosts, regexes), question);
   const explained = explainRoutes(routes, hosts, question, regexes);
   const otherRoutes = explained.flatMap(({ route, verdict }, at) =>
     verdict.kind === "matched"
@@ -226,8 +236,15 @@ function findRoute({ gateway }: Plan, request: ExplainRequest, path: string): Fo
       : [{ name: route.name, why: describeVerdict(verdict), path: ["gateway", "routes", at] }],
   );
   if (found.route !== undefined) {
-    const { route, params } = found;
-    return { route, at: ["gateway", "routes", routes.indexOf(route)], params, otherRoutes };
+    const { params } = found;
+    const siblings = groups?.get(found.route);
+    const chosen =
+      siblings && explainSiblings(gateway, found.route, siblings, otherRoutes, { ...request, path }, nowMs);
+    if (chosen !== undefined && chosen.route === undefined)
+      return { miss: chosen.steps, otherRoutes: chosen.otherRoutes };
+    const route = chosen?.route ?? found.route;
+    const at = ["gateway", "routes", routes.indexOf(route)];
+    return { route, at, params, otherRoutes, ...(chosen && { otherRoutes: chosen.otherRoutes, told: [chosen.told] }) };
   }
   const texts = {
     unknown_host: `${request.host} is not served: the hosts are ${hosts.join(", ")}`,
@@ -235,7 +252,7 @@ function findRoute({ gateway }: Plan, request: ExplainRequest, path: string): Fo
     method_not_allowed: `${request.method} is not allowed here: ${found.allow?.join(", ")}`,
   };
   const at: Path = found.missing === "unknown_host" ? ["gateway", "hosts"] : ["gateway", "routes"];
-  return { miss: step("route", "deny", texts[found.missing], at, found.missing), otherRoutes };
+  return { miss: [step("route", "deny", texts[found.missing], at, found.missing)], otherRoutes };
 }
 
 function describeCondition(condition: Condition, found: Found): string {

@@ -53,6 +53,9 @@ export const ACCESS_PLAN_FORMAT = 2;
 
 /** Of a plan whose routes a host of before would read as wider than they are: it keeps its last one. */
 export const MATCH_PLAN_FORMAT = 3;
+/** Of a plan with routes that match by who asks: a gateway of before would give the first of them to everybody. */
+export const IDENTITY_PLAN_FORMAT = 4;
+export type RoutesFormat = typeof PLAN_FORMAT | typeof MATCH_PLAN_FORMAT | typeof IDENTITY_PLAN_FORMAT;
 
 export interface Plan {
   readonly format: typeof PLAN_FORMAT;
@@ -63,7 +66,7 @@ export interface Plan {
 
 /** The face of the gateway. */
 export interface GatewayPlan {
-  readonly format: typeof PLAN_FORMAT | typeof MATCH_PLAN_FORMAT;
+  readonly format: RoutesFormat;
   /** Lower case, without port; `*.example.com` stands for every name that ends so. */
   readonly hosts: readonly string[];
   readonly trustDomain: string;

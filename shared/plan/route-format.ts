@@ -1,8 +1,9 @@
 import { conditionsOf, hasRegex } from "../route/value-test.ts";
-import { MATCH_PLAN_FORMAT, PLAN_FORMAT, type RoutePlan } from "./plan.ts";
+import { IDENTITY_PLAN_FORMAT, MATCH_PLAN_FORMAT, PLAN_FORMAT, type RoutePlan, type RoutesFormat } from "./plan.ts";
 
 /** The format of a plan with these routes: a newer one only where it is needed, so that older hosts serve what they can. */
-export function routeFormat(routes: readonly RoutePlan[]): typeof PLAN_FORMAT | typeof MATCH_PLAN_FORMAT {
+export function routeFormat(routes: readonly RoutePlan[]): RoutesFormat {
+  if (routes.some(({ match }) => match.identity !== undefined)) return IDENTITY_PLAN_FORMAT;
   return routes.some(isNew) ? MATCH_PLAN_FORMAT : PLAN_FORMAT;
 }
 

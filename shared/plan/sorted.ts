@@ -14,6 +14,15 @@ export function mapValues<From, To>(
   return Object.fromEntries(names.map((name) => [name, change(mapping[name] as From, name)]));
 }
 
+type ClaimValue = string | number | boolean;
+
+/** Values of a claim, of which one may stand for a list: each once, in one order. */
+export function sortedValues(stated: ClaimValue | readonly ClaimValue[]): ClaimValue[] {
+  const all = Array.isArray(stated) ? (stated as readonly ClaimValue[]) : [stated as ClaimValue];
+  const order = (value: ClaimValue): string => `${typeof value} ${value}`;
+  return [...new Set(all)].sort((a, b) => (order(a) < order(b) ? -1 : 1));
+}
+
 /** The same mapping with names in lower case; of two that become equal the later one stays. */
 export function lowerCaseKeys(mapping: Readonly<Record<string, string>> | undefined): Record<string, string> {
   const entries = Object.entries(mapping ?? {}).map(([name, value]) => [name.toLowerCase(), value] as const);

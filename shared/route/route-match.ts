@@ -1,3 +1,5 @@
+import type { IdentityMatch } from "../auth/identity-match.ts";
+
 /** What a route asks of a request before it is taken, as compiled. */
 export interface RouteMatch {
   /** Lower-case host names without port; `*.example.com` matches every name that ends so. Empty: every host of the gateway. */
@@ -13,6 +15,8 @@ export interface RouteMatch {
   readonly cookies?: Readonly<Record<string, ValueTest>>;
   /** Networks that the client's address is in one of. Absent: any. */
   readonly ip?: readonly string[];
+  /** Of several that match the same requests: who asks; known, and asked, later than all else. Absent: anybody. */
+  readonly identity?: IdentityMatch;
 }
 
 /** `/orders/{id}/items/*` as segments; `tail` is a final `*`, which stands for any rest, also none. */

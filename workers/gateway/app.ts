@@ -16,6 +16,7 @@ import { authenticate } from "./middleware/authenticate.ts";
 import { boundBody } from "./middleware/bound-body.ts";
 import { cache } from "./middleware/cache.ts";
 import { checkRequest } from "./middleware/check-request.ts";
+import { chooseSibling } from "./middleware/choose-sibling.ts";
 import { cors } from "./middleware/cors.ts";
 import { decide } from "./middleware/decide.ts";
 import { errorPages } from "./middleware/error-pages.ts";
@@ -90,6 +91,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Gatewa
     stripFields(),
     allowUpgrade(),
     authenticate(verifiers),
+    chooseSibling(),
     lifeCycle(counters),
     limitRate(taker, held, lease),
     guardGraphql(),

@@ -5,8 +5,15 @@ import { hex } from "../../../shared/http/hex.ts";
 import { believedFields } from "../../../shared/plan/believed-fields.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { partConditionsOf } from "../../../shared/plan/part-conditions.ts";
-import { type GatewayPlan, MATCH_PLAN_FORMAT, PLAN_FORMAT, type RoutePlan } from "../../../shared/plan/plan.ts";
+import {
+  type GatewayPlan,
+  IDENTITY_PLAN_FORMAT,
+  MATCH_PLAN_FORMAT,
+  PLAN_FORMAT,
+  type RoutePlan,
+} from "../../../shared/plan/plan.ts";
 import { routeExpressions } from "../../../shared/plan/route-expressions.ts";
+import { type Siblings, siblingsOf } from "../../../shared/plan/siblings.ts";
 import type { PartCondition } from "../../../shared/policy/part-condition.ts";
 import type { Reshaper } from "../../../shared/policy/reshaper.ts";
 import { compileRoutes, type RouteTable } from "../../../shared/route/match-route.ts";
@@ -24,6 +31,8 @@ export interface HeldPlan {
   readonly hash: string;
   readonly plan: GatewayPlan;
   readonly table: RouteTable<RoutePlan>;
+  /** Routes that match the same requests, by the one of them that is in `table`. Absent: no route asks who it is. */
+  readonly siblings?: NonNullable<Siblings["groups"]>;
   /** Expressions of the plan's routes by their text. */
   readonly conditions: ReadonlyMap<string, Condition>;
   /** Conditions of parts of aggregates by their text. */
@@ -43,17 +52,18 @@ export interface HeldPlan {
   readonly hop?: HopSigner;
 }
 
+const FORMATS: readonly unknown[] = [PLAN_FORMAT, MATCH_PLAN_FORMAT, IDENTITY_PLAN_FORMAT];
+
 /** @throws with a reason for operators when the hash is another or the plan cannot be used */
 export async function holdPlan(version: number, hash: string, plan: GatewayPlan): Promise<HeldPlan> {
   const found = await planHash(plan);
-  if (plan.format !== PLAN_FORMAT && plan.format !== MATCH_PLAN_FORMAT)
-    throw new Error(
-      `plan of format ${String(plan.format)}, this gateway reads ${PLAN_FORMAT} and ${MATCH_PLAN_FORMAT}`,
-    );
+  if (!FORMATS.includes(plan.format))
+    throw new Error(`plan of format ${String(plan.format)}, this gateway reads ${FORMATS.join(", ")}`);
   if (found !== hash) throw new Error(`hash of the plan is ${found}, announced was ${hash}`);
   const expressions = await expressionsOf(plan);
   const routes = await withCode(plan.routes.map((route) => withFault(route, expressions.faults)));
-  const table = compileRoutes(routes, plan.hosts, await regexesOf(plan));
+  const { leading, groups: siblings } = siblingsOf(routes);
+  const table = compileRoutes(leading, plan.hosts, await regexesOf(plan));
   const clientIp = plan.clientIp && clientIpRules(plan.clientIp);
   const reshaper = await holdEdits(plan);
   const partConditions = await conditionsOfParts(plan);
@@ -63,7 +73,12 @@ export async function holdPlan(version: number, hash: string, plan: GatewayPlan)
     believed: believedFields(plan),
     revocations: noRevocations,
   };
-  return { ...held, ...(clientIp !== undefined && { clientIp }), ...(reshaper !== undefined && { reshaper }) };
+  return {
+    ...held,
+    ...(clientIp !== undefined && { clientIp }),
+    ...(reshaper !== undefined && { reshaper }),
+    ...(siblings !== undefined && { siblings }),
+  };
 }
 
 /** A route of which something cannot be used by this release is out of service alone: the others serve. */

@@ -14,7 +14,10 @@ export function invalidationBeside(c: Context<GatewayEnv>): Invalidation | undef
   const path = c.get("path");
   const header = (name: string): string | null => headers.get(name);
   const asked = { host: authority, method: "GET", path, query, header, clientIp: c.get("clientIp") };
-  const { route } = matchRoute(c.get("held").table, asked);
+  const { table, siblings } = c.get("held");
+  const found = matchRoute(table, asked).route;
+  // Of siblings whoever asks the next time may be of any; those with a cache name their answers alike.
+  const route = (found && siblings?.get(found)?.find((one) => one.cache !== undefined)) ?? found;
   if (route?.cache === undefined) return undefined;
   const { scheme } = c.get("connection");
   const fields = c.get("fields");
