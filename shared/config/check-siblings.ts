@@ -37,7 +37,7 @@ export function matchText(route: Cursor): string | undefined {
 
 function checkGroup(group: readonly Cursor[]): DocumentProblem[] {
   const [first] = group as [Cursor, ...Cursor[]];
-  const cached = group.find((route) => route.get("cache").exists);
+  const cached = group.find(hasCache);
   return [
     ...group.filter(asksWho).flatMap(checkKnown),
     ...group.flatMap((route) => [...differences(route, first, DECIDED_BEFORE), ...checkCacheKey(route, cached)]),
@@ -76,12 +76,17 @@ function differences(route: Cursor, first: Cursor, keys: readonly string[]): Doc
 
 /** What changes by a request of one of them makes answers of all of them invalid, by one name. */
 function checkCacheKey(route: Cursor, cached: Cursor | undefined): DocumentProblem[] {
-  if (cached === undefined || !route.get("cache").exists) return [];
+  if (cached === undefined || !hasCache(route)) return [];
   const [own, other] = [route.get("cache", "key", "query"), cached.get("cache", "key", "query")];
   if (textOf(own) === textOf(other)) return [];
   const message =
     "routes that match the same requests name what they keep in one way: `cache.key.query` is not the same";
   return [error("SLV3175", own.path, message, { at: "key", other: other.exists ? other.path : cached.path })];
+}
+
+function hasCache(route: Cursor): boolean {
+  const { exists, value } = route.get("cache");
+  return exists && value !== false;
 }
 
 const textOf = ({ value }: Cursor): string => (value === undefined ? "" : canonicalJson(value));
