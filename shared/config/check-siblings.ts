@@ -6,6 +6,7 @@ import { limits } from "../limits.ts";
 import { canonicalJson } from "../plan/canonical-json.ts";
 import { compileMatch } from "../plan/compile-match.ts";
 import type { Cursor } from "./cursor.ts";
+import { matchesAll } from "./matches-all.ts";
 import { type DocumentProblem, error } from "./problem.ts";
 import type { MatchConfig } from "./schema-match.ts";
 import { quote } from "./schema-problems.ts";
@@ -48,6 +49,7 @@ function checkGroup(group: readonly Cursor[]): DocumentProblem[] {
 /** Who asks is asked of somebody who is known. */
 function checkKnown(route: Cursor): DocumentProblem[] {
   const [identity, auth] = [route.get("match", "identity"), route.get("auth")];
+  if (matchesAll(identity)) return [error("SLV2001", identity.path, "`identity` asks for nothing: leave it out")];
   if (!auth.exists)
     return [
       error("SLV3176", identity.path, "the route has no `auth`: nobody is known, so it never matches", {

@@ -20,8 +20,10 @@ const valuesOf = (accepted: Cursor): Set<string> =>
 
 /** Whether who meets what `inner` asks for meets what `outer` does, as far as it can be proven. */
 export function coversIdentity(outer: Cursor, inner: Cursor): boolean {
-  const narrow = askedBy(inner);
-  return [...askedBy(outer)].every(([name, accepted]) => {
+  const [wide, narrow] = [askedBy(outer), askedBy(inner)];
+  // What it asks for cannot be read: that is told elsewhere.
+  if (outer.exists && wide.size === 0) return false;
+  return [...wide].every(([name, accepted]) => {
     const own = narrow.get(name);
     return own !== undefined && [...own].every((text) => accepted.has(text));
   });

@@ -46,19 +46,15 @@ function conditions<Name extends z.core.$ZodRecordKey, Test extends z.ZodType>(n
 
 const identityText = (what: string) => oneOrList(text(what, /^[\s\S]{1,1024}$/)).optional();
 
-const identityMatch = z
-  .strictObject({
-    ...{ claims: demands.claims, scopes: demands.scopes, groups: demands.groups },
-    issuer: identityText("an issuer").describe("Who vouches for it: one of these."),
-    consumer: identityText("the name of a consumer").describe("One of these."),
-    plan: identityText("the name of a plan").describe("One of these."),
-    method: oneOrList(z.enum(PROOFS, { error: `one of ${PROOFS.join(", ")}` }))
-      .optional()
-      .describe("How it was proven: one of these."),
-  })
-  .refine((asked) => Object.values(asked).some((one) => Object.keys(one ?? {}).length > 0), {
-    error: "at least one of its keys",
-  });
+const identityMatch = z.strictObject({
+  ...{ claims: demands.claims, scopes: demands.scopes, groups: demands.groups },
+  issuer: identityText("an issuer").describe("Who vouches for it: one of these."),
+  consumer: identityText("the name of a consumer").describe("One of these."),
+  plan: identityText("the name of a plan").describe("One of these."),
+  method: oneOrList(z.enum(PROOFS, { error: `one of ${PROOFS.join(", ")}` }))
+    .optional()
+    .describe("How it was proven: one of these."),
+});
 
 export const routeMatch = z.strictObject({
   path: z

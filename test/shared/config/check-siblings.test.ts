@@ -114,7 +114,7 @@ describe("check", () => {
     ],
     ["asks for nothing", GOLD.replace("plan: gold", ""), ["error SLV2001 0.match.identity"]],
     ["asks for empty lists", GOLD.replace("plan: gold", "scopes: [], claims: {}"), ["error SLV2001 0.match.identity"]],
-    ["an unknown key", GOLD.replace("plan:", "plan: a, plans:"), ["error SLV2003 0.match.identity.plans"]],
+    ["an unknown key", `${GOLD.replace("plan:", "plans:")}\n${REST}`, ["error SLV2003 0.match.identity.plans"]],
     ["an unknown proof", GOLD.replace("plan: gold", "method: basic"), ["error SLV2001 0.match.identity.method"]],
   ])("%s", (_, routes, expected) => expect(codes(routes)).toEqual(expected));
 

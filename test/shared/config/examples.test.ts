@@ -51,4 +51,12 @@ describe("identity-jwt", () => {
   ])("%s", (_, path, credential, outcome, method) => {
     expect(ask(path, credential, method)).toBe(outcome);
   });
+  test.each<[Credential, string]>([
+    [{ kind: "none" }, "catalogue"],
+    [ann({ "https://shop.example/plan": "free" }), "catalogue"],
+    [ann({ "https://shop.example/plan": "gold" }), "catalogue-gold"],
+  ])("the catalogue of %j is %s", (credential, name) => {
+    const request = { method: "GET", host: "localhost", path: "/catalogue/1", query: "", headers: [], credential };
+    expect(plan && explain(plan, request, 0).route?.name).toBe(name);
+  });
 });

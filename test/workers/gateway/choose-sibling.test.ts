@@ -125,6 +125,18 @@ describe("what follows is by the route that took it", () => {
   });
 });
 
+test("caches behind it are told what the answers go by", async () => {
+  const vary = async (path: string, bearer?: string): Promise<string | null> => {
+    const answer = await gateway.fetch(path, { ...(bearer && { headers: { authorization: `Bearer ${bearer}` } }) });
+    await answer.text();
+    return answer.headers.get("vary");
+  };
+  expect([await vary("/o"), await vary("/t/x", await token({ iss: "urn:partners" }))]).toEqual(
+    Array(2).fill("authorization, dpop"),
+  );
+  expect(await vary("/elsewhere", await token())).toBeNull();
+});
+
 describe("nobody gets a sibling's target by what they say themselves", () => {
   const forged = { "x-plan": "gold", plan: "gold", "x-consumer-groups": "ops", tier: "gold", "txn-token": "e30.e30." };
   const unsigned = `${btoa('{"alg":"none"}')}.${btoa('{"iss":"urn:staff","sub":"a","tier":"gold"}')}.`.replaceAll(

@@ -43,6 +43,7 @@ async function identify(
   if (loading !== undefined) await loading;
   const proofs = new Map<string, Proof>();
   const outcome = await prove(c, auth, verifiers, proofs);
+  if (c.get("held").siblings?.has(c.get("route")) === true) tellVary(c, proofs, verifiers);
   const instead = await answerInstead(c, outcome, verifiers, proofs);
   if (instead !== undefined) return instead;
   const identity = found(c, auth, outcome, proofs, verifiers);
@@ -102,6 +103,16 @@ async function proveBy(c: Context<GatewayEnv>, provider: IdentityProvider, verif
   } catch (cause) {
     return { kind: "failed", cause };
   }
+}
+
+/** Caches behind the gateway must not give one route's answer for that of another, which somebody else gets. */
+function tellVary(c: Context<GatewayEnv>, proofs: ReadonlyMap<string, Proof>, verifiers: Verifiers): void {
+  const { identity } = c.get("held").plan;
+  const fields = [...proofs.keys()].flatMap((name) => {
+    const provider = identity[name];
+    return provider === undefined ? [] : verifiers.of(provider).fields(provider);
+  });
+  if (fields.length > 0) addToAnswer(c, "vary", [...new Set(fields)].join(", "));
 }
 
 function proofContext(c: Context<GatewayEnv>): ProofContext {

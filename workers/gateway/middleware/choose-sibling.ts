@@ -6,8 +6,10 @@ import type { Stage } from "../upstream/stages.ts";
 export function chooseSibling(): Stage {
   return {
     enter: (c) => {
+      const { siblings: groups } = c.get("held");
+      if (groups === undefined) return undefined;
       const leader = c.get("route");
-      const siblings = c.get("held").siblings?.get(leader);
+      const siblings = groups.get(leader);
       if (siblings === undefined) return undefined;
       const identity = c.get("identity");
       const route = siblingFor(siblings, identity);
