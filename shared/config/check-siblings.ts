@@ -37,13 +37,13 @@ export function matchText(route: Cursor): string | undefined {
 }
 
 function checkGroup(group: readonly Cursor[]): DocumentProblem[] {
-  const [first] = group as [Cursor, ...Cursor[]];
-  const cached = group.find(hasCache);
-  return [
-    ...group.filter(asksWho).flatMap(checkKnown),
-    ...group.flatMap((route) => [...differences(route, first, DECIDED_BEFORE), ...checkCacheKey(route, cached)]),
-    ...checkCount(group),
-  ];
+  const unknown = group.map((route) => (asksWho(route) ? checkKnown(route) : []));
+  const usable = group.filter((_, at) => unknown[at]?.length === 0);
+  // A route of an owner gives way to those of the document, so that it breaks itself alone.
+  const model = usable.find((route) => !route.get("owner").exists) ?? usable[0];
+  const cached = usable.find(hasCache);
+  const compared = usable.flatMap((route) => [...differences(route, model), ...checkCacheKey(route, cached)]);
+  return [...unknown.flat(), ...compared, ...checkCount(group)];
 }
 
 /** Who asks is asked of somebody who is known. */
@@ -65,14 +65,14 @@ function checkKnown(route: Cursor): DocumentProblem[] {
 
 const DECIDED_BEFORE = ["auth", "maxBody", "timeout", "upgrades", "streamIdle", "maxConnections"];
 
-function differences(route: Cursor, first: Cursor, keys: readonly string[]): DocumentProblem[] {
-  return keys.flatMap((key) => {
-    const [own, other] = [route.get(key), first.get(key)];
+function differences(route: Cursor, model: Cursor | undefined): DocumentProblem[] {
+  if (model === undefined) return [];
+  return DECIDED_BEFORE.flatMap((key) => {
+    const [own, other] = [route.get(key), model.get(key)];
     if (textOf(own) === textOf(other)) return [];
-    const name = quote(first.get("name").text ?? "");
+    const name = quote(model.get("name").text ?? "");
     const message = `\`${key}\` is not that of the route ${name}, which matches the same requests: it is needed before it is known who asks`;
-    // What is not there is missing at the route, whose match stays what it is.
-    return [error("SLV3175", own.path, message, { at: "key", other: other.exists ? other.path : first.path })];
+    return [error("SLV3175", own.path, message, { at: "key", other: other.exists ? other.path : model.path })];
   });
 }
 

@@ -1,6 +1,7 @@
 /** Routes that match the same requests but for who asks: what is checked, compiled, and explained of them. */
 import { describe, expect, test } from "vitest";
 import { loadDocument } from "../../../shared/config/load.ts";
+import { quarantineBroken } from "../../../shared/config/quarantine.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import { compile } from "../../../shared/plan/compile.ts";
 import { explain } from "../../../shared/plan/explain.ts";
@@ -129,6 +130,73 @@ describe("check", () => {
     const expose = `, expose: { hosts: [a.example], routes: [{ name: e, ${GOLD} }] }`;
     expect(codes(REST, expose)).toEqual(["error SLV3064 orders.expose.routes.0.match.identity"]);
   });
+});
+
+describe("a broken route of an owner", () => {
+  const auth = "login";
+  const part = (name: string, more: object) => ({
+    name,
+    owner: "team",
+    match: { path: "/o" },
+    auth,
+    to: "orders",
+    ...more,
+  });
+  const gold = { match: { path: "/o", identity: { plan: "gold" } } };
+  const outcomeOf = (...routes: object[]) => {
+    const { document, quarantined } = quarantineBroken(
+      {
+        selvage: 1,
+        name: "a",
+        owners: { team: { paths: ["/*"] } },
+        gateway: {
+          hosts: ["localhost"],
+          identity: {
+            login: { jwt: { issuer: "https://login.example", audience: "a" } },
+            other: { jwt: { issuer: "https://other.example", audience: "a" } },
+          },
+          routes,
+        },
+        mesh: { trustDomain: "a.internal", services: { orders: { port: 1, access: [{ from: "gateway" }] } } },
+      },
+      () => true,
+    );
+    const { leading = [], groups } = document === undefined ? {} : siblingsOf(compile(document).gateway.routes);
+    const siblings = leading.flatMap((one) => groups?.get(one) ?? []);
+    return {
+      out: quarantined.map(({ name, reason, answered }) => [name, reason.slice(0, 7), answered]),
+      leading: leading.map(({ name }) => name),
+      siblings: siblings.map(({ name, quarantine }) => [name, quarantine !== undefined]),
+    };
+  };
+  test("is out of service for whom it asks for, and another one stands for the rest", () =>
+    expect(outcomeOf(part("gold", { ...gold, to: "nowhere" }), part("rest", {}))).toEqual({
+      out: [["gold", "SLV3001", true]],
+      leading: ["rest"],
+      siblings: [
+        ["gold", true],
+        ["rest", false],
+      ],
+    }));
+  test("which is not found by the proof of the one above it", () =>
+    expect(outcomeOf(part("gold", gold), part("rest", { auth: "other" }))).toEqual({
+      out: [["rest", "SLV3175", true]],
+      leading: ["gold"],
+      siblings: [
+        ["gold", false],
+        ["rest", true],
+      ],
+    }));
+  test("gives way to that of the document, also when it comes first", () =>
+    expect(outcomeOf(part("gold", { ...gold, timeout: "1s" }), part("rest", { owner: undefined }))).toMatchObject({
+      out: [["gold", "SLV3175", true]],
+      leading: ["rest"],
+    }));
+  test("that nobody can be asked for is left out", () =>
+    expect(outcomeOf(part("gold", { ...gold, auth: undefined }), part("rest", {}))).toMatchObject({
+      out: [["gold", "SLV3176", false]],
+      leading: ["rest"],
+    }));
 });
 
 describe("the plan", () => {
