@@ -1,6 +1,7 @@
 /** Routes that take each other's requests: equal ones are an error, those that can never match a warning. */
+import { limits } from "../limits.ts";
 import { shapeOf } from "../route/parse-path.ts";
-import { matchText } from "./check-siblings.ts";
+import { asksWho, matchText } from "./check-siblings.ts";
 import type { Cursor } from "./cursor.ts";
 import { coversIdentity } from "./identity-cover.ts";
 import { matchPattern } from "./match-pattern.ts";
@@ -13,6 +14,8 @@ interface Claim {
   readonly hosts: ReadonlySet<string>;
   readonly methods: ReadonlySet<string>;
   readonly tests: Tests;
+  /** Equal for siblings; absent where no route asks who it is. */
+  readonly match: string | undefined;
 }
 
 /** Claims whose tests are not all single texts: each later one is compared with so many of them. */
@@ -24,6 +27,7 @@ const WIDE_CLAIMS_MAX = 100;
  */
 export function checkOverlaps(routes: readonly Cursor[]): DocumentProblem[] {
   const earlier = new Claims();
+  const someAsk = routes.some(asksWho);
   return routes.flatMap((route) => {
     const { pattern } = matchPattern(route);
     if (pattern === undefined) return [];
@@ -33,6 +37,7 @@ export function checkOverlaps(routes: readonly Cursor[]): DocumentProblem[] {
       hosts: new Set(route.get("match", "hosts").texts.map((host) => host.toLowerCase())),
       methods: new Set(route.get("match", "methods").texts),
       tests: testsOf(route.get("match")),
+      match: someAsk ? matchText(route) : undefined,
     };
     const rank = JSON.stringify([shapeOf(pattern), own.tests.names, own.methods.size > 0]);
     const hiding = earlier.like(rank, own).find((claim) => hides(claim, own));
@@ -46,7 +51,16 @@ class Claims {
   readonly #same = new Map<string, Claim[]>();
   readonly #wide = new Map<string, Claim[]>();
 
+  /** How many siblings there are by what they match. */
+  readonly #siblings = new Map<string, number>();
+
   add(rank: string, claim: Claim): void {
+    if (claim.match !== undefined) {
+      const count = this.#siblings.get(claim.match) ?? 0;
+      this.#siblings.set(claim.match, count + 1);
+      // Each of many would be compared with all before it. That they are too many is told elsewhere.
+      if (count > limits.route.siblingsMax) return;
+    }
     for (const host of hostsOf(claim)) {
       put(this.#same, `${rank} ${host} ${claim.tests.text}`, claim);
       if (claim.tests.isWide && (this.#wide.get(`${rank} ${host}`)?.length ?? 0) < WIDE_CLAIMS_MAX)
@@ -81,11 +95,9 @@ function hides(earlier: Claim, later: Claim): boolean {
 }
 
 /** Whether who asks tells them apart, so that the later one has requests of its own. */
-function isBeside({ route: earlier }: Claim, { route: later }: Claim): boolean {
-  const [outer, inner] = [earlier.get("match", "identity"), later.get("match", "identity")];
-  if (!outer.exists || coversIdentity(outer, inner)) return false;
-  const match = matchText(earlier);
-  return match !== undefined && match === matchText(later);
+function isBeside(earlier: Claim, later: Claim): boolean {
+  if (earlier.match === undefined || earlier.match !== later.match) return false;
+  return !coversIdentity(earlier.route.get("match", "identity"), later.route.get("match", "identity"));
 }
 
 /** Which of the later route's methods the earlier one takes. A route for the rest of the methods is no mistake. */
@@ -104,7 +116,7 @@ function describeOverlap(earlier: Claim, later: Claim): DocumentProblem {
   const same = earlier.hosts.size === later.hosts.size && earlier.methods.size === later.methods.size;
   const [outer, inner] = [earlier.route.get("match", "identity"), later.route.get("match", "identity")];
   const isEqual = same && within(later.methods, earlier.methods) && earlier.tests.text === later.tests.text;
-  if (isEqual && (coversIdentity(inner, outer) || matchText(earlier.route) !== matchText(later.route)))
+  if (isEqual && (coversIdentity(inner, outer) || earlier.match !== later.match))
     return error("SLV3007", path, `route ${later.name} matches exactly what route ${earlier.name} above it matches`, {
       other: earlier.route.get("match").path,
       ...((outer.exists || inner.exists) && {

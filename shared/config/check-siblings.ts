@@ -18,12 +18,14 @@ export function checkSiblings(routes: readonly Cursor[]): DocumentProblem[] {
   for (const route of served) {
     const key = matchText(route);
     if (key === undefined) continue;
-    groups.set(key, [...(groups.get(key) ?? []), route]);
+    const others = groups.get(key);
+    if (others === undefined) groups.set(key, [route]);
+    else others.push(route);
   }
   return [...groups.values()].filter((group) => group.some(asksWho)).flatMap(checkGroup);
 }
 
-const asksWho = (route: Cursor): boolean => route.get("match", "identity").exists;
+export const asksWho = (route: Cursor): boolean => route.get("match", "identity").exists;
 
 /** What a route matches, without who asks: equal for siblings, as they are in the plan. Undefined: it cannot be read. */
 export function matchText(route: Cursor): string | undefined {
