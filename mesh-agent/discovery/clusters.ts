@@ -2,11 +2,17 @@
 import type { LoadReport } from "../../shared/http/load-report.ts";
 import { limits } from "../../shared/limits.ts";
 import type { OutboundServicePlan } from "../../shared/plan/plan.ts";
-import { type BreakerEvent, breakerSend, breakerVerdict } from "../../shared/policy/breaker.ts";
+import type { BreakerEvent } from "../../shared/policy/breaker.ts";
 import { endpointKey } from "../../shared/policy/discovery-view.ts";
 import { answerSampleMs, latencyMsAt, observeLatency, weightOf } from "../../shared/policy/endpoint-load.ts";
 import { newHedge, noteHedgeLatency } from "../../shared/policy/hedge.ts";
-import { newServiceHealth, outlierStep, outlierVerdict, recountHealth } from "../../shared/policy/outlier.ts";
+import {
+  newServiceHealth,
+  outlierEnd,
+  outlierSend,
+  outlierVerdict,
+  recountHealth,
+} from "../../shared/policy/outlier.ts";
 import { newRetryBudget } from "../../shared/policy/retry-budget.ts";
 import { asksForUser, hasLabels } from "../../shared/policy/traffic.ts";
 import { meanLoad } from "../../shared/policy/upstream-load.ts";
@@ -148,8 +154,7 @@ export class Cluster {
     const picked = this.#choice(wanted.subset).pick(by);
     if (picked === undefined) return undefined;
     this.#usedAtMs = nowMs;
-    // In panic more are sent beside the probe, which stays the one that decides.
-    if (breakerVerdict(picked.breaker, nowMs, this.settings.breaker) === "probe") breakerSend(picked.breaker, nowMs);
+    outlierSend(picked.breaker, nowMs, this.settings.breaker);
     picked.balance.pending++;
     this.#countZone(picked);
     return picked;
@@ -193,10 +198,7 @@ export class Cluster {
     // Nobody knows how long it would have taken, but that it would have been longer.
     else if (time !== undefined && time.tookMs > latencyMsAt(balance, nowMs))
       observeLatency(balance, time.tookMs, nowMs);
-    // While it is out its probe alone decides: what was sent before is about the past, and what the caller gave up about nothing.
-    if (breaker.ejectedUntilMs !== 0 && breaker.probedAtMs !== sentAtMs) {
-      if (event === "failure") breaker.lastFailureMs = nowMs;
-    } else if (outlierStep(breaker, this.health, event, nowMs, this.settings.breaker)) balance.freshSinceMs = nowMs;
+    if (outlierEnd(breaker, this.health, event, sentAtMs, nowMs, this.settings.breaker)) balance.freshSinceMs = nowMs;
   }
 
   /** An attempt is over: nothing of it is in flight any more. */

@@ -4,7 +4,15 @@
  * may be ejected at once, but one always; with too few left, ejections are ignored (panic).
  */
 import { limits } from "../limits.ts";
-import { type BreakerEvent, type BreakerState, breakerStep, breakerVerdict, newBreaker, type Trip } from "./breaker.ts";
+import {
+  type BreakerEvent,
+  type BreakerState,
+  breakerSend,
+  breakerStep,
+  breakerVerdict,
+  newBreaker,
+  type Trip,
+} from "./breaker.ts";
 import { advanceRing, newOutcomeRing, type OutcomeRing, ringStep, withdrawRing } from "./outcome-ring.ts";
 import type { BreakerSettings, PoolSettings } from "./settings.ts";
 
@@ -50,9 +58,34 @@ export function outlierVerdict(
   return inPanic && state.isOutlier ? "yes" : breakerVerdict(state, nowMs, settings);
 }
 
+/** Takes note that a request is sent now. In panic more are sent beside the probe, which stays the one that decides. */
+export function outlierSend(state: OutlierState, nowMs: number, settings: OutlierSettings): void {
+  if (breakerVerdict(state, nowMs, settings) === "probe") breakerSend(state, nowMs);
+}
+
 /**
- * Takes note of how a request to the endpoint ended.
+ * Takes note of how a request to the endpoint ended. While it is out its probe alone decides: what was sent before is about the past,
+ * and what the caller gave up about nothing.
+ * @param sentAtMs as `outlierSend` got it
  * @returns whether that brought it back into use
+ */
+export function outlierEnd(
+  state: OutlierState,
+  health: ServiceHealth,
+  event: BreakerEvent,
+  sentAtMs: number,
+  nowMs: number,
+  settings: OutlierSettings,
+): boolean {
+  if (state.ejectedUntilMs === 0 || state.probedAtMs === sentAtMs)
+    return outlierStep(state, health, event, nowMs, settings);
+  if (event === "failure") state.lastFailureMs = nowMs;
+  return false;
+}
+
+/**
+ * Takes note of how a request ended that may decide.
+ * @returns whether that brought the endpoint back into use
  */
 export function outlierStep(
   state: OutlierState,

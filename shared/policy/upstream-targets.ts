@@ -7,14 +7,15 @@
  * the target that failed the longest ago is used. So no check and no breaker alone makes an upstream unreachable.
  */
 import { type BalanceQuestion, type BalancerState, balanceStep, GRADE, newBalancer } from "./balance.ts";
-import { type BreakerEvent, breakerSend, leastRecentlyFailed } from "./breaker.ts";
+import { type BreakerEvent, leastRecentlyFailed } from "./breaker.ts";
 import { answerSampleMs, latencyMsAt, type MutableLoad, newEndpointLoad, observeLatency } from "./endpoint-load.ts";
 import { type HedgeState, newHedge, noteHedgeLatency } from "./hedge.ts";
 import {
   newOutlier,
   newServiceHealth,
   type OutlierState,
-  outlierStep,
+  outlierEnd,
+  outlierSend,
   outlierVerdict,
   recountHealth,
   type ServiceHealth,
@@ -101,7 +102,7 @@ export interface TargetQuestion {
 export function enterTarget(state: UpstreamState, question: TargetQuestion): TargetState | undefined {
   const target = pick(state, question);
   if (target === undefined) return undefined;
-  breakerSend(target.outlier, question.nowMs);
+  outlierSend(target.outlier, question.nowMs, state.settings.breaker);
   target.load.pending++;
   return target;
 }
@@ -125,6 +126,8 @@ export function isPanic(state: UpstreamState, nowMs: number): boolean {
 /** How an attempt went. */
 export interface TargetOutcome {
   readonly event: BreakerEvent;
+  /** When `enterTarget` chose it. */
+  readonly sentAtMs: number;
   readonly tookMs: number;
   /** What the target asks for (`Retry-After`); undefined: it is not too busy. */
   readonly pauseMs?: number;
@@ -132,7 +135,7 @@ export interface TargetOutcome {
 
 /** @returns whether the target was ejected by it */
 export function noteOutcome(state: UpstreamState, target: TargetState, outcome: TargetOutcome, nowMs: number): boolean {
-  const { event, tookMs, pauseMs } = outcome;
+  const { event, sentAtMs, tookMs, pauseMs } = outcome;
   const { load, outlier } = target;
   const { breaker, hedge } = state.settings;
   // Settings that have replaced these count their own targets.
@@ -143,7 +146,7 @@ export function noteOutcome(state: UpstreamState, target: TargetState, outcome: 
   // Nobody knows how long it would have taken, but that it would have been longer.
   else if (tookMs > latencyMsAt(load, nowMs)) observeLatency(load, tookMs, nowMs);
   const before = outlier.ejectedUntilMs;
-  if (outlierStep(outlier, state.health, event, nowMs, breaker)) load.freshSinceMs = nowMs;
+  if (outlierEnd(outlier, state.health, event, sentAtMs, nowMs, breaker)) load.freshSinceMs = nowMs;
   return event === "failure" && outlier.ejectedUntilMs !== before;
 }
 

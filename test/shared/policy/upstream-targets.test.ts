@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { upstream } from "../../../shared/config/schema-upstreams.ts";
 import { limits } from "../../../shared/limits.ts";
 import { compileUpstream } from "../../../shared/plan/compile-upstreams.ts";
+import type { BreakerEvent } from "../../../shared/policy/breaker.ts";
 import {
   enterTarget,
   hasUntried,
@@ -33,10 +34,10 @@ function next(state: UpstreamState, more: Partial<TargetQuestion> = {}): string 
   return target?.settings.name;
 }
 /** Ends of requests to a target. */
-function end(state: UpstreamState, name: string, event: "failure" | "success", nowMs = 0): boolean {
+function end(state: UpstreamState, name: string, event: BreakerEvent, nowMs = 0, sentAtMs = nowMs): boolean {
   const target = state.targets.find(({ settings }) => settings.name === name);
   if (target === undefined) throw new Error(name);
-  return noteOutcome(state, target, { event, tookMs: 1 }, nowMs);
+  return noteOutcome(state, target, { event, sentAtMs, tookMs: 1 }, nowMs);
 }
 const sick = (state: UpstreamState, ...names: string[]): void => {
   for (const target of state.targets) target.isUnwell = names.includes(target.settings.name);
@@ -89,8 +90,38 @@ describe("groups", () => {
     expect(next(state, { nowMs: 10_000 })).toBe(A);
     // One at a time.
     expect(next(state, { nowMs: 10_001 })).toBe("http://c");
-    end(state, A, "success", 10_002);
+    end(state, A, "success", 10_002, 10_000);
     expect(next(state, { nowMs: 10_003 })).toBe(A);
+  });
+
+  test("while it is out its probe alone decides, whatever becomes of requests that were sent before", () => {
+    const state = newUpstream(settingsOf({ targets: [A, C], breaker: one }), 0);
+    end(state, A, "failure");
+    let nowMs = 10_000;
+    for (const outcome of ["abandoned", "failure", "success"] as const) {
+      expect(next(state, { nowMs })).toBe(A);
+      for (const event of ["abandoned", "success", "failure", "refused"] as const) {
+        expect(end(state, A, event, nowMs + 1, 0)).toBe(false);
+        expect(next(state, { nowMs: nowMs + 1 })).toBe("http://c");
+      }
+      expect(end(state, A, outcome, nowMs + 2, nowMs)).toBe(outcome === "failure");
+      // One that was given up says nothing: the next one is the probe.
+      nowMs += outcome === "failure" ? 20_002 : 3;
+    }
+    expect(state.health.ejected).toBe(0);
+    expect(next(state, { nowMs })).toBe(A);
+  });
+
+  test("when nobody is in use the probe that was sent first decides, whatever is sent beside it", () => {
+    const state = newUpstream(settingsOf({ targets: [A], breaker: one }), 0);
+    end(state, A, "failure");
+    const sent = Array.from({ length: 8 }, (_, n) => 10_000 + n * 5);
+    for (const nowMs of sent) expect(next(state, { nowMs })).toBe(A);
+    expect(state.health.ejected).toBe(1);
+    for (const at of sent.slice(1)) end(state, A, "failure", 10_100, at);
+    expect(state.health.ejected).toBe(1);
+    end(state, A, "success", 10_101, 10_000);
+    expect(state.health.ejected).toBe(0);
   });
 
   test("one of the second is not probed while the first is in use", () => {
@@ -180,7 +211,7 @@ test("new settings keep what is known of targets that stay, and forget the other
   const gone = newUpstream(settingsOf({ targets: [B], breaker: one }), 2, after);
   const a = after.targets[0];
   if (a === undefined) throw new Error("no target");
-  expect(noteOutcome(gone, a, { event: "failure", tookMs: 1 }, 3)).toBe(false);
+  expect(noteOutcome(gone, a, { event: "failure", sentAtMs: 0, tookMs: 1 }, 3)).toBe(false);
   expect(gone.health).toMatchObject({ endpoints: 1, ejected: 0 });
 });
 
@@ -192,7 +223,7 @@ test("the state allocates no more with many requests, and its numbers stay right
     const target = enterTarget(state, by({ nowMs: n * 10, random: random / 2147483648 }));
     if (target === undefined) throw new Error("nobody");
     const event = random % 3 === 0 ? "failure" : "success";
-    noteOutcome(state, target, { event, tookMs: random % 50 }, n * 10 + 5);
+    noteOutcome(state, target, { event, sentAtMs: n * 10, tookMs: random % 50 }, n * 10 + 5);
     leaveTarget(target);
   }
   expect(state.targets.every(({ load }) => load.pending === 0)).toBe(true);

@@ -14,6 +14,8 @@ export interface AttemptSettings {
   readonly target: TargetState;
   /** It is sent while another has no answer yet. */
   readonly isHedge: boolean;
+  /** When its target was chosen. */
+  readonly sentAtMs: number;
   /** Until its answer's head. */
   readonly timeoutMs: number;
   /** Its body comes from the client as it goes: that there is no answer may be the client's doing. */
@@ -36,20 +38,21 @@ export class TargetAttempt {
   readonly #upstream: KnownUpstream;
   readonly #timeoutMs: number;
   readonly #isStreaming: boolean;
-  readonly #sentAtMs = Date.now();
+  readonly #sentAtMs: number;
   readonly #stop = new AbortController();
   readonly #isProbe: boolean;
   #isLate = false;
   #isNoted = false;
 
   constructor(upstream: KnownUpstream, settings: AttemptSettings, send: SendAttempt) {
-    const { target, isHedge, timeoutMs, isStreaming } = settings;
+    const { target, isHedge, sentAtMs, timeoutMs, isStreaming } = settings;
     this.target = target;
     this.isHedge = isHedge;
     this.#upstream = upstream;
+    this.#sentAtMs = sentAtMs;
     this.#timeoutMs = timeoutMs;
     this.#isStreaming = isStreaming;
-    this.#isProbe = target.outlier.probedAtMs !== 0;
+    this.#isProbe = target.outlier.probedAtMs === sentAtMs;
     upstream.open.set(this, { target, endsAtMs: this.#sentAtMs + timeoutMs });
     this.over = this.#run(send);
   }
@@ -58,7 +61,7 @@ export class TargetAttempt {
   lose(): void {
     const tookMs = Date.now() - this.#sentAtMs;
     const hangs = this.#isProbe || tookMs >= limits.agent.timeoutBlamesMs;
-    this.#note({ event: hangs ? "failure" : "abandoned", tookMs });
+    this.#note({ event: hangs ? "failure" : "abandoned", sentAtMs: this.#sentAtMs, tookMs });
     this.#stop.abort(new Error("another target answered first"));
     this.discard();
   }
@@ -94,13 +97,15 @@ export class TargetAttempt {
 
   /** A time that the client's own deadline made short says nothing of the target, nor does a body that the client may not have sent. */
   #outcome(): TargetOutcome {
-    const tookMs = Date.now() - this.#sentAtMs;
+    const sentAtMs = this.#sentAtMs;
+    const tookMs = Date.now() - sentAtMs;
     const { event = "abandoned", outcome, pauseMs, sent } = this.ending ?? {};
-    if (this.#isStreaming && this.response === undefined && sent !== "none") return { event: "abandoned", tookMs };
+    if (this.#isStreaming && this.response === undefined && sent !== "none")
+      return { event: "abandoned", sentAtMs, tookMs };
     const { retries, timeoutMs = Number.POSITIVE_INFINITY } = this.#upstream.state.settings;
     const fairMs = Math.min(retries.perTryMs ?? timeoutMs, limits.agent.timeoutBlamesMs);
-    if (outcome?.kind === "timeout" && this.#timeoutMs < fairMs) return { event: "abandoned", tookMs };
-    return { event, tookMs, ...(pauseMs !== undefined && { pauseMs }) };
+    if (outcome?.kind === "timeout" && this.#timeoutMs < fairMs) return { event: "abandoned", sentAtMs, tookMs };
+    return { event, sentAtMs, tookMs, ...(pauseMs !== undefined && { pauseMs }) };
   }
 
   #note(outcome: TargetOutcome): void {

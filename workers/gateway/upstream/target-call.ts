@@ -169,7 +169,7 @@ export class TargetCall {
     this.#tried.add(target);
     if (!isHedge) this.#attempts++;
     const timeoutMs = Math.min(leftMs, this.#settings.retries.perTryMs ?? leftMs);
-    const settings = { target, isHedge, timeoutMs, isStreaming: !this.#isReplayable };
+    const settings = { target, isHedge, sentAtMs: nowMs, timeoutMs, isStreaming: !this.#isReplayable };
     return new TargetAttempt(this.#upstream, settings, (to, signal) => this.#sendTo(to, signal));
   }
 
