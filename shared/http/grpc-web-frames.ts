@@ -1,4 +1,6 @@
 /** Answers by gRPC-Web (PROTOCOL-WEB.md of gRPC) for those who read their messages; `grpc-frames.ts` is for those who pass them on. */
+
+import { limits } from "../limits.ts";
 import type { FieldList } from "./field-list.ts";
 import { TRAILERS_FLAG } from "./grpc-answer.ts";
 import { frameFault, parseTrailersFrame } from "./grpc-frames.ts";
@@ -32,7 +34,7 @@ export function grpcWebMessage(message: Uint8Array): Uint8Array {
 
 /**
  * Takes what has come.
- * @param bytesMax of one frame's content
+ * @param bytesMax of one message; trailers have as much as a head
  * @returns the frames that are whole with it, or why the answer has no meaning
  */
 export function readFrames(reading: FrameReading, chunk: Uint8Array, bytesMax: number): GrpcWebFrame[] | string {
@@ -42,7 +44,8 @@ export function readFrames(reading: FrameReading, chunk: Uint8Array, bytesMax: n
   while (reading.bytes >= HEAD_BYTES) {
     const head = firstBytes(reading, HEAD_BYTES);
     const length = new DataView(head.buffer, head.byteOffset).getUint32(1);
-    if (length > bytesMax) return `a frame of ${length} bytes: it has at most ${bytesMax}`;
+    const most = head[0] === TRAILERS_FLAG ? limits.http.headBytesMax : bytesMax;
+    if (length > most) return `a frame of ${length} bytes: it has at most ${most}`;
     if (reading.isOver) return "a frame after the trailers";
     if (reading.bytes < HEAD_BYTES + length) break;
     const whole = firstBytes(reading, HEAD_BYTES + length).subarray(0, HEAD_BYTES + length);

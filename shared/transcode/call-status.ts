@@ -69,6 +69,6 @@ function percentDecoded(text: string): string {
 /** The value of a field whose name ends with `-bin`: base64 with or without padding; of several the first. */
 function binaryField(value: string | null | undefined): Uint8Array | undefined {
   const [first = ""] = (value ?? "").split(",");
-  const text = first.trim().replace(/=+$/, "");
+  const text = first.trim().replace(/={1,2}$/, "");
   return text === "" ? undefined : bytesOfBase64(text + "=".repeat((4 - (text.length % 4)) % 4));
 }

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { grpcWebTrailers } from "../../../shared/http/grpc-answer.ts";
 import {
   frameFault,
   isBetweenFrames,
@@ -57,4 +58,19 @@ test("trailers are read as they stand", () => {
     ["empty", ""],
   ]);
   expect(parseTrailersFrame(frame.subarray(0, 20))).toBeUndefined();
+});
+
+test.each([
+  ["spaces within a value", `x${" ".repeat(100_000)}y`, true],
+  ["spaces before a value", `${" ".repeat(100_000)}y`, true],
+  ["a tab within a value", `x${" ".repeat(100_000)}\ty`, true],
+  ["spaces before what no value has", `${" ".repeat(100_000)}\x01`, false],
+])("trailers take time by their length: %s", (_, value, isGood) => {
+  const fields = parseTrailersFrame(grpcWebTrailers([["a", value]]));
+  expect(fields?.get("a")).toBe(isGood ? value.trim() : undefined);
+});
+
+test.each(["no colon", ": 1", "A: 1", "a b: 1", "a: \x7f", "a: 1\nb: 2"])("a line that is no field: %j", (line) => {
+  const frame = Uint8Array.from([0x80, 0, 0, 0, line.length, ...new TextEncoder().encode(line)]);
+  expect(parseTrailersFrame(frame)).toBeUndefined();
 });

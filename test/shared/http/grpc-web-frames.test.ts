@@ -45,6 +45,7 @@ test("messages and trailers are read, wherever the pieces begin and end", () => 
 
 test.each([
   [[0, 0, 0, 4, 0], "at most 1000"],
+  [[0x80, 0, 1, 0, 1], "at most 65536"],
   [[2, 0, 0, 0, 0], "the flags 0x02"],
   [[0x81, 0, 0, 0, 0], "compressed"],
   [[0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0], "after the trailers"],
