@@ -115,6 +115,23 @@ describe("a unary call", () => {
     await response.body?.cancel();
   });
 
+  test.each([
+    ["/test.kinds.Kinds/Plain", "0", 1],
+    ["/test.kinds.Kinds/Plain?x=/test.kinds.Kinds/Plain", "0", 1],
+    ["/test.kinds.Admin/Plain", "12", 0],
+    ["/test.kinds.Admin/Plain?x=/test.kinds.Kinds/Plain", "12", 0],
+    ["/one/a", "12", 0],
+  ])("who speaks gRPC-Web himself has the services of the route and no others: %s", async (path, status, asked) => {
+    const world = await startTranscoding({ services: ["test.kinds.Kinds"] });
+    world.service = ({ message }) => answer([message]);
+    const response = await world.gateway.fetch(path, {
+      ...{ method: "POST", body: "\u0000\u0000\u0000\u0000\u0000" },
+      headers: { "content-type": "application/grpc-web+proto" },
+    });
+    expect(await response.text()).toContain(`grpc-status: ${status}`);
+    expect(world.asked).toHaveLength(asked);
+  });
+
   test("of a kind that is kept, it is asked for once", async () => {
     const world = await startTranscoding({}, { cache: { ttlMs: 60_000, methods: ["GET"] } as never });
     world.service = ({ message }) => answer([message]);

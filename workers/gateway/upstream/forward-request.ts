@@ -92,9 +92,14 @@ function send(
     isRaw,
   };
   const { transcode } = c.get("route");
-  // Who speaks gRPC himself is not translated for.
-  if (transcode === undefined || grpcCallOf(method, fields.get("content-type")) !== undefined)
+  if (transcode === undefined) return sendOut(c, call, forwarder);
+  // Who speaks gRPC himself is not translated for, and has no more services than others.
+  if (grpcCallOf(method, fields.get("content-type")) !== undefined) {
+    const [service = ""] = call.path.slice(1).split(/[/?]/, 1);
+    if (transcode.services?.includes(service) === false)
+      throw new SelvageError("no_route", `${service.slice(0, 200)} is none of the route's services`);
     return sendOut(c, call, forwarder);
+  }
   const pass = (made: ForwardCall): Promise<Response> => sendOut(c, made, forwarder);
   return import("./transcode-call.ts").then((one) => one.transcodeCall(c, transcode, call, forwarder.held, pass));
 }
