@@ -72,7 +72,7 @@ export function passOn(
   { text, isHttp2 }: ClientFacts,
   scheme: "http" | "https",
 ): void {
-  const exchange = withoutTrailers(received);
+  const exchange = withoutTrailers(context, received);
   const { method, target, fields, upgrade } = exchange.head;
   if (target === "*") {
     // RFC 9110 section 9.3.7: of the server as a whole; there is nothing to tell.
@@ -98,13 +98,23 @@ export function passOn(
 }
 
 /** The gateway's platform carries no trailers, by which calls of gRPC end: those go on as gRPC-Web. */
-function withoutTrailers(exchange: ServerExchange): ServerExchange {
+function withoutTrailers(context: PassOnContext, exchange: ServerExchange): ServerExchange {
   const { method, fields } = exchange.head;
   if (method !== "POST") return exchange;
   const call = grpcCallOf(method, fields.get("content-type") ?? null);
   if (call?.kind !== "grpc") return exchange;
   exchange.idleAfter(limits.front.callIdleMs);
-  return new GrpcExchange(exchange, call);
+  return new GrpcExchange(exchange, call, (reason) => tellBroken(context, exchange, "upstream_invalid", reason));
+}
+
+function tellBroken(
+  { onBroken }: PassOnContext,
+  { head, peer }: ServerExchange,
+  code: ErrorCode,
+  reason: string,
+): void {
+  const { method, target, fields } = head;
+  onBroken({ code, reason, address: peer.address, method, host: fields.get("host") ?? "", path: pathOf(target) });
 }
 
 /** Over HTTP/2 every request for another protocol is one for a tunnel; over HTTP/1.1 an offer can be passed over. */
@@ -252,10 +262,7 @@ class Passage {
   }
 
   #tellBroken(code: ErrorCode, reason: string): void {
-    const { method, target, fields } = this.#head;
-    const { address } = this.#client.peer;
-    const host = fields.get("host") ?? "";
-    this.#context.onBroken({ code, reason, address, method, host, path: pathOf(target) });
+    tellBroken(this.#context, this.#client, code, reason);
   }
 
   #done(): void {

@@ -13,6 +13,7 @@ import {
   type ResponseHead,
   type ServerExchange,
 } from "../engine.ts";
+import { isCritical } from "../http1/field-scanner.ts";
 import { noStatus, statusOfHttp, WithoutContent } from "./foreign-answer.ts";
 
 export class GrpcExchange implements ServerExchange {
@@ -20,16 +21,21 @@ export class GrpcExchange implements ServerExchange {
   readonly #client: ServerExchange;
   #failCallback: ((error: ExchangeError) => void) | undefined;
 
+  readonly #onBroken: (reason: string) => void;
+
   /**
    * @param client its fields become those of gRPC-Web
    * @param call how the client speaks, which is `grpc`
+   * @param onBroken told why an answer had to be broken off
    */
-  constructor(client: ServerExchange, call: GrpcCall) {
+  constructor(client: ServerExchange, call: GrpcCall, onBroken: (reason: string) => void) {
     this.#client = client;
+    this.#onBroken = onBroken;
     this.head = client.head;
     const { fields } = client.head;
     fields.set("content-type", call.contentType.replace(/^application\/grpc/, "application/grpc-web"));
-    fields.remove("te");
+    // The content's own coding is per message; what is coded as a whole nobody here could read.
+    for (const name of ["te", "accept-encoding"]) fields.remove(name);
   }
 
   get peer(): Peer {
@@ -71,6 +77,7 @@ export class GrpcExchange implements ServerExchange {
 
   /** For whoever answers it is as if the client were gone: nothing more of the answer is wanted. */
   #breakOff(reason: string): void {
+    this.#onBroken(reason);
     this.#client.abort(reason);
     this.#failCallback?.(new ExchangeError("protocol", "none", reason));
   }
@@ -100,7 +107,10 @@ class TrailersReader implements BodyWriter {
     if (taken === chunk.length) return this.#to.write(chunk);
     const rest = chunk.subarray(taken);
     this.#last = this.#last === undefined ? Buffer.from(rest) : Buffer.concat([this.#last, rest]);
-    if (this.#last.length > limits.http.headBytesMax) this.#break("its trailers are too large");
+    if (this.#last.length > limits.http.headBytesMax) {
+      this.#break("its trailers are too large");
+      return true;
+    }
     return taken === 0 || this.#to.write(chunk.subarray(0, taken));
   }
 
@@ -112,8 +122,12 @@ class TrailersReader implements BodyWriter {
     if (this.#isOver) return;
     this.#isOver = true;
     const trailers = this.#last === undefined ? noStatus() : parseTrailersFrame(this.#last);
-    if (trailers === undefined) this.#break(`it ends with ${frameFault(this.#last?.[0] ?? 0)} that cannot be read`);
-    else this.#to.end(trailers);
+    if (trailers === undefined) {
+      this.#break(`it ends with ${frameFault(this.#last?.[0] ?? 0)} that cannot be read`);
+      return;
+    }
+    trailers.removeWhere(isCritical);
+    this.#to.end(trailers);
   }
 
   #break(reason: string): void {

@@ -83,17 +83,23 @@ export class GrpcWebExchange implements ServerExchange {
 /** What a head says of HTTP, and not of the call. */
 const OF_HTTP: ReadonlySet<string> = new Set([
   "allow",
+  "alt-svc",
   "cache-control",
   "content-type",
   "date",
+  "permissions-policy",
+  "referrer-policy",
   "retry-after",
   "server",
   "set-cookie",
+  "strict-transport-security",
   "vary",
   "via",
   "www-authenticate",
+  "x-content-type-options",
+  "x-frame-options",
 ]);
-const OF_HTTP_PREFIXED = /^(access-control-|ratelimit|selvage-|x-ratelimit-)/;
+const OF_HTTP_PREFIXED = /^(access-control-|content-security-policy|cross-origin-|ratelimit|selvage-|x-ratelimit-)/;
 
 /**
  * `Trailers-Only`: all metadata stands in the head, and is that of the call's end.

@@ -127,6 +127,8 @@ describe("gRPC-Web in, gRPC out", () => {
       ["selvage-error", "no_healthy_endpoint"],
       ["access-control-allow-origin", "*"],
       ["date", "now"],
+      ["Strict-Transport-Security", "max-age=1"],
+      ["cross-origin-resource-policy", "same-origin"],
     ] as const;
     exchange.respond(head(200, GRPC, ...fields)).end();
     expect([...(framesOf(client.content).trailers ?? [])]).toEqual([
@@ -138,6 +140,8 @@ describe("gRPC-Web in, gRPC out", () => {
       "selvage-error",
       "access-control-allow-origin",
       "date",
+      "Strict-Transport-Security",
+      "cross-origin-resource-policy",
       "content-type",
     ]);
   });
@@ -207,15 +211,19 @@ describe("gRPC-Web in, gRPC out", () => {
 
 describe("gRPC in, gRPC-Web out", () => {
   const native = () => {
-    const client = new NotedExchange("application/grpc", [["te", "trailers"]]);
+    const client = new NotedExchange("application/grpc", [
+      ["te", "trailers"],
+      ["accept-encoding", "gzip"],
+    ]);
     const call = grpcCallOf("POST", "application/grpc");
     if (call === undefined) throw new Error("no call");
-    return { client, exchange: new GrpcExchange(client, call) };
+    const broken: string[] = [];
+    return { client, broken, exchange: new GrpcExchange(client, call, (reason) => broken.push(reason)) };
   };
   const WEB = ["content-type", "application/grpc-web+proto"] as const;
   const last = (text: string): Buffer => frame(Buffer.from(text, "latin1"), 0x80);
 
-  test("the request loses what is of HTTP/2 alone", () => {
+  test("the request loses what is of HTTP/2 alone, and what nobody could read", () => {
     expect([...native().exchange.head.fields]).toEqual([["content-type", "application/grpc-web"]]);
   });
 
@@ -236,6 +244,22 @@ describe("gRPC in, gRPC-Web out", () => {
       ["x-l", "\xe9"],
     ]);
     expect(client.answer?.fields.get("content-type")).toBe("application/grpc+proto");
+  });
+
+  test("fields that no trailer may be are left out", () => {
+    const { client, exchange } = native();
+    const writer = exchange.respond(head(200, WEB));
+    const names = [
+      "content-length",
+      "transfer-encoding",
+      "set-cookie",
+      "content-type",
+      "selvage-error",
+      "x-forwarded-for",
+    ];
+    writer.write(last([...names, "grpc-status", "x-own"].map((name) => `${name}: 0\r\n`).join("")));
+    writer.end();
+    expect([...(client.trailers ?? [])].map(([name]) => name)).toEqual(["grpc-status", "x-own"]);
   });
 
   test.each([
@@ -269,7 +293,7 @@ describe("gRPC in, gRPC-Web out", () => {
     ["has a bare line feed", last("grpc-status: 0\nx: b\r\n")],
     ["is too large", last(`x: ${"y".repeat(limits.http.headBytesMax)}\r\n`)],
   ])("a last frame that %s breaks the answer off", (_what, content) => {
-    const { client, exchange } = native();
+    const { broken, client, exchange } = native();
     let gone = 0;
     exchange.onFail(() => gone++);
     const writer = exchange.respond(head(200, WEB));
@@ -277,5 +301,6 @@ describe("gRPC in, gRPC-Web out", () => {
     writer.write(content);
     writer.end();
     expect([client.aborted !== undefined, client.ended, gone]).toEqual([true, false, 1]);
+    expect(broken).toEqual([client.aborted]);
   });
 });
