@@ -1,7 +1,9 @@
 /**
  * A request by gRPC for those who know no trailers: it goes on as gRPC-Web, and the last frame of the answer becomes its trailers.
  */
+import { FieldList } from "../../../shared/http/field-list.ts";
 import type { GrpcCall } from "../../../shared/http/grpc-answer.ts";
+import { GRPC_STATUS } from "../../../shared/http/grpc-call.ts";
 import { frameFault, newFrames, parseTrailersFrame, stepFrames } from "../../../shared/http/grpc-frames.ts";
 import { limits } from "../../../shared/limits.ts";
 import {
@@ -20,7 +22,6 @@ export class GrpcExchange implements ServerExchange {
   readonly head: RequestHead;
   readonly #client: ServerExchange;
   #failCallback: ((error: ExchangeError) => void) | undefined;
-
   readonly #onBroken: (reason: string) => void;
 
   /**
@@ -57,9 +58,10 @@ export class GrpcExchange implements ServerExchange {
       "content-type",
       isCall ? type.replace(/^application\/grpc-web/i, "application/grpc") : "application/grpc",
     );
+    const told = takeStatus(fields);
     const to = this.#client.respond({ status: 200, fields, bodyLength: "stream" });
-    if (!isCall) return new WithoutContent(to, statusOfHttp(status));
-    return new TrailersReader(to, (reason) => this.#breakOff(reason));
+    if (!isCall) return new WithoutContent(to, told ?? statusOfHttp(status));
+    return new TrailersReader(to, told, (reason) => this.#breakOff(reason));
   }
 
   abort(reason: string): void {
@@ -87,17 +89,30 @@ export class GrpcExchange implements ServerExchange {
   }
 }
 
-/** Passes messages on, and ends with what the frame after them says. */
+/** What a head without content may say of the call's end. @param fields lose it */
+function takeStatus(fields: FieldList): FieldList | undefined {
+  if (!fields.has(GRPC_STATUS)) return undefined;
+  const taken = new FieldList();
+  for (const [name, value] of fields) if (OF_STATUS.test(name)) taken.append(name.toLowerCase(), value);
+  fields.removeWhere((name) => OF_STATUS.test(name));
+  return taken;
+}
+
+const OF_STATUS = /^grpc-(?:status|message|status-details-bin|retry-pushback-ms)$/i;
+
+/** Passes messages on, and ends with what the frame after them says, or without one the head. */
 class TrailersReader implements BodyWriter {
   readonly #to: BodyWriter;
+  readonly #told: FieldList | undefined;
   readonly #onBroken: (reason: string) => void;
   readonly #frames = newFrames();
   /** From the first octet on that is of no message. */
   #last: Buffer | undefined;
   #isOver = false;
 
-  constructor(to: BodyWriter, onBroken: (reason: string) => void) {
+  constructor(to: BodyWriter, told: FieldList | undefined, onBroken: (reason: string) => void) {
     this.#to = to;
+    this.#told = told;
     this.#onBroken = onBroken;
   }
 
@@ -121,7 +136,7 @@ class TrailersReader implements BodyWriter {
   end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const trailers = this.#last === undefined ? noStatus() : parseTrailersFrame(this.#last);
+    const trailers = this.#last === undefined ? (this.#told ?? noStatus()) : parseTrailersFrame(this.#last);
     if (trailers === undefined) {
       this.#break(`it ends with ${frameFault(this.#last?.[0] ?? 0)} that cannot be read`);
       return;

@@ -277,6 +277,24 @@ describe("gRPC in, gRPC-Web out", () => {
     expect(client.trailers?.get("grpc-status")).toBe(code);
   });
 
+  test.each([
+    ["without content the end is what its head says", "", "7"],
+    ["a last frame stands over the head", "grpc-status: 5\r\n", "5"],
+  ])("%s", (_, text, code) => {
+    const { client, exchange } = native();
+    const told = [
+      ["Grpc-Status", "7"],
+      ["grpc-message", "no"],
+      ["x-own", "1"],
+    ] as const;
+    const writer = exchange.respond(head(200, WEB, ...told));
+    if (text !== "") writer.write(last(text));
+    writer.end();
+    expect([...(client.answer?.fields ?? [])].map(([name]) => name)).toEqual(["x-own", "content-type"]);
+    expect(client.trailers?.get("grpc-status")).toBe(code);
+    expect(client.trailers?.get("grpc-message")).toBe(text === "" ? "no" : undefined);
+  });
+
   test("an answer without a last frame is unknown", () => {
     const { client, exchange } = native();
     exchange.respond(head(200, WEB)).end();
