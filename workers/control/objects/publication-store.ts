@@ -26,6 +26,8 @@ export class PublicationStore {
   #summary: Summary | undefined;
   #trust: Trust | undefined;
   #revocations: RevocationList = { revision: 0, entries: [] };
+  /** Made once for all agents: it may be large. */
+  #revocationsMessage: string | undefined;
   readonly #faces = new Map<string, Face>();
 
   constructor(sql: SqlStorage) {
@@ -57,13 +59,15 @@ export class PublicationStore {
 
   /** Hub message as JSON text. */
   get revocations(): string {
-    return JSON.stringify({ type: "revocations", ...this.#revocations });
+    this.#revocationsMessage ??= JSON.stringify({ type: "revocations", ...this.#revocations });
+    return this.#revocationsMessage;
   }
 
   /** @returns false when it is the one that is held, or older */
   putRevocations(list: RevocationList): boolean {
     if (list.revision <= this.#revocations.revision) return false;
     this.#revocations = list;
+    this.#revocationsMessage = undefined;
     this.#texts.put("revocations", JSON.stringify(list));
     return true;
   }
