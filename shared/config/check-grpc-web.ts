@@ -68,6 +68,13 @@ function checkEdits(route: Cursor): DocumentProblem[] {
     );
   const { exists, path } = route.get("graphql");
   if (exists) problems.push(error("SLV3161", path, "calls by gRPC are not GraphQL: this refuses all", { at: "key" }));
+  const validate = route.get("validate");
+  if (validate.exists && !["off", "shadow"].includes(validate.get("requests").text ?? ""))
+    problems.push(
+      warning("SLV3161", validate.path, "calls by gRPC are refused where the description does not have them", {
+        at: "key",
+      }),
+    );
   return problems;
 }
 

@@ -6,7 +6,7 @@ import { type DocumentProblem, error, warning } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
 
 /** What makes an answer by itself, or of requests that are none of a method's. */
-const OTHERS = ["aggregate", "respond", "redirect", "graphql", "upgrades"];
+const OTHERS = ["aggregate", "respond", "redirect", "handler", "graphql", "upgrades"];
 
 export function checkTranscode(top: Cursor): DocumentProblem[] {
   const descriptors = top.get("gateway", "descriptors");

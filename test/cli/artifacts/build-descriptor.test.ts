@@ -149,6 +149,11 @@ describe("routes", () => {
       "SLV3169",
       "no meaning with `respond`",
     ],
+    [
+      of("{ descriptor: orders }", "").replace("      to: orders", "      handler: ./answer.ts"),
+      "SLV3169",
+      "no meaning with `handler`",
+    ],
     [of("{ descriptor: orders }", "").replace(/ {6}transcode.*/, ""), "SLV3169", "no route has the descriptor"],
     [of("{ descriptor: orders, stream: json }"), "SLV2001", ""],
     [of("{ descriptor: orders, other: 1 }"), "SLV2003", ""],

@@ -102,6 +102,16 @@ test.each<[what: string, route: string, expected: string[], cors?: string, servi
     ["error SLV3161 routes.0.transform.request.body", "warning SLV3162 routes.0.transform.response.body"],
   ],
   [
+    "a contract of HTTP",
+    "match: { path: /r }, to: orders, validate: { contract: c }",
+    ["warning SLV3161 routes.0.validate", "error SLV3140 routes.0.validate.contract"],
+  ],
+  [
+    "a contract in shadow",
+    "match: { path: /r }, to: orders, validate: { contract: c, requests: shadow }",
+    ["error SLV3140 routes.0.validate.contract"],
+  ],
+  [
     "CORS without POST, and with a list that browsers need more than",
     "match: { path: /r }, to: orders",
     ["warning SLV3163 cors.methods", "warning SLV3163 cors.allowHeaders"],
