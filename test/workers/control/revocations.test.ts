@@ -174,6 +174,24 @@ describe("agents", () => {
     orders.close();
   });
 
+  test.each([0, 1, 10])("hear of a store that was set back by %i revisions and more", async (more) => {
+    await applyDocument(exposed());
+    await revoke({ jti: "one" });
+    await runInDurableObject(hub(), (_object, { storage }) => {
+      const text = JSON.stringify({ revision: 2 + more, entries: [{ jti: "lost", expiresAtMs: Date.now() + 60_000 }] });
+      storage.sql.exec("UPDATE texts SET text = ? WHERE name = 'revocations'", text);
+    });
+    await evictDurableObject(hub());
+    const orders = await join("orders");
+    expect(await orders.take("revocations")).toMatchObject({ entries: [{ jti: "lost" }] });
+    await revoke({ jti: "two" });
+    const revision = 3 + more;
+    expect(await orders.take("revocations")).toMatchObject({ revision, entries: [{ jti: "two" }, { jti: "one" }] });
+    await revoke({ jti: "three" });
+    expect(await orders.take("revocations")).toMatchObject({ revision: revision + 1 });
+    orders.close();
+  });
+
   test("do not go back to an older list that comes late", async () => {
     await applyDocument(exposed());
     await revoke({ jti: "one" });

@@ -287,8 +287,13 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
   async #tellRevocations(): Promise<void> {
     const untold = this.#readLive()?.isExposed === true ? this.#revocations.untold(Date.now()) : undefined;
     if (untold === undefined) return;
-    await this.env.HUB.getByName(MAIN).revoked(untold);
-    this.#revocations.told(untold);
+    const other = await this.env.HUB.getByName(MAIN).revoked(untold);
+    if (other === undefined || other < this.#revocations.revision) this.#revocations.told(untold);
+    else {
+      // The hub has one from before this store was set back.
+      this.#revocations.outdate(other);
+      await this.#tellRevocations();
+    }
   }
 
   /** Hands the live version to the hub, unless it has it; the alarm stays until that has succeeded. */

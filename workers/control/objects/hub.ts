@@ -81,9 +81,10 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     }
   }
 
-  async revoked(list: RevocationList): Promise<void> {
-    if (!this.#publication.putRevocations(list)) return;
+  async revoked(list: RevocationList): Promise<number | undefined> {
+    if (!this.#publication.putRevocations(list)) return this.#publication.otherRevocations(list);
     for (const [socket, { service }] of this.#greeted()) this.#sendRevocations(socket, service);
+    return undefined;
   }
 
   async trust(trust: Trust): Promise<void> {

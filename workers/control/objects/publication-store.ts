@@ -72,6 +72,11 @@ export class PublicationStore {
     return true;
   }
 
+  /** Revision of a list that is held instead of this one; undefined: it is the same. */
+  otherRevocations(list: RevocationList): number | undefined {
+    return JSON.stringify(list) === JSON.stringify(this.#revocations) ? undefined : this.#revocations.revision;
+  }
+
   /** Whether it is the one that is held, or was made before that. */
   isOld({ version, appliedAtMs }: Publication): boolean {
     return version <= this.version && appliedAtMs <= (this.#summary?.appliedAtMs ?? 0);

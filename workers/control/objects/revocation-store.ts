@@ -64,6 +64,14 @@ export class RevocationStore {
     return this.listAfter(told?.revision ?? 0, nowMs);
   }
 
+  /** The list as it is is a newer one than that of this revision. */
+  outdate(revision: number): void {
+    this.#sql.exec(
+      "INSERT INTO revocation_revision VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET revision = max(revision, ?1)",
+      revision + 1,
+    );
+  }
+
   /** The hub has it. */
   told({ revision }: RevocationList): void {
     const keep = "ON CONFLICT (id) DO UPDATE SET revision = max(revision, ?1)";

@@ -190,8 +190,11 @@ export interface HubRpc extends Rpc.DurableObjectBranded {
   publish(publication: Publication): Promise<void>;
   /** A trust bundle for all agents; an older one than is held changes nothing. */
   trust(trust: Trust): Promise<void>;
-  /** All that is revoked, for agents that face the outside; an older list than is held changes nothing. */
-  revoked(list: RevocationList): Promise<void>;
+  /**
+   * All that is revoked, for agents that face the outside; an older list than is held changes nothing.
+   * @returns revision of another list that is held instead; undefined: this one is
+   */
+  revoked(list: RevocationList): Promise<number | undefined>;
   laggards(trustId: string): Promise<Laggards>;
   status(): Promise<{ readonly revision: number; readonly instances: readonly Instance[] }>;
   renewed(service: string, instance: string, certificateNotAfterMs: number): Promise<void>;
