@@ -121,8 +121,8 @@ test("a full list refuses, and says so", async () => {
 });
 
 describe("agents", () => {
-  const exposed = () => {
-    const document = shop("9s") as { gateway: object; mesh: { services: Record<string, object> } };
+  const exposed = (timeout = "9s") => {
+    const document = shop(timeout) as { gateway: object; mesh: { services: Record<string, object> } };
     const routes = [{ name: "open", match: { path: "/open" }, auth: "login" }];
     const identity = { login: { jwt: { issuer, audience: "shop" } } };
     const orders = { ...document.mesh.services.orders, expose: { hosts: ["localhost"], routes } };
@@ -189,6 +189,34 @@ describe("agents", () => {
     expect(await orders.take("revocations")).toMatchObject({ revision, entries: [{ jti: "two" }, { jti: "one" }] });
     await revoke({ jti: "three" });
     expect(await orders.take("revocations")).toMatchObject({ revision: revision + 1 });
+    orders.close();
+  });
+
+  test("hear later of what was revoked, and not heard of, while a version was on its way", async () => {
+    await applyDocument(exposed());
+    const orders = await join("orders");
+    await orders.take("revocations");
+    vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const way = { isBegun: false, isFree: false };
+    await runInDurableObject(hub(), (object) => {
+      const all = Object.getPrototypeOf(object);
+      const publish = all.publish;
+      vi.spyOn(all, "publish").mockImplementationOnce(async function (this: unknown, publication: unknown) {
+        way.isBegun = true;
+        while (!way.isFree) await scheduler.wait(5);
+        return publish.call(this, publication);
+      });
+      vi.spyOn(all, "revoked").mockRejectedValueOnce(new Error("away"));
+    });
+    const applying = applyDocument(exposed("10s"));
+    await expect.poll(() => way.isBegun).toBe(true);
+    await revoke({ jti: "meanwhile" });
+    way.isFree = true;
+    await applying;
+    // With the version comes what the hub knew.
+    expect(await orders.take("revocations")).toMatchObject({ entries: [] });
+    expect(await runDurableObjectAlarm(configStore())).toBe(true);
+    expect(await orders.take("revocations")).toMatchObject({ entries: [{ jti: "meanwhile" }] });
     orders.close();
   });
 

@@ -1,5 +1,6 @@
 /** The config store: numbered versions of the document, the live one's faces, gateway leases and the audit log. */
 import { DurableObject } from "cloudflare:workers";
+import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import { GATEWAY_SERVICE } from "../../../shared/identity/spiffe-id.ts";
 import { limits } from "../../../shared/limits.ts";
 import { agentPlan } from "../../../shared/plan/agent-face.ts";
@@ -283,9 +284,14 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     }
   }
 
-  /** Before the version that exposes somebody: no agent opens to the outside without them. Nobody else asks for them. */
+  /** What the hub lacks, where agents face the outside: nobody else asks for it. */
+  #untold(): RevocationList | undefined {
+    return this.#readLive()?.isExposed === true ? this.#revocations.untold(Date.now()) : undefined;
+  }
+
+  /** Before the version that exposes somebody: no agent opens to the outside without them. */
   async #tellRevocations(): Promise<void> {
-    const untold = this.#readLive()?.isExposed === true ? this.#revocations.untold(Date.now()) : undefined;
+    const untold = this.#untold();
     if (untold === undefined) return;
     const other = await this.env.HUB.getByName(MAIN).revoked(untold);
     if (other === undefined || other < this.#revocations.revision) this.#revocations.told(untold);
@@ -313,7 +319,8 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
       "INSERT INTO published VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET version = max(version, ?1)",
       live.version,
     );
-    if (this.#liveRow()?.version === live.version) await this.ctx.storage.deleteAlarm();
+    const isAll = this.#liveRow()?.version === live.version && this.#untold() === undefined;
+    if (isAll) await this.ctx.storage.deleteAlarm();
   }
 
   get #authority() {
