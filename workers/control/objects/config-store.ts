@@ -294,12 +294,10 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     const untold = this.#untold();
     if (untold === undefined) return;
     const other = await this.env.HUB.getByName(MAIN).revoked(untold);
-    if (other === undefined || other < this.#revocations.revision) this.#revocations.told(untold);
-    else {
-      // The hub has one from before this store was set back.
-      this.#revocations.outdate(other);
-      await this.#tellRevocations();
-    }
+    if (other === undefined || other < this.#revocations.revision) return this.#revocations.told(untold);
+    // The hub has one from before this store was set back.
+    this.#revocations.outdate(other);
+    return this.#tellRevocations();
   }
 
   /** Hands the live version to the hub, unless it has it; the alarm stays until that has succeeded. */
