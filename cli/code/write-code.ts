@@ -1,5 +1,5 @@
 /** Puts the user's own code beside the modules of a gateway, which loads it by the file that names all of it. */
-import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { bundleCode } from "./bundle-code.ts";
 import type { CodeSource } from "./check-code.ts";
@@ -31,16 +31,26 @@ export function codeModules(folder: string): string[] {
 /** Names stay readable, and so do the places in stacks that operators see: nothing is minified. */
 function bundleFiles(from: string, files: readonly string[], folder: string): Record<string, string> {
   const { outputs } = bundleCode(from, {
-    entryPoints: [...files],
+    entryPoints: [...new Set(files.map((file) => ownPath(from, file)))],
     outdir: folder,
     outExtension: { ".js": ".mjs" },
     entryNames: "deployed-code-[name]-[hash]",
     chunkNames: "deployed-code-[name]-[hash]",
     splitting: true,
   });
-  return Object.fromEntries(
-    Object.entries(outputs).flatMap(([output, { entryPoint }]) =>
-      entryPoint === undefined ? [] : [[entryPoint, path.basename(output)]],
-    ),
+  const modules = new Map(
+    Object.entries(outputs).map(([output, { entryPoint }]) => [entryPoint, path.basename(output)]),
   );
+  return Object.fromEntries(
+    files.flatMap((file) => {
+      const module = modules.get(ownPath(from, file));
+      return module === undefined ? [] : [[file, module]];
+    }),
+  );
+}
+
+/** Where a file is that may be a link: the bundler knows files by that. */
+function ownPath(folder: string, file: string): string {
+  const own = path.relative(realpathSync(folder), realpathSync(path.join(folder, file)));
+  return own.split(path.sep).join("/");
 }

@@ -154,4 +154,13 @@ describe("code of a document", () => {
     expect((await modules["policies/handler.ts"]?.())?.default.selvage.kind).toBe("handler");
     expect(writeCode({ folder, files: [] }, out)).toEqual([]);
   });
+
+  test("has the name that the document gives it, also where that is a link", () => {
+    const out = mkdtempSync(path.join(top, "out-"));
+    symlinkSync("plain.ts", path.join(folder, "policies/linked.ts"));
+    writeCode({ folder, files: ["policies/linked.ts", "policies/plain.ts"] }, out);
+    const index = readFileSync(path.join(out, "deployed-code.mjs"), "utf8");
+    for (const name of ["policies/linked.ts", "policies/plain.ts"])
+      expect(index).toMatch(new RegExp(`"${name}": .*deployed-code-plain-`));
+  });
 });
