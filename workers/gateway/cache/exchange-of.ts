@@ -110,8 +110,7 @@ class RouteExchange implements CacheExchange {
     this.edge = edge;
     this.settings = settings;
     this.request = request;
-    // What code has made another request of is for those alone for whom it makes the same.
-    this.keys = cacheKeysOf(request, c.get("changedByCode") === true ? unshared(settings) : settings);
+    this.keys = keysFor(c, request, settings);
     this.reach = settings.reach ?? "near";
     this.isRaw = isRaw;
     this.#c = c;
@@ -147,6 +146,11 @@ class RouteExchange implements CacheExchange {
   tellFailure(status: string): void {
     tellAnswer(this.#c, [["cache-status", status]]);
   }
+}
+
+/** Keys of a call for a request: what code has made another one of is for those alone for whom it makes the same. */
+export function keysFor(c: Context<GatewayEnv>, request: CacheRequest, settings: RouteCache): CacheKeys | undefined {
+  return cacheKeysOf(request, c.get("changedByCode") === true ? unshared(settings) : settings);
 }
 
 const unshared = ({ shared: _, ...settings }: RouteCache): RouteCache => settings;

@@ -57,11 +57,13 @@ const begin: Code = async (c, next) => {
   const exchange = exchangeOf(c.req.raw);
   const route = exchange.c.get("route");
   for (const [name, value] of Object.entries(exchange.c.get("codeValues") ?? {})) c.set(name, value);
-  c.set("identity", exchange.c.get("identity"));
-  c.set("route", { name: route.name, params: exchange.c.get("params") });
+  // Copies: what one request's code does to them must reach neither tokens that are minted nor later requests.
+  c.set("identity", structuredClone(exchange.c.get("identity")));
+  c.set("route", { name: route.name, params: { ...exchange.c.get("params") } });
   c.set("request", outgoingRequest(exchange));
   c.set("services", servicesFor(exchange));
   await next();
+  exchange.hasReplaced = c.res.body !== exchange.inner?.body;
 };
 
 /** One code with what is its own: settings and log are again those of the others inside and outside it. */

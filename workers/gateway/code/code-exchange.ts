@@ -26,6 +26,8 @@ export class CodeExchange {
   lines = 0;
   /** What the stages inside have answered, as code got it; undefined: nothing has gone there. */
   inner: Response | undefined;
+  /** Whether code has put other content in the place of theirs; that of HEAD is gone when the answer is whole. */
+  hasReplaced = false;
   #isOver = false;
   #inside: Promise<unknown> | undefined;
   readonly #next: (() => Promise<unknown>) | undefined;

@@ -84,7 +84,7 @@ function answerOf(made: unknown, exchange: CodeExchange): Response {
   if (status < 200 || status > 599 || webSocket) throw new Error(`code cannot answer with status ${status}`);
   if (made.bodyUsed) throw new Error("the answer's content was read and nothing was put in its place");
   const answer = new Response(made.body, made);
-  if (inner !== undefined && made.body !== inner.body) replaceContent(exchange, answer, inner);
+  if (inner !== undefined && exchange.hasReplaced) replaceContent(exchange, answer, inner);
   exchange.caller.dropEnding(answer.headers);
   return answer;
 }

@@ -1,10 +1,9 @@
 /** A call of an aggregate's part as the cache sees it. */
-import { cacheKeysOf } from "../../../shared/cache/cache-key.ts";
 import type { CacheRequest } from "../../../shared/cache/cache-request.ts";
 import type { RouteCache } from "../../../shared/cache/route-cache.ts";
 import type { PartCall } from "../../../shared/policy/aggregate.ts";
 import type { EdgeCache } from "../cache/edge-cache.ts";
-import { type CacheExchange, partitionFor } from "../cache/exchange-of.ts";
+import { type CacheExchange, keysFor, partitionFor } from "../cache/exchange-of.ts";
 import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import { sha256 } from "./idempotency-records.ts";
@@ -56,7 +55,7 @@ export async function partExchange(
     ctx: c.executionCtx,
     settings: cache,
     request,
-    keys: cacheKeysOf(request, cache),
+    keys: keysFor(c, request, cache),
     reach: cache.reach ?? "near",
     isRaw: false,
     deadlineAtMs,

@@ -118,6 +118,15 @@ const echo = defineHandler(async (c) => c.text(`${c.req.header("content-type")} 
 
 const through = defineHandler(async (c) => (await c.get("services").self?.fetch(c.req.path)) ?? c.text("none"));
 
+/** What types forbid, and JavaScript does not. */
+const tamper = definePolicy(async (c, next) => {
+  const { identity, route } = c.var as unknown as { identity: Record<string, unknown>; route: { params: object } };
+  Object.assign(identity, { sub: "admin", scopes: ["all"] });
+  Object.assign(identity.claims as object, { tenant: "other" });
+  Object.assign(route.params, { id: "2" });
+  await next();
+});
+
 const make = (code: unknown) => async () => ({ default: code });
 
 export const modules = {
@@ -128,6 +137,7 @@ export const modules = {
   "policies/own.ts": make(own),
   "policies/echo.ts": make(echo),
   "policies/through.ts": make(through),
+  "policies/tamper.ts": make(tamper),
   "policies/etag.ts": make(etag()),
   "policies/no-function.ts": make({ fetch: () => undefined }),
   "policies/broken.ts": async () => {
