@@ -92,6 +92,7 @@ function operationsOf(path: string, stated: SpecPlace, reading: Reading): Operat
     return [];
   }
   refuseExtension(item, reading);
+  passServers(item, "a path", reading);
   if (item !== stated) refuseSiblings(stated, reading);
   const { names } = template;
   return methodsOf(item, reading).map(([method, operation]) => ({ item, operation, method, path, names }));
@@ -114,13 +115,15 @@ function methodsOf(item: SpecPlace, reading: Reading): [method: string, operatio
 }
 
 function isOperation(operation: SpecPlace, reading: Reading): boolean {
-  const servers = operation.get("servers");
   if (!operation.isMapping) reading.error(FORM, operation, "an operation is a mapping");
-  else if (servers.exists)
-    reading.warn(FORM, servers, "`servers` of an operation are not looked at: those of the document are", {
-      at: "key",
-    });
+  else passServers(operation, "an operation", reading);
   return operation.isMapping;
+}
+
+function passServers(place: SpecPlace, what: string, reading: Reading): void {
+  const servers = place.get("servers");
+  if (!servers.exists) return;
+  reading.warn(FORM, servers, `\`servers\` of ${what} are not looked at: those of the document are`, { at: "key" });
 }
 
 /** What it means to say something beside a reference, OpenAPI leaves open. */

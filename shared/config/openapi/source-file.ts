@@ -23,11 +23,12 @@ export function readSourceFile(name: string, text: string): SourceFile {
       // YAML takes what JSON does not, and says where a text is neither.
     }
   const file = new ReadFile(name, text, undefined, limits.openapi);
-  const trapped = text.includes("__proto__") ? keyPaths(file.value, "__proto__") : [];
-  const traps = trapped.map((path) => ({
-    ...error("SLV2004", path, '"__proto__" cannot be used as a key', { at: "key" }),
-    ...file.find(path, "key"),
-  }));
+  const traps = TRAPS.flatMap(([key, message]) =>
+    (text.includes(key) ? keyPaths(file.value, key) : []).map((path) => ({
+      ...error("SLV2004", path, message, { at: "key" }),
+      ...file.find(path, "key"),
+    })),
+  );
   const problems = [...file.syntax, ...file.problems, ...traps];
   return {
     value: file.complete && file.syntax.length === 0 ? file.value : undefined,
@@ -35,6 +36,12 @@ export function readSourceFile(name: string, text: string): SourceFile {
     find: (path, at) => file.find(path, at),
   };
 }
+
+/** Keys that would not be what their writer meant. */
+const TRAPS = [
+  ["__proto__", '"__proto__" cannot be used as a key'],
+  ["<<", '"<<" merges nothing in YAML 1.2: write out what it should bring, or use `$ref` or `allOf`'],
+] as const;
 
 /** Where a key occurs in a value. */
 function keyPaths(root: unknown, wanted: string): Path[] {

@@ -187,6 +187,15 @@ test.each([
   expect(folder.whole(main(`${servers}\npaths: { /a: { get: {} } }\n`)).basePath).toBe(expected);
 });
 
+test("servers of paths and operations are not looked at, and that is said", () => {
+  const servers = "servers: [{ url: /other }]";
+  const files = main(`paths:\n  /a:\n    ${servers}\n    get: {}\n  /b:\n    get:\n      ${servers}\n`);
+  expect(folder.told(files)).toEqual([
+    expect.stringContaining("warning SLV3143 main.yaml:5:5 `servers` of a path"),
+    expect.stringContaining("warning SLV3143 main.yaml:9:7 `servers` of an operation"),
+  ]);
+});
+
 test("methods of 3.2, words to the edge, names of operations without one", () => {
   const text =
     "paths: { /a: { query: { x-selvage: { requests: shadow, responses: 'off' } }, additionalOperations: { PURGE: { operationId: purge } } } }\n";

@@ -43,6 +43,11 @@ const refused: [what: string, files: Files, problem: string][] = [
     { "main.yaml": '{"openapi": "3.0.0", "__proto__": {}}' },
     'error SLV2004 main.yaml:1:22 "__proto__" cannot be used',
   ],
+  [
+    "keys of YAML 1.1 that merge",
+    main("x-base: &b { a: 1 }\npaths: { /a: { get: { <<: *b } } }\n"),
+    'error SLV2004 main.yaml:4:23 "<<" merges nothing in YAML 1.2',
+  ],
   ["aliases that multiply", main(laughs(9)), "error SLV1003 main.yaml:1:1"],
   ["an alias of itself", main("paths: &a { /a: *a }\n"), "error SLV1004 main.yaml:3:17 the alias *a has no anchor"],
   [
