@@ -64,3 +64,16 @@ test("what HEAD says of content that code has not replaced stays", async () => {
     expect([method, headers.get("etag")]).toEqual([method, '"one"']);
   }
 });
+
+test("a GET gets no content by code, which is told so", async () => {
+  const gateway = await start(`
+    - name: orders
+      match: { path: "/orders" }
+      policies: [{ use: policies/with-content.ts }]
+      to: https://orders.example
+  `);
+  expect((await gateway.fetch("/orders")).status).toBe(500);
+  expect(String(gateway.logs.at(-1)?.reason)).toContain("GET has no content");
+  expect((await gateway.fetch("/orders", { method: "DELETE" })).status).toBe(200);
+  expect(await gateway.sent.at(-1)?.text()).toBe("content");
+});

@@ -324,7 +324,8 @@ describe("code that does what it may not", () => {
       to: https://orders.example
       calls: { orders: https://orders.example, rates: https://rates.example }
   `;
-  test.each<[string, number, string | undefined, string | undefined]>([
+  type Case = [what: string, status: number, error: string | undefined, reason: string | undefined];
+  test.each<Case>([
     ["throw", 500, "code_failed", "secret reason"],
     ["throw-text", 500, "code_failed", "it threw a text"],
     ["refuse", 418, undefined, undefined],
@@ -344,6 +345,8 @@ describe("code that does what it may not", () => {
     ["twice", 500, "code_failed", "Body has already been used"],
     ["stranger", 500, "code_failed", 'may not call "inventory": `calls` names orders, rates'],
     ["path", 500, "code_failed", "is no path"],
+    ...["up", "up-encoded", "backslash"].map((what): Case => [what, 500, "code_failed", "leads elsewhere"]),
+    ["dots", 200, undefined, undefined],
     ["call-field", 500, "code_failed", "selvage-priority belongs to the gateway"],
     ["too-many", 500, "code_failed", "at most 100 calls"],
     ["bad-status", 500, "code_failed", "status 101"],

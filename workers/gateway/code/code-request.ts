@@ -58,6 +58,8 @@ export function outgoingRequest(exchange: CodeExchange): OutgoingRequest {
       c.set("reshaped", { told: "", ...c.get("reshaped"), query: () => (text === "" ? "" : `?${text}`) });
     },
     setBody(content, contentType) {
+      const { method = c.get("method") } = c.get("reshaped") ?? {};
+      if (content !== null && (method === "GET" || method === "HEAD")) throw new TypeError(`${method} has no content`);
       const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
       const { heldBodyBytesMax } = limits.gateway;
       if (bytes !== null && bytes.byteLength > heldBodyBytesMax)

@@ -54,7 +54,7 @@ async function callService(
   exchange.refuseLate();
   if (++exchange.calls > limits.code.callsMax)
     throw new Error(`code may make at most ${limits.code.callsMax} calls for one request`);
-  if (!/^\/[^\s#\p{Cc}]*$/u.test(path)) throw new TypeError(`${JSON.stringify(path)} is no path: it begins with /`);
+  checkPath(path);
   const { bytes, contentType } = contentOf(init);
   const method = methodOf(init, bytes !== null);
   const fields = fieldsFor(exchange, target);
@@ -75,6 +75,16 @@ async function callService(
     caller.callTarget(c, { ...sending, ...shed }, context, upstreams),
   );
   return caller.withoutEnding(answer);
+}
+
+const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?:\/|;|%3b|$)/i;
+
+/** Code makes paths of what clients say, and a path that leads up leads out of where the target begins. @throws TypeError */
+function checkPath(path: string): void {
+  if (!/^\/[^\s#\p{Cc}]*$/u.test(path)) throw new TypeError(`${JSON.stringify(path)} is no path: it begins with /`);
+  const [place = ""] = path.split("?", 1);
+  if (place.includes("\\") || DOT_SEGMENT.test(place))
+    throw new TypeError(`${JSON.stringify(path)} leads elsewhere: it has a \\, or a . or .. segment`);
 }
 
 /** Services of the mesh get what parts of composed answers get; what is outside gets the gateway's own word, and none of the client's. */

@@ -38,7 +38,7 @@ export interface OutgoingRequest {
   readonly headers: OutgoingFields;
   /** What stands after the `?`, instead of what the client sent. */
   setQuery(query: string | URLSearchParams): void;
-  /** Other content than the client sent; null: none. */
+  /** Other content than the client sent; null: none. @throws TypeError for content of GET and HEAD, which have none */
   setBody(content: string | Uint8Array | null, contentType?: string): void;
 }
 
@@ -56,7 +56,7 @@ export interface CallInit {
 /** A service of the mesh, an upstream or an origin that `calls` of the route names. */
 export interface Service {
   /**
-   * @param path with its query; begins with `/`
+   * @param path with its query; begins with `/`, and has no `.` or `..` segment: escape what comes of requests (`encodeURIComponent`)
    * @throws an Error with a `code`, such as `upstream_timeout`, when there is no answer
    */
   fetch(path: string, init?: CallInit): Promise<Response>;

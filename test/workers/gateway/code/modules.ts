@@ -76,6 +76,10 @@ const hostile = definePolicy(async (c, next) => {
     twice: async () => [await c.req.raw.text(), await c.req.raw.text()],
     stranger: () => c.get("services").inventory,
     path: () => c.get("services").orders?.fetch("//evil\r\n"),
+    up: () => c.get("services").orders?.fetch("/a/../admin"),
+    "up-encoded": () => c.get("services").orders?.fetch("/%2E./admin?a=b"),
+    backslash: () => c.get("services").orders?.fetch("/..\\admin"),
+    dots: () => c.get("services").rates?.fetch("/.well-known/a..b?path=/../\\"),
     "call-field": () => c.get("services").orders?.fetch("/", { headers: { "selvage-priority": "high" } }),
     "too-many": () => Promise.all(Array.from({ length: 101 }, () => c.get("services").rates?.fetch("/"))),
     "bad-status": () => new Response(null, { status: 101, webSocket: new WebSocketPair()[0] }),
@@ -127,6 +131,11 @@ const tamper = definePolicy(async (c, next) => {
   await next();
 });
 
+const withContent = definePolicy(async (c, next) => {
+  c.get("request").setBody("content");
+  await next();
+});
+
 const make = (code: unknown) => async () => ({ default: code });
 
 export const modules = {
@@ -137,6 +146,7 @@ export const modules = {
   "policies/own.ts": make(own),
   "policies/echo.ts": make(echo),
   "policies/through.ts": make(through),
+  "policies/with-content.ts": make(withContent),
   "policies/tamper.ts": make(tamper),
   "policies/etag.ts": make(etag()),
   "policies/no-function.ts": make({ fetch: () => undefined }),
