@@ -23,7 +23,7 @@ export interface CacheQuestion {
   readonly told: readonly (readonly [name: string, value: string])[];
 }
 
-export function explainCache({ cache, name }: RoutePlan, at: Path, question: CacheQuestion): ExplainStep[] {
+export function explainCache({ cache, name, policies }: RoutePlan, at: Path, question: CacheQuestion): ExplainStep[] {
   if (cache === undefined) return [];
   const path = [...at, "cache"];
   const { method, host, query, identity, header, told } = question;
@@ -57,11 +57,12 @@ export function explainCache({ cache, name }: RoutePlan, at: Path, question: Cac
     ];
   if (verdict.kind === "forward" && verdict.way === "pass")
     return [step("cache", "skip", "asks the upstream: the request says itself that it wants no stored answer", path)];
+  const apart = policies === undefined ? "" : "; what code asks for otherwise is kept apart";
   return [
     step(
       "cache",
       "note",
-      `key ${keyText(request, cache)}, not looked up now; ${sharingText(identity, request, cache)}`,
+      `key ${keyText(request, cache)}, not looked up now; ${sharingText(identity, request, cache)}${apart}`,
       path,
     ),
     step("cache", "note", freshnessText(cache), path),

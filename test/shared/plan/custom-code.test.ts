@@ -121,6 +121,13 @@ describe("a plan", () => {
     ]);
     expect(explained?.result.outcome).toBe("answer");
   });
+
+  test("says of what is kept that code tells it apart", () => {
+    const cached = load("policies: [{ use: p/a.ts }]\ncache: { ttl: 1m }\nto: rates").document;
+    const request = { method: "GET", host: "localhost", path: "/route/1", query: "", headers: [] };
+    const explained = cached && explain(compile(cached), { ...request, credential: { kind: "none" } }, 0);
+    expect(explained?.steps.find(({ stage }) => stage === "cache")?.text).toContain("what code asks for otherwise");
+  });
 });
 
 test.each<[string, string | undefined, boolean]>([
