@@ -1,8 +1,10 @@
 /** A Worker as a folder that `wrangler deploy` takes: its ES modules and their configuration. */
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { parse, stringify } from "smol-toml";
+import { CODE_INDEX } from "../code/write-code.ts";
 import { buildWorker, ENTRY_MODULE, type WorkerBundle } from "./build-worker.ts";
 import { packageRoot } from "./package-root.ts";
 import { readWorkerDefinition } from "./wrangler-config.ts";
@@ -31,20 +33,29 @@ export async function buildWorkerFolder(config: string, folder: string): Promise
 
 /**
  * Makes a folder of the gateway: from the sources of a checkout, or from the bundle of the built package.
- * @param folder absolute; a configuration that is there stays, everything else is removed
+ * @param folder absolute; modules that are there are replaced, a configuration and everything else stay
  */
 export async function makeGatewayFolder(folder: string): Promise<void> {
-  const configFile = path.join(folder, CONFIG_FILE);
-  const kept = existsSync(configFile) ? readFileSync(configFile, "utf8") : undefined;
-  const built = path.join(packageRoot, "dist", "gateway");
-  if (existsSync(path.join(packageRoot, "workers/gateway/index.ts"))) await buildWorkerFolder(CONFIG_FILE, folder);
-  else cpSync(built, folder, { recursive: true });
-  if (kept !== undefined) writeFileSync(configFile, kept);
+  const made = mkdtempSync(path.join(tmpdir(), "selvage-gateway-"));
+  try {
+    if (existsSync(path.join(packageRoot, "workers/gateway/index.ts"))) await buildWorkerFolder(CONFIG_FILE, made);
+    else cpSync(path.join(packageRoot, "dist", "gateway"), made, { recursive: true });
+    if (existsSync(path.join(folder, CONFIG_FILE))) rmSync(path.join(made, CONFIG_FILE));
+    mkdirSync(folder, { recursive: true });
+    for (const name of readdirSync(folder).filter(isModule)) rmSync(path.join(folder, name));
+    cpSync(made, folder, { recursive: true });
+  } finally {
+    rmSync(made, { recursive: true, force: true });
+  }
 }
 
-/** Whether a folder can be made anew: it is empty, is not there, or was made by this. */
+const isModule = (name: string): boolean => path.extname(name) === path.extname(ENTRY_MODULE);
+
+/** Whether modules in a folder can be replaced: it is empty, is not there, or was made by this. */
 export function isReplaceable(folder: string): boolean {
-  return !existsSync(folder) || readdirSync(folder).length === 0 || existsSync(path.join(folder, ENTRY_MODULE));
+  if (!existsSync(folder)) return true;
+  const names = readdirSync(folder);
+  return names.length === 0 || [ENTRY_MODULE, CODE_INDEX].every((name) => names.includes(name));
 }
 
 /** A line with what files together weigh. */

@@ -1,6 +1,6 @@
 /** Code of the user's own as `selvage serve` runs it: before a service of the mesh and a plain server, both real. */
 import type { ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -157,18 +157,20 @@ test("a document that names code which was not deployed has that route out of se
   expect((await get("/quotes?tenant=a")).status).toBe(200);
 });
 
-test("a built gateway has the code beside its modules, and keeps its configuration", async () => {
+test("a built gateway has the code beside its modules, and keeps what else is there", async () => {
   const out = join(folder, "built");
   const build = (to: string) =>
     run(process.execPath, ["bin/selvage.mjs", "build", join(folder, "selvage.yaml"), "--out", to]);
   mkdirSync(out);
-  for (const name of ["worker.mjs", "wrangler.toml"]) writeFileSync(join(out, name), "# mine\n");
+  for (const name of ["worker.mjs", "deployed-code.mjs", "chunk-old.mjs", "wrangler.toml", ".dev.vars"])
+    writeFileSync(join(out, name), "# mine\n");
   const [{ code, stdout, stderr }, elsewhere] = await Promise.all([build(out), build(root)]);
   expect(code, stderr).toBe(0);
   expect(stdout).toMatch(/your code, 3 files +\d/);
   const { modules } = (await import(join(out, "deployed-code.mjs"))) as { modules: object };
   expect(Object.keys(modules)).toEqual(["policies/tenant.ts", "policies/quote.ts", "policies/self.ts"]);
-  expect(readFileSync(join(out, "wrangler.toml"), "utf8")).toBe("# mine\n");
+  for (const name of ["wrangler.toml", ".dev.vars"]) expect(readFileSync(join(out, name), "utf8")).toBe("# mine\n");
+  expect(existsSync(join(out, "chunk-old.mjs"))).toBe(false);
   expect(statSync(join(out, "worker.mjs")).size).toBeGreaterThan(100_000);
   expect([elsewhere.code, elsewhere.stderr]).toEqual([2, expect.stringContaining("something else than a gateway")]);
 });
