@@ -1,5 +1,5 @@
 /** The code of a route as a Hono app, made by the first request that needs it. */
-import type { Hono, MiddlewareHandler } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import type { CodeUse } from "../../../shared/policy/custom-code.ts";
 import { type CodeExchange, codeFault } from "./code-exchange.ts";
@@ -33,7 +33,7 @@ export async function chainOf(
 ): Promise<CodeChain> {
   const known = chains.get(key);
   if (known !== undefined) return known;
-  const app = new exchange.caller.Hono<CodeEnv>();
+  const app = new Hono<CodeEnv>();
   app.use("*", begin);
   for (const use of uses) {
     const { run, settings } = await loadCode(use, kind, exchange);
