@@ -5,13 +5,13 @@ import { Origins } from "../../shared/config/openapi/origins.ts";
 import { applyOverlay } from "../../shared/config/openapi/overlay.ts";
 import { type ReadDescription, readOpenapi } from "../../shared/config/openapi/read-openapi.ts";
 import { readSourceFile, type SourceFile } from "../../shared/config/openapi/source-file.ts";
-import { pointerText, SpecPlace } from "../../shared/config/openapi/spec-place.ts";
+import { SpecPlace } from "../../shared/config/openapi/spec-place.ts";
 import { type DocumentProblem, error, type Path } from "../../shared/config/problem.ts";
 import type { ContractConfig } from "../../shared/config/schema-contracts.ts";
 import type { Contract } from "../../shared/contract/contract.ts";
+import { parsePointer, pointerOf } from "../../shared/http/json-pointer.ts";
 import { limits } from "../../shared/limits.ts";
 import { canonicalJson } from "../../shared/plan/canonical-json.ts";
-import { parsePointer } from "../../shared/policy/json-place.ts";
 import { compileSchemas } from "../contract/compile-schemas.ts";
 import type { SchemaProblem } from "../contract/schema-problem.ts";
 import type { Built, ReadFile } from "./build-artifacts.ts";
@@ -88,7 +88,7 @@ function withSchemas({ contract, roots, dialect }: ReadDescription, description:
   const documents = Object.fromEntries([...linked].map(([name, value]) => [uriOf(name), value]));
   const references = [...roots].map(([name, { file, path }]) => [
     name,
-    `${uriOf(file)}#${encodeURIComponent(pointerText(path))}`,
+    `${uriOf(file)}#${encodeURIComponent(pointerOf(path))}`,
   ]);
   const compiled = compileSchemas({ documents, roots: Object.fromEntries(references), dialect });
   for (const problem of compiled.problems)

@@ -1,7 +1,7 @@
 /** One schema into the form of the edge, keyword by keyword; each says what is wrong with its own value. */
 import { findFormat } from "../../shared/contract/formats.ts";
-import { escapeKey } from "../../shared/contract/json-pointer.ts";
 import type { CompiledObject, CompiledSchema } from "../../shared/contract/schema-types.ts";
+import { escapeKey } from "../../shared/http/json-pointer.ts";
 import type { Compilation, Flags } from "./compilation.ts";
 import { compileDiscriminator } from "./compile-discriminator.ts";
 import { directionsOf, splitRequired } from "./directions.ts";

@@ -3,9 +3,10 @@
  * Core, sections 8.2 and 9).
  */
 
-import { escapeKey } from "../../shared/contract/json-pointer.ts";
+import { decodeEscapes } from "../../shared/http/escapes.ts";
+import { escapeKey, parsePointer } from "../../shared/http/json-pointer.ts";
 import { limits } from "../../shared/limits.ts";
-import { keyIn, parsePointer } from "../../shared/policy/json-place.ts";
+import { keyIn } from "../../shared/policy/json-place.ts";
 import { type Dialect, dialectOf, dialectOfVocabularies, type Holds } from "./dialects.ts";
 import type { SchemaProblem } from "./schema-problem.ts";
 
@@ -78,7 +79,7 @@ export class SchemaDocuments {
     const [base = "", fragment = ""] = splitFragment(uri);
     const resource = this.resources.get(base);
     if (resource === undefined) return undefined;
-    const name = decode(fragment);
+    const name = decodeEscapes(fragment) ?? fragment;
     if (name !== "" && !name.startsWith("/")) {
       const key = resource.anchors.get(name);
       return key === undefined ? undefined : this.#places.get(key);
@@ -155,11 +156,11 @@ export class SchemaDocuments {
     const [base = "", fragment = ""] = typeof id === "string" ? splitFragment(absolute(id, outer.uri)) : [];
     const isOwn = typeof id === "string" && !id.startsWith("#");
     if (!isOwn && dialect === outer.dialect) {
-      if (fragment !== "") outer.anchors.set(decode(fragment), `${document}#${pointer}`);
+      if (fragment !== "") outer.anchors.set(decodeEscapes(fragment) ?? fragment, `${document}#${pointer}`);
       return outer;
     }
     const resource = newResource(isOwn ? base : outer.uri, document, pointer, dialect);
-    if (isOwn && fragment !== "") resource.anchors.set(decode(fragment), `${document}#${pointer}`);
+    if (isOwn && fragment !== "") resource.anchors.set(decodeEscapes(fragment) ?? fragment, `${document}#${pointer}`);
     if (!this.resources.has(resource.uri) || pointer === "" || isOwn) this.resources.set(resource.uri, resource);
     return resource;
   }
@@ -237,12 +238,4 @@ function absolute(reference: string, base: string): string {
 function splitFragment(uri: string): [string, string] {
   const at = uri.indexOf("#");
   return at === -1 ? [uri, ""] : [uri.slice(0, at), uri.slice(at + 1)];
-}
-
-function decode(fragment: string): string {
-  try {
-    return decodeURIComponent(fragment);
-  } catch {
-    return fragment;
-  }
 }

@@ -1,5 +1,6 @@
 /** Runtime expressions of Arazzo as paths of a template, and its simple conditions as CEL. */
-import { type Loose, memberOf, objectOf, pointerSegments, textOf } from "./loose.ts";
+import { parsePointer } from "../../shared/http/json-pointer.ts";
+import { type Loose, memberOf, objectOf, textOf } from "./loose.ts";
 
 /** Where a value is: `["user", "id"]`; or why there is no such place. */
 export type Place = { readonly names: readonly string[] } | { readonly lost: string };
@@ -21,7 +22,7 @@ const lost = (reason: string): Place => ({ lost: reason });
 export function placeOf(value: unknown, names: Names): Place {
   if (typeof value !== "string") return selectedPlace(objectOf(value), names);
   const [expression = "", pointer = ""] = splitOnce(value, "#");
-  const below = pointerSegments(pointer);
+  const below = parsePointer(pointer);
   if (below === undefined) return lost(`${value} has no JSON pointer`);
   const [root = "", ...rest] = expression.split(".");
   const place = rootPlace(root, rest, names, value);
@@ -51,7 +52,7 @@ function selectedPlace(selector: Loose, names: Names): Place {
   if (typeof context !== "string" || typeof path !== "string") return lost("it is no expression");
   const place = placeOf(context, names);
   if ("lost" in place) return place;
-  const below = type === "jsonpointer" ? pointerSegments(path) : type === "jsonpath" ? jsonPathNames(path) : undefined;
+  const below = type === "jsonpointer" ? parsePointer(path) : type === "jsonpath" ? jsonPathNames(path) : undefined;
   return below === undefined
     ? lost(`${type ?? "the selector"} ${path} is more than a path of names`)
     : checked([...place.names, ...below], path);
@@ -123,7 +124,7 @@ const quoted = (text: string): string => JSON.stringify(text.slice(1, -1).replac
 function answerName(expression: string): string | undefined {
   if (expression === "$statusCode") return "answer.status";
   const [source = "", pointer = ""] = splitOnce(expression, "#");
-  const below = pointerSegments(pointer);
+  const below = parsePointer(pointer);
   if (below === undefined || !/^\$response\.body(?:\.|$)/.test(source)) return undefined;
   const names = [...source.split(".").slice(2), ...below];
   return `answer.body${names.map((name) => (/^\d+$/.test(name) ? `[${name}]` : `[${JSON.stringify(name)}]`)).join("")}`;

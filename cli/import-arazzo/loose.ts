@@ -20,16 +20,6 @@ export function memberOf(value: unknown, name: string): unknown {
   return Object.hasOwn(whole, name) ? whole[name] : undefined;
 }
 
-/** Segments of a JSON pointer (RFC 6901); undefined: it is none. */
-export function pointerSegments(pointer: string): string[] | undefined {
-  if (pointer === "") return [];
-  if (!pointer.startsWith("/")) return undefined;
-  return pointer
-    .slice(1)
-    .split("/")
-    .map((segment) => segment.replaceAll("~1", "/").replaceAll("~0", "~"));
-}
-
 /** What has no equivalent, and where it stands. */
 export interface Loss {
   readonly place: string;

@@ -1,5 +1,6 @@
 /** Operations of OpenAPI documents by what Arazzo calls them. */
-import { type Loose, listOf, memberOf, objectOf, pointerSegments, textOf } from "./loose.ts";
+import { parsePointer } from "../../shared/http/json-pointer.ts";
+import { type Loose, listOf, memberOf, objectOf, textOf } from "./loose.ts";
 
 export interface Source {
   readonly name: string;
@@ -51,7 +52,7 @@ function operationsOf(source: Source): { id: string | undefined; operation: Oper
 function byPath(operationPath: string, sources: readonly Source[]): Operation | string {
   const [, name, pointer = ""] = /^\{?\$sourceDescriptions\.([\w-]+)\.url\}?#(.+)$/.exec(operationPath) ?? [];
   const source = sources.find((one) => one.name === name);
-  const [paths, path = "", method = "", ...more] = pointerSegments(pointer) ?? [];
+  const [paths, path = "", method = "", ...more] = parsePointer(pointer) ?? [];
   if (source === undefined) return `${operationPath} names no source that was given`;
   const isThere = memberOf(memberOf(source.openapi.paths, path), method) !== undefined;
   if (paths !== "paths" || more.length > 0 || !METHODS.includes(method) || !isThere)

@@ -1,4 +1,5 @@
 /** API keys: where a request carries one, and whom its record names. Hashing and looking up are the hosts' work. */
+import { decodeField } from "../http/escapes.ts";
 import type { Identity } from "../identity/identity.ts";
 import { bearerToken } from "./bearer.ts";
 import { refuseTokenForm } from "./token-form.ts";
@@ -96,13 +97,7 @@ const memberValue = (member: string): string =>
   member.includes("=") ? decoded(member.slice(member.indexOf("=") + 1)) : "";
 
 /** As application/x-www-form-urlencoded; text with broken escapes stays as it is, and is neither a name nor a key. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll("+", " "));
-  } catch {
-    return text;
-  }
-}
+const decoded = (text: string): string => decodeField(text) ?? text;
 
 /** Why a key with this record proves nobody now, or undefined when it proves its owner. Reasons are for operators. */
 export function refuseKeyRecord(record: KeyRecord, prefix: string, nowMs: number): string | undefined {

@@ -1,5 +1,5 @@
 /** Distinguished names as text (RFC 4514): written from certificates, read from documents, compared in one form. */
-import { utf8Text } from "../http/base64.ts";
+import { exactUtf8Text } from "../http/utf8-text.ts";
 import { limits } from "../limits.ts";
 import { DerError, DerReader, readOid, tags } from "./der.ts";
 
@@ -66,7 +66,7 @@ function textOf(tag: number, content: Uint8Array): string | undefined {
 }
 
 function decodeUtf8(content: Uint8Array): string {
-  const text = utf8Text(content);
+  const text = exactUtf8Text(content);
   if (text === undefined) throw new DerError("a text that is not UTF-8");
   return text;
 }

@@ -1,4 +1,5 @@
 /** The query of a request as it tells answers apart, and as it goes to the upstream: nothing that is not in the key is sent. */
+import { decodeField } from "../http/escapes.ts";
 import { limits } from "../limits.ts";
 import type { QuerySettings } from "./settings.ts";
 
@@ -20,11 +21,6 @@ export function keyedQuery(query: string, settings: QuerySettings | undefined): 
 
 /** As forms have it: `+` is a space; what cannot be decoded stands for itself. */
 function nameOf(parameter: string): string {
-  const name = (parameter.split("=", 1)[0] ?? "").replaceAll("+", " ");
-  if (!name.includes("%")) return name;
-  try {
-    return decodeURIComponent(name);
-  } catch {
-    return name;
-  }
+  const [name = ""] = parameter.split("=", 1);
+  return decodeField(name) ?? name.replaceAll("+", " ");
 }

@@ -1,7 +1,8 @@
 /** Checks of edits of bodies: places that can be found, values that can be filled. */
+
+import { parsePointer } from "../http/json-pointer.ts";
 import { limits } from "../limits.ts";
 import { parseJsonPath } from "../policy/json-path.ts";
-import { parsePointer } from "../policy/json-place.ts";
 import { checkJson } from "./check-json.ts";
 import type { ValuePlace } from "./check-values.ts";
 import type { Cursor } from "./cursor.ts";

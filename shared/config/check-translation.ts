@@ -1,6 +1,7 @@
 /** Checks of translations of bodies: settings that mean something, names that XML has, paths that lead somewhere. */
+
+import { parsePointer } from "../http/json-pointer.ts";
 import { limits } from "../limits.ts";
-import { parsePointer } from "../policy/json-place.ts";
 import { INSTANCE_NAMESPACE, splitName, XML_NAMESPACE, XMLNS_NAMESPACE } from "../policy/translate/xml-names.ts";
 import type { Cursor } from "./cursor.ts";
 import { nearestName } from "./nearest-name.ts";

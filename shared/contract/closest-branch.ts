@@ -1,8 +1,8 @@
 /** What is told of a value that is none of several kinds: what it lacks to be the one that it most likely means to be. */
 
+import { pointerOf } from "../http/json-pointer.ts";
 import { limits } from "../limits.ts";
 import { type Evaluation, fail, type JsonObject, type SchemaNode, test } from "./evaluation.ts";
-import { pointerOf } from "./json-pointer.ts";
 import type { CompiledObject } from "./schema-types.ts";
 import type { Violation } from "./violation.ts";
 

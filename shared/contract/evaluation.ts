@@ -1,6 +1,7 @@
 /** One validation on its way: what it found, where it is, and how far it may go. */
+
+import { pointerOf } from "../http/json-pointer.ts";
 import { limits } from "../limits.ts";
-import { pointerOf } from "./json-pointer.ts";
 import { ARRAY, kindOf, NUMBER, nameKinds, OBJECT, STRING } from "./kinds.ts";
 import { tooComplex } from "./too-complex.ts";
 import type { Violation } from "./violation.ts";

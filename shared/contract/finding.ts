@@ -1,4 +1,5 @@
 /** What validation found in a request or an answer that its contract does not allow. */
+import { escapeKey, unescapeKey } from "../http/json-pointer.ts";
 import type { Violation } from "./violation.ts";
 
 export interface Finding {
@@ -43,7 +44,7 @@ const shortened = (text: string, charsMax: number): string =>
  */
 export function placeOf(finding: Finding, isKnown: (name: string) => boolean): string {
   const { in: place, name, isUnknown, pointer } = finding;
-  const own = name === undefined ? "" : `/${isUnknown === true ? "*" : escaped(name)}`;
+  const own = name === undefined ? "" : `/${isUnknown === true ? "*" : escapeKey(name)}`;
   return `${place}${own}${pointer
     .split("/")
     .slice(1)
@@ -52,9 +53,7 @@ export function placeOf(finding: Finding, isKnown: (name: string) => boolean): s
 }
 
 const isName = (segment: string, isKnown: (name: string) => boolean): boolean =>
-  !/^\d+$/.test(segment) && isKnown(segment.replaceAll("~1", "/").replaceAll("~0", "~"));
-
-const escaped = (name: string): string => name.replaceAll("~", "~0").replaceAll("/", "~1");
+  !/^\d+$/.test(segment) && isKnown(unescapeKey(segment));
 
 /** @param of what the findings have in common */
 export function findingsOf(violations: readonly Violation[], of: Pick<Finding, "in" | "name">): Finding[] {

@@ -2,6 +2,7 @@
  * Fields of a query or a form (`application/x-www-form-urlencoded`), by name, their values not yet decoded: separators within
  * them are told from escaped ones first.
  */
+import { decodeField } from "../http/escapes.ts";
 import { limits } from "../limits.ts";
 
 export type FormFields = ReadonlyMap<string, readonly string[]>;
@@ -23,18 +24,4 @@ export function formFields(text: string): FormFields | undefined {
     else known.push(value);
   }
   return fields;
-}
-
-/** Decoded once. @returns undefined for an escape that is none, and for what is no UTF-8 */
-export function decodeField(text: string): string | undefined {
-  return decodeEscapes(text.includes("+") ? text.replaceAll("+", " ") : text);
-}
-
-export function decodeEscapes(text: string): string | undefined {
-  if (!text.includes("%")) return text;
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,5 @@
 /** `multipart/form-data` (RFC 7578, RFC 2046 section 5.1), read within bounds. */
+import { utf8Text } from "../http/utf8-text.ts";
 import { limits } from "../limits.ts";
 import { parametersOf, parseMediaType } from "./media-type.ts";
 
@@ -77,7 +78,7 @@ function partOf(whole: Uint8Array, text: string, from: number, end: number): For
   const headEnd = text.indexOf("\r\n\r\n", from);
   if (headEnd < 0 || headEnd > end) return { fault: "form", reason: "a part has no head" };
   if (headEnd - from > bounds.partHeadBytesMax) return { fault: "bounds", reason: "the head of a part is too long" };
-  const head = textOf(whole.subarray(from, headEnd));
+  const head = utf8Text(whole.subarray(from, headEnd));
   if (head === undefined) return { fault: "form", reason: "the head of a part is not UTF-8" };
   const fields = head.split("\r\n");
   if (!fields.every((field) => FIELD.test(field)) || SINGLE.some((name) => fieldsOf(fields, name).length > 1))
@@ -106,15 +107,3 @@ const fieldsOf = (fields: readonly string[], name: string): string[] =>
   fields
     .filter((one) => one.slice(0, name.length + 1).toLowerCase() === `${name}:`)
     .map((one) => one.slice(name.length + 1).trim());
-
-/**
- * @param keepsMark a byte order mark is a character; else it is left out
- * @returns undefined when they are no UTF-8
- */
-export function textOf(bytes: Uint8Array, keepsMark = false): string | undefined {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: keepsMark }).decode(bytes);
-  } catch {
-    return undefined;
-  }
-}

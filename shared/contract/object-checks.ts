@@ -1,5 +1,6 @@
 /** What JSON Schema 2020-12 (Core, sections 10.2.2.4, 10.3.2 and 11.3; Validation, section 6.5) asks of objects. */
 
+import { escapeKey } from "../http/json-pointer.ts";
 import {
   type Check,
   type Evaluation,
@@ -12,7 +13,6 @@ import {
   testMember,
   testQuietly,
 } from "./evaluation.ts";
-import { escapeKey } from "./json-pointer.ts";
 import type { Linker } from "./linker.ts";
 import type { RegexMaker } from "./regex-maker.ts";
 import { count } from "./scalar-checks.ts";

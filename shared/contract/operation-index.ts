@@ -2,6 +2,7 @@
  * Which operation of a contract a request asks for. Paths are a tree of their segments, made once: what finding one costs does not
  * grow with the number of operations.
  */
+import { decodeEscapes } from "../http/escapes.ts";
 import type { Contract, ContractOperation } from "./contract.ts";
 
 export interface OperationIndex {
@@ -160,11 +161,4 @@ function partsOf(segment: string, pattern: SegmentPattern): string[] | undefined
 }
 
 /** What cannot be decoded is compared as it stands. */
-function decoded(segment: string): string {
-  if (!segment.includes("%")) return segment;
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return segment;
-  }
-}
+const decoded = (segment: string): string => decodeEscapes(segment) ?? segment;

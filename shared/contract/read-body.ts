@@ -1,10 +1,12 @@
 /** The content of a request or an answer as the value that a schema judges. */
+import { decodeField } from "../http/escapes.ts";
 import { readExactJson } from "../http/exact-json.ts";
+import { exactUtf8Text, utf8Text } from "../http/utf8-text.ts";
 import { isBracketed, readBrackets } from "./bracket-values.ts";
 import type { ContractContent, ValueShape } from "./contract.ts";
-import { decodeField, formFields } from "./form-fields.ts";
+import { formFields } from "./form-fields.ts";
 import { isJson, type MediaType } from "./media-type.ts";
-import { type FormPart, readParts, textOf } from "./multipart.ts";
+import { type FormPart, readParts } from "./multipart.ts";
 import { type ReadValue, readScalar, shapeOf } from "./text-value.ts";
 
 export type ReadBody =
@@ -31,7 +33,7 @@ export function readBody(content: Uint8Array, type: MediaType, of: ContractConte
     return { kind: "charset", reason: `its charset is ${type.charset.slice(0, 32)}` };
   if (type.type === MULTIPART) return readMultipart(content, type.boundary, of.shape);
   const isForm = type.type === FORM;
-  const text = textOf(content, isForm);
+  const text = isForm ? exactUtf8Text(content) : utf8Text(content);
   if (text === undefined) return { kind: "form", reason: "it is not UTF-8" };
   if (isForm) return readForm(text, of.shape);
   const read = readExactJson(text);
@@ -152,7 +154,7 @@ function readPart({ type, isFile, content }: FormPart): PartValue {
   if (isFile || (type !== undefined && type !== "text/plain" && !isJson(type)))
     return { kind: "value", value: new TextDecoder("windows-1252").decode(content) };
   const isText = type === undefined || !isJson(type);
-  const text = textOf(content, isText);
+  const text = isText ? exactUtf8Text(content) : utf8Text(content);
   if (text === undefined) return { kind: "form", reason: "a field is not UTF-8" };
   if (isText) return { kind: "value", value: new Text(text) };
   const read = readExactJson(text);

@@ -2,10 +2,11 @@
  * Parameters of a request by their style (OpenAPI 3.1.1 section 4.8.12.3), as RFC 6570 writes them: values are told apart by what
  * stands unescaped, and decoded once.
  */
+import { decodeEscapes, decodeField } from "../http/escapes.ts";
 import { readExactJson } from "../http/exact-json.ts";
 import { isBracketed, readBrackets } from "./bracket-values.ts";
 import type { ContractParameter, ParameterStyle, ValueShape } from "./contract.ts";
-import { decodeEscapes, decodeField, type FormFields } from "./form-fields.ts";
+import type { FormFields } from "./form-fields.ts";
 import { type ReadValue, readItems, readProperties, readScalar, takesScalar } from "./text-value.ts";
 
 /** Decodes a piece of a value once. @returns undefined for an escape that is none */

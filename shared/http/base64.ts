@@ -1,5 +1,7 @@
 /** RFC 4648, read strictly: one text for one sequence of bytes. */
 
+import { exactUtf8Text } from "./utf8-text.ts";
+
 const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const VALUES = new Map([...BASE64].map((char, value) => [char, value]));
 
@@ -58,16 +60,5 @@ export function textOfBase64url(text: string): string | undefined {
   if (!isCanonicalBase64url(text)) return undefined;
   const padded = text.replaceAll("-", "+").replaceAll("_", "/") + "=".repeat((4 - (text.length % 4)) % 4);
   const bytes = bytesOfBase64(padded);
-  return bytes === undefined ? undefined : utf8Text(bytes);
-}
-
-/** Text of UTF-8 bytes; undefined for anything else. */
-export function utf8Text(bytes: Uint8Array): string | undefined {
-  let escaped = "";
-  for (const byte of bytes) escaped += `%${byte.toString(16).padStart(2, "0")}`;
-  try {
-    return decodeURIComponent(escaped);
-  } catch {
-    return undefined;
-  }
+  return bytes === undefined ? undefined : exactUtf8Text(bytes);
 }

@@ -4,6 +4,7 @@ import { limits } from "../limits.ts";
 import type { FieldList } from "./field-list.ts";
 import { TRAILERS_FLAG } from "./grpc-answer.ts";
 import { frameFault, parseTrailersFrame } from "./grpc-frames.ts";
+import { joinBytes } from "./join-bytes.ts";
 
 /** A part of an answer. */
 export type GrpcWebFrame =
@@ -66,12 +67,7 @@ export function readFrames(reading: FrameReading, chunk: Uint8Array, bytesMax: n
 function firstBytes(reading: FrameReading, bytes: number): Uint8Array {
   const [first] = reading.pieces;
   if (first !== undefined && first.byteLength >= bytes) return first;
-  const joined = new Uint8Array(reading.bytes);
-  let at = 0;
-  for (const piece of reading.pieces) {
-    joined.set(piece, at);
-    at += piece.byteLength;
-  }
+  const joined = joinBytes(reading.pieces, reading.bytes);
   reading.pieces.splice(0, reading.pieces.length, joined);
   return joined;
 }

@@ -2,6 +2,7 @@
  * The text that an HTTP message signature signs (RFC 9421 section 2.5), made anew from the message. What cannot be said in
  * exactly one way is refused: a guess would be another text than the signer's, or somebody else's.
  */
+
 import {
   type Dictionary,
   type InnerList,
@@ -17,6 +18,7 @@ import {
   serializeList,
 } from "structured-headers";
 import { limits } from "../limits.ts";
+import { decodeField } from "./escapes.ts";
 
 /** What of a message a signature can cover. An answer is its request with `answer`. */
 export interface SignedMessage {
@@ -275,13 +277,7 @@ function readParameters(query: string): QueryParameters | undefined {
 
 /** Decoded as a form and percent-encoded again, spaces as `%20`; undefined for what is not UTF-8. */
 function reencoded(text: string): string | undefined {
-  try {
-    const decoded = decodeURIComponent(text.replaceAll("+", " "));
-    return encodeURIComponent(decoded).replace(
-      /[!'()~]/g,
-      (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
-    );
-  } catch {
-    return undefined;
-  }
+  const decoded = decodeField(text);
+  if (decoded === undefined) return undefined;
+  return encodeURIComponent(decoded).replace(/[!'()~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 }

@@ -1,5 +1,6 @@
 import type { Path } from "../config/problem.ts";
 import { formatDuration } from "../config/units.ts";
+import { decodeField } from "../http/escapes.ts";
 import { grpcCallOf } from "../http/grpc-answer.ts";
 import type { Identity } from "../identity/identity.ts";
 import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
@@ -91,13 +92,7 @@ export function queryMembers(query: string): Record<string, string> {
   );
 }
 
-function decodeLoosely(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll("+", " "));
-  } catch {
-    return text;
-  }
-}
+const decodeLoosely = (text: string): string => decodeField(text) ?? text;
 
 function explainService(plan: Plan, target: UpstreamTarget, method: string, request: Forwarded): ExplainStep[] {
   if ("upstream" in target) return explainUpstream(plan.gateway, target.upstream, { ...request, method });

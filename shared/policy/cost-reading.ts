@@ -1,4 +1,5 @@
 /** Finds what an answer tells of its cost while its body passes: in JSON, or in the events of a stream, the last that tells. */
+import { unescapeKey } from "../http/json-pointer.ts";
 import { pointTo } from "./response-cost.ts";
 
 export interface CostReading {
@@ -124,8 +125,4 @@ function note(reading: CostReading, json: string): void {
 }
 
 /** As it stands in JSON, unless it is escaped there, which nobody does to the names of counters. */
-const lastNameOf = (pointer: string): string =>
-  pointer
-    .slice(pointer.lastIndexOf("/") + 1)
-    .replaceAll("~1", "/")
-    .replaceAll("~0", "~");
+const lastNameOf = (pointer: string): string => unescapeKey(pointer.slice(pointer.lastIndexOf("/") + 1));

@@ -1,4 +1,5 @@
 /** Edits of a query. Parameters that nothing is said of keep the bytes that the client sent, and their order. */
+import { decodeField } from "../http/escapes.ts";
 import { type Filling, textValue } from "./edit-value.ts";
 import type { QueryEdits } from "./reshape.ts";
 
@@ -32,15 +33,7 @@ function pairsOf(query: string): Pair[] {
     .slice(1)
     .split("&")
     .filter((text) => text !== "")
-    .map((text) => ({ name: decoded(text.split("=", 1)[0] ?? ""), text }));
-}
-
-function decoded(name: string): string | undefined {
-  try {
-    return decodeURIComponent(name.replaceAll("+", " "));
-  } catch {
-    return undefined;
-  }
+    .map((text) => ({ name: decodeField(text.split("=", 1)[0] ?? ""), text }));
 }
 
 function renamed(pair: Pair, rename: Readonly<Record<string, string>>): Pair {

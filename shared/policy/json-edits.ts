@@ -1,8 +1,10 @@
 /** Edits of a body that is JSON. */
+
 import { type ExactJson, isContainer } from "../http/exact-json.ts";
+import { parsePointer } from "../http/json-pointer.ts";
 import { limits } from "../limits.ts";
 import type { Filling } from "./edit-value.ts";
-import { type JsonPath, keyIn, type Location, locate, parsePointer, valueAt } from "./json-place.ts";
+import { type JsonPath, keyIn, type Location, locate, valueAt } from "./json-place.ts";
 import { fillJson } from "./own-body.ts";
 import type { JsonEdits } from "./reshape.ts";
 

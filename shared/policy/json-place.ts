@@ -1,5 +1,6 @@
 /** Places in a value of JSON: pointers (RFC 6901) such as `/user/name`, and paths (RFC 9535) such as `$.items[*].id`. */
 import { isContainer } from "../http/exact-json.ts";
+import { parsePointer } from "../http/json-pointer.ts";
 
 export type Location = readonly (string | number)[];
 
@@ -10,16 +11,6 @@ export interface JsonPath {
 
 /** Finds what paths find. @param paths by their texts */
 export type PathFinder = (path: string) => Location[];
-
-/** @returns the names of a pointer, or undefined for what is none */
-export function parsePointer(text: string): string[] | undefined {
-  if (text === "") return [];
-  if (!text.startsWith("/") || /~(?![01])/.test(text)) return undefined;
-  return text
-    .slice(1)
-    .split("/")
-    .map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
-}
 
 /** Where the place is in a value; nowhere for what is not there. */
 export function locate(root: unknown, place: string, find: PathFinder): Location[] {

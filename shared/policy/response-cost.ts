@@ -1,4 +1,5 @@
 /** What an answer says that its request used. */
+import { unescapeKey } from "../http/json-pointer.ts";
 import type { ResponseCost } from "./settings.ts";
 
 export interface CostAnswer {
@@ -38,7 +39,7 @@ function wholeNumber(value: unknown): number | undefined {
 export function pointTo(value: unknown, pointer: string): unknown {
   let found = value;
   for (const token of pointer.split("/").slice(1)) {
-    const name = token.replaceAll("~1", "/").replaceAll("~0", "~");
+    const name = unescapeKey(token);
     if (typeof found !== "object" || found === null || !Object.hasOwn(found, name)) return undefined;
     if (Array.isArray(found) && !/^\d+$/.test(name)) return undefined;
     found = (found as Record<string, unknown>)[name];

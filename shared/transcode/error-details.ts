@@ -1,4 +1,5 @@
 /** What the details of a status say (google/rpc/status.proto, google/rpc/error_details.proto). */
+
 import {
   createRegistry,
   type DescMessage,
@@ -9,6 +10,7 @@ import {
 } from "@bufbuild/protobuf";
 import { BinaryReader, base64Encode, WireType } from "@bufbuild/protobuf/wire";
 import { type Any, AnySchema } from "@bufbuild/protobuf/wkt";
+import { pointerOf } from "../http/json-pointer.ts";
 import { transcode as transcoding } from "../limits/transcode.ts";
 import { writeOptions } from "./answer-message.ts";
 import type { Binding } from "./bindings.ts";
@@ -97,13 +99,13 @@ interface Violations {
 
 function violations(badRequest: JsonValue, binding: Binding): FieldError[] {
   return ((badRequest as Violations).fieldViolations ?? []).map(({ field = "", description = "" }) => {
-    const pointer = pointerOf(field, binding);
+    const pointer = placeOf(field, binding);
     return { ...(pointer !== undefined && { pointer }), field, detail: description };
   });
 }
 
 /** `items[0].unit_price` as clients write it: `/items/0/unitPrice`. */
-function pointerOf(field: string, { body, method }: Binding): string | undefined {
+function placeOf(field: string, { body, method }: Binding): string | undefined {
   const names = field.split(/[.[\]]+/).filter((name) => name !== "");
   let message: DescMessage | undefined = method.input;
   const places = names.map((name) => {
@@ -113,5 +115,5 @@ function pointerOf(field: string, { body, method }: Binding): string | undefined
   });
   if (body === "none" || names.length === 0 || (body !== "all" && places[0] !== body)) return undefined;
   const steps = names.map((name, at) => places[at]?.jsonName ?? name).slice(body === "all" ? 0 : 1);
-  return steps.map((step) => `/${step.replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+  return pointerOf(steps);
 }

@@ -1,4 +1,5 @@
 /** The message that a request by HTTP stands for: its path, query and content bound to fields (google/api/http.proto). */
+
 import {
   type DescField,
   type DescMessage,
@@ -13,6 +14,7 @@ import { isFieldError, reflect } from "@bufbuild/protobuf/reflect";
 import { jsonKindOf } from "../http/content-kind.ts";
 import { readExactJson } from "../http/exact-json.ts";
 import { parametersOf } from "../http/query-parameters.ts";
+import { utf8Text } from "../http/utf8-text.ts";
 import { transcode as transcoding } from "../limits/transcode.ts";
 import type { Binding } from "./bindings.ts";
 import { fieldNamed, findField, isWritableAsText, textAsJson } from "./field-path.ts";
@@ -151,7 +153,7 @@ function readContent(
   if (place?.typeName === HTTP_BODY) return rawContent(input, body, place, request);
   if (content.byteLength === 0) return reflect(input).message;
   if (jsonKindOf(request.contentType) !== "json") return { fault: "media-type", reason: "content that is no JSON" };
-  const text = textOf(content);
+  const text = utf8Text(content);
   if (text === undefined) return { fault: "form", reason: "the content is not UTF-8" };
   const read = readExactJson(text);
   if (read.fault !== undefined) return { fault: read.fault, reason: `the content: ${read.reason}` };
@@ -180,15 +182,6 @@ function rawContent(
   const whole = reflect(input);
   whole.set(body, raw);
   return whole.message;
-}
-
-/** @returns undefined for what is no UTF-8 */
-function textOf(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
-  } catch {
-    return undefined;
-  }
 }
 
 /** What the reader of a value said, without the packages of its types. */

@@ -1,5 +1,6 @@
 /** `$ref`: a JSON pointer in this file, or in another one beside it. Nothing is ever fetched. */
-import { parsePointer } from "../../policy/json-place.ts";
+import { decodeEscapes } from "../../http/escapes.ts";
+import { parsePointer } from "../../http/json-pointer.ts";
 
 export type Reference =
   | { readonly file: string; readonly pointer: readonly string[]; readonly fault?: never }
@@ -12,8 +13,8 @@ export type Reference =
 export function readReference(ref: string, from: string): Reference {
   const hash = ref.indexOf("#");
   const [path, fragment] = hash < 0 ? [ref, ""] : [ref.slice(0, hash), ref.slice(hash + 1)];
-  const name = decoded(path);
-  const place = decoded(fragment);
+  const name = decodeEscapes(path);
+  const place = decodeEscapes(fragment);
   if (name === undefined || place === undefined) return { fault: "it has an escape that is none" };
   const pointer = parsePointer(place);
   if (pointer === undefined) return { fault: "what follows # is no JSON pointer such as #/components/schemas/Pet" };
@@ -32,12 +33,4 @@ export function fileBeside(name: string, from: string): string | undefined {
       if (steps.pop() === undefined) return undefined;
     } else if (step !== "." && step !== "") steps.push(step);
   return steps.length === 0 ? undefined : steps.join("/");
-}
-
-function decoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
 }

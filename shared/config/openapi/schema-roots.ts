@@ -1,6 +1,7 @@
 /** Which schemas of a description a contract needs: each place once, under a name that tells where it is. */
+import { pointerOf } from "../../http/json-pointer.ts";
 import type { Description } from "./description.ts";
-import { pointerText, type SpecPlace } from "./spec-place.ts";
+import type { SpecPlace } from "./spec-place.ts";
 
 export class SchemaRoots {
   /** Places by the names of their schemas. */
@@ -39,8 +40,8 @@ export class SchemaRoots {
 
   #name({ file, path }: SpecPlace): string {
     const [components, schemas, name] = path;
-    if (file !== this.#description.root.file) return `${file}#${pointerText(path)}`;
+    if (file !== this.#description.root.file) return `${file}#${pointerOf(path)}`;
     const isComponent = path.length === 3 && components === "components" && schemas === "schemas";
-    return isComponent ? String(name) : pointerText(path).slice(1);
+    return isComponent ? String(name) : pointerOf(path).slice(1);
   }
 }

@@ -1,3 +1,4 @@
+import { pointerOf } from "../../http/json-pointer.ts";
 import type { Path } from "../problem.ts";
 
 /** A place in a file of a description, whatever stands there; what is not there is an empty place. */
@@ -48,10 +49,6 @@ export class SpecPlace {
 
   /** The same for the same place, and for no other. */
   get key(): string {
-    return `${this.file}#${pointerText(this.path)}`;
+    return `${this.file}#${pointerOf(this.path)}`;
   }
 }
-
-/** A JSON pointer (RFC 6901). */
-export const pointerText = (path: Path): string =>
-  path.map((step) => `/${String(step).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");

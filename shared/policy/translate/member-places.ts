@@ -1,6 +1,7 @@
 /** Which members of a body are lists, and which are no text: by paths such as `/order/item`, or `//item` anywhere. */
+
+import { parsePointer } from "../../http/json-pointer.ts";
 import { rawNumber } from "../../http/raw-number.ts";
-import { parsePointer } from "../json-place.ts";
 import { type Translation, Untranslatable, type ValueType } from "./translation.ts";
 
 /** What is said of one place. One that nothing is said of is shared by all. */

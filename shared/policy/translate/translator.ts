@@ -1,6 +1,8 @@
 /** Bodies that are read as one thing and written as another. Hosts load this file with the first body that is. */
+
 import { jsonKindOf } from "../../http/content-kind.ts";
 import { type ExactJson, type JsonFault, readExactJson } from "../../http/exact-json.ts";
+import { utf8Text } from "../../http/utf8-text.ts";
 import { formToJson } from "./form-to-json.ts";
 import { jsonToForm } from "./json-to-form.ts";
 import { jsonToXml } from "./json-to-xml.ts";
@@ -73,12 +75,12 @@ export class Translator {
     return attempt(() => {
       const { from } = this.#translation;
       if (from === "json") {
-        const json = readExactJson(utf8(bytes));
+        const json = readExactJson(textOf(bytes));
         return json.fault === undefined ? { json } : json;
       }
       if (from === "form") {
         const boundary = MULTIPART.test(contentType ?? "") ? boundaryOf(contentType ?? "") : undefined;
-        return { json: computed(formToJson(utf8(bytes), this.#translation, boundary)) };
+        return { json: computed(formToJson(textOf(bytes), this.#translation, boundary)) };
       }
       return this.#readXml(decodeXml(bytes, contentType));
     });
@@ -134,12 +136,10 @@ function computed(value: unknown): ExactJson {
   return { value, plain: (made) => JSON.parse(JSON.stringify(made)) };
 }
 
-function utf8(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
-  } catch {
-    throw new Untranslatable("form", "it is not UTF-8");
-  }
+function textOf(bytes: Uint8Array): string {
+  const text = utf8Text(bytes);
+  if (text === undefined) throw new Untranslatable("form", "it is not UTF-8");
+  return text;
 }
 
 function attempt<Done>(translate: () => Done): Done | JsonFault {

@@ -1,6 +1,8 @@
 /** Requests of the API as checked values: bodies bounded before they are held, shapes by zod. */
+
 import * as z from "zod/mini";
 import { SelvageError } from "../../../shared/errors.ts";
+import { joinBytes } from "../../../shared/http/join-bytes.ts";
 import type { Bytes } from "../authority/bytes.ts";
 
 /**
@@ -38,14 +40,12 @@ async function readText(request: Request, bytesMax: number): Promise<string> {
 /** The body of a request. @throws SelvageError body_too_large */
 export async function readBytes(request: Request, bytesMax: number): Promise<Bytes> {
   const all: Uint8Array[] = [];
-  for await (const chunk of pieces(request, bytesMax)) all.push(chunk);
-  const whole = new Uint8Array(all.reduce((sum, { byteLength }) => sum + byteLength, 0));
-  let at = 0;
-  for (const chunk of all) {
-    whole.set(chunk, at);
-    at += chunk.byteLength;
+  let bytes = 0;
+  for await (const chunk of pieces(request, bytesMax)) {
+    all.push(chunk);
+    bytes += chunk.byteLength;
   }
-  return whole;
+  return joinBytes(all, bytes);
 }
 
 async function* pieces(request: Request, bytesMax: number): AsyncGenerator<Uint8Array> {

@@ -3,9 +3,9 @@
 import type { ByteRange } from "../../../shared/cache/byte-range.ts";
 import { headBytes } from "../../../shared/cache/head-bytes.ts";
 import type { NewHead, StoredHead } from "../../../shared/cache/stored-head.ts";
+import { joinBytes } from "../../../shared/http/join-bytes.ts";
 import { limits } from "../../../shared/limits.ts";
 import { Sieve } from "../../../shared/policy/sieve.ts";
-import { joinBytes } from "../upstream/join-bytes.ts";
 import type { BodySink, CacheStore } from "./cache-store.ts";
 
 const bounds = limits.cacheStores;

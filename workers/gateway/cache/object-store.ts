@@ -3,10 +3,10 @@
 import type { ByteRange } from "../../../shared/cache/byte-range.ts";
 import { shardOfKey } from "../../../shared/cache/shard-of.ts";
 import type { NewHead, StoredHead } from "../../../shared/cache/stored-head.ts";
+import { joinBytes } from "../../../shared/http/join-bytes.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { Env } from "../env.ts";
 import type { BodyPiece } from "../objects/cache-shard.ts";
-import { joinBytes } from "../upstream/join-bytes.ts";
 import { within } from "../upstream/wait.ts";
 import type { BodySink, CacheStore, StoredBody } from "./cache-store.ts";
 

@@ -1,5 +1,6 @@
 import { SelvageError } from "../../../shared/errors.ts";
 import { hex } from "../../../shared/http/hex.ts";
+import { utf8Text } from "../../../shared/http/utf8-text.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { GraphqlRefusal, GraphqlSettings, HashedRequest } from "../../../shared/policy/graphql-guard.ts";
 import type { GraphqlRequest, ReadRequests } from "../../../shared/policy/graphql-request.ts";
@@ -34,7 +35,7 @@ async function guard(c: Context<GatewayEnv>, settings: GraphqlSettings): Promise
     query: c.get("target").query,
     contentType: head.get("content-type"),
     contentEncoding: head.get("content-encoding"),
-    text: textOf(await readBounded(c)),
+    text: utf8Text(await readBounded(c)),
   });
   if (read.invalid !== undefined) {
     if (read.invalid === "method" && settings.shadow !== true) c.header("allow", "GET, POST");
@@ -75,14 +76,6 @@ async function readBounded(c: Context<GatewayEnv>): Promise<Uint8Array> {
   const { contentBytesMax } = limits.graphql;
   if (content.byteLength <= contentBytesMax) return content;
   throw new SelvageError("body_too_large", `a request of GraphQL has at most ${contentBytesMax} bytes`);
-}
-
-function textOf(content: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(content);
-  } catch {
-    return undefined;
-  }
 }
 
 const withoutHash = (request: GraphqlRequest): HashedRequest => ({ ...request, hash: undefined });

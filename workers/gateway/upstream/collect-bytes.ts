@@ -1,4 +1,4 @@
-import { joinBytes } from "./join-bytes.ts";
+import { joinBytes } from "../../../shared/http/join-bytes.ts";
 
 /**
  * All of a stream.

@@ -1,5 +1,5 @@
 /** Content codings (RFC 9110 section 8.4.1) that the gateway takes off what it has to look into. */
-import { joinBytes } from "./join-bytes.ts";
+import { joinBytes } from "../../../shared/http/join-bytes.ts";
 
 export type Coding = "gzip" | "deflate";
 

@@ -3,6 +3,8 @@
 import { SelvageError } from "../../../shared/errors.ts";
 import { DIGESTS, type JsonKind, jsonKindOf, weakened } from "../../../shared/http/content-kind.ts";
 import type { JsonFault } from "../../../shared/http/exact-json.ts";
+import { joinBytes } from "../../../shared/http/join-bytes.ts";
+import { utf8Text } from "../../../shared/http/utf8-text.ts";
 import { limits } from "../../../shared/limits.ts";
 import { closeShare, growShare, type HeldBytes, openShare } from "../../../shared/policy/held-bytes.ts";
 import { isEnvelope } from "../../../shared/policy/json-edits.ts";
@@ -15,7 +17,6 @@ import type { Context } from "./context.ts";
 import { type Coding, codingOf, decodeContent } from "./decode-content.ts";
 import { isBodiless } from "./edited-answer.ts";
 import type { GatewayEnv } from "./exchange.ts";
-import { joinBytes } from "./join-bytes.ts";
 import { hold, readContent } from "./read-content.ts";
 import { within } from "./wait.ts";
 
@@ -165,13 +166,10 @@ function weaken(headers: Headers): void {
   if (etag !== null) headers.set("etag", weakened(etag));
 }
 
-/** @returns the text without its byte order mark */
 function textOf(bytes: Uint8Array, refuse: Refuse): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
-  } catch {
-    throw refuse("form", "it is not UTF-8");
-  }
+  const text = utf8Text(bytes);
+  if (text === undefined) throw refuse("form", "it is not UTF-8");
+  return text;
 }
 
 function editText(text: string, kind: JsonKind, edit: Edit, refuse: Refuse): string {

@@ -1,4 +1,4 @@
-import { joinBytes } from "./join-bytes.ts";
+import { joinBytes } from "../../../shared/http/join-bytes.ts";
 
 /** An answer's body, read no further than the bound. @throws RangeError when it is longer */
 export async function readBytes(response: Response, bytesMax: number): Promise<Uint8Array<ArrayBuffer>> {

@@ -1,8 +1,8 @@
 /** An answer that goes to the client and is kept at the same time. */
 import { SelvageError } from "../../../shared/errors.ts";
+import { joinBytes } from "../../../shared/http/join-bytes.ts";
 import { limits } from "../../../shared/limits.ts";
 import { closeShare, growShare, type HeldBytes, openShare, type Share } from "../../../shared/policy/held-bytes.ts";
-import { joinBytes } from "./join-bytes.ts";
 import { within } from "./wait.ts";
 
 /** What there is of an answer's content when it has ended, or when it will not be kept. */
