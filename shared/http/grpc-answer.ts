@@ -47,17 +47,22 @@ export function grpcFields({ status, message, retryAfterSeconds }: GrpcError): [
 export function grpcWebTrailers(fields: Iterable<readonly [name: string, value: string]>): Uint8Array {
   const text = Array.from(fields, ([name, value]) => `${name}: ${value}\r\n`).join("");
   const lines = Uint8Array.from(text, (octet) => octet.charCodeAt(0));
-  const frame = new Uint8Array(TRAILERS_HEAD_BYTES + lines.length);
+  return grpcFrame(TRAILERS_FLAG, lines);
+}
+
+/** A frame of content: the octet of flags, four of the length, then what it holds. */
+export function grpcFrame(flags: number, content: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(FRAME_HEAD_BYTES + content.length);
   const view = new DataView(frame.buffer);
-  view.setUint8(0, TRAILERS_FLAG);
-  view.setUint32(1, lines.length);
-  frame.set(lines, TRAILERS_HEAD_BYTES);
+  view.setUint8(0, flags);
+  view.setUint32(1, content.length);
+  frame.set(content, FRAME_HEAD_BYTES);
   return frame;
 }
 
 /** Of a frame that holds the trailers (PROTOCOL-WEB.md of gRPC). */
 export const TRAILERS_FLAG = 0x80;
-const TRAILERS_HEAD_BYTES = 5;
+export const FRAME_HEAD_BYTES = 5;
 
 /** Largest delay that fits into the field, a signed 32-bit integer. */
 const PUSHBACK_MS_MAX = 2 ** 31 - 1;

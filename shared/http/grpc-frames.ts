@@ -3,11 +3,10 @@
  * By gRPC-Web (PROTOCOL-WEB.md) an answer ends with one more, whose flags say that it holds the trailers.
  */
 import { FieldList } from "./field-list.ts";
-import { TRAILERS_FLAG } from "./grpc-answer.ts";
+import { FRAME_HEAD_BYTES, TRAILERS_FLAG } from "./grpc-answer.ts";
 
-const HEAD_BYTES = 5;
 /** The one flag that a message may have: it is compressed. */
-const COMPRESSED_FLAG = 1;
+export const COMPRESSED_FLAG = 1;
 
 /** Where a reader is; frames begin and end wherever in its pieces. */
 export interface FrameState {
@@ -38,7 +37,7 @@ export function stepFrames(state: FrameState, bytes: Uint8Array): number {
     if (state.headBytes > 0) state.length = state.length * 256 + byte;
     else if (byte > COMPRESSED_FLAG) return at;
     at++;
-    if (++state.headBytes < HEAD_BYTES) continue;
+    if (++state.headBytes < FRAME_HEAD_BYTES) continue;
     state.leftBytes = state.length;
     state.headBytes = 0;
     state.length = 0;
@@ -67,10 +66,10 @@ const isSpace = (char: string | undefined): boolean => char === " " || char === 
  * @returns undefined: it is no such frame, not whole, more than it, or has lines that are no fields
  */
 export function parseTrailersFrame(frame: Uint8Array): FieldList | undefined {
-  if (frame.length < HEAD_BYTES || frame[0] !== TRAILERS_FLAG) return undefined;
+  if (frame.length < FRAME_HEAD_BYTES || frame[0] !== TRAILERS_FLAG) return undefined;
   const { buffer, byteOffset, byteLength } = frame;
-  if (new DataView(buffer, byteOffset, byteLength).getUint32(1) !== byteLength - HEAD_BYTES) return undefined;
-  const text = Array.from(frame.subarray(HEAD_BYTES), (octet) => String.fromCharCode(octet)).join("");
+  if (new DataView(buffer, byteOffset, byteLength).getUint32(1) !== byteLength - FRAME_HEAD_BYTES) return undefined;
+  const text = Array.from(frame.subarray(FRAME_HEAD_BYTES), (octet) => String.fromCharCode(octet)).join("");
   const fields = new FieldList();
   for (const line of text.split("\r\n")) {
     if (line === "") continue;

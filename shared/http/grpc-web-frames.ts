@@ -2,8 +2,8 @@
 
 import { limits } from "../limits.ts";
 import type { FieldList } from "./field-list.ts";
-import { TRAILERS_FLAG } from "./grpc-answer.ts";
-import { frameFault, parseTrailersFrame } from "./grpc-frames.ts";
+import { FRAME_HEAD_BYTES, grpcFrame, TRAILERS_FLAG } from "./grpc-answer.ts";
+import { COMPRESSED_FLAG, frameFault, parseTrailersFrame } from "./grpc-frames.ts";
 import { joinBytes } from "./join-bytes.ts";
 
 /** A part of an answer. */
@@ -20,18 +20,10 @@ export interface FrameReading {
   isOver: boolean;
 }
 
-const HEAD_BYTES = 5;
-const COMPRESSED_FLAG = 1;
-
 export const newFrameReading = (): FrameReading => ({ pieces: [], bytes: 0, isOver: false });
 
 /** A message as content of a request. */
-export function grpcWebMessage(message: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(HEAD_BYTES + message.byteLength);
-  new DataView(frame.buffer).setUint32(1, message.byteLength);
-  frame.set(message, HEAD_BYTES);
-  return frame;
-}
+export const grpcWebMessage = (message: Uint8Array): Uint8Array => grpcFrame(0, message);
 
 /**
  * Takes what has come.
@@ -42,14 +34,14 @@ export function readFrames(reading: FrameReading, chunk: Uint8Array, bytesMax: n
   reading.pieces.push(chunk);
   reading.bytes += chunk.byteLength;
   const frames: GrpcWebFrame[] = [];
-  while (reading.bytes >= HEAD_BYTES) {
-    const head = firstBytes(reading, HEAD_BYTES);
+  while (reading.bytes >= FRAME_HEAD_BYTES) {
+    const head = firstBytes(reading, FRAME_HEAD_BYTES);
     const length = new DataView(head.buffer, head.byteOffset).getUint32(1);
     const most = head[0] === TRAILERS_FLAG ? limits.http.headBytesMax : bytesMax;
     if (length > most) return `a frame of ${length} bytes: it has at most ${most}`;
     if (reading.isOver) return "a frame after the trailers";
-    if (reading.bytes < HEAD_BYTES + length) break;
-    const whole = firstBytes(reading, HEAD_BYTES + length).subarray(0, HEAD_BYTES + length);
+    if (reading.bytes < FRAME_HEAD_BYTES + length) break;
+    const whole = firstBytes(reading, FRAME_HEAD_BYTES + length).subarray(0, FRAME_HEAD_BYTES + length);
     drop(reading, whole.byteLength);
     const [flags = 0] = whole;
     if (flags === TRAILERS_FLAG) {
@@ -58,7 +50,12 @@ export function readFrames(reading: FrameReading, chunk: Uint8Array, bytesMax: n
       reading.isOver = true;
       frames.push({ kind: "trailers", fields });
     } else if (flags > COMPRESSED_FLAG) return frameFault(flags);
-    else frames.push({ kind: "message", bytes: whole.subarray(HEAD_BYTES), isCompressed: flags === COMPRESSED_FLAG });
+    else
+      frames.push({
+        kind: "message",
+        bytes: whole.subarray(FRAME_HEAD_BYTES),
+        isCompressed: flags === COMPRESSED_FLAG,
+      });
   }
   return frames;
 }

@@ -3,8 +3,8 @@ import { env as testEnv } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { limits } from "../../../shared/limits.ts";
 import { Artifacts } from "../../../workers/gateway/authority/artifacts.ts";
-import { sha256 } from "../../../workers/gateway/authority/sha256.ts";
 import type { Env } from "../../../workers/gateway/env.ts";
+import { sha256Base64url } from "../../../workers/gateway/upstream/sha256.ts";
 import { FakeControl, startGateway } from "./support/gateway.ts";
 import { plan, route } from "./support/plans.ts";
 
@@ -21,7 +21,7 @@ let unique = 0;
 /** A control plane that has one artifact, and what isolates use to ask it. */
 async function system(bytes = utf8(`artifact ${unique++}`)) {
   const control = new FakeControl();
-  const digest = await sha256(bytes);
+  const digest = await sha256Base64url(bytes);
   control.artifacts.set(digest, bytes);
   const env = { ...testEnv, CONTROL: control } as unknown as Env;
   let parsed = 0;
@@ -97,7 +97,7 @@ describe("artifacts of an isolate", () => {
 
 test("what a plan needs is kept as soon as an isolate has the plan, for those that start without the control plane", async () => {
   const bytes = utf8("needed");
-  const digest = await sha256(bytes);
+  const digest = await sha256Base64url(bytes);
   const needing = { ...plan([route("a", "/a")]), artifacts: [digest] };
   const gateway = await startGateway(undefined, () => new Response("ok"));
   gateway.control.artifacts.set(digest, bytes);

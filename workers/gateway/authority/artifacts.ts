@@ -3,8 +3,8 @@ import { limits } from "../../../shared/limits.ts";
 import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
 import type { Env } from "../env.ts";
 import { readBytes } from "../upstream/read-bytes.ts";
+import { sha256Base64url } from "../upstream/sha256.ts";
 import { until, within } from "../upstream/wait.ts";
-import { sha256 } from "./sha256.ts";
 
 const { fetchMs, retryMs, rememberedMax, rememberedBytesMax, bytesMax } = limits.artifacts;
 
@@ -88,7 +88,7 @@ async function fetchArtifact(digest: string, env: Env): Promise<Uint8Array> {
     throw new Error(`control plane answered ${response.status}`);
   }
   const bytes = await readBytes(response, bytesMax);
-  const found = await sha256(bytes);
+  const found = await sha256Base64url(bytes);
   if (found !== digest) throw new Error(`the SHA-256 of what came is ${found}`);
   await keeper.write(bytes).catch((error) => warn(digest, error));
   return bytes;

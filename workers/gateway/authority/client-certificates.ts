@@ -3,7 +3,7 @@ import type { FingerprintedCertificate } from "../../../shared/auth/certificate-
 import type { ShownCertificate } from "../../../shared/auth/client-connection.ts";
 import { limits } from "../../../shared/limits.ts";
 import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
-import { sha256 } from "./sha256.ts";
+import { sha256Base64url } from "../upstream/sha256.ts";
 
 export class ClientCertificates {
   readonly #known: BoundedMap<FingerprintedCertificate>;
@@ -26,7 +26,7 @@ export class ClientCertificates {
     if (typeof der === "string") return der;
     const certificate = readCertificate(der);
     if (typeof certificate === "string") return certificate;
-    const found = { ...certificate, fingerprint: await sha256(new Uint8Array(der)) };
+    const found = { ...certificate, fingerprint: await sha256Base64url(new Uint8Array(der)) };
     this.#known.set(`${form} ${text}`, found);
     return found;
   }

@@ -11,8 +11,8 @@ import {
 } from "../../../shared/auth/dpop-proof.ts";
 import { limits } from "../../../shared/limits.ts";
 import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
+import { sha256Base64url } from "../upstream/sha256.ts";
 import { DpopNonces } from "./dpop-nonces.ts";
-import { sha256 } from "./sha256.ts";
 import { isSignedWith, readSegment } from "./token-signatures.ts";
 import { UsedProofs } from "./used-proofs.ts";
 import type { ProofContext, Refusal } from "./verifier.ts";
@@ -72,10 +72,16 @@ export class DpopProofs {
     const key = await this.#keyOf(proof, jkt);
     if ("error" in key) return key;
     const { authority, path } = target;
-    const asked = { method: request.method, scheme: connection.scheme, authority, path, ath: await sha256(token) };
+    const asked = {
+      method: request.method,
+      scheme: connection.scheme,
+      authority,
+      path,
+      ath: await sha256Base64url(token),
+    };
     const refused = refuseProof(proof, nonces === undefined ? asked : { ...asked, nonces }, nowMs);
     if (refused !== undefined) return { ...refused, reason: `the proof: ${refused.reason}` };
-    const hash = await sha256(`${jkt} ${proof.jti}`);
+    const hash = await sha256Base64url(`${jkt} ${proof.jti}`);
     if (this.#used.isKnown(hash, request)) return refusal("the proof was used before");
     if (!(await isSignedWith({ token: text, alg: proof.alg }, key)))
       return refusal("the proof's signature is not of its key");
@@ -87,7 +93,7 @@ export class DpopProofs {
     const input = thumbprintInput(jwk);
     const known = this.#keys.get(`${alg} ${jkt} ${input}`);
     if (known !== undefined) return known;
-    if ((await sha256(input)) !== jkt)
+    if ((await sha256Base64url(input)) !== jkt)
       return { reason: "the proof is of another key than the token's", error: "invalid_token" };
     const key = await importJWK({ ...jwk }, alg).catch(() => undefined);
     if (!(key instanceof CryptoKey)) return refusal("the proof's key has the form of a key and is none");

@@ -1,7 +1,6 @@
 import type { Condition, KeyExpression } from "../../../shared/auth/condition.ts";
 import { noRevocations, type RevocationIndex } from "../../../shared/auth/revocations.ts";
 import { type ClientIpRules, clientIpRules } from "../../../shared/http/client-ip.ts";
-import { hex } from "../../../shared/http/hex.ts";
 import { believedFields } from "../../../shared/plan/believed-fields.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { partConditionsOf } from "../../../shared/plan/part-conditions.ts";
@@ -18,6 +17,7 @@ import type { PartCondition } from "../../../shared/policy/part-condition.ts";
 import type { Reshaper } from "../../../shared/policy/reshaper.ts";
 import { compileRoutes, type RouteTable } from "../../../shared/route/match-route.ts";
 import { hasRegex, noRegexes, type Regexes } from "../../../shared/route/value-test.ts";
+import { sha256Hex } from "../upstream/sha256.ts";
 import { withCode } from "./held-code.ts";
 import { holdEdits } from "./held-edits.ts";
 import type { HopSigner } from "./hop-signer.ts";
@@ -139,7 +139,4 @@ async function expressionsOf({ routes }: GatewayPlan): Promise<Expressions> {
   return { conditions, keyExpressions, faults };
 }
 
-export async function planHash(plan: GatewayPlan): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(canonicalJson(plan)));
-  return hex(new Uint8Array(digest));
-}
+export const planHash = (plan: GatewayPlan): Promise<string> => sha256Hex(canonicalJson(plan));

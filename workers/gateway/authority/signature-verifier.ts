@@ -24,9 +24,9 @@ import { readSignatureInputs, readSignatures } from "../../../shared/http/signat
 import type { Identity } from "../../../shared/identity/identity.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { Env } from "../env.ts";
+import { sha256Base64url } from "../upstream/sha256.ts";
 import type { KeySet, KeySets } from "./key-sets.ts";
 import { secretText, unusableSecret } from "./provider-secret.ts";
-import { sha256 } from "./sha256.ts";
 import { UsedProofs } from "./used-proofs.ts";
 import type { ProofContext, Verifier } from "./verifier.ts";
 
@@ -103,7 +103,7 @@ export class SignatureVerifier implements Verifier<SignatureProvider> {
     context: ProofContext,
   ): Promise<string | undefined> {
     if (!provider.once) return undefined;
-    const hash = await sha256(JSON.stringify([provider.name, input.keyid, input.nonce]));
+    const hash = await sha256Base64url(JSON.stringify([provider.name, input.keyid, input.nonce]));
     const again = await this.#used.refuse(hash, signatureEndMs(input, provider), context);
     return again && `the nonce ${again}`;
   }

@@ -13,8 +13,8 @@ import {
 import { bytesOfBase64 } from "../../../shared/http/base64.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import type { Env } from "../env.ts";
+import { sha256Base64url } from "../upstream/sha256.ts";
 import { secretText, unusableSecret } from "./provider-secret.ts";
-import { sha256 } from "./sha256.ts";
 import { UsedProofs } from "./used-proofs.ts";
 import type { ProofContext, Verifier } from "./verifier.ts";
 
@@ -54,7 +54,7 @@ export class WebhookVerifier implements Verifier<WebhookProvider> {
     provider: WebhookProvider,
     context: ProofContext,
   ): Promise<string | undefined> {
-    const hash = await sha256(JSON.stringify([provider.name, await sha256(signed)]));
+    const hash = await sha256Base64url(JSON.stringify([provider.name, await sha256Base64url(signed)]));
     return this.#used.refuse(hash, webhookEndMs(webhook, provider), context);
   }
 }

@@ -1,4 +1,5 @@
 /** One request as the cache sees it. */
+
 import { cacheKeysOf } from "../../../shared/cache/cache-key.ts";
 import type { CacheRequest } from "../../../shared/cache/cache-request.ts";
 import { isSafe } from "../../../shared/cache/invalidation.ts";
@@ -14,8 +15,8 @@ import { tellAnswer } from "../upstream/answer-headers.ts";
 import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { type Forwarder, type ForwardTarget, sendOn } from "../upstream/forward-request.ts";
-import { sha256 } from "../upstream/idempotency-records.ts";
 import { readContent } from "../upstream/read-content.ts";
+import { sha256Hex } from "../upstream/sha256.ts";
 import type { Soon } from "./cache-store.ts";
 import type { EdgeCache } from "./edge-cache.ts";
 import type { CacheReach } from "./tiered-store.ts";
@@ -175,5 +176,5 @@ async function digestOf(c: Context<GatewayEnv>): Promise<string | undefined> {
   const bytesMax = limits.cache.queryContentBytesMax;
   if (Number(c.req.raw.headers.get("content-length") ?? 0) > bytesMax) return undefined;
   const content = await readContent(c);
-  return content.byteLength > bytesMax ? undefined : sha256(content);
+  return content.byteLength > bytesMax ? undefined : sha256Hex(content);
 }

@@ -6,8 +6,8 @@
 
 import type { ByteRange } from "../../../shared/cache/byte-range.ts";
 import type { NewHead, StoredHead } from "../../../shared/cache/stored-head.ts";
-import { hex } from "../../../shared/http/hex.ts";
 import { limits } from "../../../shared/limits.ts";
+import { sha256Hex } from "../upstream/sha256.ts";
 import { within } from "../upstream/wait.ts";
 import type { BodySink, CacheStore, StoredBody } from "./cache-store.ts";
 
@@ -173,8 +173,7 @@ async function keepsWhatItIsGiven(): Promise<boolean> {
 const bodyUrl = (id: string): string => `${PLACE}/bodies/${encodeURIComponent(id)}`;
 
 async function headsUrl(key: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(key)));
-  return `${PLACE}/heads/${hex(new Uint8Array(digest))}`;
+  return `${PLACE}/heads/${await sha256Hex(JSON.stringify(key))}`;
 }
 
 const lifetime = (ms: number) => ({ "cache-control": `max-age=${Math.max(1, Math.ceil(ms / 1000))}` });

@@ -1,5 +1,4 @@
 import { SelvageError } from "../../../shared/errors.ts";
-import { hex } from "../../../shared/http/hex.ts";
 import { utf8Text } from "../../../shared/http/utf8-text.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { GraphqlRefusal, GraphqlSettings, HashedRequest } from "../../../shared/policy/graphql-guard.ts";
@@ -7,6 +6,7 @@ import type { GraphqlRequest, ReadRequests } from "../../../shared/policy/graphq
 import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { readContent } from "../upstream/read-content.ts";
+import { sha256Hex } from "../upstream/sha256.ts";
 import type { Stage } from "../upstream/stages.ts";
 import { noteWouldRefuse } from "../upstream/would-refuse.ts";
 
@@ -81,6 +81,5 @@ async function readBounded(c: Context<GatewayEnv>): Promise<Uint8Array> {
 const withoutHash = (request: GraphqlRequest): HashedRequest => ({ ...request, hash: undefined });
 
 async function hashed(request: GraphqlRequest): Promise<HashedRequest> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(request.query ?? ""));
-  return { ...request, hash: hex(new Uint8Array(digest)) };
+  return { ...request, hash: await sha256Hex(request.query ?? "") };
 }

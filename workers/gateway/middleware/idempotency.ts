@@ -11,9 +11,10 @@ import { fingerprintText, readIdempotencyKey } from "../../../shared/policy/idem
 import type { KeptAnswer, StoreAnswer } from "../objects/idempotency-store.ts";
 import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
-import { type IdempotencyRecords, type RecordAddress, sha256 } from "../upstream/idempotency-records.ts";
+import type { IdempotencyRecords, RecordAddress } from "../upstream/idempotency-records.ts";
 import { readContent } from "../upstream/read-content.ts";
 import { AnswerRoom, type Recorded, readableFields, recordAnswer } from "../upstream/record-answer.ts";
+import { sha256Hex } from "../upstream/sha256.ts";
 import type { AroundStage, Stage } from "../upstream/stages.ts";
 
 /**
@@ -51,13 +52,13 @@ function keyOf(c: Context<GatewayEnv>, settings: IdempotencySettings): string | 
 }
 
 async function fingerprintOf(c: Context<GatewayEnv>, settings: IdempotencySettings): Promise<string> {
-  const contentDigest = await sha256(await readContent(c));
+  const contentDigest = await sha256Hex(await readContent(c));
   const { method, headers } = c.req.raw;
   const { host, query } = c.get("target");
   const header = (name: string): string | null => headers.get(name);
   const request = { method, host, path: c.get("path"), query, header, contentDigest };
   const text = fingerprintText(request, settings, c.get("identity").method === "anonymous");
-  return sha256(new TextEncoder().encode(text));
+  return sha256Hex(text);
 }
 
 /** One request under its key. */

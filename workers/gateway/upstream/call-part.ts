@@ -25,11 +25,11 @@ import type { CallContext } from "./call-upstream.ts";
 import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import type { Forwarder } from "./forward-request.ts";
-import { sha256 } from "./idempotency-records.ts";
 import { type PartSend, partExchange } from "./part-exchange.ts";
 import { readEncoded } from "./read-encoded.ts";
 import { readText } from "./read-text.ts";
 import type { RequestFields } from "./request-fields.ts";
+import { sha256Hex } from "./sha256.ts";
 import { sleep } from "./wait.ts";
 
 export interface PartOutcome {
@@ -174,7 +174,7 @@ export class PartCalls {
 async function setOwnKey(fields: RequestFields, { idempotencyKey }: PartCaller, { part, at }: PartCall): Promise<void> {
   if (idempotencyKey === undefined || isSafe(part.method)) return;
   const { field, value } = idempotencyKey;
-  fields.set(field, `"${await sha256(new TextEncoder().encode(`${value}\n${part.name}\n${at}`))}"`);
+  fields.set(field, `"${await sha256Hex(`${value}\n${part.name}\n${at}`)}"`);
 }
 
 /** Undefined: it succeeded, or another attempt would meet the same. */

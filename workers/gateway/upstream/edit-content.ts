@@ -6,19 +6,20 @@ import type { JsonFault } from "../../../shared/http/exact-json.ts";
 import { joinBytes } from "../../../shared/http/join-bytes.ts";
 import { utf8Text } from "../../../shared/http/utf8-text.ts";
 import { limits } from "../../../shared/limits.ts";
-import { closeShare, growShare, type HeldBytes, openShare } from "../../../shared/policy/held-bytes.ts";
+import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
 import { isEnvelope } from "../../../shared/policy/json-edits.ts";
 import type { JsonEdits } from "../../../shared/policy/reshape.ts";
 import type { EditedBody, Reshaper } from "../../../shared/policy/reshaper.ts";
 import type { Translation } from "../../../shared/policy/translate/translation.ts";
 import type { Translator } from "../../../shared/policy/translate/translator.ts";
 import { answerHeaders } from "./answer-headers.ts";
+import { type Coding, codingOf, isDecoded } from "./content-coding.ts";
 import type { Context } from "./context.ts";
-import { type Coding, codingOf, decodeContent } from "./decode-content.ts";
+import { decodeContent } from "./decode-content.ts";
 import { isBodiless } from "./edited-answer.ts";
 import type { GatewayEnv } from "./exchange.ts";
+import { readAnswer } from "./read-answer.ts";
 import { hold, readContent } from "./read-content.ts";
-import { within } from "./wait.ts";
 
 type Exchange = Context<GatewayEnv>;
 /** What a text of JSON becomes. */
@@ -127,21 +128,21 @@ export async function editAnswerBody(
     if (edits.others === "refuse" && hasContent) throw refuseAnswer("form", "it is no JSON");
     return;
   }
-  const coding = headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
-  // What the platform has decoded by the time that it is read here.
-  if (!["identity", "gzip", "br"].includes(coding))
-    throw refuseAnswer("form", `it is encoded as ${coding.slice(0, 64)}`);
+  const field = headers.get("content-encoding");
+  if (codingOf(field) !== "identity" && !isDecoded(field))
+    throw refuseAnswer("form", `it is encoded as ${field?.slice(0, 64)}`);
   for (const name of ["content-length", "content-encoding", "accept-ranges", ...DIGESTS]) headers.delete(name);
   weaken(headers);
   for (const [name, value] of translated?.translator.fields ?? []) headers.set(name, value);
   if (!hasContent || c.req.raw.method === "HEAD") return;
-  if (translated !== undefined) return sendTranslated(c, translated.edit(await readAnswer(c, body, held), contentType));
+  if (translated !== undefined)
+    return sendTranslated(c, translated.edit(await wholeAnswer(c, body, held), contentType));
   const content =
     kind === "json" && isEnvelope(edits)
       ? enveloped(body, edits.wrap ?? "")
       : kind === "lines"
         ? body.pipeThrough(editedLines(edit))
-        : editText(textOf(await readAnswer(c, body, held), refuseAnswer), kind, edit, refuseAnswer);
+        : editText(textOf(await wholeAnswer(c, body, held), refuseAnswer), kind, edit, refuseAnswer);
   c.res = undefined;
   c.res = new Response(content, { status, headers });
 }
@@ -193,35 +194,8 @@ async function decoded(content: Uint8Array, coding: Coding): Promise<Uint8Array>
   return found;
 }
 
-/** The whole content, within its own bound, what the isolate may hold, and the route's time. */
-async function readAnswer(c: Exchange, body: ReadableStream<Uint8Array>, held: HeldBytes): Promise<Uint8Array> {
-  const share = openShare(held, c.get("deadlineAtMs"), Date.now());
-  const reader = body.getReader();
-  const collect = async (): Promise<Uint8Array> => {
-    const chunks: Uint8Array[] = [];
-    for (let bytes = 0; ; ) {
-      const { done, value } = await reader.read();
-      if (done) return joinBytes(chunks, bytes);
-      bytes += value.byteLength;
-      if (bytes > bodyBytesMax) throw refuseAnswer("bounds", `it has more than ${bodyBytesMax} bytes`);
-      if (!growShare(held, share, bytes, limits.gateway.heldBodiesBytesMax, Date.now()))
-        throw new SelvageError("overloaded", "bodies that are held whole have no room", { sent: "body" });
-      chunks.push(value);
-    }
-  };
-  try {
-    const content = await within(collect(), c.get("deadlineAtMs") - Date.now());
-    if (content === undefined)
-      throw new SelvageError("upstream_timeout", "the answer did not end in time", { sent: "body" });
-    return content;
-  } catch (cause) {
-    void reader.cancel().catch(() => undefined);
-    if (cause instanceof SelvageError) throw cause;
-    throw new SelvageError("upstream_reset", `the answer broke off: ${String(cause)}`, { sent: "body", cause });
-  } finally {
-    closeShare(held, share);
-  }
-}
+const wholeAnswer = (c: Exchange, body: ReadableStream<Uint8Array>, held: HeldBytes): Promise<Uint8Array> =>
+  readAnswer(c, body, held, bodyBytesMax, (reason) => refuseAnswer("bounds", reason));
 
 function enveloped(body: ReadableStream<Uint8Array>, name: string): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();

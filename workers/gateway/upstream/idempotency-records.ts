@@ -1,11 +1,12 @@
 /** Asks the objects that keep records of requests. */
+
 import { SelvageError } from "../../../shared/errors.ts";
-import { hex } from "../../../shared/http/hex.ts";
 import { type Identity, identityKey } from "../../../shared/identity/identity.ts";
 import { limits } from "../../../shared/limits.ts";
 import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
 import type { Env } from "../env.ts";
 import type { Settlement, StoreAnswer, StoreQuestion } from "../objects/idempotency-store.ts";
+import { sha256Hex } from "./sha256.ts";
 import { sleep, within } from "./wait.ts";
 
 const bounds = limits.idempotency;
@@ -25,12 +26,12 @@ export class IdempotencyRecords {
    * operators, and keys may say something of an order.
    */
   async addressOf(env: Env, route: string, identity: Identity, key: string): Promise<RecordAddress> {
-    const digest = await sha256(new TextEncoder().encode(key));
+    const digest = await sha256Hex(key);
     const shards = identity.method === "anonymous" ? bounds.anonymousShards : bounds.shards;
     const name = `${route}\n${identityKey(identity)}`;
     let partition = this.#partitions.get(name);
     if (partition === undefined) {
-      partition = await sha256(new TextEncoder().encode(name));
+      partition = await sha256Hex(name);
       this.#partitions.set(name, partition);
     }
     const shard = Number.parseInt(digest.slice(0, 4), 16) % shards;
@@ -89,9 +90,4 @@ async function tell(env: Env, id: DurableObjectId, settlement: Settlement, ms: n
   } catch {
     return false;
   }
-}
-
-/** Lower-case hex. */
-export async function sha256(bytes: Uint8Array): Promise<string> {
-  return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
 }

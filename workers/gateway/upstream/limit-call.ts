@@ -1,4 +1,3 @@
-import { hex } from "../../../shared/http/hex.ts";
 import { limits } from "../../../shared/limits.ts";
 import { countingNumbers, countingWay, limiterFor } from "../../../shared/policy/change-limiter.ts";
 import type { LimitHolder } from "../../../shared/policy/limit-holder.ts";
@@ -14,6 +13,7 @@ import {
 import { askLimiter } from "../../../shared/policy/rate-limit.ts";
 import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
 import type { Env } from "../env.ts";
+import { sha256Hex } from "./sha256.ts";
 import { within } from "./wait.ts";
 
 /** What an isolate knows of one limit of one key. */
@@ -104,8 +104,7 @@ export async function limiterId(
   settings: RateLimitSettings,
   name: string,
 ): Promise<DurableObjectId> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(name)));
-  return env.LIMITER.idFromName(`${placeOf(route, settings)}/${settings.name}/${hex(digest)}`);
+  return env.LIMITER.idFromName(`${placeOf(route, settings)}/${settings.name}/${await sha256Hex(name)}`);
 }
 
 /** Whose limit it is: a route's, or `*` for those that routes share. */

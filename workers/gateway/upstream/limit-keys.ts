@@ -1,10 +1,11 @@
 /** Whom the limits of a route count a request by. */
+
 import type { SelvageError } from "../../../shared/errors.ts";
-import { hex } from "../../../shared/http/hex.ts";
 import { isLongKey, type LimitKeyFacts, limitKeyOf } from "../../../shared/policy/rate-limit-key.ts";
 import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
 import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
+import { sha256Hex } from "./sha256.ts";
 import type { WantedLimit } from "./take-limits.ts";
 
 export interface KeyedLimits {
@@ -13,7 +14,7 @@ export interface KeyedLimits {
   readonly lacking: readonly { readonly settings: RateLimitSettings; readonly error: SelvageError }[];
 }
 
-/** What is long is hashed, since clients choose how long it is. */
+/** What is long is hashed, since clients choose how long it is. No key is a hash: they begin with a bracket. */
 export async function keyLimits(c: Context<GatewayEnv>, all: readonly RateLimitSettings[]): Promise<KeyedLimits> {
   const { name: route } = c.get("route");
   const facts = factsOf(c);
@@ -22,14 +23,9 @@ export async function keyLimits(c: Context<GatewayEnv>, all: readonly RateLimitS
   for (const settings of all) {
     const key = limitKeyOf(settings, facts);
     if (typeof key !== "string") lacking.push({ settings, error: key });
-    else wanted.push({ settings, route, key: isLongKey(key) ? await hashed(key) : key });
+    else wanted.push({ settings, route, key: isLongKey(key) ? await sha256Hex(key) : key });
   }
   return { wanted, lacking };
-}
-
-/** No key is a hash: they begin with a bracket. */
-async function hashed(key: string): Promise<string> {
-  return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(key))));
 }
 
 function factsOf(c: Context<GatewayEnv>): LimitKeyFacts {

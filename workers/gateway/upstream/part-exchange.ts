@@ -6,8 +6,8 @@ import type { EdgeCache } from "../cache/edge-cache.ts";
 import { type CacheExchange, keysFor, partitionFor } from "../cache/exchange-of.ts";
 import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
-import { sha256 } from "./idempotency-records.ts";
 import type { RequestFields } from "./request-fields.ts";
+import { sha256Hex } from "./sha256.ts";
 
 /** Makes the call. @param fields instead of those that every call has */
 export type PartSend = (fields: RequestFields, deadlineAtMs: number) => Promise<Response>;
@@ -32,7 +32,7 @@ export async function partExchange(
 ): Promise<CacheExchange> {
   const route = c.get("route").name;
   const { host, authority } = c.get("target");
-  const told = headers.length === 0 ? "" : await sha256(new TextEncoder().encode(JSON.stringify(headers)));
+  const told = headers.length === 0 ? "" : await sha256Hex(JSON.stringify(headers));
   const own = fields.copy();
   for (const [name, value] of headers) own.set(name, value);
   const end = path.indexOf("?");

@@ -1,9 +1,9 @@
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
 import { growShare } from "../../../shared/policy/held-bytes.ts";
+import { collectBytes } from "./collect-bytes.ts";
 import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
-import { within } from "./wait.ts";
 
 /**
  * The content of a request, held whole from here on; later stages send the same bytes.
@@ -18,13 +18,14 @@ export async function readContent(c: Context<GatewayEnv>): Promise<Uint8Array> {
   const stated = Number(c.req.raw.headers.get("content-length") ?? 0);
   if (stated > bytesMax) throw tooLarge(bytesMax);
   hold(c, stated);
-  const reader = body.getReader();
-  const collected = collect(reader, bytesMax, (bytes) => hold(c, bytes));
-  const content = await within(collected, c.get("deadlineAtMs") - Date.now());
-  if (content === undefined) {
-    void reader.cancel().catch(() => undefined);
+  const mayHold = (bytes: number): boolean => {
+    if (bytes > bytesMax) throw tooLarge(bytesMax);
+    hold(c, bytes);
+    return true;
+  };
+  const content = await collectBytes(body, mayHold, c.get("deadlineAtMs") - Date.now()).catch(brokenOff);
+  if (content === undefined)
     throw new SelvageError("request_timeout", "the body did not arrive whole within the route's time");
-  }
   c.set("body", content);
   return content;
 }
@@ -36,35 +37,6 @@ export function hold(c: Context<GatewayEnv>, bytes: number): void {
   if (holding !== undefined && growShare(holding.held, holding.share, bytes, bytesMax, Date.now())) return;
   c.header("retry-after", "1");
   throw new SelvageError("overloaded", `bodies that are held whole have at most ${bytesMax} bytes together`);
-}
-
-async function collect(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-  bytesMax: number,
-  hold: (bytes: number) => void,
-): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for (;;) {
-    const { done, value } = await reader.read().catch(brokenOff);
-    if (done) break;
-    bytes += value.byteLength;
-    try {
-      if (bytes > bytesMax) throw tooLarge(bytesMax);
-      hold(bytes);
-    } catch (refusal) {
-      void reader.cancel().catch(() => undefined);
-      throw refusal;
-    }
-    chunks.push(value);
-  }
-  const content = new Uint8Array(bytes);
-  let at = 0;
-  for (const chunk of chunks) {
-    content.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return content;
 }
 
 const tooLarge = (bytesMax: number): SelvageError =>

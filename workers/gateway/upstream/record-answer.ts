@@ -1,8 +1,10 @@
 /** An answer that goes to the client and is kept at the same time. */
+
 import { SelvageError } from "../../../shared/errors.ts";
 import { joinBytes } from "../../../shared/http/join-bytes.ts";
 import { limits } from "../../../shared/limits.ts";
 import { closeShare, growShare, type HeldBytes, openShare, type Share } from "../../../shared/policy/held-bytes.ts";
+import { isDecoded } from "./content-coding.ts";
 import { within } from "./wait.ts";
 
 /** What there is of an answer's content when it has ended, or when it will not be kept. */
@@ -73,8 +75,6 @@ export function readableFields(headers: Headers): Headers {
   if (isDecoded(fields.get("content-encoding"))) fields.delete("content-encoding");
   return fields;
 }
-
-const isDecoded = (encoding: string | null): boolean => /^(?:gzip|br)$/i.test(encoding?.trim() ?? "");
 
 type Controller = ReadableStreamDefaultController<Uint8Array>;
 

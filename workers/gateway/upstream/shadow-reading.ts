@@ -1,7 +1,6 @@
 import { limits } from "../../../shared/limits.ts";
 import { closeShare, growShare, type HeldBytes, openShare } from "../../../shared/policy/held-bytes.ts";
 import { collectBytes } from "./collect-bytes.ts";
-import { within } from "./wait.ts";
 
 const { bodyBytesMax, shadowsMax } = limits.validation;
 
@@ -36,7 +35,7 @@ export class ShadowReading {
     const mayHold = (bytes: number): boolean =>
       bytes <= bodyBytesMax && growShare(this.#held, share, bytes, heldBodiesBytesMax, Date.now());
     try {
-      return await within(collectBytes(copy, mayHold), untilMs - nowMs);
+      return await collectBytes(copy, mayHold, untilMs - nowMs);
     } catch {
       return undefined;
     } finally {

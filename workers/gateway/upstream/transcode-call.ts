@@ -1,4 +1,5 @@
 /** JSON over HTTP to gRPC: a request as a call by gRPC-Web, which agents of the mesh turn into gRPC. Loaded by the first route that has it. */
+
 import type { FileRegistry } from "@bufbuild/protobuf";
 import { SelvageError } from "../../../shared/errors.ts";
 import { DIGESTS } from "../../../shared/http/content-kind.ts";
@@ -17,6 +18,7 @@ import { type RequestFault, requestMessage } from "../../../shared/transcode/req
 import type { TranscodeSettings } from "../../../shared/transcode/settings.ts";
 import { Artifacts } from "../authority/artifacts.ts";
 import type { ForwardCall } from "./call-upstream.ts";
+import { codingOf } from "./content-coding.ts";
 import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import { readContent } from "./read-content.ts";
@@ -109,9 +111,9 @@ const NOTHING = new Uint8Array();
 
 function contentOf(c: Exchange, { body, fields }: ForwardCall): Uint8Array | Promise<Uint8Array> {
   if (body === null) return NOTHING;
-  const coding = fields.get("content-encoding")?.trim().toLowerCase() ?? "identity";
-  if (coding !== "identity")
-    throw new SelvageError("media_type_unsupported", `content encoded as ${coding.slice(0, 64)}`);
+  const coding = fields.get("content-encoding");
+  if (codingOf(coding) !== "identity")
+    throw new SelvageError("media_type_unsupported", `content encoded as ${coding?.slice(0, 64)}`);
   return body instanceof Uint8Array ? body : readContent(c);
 }
 

@@ -6,15 +6,15 @@ import { parseMediaType } from "../../../shared/contract/media-type.ts";
 import { isRead } from "../../../shared/contract/read-body.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
-import { closeShare, growShare, type HeldBytes, openShare } from "../../../shared/policy/held-bytes.ts";
-import { collectBytes } from "./collect-bytes.ts";
+import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
+import { codingOf, isDecoded } from "./content-coding.ts";
 import type { Context } from "./context.ts";
 import { decodeContent } from "./decode-content.ts";
 import { isBodiless } from "./edited-answer.ts";
 import type { GatewayEnv } from "./exchange.ts";
+import { readAnswer } from "./read-answer.ts";
 import type { ShadowReading } from "./shadow-reading.ts";
 import type { Asked } from "./validate-request.ts";
-import { within } from "./wait.ts";
 
 const { bodyBytesMax } = limits.validation;
 
@@ -31,7 +31,7 @@ export function shadowAnswer(asked: Asked, reading: ShadowReading): ShadowAnswer
   const { res } = c;
   const head = headOf(c);
   if (res.body === null || !head.hasContent || !isReadable(head)) return { head };
-  const { coding, isEncoded } = codingOf(c);
+  const { coding, isEncoded } = contentCodingOf(c);
   const stated = Number(res.headers.get("content-length") ?? Number.NaN);
   const untilMs = Date.now() + limits.idempotency.answerWithinMs;
   const split = coding === undefined ? undefined : reading.split(res.body, stated, untilMs);
@@ -69,8 +69,8 @@ export async function judgeWholeAnswer(asked: Asked, held: HeldBytes): Promise<r
   const { findings, content: verdict } = judgeAnswer(operation, head, ask);
   if (verdict?.of.schema === undefined || res.body === null || findings.length > 0 || !isReadable(head))
     return findings;
-  if (codingOf(c).coding !== "identity") throw refused("it is encoded");
-  const content = await readAnswer(c, res.body, held);
+  if (contentCodingOf(c).coding !== "identity") throw refused("it is encoded");
+  const content = await readAnswer(c, res.body, held, bodyBytesMax, refused);
   const { status, statusText } = res;
   const headers = new Headers(res.headers);
   // It is as long as it is, and the platform has decoded it.
@@ -107,39 +107,15 @@ function isReadable({ header }: AnswerHead): boolean {
 }
 
 /** How content is encoded for those who read it here; the platform decodes what it knows unless it was told not to. */
-function codingOf(c: Context<GatewayEnv>): { coding: "identity" | "gzip" | undefined; isEncoded: boolean } {
-  const field = c.res.headers.get("content-encoding")?.trim().toLowerCase();
-  if (field === undefined || field === "identity") return { coding: "identity", isEncoded: false };
-  if (c.get("isRaw") === true) return { coding: field === "gzip" ? "gzip" : undefined, isEncoded: true };
-  return { coding: field === "gzip" || field === "br" ? "identity" : undefined, isEncoded: false };
+function contentCodingOf(c: Context<GatewayEnv>): { coding: "identity" | "gzip" | undefined; isEncoded: boolean } {
+  const field = c.res.headers.get("content-encoding");
+  const named = codingOf(field);
+  if (named === "identity") return { coding: named, isEncoded: false };
+  if (c.get("isRaw") === true) return { coding: named === "gzip" ? named : undefined, isEncoded: true };
+  return { coding: isDecoded(field) ? "identity" : undefined, isEncoded: false };
 }
 
 async function unzip(content: Uint8Array | undefined): Promise<Uint8Array | undefined> {
   const plain = content && (await decodeContent(content, "gzip", bodyBytesMax));
   return typeof plain === "string" ? undefined : plain;
-}
-
-/** The whole content, within its own bound, what the isolate may hold, and the route's time. */
-async function readAnswer(
-  c: Context<GatewayEnv>,
-  body: ReadableStream<Uint8Array>,
-  held: HeldBytes,
-): Promise<Uint8Array> {
-  const share = openShare(held, c.get("deadlineAtMs"), Date.now());
-  const { heldBodiesBytesMax } = limits.gateway;
-  const mayHold = (bytes: number): boolean => {
-    if (bytes > bodyBytesMax) throw refused(`it has more than ${bodyBytesMax} bytes`);
-    if (growShare(held, share, bytes, heldBodiesBytesMax, Date.now())) return true;
-    throw new SelvageError("overloaded", "bodies that are held whole have no room", { sent: "body" });
-  };
-  try {
-    const content = await within(collectBytes(body, mayHold), c.get("deadlineAtMs") - Date.now());
-    if (content !== undefined) return content;
-    throw new SelvageError("upstream_timeout", "the answer did not end in time", { sent: "body" });
-  } catch (cause) {
-    if (cause instanceof SelvageError) throw cause;
-    throw new SelvageError("upstream_reset", `the answer broke off: ${String(cause)}`, { sent: "body", cause });
-  } finally {
-    closeShare(held, share);
-  }
 }

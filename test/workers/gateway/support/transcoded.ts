@@ -7,7 +7,7 @@ import type { RoutePlan } from "../../../../shared/plan/plan.ts";
 import { readDescriptor } from "../../../../shared/transcode/descriptor.ts";
 import { errorDetailTypes } from "../../../../shared/transcode/error-detail-types.ts";
 import type { TranscodeSettings } from "../../../../shared/transcode/settings.ts";
-import { sha256 } from "../../../../workers/gateway/authority/sha256.ts";
+import { sha256Base64url } from "../../../../workers/gateway/upstream/sha256.ts";
 // @ts-expect-error: the bundler of the tests makes a data URL of it
 import file from "../../../support/protos/kinds.binpb?inline";
 import { type Gateway, startGateway } from "./gateway.ts";
@@ -88,7 +88,7 @@ export async function startTranscoding(
   settings: Partial<TranscodeSettings> = {},
   more: Partial<RoutePlan> = {},
 ): Promise<World> {
-  const digest = await sha256(bytes);
+  const digest = await sha256Base64url(bytes);
   const transcode = { descriptor: digest, ...settings };
   const world: { service: Service; asked: Asked[] } = { service: echo, asked: [] };
   const gateway = await startGateway(plan([route("kinds", "/*", { transcode, ...more })]), async (request) => {
