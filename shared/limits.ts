@@ -19,6 +19,7 @@ import { certificate, control, keyRotation, wire } from "./limits/control.ts";
 import { counters } from "./limits/counters.ts";
 import { expose } from "./limits/expose.ts";
 import { fault } from "./limits/fault.ts";
+import { forms } from "./limits/forms.ts";
 import { front } from "./limits/front.ts";
 import { graphql } from "./limits/graphql.ts";
 import { hedge } from "./limits/hedge.ts";
@@ -144,6 +145,7 @@ export const limits = {
   http2,
   graphql,
   validation,
+  forms,
   lifeCycle,
   edgeTraffic,
   loadShedding,

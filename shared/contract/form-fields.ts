@@ -11,8 +11,8 @@ export type FormFields = ReadonlyMap<string, readonly string[]>;
 export function formFields(text: string): FormFields | undefined {
   const fields = new Map<string, string[]>();
   if (text === "") return fields;
-  const members = text.split("&", limits.validation.fieldsMax + 1);
-  if (members.length > limits.validation.fieldsMax) return undefined;
+  const members = text.split("&", limits.forms.fieldsMax + 1);
+  if (members.length > limits.forms.fieldsMax) return undefined;
   for (const member of members) {
     if (member === "") continue;
     const at = member.indexOf("=");

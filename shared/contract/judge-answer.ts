@@ -1,7 +1,9 @@
 /** Whether an answer is one that its operation describes. */
+
+import { type MediaType, parseMediaType } from "../http/media-type.ts";
+import { contentFor } from "./content-for.ts";
 import type { ContractContent, ContractOperation, ContractResponse } from "./contract.ts";
 import { type AskSchema, type Finding, findingsOf } from "./finding.ts";
-import { contentFor, type MediaType, parseMediaType } from "./media-type.ts";
 import { readHeaderParameter } from "./read-parameter.ts";
 
 export interface AnswerHead {

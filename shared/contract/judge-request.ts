@@ -1,9 +1,10 @@
 /** Whether a request is one that its operation describes. */
 import { serviceCookies } from "../http/cookies.ts";
+import { type MediaType, parseMediaType } from "../http/media-type.ts";
+import { contentFor } from "./content-for.ts";
 import type { ContractBody, ContractContent, ContractOperation, ContractParameter } from "./contract.ts";
 import { type AskSchema, type Finding, findingsOf } from "./finding.ts";
 import { type FormFields, formFields } from "./form-fields.ts";
-import { contentFor, type MediaType, parseMediaType } from "./media-type.ts";
 import { readBody } from "./read-body.ts";
 import {
   isFieldOf,

@@ -1,12 +1,12 @@
 /** The content of a request or an answer as the value that a schema judges. */
 import { decodeField } from "../http/escapes.ts";
 import { readExactJson } from "../http/exact-json.ts";
+import { isJson, isUtf8, type MediaType } from "../http/media-type.ts";
+import { type FormPart, readParts } from "../http/multipart.ts";
 import { exactUtf8Text, utf8Text } from "../http/utf8-text.ts";
 import { isBracketed, readBrackets } from "./bracket-values.ts";
 import type { ContractContent, ValueShape } from "./contract.ts";
 import { formFields } from "./form-fields.ts";
-import { isJson, type MediaType } from "./media-type.ts";
-import { type FormPart, readParts } from "./multipart.ts";
 import { type ReadValue, readScalar, shapeOf } from "./text-value.ts";
 
 export type ReadBody =
@@ -29,8 +29,7 @@ export const isRead = (type: string): boolean => isJson(type) || type === FORM |
  */
 export function readBody(content: Uint8Array, type: MediaType, of: ContractContent): ReadBody {
   if (!isRead(type.type)) return { kind: "opaque" };
-  if (type.charset !== undefined && type.charset !== "utf-8" && type.charset !== "utf8")
-    return { kind: "charset", reason: `its charset is ${type.charset.slice(0, 32)}` };
+  if (!isUtf8(type)) return { kind: "charset", reason: `its charset is ${type.charset?.slice(0, 32)}` };
   if (type.type === MULTIPART) return readMultipart(content, type.boundary, of.shape);
   const isForm = type.type === FORM;
   const text = isForm ? exactUtf8Text(content) : utf8Text(content);

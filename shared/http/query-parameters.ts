@@ -1,24 +1,26 @@
 /** Parameters of a query as HTML forms write them (`application/x-www-form-urlencoded`). */
 
+import { decodeField } from "./escapes.ts";
+
 /**
  * Decoded, in their order.
  * @param query with its `?`; may be empty
  * @returns undefined for a query that is not one way only: an escape that is none, bytes that are no UTF-8
  */
-export function parametersOf(query: string): [name: string, value: string][] | undefined {
-  try {
-    return query
-      .slice(1)
-      .split("&")
-      .filter((pair) => pair !== "")
-      .map((pair) => {
-        const at = pair.indexOf("=");
-        const parts: [string, string] = at < 0 ? [pair, ""] : [pair.slice(0, at), pair.slice(at + 1)];
-        return parts.map((part) => decodeURIComponent(part.replaceAll("+", " "))) as [string, string];
-      });
-  } catch {
-    return undefined;
+export const parametersOf = (query: string): [name: string, value: string][] | undefined => fieldsOf(query.slice(1));
+
+/** The same of the content of a form. */
+export function fieldsOf(form: string): [name: string, value: string][] | undefined {
+  const fields: [name: string, value: string][] = [];
+  for (const pair of form.split("&")) {
+    if (pair === "") continue;
+    const at = pair.indexOf("=");
+    const name = decodeField(at < 0 ? pair : pair.slice(0, at));
+    const value = at < 0 ? "" : decodeField(pair.slice(at + 1));
+    if (name === undefined || value === undefined) return undefined;
+    fields.push([name, value]);
   }
+  return fields;
 }
 
 /** Those that occur once: of several, who is behind us may read another one. Of a query that is not one way only, none. */

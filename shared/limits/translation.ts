@@ -9,12 +9,8 @@ export const translation = {
   attributesMax: 256,
   /** A name in XML, with its prefix: compared at each end tag. */
   nameCharsMax: 1_024,
-  /** Fields of a form, or parts of a multipart form. */
-  fieldsMax: 1_000,
   /** Names within one name of a form: `a[b][c]` has three. */
   nestedNamesMax: 16,
-  /** Header section of one part of a multipart form. */
-  partHeadCharsMax: 4_096,
   /** Paths in one list or mapping of a translation. */
   pathsMax: 64,
 } as const;

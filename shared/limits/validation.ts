@@ -8,12 +8,6 @@ export const validation = {
   bodyBytesMax: 1 * MiB,
   /** Bodies that an isolate reads for policies in shadow at once; others pass and are counted as skipped. */
   shadowsMax: 16,
-  /** Fields of a form, and parts of one that is multipart. */
-  fieldsMax: 1_000,
-  /** Head of one part. */
-  partHeadBytesMax: 4 * KiB,
-  /** RFC 2046 section 5.1.1. */
-  boundaryCharsMax: 70,
   /** Names in brackets after one of a form or a query, `a[b][c]`. */
   bracketsMax: 8,
   /** Places of drift that an isolate counts apart; others are counted together. */

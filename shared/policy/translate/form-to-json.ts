@@ -1,40 +1,15 @@
 /** What a form is as JSON: each field a member. A field that occurs twice is refused, unless it is said to be a list. */
 import { limits } from "../../limits.ts";
 import { type MemberPlace, memberPlaces, typedValue } from "./member-places.ts";
-import { readMultipart } from "./multipart.ts";
 import { type FormField, isPrototypeName, type Translation, Untranslatable } from "./translation.ts";
 
-const { fieldsMax, nestedNamesMax } = limits.translation;
+const { nestedNamesMax } = limits.translation;
 
-/**
- * @param boundary of a multipart form; absent: it is `application/x-www-form-urlencoded`
- * @throws Untranslatable
- */
-export function formToJson(text: string, translation: Translation, boundary?: string): unknown {
-  const fields = boundary === undefined ? readFields(text) : readMultipart(text, boundary);
+/** @throws Untranslatable */
+export function formToJson(fields: readonly FormField[], translation: Translation): unknown {
   const root: Branch = new Map();
   for (const [name, value] of fields) put(root, translation.nested === true ? namesIn(name) : [name], value);
   return membersOf(root, memberPlaces(translation));
-}
-
-/** `application/x-www-form-urlencoded` of the URL standard, read strictly. */
-function readFields(text: string): FormField[] {
-  if (text === "") return [];
-  const pieces = text.split("&", fieldsMax + 1);
-  if (pieces.length > fieldsMax) throw new Untranslatable("bounds", `it has more than ${fieldsMax} fields`);
-  return pieces.flatMap((piece): FormField[] => {
-    if (piece === "") return [];
-    const at = piece.indexOf("=");
-    return [at < 0 ? [decoded(piece), ""] : [decoded(piece.slice(0, at)), decoded(piece.slice(at + 1))]];
-  });
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll("+", " "));
-  } catch {
-    throw new Untranslatable("form", "it has a percent-encoding that is none, or is not UTF-8");
-  }
 }
 
 /** What is at one name: values as they came, or names below. */

@@ -4,7 +4,8 @@ import { exactNumber } from "../../http/raw-number.ts";
 import { limits } from "../../limits.ts";
 import { type Translation, Untranslatable } from "./translation.ts";
 
-const { fieldsMax, nestedNamesMax } = limits.translation;
+const { fieldsMax } = limits.forms;
+const { nestedNamesMax } = limits.translation;
 
 /** @throws Untranslatable where a value has no form: a mapping within the body that is not said to be `nested`, or a list of lists */
 export function jsonToForm(value: unknown, { nested: isNested }: Pick<Translation, "nested">): string {

@@ -6,7 +6,7 @@ import { utf8Text } from "../../http/utf8-text.ts";
 import { formToJson } from "./form-to-json.ts";
 import { jsonToForm } from "./json-to-form.ts";
 import { jsonToXml } from "./json-to-xml.ts";
-import { boundaryOf } from "./multipart.ts";
+import { isFormType, readForm } from "./read-form.ts";
 import { faultStatus, openEnvelope, SOAP_MEDIA_TYPES, type SoapFault, writeEnvelope, writeFault } from "./soap.ts";
 import {
   SOAP_DEFAULTS,
@@ -16,7 +16,7 @@ import {
   XML_DEFAULTS,
   type XmlConventions,
 } from "./translation.ts";
-import { charsetOf, decodeXml } from "./xml-charset.ts";
+import { decodeXml } from "./xml-charset.ts";
 import { readXml } from "./xml-reader.ts";
 import { XmlToJson } from "./xml-to-json.ts";
 
@@ -47,10 +47,10 @@ export class Translator {
 
   /** Whether a body of this content type is what is translated. */
   takes(contentType: string | undefined): boolean {
-    const type = (contentType ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
     const { from } = this.#translation;
     if (from === "json") return jsonKindOf(contentType) === "json";
-    if (from === "form") return takesForm(type, contentType);
+    if (from === "form") return isFormType(contentType);
+    const type = (contentType ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
     return /^(?:application|text)\/xml$|^[a-z]+\/[a-z0-9!#$&^_.+-]+\+xml$/.test(type);
   }
 
@@ -79,8 +79,7 @@ export class Translator {
         return json.fault === undefined ? { json } : json;
       }
       if (from === "form") {
-        const boundary = MULTIPART.test(contentType ?? "") ? boundaryOf(contentType ?? "") : undefined;
-        return { json: computed(formToJson(textOf(bytes), this.#translation, boundary)) };
+        return { json: computed(formToJson(readForm(bytes, contentType), this.#translation)) };
       }
       return this.#readXml(decodeXml(bytes, contentType));
     });
@@ -121,14 +120,6 @@ export class Translator {
     };
     return { problem, status };
   }
-}
-
-const MULTIPART = /^[ \t]*multipart\/form-data[ \t]*;/i;
-
-function takesForm(type: string, contentType: string | undefined): boolean {
-  const charset = charsetOf(contentType) ?? "utf-8";
-  if (type === "multipart/form-data") return boundaryOf(contentType ?? "") !== undefined;
-  return type === "application/x-www-form-urlencoded" && charset === "utf-8";
 }
 
 /** What a translation read has numbers that keep their text as a body of JSON has. */

@@ -22,7 +22,7 @@ function byMark([first, second, third]: Uint8Array): string | undefined {
 }
 
 /** The parameter of a content type, in lower case. */
-export function charsetOf(contentType: string | undefined): string | undefined {
+function charsetOf(contentType: string | undefined): string | undefined {
   return /;[ \t]*charset[ \t]*=[ \t]*(?:"([^"]*)"|([^\s;"]+))/i
     .exec(contentType ?? "")
     ?.slice(1)

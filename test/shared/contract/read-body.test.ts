@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { contentFor } from "../../../shared/contract/content-for.ts";
 import type { ValueShape } from "../../../shared/contract/contract.ts";
-import { contentFor, parseMediaType } from "../../../shared/contract/media-type.ts";
 import { readBody } from "../../../shared/contract/read-body.ts";
+import { parseMediaType } from "../../../shared/http/media-type.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const shape: ValueShape = {

@@ -309,7 +309,7 @@ describe("forms", () => {
     [`age=${"9".repeat(1_000)}`, 400],
     ["a[b=1", 400],
     [`a${"[b]".repeat(20)}=1`, 413],
-    ["a&".repeat(limits.translation.fieldsMax + 1), 413],
+    ["a&".repeat(limits.forms.fieldsMax + 1), 413],
     ["", 200],
   ])("hostile: %s", async (form, status) => {
     const gateway = await start(routes);

@@ -2,9 +2,9 @@
 import type { Finding } from "../../../shared/contract/finding.ts";
 import { type AnswerHead, judgeAnswer } from "../../../shared/contract/judge-answer.ts";
 import { judgeBody } from "../../../shared/contract/judge-request.ts";
-import { parseMediaType } from "../../../shared/contract/media-type.ts";
 import { isRead } from "../../../shared/contract/read-body.ts";
 import { SelvageError } from "../../../shared/errors.ts";
+import { parseMediaType } from "../../../shared/http/media-type.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
 import { codingOf, isDecoded } from "./content-coding.ts";

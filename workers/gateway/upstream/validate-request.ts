@@ -9,11 +9,11 @@ import {
   judgeHead,
   unreadable,
 } from "../../../shared/contract/judge-request.ts";
-import { parseMediaType } from "../../../shared/contract/media-type.ts";
 import { isRead } from "../../../shared/contract/read-body.ts";
 import type { ReadyContract } from "../../../shared/contract/ready-contract.ts";
 import type { RouteValidation } from "../../../shared/contract/route-validation.ts";
 import { SelvageError } from "../../../shared/errors.ts";
+import { parseMediaType } from "../../../shared/http/media-type.ts";
 import { limits } from "../../../shared/limits.ts";
 import { codingOf } from "./content-coding.ts";
 import type { Context } from "./context.ts";

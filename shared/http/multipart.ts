@@ -1,7 +1,8 @@
 /** `multipart/form-data` (RFC 7578, RFC 2046 section 5.1), read within bounds. */
-import { utf8Text } from "../http/utf8-text.ts";
+
 import { limits } from "../limits.ts";
 import { parametersOf, parseMediaType } from "./media-type.ts";
+import { utf8Text } from "./utf8-text.ts";
 
 export interface FormPart {
   readonly name: string;
@@ -18,16 +19,19 @@ interface PartsFault {
   readonly reason: string;
 }
 
-const bounds = limits.validation;
+const bounds = limits.forms;
 const BOUNDARY = /^[0-9A-Za-z'()+_,\-./:=? ]*[0-9A-Za-z'()+_,\-./:=?]$/;
 const FIELD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n]*$/;
 const PLAIN_ENCODING = /^(?:7bit|8bit|binary)$/i;
 const PLAIN_CHARSET = /^(?:utf-?8|us-ascii)$/;
 
+/** Whether a boundary is one (RFC 2046 section 5.1.1). @param boundary of the content's type */
+export const isBoundary = (boundary: string | undefined): boundary is string =>
+  boundary !== undefined && boundary.length <= bounds.boundaryCharsMax && BOUNDARY.test(boundary);
+
 /** @param boundary of the content's type */
 export function readParts(content: Uint8Array, boundary: string | undefined): ReadParts {
-  if (boundary === undefined || boundary.length > bounds.boundaryCharsMax || !BOUNDARY.test(boundary))
-    return { fault: "form", reason: "its type names no boundary" };
+  if (!isBoundary(boundary)) return { fault: "form", reason: "its type names no boundary" };
   // A character a byte: places in one are places in the other.
   const text = new TextDecoder("windows-1252").decode(content);
   const delimiter = `\r\n--${boundary}`;

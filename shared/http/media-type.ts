@@ -1,5 +1,4 @@
-/** Media types (RFC 9110 section 8.3) as contracts name them. */
-import type { ContractContent } from "./contract.ts";
+/** Media types (RFC 9110 section 8.3). */
 
 export interface MediaType {
   /** Lower case, without parameters. */
@@ -29,17 +28,12 @@ export function parseMediaType(field: string | null | undefined): MediaType | un
   );
 }
 
-/** The first of the contents that takes the type; more specific ones come first. */
-export const contentFor = (contents: readonly ContractContent[], type: string): ContractContent | undefined =>
-  contents.find(({ mediaType }) => isIn(mediaType, type));
+/** Whether text of this charset is read as UTF-8; none stated is. */
+export const isUtf8 = ({ charset }: MediaType): boolean =>
+  charset === undefined || charset === "utf-8" || charset === "utf8";
 
 /** Whether JSON is what content of the type is written in (RFC 6839 section 3.1). */
 export const isJson = (type: string): boolean => type === "application/json" || type.endsWith("+json");
-
-function isIn(range: string, type: string): boolean {
-  if (range === type || range === "*/*") return true;
-  return range.endsWith("/*") && type.startsWith(range.slice(0, -1));
-}
 
 /**
  * @param from where the first `;` is
