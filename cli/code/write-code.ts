@@ -24,7 +24,7 @@ export function writeCode({ folder: from, files }: CodeSource, folder: string): 
 }
 
 /** Names of the modules with code in a folder, but for the one that names them. */
-export function codeModules(folder: string): string[] {
+function codeModules(folder: string): string[] {
   return readdirSync(folder).filter((name) => CODE_MODULE.test(name));
 }
 

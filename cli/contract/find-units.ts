@@ -59,7 +59,7 @@ export function dynamicAnchorOf(target: Place, reference: string): string | unde
   return reference.includes("#") && target.resource.dynamicAnchors.get(anchor) === target.key ? anchor : undefined;
 }
 
-export function referencesOf({ value, resource }: Place): { keyword: "$ref" | "$dynamicRef"; reference: string }[] {
+function referencesOf({ value, resource }: Place): { keyword: "$ref" | "$dynamicRef"; reference: string }[] {
   if (!isEntries(value)) return [];
   const { $ref, $dynamicRef } = value;
   const { keywords } = resource.dialect;

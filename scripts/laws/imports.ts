@@ -21,7 +21,7 @@ export function importsOf(path: string, source: string): Import[] {
   return importsIn(path, tokenize(source));
 }
 
-export function importsIn(path: string, tokens: readonly Token[]): Import[] {
+function importsIn(path: string, tokens: readonly Token[]): Import[] {
   const found: Import[] = [];
   tokens.forEach((token, index) => {
     if (token.kind !== "word" || (token.text !== "import" && token.text !== "export")) return;

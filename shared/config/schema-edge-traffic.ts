@@ -79,4 +79,3 @@ export const edgeFaults = z
 export type EdgeMatchConfig = z.infer<typeof edgeMatch>;
 export type EdgeTrafficConfig = z.infer<typeof edgeTraffic>[number];
 export type EdgeMirrorConfig = z.infer<typeof edgeMirror>[number];
-export type EdgeFaultConfig = z.infer<typeof edgeFaults>[number];

@@ -1,7 +1,7 @@
 /** Cookies (RFC 6265) as the gateway sees them: its own, which end here, and those of the services behind it. */
 
 /** Names of the gateway's own cookies begin so. The prefix `__Host-` binds a cookie to one host and all of its paths. */
-export const OWN_COOKIES = "__Host-selvage-";
+const OWN_COOKIES = "__Host-selvage-";
 const OWN = /^__host-selvage-/i;
 
 /** Every value of a cookie in a request. @param name compared by case */

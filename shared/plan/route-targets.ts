@@ -2,7 +2,7 @@ import type { UpstreamTarget } from "../policy/settings.ts";
 import type { RoutePlan, RouteTarget } from "./plan.ts";
 
 /** Upstreams that a route leads to; none where the gateway answers itself. */
-export function upstreamsOf(target: RouteTarget): UpstreamTarget[] {
+function upstreamsOf(target: RouteTarget): UpstreamTarget[] {
   if (target.kind === "forward") return [target.to];
   return target.kind === "aggregate" ? target.parts.map((part) => part.target) : [];
 }

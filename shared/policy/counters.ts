@@ -23,7 +23,7 @@ const bounds = limits.counters;
  * place and keyword.
  * `cache`: requests by what the cache did (`CacheUse` of the access log), and `bytes` of content that came out of it.
  */
-export const counterKinds = {
+const counterKinds = {
   limit: {
     labels: ["route", "limit"],
     counters: ["passed", "refused", "open", "closed", "wouldRefuse", "asked", "failed"],

@@ -44,8 +44,6 @@ export interface KeyRingVerdict {
   readonly refused?: string;
 }
 
-export const newKeyRing = (): KeyRing => ({ keys: [] });
-
 /** Applies one event to `ring` in place. */
 export function stepKeyRing(
   ring: KeyRing,

@@ -25,7 +25,7 @@ export function readReference(ref: string, from: string): Reference {
 }
 
 /** @returns the name from the document's folder; undefined for what is outside of it */
-export function fileBeside(name: string, from: string): string | undefined {
+function fileBeside(name: string, from: string): string | undefined {
   if (/^[/\\]|[\\\0]|\?/.test(name)) return undefined;
   const steps = from.split("/").slice(0, -1);
   for (const step of name.split("/"))

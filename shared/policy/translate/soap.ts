@@ -4,7 +4,7 @@ import { DECLARATION, escapeText, jsonToXml } from "./json-to-xml.ts";
 import { type SoapConventions, Untranslatable, type XmlConventions } from "./translation.ts";
 import type { XmlElement } from "./xml-reader.ts";
 
-export const SOAP_NAMESPACES = {
+const SOAP_NAMESPACES = {
   "1.1": "http://schemas.xmlsoap.org/soap/envelope/",
   "1.2": "http://www.w3.org/2003/05/soap-envelope",
 } as const;

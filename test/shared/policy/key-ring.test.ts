@@ -5,7 +5,6 @@ import {
   type KeyRingEvent,
   type KeyRingSettings,
   keyIn,
-  newKeyRing,
   ringDueAt,
   rotationIsDue,
   stepKeyRing,
@@ -17,7 +16,7 @@ const tick = (lagging = 0): KeyRingEvent => ({ type: "tick", lagging });
 const states = (ring: KeyRing) => ring.keys.map(({ kid, state }) => `${kid} ${state}`);
 
 function started(): KeyRing {
-  const ring = newKeyRing();
+  const ring = { keys: [] };
   stepKeyRing(ring, made("a", true), 0, settings);
   return ring;
 }
