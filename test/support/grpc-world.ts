@@ -1,5 +1,5 @@
 /** `grpc-app.ts`, a real server of gRPC, behind everything: clients reach it through front, workerd, gateway and two agents. */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,9 +7,11 @@ import type { AccessLogEntry } from "../../shared/http/access-log.ts";
 import { EchoClient } from "../mesh-agent/support/grpc-client.ts";
 import { callWeb } from "./grpc-web-client.ts";
 import { type Served, serveDocument } from "./serve.ts";
-import { freePorts, root, run, until } from "./system.ts";
+import { startAgent, stopAgents } from "./serve-agent.ts";
+import { freePorts, until } from "./system.ts";
 
 export const ORIGIN = "https://app.example";
+const ECHO = "test/mesh-agent/support/grpc-app.ts";
 
 const documentOf = (app: number): string => `selvage: 1
 name: calls
@@ -52,10 +54,7 @@ export class GrpcWorld {
 
   async stop(): Promise<void> {
     this.app.close();
-    for (const agent of this.#agents) {
-      const over = new Promise((done) => agent.once("exit", done));
-      if (agent.exitCode === null && agent.kill("SIGTERM")) await over;
-    }
+    await stopAgents(this.#agents);
     await this.served.stop();
     rmSync(this.#folder, { recursive: true, force: true });
   }
@@ -67,18 +66,9 @@ export async function startGrpcWorld(): Promise<GrpcWorld> {
   const document = join(folder, "selvage.yaml");
   writeFileSync(document, documentOf(app));
   const served = await serveDocument(document, {}, ["--ingress-url", `http://127.0.0.1:${ingress}`]);
-  const start = async (service: string, [command = "", ...rest]: readonly string[]): Promise<ChildProcess> => {
-    const state = { SELVAGE_STATE: served.state };
-    const { stdout } = await run(process.execPath, ["bin/selvage.mjs", "join-token", service], state);
-    const own = ["--state", join(folder, service), "--join", stdout.trim()];
-    return spawn(process.execPath, ["bin/selvage-agent.mjs", command, ...own, ...rest], {
-      cwd: root,
-      stdio: ["ignore", "ignore", "inherit"],
-    });
-  };
   const agents = [
-    await start("gateway", ["ingress", "--listen", `127.0.0.1:${ingress}`]),
-    await start("echo", ["run", "--port", String(app), "--", process.execPath, "test/mesh-agent/support/grpc-app.ts"]),
+    await startAgent(served, folder, "gateway", ["ingress", "--listen", `127.0.0.1:${ingress}`]),
+    await startAgent(served, folder, "echo", ["run", "--port", String(app), "--", process.execPath, ECHO]),
   ];
   const world = new GrpcWorld(served, app, agents, folder);
   await until(

@@ -1,12 +1,13 @@
 /** JSON over HTTP to a real server of gRPC: through front, workerd, gateway, ingress and its agent. */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Served, serveDocument } from "../support/serve.ts";
-import { freePorts, root, run, until } from "../support/system.ts";
+import { startAgent, stopAgents } from "../support/serve-agent.ts";
+import { freePorts, root, until } from "../support/system.ts";
 
 const documentOf = (app: number): string => `selvage: 1
 name: kinds
@@ -40,18 +41,11 @@ beforeAll(async () => {
   writeFileSync(document, documentOf(app));
   copyFileSync(join(root, "test/support/protos/kinds.binpb"), join(folder, "kinds.binpb"));
   served = await serveDocument(document, {}, ["--ingress-url", `http://127.0.0.1:${ingress}`]);
-  const start = async (service: string, [command = "", ...rest]: readonly string[]): Promise<void> => {
-    const { stdout } = await run(process.execPath, ["bin/selvage.mjs", "join-token", service], {
-      SELVAGE_STATE: served.state,
-    });
-    const own = ["--state", join(folder, service), "--join", stdout.trim()];
-    const stdio = ["ignore", "ignore", "inherit"] as const;
-    agents.push(
-      spawn(process.execPath, ["bin/selvage-agent.mjs", command, ...own, ...rest], { cwd: root, stdio: [...stdio] }),
-    );
-  };
-  await start("gateway", ["ingress", "--listen", `127.0.0.1:${ingress}`]);
-  await start("kinds", ["run", "--port", String(app), "--", process.execPath, "test/support/kinds-app.ts"]);
+  const kinds = ["run", "--port", String(app), "--", process.execPath, "test/support/kinds-app.ts"];
+  agents.push(
+    await startAgent(served, folder, "gateway", ["ingress", "--listen", `127.0.0.1:${ingress}`]),
+    await startAgent(served, folder, "kinds", kinds),
+  );
   await until(
     "the service is reached",
     async () => (await ask("/one/ready").catch(() => undefined))?.status === 200,
@@ -60,10 +54,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const agent of agents) {
-    const over = new Promise((done) => agent.once("exit", done));
-    if (agent.exitCode === null && agent.kill("SIGTERM")) await over;
-  }
+  await stopAgents(agents);
   await served?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
