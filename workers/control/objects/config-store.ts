@@ -15,9 +15,7 @@ import { sha256Hex } from "../authority/bytes.ts";
 import type { Env } from "../env.ts";
 import { ArtifactStore } from "./artifact-store.ts";
 import { AuditLog } from "./audit-log.ts";
-import { CallerStore } from "./caller-store.ts";
 import { CounterStore } from "./counter-store.ts";
-import { DriftStore } from "./drift-store.ts";
 import { LeaseStore } from "./lease-store.ts";
 import { RevocationStore } from "./revocation-store.ts";
 import {
@@ -33,6 +31,7 @@ import {
   type Refused,
   type StoredVersion,
 } from "./rpc.ts";
+import { CALLERS, DRIFT, type LabelOf, SightingStore } from "./sighting-store.ts";
 import { TextStore } from "./text-store.ts";
 
 interface VersionRow extends Record<string, SqlStorageValue> {
@@ -63,8 +62,8 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
   readonly #artifacts: ArtifactStore;
   readonly #leases: LeaseStore;
   readonly #counters: CounterStore;
-  readonly #callers: CallerStore;
-  readonly #drift: DriftStore;
+  readonly #callers: SightingStore<LabelOf<typeof CALLERS>>;
+  readonly #drift: SightingStore<LabelOf<typeof DRIFT>>;
   readonly #audit: AuditLog;
   readonly #revocations: RevocationStore;
   /** The live version's parsed parts, read again after an eviction. */
@@ -81,8 +80,8 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     this.#artifacts = new ArtifactStore(this.#sql);
     this.#leases = new LeaseStore(this.#sql);
     this.#counters = new CounterStore(this.#sql);
-    this.#callers = new CallerStore(this.#sql);
-    this.#drift = new DriftStore(this.#sql);
+    this.#callers = new SightingStore(this.#sql, CALLERS);
+    this.#drift = new SightingStore(this.#sql, DRIFT);
     this.#audit = new AuditLog(this.#sql);
     this.#revocations = new RevocationStore(this.#sql);
   }
@@ -158,7 +157,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
   }
 
   async drift(): Promise<Drift[]> {
-    return this.#drift.list();
+    return this.#drift.list().map((found) => ({ ...found, side: found.side === "response" ? "response" : "request" }));
   }
 
   async lease(asked: LeaseRequest): Promise<LeaseGrant> {
