@@ -11,6 +11,18 @@ export interface StatusLoad {
   readonly connections: number;
 }
 
+/**
+ * How many of some equal requests of one client pass a limit.
+ * @throws Error when one is neither answered nor refused by it
+ */
+export async function passedRequests(ports: readonly number[], path: string, requests: number): Promise<number> {
+  const next = (at: number) => (at < requests ? { path, clientIp: "192.0.2.1" } : undefined);
+  const statuses = await runStatusLoad({ ports, next, connections: 4 });
+  const others = [...statuses.keys()].filter((status) => status !== 200 && status !== 429);
+  if (others.length > 0) throw new Error(`${path} was answered with ${others.join(", ")}`);
+  return statuses.get(200) ?? 0;
+}
+
 /** @returns how many answers had each status */
 export async function runStatusLoad(load: StatusLoad): Promise<ReadonlyMap<number, number>> {
   const statuses = new Map<number, number>();

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { lendableOf } from "../../shared/policy/limiter-state.ts";
 import { type AdmissionLog, startAdmissionLog } from "../support/admission-log.ts";
 import { type Isolates, startIsolates } from "../support/isolates.ts";
-import { runStatusLoad } from "../support/status-load.ts";
+import { passedRequests } from "../support/status-load.ts";
 import { until } from "../support/system.ts";
 
 const LIMIT = 600;
@@ -34,12 +34,7 @@ afterAll(async () => {
   upstream?.close();
 });
 
-async function passed(path: string, requests: number): Promise<number> {
-  const next = (at: number) => (at < requests ? { path, clientIp: "192.0.2.1" } : undefined);
-  const statuses = await runStatusLoad({ ports: isolates.ports, next, connections: 4 });
-  expect([...statuses.keys()].filter((status) => status !== 200 && status !== 429)).toEqual([]);
-  return statuses.get(200) ?? 0;
-}
+const passed = (path: string, requests: number): Promise<number> => passedRequests(isolates.ports, path, requests);
 
 test.each(["exact", "leased"])(
   "quotas outlive a runtime that is killed in mid-window, none is given twice: %s",

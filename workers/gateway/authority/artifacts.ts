@@ -75,7 +75,7 @@ export async function keepArtifacts(digests: readonly string[], env: Env): Promi
 async function fetchArtifact(digest: string, env: Env): Promise<Uint8Array> {
   const keeper = env.ARTIFACTS.getByName(digest);
   const kept = await within(
-    keeper.read().catch(() => undefined),
+    keeper.read().catch((error) => warn(digest, error)),
     fetchMs,
   );
   if (kept !== undefined) return kept;
@@ -94,6 +94,6 @@ async function fetchArtifact(digest: string, env: Env): Promise<Uint8Array> {
   return bytes;
 }
 
-function warn(artifact: string, error: unknown): void {
+function warn(artifact: string, error: unknown): undefined {
   console.warn(JSON.stringify({ kind: "artifact", artifact, reason: String(error) }));
 }
