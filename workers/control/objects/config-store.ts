@@ -32,17 +32,7 @@ import {
   type StoredVersion,
 } from "./rpc.ts";
 import { CALLERS, DRIFT, type LabelOf, SightingStore } from "./sighting-store.ts";
-import { TextStore } from "./text-store.ts";
-
-interface VersionRow extends Record<string, SqlStorageValue> {
-  version: number;
-  hash: string;
-  gateway_hash: string;
-  author: string;
-  reason: string;
-  file: string;
-  applied_at: number;
-}
+import { infoOf, type VersionContent, type VersionRow, VersionStore } from "./version-store.ts";
 
 /** Of the version that is live. */
 interface Live {
@@ -54,11 +44,10 @@ interface Live {
 }
 
 const SETTINGS = { leaseMs: limits.gateway.planLeaseMs, slackMs: limits.control.gatewayLeaseSlackMs };
-const TEXTS = ["source", "document", "plan", "gateway"] as const;
 
 export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
   readonly #sql: SqlStorage;
-  readonly #texts: TextStore;
+  readonly #versions: VersionStore;
   readonly #artifacts: ArtifactStore;
   readonly #leases: LeaseStore;
   readonly #counters: CounterStore;
@@ -72,11 +61,8 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
-    this.#sql.exec(`CREATE TABLE IF NOT EXISTS versions (
-      version INTEGER PRIMARY KEY AUTOINCREMENT, hash TEXT, gateway_hash TEXT,
-      author TEXT, reason TEXT, file TEXT, applied_at INTEGER)`);
     this.#sql.exec("CREATE TABLE IF NOT EXISTS published (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER)");
-    this.#texts = new TextStore(this.#sql);
+    this.#versions = new VersionStore(this.#sql);
     this.#artifacts = new ArtifactStore(this.#sql);
     this.#leases = new LeaseStore(this.#sql);
     this.#counters = new CounterStore(this.#sql);
@@ -98,17 +84,16 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
   }
 
   async rollback(version: number, author: string, reason: string, by: string): Promise<Applied | Refused> {
-    const row = this.#row(version);
+    const row = this.#versions.get(version);
     if (row === undefined) return unknownVersion(version);
-    const text = (kind: (typeof TEXTS)[number]): string => this.#texts.get(`${kind}/${version}`) ?? "";
     const artifacts = this.#artifacts.namedBy(version);
     // They stay although the version that names them may be forgotten before this one does.
     this.#artifacts.missing(Object.values(artifacts), Date.now());
     const content = {
-      source: text("source"),
-      document: text("document"),
-      plan: text("plan"),
-      gateway: text("gateway"),
+      source: this.#versions.text("source", version) ?? "",
+      document: this.#versions.text("document", version) ?? "",
+      plan: this.#versions.text("plan", version) ?? "",
+      gateway: this.#versions.text("gateway", version) ?? "",
       artifacts,
       hash: row.hash,
       gatewayHash: row.gateway_hash,
@@ -122,19 +107,19 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
   }
 
   async versions(): Promise<VersionInfo[]> {
-    return this.#sql.exec<VersionRow>("SELECT * FROM versions ORDER BY version DESC").toArray().map(infoOf);
+    return this.#versions.list().map(infoOf);
   }
 
   async version(version: number): Promise<StoredVersion | Refused> {
-    const row = this.#row(version);
+    const row = this.#versions.get(version);
     if (row === undefined) return unknownVersion(version);
-    const source = this.#texts.get(`source/${version}`) ?? "";
-    const document = this.#texts.get(`document/${version}`) ?? "null";
+    const source = this.#versions.text("source", version) ?? "";
+    const document = this.#versions.text("document", version) ?? "null";
     return { ...infoOf(row), source, document, artifacts: this.#artifacts.namedBy(version) };
   }
 
   async status(): Promise<ConfigStatus> {
-    const live = this.#liveRow();
+    const live = this.#versions.newest();
     const nowMs = Date.now();
     const [leases, counters] = [this.#leases.live(nowMs), this.#counters.sums(nowMs)];
     return { version: live?.version ?? 0, hash: live?.hash ?? "", leases, counters };
@@ -227,30 +212,18 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
 
   async #commit(
     act: "apply" | "rollback",
-    content: Change & { gateway: string; hash: string; gatewayHash: string },
+    content: VersionContent & Pick<Change, "artifacts">,
     by: string,
   ): Promise<Applied> {
-    const live = this.#liveRow();
+    const live = this.#versions.newest();
     if (live?.hash === content.hash) return { ...infoOf(live), changed: false };
     const row = this.ctx.storage.transactionSync(() => {
-      const { hash, gatewayHash, author, reason, file } = content;
-      const inserted = this.#sql
-        .exec<VersionRow>(
-          `INSERT INTO versions (hash, gateway_hash, author, reason, file, applied_at)
-           VALUES (?, ?, ?, ?, ?, ?) RETURNING *`,
-          hash,
-          gatewayHash,
-          author,
-          reason,
-          file,
-          Date.now(),
-        )
-        .one();
-      for (const kind of TEXTS) this.#texts.put(`${kind}/${inserted.version}`, content[kind]);
-      this.#artifacts.name(inserted.version, content.artifacts);
-      this.#audit.add({ act, by, author, version: inserted.version, detail: reason }, inserted.applied_at);
-      this.#forgetOld(inserted.version);
-      return inserted;
+      const added = this.#versions.add(content, Date.now());
+      const { version, author, reason, applied_at: atMs } = added;
+      this.#artifacts.name(version, content.artifacts);
+      this.#audit.add({ act, by, author, version, detail: reason }, atMs);
+      for (const old of this.#versions.forgetOld(version)) this.#artifacts.forgetVersion(old, atMs);
+      return added;
     });
     this.#live = undefined;
     await this.#tell();
@@ -261,15 +234,6 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
   async #tell(): Promise<void> {
     await this.ctx.storage.setAlarm(Date.now() + limits.control.publishRetryMs);
     await this.#tryPublish();
-  }
-
-  #forgetOld(newest: number): void {
-    const upTo = newest - limits.control.versionsKept;
-    const old = this.#sql.exec<VersionRow>("DELETE FROM versions WHERE version <= ? RETURNING *", upTo).toArray();
-    for (const { version } of old) {
-      for (const kind of TEXTS) this.#texts.delete(`${kind}/${version}`);
-      this.#artifacts.forgetVersion(version, Date.now());
-    }
   }
 
   async #tryPublish(): Promise<boolean> {
@@ -301,10 +265,10 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
 
   /** Hands the live version to the hub, unless it has it; the alarm stays until that has succeeded. */
   async #publish(): Promise<void> {
-    const live = this.#liveRow();
+    const live = this.#versions.newest();
     const published = this.#sql.exec<{ version: number }>("SELECT version FROM published").toArray()[0]?.version ?? 0;
     if (live === undefined || published >= live.version) return;
-    const plan = JSON.parse(this.#texts.get(`plan/${live.version}`) ?? "null") as Plan;
+    const plan = JSON.parse(this.#versions.text("plan", live.version) ?? "null") as Plan;
     const publication: Publication = {
       version: live.version,
       appliedAtMs: live.applied_at,
@@ -316,7 +280,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
       "INSERT INTO published VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET version = max(version, ?1)",
       live.version,
     );
-    const isAll = this.#liveRow()?.version === live.version && this.#untold() === undefined;
+    const isAll = this.#versions.newest()?.version === live.version && this.#untold() === undefined;
     if (isAll) await this.ctx.storage.deleteAlarm();
   }
 
@@ -324,20 +288,12 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     return this.env.AUTHORITY.getByName(MAIN);
   }
 
-  #row(version: number): VersionRow | undefined {
-    return this.#sql.exec<VersionRow>("SELECT * FROM versions WHERE version = ?", version).toArray()[0];
-  }
-
-  #liveRow(): VersionRow | undefined {
-    return this.#sql.exec<VersionRow>("SELECT * FROM versions ORDER BY version DESC LIMIT 1").toArray()[0];
-  }
-
   #readLive(): Live | undefined {
-    const row = this.#live?.row ?? this.#liveRow();
+    const row = this.#live?.row ?? this.#versions.newest();
     if (row === undefined) return undefined;
     if (this.#live === undefined) {
-      const plan = JSON.parse(this.#texts.get(`plan/${row.version}`) ?? "null") as Plan;
-      const gateway = this.#texts.get(`gateway/${row.version}`) ?? "";
+      const plan = JSON.parse(this.#versions.text("plan", row.version) ?? "null") as Plan;
+      const gateway = this.#versions.text("gateway", row.version) ?? "";
       const { services } = plan.mesh;
       const isExposed = Object.values(services).some(({ expose }) => expose !== undefined);
       this.#live = { row, gateway, services: new Set(Object.keys(services)), isExposed };
@@ -376,11 +332,6 @@ function describeRevocation({ id, jti, sub, issuer, issuedBefore, reason }: Revo
     value === undefined ? [] : `${name} ${value}`,
   );
   return `${id}: ${target.join(", ")}${reason === "" ? "" : ` (${reason})`}`;
-}
-
-function infoOf(row: VersionRow): VersionInfo {
-  const { version, hash, author, reason, file, applied_at: appliedAtMs } = row;
-  return { version, hash, author, reason, file, appliedAtMs };
 }
 
 function otherTrustDomain(version: number, asked: string, made: string): Refused {

@@ -1,0 +1,73 @@
+/** Calls of agents, and the join tokens that let them in. */
+import { SelvageError } from "../../../shared/errors.ts";
+import { limits } from "../../../shared/limits.ts";
+import { joinTokenRequestSchema } from "../../../shared/wire/admin.ts";
+import { type Credentials, enrolRequestSchema, renewRequestSchema } from "../../../shared/wire/enrolment.ts";
+import { provesKey } from "../authority/renewal-proof.ts";
+import { readJson } from "../objects/read-json.ts";
+import type { IssuedCredentials } from "../objects/rpc.ts";
+import { authority, CALL_BYTES, type Call, config, granted, hub } from "./call.ts";
+
+const INSTANCE = /^[\w.:@-]+$/;
+
+export async function joinToken(c: Call): Promise<Response> {
+  const { service, lifetimeMs } = await readJson(c.req.raw, joinTokenRequestSchema, CALL_BYTES);
+  const undeclared = await config(c).refuseService(service);
+  if (undeclared !== undefined) granted(undeclared);
+  const lifetime = lifetimeMs ?? limits.control.joinTokenLifetimeMs;
+  if (lifetime > limits.control.joinTokenLifetimeMaxMs) {
+    const reason = `lifetimeMs is more than ${limits.control.joinTokenLifetimeMaxMs}`;
+    throw new SelvageError("bad_request", reason, { members: { errors: [{ path: ["lifetimeMs"], message: reason }] } });
+  }
+  const made = granted(await authority(c).createJoinToken(service, lifetime, c.env.CONTROL_URL));
+  const { sub } = c.get("claims");
+  await config(c).audit({ act: "join-token", by: sub, author: sub, version: 0, detail: `service ${service}` });
+  return c.json(made, 201);
+}
+
+export async function enrol(c: Call): Promise<Response> {
+  const { id, csr, instance, mac } = await readJson(c.req.raw, enrolRequestSchema, CALL_BYTES);
+  if (!INSTANCE.test(instance)) throw new SelvageError("bad_request", "instance is not a name", instanceErrors);
+  return c.json(credentials(granted(await authority(c).enrol(id, csr, instance, mac))));
+}
+
+export async function renew(c: Call): Promise<Response> {
+  const request = await readJson(c.req.raw, renewRequestSchema, CALL_BYTES);
+  const { service, instance } = agentOf(c);
+  if (!(await provesKey(request, c.get("claims").key)))
+    throw new SelvageError("credentials_invalid", `${instance} does not prove the key that its token is for`);
+  const issued = granted(await authority(c).renew(service, instance, request.csr));
+  c.executionCtx.waitUntil(hub(c).renewed(service, instance, issued.notAfterMs));
+  return c.json(credentials(issued));
+}
+
+/** The socket itself is the hub's; who opens it is settled here, so that a stranger never wakes the hub. */
+export async function connect(c: Call): Promise<Response> {
+  if (c.req.header("upgrade")?.toLowerCase() !== "websocket")
+    throw new SelvageError("upgrade_required", "not a WebSocket upgrade");
+  const { service, instance } = agentOf(c);
+  const { exp } = c.get("claims");
+  const connection = {
+    id: crypto.randomUUID(),
+    service,
+    instance,
+    openedAtMs: Date.now(),
+    expiresAtMs: exp * 1000,
+  };
+  const headers = { upgrade: "websocket", "selvage-connection": JSON.stringify(connection) };
+  return hub(c).fetch(new Request(c.req.url, { headers }));
+}
+
+function agentOf(c: Call): { service: string; instance: string } {
+  const { service, sub } = c.get("claims");
+  if (service === undefined) throw new SelvageError("credentials_invalid", "an agent's token names its service");
+  return { service, instance: sub };
+}
+
+function credentials({ notAfterMs: _, ...rest }: IssuedCredentials): Credentials {
+  return rest;
+}
+
+const instanceErrors = {
+  members: { errors: [{ path: ["instance"], message: "letters, digits and . _ : @ - only" }] },
+};

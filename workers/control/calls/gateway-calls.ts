@@ -1,0 +1,21 @@
+/** Calls of gateway isolates. */
+import { limits } from "../../../shared/limits.ts";
+import { type LeaseAnswer, leaseRequestSchema } from "../../../shared/wire/gateway-lease.ts";
+import { readJson } from "../objects/read-json.ts";
+import { missingKeys } from "../upstream/missing-keys.ts";
+import { CALL_BYTES, type Call, config } from "./call.ts";
+
+export async function lease(c: Call): Promise<Response> {
+  const asked = await readJson(c.req.raw, leaseRequestSchema, CALL_BYTES);
+  const [grant, { signing, hop }] = await Promise.all([config(c).lease(asked), missingKeys(c.env, asked)]);
+  const answer: LeaseAnswer = {
+    leaseMs: limits.gateway.planLeaseMs,
+    version: grant.version,
+    ...(grant.plan === undefined ? {} : { plan: { hash: grant.plan.hash, gateway: JSON.parse(grant.plan.gateway) } }),
+    ...(grant.revocations === undefined ? {} : { revocations: grant.revocations }),
+    ...(signing === undefined ? {} : { signingKey: JSON.parse(signing.secret) }),
+    ...(hop === undefined ? {} : { hopKey: { kid: hop.kid, key: hop.secret } }),
+    ...(asked.counted === undefined ? {} : { counted: asked.counted.seq }),
+  };
+  return c.json(answer);
+}

@@ -1,0 +1,76 @@
+/** Calls that tell how things are: who serves what, and which endpoints callers are given. */
+import { GATEWAY_SERVICE } from "../../../shared/identity/spiffe-id.ts";
+import { limits } from "../../../shared/limits.ts";
+import { acknowledgementOf } from "../../../shared/policy/acknowledgement.ts";
+import { alarmsOf } from "../../../shared/policy/alarms.ts";
+import { keyIn } from "../../../shared/policy/key-ring.ts";
+import type { Lease } from "../../../shared/policy/lease.ts";
+import type { Instance } from "../../../shared/policy/registry.ts";
+import type { AgentStatus, EndpointStatus, Status } from "../../../shared/wire/admin.ts";
+import type { KeyRingStatus } from "../../../shared/wire/rotation.ts";
+import { authority, type Call, config, hub } from "./call.ts";
+
+export async function status(c: Call): Promise<Response> {
+  const [{ version, hash, leases, counters }, { instances }] = await Promise.all([config(c).status(), hub(c).status()]);
+  const keys = await keyRingStatus(c, leases);
+  const nowMs = Date.now();
+  const gateways = leases.map((lease) => ({
+    isolate: lease.isolate,
+    version: lease.version,
+    ...acknowledgementOf(version, lease.version, lease.refused),
+    leaseEndsInMs: lease.expiresAtMs - nowMs,
+  }));
+  const agents = instances.map((known) => agentStatus(known, version, nowMs));
+  const { windowMs } = limits.counters;
+  const alarms = alarmsOf(counters);
+  return c.json({
+    version,
+    hash,
+    gateways,
+    agents,
+    keys,
+    alarms,
+    counters: { windowMs, series: counters },
+  } satisfies Status);
+}
+
+async function keyRingStatus(c: Call, leases: readonly Lease[]): Promise<KeyRingStatus[]> {
+  const { rings, trust } = await authority(c).keyRings();
+  const lacking = await hub(c).laggards(trust);
+  const named = lacking.named.map(({ service, instance }) => `${service}/${instance}`);
+  return rings.map(({ kind, keys }) => {
+    const holds = (kid: string) => leases.filter((lease) => lease[`${kind}Key`] === kid).length;
+    const count = kind === "signing" ? lacking.agents : lacking.ingresses;
+    const isWaiting = keyIn({ keys: [...keys] }, "next") !== undefined;
+    const waitingFor = isWaiting
+      ? { count, named: named.filter((name) => kind === "signing" || name.startsWith(`${GATEWAY_SERVICE}/`)) }
+      : { count: 0, named: [] };
+    return { kind, keys: keys.map((key) => ({ ...key, gateways: holds(key.kid) })), waitingFor };
+  });
+}
+
+function agentStatus(known: Instance, live: number, nowMs: number): AgentStatus {
+  const { instance, service, planVersion, refused, phase, certificateNotAfterMs } = known;
+  const acknowledged = acknowledgementOf(live, planVersion, refused);
+  return {
+    instance,
+    service,
+    version: planVersion,
+    ...(known.connected ? acknowledged : { state: "offline" as const }),
+    phase,
+    lastSeenMsAgo: Math.max(0, nowMs - known.lastHeardMs),
+    certificateNotAfterMs,
+  };
+}
+
+export async function services(c: Call): Promise<Response> {
+  const { revision, instances } = await hub(c).status();
+  const nowMs = Date.now();
+  const found: Record<string, EndpointStatus[]> = {};
+  for (const known of instances) {
+    if (!known.visible || known.endpoint === undefined) continue;
+    found[known.service] ??= [];
+    found[known.service]?.push({ ...known.endpoint, leaseEndsInMs: Math.max(0, known.leaseEndsAtMs - nowMs) });
+  }
+  return c.json({ revision, services: found });
+}
