@@ -8,7 +8,7 @@ import { packageRoot } from "../cli/local/package-root.ts";
 
 const dist = path.join(packageRoot, "dist");
 /** Programs that are found where they are installed, and only by those who use them. */
-const EXTERNAL = ["esbuild", "workerd"];
+const EXTERNAL = ["esbuild", "rolldown", "workerd"];
 
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });

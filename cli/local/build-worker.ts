@@ -1,7 +1,10 @@
-/** Bundles with esbuild, which is loaded only when something is built: an installed package has its bundles in dist/. */
+/**
+ * Bundles Workers with rolldown, which can make one module of all that a Worker begins with, and Node programs with esbuild. Both are
+ * loaded only when something is built: an installed package has its bundles in dist/.
+ */
 import { copyFileSync, rmSync } from "node:fs";
 import path from "node:path";
-import type { BuildOptions, Metafile, Plugin } from "esbuild";
+import type { OutputChunk, Plugin } from "rolldown";
 import { CODE_INDEX } from "../code/write-code.ts";
 import type { WorkerDefinition } from "./wrangler-config.ts";
 
@@ -22,38 +25,53 @@ export interface WorkerBundle {
 
 /** Name of the module that a Worker begins with. */
 export const ENTRY_MODULE = "worker.mjs";
+const CORE_CHUNK = "core";
 
 /**
- * Bundles a Worker to ES modules: one to begin with, and those that it imports dynamically. Conditions are those of wrangler: workerd,
- * worker, browser; `cloudflare:*` and `node:*` are the runtime's own; `.txt`, `.html`, `.sql` are imported as text.
+ * Bundles a Worker to ES modules: one that is all it begins with, and those that it imports dynamically. Conditions are those of
+ * wrangler: workerd, worker, browser; `cloudflare:*` and `node:*` are the runtime's own; `.txt`, `.html`, `.sql` are imported as text.
  * @param folder where the modules go, absolute; whatever is there is removed
- * @throws Error with esbuild's own message when the sources do not bundle
+ * @throws Error with the bundler's own message when the sources do not bundle
  */
-export async function buildWorker(
-  worker: WorkerDefinition,
-  folder: string,
-  options: { minify?: boolean } = {},
-): Promise<WorkerBundle> {
+export async function buildWorker(worker: WorkerDefinition, folder: string): Promise<WorkerBundle> {
   rmSync(folder, { recursive: true, force: true });
   const apart: string[] = [];
-  const { outputs } = await bundle({
-    entryPoints: { [path.parse(ENTRY_MODULE).name]: worker.main },
-    outdir: folder,
-    outExtension: { ".js": path.extname(ENTRY_MODULE) },
-    splitting: true,
-    chunkNames: "[name]-[hash]",
+  const { build } = await load(() => import("rolldown"), "rolldown");
+  const { output } = await build({
+    input: { [path.parse(ENTRY_MODULE).name]: worker.main },
     platform: "neutral",
-    mainFields: ["browser", "module", "main"],
-    conditions: ["workerd", "worker", "browser"],
-    external: ["cloudflare:*", "node:*"],
-    define: { "process.env.NODE_ENV": '"production"', "navigator.userAgent": '"Cloudflare-Workers"', ...worker.define },
-    alias: { ...worker.alias },
-    loader: { ".txt": "text", ".html": "text", ".sql": "text" },
-    minify: options.minify ?? false,
+    resolve: {
+      mainFields: ["browser", "module", "main"],
+      conditionNames: ["workerd", "worker", "browser"],
+      alias: { ...worker.alias },
+    },
+    external: [/^cloudflare:/, /^node:/],
+    transform: {
+      target: "es2024",
+      define: {
+        "process.env.NODE_ENV": '"production"',
+        "navigator.userAgent": '"Cloudflare-Workers"',
+        ...worker.define,
+      },
+    },
+    moduleTypes: { ".txt": "text", ".html": "text", ".sql": "text" },
     plugins: [codeApart(apart)],
+    logLevel: "silent",
+    output: {
+      dir: folder,
+      format: "esm",
+      entryFileNames: `[name]${path.extname(ENTRY_MODULE)}`,
+      hashCharacters: "hex",
+      chunkFileNames: `[name]-[hash]${path.extname(ENTRY_MODULE)}`,
+      comments: { legal: false },
+      // The runtime reads all modules, those that nobody asks for too, before it answers first.
+      minify: true,
+      // What two lazy modules share with the core would else be a module of its own, each with its own names of imports and exports.
+      codeSplitting: { groups: [{ name: CORE_CHUNK, tags: ["$initial"] }] },
+    },
   });
   for (const file of apart) copyFileSync(file, path.join(folder, CODE_INDEX));
-  const { core, lazy } = sortModules(outputs);
+  const { core, lazy } = sortModules(output.filter((one) => one.type === "chunk"));
   return { folder, core, lazy: [...lazy, ...apart.map(() => CODE_INDEX)] };
 }
 
@@ -61,23 +79,23 @@ export async function buildWorker(
 function codeApart(found: string[]): Plugin {
   return {
     name: "code-apart",
-    setup: (build) => {
-      build.onResolve({ filter: /\/deployed-code\.mjs$/ }, ({ path: imported, resolveDir }) => {
-        const file = path.resolve(resolveDir, imported);
+    resolveId: {
+      filter: { id: /\/deployed-code\.mjs$/ },
+      handler: (imported, importer) => {
+        const file = path.resolve(path.dirname(importer ?? "."), imported);
         if (!found.includes(file)) found.push(file);
-        return { path: `./${CODE_INDEX}`, external: true };
-      });
+        return { id: `./${CODE_INDEX}`, external: true };
+      },
     },
   };
 }
 
 /** Which modules the entry cannot start without. */
-function sortModules(outputs: Metafile["outputs"]): Pick<WorkerBundle, "core" | "lazy"> {
-  const byName = new Map(Object.entries(outputs).map(([file, output]) => [path.basename(file), output]));
+function sortModules(chunks: readonly OutputChunk[]): Pick<WorkerBundle, "core" | "lazy"> {
+  const byName = new Map(chunks.map((chunk) => [chunk.fileName, chunk]));
   const core = new Set([ENTRY_MODULE]);
   for (const name of core)
-    for (const { path: imported, kind } of byName.get(name)?.imports ?? [])
-      if (kind === "import-statement" && byName.has(path.basename(imported))) core.add(path.basename(imported));
+    for (const imported of byName.get(name)?.imports ?? []) if (byName.has(imported)) core.add(imported);
   return { core: [...core], lazy: [...byName.keys()].filter((name) => !core.has(name)).sort() };
 }
 
@@ -90,7 +108,8 @@ export async function buildProgram(
   outFile: string,
   options: { minify?: boolean; external?: readonly string[] } = {},
 ): Promise<Bundle> {
-  const { outputs } = await bundle({
+  const esbuild = await load(() => import("esbuild"), "esbuild");
+  const { metafile } = await esbuild.build({
     entryPoints: [entry],
     outfile: outFile,
     platform: "node",
@@ -100,14 +119,6 @@ export async function buildProgram(
     },
     external: [...(options.external ?? [])],
     minify: options.minify ?? false,
-  });
-  return { file: outFile, bytes: Object.values(outputs).reduce((sum, { bytes }) => sum + bytes, 0) };
-}
-
-async function bundle(options: BuildOptions): Promise<Metafile> {
-  const esbuild = await loadEsbuild();
-  const { metafile } = await esbuild.build({
-    ...options,
     bundle: true,
     format: "esm",
     target: "es2024",
@@ -115,13 +126,13 @@ async function bundle(options: BuildOptions): Promise<Metafile> {
     logLevel: "silent",
     metafile: true,
   });
-  return metafile;
+  return { file: outFile, bytes: Object.values(metafile.outputs).reduce((sum, { bytes }) => sum + bytes, 0) };
 }
 
-async function loadEsbuild(): Promise<typeof import("esbuild")> {
+async function load<Bundler>(get: () => Promise<Bundler>, name: string): Promise<Bundler> {
   try {
-    return await import("esbuild");
+    return await get();
   } catch (error) {
-    throw new Error("building from source needs the package esbuild (npm install esbuild)", { cause: error });
+    throw new Error(`building from source needs the package ${name} (npm install ${name})`, { cause: error });
   }
 }

@@ -18,7 +18,7 @@ export const CONFIG_FILE = "wrangler.toml";
  */
 export async function buildWorkerFolder(config: string, folder: string): Promise<WorkerBundle> {
   const configFile = path.join(packageRoot, config);
-  const bundle = await buildWorker(readWorkerDefinition(configFile), folder, { minify: true });
+  const bundle = await buildWorker(readWorkerDefinition(configFile), folder);
   const { minify: _, ...settings } = parse(readFileSync(configFile, "utf8"));
   const built = {
     ...settings,

@@ -1,6 +1,15 @@
 /** Code of the user's own as `selvage serve` runs it: before a service of the mesh and a plain server, both real. */
 import type { ChildProcess } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -171,6 +180,8 @@ test("a built gateway has the code beside its modules, and keeps what else is th
   expect(Object.keys(modules)).toEqual(["policies/tenant.ts", "policies/quote.ts", "policies/self.ts"]);
   for (const name of ["wrangler.toml", ".dev.vars"]) expect(readFileSync(join(out, name), "utf8")).toBe("# mine\n");
   expect(existsSync(join(out, "chunk-old.mjs"))).toBe(false);
-  expect(statSync(join(out, "worker.mjs")).size).toBeGreaterThan(100_000);
+  expect(readFileSync(join(out, "worker.mjs"), "utf8")).not.toBe("# mine\n");
+  const core = readdirSync(out).find((name) => name.startsWith("core-")) ?? "";
+  expect(statSync(join(out, core)).size).toBeGreaterThan(100_000);
   expect([elsewhere.code, elsewhere.stderr]).toEqual([2, expect.stringContaining("something else than a gateway")]);
 });

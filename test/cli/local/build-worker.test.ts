@@ -16,7 +16,7 @@ describe("the gateway's modules", () => {
   let bundle: WorkerBundle;
   beforeAll(async () => {
     const definition = readWorkerDefinition(path.join(packageRoot, "wrangler.toml"));
-    bundle = await buildWorker(definition, folder, { minify: true });
+    bundle = await buildWorker(definition, folder);
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
