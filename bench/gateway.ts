@@ -12,13 +12,25 @@ import { NGINX, startNginx } from "./support/nginx.ts";
 import { compareRoutes, type Gateway, type Running, startGateway } from "./support/routes.ts";
 import { onStage, type Stage, startBare, startUpstream } from "./support/stage.ts";
 
-const names = ["bare", "hono", "logged", "forward", "policies", "pair", "aggregate", "mesh", "nginx"] as const;
+const names = [
+  "bare",
+  "hono",
+  "logged",
+  "duties",
+  "forward",
+  "policies",
+  "pair",
+  "aggregate",
+  "mesh",
+  "nginx",
+] as const;
 type Name = (typeof names)[number];
 
 const what: Record<Name, string> = {
   bare: "bare Worker: forward",
   hono: "bare Hono: forward",
   logged: "bare Worker: forward, and the line of a log",
+  duties: "bare Worker: forward, and what any forward owes",
   forward: "gateway: no policy",
   policies: "gateway: JWT, limit, CORS, header edits",
   pair: "bare Worker: two calls, one answer",
@@ -53,7 +65,8 @@ async function measure(stage: Stage, options: BenchOptions): Promise<Figure[]> {
   const gateway = await startGateway(system, upstream, documentOf(upstream, issuer), { ingress });
   await startMesh(system, gateway, ingress, upstream);
   const peers: Partial<Record<Name, Running>> = {};
-  for (const name of ["hono", "logged", "pair"] as const) peers[name] = await startBare(system, upstream, name);
+  for (const name of ["hono", "logged", "duties", "pair"] as const)
+    peers[name] = await startBare(system, upstream, name);
   if (existsSync(NGINX)) peers.nginx = await startNginx(system, upstream);
   else say(`${NGINX} is not installed: measured without it`);
   const variants = names.filter((name) => name !== "nginx" || peers.nginx !== undefined);
@@ -141,7 +154,8 @@ function cpuFigures(rounds: ReadonlyMap<string, readonly Round[]>): Figure[] {
     spread: cpuRatio(of(name), of(peer)),
   });
   const ratios = measured.filter((name) => name !== "bare").map((name) => ratio(name, "bare"));
-  const others = measured.length === 0 ? [] : [ratio("forward", "logged"), ratio("aggregate", "pair")];
+  const others =
+    measured.length === 0 ? [] : [ratio("forward", "logged"), ratio("forward", "duties"), ratio("aggregate", "pair")];
   const absolutes = measured.flatMap((name) => [
     {
       name: `${name}_cpu_us`,

@@ -96,7 +96,7 @@ function nodeChild(supervisor: OpenSystem["supervisor"], name: string, file: str
 }
 
 /** Workers of `bare/`, each the least that does its work. */
-export type BareWorker = "forward" | "hono" | "logged" | "pair";
+export type BareWorker = "forward" | "hono" | "logged" | "duties" | "pair";
 
 /** Starts a Worker that has nothing of the gateway. @returns its port and process */
 export async function startBare(
