@@ -28,6 +28,7 @@ import { keepAliveLint } from "./lifecycle/keep-alive-lint.ts";
 import { openListener } from "./lifecycle/open-listener.ts";
 import { freePort, listenError } from "./lifecycle/ports.ts";
 import { RuntimeStatus } from "./lifecycle/runtime-status.ts";
+import { settleMemory } from "./lifecycle/settle-memory.ts";
 import { lockStateFolder } from "./lifecycle/state-lock.ts";
 import { orStop, type StopRequest } from "./lifecycle/stop-request.ts";
 import { TcpListeners } from "./lifecycle/tcp-listeners.ts";
@@ -267,6 +268,7 @@ class Agent {
   }
 
   #isReady(sentence: string): void {
+    settleMemory();
     this.#unready = undefined;
     this.#session.setPhase("ready");
     this.#runtime.update({ phase: "ready" });

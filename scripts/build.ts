@@ -15,15 +15,15 @@ mkdirSync(dist, { recursive: true });
 const [gateway, control, agent, cli] = await Promise.all([
   buildWorkerFolder("wrangler.toml", path.join(dist, "gateway")),
   buildWorkerFolder("workers/control/wrangler.toml", path.join(dist, "control")),
-  nodeProgram("agent", "mesh-agent/main.ts"),
+  nodeProgram("agent", "mesh-agent/main.ts", true),
   nodeProgram("cli", "cli/main.ts"),
 ]);
 compilePolicy();
 for (const built of [gateway, control]) tellWorker(built);
-for (const { file } of [agent, cli]) tell(path.relative(packageRoot, file), [file]);
+for (const { file, parts } of [agent, cli]) tell(path.relative(packageRoot, file), [file, ...parts]);
 
-function nodeProgram(name: string, entry: string): Promise<Bundle> {
-  return buildProgram(path.join(packageRoot, entry), path.join(dist, `${name}.mjs`), { external: EXTERNAL });
+function nodeProgram(name: string, entry: string, split = false): Promise<Bundle> {
+  return buildProgram(path.join(packageRoot, entry), path.join(dist, `${name}.mjs`), { external: EXTERNAL, split });
 }
 
 /** `selvage/policy` with its types, which lean on those of hono alone. */

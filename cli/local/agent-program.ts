@@ -4,12 +4,12 @@ import { buildProgram } from "./build-worker.ts";
 import { packageRoot } from "./package-root.ts";
 
 /**
- * The agent as one file, which starts faster and holds less memory than a tree of sources: made from those of a checkout, or
- * the one of the built package.
+ * The agent as a few modules, which starts faster and holds less memory than a tree of sources: made from those of a checkout, or
+ * that of the built package.
  * @param state state folder
  */
 export async function prepareAgent(state: string): Promise<string> {
   const source = path.join(packageRoot, "mesh-agent", "main.ts");
   if (!existsSync(source)) return path.join(packageRoot, "dist", "agent.mjs");
-  return (await buildProgram(source, path.join(state, "build", "agent.mjs"))).file;
+  return (await buildProgram(source, path.join(state, "build", "agent.mjs"), { split: true })).file;
 }

@@ -9,8 +9,10 @@ import { CODE_INDEX } from "../code/write-code.ts";
 import type { WorkerDefinition } from "./wrangler-config.ts";
 
 export interface Bundle {
+  /** What is started. */
   readonly file: string;
-  readonly bytes: number;
+  /** Modules that it loads, beside it; none where it is one file. */
+  readonly parts: readonly string[];
 }
 
 /** The ES modules of a Worker. */
@@ -101,17 +103,24 @@ function sortModules(chunks: readonly OutputChunk[]): Pick<WorkerBundle, "core" 
 
 /**
  * Bundles a Node program with its dependencies to one ES module.
- * @param entry entry module @param external packages that stay imports
+ * @param entry entry module @param external packages that stay imports @param split what it imports dynamically, and what modules
+ * share, are modules of their own in a folder beside it (`agent-parts/` beside `agent.mjs`; whatever is there is removed): a
+ * process keeps the source of what it has loaded
  */
 export async function buildProgram(
   entry: string,
   outFile: string,
-  options: { minify?: boolean; external?: readonly string[] } = {},
+  options: { minify?: boolean; external?: readonly string[]; split?: boolean } = {},
 ): Promise<Bundle> {
+  const { dir, name, ext } = path.parse(outFile);
+  if (options.split) rmSync(path.join(dir, `${name}-parts`), { recursive: true, force: true });
   const esbuild = await load(() => import("esbuild"), "esbuild");
   const { metafile } = await esbuild.build({
-    entryPoints: [entry],
-    outfile: outFile,
+    entryPoints: { [name]: entry },
+    outdir: dir,
+    outExtension: { ".js": ext },
+    chunkNames: `${name}-parts/[name]-[hash]`,
+    splitting: options.split ?? false,
     platform: "node",
     // Dependencies that are CommonJS call require(), which an ES module has not got by itself.
     banner: {
@@ -126,7 +135,8 @@ export async function buildProgram(
     logLevel: "silent",
     metafile: true,
   });
-  return { file: outFile, bytes: Object.values(metafile.outputs).reduce((sum, { bytes }) => sum + bytes, 0) };
+  const files = Object.keys(metafile.outputs).map((file) => path.resolve(file));
+  return { file: outFile, parts: files.filter((file) => file !== path.resolve(outFile)).sort() };
 }
 
 async function load<Bundler>(get: () => Promise<Bundler>, name: string): Promise<Bundler> {

@@ -5,6 +5,7 @@ import { limits } from "../../shared/limits.ts";
 import { openAdmin } from "../admin/admin-server.ts";
 import type { HostPort } from "../lifecycle/ports.ts";
 import { listenError } from "../lifecycle/ports.ts";
+import { settleMemory } from "../lifecycle/settle-memory.ts";
 import type { StopRequest } from "../lifecycle/stop-request.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type CertificateFiles, Certificates, watchCertificates } from "./certificates.ts";
@@ -30,6 +31,7 @@ export async function runFront(options: FrontProcessOptions, log: Log, stop: Sto
     onWebSocketEnd: (end) => log.line(end),
     onRefused: (entry) => log.line({ time: new Date().toISOString(), kind: "refused", ...entry }),
   });
+  settleMemory();
   await front.open();
   const unwatch =
     certificates === undefined ? undefined : watchCertificates(certificates, (text) => log.event("certificates", text));

@@ -76,6 +76,8 @@ export const agent = {
   logBufferBytesMax: 64 * KiB,
   /** Lines are written together that are this close. */
   logFlushMs: 50,
+  /** From one time that pages of its program are given back to the next: what a second's calls need is mapped anew each time. */
+  cleanPagesMs: 60_000,
   /** An answer's body that stands still for this long is broken off. */
   bodyIdleMs: 60_000,
   /** A tunnel (upgrade, TCP) of which nothing arrives for this long is broken off, unless its service says otherwise. */

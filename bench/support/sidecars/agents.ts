@@ -33,7 +33,9 @@ export class Agents {
     await applyDocument(control, file, {}, "bench");
     const joinToken = async (service: string): Promise<string> => (await control.joinToken({ service })).token;
     const bundle = path.join(system.state, "agent.mjs");
-    const { file: agentProgram } = await buildProgram(path.join(packageRoot, "mesh-agent", "main.ts"), bundle);
+    const { file: agentProgram } = await buildProgram(path.join(packageRoot, "mesh-agent", "main.ts"), bundle, {
+      split: true,
+    });
     return new Agents(system, { system, agentProgram, controlUrl: local.control, joinToken });
   }
 
