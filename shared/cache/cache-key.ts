@@ -8,8 +8,8 @@ import type { CacheSettings } from "./settings.ts";
 import type { CacheKeys, ForwardVerdict } from "./verdict.ts";
 
 /**
- * The keys of a request: scheme, authority, route, path and query as the route has them, the fields that it names, the content of
- * a QUERY (RFC 10008 section 2.7), and whose partition it is. GET, HEAD and what makes a GET invalid have the same.
+ * The keys of a request: scheme, authority, route, who answers, path and query as the route has them, the fields that it names, the
+ * content of a QUERY (RFC 10008 section 2.7), and whose partition it is. GET, HEAD and what makes a GET invalid have the same.
  * @returns undefined when something in it is too long to tell answers apart by
  */
 export function cacheKeysOf(request: CacheRequest, settings: CacheSettings): CacheKeys | undefined {
@@ -17,7 +17,8 @@ export function cacheKeysOf(request: CacheRequest, settings: CacheSettings): Cac
   if (query === undefined) return undefined;
   const target = request.path + query;
   if (target.length > limits.cache.targetCharsMax) return undefined;
-  let key = part(request.scheme) + part(request.authority.toLowerCase()) + part(request.route) + part(target);
+  let key = part(request.scheme) + part(request.authority.toLowerCase()) + part(request.route) + part(request.source);
+  key += part(target);
   for (const name of settings.keyFields ?? []) {
     const value = normalisedField(name, request.fields);
     if (value !== null && value.length > limits.cache.selectingCharsMax) return undefined;

@@ -16,6 +16,8 @@ export interface CacheRequest {
   readonly host: string;
   /** Name of its route; and of the target, where the route has several. */
   readonly route: string;
+  /** Who is asked, and for which path of its own, as the plan says it: what another version sends elsewhere is another answer. */
+  readonly source: string;
   /** As clients name it, in its normal form; what the upstream is asked for follows from it. */
   readonly path: string;
   /** With its `?`; empty when there is none. */

@@ -4,6 +4,7 @@ import { type MediaType, parseMediaType } from "../http/media-type.ts";
 import { contentFor } from "./content-for.ts";
 import type { ContractContent, ContractOperation, ContractResponse } from "./contract.ts";
 import { type AskSchema, type Finding, findingsOf } from "./finding.ts";
+import { isRead } from "./read-body.ts";
 import { readHeaderParameter } from "./read-parameter.ts";
 
 export interface AnswerHead {
@@ -39,6 +40,14 @@ export function judgeAnswer({ responses }: ContractOperation, head: AnswerHead, 
   const described = response.content.map(({ mediaType }) => mediaType).join(" or ");
   const told = { in: "header", name: "content-type", pointer: "", keyword: "content" } as const;
   return { findings: [...findings, { ...told, detail: `must be ${described}` }] };
+}
+
+/** Whether content may be looked into where ranges have a meaning (RFC 9110 section 14.2): of parts of it nothing could be said. */
+export function looksIntoWhole({ responses }: ContractOperation): boolean {
+  const content = responseFor(responses, 200)?.content ?? [];
+  return content.some(
+    ({ mediaType, schema }) => schema !== undefined && (mediaType.includes("*") || isRead(mediaType)),
+  );
 }
 
 /** A status comes before its range, and that before `default` (OpenAPI 3.1.1 section 4.8.16). */

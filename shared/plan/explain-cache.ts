@@ -34,6 +34,7 @@ export function explainCache({ cache, name, policies }: RoutePlan, at: Path, que
     authority: host,
     host,
     route: name,
+    source: "",
     path: question.path,
     query,
     fields: { get: header, [Symbol.iterator]: () => [][Symbol.iterator]() },

@@ -26,6 +26,7 @@ export function cacheRequest(changes: Partial<Omit<CacheRequest, "fields">> & { 
     authority: "shop.example",
     host: "shop.example",
     route: "orders",
+    source: "service orders",
     path: "/orders",
     query: "",
     hasContent: false,

@@ -13,13 +13,14 @@ const own = (request: CacheRequest, settings: CacheSettings = {}): string | unde
   cacheKeysOf(request, settings)?.own;
 
 describe("cache keys, RFC 9111 section 2", () => {
-  test("scheme, host, port, route, path, query and partition tell answers apart", () => {
+  test("scheme, host, port, route, who answers, path, query and partition tell answers apart", () => {
     const changes: Parameters<typeof cacheRequest>[0][] = [
       {},
       { scheme: "http" },
       { authority: "other.example" },
       { authority: "shop.example:8443" },
       { route: "carts" },
+      { source: "service carts" },
       { path: "/Orders" },
       { query: "?a=1" },
       { query: "?a=2" },
@@ -62,7 +63,14 @@ describe("cache keys, RFC 9111 section 2", () => {
 
   test("no part of a key passes for another one", () => {
     const text = fc.string({ unit: fc.constantFrom("a", "1", ":", "@", "-", "Q"), maxLength: 6 });
-    const parts = fc.record({ authority: text, route: text, path: text, partition: text, field: fc.option(text) });
+    const parts = fc.record({
+      authority: text,
+      route: text,
+      source: text,
+      path: text,
+      partition: text,
+      field: fc.option(text),
+    });
     fc.assert(
       fc.property(parts, parts, (one, other) => {
         const [first, second] = [one, other].map(({ field, ...request }) =>

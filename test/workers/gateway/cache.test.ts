@@ -350,3 +350,26 @@ test.each<[string, RequestInit & { query?: string }, number]>([
   await ask("keyed");
   expect((await ask("keyed", init)).status).toBe(status);
 });
+
+describe("a route that another version sends elsewhere", () => {
+  const first = { kind: "forward", to: { origin: "http://first.example" } } as const;
+  const second = { kind: "forward", to: { origin: "http://second.example" } } as const;
+
+  test.each([
+    ["another origin", first, second],
+    ["a service of the mesh", first, { kind: "forward", to: { service: "orders" } }],
+    ["another path", first, { ...first, rewrite: "/v2/*" }],
+    ["another path by an expression", { ...first, rewrite: { regex: "a", to: "b" } }, { ...first, rewrite: "/v2/*" }],
+  ] as const)("does not give what %s has answered", async (_, before, after) => {
+    const routes = (target: RoutePlan["target"]) => plan([cached("moved", { ttlMs: 60_000 }, { target })]);
+    const own = () => new Response(`answer ${++count}`);
+    for (const [target, text] of [
+      [before, "answer 1"],
+      [before, "answer 1"],
+      [after, "answer 2"],
+    ] as const) {
+      gateway = await startGateway(routes(target), own);
+      expect((await ask("moved")).text).toBe(text);
+    }
+  });
+});

@@ -33,6 +33,17 @@ aggregate:
     expect(response.headers.get("cache-status")).toBeNull();
   });
 
+  test("a part that another version asks of another service is not answered by the first one", async () => {
+    const shop = (service: string) => `
+match: { path: "/shop/{id}" }
+aggregate:
+  product: { get: "${service}:/products/${unique}", cache: { ttl: 1m } }
+`;
+    const answers = { b: () => Response.json({ asked: "b" }), c: () => Response.json({ asked: "c" }) };
+    for (const service of ["b", "b", "c"])
+      expect(await productOf(await startComposed(shop(service), answers))).toBe(service);
+  });
+
   test("what its answer says counts: no-store, private, a lifetime, Vary", async () => {
     for (const said of ["no-store", "max-age=0"]) {
       unique++;

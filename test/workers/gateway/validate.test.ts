@@ -20,6 +20,10 @@ beforeEach(async () => {
       validation: validation({ requests: "off", responses: "shadow", basePath: "/answers" }),
     }),
     route("whole", "/whole/*", { validation: validation({ responses: "enforce", basePath: "/whole" }) }),
+    route("kept", "/kept/*", {
+      validation: validation({ responses: "enforce", basePath: "/kept" }),
+      cache: { ttlMs: 60_000, staleWhileRevalidateMs: 60_000 },
+    }),
     route("lost", "/lost/*", { validation: validation({ contract: "none", basePath: "/lost" }) }),
     route("lost-shadow", "/lost-shadow/*", {
       validation: validation({ contract: "none", requests: "shadow", basePath: "/lost-shadow" }),
@@ -276,6 +280,57 @@ describe("answers", () => {
     expect([response.status, (await problemOf(response)).code]).toEqual([502, "answer_invalid"]);
     answer = () => new Response(null, { status: 404 });
     expect((await gateway.fetch("/whole/orders/7")).status).toBe(404);
+  });
+
+  test("that are enforced are asked for whole: what a part shows would be judged by nobody", async () => {
+    await gateway.fetch("/whole/orders/7", { headers: { range: "bytes=0-9", "if-range": '"a"' } });
+    expect([...(gateway.sent[0]?.headers.keys() ?? [])]).not.toEqual(expect.arrayContaining(["range"]));
+    expect(gateway.sent[0]?.headers.get("if-range")).toBeNull();
+    answer = () => new Response('{"it', { status: 206, headers: { "content-range": "bytes 0-3/9", ...JSON_TYPE } });
+    expect((await problemOf(await gateway.fetch("/whole/orders/7"))).code).toBe("answer_invalid");
+    expect((await gateway.fetch("/answers/orders/7", { headers: { range: "bytes=0-3" } })).status).toBe(206);
+    expect(gateway.sent.at(-1)?.headers.get("range")).toBe("bytes=0-3");
+  });
+
+  test("that do not fit are kept for nobody, and no part of them gets out of the cache", async () => {
+    const get = async (headers: Record<string, string> = {}) => {
+      const response = await gateway.fetch("/kept/orders/7", { headers, whole: false });
+      const text = await response.text();
+      await gateway.settled();
+      return [response.status, text.includes("sku"), gateway.sent.length];
+    };
+    answer = bad;
+    expect(await get()).toEqual([502, false, 1]);
+    expect(await get({ range: "bytes=0-20" })).toEqual([502, false, 2]);
+    answer = ok;
+    expect(await get()).toEqual([200, true, 3]);
+    answer = bad;
+    expect(await get()).toEqual([200, true, 3]);
+    expect(await get({ range: "bytes=0-20" })).toEqual([200, true, 3]);
+  });
+
+  test("that were kept when they fitted go when they do not fit any more", async () => {
+    const routes = (more: Parameters<typeof validation>[0]) =>
+      plan([
+        route("later", "/later/*", {
+          validation: validation({ requests: "off", basePath: "/later", ...more }),
+          cache: { ttlMs: 60_000 },
+        }),
+      ]);
+    const start = (more: Parameters<typeof validation>[0]) => startGateway(routes(more), (request) => answer(request));
+    const get = async () => {
+      const response = await gateway.fetch("/later/orders/9", { whole: false });
+      await response.text();
+      await gateway.settled();
+      return response.status;
+    };
+    answer = () => Response.json({ items: [{ sku: 1 }] });
+    gateway = await start({ responses: "off" });
+    expect([await get(), gateway.sent.length]).toEqual([200, 1]);
+    gateway = await start({ responses: "enforce" });
+    expect([await get(), gateway.sent.length]).toEqual([502, 0]);
+    answer = ok;
+    expect([await get(), gateway.sent.length]).toEqual([200, 1]);
   });
 
   test("of HEAD have no content to judge", async () => {

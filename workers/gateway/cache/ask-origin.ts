@@ -11,12 +11,18 @@ import { readableFields } from "../upstream/record-answer.ts";
 import type { BodySink } from "./cache-store.ts";
 import { answerOfUpstream } from "./client-answer.ts";
 import type { Turn } from "./collapser.ts";
-import { type CacheExchange, keyOf } from "./exchange-of.ts";
+import { type CacheExchange, keyOf, type StoredAs } from "./exchange-of.ts";
 import type { StoreOutcome } from "./store-body.ts";
 
 /** What serves: the upstream's own answer, or what is stored. */
 export type Asked =
-  | { readonly kind: "upstream"; readonly response: Response; readonly status: CacheStatus }
+  | {
+      readonly kind: "upstream";
+      readonly response: Response;
+      readonly status: CacheStatus;
+      /** As what it is being stored; absent: it is not. */
+      readonly head?: StoredAs;
+    }
   | {
       readonly kind: "stored";
       readonly head: StoredHead;
@@ -112,7 +118,7 @@ function serveUpstream(
   came: Came,
   turn: Turn | undefined,
   status: CacheStatus,
-): { readonly response: Response; readonly status: CacheStatus } {
+): Omit<Extract<Asked, { kind: "upstream" }>, "kind"> {
   const { isRaw } = exchange;
   const { response, headers } = came;
   const storing = storingOf(exchange, judged, came, turn);
@@ -125,10 +131,11 @@ function serveUpstream(
     return { response: answerOfUpstream(answer, body, isRaw), status: { ...status, detail } };
   }
   const stored = { ...status, stored: true };
+  const { body, head } = storing;
   if (judged.notModified !== true)
-    return { response: answerOfUpstream({ ...headOf(response), headers }, storing.body, isRaw), status: stored };
+    return { response: answerOfUpstream({ ...headOf(response), headers }, body, isRaw), status: stored, head };
   // The client has it: what came is for the store alone.
-  void storing.body?.cancel();
+  void body?.cancel();
   return { response: answerOfUpstream(notModified(headers), null, isRaw), status: stored };
 }
 
@@ -141,6 +148,7 @@ const notModified = (headers: Headers) => ({
 });
 
 interface Storing {
+  readonly head: StoredAs;
   readonly body: ReadableStream | null;
 }
 
@@ -172,7 +180,7 @@ function storingOf(
   if (response.body === null) {
     const committed = Promise.resolve(sink.commit());
     ctx.waitUntil(committed.then((isStored) => ended(isStored ? "stored" : "unstored")));
-    return { body: null };
+    return { body: null, head: { ...head, stored: committed } };
   }
   const storing = edge.store.store(response.body, bounded(sink, bytesMax), bytes);
   // Those of other isolates look into stores that take longer than memory.
@@ -180,7 +188,7 @@ function storingOf(
   ctx.waitUntil(isFound.then(async () => ended(await storing.outcome)));
   ctx.waitUntil(storing.ended);
   const body = bytes === undefined ? storing.body : storing.body.pipeThrough(new FixedLengthStream(bytes));
-  return { body };
+  return { body, head: { ...head, stored: storing.ended } };
 }
 
 /** What a body that broke off says of the next one is nothing. */

@@ -21,7 +21,7 @@ import { askOrigin } from "./ask-origin.ts";
 import type { Soon } from "./cache-store.ts";
 import { answerOfHead, type ServedAnswer } from "./client-answer.ts";
 import type { Turn } from "./collapser.ts";
-import type { CacheExchange } from "./exchange-of.ts";
+import { type CacheExchange, keyOf, type StoredAs } from "./exchange-of.ts";
 
 const bounds = limits.cacheCollapse;
 const NONE: readonly StoredHead[] = [];
@@ -82,6 +82,7 @@ export class CachedExchange {
         this.#gone = [...this.#gone, verdict.head.id];
         return undefined;
       }
+      this.#tellStored(verdict.head);
       if (verdict.kind === "stale") this.#revalidate(verdict);
       this.#exchange.tell(this.#waited === undefined ? verdict.kind : "collapsed", served.bytes);
       return served.response;
@@ -149,10 +150,14 @@ export class CachedExchange {
   async #forward(verdict: ForwardVerdict, turn: Turn | undefined): Promise<Response> {
     try {
       const asked = await askOrigin(this.#exchange, verdict, turn, this.#exchange.deadlineAtMs);
-      if (asked.kind === "upstream") return this.#passOn(asked.response, asked.status);
+      if (asked.kind === "upstream") {
+        if (asked.head !== undefined) this.#tellStored(asked.head);
+        return this.#passOn(asked.response, asked.status);
+      }
       const ttlMs = asked.head.freshUntilMs - Date.now();
       const served = await answerOfHead(this.#exchange, asked.head, { ...asked.status, ttlMs });
       if (served !== undefined) {
+        this.#tellStored(asked.head);
         for (const cookie of asked.cookies) served.response.headers.append("set-cookie", cookie);
         this.#exchange.tell(asked.failed ? "error" : "revalidated", served.bytes);
         return served.response;
@@ -184,6 +189,11 @@ export class CachedExchange {
     const waited = this.#waited;
     const status = waited === undefined ? { hit: true, ttlMs } : { fwd: waited, collapsed: true, ttlMs };
     return answerOfHead(this.#exchange, head, status);
+  }
+
+  #tellStored(head: StoredAs): void {
+    const { keys } = this.#exchange;
+    if (keys !== undefined) this.#exchange.tellStored(keyOf(keys, head), head);
   }
 
   #passOn(response: Response, status: CacheStatus): Response {

@@ -9,6 +9,7 @@ import type { StoredHead } from "../../../shared/cache/stored-head.ts";
 import type { CacheKeys, ForwardEdits } from "../../../shared/cache/verdict.ts";
 import type { CacheUse } from "../../../shared/http/access-log.ts";
 import { limits } from "../../../shared/limits.ts";
+import { sourceOf } from "../../../shared/plan/describe-target.ts";
 import { identityFields } from "../../../shared/policy/identity-headers.ts";
 import { readsAnswers } from "../../../shared/policy/reshape.ts";
 import { tellAnswer } from "../upstream/answer-headers.ts";
@@ -20,6 +21,12 @@ import { sha256Hex } from "../upstream/sha256.ts";
 import type { Soon } from "./cache-store.ts";
 import type { EdgeCache } from "./edge-cache.ts";
 import type { CacheReach } from "./tiered-store.ts";
+
+/** What a stored answer is found by. */
+export interface StoredAs extends Pick<StoredHead, "id" | "shared"> {
+  /** Ends when it lies in all of its stores. Absent: it did before. */
+  readonly stored?: Promise<unknown>;
+}
 
 /** One request that a cache answers, and the way to who has the answer: a client's request, or a call that the gateway makes. */
 export interface CacheExchange {
@@ -39,6 +46,8 @@ export interface CacheExchange {
   send(edits: ForwardEdits, deadlineAtMs: number): Promise<Response>;
   /** What the cache did. @param bytes of content that came from what is stored */
   tell(use: CacheUse, bytes: number): void;
+  /** Where the answer lies that is given, or that is being stored. */
+  tellStored(key: string, answer: StoredAs): void;
   /** The answer is made elsewhere. @param status what it says of the cache */
   tellFailure(status: string): void;
 }
@@ -73,6 +82,7 @@ function exchangeWith(
     authority,
     host,
     route: variant === undefined ? route.name : `${route.name} ${variant.name}`,
+    source: sourceOf(variant?.to ?? target.to, target.rewrite),
     path: c.get("path"),
     query,
     fields,
@@ -86,7 +96,7 @@ function exchangeWith(
   const isRead = isEdited || validation?.responses === "enforce";
   const isRaw = isSafe(method) && !isRead && route.rateLimits.every(({ counts }) => counts === undefined);
   if (isRaw && (reshape ?? validation) !== undefined) c.set("isRaw", true);
-  return new RouteExchange(edge, c, { settings, target, forwarder }, request, isRaw);
+  return new RouteExchange(edge, c, { settings, target, forwarder }, request, { isRaw, isRead });
 }
 
 /** A client's request on a route. */
@@ -97,6 +107,7 @@ class RouteExchange implements CacheExchange {
   readonly keys: CacheKeys | undefined;
   readonly reach: CacheReach;
   readonly isRaw: boolean;
+  readonly #isRead: boolean;
   readonly #c: Context<GatewayEnv>;
   readonly #target: ForwardTarget;
   readonly #forwarder: Forwarder;
@@ -106,7 +117,7 @@ class RouteExchange implements CacheExchange {
     c: Context<GatewayEnv>,
     { settings, target, forwarder }: CachedRoute,
     request: CacheRequest,
-    isRaw: boolean,
+    { isRaw, isRead }: { isRaw: boolean; isRead: boolean },
   ) {
     this.edge = edge;
     this.settings = settings;
@@ -114,6 +125,7 @@ class RouteExchange implements CacheExchange {
     this.keys = keysFor(c, request, settings);
     this.reach = settings.reach ?? "near";
     this.isRaw = isRaw;
+    this.#isRead = isRead;
     this.#c = c;
     this.#target = target;
     this.#forwarder = forwarder;
@@ -142,6 +154,17 @@ class RouteExchange implements CacheExchange {
   tell(use: CacheUse, bytes: number): void {
     this.#c.set("cacheUse", use);
     this.edge.count(this.#c.get("route").name, use, bytes);
+  }
+
+  /** An answer that stages outside read is one that they may find to be of no use. */
+  tellStored(key: string, { id, stored }: StoredAs): void {
+    if (!this.#isRead) return;
+    const { edge, reach } = this;
+    const remove = async (): Promise<void> => {
+      await stored;
+      await edge.store.remove(key, reach, [id]);
+    };
+    this.#c.set("takeBack", () => this.ctx.waitUntil(remove()));
   }
 
   tellFailure(status: string): void {

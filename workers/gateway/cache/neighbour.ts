@@ -21,7 +21,7 @@ export function invalidationBeside(c: Context<GatewayEnv>): Invalidation | undef
   if (route?.cache === undefined) return undefined;
   const { scheme } = c.get("connection");
   const fields = c.get("fields");
-  const request = { method, scheme, authority, host, route: route.name, path, query, fields };
+  const request = { method, scheme, authority, host, route: route.name, source: "", path, query, fields };
   const answer = { status: c.res.status, fields: c.res.headers };
   return invalidationOf({ ...request, hasContent: true, partition: "", authorized: false }, answer, route.cache);
 }

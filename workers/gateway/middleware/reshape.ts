@@ -10,7 +10,7 @@ import {
 } from "../../../shared/policy/reshape.ts";
 import type { EditedBody, Reshaper } from "../../../shared/policy/reshaper.ts";
 import { answerHeaders } from "../upstream/answer-headers.ts";
-import { askForReadable } from "../upstream/ask-for-readable.ts";
+import { askForWhole } from "../upstream/ask-for-readable.ts";
 import type { Context } from "../upstream/context.ts";
 import { markAnswer, setStatus } from "../upstream/edited-answer.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
@@ -42,12 +42,6 @@ export function reshape(held: HeldBytes): Stage {
       return withCode("body", () => editAnswer(c, reshape, held));
     },
   };
-}
-
-/** Parts of an answer are none of an edited one. */
-function askForWhole(c: Context<GatewayEnv>): void {
-  for (const name of ["range", "if-range"]) c.get("fields").delete(name);
-  askForReadable(c);
 }
 
 function editRequest(c: Context<GatewayEnv>, edits: RequestReshape): undefined {

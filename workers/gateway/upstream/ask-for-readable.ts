@@ -5,3 +5,9 @@ import type { GatewayEnv } from "./exchange.ts";
 export function askForReadable(c: Context<GatewayEnv>): void {
   c.get("fields").set("accept-encoding", c.get("route").cache === undefined ? "gzip" : "identity");
 }
+
+/** The same, and all of it: parts are none of an answer that is judged or edited as a whole. */
+export function askForWhole(c: Context<GatewayEnv>): void {
+  for (const name of ["range", "if-range"]) c.get("fields").delete(name);
+  askForReadable(c);
+}

@@ -89,6 +89,8 @@ export interface GatewayEnv {
     called: { readonly upstream: string; readonly target: string; readonly attempts: number } | undefined;
     /** cache: what it did; undefined: the route has none. */
     cacheUse: CacheUse | undefined;
+    /** cache: takes what the answer was made of out of the stores again; undefined: nobody reads it, or it is not stored. */
+    takeBack: (() => void) | undefined;
     /** cache: the answer's content is as the upstream encoded it, and is not to be encoded again; undefined: the platform sees to it. */
     isRaw: true | undefined;
   };

@@ -1,6 +1,7 @@
 /** A call of an aggregate's part as the cache sees it. */
 import type { CacheRequest } from "../../../shared/cache/cache-request.ts";
 import type { RouteCache } from "../../../shared/cache/route-cache.ts";
+import { sourceOf } from "../../../shared/plan/describe-target.ts";
 import type { PartCall } from "../../../shared/policy/aggregate.ts";
 import type { EdgeCache } from "../cache/edge-cache.ts";
 import { type CacheExchange, keysFor, partitionFor } from "../cache/exchange-of.ts";
@@ -22,7 +23,7 @@ interface CachedPart {
 }
 
 /**
- * Its key is the route, the part, the filled path and query; of what its own headers say it has a digest alone: it may be a
+ * Its key is the route, the part and who answers it, the filled path and query; of what its own headers say it has a digest alone: it may be a
  * secret.
  */
 export async function partExchange(
@@ -43,6 +44,7 @@ export async function partExchange(
     host,
     // Identities may share what is public; calls whose own headers differ are different calls.
     route: `${route} ${part.name} ${told}`,
+    source: sourceOf(part.target),
     path: end < 0 ? path : path.slice(0, end),
     query: end < 0 ? "" : path.slice(end),
     fields: own,
@@ -67,6 +69,7 @@ export async function partExchange(
       return send(edited, untilMs);
     },
     tell: (use, bytes) => edge.count(route, use, bytes),
+    tellStored: () => undefined,
     tellFailure: () => undefined,
   };
 }

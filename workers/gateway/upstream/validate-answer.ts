@@ -1,6 +1,6 @@
 /** An answer against its operation. */
 import type { Finding } from "../../../shared/contract/finding.ts";
-import { type AnswerHead, judgeAnswer } from "../../../shared/contract/judge-answer.ts";
+import { type AnswerHead, judgeAnswer, looksIntoWhole } from "../../../shared/contract/judge-answer.ts";
 import { judgeBody } from "../../../shared/contract/judge-request.ts";
 import { isRead } from "../../../shared/contract/read-body.ts";
 import { SelvageError } from "../../../shared/errors.ts";
@@ -64,6 +64,8 @@ export async function judgeShadowAnswer(
 export async function judgeWholeAnswer(asked: Asked, held: HeldBytes): Promise<readonly Finding[]> {
   const { c, settings, operation, contract } = asked;
   const { res } = c;
+  // Ranges were not asked for, and of a part nobody knows whether the whole fits.
+  if (res.status === 206 && looksIntoWhole(operation)) throw refused("it is a part");
   const ask = contract.ask("response", settings);
   const head = headOf(c);
   const { findings, content: verdict } = judgeAnswer(operation, head, ask);

@@ -1,5 +1,6 @@
 /** Holds requests and answers to the contracts of their routes. Loaded by the first route that has one. */
 import type { Finding } from "../../../shared/contract/finding.ts";
+import { looksIntoWhole } from "../../../shared/contract/judge-answer.ts";
 import { findOperation, type OperationSearch, pathBehind } from "../../../shared/contract/operation-index.ts";
 import { parseContract, type ReadyContract, readyContract } from "../../../shared/contract/ready-contract.ts";
 import { type RouteValidation, type ValidationMode, weakerMode } from "../../../shared/contract/route-validation.ts";
@@ -9,7 +10,7 @@ import type { CounterState } from "../../../shared/policy/counters.ts";
 import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
 import { Artifacts } from "../authority/artifacts.ts";
 import type { Soon } from "../cache/cache-store.ts";
-import { askForReadable } from "./ask-for-readable.ts";
+import { askForReadable, askForWhole } from "./ask-for-readable.ts";
 import type { Context } from "./context.ts";
 import { DriftCounts } from "./drift-counts.ts";
 import type { GatewayEnv } from "./exchange.ts";
@@ -73,7 +74,7 @@ export class Validator {
     const requests = weakerMode(settings.requests, modes?.requests);
     const responses = weakerMode(settings.responses, modes?.responses);
     const later = requests === "shadow" ? this.#watch(asked) : undefined;
-    if (responses === "enforce") askForReadable(c);
+    if (responses === "enforce") (looksIntoWhole(search.operation) ? askForWhole : askForReadable)(c);
     if (later !== undefined || responses !== "off")
       c.set("validated", { leave: () => this.#leave(asked, later, responses) });
     return requests === "enforce" ? this.#enforce(asked) : undefined;
