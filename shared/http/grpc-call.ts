@@ -16,6 +16,7 @@ export const grpcCode = {
   deadlineExceeded: 4,
   permissionDenied: 7,
   resourceExhausted: 8,
+  aborted: 10,
   unimplemented: 12,
   internal: 13,
   unavailable: 14,

@@ -1,5 +1,6 @@
 /** Which answers are kept under an idempotency key, and what of them. */
 import type { SelvageError } from "../errors.ts";
+import { grpcCode } from "../http/grpc-call.ts";
 import { HOP_BY_HOP } from "../http/header-names.ts";
 import { limits } from "../limits.ts";
 import type { IdempotencyOutcome } from "./idempotency.ts";
@@ -19,6 +20,31 @@ export function outcomeOfAnswer(status: number, hasRetryAfter: boolean): Idempot
   if (NOTHING_DONE.has(status) || (status === 503 && hasRetryAfter)) return "released";
   if ((status >= 502 && status <= 504) || (status >= 520 && status <= 530)) return "unknown";
   return "kept";
+}
+
+/** Codes by which a server says the same: RESOURCE_EXHAUSTED is 429, ABORTED 409, UNAUTHENTICATED 401. */
+const NO_CALL_DONE: ReadonlySet<number> = new Set([
+  grpcCode.resourceExhausted,
+  grpcCode.aborted,
+  grpcCode.unauthenticated,
+]);
+/** CANCELLED, DEADLINE_EXCEEDED and UNAVAILABLE may come from somebody before the server. */
+const NOBODY_KNOWS: ReadonlySet<number> = new Set([
+  grpcCode.cancelled,
+  grpcCode.deadlineExceeded,
+  grpcCode.unavailable,
+]);
+
+/**
+ * The same of a call by gRPC, whose answers are all 200 and say at their end how the call ended.
+ * @param code of `grpc-status`; undefined: the call ended without one
+ * @param pushbackMs of `grpc-retry-pushback-ms` (gRFC A6), by which UNAVAILABLE asks to be tried again
+ */
+export function outcomeOfCall(code: number | undefined, pushbackMs: number | undefined): IdempotencyOutcome {
+  if (code === undefined) return "unknown";
+  if (NO_CALL_DONE.has(code)) return "released";
+  if (code === grpcCode.unavailable && pushbackMs !== undefined && pushbackMs >= 0) return "released";
+  return NOBODY_KNOWS.has(code) ? "unknown" : "kept";
 }
 
 /** What it means when there is no answer of the upstream: released only when nothing of the request can have reached it. */

@@ -1,5 +1,6 @@
 /** Requests with an idempotency key, against real objects in workerd. */
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { grpcFrame, grpcWebTrailers } from "../../../shared/http/grpc-answer.ts";
 import { counting, pay, payments, start, told } from "./support/idempotency.ts";
 import { limit } from "./support/plans.ts";
 
@@ -63,6 +64,22 @@ describe("a repeat", () => {
     for (let at = 0; at < 3; at++) statuses.push((await pay(gateway, { key: '"k"' })).status);
     expect(statuses).toEqual([201, 201, 429]);
     expect(state.count).toBe(1);
+  });
+
+  test("used nothing of what the first answer says that it cost", async () => {
+    const priced = (count: number) => Response.json({ id: count, used: 40 });
+    const cost = { estimate: 10, body: "/used" };
+    const tokens = limit("identity", 100, { by: "identity", counts: "cost", cost });
+    const gateway = await start(payments({}, { rateLimits: [tokens] }), counting(priced).outside);
+    const statuses: number[] = [];
+    for (const key of ['"k"', '"k"', '"k"', '"k"', '"l"']) {
+      const response = await pay(gateway, { key });
+      await response.text();
+      statuses.push(response.status);
+    }
+    expect(statuses).toEqual([200, 200, 200, 200, 200]);
+    const [last] = [await pay(gateway, { key: '"l"' })];
+    expect(/r=(\d+)/.exec(last.headers.get("ratelimit") ?? "")?.[1]).toBe("10");
   });
 
   test("has the document's edits of the first answer, once", async () => {
@@ -209,6 +226,51 @@ describe("answers", () => {
     else expect(repeat.status).toBe(status);
     expect(repeat.headers.has("idempotency-replayed")).toBe(expected === "replayed");
     expect(state.count).toBe(expected === "again" ? 2 : 1);
+  });
+
+  test.each([
+    ["0", "replayed"],
+    ["5", "replayed"],
+    ["13", "replayed"],
+    ["8", "again"],
+    ["10", "again"],
+    ["16", "again"],
+    ["14", "unknown"],
+    ["14 pushback", "again"],
+    ["4", "unknown"],
+    ["1", "unknown"],
+    ["none", "unknown"],
+  ])("of calls by gRPC-Web mean what their end says: %s: %s", async (said, expected) => {
+    const [code = "", pushback] = said.split(" ");
+    const fields: [string, string][] = [
+      ["grpc-status", code],
+      ...(pushback === undefined ? [] : [["grpc-retry-pushback-ms", "10"] as [string, string]]),
+    ];
+    const message = grpcFrame(0, new TextEncoder().encode("a message"));
+    const frames = code === "none" ? [message] : [message, grpcWebTrailers(fields)];
+    const text = frames.map((frame) => btoa(String.fromCharCode(...frame))).join("");
+    const forms: [string, () => Response][] = [
+      ["application/grpc-web+proto", () => new Response(new Blob(frames as Uint8Array<ArrayBuffer>[]))],
+      ["application/grpc-web-text+proto", () => new Response(text)],
+    ];
+    if (code !== "none") forms.push(["application/grpc-web", () => new Response(null, { headers: fields })]);
+    for (const [type, make] of forms) {
+      const { state, outside } = counting(() => {
+        const { body, headers } = make();
+        headers.set("content-type", type);
+        return new Response(body, { headers });
+      });
+      const gateway = await start(payments(), outside);
+      const call = async () => {
+        const response = await pay(gateway, { key: '"k"', headers: { "content-type": type } });
+        await response.arrayBuffer();
+        return response;
+      };
+      expect((await call()).headers.has("grpc-status")).toBe(type === "application/grpc-web");
+      const repeat = await call();
+      expect([type, repeat.headers.has("idempotency-replayed")]).toEqual([type, expected === "replayed"]);
+      expect([type, state.count]).toEqual([type, expected === "again" ? 2 : 1]);
+    }
   });
 
   test("that never came, or broke off on the way: the outcome is not known", async () => {

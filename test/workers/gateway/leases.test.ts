@@ -194,6 +194,19 @@ describe.each(["exact", "leased"] as const)("costs, %s", (mode) => {
     ["a failure", () => new Response("x", { status: 503 }), 0],
     ["more than was reserved", () => new Response("x", { headers: { "x-used": "25" } }), 25],
   ];
+  test("an answer whose body tells is asked for whole", async () => {
+    const answer = () => Response.json({ usage: { tokens: 4 } });
+    for (const [settings, range] of [
+      [costs(1000), null],
+      [limit("ip", 10, { mode, counts: "cost", cost: { estimate: 10, header: "x-used" } }), "bytes=0-1"],
+    ] as const) {
+      const { gateways } = await start([settings], 1, answer);
+      const [gateway] = gateways as [Gateway];
+      await (await gateway.fetch("/limited", { headers: { range: "bytes=0-1" } })).text();
+      expect(gateway.sent.map(({ headers }) => headers.get("range"))).toEqual([range]);
+    }
+  });
+
   test.each(answers)("%s", async (_, answer, used) => {
     const { gateways } = await start([costs(1000)], 1, answer);
     const [gateway] = gateways as [Gateway];

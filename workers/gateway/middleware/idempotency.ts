@@ -1,4 +1,5 @@
 import { SelvageError } from "../../../shared/errors.ts";
+import { GRPC_PUSHBACK, GRPC_STATUS, parseGrpcStatus, parsePushbackMs } from "../../../shared/http/grpc-call.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
 import {
@@ -6,7 +7,13 @@ import {
   type IdempotencySettings,
   outstandingSeconds,
 } from "../../../shared/policy/idempotency.ts";
-import { keptFields, outcomeOfAnswer, outcomeOfFailure, REPLAYED } from "../../../shared/policy/idempotency-answer.ts";
+import {
+  keptFields,
+  outcomeOfAnswer,
+  outcomeOfCall,
+  outcomeOfFailure,
+  REPLAYED,
+} from "../../../shared/policy/idempotency-answer.ts";
 import { fingerprintText, readIdempotencyKey } from "../../../shared/policy/idempotency-key.ts";
 import type { KeptAnswer, StoreAnswer } from "../objects/idempotency-store.ts";
 import type { Context } from "../upstream/context.ts";
@@ -85,7 +92,10 @@ class Attempt {
 
   async perform(fingerprint: string, next: () => Promise<void>): Promise<Response | undefined> {
     const answer = await this.#begin(fingerprint);
-    if (answer.kind === "replay") return replay(answer.answer);
+    if (answer.kind === "replay") {
+      this.#c.set("replayed", true);
+      return replay(answer.answer);
+    }
     if (answer.kind !== "run") throw this.#refusalOf(answer);
     await next();
     await this.#finish();
@@ -113,7 +123,7 @@ class Attempt {
     const failure = c.get("failure");
     if (failure !== undefined) return this.#settle(outcomeOfFailure(failure), 0);
     const { res } = c;
-    const outcome = outcomeOfAnswer(res.status, res.headers.has("retry-after"));
+    const outcome = outcomeOf(res);
     if (outcome !== "kept") return this.#settle(outcome, res.status);
     const recorded = Promise.withResolvers<void>();
     c.executionCtx.waitUntil(recorded.promise);
@@ -127,8 +137,10 @@ class Attempt {
     c.res = answer;
   }
 
-  #keep({ status, headers }: Response, content: Recorded): Promise<void> {
+  async #keep({ status, headers }: Response, content: Recorded): Promise<void> {
     if (content.kind === "broken") return this.#settle("unknown", status);
+    const outcome = content.kind === "whole" ? await outcomeAtEnd(headers, content.body) : "kept";
+    if (outcome !== "kept") return this.#settle(outcome, status);
     const fields = content.kind === "whole" ? keptFields(readableFields(headers)) : undefined;
     if (content.kind === "partly" || fields === undefined) return this.#settle("unkept", status);
     return this.#settle("kept", status, { status, fields, body: content.body });
@@ -161,6 +173,27 @@ class Attempt {
     }
   }
 }
+
+/** What an answer's head says; a call by gRPC-Web says more at its end, but for one that has no content. */
+function outcomeOf({ status, headers, body }: Response): IdempotencyOutcome {
+  const outcome = outcomeOfAnswer(status, headers.has("retry-after"));
+  if (outcome !== "kept" || !isWebCall(headers)) return outcome;
+  const code = parseGrpcStatus(headers.get(GRPC_STATUS) ?? undefined);
+  if (code === undefined && body !== null) return outcome;
+  return outcomeOfCall(code, parsePushbackMs(headers.get(GRPC_PUSHBACK) ?? undefined));
+}
+
+async function outcomeAtEnd(headers: Headers, body: Uint8Array | null): Promise<IdempotencyOutcome> {
+  if (!isWebCall(headers) || headers.has(GRPC_STATUS)) return "kept";
+  const { endingOf } = await import("../../../shared/http/grpc-web-ending.ts");
+  const isText = WEB_TEXT.test(headers.get("content-type") ?? "");
+  const ending = endingOf(body ?? new Uint8Array(), isText);
+  return outcomeOfCall(parseGrpcStatus(ending?.get(GRPC_STATUS)), parsePushbackMs(ending?.get(GRPC_PUSHBACK)));
+}
+
+const WEB = /^application\/grpc-web(?![a-z0-9.])/i;
+const WEB_TEXT = /^application\/grpc-web-text/i;
+const isWebCall = (headers: Headers): boolean => WEB.test(headers.get("content-type") ?? "");
 
 function replay({ status, fields, body }: KeptAnswer): Response {
   const headers = new Headers(fields.map(([name, value]) => [name, value] as [string, string]));

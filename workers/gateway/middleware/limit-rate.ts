@@ -12,6 +12,7 @@ import {
 import type { RateLimitSettings } from "../../../shared/policy/settings.ts";
 import type { PlanLease } from "../authority/plan-lease.ts";
 import { answerHeaders } from "../upstream/answer-headers.ts";
+import { dropRange } from "../upstream/ask-for-readable.ts";
 import { limitsFor } from "../upstream/caller-limits.ts";
 import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
@@ -62,10 +63,14 @@ function limitBy(taker: LimitTaker, held: HeldBytes, lease: PlanLease): AroundSt
     for (const [settings] of outcomes) taker.counts.of(route, settings).passed++;
     const shadow = shadows.length > 0 ? takeShadows(taker, caller, await wantedShadows(c, taker, shadows)) : undefined;
     if (shadow !== undefined) c.set("shadows", tellShadows(c, taker, shadow));
-    await next();
     const reserving = rateLimits.filter(({ counts }) => counts !== undefined);
+    // A part of an answer does not say what all of it cost.
+    if (reserving.some(({ cost }) => cost?.body !== undefined)) dropRange(c);
+    await next();
     const finishing = shadow === undefined ? taken : both(taken, shadow);
-    if (reserving.length > 0) c.res = settleAfter(c.res, finishing, reserving, held);
+    // What it tells was used by the request that it was the answer to.
+    if (c.get("replayed") === true) finishing.finish(() => 0);
+    else if (reserving.length > 0) c.res = settleAfter(c.res, finishing, reserving, held);
     if (outcomes.length > 0) tell(c, enforced, outcomes);
   };
 }

@@ -8,6 +8,10 @@ export function askForReadable(c: Context<GatewayEnv>): void {
 
 /** The same, and all of it: parts are none of an answer that is judged or edited as a whole. */
 export function askForWhole(c: Context<GatewayEnv>): void {
-  for (const name of ["range", "if-range"]) c.get("fields").delete(name);
+  dropRange(c);
   askForReadable(c);
+}
+
+export function dropRange(c: Context<GatewayEnv>): void {
+  for (const name of ["range", "if-range"]) c.get("fields").delete(name);
 }

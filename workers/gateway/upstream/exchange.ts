@@ -87,6 +87,8 @@ export interface GatewayEnv {
     passedOn: Response | undefined;
     /** Which target of an upstream answered, or failed last, and how many requests went out for it. */
     called: { readonly upstream: string; readonly target: string; readonly attempts: number } | undefined;
+    /** idempotency: the answer is that of an earlier request. */
+    replayed: true | undefined;
     /** cache: what it did; undefined: the route has none. */
     cacheUse: CacheUse | undefined;
     /** cache: takes what the answer was made of out of the stores again; undefined: nobody reads it, or it is not stored. */
