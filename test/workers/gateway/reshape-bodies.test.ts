@@ -101,6 +101,14 @@ describe("of requests", () => {
     expect((await send(gateway, "/any/1", body)).status).toBe(status);
   });
 
+  test("without content nothing is edited", async () => {
+    const gateway = await start(routes);
+    for (const path of ["/any/7", "/strict"]) {
+      expect((await send(gateway, path, "")).status).toBe(200);
+      expect(await lastSent(gateway).text()).toBe("");
+    }
+  });
+
   test("a line of JSON after another", async () => {
     const gateway = await start(routes);
     const type = { "content-type": "application/x-ndjson" };
@@ -151,6 +159,27 @@ describe("of answers", () => {
       expect(response.headers.get(name)).toBeNull();
     const { headers: sent } = lastSent(gateway);
     expect([sent.get("range"), sent.get("if-range"), sent.get("accept-encoding")]).toEqual([null, null, "gzip"]);
+  });
+
+  test.each<[name: string, path: string, init: ResponseInit, body: BodyInit | null]>([
+    ["nothing, 200", "/strict", { status: 200 }, ""],
+    ["nothing, 200 of no stated length", "/strict", { status: 200 }, new Blob([]).stream()],
+    ["nothing, and its length", "/strict", { headers: { "content-length": "0" } }, ""],
+    ["nothing, 201", "/strict", { status: 201 }, null],
+    ["nothing, 204", "/strict", { status: 204 }, null],
+    ["nothing, 205", "/strict", { status: 205 }, null],
+    ["nothing in an envelope", "/wrapped", { status: 200 }, ""],
+    ["nothing in an envelope, of no stated length", "/wrapped", { status: 200 }, new Blob([]).stream()],
+    ["no lines", "/strict", { headers: { "content-type": "application/x-ndjson" } }, ""],
+  ])("%s passes unchanged", async (_, path, init, body) => {
+    const gateway = await start(routes);
+    answer = () => {
+      const headers = { "content-type": "application/json", "x-a": "1", ...init.headers };
+      return new Response(body, { ...init, headers });
+    };
+    const response = await gateway.fetch(path);
+    expect([response.status, await response.text()]).toEqual([init.status ?? 200, ""]);
+    expect(response.headers.get("x-a")).toBe("1");
   });
 
   test.each<[name: string, made: () => Response, status: number]>([
@@ -232,8 +261,8 @@ describe("of answers", () => {
 
     answer = () => streamed("application/json");
     const wrapped = (await gateway.fetch("/wrapped", { whole: false })).body?.getReader();
-    expect(await read(wrapped)).toBe('{"data":');
     push("[1,");
+    expect(await read(wrapped)).toBe('{"data":');
     expect(await read(wrapped)).toBe("[1,");
     push("2]");
     more?.close();

@@ -72,6 +72,8 @@ export async function editRequestBody(
   if (coding === undefined)
     throw new SelvageError("media_type_unsupported", `content encoded as ${stated?.slice(0, 64)}`);
   const content = await readContent(c);
+  // As one without a body.
+  if (content.byteLength === 0 && !isTranslated) return;
   const bytes = coding === "identity" ? content : await decoded(content, coding);
   if (bytes.byteLength > bodyBytesMax) throw refuseRequest("bounds", `it has more than ${bodyBytesMax} bytes`);
   if (isTranslated) setTranslated(c, translation.edit(bytes, contentType), translation.settings);
@@ -118,8 +120,10 @@ export async function editAnswerBody(
   // Ranges were not asked for: a part of what is edited would be what nobody may have seen.
   if (status === 206) throw refuseAnswer("form", "a part of an answer that is edited whole");
   if (status === 304) return weaken(headers);
-  const contentType = headers.get("content-type") ?? undefined;
+  const isHead = c.req.raw.method === "HEAD";
   const hasContent = body !== null && !isBodiless(status);
+  if (!hasContent && !isHead) return;
+  const contentType = headers.get("content-type") ?? undefined;
   const translated = translation?.translator.takes(contentType) === true ? translation : undefined;
   if (translation?.settings.others === "refuse" && translated === undefined && hasContent)
     throw refuseAnswer("form", `it is not of the kind ${translation.settings.from}`);
@@ -131,20 +135,24 @@ export async function editAnswerBody(
   const field = headers.get("content-encoding");
   if (codingOf(field) !== "identity" && !isDecoded(field))
     throw refuseAnswer("form", `it is encoded as ${field?.slice(0, 64)}`);
+  const isStreamed = translated === undefined && (kind === "lines" || isEnvelope(edits));
+  const whole = !hasContent || isHead || isStreamed ? undefined : await wholeAnswer(c, body, held);
+  if (whole?.byteLength === 0 && translated === undefined) return replaceBody(c, null);
   for (const name of ["content-length", "content-encoding", "accept-ranges", ...DIGESTS]) headers.delete(name);
   weaken(headers);
   for (const [name, value] of translated?.translator.fields ?? []) headers.set(name, value);
-  if (!hasContent || c.req.raw.method === "HEAD") return;
-  if (translated !== undefined)
-    return sendTranslated(c, translated.edit(await wholeAnswer(c, body, held), contentType));
-  const content =
-    kind === "json" && isEnvelope(edits)
-      ? enveloped(body, edits.wrap ?? "")
-      : kind === "lines"
-        ? body.pipeThrough(editedLines(edit))
-        : editText(textOf(await wholeAnswer(c, body, held), refuseAnswer), kind, edit, refuseAnswer);
+  if (!hasContent || isHead) return;
+  if (whole === undefined)
+    return replaceBody(c, body.pipeThrough(kind === "lines" ? editedLines(edit) : enveloped(edits.wrap ?? "")));
+  if (translated !== undefined) return sendTranslated(c, translated.edit(whole, contentType));
+  replaceBody(c, editText(textOf(whole, refuseAnswer), kind, edit, refuseAnswer));
+}
+
+function replaceBody(c: Exchange, body: BodyInit | null): void {
+  const { status } = c.res;
+  const headers = answerHeaders(c);
   c.res = undefined;
-  c.res = new Response(content, { status, headers });
+  c.res = new Response(body, { status, headers });
 }
 
 function sendTranslated(c: Exchange, made: EditedBody): void {
@@ -197,14 +205,21 @@ async function decoded(content: Uint8Array, coding: Coding): Promise<Uint8Array>
 const wholeAnswer = (c: Exchange, body: ReadableStream<Uint8Array>, held: HeldBytes): Promise<Uint8Array> =>
   readAnswer(c, body, held, bodyBytesMax, (reason) => refuseAnswer("bounds", reason));
 
-function enveloped(body: ReadableStream<Uint8Array>, name: string): ReadableStream<Uint8Array> {
+/** Nothing gets no envelope: it is no JSON. */
+function enveloped(name: string): ReadableWritablePair<Uint8Array, Uint8Array> {
   const encoder = new TextEncoder();
-  return body.pipeThrough(
-    new TransformStream<Uint8Array, Uint8Array>({
-      start: (controller) => controller.enqueue(encoder.encode(`{${JSON.stringify(name)}:`)),
-      flush: (controller) => controller.enqueue(encoder.encode("}")),
-    }),
-  );
+  let hasBegun = false;
+  return new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      if (chunk.byteLength === 0) return;
+      if (!hasBegun) controller.enqueue(encoder.encode(`{${JSON.stringify(name)}:`));
+      hasBegun = true;
+      controller.enqueue(chunk);
+    },
+    flush: (controller) => {
+      if (hasBegun) controller.enqueue(encoder.encode("}"));
+    },
+  });
 }
 
 /** Each line as it comes; an answer with one that cannot be edited breaks off. */
