@@ -1,7 +1,6 @@
 /** One request on its way to the gateway and its answer back, with what the gateway is to know of the client's connection. */
 import { type ErrorCode, SelvageError, toProblem } from "../../shared/errors.ts";
 import { FieldList } from "../../shared/http/field-list.ts";
-import { grpcCallOf } from "../../shared/http/grpc-answer.ts";
 import { STREAM } from "../../shared/http/header-names.ts";
 import { limits } from "../../shared/limits.ts";
 import { chooseUpgrade, UPGRADES_DEFAULT } from "../../shared/policy/upgrade.ts";
@@ -18,6 +17,7 @@ import type {
   ResponseHead,
   ServerExchange,
 } from "../proxy/engine.ts";
+import { grpcCallBy } from "../proxy/grpc-answer.ts";
 import { GrpcExchange } from "../proxy/grpc-web/grpc-exchange.ts";
 import { pumpBody } from "../proxy/pump-body.ts";
 import { pathOf } from "../telemetry/log-access.ts";
@@ -99,9 +99,7 @@ export function passOn(
 
 /** The gateway's platform carries no trailers, by which calls of gRPC end: those go on as gRPC-Web. */
 function withoutTrailers(context: PassOnContext, exchange: ServerExchange): ServerExchange {
-  const { method, fields } = exchange.head;
-  if (method !== "POST") return exchange;
-  const call = grpcCallOf(method, fields.get("content-type") ?? null);
+  const call = grpcCallBy(exchange.head);
   if (call?.kind !== "grpc") return exchange;
   exchange.idleAfter(limits.front.callIdleMs);
   return new GrpcExchange(exchange, call, (reason) => tellBroken(context, exchange, "upstream_invalid", reason));

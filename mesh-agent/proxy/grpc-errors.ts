@@ -1,12 +1,13 @@
 /** Errors of this agent in the form that callers by gRPC understand. */
 import type { SelvageError } from "../../shared/errors.ts";
 import type { FieldList } from "../../shared/http/field-list.ts";
-import { type GrpcCall, grpcCallOf, grpcFields, grpcWebTrailers } from "../../shared/http/grpc-answer.ts";
+import { type GrpcCall, grpcFields, grpcWebTrailers } from "../../shared/http/grpc-answer.ts";
 import type { Call } from "./call.ts";
+import { grpcCallBy } from "./grpc-answer.ts";
 
 /** Whether the caller speaks gRPC, and how. */
 export function grpcCallIn({ exchange: { head } }: Call): GrpcCall | undefined {
-  return grpcCallOf(head.method, head.fields.get("content-type") ?? null);
+  return grpcCallBy(head);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { SelvageError } from "../../shared/errors.ts";
-import { grpcCallOf } from "../../shared/http/grpc-answer.ts";
 import type { Call, Stage } from "./call.ts";
+import { grpcCallBy } from "./grpc-answer.ts";
 import { GrpcWebExchange } from "./grpc-web/grpc-web-exchange.ts";
 
 /**
@@ -10,8 +10,7 @@ import { GrpcWebExchange } from "./grpc-web/grpc-web-exchange.ts";
  */
 export function translateGrpcWeb<C extends Call>(isForGrpc: (call: C) => boolean): Stage<C> {
   return (call, next) => {
-    const { method, fields } = call.exchange.head;
-    const said = isForGrpc(call) ? grpcCallOf(method, fields.get("content-type") ?? null) : undefined;
+    const said = isForGrpc(call) ? grpcCallBy(call.exchange.head) : undefined;
     if (said !== undefined && said.kind !== "grpc")
       call.translate(
         new GrpcWebExchange(call.exchange, call.body, said, {

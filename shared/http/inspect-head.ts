@@ -24,11 +24,13 @@ export function inspectHead(
   let count = 0;
   let length = false;
   let chunked = false;
+  let types = "";
   for (const [name, value] of fields) {
     count++;
     bytes += name.length + value.length + 4;
     if (name === "content-length") length = true;
     else if (name === "transfer-encoding") chunked = true;
+    else if (name === "content-type") types = types === "" ? value : `${types},${value}`;
     else if (name === "connection") dropped.push(...connectionNames(value));
     if (endsHere(name)) dropped.push(name);
   }
@@ -36,8 +38,12 @@ export function inspectHead(
   if (bytes > headBytesMax) return refuse("header_too_large", `head of ${bytes} bytes`);
   if (count > headFieldsMax) return refuse("header_too_large", `${count} fields`);
   if (length && chunked) return refuse("ambiguous_framing", "content-length with transfer-encoding");
+  if (isPerhapsGrpc(types)) return refuse("bad_request", `content-type ${types.slice(0, 128)} names several types`);
   return { dropped };
 }
+
+/** One of several types is that of gRPC: who takes the first of them, or the last, would have a call that nobody before him has seen as one. */
+const isPerhapsGrpc = (types: string): boolean => types.includes(",") && /application\/grpc/i.test(types);
 
 /** Why a method is not served, whatever it is asked for, or undefined. @param hasContent the request has a body that is not empty */
 export function refuseMethod(method: string, hasContent: boolean): HeadFindings["refused"] {

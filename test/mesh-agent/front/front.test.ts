@@ -83,6 +83,20 @@ describe("what the gateway learns", () => {
   });
 });
 
+test("a request whose types are gRPC's and another one is no call: the gateway, which sees both, judges it", async () => {
+  const { port } = await front(await gateway(echo));
+  const types = (...lines: string[]): Promise<{ text: string }> => {
+    const fields = lines.map((line) => `Content-Type: ${line}\r\n`).join("");
+    return speak(port, `POST /a.B/C HTTP/1.1\r\nHost: h\r\n${fields}Content-Length: 0\r\n\r\n`);
+  };
+  const seen = async (...lines: string[]): Promise<string[]> =>
+    seenIn((await types(...lines)).text).fields.flatMap(([name, value]) => (name === "content-type" ? [value] : []));
+  const [grpc, json] = ["application/grpc", "application/json"];
+  expect(await seen(grpc, json)).toEqual([grpc, json]);
+  expect(await seen(json, grpc)).toEqual([json, grpc]);
+  expect(await seen(`${grpc}, ${json}`)).toEqual([`${grpc}, ${json}`]);
+});
+
 describe("what clients get", () => {
   test("interim answers, and trailers", async () => {
     const { port } = await front(

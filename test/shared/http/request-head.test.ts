@@ -95,6 +95,18 @@ describe("request head", () => {
       ],
       1,
     ],
+    ["bad_request", [["content-type", "application/grpc, application/json"]], 1],
+    ["bad_request", [["content-type", "text/plain,Application/GRPC-web"]], 1],
+    [
+      "bad_request",
+      [
+        ["content-type", "application/json"],
+        ["content-type", "application/grpc"],
+      ],
+      1,
+    ],
+    [undefined, [["content-type", "application/grpc; a=b"]], 1],
+    [undefined, [["content-type", "application/json, text/plain"]], 1],
   ])("%s", (code, fields, targetBytes) => {
     expect(inspectHead(fields as [string, string][], targetBytes).refused?.code).toBe(code);
   });
