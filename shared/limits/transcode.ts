@@ -12,6 +12,10 @@ export const transcode = {
   ignoredMax: 100,
   /** One message, either way: what servers of gRPC take by default. */
   messageBytesMax: 4 * 1024 * 1024,
+  /** JSON that is made of one message, in characters: four times what the message may have. */
+  printedCharsMax: 16 * 1024 * 1024,
+  /** The same of one detail of a status, which is shown as its bytes beyond it. */
+  detailCharsMax: 64 * 1024,
   /** Trailers of one answer. */
   trailersBytesMax: 64 * 1024,
   /** Details of one status that are shown. */

@@ -9,8 +9,10 @@ import {
   toJson,
 } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import { transcode as transcoding } from "../limits/transcode.ts";
 import type { Binding } from "./bindings.ts";
 import { fieldNamed } from "./field-path.ts";
+import { checkPrinted } from "./printed-size.ts";
 import { HTTP_BODY } from "./request-message.ts";
 import type { PrintSettings } from "./settings.ts";
 
@@ -25,12 +27,14 @@ export class AnswerWriter {
   readonly #output: DescMessage;
   readonly #binding: Binding;
   readonly #options: JsonWriteOptions;
+  readonly #registry: Registry;
 
   /** @param registry for messages in `google.protobuf.Any` */
   constructor(binding: Binding, print: PrintSettings | undefined, registry: Registry) {
     this.#binding = binding;
     this.#output = binding.method.output;
     this.#options = writeOptions(print, registry);
+    this.#registry = registry;
   }
 
   /** Whether messages are `google.api.HttpBody`: content itself, whatever it is. */
@@ -57,8 +61,11 @@ export class AnswerWriter {
 
   /** JSON of a message, or of its field where the rule has a `response_body`. */
   text(message: Uint8Array): string {
-    const read = fromBinary(this.#output, message);
     const { responseBody } = this.#binding;
+    const defaults = responseBody !== undefined || this.#options.alwaysEmitImplicit === true;
+    const charsMax = transcoding.printedCharsMax;
+    checkPrinted(this.#output, message, { defaults, registry: this.#registry, charsMax });
+    const read = fromBinary(this.#output, message);
     if (responseBody === undefined) return JSON.stringify(toJson(this.#output, read, this.#options));
     const { useProtoFieldName } = this.#options;
     // A field without a value is content, too: an empty list, a zero, null.

@@ -16,6 +16,7 @@ import { writeOptions } from "./answer-message.ts";
 import type { Binding } from "./bindings.ts";
 import { errorDetailTypes } from "./error-detail-types.ts";
 import { fieldNamed } from "./field-path.ts";
+import { checkPrinted, type Printed } from "./printed-size.ts";
 import type { PrintSettings } from "./settings.ts";
 
 export interface ErrorDetails {
@@ -54,7 +55,9 @@ export function readErrorDetails(
       details.filter((any) => typeName(any) === name).map((any) => toJson(AnySchema, any, plain) as JsonValue);
     const retry = seconds(ofType("google.rpc.RetryInfo")[0]);
     return {
-      details: details.map((any) => shown(any, options)),
+      details: details.map((any) =>
+        shown(any, options, { charsMax, defaults: print?.defaults === true, registry: known }),
+      ),
       errors: ofType("google.rpc.BadRequest").flatMap((one) => violations(one, binding)),
       ...(retry !== undefined && { retryAfterSeconds: retry }),
     };
@@ -79,8 +82,12 @@ function detailsIn(status: Uint8Array): Any[] {
   return details;
 }
 
-function shown(any: Any, options: ReturnType<typeof writeOptions>): JsonValue {
+const charsMax = transcoding.detailCharsMax;
+
+function shown(any: Any, options: ReturnType<typeof writeOptions>, printed: Printed): JsonValue {
   try {
+    const desc = printed.registry.getMessage(typeName(any));
+    if (desc !== undefined) checkPrinted(desc, any.value, printed);
     return toJson(AnySchema, any, options) as JsonValue;
   } catch {
     return { "@type": any.typeUrl, value: base64Encode(any.value) };

@@ -87,6 +87,7 @@ describe("a call that fails", () => {
     ["no status", () => answer([new Uint8Array()], []), 502, "upstream_invalid"],
     ["no message of the method", () => answer([new Uint8Array([255, 255])]), 502, "upstream_invalid"],
     ["a text that is none", () => answer([new Uint8Array([10, 1, 255])]), 502, "upstream_invalid"],
+    ["small, and large as JSON", () => answer([emptyMessages(300_000)]), 502, "upstream_invalid"],
     ["details that are none", () => failure(5, "x", true, { "grpc-status-details-bin": "*" }), 404, "NOT_FOUND"],
     ["a page of 404", () => new Response("", { status: 404 }), 501, "UNIMPLEMENTED"],
     ["a page of 503", () => new Response("", { status: 503 }), 503, "UNAVAILABLE"],
@@ -96,6 +97,12 @@ describe("a call that fails", () => {
     expect(await asks(world, "/one/a")).toMatchObject({ status, body: { status, code } });
   });
 
+  /** `inners`, each of three bytes. */
+  const emptyMessages = (count: number): Uint8Array => {
+    const bytes = new Uint8Array(3 * count);
+    for (let at = 0; at < bytes.length; at += 3) bytes.set([0x8a, 0x01, 0x00], at);
+    return bytes;
+  };
   const grpcWeb = (content: number[]): Response =>
     new Response(new Uint8Array(content), { headers: { "content-type": "application/grpc-web+proto" } });
 });
