@@ -34,7 +34,7 @@ export function readBrackets(
   for (const [field, values] of fields) {
     if (!isBracketed(field, name)) continue;
     const keys = field.slice(name.length + 1, -1).split("][");
-    if (keys.length > limits.validation.bracketsMax) return { fault: "is nested too deeply" };
+    if (keys.length >= limits.forms.nestedNamesMax) return { fault: "is nested too deeply" };
     const branch = keys.reduce((at, key) => {
       const next = at.named.get(key) ?? newBranch();
       at.named.set(key, next);

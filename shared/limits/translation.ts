@@ -9,8 +9,6 @@ export const translation = {
   attributesMax: 256,
   /** A name in XML, with its prefix: compared at each end tag. */
   nameCharsMax: 1_024,
-  /** Names within one name of a form: `a[b][c]` has three. */
-  nestedNamesMax: 16,
   /** Paths in one list or mapping of a translation. */
   pathsMax: 64,
 } as const;

@@ -8,8 +8,6 @@ export const validation = {
   bodyBytesMax: 1 * MiB,
   /** Bodies that an isolate reads for policies in shadow at once; others pass and are counted as skipped. */
   shadowsMax: 16,
-  /** Names in brackets after one of a form or a query, `a[b][c]`. */
-  bracketsMax: 8,
   /** Places of drift that an isolate counts apart; others are counted together. */
   isolatePlacesMax: 200,
   /** Of one side of an operation: schemas that contain themselves have places without end, and the others keep theirs. */

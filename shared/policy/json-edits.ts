@@ -31,9 +31,9 @@ export function editJson(
   const find = (place: string): Location[] =>
     locate(root, place, (path) => paths.get(path)?.find(json.plain(root)) ?? []);
   if (edits.pick !== undefined) root = pick(root, edits.pick.flatMap(find));
-  for (const location of backwards((edits.remove ?? []).flatMap(find))) removeAt(root, location);
+  for (const [parent, keys] of byParent(root, (edits.remove ?? []).flatMap(find))) removeFrom(parent, keys);
   for (const [place, name] of Object.entries(edits.rename ?? {}))
-    for (const location of backwards(find(place))) renameAt(root, location, name);
+    for (const [parent, keys] of byParent(root, find(place))) renameIn(parent, keys, name);
   for (const [place, value] of set)
     if (!place.startsWith("$")) root = setAt(root, parsePointer(place) ?? [], value);
     else for (const location of roomFor(value, backwards(find(place)))) root = putAt(root, location, copyOf(value));
@@ -52,7 +52,7 @@ export function isEnvelope({ others: _, wrap, ...edits }: JsonEdits): boolean {
   return wrap !== undefined && Object.keys(edits).length === 0;
 }
 
-/** Each place once, from the back: what is found stays where it was until it is its turn, and a list loses nothing else. */
+/** Each place once, from the back: what is found stays where it was until it is its turn. */
 function backwards(places: readonly Location[]): Location[] {
   const sorted = places.toSorted((one, other) => compare(other, one));
   return sorted.filter((place, at) => at === 0 || compare(place, sorted[at - 1] ?? []) !== 0);
@@ -102,20 +102,40 @@ function pickFrom(container: Container, kept: Kept): unknown {
   return Object.fromEntries(members.map(([name, value]) => [name, taken(name, value)]));
 }
 
-function removeAt(root: unknown, location: Location): void {
-  const [parent, key] = parentOf(root, location);
-  if (parent === undefined || key === undefined) return;
-  if (Array.isArray(parent)) parent.splice(Number(key), 1);
-  else delete parent[key];
+/**
+ * What is found by what has it, so that each list and mapping is gone through once, however much of it is found. They are found
+ * before the first of them changes, and stay what they are.
+ */
+function byParent(root: unknown, locations: readonly Location[]): Map<Container, Set<string | number>> {
+  const parents = new Map<Container, Set<string | number>>();
+  for (const location of locations) {
+    const [parent, key] = parentOf(root, location);
+    if (parent === undefined || key === undefined) continue;
+    const keys = parents.get(parent);
+    if (keys === undefined) parents.set(parent, new Set([key]));
+    else keys.add(key);
+  }
+  return parents;
 }
 
-/** The member keeps its place; another one that had the name goes. */
-function renameAt(root: unknown, location: Location, name: string): void {
-  const [parent, key] = parentOf(root, location);
-  if (parent === undefined || Array.isArray(parent) || key === name || !Object.hasOwn(parent, key ?? "")) return;
-  const members = Object.entries(parent).filter(([known]) => known !== name);
-  for (const known of Object.keys(parent)) delete parent[known];
-  for (const [known, value] of members) define(parent, known === key ? name : known, value);
+/** Members of lists close up. */
+function removeFrom(parent: Container, keys: ReadonlySet<string | number>): void {
+  if (!Array.isArray(parent)) {
+    for (const key of keys) delete parent[key];
+    return;
+  }
+  let kept = 0;
+  for (const [index, value] of parent.entries()) if (!keys.has(index)) parent[kept++] = value;
+  parent.length = kept;
+}
+
+/** The member keeps its place; another one that had the name goes. Of several the first one gets it, and the others go. */
+function renameIn(parent: Container, keys: ReadonlySet<string | number>, name: string): void {
+  const first = Array.isArray(parent) ? undefined : Object.keys(parent).find((key) => keys.has(key));
+  if (first === undefined) return;
+  const members = Object.entries(parent).filter(([key]) => key === first || (key !== name && !keys.has(key)));
+  for (const key of Object.keys(parent)) delete parent[key];
+  for (const [key, value] of members) define(parent, key === first ? name : key, value);
 }
 
 function putAt(root: unknown, location: Location, value: unknown): unknown {

@@ -3,7 +3,7 @@ import { limits } from "../../limits.ts";
 import { type MemberPlace, memberPlaces, typedValue } from "./member-places.ts";
 import { type FormField, isPrototypeName, type Translation, Untranslatable } from "./translation.ts";
 
-const { nestedNamesMax } = limits.translation;
+const { nestedNamesMax } = limits.forms;
 
 /** @throws Untranslatable */
 export function formToJson(fields: readonly FormField[], translation: Translation): unknown {

@@ -5,7 +5,7 @@ import { limits } from "../../limits.ts";
 import { type Translation, Untranslatable } from "./translation.ts";
 
 const { fieldsMax } = limits.forms;
-const { nestedNamesMax } = limits.translation;
+const { nestedNamesMax } = limits.forms;
 
 /** @throws Untranslatable where a value has no form: a mapping within the body that is not said to be `nested`, or a list of lists */
 export function jsonToForm(value: unknown, { nested: isNested }: Pick<Translation, "nested">): string {

@@ -8,6 +8,7 @@ import {
   readQueryParameter,
 } from "../../../shared/contract/read-parameter.ts";
 import type { ReadValue } from "../../../shared/contract/text-value.ts";
+import { limits } from "../../../shared/limits.ts";
 
 const text: ValueShape = { types: ["string"] };
 const list: ValueShape = { types: ["array"], items: text };
@@ -140,7 +141,7 @@ describe("brackets", () => {
     [numbers, "color[]=1&color[]=2", [1, 2]],
     [nested, "color[age]=1&color[age][gte]=2", "fault: is both a value and an object"],
     [nested, "color[age]=1&color[age]=2", "fault: occurs more than once"],
-    [nested, `color${"[a]".repeat(9)}=1`, "fault: is nested too deeply"],
+    [nested, `color${"[a]".repeat(limits.forms.nestedNamesMax)}=1`, "fault: is nested too deeply"],
     [nested, "color[age=1", undefined],
     [nested, "colors[age]=1", undefined],
   ])("%#: %s", (shape, raw, value) => expect(query(raw, { style: "deepObject", shape })).toEqual(value));

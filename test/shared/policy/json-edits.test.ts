@@ -41,6 +41,21 @@ describe("edits", () => {
     ["set inside what is set", '{"s":{"s":1}}', { set: { "$..s": { t: 1 } } }, '{"s":{"t":1}}'],
     ["rename keeps the place", '{"a":1,"b":2,"c":3}', { rename: { "/b": "z" } }, '{"a":1,"z":2,"c":3}'],
     ["rename onto another", '{"a":1,"b":2}', { rename: { "/a": "b" } }, '{"b":1}'],
+    [
+      "rename several of a mapping",
+      '{"c":1,"a":2,"x":3,"b":4}',
+      { rename: { "$['a','b','c']": "z" } },
+      '{"z":1,"x":3}',
+    ],
+    ["rename all of a mapping", '{"c":1,"a":2,"b":3}', { rename: { "$.*": "b" } }, '{"b":1}'],
+    [
+      "rename within what is renamed",
+      '{"a":{"a":{"a":1},"b":2}}',
+      { rename: { "$..a": "x" } },
+      '{"x":{"x":{"x":1},"b":2}}',
+    ],
+    ["remove within what is removed", '{"a":[[1,{"a":2}],3,4]}', { remove: ["$..a", "/a/1"] }, "{}"],
+    ["remove every other one", "[0,1,2,3,4,5,6]", { remove: ["$[1:6:2]"] }, "[0,2,4,6]"],
     ["rename each", '[{"a":1},{"a":2}]', { rename: { "$[*].a": "b" } }, '[{"b":1},{"b":2}]'],
     ["set", '{"a":1}', { set: { "/a": 2, "/b/c/d": [null, true] } }, '{"a":2,"b":{"c":{"d":[null,true]}}}'],
     ["set in lists", '{"a":[1,2]}', { set: { "/a/0": 9, "/a/-": 3, "/a/7": 0, "/a/x/y": 0 } }, '{"a":[9,2,3]}'],
@@ -125,6 +140,17 @@ describe("exactly", () => {
     expect(edited('{"x":{}}', { set: { "/y": "{body.constructor.name}" } })).toBe('{"x":{},"y":null}');
     expect(({} as { admin?: boolean }).admin).toBeUndefined();
   });
+});
+
+test("10,000 places of one mapping, or list, take one walk along it", () => {
+  const { foundMax } = limits.reshape;
+  const names = Array.from({ length: foundMax }, (_, at) => `n${at}`);
+  // Each by a walk of its own would be a hundred million steps for each of these.
+  for (let round = 0; round < 5; round++) {
+    const mapping = JSON.stringify(Object.fromEntries(names.map((name) => [name, 1])));
+    expect(edited(mapping, { rename: { "$.*": "all" } })).toBe('{"all":1}');
+    expect(edited(JSON.stringify(names), { remove: ["$[*]"] })).toBe("[]");
+  }
 });
 
 describe("refused", () => {
