@@ -133,14 +133,19 @@ export function priorityOf(
   return (plan !== undefined && Object.hasOwn(plans, plan) ? plans[plan] : undefined) ?? route ?? "normal";
 }
 
-/** What a status says of load. Errors come fast and would look like an upstream with much to spare. */
-export function endOfAnswer(status: number): SheddingEnd {
+/**
+ * What a status says of load. Errors come fast and would look like an upstream with much to spare.
+ * @param isStreaming the request's body came from the client as it went: how long that took is the client's doing
+ */
+export function endOfAnswer(status: number, isStreaming = false): SheddingEnd {
   if (status === 503 || status === 504) return "overloaded";
-  return status >= 500 || status === 429 ? "failed" : "answered";
+  return status >= 500 || status === 429 || isStreaming ? "failed" : "answered";
 }
 
-export function endOfFailure(cause: unknown): SheddingEnd {
-  return cause instanceof SelvageError ? endOfCode(cause.code) : "failed";
+/** @param isStreaming as for an answer */
+export function endOfFailure(cause: unknown, isStreaming = false): SheddingEnd {
+  if (!(cause instanceof SelvageError)) return "failed";
+  return isStreaming && cause.code !== "breaker_open" ? "failed" : endOfCode(cause.code);
 }
 
 export function endOfCode(code: ErrorCode): SheddingEnd {

@@ -206,8 +206,17 @@ describe("a probe", () => {
 });
 
 test("what answers and failures say of load", () => {
-  expect([200, 404, 500, 502, 429].map(endOfAnswer)).toEqual(["answered", "answered", "failed", "failed", "failed"]);
-  expect([503, 504].map(endOfAnswer)).toEqual(["overloaded", "overloaded"]);
+  expect([200, 404, 500, 502, 429].map((status) => endOfAnswer(status))).toEqual([
+    "answered",
+    "answered",
+    "failed",
+    "failed",
+    "failed",
+  ]);
+  expect([503, 504].map((status) => endOfAnswer(status))).toEqual(["overloaded", "overloaded"]);
+  expect([200, 503].map((status) => endOfAnswer(status, true))).toEqual(["failed", "overloaded"]);
+  expect(endOfFailure(new SelvageError("upstream_timeout", "r"), true)).toBe("failed");
+  expect(endOfFailure(new SelvageError("breaker_open", "r"), true)).toBe("overloaded");
   expect(endOfFailure(new SelvageError("upstream_timeout", "r"))).toBe("overloaded");
   expect(endOfFailure(new SelvageError("upstream_unreachable", "r"))).toBe("failed");
   expect(endOfFailure(new Error("r"))).toBe("failed");

@@ -160,6 +160,57 @@ describe("an upstream without a place", () => {
   });
 });
 
+describe("a client that sends slowly", () => {
+  const slow = (length: number | undefined) => {
+    let push: ReadableStreamDefaultController<Uint8Array> | undefined;
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        push = controller;
+      },
+    });
+    const headers: Record<string, string> = length === undefined ? {} : { "content-length": String(length) };
+    const send = (bytes: number): void => push?.enqueue(new Uint8Array(bytes));
+    return { init: { method: "POST", body, headers, whole: false }, send, end: () => push?.close() };
+  };
+
+  test("takes no place before its small body is there", async () => {
+    const upstream = new HeldUpstream();
+    upstream.isOpen = true;
+    const gateway = await start({ concurrencyMax: 1 }, upstream);
+    const upload = slow(2);
+    const posted = gateway.fetch("/low", upload.init);
+    upload.send(1);
+    for (let at = 0; at < 3; at++) expect((await gateway.fetch("/low")).status).toBe(200);
+    expect(gateway.sent.filter(({ method }) => method === "POST")).toEqual([]);
+    upload.send(1);
+    upload.end();
+    const answer = await posted;
+    expect(answer.status).toBe(200);
+    await answer.text();
+    expect(gateway.sent.at(-1)?.method).toBe("POST");
+  });
+
+  test("lowers nobody's limit", async () => {
+    const upstream = new HeldUpstream();
+    upstream.isOpen = true;
+    const gateway = await start({ concurrencyMax: 4 }, upstream);
+    for (let at = 0; at < 25; at++) await gateway.fetch("/low");
+    vi.useFakeTimers({ toFake: ["Date"] });
+    for (let round = 1; round <= 15; round++) {
+      upstream.isOpen = false;
+      gateway.sent.length = 0;
+      const uploads = Array.from({ length: 4 }, () => slow(undefined));
+      const posted = uploads.map(({ init }) => gateway.fetch("/low", init));
+      await vi.waitFor(() => expect(gateway.sent.length).toBe(4));
+      vi.setSystemTime(Date.now() + 4_000);
+      for (const upload of uploads) upload.end();
+      upstream.release();
+      expect((await Promise.all(posted)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    }
+    vi.useRealTimers();
+  });
+});
+
 test("in shadow nobody is refused, and the log says who would be", async () => {
   const upstream = new HeldUpstream();
   const gateway = await start({ mode: "shadow" }, upstream);

@@ -189,6 +189,18 @@ describe("error pages", () => {
     expect(own.headers.get("www-authenticate")).not.toBeNull();
   });
 
+  test("do not stand for what the document says itself, but for refusals before it", async () => {
+    const gateway = await start(
+      `
+      - { name: gone, match: { path: /gone }, respond: { status: 404, body: "moved out" } }
+      - { name: closed, match: { path: /closed }, auth: login, respond: { status: 404, body: "moved out" } }
+    `,
+      `errorPages: [{ on: [4xx], upstream: true, text: "page {error.status}" }]`,
+    );
+    const text = async (path: string) => (await gateway.fetch(path, { headers: { accept: "text/plain" } })).text();
+    expect([await text("/gone"), await text("/closed")]).toEqual(["moved out", "page 401"]);
+  });
+
   test("of upstreams where the page says so, without a word of what was there", async () => {
     const gateway = await start(routes, pages);
     answer = () =>

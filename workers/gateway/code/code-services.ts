@@ -71,7 +71,7 @@ async function callService(
   const { minter, shedder, upstreams } = caller;
   const [held, identity, trace] = [c.get("held"), c.get("identity"), c.get("trace")];
   const context = { env: c.env, held, identity, route: c.get("route").name, context: c.get("context"), trace, minter };
-  const answer = await shedder.call(c, target, deadlineAtMs, (shed) =>
+  const answer = await shedder.call(c, sending, (shed) =>
     caller.callTarget(c, { ...sending, ...shed }, context, upstreams),
   );
   return caller.withoutEnding(answer);

@@ -19,6 +19,8 @@ export function errorPages(): Stage {
       // They have a form of their own.
       if (grpcCallOf(method, headers.get("content-type")) !== undefined) return;
       const failure = c.get("failure");
+      // What the document says itself is no upstream's word.
+      if (failure === undefined && route?.target.kind === "respond") return;
       const { status } = c.res;
       const page = pageFor(pages, { status, ...(failure !== undefined && { code: failure.code }) });
       if (page === undefined) return;

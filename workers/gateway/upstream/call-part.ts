@@ -163,7 +163,7 @@ export class PartCalls {
     if (body !== null) fields.set("content-type", "application/json");
     const sending = { target, method, path, fields, body, deadlineAtMs, signal };
     const { shedder, upstreams } = this.#forwarder;
-    return shedder.call(c, target, deadlineAtMs, (shed) => callTarget(c, { ...sending, ...shed }, context, upstreams));
+    return shedder.call(c, sending, (shed) => callTarget(c, { ...sending, ...shed }, context, upstreams));
   }
 }
 

@@ -114,7 +114,5 @@ function sendOut(
   const calling = { env: c.env, held, identity, route, context: c.get("context"), trace, minter };
   // What is said on a WebSocket is not copied, and one without it is a client that hangs.
   if (copies !== undefined && c.get("upgrade") === undefined) mirror.copy(c, copies, call, calling, upstreams);
-  return shedder.call(c, call.target, call.deadlineAtMs, (shed) =>
-    callTarget(c, { ...call, ...shed }, calling, upstreams),
-  );
+  return shedder.call(c, call, (shed) => callTarget(c, { ...call, ...shed }, calling, upstreams));
 }

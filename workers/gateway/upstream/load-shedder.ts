@@ -18,15 +18,19 @@ import {
   type SheddingState,
   type SheddingTicket,
 } from "../../../shared/policy/load-shedding.ts";
-import { nameOfTarget, type UpstreamTarget } from "../../../shared/policy/settings.ts";
+import { nameOfTarget } from "../../../shared/policy/settings.ts";
 import { hearLoad, newUpstreamLoad, refusesByLoad, type UpstreamLoad } from "../../../shared/policy/upstream-load.ts";
 import type { UpstreamCall } from "./call-upstream.ts";
 import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
+import { mayHoldBody, readContent } from "./read-content.ts";
 import { noteWouldRefuse } from "./would-refuse.ts";
 
-/** What a call is told by the shedder. */
-export type ShedCall = Pick<UpstreamCall, "priority" | "onLoad">;
+/** What a call is told by the shedder; its body may be held by then. */
+export type ShedCall = Pick<UpstreamCall, "priority" | "onLoad" | "body">;
+
+/** What the shedder looks at of a call. */
+type ShedQuestion = Pick<UpstreamCall, "target" | "fields" | "body" | "deadlineAtMs">;
 
 interface Upstream {
   readonly state: SheddingState;
@@ -47,31 +51,26 @@ export class LoadShedder {
 
   /**
    * Makes a call when its upstream has a place for it. The place is held until the answer's head is there: content that streams
-   * for long says nothing of load.
-   * @throws SelvageError overloaded, and whatever the call throws
+   * for long says nothing of load. A small body has come by then, and takes no place while it comes.
+   * @throws SelvageError overloaded, and whatever the call or reading its body throws
    */
-  call(
-    c: Context<GatewayEnv>,
-    target: UpstreamTarget,
-    deadlineAtMs: number,
-    send: (shed: ShedCall) => Promise<Response>,
-  ): Promise<Response> {
+  call(c: Context<GatewayEnv>, call: ShedQuestion, send: (shed: ShedCall) => Promise<Response>): Promise<Response> {
     const settings = c.get("held").plan.shedding;
     const priority = priorityOf(c.get("identity").plan, c.get("route").priority, settings);
-    if (settings === undefined) return send({ priority });
-    return this.#callWithin(c, target, deadlineAtMs, settings, priority, send);
+    if (settings === undefined) return send({ priority, body: call.body });
+    return this.#callWithin(c, call, settings, priority, send);
   }
 
   async #callWithin(
     c: Context<GatewayEnv>,
-    target: UpstreamTarget,
-    deadlineAtMs: number,
+    call: ShedQuestion,
     settings: SheddingSettings,
     priority: Priority,
     send: (shed: ShedCall) => Promise<Response>,
   ): Promise<Response> {
     const route = c.get("route");
-    const name = nameOfTarget(target);
+    const name = nameOfTarget(call.target);
+    const body = mayHoldBody(c, call) ? await readContent(c) : call.body;
     const upstream = this.#upstreamOf(name, settings);
     const nowMs = Date.now();
     const isFull = refusesByLoad(upstream.load, priority, nowMs);
@@ -89,9 +88,10 @@ export class LoadShedder {
       upstream.counts.wouldShed++;
       noteWouldRefuse(c, { error: "overloaded" });
     }
-    upstream.open.set(ticket, deadlineAtMs);
+    upstream.open.set(ticket, call.deadlineAtMs);
     const onLoad = (report: LoadReport): void => hearLoad(upstream.load, report, Date.now());
-    const calling = this.#perform(upstream, ticket, settings, () => send({ priority, onLoad }));
+    const isStreaming = body instanceof ReadableStream;
+    const calling = this.#perform(upstream, ticket, settings, isStreaming, () => send({ priority, onLoad, body }));
     // A client that leaves does not end the call, or nobody would hear of its end.
     c.executionCtx.waitUntil(calling.catch(() => undefined));
     return calling;
@@ -101,15 +101,16 @@ export class LoadShedder {
     upstream: Upstream,
     ticket: SheddingTicket,
     settings: SheddingSettings,
+    isStreaming: boolean,
     send: () => Promise<Response>,
   ): Promise<Response> {
     let end: SheddingEnd = "failed";
     try {
       const answer = await send();
-      end = endOfAnswer(answer.status);
+      end = endOfAnswer(answer.status, isStreaming);
       return answer;
     } catch (cause) {
-      end = endOfFailure(cause);
+      end = endOfFailure(cause, isStreaming);
       throw cause;
     } finally {
       leave(upstream, ticket, end, settings);

@@ -1,6 +1,7 @@
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
 import { growShare } from "../../../shared/policy/held-bytes.ts";
+import type { UpstreamCall } from "./call-upstream.ts";
 import { collectBytes } from "./collect-bytes.ts";
 import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
@@ -28,6 +29,16 @@ export async function readContent(c: Context<GatewayEnv>): Promise<Uint8Array> {
     throw new SelvageError("request_timeout", "the body did not arrive whole within the route's time");
   c.set("body", content);
   return content;
+}
+
+/**
+ * Whether the body of a call is small, and that of the client's request as it comes. Held whole it can be sent again, and how long it
+ * took to come is no upstream's doing.
+ */
+export function mayHoldBody(c: Context<GatewayEnv>, { body, fields }: Pick<UpstreamCall, "body" | "fields">): boolean {
+  if (!(body instanceof ReadableStream) || body !== c.get("body")) return false;
+  const stated = fields.get("content-length");
+  return stated !== undefined && stated !== null && Number(stated) <= limits.upstreams.replayBytesMax;
 }
 
 /** Takes so many bytes of what the isolate may hold. @throws SelvageError overloaded */

@@ -24,7 +24,7 @@ import { type CallContext, callUpstream, type UpstreamCall } from "./call-upstre
 import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import type { KnownUpstream } from "./known-upstream.ts";
-import { readContent } from "./read-content.ts";
+import { mayHoldBody, readContent } from "./read-content.ts";
 import { TargetAttempt } from "./target-attempt.ts";
 import { sleep } from "./wait.ts";
 
@@ -84,11 +84,7 @@ export class TargetCall {
 
   /** A small body is held whole: it can be sent again, and a client that does not send it is not taken for a target that fails. */
   async #keepBody(): Promise<void> {
-    const { body, fields } = this.#call;
-    if (!(body instanceof ReadableStream)) return;
-    const stated = fields.get("content-length");
-    const isSmall = stated !== null && Number(stated) <= limits.upstreams.replayBytesMax;
-    if (isSmall && body === this.#c.get("body")) this.#body = await readContent(this.#c);
+    if (mayHoldBody(this.#c, this.#call)) this.#body = await readContent(this.#c);
   }
 
   /** Copies, and changes of protocol: two attempts could both become a connection that says things. */
