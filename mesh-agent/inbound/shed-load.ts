@@ -11,18 +11,16 @@ import { limits } from "../../shared/limits.ts";
 import { isGrpcBusy } from "../../shared/policy/grpc-status.ts";
 import {
   type ConcurrencySettings,
-  endOfAnswer,
-  endOfCode,
   enterUpstream,
   leaveUpstream,
   loadOf,
   newShedding,
   type Priority,
   readPriority,
-  type SheddingEnd,
   type SheddingState,
   type SheddingTicket,
 } from "../../shared/policy/load-shedding.ts";
+import { endOfAnswer, endOfCode, type SheddingEnd } from "../../shared/policy/shedding-end.ts";
 import type { Stage } from "../proxy/call.ts";
 import type { RequestHead } from "../proxy/engine.ts";
 import type { Metrics } from "../telemetry/metrics.ts";

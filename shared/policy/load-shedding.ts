@@ -8,9 +8,9 @@
  * Among priorities the lower one is refused first: each refusal of a higher one reserves it a place for a while, which lower ones leave
  * free. So without higher ones the lower have it all.
  */
-import { type ErrorCode, SelvageError } from "../errors.ts";
 import type { LoadReport } from "../http/load-report.ts";
 import { limits } from "../limits.ts";
+import type { SheddingEnd } from "./shedding-end.ts";
 
 export type Priority = "high" | "normal" | "low";
 
@@ -84,12 +84,6 @@ export interface SheddingTicket {
   readonly use: "window" | "probe" | "alone" | "none";
 }
 
-/**
- * `overloaded`: the upstream said so, or did not answer in time. `abandoned`: who asked left before the answer, which says something
- * when that was late already. `failed`: says nothing of load.
- */
-export type SheddingEnd = "answered" | "overloaded" | "abandoned" | "failed";
-
 export function newShedding({ concurrencyMin, concurrencyMax }: ConcurrencySettings): SheddingState {
   return {
     limit: Math.min(concurrencyMax, Math.max(concurrencyMin, bounds.concurrency)),
@@ -131,27 +125,6 @@ export function priorityOf(
 ): Priority {
   const plans = settings?.plans ?? {};
   return (plan !== undefined && Object.hasOwn(plans, plan) ? plans[plan] : undefined) ?? route ?? "normal";
-}
-
-/**
- * What a status says of load. Errors come fast and would look like an upstream with much to spare.
- * @param isStreaming the request's body came from the client as it went: how long that took is the client's doing
- */
-export function endOfAnswer(status: number, isStreaming = false): SheddingEnd {
-  if (status === 503 || status === 504) return "overloaded";
-  return status >= 500 || status === 429 || isStreaming ? "failed" : "answered";
-}
-
-/** @param isStreaming as for an answer */
-export function endOfFailure(cause: unknown, isStreaming = false): SheddingEnd {
-  if (!(cause instanceof SelvageError)) return "failed";
-  return isStreaming && cause.code !== "breaker_open" ? "failed" : endOfCode(cause.code);
-}
-
-export function endOfCode(code: ErrorCode): SheddingEnd {
-  return code === "upstream_timeout" || code === "deadline_exceeded" || code === "breaker_open"
-    ? "overloaded"
-    : "failed";
 }
 
 /**

@@ -47,6 +47,7 @@ for (let i = STATIC_ENTRIES; i > 0; i--) {
   if (value !== "") pairs.set(name, values.set(value, i));
 }
 
+// Variables of the module, here and in http1/head-writer.ts: every octet goes through them, and what both have in common is these lines.
 let out: Buffer = Buffer.allocUnsafeSlow(8_192);
 let at = 0;
 

@@ -2,8 +2,6 @@ import { describe, expect, test } from "vitest";
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
 import {
-  endOfAnswer,
-  endOfFailure,
   enterUpstream,
   leaveUpstream,
   loadOf,
@@ -14,6 +12,7 @@ import {
   type SheddingState,
   type SheddingTicket,
 } from "../../../shared/policy/load-shedding.ts";
+import { endOfAnswer, endOfFailure } from "../../../shared/policy/shedding-end.ts";
 
 const settings: SheddingSettings = {
   mode: "enforce",

@@ -6,19 +6,17 @@ import { limits } from "../../../shared/limits.ts";
 import { BoundedMap } from "../../../shared/policy/bounded-map.ts";
 import { type CounterState, type Series, seriesOf } from "../../../shared/policy/counters.ts";
 import {
-  endOfAnswer,
-  endOfFailure,
   enterUpstream,
   leaveUpstream,
   newShedding,
   type Priority,
   priorityOf,
-  type SheddingEnd,
   type SheddingSettings,
   type SheddingState,
   type SheddingTicket,
 } from "../../../shared/policy/load-shedding.ts";
 import { nameOfTarget } from "../../../shared/policy/settings.ts";
+import { endOfAnswer, endOfFailure, type SheddingEnd } from "../../../shared/policy/shedding-end.ts";
 import { hearLoad, newUpstreamLoad, refusesByLoad, type UpstreamLoad } from "../../../shared/policy/upstream-load.ts";
 import type { UpstreamCall } from "./call-upstream.ts";
 import type { Context } from "./context.ts";
