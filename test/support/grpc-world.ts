@@ -13,11 +13,11 @@ import { freePorts, until } from "./system.ts";
 export const ORIGIN = "https://app.example";
 const ECHO = "test/mesh-agent/support/grpc-app.ts";
 
-const documentOf = (app: number): string => `selvage: 1
+const documentOf = (app: number, page: string): string => `selvage: 1
 name: calls
 gateway:
   hosts: [localhost, "127.0.0.1"]
-  cors: { origins: ["${ORIGIN}"], methods: [POST], exposeHeaders: [echo-x-text] }
+  cors: { origins: ["${ORIGIN}", "${page}"], methods: [POST], exposeHeaders: [echo-x-text] }
   routes:
     - { name: echo, match: { path: /test.Echo/*, methods: [POST] }, to: echo, timeout: 5s, maxBody: 40MiB }
     - { name: quick, match: { path: /quick/test.Echo/*, methods: [POST] }, to: echo, rewrite: "/test.Echo/*", timeout: 1s }
@@ -30,13 +30,21 @@ mesh:
 
 export class GrpcWorld {
   readonly served: Served;
+  /** Where a page may be that calls. */
+  readonly pagePort: number;
   /** Past everything. */
   readonly app: EchoClient;
   readonly #agents: readonly ChildProcess[];
   readonly #folder: string;
 
-  constructor(served: Served, app: number, agents: readonly ChildProcess[], folder: string) {
+  constructor(
+    served: Served,
+    { app, page }: { app: number; page: number },
+    agents: readonly ChildProcess[],
+    folder: string,
+  ) {
     this.served = served;
+    this.pagePort = page;
     this.app = new EchoClient(`127.0.0.1:${app}`);
     this.#agents = agents;
     this.#folder = folder;
@@ -62,15 +70,15 @@ export class GrpcWorld {
 
 export async function startGrpcWorld(): Promise<GrpcWorld> {
   const folder = mkdtempSync(join(tmpdir(), "selvage-grpc-"));
-  const [app = 0, ingress = 0] = await freePorts(2);
+  const [app = 0, ingress = 0, page = 0] = await freePorts(3);
   const document = join(folder, "selvage.yaml");
-  writeFileSync(document, documentOf(app));
+  writeFileSync(document, documentOf(app, `http://localhost:${page}`));
   const served = await serveDocument(document, {}, ["--ingress-url", `http://127.0.0.1:${ingress}`]);
   const agents = [
     await startAgent(served, folder, "gateway", ["ingress", "--listen", `127.0.0.1:${ingress}`]),
     await startAgent(served, folder, "echo", ["run", "--port", String(app), "--", process.execPath, ECHO]),
   ];
-  const world = new GrpcWorld(served, app, agents, folder);
+  const world = new GrpcWorld(served, { app, page }, agents, folder);
   await until(
     "the service is reached",
     async () => (await callWeb(world.url("Unary"), "ready?").catch(() => undefined))?.code === 0,

@@ -1,11 +1,18 @@
 /** A real server of gRPC behind everything, called by gRPC-Web through front, gateway, ingress and its agent. */
 import { randomBytes } from "node:crypto";
+import type { Server } from "node:http";
 import * as grpc from "@grpc/grpc-js";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EchoClient, statusOf } from "../mesh-agent/support/grpc-client.ts";
+import { chromiumPath, startChromium } from "../support/chromium.ts";
 import { callWeb, frame, readWeb, sendWeb, WebReader } from "../support/grpc-web-client.ts";
+import { callInPage, type PageAnswer, type PageCall, servePage } from "../support/grpc-web-page.ts";
 import { type GrpcWorld, ORIGIN, startGrpcWorld } from "../support/grpc-world.ts";
 import { until } from "../support/system.ts";
+
+const program = chromiumPath();
+if (program === undefined) console.warn("no Chromium here: calls by a page are not tested (CHROMIUM_PATH)");
 
 let world: GrpcWorld;
 beforeAll(async () => {
@@ -101,6 +108,72 @@ describe("gRPC-Web", () => {
   ])("malformed content: %s", async (_what, content) => {
     const answer = await readWeb(await sendWeb(world.url("Unary"), content));
     expect([answer.status, answer.code]).toEqual([200, grpc.status.INTERNAL]);
+  });
+});
+
+describe.skipIf(program === undefined)("a page of another origin, in Chromium", () => {
+  let browser: Browser;
+  let pages: Server;
+  let page: Page;
+
+  beforeAll(async () => {
+    pages = await servePage(world.pagePort);
+    browser = await startChromium(program ?? "");
+    page = await browser.newPage();
+    await page.goto(`http://localhost:${world.pagePort}/`);
+  }, 30_000);
+  afterAll(async () => {
+    await browser?.close();
+    pages?.close();
+  });
+
+  const call = (one: PageCall, at = page): Promise<PageAnswer> => at.evaluate<PageAnswer>(callInPage(one));
+
+  test.each([false, true])("a unary call, its metadata and its end (text: %s)", async (text) => {
+    const before = world.accessLog().filter(({ method }) => method === "OPTIONS").length;
+    const fields = { "x-text": "said", "x-bytes-bin": "AP8=", "x-user-agent": "page", "grpc-timeout": "3S" };
+    const answer = await call({ url: world.url("Unary"), text, message: "grüße", fields });
+    expect(answer).toMatchObject({ status: 200, messages: ["grüße"], trailers: { "grpc-status": "0" } });
+    expect(answer.fields["content-type"]).toBe(`application/grpc-web${text ? "-text" : ""}+proto`);
+    // Named by `exposeHeaders`; other metadata of the head is not for the page, and that of the end needs no leave.
+    expect(answer.fields["echo-x-text"]).toBe("said");
+    expect(answer.fields["left-ms"]).toBeUndefined();
+    expect(atob(answer.trailers["trailer-bin"] ?? "")).toBe("\u0000\u00ff");
+    await until("the browser asked beforehand", async () => {
+      const asked = world.accessLog().filter(({ method }) => method === "OPTIONS");
+      return asked.length > before && asked.at(-1)?.status === 204;
+    });
+  });
+
+  test.each([false, true])("an error (text: %s)", async (text) => {
+    const answer = await call({ url: world.url("Fail"), text, message: "5" });
+    expect(answer).toMatchObject({ status: 200, messages: [], trailers: { "grpc-status": "5" } });
+    expect(decodeURIComponent(answer.trailers["grpc-message"] ?? "")).toBe("as asked: é");
+    const nowhere = await call({ url: `${world.served.url}/nowhere`, text, message: "" });
+    expect(nowhere.trailers["grpc-status"]).toBe(String(grpc.status.UNIMPLEMENTED));
+  });
+
+  test.each([false, true])("a stream, message by message (text: %s)", async (text) => {
+    const id = newId();
+    const over = call({ url: world.url("Paced"), text, message: id });
+    const seen = [`begun ${id}`];
+    for (const next of ["one", "two", undefined]) {
+      await until("the page has what was sent", async () => {
+        const found = await page.evaluate<string[]>("seen");
+        return found.join() === seen.join();
+      });
+      await world.app.unary("Next", next === undefined ? id : `${id} ${next}`);
+      if (next !== undefined) seen.push(next);
+    }
+    expect(await over).toMatchObject({ messages: seen, trailers: { "grpc-status": "0" } });
+  });
+
+  test("one of an origin that is not named reads nothing", async () => {
+    const other = await browser.newPage();
+    await other.goto(`http://127.0.0.1:${world.pagePort}/`);
+    for (const text of [false, true])
+      expect((await call({ url: world.url("Unary"), text, message: "x" }, other)).failed).toContain("TypeError");
+    await other.close();
   });
 });
 
