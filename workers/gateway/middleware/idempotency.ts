@@ -1,4 +1,5 @@
 import { SelvageError } from "../../../shared/errors.ts";
+import { type GrpcCall, grpcCallOf } from "../../../shared/http/grpc-answer.ts";
 import { GRPC_PUSHBACK, GRPC_STATUS, parseGrpcStatus, parsePushbackMs } from "../../../shared/http/grpc-call.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
@@ -177,23 +178,22 @@ class Attempt {
 /** What an answer's head says; a call by gRPC-Web says more at its end, but for one that has no content. */
 function outcomeOf({ status, headers, body }: Response): IdempotencyOutcome {
   const outcome = outcomeOfAnswer(status, headers.has("retry-after"));
-  if (outcome !== "kept" || !isWebCall(headers)) return outcome;
+  if (outcome !== "kept" || callOf(headers) === undefined) return outcome;
   const code = parseGrpcStatus(headers.get(GRPC_STATUS) ?? undefined);
   if (code === undefined && body !== null) return outcome;
   return outcomeOfCall(code, parsePushbackMs(headers.get(GRPC_PUSHBACK) ?? undefined));
 }
 
 async function outcomeAtEnd(headers: Headers, body: Uint8Array | null): Promise<IdempotencyOutcome> {
-  if (!isWebCall(headers) || headers.has(GRPC_STATUS)) return "kept";
+  const call = callOf(headers);
+  if (call === undefined || headers.has(GRPC_STATUS)) return "kept";
   const { endingOf } = await import("../../../shared/http/grpc-web-ending.ts");
-  const isText = WEB_TEXT.test(headers.get("content-type") ?? "");
-  const ending = endingOf(body ?? new Uint8Array(), isText);
+  const ending = endingOf(body ?? new Uint8Array(), call.kind === "web-text");
   return outcomeOfCall(parseGrpcStatus(ending?.get(GRPC_STATUS)), parsePushbackMs(ending?.get(GRPC_PUSHBACK)));
 }
 
-const WEB = /^application\/grpc-web(?![a-z0-9.])/i;
-const WEB_TEXT = /^application\/grpc-web-text/i;
-const isWebCall = (headers: Headers): boolean => WEB.test(headers.get("content-type") ?? "");
+/** Whether it answers a call, and in which form. */
+const callOf = (headers: Headers): GrpcCall | undefined => grpcCallOf("POST", headers.get("content-type"));
 
 function replay({ status, fields, body }: KeptAnswer): Response {
   const headers = new Headers(fields.map(([name, value]) => [name, value] as [string, string]));
