@@ -3,11 +3,14 @@ import { unknownName } from "./check-mesh.ts";
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
+import { heldPlaces, targetPlace } from "./validate-place.ts";
 
-export function checkContracts(gateway: Cursor): DocumentProblem[] {
-  const contracts = gateway.get("contracts");
-  const named = gateway.get("routes").items.map((route) => route.get("validate", "contract").text);
-  return contracts.entries
+export function checkContracts(top: Cursor): DocumentProblem[] {
+  const contracts = top.get("gateway", "contracts");
+  const held = heldPlaces(top);
+  const routes = top.get("gateway", "routes").items.map((route) => route.get("validate"));
+  const named = [...routes, ...held.map(([, validate]) => validate)].map((one) => one.get("contract").text);
+  const unused = contracts.entries
     .filter(([name]) => !named.includes(name))
     .map(([name, { path }]) =>
       warning("SLV3149", path, `no route is held to the contract ${quote(name)}`, {
@@ -15,12 +18,43 @@ export function checkContracts(gateway: Cursor): DocumentProblem[] {
         expected: `\`validate: { contract: ${name} }\` in a route`,
       }),
     );
+  return [...unused, ...held.flatMap(([name, validate]) => checkHeld(name, validate, top))];
+}
+
+/** `validate` of a service or upstream. */
+function checkHeld(name: string, validate: Cursor, top: Cursor): DocumentProblem[] {
+  const problems = checkSettings(validate, top.get("gateway", "contracts"));
+  const routes = top.get("gateway", "routes").items.filter((route) => route.get("to").text === name);
+  if (!routes.some((route) => !route.get("validate").exists))
+    problems.push(
+      warning("SLV3149", validate.path, `no route that leads to ${name} is held to it`, {
+        at: "key",
+        expected: `\`to: ${name}\` in a route without \`validate\``,
+      }),
+    );
+  if (top.get("mesh", "services", name, "expose").exists)
+    problems.push(
+      warning("SLV3178", validate.path, "requests that come by `expose` are not held to it: agents get no contracts", {
+        at: "key",
+      }),
+    );
+  return problems;
+}
+
+/** `validate` of a route. */
+export function checkValidate(route: Cursor, top: Cursor): DocumentProblem[] {
+  const validate = route.get("validate");
+  if (validate.value !== false) return checkSettings(validate, top.get("gateway", "contracts"));
+  if (targetPlace(route, top) !== undefined) return [];
+  return [
+    warning("SLV3149", validate.path, "there is nothing to take back: what the route leads to has no `validate`", {
+      at: "key",
+    }),
+  ];
 }
 
 /** @param contracts the gateway's */
-export function checkValidate(route: Cursor, contracts: Cursor): DocumentProblem[] {
-  const validate = route.get("validate");
-  if (!validate.exists) return [];
+function checkSettings(validate: Cursor, contracts: Cursor): DocumentProblem[] {
   const contract = validate.get("contract");
   const isUnknown = contract.text !== undefined && !contracts.get(contract.text).exists;
   return [

@@ -3,6 +3,7 @@ import { callsOfCode } from "./check-code.ts";
 import type { Cursor } from "./cursor.ts";
 import { partTargets } from "./part-call.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
+import { validatePlace } from "./validate-place.ts";
 
 export function checkGrpcWeb(top: Cursor): DocumentProblem[] {
   const services = top.get("mesh", "services").entries.filter(([, { value }]) => isByGrpc(value));
@@ -14,6 +15,7 @@ export function checkGrpcWeb(top: Cursor): DocumentProblem[] {
       routes.filter((route) => names.has(route.get("to").text ?? "")),
       top.get("gateway", "cors"),
     ),
+    ...checkHeld(top, names),
     ...services.flatMap(([, service]) =>
       checkCalls(service.get("expose", "routes").items, service.get("expose", "cors")),
     ),
@@ -68,14 +70,19 @@ function checkEdits(route: Cursor): DocumentProblem[] {
     );
   const { exists, path } = route.get("graphql");
   if (exists) problems.push(error("SLV3161", path, "calls by gRPC are not GraphQL: this refuses all", { at: "key" }));
-  const validate = route.get("validate");
-  if (validate.exists && !["off", "shadow"].includes(validate.get("requests").text ?? ""))
-    problems.push(
-      warning("SLV3161", validate.path, "calls by gRPC are refused where the description does not have them", {
-        at: "key",
-      }),
-    );
   return problems;
+}
+
+/** @param names of services by gRPC */
+function checkHeld(top: Cursor, names: ReadonlySet<string>): DocumentProblem[] {
+  const plain = top
+    .get("gateway", "routes")
+    .items.filter((route) => names.has(route.get("to").text ?? "") && !route.get("transcode").exists);
+  const held = plain.flatMap((route) => validatePlace(route, top) ?? []);
+  const enforced = held.filter((validate) => !["off", "shadow"].includes(validate.get("requests").text ?? ""));
+  return [...new Map(enforced.map(({ path }) => [path.join(), path])).values()].map((path) =>
+    warning("SLV3161", path, "calls by gRPC are refused where the description does not have them", { at: "key" }),
+  );
 }
 
 /** Translations of requests do, unless they say otherwise. */

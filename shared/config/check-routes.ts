@@ -40,7 +40,7 @@ export function checkRoutes(top: Cursor): DocumentProblem[] {
     ...checkEdgeTraffic(route),
     ...checkLifeCycle(route),
     ...checkGraphql(route),
-    ...checkValidate(route, top.get("gateway", "contracts")),
+    ...checkValidate(route, top),
     ...checkTransform(route),
     ...checkAnswers(route),
     ...checkAggregate(route, targets),
@@ -51,7 +51,7 @@ export function checkRoutes(top: Cursor): DocumentProblem[] {
   return [
     ...problems,
     ...checkVersions(gateway),
-    ...checkContracts(gateway),
+    ...checkContracts(top),
     ...checkGatewayCache(gateway),
     ...checkRegexCount(routes),
     ...checkGatewayAnswers(gateway),

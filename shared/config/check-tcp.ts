@@ -8,7 +8,7 @@ import { quote } from "./schema-problems.ts";
 import { splitPartUrl } from "./template.ts";
 
 /** What goes by requests. */
-const OF_REQUESTS = ["mirror", "faults", "upgrades", "shedding"] as const;
+const OF_REQUESTS = ["mirror", "faults", "upgrades", "shedding", "validate"] as const;
 const OF_RULES = ["methods", "paths", "scopes", "claims"] as const;
 
 const isTcp = (service: Cursor): boolean => service.get("protocol").text === "tcp";

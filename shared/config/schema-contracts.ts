@@ -27,6 +27,7 @@ export const contracts = z.record(contractName, contract).refine((all) => Object
 const mode = z.enum(["enforce", "shadow", "off"], { error: "enforce, shadow or off" });
 const unknown = z.enum(["refuse", "pass"], { error: "refuse or pass" });
 
+/** Of a service or upstream: what holds for all routes that lead there and say nothing themselves. */
 export const validate = z.strictObject({
   contract: contractName.describe("One of `contracts`."),
   requests: mode
@@ -55,6 +56,9 @@ export const validate = z.strictObject({
     .optional()
     .describe(`What is told of one request or answer. Default: ${limits.contract.violationsDefault}.`),
 });
+
+/** Of a route, which may take back what holds for its target. */
+export const routeValidate = z.union([z.literal(false, { error: "false" }), validate]);
 
 export type ContractConfig = z.infer<typeof contract>;
 export type ValidateConfig = z.infer<typeof validate>;

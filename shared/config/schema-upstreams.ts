@@ -4,6 +4,7 @@ import { limits } from "../limits.ts";
 import { duration, flag, headerName, list, text, whole } from "./fields.ts";
 import { balance } from "./schema-balance.ts";
 import { breaker } from "./schema-breaker.ts";
+import { validate } from "./schema-contracts.ts";
 import { hedge } from "./schema-hedge.ts";
 import { retries } from "./schema-retries.ts";
 
@@ -93,6 +94,9 @@ export const upstream = z.strictObject({
     .optional()
     .describe("Which targets are out of use, by what becomes of requests."),
   hedge: hedge.optional().describe("A second attempt beside one that has no answer yet. Absent: none."),
+  validate: validate
+    .optional()
+    .describe("Routes that lead here are held to its API description, unless they say otherwise."),
   health: health.optional().describe("Targets are asked how they are. Absent: they are not."),
 });
 

@@ -31,7 +31,7 @@ import { cache, gatewayCache } from "./schema-cache.ts";
 import { callLimits } from "./schema-call-limits.ts";
 import { clientIp } from "./schema-client-ip.ts";
 import { calls, handler, policies } from "./schema-code.ts";
-import { contracts, validate } from "./schema-contracts.ts";
+import { contracts, routeValidate, validate } from "./schema-contracts.ts";
 import { decisionPoint } from "./schema-decisions.ts";
 import { edgeFaults, edgeMirror, edgeTraffic, target } from "./schema-edge-traffic.ts";
 import { exposeSchema } from "./schema-expose.ts";
@@ -103,7 +103,11 @@ const route = z.strictObject({
   idempotency: idempotency.optional().describe("Requests with the same key are carried out once."),
   graphql: graphql.optional().describe("What a GraphQL service may be asked for."),
   transcode: transcode.optional().describe("Requests of JSON become calls by gRPC, by the rules of a descriptor."),
-  validate: validate.optional().describe("Requests and answers are held to an API description."),
+  validate: routeValidate
+    .optional()
+    .describe(
+      "Requests and answers are held to an API description. Default: that of the service or upstream; `false`: none.",
+    ),
   transform: transform.optional(),
   policies: policies
     .optional()
@@ -217,6 +221,9 @@ const service = z.strictObject({
   rateLimit: callLimits
     .optional()
     .describe("Calls from the mesh that each instance lets through, counted by its agent."),
+  validate: validate
+    .optional()
+    .describe("Routes of the gateway that lead here are held to its API description, unless they say otherwise."),
   expose: exposeSchema(route, cors)
     .optional()
     .describe("Its agents face the outside: a public TLS listener with routes."),

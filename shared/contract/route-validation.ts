@@ -9,6 +9,8 @@ export type Unknown = "refuse" | "pass";
 export interface RouteValidation {
   /** Name of the contract in the document, for people. */
   readonly name: string;
+  /** What it is the contract of, where the route has it from what it leads to: paths are then those that are asked for there. */
+  readonly of?: { readonly service: string } | { readonly upstream: string };
   /** Digest of the contract (`Contract` as canonical JSON). */
   readonly contract: string;
   readonly requests: ValidationMode;

@@ -20,7 +20,7 @@ import { compileContext, compileIdentityHeaders } from "./compile-outward.ts";
 import { compileTransform } from "./compile-reshape.ts";
 import { compileStreams } from "./compile-streams.ts";
 import { compileTranscode } from "./compile-transcode.ts";
-import { compileValidation } from "./compile-validation.ts";
+import { compileValidation, type ValidationDefaults } from "./compile-validation.ts";
 import type { RoutePlan, RouteTarget, ServicePlan } from "./plan.ts";
 import { mapValues, sorted, sortedValues } from "./sorted.ts";
 import { targetOf, type UpstreamNames } from "./target-of.ts";
@@ -32,7 +32,8 @@ export type RouteDefaults = Pick<
 > & {
   readonly cache?: CacheConfig | undefined;
   /** By name: what is not one of them is a service. */
-  readonly upstreams?: UpstreamNames;
+  readonly upstreams?: (UpstreamNames & ValidationDefaults["upstreams"]) | undefined;
+  readonly services?: ValidationDefaults["services"];
   readonly artifacts?: ArtifactTable;
 };
 
@@ -66,7 +67,7 @@ export function compileRoute(
     ...(route.priority !== undefined && { priority: route.priority }),
     ...(route.idempotency !== undefined && { idempotency: compileIdempotency(route.idempotency) }),
     ...(route.graphql !== undefined && { graphql: compileGraphql(route.graphql) }),
-    ...compileValidation(route.validate, defaults.artifacts),
+    ...compileValidation(route, defaults),
     ...edits,
     ...(route.transcode !== undefined && { transcode: compileTranscode(route.transcode, defaults.artifacts ?? {}) }),
     ...compileShown(route, defaults),

@@ -39,14 +39,15 @@ export function compile(document: Document, artifacts: ArtifactTable = {}): Plan
 }
 
 function compileGateway(
-  { gateway }: Document,
+  { gateway, mesh: stated }: Document,
   trustDomain: string,
   { services }: MeshPlan,
   artifacts: ArtifactTable,
 ): GatewayPlan {
   const identity = mapValues(gateway?.identity ?? {}, compileProvider);
   const named = gateway === undefined ? {} : namedLimits(gateway);
-  const routes = gateway?.routes.map((route) => compileRoute(route, { ...gateway, artifacts }, named, services)) ?? [];
+  const defaults = { ...gateway, services: stated?.services, artifacts };
+  const routes = gateway?.routes.map((route) => compileRoute(route, defaults, named, services)) ?? [];
   const limitRows = gateway === undefined ? {} : compileLimitRows(gateway, routes);
   const headers = gateway === undefined ? [] : identityHeaderNames(gateway);
   return {

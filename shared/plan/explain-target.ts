@@ -63,7 +63,11 @@ export function explainTarget(plan: Plan, route: RoutePlan, at: Path, request: F
   return [...steps, ...target.parts.flatMap((part) => explainOnePart(plan, target, part, at, request))];
 }
 
-function pathFor({ rewrite }: { readonly rewrite?: string | RegexRewrite }, request: Forwarded): string {
+/** The path that a target is asked for. */
+export function pathFor(
+  { rewrite }: { readonly rewrite?: string | RegexRewrite },
+  request: Pick<Forwarded, "path" | "params" | "rewrite">,
+): string {
   if (rewrite === undefined) return request.path;
   return typeof rewrite === "string" ? rewritePath(rewrite, request.params) : request.rewrite(rewrite, request.path);
 }

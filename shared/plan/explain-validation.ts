@@ -5,19 +5,27 @@ import { type RouteValidation, type ValidationMode, weakerMode } from "../contra
 import { type ExplainStep, step } from "./explain-step.ts";
 import type { RoutePlan } from "./plan.ts";
 
+export interface ValidatedRequest {
+  readonly method: string;
+  /** Normalised. */
+  readonly path: string;
+  /** The path that the route's target is asked for. */
+  readonly sent: () => string;
+}
+
 /**
  * Which operation of its contract a request is held to.
- * @param path normalised
  * @param artifacts by their digests, as far as they are at hand
  */
 export function explainValidation(
   { validation }: RoutePlan,
   at: Path,
-  { method, path }: { readonly method: string; readonly path: string },
+  { method, path: asked, sent }: ValidatedRequest,
   artifacts: ReadonlyMap<string, Uint8Array> | undefined,
 ): ExplainStep[] {
   if (validation === undefined) return [];
-  const place = [...at, "validate"];
+  const place = placeOf(validation, at);
+  const path = validation.of === undefined ? asked : sent();
   const bytes = artifacts?.get(validation.contract);
   if (bytes === undefined)
     return [
@@ -38,6 +46,13 @@ export function explainValidation(
   const told = judged.length === 0 ? "no parameters and no body are described" : judged.join(" and ");
   const held = heldTo({ ...validation, requests, responses });
   return [step("contract", "note", `operation ${id} of ${validation.name}: ${told}; ${held}`, place)];
+}
+
+function placeOf({ of }: RouteValidation, route: Path): Path {
+  if (of === undefined) return [...route, "validate"];
+  return "service" in of
+    ? ["mesh", "services", of.service, "validate"]
+    : ["gateway", "upstreams", of.upstream, "validate"];
 }
 
 function explainUnknown(

@@ -42,7 +42,7 @@ import {
   step,
 } from "./explain-step.ts";
 import { explainUpgrade } from "./explain-streams.ts";
-import { explainTarget, queryMembers } from "./explain-target.ts";
+import { explainTarget, pathFor, queryMembers } from "./explain-target.ts";
 import { explainValidation } from "./explain-validation.ts";
 import type { Plan, RegexRewrite, RoutePlan } from "./plan.ts";
 import { siblingsOf } from "./siblings.ts";
@@ -100,7 +100,11 @@ export function explain(
   const decision = explainDecision(plan.gateway, route, at, facts);
   steps.push(...decision);
   if (decision.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
-  const contract = explainValidation(route, at, { method: request.method, path }, artifacts);
+  const reshaper = reshaperFor(plan.gateway);
+  const rewrite = (to: RegexRewrite, from: string): string => reshaper.rewrite(to, from);
+  const sent = (): string =>
+    route.target.kind === "forward" ? pathFor(route.target, { path, params, rewrite }) : path;
+  const contract = explainValidation(route, at, { method: request.method, path, sent }, artifacts);
   steps.push(...contract);
   if (contract.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
   const keySteps = explainIdempotency(route, at, identity, request.method, (name) => headerOf(request, name));
@@ -112,7 +116,6 @@ export function explain(
   const { method, query, host } = request;
   const shape = { identity, params, method, host: hostWithoutPort(host) ?? host, path, query, clientIp, ...NO_IDS };
   const requestFacts = { ...shape, scheme: "https" as const, authority: host, fields: new Map(headers) };
-  const reshaper = reshaperFor(plan.gateway);
   const edited = explainRequestEdits(route, at, reshaper, requestFacts, headers);
   const edits = [...explainEdits(route, at), ...edited.steps, ...explainAnswerEdits(route, at)];
   steps.push(...edits, ...told.steps, explainBounds(route, at));
@@ -135,7 +138,7 @@ export function explain(
   const forwarded = {
     ...{ method, path, query, params, scopes, identity, route: route.name, nowMs, header },
     priority: priorityOf(identity.plan, route.priority, plan.gateway.shedding),
-    rewrite: (rewrite: RegexRewrite, from: string) => reshaper.rewrite(rewrite, from),
+    rewrite,
     artifacts,
   };
   const traffic = explainEdgeTraffic(route, at, forwarded, clientIp);

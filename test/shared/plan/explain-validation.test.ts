@@ -24,7 +24,7 @@ const known = new Map([["digest", new TextEncoder().encode(JSON.stringify(contra
 
 function told(method: string, path: string, changes: Partial<RouteValidation> = {}, contracts = known) {
   const route = { validation: { ...settings, ...changes } } as unknown as RoutePlan;
-  return explainValidation(route, ["gateway", "routes", 0], { method, path }, contracts).map(
+  return explainValidation(route, ["gateway", "routes", 0], { method, path, sent: () => path }, contracts).map(
     ({ verdict, code = "", text }) => `${verdict} ${code} ${text}`,
   );
 }
@@ -83,5 +83,5 @@ test("what is not known is said", () => {
 });
 
 test("a route without a contract has nothing to say", () => {
-  expect(explainValidation({} as RoutePlan, [], { method: "GET", path: "/" }, known)).toEqual([]);
+  expect(explainValidation({} as RoutePlan, [], { method: "GET", path: "/", sent: () => "/" }, known)).toEqual([]);
 });

@@ -32,6 +32,14 @@ beforeEach(async () => {
       validation: validation({ unknownOperations: "pass", unknownContent: "pass", basePath: "/lax" }),
     }),
     route("plain", "/plain/*"),
+    route("moved", "/shop/*", {
+      validation: validation({ of: { service: "orders" } }),
+      target: { kind: "forward", to: { service: "orders" }, rewrite: "/v1/orders/*" },
+    }),
+    route("moved-regex", "/r/*", {
+      validation: validation({ of: { service: "orders" } }),
+      target: { kind: "forward", to: { service: "orders" }, rewrite: { regex: "^/r/([a-z]+)", to: "/v1/$1" } },
+    }),
   ];
   await keepContract(env as unknown as Env);
   gateway = await startGateway(plan(routes), async (request) => {
@@ -219,6 +227,25 @@ test("without its contract nothing is enforced: 503, and operators are told why"
   expect([response.status, (await problemOf(response)).code]).toEqual([503, "contract_unavailable"]);
   expect(gateway.logs.find(({ kind }) => kind === "access")).toMatchObject({
     reason: expect.stringContaining("orders"),
+  });
+});
+
+describe("a contract of the service", () => {
+  test.each([
+    ["/shop/7", 200, "/v1/orders/7"],
+    ["/r/orders/7", 200, "/v1/orders/7"],
+    ["/shop/seven", 400, "request_invalid"],
+    ["/r/orders/0", 400, "request_invalid"],
+    ["/shop/7/lines", 404, "operation_unknown"],
+    ["/r/bills", 404, "operation_unknown"],
+    // It has no paths that begin with those of the route.
+    ["/r/9", 404, "operation_unknown"],
+  ])("%s is judged by the path that the service is asked for: %i", async (path, status, told) => {
+    const response = await gateway.fetch(path);
+    expect(response.status).toBe(status);
+    if (status === 200) expect(gateway.sent.map(({ url }) => new URL(url).pathname)).toEqual([told]);
+    else expect((await problemOf(response)).code).toBe(told);
+    if (status !== 200) expect(gateway.sent).toEqual([]);
   });
 });
 

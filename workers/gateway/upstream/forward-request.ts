@@ -41,7 +41,7 @@ export interface Outgoing {
 }
 
 /** Path that the upstream is asked for. */
-function upstreamPath(c: Context<GatewayEnv>, { rewrite }: ForwardTarget): string {
+export function upstreamPath(c: Context<GatewayEnv>, { rewrite }: ForwardTarget): string {
   const path = c.get("path");
   if (rewrite === undefined) return path;
   if (typeof rewrite === "string") return rewritePath(rewrite, c.get("params"));

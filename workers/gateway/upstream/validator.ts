@@ -14,6 +14,7 @@ import { askForReadable, askForWhole } from "./ask-for-readable.ts";
 import type { Context } from "./context.ts";
 import { DriftCounts } from "./drift-counts.ts";
 import type { GatewayEnv } from "./exchange.ts";
+import { upstreamPath } from "./forward-request.ts";
 import { ShadowReading } from "./shadow-reading.ts";
 import { judgeShadowAnswer, judgeWholeAnswer, shadowAnswer } from "./validate-answer.ts";
 import {
@@ -66,7 +67,7 @@ export class Validator {
 
   #hold(c: Exchange, settings: RouteValidation, contract: ReadyContract | undefined): Soon<undefined> {
     if (contract === undefined) return this.#missing(c, settings);
-    const path = pathBehind(settings.basePath ?? contract.contract.basePath, c.get("path"));
+    const path = pathBehind(settings.basePath ?? contract.contract.basePath, pathOf(c, settings));
     const search = path === undefined ? NO_PATH : findOperation(contract.operations, c.get("method"), path);
     if (search.kind !== "found") return this.#unknown(c, settings, contract, search);
     const asked: Asked = { c, settings, contract, operation: search.operation, path: search.path };
@@ -91,16 +92,17 @@ export class Validator {
 
   #unknown(
     c: Exchange,
-    { requests, unknownOperations }: RouteValidation,
+    settings: RouteValidation,
     contract: ReadyContract,
     search: Exclude<OperationSearch, { kind: "found" }>,
   ): undefined {
+    const { requests, unknownOperations } = settings;
     if (requests === "off" || unknownOperations === "pass") return undefined;
     const isPath = search.kind === "no-path";
     const detail = isPath ? "is of no operation" : "is none that the path has";
     const finding: Finding = { in: isPath ? "path" : "method", pointer: "", keyword: "operation", detail };
     this.#count(c, undefined, contract, [finding]);
-    const reason = `no operation of ${contract.contract.title} is ${c.get("method")} ${c.get("path").slice(0, 256)}`;
+    const reason = `no operation of ${contract.contract.title} is ${c.get("method")} ${pathOf(c, settings).slice(0, 256)}`;
     const error = new SelvageError(isPath ? "operation_unknown" : "method_not_allowed", reason);
     if (requests === "enforce") {
       if (!isPath) c.header("allow", search.allow.join(", "));
@@ -193,6 +195,12 @@ export class Validator {
 }
 
 const NO_PATH = { kind: "no-path" } as const;
+
+/** The path that operations are found by: of a contract that is the target's own, the one that the target is asked for. */
+function pathOf(c: Exchange, { of }: RouteValidation): string {
+  const { target } = c.get("route");
+  return of !== undefined && target.kind === "forward" ? upstreamPath(c, target) : c.get("path");
+}
 
 const isEnforced = ({ requests, responses }: RouteValidation): boolean =>
   requests === "enforce" || responses === "enforce";
