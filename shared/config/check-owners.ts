@@ -1,4 +1,4 @@
-/** Checks of routes that have an owner: the owner exists, and the route stays within what the document grants it. */
+/** Checks of what has an owner, routes, services and upstreams: the owner exists, and it stays within what the document grants it. */
 import { parsePath } from "../route/parse-path.ts";
 import type { PathPattern } from "../route/route-match.ts";
 import { callsOfCode, codeIn } from "./check-code.ts";
@@ -24,9 +24,72 @@ export function checkOwners(top: Cursor): DocumentProblem[] {
       if (owner.text === undefined) return [];
       if (!owners.keys.includes(owner.text))
         return [unknownName("SLV3084", "owner", owner.text, owners.keys, owner.path)];
-      return checkRoute(route, owner.text, owners.get(owner.text));
+      return checkRoute(route, owner.text, owners.get(owner.text), ownNames(top, owner.text));
+    }),
+    ...namedIn(top).flatMap(([name, one]) => {
+      const owner = one.get("owner");
+      if (owner.text === undefined) return [];
+      if (!owners.keys.includes(owner.text))
+        return [unknownName("SLV3084", "owner", owner.text, owners.keys, owner.path)];
+      return checkNamed(name, one, owner.text, owners.get(owner.text));
     }),
   ];
+}
+
+/** Services and upstreams. */
+const namedIn = (top: Cursor): [string, Cursor][] => [
+  ...top.get("mesh", "services").entries,
+  ...top.get("gateway", "upstreams").entries,
+];
+
+/** What an owner has itself, and so may lead to. */
+const ownNames = (top: Cursor, owner: string): string[] =>
+  namedIn(top).flatMap(([name, one]) => (one.get("owner").text === owner ? [name] : []));
+
+/** @param one a service or upstream of the owner */
+function checkNamed(name: string, one: Cursor, owner: string, grant: Cursor): DocumentProblem[] {
+  const granted = grant.get("services");
+  const problems = checkSecrets(one, owner, grant.get("secrets").texts);
+  if (!granted.texts.some((pattern) => fitsGlob(pattern, name)))
+    problems.push({ ...outside(one, owner, `the name ${name}`, granted), at: "key" });
+  return [...problems, ...checkReached(one, owner, grant), ...checkExposed(one.get("expose"), owner, grant)];
+}
+
+/** Where the targets of an upstream lead; a binding is somebody's secret. */
+function checkReached(upstream: Cursor, owner: string, grant: Cursor): DocumentProblem[] {
+  const [to, secrets] = [grant.get("to"), grant.get("secrets")];
+  const origins = new Set(to.texts.map(targetOf));
+  return upstream.get("targets").items.flatMap((target) => {
+    const url = target.text === undefined ? target.get("url") : target;
+    const problems: DocumentProblem[] = [];
+    if (to.exists && url.text !== undefined && !origins.has(targetOf(url.text)))
+      problems.push(outside(url, owner, `the target ${targetOf(url.text)}`, to));
+    for (const binding of [target.get("binding"), target.get("mtls")])
+      if (binding.text !== undefined && !secrets.texts.includes(binding.text))
+        problems.push(outside(binding, owner, `the binding ${binding.text}`, secrets));
+    return problems;
+  });
+}
+
+/** What a service shows to the outside is held to what routes of the gateway may match. */
+function checkExposed(expose: Cursor, owner: string, grant: Cursor): DocumentProblem[] {
+  if (!expose.exists) return [];
+  const hosts = grant.get("hosts");
+  const granted = new Set(hosts.texts.map((host) => host.toLowerCase()));
+  const named = hosts.exists ? expose.get("hosts").items : [];
+  return [
+    ...checkAnyRoute(expose, owner, grant),
+    ...expose.get("routes").items.flatMap((route) => checkPath(route, owner, grant.get("paths"))),
+    ...named.flatMap((host) =>
+      granted.has(host.text?.toLowerCase() ?? "") ? [] : [outside(host, owner, `the host ${host.text}`, hosts)],
+    ),
+  ];
+}
+
+/** With neither paths nor hosts an owner has services alone. */
+function checkAnyRoute(place: Cursor, owner: string, grant: Cursor): DocumentProblem[] {
+  if (!grant.get("services").exists || grant.get("paths").exists || grant.get("hosts").exists) return [];
+  return [outside(place, owner, "any path", grant.get("paths"))];
 }
 
 /** Whoever loads a document puts the routes of its files in their place. */
@@ -47,11 +110,13 @@ function checkGrant(grant: Cursor): DocumentProblem[] {
   });
 }
 
-function checkRoute(route: Cursor, owner: string, grant: Cursor): DocumentProblem[] {
+/** @param own names of the owner's services and upstreams */
+function checkRoute(route: Cursor, owner: string, grant: Cursor, own: readonly string[]): DocumentProblem[] {
   return [
+    ...checkAnyRoute(route.get("match"), owner, grant),
     ...checkPath(route, owner, grant.get("paths")),
     ...checkHosts(route, owner, grant.get("hosts")),
-    ...checkTargets(route, owner, grant.get("to")),
+    ...checkTargets(route, owner, grant.get("to"), own),
     ...checkSecrets(route, owner, grant.get("secrets").texts),
     ...checkFiles(route, owner, grant.get("code").texts),
   ];
@@ -75,9 +140,9 @@ function checkHosts(route: Cursor, owner: string, hosts: Cursor): DocumentProble
   );
 }
 
-function checkTargets(route: Cursor, owner: string, targets: Cursor): DocumentProblem[] {
+function checkTargets(route: Cursor, owner: string, targets: Cursor, own: readonly string[]): DocumentProblem[] {
   if (!targets.exists) return [];
-  const granted = new Set(targets.texts.map(targetOf));
+  const granted = new Set([...targets.texts.map(targetOf), ...own]);
   const named = [route.get("to"), ...partTargets(route)].flatMap((place) =>
     place.text === undefined ? [] : { name: place.text, place },
   );
@@ -122,7 +187,8 @@ function checkSecrets(route: Cursor, owner: string, granted: readonly string[]):
 }
 
 function outside(at: Cursor, owner: string, what: string, grants: Cursor): DocumentProblem {
-  return error("SLV3085", at.path, `the owner ${owner} is not granted ${what}`, { expected: grants.texts.join(", ") });
+  const expected = grants.exists ? grants.texts.join(", ") : `\`${grants.path.join(".")}\``;
+  return error("SLV3085", at.path, `the owner ${owner} is not granted ${what}`, { expected });
 }
 
 /** Whether every path of a route's pattern is one of a grant's. Of an expression only its literal start is known. */

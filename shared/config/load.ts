@@ -5,7 +5,7 @@
 import { limits } from "../limits.ts";
 import { checkDocument } from "./check-document.ts";
 import { splitFiles } from "./document-files.ts";
-import { MergedFiles } from "./included-routes.ts";
+import { MergedFiles } from "./merged-files.ts";
 import { type DocumentProblem, error, type Path } from "./problem.ts";
 import { type QuarantinedRoute, quarantineBroken } from "./quarantine.ts";
 import { type Position, ReadFile } from "./read-file.ts";
@@ -60,7 +60,7 @@ export function loadDocument(
   const outcome = { problems: tidy(all, names), positions: merged, quarantined: [] };
   const errors = all.filter(({ severity }) => severity === "error");
   if (errors.length === 0) return { ...outcome, document: merged.value as Document };
-  if (!quarantine || errors.some((one) => one.file === undefined)) return outcome;
+  if (!quarantine || !merged.canLeaveOut || errors.some((one) => one.file === undefined)) return outcome;
   const { document, quarantined } = quarantineBroken(merged.value, (at) => merged.isIncluded(at));
   return document === undefined ? outcome : { ...outcome, document, quarantined: [...merged.leftOut, ...quarantined] };
 }

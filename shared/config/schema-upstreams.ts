@@ -6,6 +6,7 @@ import { balance } from "./schema-balance.ts";
 import { breaker } from "./schema-breaker.ts";
 import { validate } from "./schema-contracts.ts";
 import { hedge } from "./schema-hedge.ts";
+import { ownerName } from "./schema-owners.ts";
 import { retries } from "./schema-retries.ts";
 
 const max = limits.upstreams;
@@ -97,6 +98,7 @@ export const upstream = z.strictObject({
   validate: validate
     .optional()
     .describe("Routes that lead here are held to its API description, unless they say otherwise."),
+  owner: ownerName.optional().describe("Whose upstream it is: one of `owners`."),
   health: health.optional().describe("Targets are asked how they are. Absent: they are not."),
 });
 

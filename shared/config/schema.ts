@@ -221,6 +221,7 @@ const service = z.strictObject({
   rateLimit: callLimits
     .optional()
     .describe("Calls from the mesh that each instance lets through, counted by its agent."),
+  owner: ownerName.optional().describe("Whose service it is: one of `owners`."),
   validate: validate
     .optional()
     .describe("Routes of the gateway that lead here are held to its API description, unless they say otherwise."),

@@ -1,4 +1,4 @@
-/** Routes of included files take their place after those of the document: whose each one is, and where it stands. */
+/** What included files have takes its place in the document: routes, services and upstreams, whose each one is, and where it stands. */
 import { fitsGlob, type TextFile } from "./document-files.ts";
 import { type DocumentProblem, error, type Path } from "./problem.ts";
 import type { QuarantinedRoute } from "./quarantine.ts";
@@ -6,25 +6,43 @@ import { type Position, ReadFile } from "./read-file.ts";
 import { includeForm, ownedFile } from "./schema-owners.ts";
 import { quote, schemaProblems } from "./schema-problems.ts";
 
+type Named = Readonly<Record<string, unknown>>;
+
+/** Where things that have a name stand in the document. */
+const PLACES = { services: ["mesh", "services"], upstreams: ["gateway", "upstreams"] } as const;
+type Kind = keyof typeof PLACES;
+const KINDS = ["services", "upstreams"] as const;
+
 interface Included {
   readonly file: ReadFile;
   readonly owner: unknown;
   readonly routes: readonly unknown[];
+  readonly services: Named;
+  readonly upstreams: Named;
   /** Index of its first route among all. */
   readonly first: number;
-  /** Of the file itself, with their places; with an error none of its routes is taken. */
+  /** Whether it has services or upstreams, as far as can be told. */
+  readonly hasNamed: boolean;
+  /** Of the file itself, with their places; with an error nothing of it is taken. */
   readonly problems: readonly DocumentProblem[];
 }
 
 export class MergedFiles {
-  /** The document with all routes, without `include`. */
+  /** The document with what all files have, without `include`. */
   readonly value: unknown;
   /** Of the included files themselves, with their places. */
   readonly problems: readonly DocumentProblem[];
   /** Files that cannot be read as files of an owner: none of their routes is there. */
   readonly leftOut: readonly QuarantinedRoute[];
+  /**
+   * False: a file that cannot be read, or takes a name that is taken, has services or upstreams. They may be at work, and without it
+   * they would be gone.
+   */
+  readonly canLeaveOut: boolean;
   readonly #main: ReadFile;
   readonly #included: readonly Included[];
+  /** By kind and name; what the document itself has is not there. */
+  readonly #named = new Map<string, Included>();
 
   /** @param included in the order in which their routes count */
   constructor(main: ReadFile, included: readonly TextFile[]) {
@@ -36,8 +54,10 @@ export class MergedFiles {
       first += one.routes.length;
       return one;
     });
+    const taken = KINDS.flatMap((kind) => this.#name(kind));
     this.value = this.#merge(own);
-    this.problems = [...this.#includeProblems(), ...this.#included.flatMap(({ problems }) => problems)];
+    this.problems = [...this.#includeProblems(), ...this.#included.flatMap(({ problems }) => problems), ...taken];
+    this.canLeaveOut = taken.length === 0 && !this.#included.some((one) => one.problems.some(isError) && one.hasNamed);
     this.leftOut = this.#included.flatMap(({ file, problems }) => {
       const fault = problems.find(isError);
       const reason = `${file.name}: ${fault?.code}: ${fault?.message}`;
@@ -47,6 +67,11 @@ export class MergedFiles {
 
   /** Where a path of the merged document stands. */
   find(path: Path, at?: "key" | "value"): Position {
+    const named = this.#namedAt(path);
+    if (named !== undefined) {
+      const { file, kind } = named;
+      return file.find(path[3] === "owner" ? ["owner"] : [kind, ...path.slice(2)], at);
+    }
     const [gateway, routes, index] = path;
     const isRoute = gateway === "gateway" && routes === "routes" && typeof index === "number";
     const owned = isRoute ? this.#fileOf(index) : undefined;
@@ -64,6 +89,33 @@ export class MergedFiles {
     return this.#included.find(({ first, routes }) => index >= first && index < first + routes.length);
   }
 
+  #namedAt([top, list, name]: Path): { readonly file: ReadFile; readonly kind: Kind } | undefined {
+    const kind = KINDS.find((one) => PLACES[one][0] === top && PLACES[one][1] === list);
+    const found = kind === undefined ? undefined : this.#named.get(keyOf(kind, String(name)));
+    return kind === undefined || found === undefined ? undefined : { file: found.file, kind };
+  }
+
+  /** Gives each name to the first who has it. @returns problems of the others, with their places */
+  #name(kind: Kind): DocumentProblem[] {
+    const [top, list] = PLACES[kind];
+    const own = membersOf(membersOf(membersOf(this.#main.value)[top])[list]);
+    return this.#included.flatMap((included) =>
+      Object.keys(included[kind]).flatMap((name) => {
+        const key = keyOf(kind, name);
+        const first = this.#named.get(key);
+        if (first === undefined && !Object.hasOwn(own, name)) {
+          this.#named.set(key, included);
+          return [];
+        }
+        const { file = "the document", line } = this.find([top, list, name], "key");
+        const message = `${quote(name)} is there already: it stands at line ${line} of ${file}`;
+        return [
+          { ...error("SLV3006", [kind, name], message, { at: "key" }), ...included.file.find([kind, name], "key") },
+        ];
+      }),
+    );
+  }
+
   #merge(own: unknown): unknown {
     const { include: _, ...members } = membersOf(this.#main.value);
     if (this.#included.length === 0)
@@ -72,7 +124,23 @@ export class MergedFiles {
       routes.map((route) => (isMapping(route) ? { ...route, owner } : route)),
     );
     const routes = Array.isArray(own) || own === undefined ? [...(own ?? []), ...added] : own;
-    return { ...members, gateway: { ...membersOf(members.gateway), routes } };
+    const gateway = this.#withNamed("upstreams", { ...membersOf(members.gateway), routes });
+    const mesh = isMapping(members.mesh) || members.mesh === undefined ? membersOf(members.mesh) : undefined;
+    const joined = mesh === undefined ? undefined : this.#withNamed("services", mesh);
+    return { ...members, gateway, ...(joined !== mesh && { mesh: joined }) };
+  }
+
+  /** @param holder of the list, as the document has it */
+  #withNamed(kind: Kind, holder: Named): Named {
+    const [, list] = PLACES[kind];
+    const added = this.#included.flatMap((included) =>
+      Object.entries(included[kind])
+        .filter(([name]) => this.#named.get(keyOf(kind, name)) === included)
+        .map(([name, one]) => [name, isMapping(one) ? { ...one, owner: included.owner } : one] as const),
+    );
+    const own = holder[list];
+    if (added.length === 0 || (own !== undefined && !isMapping(own))) return holder;
+    return { ...holder, [list]: { ...own, ...Object.fromEntries(added) } };
   }
 
   #includeProblems(): DocumentProblem[] {
@@ -93,8 +161,21 @@ export class MergedFiles {
 function readIncluded(name: string, text: string, first: number): Included {
   const file = new ReadFile(name, text, () => undefined);
   const problems = problemsOf(file);
-  const { owner, routes } = problems.some(isError) ? {} : membersOf(file.value);
-  return { file, owner, routes: Array.isArray(routes) ? routes : [], first, problems };
+  const { owner, routes, services, upstreams } = problems.some(isError) ? {} : membersOf(file.value);
+  return {
+    ...{ file, owner, first, problems, hasNamed: hasNamed(file, text) },
+    routes: Array.isArray(routes) ? routes : [],
+    ...{ services: membersOf(services), upstreams: membersOf(upstreams) },
+  };
+}
+
+const keyOf = (kind: Kind, name: string): string => `${kind} ${name}`;
+
+/** Of a file that is not YAML its lines tell. */
+function hasNamed(file: ReadFile, text: string): boolean {
+  if (readable(file)) return KINDS.some((kind) => Object.hasOwn(membersOf(file.value), kind));
+  const isFlow = text.trimStart().startsWith("{");
+  return (isFlow ? /["'\s,{](?:services|upstreams)["']?\s*:/ : /^["']?(?:services|upstreams)["']?\s*:/m).test(text);
 }
 
 const isError = ({ severity }: DocumentProblem): boolean => severity === "error";
