@@ -11,7 +11,7 @@ import { buildWorker, ENTRY_MODULE } from "./build-worker.ts";
 import type { ChildSpec } from "./child.ts";
 import { removeEmptyDatabases } from "./empty-databases.ts";
 import { packageRoot, packageVersion } from "./package-root.ts";
-import { type EntrypointSocket, environmentName, workerdConfig } from "./workerd-config.ts";
+import { type BoundService, type EntrypointSocket, environmentName, workerdConfig } from "./workerd-config.ts";
 import { readWorkerDefinition, type WorkerDefinition } from "./wrangler-config.ts";
 
 export type WorkerName = "gateway" | "control";
@@ -33,8 +33,8 @@ export interface WorkerSettings {
   readonly entrypoints?: readonly EntrypointSocket[];
   readonly vars?: Readonly<Record<string, string>>;
   readonly secrets?: Readonly<Record<string, string>>;
-  /** Service binding to `host:port`. */
-  readonly services?: Readonly<Record<string, string>>;
+  /** Service binding to what answers it, or to `host:port`. */
+  readonly services?: Readonly<Record<string, string | BoundService>>;
 }
 
 /** Where a Worker's wrangler.toml lies in the sources, and where the bundle of a built package lies. */
@@ -99,6 +99,7 @@ export function workerChild(
     vars,
     secrets: Object.keys(secrets),
     services,
+    folder: worker.folder,
   });
   writeFileSync(configFile, text, { mode: 0o600 });
   const environment = Object.entries(secrets).map(([secret, value]) => [environmentName(secret), value]);

@@ -18,8 +18,32 @@ export interface WorkerValues {
   readonly vars: Readonly<Record<string, string>>;
   /** Names of secret bindings; the process gets their values as environment variables of `environmentName(name)`. */
   readonly secrets: readonly string[];
-  /** Service binding to the `host:port` of the process that answers it; also such as are not in wrangler.toml. */
-  readonly services: Readonly<Record<string, string>>;
+  /** Service binding to what answers it, or to the `host:port` of an HTTP server; also such as are not in wrangler.toml. */
+  readonly services: Readonly<Record<string, string | BoundService>>;
+  /** Folder of the configuration file, absolute; files of `services` are named from there. Absent: there are none. */
+  readonly folder?: string;
+}
+
+/** What answers a service binding. */
+export interface BoundService {
+  /** `host:port`. Absent: wherever the URL of a request leads. */
+  readonly address?: string;
+  /** Absent: plain HTTP. */
+  readonly tls?: {
+    /** Whom the server has to be, and is asked for. Absent: the host of the address or URL. */
+    readonly host?: string;
+    /** Absent: no certificate is shown, and public CAs are believed. */
+    readonly identity?: TlsIdentity;
+  };
+}
+
+/** Whom a client shows itself as, and whom it believes. */
+export interface TlsIdentity {
+  /** Files in PEM, absolute. */
+  readonly certificate: string;
+  readonly key: string;
+  /** Certificates of CAs, each in PEM, that are believed instead of the public ones. */
+  readonly authorities?: readonly string[];
 }
 
 /** A named entrypoint, and where it is served. */
@@ -41,8 +65,7 @@ export function workerdConfig(worker: WorkerDefinition, values: WorkerValues): s
     `(name = "main", worker = .worker)`,
     `(name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true)))`,
     ...Object.entries(values.services).map(
-      ([binding, address]) =>
-        `(name = ${text(`service:${binding}`)}, external = (address = ${text(address)}, http = ()))`,
+      ([binding, service]) => `(name = ${text(`service:${binding}`)}, ${boundService(service, values.folder ?? "")})`,
     ),
   ];
   const hasObjects = worker.durableObjects.length > 0;
@@ -82,6 +105,26 @@ const worker :Workerd.Worker = (
 
 function modules({ modules: { folder, names } }: WorkerValues): string[] {
   return names.map((name) => `(name = ${text(name)}, esModule = embed ${text(path.posix.join(folder, name))})`);
+}
+
+function boundService(service: string | BoundService, folder: string): string {
+  const { address, tls } = typeof service === "string" ? { address: service } : service;
+  if (tls === undefined) return `external = (address = ${text(address ?? "")}, http = ())`;
+  const options = tlsOptions(tls.identity, folder);
+  if (address === undefined) return `network = (allow = ["public", "private"], tlsOptions = ${options})`;
+  const host = tls.host === undefined ? "" : `, certificateHost = ${text(tls.host)}`;
+  return `external = (address = ${text(address)}, https = (options = (), tlsOptions = ${options}${host}))`;
+}
+
+/** Keys stay in their own files. */
+function tlsOptions(identity: TlsIdentity | undefined, folder: string): string {
+  if (identity === undefined) return "(trustBrowserCas = true)";
+  const embedded = (file: string): string => `embed ${text(path.relative(folder, file))}`;
+  const { certificate, key, authorities } = identity;
+  const keypair = `keypair = (privateKey = ${embedded(key)}, certificateChain = ${embedded(certificate)})`;
+  const trust =
+    authorities === undefined ? "trustBrowserCas = true" : `trustedCertificates = ${list(authorities.map(text), "")}`;
+  return `(${keypair}, ${trust})`;
 }
 
 function httpOptions(front: FrontFields | undefined): string {

@@ -8,6 +8,7 @@ import { checkPartCache } from "./check-cache.ts";
 import { unknownName } from "./check-mesh.ts";
 import { checkEncoding } from "./check-translation.ts";
 import type { Cursor } from "./cursor.ts";
+import { fixedHeader } from "./fixed-header.ts";
 import { callsOf, type PartCallKey } from "./part-call.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
 import { PART_METHODS } from "./schema-aggregate.ts";
@@ -114,11 +115,7 @@ export function isOwnField(name: string): boolean {
 function checkFields(headers: Cursor): DocumentProblem[] {
   return headers.entries
     .filter(([name]) => isOwnField(name))
-    .map(([name, { path }]) =>
-      error("SLV3009", path, `the header ${name.toLowerCase()} belongs to the gateway and cannot be changed`, {
-        at: "key",
-      }),
-    );
+    .map(([name, { path }]) => fixedHeader(name.toLowerCase(), path, "key"));
 }
 
 function checkCondition(when: Cursor): DocumentProblem[] {

@@ -5,6 +5,7 @@ import { checkJsonEdits } from "./check-json-edits.ts";
 import { checkTranslation } from "./check-translation.ts";
 import { checkExpression, checkValue, type ValuePlace } from "./check-values.ts";
 import type { Cursor } from "./cursor.ts";
+import { fixedHeader } from "./fixed-header.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
 
@@ -57,8 +58,7 @@ function namesIn(edits: Cursor, nameOf: (name: string) => string): Named[] {
 }
 
 function checkHeaderName({ edit, name, cursor, at }: Named): DocumentProblem[] {
-  if (FIXED_HEADERS.has(name) || name.startsWith("selvage-"))
-    return [error("SLV3009", cursor.path, `the header ${name} belongs to the gateway and cannot be changed`, { at })];
+  if (FIXED_HEADERS.has(name) || name.startsWith("selvage-")) return [fixedHeader(name, cursor.path, at)];
   if (name !== "set-cookie" || !["rename", "rename to", "append"].includes(edit)) return [];
   const expected = "`add`, which makes a line of its own, or `remove`";
   return [error("SLV3091", cursor.path, "set-cookie is no list: its lines cannot be joined", { at, expected })];

@@ -134,6 +134,7 @@ export const problemCodes = {
   SLV3176: "a route that matches by who asks, where nobody is known",
   SLV3177: "too many routes that only who asks tells apart",
   SLV3178: "a contract of a service that not all requests to it are held to",
+  SLV3179: "a `Host` that the runtime does not send",
   SLV4001: "a secret was not found",
   SLV4002: "an environment variable is not set",
   SLV4003: "a reference of a form or at a place that is not allowed",

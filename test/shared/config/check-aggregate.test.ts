@@ -40,6 +40,7 @@ describe("aggregates that are right", () => {
 describe("aggregates that are not", () => {
   test.each([
     ["no call", "aggregate: { u: { optional: true } }", "SLV2002 aggregate.u.get: "],
+    ["another host", "aggregate: { u: { get: 'a:/', headers: { host: x } } }", "SLV3179 aggregate.u.headers.host: "],
     ["two calls", "aggregate: { u: { get: 'a:/', post: 'a:/' } }", "SLV2005 aggregate.u: "],
     ["an unknown service", "aggregate: { u: { post: 'c:/' } }", "SLV3001 aggregate.u.post: "],
     ["a part of itself", "aggregate: { u: { get: 'a:/{u.id}' } }", "SLV3005 aggregate.u.get: "],
