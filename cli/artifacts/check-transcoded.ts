@@ -1,8 +1,11 @@
 /** Checks of `transcode` that need the descriptor: services that it has not, rules that hide each other, paths that lead nowhere. */
 import type { FileRegistry } from "@bufbuild/protobuf";
+import { Cursor } from "../../shared/config/cursor.ts";
 import { nearestName } from "../../shared/config/nearest-name.ts";
+import { callsOf } from "../../shared/config/part-call.ts";
 import { type DocumentProblem, error, type Path, warning } from "../../shared/config/problem.ts";
 import type { Document, RouteConfig } from "../../shared/config/schema.ts";
+import type { PartConfig } from "../../shared/config/schema-aggregate.ts";
 import { compileTranscode } from "../../shared/plan/compile-transcode.ts";
 import { parsePath } from "../../shared/route/parse-path.ts";
 import type { PathPattern } from "../../shared/route/route-match.ts";
@@ -14,28 +17,74 @@ import type { Artifacts } from "./build-artifacts.ts";
 
 export function checkTranscoded({ gateway }: Document, { table, bytes }: Artifacts): DocumentProblem[] {
   const registries = new Map<string, FileRegistry>();
-  return (gateway?.routes ?? []).flatMap((route, at) => {
-    if (route.transcode === undefined) return [];
-    const digest = table[`descriptors.${route.transcode.descriptor}`] ?? "";
+  const registryOf = ({ descriptor }: Transcode): FileRegistry | undefined => {
+    const digest = table[`descriptors.${descriptor}`] ?? "";
     const found = bytes.get(digest);
-    if (found === undefined) return [];
-    const registry = registries.get(digest) ?? readDescriptor(found);
-    registries.set(digest, registry);
-    return checkRoute(route, route.transcode, registry, ["gateway", "routes", at]);
+    const registry = registries.get(digest) ?? (found && readDescriptor(found));
+    if (registry !== undefined) registries.set(digest, registry);
+    return registry;
+  };
+  return (gateway?.routes ?? []).flatMap((route, at) => {
+    const place: Path = ["gateway", "routes", at];
+    const registry = route.transcode && registryOf(route.transcode);
+    const own = route.transcode && registry ? checkRoute(route, route.transcode, registry, place) : [];
+    const parts = Object.entries(route.aggregate ?? {}).flatMap(([name, part]) => {
+      const known = part.transcode && registryOf(part.transcode);
+      return part.transcode && known ? checkPart(part, part.transcode, known, [...place, "aggregate", name]) : [];
+    });
+    return [...own, ...parts];
   });
 }
 
-type Transcode = NonNullable<RouteConfig["transcode"]>;
+type Transcode = NonNullable<RouteConfig["transcode"] | PartConfig["transcode"]>;
 
-function checkRoute(route: RouteConfig, transcode: Transcode, registry: FileRegistry, place: Path): DocumentProblem[] {
-  const at: Path = [...place, "transcode"];
+/** Whether the descriptor has a method for what a part asks for. */
+function checkPart(part: PartConfig, transcode: Transcode, registry: FileRegistry, place: Path): DocumentProblem[] {
+  const unknown = unknownServices(transcode, registry, [...place, "transcode"]);
+  const [call] = callsOf(new Cursor(part, place));
+  const { pattern } = parsePath(patternOf(call?.split?.path ?? ""));
+  if (unknown.length > 0 || call === undefined || pattern === undefined) return unknown;
+  const { bindings } = bindingsOf(registry, compileTranscode(transcode, {}));
+  const atPath = bindings.filter(({ template }) => canMeet(pattern, template));
+  const taken = atPath.filter(
+    ({ rule }) => ["*", call.method].includes(rule.method) || isHead(call.method, rule.method),
+  );
+  if (taken.length > 0) return [];
+  const expected =
+    atPath.length > 0
+      ? atPath.map(({ rule }) => rule.method).join(", ")
+      : transcode.autoMap === true
+        ? "a path of a rule, or POST /package.Service/Method"
+        : "a path of a rule; methods without one are called with `autoMap: true`";
+  return [
+    warning("SLV3168", call.at.path, `no method of the descriptor is called by ${call.method} ${call.split?.path}`, {
+      expected,
+    }),
+  ];
+}
+
+const isHead = (method: string, rule: string): boolean => method === "HEAD" && rule === "GET";
+
+/** A part's path as a pattern: a segment with a value in it may be anything. */
+const patternOf = (path: string): string =>
+  (path.split("?", 1)[0] ?? "")
+    .split("/")
+    .map((segment, at) => (segment.includes("{") ? `{p${at}}` : segment))
+    .join("/");
+
+function unknownServices(transcode: Transcode, registry: FileRegistry, at: Path): DocumentProblem[] {
   const known = servicesOf(registry).map(({ typeName }) => typeName);
-  const unknown = (transcode.services ?? []).flatMap((name, index) => {
+  return (transcode.services ?? []).flatMap((name, index) => {
     if (known.includes(name)) return [];
     const suggestion = nearestName(name, known);
     const details = { expected: `one of ${known.join(", ")}`, ...(suggestion !== undefined && { suggestion }) };
     return [error("SLV3166", [...at, "services", index], `the descriptor has no service ${name}`, details)];
   });
+}
+
+function checkRoute(route: RouteConfig, transcode: Transcode, registry: FileRegistry, place: Path): DocumentProblem[] {
+  const at: Path = [...place, "transcode"];
+  const unknown = unknownServices(transcode, registry, at);
   if (unknown.length > 0) return unknown;
   const { bindings } = bindingsOf(registry, compileTranscode(transcode, {}));
   if (bindings.length === 0)

@@ -25,13 +25,14 @@ export function checkGrpcWeb(top: Cursor): DocumentProblem[] {
 const isByGrpc = (service: unknown): boolean =>
   typeof service === "object" && service !== null && "protocol" in service && service.protocol === "grpc";
 
-/** Parts are asked in JSON, and code asks in plain HTTP. */
+/** Parts are asked in JSON, unless they say otherwise, and code asks in plain HTTP. */
 function checkParts(route: Cursor, names: ReadonlySet<string>): DocumentProblem[] {
   const called = callsOfCode(route).map(({ place }) => place);
-  return [...partTargets(route), ...called]
+  const asked = partTargets(route).filter(({ path }) => !route.get("aggregate", path.at(-2) ?? "", "transcode").exists);
+  return [...asked, ...called]
     .filter(({ text }) => text !== undefined && names.has(text.split(":")[0] ?? ""))
     .map(({ path, text }) =>
-      warning("SLV3052", path, `${text} speaks gRPC, and parts of a composed answer and code ask otherwise`),
+      warning("SLV3052", path, `${text} speaks gRPC, and code, and parts without \`transcode\`, ask otherwise`),
     );
 }
 

@@ -4,6 +4,7 @@ import { limits } from "../limits.ts";
 import { duration, flag, headerName, list, name, text, whole } from "./fields.ts";
 import { partCache } from "./schema-cache.ts";
 import { retries } from "./schema-retries.ts";
+import { partTranscode } from "./schema-transcode.ts";
 import { encoding } from "./schema-translation.ts";
 import { splitPartUrl } from "./template.ts";
 
@@ -79,6 +80,9 @@ const part = z.strictObject({
     .optional()
     .describe("Redirects within its own origin that are followed. Default: 0."),
   encoding: encoding.optional(),
+  transcode: partTranscode
+    .optional()
+    .describe("The call is one by gRPC, found by the rules of a descriptor; a stream of messages is a list."),
   pick: list(memberPath).optional().describe("Members that are kept, as names or paths. Default: all."),
   omit: list(memberPath).optional().describe("Members that are left out, as names or paths. Default: none."),
   fallback: template.optional().describe("The part's value when it fails."),

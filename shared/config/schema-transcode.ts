@@ -54,4 +54,8 @@ export const transcode = z.strictObject({
   trailers: flag.optional().describe("Whether trailers of unary calls become fields `grpc-trailer-*`. Default: false."),
 });
 
+/** Of a part of a composed answer, which reads the answer itself. */
+export const partTranscode = transcode.omit({ stream: true, errorDetails: true });
+
+export type PartTranscodeConfig = z.infer<typeof partTranscode>;
 export type TranscodeConfig = z.infer<typeof transcode>;

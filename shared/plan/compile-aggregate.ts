@@ -16,11 +16,19 @@ import type {
   ValuePath,
 } from "../policy/aggregate-settings.ts";
 import type { TrafficMatch } from "../policy/settings.ts";
+import type { ArtifactTable } from "../wire/artifacts.ts";
 import { compilePartCache } from "./compile-cache.ts";
 import { compileRetries } from "./compile-retries.ts";
+import { compileTranscode } from "./compile-transcode.ts";
 import { acceptedForPart, compileEncoding } from "./compile-translation.ts";
 import { sorted } from "./sorted.ts";
 import { namedTarget, type UpstreamNames } from "./target-of.ts";
+
+/** What parts have from the document. */
+export interface PartDefaults {
+  readonly upstreams?: UpstreamNames;
+  readonly artifacts?: ArtifactTable | undefined;
+}
 
 /** Rules by which the calls of a service are split. */
 export type TrafficOf = (service: string) => readonly TrafficMatch[];
@@ -29,7 +37,7 @@ export type TrafficOf = (service: string) => readonly TrafficMatch[];
 export function compileAggregate(
   parts: AggregateConfig,
   answer: AnswerConfig | undefined,
-  upstreams: UpstreamNames,
+  { upstreams, artifacts }: PartDefaults,
   trafficOf: TrafficOf,
 ): AggregateTarget {
   const names = Object.keys(parts);
@@ -41,7 +49,7 @@ export function compileAggregate(
   return {
     kind: "aggregate",
     parts: Object.entries(parts).map(([name, part]) =>
-      compilePart(name, part, top.get(name), names, upstreams, trafficOf),
+      compilePart(name, part, top.get(name), names, { upstreams, artifacts }, trafficOf),
     ),
     ...(settings !== undefined && Object.keys(settings).length > 0 && { answer: settings }),
     ...(readsBody && { readsBody }),
@@ -53,7 +61,7 @@ function compilePart(
   part: PartConfig,
   at: Cursor,
   names: readonly string[],
-  upstreams: UpstreamNames,
+  { upstreams, artifacts = {} }: PartDefaults,
   trafficOf: TrafficOf,
 ): AggregatePart {
   const [call] = callsOf(at);
@@ -85,6 +93,7 @@ function compilePart(
     ...(part.redirects !== undefined && part.redirects > 0 && { redirects: part.redirects }),
     ...(cache !== undefined && { cache }),
     ...compileEncoding(part.encoding),
+    ...(part.transcode !== undefined && { transcode: compileTranscode(part.transcode, artifacts) }),
     ...(part.pick !== undefined && { pick: sorted(part.pick) }),
     ...(part.omit !== undefined && { omit: sorted(part.omit) }),
     ...(part.fallback !== undefined && { fallback: { value: part.fallback } }),

@@ -72,7 +72,7 @@ export function compileRoute(
     ...(route.transcode !== undefined && { transcode: compileTranscode(route.transcode, defaults.artifacts ?? {}) }),
     ...compileShown(route, defaults),
     ...compileCode(route, defaults.upstreams),
-    target: compileTarget(route, defaults.upstreams, (to) => traffic[to]?.traffic ?? []),
+    target: compileTarget(route, defaults, (to) => traffic[to]?.traffic ?? []),
     ...compileEdgeTraffic(route, (to) => targetOf(to, defaults.upstreams)),
     ...(route.lifecycle !== undefined && { lifeCycle: compileLifeCycle(route.lifecycle) }),
     timeoutMs,
@@ -111,15 +111,15 @@ function compileShown(route: RouteConfig, defaults: RouteDefaults): Pick<RoutePl
   };
 }
 
-function compileTarget(route: RouteConfig, upstreams: UpstreamNames, trafficOf: TrafficOf): RouteTarget {
+function compileTarget(route: RouteConfig, defaults: RouteDefaults, trafficOf: TrafficOf): RouteTarget {
   if (route.respond !== undefined) return { kind: "respond", answer: compileRespond(route.respond) };
   if (route.redirect !== undefined) return { kind: "redirect", to: compileRedirect(route.redirect) };
   if (route.handler !== undefined) return compileHandler(route.handler);
-  if (route.aggregate !== undefined) return compileAggregate(route.aggregate, route.answer, upstreams, trafficOf);
+  if (route.aggregate !== undefined) return compileAggregate(route.aggregate, route.answer, defaults, trafficOf);
   if (route.to === undefined) return { kind: "aggregate", parts: [] };
   return {
     kind: "forward",
-    to: targetOf(route.to, upstreams),
+    to: targetOf(route.to, defaults.upstreams),
     ...(route.rewrite !== undefined && { rewrite: route.rewrite }),
   };
 }

@@ -8,6 +8,7 @@ import type { AggregatePart, AggregateTarget } from "../policy/aggregate-setting
 import type { Priority } from "../policy/load-shedding.ts";
 import type { UpstreamTarget } from "../policy/settings.ts";
 import { rewritePath } from "../route/rewrite-path.ts";
+import type { TranscodeSettings } from "../transcode/settings.ts";
 import { describeTarget } from "./describe-target.ts";
 import { explainAccess } from "./explain-access.ts";
 import { explainAggregate, explainPart } from "./explain-aggregate.ts";
@@ -80,9 +81,33 @@ function explainOnePart(
   request: Forwarded,
 ): ExplainStep[] {
   const known = { ...request, query: queryMembers(request.query) };
-  const { path, step: call } = explainPart(target, part, at, known);
-  const inside = call.verdict === "skip" ? [] : explainService(plan, part.target, part.method, { ...request, path });
-  return [call, ...inside].map((one) => ({ ...one, part: part.name, optional: part.optional }));
+  const { path, at: place, step: call } = explainPart(target, part, at, known);
+  const asked = { ...request, method: part.method, path };
+  const made = part.transcode === undefined ? { steps: [], asked } : explainPartCall(part.transcode, place, asked);
+  const isAsked = call.verdict !== "skip" && !made.steps.some(({ verdict }) => verdict === "deny");
+  const inside = isAsked ? explainService(plan, part.target, made.asked.method, made.asked) : [];
+  return [call, ...(call.verdict === "skip" ? [] : made.steps), ...inside].map((one) => ({
+    ...one,
+    part: part.name,
+    optional: part.optional,
+  }));
+}
+
+/** A part that is a call by gRPC. @param asked where it says that it goes, as far as that is known before other parts */
+function explainPartCall(
+  settings: TranscodeSettings,
+  place: Path,
+  asked: Forwarded,
+): { readonly steps: readonly ExplainStep[]; readonly asked: Forwarded } {
+  const [path = "", query] = asked.path.split("?", 2);
+  const request = { method: asked.method, path, query: query === undefined ? "" : `?${query}` };
+  const { steps, path: called } = explainTranscode(settings, place, request, asked.artifacts);
+  const header = (name: string) => (name === "content-type" ? "application/grpc-web+proto" : asked.header(name));
+  const made = { ...asked, method: "POST", path: called ?? path, header };
+  const isKnown = !asked.path.includes("{") || !steps.some(({ verdict }) => verdict === "deny");
+  if (isKnown) return { steps, asked: made };
+  const text = "becomes a call by gRPC; of which method other parts decide";
+  return { steps: [step("transcode", "note", text, [...place, "transcode"])], asked: made };
 }
 
 /** As the gateway reads it: of several members of one name the last counts, a value may hold `=`. */

@@ -1,5 +1,6 @@
 /** Settings of composed answers as the plan carries them. */
 import type { RouteCache } from "../cache/route-cache.ts";
+import type { TranscodeSettings } from "../transcode/settings.ts";
 import type { RetrySettings, Template, UpstreamTarget } from "./settings.ts";
 import type { Translation } from "./translate/translation.ts";
 
@@ -75,6 +76,8 @@ export interface AggregatePart {
   readonly redirects?: number;
   /** Absent: it is asked for each time. */
   readonly cache?: RouteCache;
+  /** The call is one by gRPC. Absent: it is what it says. */
+  readonly transcode?: TranscodeSettings;
   /** What its answer is. Absent: JSON. */
   readonly encoding?: "text" | Translation;
   /** What of its answer is kept, as dotted paths; absent: all. */

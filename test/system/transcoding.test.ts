@@ -21,6 +21,24 @@ gateway:
       to: kinds
       rewrite: /*
       timeout: 1s
+    - name: composed
+      match: { path: "/composed/{text}" }
+      aggregate:
+        one: { get: "kinds:/one/{path.text}", transcode: { descriptor: kinds } }
+        many: { get: "kinds:/count/3", transcode: { descriptor: kinds } }
+        plain:
+          post: "kinds:/test.kinds.Kinds/Plain"
+          body: { text: "{one.text}" }
+          transcode: { descriptor: kinds, autoMap: true }
+        none:
+          post: "kinds:/test.kinds.Kinds/Plain"
+          body: { text: "fail 5 {one.text}", numbers: "{many.*.number}" }
+          transcode: { descriptor: kinds, autoMap: true }
+          optional: true
+    - name: stuck
+      match: { path: /stuck }
+      aggregate:
+        many: { get: "kinds:/count/1?text=stuck", transcode: { descriptor: kinds }, timeout: 500ms }
     - name: kinds
       match: { path: /* }
       transcode: { descriptor: kinds, services: [test.kinds.Kinds], autoMap: true, errorDetails: true, trailers: true }
@@ -154,6 +172,16 @@ describe("unary", () => {
     expect((await ask("/one/a?none=1")).status).toBe(400);
     expect((await ask("/sum", post({}))).status).toBe(501);
   });
+});
+
+test("parts of a composed answer: by a rule, by a method, of a stream, and one that is refused", async () => {
+  const response = await ask("/composed/tea");
+  expect([response.status, response.headers.get("x-selvage-partial")]).toEqual([200, "none"]);
+  const { one, many, plain, none } = (await response.json()) as Record<string, { text?: string; numbers?: number[] }>;
+  expect([one?.text, many, none]).toEqual(["tea", [{ number: 1 }, { number: 2 }, { number: 3 }], null]);
+  expect(plain).toBeTypeOf("object");
+  const stuck = await ask("/stuck");
+  expect([stuck.status, ((await stuck.json()) as { part?: string }).part]).toEqual([504, "many"]);
 });
 
 describe("streams", () => {

@@ -154,7 +154,7 @@ describe("routes", () => {
       "SLV3169",
       "no meaning with `handler`",
     ],
-    [of("{ descriptor: orders }", "").replace(/ {6}transcode.*/, ""), "SLV3169", "no route has the descriptor"],
+    [of("{ descriptor: orders }", "").replace(/ {6}transcode.*/, ""), "SLV3169", "no route or part has the descriptor"],
     [of("{ descriptor: orders, stream: json }"), "SLV2001", ""],
     [of("{ descriptor: orders, other: 1 }"), "SLV2003", ""],
   ])("%#", async (text, code, why) => {
@@ -182,6 +182,92 @@ describe("routes", () => {
       descriptor: built.table["descriptors.orders"],
       ...{ autoMap: true, ignoreQuery: ["a", "b"], print: { protoNames: true } },
     });
+  });
+});
+
+describe("parts of composed answers", () => {
+  const parts = (text: string, service = "protocol: grpc"): string => `
+selvage: 1
+name: shop
+gateway:
+  hosts: [localhost]
+  descriptors: { orders: { file: orders.binpb } }
+  routes:
+    - { name: page, match: { path: "/page/{id}", methods: [GET, POST] }, aggregate: { one: ${text} } }
+mesh: { trustDomain: shop.internal, services: { orders: { port: 8080, ${service}, access: [{ from: gateway }] } } }
+`;
+  const AUTO = "transcode: { descriptor: orders, autoMap: true }";
+  const RULES = "transcode: { descriptor: orders }";
+  const COUNT = "orders:/shop.orders.v1.Orders/CountOrders";
+  test.each<[string, ...string[]]>([
+    [`{ get: "orders:/v1/orders/{path.id}", ${RULES} }`],
+    [`{ head: "orders:/v1/orders/{path.id}", ${RULES} }`],
+    [`{ get: "orders:/v1/orders?customer={path.id}", ${RULES} }`],
+    [`{ post: "orders:/v1/orders/{path.id}:cancel", ${RULES} }`],
+    [`{ get: "orders:/v1/orders:watch", ${RULES} }`],
+    [`{ post: "${COUNT}", body: {}, ${AUTO} }`],
+    [`{ post: "${COUNT}", body: {}, ${RULES} }`, "warning SLV3168 post"],
+    [`{ get: "${COUNT}", ${AUTO} }`, "warning SLV3168 get"],
+    [`{ get: "orders:/v2/orders", ${RULES} }`, "warning SLV3168 get"],
+    [`{ put: "orders:/v1/orders/{path.id}", ${RULES} }`, "warning SLV3168 put"],
+    [
+      `{ get: "orders:/v1/orders", transcode: { descriptor: order } }`,
+      "error SLV3166 transcode.descriptor",
+      "warning SLV3169 ",
+    ],
+    [
+      `{ get: "orders:/v1/orders", transcode: { descriptor: orders, services: [a.B] } }`,
+      "error SLV3166 transcode.services.0",
+    ],
+    [`{ get: "orders:/v1/orders", encoding: text, ${RULES} }`, "error SLV3169 encoding"],
+    [
+      `{ get: "orders:/v1/orders", transcode: { descriptor: orders, stream: lines } }`,
+      "error SLV2003 transcode.stream",
+    ],
+    [`{ get: "orders:/v1/orders" }`, "warning SLV3052 get", "warning SLV3169 "],
+  ])("%s", async (text, ...expected) => {
+    const { problems } = await load(parts(text));
+    const told = problems.map(({ severity, code, path }) => `${severity} ${code} ${path.slice(5).join(".")}`);
+    expect(told.sort()).toEqual(expected.sort());
+  });
+  test("go to services that speak it", async () => {
+    const { problems } = await load(parts(`{ get: "orders:/v1/orders", ${RULES} }`, "protocol: http"));
+    expect(problems.map(({ code }) => code)).toEqual(["SLV3169"]);
+  });
+  test.each<[string, string, string]>([
+    [
+      `{ get: "orders:/v1/orders/{path.id}", ${RULES} }`,
+      "pass",
+      "/shop.orders.v1.Orders/GetOrder by GET /v1/orders/{id}, id=7",
+    ],
+    [`{ post: "${COUNT}", body: {}, ${AUTO} }`, "pass", "/shop.orders.v1.Orders/CountOrders by POST"],
+    [`{ get: "orders:/v1/orders?nothing=1", ${RULES} }`, "deny", "nothing"],
+  ])("explain: %s", async (text, verdict, told) => {
+    const { document, built } = await load(parts(text));
+    if (document === undefined || built === undefined) throw new Error("no document");
+    const request = { method: "GET", host: "localhost", path: "/page/7", query: "", headers: [] };
+    const plan = compile(document, built.table);
+    const { steps } = explain(plan, { ...request, credential: { kind: "none" } }, 0, built.bytes);
+    const step = steps.find(({ stage, part }) => stage === "transcode" && part === "one");
+    expect(step).toMatchObject({ verdict, text: expect.stringContaining(told) });
+    const access = steps.find(({ stage, part }) => stage === "access" && part === "one");
+    expect(access === undefined).toBe(verdict === "deny");
+  });
+  test("explain: what other parts decide is not guessed", async () => {
+    const two = `{ get: "orders:/v1/orders/1", ${RULES} }, two: { get: "orders:/v1/orders?pageSize={one.id}", ${RULES} }`;
+    const { document, built } = await load(parts(two));
+    if (document === undefined || built === undefined) throw new Error("no document");
+    const request = { method: "GET", host: "localhost", path: "/page/7", query: "", headers: [] };
+    const { steps, result } = explain(
+      ...([
+        compile(document, built.table),
+        { ...request, credential: { kind: "none" } as const },
+        0,
+        built.bytes,
+      ] as const),
+    );
+    expect(result.outcome).toBe("forward");
+    expect(steps.some(({ part, verdict }) => part === "two" && verdict === "deny")).toBe(false);
   });
 });
 

@@ -21,7 +21,7 @@ import { CachedExchange } from "../cache/cached-exchange.ts";
 import type { EdgeCache } from "../cache/edge-cache.ts";
 import type { Env } from "../env.ts";
 import { callTarget } from "./call-target.ts";
-import type { CallContext } from "./call-upstream.ts";
+import type { CallContext, ForwardCall } from "./call-upstream.ts";
 import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import type { Forwarder } from "./forward-request.ts";
@@ -162,8 +162,12 @@ export class PartCalls {
     const body = request.body === undefined ? null : new TextEncoder().encode(request.body);
     if (body !== null) fields.set("content-type", "application/json");
     const sending = { target, method, path, fields, body, deadlineAtMs, signal };
-    const { shedder, upstreams } = this.#forwarder;
-    return shedder.call(c, sending, (shed) => callTarget(c, { ...sending, ...shed }, context, upstreams));
+    const { shedder, upstreams, held } = this.#forwarder;
+    const pass = (made: ForwardCall): Promise<Response> =>
+      shedder.call(c, made, (shed) => callTarget(c, { ...made, ...shed }, context, upstreams));
+    if (part.transcode === undefined) return pass(sending);
+    const { transcodePart } = await import("./transcode-call.ts");
+    return transcodePart(c, part.transcode, sending, held, pass);
   }
 }
 

@@ -22,7 +22,7 @@ import { codingOf } from "./content-coding.ts";
 import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import { readContent } from "./read-content.ts";
-import { answerOfCall } from "./transcoded-answer.ts";
+import { answerOfCall, type Transcoded } from "./transcoded-answer.ts";
 
 type Exchange = Context<GatewayEnv>;
 
@@ -34,6 +34,37 @@ interface Api {
 
 const apis = new Artifacts<Api>((bytes) => ({ registry: readDescriptor(bytes), indexes: new WeakMap() }));
 
+/** Whose call it is. */
+interface Caller extends Pick<Transcoded, "tell" | "held"> {
+  readonly allow: (methods: readonly string[]) => void;
+  /** Streams, too, are read to their end within the call's time. */
+  readonly isTimed: boolean;
+}
+
+/** A request of a client, who is told what it may do instead. */
+export function transcodeCall(
+  c: Exchange,
+  settings: TranscodeSettings,
+  call: ForwardCall,
+  held: HeldBytes,
+  send: (call: ForwardCall) => Promise<Response>,
+): Promise<Response> {
+  const allow: Caller["allow"] = (methods) => c.header("allow", methods.join(", "));
+  const tell: Caller["tell"] = (status) => c.set("grpcStatus", status);
+  return callMethod(c, settings, call, { allow, tell, held, isTimed: false }, send);
+}
+
+/** A part of a composed answer: it is read whole, and what becomes of it is told of the part alone. */
+export function transcodePart(
+  c: Exchange,
+  settings: TranscodeSettings,
+  call: ForwardCall,
+  held: HeldBytes,
+  send: (call: ForwardCall) => Promise<Response>,
+): Promise<Response> {
+  return callMethod(c, settings, call, { allow: ignore, tell: ignore, held, isTimed: true }, send);
+}
+
 /**
  * The answer in JSON.
  * @param call as it would go to the upstream
@@ -41,32 +72,34 @@ const apis = new Artifacts<Api>((bytes) => ({ registry: readDescriptor(bytes), i
  * @throws SelvageError no_route, method_not_allowed, bad_request, body_too_large, media_type_unsupported, stream_not_callable,
  *   plan_missing, and what `send` and `answerOfCall` throw
  */
-export async function transcodeCall(
+async function callMethod(
   c: Exchange,
   settings: TranscodeSettings,
   call: ForwardCall,
-  held: HeldBytes,
+  { held, tell, allow, isTimed }: Caller,
   send: (call: ForwardCall) => Promise<Response>,
 ): Promise<Response> {
   const { fields } = call;
   const api = await apiOf(c, settings);
   const { registry } = api;
   const { path, query } = splitQuery(call.path);
-  const { binding, captured } = methodOf(c, indexOf(api, settings), call.method, path);
+  const { binding, captured } = methodOf(allow, indexOf(api, settings), call.method, path);
   const content = await contentOf(c, call);
   const request = { captured, query, contentType: fields.get("content-type"), content };
   const message = requestMessage(binding, request, settings, registry);
   if (message.fault !== undefined) throw refused(message);
   const accept = fields.get("accept");
   sayGrpcWeb(call);
-  const isStream = binding.method.methodKind === "server_streaming";
+  const isStream = !isTimed && binding.method.methodKind === "server_streaming";
   if (!isStream) sayTime(call);
   const body = grpcWebMessage(message.bytes);
   const answer = await send({ ...call, method: "POST", path: callPath(binding.method), body, isRaw: false, isStream });
   const { deadlineAtMs } = call;
-  const made = await answerOfCall(c, answer, { binding, settings, registry, accept, deadlineAtMs, held });
+  const made = await answerOfCall(c, answer, { binding, settings, registry, accept, deadlineAtMs, held, tell });
   return call.method === "HEAD" ? withoutContent(made) : made;
 }
+
+const ignore = (): void => undefined;
 
 function withoutContent(answer: Response): Response {
   void answer.body?.cancel().catch(() => undefined);
@@ -89,11 +122,11 @@ function indexOf({ registry, indexes }: Api, settings: TranscodeSettings): Metho
   return index;
 }
 
-function methodOf(c: Exchange, index: MethodIndex, method: string, path: string): CalledMethod {
+function methodOf(allow: Caller["allow"], index: MethodIndex, method: string, path: string): CalledMethod {
   const found = findMethod(index, method, path);
   if (found.missing === "path") throw new SelvageError("no_route", `no method of the descriptor has the path ${path}`);
   if (found.missing === "method") {
-    c.header("allow", found.allow.join(", "));
+    allow(found.allow);
     throw new SelvageError("method_not_allowed", `no method of the descriptor is called by ${method} ${path}`);
   }
   const { method: called } = found.binding;

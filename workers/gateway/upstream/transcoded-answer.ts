@@ -32,6 +32,8 @@ export interface Transcoded {
   readonly accept: string | null;
   readonly deadlineAtMs: number;
   readonly held: HeldBytes;
+  /** Hears the status of the call, as far as it is known with the answer's head. */
+  readonly tell: (status: number) => void;
 }
 
 type Exchange = Context<GatewayEnv>;
@@ -104,7 +106,7 @@ async function unary(c: Exchange, answer: Response, frames: CallFrames, call: Tr
   const { status, trailers } = statusOfTrailers(found.end);
   if (status.code !== grpcCode.ok) return failed(c, answer, status, call, trailers);
   if (found.message === undefined) throw invalid("it has no message");
-  c.set("grpcStatus", grpcCode.ok);
+  call.tell(grpcCode.ok);
   const headers = headersOf(answer, call, trailers);
   const writer = writerOf(call);
   const { message } = found;
@@ -144,7 +146,7 @@ async function stream(
       return failed(c, answer, status, call, trailers);
     }
   }
-  c.set("grpcStatus", grpcCode.ok);
+  call.tell(grpcCode.ok);
   const headers = headersOf(answer, call, undefined);
   const form = writer.isRaw ? "raw" : formOf(call);
   if (form === "raw") {
@@ -228,8 +230,8 @@ interface Failure {
   readonly retryAfterSeconds?: number;
 }
 
-function problemOf(c: Exchange, status: CallStatus, { binding, settings, registry }: Transcoded): Failure {
-  c.set("grpcStatus", status.code);
+function problemOf(c: Exchange, status: CallStatus, { binding, settings, registry, tell }: Transcoded): Failure {
+  tell(status.code);
   const { traceId } = c.get("trace");
   const read =
     status.details === undefined ? undefined : readErrorDetails(status.details, binding, settings.print, registry);

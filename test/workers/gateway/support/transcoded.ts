@@ -83,20 +83,23 @@ export interface World {
   service: Service;
 }
 
-/** @param more of the route, which takes every path */
+/** @param more of the route, which takes every path; of one that says itself what is transcoded, by the settings */
 export async function startTranscoding(
   settings: Partial<TranscodeSettings> = {},
-  more: Partial<RoutePlan> = {},
+  more: Partial<RoutePlan> | ((transcode: TranscodeSettings) => Partial<RoutePlan>) = {},
 ): Promise<World> {
   const digest = await sha256Base64url(bytes);
   const transcode = { descriptor: digest, ...settings };
   const world: { service: Service; asked: Asked[] } = { service: echo, asked: [] };
-  const gateway = await startGateway(plan([route("kinds", "/*", { transcode, ...more })]), async (request) => {
-    const content = new Uint8Array(await request.clone().arrayBuffer());
-    const asked = { path: new URL(request.url).pathname, headers: request.headers, message: content.subarray(5) };
-    world.asked.push(asked);
-    return world.service(asked, request);
-  });
+  const gateway = await startGateway(
+    plan([route("kinds", "/*", typeof more === "function" ? more(transcode) : { transcode, ...more })]),
+    async (request) => {
+      const content = new Uint8Array(await request.clone().arrayBuffer());
+      const asked = { path: new URL(request.url).pathname, headers: request.headers, message: content.subarray(5) };
+      world.asked.push(asked);
+      return world.service(asked, request);
+    },
+  );
   gateway.control.artifacts.set(digest, bytes);
   return Object.assign(world, { gateway });
 }
