@@ -76,6 +76,16 @@ export interface ContractContent {
   readonly schema?: string;
   /** For forms, whose values are text. */
   readonly shape?: ValueShape;
+  /** Of forms, by name: fields of which the description says how they are written. Absent: of none. */
+  readonly encoding?: readonly FieldEncoding[];
+}
+
+export interface FieldEncoding {
+  readonly name: string;
+  /** In `application/x-www-form-urlencoded`: what it would be in a query. */
+  readonly as?: ContractParameter;
+  /** In `multipart/form-data`: media types and ranges that its parts have. */
+  readonly types?: readonly string[];
 }
 
 export interface ContractResponse {

@@ -5,8 +5,10 @@ import { isJson, isUtf8, type MediaType } from "../http/media-type.ts";
 import { type FormPart, readParts } from "../http/multipart.ts";
 import { exactUtf8Text, utf8Text } from "../http/utf8-text.ts";
 import { isBracketed, readBrackets } from "./bracket-values.ts";
-import type { ContractContent, ValueShape } from "./contract.ts";
-import { formFields } from "./form-fields.ts";
+import { contentFor } from "./content-for.ts";
+import type { ContractContent, ContractParameter, ValueShape } from "./contract.ts";
+import { type FormFields, formFields } from "./form-fields.ts";
+import { isFieldOf, readQueryParameter } from "./read-parameter.ts";
 import { type ReadValue, readScalar, shapeOf } from "./text-value.ts";
 
 export type ReadBody =
@@ -30,21 +32,29 @@ export const isRead = (type: string): boolean => isJson(type) || type === FORM |
 export function readBody(content: Uint8Array, type: MediaType, of: ContractContent): ReadBody {
   if (!isRead(type.type)) return { kind: "opaque" };
   if (!isUtf8(type)) return { kind: "charset", reason: `its charset is ${type.charset?.slice(0, 32)}` };
-  if (type.type === MULTIPART) return readMultipart(content, type.boundary, of.shape);
+  if (type.type === MULTIPART) return readMultipart(content, type.boundary, of);
   const isForm = type.type === FORM;
   const text = isForm ? exactUtf8Text(content) : utf8Text(content);
   if (text === undefined) return { kind: "form", reason: "it is not UTF-8" };
-  if (isForm) return readForm(text, of.shape);
+  if (isForm) return readForm(text, of);
   const read = readExactJson(text);
   return read.fault === undefined ? { kind: "value", value: read.value } : { kind: read.fault, reason: read.reason };
 }
 
-function readForm(text: string, shape: ValueShape | undefined): ReadBody {
+function readForm(text: string, { shape, encoding = [] }: ContractContent): ReadBody {
   const fields = formFields(text);
   if (fields === undefined) return { kind: "form", reason: "it has too many fields, or one that is no text" };
-  const groups = grouped(fields, shape);
-  if (groups === undefined) return TWO_READINGS;
+  const written = encoding.flatMap(({ as }) => as ?? []);
+  const others = written.length === 0 ? fields : withoutFieldsOf(written, fields);
+  const groups = grouped(others, shape);
+  // Servers that know nothing of how a field is written would read its brackets.
+  if (groups === undefined || written.some(({ name }) => groups.has(name))) return TWO_READINGS;
   const properties: [string, unknown][] = [];
+  for (const one of written) {
+    const read = readQueryParameter(one, fields);
+    if (read?.fault !== undefined) return { kind: "form", reason: `a field ${read.fault}` };
+    if (read !== undefined) properties.push([one.name, read.value]);
+  }
   for (const [name, values] of groups) {
     const own = shapeOf(shape, name);
     const read = values === undefined ? readBrackets(fields, name, own, decodeField) : readField(values, own);
@@ -53,6 +63,10 @@ function readForm(text: string, shape: ValueShape | undefined): ReadBody {
     properties.push([name, read.value]);
   }
   return { kind: "value", value: Object.fromEntries(properties) };
+}
+
+function withoutFieldsOf(parameters: readonly ContractParameter[], fields: FormFields): FormFields {
+  return new Map([...fields].filter(([name]) => !parameters.some((one) => isFieldOf(one, name))));
 }
 
 const TWO_READINGS = { kind: "form", reason: "a name with brackets can be read in several ways" } as const;
@@ -96,12 +110,17 @@ function joined<Piece>(
   return read(pieces[0] as Piece, shape);
 }
 
-function readMultipart(content: Uint8Array, boundary: string | undefined, shape: ValueShape | undefined): ReadBody {
+function readMultipart(
+  content: Uint8Array,
+  boundary: string | undefined,
+  { shape, encoding = [] }: ContractContent,
+): ReadBody {
   const read = readParts(content, boundary);
   if (read.fault !== undefined) return { kind: read.fault, reason: read.reason };
   const fields = new Map<string, unknown[]>();
   for (const part of read.parts) {
-    const value = readPart(part);
+    const types = encoding.find(({ name }) => name === part.name)?.types;
+    const value = readPart(types === undefined ? part : typed(part, types));
     if (value.kind !== "value") return value;
     const known = fields.get(part.name);
     if (known === undefined) fields.set(part.name, [value.value]);
@@ -148,7 +167,19 @@ const scalarOf = (value: unknown, shape: ValueShape | undefined): unknown =>
 
 type PartValue = { readonly kind: "value"; readonly value: unknown } | Extract<ReadBody, { readonly reason: string }>;
 
-function readPart({ type, isFile, content }: FormPart): PartValue {
+/** What clients leave out is what alone may stand there. */
+function typed(part: FormPart, types: readonly string[]): FormPart & { readonly isMistyped?: boolean } {
+  const [only = "text/plain"] = types;
+  const type = part.type ?? (types.length === 1 && isJson(only) ? only : "text/plain");
+  const fitting = contentFor(
+    types.map((mediaType) => ({ mediaType })),
+    type,
+  );
+  return { ...part, type, isMistyped: fitting === undefined };
+}
+
+function readPart({ type, isFile, content, isMistyped }: FormPart & { readonly isMistyped?: boolean }): PartValue {
+  if (isMistyped === true) return { kind: "form", reason: "a part is of a type that its field does not have" };
   // A character a byte: lengths are those of the file, and nothing else of it is judged.
   if (isFile || (type !== undefined && type !== "text/plain" && !isJson(type)))
     return { kind: "value", value: new TextDecoder("windows-1252").decode(content) };

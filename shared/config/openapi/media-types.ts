@@ -16,6 +16,11 @@ export function bySpecificity(a: { readonly mediaType: string }, b: { readonly m
   return rank(a) - rank(b) || (a.mediaType < b.mediaType ? -1 : 1);
 }
 
+/** A form whose fields are written as a query's. */
+export const isFormField = (mediaType: string): boolean => mediaType === "application/x-www-form-urlencoded";
+/** A form whose fields are parts with a type of their own. */
+export const isFormPart = (mediaType: string): boolean => mediaType === "multipart/form-data";
+
 /** Content whose values are text, so that their types have to be known. */
 export const isForm = (mediaType: string): boolean =>
   ["application/x-www-form-urlencoded", "multipart/form-data", "multipart/*", "application/*", "*/*"].includes(

@@ -4,6 +4,7 @@ import type { ValidationMode } from "../../contract/route-validation.ts";
 import { limits } from "../../limits.ts";
 import { quote } from "../schema-problems.ts";
 import { bySpecificity, isForm, readMediaType } from "./media-types.ts";
+import { readEncoding } from "./read-encoding.ts";
 import { readFields, readParameters } from "./read-parameters.ts";
 import type { Reading } from "./reading.ts";
 import type { SpecPlace } from "./spec-place.ts";
@@ -90,10 +91,17 @@ function readContents(stated: SpecPlace, reading: Reading): ContractContent[] {
 }
 
 function readContent(mediaType: string, stated: SpecPlace, reading: Reading): ContractContent {
-  const schema = reading.description.follow(stated)?.get("schema");
-  if (schema?.exists !== true || !reading.isSchema(schema)) return { mediaType };
+  const media = reading.description.follow(stated);
+  const schema = media?.get("schema");
+  if (media === undefined || schema?.exists !== true || !reading.isSchema(schema)) return { mediaType };
   const shape = isForm(mediaType) ? shapeOf(schema, reading.description) : undefined;
-  return { mediaType, schema: reading.schemas.nameOf(schema), ...(shape !== undefined && { shape }) };
+  const encoding = readEncoding(media, mediaType, shape, reading);
+  return {
+    mediaType,
+    schema: reading.schemas.nameOf(schema),
+    ...(shape !== undefined && { shape }),
+    ...(encoding.length > 0 && { encoding }),
+  };
 }
 
 function readResponses(stated: SpecPlace, reading: Reading): Record<string, ContractResponse> {

@@ -126,6 +126,73 @@ describe("what text is read as", () => {
   });
 });
 
+describe("the encoding of fields", () => {
+  const body = (type: string, encoding: string): string =>
+    `requestBody: { content: { ${type}: { schema: { type: object, properties: { tags: { type: array, items: { type: integer } } } }, encoding: ${encoding} } } }`;
+  const URLENCODED = "application/x-www-form-urlencoded";
+  const readOf = (type: string, encoding: string) =>
+    folder.whole(operation(`${ID}\n${body(type, encoding)}`)).operations[0]?.body?.content[0]?.encoding;
+  const tags = {
+    name: "tags",
+    in: "query",
+    required: false,
+    shape: { types: ["array"], items: { types: ["integer"] } },
+  };
+  test.each<[string, string, unknown]>([
+    [
+      URLENCODED,
+      "{ tags: { style: form, explode: false } }",
+      [{ name: "tags", as: { ...tags, style: "form", explode: false } }],
+    ],
+    [
+      URLENCODED,
+      "{ tags: { explode: false, contentType: a/b } }",
+      [{ name: "tags", as: { ...tags, style: "form", explode: false } }],
+    ],
+    [
+      URLENCODED,
+      "{ tags: { allowReserved: true } }",
+      [{ name: "tags", as: { ...tags, style: "form", explode: true, allowReserved: true } }],
+    ],
+    [
+      URLENCODED,
+      "{ tags: { contentType: application/json } }",
+      [{ name: "tags", as: { ...tags, mediaType: "application/json" } }],
+    ],
+    [
+      URLENCODED,
+      "{ constructor: { style: deepObject } }",
+      [
+        {
+          name: "constructor",
+          as: { name: "constructor", in: "query", required: false, style: "deepObject", explode: false },
+        },
+      ],
+    ],
+    [URLENCODED, "{ tags: { headers: {} } }", undefined],
+    [
+      "multipart/form-data",
+      "{ b: { contentType: 'image/png, Image/*' }, a: { contentType: text/plain } }",
+      [
+        { name: "a", types: ["text/plain"] },
+        { name: "b", types: ["image/png", "image/*"] },
+      ],
+    ],
+    ["multipart/form-data", "{ tags: { style: form } }", undefined],
+    ["application/json", "{ tags: { style: form } }", undefined],
+  ])("%s: %s", (type, encoding, expected) => expect(readOf(type, encoding)).toEqual(expected));
+  test.each([
+    [URLENCODED, "{ tags: { style: matrix } }", "there is no such style in forms"],
+    [URLENCODED, "{ tags: 7 }", "the encoding of a field is a mapping"],
+    ["multipart/form-data", "{ tags: { contentType: 'image/png, ' } }", "has media types or ranges"],
+    ["multipart/form-data", "{ tags: { contentType: 7 } }", "has media types or ranges"],
+  ])("%s: %s is refused", (type, encoding, message) => {
+    expect(folder.told(operation(`${ID}\n${body(type, encoding)}`))).toEqual([
+      expect.stringMatching(new RegExp(`error SLV3143 .*${message}`)),
+    ]);
+  });
+});
+
 describe("content", () => {
   test("more specific types come first, parameters of types go", () => {
     const body =

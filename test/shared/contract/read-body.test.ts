@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { contentFor } from "../../../shared/contract/content-for.ts";
-import type { ValueShape } from "../../../shared/contract/contract.ts";
+import type {
+  ContractContent,
+  ContractParameter,
+  FieldEncoding,
+  ValueShape,
+} from "../../../shared/contract/contract.ts";
 import { readBody } from "../../../shared/contract/read-body.ts";
 import { parseMediaType } from "../../../shared/http/media-type.ts";
 
@@ -14,12 +19,13 @@ const shape: ValueShape = {
   },
 };
 
-function read(type: string, content: string | Uint8Array): unknown {
+function read(type: string, content: string | Uint8Array, encoding?: ContractContent["encoding"]): unknown {
   const parsed = parseMediaType(type);
   if (parsed === undefined) throw new Error(type);
   const found = readBody(typeof content === "string" ? bytes(content) : content, parsed, {
     mediaType: parsed.type,
     shape,
+    ...(encoding !== undefined && { encoding }),
   });
   return found.kind === "value" ? found.value : found.kind;
 }
@@ -46,6 +52,39 @@ describe("forms", () => {
     ["\ufeffage=5", { "\ufeffage": "5" }],
   ])("%s", (text, value) => expect(read(FORM, text)).toEqual(value));
 
+  const as = (name: "tags" | "card" | "age", more: Partial<ContractParameter>): FieldEncoding[] => [
+    { name, as: { name, in: "query", required: false, shape: shape.properties?.[name] ?? shape, ...more } },
+  ];
+  test.each<[string, FieldEncoding[], unknown]>([
+    ["tags=1,2&age=5", as("tags", { style: "form", explode: false }), { tags: [1, 2], age: 5 }],
+    ["tags=1%202&age=5", as("tags", { style: "spaceDelimited", explode: false }), { tags: [1, 2], age: 5 }],
+    ["tags=1|2", as("tags", { style: "pipeDelimited", explode: false }), { tags: [1, 2] }],
+    ["tags=1&tags=2", as("tags", { style: "form", explode: true }), { tags: [1, 2] }],
+    ["card=number,4242,month,7", as("card", { style: "form", explode: false }), { card: { number: "4242", month: 7 } }],
+    [
+      "number=4242&month=7&age=1",
+      as("card", { style: "form", explode: true }),
+      { card: { number: "4242", month: 7 }, age: 1 },
+    ],
+    [
+      "card[number]=1&card[month]=7",
+      as("card", { style: "deepObject", explode: true }),
+      { card: { number: "1", month: 7 } },
+    ],
+    ['card={"month":7}', as("card", { mediaType: "application/json" }), { card: { month: 7 } }],
+    ["card=%7B%22month%22%3A7%7D&age=2", as("card", { mediaType: "application/json" }), { card: { month: 7 }, age: 2 }],
+    ["age=5", as("card", { mediaType: "application/json" }), { age: 5 }],
+    // Refused, for servers would read them otherwise, or not at all.
+    ["card={", as("card", { mediaType: "application/json" }), "form"],
+    ['card={"a":1,"a":2}', as("card", { mediaType: "application/json" }), "form"],
+    ["card={}&card={}", as("card", { mediaType: "application/json" }), "form"],
+    ["card={}&card[a]=1", as("card", { mediaType: "application/json" }), "form"],
+    ["tags=1,2&tags[]=3", as("tags", { style: "form", explode: false }), "form"],
+    ["tags=1,2&tags=3", as("tags", { style: "form", explode: false }), "form"],
+    ["card=1&card[number]=1", as("card", { style: "deepObject", explode: true }), "form"],
+    ["tags=%zz", as("tags", { style: "form", explode: false }), "form"],
+  ])("%s with an encoding of its own %#", (text, encoding, value) => expect(read(FORM, text, encoding)).toEqual(value));
+
   test("a property whose own name has brackets is read by it", () => {
     const own: ValueShape = {
       types: ["object"],
@@ -65,6 +104,30 @@ describe("multipart", () => {
   const part = (head: string, content: string): string => `--x\r\n${head}\r\n\r\n${content}\r\n`;
   const named = (name: string, more = ""): string => `Content-Disposition: form-data; name="${name}"${more}`;
   const MULTIPART = "multipart/form-data; boundary=x";
+  test.each<[types: readonly string[], type: string | undefined, content: string, value: unknown]>([
+    [["application/json"], "application/json", '{"month":7}', { card: { month: 7 } }],
+    // Browsers state no type of a text.
+    [["application/json"], undefined, '{"month":7}', { card: { month: 7 } }],
+    [["application/json"], undefined, "{", "form"],
+    [["application/json"], "text/plain", '{"month":7}', "form"],
+    [["application/json", "text/plain"], undefined, "7", { card: "7" }],
+    [["image/png", "image/*"], "image/jpeg", "x", { card: "x" }],
+    [["image/*"], "text/html", "<script>", "form"],
+    [["image/*"], undefined, "x", "form"],
+    [["*/*"], "text/html", "x", { card: "x" }],
+  ])("of the types %j, one of %s: %s", (types, type, content, value) => {
+    const head = type === undefined ? named("card") : `${named("card")}\r\ncontent-type: ${type}`;
+    expect(read(MULTIPART, `${part(head, content)}--x--`, [{ name: "card", types }])).toEqual(value);
+  });
+  test("a type is asked of its own field alone, and of each part of it", () => {
+    const png = (name: string, type: string): string => part(`${named(name)}\r\ncontent-type: ${type}`, "1");
+    const encoding = [{ name: "file", types: ["image/png"] }];
+    expect(read(MULTIPART, `${png("other", "text/html")}${png("file", "image/png")}--x--`, encoding)).toEqual({
+      other: "1",
+      file: "1",
+    });
+    expect(read(MULTIPART, `${png("file", "image/png")}${png("file", "text/html")}--x--`, encoding)).toBe("form");
+  });
   test.each<[string, unknown]>([
     [`${part(named("age"), "5")}${part(named("name"), "héllo")}--x--\r\n`, { age: 5, name: "héllo" }],
     [`preamble\r\n${part(named("age"), "5")}--x--epilogue`, { age: 5 }],
