@@ -3,7 +3,7 @@ import type { LoadReport } from "../../shared/http/load-report.ts";
 import { limits } from "../../shared/limits.ts";
 import type { OutboundServicePlan } from "../../shared/plan/plan.ts";
 import type { BreakerEvent } from "../../shared/policy/breaker.ts";
-import { endpointKey } from "../../shared/policy/discovery-view.ts";
+import { endpointKey } from "../../shared/policy/endpoint.ts";
 import { answerSampleMs, latencyMsAt, observeLatency, weightOf } from "../../shared/policy/endpoint-load.ts";
 import { newHedge, noteHedgeLatency } from "../../shared/policy/hedge.ts";
 import {

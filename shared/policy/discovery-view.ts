@@ -1,57 +1,125 @@
-/** What an agent knows of the endpoints of the services that it calls. */
-
-/** One place that can be called; the wire's endpoint. */
-export interface ViewEndpoint {
-  readonly instance: string;
-  readonly host: string;
-  readonly port: number;
-  readonly labels: Readonly<Record<string, string>>;
-}
-
-export interface DiscoveryView<E extends ViewEndpoint = ViewEndpoint> {
-  /** Of the control plane's last word; 0: none yet. */
-  revision: number;
-  services: Record<string, readonly E[]>;
-}
-
-export const newDiscoveryView = <E extends ViewEndpoint>(): DiscoveryView<E> => ({ revision: 0, services: {} });
-
 /**
- * Takes a whole new view.
- * @param fresh the first view on a new connection: the control plane may count anew after it was rebuilt
- * @returns false when it is older than what is known and was left alone
+ * What an agent knows of the endpoints of the services that it calls.
+ *
+ * A host drives it so: each message of the hub is a step; when the verdict says that something changed it puts `inUse` into
+ * use, and then, not before, sends `seen` for what the verdict has to acknowledge: no new request can choose what left by
+ * then. What it has to ask for anew goes into a `resync`. In `hello` it names `heldRevisions`. After `limits.agent.viewSettleMs`
+ * without another such event it steps `settled`.
  */
-export function replaceView<E extends ViewEndpoint>(
-  view: DiscoveryView<E>,
-  revision: number,
-  services: Readonly<Record<string, readonly E[]>>,
-  fresh: boolean,
-): boolean {
-  if (!fresh && revision < view.revision) return false;
-  view.revision = revision;
-  view.services = { ...services };
-  return true;
+import type { ViewEndpoint } from "./endpoint.ts";
+import type { ChangePush, NamedRevision } from "./hub-state.ts";
+import { endpointsOf, forgetMarks, newServiceView, type ServiceView, takeChange } from "./service-view.ts";
+
+export type Endpoints<E extends ViewEndpoint> = Readonly<Record<string, readonly E[]>>;
+
+export interface DiscoveryState<E extends ViewEndpoint = ViewEndpoint> {
+  /** By service, as registries told it. */
+  readonly views: Map<string, ServiceView<E>>;
+  /**
+   * Of services whose registry counts anew, and may still be gathering: what was in use before. It is kept until the view has
+   * settled, or until it is said to leave. Dead ones among them are the breaker's to pass over.
+   */
+  readonly before: Map<string, readonly E[]>;
+}
+
+export type DiscoveryEvent<E extends ViewEndpoint = ViewEndpoint> =
+  | { readonly type: "changes"; readonly views: readonly (ChangePush & { readonly put: readonly E[] })[] }
+  | { readonly type: "settled" }
+  /** A plan: nothing else may be called. */
+  | { readonly type: "callable"; readonly services: Iterable<string> };
+
+export interface DiscoveryVerdict {
+  changed: boolean;
+  readonly seen: NamedRevision[];
+  readonly resync: NamedRevision[];
+}
+
+export const newDiscovery = <E extends ViewEndpoint>(): DiscoveryState<E> => ({ views: new Map(), before: new Map() });
+
+/** Applies one event to `state` in place. */
+export function stepDiscovery<E extends ViewEndpoint>(
+  state: DiscoveryState<E>,
+  event: DiscoveryEvent<E>,
+): DiscoveryVerdict {
+  const verdict: DiscoveryVerdict = { changed: false, seen: [], resync: [] };
+  if (event.type === "changes") for (const change of event.views) takePush(state, change, verdict);
+  else if (event.type === "settled") {
+    verdict.changed = state.before.size > 0;
+    state.before.clear();
+  } else {
+    const callable = new Set(event.services);
+    for (const service of [...state.views.keys()])
+      if (!callable.has(service)) {
+        state.views.delete(service);
+        state.before.delete(service);
+        verdict.changed = true;
+      }
+  }
+  return verdict;
+}
+
+function takePush<E extends ViewEndpoint>(
+  state: DiscoveryState<E>,
+  push: ChangePush & { readonly put: readonly E[] },
+  verdict: DiscoveryVerdict,
+): void {
+  const { service } = push;
+  const view = state.views.get(service) ?? newServiceView<E>();
+  const wasEpoch = view.epoch;
+  const wasInUse = endpointsInUse(state, service);
+  const taken = takeChange(view, push);
+  const held = { service, epoch: view.epoch, revision: view.revision };
+  if (taken === "gap") {
+    verdict.resync.push(held);
+    return;
+  }
+  state.views.set(service, view);
+  forgetMarks(view, 0);
+  if (taken === "applied") {
+    verdict.changed = true;
+    if (wasEpoch !== "" && wasEpoch !== view.epoch) state.before.set(service, wasInUse);
+    const left = new Set(push.remove);
+    const before = state.before.get(service)?.filter(({ instance }) => !left.has(instance));
+    if (before !== undefined) state.before.set(service, before);
+  }
+  // What is kept from before may be what is to leave.
+  if (push.ack === true && !state.before.has(service)) verdict.seen.push(held);
+}
+
+/** By service, those without endpoints too. */
+export function inUse<E extends ViewEndpoint>(state: DiscoveryState<E>): Record<string, readonly E[]> {
+  return Object.fromEntries([...state.views.keys()].map((service) => [service, endpointsInUse(state, service)]));
+}
+
+/** What to name in `hello`. */
+export function heldRevisions(state: DiscoveryState): NamedRevision[] {
+  return [...state.views].map(([service, { epoch, revision }]) => ({ service, epoch, revision }));
+}
+
+function endpointsInUse<E extends ViewEndpoint>(state: DiscoveryState<E>, service: string): E[] {
+  const view = state.views.get(service);
+  const told = view === undefined ? [] : endpointsOf(view);
+  const before = state.before.get(service);
+  return before === undefined ? told : withKnown(told, before);
+}
+
+/** `told`, and the instances known before that it does not name. */
+function withKnown<E extends ViewEndpoint>(told: readonly E[], before: readonly E[]): E[] {
+  const named = new Set(told.map(({ instance }) => instance));
+  return [...told, ...before.filter(({ instance }) => !named.has(instance))];
 }
 
 /**
- * What to use while a control plane that was away gathers its own view: what it tells, and of the services that it names
- * also the instances known before that it does not name. Dead ones among them are the breaker's to pass over.
+ * The same for a control plane that tells whole views: what it tells, and of the services that it names also the instances
+ * known before that it does not name.
  * @param before what was in use when the connection was made
  */
 export function keepKnown<E extends ViewEndpoint>(
-  told: Readonly<Record<string, readonly E[]>>,
-  before: Readonly<Record<string, readonly E[]>>,
+  told: Endpoints<E>,
+  before: Endpoints<E>,
 ): Record<string, readonly E[]> {
   const kept: Record<string, readonly E[]> = {};
-  for (const [service, endpoints] of Object.entries(told)) {
-    const named = new Set(endpoints.map(({ instance }) => instance));
-    const unnamed = Object.hasOwn(before, service) ? (before[service] ?? []) : [];
-    kept[service] = [...endpoints, ...unnamed.filter(({ instance }) => !named.has(instance))];
-  }
+  for (const [service, endpoints] of Object.entries(told))
+    kept[service] = withKnown(endpoints, Object.hasOwn(before, service) ? (before[service] ?? []) : []);
   return kept;
-}
-
-/** Identity of an address: an instance that comes back elsewhere is a new endpoint, with no history. */
-export function endpointKey(endpoint: ViewEndpoint): string {
-  return `${endpoint.instance}@${endpoint.host}:${endpoint.port}`;
 }

@@ -1,278 +1,329 @@
 /**
- * The service registry as a plain state and a step: which instances are known, which of them callers are given, and
- * when silence ends that. The host stores the rows that a step touched and pushes the views that it changed.
+ * The registry of one service: which of its instances callers are given, by which hub each was reported, and who still has
+ * to hear of it before one that leaves may stop accepting.
  *
- * An endpoint is visible from `ready` on and leaves at once with `draining`. A connection that ends without a goodbye
- * keeps it for a grace, a control plane that was away itself for a whole lease: nobody loses endpoints because the
- * registry restarted.
+ * The hubs keep the leases of their agents and report when an instance is up, drains or is gone; each batch has a number, so
+ * that a late or repeated one is known. What the registry holds of hubs is stored, so nothing is owed to memory.
+ *
+ * A host drives it so: each call of a hub, each answer of a hub and the alarm are one `stepRegistry`. Of the verdict it stores
+ * what was touched, hands `released` to their hubs (`released` of hub.ts), and sets the alarm for `registryDueAt`. To each hub
+ * that `lacking` names it sends `updateFor` (`view` of hub.ts), not before its last one was answered or given up, and steps
+ * `delivered` with what the hub has taken. All of these may be lost, late or twice: a later tick finds what is still owed.
  */
-import type { Refusal } from "./acknowledgement.ts";
+import type { ViewEndpoint } from "./endpoint.ts";
+import {
+  changeSince,
+  forgetMarks,
+  type HeldRevision,
+  newServiceView,
+  type ServiceView,
+  setEndpoint,
+  type ViewChange,
+} from "./service-view.ts";
 
-export interface InstanceEndpoint {
+/** What a hub says of one of its agents. `draining`: it waits to be released; `gone`: its lease has ended. */
+export interface InstanceReport {
   readonly instance: string;
-  readonly host: string;
-  readonly port: number;
-  readonly labels: Readonly<Record<string, string>>;
+  readonly state: "up" | "draining" | "gone";
+  /** Of one that is up. */
+  readonly endpoint?: ViewEndpoint | undefined;
 }
 
-/** One instance; plain and serialisable. Times are milliseconds since the epoch. */
-export interface Instance {
-  readonly service: string;
-  readonly instance: string;
-  /** Absent: it only calls. */
-  readonly endpoint?: InstanceEndpoint;
-  phase: "starting" | "ready" | "draining";
-  /** Id of its last connection, and whether that is there: what a lost one still has to say counts. */
-  readonly connection: string;
-  connected: boolean;
-  /** Whether callers are given the endpoint. */
-  visible: boolean;
-  /** Its endpoint is withdrawn then, unless it is heard before. */
-  leaseEndsAtMs: number;
-  /** It was visible before this connection: withdrawn then, unless `ready` confirms it before. 0: nothing to confirm. */
-  confirmByMs: number;
-  lastHeardMs: number;
-  certificateNotAfterMs: number;
-  /** Version of the plan that it serves by. */
-  planVersion: number;
-  refused?: Refusal;
-  /** Id of the trust bundle that it has said to use on this connection. */
-  trusts?: string;
+/** An instance that is up or draining. Times are milliseconds since the epoch. */
+export interface Member {
+  readonly hub: string;
+  /** Absent: it is up. */
+  readonly drain?: Drain;
+}
+
+export interface Drain {
+  /** Callers that go by this revision do not choose it any more. */
+  readonly revision: number;
+  readonly boundAtMs: number;
+  /** Its hub was told that it need not wait any more. */
+  told: boolean;
+}
+
+/** A hub that reports instances, or whose agents call the service. */
+export interface HubLink {
+  /** Number of its last batch of reports. */
+  batch: number;
+  /** Last sign of life. */
+  heardAtMs: number;
+  /** Its agents call the service: it is sent each change. */
+  subscribed: boolean;
+  /** Revision that it has taken; -1: none. */
+  delivered: number;
+  /** Revision that it was asked to have acknowledged by its callers, and the one that they have. */
+  asked: number;
+  seen: number;
 }
 
 export interface RegistryState {
-  /** Of the views; only grows. */
-  revision: number;
-  /** By `instanceKey`. */
-  instances: Record<string, Instance>;
+  readonly view: ServiceView;
+  /** By instance. */
+  readonly members: Map<string, Member>;
+  /** By name of the hub. */
+  readonly hubs: Map<string, HubLink>;
 }
 
 export interface RegistrySettings {
-  readonly leaseMs: number;
-  readonly graceMs: number;
-  /** How long an instance that left without a goodbye is remembered. */
-  readonly forgetAfterMs: number;
+  /** One that drains waits no longer for its callers. */
+  readonly drainBoundMs: number;
+  /** A hub that was silent for so long is gone, and what it reported too. */
+  readonly hubLeaseMs: number;
+  /** Marks of endpoints that left. */
+  readonly marksMax: number;
   readonly instancesMax: number;
 }
 
 export type RegistryEvent =
+  /** `all`: whatever else this hub reported before is gone. */
   | {
-      readonly type: "hello";
-      readonly service: string;
-      readonly instance: string;
-      readonly connection: string;
-      readonly endpoint?: InstanceEndpoint | undefined;
-      readonly planVersion: number;
-      readonly certificateNotAfterMs: number;
+      readonly type: "report";
+      readonly hub: string;
+      readonly batch: number;
+      readonly reports: readonly InstanceReport[];
+      readonly all?: boolean;
     }
-  | { readonly type: "ready" | "draining" | "closed"; readonly key: string; readonly connection: string }
-  /** A sign of life at `atMs`. */
-  | { readonly type: "heard"; readonly key: string; readonly atMs: number }
-  /** The connection is not there any more after a sleep or restart of the registry; `closed` may follow. */
-  | { readonly type: "lost"; readonly key: string }
-  | { readonly type: "acknowledged"; readonly key: string; readonly version: number }
-  | { readonly type: "refused"; readonly key: string; readonly version: number; readonly reason: string }
-  | { readonly type: "trusts"; readonly key: string; readonly id: string }
-  | { readonly type: "renewed"; readonly key: string; readonly certificateNotAfterMs: number }
-  /** A new plan: views may have another extent. */
-  | { readonly type: "published" }
+  /** The hub has callers, and holds that; the verdict has the answer. */
+  | { readonly type: "subscribe"; readonly hub: string; readonly held: HeldRevision | undefined }
+  | { readonly type: "unsubscribe"; readonly hub: string }
+  | { readonly type: "delivered"; readonly hub: string; readonly update: RegistryUpdate }
+  /** All callers of the hub go by that revision. */
+  | { readonly type: "seen"; readonly hub: string; readonly held: HeldRevision }
   | { readonly type: "tick" };
 
+/** An instance that drains and need not wait any more. */
+export interface Released {
+  readonly hub: string;
+  readonly instance: string;
+}
+
+/** What a hub is sent. `wanted`: callers are to acknowledge that revision; 0: none is waited for. */
+export interface RegistryUpdate {
+  readonly change: ViewChange;
+  readonly wanted: number;
+}
+
 export interface RegistryVerdict {
-  /** Keys of rows to store. */
-  readonly touched: string[];
-  /** Keys of rows to delete. */
-  readonly removed: string[];
-  /** Services whose visible endpoints changed. */
-  readonly services: string[];
-  /** Connections that were silent for too long and are to be cut. */
-  readonly silent: string[];
-  /** Nothing was changed because the registry is full. */
-  readonly full?: true;
+  /** Entries of the view, and members, of these instances to store. */
+  readonly touched: Set<string>;
+  /** Links to store. */
+  readonly hubs: Set<string>;
+  readonly released: Released[];
+  /** The batch has an older number than another that was taken, and was left alone. */
+  readonly late?: true;
+  /** Of `subscribe`. */
+  readonly answer?: RegistryUpdate;
 }
 
-export const emptyRegistry = (): RegistryState => ({ revision: 0, instances: {} });
+/** @param epoch random, made once with the registry */
+export const newRegistry = (epoch: string): RegistryState => ({
+  view: newServiceView(epoch),
+  members: new Map(),
+  hubs: new Map(),
+});
 
-/** Instances of two services are apart even under one name, so that no service can take another's. */
-export function instanceKey(service: string, instance: string): string {
-  return `${service}/${instance}`;
-}
-
-/** Applies one event to `state` in place. Events of unknown instances and of replaced connections change nothing. */
+/** Applies one event to `state` in place. */
 export function stepRegistry(
   state: RegistryState,
   event: RegistryEvent,
   nowMs: number,
   settings: RegistrySettings,
 ): RegistryVerdict {
-  const verdict: RegistryVerdict = { touched: [], removed: [], services: [], silent: [] };
-  if (event.type === "published") state.revision++;
-  else if (event.type === "tick") tick(state, nowMs, settings, verdict);
-  else if (event.type === "hello") {
-    if (!hello(state, event, nowMs, settings, verdict)) return { ...verdict, full: true };
-  } else {
-    const known = state.instances[event.key];
-    if (known !== undefined) stepInstance(state, known, event, nowMs, settings, verdict);
+  const verdict: RegistryVerdict = { touched: new Set(), hubs: new Set(), released: [] };
+  if (event.type === "tick") forgetHubs(state, nowMs, settings, verdict);
+  else {
+    const link = linkOf(state, event.hub, nowMs);
+    verdict.hubs.add(event.hub);
+    if (event.type === "report" && event.batch <= link.batch) return { ...verdict, late: true };
+    stepLink(state, link, event, nowMs, settings, verdict);
+    if (event.type === "subscribe") return { ...verdict, answer: answerTo(state, link, event.hub, event.held) };
   }
-  if (verdict.services.length > 0) state.revision++;
+  release(state, event.type === "tick", nowMs, verdict);
   return verdict;
 }
 
-type HelloEvent = Extract<RegistryEvent, { type: "hello" }>;
-type InstanceEvent = Exclude<RegistryEvent, { type: "hello" | "published" | "tick" }>;
-
-function hello(
-  state: RegistryState,
-  event: HelloEvent,
-  nowMs: number,
-  settings: RegistrySettings,
-  verdict: RegistryVerdict,
-): boolean {
-  const key = instanceKey(event.service, event.instance);
-  const before = state.instances[key];
-  if (before === undefined && Object.keys(state.instances).length >= settings.instancesMax) return false;
-  const stays = before?.visible === true && sameEndpoint(before.endpoint, event.endpoint);
-  state.instances[key] = {
-    service: event.service,
-    instance: event.instance,
-    ...(event.endpoint === undefined ? {} : { endpoint: event.endpoint }),
-    phase: "starting",
-    connection: event.connection,
-    connected: true,
-    visible: stays,
-    leaseEndsAtMs: nowMs + settings.leaseMs,
-    confirmByMs: stays ? nowMs + settings.leaseMs : 0,
-    lastHeardMs: nowMs,
-    certificateNotAfterMs: event.certificateNotAfterMs,
-    planVersion: event.planVersion,
-    ...(before?.refused === undefined ? {} : { refused: before.refused }),
-  };
-  verdict.touched.push(key);
-  if (before?.visible === true && !stays) verdict.services.push(event.service);
-  return true;
+/** What a hub that is subscribed lacks. */
+export function updateFor(state: RegistryState, hub: string): RegistryUpdate {
+  const { epoch } = state.view;
+  const revision = state.hubs.get(hub)?.delivered ?? -1;
+  const change = changeSince(state.view, revision < 0 ? undefined : { epoch, revision });
+  return { change, wanted: wantedOf(state, hub) };
 }
 
-function stepInstance(
+/** Hubs that have to be sent an update. */
+export function lacking(state: RegistryState): string[] {
+  const { revision } = state.view;
+  const lacks = (hub: string, { subscribed, delivered, asked }: HubLink): boolean =>
+    subscribed && (delivered < revision || asked < wantedOf(state, hub));
+  return [...state.hubs].flatMap(([hub, link]) => (lacks(hub, link) ? [hub] : []));
+}
+
+function wantedOf(state: RegistryState, hub: string): number {
+  const seen = state.hubs.get(hub)?.seen ?? 0;
+  let wanted = 0;
+  for (const { drain } of state.members.values())
+    if (drain !== undefined && drain.revision > seen) wanted = Math.max(wanted, drain.revision);
+  return wanted;
+}
+
+/**
+ * When a `tick` is due.
+ * @param retryMs after which what may have been lost is sent again
+ * @returns milliseconds since the epoch; infinity: not until something else happens
+ */
+export function registryDueAt(
   state: RegistryState,
-  known: Instance,
-  event: InstanceEvent,
+  nowMs: number,
+  retryMs: number,
+  settings: RegistrySettings,
+): number {
+  let atMs = lacking(state).length > 0 ? nowMs + retryMs : Number.POSITIVE_INFINITY;
+  for (const { drain } of state.members.values())
+    if (drain !== undefined)
+      atMs = Math.min(atMs, nowMs + retryMs, drain.told ? Number.POSITIVE_INFINITY : drain.boundAtMs);
+  for (const { heardAtMs } of state.hubs.values()) atMs = Math.min(atMs, heardAtMs + settings.hubLeaseMs);
+  return atMs;
+}
+
+type LinkEvent = Exclude<RegistryEvent, { type: "tick" }>;
+
+function stepLink(
+  state: RegistryState,
+  link: HubLink,
+  event: LinkEvent,
   nowMs: number,
   settings: RegistrySettings,
   verdict: RegistryVerdict,
 ): void {
-  if ("connection" in event && event.connection !== known.connection) return;
+  const { view } = state;
   switch (event.type) {
-    case "heard":
-      hear(known, event.atMs, settings);
-      return;
-    case "ready":
-      if (known.phase === "draining") return;
-      known.phase = "ready";
-      known.confirmByMs = 0;
-      show(known, known.endpoint !== undefined, verdict);
+    case "report":
+      link.batch = event.batch;
+      takeReports(state, event, nowMs, settings, verdict);
       break;
-    case "draining":
-      known.phase = "draining";
-      show(known, false, verdict);
+    case "subscribe":
+      link.subscribed = true;
       break;
-    case "closed":
-      if (known.phase === "draining") {
-        delete state.instances[event.key];
-        verdict.removed.push(event.key);
-        return;
-      }
-      if (known.connected) known.lastHeardMs = nowMs;
-      disconnect(known, nowMs + settings.graceMs);
+    case "unsubscribe":
+      Object.assign(link, UNSUBSCRIBED);
       break;
-    case "lost":
-      disconnect(known, nowMs + settings.leaseMs);
+    case "delivered": {
+      const { change, wanted } = event.update;
+      if (!link.subscribed || change.epoch !== view.epoch) break;
+      link.delivered = Math.max(link.delivered, change.revision);
+      link.asked = Math.max(link.asked, wanted);
       break;
-    case "acknowledged":
-      known.planVersion = event.version;
-      delete known.refused;
-      break;
-    case "refused":
-      known.refused = { version: event.version, reason: event.reason };
-      break;
-    case "trusts":
-      known.trusts = event.id;
-      break;
-    case "renewed":
-      known.certificateNotAfterMs = event.certificateNotAfterMs;
-      break;
-  }
-  if ("connection" in event && event.type !== "closed") {
-    known.connected = true;
-    hear(known, nowMs, settings);
-  }
-  verdict.touched.push(event.key);
-}
-
-function tick(state: RegistryState, nowMs: number, settings: RegistrySettings, verdict: RegistryVerdict): void {
-  for (const [key, known] of Object.entries(state.instances)) {
-    const services = verdict.services.length;
-    const silent = nowMs >= known.leaseEndsAtMs;
-    if (silent && known.connected) {
-      verdict.silent.push(known.connection);
-      disconnect(known, nowMs);
-      verdict.touched.push(key);
     }
-    if (silent || (known.confirmByMs !== 0 && nowMs >= known.confirmByMs)) {
-      known.confirmByMs = 0;
-      show(known, false, verdict);
-    }
-    if (!known.connected && nowMs >= known.lastHeardMs + settings.forgetAfterMs && !known.visible) {
-      delete state.instances[key];
-      verdict.removed.push(key);
-    } else if (verdict.services.length > services && !verdict.touched.includes(key)) verdict.touched.push(key);
+    case "seen":
+      if (event.held.epoch === view.epoch) link.seen = Math.max(link.seen, event.held.revision);
+      break;
   }
 }
 
-/** Instances that are remembered, and do not use that trust bundle: those that are away count until they are forgotten. */
-export function laggardsOf(state: RegistryState, trustId: string): Instance[] {
-  return Object.values(state.instances).filter(({ trusts }) => trusts !== trustId);
+/** The answer counts as delivered: a hub that does not get it asks again. */
+function answerTo(
+  { view, ...rest }: RegistryState,
+  link: HubLink,
+  hub: string,
+  held: HeldRevision | undefined,
+): RegistryUpdate {
+  // Somebody knows a later revision of this registry than itself: it was set back.
+  if (held?.epoch === view.epoch && held.revision > view.revision) view.revision = view.floor = held.revision + 1;
+  const wanted = wantedOf({ view, ...rest }, hub);
+  link.delivered = view.revision;
+  link.asked = wanted;
+  return { change: changeSince(view, held), wanted };
 }
 
-/** When a `tick` can next change something about an instance; milliseconds since the epoch. */
-export function dueAt(known: Instance, settings: RegistrySettings): number {
-  const leaves = known.connected || known.visible;
-  const atMs = leaves ? known.leaseEndsAtMs : known.lastHeardMs + settings.forgetAfterMs;
-  return known.confirmByMs === 0 ? atMs : Math.min(atMs, known.confirmByMs);
-}
-
-/** What a caller is given: every named service, those without endpoints too, each in the order of instance names. */
-export function endpointView(
+function takeReports(
   state: RegistryState,
-  services: Iterable<string>,
-): Record<string, readonly InstanceEndpoint[]> {
-  const view = new Map<string, InstanceEndpoint[]>();
-  for (const service of services) view.set(service, []);
-  for (const known of Object.values(state.instances))
-    if (known.visible && known.endpoint !== undefined) view.get(known.service)?.push(known.endpoint);
-  for (const endpoints of view.values()) endpoints.sort((a, b) => (a.instance < b.instance ? -1 : 1));
-  return Object.fromEntries(view);
+  event: Extract<RegistryEvent, { type: "report" }>,
+  nowMs: number,
+  settings: RegistrySettings,
+  verdict: RegistryVerdict,
+): void {
+  // Of one batch there is one revision.
+  const revision = state.view.revision + 1;
+  for (const report of event.reports) takeReport(state, event.hub, report, revision, nowMs, settings, verdict);
+  if (event.all === true) {
+    const named = new Set(event.reports.map(({ instance }) => instance));
+    for (const [instance, { hub }] of state.members)
+      if (hub === event.hub && !named.has(instance)) remove(state, instance, revision, verdict);
+  }
+  for (const instance of forgetMarks(state.view, settings.marksMax)) verdict.touched.add(instance);
 }
 
-function hear(known: Instance, atMs: number, settings: RegistrySettings): void {
-  if (!known.connected || atMs < known.lastHeardMs) return;
-  known.lastHeardMs = atMs;
-  known.leaseEndsAtMs = atMs + settings.leaseMs;
+function takeReport(
+  state: RegistryState,
+  hub: string,
+  { instance, state: phase, endpoint }: InstanceReport,
+  revision: number,
+  nowMs: number,
+  settings: RegistrySettings,
+  verdict: RegistryVerdict,
+): void {
+  const { view, members } = state;
+  const known = members.get(instance);
+  if (phase === "gone") {
+    // Another hub has it by now.
+    if (known?.hub === hub) remove(state, instance, revision, verdict);
+    return;
+  }
+  if (known === undefined && members.size >= settings.instancesMax) return;
+  verdict.touched.add(instance);
+  if (phase === "up") {
+    members.set(instance, { hub });
+    setEndpoint(view, instance, endpoint, revision);
+    return;
+  }
+  setEndpoint(view, instance, undefined, revision);
+  const { revision: gone, boundAtMs } = known?.drain ?? {
+    revision: view.revision,
+    boundAtMs: nowMs + settings.drainBoundMs,
+  };
+  members.set(instance, { hub, drain: { revision: gone, boundAtMs, told: false } });
 }
 
-function disconnect(known: Instance, leaseEndsAtMs: number): void {
-  known.connected = false;
-  known.leaseEndsAtMs = leaseEndsAtMs;
-  known.confirmByMs = 0;
+function remove(state: RegistryState, instance: string, revision: number, verdict: RegistryVerdict): void {
+  state.members.delete(instance);
+  setEndpoint(state.view, instance, undefined, revision);
+  verdict.touched.add(instance);
 }
 
-function show(known: Instance, visible: boolean, verdict: RegistryVerdict): void {
-  if (known.visible === visible) return;
-  known.visible = visible;
-  verdict.services.push(known.service);
+/** @param again also those that were told before, who may not have heard it */
+function release({ hubs, members }: RegistryState, again: boolean, nowMs: number, verdict: RegistryVerdict): void {
+  let seen = Number.POSITIVE_INFINITY;
+  for (const link of hubs.values()) if (link.subscribed) seen = Math.min(seen, link.seen);
+  for (const [instance, { hub, drain }] of members) {
+    if (drain === undefined || (drain.told && !again)) continue;
+    if (seen < drain.revision && nowMs < drain.boundAtMs) continue;
+    drain.told = true;
+    verdict.touched.add(instance);
+    verdict.released.push({ hub, instance });
+  }
 }
 
-function sameEndpoint(a: InstanceEndpoint | undefined, b: InstanceEndpoint | undefined): boolean {
-  if (a === undefined || b === undefined || a.host !== b.host || a.port !== b.port) return false;
-  const names = Object.keys(a.labels);
-  return names.length === Object.keys(b.labels).length && names.every((name) => a.labels[name] === b.labels[name]);
+function forgetHubs(state: RegistryState, nowMs: number, settings: RegistrySettings, verdict: RegistryVerdict): void {
+  for (const [hub, { heardAtMs }] of state.hubs) {
+    if (nowMs < heardAtMs + settings.hubLeaseMs) continue;
+    state.hubs.delete(hub);
+    verdict.hubs.add(hub);
+    const revision = state.view.revision + 1;
+    for (const [instance, member] of state.members) if (member.hub === hub) remove(state, instance, revision, verdict);
+  }
+}
+
+const UNSUBSCRIBED = { subscribed: false, delivered: -1, asked: 0, seen: 0 } as const;
+
+function linkOf(state: RegistryState, hub: string, nowMs: number): HubLink {
+  let link = state.hubs.get(hub);
+  if (link === undefined) {
+    link = { batch: 0, heardAtMs: nowMs, ...UNSUBSCRIBED };
+    state.hubs.set(hub, link);
+  }
+  link.heardAtMs = Math.max(link.heardAtMs, nowMs);
+  return link;
 }

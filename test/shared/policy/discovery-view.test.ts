@@ -1,36 +1,73 @@
 import { expect, test } from "vitest";
-import { endpointKey, keepKnown, newDiscoveryView, replaceView } from "../../../shared/policy/discovery-view.ts";
+import { heldRevisions, inUse, keepKnown, newDiscovery, stepDiscovery } from "../../../shared/policy/discovery-view.ts";
+import type { ChangePush } from "../../../shared/policy/hub-state.ts";
 
-const endpoint = { instance: "a", host: "10.0.0.1", port: 80, labels: {} };
-
-test("a view is replaced whole, never by an older one of the same connection", () => {
-  const view = newDiscoveryView();
-  expect(replaceView(view, 5, { orders: [endpoint] }, true)).toBe(true);
-  expect(replaceView(view, 4, {}, false)).toBe(false);
-  expect(view.services).toEqual({ orders: [endpoint] });
-  expect(replaceView(view, 6, {}, false)).toBe(true);
-  expect(view.services).toEqual({});
+const a = { instance: "a", host: "10.0.0.1", port: 80, labels: {} };
+const b = { ...a, instance: "b" };
+const push = (change: Partial<ChangePush>): ChangePush => ({
+  ...{ service: "orders", epoch: "e1", revision: 1, put: [], remove: [] },
+  ...change,
 });
 
-test("the first view of a new connection counts even when the control plane counts anew", () => {
-  const view = newDiscoveryView();
-  replaceView(view, 50, { orders: [endpoint] }, true);
-  expect(replaceView(view, 1, {}, true)).toBe(true);
-  expect(view.revision).toBe(1);
+function known() {
+  const state = newDiscovery();
+  stepDiscovery(state, { type: "changes", views: [push({ revision: 5, put: [a, b] })] });
+  return state;
+}
+
+test("takes everything, then changes, and names what it holds", () => {
+  const state = known();
+  expect(inUse(state)).toEqual({ orders: [a, b] });
+  const views = [push({ revision: 6, from: 5, remove: ["a"], ack: true })];
+  expect(stepDiscovery(state, { type: "changes", views })).toEqual({
+    changed: true,
+    seen: [{ service: "orders", epoch: "e1", revision: 6 }],
+    resync: [],
+  });
+  expect(inUse(state)).toEqual({ orders: [b] });
+  expect(heldRevisions(state)).toEqual([{ service: "orders", epoch: "e1", revision: 6 }]);
 });
 
-test("an instance at another address is another endpoint", () => {
-  expect(endpointKey(endpoint)).not.toBe(endpointKey({ ...endpoint, port: 81 }));
+test("a change that comes twice changes nothing and is acknowledged again", () => {
+  const state = known();
+  const views = [push({ revision: 6, from: 5, remove: ["a"], ack: true })];
+  stepDiscovery(state, { type: "changes", views });
+  expect(stepDiscovery(state, { type: "changes", views })).toMatchObject({ changed: false, seen: [{ revision: 6 }] });
 });
 
-test("of a view that is still gathered nothing known is missing, and what it says anew counts", () => {
-  const b = { ...endpoint, instance: "b" };
-  const moved = { ...endpoint, port: 81 };
-  expect(keepKnown({ orders: [] }, { orders: [endpoint, b] })).toEqual({ orders: [endpoint, b] });
-  expect(keepKnown({ orders: [moved] }, { orders: [endpoint, b] })).toEqual({ orders: [moved, b] });
+test("a gap is asked for and not acknowledged", () => {
+  const state = known();
+  const views = [push({ revision: 8, from: 7, remove: ["a"], ack: true })];
+  expect(stepDiscovery(state, { type: "changes", views })).toEqual({
+    changed: false,
+    seen: [],
+    resync: [{ service: "orders", epoch: "e1", revision: 5 }],
+  });
+  expect(inUse(state)).toEqual({ orders: [a, b] });
+});
+
+test("a registry that counts anew takes nothing away before the view has settled, but what it says leaves", () => {
+  const state = known();
+  expect(
+    stepDiscovery(state, { type: "changes", views: [push({ epoch: "e2", revision: 1, ack: true })] }).seen,
+  ).toEqual([]);
+  expect(inUse(state).orders).toEqual([a, b]);
+  stepDiscovery(state, { type: "changes", views: [push({ epoch: "e2", revision: 2, from: 1, remove: ["a"] })] });
+  expect(inUse(state).orders).toEqual([b]);
+  expect(stepDiscovery(state, { type: "settled" }).changed).toBe(true);
+  expect(inUse(state).orders).toEqual([]);
+});
+
+test("what may not be called any more is gone", () => {
+  const state = known();
+  expect(stepDiscovery(state, { type: "callable", services: ["users"] }).changed).toBe(true);
+  expect([inUse(state), heldRevisions(state)]).toEqual([{}, []]);
+});
+
+test("of a whole view that is still gathered nothing known is missing, and what it says anew counts", () => {
+  const moved = { ...a, port: 81 };
+  expect(keepKnown({ orders: [] }, { orders: [a, b] })).toEqual({ orders: [a, b] });
+  expect(keepKnown({ orders: [moved] }, { orders: [a, b] })).toEqual({ orders: [moved, b] });
   expect(keepKnown({ orders: [b] }, {})).toEqual({ orders: [b] });
-});
-
-test("a service that may not be called any more is gone at once", () => {
-  expect(keepKnown({}, { orders: [endpoint] })).toEqual({});
+  expect(keepKnown({}, { orders: [a] })).toEqual({});
 });

@@ -2,106 +2,107 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   dueAt,
-  emptyRegistry,
-  endpointView,
+  emptySessions,
   type Instance,
   instanceKey,
   laggardsOf,
-  type RegistryEvent,
-  type RegistrySettings,
-  type RegistryState,
-  stepRegistry,
-} from "../../../shared/policy/registry.ts";
+  type SessionEvent,
+  type SessionSettings,
+  type SessionsState,
+  stepSessions,
+} from "../../../shared/policy/agent-sessions.ts";
 
-const settings: RegistrySettings = { leaseMs: 20_000, graceMs: 1_000, forgetAfterMs: 3_600_000, instancesMax: 3 };
+const settings: SessionSettings = { leaseMs: 20_000, graceMs: 1_000, forgetAfterMs: 3_600_000, instancesMax: 3 };
 const KEY = instanceKey("orders", "o1");
-const step = (state: RegistryState, event: RegistryEvent, nowMs: number) => stepRegistry(state, event, nowMs, settings);
+const step = (state: SessionsState, event: SessionEvent, nowMs: number) => stepSessions(state, event, nowMs, settings);
 
-function hello(connection: string, port = 80, instance = "o1", service = "orders"): RegistryEvent {
+function hello(connection: string, port = 80, instance = "o1", service = "orders"): SessionEvent {
   const endpoint = { instance, host: "127.0.0.1", port, labels: { version: "v1" } };
   return { type: "hello", service, instance, connection, endpoint, planVersion: 1, certificateNotAfterMs: 9 };
 }
 
-const shown = (state: RegistryState, service = "orders"): string[] =>
-  (endpointView(state, [service])[service] ?? []).map(({ instance, port }) => `${instance}:${port}`);
+const shown = (state: SessionsState, service = "orders"): string[] =>
+  Object.values(state.instances).flatMap((one) =>
+    one.service === service && one.visible ? [`${one.instance}:${one.endpoint?.port}`] : [],
+  );
 
-function ready(): RegistryState {
-  const state = emptyRegistry();
+function ready(): SessionsState {
+  const state = emptySessions();
   step(state, hello("c1"), 0);
   step(state, { type: "ready", key: KEY, connection: "c1" }, 0);
   return state;
 }
 
 describe("visibility", () => {
-  test("begins with ready, ends with draining, and each change has its revision", () => {
-    const state = emptyRegistry();
-    expect(step(state, hello("c1"), 0)).toEqual({ touched: [KEY], removed: [], services: [], silent: [] });
-    expect([shown(state), state.revision]).toEqual([[], 0]);
-    expect(step(state, { type: "ready", key: KEY, connection: "c1" }, 1).services).toEqual(["orders"]);
-    expect([shown(state), state.revision]).toEqual([["o1:80"], 1]);
-    expect(step(state, { type: "ready", key: KEY, connection: "c1" }, 2).services).toEqual([]);
-    expect(step(state, { type: "draining", key: KEY, connection: "c1" }, 3).services).toEqual(["orders"]);
-    expect(step(state, { type: "ready", key: KEY, connection: "c1" }, 4).services).toEqual([]);
-    expect([shown(state), state.revision]).toEqual([[], 2]);
+  test("begins with ready, ends with draining", () => {
+    const state = emptySessions();
+    expect(step(state, hello("c1"), 0)).toEqual({ touched: [KEY], removed: [], shown: [], silent: [] });
+    expect(shown(state)).toEqual([]);
+    expect(step(state, { type: "ready", key: KEY, connection: "c1" }, 1).shown).toEqual([KEY]);
+    expect(shown(state)).toEqual(["o1:80"]);
+    expect(step(state, { type: "ready", key: KEY, connection: "c1" }, 2).shown).toEqual([]);
+    expect(step(state, { type: "draining", key: KEY, connection: "c1" }, 3).shown).toEqual([KEY]);
+    expect(step(state, { type: "ready", key: KEY, connection: "c1" }, 4).shown).toEqual([]);
+    expect(shown(state)).toEqual([]);
     expect(step(state, { type: "closed", key: KEY, connection: "c1" }, 5).removed).toEqual([KEY]);
     expect(state.instances).toEqual({});
   });
 
   test("is never given to an agent that only calls", () => {
-    const state = emptyRegistry();
-    const { endpoint: _, ...caller } = hello("c1") as Extract<RegistryEvent, { type: "hello" }>;
+    const state = emptySessions();
+    const { endpoint: _, ...caller } = hello("c1") as Extract<SessionEvent, { type: "hello" }>;
     step(state, caller, 0);
     step(state, { type: "ready", key: KEY, connection: "c1" }, 0);
-    expect([shown(state), state.revision]).toEqual([[], 0]);
+    expect(shown(state)).toEqual([]);
   });
 
   test("outlives a close by the grace and no longer", () => {
     const state = ready();
     step(state, { type: "closed", key: KEY, connection: "c1" }, 5_000);
     expect(dueAt(state.instances[KEY] as Instance, settings)).toBe(6_000);
-    expect(step(state, { type: "tick" }, 5_999).services).toEqual([]);
-    expect(step(state, { type: "tick" }, 6_000)).toMatchObject({ services: ["orders"], touched: [KEY] });
+    expect(step(state, { type: "tick" }, 5_999).shown).toEqual([]);
+    expect(step(state, { type: "tick" }, 6_000)).toMatchObject({ shown: [KEY], touched: [KEY] });
     expect(state.instances[KEY]).toBeDefined();
   });
 
   test("goes on over a reconnect at the same address, if ready confirms it within a lease", () => {
     const state = ready();
     step(state, { type: "closed", key: KEY, connection: "c1" }, 5_000);
-    expect(step(state, hello("c2"), 5_500).services).toEqual([]);
+    expect(step(state, hello("c2"), 5_500).shown).toEqual([]);
     step(state, { type: "heard", key: KEY, atMs: 20_000 }, 20_000);
-    expect(step(state, { type: "tick" }, 25_499).services).toEqual([]);
-    expect(step(state, { type: "tick" }, 25_500).services).toEqual(["orders"]);
+    expect(step(state, { type: "tick" }, 25_499).shown).toEqual([]);
+    expect(step(state, { type: "tick" }, 25_500).shown).toEqual([KEY]);
     const confirmed = ready();
     step(confirmed, hello("c2"), 5_500);
     step(confirmed, { type: "ready", key: KEY, connection: "c2" }, 5_600);
     step(confirmed, { type: "heard", key: KEY, atMs: 25_000 }, 25_000);
-    expect(step(confirmed, { type: "tick" }, 25_600).services).toEqual([]);
-    expect(confirmed.revision).toBe(1);
+    expect(step(confirmed, { type: "tick" }, 25_600).shown).toEqual([]);
+    expect(shown(confirmed)).toEqual(["o1:80"]);
   });
 
   test("ends when the same instance comes back at another address or with other labels", () => {
     const state = ready();
-    expect(step(state, hello("c2", 81), 1).services).toEqual(["orders"]);
+    expect(step(state, hello("c2", 81), 1).shown).toEqual([KEY]);
     expect(shown(state)).toEqual([]);
     step(state, { type: "ready", key: KEY, connection: "c2" }, 2);
-    const moved = hello("c3", 81) as Extract<RegistryEvent, { type: "hello" }>;
+    const moved = hello("c3", 81) as Extract<SessionEvent, { type: "hello" }>;
     const labelled = { ...moved, endpoint: { instance: "o1", host: "127.0.0.1", port: 81, labels: { version: "v2" } } };
-    expect(step(state, labelled, 3).services).toEqual(["orders"]);
+    expect(step(state, labelled, 3).shown).toEqual([KEY]);
   });
 
   test("ends with silence, and the silent connection is named once", () => {
     const state = ready();
     step(state, { type: "heard", key: KEY, atMs: 10_000 }, 10_000);
     expect(step(state, { type: "tick" }, 29_999).silent).toEqual([]);
-    expect(step(state, { type: "tick" }, 30_000)).toMatchObject({ silent: ["c1"], services: ["orders"] });
-    expect(step(state, { type: "tick" }, 30_001)).toMatchObject({ silent: [], services: [] });
+    expect(step(state, { type: "tick" }, 30_000)).toMatchObject({ silent: ["c1"], shown: [KEY] });
+    expect(step(state, { type: "tick" }, 30_001)).toMatchObject({ silent: [], shown: [] });
   });
 
   test("survives a restart of the registry by a whole lease", () => {
     const state = ready();
     step(state, { type: "lost", key: KEY }, 600_000);
-    expect(step(state, { type: "tick" }, 619_999).services).toEqual([]);
-    expect(step(state, { type: "tick" }, 620_000).services).toEqual(["orders"]);
+    expect(step(state, { type: "tick" }, 619_999).shown).toEqual([]);
+    expect(step(state, { type: "tick" }, 620_000).shown).toEqual([KEY]);
   });
 });
 
@@ -109,8 +110,8 @@ test("a close that follows a loss shortens the lease to the grace", () => {
   const state = ready();
   step(state, { type: "lost", key: KEY }, 5_000);
   step(state, { type: "closed", key: KEY, connection: "c1" }, 5_001);
-  expect(step(state, { type: "tick" }, 6_000).services).toEqual([]);
-  expect(step(state, { type: "tick" }, 6_001).services).toEqual(["orders"]);
+  expect(step(state, { type: "tick" }, 6_000).shown).toEqual([]);
+  expect(step(state, { type: "tick" }, 6_001).shown).toEqual([KEY]);
   const drained = ready();
   step(drained, { type: "draining", key: KEY, connection: "c1" }, 5_000);
   step(drained, { type: "lost", key: KEY }, 5_001);
@@ -135,7 +136,7 @@ test("an instance that left without a goodbye is forgotten after its time", () =
 });
 
 test("a full registry takes those that it knows and nobody else", () => {
-  const state = emptyRegistry();
+  const state = emptySessions();
   for (const name of ["o1", "o2", "o3"]) step(state, hello(name, 80, name), 0);
   expect(step(state, hello("c4", 80, "o4"), 0).full).toBe(true);
   expect(Object.keys(state.instances)).toHaveLength(3);
@@ -177,25 +178,23 @@ describe("whatever happens", () => {
         fc.record({ type: fc.constant("heard" as const), key, atMs: fc.constant(0) }),
         fc.record({ type: fc.constant("lost" as const), key }),
         fc.constant({ type: "tick" } as const),
-      ) as fc.Arbitrary<RegistryEvent>,
+      ) as fc.Arbitrary<SessionEvent>,
     }),
     { maxLength: 60 },
   );
 
-  test("views change exactly with the revision, only grow it, and never hold a draining or forgotten instance", () => {
+  test("whoever is shown or not any more is told, and nobody sees a draining or forgotten instance", () => {
     fc.assert(
       fc.property(events, (sequence) => {
-        const state = emptyRegistry();
+        const state = emptySessions();
         let nowMs = 0;
         for (const { passMs, event } of sequence) {
           nowMs += passMs;
-          const before = { view: JSON.stringify(endpointView(state, ["orders"])), revision: state.revision };
+          const before = shown(state);
           const stored = JSON.stringify(state.instances);
           const now = event.type === "heard" ? { ...event, atMs: nowMs } : event;
           const verdict = step(state, now, nowMs);
-          const view = JSON.stringify(endpointView(state, ["orders"]));
-          expect(state.revision - before.revision).toBe(verdict.services.length > 0 ? 1 : 0);
-          if (view !== before.view) expect(verdict.services).toContain("orders");
+          if (JSON.stringify(shown(state)) !== JSON.stringify(before)) expect(verdict.shown).not.toEqual([]);
           if (event.type !== "heard" && JSON.stringify(state.instances) !== stored)
             expect(verdict.touched.length + verdict.removed.length).toBeGreaterThan(0);
           for (const known of Object.values(state.instances))
@@ -209,7 +208,7 @@ describe("whatever happens", () => {
   test("a tick when one is due leaves nothing due, and silence ends everything", () => {
     fc.assert(
       fc.property(events, (sequence) => {
-        const state = emptyRegistry();
+        const state = emptySessions();
         let nowMs = 0;
         for (const { passMs, event } of sequence) {
           nowMs += passMs;

@@ -1,0 +1,75 @@
+/** What a hub owes to the registries, by what it holds: see `hub.ts`. */
+import { dueAt, type Instance, instanceKey } from "./agent-sessions.ts";
+import { callersOf, type HubSettings, type HubState, laterThan, type Owed } from "./hub-state.ts";
+import type { InstanceReport } from "./registry.ts";
+import type { HeldRevision } from "./service-view.ts";
+
+/** Services that its agents may call and of which it holds nothing yet. */
+export function unsubscribed(state: HubState): string[] {
+  return [...state.views].flatMap(([service, { view }]) => (view.epoch === "" ? [service] : []));
+}
+
+/** Services that no agent of this hub may call any more. */
+export function unneeded(state: HubState): string[] {
+  const needed = new Set(
+    Object.values(state.sessions.instances).flatMap((one) => state.callable.get(one.service) ?? []),
+  );
+  return [...state.views.keys()].filter((service) => !needed.has(service));
+}
+
+/** Services whose registries have to be told something. */
+export function owedServices(state: HubState): string[] {
+  return [...new Set([...state.owed.values()].map(({ service }) => service))];
+}
+
+/**
+ * What to tell the registry of a service; each call makes a new batch.
+ * @param all whatever it was told before that is not in it is over
+ */
+export function reportsOf(
+  state: HubState,
+  service: string,
+  all: boolean,
+  nowMs: number,
+): { readonly batch: number; readonly reports: InstanceReport[]; readonly owed: Owed[] } {
+  const owed = [...state.owed.values()].filter((one) => one.service === service);
+  const known = Object.values(state.sessions.instances).filter((one) => one.service === service);
+  const reports = all
+    ? known.map((one) => reportOf(one.instance, one)).filter((report) => report.state !== "gone")
+    : owed.map(({ instance }) => reportOf(instance, state.sessions.instances[instanceKey(service, instance)]));
+  state.batch = laterThan(state.batch, nowMs);
+  return { batch: state.batch, reports, owed };
+}
+
+/** Services with a wanted revision that all callers go by, or those that count: see `holdsUp`. */
+export function confirmable(
+  state: HubState,
+  nowMs: number,
+): { readonly service: string; readonly held: HeldRevision }[] {
+  return [...state.views].flatMap(([service, { view, wanted, confirmed, seen }]) => {
+    if (wanted <= confirmed || view.revision < wanted) return [];
+    const waitsFor = callersOf(state, service).some(
+      ([key, known]) => holdsUp(known, nowMs) && (seen.get(key) ?? 0) < wanted,
+    );
+    return waitsFor ? [] : [{ service, held: { epoch: view.epoch, revision: wanted } }];
+  });
+}
+
+/** Milliseconds since the epoch at which the hub is to step a `tick`. */
+export function hubDueAt(state: HubState, settings: HubSettings): number {
+  return Object.values(state.sessions.instances).reduce(
+    (atMs, known) => Math.min(atMs, dueAt(known, settings)),
+    Number.POSITIVE_INFINITY,
+  );
+}
+
+/** A caller that went without a goodbye may be alive, and counts for its lease; one that takes whole views cannot say. */
+function holdsUp(known: Instance, nowMs: number): boolean {
+  return known.takesChanges === true && (known.connected || nowMs < known.leaseEndsAtMs);
+}
+
+function reportOf(instance: string, known: Instance | undefined): InstanceReport {
+  if (known?.visible === true) return { instance, state: "up", endpoint: known.endpoint };
+  const drains = known?.phase === "draining" && known.endpoint !== undefined;
+  return { instance, state: drains ? "draining" : "gone" };
+}

@@ -1,0 +1,251 @@
+/** One service with its registry, two hubs, four callers and three instances, all as pure steps in virtual time. */
+import { instanceKey } from "../../shared/policy/agent-sessions.ts";
+import {
+  type DiscoveryState,
+  heldRevisions,
+  inUse,
+  newDiscovery,
+  stepDiscovery,
+} from "../../shared/policy/discovery-view.ts";
+import { stepHub } from "../../shared/policy/hub.ts";
+import { confirmable, owedServices, reportsOf, unsubscribed } from "../../shared/policy/hub-duties.ts";
+import { type HubEvent, type HubPush, type HubState, newHub, newHubView } from "../../shared/policy/hub-state.ts";
+import {
+  lacking,
+  newRegistry,
+  type RegistryEvent,
+  type RegistryState,
+  stepRegistry,
+  updateFor,
+} from "../../shared/policy/registry.ts";
+import { endpointsOf } from "../../shared/policy/service-view.ts";
+
+const hubSettings = { leaseMs: 20_000, graceMs: 1_000, forgetAfterMs: 60_000, instancesMax: 100, marksMax: 2 };
+const registrySettings = { drainBoundMs: 5_000, hubLeaseMs: 900_000, marksMax: 2, instancesMax: 100 };
+
+interface Agent {
+  readonly service: "shop" | "orders";
+  readonly name: string;
+  hub: number;
+  connection: string;
+  connected: boolean;
+  phase: "starting" | "ready" | "draining" | "gone";
+  readonly discovery: DiscoveryState;
+  drainsSinceMs: number;
+  released: boolean;
+}
+
+/** What one number of a random sequence makes happen. */
+export interface Step {
+  readonly what: number;
+  readonly who: number;
+  /** Of messages that are sent meanwhile: lost, twice, late or as it should be. */
+  readonly fate: number;
+}
+
+export class Endpoints {
+  nowMs = 1_000_000;
+  registry: RegistryState = newRegistry("e1");
+  readonly hubs: HubState[] = [newHub(), newHub()];
+  readonly agents: Agent[];
+  readonly violations: string[] = [];
+  #late: (() => void)[] = [];
+  #fate = 9;
+  #connections = 0;
+
+  constructor() {
+    const make = (service: Agent["service"], at: number): Agent => ({
+      ...{ service, name: `${service}-${at}`, hub: at % 2, connection: "", connected: false, phase: "gone" },
+      ...{ discovery: newDiscovery(), drainsSinceMs: 0, released: false },
+    });
+    this.agents = [0, 1, 2, 3].map((at) => make("shop", at)).concat([0, 1, 2].map((at) => make("orders", at)));
+    const callable = new Map([
+      ["shop", ["orders"]],
+      ["orders", []],
+    ]);
+    for (const at of [0, 1]) this.#hub(at, { type: "published", callable });
+    for (const agent of this.agents) this.#connect(agent);
+  }
+
+  step({ what, who, fate }: Step): void {
+    this.#fate = fate;
+    this.nowMs += 50;
+    const instance = this.agents[4 + (who % 3)] as Agent;
+    const caller = this.agents[who % 4] as Agent;
+    if (what < 3) this.#restart(instance);
+    else if (what < 6) this.#drain(instance);
+    else if (what < 7) this.#cut(instance);
+    else if (what < 8) this.#cut(caller);
+    else if (what < 11) this.#connect(what % 2 === 0 ? instance : caller);
+    else if (what < 12) this.#wake(who % 2);
+    else if (what < 13) this.nowMs += 700 * who;
+    else for (const send of this.#late.splice(0)) send();
+    this.#tick();
+  }
+
+  /** Everything works again for a while. */
+  heal(): void {
+    this.#fate = 9;
+    for (const send of this.#late.splice(0).reverse()) send();
+    for (const agent of this.agents) if (!agent.connected && agent.phase !== "gone") this.#connect(agent);
+    for (let round = 0; round < 8; round++) {
+      this.nowMs += 3_000;
+      this.#tick();
+    }
+  }
+
+  views(): { registry: string[]; callers: string[][] } {
+    const names = (endpoints: readonly { instance: string; port: number }[]): string[] =>
+      endpoints.map(({ instance, port }) => `${instance}:${port}`).sort();
+    return {
+      registry: names(endpointsOf(this.registry.view)),
+      callers: this.#callers().map(({ discovery }) => names(inUse(discovery).orders ?? [])),
+    };
+  }
+
+  #callers(): Agent[] {
+    return this.agents.filter(({ service }) => service === "shop");
+  }
+
+  /** Hands something over a network between objects. */
+  #send(deliver: () => void): void {
+    const fate = this.#fate;
+    if (fate === 0) return;
+    if (fate === 1) this.#late.push(deliver);
+    if (fate === 2) {
+      deliver();
+      this.#late.push(deliver);
+    } else if (fate !== 1) deliver();
+  }
+
+  #connect(agent: Agent): void {
+    if (agent.phase === "gone") agent.phase = "ready";
+    agent.connected = true;
+    agent.connection = `c${++this.#connections}`;
+    const endpoint = { instance: agent.name, host: "h", port: agent.service === "orders" ? 80 : 1, labels: {} };
+    this.#hub(agent.hub, {
+      ...{ type: "hello", service: agent.service, instance: agent.name, connection: agent.connection },
+      ...{ planVersion: 1, certificateNotAfterMs: 9, takesChanges: true, views: heldRevisions(agent.discovery) },
+      ...(agent.service === "orders" && { endpoint }),
+    });
+    if (agent.phase === "ready" || agent.phase === "draining") this.#say(agent, agent.phase);
+  }
+
+  #say(agent: Agent, type: "ready" | "draining" | "closed"): void {
+    const key = instanceKey(agent.service, agent.name);
+    this.#hub(agent.hub, { type, key, connection: agent.connection });
+  }
+
+  #cut(agent: Agent): void {
+    if (agent.connected) this.#say(agent, "closed");
+    agent.connected = false;
+  }
+
+  #restart(agent: Agent): void {
+    if (agent.connected) this.#cut(agent);
+    agent.phase = "ready";
+    agent.released = false;
+    this.#connect(agent);
+  }
+
+  #drain(agent: Agent): void {
+    if (agent.phase !== "ready" || !agent.connected) return;
+    agent.phase = "draining";
+    agent.drainsSinceMs = this.nowMs;
+    this.#say(agent, "draining");
+  }
+
+  /** A hub sleeps: what is in memory alone is lost. */
+  #wake(at: number): void {
+    const hub = this.hubs[at] as HubState;
+    for (const [service, { view, wanted, confirmed }] of hub.views)
+      hub.views.set(service, newHubView(view, wanted, confirmed));
+    hub.revision = hub.batch = 0;
+    this.#hub(at, { type: "woken" });
+  }
+
+  #hub(at: number, event: HubEvent): void {
+    const hub = this.hubs[at] as HubState;
+    const { sends, gaps } = stepHub(hub, event, this.nowMs, hubSettings);
+    for (const { to, message } of sends) for (const connection of to) this.#push(connection, message);
+    this.#duties(at, gaps);
+  }
+
+  #duties(at: number, gaps: readonly string[] = []): void {
+    const hub = this.hubs[at] as HubState;
+    const name = `hub-${at}`;
+    for (const service of [...unsubscribed(hub), ...gaps]) {
+      const view = hub.views.get(service)?.view;
+      const held = view === undefined || view.epoch === "" ? undefined : view;
+      this.#send(() => this.#registry({ type: "subscribe", hub: name, held: held && { ...held } }));
+    }
+    for (const service of owedServices(hub)) {
+      const { batch, reports, owed } = reportsOf(hub, service, false, this.nowMs);
+      if (service === "shop") this.#hub(at, { type: "reported", reported: owed });
+      else this.#send(() => this.#report(at, batch, reports, owed));
+    }
+    for (const { service, held } of confirmable(hub, this.nowMs))
+      this.#send(() => {
+        this.#registry({ type: "seen", hub: name, held });
+        this.#send(() => this.#hub(at, { type: "confirmed", service, revision: held.revision }));
+      });
+  }
+
+  #report(
+    at: number,
+    batch: number,
+    reports: ReturnType<typeof reportsOf>["reports"],
+    owed: ReturnType<typeof reportsOf>["owed"],
+  ): void {
+    const isLate = this.#registry({ type: "report", hub: `hub-${at}`, batch, reports });
+    if (!isLate) this.#send(() => this.#hub(at, { type: "reported", reported: owed }));
+  }
+
+  #registry(event: RegistryEvent): boolean {
+    const { released, answer, late } = stepRegistry(this.registry, event, this.nowMs, registrySettings);
+    if (event.type === "subscribe" && answer !== undefined)
+      this.#send(() => this.#hub(Number(event.hub.at(-1)), { type: "view", service: "orders", ...answer }));
+    for (const { hub, instance } of released)
+      this.#send(() => this.#hub(Number(hub.at(-1)), { type: "released", service: "orders", instance }));
+    return late === true;
+  }
+
+  #tick(): void {
+    this.#registry({ type: "tick" });
+    for (const hub of lacking(this.registry)) {
+      const update = structuredClone(updateFor(this.registry, hub));
+      this.#send(() => {
+        this.#hub(Number(hub.at(-1)), { type: "view", service: "orders", ...update });
+        this.#send(() => this.#registry({ type: "delivered", hub, update }));
+      });
+    }
+    for (const at of [0, 1]) this.#hub(at, { type: "tick" });
+    for (const agent of this.agents) if (agent.connected) this.#heard(agent);
+  }
+
+  #heard(agent: Agent): void {
+    this.#hub(agent.hub, { type: "heard", key: instanceKey(agent.service, agent.name), atMs: this.nowMs });
+  }
+
+  /** A socket loses nothing and keeps the order while it is open. */
+  #push(connection: string, message: HubPush): void {
+    const agent = this.agents.find((one) => one.connected && one.connection === connection);
+    if (agent === undefined || message.type === "endpoints") return;
+    if (message.type === "drained") {
+      if (agent.phase === "draining") this.#release(agent);
+      return;
+    }
+    const { seen, resync } = stepDiscovery(agent.discovery, structuredClone(message));
+    const from = { key: instanceKey(agent.service, agent.name), connection };
+    if (seen.length > 0) this.#hub(agent.hub, { type: "seen", ...from, views: seen });
+    if (resync.length > 0) this.#hub(agent.hub, { type: "resync", ...from, views: resync });
+  }
+
+  #release(agent: Agent): void {
+    agent.released = true;
+    if (this.nowMs >= agent.drainsSinceMs + registrySettings.drainBoundMs) return;
+    for (const caller of this.#callers())
+      if (caller.connected && inUse(caller.discovery).orders?.some(({ instance }) => instance === agent.name))
+        this.violations.push(`${agent.name} was released while ${caller.name} chooses it`);
+  }
+}
