@@ -71,5 +71,5 @@ function holdsUp(known: Instance, nowMs: number): boolean {
 function reportOf(instance: string, known: Instance | undefined): InstanceReport {
   if (known?.visible === true) return { instance, state: "up", endpoint: known.endpoint };
   const drains = known?.phase === "draining" && known.endpoint !== undefined;
-  return { instance, state: drains ? "draining" : "gone" };
+  return drains ? { instance, state: "draining", connection: known.connection } : { instance, state: "gone" };
 }

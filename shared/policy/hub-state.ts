@@ -75,7 +75,7 @@ export type HubEvent =
   | { readonly type: "late"; readonly batch: number }
   | { readonly type: "confirmed"; readonly service: string; readonly revision: number }
   /** An instance that drains need not wait any more. */
-  | { readonly type: "released"; readonly service: string; readonly instance: string }
+  | { readonly type: "released"; readonly service: string; readonly instance: string; readonly connection: string }
   /** No agent may call it any more, and its registry knows. */
   | { readonly type: "unsubscribed"; readonly service: string }
   /** The hub slept: what was in memory alone is lost. */

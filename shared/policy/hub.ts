@@ -50,7 +50,7 @@ export function stepHub(state: HubState, event: HubEvent, nowMs: number, setting
       break;
     case "released": {
       const known = state.sessions.instances[instanceKey(event.service, event.instance)];
-      if (known?.phase === "draining" && known.connected)
+      if (known?.phase === "draining" && known.connected && known.connection === event.connection)
         verdict.sends.push({ to: [known.connection], message: { type: "drained" } });
       break;
     }

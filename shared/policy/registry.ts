@@ -25,6 +25,8 @@ import {
 export interface InstanceReport {
   readonly instance: string;
   readonly state: "up" | "draining" | "gone";
+  /** Of one that drains: of its agent to the hub, so that its release is not taken for that of a later drain. */
+  readonly connection?: string | undefined;
   /** Of one that is up. */
   readonly endpoint?: ViewEndpoint | undefined;
 }
@@ -37,6 +39,7 @@ export interface Member {
 }
 
 export interface Drain {
+  readonly connection: string;
   /** Callers that go by this revision do not choose it any more. */
   readonly revision: number;
   readonly boundAtMs: number;
@@ -98,6 +101,7 @@ export type RegistryEvent =
 export interface Released {
   readonly hub: string;
   readonly instance: string;
+  readonly connection: string;
 }
 
 /** What a hub is sent. `wanted`: callers are to acknowledge that revision; 0: none is waited for. */
@@ -259,7 +263,7 @@ function takeReports(
 function takeReport(
   state: RegistryState,
   hub: string,
-  { instance, state: phase, endpoint }: InstanceReport,
+  { instance, state: phase, endpoint, connection = "" }: InstanceReport,
   revision: number,
   nowMs: number,
   settings: RegistrySettings,
@@ -284,7 +288,7 @@ function takeReport(
     revision: view.revision,
     boundAtMs: nowMs + settings.drainBoundMs,
   };
-  members.set(instance, { hub, drain: { revision: gone, boundAtMs, told: false } });
+  members.set(instance, { hub, drain: { connection, revision: gone, boundAtMs, told: false } });
 }
 
 function remove(state: RegistryState, instance: string, revision: number, verdict: RegistryVerdict): void {
@@ -302,7 +306,7 @@ function release({ hubs, members }: RegistryState, again: boolean, nowMs: number
     if (seen < drain.revision && nowMs < drain.boundAtMs) continue;
     drain.told = true;
     verdict.touched.add(instance);
-    verdict.released.push({ hub, instance });
+    verdict.released.push({ hub, instance, connection: drain.connection });
   }
 }
 

@@ -15,6 +15,7 @@ import {
   newRegistry,
   type RegistryEvent,
   type RegistryState,
+  type RegistryVerdict,
   stepRegistry,
   updateFor,
 } from "../../shared/policy/registry.ts";
@@ -50,6 +51,8 @@ export class Endpoints {
   readonly agents: Agent[];
   readonly violations: string[] = [];
   #late: (() => void)[] = [];
+  readonly #queue: (() => void)[] = [];
+  readonly #busy = new Set<string>();
   #fate = 9;
   #connections = 0;
 
@@ -107,15 +110,23 @@ export class Endpoints {
     return this.agents.filter(({ service }) => service === "shop");
   }
 
-  /** Hands something over a network between objects. */
+  /** Hands something over a network between objects, after what was sent before. */
   #send(deliver: () => void): void {
     const fate = this.#fate;
     if (fate === 0) return;
-    if (fate === 1) this.#late.push(deliver);
-    if (fate === 2) {
-      deliver();
-      this.#late.push(deliver);
-    } else if (fate !== 1) deliver();
+    if (fate === 1 || fate === 2) this.#late.push(deliver);
+    if (fate !== 1) this.#queue.push(deliver);
+  }
+
+  #settle(): void {
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) next();
+  }
+
+  /** One call at a time, until it is answered or given up with the next tick. */
+  #once(call: string, send: () => void): void {
+    if (this.#busy.has(call)) return;
+    this.#busy.add(call);
+    send();
   }
 
   #connect(agent: Agent): void {
@@ -173,54 +184,72 @@ export class Endpoints {
 
   #duties(at: number, gaps: readonly string[] = []): void {
     const hub = this.hubs[at] as HubState;
-    const name = `hub-${at}`;
-    for (const service of [...unsubscribed(hub), ...gaps]) {
-      const view = hub.views.get(service)?.view;
-      const held = view === undefined || view.epoch === "" ? undefined : view;
-      this.#send(() => this.#registry({ type: "subscribe", hub: name, held: held && { ...held } }));
-    }
-    for (const service of owedServices(hub)) {
-      const { batch, reports, owed } = reportsOf(hub, service, false, this.nowMs);
-      if (service === "shop") this.#hub(at, { type: "reported", reported: owed });
-      else this.#send(() => this.#report(at, batch, reports, owed));
-    }
-    for (const { service, held } of confirmable(hub, this.nowMs))
-      this.#send(() => {
-        this.#registry({ type: "seen", hub: name, held });
-        this.#send(() => this.#hub(at, { type: "confirmed", service, revision: held.revision }));
+    for (const service of new Set([...unsubscribed(hub), ...gaps]))
+      this.#once(`subscribe ${at}`, () => {
+        const view = hub.views.get(service)?.view;
+        const held =
+          view === undefined || view.epoch === "" ? undefined : { epoch: view.epoch, revision: view.revision };
+        this.#send(() => this.#registry({ type: "subscribe", hub: `hub-${at}`, held }));
       });
+    if (owedServices(hub).includes("shop"))
+      this.#hub(at, { type: "reported", reported: reportsOf(hub, "shop", false, this.nowMs).owed });
+    if (owedServices(hub).includes("orders")) this.#once(`report ${at}`, () => this.#report(at));
+    for (const { service, held } of confirmable(hub, this.nowMs))
+      this.#once(`seen ${at}`, () =>
+        this.#send(() => {
+          this.#registry({ type: "seen", hub: `hub-${at}`, held });
+          this.#send(() => {
+            this.#busy.delete(`seen ${at}`);
+            this.#hub(at, { type: "confirmed", service, revision: held.revision });
+          });
+        }),
+      );
   }
 
-  #report(
-    at: number,
-    batch: number,
-    reports: ReturnType<typeof reportsOf>["reports"],
-    owed: ReturnType<typeof reportsOf>["owed"],
-  ): void {
-    const isLate = this.#registry({ type: "report", hub: `hub-${at}`, batch, reports });
-    if (!isLate) this.#send(() => this.#hub(at, { type: "reported", reported: owed }));
+  #report(at: number): void {
+    const { batch, reports, owed } = reportsOf(this.hubs[at] as HubState, "orders", false, this.nowMs);
+    this.#send(() => {
+      const last = this.registry.hubs.get(`hub-${at}`)?.batch ?? 0;
+      const { late } = this.#registry({ type: "report", hub: `hub-${at}`, batch, reports });
+      this.#send(() => {
+        this.#busy.delete(`report ${at}`);
+        this.#hub(at, late === true ? { type: "late", batch: last } : { type: "reported", reported: owed });
+      });
+    });
   }
 
-  #registry(event: RegistryEvent): boolean {
-    const { released, answer, late } = stepRegistry(this.registry, event, this.nowMs, registrySettings);
+  #registry(event: RegistryEvent): RegistryVerdict {
+    const verdict = stepRegistry(this.registry, event, this.nowMs, registrySettings);
+    const { released, answer } = verdict;
     if (event.type === "subscribe" && answer !== undefined)
-      this.#send(() => this.#hub(Number(event.hub.at(-1)), { type: "view", service: "orders", ...answer }));
-    for (const { hub, instance } of released)
-      this.#send(() => this.#hub(Number(hub.at(-1)), { type: "released", service: "orders", instance }));
-    return late === true;
+      this.#send(() => {
+        this.#busy.delete(`subscribe ${event.hub.at(-1)}`);
+        this.#hub(Number(event.hub.at(-1)), { type: "view", service: "orders", ...structuredClone(answer) });
+      });
+    for (const { hub, ...one } of released)
+      this.#send(() => this.#hub(Number(hub.at(-1)), { type: "released", service: "orders", ...one }));
+    for (const hub of lacking(this.registry)) this.#once(`update ${hub}`, () => this.#update(hub));
+    return verdict;
+  }
+
+  #update(hub: string): void {
+    const update = structuredClone(updateFor(this.registry, hub));
+    this.#send(() => {
+      this.#hub(Number(hub.at(-1)), { type: "view", service: "orders", ...update });
+      this.#send(() => {
+        this.#busy.delete(`update ${hub}`);
+        this.#registry({ type: "delivered", hub, update });
+      });
+    });
   }
 
   #tick(): void {
-    this.#registry({ type: "tick" });
-    for (const hub of lacking(this.registry)) {
-      const update = structuredClone(updateFor(this.registry, hub));
-      this.#send(() => {
-        this.#hub(Number(hub.at(-1)), { type: "view", service: "orders", ...update });
-        this.#send(() => this.#registry({ type: "delivered", hub, update }));
-      });
-    }
-    for (const at of [0, 1]) this.#hub(at, { type: "tick" });
+    this.#settle();
+    this.#busy.clear();
     for (const agent of this.agents) if (agent.connected) this.#heard(agent);
+    this.#registry({ type: "tick" });
+    for (const at of [0, 1]) this.#hub(at, { type: "tick" });
+    this.#settle();
   }
 
   #heard(agent: Agent): void {
