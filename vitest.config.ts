@@ -17,8 +17,56 @@ const systems = { testTimeout: 120_000, hookTimeout: 120_000 };
 const next = { maxWorkers: "100%", sequence: { groupOrder: 2 }, ...systems };
 const last = { maxWorkers: 1, sequence: { groupOrder: 3 }, ...systems };
 
+/** @param hubs among which agents are shared out */
+const controlWorker = (hubs: number) =>
+  cloudflareTest({
+    wrangler: { configPath: "./workers/control/wrangler.toml" },
+    miniflare: {
+      bindings: {
+        TOKEN_SECRET: Buffer.alloc(32, 1).toString("base64url"),
+        KEY_SECRET: Buffer.alloc(32, 2).toString("base64url"),
+        CONTROL_URL: "http://127.0.0.1:8788",
+        KEY_ADMIN_SECRET: Buffer.alloc(32, 4).toString("base64url"),
+        HUBS: String(hubs),
+      },
+      // Keys and stored answers live beside the gateway, which is not part of these tests: it tells what it was asked.
+      serviceBindings: {
+        CACHE_ADMIN: async (request: Request) => {
+          const { method, url, headers } = request;
+          const asked = {
+            method,
+            url,
+            authorization: headers.get("authorization"),
+            body: await request.text(),
+          };
+          if (asked.body.includes("refused")) return new Response("{}", { status: 400 });
+          const purges = [{ number: 7, scope: { kind: "tag", tag: "orders" }, soft: true }];
+          return Response.json({ asked, purges, visibleWithinMs: 4_000 }, { status: 201 });
+        },
+        KEY_ADMIN: async (request: Request) => {
+          const { method, url, headers } = request;
+          const asked = {
+            method,
+            url,
+            authorization: headers.get("authorization"),
+            body: await request.text(),
+          };
+          if (url.endsWith("/keys/0000000000000000")) return new Response("{}", { status: 404 });
+          return Response.json({
+            asked,
+            key: "slv_told-once",
+            imported: 2,
+            known: 1,
+            refused: 0,
+            record: RECORD,
+          });
+        },
+      },
+    },
+  });
+
 /**
- * pure: decisions of `shared/`; cli: commands and scripts; gateway, control: in workerd; agent: real sockets; system: the whole thing from outside; alone:
+ * pure: decisions of `shared/`; cli: commands and scripts; gateway, control, hubs (several of them): in workerd; agent: real sockets; system: the whole thing from outside; alone:
  * the whole thing under load, or measured, after the others have ended, one at a time.
  */
 export default defineConfig({
@@ -78,53 +126,12 @@ export default defineConfig({
         test: { name: "gateway", include: ["test/workers/gateway/**/*.test.ts"], ...first },
       },
       {
-        plugins: [
-          cloudflareTest({
-            wrangler: { configPath: "./workers/control/wrangler.toml" },
-            miniflare: {
-              bindings: {
-                TOKEN_SECRET: Buffer.alloc(32, 1).toString("base64url"),
-                KEY_SECRET: Buffer.alloc(32, 2).toString("base64url"),
-                CONTROL_URL: "http://127.0.0.1:8788",
-                KEY_ADMIN_SECRET: Buffer.alloc(32, 4).toString("base64url"),
-              },
-              // Keys and stored answers live beside the gateway, which is not part of these tests: it tells what it was asked.
-              serviceBindings: {
-                CACHE_ADMIN: async (request: Request) => {
-                  const { method, url, headers } = request;
-                  const asked = {
-                    method,
-                    url,
-                    authorization: headers.get("authorization"),
-                    body: await request.text(),
-                  };
-                  if (asked.body.includes("refused")) return new Response("{}", { status: 400 });
-                  const purges = [{ number: 7, scope: { kind: "tag", tag: "orders" }, soft: true }];
-                  return Response.json({ asked, purges, visibleWithinMs: 4_000 }, { status: 201 });
-                },
-                KEY_ADMIN: async (request: Request) => {
-                  const { method, url, headers } = request;
-                  const asked = {
-                    method,
-                    url,
-                    authorization: headers.get("authorization"),
-                    body: await request.text(),
-                  };
-                  if (url.endsWith("/keys/0000000000000000")) return new Response("{}", { status: 404 });
-                  return Response.json({
-                    asked,
-                    key: "slv_told-once",
-                    imported: 2,
-                    known: 1,
-                    refused: 0,
-                    record: RECORD,
-                  });
-                },
-              },
-            },
-          }),
-        ],
+        plugins: [controlWorker(1)],
         test: { name: "control", include: ["test/workers/control/**/*.test.ts"], ...first },
+      },
+      {
+        plugins: [controlWorker(3)],
+        test: { name: "hubs", include: ["test/workers/hubs/**/*.test.ts"], ...first },
       },
       {
         test: {

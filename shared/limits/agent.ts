@@ -101,7 +101,9 @@ export const agent = {
   offlineStartMs: 2_000,
   /** After a reconnect the control plane may still be gathering: endpoints that it does not name stay this long. */
   viewSettleMs: 10_000,
-  /** Draining goes on at least this long, and until no request came for `drainQuietMs`. */
+  /** Draining goes on until the control plane says that callers know, or for this long where it does not say ... */
+  drainUnheardMs: 6_000,
+  /** ... or, for those whose callers it does not know, at least this long; and until no request came for `drainQuietMs`. */
   drainMinMs: 1_000,
   drainQuietMs: 500,
   /** After the application ended: how long callers are still answered, so that they go elsewhere. */

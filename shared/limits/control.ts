@@ -28,11 +28,11 @@ export const control = {
   joinTokenLifetimeMaxMs: 7 * 86_400_000,
   /** Body of any call but `apply`, whose bound is three documents: the text, and its JSON, which may be longer. */
   callBytesMax: 64 * KiB,
-  /** One message of an agent to the hub. */
-  agentMessageBytesMax: 32 * KiB,
+  /** One message of an agent to the hub: a hello names the revision of each service that it calls. */
+  agentMessageBytesMax: 128 * KiB,
   /** An agent that connects says `hello` within this time. */
   helloWaitMs: 10_000,
-  /** Instances that the registry knows at once, and the labels of one. */
+  /** Instances that a hub, and the registry of one service, know at once; and the labels of one. */
   instancesMax: 10_000,
   labelsMax: 16,
   labelBytesMax: 128,
@@ -55,8 +55,32 @@ export const control = {
   revocationLifetimeMaxMs: 366 * 86_400_000,
   /** Rows of the issuance log and of the audit log that are kept. */
   logRowsKept: 10_000,
-  /** A publication that did not reach the hub is tried again after this. */
+  /** A publication that did not reach a hub is tried again after this. */
   publishRetryMs: 1_000,
+  /** Hubs unless the Worker's variable `HUBS` says otherwise: each is comfortable with a thousand agents or two. */
+  hubsDefault: 4,
+  /** The most that it may say: a publication and a status ask each of them. */
+  hubsMax: 256,
+  /** Hubs that are asked or told at a time. */
+  hubsAtOnce: 16,
+  /** One call between hubs, registries and what tells them. */
+  objectCallMs: 5_000,
+  /** The registry of a service that is new asks all hubs what they know; who asks it meanwhile waits so long at most. */
+  gatherWaitMs: 2_000,
+  /** What a hub or a registry owes to another object is tried again after this. */
+  owedRetryMs: 1_000,
+  /** Between two changes of one service to the same hub, so that many at once travel together. */
+  changeGapMs: 50,
+  /** Endpoints of a service that left and are still known, so that who was away is told them alone. */
+  viewMarksMax: 512,
+  /** An instance that drains waits so long for its callers to acknowledge. */
+  drainBoundMs: 5_000,
+  /** Connections of a hub that have not said hello; more are asked to come back. */
+  hellosAtOnceMax: 256,
+  /** Each hub tells each registry everything again after this ... */
+  hubSyncMs: 300_000,
+  /** ... and what a hub said that was silent for this long is over. */
+  hubLeaseMs: 900_000,
 } as const;
 
 /** Texts in messages between processes. */

@@ -1,7 +1,8 @@
 /**
  * Messages between an agent and the hub: JSON text on the WebSocket `GET /v1/agents/connect`, which the agent opens with
  * `Authorization: Bearer <agent token>`. The agent speaks first (`hello`); the hub answers with `trust`, `plan` and
- * `endpoints`, to agents that face the outside with `revocations`, and again whenever one of them changes. Unknown members are ignored, unknown types too.
+ * `changes` (or `endpoints`, to an agent that names no `views`), to agents that face the outside with `revocations`, and again
+ * whenever one of them changes. Unknown members are ignored, unknown types too.
  */
 import * as z from "zod/mini";
 import { limits } from "../limits.ts";
@@ -18,6 +19,13 @@ export const PONG = "pong";
 
 const jwk = z.looseObject({ kty: z.string(), kid: z.string() });
 
+/** What an agent holds of a service: the revision of its registry that counts by `epoch`. */
+const heldSchema = z.object({
+  service: z.string().check(z.maxLength(limits.wire.hostCharsMax)),
+  epoch: z.string().check(z.maxLength(limits.wire.idCharsMax)),
+  revision: z.int().check(z.minimum(0)),
+});
+
 export const agentMessageSchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("hello"),
@@ -31,11 +39,17 @@ export const agentMessageSchema = z.discriminatedUnion("type", [
     planHash: z.optional(z.string().check(z.maxLength(limits.wire.idCharsMax))),
     /** When its certificate ends, milliseconds since the epoch. */
     certificateNotAfterMs: z.number(),
+    /** It takes `changes`, and holds these. Absent: it takes `endpoints`. */
+    views: z.optional(z.array(heldSchema)),
   }),
   /** The application can be called: from now on the endpoint is given to callers. */
   z.object({ type: z.literal("ready") }),
-  /** The endpoint leaves: it is withdrawn at once, the socket stays until the drain ends. */
+  /** The endpoint leaves: it is withdrawn at once, the socket stays until the drain ends. Answered with `drained`. */
   z.object({ type: z.literal("draining") }),
+  /** No new request of this agent goes to what had left by these revisions. */
+  z.object({ type: z.literal("seen"), views: z.array(heldSchema) }),
+  /** A change did not fit what the agent holds, which is this. */
+  z.object({ type: z.literal("resync"), views: z.array(heldSchema) }),
   /** The trust bundle of that id is in use. */
   z.object({ type: z.literal("trusts"), id: z.string().check(z.maxLength(limits.wire.idCharsMax)) }),
   z.object({ type: z.literal("ack"), version: z.int() }),
@@ -55,6 +69,25 @@ export const hubMessageSchema = z.discriminatedUnion("type", [
     hash: z.string(),
     plan: z.custom<AgentPlan>((value) => typeof value === "object" && value !== null && "format" in value),
   }),
+  /**
+   * What changed of services that this agent may call, by service: the last state of all that changed behind revision `from`,
+   * which brings whoever holds that or more to `revision`. Absent `from`: `put` is all there is. `ack`: to be answered with
+   * `seen`, since somebody who leaves waits for it.
+   */
+  z.object({
+    type: z.literal("changes"),
+    views: z.array(
+      z.object({
+        ...heldSchema.shape,
+        from: z.optional(z.int()),
+        put: z.array(endpointSchema),
+        remove: z.array(z.string()),
+        ack: z.optional(z.literal(true)),
+      }),
+    ),
+  }),
+  /** All callers go by a view without this agent that drains, or it has waited long enough. */
+  z.object({ type: z.literal("drained") }),
   /** The whole view of the services that this agent may call; replaces the one before. `revision` only grows. */
   z.object({
     type: z.literal("endpoints"),

@@ -1,4 +1,4 @@
-import type { AuthorityRpc, ConfigStoreRpc, HubRpc } from "./objects/rpc.ts";
+import type { AuthorityRpc, ConfigStoreRpc, HubRpc, ServiceRegistryRpc } from "./objects/rpc.ts";
 
 /** Bindings of the control Worker, see `wrangler.toml`. */
 export interface Env {
@@ -16,4 +16,7 @@ export interface Env {
   readonly CONFIG: DurableObjectNamespace<ConfigStoreRpc>;
   readonly AUTHORITY: DurableObjectNamespace<AuthorityRpc>;
   readonly HUB: DurableObjectNamespace<HubRpc>;
+  readonly REGISTRY: DurableObjectNamespace<ServiceRegistryRpc>;
+  /** How many hubs there are; absent: `limits.control.hubsDefault`. */
+  readonly HUBS?: string;
 }

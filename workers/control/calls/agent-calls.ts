@@ -6,7 +6,8 @@ import { type Credentials, enrolRequestSchema, renewRequestSchema } from "../../
 import { provesKey } from "../authority/renewal-proof.ts";
 import { readJson } from "../objects/read-json.ts";
 import type { IssuedCredentials } from "../objects/rpc.ts";
-import { authority, CALL_BYTES, type Call, config, granted, hub } from "./call.ts";
+import { hubFor } from "../upstream/hubs.ts";
+import { authority, CALL_BYTES, type Call, config, granted } from "./call.ts";
 
 const INSTANCE = /^[\w.:@-]+$/;
 
@@ -37,11 +38,11 @@ export async function renew(c: Call): Promise<Response> {
   if (!(await provesKey(request, c.get("claims").key)))
     throw new SelvageError("credentials_invalid", `${instance} does not prove the key that its token is for`);
   const issued = granted(await authority(c).renew(service, instance, request.csr));
-  c.executionCtx.waitUntil(hub(c).renewed(service, instance, issued.notAfterMs));
+  c.executionCtx.waitUntil(hubFor(c.env, service, instance).renewed(service, instance, issued.notAfterMs));
   return c.json(credentials(issued));
 }
 
-/** The socket itself is the hub's; who opens it is settled here, so that a stranger never wakes the hub. */
+/** The socket itself is a hub's; who opens it is settled here, so that a stranger never wakes one. */
 export async function connect(c: Call): Promise<Response> {
   if (c.req.header("upgrade")?.toLowerCase() !== "websocket")
     throw new SelvageError("upgrade_required", "not a WebSocket upgrade");
@@ -55,7 +56,7 @@ export async function connect(c: Call): Promise<Response> {
     expiresAtMs: exp * 1000,
   };
   const headers = { upgrade: "websocket", "selvage-connection": JSON.stringify(connection) };
-  return hub(c).fetch(new Request(c.req.url, { headers }));
+  return hubFor(c.env, service, instance).fetch(new Request(c.req.url, { headers }));
 }
 
 function agentOf(c: Call): { service: string; instance: string } {

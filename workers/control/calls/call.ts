@@ -19,7 +19,6 @@ export const CALL_BYTES = limits.control.callBytesMax;
 
 export const config = (c: Call) => c.env.CONFIG.getByName(MAIN);
 export const authority = (c: Call) => c.env.AUTHORITY.getByName(MAIN);
-export const hub = (c: Call) => c.env.HUB.getByName(MAIN);
 
 /** Lets only a token of that role pass. */
 export function role(needed: Role): MiddlewareHandler<Api> {

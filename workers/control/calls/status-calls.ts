@@ -2,16 +2,20 @@
 import { GATEWAY_SERVICE } from "../../../shared/identity/spiffe-id.ts";
 import { limits } from "../../../shared/limits.ts";
 import { acknowledgementOf } from "../../../shared/policy/acknowledgement.ts";
+import type { Instance } from "../../../shared/policy/agent-sessions.ts";
 import { alarmsOf } from "../../../shared/policy/alarms.ts";
 import { keyIn } from "../../../shared/policy/key-ring.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
-import type { Instance } from "../../../shared/policy/registry.ts";
 import type { AgentStatus, EndpointStatus, Status } from "../../../shared/wire/admin.ts";
 import type { KeyRingStatus } from "../../../shared/wire/rotation.ts";
-import { authority, type Call, config, hub } from "./call.ts";
+import { hubsStatus, laggards } from "../upstream/hubs.ts";
+import { authority, type Call, config } from "./call.ts";
 
 export async function status(c: Call): Promise<Response> {
-  const [{ version, hash, leases, counters }, { instances }] = await Promise.all([config(c).status(), hub(c).status()]);
+  const [{ version, hash, leases, counters }, { instances }] = await Promise.all([
+    config(c).status(),
+    hubsStatus(c.env),
+  ]);
   const keys = await keyRingStatus(c, leases);
   const nowMs = Date.now();
   const gateways = leases.map((lease) => ({
@@ -36,7 +40,7 @@ export async function status(c: Call): Promise<Response> {
 
 async function keyRingStatus(c: Call, leases: readonly Lease[]): Promise<KeyRingStatus[]> {
   const { rings, trust } = await authority(c).keyRings();
-  const lacking = await hub(c).laggards(trust);
+  const lacking = await laggards(c.env, trust);
   const named = lacking.named.map(({ service, instance }) => `${service}/${instance}`);
   return rings.map(({ kind, keys }) => {
     const holds = (kid: string) => leases.filter((lease) => lease[`${kind}Key`] === kid).length;
@@ -64,7 +68,7 @@ function agentStatus(known: Instance, live: number, nowMs: number): AgentStatus 
 }
 
 export async function services(c: Call): Promise<Response> {
-  const { revision, instances } = await hub(c).status();
+  const { revision, instances } = await hubsStatus(c.env);
   const nowMs = Date.now();
   const found: Record<string, EndpointStatus[]> = {};
   for (const known of instances) {

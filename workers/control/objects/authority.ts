@@ -15,6 +15,7 @@ import { importMacKey, mac, macIsGood } from "../authority/mac.ts";
 import { keyHash } from "../authority/renewal-proof.ts";
 import { makeSealer, type Sealer } from "../authority/seal.ts";
 import type { Env } from "../env.ts";
+import { laggards, tellTrust } from "../upstream/hubs.ts";
 import { KEY_KINDS, KeyRingStore, makeKey } from "./key-ring-store.ts";
 import { KeyStore, type Keys } from "./key-store.ts";
 import {
@@ -139,10 +140,9 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
       for (const kind of KEY_KINDS)
         if (rotationIsDue(this.#rings.ring(kind), Date.now(), limits.keyRotation))
           await this.#rings.add(kind, await makeKey(kind), { now: false, revoke: false }, Date.now());
-      const hub = this.env.HUB.getByName(MAIN);
       const trust = await this.trust();
-      await hub.trust(trust);
-      if (this.#tick(trust, await hub.laggards(trust.id))) await hub.trust(await this.trust());
+      await tellTrust(this.env, trust);
+      if (this.#tick(trust, await laggards(this.env, trust.id))) await tellTrust(this.env, await this.trust());
       const nowMs = Date.now();
       await this.ctx.storage.setAlarm(Math.min(this.#rings.dueAt(nowMs), nowMs + limits.keyRotation.everyMs));
     } catch (error) {

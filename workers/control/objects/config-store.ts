@@ -13,6 +13,7 @@ import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../../../shared/wire/revocations.ts";
 import { sha256Hex } from "../authority/bytes.ts";
 import type { Env } from "../env.ts";
+import { publish, tellRevoked } from "../upstream/hubs.ts";
 import { ArtifactStore } from "./artifact-store.ts";
 import { AuditLog } from "./audit-log.ts";
 import { CounterStore } from "./counter-store.ts";
@@ -230,7 +231,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     return { ...infoOf(row), changed: true };
   }
 
-  /** Hands the hub what it lacks, now or, should that fail, later. */
+  /** Hands the hubs what they lack, now or, should that fail, later. */
   async #tell(): Promise<void> {
     await this.ctx.storage.setAlarm(Date.now() + limits.control.publishRetryMs);
     await this.#tryPublish();
@@ -247,7 +248,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     }
   }
 
-  /** What the hub lacks, where agents face the outside: nobody else asks for it. */
+  /** What hubs lack, where agents face the outside: nobody else asks for it. */
   #untold(): RevocationList | undefined {
     return this.#readLive()?.isExposed === true ? this.#revocations.untold(Date.now()) : undefined;
   }
@@ -256,32 +257,37 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
   async #tellRevocations(): Promise<void> {
     const untold = this.#untold();
     if (untold === undefined) return;
-    const other = await this.env.HUB.getByName(MAIN).revoked(untold);
+    const other = await tellRevoked(this.env, untold);
     if (other === undefined || other < this.#revocations.revision) return this.#revocations.told(untold);
-    // The hub has one from before this store was set back.
+    // A hub has one from before this store was set back.
     this.#revocations.outdate(other);
     return this.#tellRevocations();
   }
 
-  /** Hands the live version to the hub, unless it has it; the alarm stays until that has succeeded. */
+  /** Hands the live version to the hubs, unless they have it; the alarm stays until that has succeeded. */
   async #publish(): Promise<void> {
     const live = this.#versions.newest();
     const published = this.#sql.exec<{ version: number }>("SELECT version FROM published").toArray()[0]?.version ?? 0;
     if (live === undefined || published >= live.version) return;
-    const plan = JSON.parse(this.#versions.text("plan", live.version) ?? "null") as Plan;
-    const publication: Publication = {
-      version: live.version,
-      appliedAtMs: live.applied_at,
-      faces: await facesOf(plan),
-      trust: await this.#authority.trust(),
-    };
-    await this.env.HUB.getByName(MAIN).publish(publication);
+    await publish(this.env, await this.#publication(live));
     this.#sql.exec(
       "INSERT INTO published VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET version = max(version, ?1)",
       live.version,
     );
     const isAll = this.#versions.newest()?.version === live.version && this.#untold() === undefined;
     if (isAll) await this.ctx.storage.deleteAlarm();
+  }
+
+  async publication(): Promise<{ publication: Publication; revocations?: RevocationList } | undefined> {
+    const live = this.#versions.newest();
+    if (live === undefined) return undefined;
+    const revocations = this.#readLive()?.isExposed === true ? this.#revocations.listAfter(0, Date.now()) : undefined;
+    return { publication: await this.#publication(live), ...(revocations !== undefined && { revocations }) };
+  }
+
+  async #publication({ version, applied_at: appliedAtMs }: VersionRow): Promise<Publication> {
+    const plan = JSON.parse(this.#versions.text("plan", version) ?? "null") as Plan;
+    return { version, appliedAtMs, faces: await facesOf(plan), trust: await this.#authority.trust() };
   }
 
   get #authority() {

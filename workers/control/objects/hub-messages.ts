@@ -12,6 +12,7 @@ export const closeCodes = {
   replaced: 4000,
   silent: 4001,
   tokenExpired: 4002,
+  moved: 4003,
 } as const;
 
 export function trustMessage({ id, roots, txnKeys }: Trust, hopKeys?: readonly HopKey[]): string {
@@ -39,6 +40,8 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set<AgentMessage["type"]>([
   "hello",
   "ready",
   "draining",
+  "seen",
+  "resync",
   "trusts",
   "ack",
   "refuse",

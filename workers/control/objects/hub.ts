@@ -1,7 +1,7 @@
 /**
- * The hub: one hibernating WebSocket an agent. It keeps the registry, gives each agent the plan's face and the endpoints
- * of the services that it may call, and notes what each acknowledged. All that matters is in storage or in the sockets'
- * attachments; memory holds copies that a wake-up reads again.
+ * A hub: one of several objects, each with the hibernating WebSockets of some agents. It keeps their leases, gives each the
+ * plan's face and what changes of the services that it may call, tells their registries who is up, and notes what each agent
+ * acknowledged. All that matters is in storage or in the sockets' attachments; memory holds copies that a wake-up reads again.
  */
 import { DurableObject } from "cloudflare:workers";
 import { type IRequest, Router } from "itty-router";
@@ -9,51 +9,70 @@ import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import { GATEWAY_SERVICE } from "../../../shared/identity/spiffe-id.ts";
 import { limits } from "../../../shared/limits.ts";
 import { versionHere } from "../../../shared/policy/acknowledgement.ts";
-import {
-  dueAt,
-  endpointView,
-  type Instance,
-  instanceKey,
-  laggardsOf,
-  type RegistryEvent,
-  type RegistrySettings,
-  type RegistryState,
-  type RegistryVerdict,
-  stepRegistry,
-} from "../../../shared/policy/registry.ts";
+import { dueAt, type Instance, instanceKey, laggardsOf } from "../../../shared/policy/agent-sessions.ts";
+import { stepHub } from "../../../shared/policy/hub.ts";
+import { hubDueAt, reportsOf, unneeded } from "../../../shared/policy/hub-duties.ts";
+import { hubOf } from "../../../shared/policy/hub-shards.ts";
+import type { HubEvent, HubSettings, HubState, HubVerdict } from "../../../shared/policy/hub-state.ts";
+import type { RegistryUpdate, Released } from "../../../shared/policy/registry.ts";
 import { type AgentMessage, PING, PONG } from "../../../shared/wire/hub.ts";
 import { makeSealer } from "../authority/seal.ts";
 import type { Env } from "../env.ts";
+import { hubCount, hubName } from "../upstream/hubs.ts";
+import { within } from "../upstream/within.ts";
+import { AgentSockets } from "./agent-sockets.ts";
 import { type Connection, connectionSchema, readAttachment } from "./connection.ts";
 import { closeCodes, parseMessage, trustMessage } from "./hub-messages.ts";
-import { InstanceStore } from "./instance-store.ts";
+import { HubStore } from "./hub-store.ts";
 import { sealName } from "./key-ring-store.ts";
 import { PublicationStore } from "./publication-store.ts";
-import type { HubRpc, Laggards, Publication, Trust } from "./rpc.ts";
+import { RegistryLinks } from "./registry-links.ts";
+import { type HubRpc, type Laggards, MAIN, type Publication, type Reports, type Trust } from "./rpc.ts";
 
-const SETTINGS: RegistrySettings = {
+const SETTINGS: HubSettings = {
   leaseMs: limits.control.endpointLeaseMs,
   graceMs: limits.control.reconnectGraceMs,
   forgetAfterMs: limits.control.forgetAfterMs,
   instancesMax: limits.control.instancesMax,
+  marksMax: limits.control.viewMarksMax,
 };
 
 export class Hub extends DurableObject<Env> implements HubRpc {
-  readonly #instances: InstanceStore;
+  readonly #store: HubStore;
   readonly #publication: PublicationStore;
-  readonly #registry: RegistryState;
+  readonly #sockets: AgentSockets;
+  readonly #state: HubState;
+  readonly #links: RegistryLinks;
+  /** Place among the hubs; undefined: there are fewer by now. */
+  readonly #index: number | undefined;
   /** When the alarm is set for; undefined: not known since the object woke up or the alarm went off. */
   #alarmAtMs: number | undefined;
+  /** When the config store was last asked for what this hub was never told. */
+  #askedAtMs = 0;
   readonly #router = Router();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
-    this.#instances = new InstanceStore(ctx.storage.sql);
+    const nowMs = Date.now();
+    this.#store = new HubStore(ctx.storage.sql);
     this.#publication = new PublicationStore(ctx.storage.sql);
-    this.#registry = this.#instances.load();
+    this.#sockets = new AgentSockets(ctx);
+    this.#state = this.#store.load(nowMs);
+    for (const [service, names] of this.#publication.callable) this.#state.callable.set(service, names);
+    const places = Array.from({ length: limits.control.hubsMax }, (_, index) => index);
+    const place = places.find((index) => ctx.id.equals(env.HUB.idFromName(hubName(index)))) ?? 0;
+    this.#index = place < hubCount(env) ? place : undefined;
+    this.#links = new RegistryLinks({
+      env,
+      hub: () => hubName(place),
+      state: () => this.#state,
+      onEvent: (event) => this.#step(event),
+      waitUntil: (promise) => ctx.waitUntil(promise),
+    });
     this.#router.get("/v1/agents/connect", (request) => this.#connect(request));
     this.#findLost();
+    this.#step({ type: "woken" });
   }
 
   override async fetch(request: Request): Promise<Response> {
@@ -63,37 +82,32 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   async publish(publication: Publication): Promise<void> {
     if (this.#publication.isOld(publication)) return;
     await this.trust(publication.trust);
-    this.ctx.storage.transactionSync(() => {
-      this.#publication.put(publication);
-      this.#step({ type: "published" });
-      this.#instances.saveRevision(this.#registry);
-    });
-    const views = new Map<string, string>();
-    for (const [socket, { service, instance }] of this.#greeted()) {
-      const face = this.#publication.face(service);
+    this.ctx.storage.transactionSync(() => this.#publication.put(publication));
+    for (const known of this.#connected()) {
+      const face = this.#publication.face(known.service);
       if (face === undefined) {
-        this.#noFace(service, instance);
+        this.#noFace(known.service, known.instance);
         continue;
       }
-      this.#sendRevocations(socket, service);
-      this.#send(socket, face.message);
-      this.#send(socket, this.#view(service, face.outbound, views));
+      this.#sendRevocations(known);
+      this.#sockets.send(known.connection, face.message);
     }
+    this.#step({ type: "published", callable: this.#publication.callable });
   }
 
   async revoked(list: RevocationList): Promise<number | undefined> {
     if (!this.#publication.putRevocations(list)) return this.#publication.otherRevocations(list);
-    for (const [socket, { service }] of this.#greeted()) this.#sendRevocations(socket, service);
+    for (const known of this.#connected()) this.#sendRevocations(known);
     return undefined;
   }
 
   async trust(trust: Trust): Promise<void> {
     if (!this.#publication.putTrust(trust)) return;
-    for (const [socket, { service }] of this.#greeted()) this.#sendTrust(socket, service);
+    for (const known of this.#connected()) this.#sendTrust(known);
   }
 
   async laggards(trustId: string): Promise<Laggards> {
-    const found = laggardsOf(this.#registry, trustId);
+    const found = laggardsOf(this.#state.sessions, trustId);
     const ingresses = found.filter(({ service }) => service === GATEWAY_SERVICE);
     // A hop key waits for these alone: they must be among the names however many others there are.
     const named = [...ingresses, ...found.filter(({ service }) => service !== GATEWAY_SERVICE)];
@@ -108,11 +122,35 @@ export class Hub extends DurableObject<Env> implements HubRpc {
 
   async status(): Promise<{ revision: number; instances: readonly Instance[] }> {
     this.#hearAll();
-    return { revision: this.#registry.revision, instances: Object.values(this.#registry.instances) };
+    return { revision: this.#state.revision, instances: Object.values(this.#state.sessions.instances) };
   }
 
   async renewed(service: string, instance: string, certificateNotAfterMs: number): Promise<void> {
     this.#step({ type: "renewed", key: instanceKey(service, instance), certificateNotAfterMs });
+  }
+
+  async view(service: string, update: RegistryUpdate): Promise<void> {
+    this.#step({ type: "view", service, ...update });
+  }
+
+  async released(service: string, one: Omit<Released, "hub">): Promise<void> {
+    this.#step({ type: "released", service, ...one });
+  }
+
+  async reports(service: string): Promise<Reports> {
+    const { batch, reports } = reportsOf(this.#state, service, true, Date.now());
+    return { batch, reports };
+  }
+
+  async adopt(instances: readonly Instance[]): Promise<void> {
+    const { sessions } = this.#state;
+    for (const known of instances) {
+      const key = instanceKey(known.service, known.instance);
+      if (sessions.instances[key] !== undefined) continue;
+      sessions.instances[key] = { ...known };
+      this.#store.putInstance(key, known);
+      this.#schedule(dueAt(known, SETTINGS));
+    }
   }
 
   override async webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
@@ -135,22 +173,27 @@ export class Hub extends DurableObject<Env> implements HubRpc {
 
   override async alarm(): Promise<void> {
     this.#alarmAtMs = undefined;
+    const nowMs = Date.now();
     this.#hearAll();
-    this.#cutOverdue();
+    this.#sockets.cutOverdue(nowMs);
     const { silent } = this.#step({ type: "tick" });
-    for (const [socket, connection] of this.#greeted())
-      if (silent.includes(connection.id)) socket.close(closeCodes.silent, "no sign of life");
+    for (const connection of silent) this.#sockets.close(connection, closeCodes.silent, "no sign of life");
+    if (nowMs >= this.#store.syncedAtMs + limits.control.hubSyncMs) this.#sync(nowMs);
+    await this.#handOver();
     this.#schedule(Number.POSITIVE_INFINITY);
   }
 
-  #connect(request: IRequest): Response {
-    const connection = connectionSchema.parse(JSON.parse(request.headers.get("selvage-connection") ?? "null"));
-    const key = instanceKey(connection.service, connection.instance);
-    for (const waiting of this.ctx.getWebSockets(key))
-      if (!readAttachment(waiting).greeted) waiting.close(closeCodes.replaced, "replaced by a newer connection");
+  async #connect(request: IRequest): Promise<Response> {
+    const opened = connectionSchema.parse(JSON.parse(request.headers.get("selvage-connection") ?? "null"));
+    const key = instanceKey(opened.service, opened.instance);
+    if (this.#sockets.silent >= limits.control.hellosAtOnceMax) {
+      // It lives: whatever callers know of it stays until it had the time to come back.
+      if (this.#state.sessions.instances[key]?.connected === false) this.#step({ type: "lost", key });
+      return new Response(null, { status: 503, headers: { "retry-after": "1" } });
+    }
+    await this.#askPublication();
     const { 0: client, 1: server } = new WebSocketPair();
-    this.ctx.acceptWebSocket(server, [key]);
-    server.serializeAttachment({ ...connection, greeted: false } satisfies Connection);
+    this.#sockets.accept(server, { ...opened, greeted: false });
     this.#schedule(Date.now() + limits.control.helloWaitMs);
     return new Response(null, { status: 101, webSocket: client });
   }
@@ -162,31 +205,21 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       return;
     }
     const { service, instance, id } = connection;
-    const { endpoint, certificateNotAfterMs } = hello;
+    const { endpoint, certificateNotAfterMs, views } = hello;
     const face = this.#publication.face(service);
     const live = { version: this.#publication.version, hash: face?.hash };
     const planVersion = versionHere({ version: hello.planVersion, hash: hello.planHash }, live);
-    const verdict = this.#step({
-      type: "hello",
-      service,
-      instance,
-      connection: id,
-      endpoint,
-      planVersion,
-      certificateNotAfterMs,
-    });
-    if (verdict.full === true) {
-      socket.close(closeCodes.full, "the registry is full");
-      return;
-    }
-    socket.serializeAttachment({ ...connection, greeted: true } satisfies Connection);
-    for (const other of this.ctx.getWebSockets(instanceKey(service, instance)))
-      if (readAttachment(other).id !== id) other.close(closeCodes.replaced, "replaced by a newer connection");
-    this.#sendTrust(socket, service);
-    this.#sendRevocations(socket, service);
-    if (face !== undefined && planVersion !== live.version) this.#send(socket, face.message);
-    if (face !== undefined) this.#send(socket, this.#view(service, face.outbound, new Map()));
-    else this.#noFace(service, instance);
+    const isCurrent = face === undefined || planVersion === live.version;
+    const says = { service, instance, connection: id, endpoint, planVersion, certificateNotAfterMs };
+    const before = (): void => {
+      this.#sockets.greeted(socket, connection);
+      this.#sendTrust({ service, connection: id });
+      this.#sendRevocations({ service, connection: id });
+      if (!isCurrent) this.#sockets.send(id, face.message);
+    };
+    const { full } = this.#step({ type: "hello", ...says, takesChanges: views !== undefined, views }, before);
+    if (full === true) socket.close(closeCodes.full, "the hub is full");
+    else if (face === undefined) this.#noFace(service, instance);
   }
 
   /** The live plan does not know the service any more: it keeps what it has, and the status says why it is not current. */
@@ -198,12 +231,8 @@ export class Hub extends DurableObject<Env> implements HubRpc {
 
   #hear(connection: Connection, message: Exclude<AgentMessage, { type: "hello" }>): void {
     const key = instanceKey(connection.service, connection.instance);
-    if (this.#registry.instances[key]?.connection !== connection.id) return;
+    if (this.#state.sessions.instances[key]?.connection !== connection.id) return;
     switch (message.type) {
-      case "ready":
-      case "draining":
-        this.#step({ type: message.type, key, connection: connection.id });
-        break;
       case "trusts":
         this.#step({ type: "trusts", key, id: message.id });
         break;
@@ -215,63 +244,93 @@ export class Hub extends DurableObject<Env> implements HubRpc {
         if (message.version <= this.#publication.version)
           this.#step({ type: "refused", key, version: message.version, reason: message.reason });
         break;
+      default:
+        this.#step({ ...message, key, connection: connection.id });
     }
   }
 
   #closed(socket: WebSocket): void {
-    const { service, instance, id, greeted } = readAttachment(socket);
+    const connection = readAttachment(socket);
+    this.#sockets.gone(connection);
+    const { service, instance, id, greeted } = connection;
     if (greeted) this.#step({ type: "closed", key: instanceKey(service, instance), connection: id });
   }
 
-  /** One event through the registry: decided, stored, pushed to whom it concerns. */
-  #step(event: RegistryEvent): RegistryVerdict {
-    const verdict = stepRegistry(this.#registry, event, Date.now(), SETTINGS);
-    this.#instances.save(this.#registry, verdict);
-    if (verdict.services.length > 0) this.#push(new Set(verdict.services));
+  /** One event: decided, stored, sent to whom it concerns. @param before is done between storing and sending */
+  #step(event: HubEvent, before?: () => void): HubVerdict {
+    const verdict = stepHub(this.#state, event, Date.now(), SETTINGS);
+    this.#store.save(this.#state, verdict);
+    if (verdict.full !== true) before?.();
+    for (const { to, message } of verdict.sends) {
+      const text = JSON.stringify(message);
+      for (const connection of to) this.#sockets.send(connection, text);
+    }
+    this.#links.run(verdict.gaps);
     for (const key of verdict.touched) {
-      const known = this.#registry.instances[key];
+      const known = this.#state.sessions.instances[key];
       if (known !== undefined) this.#schedule(dueAt(known, SETTINGS));
     }
+    if (this.#links.owes) this.#schedule(Date.now() + limits.control.owedRetryMs);
     return verdict;
   }
 
-  /** Sends the endpoints to every agent that may call one of the services. */
-  #push(services: ReadonlySet<string>): void {
-    const views = new Map<string, string>();
-    for (const [socket, { service }] of this.#greeted()) {
-      const face = this.#publication.face(service);
-      if (face?.outbound.some((name) => services.has(name)) === true)
-        this.#send(socket, this.#view(service, face.outbound, views));
+  /** A hub that is new asks for what the others were told. */
+  async #askPublication(): Promise<void> {
+    const nowMs = Date.now();
+    if (this.#publication.version > 0 || nowMs < this.#askedAtMs + limits.control.publishRetryMs) return;
+    this.#askedAtMs = nowMs;
+    try {
+      const asked = this.env.CONFIG.getByName(MAIN).publication();
+      const told = await within(asked, limits.control.objectCallMs, "the config store");
+      if (told?.revocations !== undefined) await this.revoked(told.revocations);
+      if (told !== undefined) await this.publish(told.publication);
+    } catch (error) {
+      console.error(JSON.stringify({ kind: "error", act: "ask-publication", reason: String(error) }));
     }
   }
 
-  /** @param made messages of this push; agents of one service get the same */
-  #view(service: string, outbound: readonly string[], made: Map<string, string>): string {
-    const known = made.get(service);
-    if (known !== undefined) return known;
-    const { revision } = this.#registry;
-    const message = JSON.stringify({
-      type: "endpoints",
-      revision,
-      services: endpointView(this.#registry, outbound),
-    });
-    made.set(service, message);
-    return message;
+  #sync(nowMs: number): void {
+    this.#store.syncedAtMs = nowMs;
+    for (const service of unneeded(this.#state)) this.#links.leave(service);
+    const own = Object.values(this.#state.sessions.instances).map(({ service }) => service);
+    for (const service of new Set([...own, ...this.#state.views.keys()])) this.#links.sync(service);
   }
 
-  #sendRevocations(socket: WebSocket, service: string): void {
-    if (this.#publication.face(service)?.isExposed === true) this.#send(socket, this.#publication.revocations);
+  /** Agents of another hub, by the number of hubs: whoever is connected is sent there, whoever is away is remembered there. */
+  async #handOver(): Promise<void> {
+    const count = hubCount(this.env);
+    const others = Object.entries(this.#state.sessions.instances).filter(([key]) => hubOf(key, count) !== this.#index);
+    for (const [, { connected, connection }] of others)
+      if (connected) this.#sockets.close(connection, closeCodes.moved, "another hub has this agent");
+    const away = others.filter(([, { connected, visible }]) => !connected && !visible);
+    for (const [hub, group] of Map.groupBy(away, ([key]) => hubOf(key, count))) {
+      try {
+        const given = this.env.HUB.getByName(hubName(hub)).adopt(group.map(([, known]) => known));
+        await within(given, limits.control.objectCallMs, hubName(hub));
+        for (const [key] of group) {
+          delete this.#state.sessions.instances[key];
+          this.#store.putInstance(key, undefined);
+        }
+      } catch (error) {
+        console.warn(JSON.stringify({ kind: "error", act: "hand-over", reason: String(error) }));
+      }
+    }
+  }
+
+  #sendRevocations({ service, connection }: Pick<Instance, "service" | "connection">): void {
+    if (this.#publication.face(service)?.isExposed === true)
+      this.#sockets.send(connection, this.#publication.revocations);
   }
 
   /** Ingress agents get the hop keys with it, opened for the message alone. */
-  #sendTrust(socket: WebSocket, service: string): void {
+  #sendTrust({ service, connection }: Pick<Instance, "service" | "connection">): void {
     const { trust } = this.#publication;
-    if (trust === undefined) this.#send(socket, JSON.stringify({ type: "trust", roots: [], txnKeys: [] }));
-    else if (service !== GATEWAY_SERVICE) this.#send(socket, trustMessage(trust));
-    else this.ctx.waitUntil(this.#sendHopKeys(socket, trust));
+    if (trust === undefined) this.#sockets.send(connection, JSON.stringify({ type: "trust", roots: [], txnKeys: [] }));
+    else if (service !== GATEWAY_SERVICE) this.#sockets.send(connection, trustMessage(trust));
+    else this.ctx.waitUntil(this.#sendHopKeys(connection, trust));
   }
 
-  async #sendHopKeys(socket: WebSocket, trust: Trust): Promise<void> {
+  async #sendHopKeys(connection: string, trust: Trust): Promise<void> {
     try {
       const sealer = await makeSealer(this.env.KEY_SECRET);
       const opened = trust.hopKeys.map(async ({ kid, sealed }) => {
@@ -279,61 +338,33 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       });
       const message = trustMessage(trust, await Promise.all(opened));
       // A newer one that came meanwhile is sent by itself.
-      if (this.#publication.trust?.id === trust.id) this.#send(socket, message);
+      if (this.#publication.trust?.id === trust.id) this.#sockets.send(connection, message);
     } catch (error) {
       console.error(JSON.stringify({ kind: "error", act: "send-hop-keys", reason: String(error) }));
     }
   }
 
-  /** A socket that is closing throws; its close event says so anyway. */
-  #send(socket: WebSocket, message: string): void {
-    try {
-      socket.send(message);
-    } catch (error) {
-      console.warn(JSON.stringify({ kind: "error", act: "push", reason: String(error) }));
-    }
-  }
-
-  *#greeted(): Generator<[WebSocket, Connection]> {
-    for (const socket of this.#open()) {
-      const connection = readAttachment(socket);
-      if (connection.greeted) yield [socket, connection];
-    }
-  }
-
-  /** Without those that are closing: the platform lists them until the other end has agreed. */
-  #open(): WebSocket[] {
-    return this.ctx.getWebSockets().filter((socket) => socket.readyState === WebSocket.OPEN);
+  #connected(): Instance[] {
+    return Object.values(this.#state.sessions.instances).filter(({ connected }) => connected);
   }
 
   /** Pings are answered without waking the hub; their times are taken over when somebody asks. */
   #hearAll(): void {
-    for (const [socket, { service, instance }] of this.#greeted()) {
-      const at = this.ctx.getWebSocketAutoResponseTimestamp(socket);
-      const event = { type: "heard", key: instanceKey(service, instance), atMs: at?.getTime() ?? 0 } as const;
-      stepRegistry(this.#registry, event, Date.now(), SETTINGS);
-    }
-  }
-
-  /** Closes connections without a hello and those whose token has ended: the agent has a newer one by then. */
-  #cutOverdue(): void {
     const nowMs = Date.now();
-    for (const socket of this.#open()) {
-      const { greeted, openedAtMs, expiresAtMs } = readAttachment(socket);
-      if (nowMs >= expiresAtMs) socket.close(closeCodes.tokenExpired, "the token has expired");
-      else if (!greeted && nowMs >= openedAtMs + limits.control.helloWaitMs)
-        socket.close(closeCodes.policy, "no hello in time");
+    for (const { service, instance, connection } of this.#connected()) {
+      const atMs = this.#sockets.pingedAtMs(connection);
+      stepHub(this.#state, { type: "heard", key: instanceKey(service, instance), atMs }, nowMs, SETTINGS);
     }
   }
 
   /**
-   * Connections of the registry that have no socket went with the process: their endpoints stay for a whole lease. One
-   * whose close is what wakes the hub is missing too; its close event follows and shortens that to the grace.
+   * Connections that have no socket went with the process: their endpoints stay for a whole lease. One whose close is what
+   * wakes the hub is missing too; its close event follows and shortens that to the grace.
    */
   #findLost(): void {
-    const open = new Set(this.ctx.getWebSockets().map((socket) => readAttachment(socket).id));
-    for (const [key, { connected, connection }] of Object.entries(this.#registry.instances))
-      if (connected && !open.has(connection)) this.#step({ type: "lost", key });
+    for (const known of this.#connected())
+      if (!this.#sockets.has(known.connection))
+        this.#step({ type: "lost", key: instanceKey(known.service, known.instance) });
   }
 
   /** Sees to it that the alarm goes off at `atMs` or before. */
@@ -344,15 +375,16 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     this.ctx.waitUntil(this.ctx.storage.setAlarm(next));
   }
 
-  /** When the first instance or socket needs a look. */
+  /** When the first instance, socket or registry needs a look. */
   #nextDue(): number {
-    let atMs = Number.POSITIVE_INFINITY;
-    for (const known of Object.values(this.#registry.instances)) atMs = Math.min(atMs, dueAt(known, SETTINGS));
-    for (const socket of this.#open()) {
-      const { greeted, openedAtMs, expiresAtMs } = readAttachment(socket);
-      atMs = Math.min(atMs, expiresAtMs, greeted ? expiresAtMs : openedAtMs + limits.control.helloWaitMs);
-    }
-    return atMs;
+    const { owedRetryMs, hubSyncMs } = limits.control;
+    const isUsed = Object.keys(this.#state.sessions.instances).length > 0 || this.#state.views.size > 0;
+    return Math.min(
+      hubDueAt(this.#state, SETTINGS),
+      this.#sockets.dueAtMs(),
+      this.#links.owes ? Date.now() + owedRetryMs : Number.POSITIVE_INFINITY,
+      isUsed ? Math.max(this.#store.syncedAtMs + hubSyncMs, Date.now() + owedRetryMs) : Number.POSITIVE_INFINITY,
+    );
   }
 }
 

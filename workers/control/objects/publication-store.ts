@@ -18,6 +18,8 @@ interface Summary {
   readonly version: number;
   readonly appliedAtMs?: number;
   readonly services: readonly string[];
+  /** Which services each may call; absent: stored before there were several hubs. */
+  readonly callable?: readonly (readonly [service: string, names: readonly string[]])[];
 }
 
 /** What the hub last got from the config store; kept, so that it serves on without it. */
@@ -88,9 +90,16 @@ export class PublicationStore {
       this.#texts.put(`face/${service}`, JSON.stringify({ hash, plan }));
     const services = publication.faces.map((face) => face.service);
     const { version, appliedAtMs } = publication;
-    this.#summary = { version, appliedAtMs, services };
+    const callable = publication.faces.map(({ service, plan }) => [service, callableBy(plan)] as const);
+    this.#summary = { version, appliedAtMs, services, callable };
     this.#texts.put("summary", JSON.stringify(this.#summary));
     this.#faces.clear();
+  }
+
+  /** Which services those of each service may call. */
+  get callable(): Map<string, readonly string[]> {
+    const { callable, services = [] } = this.#summary ?? {};
+    return new Map(callable ?? services.map((service) => [service, this.face(service)?.outbound ?? []]));
   }
 
   /** Undefined when the live plan does not know the service. */
@@ -107,4 +116,8 @@ export class PublicationStore {
     this.#faces.set(service, face);
     return face;
   }
+}
+
+function callableBy(plan: string): string[] {
+  return Object.keys((JSON.parse(plan) as AgentPlan).outbound);
 }

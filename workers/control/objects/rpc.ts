@@ -1,10 +1,12 @@
 /** What the objects offer to the Worker and to each other. Interfaces alone, so that neither needs the other's code. */
 import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import type { ErrorCode } from "../../../shared/errors.ts";
+import type { Instance } from "../../../shared/policy/agent-sessions.ts";
 import type { SeriesCounts } from "../../../shared/policy/counters.ts";
 import type { RingKey } from "../../../shared/policy/key-ring.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
-import type { Instance } from "../../../shared/policy/registry.ts";
+import type { InstanceReport, RegistryUpdate, Released } from "../../../shared/policy/registry.ts";
+import type { HeldRevision } from "../../../shared/policy/service-view.ts";
 import type { DeprecatedCaller, Drift, VersionInfo } from "../../../shared/wire/admin.ts";
 import type { ArtifactTable } from "../../../shared/wire/artifacts.ts";
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
@@ -15,7 +17,7 @@ export interface Refused {
   readonly refused: { readonly code: ErrorCode; readonly reason: string };
 }
 
-/** Name of the one object of each class. */
+/** Name of the one object of its class, and of the first hub. */
 export const MAIN = "main";
 
 /** A compiled document on its way into the store. */
@@ -103,6 +105,8 @@ export interface ConfigStoreRpc extends Rpc.DurableObjectBranded {
   /** What was found last first. */
   drift(): Promise<Drift[]>;
   lease(asked: LeaseRequest): Promise<LeaseGrant>;
+  /** For a hub that was never told; undefined: nothing was applied yet. */
+  publication(): Promise<{ readonly publication: Publication; readonly revocations?: RevocationList } | undefined>;
   /** Undefined when the live document lets workloads of that name join, else why not. */
   refuseService(service: string): Promise<Refused | undefined>;
   revoke(request: RevocationRequest, by: string): Promise<RevocationInfo | Refused>;
@@ -186,6 +190,13 @@ export interface Publication {
   readonly trust: Trust;
 }
 
+/** What a hub says of its agents of one service. `batch` numbers what it says. */
+export interface Reports {
+  readonly batch: number;
+  readonly reports: readonly InstanceReport[];
+}
+
+/** One of several objects, each with the sockets of some agents: see `upstream/hubs.ts`. */
 export interface HubRpc extends Rpc.DurableObjectBranded {
   publish(publication: Publication): Promise<void>;
   /** A trust bundle for all agents; an older one than is held changes nothing. */
@@ -198,4 +209,26 @@ export interface HubRpc extends Rpc.DurableObjectBranded {
   laggards(trustId: string): Promise<Laggards>;
   status(): Promise<{ readonly revision: number; readonly instances: readonly Instance[] }>;
   renewed(service: string, instance: string, certificateNotAfterMs: number): Promise<void>;
+  /** Of a registry: what changed of its service. */
+  view(service: string, update: RegistryUpdate): Promise<void>;
+  /** Of a registry: an instance that drains need not wait any more. */
+  released(service: string, one: Omit<Released, "hub">): Promise<void>;
+  /** For a registry that was made anew: everything about its service. */
+  reports(service: string): Promise<Reports>;
+  /** Of another hub: agents that are away and belong here by now. */
+  adopt(instances: readonly Instance[]): Promise<void>;
+}
+
+/** One object a service, named as it is. What it decides is in `shared/policy/registry.ts`. */
+export interface ServiceRegistryRpc extends Rpc.DurableObjectBranded {
+  /**
+   * @param all whatever this hub reported before is over
+   * @returns number of a later batch that was taken before, if so; then this one was left alone
+   */
+  report(service: string, hub: string, reports: Reports, all: boolean): Promise<number | undefined>;
+  /** @param held undefined: nothing */
+  subscribe(service: string, hub: string, held: HeldRevision | undefined): Promise<RegistryUpdate>;
+  unsubscribe(service: string, hub: string): Promise<void>;
+  /** All callers of the hub go by that revision. */
+  seen(service: string, hub: string, held: HeldRevision): Promise<void>;
 }

@@ -1,0 +1,94 @@
+/** Whoever tells hubs something, or asks them, does it here: which there are, and all of them at once. */
+import type { RevocationList } from "../../../shared/auth/revocations.ts";
+import { limits } from "../../../shared/limits.ts";
+import { type Instance, instanceKey } from "../../../shared/policy/agent-sessions.ts";
+import { hubOf } from "../../../shared/policy/hub-shards.ts";
+import type { Env } from "../env.ts";
+import { type HubRpc, type Laggards, MAIN, type Publication, type Trust } from "../objects/rpc.ts";
+import { within } from "./within.ts";
+
+/** How many there are, by the variable `HUBS`. */
+export function hubCount({ HUBS }: Env): number {
+  const told = Number(HUBS ?? "");
+  return Number.isInteger(told) && told >= 1 && told <= limits.control.hubsMax ? told : limits.control.hubsDefault;
+}
+
+/** The first is called as the only one was, before there were several: it has what that one kept. */
+export function hubName(index: number): string {
+  return index === 0 ? MAIN : `hub-${index}`;
+}
+
+/** The hub that holds an instance's socket. */
+export function hubFor(env: Env, service: string, instance: string): DurableObjectStub<HubRpc> {
+  return env.HUB.getByName(hubName(hubOf(instanceKey(service, instance), hubCount(env))));
+}
+
+/**
+ * Asks every hub, a number of them at a time, whatever becomes of the others.
+ * @returns the answers, in the order of hubs
+ * @throws when some did not answer in time; all were asked. Whoever has to reach every hub asks all of them again: a hub that
+ * knows it already does nothing
+ */
+export async function eachHub<T>(env: Env, ask: (hub: DurableObjectStub<HubRpc>) => Promise<T>): Promise<T[]> {
+  const names = Array.from({ length: hubCount(env) }, (_, index) => hubName(index));
+  const answers: T[] = [];
+  const failures: string[] = [];
+  const { hubsAtOnce, objectCallMs } = limits.control;
+  let next = 0;
+  const work = async (): Promise<void> => {
+    for (let at = next++; at < names.length; at = next++) {
+      const name = names[at] as string;
+      try {
+        answers[at] = await within(ask(env.HUB.getByName(name)), objectCallMs, name);
+      } catch (error) {
+        failures.push(`${name}: ${String(error)}`);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(hubsAtOnce, names.length) }, work));
+  if (failures.length > 0) throw new Error(`hubs that did not answer: ${failures.join("; ")}`);
+  return answers;
+}
+
+/** A plan and the trust bundle of its time, to all hubs. */
+export async function publish(env: Env, publication: Publication): Promise<void> {
+  await eachHub(env, (hub) => hub.publish(publication));
+}
+
+export async function tellTrust(env: Env, trust: Trust): Promise<void> {
+  await eachHub(env, (hub) => hub.trust(trust));
+}
+
+/** @returns the latest revision of another list that a hub holds instead; undefined: all hold this one */
+export async function tellRevoked(env: Env, list: RevocationList): Promise<number | undefined> {
+  const others = (await eachHub(env, (hub) => hub.revoked(list))).filter((other) => other !== undefined);
+  return others.length === 0 ? undefined : Math.max(...others);
+}
+
+/** Of all hubs; ingresses are among the names first. */
+export async function laggards(env: Env, trustId: string): Promise<Laggards> {
+  const all = await eachHub(env, (hub) => hub.laggards(trustId));
+  const named = all.flatMap((one) => one.named.map((who, at) => ({ who, at, first: at < one.ingresses })));
+  named.sort((a, b) => Number(b.first) - Number(a.first) || a.at - b.at);
+  return {
+    agents: all.reduce((sum, { agents }) => sum + agents, 0),
+    ingresses: all.reduce((sum, { ingresses }) => sum + ingresses, 0),
+    named: named.slice(0, limits.keyRotation.namedMax).map(({ who }) => who),
+  };
+}
+
+/** What all hubs know of their agents; of one that two know, since it moved, what the one says that it is connected to. */
+export async function hubsStatus(env: Env): Promise<{ revision: number; instances: Instance[] }> {
+  const all = await eachHub(env, (hub) => hub.status());
+  const found = new Map<string, Instance>();
+  for (const one of all.flatMap(({ instances }) => instances)) {
+    const key = instanceKey(one.service, one.instance);
+    const other = found.get(key);
+    if (other === undefined || isNewer(one, other)) found.set(key, one);
+  }
+  return { revision: Math.max(...all.map(({ revision }) => revision)), instances: [...found.values()] };
+}
+
+function isNewer(one: Instance, other: Instance): boolean {
+  return one.connected === other.connected ? one.lastHeardMs > other.lastHeardMs : one.connected;
+}
