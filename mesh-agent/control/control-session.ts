@@ -27,6 +27,10 @@ export class ControlSession {
   readonly #hub: HubClient;
   readonly #renewal: Renewal;
   #phase: "starting" | "ready" | "draining" = "starting";
+  /** Callers know that this agent leaves, or had the time to. */
+  isDrained = false;
+  /** The control plane is one that says so, as far as is known: an earlier one told whole views. */
+  saysDrained = true;
   #wasConnected: boolean | undefined;
   #settling: NodeJS.Timeout | undefined;
 
@@ -63,6 +67,7 @@ export class ControlSession {
   /** The application can be called, or no longer; said again on each new connection. */
   setPhase(phase: "ready" | "draining"): void {
     this.#phase = phase;
+    this.isDrained = false;
     this.#hub.send({ type: phase });
   }
 
@@ -81,8 +86,7 @@ export class ControlSession {
     const { view } = this.#options;
     const endpoint = this.#options.endpoint();
     view.connected();
-    clearTimeout(this.#settling);
-    this.#settling = setTimeout(() => this.#settle(), limits.agent.viewSettleMs);
+    this.#settleLater();
     const hello: AgentMessage = {
       type: "hello",
       format: WIRE_FORMAT,
@@ -91,6 +95,7 @@ export class ControlSession {
       planVersion: view.plan?.version ?? 0,
       ...(view.plan !== undefined && { planHash: view.plan.hash }),
       certificateNotAfterMs: certificateFacts(this.identity.certificates).notAfterMs,
+      views: view.held,
     };
     return this.#phase === "starting" ? [hello] : [hello, { type: this.#phase }];
   }
@@ -98,8 +103,15 @@ export class ControlSession {
   #take(message: HubMessage): void {
     const { view, onChanged, log } = this.#options;
     try {
+      const wasSettling = view.isSettling;
       const changed = view.take(message);
       if (changed !== undefined) onChanged(changed);
+      if (view.isSettling && !wasSettling) this.#settleLater();
+      // What left is chosen by no new request from here on.
+      for (const type of ["seen", "resync"] as const)
+        if (view.answers[type].length > 0) this.#hub.send({ type, views: [...view.answers[type]] });
+      if (message.type === "changes" || message.type === "endpoints") this.saysDrained = message.type === "changes";
+      if (message.type === "drained" && this.#phase === "draining") this.isDrained = true;
       // Another authority took over: nobody believes this agent until it has a certificate of that one.
       if (message.type === "trust" && !leadsTo(this.identity.certificates, message.roots)) this.#renewal.hurry();
       if (message.type === "plan") this.#hub.send({ type: "ack", version: message.version });
@@ -114,6 +126,11 @@ export class ControlSession {
           reason: reason.slice(0, limits.wire.refusalCharsMax),
         });
     }
+  }
+
+  #settleLater(): void {
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => this.#settle(), limits.agent.viewSettleMs);
   }
 
   #settle(): void {

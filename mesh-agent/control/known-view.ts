@@ -10,7 +10,16 @@ import {
 import { GATEWAY_SERVICE } from "../../shared/identity/spiffe-id.ts";
 import { canonicalJson } from "../../shared/plan/canonical-json.ts";
 import type { AgentPlan } from "../../shared/plan/plan.ts";
-import { type DiscoveryView, keepKnown, newDiscoveryView, replaceView } from "../../shared/policy/discovery-view.ts";
+import {
+  type DiscoveryState,
+  type Endpoints,
+  heldRevisions,
+  inUse,
+  keepKnown,
+  newDiscovery,
+  stepDiscovery,
+} from "../../shared/policy/discovery-view.ts";
+import type { NamedRevision } from "../../shared/policy/hub-state.ts";
 import { type Endpoint, endpointSchema } from "../../shared/wire/endpoint.ts";
 import { hopKeySchema } from "../../shared/wire/hop-key.ts";
 import type { HubMessage } from "../../shared/wire/hub.ts";
@@ -34,25 +43,46 @@ export type Trust = z.infer<typeof trustSchema>;
 
 const planFileSchema = z.object({ version: z.int(), hash: z.string(), plan: agentPlanSchema });
 const endpointsFileSchema = z.object({
+  /** Of a control plane that tells whole views. */
   revision: z.int(),
   services: z.record(z.string(), z.array(endpointSchema)),
+  /** By service, where that is all that its registry told by that revision. */
+  held: z.optional(z.record(z.string(), z.object({ epoch: z.string(), revision: z.int() }))),
 });
 
 /** What a message replaced that has to be taken into use. */
 export type Changed = "plan" | "trust" | "endpoints";
 
+/** What is in use of the services that this agent calls. */
+export interface KnownEndpoints {
+  /** Of a control plane that tells whole views; 0: none did. */
+  readonly revision: number;
+  readonly services: Endpoints<Endpoint>;
+}
+
+/** What a message has to be answered with, once it is in use. */
+export interface Answers {
+  readonly seen: readonly NamedRevision[];
+  readonly resync: readonly NamedRevision[];
+}
+
 export class KnownView {
   plan: KnownPlan | undefined;
   trust: Trust | undefined;
-  endpoints: DiscoveryView<Endpoint> = newDiscoveryView();
+  endpoints: KnownEndpoints = { revision: 0, services: {} };
   /** Looked up by each request; told to agents that face the outside alone. */
   revocations: RevocationIndex = noRevocations;
+  /** What the last message has to be answered with. */
+  answers: Answers = NO_ANSWERS;
+  /** What registries told, by service. */
+  #discovery: DiscoveryState<Endpoint> = newDiscovery();
+  /** A message about endpoints has come, or the last run left some. */
   #knowsEndpoints = false;
   #fresh = false;
-  /** What the control plane said last in this run, as it said it. */
-  #told: DiscoveryView<Endpoint>["services"] | undefined;
+  /** What a control plane that tells whole views said last in this run, as it said it. */
+  #told: Endpoints<Endpoint> | undefined;
   /** What was in use when the connection came back, until the view has settled. */
-  #before: DiscoveryView<Endpoint>["services"] | undefined;
+  #before: Endpoints<Endpoint> | undefined;
   readonly #whose: Pick<AgentPlan, "service" | "trustDomain">;
   readonly #planFile: StateFile<KnownPlan>;
   readonly #trustFile: StateFile<Trust>;
@@ -75,8 +105,11 @@ export class KnownView {
 
   /** All three are there, at the ingress with the keys that it checks the gateway by: listeners may open (law 9). */
   get complete(): boolean {
+    const callable = Object.keys(this.plan?.plan.outbound ?? {});
+    const knowsAll =
+      this.#knowsEndpoints && callable.every((service) => Object.hasOwn(this.endpoints.services, service));
     const canProve = this.#whose.service !== GATEWAY_SERVICE || (this.trust?.hopKeys ?? []).length > 0;
-    return this.plan !== undefined && this.trust !== undefined && canProve && this.#knowsEndpoints;
+    return this.plan !== undefined && this.trust !== undefined && canProve && knowsAll;
   }
 
   /** Reads what the last run left; a broken file counts as none, and all of it as none when it was of another identity. */
@@ -92,8 +125,21 @@ export class KnownView {
     if (revocations !== undefined) this.revocations = indexRevocations(revocations);
     const endpoints = this.#tolerate(() => this.#endpointsFile.load());
     if (endpoints === undefined) return;
-    replaceView(this.endpoints, endpoints.revision, endpoints.services, true);
+    const { revision, services, held = {} } = endpoints;
+    this.endpoints = { revision, services };
+    const views = Object.entries(services).flatMap(([service, put]) => {
+      const one = Object.hasOwn(held, service) ? held[service] : undefined;
+      return one === undefined ? [] : [{ service, ...one, put, remove: [] }];
+    });
+    stepDiscovery(this.#discovery, { type: "changes", views });
+    const others = Object.entries(services).filter(([service]) => !Object.hasOwn(held, service));
+    stepDiscovery(this.#discovery, { type: "inherited", services: Object.fromEntries(others) });
     this.#knowsEndpoints = true;
+  }
+
+  /** What to say in a greeting. */
+  get held(): NamedRevision[] {
+    return heldRevisions(this.#discovery).filter(({ service }) => !this.#discovery.before.has(service));
   }
 
   /** Of another identity: nothing of it may be used. */
@@ -101,10 +147,15 @@ export class KnownView {
     for (const file of [this.#planFile, this.#trustFile, this.#endpointsFile, this.#revocationsFile]) file.remove();
   }
 
-  /** A new connection: its first view counts whatever its revision, and takes nothing away before `settle`. */
+  /** A new connection: the first whole view counts whatever its revision, and takes nothing away before `settle`. */
   connected(): void {
     this.#fresh = true;
     if (this.#told !== undefined) this.#before = this.endpoints.services;
+  }
+
+  /** Something is kept that the control plane has not named; it goes with `settle`. */
+  get isSettling(): boolean {
+    return this.#discovery.before.size > 0;
   }
 
   /**
@@ -112,8 +163,12 @@ export class KnownView {
    * @returns whether that changed anything
    */
   settle(): boolean {
+    if (stepDiscovery(this.#discovery, { type: "settled" }).changed) {
+      this.#useDiscovery();
+      return true;
+    }
     const changed = this.#before !== undefined && !this.#fresh;
-    if (changed && this.#told !== undefined) this.#use(this.endpoints.revision, this.#told);
+    if (changed && this.#told !== undefined) this.#use({ revision: this.endpoints.revision, services: this.#told });
     this.#before = undefined;
     return changed;
   }
@@ -124,9 +179,13 @@ export class KnownView {
    * @throws when it cannot be used; the last good one stays
    */
   take(message: HubMessage): Changed | undefined {
+    this.answers = NO_ANSWERS;
+    if (message.type === "drained") return undefined;
     if (message.type === "plan") {
       this.plan = this.#checkedPlan(message);
       this.#keep(this.#planFile.save(this.plan));
+      const services = Object.keys(this.plan.plan.outbound);
+      if (stepDiscovery(this.#discovery, { type: "callable", services }).changed) this.#useDiscovery();
       return "plan";
     }
     if (message.type === "trust") {
@@ -140,21 +199,43 @@ export class KnownView {
       this.#keep(this.#revocationsFile.save(this.revocations.list));
       return undefined;
     }
-    const { revision, services } = message;
-    if (!this.#use(revision, this.#before === undefined ? services : keepKnown(services, this.#before)))
-      return undefined;
+    return message.type === "changes" ? this.#takeChanges(message) : this.#takeWhole(message);
+  }
+
+  #takeChanges(message: Extract<HubMessage, { type: "changes" }>): Changed | undefined {
+    const { changed, ...answers } = stepDiscovery(this.#discovery, message);
+    this.answers = answers;
+    const wasWhole = this.#told !== undefined;
+    if (wasWhole) stepDiscovery(this.#discovery, { type: "inherited", services: this.endpoints.services });
+    const isFirst = this.#fresh || !this.#knowsEndpoints;
+    this.#fresh = false;
+    this.#knowsEndpoints = true;
+    // From here on the control plane tells changes: whole views of an earlier one are over.
+    this.#told = this.#before = undefined;
+    if (changed || wasWhole) this.#useDiscovery();
+    return changed || isFirst ? "endpoints" : undefined;
+  }
+
+  #takeWhole({ revision, services }: Extract<HubMessage, { type: "endpoints" }>): Changed | undefined {
+    if (!this.#fresh && revision < this.endpoints.revision) return undefined;
+    // Whoever tells whole views does not know the revisions of registries.
+    this.#discovery = newDiscovery();
+    this.#use({ revision, services: this.#before === undefined ? services : keepKnown(services, this.#before) });
     this.#told = services;
     this.#fresh = false;
     this.#knowsEndpoints = true;
     return "endpoints";
   }
 
-  /** @returns false when it is older than what is known */
-  #use(revision: number, services: DiscoveryView<Endpoint>["services"]): boolean {
-    if (!replaceView(this.endpoints, revision, services, this.#fresh)) return false;
-    const copy = Object.fromEntries(Object.entries(services).map(([name, endpoints]) => [name, [...endpoints]]));
-    this.#keep(this.#endpointsFile.save({ revision, services: copy }));
-    return true;
+  #useDiscovery(): void {
+    this.#use({ revision: 0, services: inUse(this.#discovery) });
+  }
+
+  #use(endpoints: KnownEndpoints): void {
+    this.endpoints = endpoints;
+    const services = Object.fromEntries(Object.entries(endpoints.services).map(([name, all]) => [name, [...all]]));
+    const held = Object.fromEntries(this.held.map(({ service, ...one }) => [service, one]));
+    this.#keep(this.#endpointsFile.save({ revision: endpoints.revision, services, held }));
   }
 
   #checkedPlan(message: Extract<HubMessage, { type: "plan" }>): KnownPlan {
@@ -190,6 +271,8 @@ export class KnownView {
     saving.catch((error: Error) => this.#onTrouble(`the last good view is not on disk: ${error.message}`));
   }
 }
+
+const NO_ANSWERS: Answers = { seen: [], resync: [] };
 
 function checkedTrust(message: Trust): Trust {
   if (message.roots.length === 0) throw new Error("a trust bundle without roots");

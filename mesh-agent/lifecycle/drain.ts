@@ -1,4 +1,4 @@
-/** Leaving without a lost request: callers get time to learn of it, then newcomers are refused, then what runs is finished. */
+/** Leaving without a lost request: callers go elsewhere first, then newcomers are refused, then what runs is finished. */
 import { limits } from "../../shared/limits.ts";
 import type { Gate } from "../inbound/drain-gate.ts";
 import type { ServerEngine } from "../proxy/engine.ts";
@@ -10,25 +10,40 @@ export interface DrainOptions {
   readonly gate: Gate;
   /** Longest time for all of it. */
   readonly boundMs: number;
+  /** Whether callers know, by the time since the drain began: see `callersKnow`. */
+  readonly known: (sinceMs: number) => boolean;
   /** True from the moment that somebody does not want to wait any longer. */
   readonly hurried: () => boolean;
 }
 
 /**
  * The endpoint was withdrawn just before. Answers carry `Connection: close` from now on.
- * Goes on answering until no request came for a moment, then refuses with `draining` and `none`, and closes.
+ * Goes on answering until callers know and no request came for a moment, then refuses with `draining` and `none`, and closes.
  */
-export async function drainListener({ listener, gate, boundMs, hurried }: DrainOptions): Promise<void> {
-  const { drainMinMs, drainQuietMs } = limits.agent;
+export async function drainListener({ listener, gate, boundMs, known, hurried }: DrainOptions): Promise<void> {
+  const { drainQuietMs } = limits.agent;
   const startMs = performance.now();
   const sinceStart = (): number => performance.now() - startMs;
   const quiet = (): boolean => performance.now() - gate.lastRequestMs >= drainQuietMs;
   listener.drain();
-  await until(() => hurried() || sinceStart() >= boundMs || (sinceStart() >= drainMinMs && quiet()));
+  await until(() => hurried() || sinceStart() >= boundMs || (known(sinceStart()) && quiet()));
   gate.refuseBy ??= "draining";
   await until(() => hurried() || listener.counts().exchanges === 0 || sinceStart() >= boundMs);
   await listener.close(0);
 }
+
+/**
+ * Of callers in the mesh, whom the control plane asks: they know when it says so. Where it cannot be asked, they had the time to
+ * hear it from others; an earlier one does not say it.
+ */
+export function callersKnow(session: { readonly isDrained: boolean; readonly saysDrained: boolean }) {
+  const { drainMinMs, drainUnheardMs } = limits.agent;
+  return (sinceMs: number): boolean =>
+    session.isDrained || sinceMs >= (session.saysDrained ? drainUnheardMs : drainMinMs);
+}
+
+/** Of callers outside the mesh, whom nobody asks. */
+export const strangersKnow = (sinceMs: number): boolean => sinceMs >= limits.agent.drainMinMs;
 
 async function until(over: () => boolean): Promise<void> {
   while (!over()) await new Promise((resolve) => setTimeout(resolve, POLL_MS));

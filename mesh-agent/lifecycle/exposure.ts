@@ -15,7 +15,7 @@ import { KeySets } from "../inbound/expose/key-sets.ts";
 import { type ExposeOptions, exposeStack } from "../inbound/expose-stack.ts";
 import type { Listener } from "../proxy/listener.ts";
 import type { Log } from "../telemetry/log.ts";
-import { drainListener } from "./drain.ts";
+import { drainListener, strangersKnow } from "./drain.ts";
 import { openListener } from "./open-listener.ts";
 import { type HostPort, parseHostPort } from "./ports.ts";
 
@@ -66,7 +66,8 @@ export class Exposure {
   async drain(boundMs: number, hurried: () => boolean): Promise<void> {
     await this.#end();
     if (this.#listener === undefined) return;
-    await drainListener({ listener: this.#listener, gate: this.#options.gate, boundMs, hurried });
+    const { gate } = this.#options;
+    await drainListener({ listener: this.#listener, gate, boundMs, known: strangersKnow, hurried });
   }
 
   async close(): Promise<void> {

@@ -16,7 +16,7 @@ export interface DiscoveryState<E extends ViewEndpoint = ViewEndpoint> {
   /** By service, as registries told it. */
   readonly views: Map<string, ServiceView<E>>;
   /**
-   * Of services whose registry counts anew, and may still be gathering: what was in use before. It is kept until the view has
+   * Of services whose registry counts anew, or was not heard yet: what was in use before. It is kept until the view has
    * settled, or until it is said to leave. Dead ones among them are the breaker's to pass over.
    */
   readonly before: Map<string, readonly E[]>;
@@ -25,6 +25,8 @@ export interface DiscoveryState<E extends ViewEndpoint = ViewEndpoint> {
 export type DiscoveryEvent<E extends ViewEndpoint = ViewEndpoint> =
   | { readonly type: "changes"; readonly views: readonly (ChangePush & { readonly put: readonly E[] })[] }
   | { readonly type: "settled" }
+  /** What is in use and was not told by registries: by the last run, or by a control plane that tells whole views. */
+  | { readonly type: "inherited"; readonly services: Endpoints<E> }
   /** A plan: nothing else may be called. */
   | { readonly type: "callable"; readonly services: Iterable<string> };
 
@@ -46,9 +48,11 @@ export function stepDiscovery<E extends ViewEndpoint>(
   else if (event.type === "settled") {
     verdict.changed = state.before.size > 0;
     state.before.clear();
+  } else if (event.type === "inherited") {
+    for (const [service, endpoints] of Object.entries(event.services)) state.before.set(service, endpoints);
   } else {
     const callable = new Set(event.services);
-    for (const service of [...state.views.keys()])
+    for (const service of servicesOf(state))
       if (!callable.has(service)) {
         state.views.delete(service);
         state.before.delete(service);
@@ -88,13 +92,15 @@ function takePush<E extends ViewEndpoint>(
 
 /** By service, those without endpoints too. */
 export function inUse<E extends ViewEndpoint>(state: DiscoveryState<E>): Record<string, readonly E[]> {
-  return Object.fromEntries([...state.views.keys()].map((service) => [service, endpointsInUse(state, service)]));
+  return Object.fromEntries([...servicesOf(state)].map((service) => [service, endpointsInUse(state, service)]));
 }
 
 /** What to name in `hello`. */
 export function heldRevisions(state: DiscoveryState): NamedRevision[] {
   return [...state.views].map(([service, { epoch, revision }]) => ({ service, epoch, revision }));
 }
+
+const servicesOf = ({ views, before }: DiscoveryState): Set<string> => new Set([...views.keys(), ...before.keys()]);
 
 function endpointsInUse<E extends ViewEndpoint>(state: DiscoveryState<E>, service: string): E[] {
   const view = state.views.get(service);

@@ -84,7 +84,7 @@ export type HubEvent =
 /** Part of the message `changes`. `ack`: the agent is to answer with `seen`. */
 export interface ChangePush extends ViewChange {
   readonly service: string;
-  readonly ack?: true;
+  readonly ack?: true | undefined;
 }
 
 export type HubPush =
