@@ -196,7 +196,7 @@ async function startControl(
   const settings = {
     host: LOOPBACK,
     port: controlPort,
-    vars: { CONTROL_URL: url },
+    vars: { CONTROL_URL: url, ...(process.env.HUBS !== undefined && { HUBS: process.env.HUBS }) },
     secrets: { TOKEN_SECRET: tokenSecret, KEY_SECRET: keySecret, KEY_ADMIN_SECRET: keyAdminSecret },
     services: { KEY_ADMIN: `${LOOPBACK}:${keyPort}`, CACHE_ADMIN: `${LOOPBACK}:${cachePort}` },
   };

@@ -107,9 +107,7 @@ export class ControlSession {
       const changed = view.take(message);
       if (changed !== undefined) onChanged(changed);
       if (view.isSettling && !wasSettling) this.#settleLater();
-      // What left is chosen by no new request from here on.
-      for (const type of ["seen", "resync"] as const)
-        if (view.answers[type].length > 0) this.#hub.send({ type, views: [...view.answers[type]] });
+      this.#answer();
       if (message.type === "changes" || message.type === "endpoints") this.saysDrained = message.type === "changes";
       if (message.type === "drained" && this.#phase === "draining") this.isDrained = true;
       // Another authority took over: nobody believes this agent until it has a certificate of that one.
@@ -136,6 +134,14 @@ export class ControlSession {
   #settle(): void {
     const { view, onChanged } = this.#options;
     if (view.settle()) onChanged("endpoints");
+    this.#answer();
+  }
+
+  /** What left is in no use any more, by what was done just before. */
+  #answer(): void {
+    const { answers } = this.#options.view;
+    for (const type of ["seen", "resync"] as const)
+      if (answers[type].length > 0) this.#hub.send({ type, views: [...answers[type]] });
   }
 
   #connection(connected: boolean, reason: string | undefined): void {

@@ -163,7 +163,9 @@ export class KnownView {
    * @returns whether that changed anything
    */
   settle(): boolean {
-    if (stepDiscovery(this.#discovery, { type: "settled" }).changed) {
+    const { changed: changes, ...answers } = stepDiscovery(this.#discovery, { type: "settled" });
+    this.answers = answers;
+    if (changes) {
       this.#useDiscovery();
       return true;
     }

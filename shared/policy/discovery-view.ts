@@ -20,6 +20,8 @@ export interface DiscoveryState<E extends ViewEndpoint = ViewEndpoint> {
    * settled, or until it is said to leave. Dead ones among them are the breaker's to pass over.
    */
   readonly before: Map<string, readonly E[]>;
+  /** Services of which a revision is to be acknowledged once the view has settled: what is kept may be what is to leave. */
+  readonly unsaid: Set<string>;
 }
 
 export type DiscoveryEvent<E extends ViewEndpoint = ViewEndpoint> =
@@ -36,7 +38,11 @@ export interface DiscoveryVerdict {
   readonly resync: NamedRevision[];
 }
 
-export const newDiscovery = <E extends ViewEndpoint>(): DiscoveryState<E> => ({ views: new Map(), before: new Map() });
+export const newDiscovery = <E extends ViewEndpoint>(): DiscoveryState<E> => ({
+  views: new Map(),
+  before: new Map(),
+  unsaid: new Set(),
+});
 
 /** Applies one event to `state` in place. */
 export function stepDiscovery<E extends ViewEndpoint>(
@@ -48,6 +54,8 @@ export function stepDiscovery<E extends ViewEndpoint>(
   else if (event.type === "settled") {
     verdict.changed = state.before.size > 0;
     state.before.clear();
+    verdict.seen.push(...heldRevisions(state).filter(({ service }) => state.unsaid.has(service)));
+    state.unsaid.clear();
   } else if (event.type === "inherited") {
     for (const [service, endpoints] of Object.entries(event.services)) state.before.set(service, endpoints);
   } else {
@@ -86,8 +94,9 @@ function takePush<E extends ViewEndpoint>(
     const before = state.before.get(service)?.filter(({ instance }) => !left.has(instance));
     if (before !== undefined) state.before.set(service, before);
   }
-  // What is kept from before may be what is to leave.
-  if (push.ack === true && !state.before.has(service)) verdict.seen.push(held);
+  if (push.ack !== true) return;
+  if (state.before.has(service)) state.unsaid.add(service);
+  else verdict.seen.push(held);
 }
 
 /** By service, those without endpoints too. */

@@ -1,6 +1,6 @@
 /** What a hub owes to the registries, by what it holds: see `hub.ts`. */
 import { dueAt, type Instance, instanceKey } from "./agent-sessions.ts";
-import { callersOf, type HubSettings, type HubState, laterThan, type Owed } from "./hub-state.ts";
+import { type HubSettings, type HubState, type HubView, laterThan, type Owed } from "./hub-state.ts";
 import type { InstanceReport } from "./registry.ts";
 import type { HeldRevision } from "./service-view.ts";
 
@@ -46,13 +46,29 @@ export function confirmable(
   state: HubState,
   nowMs: number,
 ): { readonly service: string; readonly held: HeldRevision }[] {
-  return [...state.views].flatMap(([service, { view, wanted, confirmed, seen }]) => {
-    if (wanted <= confirmed || view.revision < wanted) return [];
-    const waitsFor = callersOf(state, service).some(
-      ([key, known]) => holdsUp(known, nowMs) && (seen.get(key) ?? 0) < wanted,
-    );
-    return waitsFor ? [] : [{ service, held: { epoch: view.epoch, revision: wanted } }];
+  return [...state.views].flatMap(([service, kept]) => {
+    const { view, wanted, confirmed } = kept;
+    if (wanted <= confirmed || view.revision < wanted || isWaiting(state, service, kept, nowMs)) return [];
+    return [{ service, held: { epoch: view.epoch, revision: wanted } }];
   });
+}
+
+/** Revisions are wanted that not all callers have acknowledged, or whose registry does not know it. */
+export function isAsking(state: HubState): boolean {
+  return [...state.views.values()].some(({ wanted, confirmed }) => wanted > confirmed);
+}
+
+/** Somebody who counts has not acknowledged; whoever that was the last time is looked at first. */
+function isWaiting(state: HubState, service: string, kept: HubView, nowMs: number): boolean {
+  const { instances } = state.sessions;
+  const lacks = (key: string): boolean => {
+    const known = instances[key];
+    if (known === undefined || (kept.seen.get(key) ?? 0) >= kept.wanted) return false;
+    return holdsUp(known, nowMs) && state.callable.get(known.service)?.includes(service) === true;
+  };
+  if (kept.waitsFor !== undefined && lacks(kept.waitsFor)) return true;
+  kept.waitsFor = Object.keys(instances).find(lacks);
+  return kept.waitsFor !== undefined;
 }
 
 /** Milliseconds since the epoch at which the hub is to step a `tick`. */

@@ -20,6 +20,8 @@ export interface HubView {
   confirmed: number;
   /** What callers acknowledged, by key; in memory alone. */
   readonly seen: Map<string, number>;
+  /** Key of a caller that had not acknowledged, to look at first. */
+  waitsFor?: string | undefined;
   /** Agents that wait for the first view, by connection, with what they hold; in memory alone. */
   readonly awaiting: Map<string, HeldRevision | undefined>;
 }

@@ -54,7 +54,11 @@ test("a registry that counts anew takes nothing away before the view has settled
   expect(inUse(state).orders).toEqual([a, b]);
   stepDiscovery(state, { type: "changes", views: [push({ epoch: "e2", revision: 2, from: 1, remove: ["a"] })] });
   expect(inUse(state).orders).toEqual([b]);
-  expect(stepDiscovery(state, { type: "settled" }).changed).toBe(true);
+  expect(stepDiscovery(state, { type: "settled" })).toEqual({
+    changed: true,
+    seen: [{ service: "orders", epoch: "e2", revision: 2 }],
+    resync: [],
+  });
   expect(inUse(state).orders).toEqual([]);
 });
 

@@ -1,5 +1,5 @@
 import { limits } from "../../../shared/limits.ts";
-import { confirmable, owedServices, reportsOf, unsubscribed } from "../../../shared/policy/hub-duties.ts";
+import { confirmable, isAsking, owedServices, reportsOf, unsubscribed } from "../../../shared/policy/hub-duties.ts";
 import type { HubEvent, HubState } from "../../../shared/policy/hub-state.ts";
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
 import type { Env } from "../env.ts";
@@ -31,8 +31,7 @@ export class RegistryLinks {
   /** Whether something is owed or under way. */
   get owes(): boolean {
     const state = this.#options.state();
-    if (this.#busy.size > 0 || state.owed.size > 0 || unsubscribed(state).length > 0) return true;
-    return confirmable(state, Date.now()).length > 0;
+    return this.#busy.size > 0 || state.owed.size > 0 || isAsking(state) || unsubscribed(state).length > 0;
   }
 
   /** Begins all that is owed. */
