@@ -152,7 +152,6 @@ test("a restart of all hubs: views are as before, resumed without a whole one an
     agent.close();
   }
   expect(await listed("inventory")).toContain("inventory-stays");
-  await leave(inventory, "inventory-stays");
 });
 
 describe("an instance that drains", () => {
