@@ -30,7 +30,7 @@ export interface HubView {
 export interface Owed {
   readonly service: string;
   readonly instance: string;
-  /** Counts the changes, so that the answer to an earlier report is not taken for that to a later one. */
+  /** Number of this change, so that the answer to an earlier report is not taken for that to a later one. */
   readonly change: number;
 }
 
@@ -44,7 +44,7 @@ export interface HubState {
   readonly owed: Map<string, Owed>;
   /** Of whole views, for agents that take no changes; only grows, also over restarts: it is a time. */
   revision: number;
-  /** Number of the last batch of reports, likewise. */
+  /** Number of the last change or batch of reports, likewise. */
   batch: number;
 }
 

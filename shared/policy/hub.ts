@@ -271,8 +271,7 @@ function hearRegistry(
 
 function owe(state: HubState, key: string, verdict: HubVerdict): void {
   const at = key.indexOf("/");
-  const change = (state.owed.get(key)?.change ?? 0) + 1;
-  state.owed.set(key, { service: key.slice(0, at), instance: key.slice(at + 1), change });
+  state.owed.set(key, { service: key.slice(0, at), instance: key.slice(at + 1), change: ++state.batch });
   verdict.owed.add(key);
 }
 

@@ -32,7 +32,12 @@ interface Agent {
   connected: boolean;
   phase: "starting" | "ready" | "draining" | "gone";
   readonly discovery: DiscoveryState;
+  /** What is on its way on its socket. */
+  inbox: HubPush[];
   drainsSinceMs: number;
+  cutAtMs: number;
+  /** When it last came back after it had been away for longer than others wait for it. */
+  lateAtMs: number;
   released: boolean;
 }
 
@@ -40,7 +45,7 @@ interface Agent {
 export interface Step {
   readonly what: number;
   readonly who: number;
-  /** Of messages that are sent meanwhile: lost, twice, late or as it should be. */
+  /** Of messages that are sent meanwhile: lost, late, twice, or on a socket that is slow; or as it should be. */
   readonly fate: number;
 }
 
@@ -59,7 +64,7 @@ export class Endpoints {
   constructor() {
     const make = (service: Agent["service"], at: number): Agent => ({
       ...{ service, name: `${service}-${at}`, hub: at % 2, connection: "", connected: false, phase: "gone" },
-      ...{ discovery: newDiscovery(), drainsSinceMs: 0, released: false },
+      ...{ discovery: newDiscovery(), inbox: [], drainsSinceMs: 0, cutAtMs: 0, lateAtMs: 0, released: false },
     });
     this.agents = [0, 1, 2, 3].map((at) => make("shop", at)).concat([0, 1, 2].map((at) => make("orders", at)));
     const callable = new Map([
@@ -97,10 +102,13 @@ export class Endpoints {
     }
   }
 
-  views(): { registry: string[]; callers: string[][] } {
+  /** By instances: those that are up, what the registry says, and what each caller chooses from. */
+  views(): { up: string[]; registry: string[]; callers: string[][] } {
     const names = (endpoints: readonly { instance: string; port: number }[]): string[] =>
       endpoints.map(({ instance, port }) => `${instance}:${port}`).sort();
+    const isUp = (agent: Agent): boolean => agent.service === "orders" && agent.connected && agent.phase === "ready";
     return {
+      up: this.agents.flatMap((agent) => (isUp(agent) ? [`${agent.name}:80`] : [])).sort(),
       registry: names(endpointsOf(this.registry.view)),
       callers: this.#callers().map(({ discovery }) => names(inUse(discovery).orders ?? [])),
     };
@@ -119,7 +127,13 @@ export class Endpoints {
   }
 
   #settle(): void {
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) next();
+    for (let isOver = false; !isOver; ) {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) next();
+      const slow = this.#fate === 3 || this.#fate === 4 ? this.#fate - 3 : -1;
+      for (const [at, agent] of this.agents.entries())
+        if (at % 2 !== slow) for (const message of agent.inbox.splice(0)) this.#take(agent, message);
+      isOver = this.#queue.length === 0;
+    }
   }
 
   /** One call at a time, until it is answered or given up with the next tick. */
@@ -131,8 +145,10 @@ export class Endpoints {
 
   #connect(agent: Agent): void {
     if (agent.phase === "gone") agent.phase = "ready";
+    if (!agent.connected && this.nowMs >= agent.cutAtMs + hubSettings.graceMs) agent.lateAtMs = this.nowMs;
     agent.connected = true;
     agent.connection = `c${++this.#connections}`;
+    agent.inbox = [];
     const endpoint = { instance: agent.name, host: "h", port: agent.service === "orders" ? 80 : 1, labels: {} };
     this.#hub(agent.hub, {
       ...{ type: "hello", service: agent.service, instance: agent.name, connection: agent.connection },
@@ -148,8 +164,10 @@ export class Endpoints {
   }
 
   #cut(agent: Agent): void {
-    if (agent.connected) this.#say(agent, "closed");
+    if (!agent.connected) return;
+    this.#say(agent, "closed");
     agent.connected = false;
+    agent.cutAtMs = this.nowMs;
   }
 
   #restart(agent: Agent): void {
@@ -259,12 +277,17 @@ export class Endpoints {
   /** A socket loses nothing and keeps the order while it is open. */
   #push(connection: string, message: HubPush): void {
     const agent = this.agents.find((one) => one.connected && one.connection === connection);
-    if (agent === undefined || message.type === "endpoints") return;
+    agent?.inbox.push(structuredClone(message));
+  }
+
+  #take(agent: Agent, message: HubPush): void {
+    if (!agent.connected || message.type === "endpoints") return;
+    const { connection } = agent;
     if (message.type === "drained") {
       if (agent.phase === "draining") this.#release(agent);
       return;
     }
-    const { seen, resync } = stepDiscovery(agent.discovery, structuredClone(message));
+    const { seen, resync } = stepDiscovery(agent.discovery, message);
     const from = { key: instanceKey(agent.service, agent.name), connection };
     if (seen.length > 0) this.#hub(agent.hub, { type: "seen", ...from, views: seen });
     if (resync.length > 0) this.#hub(agent.hub, { type: "resync", ...from, views: resync });
@@ -274,7 +297,11 @@ export class Endpoints {
     agent.released = true;
     if (this.nowMs >= agent.drainsSinceMs + registrySettings.drainBoundMs) return;
     for (const caller of this.#callers())
-      if (caller.connected && inUse(caller.discovery).orders?.some(({ instance }) => instance === agent.name))
+      if (
+        caller.connected &&
+        caller.lateAtMs < agent.drainsSinceMs &&
+        inUse(caller.discovery).orders?.some(({ instance }) => instance === agent.name)
+      )
         this.violations.push(`${agent.name} was released while ${caller.name} chooses it`);
   }
 }

@@ -264,17 +264,18 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     return this.#tellRevocations();
   }
 
-  /** Hands the live version to the hubs, unless they have it; the alarm stays until that has succeeded. */
+  /** Hands the live version to the hubs, unless they have it; the alarm stays until all is told. */
   async #publish(): Promise<void> {
     const live = this.#versions.newest();
     const published = this.#sql.exec<{ version: number }>("SELECT version FROM published").toArray()[0]?.version ?? 0;
-    if (live === undefined || published >= live.version) return;
-    await publish(this.env, await this.#publication(live));
-    this.#sql.exec(
-      "INSERT INTO published VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET version = max(version, ?1)",
-      live.version,
-    );
-    const isAll = this.#versions.newest()?.version === live.version && this.#untold() === undefined;
+    if (live !== undefined && published < live.version) {
+      await publish(this.env, await this.#publication(live));
+      this.#sql.exec(
+        "INSERT INTO published VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET version = max(version, ?1)",
+        live.version,
+      );
+    }
+    const isAll = this.#versions.newest()?.version === live?.version && this.#untold() === undefined;
     if (isAll) await this.ctx.storage.deleteAlarm();
   }
 
