@@ -38,8 +38,10 @@ export interface Instance {
 }
 
 export interface SessionsState {
-  /** By `instanceKey`. */
-  instances: Record<string, Instance>;
+  /** By `instanceKey`; changed by the functions of this file alone. */
+  readonly instances: Record<string, Instance>;
+  /** How many there are. */
+  size: number;
 }
 
 export interface SessionSettings {
@@ -85,11 +87,22 @@ export interface SessionsVerdict {
   readonly full?: true;
 }
 
-export const emptySessions = (): SessionsState => ({ instances: {} });
+export const emptySessions = (): SessionsState => ({ instances: {}, size: 0 });
 
 /** Instances of two services are apart even under one name, so that no service can take another's. */
 export function instanceKey(service: string, instance: string): string {
   return `${service}/${instance}`;
+}
+
+/** An instance that is known from before. */
+export function putSession(state: SessionsState, key: string, known: Instance): void {
+  if (state.instances[key] === undefined) state.size++;
+  state.instances[key] = known;
+}
+
+export function dropSession(state: SessionsState, key: string): void {
+  if (state.instances[key] !== undefined) state.size--;
+  delete state.instances[key];
 }
 
 /** Applies one event to `state` in place. Events of unknown instances and of replaced connections change nothing. */
@@ -122,9 +135,9 @@ function hello(
 ): boolean {
   const key = instanceKey(event.service, event.instance);
   const before = state.instances[key];
-  if (before === undefined && Object.keys(state.instances).length >= settings.instancesMax) return false;
+  if (before === undefined && state.size >= settings.instancesMax) return false;
   const stays = before?.visible === true && sameEndpoint(before.endpoint, event.endpoint);
-  state.instances[key] = {
+  putSession(state, key, {
     service: event.service,
     instance: event.instance,
     ...(event.endpoint === undefined ? {} : { endpoint: event.endpoint }),
@@ -139,7 +152,7 @@ function hello(
     planVersion: event.planVersion,
     ...(event.takesChanges === true && { takesChanges: true }),
     ...(before?.refused === undefined ? {} : { refused: before.refused }),
-  };
+  });
   verdict.touched.push(key);
   if ((before?.visible === true && !stays) || before?.phase === "draining") verdict.shown.push(key);
   return true;
@@ -171,7 +184,7 @@ function stepInstance(
       break;
     case "closed":
       if (known.phase === "draining") {
-        delete state.instances[event.key];
+        dropSession(state, event.key);
         verdict.removed.push(event.key);
         verdict.shown.push(event.key);
         return;
@@ -217,11 +230,11 @@ function tick(state: SessionsState, nowMs: number, settings: SessionSettings, ve
       show(key, known, false, verdict);
     }
     if (silent && known.phase === "draining") {
-      delete state.instances[key];
+      dropSession(state, key);
       verdict.removed.push(key);
       verdict.shown.push(key);
     } else if (!known.connected && nowMs >= known.lastHeardMs + settings.forgetAfterMs && !known.visible) {
-      delete state.instances[key];
+      dropSession(state, key);
       verdict.removed.push(key);
     } else if (verdict.shown.length > shown && !verdict.touched.includes(key)) verdict.touched.push(key);
   }

@@ -88,6 +88,8 @@ export function changeSince<E extends ViewEndpoint>(
   const from = held?.epoch === epoch && held.revision >= view.floor ? Math.min(held.revision, revision) : undefined;
   const put: E[] = [];
   const remove: string[] = [];
+  // Most who come back have missed nothing.
+  if (from === revision) return { epoch, revision, from, put, remove };
   for (const [instance, { at, endpoint }] of view.entries) {
     if (from !== undefined && at <= from) continue;
     if (endpoint !== undefined) put.push(endpoint);

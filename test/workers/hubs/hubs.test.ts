@@ -276,6 +276,40 @@ test("an agent that another hub has by now is sent there, and one that is away i
   expect(await ofHub(2)).not.toContain(away);
 });
 
+test("what the one hub kept, when there were no others, reaches callers", async () => {
+  const { agent } = await caller(nameAt("orders", 2, "-upgraded"));
+  const name = nameAt("inventory", 1, "-before");
+  const known = {
+    ...{ service: "inventory", instance: name, phase: "ready", connection: "gone", connected: true, visible: true },
+    endpoint: { instance: name, host: "127.0.0.1", port: 4700, labels: {} },
+    ...{ leaseEndsAtMs: Date.now(), confirmByMs: 0, lastHeardMs: Date.now(), certificateNotAfterMs: 0, planVersion: 1 },
+  };
+  await runInDurableObject(hubAt(0), (_object, { storage }) => {
+    storage.sql.exec("INSERT INTO instances VALUES (?, ?)", `inventory/${name}`, JSON.stringify(known));
+    storage.sql.exec("DELETE FROM times");
+  });
+  await evictDurableObject(hubAt(0), { webSockets: "hibernate" });
+  await runDurableObjectAlarm(hubAt(0));
+  while (!namesOf(await viewOf(agent, "inventory")).includes(name));
+  // It comes back, to the hub that it belongs to; the first one's lease of it ends unheard.
+  const back = await greet("inventory", name, 4700);
+  back.send({ type: "ready" });
+  await expect
+    .poll(async () => (await hubAt(1).status()).instances.find((one) => one.instance === name)?.phase)
+    .toBe("ready");
+  await scheduler.wait(200);
+  await runInDurableObject(hubAt(0), (_object, { storage }) => {
+    const state = JSON.stringify({ ...known, connected: false, leaseEndsAtMs: 1 });
+    storage.sql.exec("UPDATE instances SET state = ? WHERE key = ?", state, `inventory/${name}`);
+  });
+  await evictDurableObject(hubAt(0), { webSockets: "hibernate" });
+  await runDurableObjectAlarm(hubAt(0));
+  await scheduler.wait(200);
+  const fresh = await caller(nameAt("orders", 0, "-upgraded"));
+  expect(namesOf(fresh.view)).toContain(name);
+  for (const one of [agent, back, fresh.agent]) one.close();
+});
+
 test("a hub that nobody ever told asks for the live plan", async () => {
   await runInDurableObject(hubAt(0), (_object, { storage }) => void storage.sql.exec("DELETE FROM texts"));
   await evictDurableObject(hubAt(0), { webSockets: "close" });

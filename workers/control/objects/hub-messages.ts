@@ -2,6 +2,7 @@
 import { limits } from "../../../shared/limits.ts";
 import type { HopKey } from "../../../shared/wire/hop-key.ts";
 import { type AgentMessage, agentMessageSchema } from "../../../shared/wire/hub.ts";
+import type { Connection } from "./connection.ts";
 import type { Trust } from "./rpc.ts";
 
 /** Close codes, RFC 6455 section 7.4; from 4000 on ours. */
@@ -34,6 +35,21 @@ export function parseMessage(text: string | ArrayBuffer): AgentMessage | "unknow
   if (message.success) return message.data;
   const type = typeof json === "object" && json !== null && "type" in json ? json.type : undefined;
   return typeof type === "string" && !KNOWN_TYPES.has(type) ? "unknown" : closeCodes.policy;
+}
+
+/** @returns why that agent may not say this; undefined when it may */
+export function refuseHello(
+  connection: Connection,
+  hello: Extract<AgentMessage, { type: "hello" }>,
+): string | undefined {
+  if (connection.greeted) return "hello was said before";
+  if (hello.instance !== connection.instance) return "instance is not the token's";
+  if (hello.endpoint === undefined) return undefined;
+  if (hello.endpoint.instance !== connection.instance) return "endpoint is not this instance's";
+  const labels = Object.entries(hello.endpoint.labels).flat();
+  const { labelsMax, labelBytesMax } = limits.control;
+  if (labels.length > labelsMax * 2) return "too many labels";
+  return labels.some((text) => text.length > labelBytesMax) ? "a label is too long" : undefined;
 }
 
 const KNOWN_TYPES: ReadonlySet<string> = new Set<AgentMessage["type"]>([

@@ -1,4 +1,4 @@
-import type { Instance } from "../../../shared/policy/agent-sessions.ts";
+import { type Instance, putSession } from "../../../shared/policy/agent-sessions.ts";
 import { type HubState, type HubVerdict, newHub, newHubView, type Owed } from "../../../shared/policy/hub-state.ts";
 import { RowStore } from "./row-store.ts";
 import { ViewStore } from "./view-store.ts";
@@ -22,7 +22,7 @@ export class HubStore {
   /** Without what services may call, which is the plan's. */
   load(nowMs: number): HubState {
     const state = newHub();
-    for (const [key, known] of this.#instances.load()) state.sessions.instances[key] = known;
+    for (const [key, known] of this.#instances.load()) putSession(state.sessions, key, known);
     for (const [key, owed] of this.#owed.load()) state.owed.set(key, owed);
     for (const [service, { view, more }] of this.#views.load())
       state.views.set(service, newHubView(view, more.wanted, more.confirmed));

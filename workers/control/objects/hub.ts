@@ -9,7 +9,14 @@ import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import { GATEWAY_SERVICE } from "../../../shared/identity/spiffe-id.ts";
 import { limits } from "../../../shared/limits.ts";
 import { versionHere } from "../../../shared/policy/acknowledgement.ts";
-import { dueAt, type Instance, instanceKey, laggardsOf } from "../../../shared/policy/agent-sessions.ts";
+import {
+  dropSession,
+  dueAt,
+  type Instance,
+  instanceKey,
+  laggardsOf,
+  putSession,
+} from "../../../shared/policy/agent-sessions.ts";
 import { stepHub } from "../../../shared/policy/hub.ts";
 import { hubDueAt, reportsOf, unneeded } from "../../../shared/policy/hub-duties.ts";
 import { hubOf } from "../../../shared/policy/hub-shards.ts";
@@ -22,7 +29,7 @@ import { hubCount, hubName } from "../upstream/hubs.ts";
 import { within } from "../upstream/within.ts";
 import { AgentSockets } from "./agent-sockets.ts";
 import { type Connection, connectionSchema, readAttachment } from "./connection.ts";
-import { closeCodes, parseMessage, trustMessage } from "./hub-messages.ts";
+import { closeCodes, parseMessage, refuseHello, trustMessage } from "./hub-messages.ts";
 import { HubStore } from "./hub-store.ts";
 import { sealName } from "./key-ring-store.ts";
 import { PublicationStore } from "./publication-store.ts";
@@ -147,7 +154,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     for (const known of instances) {
       const key = instanceKey(known.service, known.instance);
       if (sessions.instances[key] !== undefined) continue;
-      sessions.instances[key] = { ...known };
+      putSession(sessions, key, { ...known });
       this.#store.putInstance(key, known);
       this.#schedule(dueAt(known, SETTINGS));
     }
@@ -308,7 +315,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
         const given = this.env.HUB.getByName(hubName(hub)).adopt(group.map(([, known]) => known));
         await within(given, limits.control.objectCallMs, hubName(hub));
         for (const [key] of group) {
-          delete this.#state.sessions.instances[key];
+          dropSession(this.#state.sessions, key);
           this.#store.putInstance(key, undefined);
         }
       } catch (error) {
@@ -386,15 +393,4 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       isUsed ? Math.max(this.#store.syncedAtMs + hubSyncMs, Date.now() + owedRetryMs) : Number.POSITIVE_INFINITY,
     );
   }
-}
-
-function refuseHello(connection: Connection, hello: Extract<AgentMessage, { type: "hello" }>): string | undefined {
-  if (connection.greeted) return "hello was said before";
-  if (hello.instance !== connection.instance) return "instance is not the token's";
-  if (hello.endpoint === undefined) return undefined;
-  if (hello.endpoint.instance !== connection.instance) return "endpoint is not this instance's";
-  const labels = Object.entries(hello.endpoint.labels).flat();
-  const { labelsMax, labelBytesMax } = limits.control;
-  if (labels.length > labelsMax * 2) return "too many labels";
-  return labels.some((text) => text.length > labelBytesMax) ? "a label is too long" : undefined;
 }
