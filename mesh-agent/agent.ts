@@ -22,7 +22,7 @@ import { TxnVerifier } from "./inbound/txn-verifier.ts";
 import type { AgentOptions, IngressRole, RunRole } from "./lifecycle/agent-options.ts";
 import { appEnvironment } from "./lifecycle/app-environment.ts";
 import { AppProcess } from "./lifecycle/app-process.ts";
-import { callersKnow, drainListener, strangersKnow } from "./lifecycle/drain.ts";
+import { callersKnow, drainListener } from "./lifecycle/drain.ts";
 import type { Exposure } from "./lifecycle/exposure.ts";
 import { keepAliveLint } from "./lifecycle/keep-alive-lint.ts";
 import { openListener } from "./lifecycle/open-listener.ts";
@@ -283,10 +283,10 @@ class Agent {
     const listener = this.#listener;
     if (listener === undefined || !wasReady) return;
     const hurried = (): boolean => this.#stop.hurried;
-    // The gateway has no view of ingress agents that it could go by.
-    const known = this.#options.role.kind === "run" ? callersKnow(this.#session) : strangersKnow;
-    const draining = drainListener({ listener, gate: this.#gate, boundMs, known, hurried });
-    await Promise.all([draining, this.#exposure?.drain(boundMs, hurried)]);
+    const session = this.#options.role.kind === "run" ? this.#session : undefined;
+    const known = callersKnow(session, this.#exposure !== undefined);
+    const how = { gate: this.#gate, boundMs, known, hurried };
+    await Promise.all([drainListener({ ...how, listener }), this.#exposure?.drain(how)]);
   }
 
   async #openInbound(role: RunRole): Promise<Listener> {

@@ -205,10 +205,10 @@ export class KnownView {
   }
 
   #takeChanges(message: Extract<HubMessage, { type: "changes" }>): Changed | undefined {
-    const { changed, ...answers } = stepDiscovery(this.#discovery, message);
-    this.answers = answers;
     const wasWhole = this.#told !== undefined;
     if (wasWhole) stepDiscovery(this.#discovery, { type: "inherited", services: this.endpoints.services });
+    const { changed, ...answers } = stepDiscovery(this.#discovery, message);
+    this.answers = answers;
     const isFirst = this.#fresh || !this.#knowsEndpoints;
     this.#fresh = false;
     this.#knowsEndpoints = true;

@@ -33,17 +33,22 @@ export async function drainListener({ listener, gate, boundMs, known, hurried }:
 }
 
 /**
- * Of callers in the mesh, whom the control plane asks: they know when it says so. Where it cannot be asked, they had the time to
- * hear it from others; an earlier one does not say it.
+ * Callers in the mesh know when the control plane, which asks them, says so. Where it cannot be asked they had the time to hear it from
+ * others; an earlier one does not say it. Whoever calls from outside has a while to notice; nobody asks the gateway.
+ * @param session absent: this is an ingress
+ * @param isExposed it is called from outside the mesh, too; its listeners share a gate
  */
-export function callersKnow(session: { readonly isDrained: boolean; readonly saysDrained: boolean }) {
+export function callersKnow(
+  session: { readonly isDrained: boolean; readonly saysDrained: boolean } | undefined,
+  isExposed: boolean,
+): DrainOptions["known"] {
   const { drainMinMs, drainUnheardMs } = limits.agent;
-  return (sinceMs: number): boolean =>
-    session.isDrained || sinceMs >= (session.saysDrained ? drainUnheardMs : drainMinMs);
+  return (sinceMs) => {
+    if ((session === undefined || isExposed) && sinceMs < drainMinMs) return false;
+    if (session === undefined || session.isDrained) return true;
+    return sinceMs >= (session.saysDrained ? drainUnheardMs : drainMinMs);
+  };
 }
-
-/** Of callers outside the mesh, whom nobody asks. */
-export const strangersKnow = (sinceMs: number): boolean => sinceMs >= limits.agent.drainMinMs;
 
 async function until(over: () => boolean): Promise<void> {
   while (!over()) await new Promise((resolve) => setTimeout(resolve, POLL_MS));

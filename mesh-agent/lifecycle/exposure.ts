@@ -15,7 +15,7 @@ import { KeySets } from "../inbound/expose/key-sets.ts";
 import { type ExposeOptions, exposeStack } from "../inbound/expose-stack.ts";
 import type { Listener } from "../proxy/listener.ts";
 import type { Log } from "../telemetry/log.ts";
-import { drainListener, strangersKnow } from "./drain.ts";
+import { type DrainOptions, drainListener } from "./drain.ts";
 import { openListener } from "./open-listener.ts";
 import { type HostPort, parseHostPort } from "./ports.ts";
 
@@ -63,11 +63,9 @@ export class Exposure {
   }
 
   /** As the inbound listener, with which it shares the gate. */
-  async drain(boundMs: number, hurried: () => boolean): Promise<void> {
+  async drain(how: Omit<DrainOptions, "listener">): Promise<void> {
     await this.#end();
-    if (this.#listener === undefined) return;
-    const { gate } = this.#options;
-    await drainListener({ listener: this.#listener, gate, boundMs, known: strangersKnow, hurried });
+    if (this.#listener !== undefined) await drainListener({ ...how, listener: this.#listener });
   }
 
   async close(): Promise<void> {
