@@ -26,6 +26,7 @@ import {
   type Change,
   type ConfigStatus,
   type ConfigStoreRpc,
+  type JoiningSettings,
   type LeaseGrant,
   MAIN,
   type Publication,
@@ -42,6 +43,7 @@ interface Live {
   readonly services: ReadonlySet<string>;
   /** Agents face the outside, and so refuse what is revoked. */
   readonly isExposed: boolean;
+  readonly joining: JoiningSettings;
 }
 
 const SETTINGS = { leaseMs: limits.gateway.planLeaseMs, slackMs: limits.control.gatewayLeaseSlackMs };
@@ -169,6 +171,10 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     if (service === GATEWAY_SERVICE || live.services.has(service)) return undefined;
     const reason = `the live version ${live.row.version} has no service ${service}`;
     return { refused: { code: "service_undeclared", reason } };
+  }
+
+  async joining(): Promise<JoiningSettings> {
+    return this.#readLive()?.joining ?? {};
   }
 
   async revoke(request: RevocationRequest, by: string): Promise<RevocationInfo | Refused> {
@@ -301,9 +307,9 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     if (this.#live === undefined) {
       const plan = JSON.parse(this.#versions.text("plan", row.version) ?? "null") as Plan;
       const gateway = this.#versions.text("gateway", row.version) ?? "";
-      const { services } = plan.mesh;
+      const { services, trustDomain: _, ...joining } = plan.mesh;
       const isExposed = Object.values(services).some(({ expose }) => expose !== undefined);
-      this.#live = { row, gateway, services: new Set(Object.keys(services)), isExposed };
+      this.#live = { row, gateway, services: new Set(Object.keys(services)), isExposed, joining };
     }
     return this.#live;
   }
