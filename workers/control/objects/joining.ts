@@ -1,7 +1,6 @@
 /** How the authority lets workloads in that have no join token: by a token of their platform, or by their enrolment key. */
 import { join as bounds } from "../../../shared/limits/join.ts";
-import { refuseKey, refuseReuse } from "../../../shared/policy/joining.ts";
-import { newSeldom, stepSeldom } from "../../../shared/policy/seldom.ts";
+import { newRefusalCount, refuseKey, refuseReuse, stepRefusal } from "../../../shared/policy/joining.ts";
 import type { EnrolmentKeyInfo } from "../../../shared/wire/joining.ts";
 import { JoiningStore } from "./joining-store.ts";
 import type { Act, IssuedCredentials, JoiningSettings, ProvenJoin, ProvenTokenJoin, Refused } from "./rpc.ts";
@@ -31,7 +30,7 @@ export class Joining {
   readonly #storage: DurableObjectStorage;
   readonly #store: JoiningStore;
   readonly #host: JoiningHost;
-  readonly #refusals = newSeldom();
+  readonly #refusals = newRefusalCount();
 
   constructor(storage: DurableObjectStorage, host: JoiningHost) {
     this.#storage = storage;
@@ -98,7 +97,7 @@ export class Joining {
   async refuse(who: string, reason: string): Promise<Refused> {
     const time = new Date().toISOString();
     console.warn(JSON.stringify({ time, kind: "audit", act: "refuse-join", who, reason }));
-    const count = stepSeldom(this.#refusals, Date.now(), bounds.refusalEveryMs);
+    const count = stepRefusal(this.#refusals, Date.now());
     const others = count > 1 ? ` (and ${count - 1} more before it)` : "";
     if (count > 0) await this.#audit("join-refused", who.slice(0, 200), `${who}: ${reason}${others}`);
     return { refused: { code: "join_refused", reason: `${who}: ${reason}` } };
