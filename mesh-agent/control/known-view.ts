@@ -25,7 +25,7 @@ import { hopKeySchema } from "../../shared/wire/hop-key.ts";
 import type { HubMessage } from "../../shared/wire/hub.ts";
 import { revocationListSchema } from "../../shared/wire/revocations.ts";
 import { agentPlanSchema } from "./agent-plan-schema.ts";
-import { StateFile } from "./state-file.ts";
+import type { OpenState, StateFile } from "./state-file.ts";
 
 export interface KnownPlan {
   readonly version: number;
@@ -94,13 +94,17 @@ export class KnownView {
    * @param whose what a plan must be for
    * @param onTrouble told when a file cannot be read or written; the agent goes on with what it has in memory
    */
-  constructor(folder: string, whose: Pick<AgentPlan, "service" | "trustDomain">, onTrouble: (message: string) => void) {
+  constructor(
+    open: OpenState,
+    whose: Pick<AgentPlan, "service" | "trustDomain">,
+    onTrouble: (message: string) => void,
+  ) {
     this.#whose = whose;
     this.#onTrouble = onTrouble;
-    this.#planFile = new StateFile<KnownPlan>(folder, "plan.json", (value) => planFileSchema.parse(value));
-    this.#trustFile = new StateFile<Trust>(folder, "trust.json", (value) => trustSchema.parse(value));
-    this.#endpointsFile = new StateFile(folder, "endpoints.json", (value) => endpointsFileSchema.parse(value));
-    this.#revocationsFile = new StateFile(folder, "revocations.json", (value) => revocationListSchema.parse(value));
+    this.#planFile = open<KnownPlan>("plan.json", (value) => planFileSchema.parse(value));
+    this.#trustFile = open<Trust>("trust.json", (value) => trustSchema.parse(value));
+    this.#endpointsFile = open("endpoints.json", (value) => endpointsFileSchema.parse(value));
+    this.#revocationsFile = open("revocations.json", (value) => revocationListSchema.parse(value));
   }
 
   /** All three are there, at the ingress with the keys that it checks the gateway by: listeners may open (law 9). */

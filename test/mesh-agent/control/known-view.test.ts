@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { KnownView } from "../../../mesh-agent/control/known-view.ts";
+import { stateIn } from "../../../mesh-agent/control/state-file.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import type { HubMessage } from "../../../shared/wire/hub.ts";
 import { makeAuthority } from "../../support/certificates.ts";
@@ -17,7 +18,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const view = (service = "orders", trustDomain = "test.internal"): KnownView =>
-  new KnownView(folder, { service, trustDomain }, (message) => trouble.push(message));
+  new KnownView(stateIn(folder), { service, trustDomain }, (message) => trouble.push(message));
 const plan = { format: 1 as const, trustDomain: "test.internal", service: "orders", outbound: {} };
 const planMessage = (version: number, change: object = {}): HubMessage => {
   const whole = { ...plan, ...change };
@@ -35,6 +36,9 @@ test("is complete with plan, trust and endpoints, and again after a restart", as
   expect(first.complete).toBe(false);
   expect(first.take({ type: "endpoints", revision: 7, services: { users: [endpoint] } })).toBe("endpoints");
   expect(first.complete).toBe(true);
+  await expect
+    .poll(() => existsSync(join(folder, "plan.json")) && existsSync(join(folder, "endpoints.json")))
+    .toBe(true);
   await expect.poll(() => readFileSync(join(folder, "endpoints.json"), "utf8")).toContain("users");
   await expect.poll(() => readFileSync(join(folder, "trust.json"), "utf8")).toContain("BEGIN CERTIFICATE");
   const second = view();
