@@ -1,0 +1,43 @@
+/** The control plane is away for as long as certificates allow, and comes back; the normal run does it short, `test/long` long. */
+import { setTimeout as delay } from "node:timers/promises";
+import { readState } from "./agent-state.ts";
+import type { JoinWorld } from "./join-world.ts";
+import { type LoadResult, startLoad } from "./load.ts";
+import { until } from "./system.ts";
+
+export interface OutageResult extends LoadResult {
+  /** The agent that was started again during the outage served while the control plane was away. */
+  readonly restartedOffline: boolean;
+}
+
+/**
+ * Of a certificate's life two thirds are left at any time: an outage may take them, as 16 hours of 24, but for what a machine
+ * needs to notice.
+ * @param outageS how long the control plane is away
+ */
+export async function outageOfControl(world: JoinWorld, outageS: number, rate: number): Promise<OutageResult> {
+  const [caller, callee, other] = [
+    await world.agent("caller", "caller-1"),
+    await world.agent("callee", "callee-1"),
+    await world.agent("callee", "callee-2"),
+  ];
+  await Promise.all([caller.ready(), callee.ready(), other.ready()]);
+  await until("calls arrive", async () => (await caller.calls("http://callee.mesh/")).status === 200);
+  const url = `http://127.0.0.1:${caller.runtime.ports.outbound}`;
+  const load = startLoad({ url, rate, make: (index) => ({ path: `/${index}`, headers: { host: "callee.mesh" } }) });
+  world.control("SIGSTOP");
+  const stoppedAtMs = Date.now();
+  other.kill("SIGTERM");
+  await other.exited;
+  const again = await world.start("callee-2", "/nonexistent", other.folder).ready();
+  const awayMs = Date.now() - stoppedAtMs;
+  await delay(outageS * 1_000 - awayMs);
+  const isOffline = !(await again.admin("/config")).text.includes('"connected":true');
+  const endOf = (): string => readState(callee.folder, "identity.json").token;
+  const old = endOf();
+  world.control("SIGCONT");
+  await until("a certificate of after the outage", () => endOf() !== old, 30_000);
+  const before = again.log("inbound").length;
+  await until("the one that was started again has calls", () => again.log("inbound").length > before, 30_000);
+  return { ...(await load.stop()), restartedOffline: isOffline && awayMs < outageS * 1_000 };
+}
