@@ -40,6 +40,14 @@ export class JoinWorld {
     return localSystemSchema.parse(JSON.parse(readFileSync(join(this.served.state, LOCAL_SYSTEM_FILE), "utf8")));
   }
 
+  /** From the next certificate on. */
+  async setLives(certificates: string): Promise<void> {
+    const document = join(this.#folder, "selvage.yaml");
+    writeFileSync(document, documentOf(this.issuer.url, certificates));
+    const { code, stderr } = await this.selvage("apply", document);
+    if (code !== 0) throw new Error(stderr);
+  }
+
   selvage(...args: string[]): Promise<Ended> {
     return run(process.execPath, [join(root, "bin/selvage.mjs"), ...args], {
       SELVAGE_STATE: this.served.state,
