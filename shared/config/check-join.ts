@@ -132,11 +132,14 @@ function checkOwner(rule: Cursor, issuers: Cursor): DocumentProblem[] {
   return [error("SLV3223", rule.path, message, details)];
 }
 
+/** Up to its first separator each text must stand for itself. */
 function saysOwner({ prefixes = {} }: JoinPreset, owner: string, patterns: Cursor): boolean {
   const prefix = prefixes[owner] ?? "";
   const { texts } = patterns;
-  return texts.length > 0 && texts.every((text) => text.startsWith(prefix) && /^[^*]/.test(text.slice(prefix.length)));
+  return texts.length > 0 && texts.every((text) => text.startsWith(prefix) && isExact(text.slice(prefix.length)));
 }
+
+const isExact = (text: string): boolean => /^[^*/:]+(?:[/:]|$)/.test(text);
 
 /** The first rule that matches decides: what it always matches never comes to a later one. */
 function checkOrder(rules: readonly Cursor[]): DocumentProblem[] {

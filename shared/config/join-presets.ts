@@ -3,7 +3,7 @@
 export interface JoinPreset {
   /** Absent: the document says it, for everybody has another. */
   readonly issuer?: string;
-  /** Claims that say whose workload it is: a rule needs one of them with a text that begins with more than `*`. */
+  /** Claims that say whose workload it is: a rule needs one of them, without `*` up to its first `/` or `:`. */
   readonly owners: readonly string[];
   /** Prefixes that say nothing of whose it is, such as the word before the name. */
   readonly prefixes?: Readonly<Record<string, string>>;

@@ -58,6 +58,7 @@ test.each<[string, Part, string[]]>([
     withRule({ claims: { repository: ["shop/a", "**"] } }),
     ["SLV3223 join.rules.0"],
   ],
+  ["every owner that begins so", withRule({ claims: { repository: "s**" } }), ["SLV3223 join.rules.0"]],
   ["every repository by its subject", withRule({ claims: { sub: "repo:*" } }), ["SLV3223 join.rules.0"]],
   [
     "GitHub without the preset's name",

@@ -306,6 +306,12 @@ describe("by an enrolment key", () => {
     expect((await call("DELETE", `/v1/join/keys/${own.id}`, "admin")).status).toBe(404);
     expect((await audit())[0]).toMatchObject({ act: "enrolment-key-remove", by: "tester" });
     expect((await comeBack(keys)).status).toBe(401);
+    const { credentials, keys: certified } = await enrol("users", "laptop");
+    const { csr } = await makeCsr();
+    const proof = await signed({ keys: certified, spki: "" }, joinInput.renew(csr, keys.spki));
+    const body = { ...(await renewal(csr, certified)), enrolment: { key: keys.spki, proof } };
+    expect((await call("POST", "/v1/renew", credentials.token, body)).status).toBe(200);
+    expect((await comeBack(keys)).status).toBe(401);
   });
 
   test("of a service that left the document, or unused for longer than it lives, is refused", async () => {

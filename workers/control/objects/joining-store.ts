@@ -8,6 +8,7 @@ interface KeyRow extends Record<string, SqlStorageValue> {
   instance: string;
   created_at: number;
   used_at: number;
+  removed: number;
 }
 
 /** A key on its way into the store. */
@@ -18,6 +19,9 @@ export interface KeptKey extends Pick<EnrolmentKey, "id" | "service" | "instance
 
 export class JoiningStore {
   readonly #sql: SqlStorage;
+  /** Tokens and challenges that are remembered; counted once in each life of the object. */
+  #used: number | undefined;
+  #keysUntilCount = 1;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -33,8 +37,12 @@ export class JoiningStore {
 
   /** Undefined for one that was removed, too. */
   key(id: string): EnrolmentKey | undefined {
-    const query = "SELECT * FROM enrolment_keys WHERE id = ? AND removed = 0";
-    return this.#sql.exec<KeyRow>(query, id).toArray().map(asKey)[0];
+    const row = this.#row(id);
+    return row === undefined || row.removed === 1 ? undefined : asKey(row);
+  }
+
+  #row(id: string): KeyRow | undefined {
+    return this.#sql.exec<KeyRow>("SELECT * FROM enrolment_keys WHERE id = ?", id).toArray()[0];
   }
 
   /** Last used first. @param sinceMs those that were not used since are left out */
@@ -49,24 +57,30 @@ export class JoiningStore {
    * @param sinceMs keys that were not used since are forgotten
    */
   keepKey({ id, service, instance, isProven }: KeptKey, nowMs: number, sinceMs: number): void {
+    const known = this.#row(id);
+    // Whoever still shows a removed key keeps it known as removed.
+    this.#sql.exec("UPDATE enrolment_keys SET used_at = ? WHERE id = ? AND removed = 1", nowMs, id);
     this.#sql.exec("DELETE FROM enrolment_keys WHERE used_at <= ?", sinceMs);
-    const known = this.key(id);
     const isOthers = known !== undefined && (known.service !== service || known.instance !== instance);
-    if (isOthers && !isProven) return;
-    this.#sql.exec(
-      "DELETE FROM enrolment_keys WHERE service = ? AND instance = ? AND id != ? AND removed = 0",
-      service,
-      instance,
-      id,
-    );
+    if (known?.removed === 1 || (isOthers && !isProven)) return;
+    const former = "DELETE FROM enrolment_keys WHERE service = ? AND instance = ? AND id != ? AND removed = 0";
+    this.#sql.exec(former, service, instance, id);
     this.#sql.exec(
       `INSERT INTO enrolment_keys (id, service, instance, created_at, used_at) VALUES (?1, ?2, ?3, ?4, ?4)
-       ON CONFLICT (id) DO UPDATE SET used_at = ?4, service = ?2, instance = ?3 WHERE removed = 0`,
+       ON CONFLICT (id) DO UPDATE SET used_at = ?4, service = ?2, instance = ?3`,
       id,
       service,
       instance,
       nowMs,
     );
+    if (known === undefined) this.#forgetOldest();
+  }
+
+  /** Rows are counted one by one: that is done for one new key in many. */
+  #forgetOldest(): void {
+    this.#keysUntilCount--;
+    if (this.#keysUntilCount > 0) return;
+    this.#keysUntilCount = COUNT_EVERY;
     this.#sql.exec(
       "DELETE FROM enrolment_keys WHERE id IN (SELECT id FROM enrolment_keys ORDER BY used_at DESC LIMIT -1 OFFSET ?)",
       bounds.keysMax,
@@ -88,13 +102,18 @@ export class JoiningStore {
 
   /** Remembers it until it ends. @returns false: there is no room */
   use(id: string, key: string, endsAtMs: number, nowMs: number): boolean {
-    this.#sql.exec("DELETE FROM used_joins WHERE ends_at <= ?", nowMs);
-    const { count } = this.#sql.exec<{ count: number }>("SELECT count(*) AS count FROM used_joins").one();
-    if (count >= bounds.usedTokensMax) return false;
+    this.#used ??= this.#sql.exec<{ count: number }>("SELECT count(*) AS count FROM used_joins").one().count;
+    const ended = this.#sql.exec("DELETE FROM used_joins WHERE ends_at <= ? RETURNING id", nowMs).toArray();
+    this.#used -= ended.length;
+    if (this.#used >= bounds.usedTokensMax) return false;
+    if (this.usedBy(id) === undefined) this.#used++;
     this.#sql.exec("INSERT OR REPLACE INTO used_joins VALUES (?, ?, ?)", id, key, endsAtMs);
     return true;
   }
 }
+
+/** So many keys may be known beyond the bound. */
+const COUNT_EVERY = 100;
 
 function asKey({ id, service, instance, created_at: createdAtMs, used_at: usedAtMs }: KeyRow): EnrolmentKey {
   return { id, service, instance, createdAtMs, usedAtMs };
