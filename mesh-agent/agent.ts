@@ -7,7 +7,7 @@ import type { Endpoint } from "../shared/wire/endpoint.ts";
 import { openAdmin } from "./admin/admin-server.ts";
 import { agentView } from "./admin/agent-view.ts";
 import { ControlSession } from "./control/control-session.ts";
-import { enrolmentKeyFile, joinedWith } from "./control/enrolment-key.ts";
+import { enrolmentKeyFile, keepJoined } from "./control/enrolment-key.ts";
 import { type Changed, type KnownPlan, KnownView } from "./control/known-view.ts";
 import { identityFile, type Obtained, obtainIdentity } from "./control/obtain-identity.ts";
 import { makeStateFolder, type OpenState, stateIn } from "./control/state-file.ts";
@@ -136,7 +136,7 @@ class Agent {
         this.#clusters.renewConnections();
         try {
           identities.saveNow(renewed);
-          keys.saveNow(joinedWith(key, renewed));
+          keepJoined(keys, key, renewed);
         } catch (error) {
           onTrouble(`the renewed certificate is in use but not on disk: ${(error as Error).message}`);
         }

@@ -1,5 +1,6 @@
 /** The second key pair of an instance: not for connections, only for coming back when everything else has ended. */
 import { createPrivateKey, createPublicKey, type KeyObject, sign, X509Certificate } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import * as z from "zod/mini";
 import { type AgentIdentity, fingerprintOf } from "../tls/identity.ts";
 import { makeKey } from "../tls/signing-request.ts";
@@ -28,12 +29,16 @@ export function makeEnrolmentKey(controlUrl: string, instance: string): Enrolmen
 }
 
 /** The same key once an identity was given with it: where it is good, and whom it believes. */
-export function joinedWith(
-  key: EnrolmentKey,
-  { controlUrl, instance, roots, rootFingerprint }: AgentIdentity,
-): EnrolmentKey {
+function joinedWith(key: EnrolmentKey, { controlUrl, instance, roots, rootFingerprint }: AgentIdentity): EnrolmentKey {
   const fingerprints = roots.map((root) => fingerprintOf(new X509Certificate(root)));
   return { ...key, controlUrl, instance, roots: [...new Set([rootFingerprint, ...fingerprints])] };
+}
+
+/** With each new identity: writes down where the key is good and whom it believes, when that is new. @param key as it is kept */
+export function keepJoined(file: StateFile<EnrolmentKey>, key: EnrolmentKey, identity: AgentIdentity): EnrolmentKey {
+  const joined = joinedWith(key, identity);
+  if (!isDeepStrictEqual(joined, key)) file.saveNow(joined);
+  return joined;
 }
 
 /** Its public half: SPKI, base64 of the DER. */

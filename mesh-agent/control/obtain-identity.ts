@@ -6,7 +6,7 @@ import type { Log } from "../telemetry/log.ts";
 import { type AgentIdentity, agentIdentitySchema, certificateFacts } from "../tls/identity.ts";
 import { backoffMs } from "./backoff.ts";
 import { EnrolmentError, enrol } from "./enrolment.ts";
-import { type EnrolmentKey, enrolmentKeyFile, joinedWith, makeEnrolmentKey } from "./enrolment-key.ts";
+import { type EnrolmentKey, enrolmentKeyFile, keepJoined, makeEnrolmentKey } from "./enrolment-key.ts";
 import { joinByToken, type PlatformJoin } from "./joining.ts";
 import { comeBack, reissue, type WaysBack } from "./reissue.ts";
 import type { OpenState, StateFile } from "./state-file.ts";
@@ -42,24 +42,21 @@ export async function obtainIdentity(options: ObtainOptions): Promise<Obtained> 
   const stored = loadOrTell(identities, options.log);
   const kept = loadOrTell(keys, options.log);
   refusePlain(whereTo(options) ?? stored.value?.controlUrl ?? kept.value?.controlUrl, options.insecure);
-  const keep = (identity: AgentIdentity, key: EnrolmentKey): void => {
-    keys.saveNow(joinedWith(key, identity));
-    identities.saveNow(identity);
+  const keep = (identity: AgentIdentity, key: EnrolmentKey, fresh: boolean): Obtained => {
+    const kept = keepJoined(keys, key, identity);
+    if (identity !== stored.value) identities.saveNow(identity);
+    return { identity, key: kept, fresh };
   };
   const known = knownKey(kept.value, options);
   const again = await resume(stored.value, known, options);
-  if (again !== undefined) {
-    const key = known ?? makeEnrolmentKey(again.controlUrl, again.instance);
-    if (again !== stored.value || known === undefined) keep(again, key);
-    return { identity: again, key: joinedWith(key, again), fresh: false };
-  }
+  if (again !== undefined) return keep(again, known ?? makeEnrolmentKey(again.controlUrl, again.instance), false);
   const key = firstKey(kept.value, options, stored.failure ?? kept.failure, identities.path);
   keys.saveNow(key);
   const identity = await insist(() => first(key, options), options.log);
-  keep(identity, key);
+  const obtained = keep(identity, key, true);
   const { service, trustDomain, instance } = identity;
   options.log.event("enrolled", `enrolled as ${service} of ${trustDomain}`, { service, trustDomain, instance });
-  return { identity, key: joinedWith(key, identity), fresh: true };
+  return obtained;
 }
 
 const whereTo = ({ join, platform }: ObtainOptions): string | undefined => join?.url ?? platform?.controlUrl;

@@ -9,7 +9,7 @@ test("two thirds of a life without the control plane", async () => {
   const world = await JoinWorld.start("{ lifetime: 90s, tokenLifetime: 90s }");
   try {
     // 16 of 24 hours are 60 of 90 seconds; the rest is for the machine to notice.
-    const { sent, failures, restartedOffline } = await outageOfControl(world, 57, 100);
+    const { sent, failures, restartedOffline } = await outageOfControl(world, { awayS: 57, rate: 100, renews: true });
     console.log(`${sent} requests, ${failures.length} failed`);
     expect(failures).toEqual([]);
     expect(restartedOffline).toBe(true);

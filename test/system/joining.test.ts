@@ -12,12 +12,12 @@ import { until } from "../support/system.ts";
 let world: JoinWorld;
 
 beforeAll(async () => {
-  world = await JoinWorld.start("{ lifetime: 30s }");
+  world = await JoinWorld.start("{ lifetime: 5m }");
 });
 afterAll(() => world?.end());
 
 test("without the control plane agents that joined by tokens serve on, also one that starts again", async () => {
-  const { failures, restartedOffline } = await outageOfControl(world, 8, 50);
+  const { failures, restartedOffline } = await outageOfControl(world, { awayS: 6, rate: 50, renews: false });
   expect(failures).toEqual([]);
   expect(restartedOffline).toBe(true);
   expect((await world.audit()).filter(({ act }) => act === "join").length).toBeGreaterThanOrEqual(3);
