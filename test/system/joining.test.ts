@@ -1,5 +1,5 @@
 /** Workloads join by tokens of a real issuer, and come back by themselves. */
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -72,6 +72,11 @@ test("a damaged identity is kept aside, and the agent comes back without a token
   expect(existsSync(join(stopped.folder, "identity.json.unreadable"))).toBe(true);
 });
 
+async function keysOf(instance: string): Promise<string[]> {
+  const { keys } = JSON.parse((await world.selvage("join", "keys", "--json")).stdout);
+  return keys.filter((key: { instance: string }) => key.instance === instance).map(({ id }: { id: string }) => id);
+}
+
 test("a suspended agent comes back unattended when all that it had has ended", async () => {
   const before = readState(suspended.folder, "identity.json").token;
   await delay(suspendedAtMs + LIFE_MS + 1_000 - Date.now());
@@ -81,12 +86,28 @@ test("a suspended agent comes back unattended when all that it had has ended", a
   expect(readState(suspended.folder, "identity.json").token).not.toBe(before);
 });
 
+test("the folder of an older agent is taken over: sealed at once, and a key told with the next renewal", async () => {
+  await world.setLives(`{ lifetime: ${LIFE_MS}ms, tokenLifetime: 10m }`);
+  const former = await (await world.agent("callee", "callee-3")).ready();
+  former.kill("SIGTERM");
+  await former.exited;
+  const { folder } = former;
+  const identity = JSON.stringify(readState(folder, "identity.json"));
+  for (const name of ["enrolment.json", "state.key", "plan.json", "trust.json", "endpoints.json"])
+    rmSync(join(folder, name));
+  writeFileSync(join(folder, "identity.json"), identity);
+  const before = await keysOf("callee-3");
+  const agent = await world.fleet.run("callee-3", undefined, [], folder).ready();
+  expect(readFileSync(join(folder, "identity.json"), "utf8")).not.toContain("PRIVATE KEY");
+  await until("another key is known", async () => (await keysOf("callee-3")).join() !== before.join());
+  expect(agent.over).toBe(false);
+});
+
 test("keys are listed, and one that was removed lets nobody come back", async () => {
-  const { keys } = JSON.parse((await world.selvage("join", "keys", "--json")).stdout);
-  const own = keys.find(({ instance }: { instance: string }) => instance === "callee-5");
+  const [own = ""] = await keysOf("callee-5");
   suspended.kill("SIGTERM");
   await suspended.exited;
-  expect((await world.selvage("join", "forget", own.id)).code).toBe(0);
+  expect((await world.selvage("join", "forget", own)).code).toBe(0);
   rmSync(join(suspended.folder, "identity.json"));
   const again = world.fleet.run("callee-5", undefined, [], suspended.folder);
   expect(await again.exited).toBe(1);
