@@ -130,7 +130,8 @@ beforeAll(async () => {
   jwk = await exportJWK(pair.publicKey);
   otherKey = (await generateKeyPair("RS256", { extractable: true })).privateKey;
   expect((await applyDocument(document())).status).toBe(201);
-});
+  // Keys of RSA take their time to make.
+}, 60_000);
 
 describe("by a token of its platform", () => {
   test.each([
