@@ -213,12 +213,14 @@ export class KnownView {
     if (wasWhole) stepDiscovery(this.#discovery, { type: "inherited", services: this.endpoints.services });
     const { changed, ...answers } = stepDiscovery(this.#discovery, message);
     this.answers = answers;
-    const isFirst = this.#fresh || !this.#knowsEndpoints;
+    const isUnwritten = !this.#knowsEndpoints;
+    const isFirst = this.#fresh || isUnwritten;
     this.#fresh = false;
     this.#knowsEndpoints = true;
     // From here on the control plane tells changes: whole views of an earlier one are over.
     this.#told = this.#before = undefined;
-    if (changed || wasWhole) this.#useDiscovery();
+    // That there is nobody to call is worth knowing, too: without a file nobody starts while the control plane is away.
+    if (changed || wasWhole || isUnwritten) this.#useDiscovery();
     return changed || isFirst ? "endpoints" : undefined;
   }
 

@@ -162,3 +162,17 @@ test("what is revoked is kept for the next run, and not for another identity; a 
   view("users").load();
   expect(existsSync(join(folder, "revocations.json"))).toBe(false);
 });
+
+test("that there is nobody to call is kept, too: an agent that calls nobody starts again without the control plane", async () => {
+  const { rootPem } = await makeAuthority("test.internal");
+  const first = view();
+  first.connected();
+  first.take({ type: "trust", roots: [rootPem], txnKeys: [] });
+  first.take(planMessage(1));
+  expect(first.take({ type: "changes", views: [] })).toBe("endpoints");
+  const files = ["plan.json", "trust.json", "endpoints.json"];
+  await expect.poll(() => files.every((name) => existsSync(join(folder, name)))).toBe(true);
+  const second = view();
+  second.load();
+  expect(second.complete).toBe(true);
+});
