@@ -6,7 +6,7 @@ import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { compile } from "../../../shared/plan/compile.ts";
 import { type ApplyAnswer, applyRequestSchema, rollbackRequestSchema } from "../../../shared/wire/admin.ts";
 import { readJson } from "../objects/read-json.ts";
-import { CALL_BYTES, type Call, config, granted } from "./call.ts";
+import { actorOf, CALL_BYTES, type Call, config, granted } from "./call.ts";
 
 const APPLY_BYTES = 3 * limits.control.documentBytesMax;
 
@@ -29,7 +29,7 @@ export async function apply(c: Call): Promise<Response> {
     author,
     reason: reason ?? "",
   };
-  const applied = await config(c).apply(change, c.get("claims").sub);
+  const applied = await config(c).apply(change, actorOf(c));
   if ("trustDomainIs" in applied) throw otherTrustDomain(plan.mesh.trustDomain, applied.trustDomainIs);
   if ("refused" in applied) return granted(applied);
   return c.json(applied satisfies ApplyAnswer, applied.changed ? 201 : 200);
@@ -37,7 +37,7 @@ export async function apply(c: Call): Promise<Response> {
 
 export async function rollback(c: Call): Promise<Response> {
   const { version, author, reason } = await readJson(c.req.raw, rollbackRequestSchema, CALL_BYTES);
-  const applied = granted(await config(c).rollback(version, author, reason ?? "", c.get("claims").sub));
+  const applied = granted(await config(c).rollback(version, author, reason ?? "", actorOf(c)));
   return c.json(applied satisfies ApplyAnswer, applied.changed ? 201 : 200);
 }
 
