@@ -135,6 +135,8 @@ export const problemCodes = {
   SLV3177: "too many routes that only who asks tells apart",
   SLV3178: "a contract of a service that not all requests to it are held to",
   SLV3179: "a `Host` that the runtime does not send",
+  SLV3235: "a change of what is not the owner's",
+  SLV3236: "a change of an owner's own part that takes something from others",
   SLV4001: "a secret was not found",
   SLV4002: "an environment variable is not set",
   SLV4003: "a reference of a form or at a place that is not allowed",

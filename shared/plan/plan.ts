@@ -62,7 +62,14 @@ export interface Plan {
   readonly name: string;
   readonly gateway: GatewayPlan;
   readonly mesh: MeshPlan;
+  /** Of no face: what is granted is part of a version, since changes are judged by it. Absent: there are no owners. */
+  readonly owners?: Readonly<Record<string, OwnerGrant>>;
 }
+
+/** What an owner may do, each list sorted. */
+export type OwnerGrant = {
+  readonly [Key in "paths" | "hosts" | "to" | "services" | "code" | "secrets"]?: readonly string[];
+};
 
 /** The face of the gateway. */
 export interface GatewayPlan {

@@ -2,13 +2,11 @@
 import type { MiddlewareHandler } from "hono";
 import { matchedRoutes } from "hono/route";
 import { SelvageError } from "../../../shared/errors.ts";
-import { limits } from "../../../shared/limits.ts";
-import { newRefusalBudget, type RefusalBudget, takeRefusal } from "../../../shared/policy/refusal-budget.ts";
 import { rolesFor } from "../../../shared/wire/control-calls.ts";
 import type { ControlTokenClaims } from "../../../shared/wire/control-token.ts";
 import { verifyControlToken } from "../authority/control-tokens.ts";
-import type { Act } from "../objects/rpc.ts";
-import { type Api, addressOf, type Call, config } from "./call.ts";
+import { type Api, type Call, config } from "./call.ts";
+import { tellRefused } from "./refusals.ts";
 
 export const permitted: MiddlewareHandler<Api> = async (c, next) => {
   const call = callOf(c);
@@ -44,24 +42,4 @@ async function believed(c: Call): Promise<ControlTokenClaims> {
     throw error;
   }
   throw new SelvageError("credentials_invalid", "the token was revoked");
-}
-
-/** Of this isolate: whoever sends forged tokens without end does not wake the config store each time. */
-const budgets = new Map<Act["act"], RefusalBudget>();
-
-function tellRefused(
-  c: Call,
-  act: "call-refused" | "token-refused",
-  claims: ControlTokenClaims | undefined,
-  detail: string,
-): void {
-  const { refusalsAtOnce, refusalsToldPerHour } = limits.control;
-  const budget = budgets.get(act) ?? newRefusalBudget(refusalsAtOnce, refusalsToldPerHour);
-  budgets.set(act, budget);
-  const unwritten = takeRefusal(budget, 0, Date.now());
-  if (unwritten === undefined) return;
-  const address = addressOf(c.req.raw);
-  const who = { by: claims?.sub ?? "", author: claims?.sub ?? "", ...(claims !== undefined && { role: claims.role }) };
-  const told = { act, ...who, ...(address !== undefined && { address }), version: 0, detail, unwritten };
-  c.executionCtx.waitUntil(config(c).auditRefused(told));
 }

@@ -24,14 +24,16 @@ import {
   type Change,
   type ConfigStatus,
   type ConfigStoreRpc,
+  type Judged,
   type LeaseGrant,
   MAIN,
+  type Moved,
   type Publication,
   type Refused,
   type StoredVersion,
 } from "./rpc.ts";
 import { CALLERS, DRIFT, type LabelOf, SightingStore } from "./sighting-store.ts";
-import { infoOf, type VersionContent, type VersionRow, VersionStore } from "./version-store.ts";
+import { type VersionContent, type VersionRow, VersionStore } from "./version-store.ts";
 
 /** Of the version that is live. */
 interface Live {
@@ -69,7 +71,7 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     this.#revocations = new RevocationStore(this.#sql);
   }
 
-  async apply(change: Change, by: Actor): Promise<Applied | Refused | { trustDomainIs: string }> {
+  async apply(change: Change & Judged, by: Actor): Promise<Applied | Refused | Moved | { trustDomainIs: string }> {
     const missing = this.#artifacts.missing(Object.values(change.artifacts), Date.now());
     if (missing.length > 0) return withoutArtifacts(missing);
     const plan = JSON.parse(change.plan) as Plan;
@@ -77,10 +79,16 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     const [hash, gatewayHash] = await Promise.all([sha256Hex(change.plan), sha256Hex(gateway)]);
     const trustDomainIs = await this.#authority.ensure(plan.mesh.trustDomain);
     if (trustDomainIs !== plan.mesh.trustDomain) return { trustDomainIs };
-    return this.#commit("apply", { ...change, gateway, hash, gatewayHash }, by);
+    return this.#commit("apply", { changes: "", ...change, gateway, hash, gatewayHash }, by);
   }
 
-  async rollback(version: number, author: string, reason: string, by: Actor): Promise<Applied | Refused> {
+  async rollback(
+    version: number,
+    author: string,
+    reason: string,
+    by: Actor,
+    judged: Judged = {},
+  ): Promise<Applied | Refused | Moved> {
     const row = this.#versions.get(version);
     if (row === undefined) return unknownVersion(version);
     const artifacts = this.#artifacts.namedBy(version);
@@ -100,11 +108,11 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     const trustDomainIs = await this.#authority.ensure(trustDomain);
     if (trustDomainIs !== trustDomain) return otherTrustDomain(version, trustDomain, trustDomainIs);
     const why = reason === "" ? `rollback to version ${version}` : reason;
-    return this.#commit("rollback", { ...content, author, reason: why }, by);
+    return this.#commit("rollback", { changes: "", ...judged, ...content, author, reason: why }, by);
   }
 
   async versions(): Promise<VersionInfo[]> {
-    return this.#versions.list().map(infoOf);
+    return this.#versions.list().map((row) => this.#versions.info(row));
   }
 
   async version(version: number): Promise<StoredVersion | Refused> {
@@ -120,7 +128,7 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
   #stored(row: VersionRow): StoredVersion {
     const source = this.#versions.text("source", row.version) ?? "";
     const document = this.#versions.text("document", row.version) ?? "null";
-    return { ...infoOf(row), source, document, artifacts: this.#artifacts.namedBy(row.version) };
+    return { ...this.#versions.info(row), source, document, artifacts: this.#artifacts.namedBy(row.version) };
   }
 
   async status(): Promise<ConfigStatus> {
@@ -209,11 +217,12 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
 
   async #commit(
     act: "apply" | "rollback",
-    content: VersionContent & Pick<Change, "artifacts">,
+    content: VersionContent & Pick<Change, "artifacts"> & Judged,
     by: Actor,
-  ): Promise<Applied> {
+  ): Promise<Applied | Moved> {
     const live = this.#versions.newest();
-    if (live?.hash === content.hash) return { ...infoOf(live), changed: false };
+    if (content.follows !== undefined && content.follows !== (live?.version ?? 0)) return { moved: true };
+    if (live?.hash === content.hash) return { ...this.#versions.info(live), changed: false };
     const row = this.ctx.storage.transactionSync(() => {
       const added = this.#versions.add(content, Date.now());
       const { version, author, reason, applied_at: atMs } = added;
@@ -224,7 +233,7 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     });
     this.#live = undefined;
     await this.#tell();
-    return { ...infoOf(row), changed: true };
+    return { ...this.#versions.info(row), changed: true };
   }
 
   /** Hands the hubs what they lack, now or, should that fail, later. */

@@ -36,6 +36,19 @@ export interface Change {
   readonly reason: string;
 }
 
+/** What a change was judged against. */
+export interface Judged {
+  /** The version that it replaces, 0: none; with another one live it is not made. Absent: whichever is. */
+  readonly follows?: number;
+  /** `ChangeSummary` as JSON. Absent: not known. */
+  readonly changes?: string;
+}
+
+/** A change that was judged against a version that is not live any more. */
+export interface Moved {
+  readonly moved: true;
+}
+
 export interface Applied extends VersionInfo {
   readonly changed: boolean;
 }
@@ -134,8 +147,14 @@ export interface AccessRpc extends Rpc.DurableObjectBranded {
 }
 
 export interface ConfigStoreRpc extends AccessRpc {
-  apply(change: Change, by: Actor): Promise<Applied | Refused | { readonly trustDomainIs: string }>;
-  rollback(version: number, author: string, reason: string, by: Actor): Promise<Applied | Refused>;
+  apply(change: Change & Judged, by: Actor): Promise<Applied | Refused | Moved | { readonly trustDomainIs: string }>;
+  rollback(
+    version: number,
+    author: string,
+    reason: string,
+    by: Actor,
+    judged?: Judged,
+  ): Promise<Applied | Refused | Moved>;
   /** Newest first. */
   versions(): Promise<VersionInfo[]>;
   version(version: number): Promise<StoredVersion | Refused>;
