@@ -125,6 +125,81 @@ test("the control API answers administrators alone", async () => {
   expect((await status(token)).status).toBe(401);
 });
 
+describe("roles", () => {
+  const owned = [
+    [
+      "name: shop\n",
+      "name: shop\nowners:\n  orders: { paths: [/api/v2/orders/*, /load/*], to: [orders], services: [inventory] }\n",
+    ],
+    ["    - name: orders\n", "    - name: orders\n      owner: orders\n"],
+  ] as const;
+  const tokenFor = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await system.selvage("token", ...args);
+    expect(code, stderr).toBe(0);
+    return stdout.trim();
+  };
+  /** With a token of its own: it goes with the address of the local system. */
+  const as = (given: string, ...args: string[]) =>
+    system.selvage(...args, "--control", `http://127.0.0.1:${system.port("CONTROL")}`, "--token", given);
+
+  test("a viewer sees everything and changes nothing, an owner changes its own part", async () => {
+    const base = edited("owned.yaml", ...owned);
+    expect((await system.selvage("apply", base, "--wait")).code).toBe(0);
+    const before = await liveVersion();
+    const viewer = await tokenFor("--role", "viewer", "--sub", "vera");
+    expect((await as(viewer, "history")).code).toBe(0);
+    const timed = edited("timed.yaml", ...owned, [
+      "      to: orders # the path",
+      "      timeout: 9s\n      to: orders # the path",
+    ]);
+    const refused = await as(viewer, "apply", timed);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("refuses the token (403)")]);
+    const entry = JSON.parse((await system.selvage("audit", "--act", "call-refused", "--json")).stdout).entries[0];
+    expect(entry).toMatchObject({
+      by: "vera",
+      outcome: "refused",
+      detail: expect.stringContaining("POST /v1/config/versions"),
+    });
+
+    const owner = await tokenFor("--role", "owner", "--owner", "orders", "--sub", "ci", "--expires", "1h");
+    const foreign = edited("foreign.yaml", ...owned, [
+      "limit: 100/minute, by: identity, mode: exact",
+      "limit: 999/minute, by: identity, mode: exact",
+    ]);
+    const denied = await as(owner, "apply", foreign);
+    expect(denied.code).toBe(1);
+    expect(denied.stderr).toMatch(/foreign\.yaml:\d+:\d+ {2}route profile: rateLimit\.limit has no owner/);
+    const done = await as(owner, "apply", timed, "--wait");
+    expect(done, done.stderr).toMatchObject({ code: 0 });
+    expect(await liveVersion()).toBe(before + 1);
+    expect((await system.selvage("history", String(before + 1))).stdout).toContain("added  route orders: timeout");
+    const late = await system.selvage("apply", base, "--expect", String(before));
+    expect([late.code, late.stderr]).toEqual([
+      1,
+      expect.stringContaining(`version ${before + 1} is live, not version ${before}`),
+    ]);
+
+    const { tokens } = JSON.parse((await system.selvage("token", "--list", "--json")).stdout);
+    const { jti } = tokens.find(({ sub }: { sub: string }) => sub === "ci");
+    expect((await system.selvage("token", "--revoke", jti)).stdout).toContain(jti);
+    expect((await as(owner, "history")).code).toBe(1);
+    expect((await system.selvage("apply", FILE, "--wait")).code).toBe(0);
+  });
+
+  test("the audit log is whole, and says so", async () => {
+    const { code, stdout, stderr } = await system.selvage("audit", "--verify");
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^entries 1 to \d+ are whole/)]);
+    const known = /keep (\d+:[0-9a-f]{64})/.exec(stderr)?.[1] ?? "";
+    expect((await system.selvage("audit", "--verify", "--known", known)).code).toBe(0);
+    const other = known.replace(/.$/, (last) => (last === "0" ? "1" : "0"));
+    expect(await system.selvage("audit", "--verify", "--known", other)).toMatchObject({ code: 1, stdout: "" });
+    const lines = (await system.selvage("audit", "--ndjson")).stdout.trim().split("\n");
+    expect(lines.map((line) => JSON.parse(line).act)).toEqual(
+      expect.arrayContaining(["apply", "token", "token-revoke"]),
+    );
+  });
+});
+
 describe("explain", () => {
   test("names the route, why others lost, and the line of each policy", async () => {
     const { stdout } = await system.selvage(

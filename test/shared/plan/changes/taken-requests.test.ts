@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Document } from "../../../../shared/config/schema.ts";
 import { refuseForeign } from "../../../../shared/plan/changes/owner-rights.ts";
 import { withValue } from "../../../../shared/plan/changes/parts.ts";
-import { base, type Edit, edit, more, PAY, refused, route, routes, valid } from "../../../support/owners-document.ts";
+import { base, type Edit, edit, more, PAY, refused, valid } from "../../../support/owners-document.ts";
 
 describe("an owner takes nothing from others by way of its own", () => {
   const own = (match: object, name = "mine") => ({ name, owner: "payments", match, auth: "login", to: "payments" });
