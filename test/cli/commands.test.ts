@@ -337,6 +337,25 @@ describe("status", () => {
     expect(stdout.trimEnd().split("\n").at(-1)).toBe(`alarm: ${text}`);
   });
 
+  test("names who refuses the live version with the reason, and ends with 1", async () => {
+    const isolate = { isolate: "g1", version: 2, state: "refused", reason: "unknown format", leaseEndsInMs: 900 };
+    const { code, stdout } = await ask({ ...quiet, gateways: [isolate] });
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/g1 +2 +refused +900 ms +unknown format/);
+    const agent = {
+      instance: "o1",
+      service: "orders",
+      version: 2,
+      state: "refused",
+      reason: "no room",
+      phase: "ready",
+      lastSeenMsAgo: 1,
+      certificateNotAfterMs: 0,
+    };
+    expect((await ask({ ...quiet, agents: [agent] })).code).toBe(1);
+    expect((await ask({ ...quiet, agents: [{ ...agent, state: "behind" }] })).code).toBe(0);
+  });
+
   test("as JSON, too", async () => {
     const { code, stdout } = await ask(alarmed, "--json");
     expect([code, JSON.parse(stdout)]).toEqual([1, alarmed]);

