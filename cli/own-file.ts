@@ -15,7 +15,7 @@ import { framePaint, say } from "./output.ts";
 /** Whether a text is a file of an owner, and no document. */
 export function isOwnFile(text: string): boolean {
   const value = new ReadFile(undefined, text).value ?? {};
-  return Object.hasOwn(value, "owner") && Object.hasOwn(value, "routes") && !Object.hasOwn(value, "selvage");
+  return Object.hasOwn(value, "owner") && !Object.hasOwn(value, "selvage");
 }
 
 /** @throws CliError after all problems of the file were said */

@@ -33,41 +33,62 @@ export function withOwnFile(
   const later = others.filter(({ name }) => name > file.name).map(ownRoutes);
   const first = routes.findIndex((route) => isOld(route) || later.some((isOf) => isOf(route)));
   const at = first < 0 ? kept.length : first;
-  const rest = {
-    ...live.document,
-    include: [file.name],
-    gateway: { hosts: [], ...live.document.gateway, routes: kept },
-  };
+  const rest = withoutNamed(
+    { ...live.document, gateway: { hosts: [], ...live.document.gateway, routes: kept } },
+    before,
+  );
   const loaded = loadDocument(
-    joinFiles([{ name: "", text: JSON.stringify(rest) }, file]) ?? "",
+    joinFiles([{ name: "", text: JSON.stringify({ ...rest, include: [file.name] }) }, file]) ?? "",
     file.name,
     () => undefined,
   );
   const source = joinFiles([main, ...[...others, file].sort((a, b) => (a.name < b.name ? -1 : 1))]);
   const own = loaded.document?.gateway?.routes.slice(kept.length) ?? [];
-  const isOwn = (path: Path): boolean =>
-    path[0] === "gateway" &&
-    path[1] === "routes" &&
-    typeof path[2] === "number" &&
-    path[2] >= at &&
-    path[2] < at + own.length;
   return {
     loaded,
     ...(source !== undefined && { source }),
     ...(loaded.document !== undefined && { document: inPlace(loaded.document, kept.length, at) }),
-    find: (path) =>
-      isOwn(path)
-        ? loaded.positions.find(["gateway", "routes", (path[2] as number) - at + kept.length, ...path.slice(3)])
-        : undefined,
+    find: (path) => {
+      const index = path[0] === "gateway" && path[1] === "routes" ? path[2] : undefined;
+      const isRoute = typeof index === "number";
+      if (isRoute && (index < at || index >= at + own.length)) return undefined;
+      const merged = isRoute ? ["gateway", "routes", index - at + kept.length, ...path.slice(3)] : path;
+      const found = loaded.positions.find(merged);
+      return found.file === file.name ? found : undefined;
+    },
   };
 }
 
-/** Routes of a file, as far as it can be read, by name and owner. */
+/** What a file has, as far as it can be read. */
+function contentOf(file: TextFile | undefined): Readonly<Record<string, unknown>> {
+  return file === undefined ? {} : ((new ReadFile(file.name, file.text).value ?? {}) as Record<string, unknown>);
+}
+
+/** Routes of a file, by name and owner. */
 function ownRoutes(file: TextFile | undefined): (route: RouteConfig) => boolean {
-  if (file === undefined) return () => false;
-  const { owner, routes } = (new ReadFile(file.name, file.text).value ?? {}) as { owner?: unknown; routes?: unknown };
+  const { owner, routes } = contentOf(file);
   const names = new Set((Array.isArray(routes) ? routes : []).map((route: { name?: unknown } | null) => route?.name));
   return (route) => route.owner === owner && names.has(route.name);
+}
+
+/** The document without the services and upstreams of a file. */
+function withoutNamed({ mesh, ...document }: Document, file: TextFile | undefined): Document {
+  const { owner, services, upstreams } = contentOf(file);
+  const others = <T extends { readonly owner?: string | undefined }>(
+    all: Record<string, T>,
+    own: unknown,
+  ): Record<string, T> => {
+    const names = new Set(Object.keys(own ?? {}));
+    return Object.fromEntries(Object.entries(all).filter(([name, one]) => !names.has(name) || one.owner !== owner));
+  };
+  const { gateway } = document;
+  return {
+    ...document,
+    ...(gateway && {
+      gateway: { ...gateway, ...(gateway.upstreams && { upstreams: others(gateway.upstreams, upstreams) }) },
+    }),
+    ...(mesh && { mesh: { ...mesh, services: others(mesh.services, services) } }),
+  };
 }
 
 /** The last routes, from an index on, at another one. */

@@ -14,7 +14,7 @@ import { compileProvider } from "./compile-identity.ts";
 import { compileVersioning } from "./compile-life-cycle.ts";
 import { compileLimitRows, namedLimits } from "./compile-limit-rows.ts";
 import { identityHeaderNames } from "./compile-outward.ts";
-import { compileGrant } from "./compile-owners.ts";
+import { compileOwners } from "./compile-owners.ts";
 import { compileResources } from "./compile-resources.ts";
 import { compileRoute } from "./compile-route.ts";
 import { compileService } from "./compile-service.ts";
@@ -36,7 +36,7 @@ export function compile(document: Document, artifacts: ArtifactTable = {}): Plan
     name: document.name,
     gateway: compileGateway(document, trustDomain, mesh, artifacts),
     mesh,
-    ...(document.owners !== undefined && { owners: mapValues(document.owners, compileGrant) }),
+    ...(document.owners !== undefined && { owners: compileOwners(document, document.owners) }),
   };
 }
 

@@ -66,9 +66,9 @@ export interface Plan {
   readonly owners?: Readonly<Record<string, OwnerGrant>>;
 }
 
-/** What an owner may do, each list sorted. */
+/** What an owner may do, and which services and upstreams it has; each list sorted. */
 export type OwnerGrant = {
-  readonly [Key in "paths" | "hosts" | "to" | "services" | "code" | "secrets"]?: readonly string[];
+  readonly [Key in "paths" | "hosts" | "to" | "services" | "code" | "secrets" | "has"]?: readonly string[];
 };
 
 /** The face of the gateway. */

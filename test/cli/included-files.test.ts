@@ -180,8 +180,8 @@ describe("the file of an owner alone", () => {
   test("what is not the owner's is refused with file and line", async () => {
     put("teams/pay.yaml", more);
     const errors = [
-      { code: "SLV3237", path: ["gateway", "routes", 1, "match"], message: "route new would take requests" },
-      { code: "SLV3236", path: ["gateway", "hosts"], message: "gateway: hosts is for administrators" },
+      { code: "SLV3236", path: ["gateway", "routes", 1, "match"], message: "route new would take requests" },
+      { code: "SLV3235", path: ["gateway", "hosts"], message: "gateway: hosts is for administrators" },
     ];
     await withControl(LIVE, [403, { code: "not_owned", title: "Forbidden", errors }], async (control) => {
       const { code, stderr } = await selvage(["apply", "teams/pay.yaml", ...control]);

@@ -12,7 +12,7 @@ export const base = {
     payments: {
       paths: ["/payments/*", "/pay/*"],
       to: ["payments", "ledger", "psp", "https://psp.example"],
-      services: ["payments", "ledger"],
+      services: ["payments", "ledger", "psp"],
       secrets: ["PSP_KEY"],
     },
     orders: { paths: ["/orders/*"], to: ["orders", "payments"], services: ["orders"] },
@@ -25,7 +25,10 @@ export const base = {
       "pay-limit": { limit: "10/second", by: "ip" },
       "all-limit": { limit: "100/second", by: "ip" },
     },
-    upstreams: { psp: { targets: ["https://psp.example"] }, crm: { targets: ["https://crm.example"] } },
+    upstreams: {
+      psp: { owner: "payments", targets: ["https://psp.example"] },
+      crm: { targets: ["https://crm.example"] },
+    },
     routes: [
       { name: "health", match: { path: "/payments/health" }, rateLimit: "all-limit", to: "payments" },
       { name: "web", match: { path: "/*" }, auth: "login", rateLimit: "all-limit", to: "crm" },
@@ -45,8 +48,8 @@ export const base = {
   mesh: {
     trustDomain: "shop.internal",
     services: {
-      orders: { port: 8080, access: [{ from: "gateway" }] },
-      payments: { port: 8080, access: [{ from: "gateway" }, { from: "orders" }] },
+      orders: { owner: "orders", port: 8080, access: [{ from: "gateway" }] },
+      payments: { owner: "payments", port: 8080, access: [{ from: "gateway" }, { from: "orders" }] },
       inventory: { port: 8080, access: [{ from: "orders" }] },
     },
   },

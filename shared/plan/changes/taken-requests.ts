@@ -21,14 +21,11 @@ interface Placed extends Matchable {
 export function refuseTaken(live: Document, next: Document, owners: ReadonlySet<string>): DocumentProblem[] {
   const before = new Map(placed(live).map((route) => [route.name, route]));
   const routes = placed(next);
-  const others = routes.filter(({ owner }) => !owners.has(String(owner)));
+  const isOwn = ({ owner }: Placed): boolean => owner !== undefined && owners.has(owner);
+  const others = routes.filter((route) => !isOwn(route));
   return routes.flatMap((route) => {
     const was = before.get(route.name);
-    if (
-      !owners.has(String(route.owner)) ||
-      (was !== undefined && sameJson(was.match, route.match) && was.at === route.at)
-    )
-      return [];
+    if (!isOwn(route) || (was !== undefined && sameJson(was.match, route.match) && was.at === route.at)) return [];
     const grant = live.owners?.[String(route.owner)];
     const taken = others.find(
       (other) => takes(route, other) && liesInside(other, grant) && !tookBefore(was, before.get(other.name)),
@@ -36,7 +33,7 @@ export function refuseTaken(live: Document, next: Document, owners: ReadonlySet<
     if (taken === undefined) return [];
     const message = `route ${route.name} would take requests of the route ${taken.name}, which is not the owner's`;
     return [
-      error("SLV3237", ["gateway", "routes", route.at, "match"], message, {
+      error("SLV3236", ["gateway", "routes", route.at, "match"], message, {
         other: ["gateway", "routes", taken.at, "match"],
       }),
     ];

@@ -10,13 +10,14 @@ const main = `selvage: 1
 name: shop
 include: teams/*.yaml
 owners:
-  a: { paths: [/a/*] }
+  a: { paths: [/a/*], services: [a-*] }
   b: { paths: [/b/*] }
   c: { paths: [/c/*] }
 gateway:
   hosts: ["\${env:HOST}"]
   routes:
     - { name: main, match: { path: /main }, to: "http://u" }
+mesh: { trustDomain: shop.internal, services: {} }
 `;
 const ofTeam = (team: string, ...names: string[]): string =>
   `owner: ${team}\nroutes:\n${names.map((name) => `  - { name: ${name}, match: { path: /${team}/${name} }, to: "http://u" }\n`).join("")}`;
@@ -92,6 +93,43 @@ describe("is refused with its place", () => {
     const text = `${ofTeam("a", "a1")}--- # selvage: file teams/c.yaml\nowner: c\nroutes: []\n`;
     const made = withOwnFile(live, { name: "teams/a.yaml", text });
     expect([made.source, made.document]).toEqual([undefined, undefined]);
+  });
+});
+
+describe("services and upstreams of the file", () => {
+  const named = (services: string, upstreams = ""): string =>
+    `${ofTeam("a", "a1")}services: { ${services} }\nupstreams: { ${upstreams} }\n`;
+  const service = "port: 1, access: [{ from: gateway }]";
+  const first = withOwnFile(live, {
+    name: "teams/a.yaml",
+    text: named(`a-x: { ${service} }`, 'a-up: { targets: ["http://u"] }'),
+  });
+  const then = { source: first.source ?? "", document: first.document as Document };
+
+  test("are its owner's, change and go with it", () => {
+    expect(first.document?.mesh?.services["a-x"]).toMatchObject({ owner: "a", port: 1 });
+    expect(first.find(["mesh", "services", "a-x", "port"])).toMatchObject({ file: "teams/a.yaml", line: 4 });
+    const made = withOwnFile(then, { name: "teams/a.yaml", text: named(`a-y: { ${service} }`) });
+    expect(
+      findChanges({ document: then.document }, { document: made.document }).map(({ kind, name, is }) => [
+        kind,
+        name,
+        is !== undefined,
+      ]),
+    ).toEqual([
+      ["service", "a-y", true],
+      ["service", "a-x", false],
+      ["upstream", "a-up", false],
+    ]);
+    expect(
+      withOwnFile(then, { name: "teams/a.yaml", text: named(`a-x: { ${service} }`, 'a-up: { targets: ["http://u"] }') })
+        .document,
+    ).toEqual(then.document);
+  });
+  test("are not those of others, nor of other names than are granted", () => {
+    const other = { ...then.document, mesh: { ...then.document.mesh, services: { b: { port: 2 } } } } as Document;
+    for (const text of [named(`b: { ${service} }`), named(`x: { ${service} }`)])
+      expect(withOwnFile({ ...then, document: other }, { name: "teams/a.yaml", text }).document).toBeUndefined();
   });
 });
 

@@ -14,6 +14,7 @@ interface Shop {
 function teams(change: (document: Shop) => void = () => undefined): Shop {
   const document = { ...shop(), owners } as unknown as Shop;
   const [orders] = document.gateway.routes;
+  Object.assign(document.mesh.services.users ?? {}, { owner: "payments" });
   document.gateway.routes = [
     { ...orders, owner: "orders" },
     { name: "payments", owner: "payments", match: { path: "/payments/*" }, to: "users" },
@@ -52,7 +53,7 @@ describe("an owner", () => {
     expect(refused.body.errors).toMatchObject(
       [
         {
-          code: "SLV3236",
+          code: "SLV3235",
           path: ["gateway", "routes", 0, "timeout"],
           message: "route orders: timeout is of the owner orders",
         },
@@ -71,7 +72,7 @@ describe("an owner", () => {
 
   test("may not widen what it is granted and use that in one go", async () => {
     const wide = teams((document) => {
-      document.owners = { ...owners, payments: { paths: ["/*"] } };
+      document.owners = { ...owners, payments: { paths: ["/*"], services: ["users"] } };
       document.gateway.routes.push({ name: "mine", owner: "payments", match: { path: "/mine" }, to: "orders" });
     });
     const { status, body } = await apply(wide, await owner("payments"));
@@ -85,18 +86,28 @@ describe("an owner", () => {
     expect((await apply(outside, await owner("payments"))).body.code).toBe("document_invalid");
   });
 
-  test("is judged by what is live, also right after an administrator took a grant away", async () => {
-    const as = await owner("payments");
+  test("is judged by what is live, also right after an administrator took a service away from it", async () => {
+    const taken = teams(({ mesh }) => delete mesh.services.users?.owner);
+    const { status, body } = await apply(taken, "admin");
+    expect([status, body.changes.places]).toEqual([201, [{ place: "service users: owner", how: "removed" }]]);
+    Object.assign(taken.mesh.services.users ?? {}, { timeout: "2s" });
+    expect((await apply(taken, await owner("payments"))).body.code).toBe("not_owned");
+    const back = await apply(teams(), await owner("payments"));
+    expect([back.status, back.body.errors[0].message]).toEqual([
+      403,
+      "service users: owner has no owner: it is for administrators",
+    ]);
+  });
+
+  test("has no more than its grants of now, though they change nothing that hosts get", async () => {
     const narrowed = teams((document) => {
-      document.owners = { ...owners, payments: { paths: ["/payments/*"] } };
+      document.owners = { ...owners, payments: { paths: ["/payments/*", "/pay/*"], services: ["users"] } };
     });
     const { status, body } = await apply(narrowed, "admin");
     expect([status, body.changes.places]).toEqual([
       201,
-      [{ place: "owner payments: services", how: "removed", text: "what the owner may do" }],
+      [{ place: "owner payments: paths", how: "changed", text: "what the owner may do" }],
     ]);
-    Object.assign(narrowed.mesh.services.users ?? {}, { timeout: "2s" });
-    expect((await apply(narrowed, as)).body.code).toBe("not_owned");
   });
 
   test("has no part of a document that names it nowhere", async () => {
