@@ -2,10 +2,12 @@
 import { Command, CommanderError } from "commander";
 import { CliError, type ExitCode, exitCodes } from "./cli-error.ts";
 import { applyCommand } from "./commands/apply.ts";
+import { auditCommand } from "./commands/audit.ts";
 import { buildCommand } from "./commands/build.ts";
 import { checkCommand } from "./commands/check.ts";
 import { contractCommand } from "./commands/contract.ts";
 import { deprecatedCommand } from "./commands/deprecated.ts";
+import { diffCommand } from "./commands/diff.ts";
 import { driftCommand } from "./commands/drift.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { historyCommand } from "./commands/history.ts";
@@ -56,6 +58,7 @@ function makeProgram(): Command {
       "Ship:",
       [
         buildCommand(),
+        diffCommand(),
         applyCommand(),
         rollbackCommand(),
         historyCommand(),
@@ -75,6 +78,7 @@ function makeProgram(): Command {
         rotateCommand(),
         purgeCommand(),
         tokenCommand(),
+        auditCommand(),
       ],
     ],
   ];

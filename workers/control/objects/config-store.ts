@@ -1,5 +1,4 @@
 /** The config store: numbered versions of the document, the live one's faces, gateway leases and the audit log. */
-import { DurableObject } from "cloudflare:workers";
 import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import { GATEWAY_SERVICE } from "../../../shared/identity/spiffe-id.ts";
 import { limits } from "../../../shared/limits.ts";
@@ -14,27 +13,28 @@ import type { RevocationInfo, RevocationRequest, Revocations } from "../../../sh
 import { sha256Hex } from "../authority/bytes.ts";
 import type { Env } from "../env.ts";
 import { publish, tellRevoked } from "../upstream/hubs.ts";
+import { AccessStore, actorOf } from "./access-store.ts";
 import { ArtifactStore } from "./artifact-store.ts";
-import { AuditLog } from "./audit-log.ts";
 import { CounterStore } from "./counter-store.ts";
 import { LeaseStore } from "./lease-store.ts";
 import { RevocationStore } from "./revocation-store.ts";
 import {
-  type Act,
+  type Actor,
   type Applied,
-  type AuditEntry,
   type Change,
   type ConfigStatus,
   type ConfigStoreRpc,
   type JoiningSettings,
+  type Judged,
   type LeaseGrant,
   MAIN,
+  type Moved,
   type Publication,
   type Refused,
   type StoredVersion,
 } from "./rpc.ts";
 import { CALLERS, DRIFT, type LabelOf, SightingStore } from "./sighting-store.ts";
-import { infoOf, type VersionContent, type VersionRow, VersionStore } from "./version-store.ts";
+import { type VersionContent, type VersionRow, VersionStore } from "./version-store.ts";
 
 /** Of the version that is live. */
 interface Live {
@@ -48,7 +48,7 @@ interface Live {
 
 const SETTINGS = { leaseMs: limits.gateway.planLeaseMs, slackMs: limits.control.gatewayLeaseSlackMs };
 
-export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
+export class ConfigStore extends AccessStore implements ConfigStoreRpc {
   readonly #sql: SqlStorage;
   readonly #versions: VersionStore;
   readonly #artifacts: ArtifactStore;
@@ -56,7 +56,6 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
   readonly #counters: CounterStore;
   readonly #callers: SightingStore<LabelOf<typeof CALLERS>>;
   readonly #drift: SightingStore<LabelOf<typeof DRIFT>>;
-  readonly #audit: AuditLog;
   readonly #revocations: RevocationStore;
   /** The live version's parsed parts, read again after an eviction. */
   #live: Live | undefined;
@@ -71,11 +70,10 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     this.#counters = new CounterStore(this.#sql);
     this.#callers = new SightingStore(this.#sql, CALLERS);
     this.#drift = new SightingStore(this.#sql, DRIFT);
-    this.#audit = new AuditLog(this.#sql);
     this.#revocations = new RevocationStore(this.#sql);
   }
 
-  async apply(change: Change, by: string): Promise<Applied | Refused | { trustDomainIs: string }> {
+  async apply(change: Change & Judged, by: Actor): Promise<Applied | Refused | Moved | { trustDomainIs: string }> {
     const missing = this.#artifacts.missing(Object.values(change.artifacts), Date.now());
     if (missing.length > 0) return withoutArtifacts(missing);
     const plan = JSON.parse(change.plan) as Plan;
@@ -83,10 +81,16 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     const [hash, gatewayHash] = await Promise.all([sha256Hex(change.plan), sha256Hex(gateway)]);
     const trustDomainIs = await this.#authority.ensure(plan.mesh.trustDomain);
     if (trustDomainIs !== plan.mesh.trustDomain) return { trustDomainIs };
-    return this.#commit("apply", { ...change, gateway, hash, gatewayHash }, by);
+    return this.#commit("apply", { changes: "", ...change, gateway, hash, gatewayHash }, by);
   }
 
-  async rollback(version: number, author: string, reason: string, by: string): Promise<Applied | Refused> {
+  async rollback(
+    version: number,
+    author: string,
+    reason: string,
+    by: Actor,
+    judged: Judged = {},
+  ): Promise<Applied | Refused | Moved> {
     const row = this.#versions.get(version);
     if (row === undefined) return unknownVersion(version);
     const artifacts = this.#artifacts.namedBy(version);
@@ -106,19 +110,27 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     const trustDomainIs = await this.#authority.ensure(trustDomain);
     if (trustDomainIs !== trustDomain) return otherTrustDomain(version, trustDomain, trustDomainIs);
     const why = reason === "" ? `rollback to version ${version}` : reason;
-    return this.#commit("rollback", { ...content, author, reason: why }, by);
+    return this.#commit("rollback", { changes: "", ...judged, ...content, author, reason: why }, by);
   }
 
   async versions(): Promise<VersionInfo[]> {
-    return this.#versions.list().map(infoOf);
+    return this.#versions.list().map((row) => this.#versions.info(row));
   }
 
   async version(version: number): Promise<StoredVersion | Refused> {
     const row = this.#versions.get(version);
-    if (row === undefined) return unknownVersion(version);
-    const source = this.#versions.text("source", version) ?? "";
-    const document = this.#versions.text("document", version) ?? "null";
-    return { ...infoOf(row), source, document, artifacts: this.#artifacts.namedBy(version) };
+    return row === undefined ? unknownVersion(version) : this.#stored(row);
+  }
+
+  async live(): Promise<StoredVersion | undefined> {
+    const row = this.#versions.newest();
+    return row && this.#stored(row);
+  }
+
+  #stored(row: VersionRow): StoredVersion {
+    const source = this.#versions.text("source", row.version) ?? "";
+    const document = this.#versions.text("document", row.version) ?? "null";
+    return { ...this.#versions.info(row), source, document, artifacts: this.#artifacts.namedBy(row.version) };
   }
 
   async status(): Promise<ConfigStatus> {
@@ -186,7 +198,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
       const reason = `a list holds at most ${revocationsMax} revocations of ${revocationBytesMax} bytes together`;
       return { refused: { code: "revocations_full", reason } };
     }
-    this.#audit.add({ act: "revoke", by, author: made.author, version: 0, detail: describeRevocation(made) }, nowMs);
+    this.acts.add({ act: "revoke", by, author: made.author, version: 0, detail: describeRevocation(made) }, nowMs);
     await this.#tell();
     return made;
   }
@@ -195,21 +207,13 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     const removed = this.#revocations.remove(id);
     if (removed === undefined) return { refused: { code: "revocation_unknown", reason: `no revocation ${id}` } };
     const detail = describeRevocation(removed);
-    this.#audit.add({ act: "unrevoke", by, author: by, version: 0, detail }, Date.now());
+    this.acts.add({ act: "unrevoke", by, author: by, version: 0, detail }, Date.now());
     await this.#tell();
     return removed;
   }
 
   async revocations(): Promise<Revocations> {
     return { revision: this.#revocations.revision, revocations: this.#revocations.list(Date.now()) };
-  }
-
-  async audit(act: Act): Promise<void> {
-    this.#audit.add(act, Date.now());
-  }
-
-  async auditLog(): Promise<AuditEntry[]> {
-    return this.#audit.list();
   }
 
   /** Publishes again what the hub may not have got; asks for itself again, since the platform gives up after a few failures. */
@@ -219,22 +223,23 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
 
   async #commit(
     act: "apply" | "rollback",
-    content: VersionContent & Pick<Change, "artifacts">,
-    by: string,
-  ): Promise<Applied> {
+    content: VersionContent & Pick<Change, "artifacts"> & Judged,
+    by: Actor,
+  ): Promise<Applied | Moved> {
     const live = this.#versions.newest();
-    if (live?.hash === content.hash) return { ...infoOf(live), changed: false };
+    if (content.follows !== undefined && content.follows !== (live?.version ?? 0)) return { moved: true };
+    if (live?.hash === content.hash) return { ...this.#versions.info(live), changed: false };
     const row = this.ctx.storage.transactionSync(() => {
       const added = this.#versions.add(content, Date.now());
       const { version, author, reason, applied_at: atMs } = added;
       this.#artifacts.name(version, content.artifacts);
-      this.#audit.add({ act, by, author, version, detail: reason }, atMs);
+      this.acts.add({ act, ...actorOf({ ...by, author }), version, detail: reason }, atMs);
       for (const old of this.#versions.forgetOld(version)) this.#artifacts.forgetVersion(old, atMs);
       return added;
     });
     this.#live = undefined;
     await this.#tell();
-    return { ...infoOf(row), changed: true };
+    return { ...this.#versions.info(row), changed: true };
   }
 
   /** Hands the hubs what they lack, now or, should that fail, later. */

@@ -1,5 +1,6 @@
 /** Rows of the numbered versions and their texts. Numbers only grow; the oldest are forgotten. */
 import { limits } from "../../../shared/limits.ts";
+import type { ChangeSummary } from "../../../shared/plan/changes/summary.ts";
 import type { VersionInfo } from "../../../shared/wire/admin.ts";
 import { TextStore } from "./text-store.ts";
 
@@ -13,10 +14,10 @@ export interface VersionRow extends Record<string, SqlStorageValue> {
   applied_at: number;
 }
 
-const TEXTS = ["source", "document", "plan", "gateway"] as const;
+const TEXTS = ["source", "document", "plan", "gateway", "changes"] as const;
 type TextKind = (typeof TEXTS)[number];
 
-/** What a version is made of. `plan` and `gateway`, its part for gateways, are canonical JSON. */
+/** What a version is made of. `plan` and `gateway`, its part for gateways, are canonical JSON; `changes` is empty or JSON. */
 export type VersionContent = { readonly [Kind in TextKind]: string } & {
   readonly hash: string;
   readonly gatewayHash: string;
@@ -80,9 +81,11 @@ export class VersionStore {
     for (const { version } of old) for (const kind of TEXTS) this.#texts.delete(`${kind}/${version}`);
     return old.map(({ version }) => version);
   }
-}
 
-export function infoOf(row: VersionRow): VersionInfo {
-  const { version, hash, author, reason, file, applied_at: appliedAtMs } = row;
-  return { version, hash, author, reason, file, appliedAtMs };
+  info(row: VersionRow): VersionInfo {
+    const { version, hash, author, reason, file, applied_at: appliedAtMs } = row;
+    const info = { version, hash, author, reason, file, appliedAtMs };
+    const changes = this.text("changes", version);
+    return changes ? { ...info, changes: JSON.parse(changes) as ChangeSummary } : info;
+  }
 }
