@@ -79,7 +79,7 @@ export const control = {
   logRowsKept: 10_000,
   /** A publication that did not reach a hub is tried again after this. */
   publishRetryMs: 1_000,
-  /** Hubs unless the Worker's variable `HUBS` says otherwise: each is comfortable with a thousand agents or two. */
+  /** Hubs unless the Worker's variable `HUBS` says otherwise. */
   hubsDefault: 4,
   /** The most that it may say: a publication and a status ask each of them. */
   hubsMax: 256,
