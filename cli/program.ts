@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { CliError, type ExitCode, exitCodes } from "./cli-error.ts";
 import { applyCommand } from "./commands/apply.ts";
 import { buildCommand } from "./commands/build.ts";
+import { caCommand } from "./commands/ca.ts";
 import { checkCommand } from "./commands/check.ts";
 import { contractCommand } from "./commands/contract.ts";
 import { deprecatedCommand } from "./commands/deprecated.ts";
@@ -71,6 +72,7 @@ function makeProgram(): Command {
         joinTokenCommand(),
         revokeCommand(),
         rotateCommand(),
+        caCommand(),
         purgeCommand(),
         tokenCommand(),
       ],

@@ -1,9 +1,10 @@
 /** The identity that an agent starts with: the one on disk while it is good, else by the join token. */
+import { X509Certificate } from "node:crypto";
 import { limits } from "../../shared/limits.ts";
 import type { JoinToken } from "../../shared/wire/enrolment.ts";
 import { isLoopback } from "../proxy/loopback.ts";
 import type { Log } from "../telemetry/log.ts";
-import { type AgentIdentity, agentIdentitySchema, certificateFacts } from "../tls/identity.ts";
+import { type AgentIdentity, agentIdentitySchema, certificateFacts, fingerprintOf } from "../tls/identity.ts";
 import { backoffMs } from "./backoff.ts";
 import { EnrolmentError, enrol, renew } from "./enrolment.ts";
 import { StateFile } from "./state-file.ts";
@@ -30,7 +31,7 @@ export async function obtainIdentity(options: ObtainOptions): Promise<{ identity
   const { file, join, log } = options;
   const stored = join === undefined ? file.load() : loadOrNothing(file, log);
   refusePlain(join?.url ?? stored?.controlUrl, options.insecure);
-  const usable = stored !== undefined && (join === undefined || join.root.toLowerCase() === stored.rootFingerprint);
+  const usable = stored !== undefined && (join === undefined || knows(stored, join.root.toLowerCase()));
   if (stored !== undefined && usable) {
     // The same mesh may have moved: where it is now is in the newest join token.
     const identity = join === undefined ? stored : { ...stored, controlUrl: join.url };
@@ -52,6 +53,11 @@ export async function obtainIdentity(options: ObtainOptions): Promise<{ identity
   const { service, trustDomain, instance } = identity;
   log.event("enrolled", `enrolled as ${service} of ${trustDomain}`, { service, trustDomain, instance });
   return { identity, fresh: true };
+}
+
+/** Whether an identity rests on a root: the one that enrolment was pinned to, or one that it was given since. @param root fingerprint */
+function knows({ rootFingerprint, roots }: AgentIdentity, root: string): boolean {
+  return root === rootFingerprint || roots.some((pem) => fingerprintOf(new X509Certificate(pem)) === root);
 }
 
 /** A token travels with each call: whoever reads it on the way speaks to the control plane as this agent. */
@@ -78,7 +84,7 @@ function loadOrNothing(file: StateFile<AgentIdentity>, log: Log): AgentIdentity 
 async function renewExpired(identity: AgentIdentity, canJoin: boolean, log: Log): Promise<AgentIdentity | undefined> {
   log.event("expired", "the certificate has ended, asking for a new one");
   try {
-    return await insist(() => renew(identity, (root) => root === identity.rootFingerprint, Date.now()), log);
+    return await insist(() => renew(identity, (root) => knows(identity, root), Date.now()), log);
   } catch (error) {
     if (canJoin) return undefined;
     throw new Error(

@@ -2,13 +2,24 @@
 import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import type { ErrorCode } from "../../../shared/errors.ts";
 import type { Instance } from "../../../shared/policy/agent-sessions.ts";
+import type { CaAlarm } from "../../../shared/policy/ca-alarms.ts";
 import type { SeriesCounts } from "../../../shared/policy/counters.ts";
+import type { Denied, Workload } from "../../../shared/policy/denial.ts";
 import type { RingKey } from "../../../shared/policy/key-ring.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
 import type { InstanceReport, RegistryUpdate, Released } from "../../../shared/policy/registry.ts";
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
 import type { DeprecatedCaller, Drift, VersionInfo } from "../../../shared/wire/admin.ts";
 import type { ArtifactTable } from "../../../shared/wire/artifacts.ts";
+import type {
+  CaStatus,
+  DeniedInfo,
+  DeniedList,
+  DenyRequest,
+  ForceRequest,
+  IssuanceEntry,
+  RotateCaRequest,
+} from "../../../shared/wire/ca.ts";
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../../../shared/wire/revocations.ts";
 
@@ -76,6 +87,10 @@ export interface Act {
     | "key-revoke"
     | "key-import"
     | "key-rotate"
+    | "ca-rotate"
+    | "ca-step"
+    | "ca-csr"
+    | "ca-import"
     | "cache-purge";
   readonly by: string;
   readonly author: string;
@@ -83,6 +98,9 @@ export interface Act {
   readonly version: number;
   readonly detail: string;
 }
+
+/** Who does something, for the audit log. */
+export type Actor = Pick<Act, "by" | "author">;
 
 export interface AuditEntry extends Act {
   readonly atMs: number;
@@ -128,6 +146,11 @@ export interface Trust {
   readonly txnKeys: string[];
   /** For ingress agents; sealed under the name `hop/KID`. */
   readonly hopKeys: { readonly kid: string; readonly sealed: string }[];
+  /** Fingerprint of the issuer that agents' certificates are to be from, and the time to get one. Absent: of any. */
+  readonly issuer?: string;
+  readonly renewWithinMs?: number;
+  /** Absent: nobody. */
+  readonly denied?: Denied;
 }
 
 export type KeyKind = "signing" | "hop";
@@ -142,12 +165,18 @@ export interface KeyRings {
   readonly rings: readonly { readonly kind: KeyKind; readonly keys: readonly RingKey[] }[];
   /** Id of the trust bundle that has them all. */
   readonly trust: string;
+  /** What of the authority ends soon. */
+  readonly alarms: readonly CaAlarm[];
 }
 
 /** Who does not have a trust bundle yet: agents of all services, those of the gateway, and the first names. */
 export interface Laggards {
   readonly agents: number;
   readonly ingresses: number;
+  /** Those of the agents that are connected. */
+  readonly live: number;
+  /** Agents that are remembered, whatever they have. */
+  readonly known: number;
   readonly named: readonly { readonly service: string; readonly instance: string; readonly connected: boolean }[];
 }
 
@@ -159,7 +188,15 @@ export interface IssuedCredentials {
   readonly token: string;
   readonly notAfterMs: number;
   readonly mac?: string;
+  /** See `Credentials`. */
+  readonly lineage?: string[];
 }
+
+/** What is done about a rotation of the authority. */
+export type CaOrder =
+  | ({ readonly type: "rotate" } & Pick<RotateCaRequest, "what" | "selfMade">)
+  | ({ readonly type: "force" } & Pick<ForceRequest, "step" | "whom">)
+  | { readonly type: "abort" };
 
 export interface AuthorityRpc extends Rpc.DurableObjectBranded {
   /** Makes root, issuer and the keys of gateways where there are none. @returns the trust domain that the authority is for */
@@ -171,7 +208,9 @@ export interface AuthorityRpc extends Rpc.DurableObjectBranded {
     url: string,
   ): Promise<{ readonly token: string; readonly expiresAtMs: number } | Refused>;
   enrol(id: string, csr: string, instance: string, mac: string): Promise<IssuedCredentials | Refused>;
-  renew(service: string, instance: string, csr: string): Promise<IssuedCredentials | Refused>;
+  renew(who: Workload, csr: string): Promise<IssuedCredentials | Refused>;
+  /** A line of the issuance log for a renewal that was refused before it came here. */
+  noteRefusal(service: string, instance: string, reason: string): Promise<void>;
   /** The current keys, unless they are held; none before the first apply. */
   gatewayKeys(held: HeldKeys): Promise<GatewayKeys>;
   rotate(
@@ -179,6 +218,18 @@ export interface AuthorityRpc extends Rpc.DurableObjectBranded {
     how: { readonly now: boolean; readonly revoke: boolean },
   ): Promise<{ readonly kid: string } | Refused>;
   keyRings(): Promise<KeyRings>;
+  ca(): Promise<CaStatus>;
+  /** Newest first. */
+  issuanceLog(): Promise<IssuanceEntry[]>;
+  orderCa(order: CaOrder, actor: Actor): Promise<CaStatus | Refused>;
+  requestIssuer(fresh: boolean, actor: Actor): Promise<{ readonly csr: string } | Refused>;
+  importChain(
+    pem: string,
+    actor: Actor,
+  ): Promise<{ readonly warnings: readonly string[]; readonly ca: CaStatus } | Refused>;
+  deny(request: DenyRequest, by: string): Promise<DeniedInfo | Refused>;
+  lift(id: string, by: string): Promise<DeniedInfo | Refused>;
+  denied(): Promise<DeniedList>;
 }
 
 /** One version with the face of every service, as JSON with its hash. */
