@@ -15,6 +15,19 @@ import type {
 } from "../shared/wire/admin.ts";
 import type { MissingAnswer, MissingRequest } from "../shared/wire/artifacts.ts";
 import type { AuditPage } from "../shared/wire/audit.ts";
+import type {
+  CaStatus,
+  CsrAnswer,
+  CsrRequest,
+  DeniedInfo,
+  DeniedList,
+  DenyRequest,
+  ForceRequest,
+  ImportChainAnswer,
+  ImportChainRequest,
+  IssuanceEntry,
+  RotateCaRequest,
+} from "../shared/wire/ca.ts";
 import type { EnrolmentKeyInfo } from "../shared/wire/joining.ts";
 import type {
   CreatedKey,
@@ -129,6 +142,46 @@ export class ControlClient {
 
   rotate(request: RotateRequest): Promise<RotateAnswer> {
     return this.#call("POST", "/v1/keys/rotate", request);
+  }
+
+  ca(): Promise<CaStatus> {
+    return this.#call("GET", "/v1/ca");
+  }
+
+  async issuanceLog(): Promise<readonly IssuanceEntry[]> {
+    return (await this.#call<{ entries: IssuanceEntry[] }>("GET", "/v1/ca/log")).entries;
+  }
+
+  rotateCa(request: RotateCaRequest): Promise<CaStatus> {
+    return this.#call("POST", "/v1/ca/rotations", request);
+  }
+
+  forceCa(request: ForceRequest): Promise<CaStatus> {
+    return this.#call("POST", "/v1/ca/rotations/force", request);
+  }
+
+  abortCa(request: { readonly author: string }): Promise<CaStatus> {
+    return this.#call("POST", "/v1/ca/rotations/abort", request);
+  }
+
+  issuerRequest(request: CsrRequest): Promise<CsrAnswer> {
+    return this.#call("POST", "/v1/ca/csr", request);
+  }
+
+  importChain(request: ImportChainRequest): Promise<ImportChainAnswer> {
+    return this.#call("POST", "/v1/ca/import", request);
+  }
+
+  deny(request: DenyRequest): Promise<DeniedInfo> {
+    return this.#call("POST", "/v1/denied", request);
+  }
+
+  denied(): Promise<DeniedList> {
+    return this.#call("GET", "/v1/denied");
+  }
+
+  lift(id: string): Promise<DeniedInfo> {
+    return this.#call("DELETE", `/v1/denied/${encodeURIComponent(id)}`);
   }
 
   createKey(request: CreateKeyRequest): Promise<CreatedKey> {

@@ -4,6 +4,7 @@ import { CliError, type ExitCode, exitCodes } from "./cli-error.ts";
 import { applyCommand } from "./commands/apply.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { buildCommand } from "./commands/build.ts";
+import { caCommand } from "./commands/ca.ts";
 import { checkCommand } from "./commands/check.ts";
 import { contractCommand } from "./commands/contract.ts";
 import { deprecatedCommand } from "./commands/deprecated.ts";
@@ -76,6 +77,7 @@ function makeProgram(): Command {
         joinCommand(),
         revokeCommand(),
         rotateCommand(),
+        caCommand(),
         purgeCommand(),
         tokenCommand(),
         auditCommand(),

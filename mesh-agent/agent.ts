@@ -1,7 +1,6 @@
 /** One agent from its first to its last moment, in the order of events. */
 import type { Server } from "node:http";
 import { SelvageError } from "../shared/errors.ts";
-import { spiffeIdOf } from "../shared/identity/spiffe-id.ts";
 import { limits } from "../shared/limits.ts";
 import type { Endpoint } from "../shared/wire/endpoint.ts";
 import { openAdmin } from "./admin/admin-server.ts";
@@ -108,7 +107,7 @@ class Agent {
     this.#instance = instance;
     const onTrouble = (message: string): void => log.event("state_trouble", message);
     this.#view = new KnownView(open, identity, onTrouble);
-    this.#trust = new TrustState(identity);
+    this.#trust = new TrustState(identity, log);
     this.#verifier = new TxnVerifier(trustDomain);
     this.#clusters = new Clusters((to, endpoint, { breaker, protocol }) => {
       const { maxConnections, maxPending, requestsPerConnection } = breaker;
@@ -119,7 +118,7 @@ class Agent {
         maxPending,
         ...(requestsPerConnection !== undefined && { requestsPerConnection }),
         ...(protocol === "tcp" && { maxTunnels: maxConnections }),
-        tls: { secureContext: () => this.#trust.clientContext, expectedSpiffeId: spiffeIdOf(trustDomain, to) },
+        tls: this.#trust.towards(to),
       });
     }, options.zone);
     const [identities, keys] = [identityFile(open), enrolmentKeyFile(open)];
@@ -299,7 +298,7 @@ class Agent {
     });
     for (let tries = 1; ; tries++) {
       try {
-        const listener = await this.#open("inbound", { listen: at, tls: this.#trust.tlsIdentity, connect: true });
+        const listener = await this.#open("inbound", { listen: at, tls: this.#trust.forListener, connect: true });
         listener.onExchange(stack);
         return listener;
       } catch (error) {

@@ -173,6 +173,23 @@ export const errorTable = {
   revocation_unknown: row("client", 404, 5, "Not found", "There is no such revocation."),
   revocations_full: row("client", 409, 8, "Conflict", "The list of revocations is full; nothing was changed."),
   rotation_refused: row("client", 409, 9, "Conflict", "The key cannot be replaced right now."),
+  certificate_refused: row(
+    "client",
+    422,
+    3,
+    "Unprocessable content",
+    "The certificates cannot be used; nothing was changed.",
+  ),
+  workload_denied: row("client", 403, 7, "Forbidden", "The control plane refuses this workload."),
+  join_token_outdated: row(
+    "client",
+    409,
+    9,
+    "Conflict",
+    "The join token names a root that was replaced by one that it does not vouch for: make a new token.",
+  ),
+  issuance_limited: row("client", 429, 8, "Too many requests", "This instance holds too many certificates."),
+  issuer_ended: row("gateway", 503, 14, "Service unavailable", "The issuing certificate has ended.", true),
   upgrade_required: row("client", 426, 9, "Upgrade required", "This path is for WebSocket connections."),
   control_failed: row("gateway", 500, 13, "Internal error", "The control plane could not serve this request.", true),
 

@@ -8,6 +8,7 @@
 import { agent } from "./limits/agent.ts";
 import { aggregate } from "./limits/aggregate.ts";
 import { artifacts } from "./limits/artifacts.ts";
+import { authority } from "./limits/authority.ts";
 import { balance } from "./limits/balance.ts";
 import { clientCertificate, dpop, replay } from "./limits/bound.ts";
 import { cache } from "./limits/cache.ts";
@@ -223,6 +224,7 @@ export const limits = {
     logBytesMax: 32 * MiB,
     logCheckEveryMs: 10_000,
   },
+  authority,
   certificate,
   keyRotation,
   regex,

@@ -1,11 +1,13 @@
 import { Command } from "commander";
 import type { RevocationInfo, RevocationRequest } from "../../shared/wire/revocations.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
+import type { ControlClient } from "../control-client.ts";
+import { deniedTable, deny, lift, WORKLOAD_ID, type Workload, workloadOf } from "../deny-workload.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { author, connect, durationArgument, type JsonOption, jsonOption, withControl } from "../options.ts";
 import { ago, print, printJson, say, table } from "../output.ts";
 
-interface Options extends ControlOptions, JsonOption {
+interface Options extends ControlOptions, JsonOption, Workload {
   readonly jti?: string;
   readonly sub?: string;
   readonly issuer?: string;
@@ -14,20 +16,27 @@ interface Options extends ControlOptions, JsonOption {
   readonly reason?: string;
   readonly list?: boolean;
   readonly undo?: string;
+  readonly wait?: boolean;
+  readonly timeout: number;
 }
 
 export function revokeCommand(): Command {
   const command = new Command("revoke")
-    .description("Refuse tokens that are good otherwise: one, all of a subject, or all that were issued before a time.")
+    .description("Refuse tokens or workloads that are good otherwise.")
     .option("--jti <id>", "the token of this id")
     .option("--sub <subject>", "with --issuer: every token of this subject")
     .option("--issuer <issuer>", "with --sub or --issued-before: whose tokens")
     .option("--issued-before <time>", "with --issuer: issued before this time (2026-01-31T12:00:00Z, or now)")
     .option(
       "--expires <duration>",
-      "how long it lasts, at least as long as the tokens do (default: 24h)",
+      "of tokens: how long it lasts, at least as long as they do (default: 24h)",
       durationArgument,
     )
+    .option("--service <name>", "every workload of a service")
+    .option("--instance <service/instance>", "one instance of a service")
+    .option("--serial <hex>", "the workload certificate of this serial number, and its key")
+    .option("--wait", "of workloads: wait until every connected agent refuses it")
+    .option("--timeout <duration>", "how long to wait", durationArgument, 30_000)
     .option("--reason <text>", "why, for the list")
     .option("--list", "show what is revoked")
     .option("--undo <id>", "take a revocation back")
@@ -35,12 +44,16 @@ export function revokeCommand(): Command {
     .addHelpText(
       "after",
       `
-Gateways honour a revocation within two seconds, agents that face the outside at once, also for tokens that they remember.
+Gateways honour a revocation of tokens within two seconds, agents that face the outside at once, also for tokens that they
+remember. A workload is refused by every connected agent at once and its connections end; that lasts until it is taken back,
+of a certificate until its end.
 
 Examples:
   selvage revoke --jti 5f0c1a2e
   selvage revoke --sub alice --issuer https://login.example.com/ --expires 12h
   selvage revoke --issuer https://login.example.com/ --issued-before now --reason "key was stolen"
+  selvage revoke --service reports --reason "credentials leaked" --wait
+  selvage revoke --instance orders/orders-3
   selvage revoke --list`,
     );
   return withControl(command).action(revoke);
@@ -48,11 +61,10 @@ Examples:
 
 async function revoke(options: Options): Promise<void> {
   const client = connect(options);
-  if (options.list) {
-    const found = await client.revocations();
-    if (options.json) return printJson(found);
-    return print(found.revocations.length === 0 ? "nothing is revoked" : listOf(found.revocations));
-  }
+  if (options.list) return list(client, options);
+  const workload = workloadOf(options);
+  if (options.undo?.startsWith(WORKLOAD_ID)) return lift(client, options.undo, options);
+  if (options.undo === undefined && workload !== undefined) return deny(client, workload, options);
   const done =
     options.undo === undefined
       ? await client.revoke(requestOf(options, Date.now()))
@@ -62,8 +74,18 @@ async function revoke(options: Options): Promise<void> {
   print(done.id);
 }
 
+async function list(client: ControlClient, options: Options): Promise<void> {
+  const [{ revocations, revision }, { denied }] = await Promise.all([client.revocations(), client.denied()]);
+  if (options.json) return printJson({ revision, revocations, denied });
+  const tables = [
+    ...(revocations.length > 0 ? [listOf(revocations)] : []),
+    ...(denied.length > 0 ? [deniedTable(denied)] : []),
+  ];
+  print(tables.length === 0 ? "nothing is revoked" : tables.join("\n\n"));
+}
+
 /** @throws CliError for what is none of the three forms */
-export function requestOf(options: Options, nowMs: number): RevocationRequest {
+export function requestOf(options: Omit<Options, "timeout">, nowMs: number): RevocationRequest {
   const { jti, sub, issuer, issuedBefore, expires, reason } = options;
   const terms = {
     author: author(),
@@ -78,7 +100,8 @@ export function requestOf(options: Options, nowMs: number): RevocationRequest {
     return { issuer: issuer ?? "", issuedBefore: secondsOf(issuedBefore ?? "", nowMs), ...terms };
   throw new CliError(
     exitCodes.usage,
-    "say what to revoke: --jti ID, --sub SUBJECT --issuer ISSUER, or --issuer ISSUER --issued-before TIME",
+    "say what to revoke: --jti ID, --sub SUBJECT --issuer ISSUER, or --issuer ISSUER --issued-before TIME, " +
+      "--service NAME, --instance SERVICE/INSTANCE, or --serial HEX",
   );
 }
 

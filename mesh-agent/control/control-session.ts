@@ -5,7 +5,7 @@ import { limits } from "../../shared/limits.ts";
 import type { Endpoint } from "../../shared/wire/endpoint.ts";
 import { type AgentMessage, type HubMessage, WIRE_FORMAT } from "../../shared/wire/hub.ts";
 import type { Log } from "../telemetry/log.ts";
-import { type AgentIdentity, certificateFacts, fingerprintOf, leadsTo } from "../tls/identity.ts";
+import { type AgentIdentity, certificateFacts, fingerprintOf, isFrom, leadsTo } from "../tls/identity.ts";
 import { HubClient } from "./hub-client.ts";
 import type { Changed, KnownView } from "./known-view.ts";
 import { reissue, type WaysBack } from "./reissue.ts";
@@ -37,6 +37,8 @@ export class ControlSession {
   #wasConnected: boolean | undefined;
   #settling: NodeJS.Timeout | undefined;
   #refusedToken: string | undefined;
+  /** The last trust bundle of this run. */
+  #wanted: Extract<HubMessage, { type: "trust" }> | undefined;
 
   constructor(options: ControlSessionOptions) {
     this.identity = options.identity;
@@ -115,10 +117,8 @@ export class ControlSession {
       this.#answer();
       if (message.type === "changes" || message.type === "endpoints") this.saysDrained = message.type === "changes";
       if (message.type === "drained" && this.#phase === "draining") this.isDrained = true;
-      // Another authority took over: nobody believes this agent until it has a certificate of that one.
-      if (message.type === "trust" && !leadsTo(this.identity.certificates, message.roots)) this.#renewal.hurry();
       if (message.type === "plan") this.#hub.send({ type: "ack", version: message.version });
-      if (message.type === "trust" && message.id !== undefined) this.#hub.send({ type: "trusts", id: message.id });
+      if (message.type === "trust") this.#trusts(message);
     } catch (error) {
       const reason = (error as Error).message;
       log.event("refused", `a ${message.type} of the control plane is refused: ${reason}`);
@@ -134,6 +134,20 @@ export class ControlSession {
   #settleLater(): void {
     clearTimeout(this.#settling);
     this.#settling = setTimeout(() => this.#settle(), limits.agent.viewSettleMs);
+  }
+
+  #trusts(message: Extract<HubMessage, { type: "trust" }>): void {
+    this.#wanted = message;
+    // Another authority took over: nobody believes this agent until it has a certificate of that one.
+    if (!leadsTo(this.identity.certificates, message.roots)) this.#renewal.hurry();
+    this.#confirm(message.renewWithinMs);
+  }
+
+  /** The bundle is in use, which is said once the own certificate is as it wants it. @param withinMs to get another one */
+  #confirm(withinMs?: number): void {
+    const { id, issuer } = this.#wanted ?? {};
+    if (issuer !== undefined && !isFrom(this.identity.certificates, issuer)) this.#renewal.hurry(withinMs);
+    else if (id !== undefined) this.#hub.send({ type: "trusts", id });
   }
 
   #settle(): void {
@@ -176,5 +190,6 @@ export class ControlSession {
     this.#options.onIdentity(identity);
     const { notAfterMs } = certificateFacts(identity.certificates);
     this.#options.log.event("renewed", `the certificate is renewed until ${new Date(notAfterMs).toISOString()}`);
+    this.#confirm(limits.authority.renewAgainMs);
   }
 }

@@ -1,5 +1,6 @@
 /** What the control plane told last: plan, trust, endpoints and what is revoked, kept on disk so that an agent starts without it. */
 import { createHash, X509Certificate } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import * as z from "zod/mini";
 import {
   indexRevocations,
@@ -22,7 +23,7 @@ import {
 import type { NamedRevision } from "../../shared/policy/hub-state.ts";
 import { type Endpoint, endpointSchema } from "../../shared/wire/endpoint.ts";
 import { hopKeySchema } from "../../shared/wire/hop-key.ts";
-import type { HubMessage } from "../../shared/wire/hub.ts";
+import { deniedPeersSchema, type HubMessage } from "../../shared/wire/hub.ts";
 import { revocationListSchema } from "../../shared/wire/revocations.ts";
 import { agentPlanSchema } from "./agent-plan-schema.ts";
 import type { OpenState, StateFile } from "./state-file.ts";
@@ -38,6 +39,8 @@ const trustSchema = z.object({
   txnKeys: z.array(z.looseObject({ kty: z.string(), kid: z.string() })),
   /** Of the ingress alone. */
   hopKeys: z.optional(z.array(hopKeySchema)),
+  /** Refused in spite of good certificates. */
+  denied: z.optional(deniedPeersSchema),
 });
 export type Trust = z.infer<typeof trustSchema>;
 
@@ -195,8 +198,10 @@ export class KnownView {
       return "plan";
     }
     if (message.type === "trust") {
-      this.trust = checkedTrust(message);
-      this.#keep(this.#trustFile.save(this.trust));
+      const trust = checkedTrust(message);
+      // Before it is acknowledged: whoever is denied stays so, whatever becomes of this process.
+      if (!isDeepStrictEqual(trust, this.trust)) this.#tolerate(() => this.#trustFile.saveNow(trust));
+      this.trust = trust;
       return "trust";
     }
     if (message.type === "revocations") {
@@ -286,6 +291,6 @@ function checkedTrust(message: Trust): Trust {
   if (message.roots.length === 0) throw new Error("a trust bundle without roots");
   for (const root of message.roots)
     if (!new X509Certificate(root).ca) throw new Error("the trust bundle holds a certificate that is no authority");
-  const { roots, txnKeys, hopKeys } = message;
-  return { roots, txnKeys, ...(hopKeys !== undefined && { hopKeys }) };
+  const { roots, txnKeys, hopKeys, denied } = message;
+  return { roots, txnKeys, ...(hopKeys !== undefined && { hopKeys }), ...(denied !== undefined && { denied }) };
 }

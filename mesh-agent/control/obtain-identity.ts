@@ -1,9 +1,10 @@
 /** The identity that an agent starts with: the one on disk while it is good, else by what it can prove. */
+import { X509Certificate } from "node:crypto";
 import { limits } from "../../shared/limits.ts";
 import type { JoinToken } from "../../shared/wire/enrolment.ts";
 import { isLoopback } from "../proxy/loopback.ts";
 import type { Log } from "../telemetry/log.ts";
-import { type AgentIdentity, agentIdentitySchema, certificateFacts } from "../tls/identity.ts";
+import { type AgentIdentity, agentIdentitySchema, certificateFacts, fingerprintOf } from "../tls/identity.ts";
 import { backoffMs } from "./backoff.ts";
 import { EnrolmentError, enrol } from "./enrolment.ts";
 import { type EnrolmentKey, enrolmentKeyFile, keepJoined, makeEnrolmentKey } from "./enrolment-key.ts";
@@ -74,14 +75,15 @@ async function resume(
   options: ObtainOptions,
 ): Promise<AgentIdentity | undefined> {
   const { join, platform, log } = options;
-  const usable = stored !== undefined && (join === undefined || join.root.toLowerCase() === stored.rootFingerprint);
+  const usable = stored !== undefined && (join === undefined || knows(stored, join.root.toLowerCase()));
   // The same mesh may have moved: where it is now is in the newest join token.
   const controlUrl = whereTo(options);
   const moved = <T extends { readonly controlUrl: string }>(one: T): T =>
     controlUrl === undefined || controlUrl === one.controlUrl ? one : { ...one, controlUrl };
   const ways: WaysBack = { key: key === undefined ? undefined : moved(key), platform };
   if (usable && Date.now() < certificateFacts(stored.certificates).notAfterMs) return moved(stored);
-  const isKnownRoot = (root: string): boolean => root === stored?.rootFingerprint || key?.roots.includes(root) === true;
+  const isKnownRoot = (root: string): boolean =>
+    (stored !== undefined && knows(stored, root)) || key?.roots.includes(root) === true;
   try {
     if (usable) {
       log.event("expired", "the certificate has ended, asking for a new one");
@@ -119,6 +121,11 @@ function first(key: EnrolmentKey, { join, platform, instance }: ObtainOptions): 
   if (join !== undefined) return enrol(join, instance, key, Date.now());
   if (platform === undefined) throw new Error("neither a join token nor a platform");
   return joinByToken(platform, key, key.instance, Date.now());
+}
+
+/** Whether an identity rests on a root: the one that enrolment was pinned to, or one that it was given since. @param root fingerprint */
+function knows({ rootFingerprint, roots }: AgentIdentity, root: string): boolean {
+  return root === rootFingerprint || roots.some((pem) => fingerprintOf(new X509Certificate(pem)) === root);
 }
 
 /** A token travels with each call: whoever reads it on the way speaks to the control plane as this agent. */

@@ -22,6 +22,8 @@ export class Renewal {
   #failures = 0;
   #dueAtMs = Number.POSITIVE_INFINITY;
   #running = false;
+  /** Asked for a new certificate before its time, and not got it yet. */
+  #hurried = false;
   #stopped = false;
 
   constructor(options: RenewalOptions) {
@@ -39,13 +41,22 @@ export class Renewal {
    * the machine slept, which timers do not count, is noticed.
    */
   nudge(): void {
-    if (this.#failures > 0) this.hurry();
-    else this.start();
+    if (this.#failures > 0) this.#soon(limits.certificate.renewBackoffBaseMs);
+    else if (!this.#hurried) this.start();
   }
 
-  /** The certificate in use is worth nothing any more: a new one soon, though not from all agents in one moment. */
-  hurry(): void {
-    this.#schedule(this.#options.random() * limits.certificate.renewBackoffBaseMs);
+  /**
+   * The certificate in use is worth nothing any more, or soon will be: a new one, though not from all agents in one moment.
+   * @param withinMs the time over which they spread it
+   */
+  hurry(withinMs: number = limits.certificate.renewBackoffBaseMs): void {
+    if (this.#hurried && withinMs > limits.certificate.renewBackoffBaseMs) return;
+    this.#hurried = true;
+    this.#soon(withinMs);
+  }
+
+  #soon(withinMs: number): void {
+    this.#schedule(this.#options.random() * withinMs);
   }
 
   /** A connection failed: what became due while the machine slept is asked for; what failed keeps its pause. */
@@ -72,9 +83,10 @@ export class Renewal {
       const renewed = await reissue();
       this.#running = false;
       this.#failures = 0;
+      this.#hurried = false;
       if (this.#stopped) return;
-      onRenewed(renewed);
       this.start();
+      onRenewed(renewed);
     } catch (error) {
       this.#running = false;
       this.#failures++;

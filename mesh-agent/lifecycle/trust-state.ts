@@ -1,20 +1,38 @@
 /** What listeners and connections prove themselves with and believe, exchanged while they are in use. */
 import type { SecureContext } from "node:tls";
+import { spiffeIdOf } from "../../shared/identity/spiffe-id.ts";
 import type { Trust } from "../control/known-view.ts";
+import type { ConnectOptions } from "../proxy/connect.ts";
+import { PeerGuard } from "../proxy/peer-guard.ts";
 import { createClientContext, type TlsIdentity } from "../proxy/tls-peer.ts";
+import type { Log } from "../telemetry/log.ts";
 import type { AgentIdentity } from "../tls/identity.ts";
 
 export class TrustState {
   #identity: AgentIdentity;
   #roots: readonly string[];
   #context: SecureContext | undefined;
+  readonly #guard = new PeerGuard();
+  readonly #log: Log;
 
-  constructor(identity: AgentIdentity) {
+  constructor(identity: AgentIdentity, log: Log) {
     this.#identity = identity;
     this.#roots = identity.roots;
+    this.#log = log;
   }
 
-  /** For listeners. */
+  /** For a listener to the mesh. */
+  get forListener(): TlsIdentity & { readonly guard: PeerGuard } {
+    return { ...this.tlsIdentity, guard: this.#guard };
+  }
+
+  /** For connections to a service. */
+  towards(service: string): NonNullable<ConnectOptions["tls"]> {
+    const expectedSpiffeId = spiffeIdOf(this.#identity.trustDomain, service);
+    return { secureContext: () => this.clientContext, expectedSpiffeId, guard: this.#guard };
+  }
+
+  /** For listeners that are open already. */
   get tlsIdentity(): TlsIdentity {
     const { privateKey, certificates } = this.#identity;
     return { key: privateKey, cert: certificates.join("\n"), ca: this.#roots };
@@ -35,11 +53,22 @@ export class TrustState {
    * @returns `fewer`: a root that was believed no longer is, so connections that rest on it should end; `isOther`: none of them
    * is, for another authority took over
    */
-  trust({ roots }: Trust): { fewer: boolean; isOther: boolean } {
+  trust({ roots, denied }: Trust): { fewer: boolean; isOther: boolean } {
+    this.#deny(denied);
     const before = this.#roots;
     this.#roots = roots;
     this.#context = undefined;
     const gone = before.filter((root) => !roots.includes(root));
     return { fewer: gone.length > 0, isOther: before.length > 0 && gone.length === before.length };
+  }
+
+  /** Connections with those who are denied end, all others stay. */
+  #deny({ services, serials }: NonNullable<Trust["denied"]> = { services: [], serials: [] }): void {
+    const { trustDomain } = this.#identity;
+    const ids = services.map((service) => spiffeIdOf(trustDomain, service));
+    const ended = this.#guard.deny(ids, serials);
+    if (ended === undefined) return;
+    const peers = `${services.length} services and ${serials.length} certificates`;
+    this.#log.event("peers_denied", `refusing ${peers}; ${ended} connections with them ended`);
   }
 }

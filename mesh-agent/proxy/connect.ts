@@ -4,6 +4,7 @@ import * as tls from "node:tls";
 import { limits } from "../../shared/limits.ts";
 import { type DeadlineWatch, requestDeadlines, type Watched } from "./deadline-watch.ts";
 import type { FailReason } from "./engine.ts";
+import type { PeerGuard } from "./peer-guard.ts";
 import { spiffeIdOfCertificate } from "./tls-peer.ts";
 import type { TlsSessions } from "./tls-sessions.ts";
 
@@ -18,6 +19,8 @@ export interface ConnectOptions {
     readonly expectedSpiffeId: string;
     /** Of this endpoint and identity alone. Absent: each connection proves everything anew. */
     readonly sessions?: TlsSessions;
+    /** Who is refused in spite of a good certificate. */
+    readonly guard?: PeerGuard;
   };
   /** Time for TCP and TLS; default `limits.agent.connectTimeoutMs`. */
   readonly connectTimeoutMs?: number;
@@ -50,7 +53,8 @@ export function openSocket(
 ): { readonly socket: net.Socket; readonly event: "connect" | "secureConnect" } {
   if (socketPath !== undefined) return { socket: net.connect({ path: socketPath }), event: "connect" };
   if (secure === undefined) return { socket: net.connect({ host, port, noDelay: true }), event: "connect" };
-  const offered = secure.sessions?.offer();
+  const { guard } = secure;
+  const offered = secure.sessions?.offer(guard?.revision);
   const socket = tls.connect({
     host,
     port,
@@ -59,9 +63,12 @@ export function openSocket(
     ALPNProtocols: [...protocols],
     rejectUnauthorized: true,
     // Not asked with a session, whose identity was verified when it was made.
-    checkServerIdentity: (_name, certificate) => identityError(certificate.raw, secure.expectedSpiffeId),
+    checkServerIdentity: (_name, certificate) =>
+      identityError(certificate.raw, secure.expectedSpiffeId) ??
+      deniedError(guard?.refuse(secure.expectedSpiffeId, certificate.serialNumber)),
   });
-  secure.sessions?.watch(socket, offered);
+  if (guard !== undefined) socket.once("secureConnect", () => guard.admits(socket) || socket.destroy());
+  secure.sessions?.watch(socket, offered, guard);
   socket.setNoDelay(true);
   return { socket, event: "secureConnect" };
 }
@@ -71,6 +78,10 @@ function identityError(der: Buffer, expected: string): Error | undefined {
   if (found === expected) return undefined;
   const error = new Error(`the peer is ${found ?? "nobody"}, not ${expected}`);
   return Object.assign(error, { code: "ERR_PEER_IDENTITY" });
+}
+
+function deniedError(reason: string | undefined): Error | undefined {
+  return reason === undefined ? undefined : Object.assign(new Error(reason), { code: "ERR_PEER_IDENTITY" });
 }
 
 export interface ConnectCallbacks {

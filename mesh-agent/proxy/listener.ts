@@ -4,6 +4,7 @@ import * as tls from "node:tls";
 import { limits } from "../../shared/limits.ts";
 import type { Peer, ServerEngine, ServerExchange } from "./engine.ts";
 import type { MessageFault } from "./http1/field-scanner.ts";
+import type { PeerGuard } from "./peer-guard.ts";
 import { secureContextOptions, spiffeIdOfSocket, type TlsIdentity } from "./tls-peer.ts";
 
 /**
@@ -23,6 +24,8 @@ export interface ListenerOptions {
   readonly tls?: TlsIdentity & {
     /** Default true: a client without a certificate that the roots vouch for and that holds one SPIFFE ID is cut off. */
     readonly requireClientCert?: boolean;
+    /** Who is cut off in spite of a good certificate. */
+    readonly guard?: PeerGuard;
   };
   /** Who the peer is; default: the one URI name of its certificate. */
   readonly spiffeIdOf?: (socket: tls.TLSSocket) => string | undefined;
@@ -111,7 +114,7 @@ export class Listener implements ServerEngine, ConnectionOwner {
       noDelay: true,
     });
     server.on("secureConnection", (socket) => {
-      const spiffeId = spiffeIdOf(socket);
+      const spiffeId = identity.guard?.admits(socket) === false ? undefined : spiffeIdOf(socket);
       if (spiffeId === undefined && required) socket.destroy();
       else this.#accept(socket, spiffeId, socket.alpnProtocol || undefined);
     });

@@ -6,25 +6,30 @@
  */
 import type { TLSSocket } from "node:tls";
 import { limits } from "../../shared/limits.ts";
+import type { PeerGuard } from "./peer-guard.ts";
 
 export interface TlsSession {
   readonly session: Buffer;
   /** Of the wall clock. */
   readonly untilMs: number;
+  /** Of the guard when the peer was verified. */
+  readonly revision: number;
 }
 
 export class TlsSessions {
   #kept: TlsSession | undefined;
 
-  /** What the next connection may resume. */
-  offer(): TlsSession | undefined {
-    if (this.#kept !== undefined && this.#kept.untilMs <= Date.now()) this.#kept = undefined;
+  /** What the next connection may resume. @param revision of the guard: after a change of it everything is proven anew */
+  offer(revision = 0): TlsSession | undefined {
+    const kept = this.#kept;
+    if (kept !== undefined && (kept.untilMs <= Date.now() || kept.revision !== revision)) this.#kept = undefined;
     return this.#kept;
   }
 
   /** Keeps what the peer of this connection sends, once the peer is verified. @param offered what the connection may resume */
-  watch(socket: TLSSocket, offered: TlsSession | undefined): void {
+  watch(socket: TLSSocket, offered: TlsSession | undefined, guard?: PeerGuard): void {
     let untilMs = 0;
+    let revision = 0;
     socket.once("secureConnect", () => {
       const isReused = socket.isSessionReused();
       // The peer is another one, or has forgotten it.
@@ -32,10 +37,11 @@ export class TlsSessions {
       if (!socket.authorized) return;
       const endsAtMs = socket.getPeerX509Certificate()?.validToDate.getTime() ?? 0;
       const proven = Math.min(Date.now() + limits.agent.tlsSessionMs, endsAtMs);
+      revision = guard?.revision ?? 0;
       untilMs = isReused && offered !== undefined ? offered.untilMs : proven;
     });
     socket.on("session", (session) => {
-      if (untilMs > 0) this.#kept = { session, untilMs };
+      if (untilMs > 0) this.#kept = { session, untilMs, revision };
     });
   }
 }

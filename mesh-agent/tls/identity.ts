@@ -3,6 +3,8 @@ import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto"
 import * as z from "zod/mini";
 import { spiffeIdOf } from "../../shared/identity/spiffe-id.ts";
 import { limits } from "../../shared/limits.ts";
+import { serialText } from "../../shared/policy/denial.ts";
+import { successionSerial } from "../../shared/policy/issuance.ts";
 import type { Credentials } from "../../shared/wire/enrolment.ts";
 import { spiffeIdOfCertificate } from "../proxy/tls-peer.ts";
 
@@ -58,15 +60,14 @@ export function fingerprintOf(certificate: X509Certificate): string {
  * @returns what is wrong, or undefined
  */
 export function refuseCredentials(
-  credentials: Pick<Credentials, "service" | "trustDomain" | "certificates" | "roots">,
+  credentials: Pick<Credentials, "service" | "trustDomain" | "certificates" | "roots" | "lineage">,
   privateKey: string,
   isKnownRoot: (fingerprint: string) => boolean,
   nowMs: number,
 ): string | undefined {
   const chain = credentials.certificates.map((pem) => new X509Certificate(pem));
-  const roots = credentials.roots
-    .map((pem) => new X509Certificate(pem))
-    .filter((root) => isKnownRoot(fingerprintOf(root)));
+  const parse = (pem: string): X509Certificate => new X509Certificate(pem);
+  const roots = believedRoots(credentials.roots.map(parse), (credentials.lineage ?? []).map(parse), isKnownRoot, nowMs);
   const [leaf] = chain;
   if (leaf === undefined) return "there is no certificate";
   if (roots.length === 0) return "none of the roots is the one that this agent was told to trust";
@@ -77,6 +78,44 @@ export function refuseCredentials(
   if (nowMs >= notAfterMs) return "it has ended";
   if (nowMs < notBeforeMs) return "it begins later: is this machine's clock behind?";
   return refuseChain(chain, roots);
+}
+
+/**
+ * The roots that are known, and those that follow them: each was vouched for by the one before, with a certificate whose serial
+ * number names it.
+ */
+function believedRoots(
+  roots: readonly X509Certificate[],
+  lineage: readonly X509Certificate[],
+  isKnownRoot: (fingerprint: string) => boolean,
+  nowMs: number,
+): X509Certificate[] {
+  const candidates = [...roots, ...lineage];
+  const believed = new Set(candidates.filter((one) => isKnownRoot(fingerprintOf(one))));
+  const isVouchedFor = (next: X509Certificate): boolean => {
+    const serial = serialText(successionSerial(fingerprintOf(next)));
+    return lineage.some(
+      (one) =>
+        serialText(one.serialNumber) === serial &&
+        nowMs < one.validToDate.getTime() &&
+        isSameKey(one, next) &&
+        [...believed].some((root) => one.checkIssued(root) && one.verify(root.publicKey)),
+    );
+  };
+  for (let before = -1; before < believed.size; ) {
+    before = believed.size;
+    for (const one of candidates) if (!believed.has(one) && isVouchedFor(one)) believed.add(one);
+  }
+  return roots.filter((root) => believed.has(root));
+}
+
+function isSameKey(one: X509Certificate, other: X509Certificate): boolean {
+  return one.publicKey.equals(other.publicKey);
+}
+
+/** Whether certificates are from that issuer. @param issuer fingerprint */
+export function isFrom(certificates: readonly string[], issuer: string): boolean {
+  return certificates.slice(1).some((pem) => fingerprintOf(new X509Certificate(pem)) === issuer);
 }
 
 /** Whether those who believe these roots believe these certificates. PEM, leaf first. */

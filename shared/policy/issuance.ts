@@ -93,6 +93,16 @@ export function issuerIsDue(notAfterMs: number, rootNotAfterMs: number, nowMs: n
   return notAfterMs - nowMs < limits.certificate.issuerLifetimeMs / 3 && notAfterMs < rootNotAfterMs;
 }
 
+/**
+ * Serial number of the certificate by which a root vouches for the next one: it follows from that root's certificate, so that it
+ * vouches for no other, and no other certificate of the root does. @param fingerprint of the next root, hex
+ */
+export function successionSerial(fingerprint: string): string {
+  return serialOf(
+    Uint8Array.from({ length: 16 }, (_, at) => Number.parseInt(fingerprint.slice(2 * at, 2 * at + 2), 16)),
+  );
+}
+
 /** Top bit cleared (positive), next bit set (never zero, always the same length): 126 random bits stay. */
 function serialOf(random: Uint8Array): string {
   const bytes = random.slice(0, 16);

@@ -17,6 +17,7 @@ import * as z from "zod/mini";
 import { limits } from "../limits.ts";
 import type { ChangeSummary } from "../plan/changes/summary.ts";
 import type { Alarm } from "../policy/alarms.ts";
+import type { CaAlarm } from "../policy/ca-alarms.ts";
 import type { SeriesCounts } from "../policy/counters.ts";
 import { type ArtifactTable, artifactTableSchema } from "./artifacts.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -128,8 +129,8 @@ export interface Status {
   }[];
   readonly agents: readonly AgentStatus[];
   readonly keys: readonly KeyRingStatus[];
-  /** What is wrong now, as far as the counters tell. Absent, as the counters: a control plane that counts nothing yet. */
-  readonly alarms?: readonly Alarm[];
+  /** What is wrong now, as far as the counters and the authority tell. Absent, as the counters: a control plane that counts nothing yet. */
+  readonly alarms?: readonly (Alarm | CaAlarm)[];
   /** What the gateways counted in the last `windowMs`. */
   readonly counters?: { readonly windowMs: number; readonly series: readonly SeriesCounts[] };
 }

@@ -45,6 +45,11 @@ export const credentialsSchema = z.object({
   /** Bearer for the hub and for renewal; role agent, this instance only. */
   token: z.string(),
   mac: z.optional(z.string()),
+  /**
+   * PEM: by what these the holder of a former root learns which root is believed now; former roots, and what each signed of the
+   * next. Believed for its signatures alone.
+   */
+  lineage: z.optional(z.array(z.string()).check(z.maxLength(2 * limits.authority.lineageMax))),
 });
 export type Credentials = z.infer<typeof credentialsSchema>;
 

@@ -17,6 +17,12 @@ export const WIRE_FORMAT = 1;
 export const PING = "ping";
 export const PONG = "pong";
 
+export const deniedPeersSchema = z.object({
+  services: z.array(z.string()),
+  /** Serial numbers of certificates, lower-case hex. */
+  serials: z.array(z.string()),
+});
+
 const jwk = z.looseObject({ kty: z.string(), kid: z.string() });
 
 /** What an agent holds of a service: the revision of its registry that counts by `epoch`. */
@@ -104,6 +110,12 @@ export const hubMessageSchema = z.discriminatedUnion("type", [
     roots: z.array(z.string()),
     txnKeys: z.array(jwk),
     hopKeys: z.optional(z.array(hopKeySchema)),
+    /** Fingerprint of the issuer that the agent's certificate is to be from; it answers once it is. Absent: of any. */
+    issuer: z.optional(z.string()),
+    /** It asks for that certificate at a random moment of this time. */
+    renewWithinMs: z.optional(z.number()),
+    /** Peers that are refused although their certificates are good. Absent: none. */
+    denied: z.optional(deniedPeersSchema),
   }),
   /** All that is revoked, to agents that face the outside, before the plan that says so; replaces the list before. */
   z.object({ type: z.literal("revocations"), ...revocationListSchema.shape }),

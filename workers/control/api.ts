@@ -8,6 +8,18 @@ import { askCache, askKeys, changeKeys, purge, revoke, rotate, unrevoke } from "
 import { connect, enrol, joinToken, renew } from "./calls/agent-calls.ts";
 import { askMissing, getArtifact, putArtifact } from "./calls/artifact-calls.ts";
 import { askAudit } from "./calls/audit-calls.ts";
+import {
+  abortCa,
+  askCa,
+  denied,
+  deny,
+  forceCa,
+  importChain,
+  issuanceLog,
+  lift,
+  requestIssuer,
+  rotateCa,
+} from "./calls/ca-calls.ts";
 import { type Api, config } from "./calls/call.ts";
 import { apply, rollback, version } from "./calls/config-calls.ts";
 import { lease } from "./calls/gateway-calls.ts";
@@ -48,6 +60,16 @@ export function makeApi(): Hono<Api> {
   api.post("/v1/revocations", revoke);
   api.get("/v1/revocations", async (c) => c.json((await config(c).revocations()) satisfies Revocations));
   api.delete("/v1/revocations/:id{[0-9a-f-]{36}}", unrevoke);
+  api.get("/v1/ca", askCa);
+  api.get("/v1/ca/log", issuanceLog);
+  api.post("/v1/ca/rotations", rotateCa);
+  api.post("/v1/ca/rotations/force", forceCa);
+  api.post("/v1/ca/rotations/abort", abortCa);
+  api.post("/v1/ca/csr", requestIssuer);
+  api.post("/v1/ca/import", importChain);
+  api.post("/v1/denied", deny);
+  api.get("/v1/denied", denied);
+  api.delete("/v1/denied/:id{w-[\\w-]{12}}", lift);
   api.get("/v1/keys", askKeys);
   api.get(KEY, askKeys);
   api.post("/v1/keys", changeKeys("key-create"));

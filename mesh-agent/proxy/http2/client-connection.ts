@@ -76,6 +76,11 @@ export class ClientConnection extends Http2Connection implements RequestHost {
     return Math.max(0, Math.min(max, streamsMax) - this.active);
   }
 
+  /** The peer has said what it takes. */
+  get isGreeted(): boolean {
+    return this.settingsReceived;
+  }
+
   /** Extended CONNECT, as far as the peer has said. */
   get takesUpgrades(): boolean {
     return this.peerSettings.connectProtocol;

@@ -150,7 +150,11 @@ class Http2Pool implements Http2ClientPool, ConnectionPool, ExchangeWaitingRoom 
   left(connection: ClientConnection): void {
     const at = this.#usable.indexOf(connection);
     if (at >= 0) this.#usable.splice(at, 1);
-    if (this.#waiting.length > 0 && this.#usable.length === 0) this.#openAnother();
+    if (this.#waiting.length === 0 || this.#usable.length > 0) return;
+    // A peer that hangs up instead of saying what it takes, as one does that refuses this agent, would do so again and again.
+    if (this.#settings.awaitsSettings && !connection.isGreeted)
+      this.#failed({ kind: "connect", reason: "the peer closed the connection before it said what it takes" });
+    else this.#openAnother();
   }
 
   ended(connection: ClientConnection): void {

@@ -8,6 +8,7 @@ import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { compileBreaker } from "../../../shared/plan/compile-balance.ts";
 import { type AgentPlan, type ExposePlan, type OutboundServicePlan, PLAN_FORMAT } from "../../../shared/plan/plan.ts";
 import type { CallLimit } from "../../../shared/policy/call-limits.ts";
+import type { DeniedPeers } from "../../../shared/policy/denial.ts";
 import type { ConcurrencySettings } from "../../../shared/policy/load-shedding.ts";
 import type { AccessRule } from "../../../shared/policy/settings.ts";
 import type { Endpoint } from "../../../shared/wire/endpoint.ts";
@@ -65,6 +66,8 @@ export class TestControl {
   /** What ingress agents check the gateway's proofs by. */
   hopKeys: HopKey[] = [makeHopKey("h1")];
   trustId = "t1";
+  /** Peers that agents refuse, from the next `announceTrust` on. */
+  denied: DeniedPeers | undefined;
   /** Endpoints that no agent registered. */
   extra: Record<string, Endpoint[]> = {};
   /** What is revoked, for agents that face the outside. */
@@ -274,7 +277,8 @@ export class TestControl {
   #sendTrust({ service, socket }: Agent): void {
     const roots = [this.authority.rootPem, ...this.otherRoots];
     const hopKeys = service === "gateway" ? { hopKeys: this.hopKeys } : {};
-    socket.send(JSON.stringify({ type: "trust", id: this.trustId, roots, txnKeys: [this.#txnKey.jwk], ...hopKeys }));
+    const { trustId: id, denied } = this;
+    socket.send(JSON.stringify({ type: "trust", id, roots, txnKeys: [this.#txnKey.jwk], ...hopKeys, denied }));
   }
 
   /** Tells those who face the outside what is revoked from now on. */

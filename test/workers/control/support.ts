@@ -226,3 +226,48 @@ export async function joined(service: string, instance: string, port = 0): Promi
   await agent.take("endpoints");
   return agent;
 }
+
+export type Trust = Extract<HubMessage, { type: "trust" }>;
+
+/** An agent that has joined by a token and is connected. */
+export interface Enrolled {
+  readonly agent: TestAgent;
+  readonly trust: Trust;
+  /** Gets a new certificate, and says that it has the bundle. */
+  renew(trust: Trust): Promise<string[]>;
+  readonly token: string;
+  readonly serial: string;
+}
+
+export async function agentOf(service: string, instance: string): Promise<Enrolled> {
+  const enrolled = await enrol(service, instance);
+  let { credentials, keys } = enrolled;
+  const agent = await connect(credentials.token);
+  agent.send(helloOf(instance));
+  return {
+    agent,
+    trust: await agent.take("trust"),
+    renew: async (trust) => {
+      const next = await makeCsr();
+      const { body } = await call("POST", "/v1/renew", credentials.token, await renewal(next.csr, keys));
+      ({ credentials, keys } = { credentials: body, keys: next.keys });
+      agent.send({ type: "trusts", id: trust.id ?? "" });
+      return body.certificates;
+    },
+    token: credentials.token,
+    serial: new x509.X509Certificate(credentials.certificates[0] ?? "").serialNumber,
+  };
+}
+
+/** The trust bundle that has the rotation at that step. */
+export async function bundleAt(agent: TestAgent, test: (trust: Trust) => boolean): Promise<Trust> {
+  for (;;) {
+    const trust = await agent.take("trust");
+    if (test(trust)) return trust;
+  }
+}
+
+/** Newest first. */
+export async function audit(): Promise<{ act: string; detail: string }[]> {
+  return (await call("GET", "/v1/audit", "admin")).body.entries;
+}

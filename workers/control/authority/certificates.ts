@@ -1,13 +1,12 @@
-/** X.509 by @peculiar/x509: the two CA certificates, certificate requests and X.509-SVIDs. */
+/** X.509 by @peculiar/x509: the two CA certificates, X.509-SVIDs, and how one root vouches for the next. */
 import "reflect-metadata"; // before x509: its container of services needs the metadata at import
 import * as x509 from "@peculiar/x509";
-import { SelvageError } from "../../../shared/errors.ts";
 import { hex } from "../../../shared/http/hex.ts";
 import type { CertificateTerms, LeafTerms } from "../../../shared/policy/issuance.ts";
-import { type Bytes, fromBase64 } from "./bytes.ts";
+import type { Bytes } from "./bytes.ts";
 import { uriNameConstraints } from "./name-constraints.ts";
 
-const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+export const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 
 /** A certificate and what signs under it. */
 export interface Signer {
@@ -44,7 +43,7 @@ export async function makeRoot(
   keys: CryptoKeyPair,
 ): Promise<x509.X509Certificate> {
   return x509.X509CertificateGenerator.createSelfSigned({
-    name: [{ O: ["Selvage"] }, { CN: [`${trustDomain} root`] }],
+    name: [{ O: ["Selvage"] }, { CN: [`${trustDomain} root ${terms.serial.slice(0, 8)}`] }],
     ...validity(terms),
     keys,
     signingAlgorithm: ECDSA,
@@ -73,6 +72,30 @@ export async function makeIssuer(
   });
 }
 
+/**
+ * The next root's name and key, signed by the root before: whoever believes that one learns by it which root follows. It is for
+ * no chain of TLS.
+ */
+export async function makeSuccession(
+  terms: CertificateTerms,
+  next: x509.X509Certificate,
+  root: Signer,
+): Promise<x509.X509Certificate> {
+  return x509.X509CertificateGenerator.create({
+    subject: next.subjectName,
+    issuer: root.certificate.subjectName,
+    ...validity(terms),
+    publicKey: next.publicKey,
+    signingKey: root.key,
+    signingAlgorithm: ECDSA,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 1, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+      ...(await keyIdentifiers(next.publicKey, root)),
+    ],
+  });
+}
+
 /** An X.509-SVID (SPIFFE X509-SVID sections 2 to 4): everything but the public key comes from `terms`. */
 export async function makeLeaf(terms: LeafTerms, publicKey: CryptoKey, issuer: Signer): Promise<x509.X509Certificate> {
   return x509.X509CertificateGenerator.create({
@@ -92,34 +115,12 @@ export async function makeLeaf(terms: LeafTerms, publicKey: CryptoKey, issuer: S
   });
 }
 
-/**
- * The public key of a certificate request whose own signature proves possession of the private one. Subject and
- * extensions are not looked at.
- * @param csr PKCS#10, base64 of the DER
- * @throws SelvageError csr_invalid
- */
-export async function requestedKey(csr: string): Promise<CryptoKey> {
-  const der = fromBase64(csr);
-  if (der === undefined || der.length === 0) throw refuse("not base64");
-  try {
-    const request = new x509.Pkcs10CertificateRequest(der);
-    const algorithm = request.publicKey.algorithm as { name: string; namedCurve?: string };
-    if (algorithm.name !== "ECDSA" || algorithm.namedCurve !== "P-256") throw refuse("key is not ECDSA P-256");
-    if (!(await request.verify())) throw refuse("signature does not verify");
-    return await request.publicKey.export(ECDSA, ["verify"]);
-  } catch (error) {
-    throw error instanceof SelvageError ? error : refuse(String(error), error);
-  }
-}
-
-const refuse = (reason: string, cause?: unknown): SelvageError => new SelvageError("csr_invalid", reason, { cause });
-
 function validity(terms: CertificateTerms): { serialNumber: string; notBefore: Date; notAfter: Date } {
   const { serial, notBeforeMs, notAfterMs } = terms;
   return { serialNumber: serial, notBefore: new Date(notBeforeMs), notAfter: new Date(notAfterMs) };
 }
 
-function authorityExtensions(trustDomain: string, pathLength: number): x509.Extension[] {
+export function authorityExtensions(trustDomain: string, pathLength: number): x509.Extension[] {
   return [
     new x509.BasicConstraintsExtension(true, pathLength, true),
     new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
@@ -127,10 +128,17 @@ function authorityExtensions(trustDomain: string, pathLength: number): x509.Exte
   ];
 }
 
-async function keyIdentifiers(publicKey: CryptoKey, issuer: Signer): Promise<x509.Extension[]> {
+async function keyIdentifiers(
+  publicKey: CryptoKey | x509.PublicKey,
+  { certificate }: Signer,
+): Promise<x509.Extension[]> {
+  // An issuer that was signed elsewhere may name its key by another digest.
+  const named = certificate.getExtension(x509.SubjectKeyIdentifierExtension)?.keyId;
   return [
     await x509.SubjectKeyIdentifierExtension.create(publicKey),
-    await x509.AuthorityKeyIdentifierExtension.create(issuer.certificate.publicKey),
+    named === undefined
+      ? await x509.AuthorityKeyIdentifierExtension.create(certificate.publicKey)
+      : new x509.AuthorityKeyIdentifierExtension(named),
   ];
 }
 

@@ -1,5 +1,6 @@
 /** Name constraints (RFC 5280 section 4.2.1.10), which @peculiar/x509 carries but has no class for. */
 import { type Bytes, utf8 } from "./bytes.ts";
+import { readDer } from "./der.ts";
 
 /** DER tags: SEQUENCE, permittedSubtrees [0], excludedSubtrees [1], and the GeneralNames dNSName [2], uniformResourceIdentifier [6], iPAddress [7]. */
 const SEQUENCE = 0x30;
@@ -41,4 +42,38 @@ function element(tag: number, parts: readonly Bytes[]): Bytes {
     at += part.length;
   }
   return bytes;
+}
+
+/** `directoryName` [4], which is constructed. */
+const DIRECTORY_NAME = 0xa4;
+
+/**
+ * Whether an authority with these constraints may sign SPIFFE IDs of a trust domain, by the rules of RFC 5280 section
+ * 4.2.1.10: a constraint is a host, or a domain that begins with a period; what is not mentioned is not constrained.
+ * @param value DER of the extension's value
+ * @returns why not
+ * @throws RangeError for what is no DER
+ */
+export function refuseConstraints(value: Bytes, trustDomain: string): string | undefined {
+  const subtrees = (wanted: number) =>
+    readDer(value)
+      .parts.filter(({ tag }) => tag === wanted)
+      .flatMap(({ parts }) => parts.map((subtree) => subtree.parts[0]))
+      .filter((base) => base !== undefined);
+  const permitted = subtrees(PERMITTED);
+  const excluded = subtrees(EXCLUDED);
+  if ([...permitted, ...excluded].some(({ tag }) => tag === DIRECTORY_NAME))
+    return "it has name constraints on subjects, of which this authority cannot say whether its certificates fit";
+  const hosts = (bases: typeof permitted) =>
+    bases.filter(({ tag }) => tag === URI).map((base) => new TextDecoder().decode(base.value));
+  const allowed = hosts(permitted);
+  if (allowed.length > 0 && !allowed.some((base) => isWithin(trustDomain, base)))
+    return `its name constraints permit URIs of ${allowed.join(", ")}, not of ${trustDomain}`;
+  const banned = hosts(excluded).find((base) => isWithin(trustDomain, base));
+  return banned === undefined ? undefined : `its name constraints exclude URIs of ${banned}`;
+}
+
+function isWithin(host: string, base: string): boolean {
+  const [name, constraint] = [host.toLowerCase(), base.toLowerCase()];
+  return constraint === "" || (constraint.startsWith(".") ? name.endsWith(constraint) : name === constraint);
 }

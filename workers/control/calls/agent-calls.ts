@@ -35,10 +35,14 @@ export async function enrol(c: Call): Promise<Response> {
 export async function renew(c: Call): Promise<Response> {
   const request = await readJson(c.req.raw, renewRequestSchema, CALL_BYTES);
   const { service, instance } = agentOf(c);
-  if (!(await provesKey(request, c.get("claims").key)))
-    throw new SelvageError("credentials_invalid", `${instance} does not prove the key that its token is for`);
+  const { key } = c.get("claims");
+  if (!(await provesKey(request, key))) {
+    const reason = `${instance} does not prove the key that its token is for`;
+    await authority(c).noteRefusal(service, instance, reason);
+    throw new SelvageError("credentials_invalid", reason);
+  }
   const keyId = request.enrolment === undefined ? undefined : await knownAs(request.enrolment.key);
-  const issued = granted(await authority(c).renew(service, instance, request.csr, keyId));
+  const issued = granted(await authority(c).renew({ service, instance, key }, request.csr, keyId));
   c.executionCtx.waitUntil(hubFor(c.env, service, instance).renewed(service, instance, issued.notAfterMs));
   return c.json(credentials(issued));
 }
@@ -48,16 +52,19 @@ export async function connect(c: Call): Promise<Response> {
   if (c.req.header("upgrade")?.toLowerCase() !== "websocket")
     throw new SelvageError("upgrade_required", "not a WebSocket upgrade");
   const { service, instance } = agentOf(c);
-  const { exp } = c.get("claims");
+  const { exp, key } = c.get("claims");
   const connection = {
     id: crypto.randomUUID(),
     service,
     instance,
+    ...(key !== undefined && { key }),
     openedAtMs: Date.now(),
     expiresAtMs: exp * 1000,
   };
   const headers = { upgrade: "websocket", "selvage-connection": JSON.stringify(connection) };
-  return hubFor(c.env, service, instance).fetch(new Request(c.req.url, { headers }));
+  const answer = await hubFor(c.env, service, instance).fetch(new Request(c.req.url, { headers }));
+  if (answer.status === 403) throw new SelvageError("workload_denied", `${service}/${instance} is revoked`);
+  return answer;
 }
 
 /** @throws SelvageError bad_request for what is no name of an instance */

@@ -48,11 +48,13 @@ export function granted<T extends object>(answer: T): Exclude<T, Refused> {
 
 /** Refusals whose reason helps whoever called and reveals nothing: it had the right to know. */
 const TOLD: ReadonlySet<string> = new Set([
+  "certificate_refused",
   "document_invalid",
   "document_missing",
   "token_exceeds",
   "token_unknown",
   "tokens_full",
+  "join_token_outdated",
   "revocation_unknown",
   "revocations_full",
   "rotation_refused",

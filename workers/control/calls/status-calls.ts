@@ -8,6 +8,7 @@ import { keyIn } from "../../../shared/policy/key-ring.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
 import type { AgentStatus, EndpointStatus, Status } from "../../../shared/wire/admin.ts";
 import type { KeyRingStatus } from "../../../shared/wire/rotation.ts";
+import type { KeyRings } from "../objects/rpc.ts";
 import { hubsStatus, laggards } from "../upstream/hubs.ts";
 import { authority, type Call, config } from "./call.ts";
 
@@ -16,7 +17,8 @@ export async function status(c: Call): Promise<Response> {
     config(c).status(),
     hubsStatus(c.env),
   ]);
-  const keys = await keyRingStatus(c, leases);
+  const { rings, trust, alarms: endings } = await authority(c).keyRings();
+  const keys = await keyRingStatus(c, leases, rings, trust);
   const nowMs = Date.now();
   const gateways = leases.map((lease) => ({
     isolate: lease.isolate,
@@ -26,7 +28,7 @@ export async function status(c: Call): Promise<Response> {
   }));
   const agents = instances.map((known) => agentStatus(known, version, nowMs));
   const { windowMs } = limits.counters;
-  const alarms = alarmsOf(counters);
+  const alarms = [...alarmsOf(counters), ...endings];
   return c.json({
     version,
     hash,
@@ -38,8 +40,12 @@ export async function status(c: Call): Promise<Response> {
   } satisfies Status);
 }
 
-async function keyRingStatus(c: Call, leases: readonly Lease[]): Promise<KeyRingStatus[]> {
-  const { rings, trust } = await authority(c).keyRings();
+async function keyRingStatus(
+  c: Call,
+  leases: readonly Lease[],
+  rings: KeyRings["rings"],
+  trust: string,
+): Promise<KeyRingStatus[]> {
   const lacking = await laggards(c.env, trust);
   const named = lacking.named.map(({ service, instance }) => `${service}/${instance}`);
   return rings.map(({ kind, keys }) => {

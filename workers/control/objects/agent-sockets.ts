@@ -1,5 +1,6 @@
 import { limits } from "../../../shared/limits.ts";
 import { instanceKey } from "../../../shared/policy/agent-sessions.ts";
+import { type Denied, refuseWorkload } from "../../../shared/policy/denial.ts";
 import { type Connection, readAttachment } from "./connection.ts";
 import { closeCodes } from "./hub-messages.ts";
 
@@ -90,6 +91,12 @@ export class AgentSockets {
     for (const [, { greeted, openedAtMs, expiresAtMs }] of this.#open())
       atMs = Math.min(atMs, expiresAtMs, greeted ? expiresAtMs : openedAtMs + limits.control.helloWaitMs);
     return atMs;
+  }
+
+  /** Those of workloads that are denied. */
+  *denied(denied: Denied): Generator<[WebSocket, Connection]> {
+    for (const [socket, connection] of this.#open())
+      if (refuseWorkload(denied, connection) !== undefined) yield [socket, connection];
   }
 
   *#open(): Generator<[WebSocket, Connection]> {

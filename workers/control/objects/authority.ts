@@ -3,25 +3,31 @@
  * CSRs. Its alarm hands new keys to agents, and to gateways once every agent has them.
  */
 import { DurableObject } from "cloudflare:workers";
-import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
-import { type CertificateLives, leafTerms, refuseJoin, USUAL_LIVES } from "../../../shared/policy/issuance.ts";
+import type { Workload } from "../../../shared/policy/denial.ts";
+import { refuseJoin } from "../../../shared/policy/issuance.ts";
 import { keyIn, rotationIsDue } from "../../../shared/policy/key-ring.ts";
+import type { CaStatus, DeniedInfo, DeniedList, DenyRequest, IssuanceEntry } from "../../../shared/wire/ca.ts";
 import { type EnrolRequest, JOIN_TOKEN_PREFIX, type JoinToken, macInput } from "../../../shared/wire/enrolment.ts";
 import { type EnrolmentKeyInfo, joinInput } from "../../../shared/wire/joining.ts";
 import { type Bytes, fromBase64Url, randomBytes, toBase64Url, utf8 } from "../authority/bytes.ts";
-import { makeLeaf, requestedKey } from "../authority/certificates.ts";
-import { signAgentToken } from "../authority/control-tokens.ts";
-import { keyHash, knownAs } from "../authority/key-proof.ts";
+import { knownAs } from "../authority/key-proof.ts";
 import { importMacKey, mac, macIsGood } from "../authority/mac.ts";
 import { makeSealer, type Sealer } from "../authority/seal.ts";
 import type { Env } from "../env.ts";
 import { laggards, tellTrust } from "../upstream/hubs.ts";
-import { type Issued, Joining } from "./joining.ts";
+import { AuthorityKeys, type Keys } from "./authority-keys.ts";
+import { CertificateDesk } from "./certificate-desk.ts";
+import { Joining } from "./joining.ts";
 import { KEY_KINDS, KeyRingStore, makeKey } from "./key-ring-store.ts";
-import { KeyStore, type Keys } from "./key-store.ts";
+import { LeafIssuer, RENEWAL } from "./leaf-issuer.ts";
+import { LeafStore } from "./leaf-store.ts";
+import { refused } from "./refused.ts";
 import {
+  type Act,
+  type Actor,
   type AuthorityRpc,
+  type CaOrder,
   type GatewayKeys,
   type HeldKeys,
   type IssuedCredentials,
@@ -42,12 +48,17 @@ interface TokenRow extends Record<string, SqlStorageValue> {
   mac_key: string;
   expires_at: number;
   used_at: number;
+  /** Fingerprint of the root that it pins; empty: made before roots could change. */
+  root: string;
 }
 
 export class Authority extends DurableObject<Env> implements AuthorityRpc {
   readonly #sql: SqlStorage;
-  readonly #keys: KeyStore;
+  readonly #keys: AuthorityKeys;
   readonly #rings: KeyRingStore;
+  readonly #leaves: LeafStore;
+  readonly #desk: CertificateDesk;
+  readonly #issuer: LeafIssuer;
   readonly #joining: Joining;
   /** One making of first keys at a time. */
   #makingFirst: Promise<void> | undefined;
@@ -58,22 +69,43 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
     this.#sql = ctx.storage.sql;
     this.#sql.exec(`CREATE TABLE IF NOT EXISTS join_tokens (
       id TEXT PRIMARY KEY, service TEXT, mac_key TEXT, expires_at INTEGER, used_at INTEGER)`);
-    this.#sql.exec(`CREATE TABLE IF NOT EXISTS issued (
-      id INTEGER PRIMARY KEY AUTOINCREMENT, serial TEXT, service TEXT, instance TEXT,
-      issued_at INTEGER, not_after INTEGER, cause TEXT)`);
-    this.#keys = new KeyStore(ctx.storage, () => this.#openSealer());
-    this.#rings = new KeyRingStore(ctx.storage, () => this.#openSealer());
+    const columns = this.#sql.exec<{ name: string }>("SELECT name FROM pragma_table_info('join_tokens')").toArray();
+    if (!columns.some(({ name }) => name === "root"))
+      this.#sql.exec("ALTER TABLE join_tokens ADD COLUMN root TEXT NOT NULL DEFAULT ''");
+    const openSealer = () => this.#openSealer();
+    this.#rings = new KeyRingStore(ctx.storage, openSealer);
+    this.#leaves = new LeafStore(this.#sql);
+    const audit = (act: Act) => this.#config.audit(act);
+    this.#keys = new AuthorityKeys(ctx.storage, openSealer, (issuer) => {
+      const detail = `issuer: replaced by itself, now ${issuer}`;
+      ctx.waitUntil(audit({ act: "ca-step", by: "authority", author: "authority", version: 0, detail }));
+    });
+    this.#desk = new CertificateDesk({
+      ...{ sql: this.#sql, keys: this.#keys, leaves: this.#leaves, audit },
+      touch: (nowMs) => this.#rings.touch(nowMs),
+      turn: () => this.#turnKeys(),
+      laggards: async () => laggards(env, (await this.trust()).id),
+    });
+    this.#issuer = new LeafIssuer({
+      ...{ keys: this.#keys, leaves: this.#leaves, desk: this.#desk, tokenSecret: env.TOKEN_SECRET },
+      config: () => this.#config,
+    });
     this.#joining = new Joining(ctx.storage, {
-      issue: (service, instance, csr, cause) => this.#issue(service, instance, csr, cause),
+      issue: (who, csr, cause) => this.#issuer.issue(who, csr, cause, ""),
+      certifiedLast: (service, instance) => this.#leaves.last(service, instance)?.key,
       settings: () => this.#config.joining(),
-      audit: (act) => this.#config.audit(act),
+      audit,
+    });
+    ctx.blockConcurrencyWhile(async () => {
+      const root = await this.#keys.adopt();
+      if (root !== undefined) this.#leaves.adopt(root, Date.now());
     });
   }
 
   /** While nothing was issued, another trust domain starts afresh; from then on it is fixed. */
   async ensure(trustDomain: string): Promise<string> {
     let keys = await this.#keys.ensure(trustDomain, Date.now());
-    if (keys.trustDomain !== trustDomain && !this.#hasIssued()) {
+    if (keys.trustDomain !== trustDomain && !this.#leaves.hasIssued()) {
       this.#keys.discard();
       this.#rings.discard();
       this.#sql.exec("DELETE FROM join_tokens");
@@ -84,15 +116,17 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
   }
 
   async trust(): Promise<Trust> {
+    // Before all that it stands for: whoever acknowledges it has that, or something newer.
+    const { changedAtMs } = this.#rings;
     const keys = await this.#openAll();
     if (keys === undefined) return { id: "", changedAtMs: 0, roots: [], txnKeys: [], hopKeys: [] };
-    const { changedAtMs } = this.#rings;
     return {
       id: `${keys.rootFingerprint.slice(0, 16)}.${changedAtMs}`,
       changedAtMs,
       roots: keys.roots,
       txnKeys: this.#rings.published("signing").map((key) => key.public),
       hopKeys: this.#rings.published("hop").map(({ kid, sealed }) => ({ kid, sealed })),
+      ...this.#desk.trust(keys, Date.now()),
     };
   }
 
@@ -129,7 +163,16 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
   async keyRings(): Promise<KeyRings> {
     const { id } = await this.trust();
     const rings = KEY_KINDS.map((kind) => ({ kind, keys: this.#rings.ring(kind).keys }));
-    return { rings: rings.filter(({ keys }) => keys.length > 0), trust: id };
+    const alarms = this.#desk.alarms(Date.now());
+    return { rings: rings.filter(({ keys }) => keys.length > 0), trust: id, alarms };
+  }
+
+  ca(): Promise<CaStatus> {
+    return this.#desk.status();
+  }
+
+  async issuanceLog(): Promise<IssuanceEntry[]> {
+    return this.#leaves.log();
   }
 
   override async alarm(): Promise<void> {
@@ -146,23 +189,49 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
           await this.#rings.add(kind, await makeKey(kind), { now: false, revoke: false }, Date.now());
       const trust = await this.trust();
       await tellTrust(this.env, trust);
-      if (this.#tick(trust, await laggards(this.env, trust.id))) await tellTrust(this.env, await this.trust());
+      if (await this.#tick(trust, await laggards(this.env, trust.id))) await tellTrust(this.env, await this.trust());
       const nowMs = Date.now();
-      await this.ctx.storage.setAlarm(Math.min(this.#rings.dueAt(nowMs), nowMs + limits.keyRotation.everyMs));
+      const dueAtMs = Math.min(this.#rings.dueAt(nowMs), this.#desk.dueAt(nowMs), nowMs + limits.keyRotation.everyMs);
+      await this.ctx.storage.setAlarm(dueAtMs);
     } catch (error) {
       console.error(JSON.stringify({ kind: "error", act: "turn-keys", reason: String(error) }));
     }
   }
 
   /** @returns whether agents have to hear of it */
-  #tick({ changedAtMs }: Trust, { agents, ingresses }: Laggards): boolean {
-    // Another key came in between, of which nobody was asked.
+  async #tick({ changedAtMs }: Trust, lacking: Laggards): Promise<boolean> {
+    // Something else came in between, of which nobody was asked.
     if (this.#rings.changedAtMs !== changedAtMs) return false;
     const nowMs = Date.now();
-    const lagging = { signing: agents, hop: ingresses };
-    return KEY_KINDS.map((kind) => this.#rings.step(kind, { type: "tick", lagging: lagging[kind] }, nowMs)).some(
-      ({ dropped }) => dropped.length > 0,
-    );
+    const lagging = { signing: lacking.agents, hop: lacking.ingresses };
+    const dropped = KEY_KINDS.map((kind) => this.#rings.step(kind, { type: "tick", lagging: lagging[kind] }, nowMs));
+    const isPassed = await this.#desk.tick(lacking);
+    return isPassed || dropped.some((verdict) => verdict.dropped.length > 0);
+  }
+
+  /** What administrators do is in `certificate-desk.ts`. */
+  orderCa(order: CaOrder, actor: Actor): Promise<CaStatus | Refused> {
+    return this.#desk.order(order, actor);
+  }
+
+  requestIssuer(fresh: boolean, actor: Actor): Promise<{ csr: string } | Refused> {
+    return this.#desk.request(fresh, actor);
+  }
+
+  importChain(pem: string, actor: Actor): Promise<{ warnings: readonly string[]; ca: CaStatus } | Refused> {
+    return this.#desk.importChain(pem, actor);
+  }
+
+  deny(request: DenyRequest, by: Actor): Promise<DeniedInfo | Refused> {
+    return this.#desk.deny(request, by);
+  }
+
+  lift(id: string, by: Actor): Promise<DeniedInfo | Refused> {
+    return this.#desk.lift(id, by);
+  }
+
+  denied(): Promise<DeniedList> {
+    return this.#desk.denied();
   }
 
   async #openAll(): Promise<Keys | undefined> {
@@ -201,8 +270,11 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
     const sealed = await (await this.#openSealer()).seal(`join-token/${id}`, macKey);
     const expiresAtMs = nowMs + Math.min(lifetimeMs, limits.control.joinTokenLifetimeMaxMs);
     this.#forgetTokens(nowMs);
-    this.#sql.exec("INSERT INTO join_tokens VALUES (?, ?, ?, ?, 0)", id, service, sealed, expiresAtMs);
-    const token: JoinToken = { url, root: keys.rootFingerprint, id, secret: toBase64Url(secret) };
+    const root = keys.rootFingerprint;
+    const insert =
+      "INSERT INTO join_tokens (id, service, mac_key, expires_at, used_at, root) VALUES (?, ?, ?, ?, 0, ?)";
+    this.#sql.exec(insert, id, service, sealed, expiresAtMs, root);
+    const token: JoinToken = { url, root, id, secret: toBase64Url(secret) };
     return { token: JOIN_TOKEN_PREFIX + toBase64Url(utf8(JSON.stringify(token))), expiresAtMs };
   }
 
@@ -212,7 +284,7 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
    */
   async enrol({ id, csr, instance, mac: requestMac, enrolment }: EnrolRequest): Promise<IssuedCredentials | Refused> {
     const row = this.#sql.exec<TokenRow>("SELECT * FROM join_tokens WHERE id = ?", id).toArray()[0];
-    if (row === undefined) return this.#refuseJoin(id, instance, refuseJoin(undefined, false, Date.now()));
+    if (row === undefined) return this.#refuseJoin(id, "", instance, refuseJoin(undefined, false, Date.now()));
     const key = await importMacKey(await (await this.#openSealer()).open(`join-token/${id}`, row.mac_key));
     const isBound = async (given: Bytes | undefined, text: string): Promise<boolean> =>
       given !== undefined && macIsGood(key, given, text);
@@ -222,11 +294,11 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
         (await isBound(fromBase64Url(enrolment.mac), joinInput.enrol(id, instance, csr, enrolment.key))));
     const state = { service: row.service, expiresAtMs: row.expires_at, usedAtMs: row.used_at };
     const reason = refuseJoin(state, isGood, Date.now());
-    if (reason !== undefined) return this.#refuseJoin(id, instance, reason);
-    const issued = await this.#issue(row.service, instance, csr, `join token ${id}`);
+    if (reason !== undefined) return this.#refuseJoin(id, row.service, instance, reason);
+    const settings = await this.#config.joining();
+    const issued = await this.#issuer.issue({ service: row.service, instance }, csr, `join token ${id}`, row.root);
     if ("refused" in issued) return issued;
     const keyId = enrolment === undefined ? undefined : await knownAs(enrolment.key);
-    const settings = await this.#config.joining();
     const answerMac = toBase64Url(await mac(key, macInput.answer({ id, instance }, issued.credentials)));
     const won = this.ctx.storage.transactionSync(() => {
       const used = "UPDATE join_tokens SET used_at = ? WHERE id = ? AND used_at = 0";
@@ -235,19 +307,16 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
       if (keyId !== undefined) this.#joining.keepKey(keyId, row.service, instance, Date.now(), settings);
       return true;
     });
-    if (!won) return this.#refuseJoin(id, instance, "join token was used before");
+    if (!won) return this.#refuseJoin(id, row.service, instance, "join token was used before");
     return { ...issued.credentials, mac: answerMac };
   }
 
-  async renew(
-    service: string,
-    instance: string,
-    csr: string,
-    keyId: string | undefined,
-  ): Promise<IssuedCredentials | Refused> {
-    const issued = await this.#issue(service, instance, csr, "renewal");
-    if ("refused" in issued) return issued;
+  async renew(who: Workload, csr: string, keyId: string | undefined): Promise<IssuedCredentials | Refused> {
+    const { service, instance } = who;
     const settings = await this.#config.joining();
+    const known = this.#leaves.last(service, instance)?.root ?? "";
+    const issued = await this.#issuer.issue(who, csr, RENEWAL, known);
+    if ("refused" in issued) return issued;
     this.ctx.storage.transactionSync(() => {
       issued.record();
       if (keyId !== undefined) this.#joining.keepKey(keyId, service, instance, Date.now(), settings);
@@ -275,73 +344,14 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
     return this.#joining.removeKey(id, by);
   }
 
-  async #issue(service: string, instance: string, csr: string, cause: string): Promise<Issued | Refused> {
-    const [undeclared, { lives }] = await Promise.all([this.#config.refuseService(service), this.#config.joining()]);
-    if (undeclared !== undefined) return undeclared;
-    const nowMs = Date.now();
-    const keys = await this.#keys.open(nowMs);
-    if (keys === undefined) return refused("document_missing", "there is no authority before the first apply");
-    const publicKey = await requestedKey(csr).catch(asRefused);
-    if ("refused" in publicKey) return publicKey;
-    return this.#sign(keys, publicKey, { service, instance, cause }, lives ?? USUAL_LIVES, nowMs);
-  }
-
-  async #sign(
-    keys: Keys,
-    publicKey: CryptoKey,
-    { service, instance, cause }: { service: string; instance: string; cause: string },
-    lives: CertificateLives,
-    nowMs: number,
-  ): Promise<Issued> {
-    const { trustDomain, issuer, roots } = keys;
-    const issuerEndsMs = issuer.certificate.notAfter.getTime();
-    const terms = leafTerms(trustDomain, service, issuerEndsMs, nowMs, randomBytes(16), lives.certificateMs);
-    const leaf = await makeLeaf(terms, publicKey, issuer);
-    const key = await keyHash((await crypto.subtle.exportKey("spki", publicKey)) as ArrayBuffer);
-    const token = await signAgentToken(this.env.TOKEN_SECRET, { service, instance, key }, lives.tokenMs, nowMs);
-    const certificates = [leaf.toString("pem"), issuer.certificate.toString("pem")];
-    const notAfterMs = terms.notAfterMs;
-    return {
-      credentials: { service, trustDomain, certificates, roots, token, notAfterMs },
-      record: () => this.#record({ serial: terms.serial, service, instance, nowMs, notAfterMs, cause }),
-    };
-  }
-
-  #record(entry: {
-    serial: string;
-    service: string;
-    instance: string;
-    nowMs: number;
-    notAfterMs: number;
-    cause: string;
-  }): void {
-    const { serial, service, instance, nowMs, notAfterMs, cause } = entry;
-    const { id } = this.#sql
-      .exec<{ id: number }>(
-        `INSERT INTO issued (serial, service, instance, issued_at, not_after, cause)
-         VALUES (?, ?, ?, ?, ?, ?) RETURNING id`,
-        serial,
-        service,
-        instance,
-        nowMs,
-        notAfterMs,
-        cause,
-      )
-      .one();
-    this.#sql.exec("DELETE FROM issued WHERE id <= ?", id - limits.control.logRowsKept);
-    const time = new Date(nowMs).toISOString();
-    console.log(JSON.stringify({ time, kind: "audit", act: "issue", service, instance, serial, notAfterMs, cause }));
-  }
-
-  #hasIssued(): boolean {
-    return this.#sql.exec("SELECT 1 FROM issued LIMIT 1").toArray().length > 0;
+  async noteRefusal(service: string, instance: string, reason: string): Promise<void> {
+    this.#leaves.refused(service, instance, RENEWAL, reason, Date.now());
   }
 
   /** The client is told nothing but that; the log says why. */
-  #refuseJoin(id: string, instance: string, reason: string | undefined): Refused {
-    const time = new Date().toISOString();
-    console.warn(JSON.stringify({ time, kind: "audit", act: "refuse-join", token: id, instance, reason }));
-    return refused("join_token_refused", reason ?? "refused");
+  #refuseJoin(id: string, service: string, instance: string, reason = "refused"): Refused {
+    this.#leaves.refused(service, instance, `join token ${id}`, reason, Date.now());
+    return refused("join_token_refused", reason);
   }
 
   /** Used and expired tokens go after a week, and the oldest ones beyond the bound. */
@@ -361,13 +371,4 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
     this.#sealer ??= makeSealer(this.env.KEY_SECRET);
     return this.#sealer;
   }
-}
-
-function refused(code: Refused["refused"]["code"], reason: string): Refused {
-  return { refused: { code, reason } };
-}
-
-function asRefused(error: unknown): Refused {
-  if (error instanceof SelvageError) return refused(error.code, error.reason);
-  throw error;
 }

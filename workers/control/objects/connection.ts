@@ -6,6 +6,8 @@ export const connectionSchema = z.object({
   id: z.string(),
   service: z.string(),
   instance: z.string(),
+  /** Hash of the key that the token is for. */
+  key: z.optional(z.string()),
   openedAtMs: z.number(),
   /** When the token ends. */
   expiresAtMs: z.number(),

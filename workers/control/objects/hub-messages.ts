@@ -14,11 +14,18 @@ export const closeCodes = {
   silent: 4001,
   tokenExpired: 4002,
   moved: 4003,
+  denied: 4004,
 } as const;
 
-export function trustMessage({ id, roots, txnKeys }: Trust, hopKeys?: readonly HopKey[]): string {
-  const keys = txnKeys.map((key) => JSON.parse(key));
-  return JSON.stringify({ type: "trust", id, roots, txnKeys: keys, ...(hopKeys && { hopKeys }) });
+export function trustMessage(trust: Trust, hopKeys?: readonly HopKey[]): string {
+  const { id, roots, issuer, renewWithinMs, denied } = trust;
+  const txnKeys = trust.txnKeys.map((key) => JSON.parse(key));
+  const refused = denied && { denied: { services: denied.services, serials: denied.serials } };
+  return JSON.stringify({
+    ...{ type: "trust", id, roots, txnKeys, issuer, renewWithinMs },
+    ...(hopKeys && { hopKeys }),
+    ...refused,
+  });
 }
 
 /** A number: the close code that a message deserves; "unknown": of a type that a newer agent may send. */

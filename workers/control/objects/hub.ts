@@ -9,14 +9,8 @@ import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import { GATEWAY_SERVICE } from "../../../shared/identity/spiffe-id.ts";
 import { limits } from "../../../shared/limits.ts";
 import { versionHere } from "../../../shared/policy/acknowledgement.ts";
-import {
-  dropSession,
-  dueAt,
-  type Instance,
-  instanceKey,
-  laggardsOf,
-  putSession,
-} from "../../../shared/policy/agent-sessions.ts";
+import { dropSession, dueAt, type Instance, instanceKey, putSession } from "../../../shared/policy/agent-sessions.ts";
+import { type Denied, refuseWorkload } from "../../../shared/policy/denial.ts";
 import { stepHub } from "../../../shared/policy/hub.ts";
 import { hubDueAt, reportsOf, unneeded } from "../../../shared/policy/hub-duties.ts";
 import { hubOf } from "../../../shared/policy/hub-shards.ts";
@@ -35,6 +29,7 @@ import { sealName } from "./key-ring-store.ts";
 import { PublicationStore } from "./publication-store.ts";
 import { RegistryLinks } from "./registry-links.ts";
 import { type HubRpc, type Laggards, MAIN, type Publication, type Reports, type Trust } from "./rpc.ts";
+import { whoLacks } from "./who-lacks.ts";
 
 const SETTINGS: HubSettings = {
   leaseMs: limits.control.endpointLeaseMs,
@@ -110,21 +105,12 @@ export class Hub extends DurableObject<Env> implements HubRpc {
 
   async trust(trust: Trust): Promise<void> {
     if (!this.#publication.putTrust(trust)) return;
+    if (trust.denied !== undefined) this.#cutDenied(trust.denied);
     for (const known of this.#connected()) this.#sendTrust(known);
   }
 
   async laggards(trustId: string): Promise<Laggards> {
-    const found = laggardsOf(this.#state.sessions, trustId);
-    const ingresses = found.filter(({ service }) => service === GATEWAY_SERVICE);
-    // A hop key waits for these alone: they must be among the names however many others there are.
-    const named = [...ingresses, ...found.filter(({ service }) => service !== GATEWAY_SERVICE)];
-    return {
-      agents: found.length,
-      ingresses: ingresses.length,
-      named: named
-        .slice(0, limits.keyRotation.namedMax)
-        .map(({ service, instance, connected }) => ({ service, instance, connected })),
-    };
+    return whoLacks(this.#state.sessions, trustId);
   }
 
   async status(): Promise<{ revision: number; instances: readonly Instance[] }> {
@@ -199,6 +185,9 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       return new Response(null, { status: 503, headers: { "retry-after": "1" } });
     }
     await this.#askPublication();
+    const { denied } = this.#publication.trust ?? {};
+    if (denied !== undefined && refuseWorkload(denied, opened) !== undefined)
+      return new Response(null, { status: 403 });
     const { 0: client, 1: server } = new WebSocketPair();
     this.#sockets.accept(server, { ...opened, greeted: false });
     this.#schedule(Date.now() + limits.control.helloWaitMs);
@@ -353,6 +342,15 @@ export class Hub extends DurableObject<Env> implements HubRpc {
 
   #connected(): Instance[] {
     return Object.values(this.#state.sessions.instances).filter(({ connected }) => connected);
+  }
+
+  /** Who is denied leaves at once: its endpoint is withdrawn, and nobody waits for it. */
+  #cutDenied(denied: Denied): void {
+    for (const [socket, { service, instance, id, greeted }] of this.#sockets.denied(denied)) {
+      if (greeted) this.#step({ type: "draining", key: instanceKey(service, instance), connection: id });
+      this.#closed(socket);
+      socket.close(closeCodes.denied, "revoked");
+    }
   }
 
   /** Pings are answered without waking the hub; their times are taken over when somebody asks. */

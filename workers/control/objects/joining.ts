@@ -1,20 +1,18 @@
 /** How the authority lets workloads in that have no join token: by a token of their platform, or by their enrolment key. */
 import { join as bounds } from "../../../shared/limits/join.ts";
+import type { Workload } from "../../../shared/policy/denial.ts";
 import { newRefusalCount, refuseKey, refuseReuse, stepRefusal } from "../../../shared/policy/joining.ts";
 import type { EnrolmentKeyInfo } from "../../../shared/wire/joining.ts";
 import { JoiningStore } from "./joining-store.ts";
+import type { Issued } from "./leaf-issuer.ts";
 import type { Act, IssuedCredentials, JoiningSettings, ProvenJoin, ProvenTokenJoin, Refused } from "./rpc.ts";
-
-/** Credentials that are made, and what writes the row of the issuance log once they are given. */
-export interface Issued {
-  readonly credentials: Omit<IssuedCredentials, "mac">;
-  readonly record: () => void;
-}
 
 /** What the authority lends. */
 export interface JoiningHost {
   /** Refuses services that left the document, and whoever else may have no certificate. */
-  issue(service: string, instance: string, csr: string, cause: string): Promise<Issued | Refused>;
+  issue(who: Workload, csr: string, cause: string): Promise<Issued | Refused>;
+  /** Hash of the key that an instance's last certificate is for, as far as that is known. */
+  certifiedLast(service: string, instance: string): string | undefined;
   settings(): Promise<JoiningSettings>;
   audit(act: Act): Promise<void>;
 }
@@ -23,6 +21,8 @@ export interface JoiningHost {
 interface Joiner extends ProvenJoin {
   readonly service: string;
   readonly instance: string;
+  /** Hash of the certified key in whose stead it comes back; absent: it joins as for the first time. */
+  readonly key?: string | undefined;
   readonly cause: string;
 }
 
@@ -54,7 +54,12 @@ export class Joining {
     const refuse = (): string | undefined => refuseKey(this.#store.key(join.keyId), lifetimeMs, Date.now());
     if (key === undefined) return this.refuse(cause, refuse() ?? "");
     const { service, instance } = key;
-    return this.#join({ ...join, service, instance, cause }, lifetimeMs, { refuse, use: () => undefined });
+    // A certificate that is revoked is not replaced by this way either.
+    const certified = this.#host.certifiedLast(service, instance);
+    return this.#join({ ...join, service, instance, key: certified, cause }, lifetimeMs, {
+      refuse,
+      use: () => undefined,
+    });
   }
 
   /**
@@ -66,13 +71,12 @@ export class Joining {
     keyLifetimeMs: number,
     proof: { refuse: () => string | undefined; use: (nowMs: number) => string | undefined },
   ): Promise<IssuedCredentials | Refused> {
-    const { service, instance, csr, cause, keyId, challengeId, challengeEndMs } = joiner;
+    const { service, instance, key, csr, cause, keyId, challengeId, challengeEndMs } = joiner;
     const who = `${service}/${instance} by ${cause}`;
     const early = proof.refuse();
     if (early !== undefined) return this.refuse(who, early);
-    const issued = await this.#host.issue(service, instance, csr, cause);
-    if ("refused" in issued)
-      return issued.refused.code === "csr_invalid" ? issued : this.refuse(who, issued.refused.reason);
+    const issued = await this.#host.issue({ service, instance, key }, csr, cause);
+    if ("refused" in issued) return TOLD.has(issued.refused.code) ? issued : this.refuse(who, issued.refused.reason);
     const late = this.#storage.transactionSync(() => {
       const nowMs = Date.now();
       const isReplayed = this.#store.usedBy(challengeId) !== undefined;
@@ -129,5 +133,8 @@ export class Joining {
     }
   }
 }
+
+/** Refusals that say nothing of who may join, and what to do about them. */
+const TOLD: ReadonlySet<string> = new Set(["csr_invalid", "issuance_limited", "issuer_ended"]);
 
 const lifetimeOf = ({ enrolmentKeyMs }: JoiningSettings): number => enrolmentKeyMs ?? bounds.keyLifetimeMs;

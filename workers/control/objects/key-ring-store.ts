@@ -46,9 +46,14 @@ export class KeyRingStore {
     storage.sql.exec("CREATE TABLE IF NOT EXISTS ring_change (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER)");
   }
 
-  /** When a ring changed last, milliseconds since the epoch; only grows, so that it tells one state from the next. */
+  /** When a ring or anything else of the trust bundle changed last, milliseconds since the epoch; only grows, so that it tells one state from the next. */
   get changedAtMs(): number {
     return this.#storage.sql.exec<{ at: number }>("SELECT at FROM ring_change").toArray()[0]?.at ?? 0;
+  }
+
+  /** Agents have to hear of something else of the trust bundle. */
+  touch(nowMs: number): void {
+    this.#storage.sql.exec("INSERT OR REPLACE INTO ring_change VALUES (1, ?)", Math.max(nowMs, this.changedAtMs + 1));
   }
 
   ring(kind: KeyKind): KeyRing {
@@ -102,7 +107,7 @@ export class KeyRingStore {
     const verdict = stepKeyRing(ring, event, nowMs, limits.keyRotation);
     if (!verdict.changed) return verdict;
     this.#storage.transactionSync(() => {
-      this.#storage.sql.exec("INSERT OR REPLACE INTO ring_change VALUES (1, ?)", Math.max(nowMs, this.changedAtMs + 1));
+      this.touch(nowMs);
       for (const kid of verdict.dropped) this.#storage.sql.exec("DELETE FROM ring_keys WHERE kid = ?", kid);
       for (const { kid, state, sinceMs } of ring.keys)
         this.#storage.sql.exec("UPDATE ring_keys SET state = ?, since = ? WHERE kid = ?", state, sinceMs, kid);

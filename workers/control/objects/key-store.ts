@@ -1,169 +1,162 @@
-/** The authority's own keys in SQLite, those of its certificates: made on first need, sealed at rest, opened once for each life of the object. */
-import { limits } from "../../../shared/limits.ts";
-import { certificateTerms, issuerIsDue } from "../../../shared/policy/issuance.ts";
-import { type Bytes, randomBytes } from "../authority/bytes.ts";
-import {
-  exportKey,
-  fingerprint,
-  importKey,
-  makeIssuer,
-  makeKeys,
-  makeRoot,
-  parseCertificate,
-  type Signer,
-} from "../authority/certificates.ts";
+/** The authority's own keys in SQLite, those of its certificates: sealed at rest, opened once for each life of the object. */
+import type { AuthorityState } from "../../../shared/policy/authority-rotation.ts";
+import type { Bytes } from "../authority/bytes.ts";
+import { exportKey, fingerprint, importKey, parseCertificate, type Signer } from "../authority/certificates.ts";
 import type { Sealer } from "../authority/seal.ts";
 
 interface KeyRow extends Record<string, SqlStorageValue> {
   id: number;
+  /** `root`, `issuer`, or `pending`: a key that waits for a certificate from outside. */
   kind: string;
   trust_domain: string;
-  /** Certificate as PEM. */
+  /** Certificate as PEM; of a pending key its request. */
   public: string;
+  /** Empty: the key is somebody else's. */
   sealed: string;
   not_after: number;
+  /** Fingerprint of the root that it is, or that it leads to. */
+  root: string;
+  /** Certificates between an issuer and its root, PEM, as JSON. */
+  chain: string;
 }
 
-/** The authority, ready for use. */
-export interface Keys {
-  readonly trustDomain: string;
-  readonly issuer: Signer;
+/** A key and its certificate on their way into the store. */
+export interface NewKey {
+  readonly kind: "root" | "issuer" | "pending";
+  readonly public: string;
+  readonly notAfterMs: number;
+  readonly root: string;
+  readonly chain?: readonly string[];
+  /** PKCS#8; absent: somebody else has it. */
+  readonly secret?: Bytes;
+}
+
+export interface StoredCertificate {
   /** PEM. */
-  readonly roots: string[];
-  readonly rootFingerprint: string;
+  readonly pem: string;
+  readonly root: string;
+  readonly external: boolean;
+  /** Certificates between it and its root, PEM. */
+  readonly chain: readonly string[];
+}
+
+/** What is signed, and how far its change is. */
+export interface StoredState extends AuthorityState {
+  readonly trustDomain: string;
   /** When this authority was made, milliseconds since the epoch. */
   readonly madeAtMs: number;
 }
 
-type NewKey = Pick<KeyRow, "kind" | "public" | "not_after"> & { readonly secret: Bytes };
-
 export class KeyStore {
   readonly #storage: DurableObjectStorage;
   readonly #sealer: () => Promise<Sealer>;
-  /** What was read; concurrent callers wait for the same. Nothing found, or a failure, is not remembered. */
-  #reading: Promise<Keys | undefined> | undefined;
-  /** One making at a time. */
-  #making: Promise<void> | undefined;
 
   constructor(storage: DurableObjectStorage, sealer: () => Promise<Sealer>) {
     this.#storage = storage;
     this.#sealer = sealer;
-    storage.sql.exec(`CREATE TABLE IF NOT EXISTS keys (
+    const { sql } = storage;
+    sql.exec(`CREATE TABLE IF NOT EXISTS keys (
       id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT, trust_domain TEXT, public TEXT, sealed TEXT, not_after INTEGER)`);
+    const columns = sql.exec<{ name: string }>("SELECT name FROM pragma_table_info('keys')").toArray();
+    for (const column of ["root", "chain"])
+      if (!columns.some(({ name }) => name === column))
+        sql.exec(`ALTER TABLE keys ADD COLUMN ${column} TEXT NOT NULL DEFAULT ''`);
+    sql.exec("CREATE TABLE IF NOT EXISTS authority_state (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT)");
   }
 
-  /** The keys of this authority, made for `trustDomain` if there are none. */
-  async ensure(trustDomain: string, nowMs: number): Promise<Keys> {
-    const known = await this.open(nowMs);
-    if (known !== undefined) return known;
-    await this.#makeOnce(() => this.#make(trustDomain, nowMs));
-    const made = await this.#readOnce();
-    if (made === undefined) throw new Error("the authority's keys could not be made");
-    return made;
+  /** Undefined before there is an authority. */
+  get state(): StoredState | undefined {
+    const row = this.#storage.sql.exec<{ state: string }>("SELECT state FROM authority_state").toArray()[0];
+    return row === undefined ? undefined : (JSON.parse(row.state) as StoredState);
   }
 
-  /** Undefined before `ensure` was called for the first time. */
-  async open(nowMs: number): Promise<Keys | undefined> {
-    const keys = await this.#readOnce();
-    if (keys === undefined) return undefined;
-    const endsMs = keys.issuer.certificate.notAfter.getTime();
-    if (!issuerIsDue(endsMs, parseCertificate(keys.roots[0] ?? "").notAfter.getTime(), nowMs)) return keys;
-    try {
-      await this.#makeOnce(() => this.#replaceIssuer(keys.trustDomain, nowMs));
-      return await this.#readOnce();
-    } catch (error) {
-      console.error(JSON.stringify({ kind: "error", act: "replace-issuer", endsMs, reason: String(error) }));
-      return keys;
-    }
+  set state(state: StoredState) {
+    this.#storage.sql.exec("INSERT OR REPLACE INTO authority_state VALUES (1, ?)", JSON.stringify(state));
   }
 
-  /** Forgets all keys, as long as nobody has anything that was signed by them. */
+  /** Takes over what was stored before roots could change: one root, and its newest issuer. */
+  async adopt(backdateMs: number): Promise<string | undefined> {
+    if (this.state !== undefined) return undefined;
+    const row = this.#row("root");
+    if (row === undefined) return undefined;
+    const certificate = parseCertificate(row.public);
+    const root = await fingerprint(certificate);
+    this.#storage.sql.exec("UPDATE keys SET root = ?", root);
+    this.state = { root, trustDomain: row.trust_domain, madeAtMs: certificate.notBefore.getTime() + backdateMs };
+    return root;
+  }
+
   discard(): void {
-    this.#storage.sql.exec("DELETE FROM keys");
-    this.#reading = undefined;
+    for (const table of ["keys", "authority_state"]) this.#storage.sql.exec(`DELETE FROM ${table}`);
   }
 
-  #readOnce(): Promise<Keys | undefined> {
-    const forget = (): void => {
-      this.#reading = undefined;
-    };
-    this.#reading ??= this.#read().then(
-      (keys) => {
-        if (keys === undefined) forget();
-        return keys;
-      },
-      (error: unknown) => {
-        forget();
-        throw error;
-      },
-    );
-    return this.#reading;
-  }
-
-  #makeOnce(work: () => Promise<void>): Promise<void> {
-    this.#making ??= work().finally(() => {
-      this.#making = undefined;
-      this.#reading = undefined;
-    });
-    return this.#making;
-  }
-
-  async #make(trustDomain: string, nowMs: number): Promise<void> {
-    if (this.#newest("root") !== undefined) return;
-    const rootKeys = await makeKeys();
-    const terms = certificateTerms(limits.certificate.rootLifetimeMs, Number.POSITIVE_INFINITY, nowMs, randomBytes(16));
-    const certificate = await makeRoot(trustDomain, terms, rootKeys);
-    const issuer = await newIssuer(trustDomain, { certificate, key: rootKeys.privateKey }, nowMs);
-    const root = {
-      kind: "root",
-      public: certificate.toString("pem"),
-      not_after: terms.notAfterMs,
-      secret: await exportKey(rootKeys.privateKey),
-    };
-    await this.#insert(trustDomain, [root, issuer]);
-  }
-
-  /** A new issuer under the same root: agents pin the root, so nothing else changes. */
-  async #replaceIssuer(trustDomain: string, nowMs: number): Promise<void> {
-    const row = this.#newest("root");
-    if (row === undefined) throw new Error("the root is missing");
-    const root = { certificate: parseCertificate(row.public), key: await importKey(await this.#unseal(row)) };
-    await this.#insert(trustDomain, [await newIssuer(trustDomain, root, nowMs)]);
-  }
-
-  async #insert(trustDomain: string, keys: readonly NewKey[]): Promise<void> {
+  /** Secrets sealed, ready for `insert`. */
+  async seal(keys: readonly NewKey[]): Promise<(NewKey & { readonly sealed: string })[]> {
     const sealer = await this.#sealer();
-    const sealed = await Promise.all(keys.map((key) => sealer.seal(sealName(key.kind, key.public), key.secret)));
-    this.#storage.transactionSync(() => {
-      keys.forEach((key, index) => {
-        this.#storage.sql.exec(
-          "INSERT INTO keys (kind, trust_domain, public, sealed, not_after) VALUES (?, ?, ?, ?, ?)",
-          key.kind,
-          trustDomain,
-          key.public,
-          sealed[index],
-          key.not_after,
-        );
-      });
-    });
+    return Promise.all(
+      keys.map(async (key) => {
+        const { kind, secret } = key;
+        return { ...key, sealed: secret === undefined ? "" : await sealer.seal(sealName(kind, key.public), secret) };
+      }),
+    );
   }
 
-  async #read(): Promise<Keys | undefined> {
-    const [root, issuer] = [this.#newest("root"), this.#newest("issuer")];
-    if (root === undefined || issuer === undefined) return undefined;
-    const certificate = parseCertificate(root.public);
-    return {
-      trustDomain: root.trust_domain,
-      issuer: { certificate: parseCertificate(issuer.public), key: await importKey(await this.#unseal(issuer)) },
-      roots: [root.public],
-      rootFingerprint: await fingerprint(certificate),
-      madeAtMs: certificate.notBefore.getTime() + limits.certificate.backdateMs,
-    };
+  insert(trustDomain: string, keys: readonly (NewKey & { readonly sealed: string })[]): void {
+    for (const key of keys)
+      this.#storage.sql.exec(
+        "INSERT INTO keys (kind, trust_domain, public, sealed, not_after, root, chain) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        ...[key.kind, trustDomain, key.public, key.sealed, key.notAfterMs, key.root, JSON.stringify(key.chain ?? [])],
+      );
   }
 
-  #newest(kind: string): KeyRow | undefined {
-    const query = "SELECT * FROM keys WHERE kind = ? ORDER BY id DESC LIMIT 1";
-    return this.#storage.sql.exec<KeyRow>(query, kind).toArray()[0];
+  /** A new issuer signs from now on: the key of the one before is worth nothing any more, and goes. */
+  dropFormerIssuers(root: string): void {
+    this.#storage.sql.exec(
+      `DELETE FROM keys WHERE kind = 'issuer' AND root = ?1
+       AND id < (SELECT max(id) FROM keys WHERE kind = 'issuer' AND root = ?1)`,
+      root,
+    );
+  }
+
+  /** A root with all that leads to it. */
+  dropRoot(root: string): void {
+    this.#storage.sql.exec("DELETE FROM keys WHERE root = ? AND kind <> 'pending'", root);
+  }
+
+  dropPending(): void {
+    this.#storage.sql.exec("DELETE FROM keys WHERE kind = 'pending'");
+  }
+
+  /** The root, or the newest issuer of it. */
+  certificate(kind: "root" | "issuer", root: string): StoredCertificate | undefined {
+    const row = this.#row(kind, root);
+    if (row === undefined) return undefined;
+    const chain = row.chain === "" ? [] : (JSON.parse(row.chain) as string[]);
+    const external = this.#row("root", root)?.sealed === "";
+    return { pem: row.public, root, external, chain };
+  }
+
+  /** Undefined: it is not there, or its key is somebody else's. */
+  async signer(kind: "root" | "issuer", root: string): Promise<Signer | undefined> {
+    const row = this.#row(kind, root);
+    if (row === undefined || row.sealed === "") return undefined;
+    return { certificate: parseCertificate(row.public), key: await importKey(await this.#unseal(row)) };
+  }
+
+  /** Its request, PEM. */
+  get pending(): string | undefined {
+    return this.#row("pending")?.public;
+  }
+
+  /** The key that waits for a certificate: PKCS#8. */
+  async pendingSecret(): Promise<Bytes | undefined> {
+    const row = this.#row("pending");
+    return row === undefined ? undefined : this.#unseal(row);
+  }
+
+  #row(kind: string, root?: string): KeyRow | undefined {
+    const query = "SELECT * FROM keys WHERE kind = ?1 AND (?2 IS NULL OR root = ?2) ORDER BY id DESC LIMIT 1";
+    return this.#storage.sql.exec<KeyRow>(query, kind, root ?? null).toArray()[0];
   }
 
   async #unseal(row: KeyRow): Promise<Bytes> {
@@ -174,11 +167,6 @@ export class KeyStore {
 /** A private key is bound to its kind and its public half. */
 const sealName = (kind: string, publicHalf: string): string => `${kind}/${publicHalf}`;
 
-async function newIssuer(trustDomain: string, root: Signer, nowMs: number): Promise<NewKey> {
-  const keys = await makeKeys();
-  const rootEndsMs = root.certificate.notAfter.getTime();
-  const terms = certificateTerms(limits.certificate.issuerLifetimeMs, rootEndsMs, nowMs, randomBytes(16));
-  const certificate = await makeIssuer(trustDomain, terms, keys.publicKey, root);
-  const secret = await exportKey(keys.privateKey);
-  return { kind: "issuer", public: certificate.toString("pem"), not_after: terms.notAfterMs, secret };
+export async function secretOf(keys: CryptoKeyPair): Promise<Bytes> {
+  return exportKey(keys.privateKey);
 }

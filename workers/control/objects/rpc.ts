@@ -3,7 +3,9 @@ import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import type { ErrorCode } from "../../../shared/errors.ts";
 import type { Plan } from "../../../shared/plan/plan.ts";
 import type { Instance } from "../../../shared/policy/agent-sessions.ts";
+import type { CaAlarm } from "../../../shared/policy/ca-alarms.ts";
 import type { SeriesCounts } from "../../../shared/policy/counters.ts";
+import type { Denied, Workload } from "../../../shared/policy/denial.ts";
 import type { RingKey } from "../../../shared/policy/key-ring.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
 import type { InstanceReport, RegistryUpdate, Released } from "../../../shared/policy/registry.ts";
@@ -11,6 +13,15 @@ import type { HeldRevision } from "../../../shared/policy/service-view.ts";
 import type { DeprecatedCaller, Drift, VersionInfo } from "../../../shared/wire/admin.ts";
 import type { ArtifactTable } from "../../../shared/wire/artifacts.ts";
 import type { AuditPage } from "../../../shared/wire/audit.ts";
+import type {
+  CaStatus,
+  DeniedInfo,
+  DeniedList,
+  DenyRequest,
+  ForceRequest,
+  IssuanceEntry,
+  RotateCaRequest,
+} from "../../../shared/wire/ca.ts";
 import type { EnrolRequest } from "../../../shared/wire/enrolment.ts";
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { EnrolmentKeyInfo } from "../../../shared/wire/joining.ts";
@@ -94,6 +105,10 @@ export interface Act {
     | "key-revoke"
     | "key-import"
     | "key-rotate"
+    | "ca-rotate"
+    | "ca-step"
+    | "ca-csr"
+    | "ca-import"
     | "cache-purge"
     | "join"
     | "join-refused"
@@ -220,6 +235,11 @@ export interface Trust {
   readonly txnKeys: string[];
   /** For ingress agents; sealed under the name `hop/KID`. */
   readonly hopKeys: { readonly kid: string; readonly sealed: string }[];
+  /** Fingerprint of the issuer that agents' certificates are to be from, and the time to get one. Absent: of any. */
+  readonly issuer?: string;
+  readonly renewWithinMs?: number;
+  /** Absent: nobody. */
+  readonly denied?: Denied;
 }
 
 export type KeyKind = "signing" | "hop";
@@ -234,12 +254,18 @@ export interface KeyRings {
   readonly rings: readonly { readonly kind: KeyKind; readonly keys: readonly RingKey[] }[];
   /** Id of the trust bundle that has them all. */
   readonly trust: string;
+  /** What of the authority ends soon. */
+  readonly alarms: readonly CaAlarm[];
 }
 
 /** Who does not have a trust bundle yet: agents of all services, those of the gateway, and the first names. */
 export interface Laggards {
   readonly agents: number;
   readonly ingresses: number;
+  /** Those of the agents that are connected. */
+  readonly live: number;
+  /** Agents that are remembered, whatever they have. */
+  readonly known: number;
   readonly named: readonly { readonly service: string; readonly instance: string; readonly connected: boolean }[];
 }
 
@@ -251,7 +277,15 @@ export interface IssuedCredentials {
   readonly token: string;
   readonly notAfterMs: number;
   readonly mac?: string;
+  /** See `Credentials`. */
+  readonly lineage?: string[];
 }
+
+/** What is done about a rotation of the authority. */
+export type CaOrder =
+  | ({ readonly type: "rotate" } & Pick<RotateCaRequest, "what" | "selfMade">)
+  | ({ readonly type: "force" } & Pick<ForceRequest, "step" | "whom">)
+  | { readonly type: "abort" };
 
 export interface AuthorityRpc extends Rpc.DurableObjectBranded {
   /** Makes root, issuer and the keys of gateways where there are none. @returns the trust domain that the authority is for */
@@ -264,7 +298,9 @@ export interface AuthorityRpc extends Rpc.DurableObjectBranded {
   ): Promise<{ readonly token: string; readonly expiresAtMs: number } | Refused>;
   enrol(request: EnrolRequest): Promise<IssuedCredentials | Refused>;
   /** @param keyId of the enrolment key that it is to come back by; absent: an older agent */
-  renew(service: string, instance: string, csr: string, keyId?: string): Promise<IssuedCredentials | Refused>;
+  renew(who: Workload, csr: string, keyId?: string): Promise<IssuedCredentials | Refused>;
+  /** A line of the issuance log for a renewal that was refused before it came here. */
+  noteRefusal(service: string, instance: string, reason: string): Promise<void>;
   joinByToken(join: ProvenTokenJoin): Promise<IssuedCredentials | Refused>;
   /** For the service and instance that the key was kept for. */
   joinByKey(join: ProvenJoin): Promise<IssuedCredentials | Refused>;
@@ -279,6 +315,18 @@ export interface AuthorityRpc extends Rpc.DurableObjectBranded {
     how: { readonly now: boolean; readonly revoke: boolean },
   ): Promise<{ readonly kid: string } | Refused>;
   keyRings(): Promise<KeyRings>;
+  ca(): Promise<CaStatus>;
+  /** Newest first. */
+  issuanceLog(): Promise<IssuanceEntry[]>;
+  orderCa(order: CaOrder, actor: Actor): Promise<CaStatus | Refused>;
+  requestIssuer(fresh: boolean, actor: Actor): Promise<{ readonly csr: string } | Refused>;
+  importChain(
+    pem: string,
+    actor: Actor,
+  ): Promise<{ readonly warnings: readonly string[]; readonly ca: CaStatus } | Refused>;
+  deny(request: DenyRequest, by: Actor): Promise<DeniedInfo | Refused>;
+  lift(id: string, by: Actor): Promise<DeniedInfo | Refused>;
+  denied(): Promise<DeniedList>;
 }
 
 /** One version with the face of every service, as JSON with its hash. */

@@ -70,9 +70,9 @@ export async function laggards(env: Env, trustId: string): Promise<Laggards> {
   const all = await eachHub(env, (hub) => hub.laggards(trustId));
   const named = all.flatMap((one) => one.named.map((who, at) => ({ who, at, first: at < one.ingresses })));
   named.sort((a, b) => Number(b.first) - Number(a.first) || a.at - b.at);
+  const sum = (of: "agents" | "ingresses" | "live" | "known"): number => all.reduce((total, one) => total + one[of], 0);
   return {
-    agents: all.reduce((sum, { agents }) => sum + agents, 0),
-    ingresses: all.reduce((sum, { ingresses }) => sum + ingresses, 0),
+    ...{ agents: sum("agents"), ingresses: sum("ingresses"), live: sum("live"), known: sum("known") },
     named: named.slice(0, limits.keyRotation.namedMax).map(({ who }) => who),
   };
 }

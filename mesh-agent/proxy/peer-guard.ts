@@ -1,0 +1,59 @@
+/**
+ * Peers that are refused although their certificates are good: no new connection with them, on either side, and those that are
+ * open end when one of them becomes so.
+ */
+import type { TLSSocket } from "node:tls";
+import { serialText } from "../../shared/policy/denial.ts";
+import { spiffeIdOfCertificate } from "./tls-peer.ts";
+
+interface Peer {
+  readonly spiffeId: string | undefined;
+  readonly serial: string;
+}
+
+export class PeerGuard {
+  /** Counts changes: what was proven before the last one has to be proven anew. */
+  revision = 0;
+  #spiffeIds: ReadonlySet<string> = new Set();
+  #serials: ReadonlySet<string> = new Set();
+  /** A client's socket tells the certificate of its peer only at the moment of the handshake: it is noted then. */
+  readonly #peers = new Map<TLSSocket, Peer>();
+
+  /**
+   * Replaces the list, and ends connections with those on it.
+   * @param serials serial numbers of certificates
+   * @returns how many connections ended; undefined: nothing has changed
+   */
+  deny(spiffeIds: readonly string[], serials: readonly string[]): number | undefined {
+    const texts = serials.map(serialText);
+    if (isSame(spiffeIds, this.#spiffeIds) && isSame(texts, this.#serials)) return undefined;
+    this.#spiffeIds = new Set(spiffeIds);
+    this.#serials = new Set(texts);
+    this.revision++;
+    const denied = [...this.#peers].filter(([, { spiffeId, serial }]) => this.refuse(spiffeId, serial) !== undefined);
+    for (const [socket] of denied) socket.destroy();
+    return denied.length;
+  }
+
+  /** Why a certificate is refused. @param serial hex */
+  refuse(spiffeId: string | undefined, serial: string): string | undefined {
+    if (spiffeId !== undefined && this.#spiffeIds.has(spiffeId)) return `${spiffeId} is revoked`;
+    return this.#serials.has(serialText(serial)) ? `the certificate ${serialText(serial)} is revoked` : undefined;
+  }
+
+  /** Whether a verified peer may go on, also by a resumed session; asked at the handshake, and watched from there to its end. */
+  admits(socket: TLSSocket): boolean {
+    const certificate = socket.getPeerX509Certificate();
+    if (certificate === undefined) return true;
+    const spiffeId = spiffeIdOfCertificate(certificate.raw);
+    const { serialNumber: serial } = certificate;
+    if (this.refuse(spiffeId, serial) !== undefined) return false;
+    this.#peers.set(socket, { spiffeId, serial });
+    socket.once("close", () => this.#peers.delete(socket));
+    return true;
+  }
+}
+
+function isSame(list: readonly string[], known: ReadonlySet<string>): boolean {
+  return list.length === known.size && list.every((one) => known.has(one));
+}
