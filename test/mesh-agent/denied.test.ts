@@ -1,10 +1,9 @@
 /** Workloads that are revoked, between real agents: requests and tunnels, on both sides, over a restart, and lifted again. */
 import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { DeniedPeers } from "../../shared/policy/denial.ts";
+import { readState } from "../support/agent-state.ts";
 import { Fleet, type TestAgent, until } from "./support/agents.ts";
 import { outboundDefaults, TestControl } from "./support/control-plane.ts";
 
@@ -56,9 +55,7 @@ async function echoes(): Promise<boolean> {
 }
 
 const serialOf = ({ folder }: TestAgent): string => {
-  const { certificates } = JSON.parse(readFileSync(join(folder, "identity.json"), "utf8")) as {
-    certificates: string[];
-  };
+  const { certificates } = readState(folder, "identity.json") as { certificates: string[] };
   return new X509Certificate(certificates[0] ?? "").serialNumber;
 };
 

@@ -1,12 +1,13 @@
 /** The authority of a whole system: changed under load, and what agents hold of it. System tests run it short, `test/long` long. */
 import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import type { AgentIdentity } from "../../mesh-agent/tls/identity.ts";
 import type { CaStatus } from "../../shared/wire/ca.ts";
 import type { ProcessEntry } from "../../shared/wire/runtime-files.ts";
+import { readState } from "./agent-state.ts";
 import type { LoadResult } from "./load.ts";
 import { orderLoad } from "./outages.ts";
 import type { System } from "./system.ts";
@@ -46,7 +47,7 @@ export function agentsOf(system: System): ProcessEntry[] {
 
 /** What an agent holds right now. */
 export function identityOf(system: System, name: string): AgentIdentity {
-  return JSON.parse(readFileSync(join(system.state, "agents", name, "identity.json"), "utf8")) as AgentIdentity;
+  return readState(join(system.state, "agents", name), "identity.json") as AgentIdentity;
 }
 
 /** SHA-256 of a certificate's DER, hex. */

@@ -162,7 +162,7 @@ test("an instance gets no more certificates than can be revoked together, until 
   );
 });
 
-test("the log is for administrators", async () => {
+test("the log is not for gateways and agents", async () => {
   for (const path of ["/v1/ca", "/v1/ca/log", "/v1/denied"])
     expect((await call("GET", path, await token({ role: "gateway" }))).status).toBe(403);
 });

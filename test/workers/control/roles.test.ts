@@ -25,6 +25,7 @@ const registered = makeApi()
   .routes.filter(({ method }) => method !== "ALL")
   .map(({ method, path }) => {
     const asked = path.replace(/:(\w+)(\{.*?\}+(?=\/|$))?/g, (_, name: string) => {
+      if (path.includes("denied")) return `w-${"0".repeat(12)}`;
       if (name === "id") return path.includes("revocations") ? "0".repeat(36) : "0".repeat(16);
       return SAMPLES[name] ?? name;
     });
