@@ -72,17 +72,6 @@ test("a damaged identity is kept aside, and the agent comes back without a token
   expect(existsSync(join(stopped.folder, "identity.json.unreadable"))).toBe(true);
 });
 
-test("one that was away while the root was replaced comes back by its enrolment key", async () => {
-  const former = await (await world.agent("callee", "callee-4")).ready();
-  former.kill("SIGTERM");
-  await former.exited;
-  const { code, stderr } = await world.selvage("ca", "rotate-root", "--timeout", "20s");
-  expect(code, stderr).toBe(0);
-  rmSync(join(former.folder, "identity.json"));
-  const again = await world.start("callee-4", "/nonexistent", former.folder).ready();
-  expect(again.stdout).toContain("came back as callee by the enrolment key");
-});
-
 async function keysOf(instance: string): Promise<string[]> {
   const { keys } = JSON.parse((await world.selvage("join", "keys", "--json")).stdout);
   return keys.filter((key: { instance: string }) => key.instance === instance).map(({ id }: { id: string }) => id);
@@ -95,6 +84,17 @@ test("a suspended agent comes back unattended when all that it had has ended", a
   await until("it came back", () => suspended.stdout.includes("came back as callee by the enrolment key"));
   await until("it is connected", async () => (await suspended.admin("/config")).text.includes('"connected":true'));
   expect(readState(suspended.folder, "identity.json").token).not.toBe(before);
+});
+
+test("one that was away while the root was replaced comes back by its enrolment key", async () => {
+  const former = await (await world.agent("callee", "callee-4")).ready();
+  former.kill("SIGTERM");
+  await former.exited;
+  const { code, stderr } = await world.selvage("ca", "rotate-root", "--timeout", "20s");
+  expect(code, stderr).toBe(0);
+  rmSync(join(former.folder, "identity.json"));
+  const again = await world.start("callee-4", "/nonexistent", former.folder).ready();
+  expect(again.stdout).toContain("came back as callee by the enrolment key");
 });
 
 test("the folder of an older agent is taken over: sealed at once, and a key told with the next renewal", async () => {
