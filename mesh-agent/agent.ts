@@ -1,15 +1,16 @@
 /** One agent from its first to its last moment, in the order of events. */
 import type { Server } from "node:http";
 import { SelvageError } from "../shared/errors.ts";
-import { spiffeIdOf } from "../shared/identity/spiffe-id.ts";
 import { limits } from "../shared/limits.ts";
 import type { Endpoint } from "../shared/wire/endpoint.ts";
 import { openAdmin } from "./admin/admin-server.ts";
 import { agentView } from "./admin/agent-view.ts";
 import { ControlSession } from "./control/control-session.ts";
-import { type Changed, type KnownPlan, KnownView } from "./control/known-view.ts";
+import type { KnownPlan } from "./control/known-plan.ts";
+import { type Changed, KnownView } from "./control/known-view.ts";
 import { identityFile, obtainIdentity } from "./control/obtain-identity.ts";
 import { makeStateFolder, type StateFile } from "./control/state-file.ts";
+import { epochOf, Versions } from "./control/versions.ts";
 import { Clusters } from "./discovery/clusters.ts";
 import { AppConnections } from "./inbound/app-connections.ts";
 import { Gate } from "./inbound/drain-gate.ts";
@@ -25,6 +26,7 @@ import { AppProcess } from "./lifecycle/app-process.ts";
 import { drainListener } from "./lifecycle/drain.ts";
 import type { Exposure } from "./lifecycle/exposure.ts";
 import { keepAliveLint } from "./lifecycle/keep-alive-lint.ts";
+import { meshPools } from "./lifecycle/mesh-pools.ts";
 import { openListener } from "./lifecycle/open-listener.ts";
 import { freePort, listenError } from "./lifecycle/ports.ts";
 import { RuntimeStatus } from "./lifecycle/runtime-status.ts";
@@ -37,7 +39,6 @@ import { outboundStack } from "./outbound/stack.ts";
 import { tcpStack } from "./outbound/tcp-stack.ts";
 import type { ClientPool } from "./proxy/engine.ts";
 import type { Listener } from "./proxy/listener.ts";
-import { createMeshPool } from "./proxy/mesh-pool.ts";
 import { createMeshServer, type MeshServerOptions } from "./proxy/mesh-server.ts";
 import type { Log } from "./telemetry/log.ts";
 import { Metrics } from "./telemetry/metrics.ts";
@@ -83,6 +84,7 @@ class Agent {
   /** One for all that goes to the application, wherever it comes from. */
   readonly #shed = shedLoad(this.#metrics);
   readonly #clusters: Clusters;
+  readonly #versions = new Versions();
   readonly #session: ControlSession;
   readonly #runtime: RuntimeStatus;
   #inboundPort = 0;
@@ -113,26 +115,16 @@ class Agent {
     this.#service = service;
     this.#instance = instance;
     const onTrouble = (message: string): void => log.event("state_trouble", message);
-    this.#view = new KnownView(options.stateFolder, identity, onTrouble);
+    this.#view = new KnownView(options.stateFolder, identity, onTrouble, () => this.#changed("plan"));
     this.#trust = new TrustState(identity);
     this.#verifier = new TxnVerifier(trustDomain);
-    this.#clusters = new Clusters((to, endpoint, { breaker, protocol }) => {
-      const { maxConnections, maxPending, requestsPerConnection } = breaker;
-      return createMeshPool({
-        host: endpoint.host,
-        port: endpoint.port,
-        maxConnections,
-        maxPending,
-        ...(requestsPerConnection !== undefined && { requestsPerConnection }),
-        ...(protocol === "tcp" && { maxTunnels: maxConnections }),
-        tls: { secureContext: () => this.#trust.clientContext, expectedSpiffeId: spiffeIdOf(trustDomain, to) },
-      });
-    }, options.zone);
+    this.#clusters = new Clusters(meshPools(this.#trust, trustDomain), options.zone);
     this.#session = new ControlSession({
       identity,
       view: this.#view,
       endpoint: () => this.#endpoint(),
       onChanged: (changed) => this.#changed(changed),
+      onConnection: () => this.#useVersions(),
       onIdentity: (renewed) => {
         this.#trust.renew(renewed);
         this.#useTrust();
@@ -189,6 +181,7 @@ class Agent {
     const calls = {
       accessLog: this.#accessLog,
       planVersion: () => this.#plan().version,
+      versions: this.#versions,
       clusters: this.#clusters,
       verifier: this.#verifier,
       random: Math.random,
@@ -239,6 +232,7 @@ class Agent {
         accessLog: this.#accessLog,
         gate: this.#gate,
         planVersion: () => this.#plan().version,
+        versions: this.#versions,
         verifier: this.#verifier,
         hopVerifier: this.#hopVerifier,
         clusters: this.#clusters,
@@ -292,7 +286,8 @@ class Agent {
     const stack = inboundStack({
       accessLog: this.#accessLog,
       gate: this.#gate,
-      plan: () => this.#plan(),
+      plan: ({ head }) => this.#versions.of(head, this.#plan()),
+      versions: this.#versions,
       verifier: this.#verifier,
       shed: this.#shed,
       app: () => this.#appConnections(),
@@ -323,6 +318,7 @@ class Agent {
       view: this.#view,
       clusters: this.#clusters,
       metrics: this.#metrics,
+      versions: this.#versions,
       log: this.#log,
       unready: () => this.#unready,
       tcp: () => this.#tcp?.addresses ?? {},
@@ -347,10 +343,18 @@ class Agent {
       this.#useTrust();
       if (fewer) this.#clusters.renewConnections();
     } else if (plan !== undefined) {
-      this.#clusters.update(plan.plan.outbound, endpoints.services);
+      this.#useVersions();
+      const second = this.#view.second.plan;
+      const beside = second && { epoch: epochOf(second), services: second.plan.outbound };
+      this.#clusters.update(plan.plan.outbound, endpoints.services, beside);
       if (changed === "plan") void this.#tcp?.update(plan.plan.outbound);
     }
     if (changed === "plan" && this.#unready === undefined) void this.#expose();
+  }
+
+  /** Requests are asked for their version where there may be two: where one is held, or nobody could say so. */
+  #useVersions(): void {
+    this.#versions.use(this.#view.plan, this.#view.second.plan, !this.#session.connected);
   }
 
   /** Listeners take new certificates and roots; connections that are open stay. */

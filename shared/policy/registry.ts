@@ -36,6 +36,8 @@ export interface Instance {
   /** Version of the plan that it serves by. */
   planVersion: number;
   refused?: Refusal;
+  /** The canary that it holds, or why it does not. */
+  canary?: { readonly version: number; readonly refused?: string | undefined };
   /** Id of the trust bundle that it has said to use on this connection. */
   trusts?: string;
 }
@@ -73,6 +75,12 @@ export type RegistryEvent =
   | { readonly type: "acknowledged"; readonly key: string; readonly version: number }
   | { readonly type: "refused"; readonly key: string; readonly version: number; readonly reason: string }
   | { readonly type: "trusts"; readonly key: string; readonly id: string }
+  | {
+      readonly type: "canary";
+      readonly key: string;
+      readonly version: number;
+      readonly refused?: string | undefined;
+    }
   | { readonly type: "renewed"; readonly key: string; readonly certificateNotAfterMs: number }
   /** A new plan: views may have another extent. */
   | { readonly type: "published" }
@@ -194,6 +202,9 @@ function stepInstance(
     case "refused":
       known.refused = { version: event.version, reason: event.reason };
       break;
+    case "canary":
+      known.canary = { version: event.version, ...(event.refused !== undefined && { refused: event.refused }) };
+      break;
     case "trusts":
       known.trusts = event.id;
       break;
@@ -231,6 +242,18 @@ function tick(state: RegistryState, nowMs: number, settings: RegistrySettings, v
 /** Instances that are remembered, and do not use that trust bundle: those that are away count until they are forgotten. */
 export function laggardsOf(state: RegistryState, trustId: string): Instance[] {
   return Object.values(state.instances).filter(({ trusts }) => trusts !== trustId);
+}
+
+/** Instances that are connected and do not have a canary's version. @param knows whether it has a face for a service */
+export function canaryLaggardsOf(
+  state: RegistryState,
+  version: number,
+  knows: (service: string) => boolean,
+): Instance[] {
+  return Object.values(state.instances).filter(
+    ({ connected, service, canary }) =>
+      connected && knows(service) && (canary?.version !== version || canary.refused !== undefined),
+  );
 }
 
 /** When a `tick` can next change something about an instance; milliseconds since the epoch. */

@@ -9,6 +9,10 @@ import { counterReportSchema } from "./counters.ts";
 import { hopKeySchema } from "./hop-key.ts";
 import { revocationListSchema } from "./revocations.ts";
 
+/** Of a canary: a second version that takes a share of the requests. */
+const share = z.int().check(z.minimum(0), z.maximum(limits.canary.sharesMax));
+const text = z.string().check(z.maxLength(limits.canary.headerCharsMax));
+
 const jwk = z.looseObject({ kty: z.string(), kid: z.string() });
 
 export const leaseRequestSchema = z.object({
@@ -33,6 +37,15 @@ export const leaseRequestSchema = z.object({
       reason: z.string().check(z.maxLength(limits.wire.refusalCharsMax)),
     }),
   ),
+  /** The canary that it holds, and the share that it gives it; `refused`: why it does not hold this one. */
+  canary: z.optional(
+    z.object({
+      version: z.int(),
+      hash: z.string().check(z.maxLength(limits.wire.idCharsMax)),
+      share,
+      refused: z.optional(z.string().check(z.maxLength(limits.wire.refusalCharsMax))),
+    }),
+  ),
 });
 export type LeaseRequest = z.infer<typeof leaseRequestSchema>;
 
@@ -54,6 +67,18 @@ export const leaseAnswerSchema = z.object({
   signingKey: z.optional(jwk),
   /** Absent when the isolate already has it. */
   hopKey: z.optional(hopKeySchema),
+  /** A second version, for a share of the requests. Absent: there is none, and one that is held is dropped. */
+  canary: z.optional(
+    z.object({
+      version: z.int(),
+      hash: z.string(),
+      share,
+      by: z.union([z.literal("ip"), z.literal("trace"), z.object({ header: text })]),
+      match: z.optional(z.object({ header: text, value: text })),
+      /** Absent when the isolate already has it. */
+      gateway: z.optional(z.custom<GatewayPlan>((value) => typeof value === "object" && value !== null)),
+    }),
+  ),
   /** Number of the last report that was taken. Absent: none was sent. */
   counted: z.optional(z.int()),
 });

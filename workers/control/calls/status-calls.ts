@@ -11,7 +11,10 @@ import type { KeyRingStatus } from "../../../shared/wire/rotation.ts";
 import { authority, type Call, config, hub } from "./call.ts";
 
 export async function status(c: Call): Promise<Response> {
-  const [{ version, hash, leases, counters }, { instances }] = await Promise.all([config(c).status(), hub(c).status()]);
+  const [{ version, hash, leases, counters, canary }, { instances }] = await Promise.all([
+    config(c).status(),
+    hub(c).status(),
+  ]);
   const keys = await keyRingStatus(c, leases);
   const nowMs = Date.now();
   const gateways = leases.map((lease) => ({
@@ -30,6 +33,7 @@ export async function status(c: Call): Promise<Response> {
     agents,
     keys,
     alarms,
+    ...(canary !== undefined && { canary }),
     counters: { windowMs, series: counters },
   } satisfies Status);
 }

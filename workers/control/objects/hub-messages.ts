@@ -40,6 +40,7 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set<AgentMessage["type"]>([
   "ready",
   "draining",
   "trusts",
+  "canary",
   "ack",
   "refuse",
 ]);

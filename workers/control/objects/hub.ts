@@ -10,6 +10,7 @@ import { GATEWAY_SERVICE } from "../../../shared/identity/spiffe-id.ts";
 import { limits } from "../../../shared/limits.ts";
 import { versionHere } from "../../../shared/policy/acknowledgement.ts";
 import {
+  canaryLaggardsOf,
   dueAt,
   endpointView,
   type Instance,
@@ -24,12 +25,13 @@ import {
 import { type AgentMessage, PING, PONG } from "../../../shared/wire/hub.ts";
 import { makeSealer } from "../authority/seal.ts";
 import type { Env } from "../env.ts";
+import { CanaryFaceStore, NO_CANARY } from "./canary-faces.ts";
 import { type Connection, connectionSchema, readAttachment } from "./connection.ts";
 import { closeCodes, parseMessage, trustMessage } from "./hub-messages.ts";
 import { InstanceStore } from "./instance-store.ts";
 import { sealName } from "./key-ring-store.ts";
 import { PublicationStore } from "./publication-store.ts";
-import type { HubRpc, Laggards, Publication, Trust } from "./rpc.ts";
+import type { CanaryFaces, CanaryLaggards, HubRpc, Laggards, Publication, Trust } from "./rpc.ts";
 
 const SETTINGS: RegistrySettings = {
   leaseMs: limits.control.endpointLeaseMs,
@@ -41,6 +43,7 @@ const SETTINGS: RegistrySettings = {
 export class Hub extends DurableObject<Env> implements HubRpc {
   readonly #instances: InstanceStore;
   readonly #publication: PublicationStore;
+  readonly #canary: CanaryFaceStore;
   readonly #registry: RegistryState;
   /** When the alarm is set for; undefined: not known since the object woke up or the alarm went off. */
   #alarmAtMs: number | undefined;
@@ -51,6 +54,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
     this.#instances = new InstanceStore(ctx.storage.sql);
     this.#publication = new PublicationStore(ctx.storage.sql);
+    this.#canary = new CanaryFaceStore(ctx.storage.sql);
     this.#registry = this.#instances.load();
     this.#router.get("/v1/agents/connect", (request) => this.#connect(request));
     this.#findLost();
@@ -79,6 +83,25 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       this.#send(socket, face.message);
       this.#send(socket, this.#view(service, face.outbound, views));
     }
+  }
+
+  async canary(faces: CanaryFaces): Promise<void> {
+    this.ctx.storage.transactionSync(() => this.#canary.put(faces));
+    const views = new Map<string, string>();
+    for (const [socket, { service }] of this.#greeted()) {
+      this.#send(socket, this.#canary.face(service)?.message ?? NO_CANARY);
+      const face = this.#publication.face(service);
+      if (face !== undefined) this.#send(socket, this.#view(service, face.outbound, views));
+    }
+  }
+
+  async canaryLaggards(version: number): Promise<CanaryLaggards> {
+    const found = canaryLaggardsOf(this.#registry, version, (service) => this.#canary.face(service) !== undefined);
+    const nameOf = ({ service, instance }: Instance): string => `agent ${instance} of ${service}`;
+    const refusing = found.find(({ canary }) => canary?.version === version);
+    const refused = refusing && { who: nameOf(refusing), reason: refusing.canary?.refused ?? "" };
+    const named = found.slice(0, limits.canary.namedMax).map(nameOf);
+    return { count: found.length, named, ...(refused && { refused }) };
   }
 
   async revoked(list: RevocationList): Promise<number | undefined> {
@@ -185,7 +208,11 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     this.#sendTrust(socket, service);
     this.#sendRevocations(socket, service);
     if (face !== undefined && planVersion !== live.version) this.#send(socket, face.message);
-    if (face !== undefined) this.#send(socket, this.#view(service, face.outbound, new Map()));
+    const canary = this.#canary.face(service);
+    if (canary !== undefined && face === undefined) this.#send(socket, canary.asPlan);
+    if (canary !== undefined || hello.canary !== undefined) this.#send(socket, canary?.message ?? NO_CANARY);
+    if (face !== undefined || canary !== undefined)
+      this.#send(socket, this.#view(service, face?.outbound ?? [], new Map()));
     else this.#noFace(service, instance);
   }
 
@@ -203,6 +230,9 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       case "ready":
       case "draining":
         this.#step({ type: message.type, key, connection: connection.id });
+        break;
+      case "canary":
+        this.#step({ type: "canary", key, version: message.version, refused: message.refused });
         break;
       case "trusts":
         this.#step({ type: "trusts", key, id: message.id });
@@ -240,16 +270,17 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     const views = new Map<string, string>();
     for (const [socket, { service }] of this.#greeted()) {
       const face = this.#publication.face(service);
-      if (face?.outbound.some((name) => services.has(name)) === true)
-        this.#send(socket, this.#view(service, face.outbound, views));
+      const callable = this.#canary.callable(service, face?.outbound ?? []);
+      if (callable.some((name) => services.has(name))) this.#send(socket, this.#view(service, callable, views));
     }
   }
 
   /** @param made messages of this push; agents of one service get the same */
-  #view(service: string, outbound: readonly string[], made: Map<string, string>): string {
+  #view(service: string, stable: readonly string[], made: Map<string, string>): string {
     const known = made.get(service);
     if (known !== undefined) return known;
     const { revision } = this.#registry;
+    const outbound = this.#canary.callable(service, stable);
     const message = JSON.stringify({
       type: "endpoints",
       revision,

@@ -7,7 +7,8 @@ import type { Lease } from "../../../shared/policy/lease.ts";
 import type { Instance } from "../../../shared/policy/registry.ts";
 import type { DeprecatedCaller, Drift, VersionInfo } from "../../../shared/wire/admin.ts";
 import type { ArtifactTable } from "../../../shared/wire/artifacts.ts";
-import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
+import type { CanaryChange, CanaryRequest, CanaryStatus } from "../../../shared/wire/canary.ts";
+import type { LeaseAnswer, LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../../../shared/wire/revocations.ts";
 
 /** An error as data: an exception would lose its class on the way between objects. */
@@ -34,6 +35,8 @@ export interface Change {
 
 export interface Applied extends VersionInfo {
   readonly changed: boolean;
+  /** It is not live: it gets a share of the requests. */
+  readonly canary?: true;
 }
 
 export interface StoredVersion extends VersionInfo {
@@ -48,6 +51,8 @@ export interface ConfigStatus {
   readonly version: number;
   readonly hash: string;
   readonly leases: readonly Lease[];
+  /** Of a canary that runs. */
+  readonly canary?: Pick<CanaryStatus, "version" | "phase" | "share">;
   /** What isolates counted in the last minutes. */
   readonly counters: readonly SeriesCounts[];
 }
@@ -58,13 +63,24 @@ export interface LeaseGrant {
   readonly plan?: { readonly hash: string; readonly gateway: string };
   /** Absent when the isolate holds them. */
   readonly revocations?: RevocationList;
+  /** Absent: none runs. */
+  readonly canary?: CanaryGrant;
 }
+
+/** A second version, its face for gateways as JSON; absent when the isolate has it. */
+export type CanaryGrant = Omit<NonNullable<LeaseAnswer["canary"]>, "gateway"> & { readonly gateway?: string };
 
 /** One privileged act. `by`: subject of the token; `author`: who its holder says it acts for. */
 export interface Act {
   readonly act:
     | "apply"
     | "rollback"
+    | "canary-begin"
+    | "canary-set"
+    | "canary-promote"
+    | "canary-abort"
+    | "canary-promoted"
+    | "canary-aborted"
     | "join-token"
     | "revoke"
     | "unrevoke"
@@ -87,8 +103,16 @@ export interface AuditEntry extends Act {
 }
 
 export interface ConfigStoreRpc extends Rpc.DurableObjectBranded {
-  apply(change: Change, by: string): Promise<Applied | Refused | { readonly trustDomainIs: string }>;
+  /** @param canary how the version is tried before it becomes live; undefined: it becomes live */
+  apply(
+    change: Change,
+    by: string,
+    canary?: CanaryRequest,
+  ): Promise<Applied | Refused | { readonly trustDomainIs: string }>;
   rollback(version: number, author: string, reason: string, by: string): Promise<Applied | Refused>;
+  /** The one that runs, else the last one. */
+  canary(): Promise<CanaryStatus | undefined>;
+  changeCanary(change: CanaryChange, by: string): Promise<CanaryStatus | Refused>;
   /** Newest first. */
   versions(): Promise<VersionInfo[]>;
   version(version: number): Promise<StoredVersion | Refused>;
@@ -186,6 +210,16 @@ export interface Publication {
   readonly trust: Trust;
 }
 
+/** The faces of a canary; version 0 without faces: there is none. */
+export interface CanaryFaces extends Pick<Publication, "version" | "faces"> {}
+
+/** Live hosts that do not have a canary's version, the first by name, and one that refuses it. */
+export interface CanaryLaggards {
+  readonly count: number;
+  readonly named: readonly string[];
+  readonly refused?: { readonly who: string; readonly reason: string };
+}
+
 export interface HubRpc extends Rpc.DurableObjectBranded {
   publish(publication: Publication): Promise<void>;
   /** A trust bundle for all agents; an older one than is held changes nothing. */
@@ -196,6 +230,8 @@ export interface HubRpc extends Rpc.DurableObjectBranded {
    */
   revoked(list: RevocationList): Promise<number | undefined>;
   laggards(trustId: string): Promise<Laggards>;
+  canary(faces: CanaryFaces): Promise<void>;
+  canaryLaggards(version: number): Promise<CanaryLaggards>;
   status(): Promise<{ readonly revision: number; readonly instances: readonly Instance[] }>;
   renewed(service: string, instance: string, certificateNotAfterMs: number): Promise<void>;
 }

@@ -1,0 +1,143 @@
+import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
+import { expect, test } from "vitest";
+import { applyDocument, applyShop, call, configStore, shop } from "./support.ts";
+
+const ISOLATE = "isolate-1";
+const begin = (timeout: string, canary: object) =>
+  call("POST", "/v1/config/versions", "admin", {
+    ...{ document: shop(timeout), source: "text", file: "selvage.yaml", author: "ann", canary },
+  });
+const change = (act: string, more: object = {}) => call("POST", "/v1/canary", "admin", { act, author: "ann", ...more });
+const canary = async () => (await call("GET", "/v1/canary", "admin")).body.canary;
+const status = async () => (await call("GET", "/v1/status", "admin")).body;
+const audit = async () =>
+  (await call("GET", "/v1/audit", "admin")).body.entries.map(({ act, version, by, author, detail }: never) => ({
+    ...{ act, version, by, author, detail },
+  }));
+const look = () => runDurableObjectAlarm(configStore());
+
+let held: Record<string, unknown> = { version: 0 };
+let seq = 0;
+/** A lease as an isolate asks for it: it takes what it is told. */
+async function lease(counted: readonly (readonly [version: number, requests: number, errors: number])[] = []) {
+  const series = counted.map(([version, requests, errors]) => {
+    return {
+      kind: "version",
+      labels: [String(version), "orders"],
+      counts: errors > 0 ? { requests, errors } : { requests },
+    };
+  });
+  const report = series.length === 0 ? {} : { counted: { seq: ++seq, series } };
+  const { body } = await call("POST", "/v1/gateway/lease", "gateway", { isolate: ISOLATE, ...held, ...report });
+  const { version, hash, share } = body.canary ?? {};
+  held = {
+    version: body.version,
+    ...((body.plan?.hash ?? held.hash) !== undefined && { hash: body.plan?.hash ?? held.hash }),
+    ...(body.canary !== undefined && { canary: { version, hash, share } }),
+  };
+  return body;
+}
+
+test("the first version is nobody's canary", async () => {
+  expect(await canary()).toBeNull();
+  expect(await begin("1s", { steps: [500] })).toMatchObject({ status: 409, body: { code: "canary_refused" } });
+  expect((await applyShop("10s")).body).toMatchObject({ version: 1, changed: true });
+});
+
+test("a version is tried once the gateways have it; the other one is live", async () => {
+  await lease();
+  await lease();
+  expect((await begin("9s", { steps: [500] })).body).toMatchObject({ version: 2, canary: true, changed: true });
+  expect(await status()).toMatchObject({ version: 1, canary: { version: 2, phase: "preparing", share: 0 } });
+  await look();
+  expect(await canary()).toMatchObject({ phase: "preparing", missing: { count: 1, named: [`gateway ${ISOLATE}`] } });
+  const told = await lease();
+  expect(told).toMatchObject({ version: 1, canary: { version: 2, share: 0, by: "ip" } });
+  expect(told.canary.gateway.routes).toHaveLength(1);
+  const again = await lease();
+  expect(again.canary).not.toHaveProperty("gateway");
+  await look();
+  expect(await canary()).toMatchObject({ phase: "running", share: 500, missing: { count: 0 } });
+  expect((await lease()).canary.share).toBe(500);
+});
+
+test("nothing else is applied meanwhile, and what it is told must make sense", async () => {
+  for (const refused of [
+    await applyShop("8s"),
+    await begin("8s", { steps: [1] }),
+    await call("POST", "/v1/config/rollback", "admin", { version: 1, author: "ann" }),
+  ])
+    expect(refused).toMatchObject({ status: 409, body: { code: "canary_running" } });
+  for (const steps of [[], [500, 500], [500, 100], [-1], [10_001], ["5%"], Array.from({ length: 21 }, (_, at) => at)])
+    expect((await begin("8s", { steps })).status).toBe(400);
+  for (const act of ["stop", "", undefined]) expect((await change(act as string)).status).toBe(400);
+  expect((await call("POST", "/v1/canary", "gateway", { act: "promote", author: "ann" })).status).toBe(403);
+  expect((await call("GET", "/v1/canary")).status).toBe(401);
+});
+
+test("an eviction forgets neither it nor what was counted; a report counts once", async () => {
+  await lease([
+    [2, 10, 1],
+    [1, 190, 0],
+    [7, 5, 5],
+  ]);
+  seq--;
+  await lease([[2, 10, 1]]);
+  await evictDurableObject(configStore());
+  expect(await canary()).toMatchObject({
+    phase: "running",
+    share: 500,
+    counts: { canary: { requests: 10, errors: 1 }, stable: { requests: 190, errors: 0 } },
+  });
+});
+
+test("a bad one is rolled back with the report that says so, and everybody hears of it", async () => {
+  const { canary: told } = await lease([[2, 1000, 300]]);
+  expect(told).toBeUndefined();
+  expect(await canary()).toMatchObject({
+    phase: "aborted",
+    share: 0,
+    reason: "301 of 1010 requests failed, more than 5 % are allowed",
+  });
+  expect(await status()).toMatchObject({ version: 1 });
+  expect(await status()).not.toHaveProperty("canary");
+  expect(await change("promote")).toMatchObject({ status: 409, body: { detail: "no canary is running" } });
+  expect((await audit()).slice(0, 2)).toEqual([
+    {
+      ...{ act: "canary-aborted", version: 2, by: "selvage", author: "" },
+      detail: "301 of 1010 requests failed, more than 5 % are allowed",
+    },
+    { act: "canary-begin", version: 2, by: "tester", author: "ann", detail: "" },
+  ]);
+  const { versions } = (await call("GET", "/v1/config/versions", "admin")).body;
+  expect(versions.map(({ version, isWithheld }: never) => [version, isWithheld])).toEqual([
+    [2, true],
+    [1, undefined],
+  ]);
+});
+
+test("the next one is promoted: it is live when the gateways give it all requests", async () => {
+  expect((await begin("7s", { steps: [100] })).body).toMatchObject({ version: 3, canary: true });
+  expect(await change("promote")).toMatchObject({ status: 409 });
+  await lease();
+  await lease();
+  await look();
+  expect((await change("set", { share: 2500 })).body.canary).toMatchObject({ share: 2500, step: -1 });
+  expect((await change("promote", { reason: "it is good" })).body.canary).toMatchObject({ phase: "promoting" });
+  expect((await lease()).canary.share).toBe(10_000);
+  await look();
+  expect(await canary()).toMatchObject({ phase: "promoting" });
+  expect(await status()).toMatchObject({ version: 1 });
+  await lease();
+  await evictDurableObject(configStore());
+  await look();
+  expect(await canary()).toMatchObject({ phase: "promoted" });
+  const live = await lease();
+  expect(live).toMatchObject({ version: 3 });
+  expect(live).not.toHaveProperty("canary");
+  expect((await audit()).slice(0, 3).map(({ act }: { act: string }) => act)).toEqual([
+    ...["canary-promoted", "canary-promote", "canary-set"],
+  ]);
+  expect((await applyDocument(shop("7s"))).body).toMatchObject({ version: 3, changed: false });
+  expect((await applyShop("6s")).body).toMatchObject({ version: 4, changed: true });
+});
