@@ -96,7 +96,8 @@ export class KnownView {
     }
     this.plan = plan;
     const second = this.#tolerate(() => this.#secondFile.load());
-    if (second !== undefined && this.#misfit(second.plan) === undefined) this.second.restore(second);
+    const isOther = second?.version !== plan?.version;
+    if (second !== undefined && isOther && this.#misfit(second.plan) === undefined) this.second.restore(second);
     this.trust = this.#tolerate(() => this.#trustFile.load());
     const revocations = this.#tolerate(() => this.#revocationsFile.load());
     if (revocations !== undefined) this.revocations = indexRevocations(revocations);

@@ -1,6 +1,6 @@
 import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { expect, test } from "vitest";
-import { applyDocument, applyShop, call, configStore, shop } from "./support.ts";
+import { applyDocument, applyShop, call, configStore, connect, helloOf, hub, joined, shop, token } from "./support.ts";
 
 const ISOLATE = "isolate-1";
 const begin = (timeout: string, canary: object) =>
@@ -140,4 +140,66 @@ test("the next one is promoted: it is live when the gateways give it all request
   ]);
   expect((await applyDocument(shop("7s"))).body).toMatchObject({ version: 3, changed: false });
   expect((await applyShop("6s")).body).toMatchObject({ version: 4, changed: true });
+});
+
+test("agents get it, too; it begins when those that are connected have it, and they hear of its end", async () => {
+  const orders = await joined("orders", "orders-1", 4001);
+  const inventory = await joined("inventory", "inventory-1", 4002);
+  expect((await begin("5s", { steps: [100] })).body).toMatchObject({ version: 5, canary: true });
+  const told = await orders.take("canary");
+  expect(told).toMatchObject({ version: 5, plan: { service: "orders" } });
+  await lease();
+  await lease();
+  orders.send({ type: "canary", version: 5 });
+  await hub().status();
+  await look();
+  expect(await canary()).toMatchObject({
+    phase: "preparing",
+    missing: { count: 1, named: ["agent inventory-1 of inventory"] },
+  });
+  await inventory.take("canary");
+  inventory.send({ type: "canary", version: 5 });
+  await hub().status();
+  await look();
+  expect(await canary()).toMatchObject({ phase: "running", missing: { count: 0 } });
+  await evictDurableObject(hub(), { webSockets: "hibernate" });
+  const late = await joined("users", "users-1", 4003);
+  expect(await late.take("canary")).toMatchObject({ version: 5, plan: { service: "users" } });
+  expect(await canary()).toMatchObject({ missing: { count: 1, named: ["agent users-1 of users"] } });
+  expect((await change("abort", { reason: "second thoughts" })).body.canary.phase).toBe("aborted");
+  for (const agent of [orders, inventory, late])
+    expect(await agent.take("canary")).toEqual({ type: "canary", version: 0 });
+  const back = await connect(await token({ role: "agent", service: "users", sub: "users-1" }));
+  back.send({ ...helloOf("users-1", 4003, 4), canary: 5 });
+  expect(await back.take("canary")).toEqual({ type: "canary", version: 0 });
+});
+
+test("an agent that refuses it ends it before it began", async () => {
+  const orders = await joined("orders", "orders-1", 4001);
+  expect((await begin("4s", { steps: [100] })).body.version).toBe(6);
+  await orders.take("canary");
+  orders.send({ type: "canary", version: 6, refused: "plan of format 9" });
+  await hub().status();
+  await look();
+  expect(await canary()).toMatchObject({
+    phase: "aborted",
+    reason: "agent orders-1 of orders refuses it: plan of format 9",
+  });
+});
+
+test("workloads of a service that only the canary knows may join, and get its plan", async () => {
+  const document = shop("3s");
+  const mesh = document.mesh as { services: Record<string, unknown> };
+  const services = { ...mesh.services, stock: { port: 8080, access: [{ from: "orders" }] } };
+  const change = { document: { ...document, mesh: { ...mesh, services } }, source: "", file: "x", author: "ann" };
+  expect((await call("POST", "/v1/join-tokens", "admin", { service: "stock" })).status).toBe(409);
+  const begun = await call("POST", "/v1/config/versions", "admin", { ...change, canary: { steps: [100] } });
+  expect(begun.body).toMatchObject({ version: 7, canary: true });
+  expect((await call("POST", "/v1/join-tokens", "admin", { service: "stock" })).status).toBe(201);
+  const stock = await joined("stock", "stock-1", 4009);
+  expect(await stock.take("canary")).toMatchObject({ version: 7, plan: { service: "stock" } });
+  stock.send({ type: "ready" });
+  const orders = await connect(await token({ role: "agent", service: "orders", sub: "orders-9" }));
+  orders.send(helloOf("orders-9", 4010, 4));
+  expect((await orders.take("endpoints")).services).toMatchObject({ inventory: [], stock: [{ instance: "stock-1" }] });
 });
