@@ -118,10 +118,19 @@ export class CanaryStore {
     return statusOf(open, NOBODY);
   }
 
-  /** Looks who has it, and what the time says. @returns when to look again; undefined: there is no need to */
+  /** Looks who has it, and what the time says; a hub that fails is asked again. @returns when to look again; undefined: there is no need to */
   async look(leases: (nowMs: number) => readonly Lease[], hub: HubRpc): Promise<number | undefined> {
+    try {
+      await this.#look(leases, hub);
+    } catch (error) {
+      console.error(JSON.stringify({ kind: "error", act: "canary", reason: String(error) }));
+    }
+    return this.#open && dueAt(this.#open, Date.now());
+  }
+
+  async #look(leases: (nowMs: number) => readonly Lease[], hub: HubRpc): Promise<void> {
     const open = this.#open;
-    if (open === undefined) return undefined;
+    if (open === undefined) return;
     const { state, version } = open;
     if (state.phase === "preparing" && open.told !== "nothing") {
       const agents = await hub.canaryLaggards(version);
@@ -133,7 +142,6 @@ export class CanaryStore {
       const missing = leases(Date.now()).filter((lease) => !hasAllRequests(lease, open)).length;
       this.#step({ type: "heard", missing }, Date.now());
     } else this.#step({ type: "tick" }, Date.now());
-    return this.#open === undefined ? undefined : dueAt(open, Date.now());
   }
 
   /** Tells the hub that it has begun or ended, unless it knows. */
@@ -144,6 +152,8 @@ export class CanaryStore {
     if (canary.told === wanted) return;
     const { version } = canary;
     await hub.canary(wanted === "begun" ? { version, faces: await faces(version) } : { version: 0, faces: [] });
+    // It may have ended meanwhile, and who told of that may be ahead.
+    if (canary !== this.#canary || isOpen(canary.state) !== (wanted === "begun")) return;
     canary.told = wanted;
     this.#save();
   }

@@ -5,8 +5,7 @@ import { GATEWAY_SERVICE } from "../../../shared/identity/spiffe-id.ts";
 import { limits } from "../../../shared/limits.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import type { Plan } from "../../../shared/plan/plan.ts";
-import { versionHere } from "../../../shared/policy/acknowledgement.ts";
-import { leaseNeedsPlan, renewedLease } from "../../../shared/policy/lease.ts";
+import { leaseNeedsPlan } from "../../../shared/policy/lease.ts";
 import type { DeprecatedCaller, Drift, VersionInfo } from "../../../shared/wire/admin.ts";
 import type { CanaryChange, CanaryRequest, CanaryStatus } from "../../../shared/wire/canary.ts";
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
@@ -18,7 +17,7 @@ import { AuditLog } from "./audit-log.ts";
 import { CanaryStore } from "./canary-store.ts";
 import { CounterStore } from "./counter-store.ts";
 import { facesOf } from "./faces-of.ts";
-import { LeaseStore } from "./lease-store.ts";
+import { LeaseStore, leaseHere } from "./lease-store.ts";
 import { canaryRunning, nothingLive, otherTrustDomain, unknownVersion, withoutArtifacts } from "./refusals.ts";
 import { RevocationStore } from "./revocation-store.ts";
 import {
@@ -45,8 +44,6 @@ interface Live {
   /** Agents face the outside, and so refuse what is revoked. */
   readonly isExposed: boolean;
 }
-
-const SETTINGS = { leaseMs: limits.gateway.planLeaseMs, slackMs: limits.control.gatewayLeaseSlackMs };
 
 export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
   readonly #sql: SqlStorage;
@@ -174,7 +171,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
   async lease(asked: LeaseRequest): Promise<LeaseGrant> {
     const nowMs = Date.now();
     const live = this.#readLive();
-    const lease = renewedLease(asHere(asked, live?.row), nowMs, SETTINGS);
+    const lease = leaseHere(asked, live?.row, nowMs);
     this.#leases.put(lease, nowMs);
     const { counted } = asked;
     if (counted !== undefined && this.#counters.add(asked.isolate, counted, nowMs)) {
@@ -370,23 +367,6 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     }
     return this.#live;
   }
-}
-
-/** What an isolate says of versions, as this store counts them. */
-function asHere(
-  { isolate, version, hash, refused, signingKey, hopKey, canary }: LeaseRequest,
-  row: VersionRow | undefined,
-) {
-  const live = { version: row?.version ?? 0, hash: row?.gateway_hash };
-  const isHere = refused !== undefined && versionHere(refused, live) === refused.version;
-  return {
-    isolate,
-    version: versionHere({ version, hash }, live),
-    refused: isHere ? refused : undefined,
-    signingKey,
-    hopKey,
-    canary,
-  };
 }
 
 function describeRevocation({ id, jti, sub, issuer, issuedBefore, reason }: RevocationInfo): string {
