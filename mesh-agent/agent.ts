@@ -10,7 +10,7 @@ import type { KnownPlan } from "./control/known-plan.ts";
 import { type Changed, KnownView } from "./control/known-view.ts";
 import { identityFile, obtainIdentity } from "./control/obtain-identity.ts";
 import { makeStateFolder, type StateFile } from "./control/state-file.ts";
-import { epochOf, Versions } from "./control/versions.ts";
+import { Versions } from "./control/versions.ts";
 import { Clusters } from "./discovery/clusters.ts";
 import { AppConnections } from "./inbound/app-connections.ts";
 import { Gate } from "./inbound/drain-gate.ts";
@@ -344,9 +344,7 @@ class Agent {
       if (fewer) this.#clusters.renewConnections();
     } else if (plan !== undefined) {
       this.#useVersions();
-      const second = this.#view.second.plan;
-      const beside = second && { epoch: epochOf(second), services: second.plan.outbound };
-      this.#clusters.update(plan.plan.outbound, endpoints.services, beside);
+      this.#clusters.update(plan.plan.outbound, endpoints.services, this.#versions.beside);
       if (changed === "plan") void this.#tcp?.update(plan.plan.outbound);
     }
     if (changed === "plan" && this.#unready === undefined) void this.#expose();

@@ -5,6 +5,7 @@
  */
 import { PLAN_VERSION, TRACEPARENT } from "../../shared/http/header-names.ts";
 import { parseTraceparent, type TraceContext } from "../../shared/http/trace-context.ts";
+import type { SecondVersion } from "../discovery/second-version.ts";
 import type { Call } from "../proxy/call.ts";
 import type { RequestHead } from "../proxy/engine.ts";
 import type { KnownPlan } from "./known-plan.ts";
@@ -32,6 +33,12 @@ export class Versions {
   use(stable: KnownPlan | undefined, second: KnownPlan | undefined, isAlone: boolean): void {
     const isAsked = second !== undefined || isAlone;
     this.two = stable !== undefined && isAsked ? { stable, second } : undefined;
+  }
+
+  /** What the second plan says of services. */
+  get beside(): SecondVersion | undefined {
+    const second = this.two?.second;
+    return second && { epoch: epochOf(second), services: second.plan.outbound };
   }
 
   /** The plan that decides a request of another agent. @param stable where there is no other */

@@ -22,6 +22,7 @@ import type { Endpoint } from "../../shared/wire/endpoint.ts";
 import type { ClientPool } from "../proxy/engine.ts";
 import { Choice, type PickBy } from "./choice.ts";
 import { ClusterEndpoint } from "./cluster-endpoint.ts";
+import type { SecondVersion } from "./second-version.ts";
 
 /** Connections to an endpoint of a service, made when first needed. */
 export type MakePool = (service: string, endpoint: Endpoint, settings: OutboundServicePlan) => ClientPool;
@@ -254,12 +255,6 @@ function samePools(one: OutboundServicePlan, other: OutboundServicePlan): boolea
 
 function sameLabels(one: Endpoint, other: Endpoint): boolean {
   return hasLabels(one.labels, other.labels) && hasLabels(other.labels, one.labels);
-}
-
-/** What a second version says of services, and its name in requests. */
-export interface SecondVersion {
-  readonly epoch: string;
-  readonly services: Readonly<Record<string, OutboundServicePlan>>;
 }
 
 export class Clusters {

@@ -7,6 +7,7 @@
  */
 import * as z from "zod/mini";
 import { limits } from "../limits.ts";
+import type { GatewayPlan } from "../plan/plan.ts";
 import type { CanaryChoice, CanaryKey } from "../policy/canary-choice.ts";
 import type { CanaryCounts, CanaryPhase } from "../policy/version-canary.ts";
 
@@ -32,6 +33,20 @@ export const canaryRequestSchema = z.object({
   match: z.optional(z.object({ header, value: z.string().check(z.maxLength(headerCharsMax)) })),
 });
 export type CanaryRequest = z.infer<typeof canaryRequestSchema>;
+
+/** What an isolate is told of a canary with its lease. */
+export const toldCanarySchema = z.object({
+  version: z.int(),
+  /** SHA-256 of the canonical JSON of its face for gateways, hex. */
+  hash: z.string(),
+  /** Of 10,000 requests, that it decides. */
+  share,
+  by: z.union([z.literal("ip"), z.literal("trace"), z.object({ header })]),
+  match: z.optional(z.object({ header, value: z.string() })),
+  /** Absent when the isolate already has it. */
+  gateway: z.optional(z.custom<GatewayPlan>((value) => typeof value === "object" && value !== null)),
+});
+export type ToldCanary = z.infer<typeof toldCanarySchema>;
 
 export const canaryChangeSchema = z.object({
   act: z.union([z.literal("promote"), z.literal("abort"), z.literal("set")]),

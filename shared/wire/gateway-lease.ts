@@ -5,13 +5,10 @@
 import * as z from "zod/mini";
 import { limits } from "../limits.ts";
 import type { GatewayPlan } from "../plan/plan.ts";
+import type { ToldCanary } from "./canary.ts";
 import { counterReportSchema } from "./counters.ts";
 import { hopKeySchema } from "./hop-key.ts";
 import { revocationListSchema } from "./revocations.ts";
-
-/** Of a canary: a second version that takes a share of the requests. */
-const share = z.int().check(z.minimum(0), z.maximum(limits.canary.sharesMax));
-const text = z.string().check(z.maxLength(limits.canary.headerCharsMax));
 
 const jwk = z.looseObject({ kty: z.string(), kid: z.string() });
 
@@ -42,7 +39,7 @@ export const leaseRequestSchema = z.object({
     z.object({
       version: z.int(),
       hash: z.string().check(z.maxLength(limits.wire.idCharsMax)),
-      share,
+      share: z.int().check(z.minimum(0), z.maximum(limits.canary.sharesMax)),
       refused: z.optional(z.string().check(z.maxLength(limits.wire.refusalCharsMax))),
     }),
   ),
@@ -67,18 +64,8 @@ export const leaseAnswerSchema = z.object({
   signingKey: z.optional(jwk),
   /** Absent when the isolate already has it. */
   hopKey: z.optional(hopKeySchema),
-  /** A second version, for a share of the requests. Absent: there is none, and one that is held is dropped. */
-  canary: z.optional(
-    z.object({
-      version: z.int(),
-      hash: z.string(),
-      share,
-      by: z.union([z.literal("ip"), z.literal("trace"), z.object({ header: text })]),
-      match: z.optional(z.object({ header: text, value: text })),
-      /** Absent when the isolate already has it. */
-      gateway: z.optional(z.custom<GatewayPlan>((value) => typeof value === "object" && value !== null)),
-    }),
-  ),
+  /** A second version; absent: there is none, and one that is held is dropped. It is read by those who take it: `toldCanarySchema`. */
+  canary: z.optional(z.custom<ToldCanary>((value) => typeof value === "object" && value !== null)),
   /** Number of the last report that was taken. Absent: none was sent. */
   counted: z.optional(z.int()),
 });

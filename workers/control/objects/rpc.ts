@@ -7,8 +7,8 @@ import type { Lease } from "../../../shared/policy/lease.ts";
 import type { Instance } from "../../../shared/policy/registry.ts";
 import type { DeprecatedCaller, Drift, VersionInfo } from "../../../shared/wire/admin.ts";
 import type { ArtifactTable } from "../../../shared/wire/artifacts.ts";
-import type { CanaryChange, CanaryRequest, CanaryStatus } from "../../../shared/wire/canary.ts";
-import type { LeaseAnswer, LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
+import type { CanaryChange, CanaryRequest, CanaryStatus, ToldCanary } from "../../../shared/wire/canary.ts";
+import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../../../shared/wire/revocations.ts";
 
 /** An error as data: an exception would lose its class on the way between objects. */
@@ -68,7 +68,7 @@ export interface LeaseGrant {
 }
 
 /** A second version, its face for gateways as JSON; absent when the isolate has it. */
-export type CanaryGrant = Omit<NonNullable<LeaseAnswer["canary"]>, "gateway"> & { readonly gateway?: string };
+export type CanaryGrant = Omit<ToldCanary, "gateway"> & { readonly gateway?: string };
 
 /** One privileged act. `by`: subject of the token; `author`: who its holder says it acts for. */
 export interface Act {

@@ -6,24 +6,26 @@ import { findClientAddress } from "../../../shared/http/client-ip.ts";
 import { limits } from "../../../shared/limits.ts";
 import { type CanaryRequest, choosesCanary } from "../../../shared/policy/canary-choice.ts";
 import { type CounterState, type Series, seriesKey, seriesOf } from "../../../shared/policy/counters.ts";
-import type { LeaseAnswer, LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
+import { type ToldCanary, toldCanarySchema } from "../../../shared/wire/canary.ts";
+import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { type HeldPlan, holdPlan } from "./held-plan.ts";
 
-export type ToldCanary = NonNullable<LeaseAnswer["canary"]>;
+/** Without the plan, which is held in another form. */
+type Told = Omit<ToldCanary, "gateway">;
 type Chain = Context<GatewayEnv>;
 type Counted = Map<string, Series<"version">>;
 
 export class HeldCanary {
-  readonly #told: ToldCanary;
+  readonly #told: Told;
   /** Undefined: it could not be taken. */
   readonly #held: HeldPlan | undefined;
   readonly #refused: string | undefined;
   /** By version and route. */
   readonly #series: Counted;
 
-  private constructor(told: ToldCanary, held: HeldPlan | string | undefined, series: Counted) {
+  private constructor(told: Told, held: HeldPlan | string | undefined, series: Counted) {
     this.#told = told;
     this.#held = typeof held === "string" ? undefined : held;
     this.#refused = typeof held === "string" ? held : undefined;
@@ -33,17 +35,19 @@ export class HeldCanary {
   /**
    * What is held after an answer.
    * @param stable whose keys and revocations count for both
+   * @throws when what was told cannot be read
    */
   static async take(told: ToldCanary, stable: HeldPlan, before: HeldCanary | undefined): Promise<HeldCanary> {
-    const { version, hash, gateway } = told;
+    const { gateway, ...own } = toldCanarySchema.parse(told);
+    const { version, hash } = own;
     const series = before === undefined ? new Map() : before.#series;
     let held = before === undefined ? undefined : before.#knownOf(told);
     if (held === undefined && gateway !== undefined) held = await hold(version, hash, gateway);
-    if (typeof held !== "object") return new HeldCanary(told, held, series);
+    if (typeof held !== "object") return new HeldCanary(own, held, series);
     const { revocations, signingKey, hop } = stable;
     const isSame = held.revocations === revocations && held.signingKey === signingKey && held.hop === hop;
     const keys = { ...(signingKey && { signingKey }), ...(hop && { hop }) };
-    return new HeldCanary(told, isSame ? held : { ...held, revocations, ...keys }, series);
+    return new HeldCanary(own, isSame ? held : { ...held, revocations, ...keys }, series);
   }
 
   /** What the control plane hears. */
