@@ -107,7 +107,7 @@ test("a bad one is rolled back with the report that says so, and everybody hears
       ...{ act: "canary-aborted", version: 2, by: "selvage", author: "" },
       detail: "301 of 1010 requests failed, more than 5 % are allowed",
     },
-    { act: "canary-begin", version: 2, by: "tester", author: "ann", detail: "" },
+    { act: "canary-begin", version: 2, by: "tester", author: "ann", detail: "5 %" },
   ]);
   const { versions } = (await call("GET", "/v1/config/versions", "admin")).body;
   expect(versions.map(({ version, isWithheld }: never) => [version, isWithheld])).toEqual([

@@ -255,7 +255,11 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
       const { version, author, reason, applied_at: atMs } = added;
       this.#artifacts.name(version, content.artifacts);
       const isCanary = canary !== undefined && live !== undefined;
-      this.#audit.add({ act: isCanary ? "canary-begin" : act, by, author, version, detail: reason }, atMs);
+      const steps = (canary?.steps ?? []).map((share) => `${share / 100} %`).join(", ");
+      const acted = isCanary
+        ? ({ act: "canary-begin", detail: `${steps} ${reason}`.trim() } as const)
+        : { act, detail: reason };
+      this.#audit.add({ ...acted, by, author, version }, atMs);
       if (isCanary) {
         this.#versions.withhold(version);
         this.#canary.begin(added, live.version, canary, atMs);
