@@ -71,6 +71,24 @@ test("nothing else is applied meanwhile, and what it is told must make sense", a
   for (const steps of [[], [500, 500], [500, 100], [-1], [10_001], ["5%"], Array.from({ length: 21 }, (_, at) => at)])
     expect((await begin("8s", { steps })).status).toBe(400);
   for (const act of ["stop", "", undefined]) expect((await change(act as string)).status).toBe(400);
+  const told = { version: 2, hash: "h", share: 500 };
+  for (const wrong of [
+    { version: "2" },
+    { share: -1 },
+    { share: 10_001 },
+    { share: 0.5 },
+    { hash: "h".repeat(65) },
+    { refused: 1 },
+  ])
+    expect(
+      (
+        await call("POST", "/v1/gateway/lease", "gateway", {
+          isolate: ISOLATE,
+          version: 1,
+          canary: { ...told, ...wrong },
+        })
+      ).status,
+    ).toBe(400);
   expect((await call("POST", "/v1/canary", "gateway", { act: "promote", author: "ann" })).status).toBe(403);
   expect((await call("GET", "/v1/canary")).status).toBe(401);
 });
