@@ -47,18 +47,20 @@ test("the first version is nobody's canary", async () => {
 test("a version is tried once the gateways have it; the other one is live", async () => {
   await lease();
   await lease();
-  expect((await begin("9s", { steps: [500] })).body).toMatchObject({ version: 2, canary: true, changed: true });
+  const match = { header: "x-try", value: "next" };
+  expect((await begin("9s", { steps: [500], match })).body).toMatchObject({ version: 2, canary: true, changed: true });
   expect(await status()).toMatchObject({ version: 1, canary: { version: 2, phase: "preparing", share: 0 } });
   await look();
   expect(await canary()).toMatchObject({ phase: "preparing", missing: { count: 1, named: [`gateway ${ISOLATE}`] } });
   const told = await lease();
   expect(told).toMatchObject({ version: 1, canary: { version: 2, share: 0, by: "ip" } });
   expect(told.canary.gateway.routes).toHaveLength(1);
+  expect(told.canary).not.toHaveProperty("match");
   const again = await lease();
   expect(again.canary).not.toHaveProperty("gateway");
   await look();
   expect(await canary()).toMatchObject({ phase: "running", share: 500, missing: { count: 0 } });
-  expect((await lease()).canary.share).toBe(500);
+  expect((await lease()).canary).toMatchObject({ share: 500, match });
 });
 
 test("nothing else is applied meanwhile, and what it is told must make sense", async () => {

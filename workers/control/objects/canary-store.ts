@@ -85,7 +85,9 @@ export class CanaryStore {
     const { version, hash, state, settings } = open;
     const { by, match } = settings;
     const has = asked?.version === version && asked.hash === hash;
-    const told = { version, hash, share: shareNow(state), by, ...(match && { match }) };
+    // Nobody gets it before everybody has it, whatever he asks for.
+    const asks = state.phase === "preparing" ? {} : { ...(match && { match }) };
+    const told = { version, hash, share: shareNow(state), by, ...asks };
     return has ? told : { ...told, gateway: gateway(version) };
   }
 
