@@ -13,6 +13,7 @@ import type {
   VersionInfo,
 } from "../shared/wire/admin.ts";
 import type { MissingAnswer, MissingRequest } from "../shared/wire/artifacts.ts";
+import type { CanaryChange, CanaryStatus } from "../shared/wire/canary.ts";
 import type {
   CreatedKey,
   CreateKeyRequest,
@@ -60,6 +61,15 @@ export class ControlClient {
 
   rollback(request: RollbackRequest): Promise<ApplyAnswer> {
     return this.#call("POST", "/v1/config/rollback", request);
+  }
+
+  /** The one that runs, else the last one. */
+  async canary(): Promise<CanaryStatus | null> {
+    return (await this.#call<{ canary: CanaryStatus | null }>("GET", "/v1/canary")).canary;
+  }
+
+  async changeCanary(change: CanaryChange): Promise<CanaryStatus> {
+    return (await this.#call<{ canary: CanaryStatus }>("POST", "/v1/canary", change)).canary;
   }
 
   async versions(): Promise<readonly VersionInfo[]> {

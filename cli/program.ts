@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { CliError, type ExitCode, exitCodes } from "./cli-error.ts";
 import { applyCommand } from "./commands/apply.ts";
 import { buildCommand } from "./commands/build.ts";
+import { canaryCommand } from "./commands/canary.ts";
 import { checkCommand } from "./commands/check.ts";
 import { contractCommand } from "./commands/contract.ts";
 import { deprecatedCommand } from "./commands/deprecated.ts";
@@ -56,6 +57,7 @@ function makeProgram(): Command {
       [
         buildCommand(),
         applyCommand(),
+        canaryCommand(),
         rollbackCommand(),
         historyCommand(),
         statusCommand(),

@@ -166,6 +166,8 @@ export const errorTable = {
   revocation_unknown: row("client", 404, 5, "Not found", "There is no such revocation."),
   revocations_full: row("client", 409, 8, "Conflict", "The list of revocations is full; nothing was changed."),
   rotation_refused: row("client", 409, 9, "Conflict", "The key cannot be replaced right now."),
+  canary_running: row("client", 409, 9, "Conflict", "A canary is running: promote or abort it first."),
+  canary_refused: row("client", 409, 9, "Conflict", "The canary cannot do that right now."),
   upgrade_required: row("client", 426, 9, "Upgrade required", "This path is for WebSocket connections."),
   control_failed: row("gateway", 500, 13, "Internal error", "The control plane could not serve this request.", true),
 

@@ -3,15 +3,20 @@ import { printable } from "../../shared/config/code-frame.ts";
 import type { QuarantinedRoute } from "../../shared/config/quarantine.ts";
 import type { ApplyAnswer } from "../../shared/wire/admin.ts";
 import { sendArtifacts } from "../artifacts/send-artifacts.ts";
+import { type CanaryOptions, canaryRequest, withCanary } from "../canary-options.ts";
 import { type CodeSource, codeSource } from "../code/check-code.ts";
 import type { ControlClient } from "../control-client.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { author, connect, type JsonOption, jsonOption, type WaitOptions, withControl, withWait } from "../options.ts";
 import { print, printJson, say, style } from "../output.ts";
 import { readValidDocument } from "../read-document.ts";
+import { waitForCanary } from "../wait-for-canary.ts";
 import { waitForVersion } from "../wait-for-version.ts";
 
-type Options = ControlOptions & JsonOption & WaitOptions & { readonly reason?: string; readonly quarantine?: boolean };
+type Options = ControlOptions &
+  JsonOption &
+  WaitOptions &
+  CanaryOptions & { readonly reason?: string; readonly quarantine?: boolean };
 
 export function applyCommand(): Command {
   const command = new Command("apply")
@@ -22,12 +27,13 @@ export function applyCommand(): Command {
     .addOption(jsonOption())
     .addHelpText(
       "after",
-      '\nExamples:\n  selvage apply selvage.yaml --wait\n  selvage apply selvage.yaml --reason "raise the order limit" --wait --timeout 10s',
+      '\nExamples:\n  selvage apply selvage.yaml --wait\n  selvage apply selvage.yaml --reason "raise the order limit" --wait --timeout 10s\n  selvage apply selvage.yaml --canary --steps 1%,10%,50% --every 2m --wait',
     );
-  return withControl(withWait(command)).action(apply);
+  return withControl(withWait(withCanary(command))).action(apply);
 }
 
 async function apply(name: string, options: Options): Promise<void> {
+  const canary = canaryRequest(options);
   const read = await readValidDocument(name, process.env, options.quarantine);
   const { document, source, file, quarantined, artifacts } = read;
   const { reason } = options;
@@ -40,11 +46,29 @@ async function apply(name: string, options: Options): Promise<void> {
     file,
     author: author(),
     ...(reason !== undefined && { reason }),
+    ...(canary !== undefined && { canary }),
   });
   if (!answer.changed) say(`nothing changes: version ${answer.version} is live and means the same`);
   sayQuarantined(quarantined);
   sayCode(codeSource(document, name));
-  await finishChange(client, answer, options);
+  if (answer.canary === true) await finishCanary(client, answer, options, canary?.everyMs !== undefined);
+  else await finishChange(client, answer, options);
+}
+
+/** @param isByItself it is promoted without anybody saying so: then its end is what `--wait` waits for */
+async function finishCanary(
+  client: ControlClient,
+  answer: ApplyAnswer,
+  options: JsonOption & WaitOptions,
+  isByItself: boolean,
+): Promise<void> {
+  const { version } = answer;
+  const canary = options.wait
+    ? await waitForCanary(client, version, isByItself ? "ended" : "running", options.timeout)
+    : undefined;
+  if (options.json) printJson(canary === undefined ? answer : { ...answer, canary });
+  else if (canary?.phase === "promoted") print(`version ${version} is live (${answer.hash.slice(0, 12)})`);
+  else print(`version ${version} is a canary (${answer.hash.slice(0, 12)}): selvage canary status`);
 }
 
 /** What gateways run is what they were deployed with, and nobody here knows what that is. */

@@ -15,13 +15,13 @@ async function history(options: ControlOptions & JsonOption): Promise<void> {
   const versions = await connect(options).versions();
   if (options.json) return printJson({ versions });
   if (versions.length === 0) return print("no version yet: selvage apply selvage.yaml");
-  const rows = versions.map(({ version, hash, author, reason, file, appliedAtMs }) => [
+  const rows = versions.map(({ version, hash, author, reason, file, appliedAtMs, isWithheld }) => [
     String(version),
     `${ago(Date.now() - appliedAtMs)} ago`,
     author,
     file,
     hash.slice(0, 12),
-    reason,
+    isWithheld === true ? `not live: ${reason}` : reason,
   ]);
   print(table(["VERSION", "APPLIED", "BY", "FILE", "HASH", "REASON"], rows));
 }

@@ -17,6 +17,8 @@ export interface ControlSessionOptions {
   readonly endpoint: () => Endpoint | undefined;
   /** Takes what changed into use; what it throws refuses a plan. */
   readonly onChanged: (changed: Changed) => void;
+  /** Nobody tells of a second plan while it is not connected. */
+  readonly onConnection?: (connected: boolean) => void;
   readonly onIdentity: (identity: AgentIdentity) => void;
   readonly log: Log;
 }
@@ -94,6 +96,7 @@ export class ControlSession {
       ...(endpoint !== undefined && { endpoint }),
       planVersion: view.plan?.version ?? 0,
       ...(view.plan !== undefined && { planHash: view.plan.hash }),
+      ...(view.second.plan !== undefined && { canary: view.second.plan.version }),
       certificateNotAfterMs: certificateFacts(this.identity.certificates).notAfterMs,
       views: view.held,
     };
@@ -113,16 +116,14 @@ export class ControlSession {
       // Another authority took over: nobody believes this agent until it has a certificate of that one.
       if (message.type === "trust" && !leadsTo(this.identity.certificates, message.roots)) this.#renewal.hurry();
       if (message.type === "plan") this.#hub.send({ type: "ack", version: message.version });
+      if (message.type === "canary") this.#hub.send({ type: "canary", version: message.version });
       if (message.type === "trust" && message.id !== undefined) this.#hub.send({ type: "trusts", id: message.id });
     } catch (error) {
       const reason = (error as Error).message;
       log.event("refused", `a ${message.type} of the control plane is refused: ${reason}`);
-      if (message.type === "plan")
-        this.#hub.send({
-          type: "refuse",
-          version: message.version,
-          reason: reason.slice(0, limits.wire.refusalCharsMax),
-        });
+      const told = reason.slice(0, limits.wire.refusalCharsMax);
+      if (message.type === "plan") this.#hub.send({ type: "refuse", version: message.version, reason: told });
+      if (message.type === "canary") this.#hub.send({ type: "canary", version: message.version, refused: told });
     }
   }
 
@@ -147,6 +148,7 @@ export class ControlSession {
   #connection(connected: boolean, reason: string | undefined): void {
     const { log, identity } = this.#options;
     if (connected) this.#renewal.nudge();
+    this.#options.onConnection?.(connected);
     if (this.#wasConnected === connected) return;
     this.#wasConnected = connected;
     if (connected) log.event("control_connected", `connected to ${identity.controlUrl}`);

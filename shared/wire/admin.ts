@@ -17,6 +17,7 @@ import { limits } from "../limits.ts";
 import type { Alarm } from "../policy/alarms.ts";
 import type { SeriesCounts } from "../policy/counters.ts";
 import { type ArtifactTable, artifactTableSchema } from "./artifacts.ts";
+import { type CanaryStatus, canaryRequestSchema } from "./canary.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { KeyRingStatus } from "./rotation.ts";
 
@@ -30,6 +31,8 @@ export const applyRequestSchema = z.object({
   artifacts: z.optional(artifactTableSchema),
   author: z.string().check(z.maxLength(limits.wire.authorCharsMax)),
   reason: z.optional(z.string().check(z.maxLength(limits.wire.changeReasonCharsMax))),
+  /** How the version is tried before it becomes live; absent: it becomes live at once. */
+  canary: z.optional(canaryRequestSchema),
 });
 export type ApplyRequest = z.infer<typeof applyRequestSchema>;
 
@@ -53,6 +56,8 @@ export interface VersionInfo {
   readonly reason: string;
   readonly file: string;
   readonly appliedAtMs: number;
+  /** It is a canary, or was one that was rolled back. */
+  readonly isWithheld?: true;
 }
 /** Somebody who called a deprecated route. */
 export interface DeprecatedCaller {
@@ -86,6 +91,8 @@ export interface VersionDetail extends VersionInfo {
 export interface ApplyAnswer extends VersionInfo {
   /** False: equal to the version that was live, which stays. */
   readonly changed: boolean;
+  /** It is not live: it gets a share of the requests. */
+  readonly canary?: true;
 }
 
 /** Who is where. `state`: current (acknowledged the live version), behind, refused, offline (known, but not connected). */
@@ -101,6 +108,8 @@ export interface Status {
   }[];
   readonly agents: readonly AgentStatus[];
   readonly keys: readonly KeyRingStatus[];
+  /** Of a version that is tried beside the live one. Absent: none is. */
+  readonly canary?: Pick<CanaryStatus, "version" | "phase" | "share">;
   /** What is wrong now, as far as the counters tell. Absent, as the counters: a control plane that counts nothing yet. */
   readonly alarms?: readonly Alarm[];
   /** What the gateways counted in the last `windowMs`. */

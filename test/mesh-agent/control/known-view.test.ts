@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { KnownView } from "../../../mesh-agent/control/known-view.ts";
+import { limits } from "../../../shared/limits.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import type { HubMessage } from "../../../shared/wire/hub.ts";
 import { makeAuthority } from "../../support/certificates.ts";
@@ -157,4 +158,57 @@ test("what is revoked is kept for the next run, and not for another identity; a 
   expect([broken.revocations.revision, trouble.length]).toEqual([0, 1]);
   view("users").load();
   expect(existsSync(join(folder, "revocations.json"))).toBe(false);
+});
+
+const canaryMessage = (version: number, change: object = {}): HubMessage => {
+  const message = planMessage(version, change);
+  if (message.type !== "plan") throw new Error("no plan");
+  return { ...message, type: "canary" };
+};
+
+test("a canary is held beside the plan, on disk, too, and for a while after its end", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const dropped = vi.fn();
+    const known = new KnownView(folder, plan, (message) => trouble.push(message), dropped);
+    known.take(planMessage(3));
+    expect(known.take(canaryMessage(4, { later: 1 }))).toBe("plan");
+    expect([known.plan?.version, known.second.plan?.version]).toEqual([3, 4]);
+    await vi.waitFor(() => expect(readFileSync(join(folder, "canary.json"), "utf8")).toContain('"version":4'));
+    await vi.waitFor(() => expect(existsSync(join(folder, "plan.json"))).toBe(true));
+    const again = view();
+    again.load();
+    expect([again.plan?.version, again.second.plan?.version]).toEqual([3, 4]);
+    known.take({ type: "canary", version: 0 });
+    vi.advanceTimersByTime(limits.canary.keptMs - 1);
+    expect([known.second.plan?.version, dropped.mock.calls.length]).toEqual([4, 0]);
+    vi.advanceTimersByTime(1);
+    expect([known.second.plan, dropped.mock.calls.length]).toEqual([undefined, 1]);
+    expect(existsSync(join(folder, "canary.json"))).toBe(false);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("one that is promoted changes places with the plan before it", () => {
+  const known = view();
+  known.take(planMessage(3));
+  known.take(canaryMessage(4));
+  known.take(planMessage(4));
+  expect([known.plan?.version, known.second.plan?.version]).toEqual([4, 3]);
+  known.take(canaryMessage(4));
+  expect(known.second.plan?.version).toBe(3);
+  known.take(canaryMessage(5));
+  expect([known.plan?.version, known.second.plan?.version]).toEqual([4, 5]);
+  known.second.drop();
+});
+
+test("a canary that is another service's or altered is refused, and the one before stays", () => {
+  const known = view();
+  known.take(planMessage(3));
+  known.take(canaryMessage(4));
+  expect(() => known.take(canaryMessage(5, { service: "users" }))).toThrow("the plan is for users");
+  expect(() => known.take({ ...canaryMessage(5), hash: "0" } as HubMessage)).toThrow("hash");
+  expect(known.second.plan?.version).toBe(4);
+  known.second.drop();
 });

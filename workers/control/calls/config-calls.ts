@@ -29,7 +29,7 @@ export async function apply(c: Call): Promise<Response> {
     author,
     reason: reason ?? "",
   };
-  const applied = await config(c).apply(change, c.get("claims").sub);
+  const applied = await config(c).apply(change, c.get("claims").sub, request.canary);
   if ("trustDomainIs" in applied) throw otherTrustDomain(plan.mesh.trustDomain, applied.trustDomainIs);
   if ("refused" in applied) return granted(applied);
   return c.json(applied satisfies ApplyAnswer, applied.changed ? 201 : 200);

@@ -12,7 +12,7 @@ import { hubsStatus, laggards } from "../upstream/hubs.ts";
 import { authority, type Call, config } from "./call.ts";
 
 export async function status(c: Call): Promise<Response> {
-  const [{ version, hash, leases, counters }, { instances }] = await Promise.all([
+  const [{ version, hash, leases, counters, canary }, { instances }] = await Promise.all([
     config(c).status(),
     hubsStatus(c.env),
   ]);
@@ -34,6 +34,7 @@ export async function status(c: Call): Promise<Response> {
     agents,
     keys,
     alarms,
+    ...(canary !== undefined && { canary }),
     counters: { windowMs, series: counters },
   } satisfies Status);
 }

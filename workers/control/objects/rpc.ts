@@ -9,6 +9,7 @@ import type { InstanceReport, RegistryUpdate, Released } from "../../../shared/p
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
 import type { DeprecatedCaller, Drift, VersionInfo } from "../../../shared/wire/admin.ts";
 import type { ArtifactTable } from "../../../shared/wire/artifacts.ts";
+import type { CanaryChange, CanaryRequest, CanaryStatus, ToldCanary } from "../../../shared/wire/canary.ts";
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../../../shared/wire/revocations.ts";
 
@@ -36,6 +37,8 @@ export interface Change {
 
 export interface Applied extends VersionInfo {
   readonly changed: boolean;
+  /** It is not live: it gets a share of the requests. */
+  readonly canary?: true;
 }
 
 export interface StoredVersion extends VersionInfo {
@@ -50,6 +53,8 @@ export interface ConfigStatus {
   readonly version: number;
   readonly hash: string;
   readonly leases: readonly Lease[];
+  /** Of a canary that runs. */
+  readonly canary?: Pick<CanaryStatus, "version" | "phase" | "share">;
   /** What isolates counted in the last minutes. */
   readonly counters: readonly SeriesCounts[];
 }
@@ -60,13 +65,24 @@ export interface LeaseGrant {
   readonly plan?: { readonly hash: string; readonly gateway: string };
   /** Absent when the isolate holds them. */
   readonly revocations?: RevocationList;
+  /** Absent: none runs. */
+  readonly canary?: CanaryGrant;
 }
+
+/** A second version, its face for gateways as JSON; absent when the isolate has it. */
+export type CanaryGrant = Omit<ToldCanary, "gateway"> & { readonly gateway?: string };
 
 /** One privileged act. `by`: subject of the token; `author`: who its holder says it acts for. */
 export interface Act {
   readonly act:
     | "apply"
     | "rollback"
+    | "canary-begin"
+    | "canary-set"
+    | "canary-promote"
+    | "canary-abort"
+    | "canary-promoted"
+    | "canary-aborted"
     | "join-token"
     | "revoke"
     | "unrevoke"
@@ -89,8 +105,16 @@ export interface AuditEntry extends Act {
 }
 
 export interface ConfigStoreRpc extends Rpc.DurableObjectBranded {
-  apply(change: Change, by: string): Promise<Applied | Refused | { readonly trustDomainIs: string }>;
+  /** @param canary how the version is tried before it becomes live; undefined: it becomes live */
+  apply(
+    change: Change,
+    by: string,
+    canary?: CanaryRequest,
+  ): Promise<Applied | Refused | { readonly trustDomainIs: string }>;
   rollback(version: number, author: string, reason: string, by: string): Promise<Applied | Refused>;
+  /** The one that runs, else the last one. */
+  canary(): Promise<CanaryStatus | undefined>;
+  changeCanary(change: CanaryChange, by: string): Promise<CanaryStatus | Refused>;
   /** Newest first. */
   versions(): Promise<VersionInfo[]>;
   version(version: number): Promise<StoredVersion | Refused>;
@@ -105,8 +129,8 @@ export interface ConfigStoreRpc extends Rpc.DurableObjectBranded {
   /** What was found last first. */
   drift(): Promise<Drift[]>;
   lease(asked: LeaseRequest): Promise<LeaseGrant>;
-  /** For a hub that was never told; undefined: nothing was applied yet. */
-  publication(): Promise<{ readonly publication: Publication; readonly revocations?: RevocationList } | undefined>;
+  /** For a hub that lacks something; undefined: nothing was applied yet. */
+  publication(): Promise<Told | undefined>;
   /** Undefined when the live document lets workloads of that name join, else why not. */
   refuseService(service: string): Promise<Refused | undefined>;
   revoke(request: RevocationRequest, by: string): Promise<RevocationInfo | Refused>;
@@ -196,6 +220,28 @@ export interface Reports {
   readonly reports: readonly InstanceReport[];
 }
 
+/** What hubs are told of a canary: that it has begun, with its faces, or that it is over. */
+export interface CanaryFaces extends Pick<Publication, "version" | "faces"> {
+  /** Milliseconds since the epoch. */
+  readonly startedAtMs: number;
+  readonly isOver: boolean;
+}
+
+/** All that hubs are told. */
+export interface Told {
+  readonly publication: Publication;
+  readonly revocations?: RevocationList;
+  /** One that runs. */
+  readonly canary?: CanaryFaces;
+}
+
+/** Live hosts that do not have a canary's version, the first by name, and one that refuses it. */
+export interface CanaryLaggards {
+  readonly count: number;
+  readonly named: readonly string[];
+  readonly refused?: { readonly who: string; readonly reason: string };
+}
+
 /** One of several objects, each with the sockets of some agents: see `upstream/hubs.ts`. */
 export interface HubRpc extends Rpc.DurableObjectBranded {
   publish(publication: Publication): Promise<void>;
@@ -207,6 +253,9 @@ export interface HubRpc extends Rpc.DurableObjectBranded {
    */
   revoked(list: RevocationList): Promise<number | undefined>;
   laggards(trustId: string): Promise<Laggards>;
+  /** What was heard before, or came before that, changes nothing. */
+  canary(faces: CanaryFaces): Promise<void>;
+  canaryLaggards(version: number): Promise<CanaryLaggards>;
   status(): Promise<{ readonly revision: number; readonly instances: readonly Instance[] }>;
   renewed(service: string, instance: string, certificateNotAfterMs: number): Promise<void>;
   /** Of a registry: what changed of its service. */
