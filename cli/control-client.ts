@@ -14,6 +14,7 @@ import type {
 } from "../shared/wire/admin.ts";
 import type { MissingAnswer, MissingRequest } from "../shared/wire/artifacts.ts";
 import type { CanaryChange, CanaryStatus } from "../shared/wire/canary.ts";
+import type { EnrolmentKeyInfo } from "../shared/wire/joining.ts";
 import type {
   CreatedKey,
   CreateKeyRequest,
@@ -94,6 +95,14 @@ export class ControlClient {
 
   joinToken(request: JoinTokenRequest): Promise<{ token: string; expiresAtMs: number }> {
     return this.#call("POST", "/v1/join-tokens", request);
+  }
+
+  async enrolmentKeys(): Promise<readonly EnrolmentKeyInfo[]> {
+    return (await this.#call<{ keys: EnrolmentKeyInfo[] }>("GET", "/v1/join/keys")).keys;
+  }
+
+  removeEnrolmentKey(id: string): Promise<EnrolmentKeyInfo> {
+    return this.#call("DELETE", `/v1/join/keys/${encodeURIComponent(id)}`);
   }
 
   revoke(request: RevocationRequest): Promise<RevocationInfo> {

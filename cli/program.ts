@@ -11,6 +11,7 @@ import { driftCommand } from "./commands/drift.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { historyCommand } from "./commands/history.ts";
 import { importCommand } from "./commands/import.ts";
+import { joinCommand } from "./commands/join.ts";
 import { joinTokenCommand } from "./commands/join-token.ts";
 import { keysCommand } from "./commands/keys.ts";
 import { planCommand } from "./commands/plan.ts";
@@ -71,6 +72,7 @@ function makeProgram(): Command {
         serveCommand(),
         keysCommand(),
         joinTokenCommand(),
+        joinCommand(),
         revokeCommand(),
         rotateCommand(),
         purgeCommand(),

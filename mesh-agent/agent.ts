@@ -6,10 +6,12 @@ import type { Endpoint } from "../shared/wire/endpoint.ts";
 import { openAdmin } from "./admin/admin-server.ts";
 import { agentView } from "./admin/agent-view.ts";
 import { ControlSession } from "./control/control-session.ts";
+import { enrolmentKeyFile, keepJoined } from "./control/enrolment-key.ts";
 import type { KnownPlan } from "./control/known-plan.ts";
 import { type Changed, KnownView } from "./control/known-view.ts";
-import { identityFile, obtainIdentity } from "./control/obtain-identity.ts";
-import { makeStateFolder, type StateFile } from "./control/state-file.ts";
+import { identityFile, type Obtained, obtainIdentity } from "./control/obtain-identity.ts";
+import { makeStateFolder, type OpenState, stateIn } from "./control/state-file.ts";
+import { openStateBox } from "./control/state-key.ts";
 import { Versions } from "./control/versions.ts";
 import { Clusters } from "./discovery/clusters.ts";
 import { AppConnections } from "./inbound/app-connections.ts";
@@ -42,7 +44,6 @@ import type { Listener } from "./proxy/listener.ts";
 import { createMeshServer, type MeshServerOptions } from "./proxy/mesh-server.ts";
 import type { Log } from "./telemetry/log.ts";
 import { Metrics } from "./telemetry/metrics.ts";
-import type { AgentIdentity } from "./tls/identity.ts";
 
 /**
  * Runs until the application ends or a stop is asked for.
@@ -53,11 +54,10 @@ export async function runAgent(options: AgentOptions, log: Log, stop: StopReques
   makeStateFolder(options.stateFolder);
   const unlock = lockStateFolder(options.stateFolder);
   try {
-    const file = identityFile(options.stateFolder);
-    const { join, instance, insecure } = options;
-    const obtained = await orStop(obtainIdentity({ file, join, instance, insecure, log }), stop);
+    const open = stateIn(options.stateFolder, openStateBox(options.stateFolder, options.stateKeyFile, process.env));
+    const obtained = await orStop(obtainIdentity({ ...options, open, log }), stop);
     if (obtained === undefined) return STOPPED_EARLY;
-    const agent = new Agent(options, obtained.identity, file, log, stop);
+    const agent = new Agent(options, obtained, open, log, stop);
     return await agent.run(obtained.fresh);
   } finally {
     unlock();
@@ -101,13 +101,7 @@ class Agent {
   #isFresh = false;
   #unready: string | undefined = "it is starting";
 
-  constructor(
-    options: AgentOptions,
-    identity: AgentIdentity,
-    file: StateFile<AgentIdentity>,
-    log: Log,
-    stop: StopRequest,
-  ) {
+  constructor(options: AgentOptions, { identity, key }: Obtained, open: OpenState, log: Log, stop: StopRequest) {
     const { service, instance, trustDomain } = identity;
     this.#options = options;
     this.#log = log;
@@ -115,12 +109,14 @@ class Agent {
     this.#service = service;
     this.#instance = instance;
     const onTrouble = (message: string): void => log.event("state_trouble", message);
-    this.#view = new KnownView(options.stateFolder, identity, onTrouble, () => this.#changed("plan"));
+    this.#view = new KnownView(open, identity, onTrouble, () => this.#changed("plan"));
     this.#trust = new TrustState(identity);
     this.#verifier = new TxnVerifier(trustDomain);
     this.#clusters = new Clusters(meshPools(this.#trust, trustDomain), options.zone);
+    const [identities, keys] = [identityFile(open), enrolmentKeyFile(open)];
     this.#session = new ControlSession({
       identity,
+      ways: { key, platform: options.platform },
       view: this.#view,
       endpoint: () => this.#endpoint(),
       onChanged: (changed) => this.#changed(changed),
@@ -131,7 +127,8 @@ class Agent {
         // So that no connection rests on a proof older than one certificate.
         this.#clusters.renewConnections();
         try {
-          file.saveNow(renewed);
+          identities.saveNow(renewed);
+          keepJoined(keys, key, renewed);
         } catch (error) {
           onTrouble(`the renewed certificate is in use but not on disk: ${(error as Error).message}`);
         }

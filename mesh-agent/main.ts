@@ -5,21 +5,20 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { ZONE_LABEL } from "../shared/policy/zones.ts";
-import { parseJoinToken } from "./control/enrolment.ts";
 import { Certificates } from "./front/certificates.ts";
 import { frontCommand } from "./front/front-command.ts";
 import type { FrontProcessOptions } from "./front/run-front.ts";
 import type { AgentOptions, IngressRole, RunRole } from "./lifecycle/agent-options.ts";
+import { type JoinFlags, joinOptions, withJoinFlags } from "./lifecycle/join-flags.ts";
 import { advertisedHost, type HostPort, parseHostPort } from "./lifecycle/ports.ts";
 import { StopRequest } from "./lifecycle/stop-request.ts";
 import { isLoopback } from "./proxy/loopback.ts";
 import { Log } from "./telemetry/log.ts";
 import type { ChosenLines } from "./telemetry/log-access.ts";
 
-interface CommonFlags {
+interface CommonFlags extends JoinFlags {
   readonly state: string;
   readonly instance?: string;
-  readonly join?: string;
   readonly admin: HostPort;
   readonly zone?: string;
   readonly insecure?: true;
@@ -49,6 +48,9 @@ Examples:
 
   $ SELVAGE_JOIN_TOKEN=sjt1.eyJ... selvage-agent run --state ./state --port 0 --label version=v2 -- npm start
       The application listens on a free port that it finds in PORT; the label puts it into a subset.
+
+  $ selvage-agent run --control https://control.shop.example --join-oidc-token-file /var/run/secrets/selvage/token -- ./orders
+      Joins by the pod's service account token, as the document's rules (\`mesh.join\`) say.
 
   $ selvage-agent run --inbound 0.0.0.0:15443 --advertise 10.0.0.5 -- ./orders
       Callers on other machines reach it at 10.0.0.5:15443.
@@ -106,10 +108,9 @@ const listener = (flags: string, description: string): Option =>
   new Option(flags, description).argParser(address).default({ host: "127.0.0.1", port: 0 }, "a free port of 127.0.0.1");
 
 function withCommonFlags(command: Command): Command {
-  return command
+  return withJoinFlags(command)
     .option("--state <folder>", "where identity and last good plan are kept", ".selvage-agent")
     .option("--instance <name>", "name of this instance, unique in the trust domain (default: made from the host's)")
-    .option("--join <token>", "join token for the first start (or SELVAGE_JOIN_TOKEN)")
     .addOption(listener("--admin <address>", "health, metrics, configuration"))
     .option("--zone <name>", "zone that it runs in, such as eu-1a; label `zone` of its instance", zone)
     .addOption(
@@ -160,12 +161,11 @@ function commandLine(
 }
 
 function commonOptions(flags: CommonFlags): Omit<AgentOptions, "role"> {
-  const token = flags.join ?? process.env.SELVAGE_JOIN_TOKEN;
   refusePlain("--admin", flags.admin, flags);
   return {
     stateFolder: flags.state,
     instance: flags.instance ?? `${hostname()}-${randomBytes(3).toString("hex")}`,
-    join: token === undefined || token === "" ? undefined : parseJoinToken(token),
+    ...joinOptions(flags, process.env),
     admin: flags.admin,
     zone: flags.zone,
     insecure: flags.insecure === true,

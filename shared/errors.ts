@@ -155,6 +155,7 @@ export const errorTable = {
   role_missing: row("client", 403, 7, "Forbidden", "The token does not grant this call."),
   csr_invalid: row("client", 400, 3, "Bad request", "The certificate signing request cannot be used."),
   join_token_refused: row("client", 401, 16, "Unauthorized", "The join token is not valid."),
+  join_refused: row("client", 401, 16, "Unauthorized", "The workload may not join."),
   document_invalid: row("client", 422, 3, "Unprocessable content", "The document has errors; nothing was changed."),
   document_missing: row("client", 409, 9, "Conflict", "No document has been applied yet."),
   service_undeclared: row("client", 409, 9, "Conflict", "The live document names no such service."),

@@ -8,10 +8,13 @@ import type { Log } from "../telemetry/log.ts";
 import { type AgentIdentity, certificateFacts, fingerprintOf, leadsTo } from "../tls/identity.ts";
 import { HubClient } from "./hub-client.ts";
 import type { Changed, KnownView } from "./known-view.ts";
+import { reissue, type WaysBack } from "./reissue.ts";
 import { Renewal } from "./renewal.ts";
 
 export interface ControlSessionOptions {
   readonly identity: AgentIdentity;
+  /** By what it proves itself when its token has ended. */
+  readonly ways: WaysBack;
   readonly view: KnownView;
   /** Where others reach this agent; undefined for one that only calls. */
   readonly endpoint: () => Endpoint | undefined;
@@ -35,6 +38,7 @@ export class ControlSession {
   saysDrained = true;
   #wasConnected: boolean | undefined;
   #settling: NodeJS.Timeout | undefined;
+  #refusedToken: string | undefined;
 
   constructor(options: ControlSessionOptions) {
     this.identity = options.identity;
@@ -45,12 +49,13 @@ export class ControlSession {
       token: () => this.identity.token,
       greeting: () => this.#greeting(),
       onMessage: (message) => this.#take(message),
+      onRefused: () => this.#refused(),
       onConnected: (connected, reason) => this.#connection(connected, reason),
       random,
     });
     this.#renewal = new Renewal({
       identity: () => this.identity,
-      isKnownRoot: (fingerprint) => this.#isKnownRoot(fingerprint),
+      reissue: () => reissue(this.identity, options.ways, (fingerprint) => this.#isKnownRoot(fingerprint), options.log),
       onRenewed: (identity) => this.#renewed(identity),
       onTrouble: (reason) => options.log.event("renewal_failed", `the certificate is not renewed yet: ${reason}`),
       random,
@@ -148,11 +153,19 @@ export class ControlSession {
   #connection(connected: boolean, reason: string | undefined): void {
     const { log, identity } = this.#options;
     if (connected) this.#renewal.nudge();
+    else this.#renewal.notice();
     this.#options.onConnection?.(connected);
     if (this.#wasConnected === connected) return;
     this.#wasConnected = connected;
     if (connected) log.event("control_connected", `connected to ${identity.controlUrl}`);
     else log.event("control_lost", `the control plane is away, going on without it: ${reason}`);
+  }
+
+  /** Once for each token: the answer is another one, or that there is none. */
+  #refused(): void {
+    if (this.#refusedToken === this.identity.token) return;
+    this.#refusedToken = this.identity.token;
+    this.#renewal.hurry();
   }
 
   #isKnownRoot(fingerprint: string): boolean {

@@ -5,7 +5,6 @@ import {
   createPrivateKey,
   createPublicKey,
   type KeyObject,
-  sign,
   timingSafeEqual,
 } from "node:crypto";
 import {
@@ -19,17 +18,22 @@ import {
   type RenewRequest,
   renewalProofInput,
 } from "../../shared/wire/enrolment.ts";
+import { joinInput } from "../../shared/wire/joining.ts";
 import { type AgentIdentity, refuseCredentials } from "../tls/identity.ts";
 import { makeKey, makeSigningRequest } from "../tls/signing-request.ts";
+import { type EnrolmentKey, publicHalf, signText } from "./enrolment-key.ts";
 import { postJson } from "./post-json.ts";
 
 /** `final`: the control plane has spoken, asking again changes nothing. */
 export class EnrolmentError extends Error {
   readonly final: boolean;
-  constructor(message: string, final: boolean, cause?: unknown) {
+  /** Of the answer, where there was one. */
+  readonly status: number | undefined;
+  constructor(message: string, final: boolean, cause?: unknown, status?: number) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = "EnrolmentError";
     this.final = final;
+    this.status = status;
   }
 }
 
@@ -51,16 +55,28 @@ export function parseJoinToken(text: string): JoinToken {
 
 /**
  * Trades a join token for an identity; the key is made here.
+ * @param enrolment by which this instance comes back later
  * @param nowMs milliseconds since the epoch
  * @throws EnrolmentError
  */
-export async function enrol(join: JoinToken, instance: string, nowMs: number): Promise<AgentIdentity> {
+export async function enrol(
+  join: JoinToken,
+  instance: string,
+  enrolment: EnrolmentKey,
+  nowMs: number,
+): Promise<AgentIdentity> {
   const key = makeKey();
   const secret = createHash("sha256").update(Buffer.from(join.secret, "base64url")).digest();
   const mac = (input: string): Buffer => createHmac("sha256", secret).update(input).digest();
   const csr = makeSigningRequest(key, createPublicKey(key));
   const request = { id: join.id, csr, instance };
-  const signed: EnrolRequest = { ...request, mac: mac(macInput.request(request)).toString("base64url") };
+  const known = publicHalf(enrolment);
+  const keyMac = mac(joinInput.enrol(join.id, instance, csr, known)).toString("base64url");
+  const signed: EnrolRequest = {
+    ...request,
+    mac: mac(macInput.request(request)).toString("base64url"),
+    enrolment: { key: known, mac: keyMac },
+  };
   const credentials = await post(join.url, "/v1/enrol", signed);
   const answered = Buffer.from(credentials.mac ?? "", "base64url");
   const expected = mac(macInput.answer(request, credentials));
@@ -80,16 +96,22 @@ export async function enrol(join: JoinToken, instance: string, nowMs: number): P
 
 /**
  * A new certificate with a new key for an agent that has one.
+ * @param enrolment by which this instance comes back later; told with each renewal, which counts as its use
  * @param isKnownRoot decides by a root's fingerprint
  * @throws EnrolmentError
  */
 export async function renew(
   identity: AgentIdentity,
+  enrolment: EnrolmentKey | undefined,
   isKnownRoot: (fingerprint: string) => boolean,
   nowMs: number,
 ): Promise<AgentIdentity> {
   const key = makeKey();
-  const request = proven(makeSigningRequest(key, createPublicKey(key)), createPrivateKey(identity.privateKey));
+  const request = proven(
+    makeSigningRequest(key, createPublicKey(key)),
+    createPrivateKey(identity.privateKey),
+    enrolment,
+  );
   const credentials = await post(identity.controlUrl, "/v1/renew", request, identity.token);
   if (credentials.service !== identity.service || credentials.trustDomain !== identity.trustDomain)
     throw new EnrolmentError(`the control plane answered for ${credentials.service}`, true);
@@ -97,13 +119,16 @@ export async function renew(
 }
 
 /** @param current the key that was certified last */
-function proven(csr: string, current: KeyObject): RenewRequest {
+function proven(csr: string, current: KeyObject, enrolment: EnrolmentKey | undefined): RenewRequest {
   const key = createPublicKey(current).export({ type: "spki", format: "der" }).toString("base64");
-  const input = Buffer.from(renewalProofInput(csr));
-  return { csr, key, proof: sign("sha256", input, { key: current, dsaEncoding: "ieee-p1363" }).toString("base64") };
+  const request = { csr, key, proof: signText(current, renewalProofInput(csr)) };
+  if (enrolment === undefined) return request;
+  const known = publicHalf(enrolment);
+  return { ...request, enrolment: { key: known, proof: signText(current, joinInput.renew(csr, known)) } };
 }
 
-function identityOf(
+/** @throws EnrolmentError when credentials are not for this key, or lead to no known root */
+export function identityOf(
   credentials: Credentials,
   key: KeyObject,
   kept: Pick<AgentIdentity, "controlUrl" | "rootFingerprint" | "instance">,
@@ -134,7 +159,18 @@ function identityOf(
   };
 }
 
-async function post(base: string, path: string, body: unknown, token?: string): Promise<Credentials> {
+function post(base: string, path: string, body: unknown, token?: string): Promise<Credentials> {
+  return postFor(credentialsSchema, base, path, body, token);
+}
+
+/** One call for credentials, or what leads to them. @throws EnrolmentError */
+export async function postFor<Answer>(
+  schema: { parse(value: unknown): Answer },
+  base: string,
+  path: string,
+  body: unknown,
+  token?: string,
+): Promise<Answer> {
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   let status: number;
   let text: string;
@@ -143,13 +179,17 @@ async function post(base: string, path: string, body: unknown, token?: string): 
   } catch (error) {
     throw new EnrolmentError(`${base} cannot be reached: ${(error as Error).message}`, false, error);
   }
-  if (status !== 200 && status !== 201)
-    throw new EnrolmentError(`${base}${path} answered ${status}: ${detailOf(text)}`, status < 500 && status !== 429);
+  if (status !== 200 && status !== 201) throw refusedBy(`${base}${path}`, status, text);
   try {
-    return credentialsSchema.parse(JSON.parse(text));
+    return schema.parse(JSON.parse(text));
   } catch (error) {
     throw new EnrolmentError(`${base}${path} answered something else than credentials`, true, error);
   }
+}
+
+function refusedBy(where: string, status: number, text: string): EnrolmentError {
+  const isFinal = status < 500 && status !== 429;
+  return new EnrolmentError(`${where} answered ${status}: ${detailOf(text)}`, isFinal, undefined, status);
 }
 
 /** What a problem document says, or the beginning of anything else. */

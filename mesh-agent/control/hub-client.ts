@@ -12,6 +12,8 @@ export interface HubClientOptions {
   /** What to say first on each connection. */
   readonly greeting: () => readonly AgentMessage[];
   readonly onMessage: (message: HubMessage) => void;
+  /** The token is refused: only another one opens a connection. */
+  readonly onRefused: () => void;
   /** `reason` is set when a connection was lost or could not be made. */
   readonly onConnected: (connected: boolean, reason?: string) => void;
   /** At least 0, below 1. */
@@ -71,7 +73,10 @@ export class HubClient {
       {
         opened: () => this.#opened(socket),
         text: (message) => this.#heard(socket, message),
-        ended: (reason = `${url.origin} cannot be reached or refuses this agent`) => this.#lost(socket, reason),
+        ended: (reason = `${url.origin} cannot be reached or refuses this agent`, status) => {
+          if (status === 401 && socket === this.#socket) this.#options.onRefused();
+          this.#lost(socket, reason);
+        },
       },
     );
     this.#socket = socket;

@@ -27,7 +27,7 @@ import { revocationListSchema } from "../../shared/wire/revocations.ts";
 import { agentPlanSchema } from "./agent-plan-schema.ts";
 import type { KnownPlan } from "./known-plan.ts";
 import { SecondPlan } from "./second-plan.ts";
-import { StateFile } from "./state-file.ts";
+import type { OpenState, StateFile } from "./state-file.ts";
 
 const trustSchema = z.object({
   roots: z.array(z.string()),
@@ -95,24 +95,23 @@ export class KnownView {
    * @param onDropped a second plan is not held any more
    */
   constructor(
-    folder: string,
+    open: OpenState,
     whose: Pick<AgentPlan, "service" | "trustDomain">,
     onTrouble: (message: string) => void,
     onDropped: () => void = () => {},
   ) {
     this.#whose = whose;
     this.#onTrouble = onTrouble;
-    this.#planFile = new StateFile<KnownPlan>(folder, "plan.json", (value) => planFileSchema.parse(value));
-    const file = new StateFile<KnownPlan>(folder, "canary.json", (value) => planFileSchema.parse(value));
+    this.#planFile = open<KnownPlan>("plan.json", (value) => planFileSchema.parse(value));
+    this.#secondFile = open<KnownPlan>("canary.json", (value) => planFileSchema.parse(value));
     const dropped = () => {
       this.#forgetUncallable();
       onDropped();
     };
-    this.second = new SecondPlan({ file, onDropped: dropped, onTrouble });
-    this.#secondFile = file;
-    this.#trustFile = new StateFile<Trust>(folder, "trust.json", (value) => trustSchema.parse(value));
-    this.#endpointsFile = new StateFile(folder, "endpoints.json", (value) => endpointsFileSchema.parse(value));
-    this.#revocationsFile = new StateFile(folder, "revocations.json", (value) => revocationListSchema.parse(value));
+    this.second = new SecondPlan({ file: this.#secondFile, onDropped: dropped, onTrouble });
+    this.#trustFile = open<Trust>("trust.json", (value) => trustSchema.parse(value));
+    this.#endpointsFile = open("endpoints.json", (value) => endpointsFileSchema.parse(value));
+    this.#revocationsFile = open("revocations.json", (value) => revocationListSchema.parse(value));
   }
 
   /** All three are there, at the ingress with the keys that it checks the gateway by: listeners may open (law 9). */
@@ -231,12 +230,14 @@ export class KnownView {
     if (wasWhole) stepDiscovery(this.#discovery, { type: "inherited", services: this.endpoints.services });
     const { changed, ...answers } = stepDiscovery(this.#discovery, message);
     this.answers = answers;
-    const isFirst = this.#fresh || !this.#knowsEndpoints;
+    const isUnwritten = !this.#knowsEndpoints;
+    const isFirst = this.#fresh || isUnwritten;
     this.#fresh = false;
     this.#knowsEndpoints = true;
     // From here on the control plane tells changes: whole views of an earlier one are over.
     this.#told = this.#before = undefined;
-    if (changed || wasWhole) this.#useDiscovery();
+    // That there is nobody to call is worth knowing, too: without a file nobody starts while the control plane is away.
+    if (changed || wasWhole || isUnwritten) this.#useDiscovery();
     return changed || isFirst ? "endpoints" : undefined;
   }
 

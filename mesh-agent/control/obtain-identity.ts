@@ -1,57 +1,124 @@
-/** The identity that an agent starts with: the one on disk while it is good, else by the join token. */
+/** The identity that an agent starts with: the one on disk while it is good, else by what it can prove. */
 import { limits } from "../../shared/limits.ts";
 import type { JoinToken } from "../../shared/wire/enrolment.ts";
 import { isLoopback } from "../proxy/loopback.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type AgentIdentity, agentIdentitySchema, certificateFacts } from "../tls/identity.ts";
 import { backoffMs } from "./backoff.ts";
-import { EnrolmentError, enrol, renew } from "./enrolment.ts";
-import { StateFile } from "./state-file.ts";
+import { EnrolmentError, enrol } from "./enrolment.ts";
+import { type EnrolmentKey, enrolmentKeyFile, keepJoined, makeEnrolmentKey } from "./enrolment-key.ts";
+import { joinByToken, type PlatformJoin } from "./joining.ts";
+import { comeBack, reissue, type WaysBack } from "./reissue.ts";
+import type { OpenState, StateFile } from "./state-file.ts";
 
-export function identityFile(folder: string): StateFile<AgentIdentity> {
-  return new StateFile<AgentIdentity>(folder, "identity.json", (value) => agentIdentitySchema.parse(value));
+export function identityFile(open: OpenState): StateFile<AgentIdentity> {
+  return open("identity.json", (value) => agentIdentitySchema.parse(value));
 }
 
 export interface ObtainOptions {
-  readonly file: StateFile<AgentIdentity>;
+  readonly open: OpenState;
   readonly join: JoinToken | undefined;
+  readonly platform: PlatformJoin | undefined;
   readonly instance: string;
   /** The control plane may be called in clear off loopback. */
   readonly insecure: boolean;
   readonly log: Log;
 }
 
+export interface Obtained {
+  readonly identity: AgentIdentity;
+  /** By which it comes back. */
+  readonly key: EnrolmentKey;
+  /** It is another identity than that of the last run, whose view must not be used. */
+  readonly fresh: boolean;
+}
+
 /**
  * Waits for the control plane as long as it cannot be reached and is needed.
- * @returns `fresh` when it is another identity than that of the last run, whose view must not be used
  * @throws when there is no way to an identity, with what to do
  */
-export async function obtainIdentity(options: ObtainOptions): Promise<{ identity: AgentIdentity; fresh: boolean }> {
-  const { file, join, log } = options;
-  const stored = join === undefined ? file.load() : loadOrNothing(file, log);
-  refusePlain(join?.url ?? stored?.controlUrl, options.insecure);
-  const usable = stored !== undefined && (join === undefined || join.root.toLowerCase() === stored.rootFingerprint);
-  if (stored !== undefined && usable) {
-    // The same mesh may have moved: where it is now is in the newest join token.
-    const identity = join === undefined ? stored : { ...stored, controlUrl: join.url };
-    const { notAfterMs } = certificateFacts(identity.certificates);
-    if (Date.now() < notAfterMs) {
-      if (identity.controlUrl !== stored.controlUrl) file.saveNow(identity);
-      return { identity, fresh: false };
-    }
-    const renewed = await renewExpired(identity, join !== undefined, log);
-    if (renewed !== undefined) {
-      file.saveNow(renewed);
-      return { identity: renewed, fresh: false };
-    }
-  }
-  if (join === undefined)
-    throw new Error(`there is no identity in ${file.path}: give a join token with --join or SELVAGE_JOIN_TOKEN`);
-  const identity = await insist(() => enrol(join, options.instance, Date.now()), log);
-  file.saveNow(identity);
+export async function obtainIdentity(options: ObtainOptions): Promise<Obtained> {
+  const [identities, keys] = [identityFile(options.open), enrolmentKeyFile(options.open)];
+  const stored = loadOrTell(identities, options.log);
+  const kept = loadOrTell(keys, options.log);
+  refusePlain(whereTo(options) ?? stored.value?.controlUrl ?? kept.value?.controlUrl, options.insecure);
+  const keep = (identity: AgentIdentity, key: EnrolmentKey, fresh: boolean): Obtained => {
+    const kept = keepJoined(keys, key, identity);
+    if (identity !== stored.value) identities.saveNow(identity);
+    return { identity, key: kept, fresh };
+  };
+  const known = knownKey(kept.value, options);
+  const again = await resume(stored.value, known, options);
+  if (again !== undefined) return keep(again, known ?? makeEnrolmentKey(again.controlUrl, again.instance), false);
+  const key = firstKey(kept.value, options, stored.failure ?? kept.failure, identities.path);
+  keys.saveNow(key);
+  const identity = await insist(() => first(key, options), options.log);
+  const obtained = keep(identity, key, true);
   const { service, trustDomain, instance } = identity;
-  log.event("enrolled", `enrolled as ${service} of ${trustDomain}`, { service, trustDomain, instance });
-  return { identity, fresh: true };
+  options.log.event("enrolled", `enrolled as ${service} of ${trustDomain}`, { service, trustDomain, instance });
+  return obtained;
+}
+
+const whereTo = ({ join, platform }: ObtainOptions): string | undefined => join?.url ?? platform?.controlUrl;
+
+/** The key of another mesh opens nothing in this one. */
+function knownKey(kept: EnrolmentKey | undefined, { join }: ObtainOptions): EnrolmentKey | undefined {
+  const isOther = join !== undefined && kept?.roots.includes(join.root.toLowerCase()) !== true;
+  return isOther || kept === undefined || kept.roots.length === 0 ? undefined : kept;
+}
+
+/** The identity of the last run, or a new one for the same service; undefined: it has to join as for the first time. */
+async function resume(
+  stored: AgentIdentity | undefined,
+  key: EnrolmentKey | undefined,
+  options: ObtainOptions,
+): Promise<AgentIdentity | undefined> {
+  const { join, platform, log } = options;
+  const usable = stored !== undefined && (join === undefined || join.root.toLowerCase() === stored.rootFingerprint);
+  // The same mesh may have moved: where it is now is in the newest join token.
+  const controlUrl = whereTo(options);
+  const moved = <T extends { readonly controlUrl: string }>(one: T): T =>
+    controlUrl === undefined || controlUrl === one.controlUrl ? one : { ...one, controlUrl };
+  const ways: WaysBack = { key: key === undefined ? undefined : moved(key), platform };
+  if (usable && Date.now() < certificateFacts(stored.certificates).notAfterMs) return moved(stored);
+  const isKnownRoot = (root: string): boolean => root === stored?.rootFingerprint || key?.roots.includes(root) === true;
+  try {
+    if (usable) {
+      log.event("expired", "the certificate has ended, asking for a new one");
+      return await insist(() => reissue(moved(stored), ways, isKnownRoot, log), log);
+    }
+    if (key === undefined) return undefined;
+    log.event("identity_missing", "the identity is missing, coming back by the enrolment key");
+    const missing = new EnrolmentError("there is no identity", true);
+    return await insist(() => comeBack(missing, ways, isKnownRoot, log), log);
+  } catch (error) {
+    const { message } = error as Error;
+    if (join === undefined && platform === undefined)
+      throw new Error(`the control plane does not take this agent back (${message}): give a new join token`);
+    log.event("not_taken_back", `the control plane does not take this agent back: ${message}`);
+    return undefined;
+  }
+}
+
+/** The key of a first join: that of an attempt whose answer was lost, else a new one. @throws when there is no way to join */
+function firstKey(
+  kept: EnrolmentKey | undefined,
+  options: ObtainOptions,
+  failure: string | undefined,
+  path: string,
+): EnrolmentKey {
+  const controlUrl = whereTo(options);
+  const ways =
+    "give a join token with --join or SELVAGE_JOIN_TOKEN, or a token of the platform with --join-oidc-token-file";
+  if (controlUrl === undefined) throw new Error(`${failure ?? `there is no identity in ${path}`}: ${ways}`);
+  const isUnused = kept?.roots.length === 0 && kept.controlUrl === controlUrl;
+  return isUnused ? kept : makeEnrolmentKey(controlUrl, options.instance);
+}
+
+function first(key: EnrolmentKey, { join, platform, instance }: ObtainOptions): Promise<AgentIdentity> {
+  if (join !== undefined) return enrol(join, instance, key, Date.now());
+  if (platform === undefined) throw new Error("neither a join token nor a platform");
+  return joinByToken(platform, key, key.instance, Date.now());
 }
 
 /** A token travels with each call: whoever reads it on the way speaks to the control plane as this agent. */
@@ -65,25 +132,15 @@ function refusePlain(controlUrl: string | undefined, insecure: boolean): void {
   );
 }
 
-function loadOrNothing(file: StateFile<AgentIdentity>, log: Log): AgentIdentity | undefined {
+/** What cannot be read counts as none; it stays on the disk. */
+function loadOrTell<T>(file: StateFile<T>, log: Log): { readonly value?: T; readonly failure?: string } {
   try {
-    return file.load();
+    const value = file.load();
+    return value === undefined ? {} : { value };
   } catch (error) {
-    log.event("identity_broken", (error as Error).message);
-    return undefined;
-  }
-}
-
-/** An expired certificate cannot be used, but the token beside it may still renew it, as after a long sleep. */
-async function renewExpired(identity: AgentIdentity, canJoin: boolean, log: Log): Promise<AgentIdentity | undefined> {
-  log.event("expired", "the certificate has ended, asking for a new one");
-  try {
-    return await insist(() => renew(identity, (root) => root === identity.rootFingerprint, Date.now()), log);
-  } catch (error) {
-    if (canJoin) return undefined;
-    throw new Error(
-      `the certificate has ended and is not renewed (${(error as Error).message}): give a new join token`,
-    );
+    const { message: failure } = error as Error;
+    log.event("identity_broken", failure);
+    return { failure };
   }
 }
 

@@ -2,12 +2,11 @@
 import { limits } from "../../shared/limits.ts";
 import { type AgentIdentity, certificateFacts, renewAtMs } from "../tls/identity.ts";
 import { backoffMs } from "./backoff.ts";
-import { renew } from "./enrolment.ts";
 
 export interface RenewalOptions {
   readonly identity: () => AgentIdentity;
-  /** By a root's fingerprint. */
-  readonly isKnownRoot: (fingerprint: string) => boolean;
+  /** Asks for another one. */
+  readonly reissue: () => Promise<AgentIdentity>;
   readonly onRenewed: (identity: AgentIdentity) => void;
   readonly onTrouble: (reason: string) => void;
   /** At least 0, below 1. */
@@ -21,6 +20,7 @@ export class Renewal {
   readonly #options: RenewalOptions;
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
+  #dueAtMs = Number.POSITIVE_INFINITY;
   #running = false;
   #stopped = false;
 
@@ -30,7 +30,8 @@ export class Renewal {
 
   start(): void {
     const { identity, random } = this.#options;
-    this.#schedule(renewAtMs(certificateFacts(identity().certificates), random()) - Date.now());
+    this.#dueAtMs = renewAtMs(certificateFacts(identity().certificates), random());
+    this.#schedule(this.#dueAtMs - Date.now());
   }
 
   /**
@@ -47,6 +48,11 @@ export class Renewal {
     this.#schedule(this.#options.random() * limits.certificate.renewBackoffBaseMs);
   }
 
+  /** A connection failed: what became due while the machine slept is asked for; what failed keeps its pause. */
+  notice(): void {
+    if (this.#failures === 0 && Date.now() >= this.#dueAtMs) this.#schedule(0);
+  }
+
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -60,10 +66,10 @@ export class Renewal {
   }
 
   async #run(): Promise<void> {
-    const { identity, isKnownRoot, onRenewed, onTrouble, random } = this.#options;
+    const { reissue, onRenewed, onTrouble, random } = this.#options;
     this.#running = true;
     try {
-      const renewed = await renew(identity(), isKnownRoot, Date.now());
+      const renewed = await reissue();
       this.#running = false;
       this.#failures = 0;
       if (this.#stopped) return;

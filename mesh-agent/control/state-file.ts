@@ -2,6 +2,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { open, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { isSealed, type StateBox, UnreadableState } from "./state-box.ts";
 
 /** Makes the folder for this user alone. @throws with a plain sentence when it cannot */
 export function makeStateFolder(folder: string): void {
@@ -12,16 +13,33 @@ export function makeStateFolder(folder: string): void {
   }
 }
 
+/** Opens a file of one agent's state. @param parse throws when the value is not what the file holds */
+export type OpenState = <T>(name: string, parse: (value: unknown) => T) => StateFile<T>;
+
+export const stateIn =
+  (folder: string, box?: StateBox): OpenState =>
+  (name, parse) =>
+    new StateFile(folder, name, parse, box);
+
 export class StateFile<T> {
   readonly path: string;
+  readonly #name: string;
+  readonly #box: StateBox | undefined;
   readonly #parse: (value: unknown) => T;
   #pending: string | undefined;
   #writing: Promise<void> | undefined;
+  /** There is one that could not be read: whoever has its key may still want it. */
+  #isUnreadable = false;
 
-  /** @param parse throws when the value is not what this file holds */
-  constructor(folder: string, name: string, parse: (value: unknown) => T) {
+  /**
+   * @param parse throws when the value is not what this file holds
+   * @param box absent: it is for others, too, and holds no secret
+   */
+  constructor(folder: string, name: string, parse: (value: unknown) => T, box?: StateBox) {
     this.path = join(folder, name);
+    this.#name = name;
     this.#parse = parse;
+    this.#box = box;
   }
 
   /**
@@ -37,10 +55,43 @@ export class StateFile<T> {
       throw new Error(`cannot read ${this.path}: ${(error as Error).message}`);
     }
     try {
-      return this.#parse(JSON.parse(text));
+      return this.#read(text);
     } catch (error) {
-      throw new Error(`${this.path} is broken: ${(error as Error).message}`);
+      this.#isUnreadable = true;
+      const { message } = error as Error;
+      const isTold = error instanceof UnreadableState;
+      throw new UnreadableState(isTold ? `${dirname(this.path)}: ${message}` : `${this.path} is broken: ${message}`);
     }
+  }
+
+  /** What an older agent left in clear, or what is under a former key, is sealed at once. */
+  #read(text: string): T {
+    const value: unknown = JSON.parse(text);
+    if (this.#box === undefined) return this.#parse(value);
+    const opened = isSealed(value) ? this.#box.open(this.#name, value) : undefined;
+    const parsed = this.#parse(opened === undefined ? value : JSON.parse(opened.text));
+    if (opened === undefined || opened.isFormer) this.#trySealing(parsed);
+    return parsed;
+  }
+
+  /** What can be read can be used, also from a disk that takes nothing now. */
+  #trySealing(value: T): void {
+    try {
+      this.saveNow(value);
+    } catch {
+      // The next change is written sealed, or told to have failed.
+    }
+  }
+
+  #seal(text: string): string {
+    return this.#box === undefined ? text : this.#box.seal(this.#name, text);
+  }
+
+  /** What could not be read stays beside it. */
+  #keepAside(): void {
+    if (!this.#isUnreadable) return;
+    this.#isUnreadable = false;
+    renameSync(this.path, `${this.path}.unreadable`);
   }
 
   /** Replaces the content before it returns: for what must not be lost. */
@@ -49,11 +100,12 @@ export class StateFile<T> {
     const file = openSync(temporary, "w", 0o600);
     try {
       // Not `writeSync`, which takes a part of the text for success when the disk is full.
-      writeFileSync(file, JSON.stringify(value));
+      writeFileSync(file, this.#seal(JSON.stringify(value)));
       fsyncSync(file);
     } finally {
       closeSync(file);
     }
+    this.#keepAside();
     renameSync(temporary, this.path);
     const folder = openSync(dirname(this.path), "r");
     try {
@@ -78,7 +130,7 @@ export class StateFile<T> {
 
   async #drain(): Promise<void> {
     while (this.#pending !== undefined) {
-      const text = this.#pending;
+      const text = this.#seal(this.#pending);
       this.#pending = undefined;
       const temporary = `${this.path}.${process.pid}.next`;
       const file = await open(temporary, "w", 0o600);
@@ -88,6 +140,7 @@ export class StateFile<T> {
       } finally {
         await file.close();
       }
+      this.#keepAside();
       await rename(temporary, this.path);
     }
   }

@@ -13,8 +13,11 @@ import { CLOSE, type Frame, PING, PONG, readFrame, TEXT, writeFrame } from "./we
 export interface WebSocketEvents {
   opened(): void;
   text(message: string): void;
-  /** Called once, whatever ends it but `close`. @param reason absent: it never was open */
-  ended(reason?: string): void;
+  /**
+   * Called once, whatever ends it but `close`.
+   * @param reason absent: it never was open @param status of the answer by which the handshake was refused
+   */
+  ended(reason?: string, status?: number): void;
 }
 
 /** RFC 6455 section 1.3. */
@@ -49,7 +52,7 @@ export class WebSocketClient {
     request.on("response", (response) => {
       response.resume();
       request.destroy();
-      this.#end();
+      this.#end(undefined, response.statusCode);
     });
     request.on("upgrade", (response, socket, head) => this.#upgraded(response, socket as Socket, head, key));
     request.end();
@@ -149,9 +152,9 @@ export class WebSocketClient {
     setTimeout(() => socket.destroy(), CLOSE_WITHIN_MS).unref();
   }
 
-  #end(reason?: string): void {
+  #end(reason?: string, status?: number): void {
     if (this.#over) return;
     this.#over = true;
-    this.#events.ended(reason);
+    this.#events.ended(reason, status);
   }
 }

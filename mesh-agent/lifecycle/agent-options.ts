@@ -4,8 +4,10 @@ import type { Certificates } from "../front/certificates.ts";
 import type { ChosenLines } from "../telemetry/log-access.ts";
 import type { HostPort } from "./ports.ts";
 
-export interface AgentOptions extends Pick<ObtainOptions, "instance" | "join" | "insecure"> {
+export interface AgentOptions extends Pick<ObtainOptions, "instance" | "join" | "platform" | "insecure"> {
   readonly stateFolder: string;
+  /** Holds the key that the state is encrypted under. */
+  readonly stateKeyFile: string | undefined;
   readonly admin: HostPort;
   /** Where it runs: instances of the same zone are called first where the document says so. */
   readonly zone: string | undefined;

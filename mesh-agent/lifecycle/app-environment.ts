@@ -1,7 +1,7 @@
 /** What an application finds in its environment, so that plain HTTP calls to `http://<service>.mesh` reach its agent. */
 
 /**
- * @param inherited the agent's own environment; the join token is not the application's business
+ * @param inherited the agent's own environment; what the agent joins and keeps its state by is not the application's business
  * @param ports of the application, and of the outbound listener on loopback
  * @param tcp services of TCP that it may call, to the addresses of their listeners
  */
@@ -13,7 +13,7 @@ export function appEnvironment(
   const proxy = `http://127.0.0.1:${ports.outbound}`;
   // Calls by https would otherwise go through the proxy for http where no other is named (Node's fetch does that).
   const direct = "localhost,127.0.0.1,::1,*:443";
-  const { SELVAGE_JOIN_TOKEN: _, ...rest } = inherited;
+  const { SELVAGE_JOIN_TOKEN: _, SELVAGE_STATE_KEY: __, ...rest } = inherited;
   return {
     ...rest,
     ...Object.fromEntries(Object.entries(tcp).map(([service, address]) => [tcpVariable(service), address])),

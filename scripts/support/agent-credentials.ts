@@ -1,8 +1,9 @@
-import { readFileSync, rmSync } from "node:fs";
-import path from "node:path";
-import { agentIdentitySchema, certificateFacts } from "../../mesh-agent/tls/identity.ts";
+import { existsSync } from "node:fs";
+import { identityFile } from "../../mesh-agent/control/obtain-identity.ts";
+import { stateIn } from "../../mesh-agent/control/state-file.ts";
+import { openStateBox } from "../../mesh-agent/control/state-key.ts";
+import { certificateFacts } from "../../mesh-agent/tls/identity.ts";
 
-const IDENTITY_FILE = "identity.json";
 /** A certificate with less left than this is as good as ended: its agent could not renew it in time. */
 const LEFT_AT_LEAST_MS = 5 * 60_000;
 
@@ -11,14 +12,16 @@ const LEFT_AT_LEAST_MS = 5 * 60_000;
  * Such an identity is removed, so that the agent enrols anew.
  */
 export function needsJoinToken(agentState: string, controlUrl: string, nowMs: number): boolean {
-  const file = path.join(agentState, IDENTITY_FILE);
+  if (!existsSync(agentState)) return true;
+  const file = identityFile(stateIn(agentState, openStateBox(agentState, undefined, process.env)));
   try {
-    const identity = agentIdentitySchema.parse(JSON.parse(readFileSync(file, "utf8")));
+    const identity = file.load();
+    if (identity === undefined) return true;
     const { notAfterMs } = certificateFacts(identity.certificates);
     if (identity.controlUrl === controlUrl && notAfterMs - nowMs > LEFT_AT_LEAST_MS) return false;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return true;
+  } catch {
+    // What cannot be read is replaced.
   }
-  rmSync(file, { force: true });
+  file.remove();
   return true;
 }

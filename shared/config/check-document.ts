@@ -11,6 +11,7 @@ import { checkGateway } from "./check-gateway.ts";
 import { checkIdentity } from "./check-identity.ts";
 import { checkIdentityHeaders } from "./check-identity-headers.ts";
 import { checkIntrospection } from "./check-introspection.ts";
+import { checkJoin } from "./check-join.ts";
 import { checkNamedLimits } from "./check-limits.ts";
 import { checkMethods } from "./check-match.ts";
 import { checkMesh } from "./check-mesh.ts";
@@ -67,6 +68,7 @@ export function checkDocument(json: unknown, secrets?: Secrets): CheckedDocument
     ...checkShedding(top),
     ...checkUpstreams(top),
     ...checkMesh(top),
+    ...checkJoin(top),
     ...checkCallLimits(top),
     ...checkExpose(top),
   ]);

@@ -40,6 +40,7 @@ import { graphql } from "./schema-graphql.ts";
 import { hedge } from "./schema-hedge.ts";
 import { idempotency } from "./schema-idempotency.ts";
 import { provider } from "./schema-identity.ts";
+import { certificates, join } from "./schema-join.ts";
 import { lifeCycle, versioning } from "./schema-life-cycle.ts";
 import { planName } from "./schema-limit-rows.ts";
 import { legacyRateLimitHeaders, namedLimit, routeLimits } from "./schema-limits.ts";
@@ -234,6 +235,8 @@ const mesh = z.strictObject({
   trustDomain: text("a trust domain such as shop.internal", /^[a-z0-9._-]{1,255}$/, (given) =>
     typeof given === "string" ? given.toLowerCase() : undefined,
   ).describe("First part of every SPIFFE ID."),
+  join: join.optional().describe("Who joins by a token of its platform, without a join token, and comes back."),
+  certificates: certificates.optional().describe("How long certificates of workloads live."),
   services: z.record(serviceName, service),
 });
 

@@ -11,6 +11,7 @@ import { compileCors } from "./compile-cors.ts";
 import { compileDecisionPoint } from "./compile-decision.ts";
 import { compileExpose } from "./compile-expose.ts";
 import { compileProvider } from "./compile-identity.ts";
+import { compileJoin, compileKeyLifetime, compileLives } from "./compile-join.ts";
 import { compileVersioning } from "./compile-life-cycle.ts";
 import { compileLimitRows, namedLimits } from "./compile-limit-rows.ts";
 import { identityHeaderNames } from "./compile-outward.ts";
@@ -85,5 +86,16 @@ function compileMesh({ gateway, mesh }: Document, trustDomain: string): MeshPlan
     ...compileService(service),
     ...(service.expose !== undefined && { expose: compileExpose(name, service.expose, gateway) }),
   }));
-  return { trustDomain, services };
+  return { trustDomain, ...compileJoining(mesh), services };
+}
+
+function compileJoining(mesh: Document["mesh"]): Pick<MeshPlan, "join" | "enrolmentKeyMs" | "lives"> {
+  const join = mesh?.join === undefined ? undefined : compileJoin(mesh.join);
+  const enrolmentKeyMs = compileKeyLifetime(mesh?.join);
+  const lives = mesh?.certificates === undefined ? undefined : compileLives(mesh.certificates);
+  return {
+    ...(join !== undefined && { join }),
+    ...(enrolmentKeyMs !== undefined && { enrolmentKeyMs }),
+    ...(lives !== undefined && { lives }),
+  };
 }

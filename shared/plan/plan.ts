@@ -20,6 +20,8 @@ import type { ErrorPage } from "../policy/error-pages.ts";
 import type { GraphqlSettings } from "../policy/graphql-guard.ts";
 import type { IdempotencySettings } from "../policy/idempotency.ts";
 import type { IdentityHeaders } from "../policy/identity-headers.ts";
+import type { CertificateLives } from "../policy/issuance.ts";
+import type { JoinPlan } from "../policy/join-rules.ts";
 import type { LifeCycle } from "../policy/life-cycle.ts";
 import type { LimitRows } from "../policy/limit-rows.ts";
 import type { ConcurrencySettings, Priority, SheddingSettings } from "../policy/load-shedding.ts";
@@ -173,6 +175,12 @@ export type RouteTarget =
 
 export interface MeshPlan {
   readonly trustDomain: string;
+  /** Absent: joining needs a join token. */
+  readonly join?: JoinPlan;
+  /** How long an enrolment key that is not used is kept. Absent: `join.keyLifetimeMs` of the limits. */
+  readonly enrolmentKeyMs?: number;
+  /** Absent: the usual ones. */
+  readonly lives?: CertificateLives;
   readonly services: Readonly<Record<string, ServicePlan>>;
 }
 

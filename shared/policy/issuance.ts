@@ -1,6 +1,7 @@
 /** When the authority issues, and what stands in what it issues; keys and signatures are the host's work. */
 import { hex } from "../http/hex.ts";
 import { spiffeIdOf } from "../identity/spiffe-id.ts";
+import { certificateLives } from "../limits/join.ts";
 import { limits } from "../limits.ts";
 
 /** Plain and serialisable; what the store keeps of a join token besides its key. */
@@ -37,6 +38,18 @@ export interface LeafTerms extends CertificateTerms {
   readonly spiffeId: string;
 }
 
+/** Of a workload's certificate and of the agent's token beside it. */
+export interface CertificateLives {
+  readonly certificateMs: number;
+  readonly tokenMs: number;
+}
+
+/** What a document that says nothing of it gets. */
+export const USUAL_LIVES: CertificateLives = {
+  certificateMs: limits.certificate.leafLifetimeMs,
+  tokenMs: limits.control.agentTokenLifetimeMs,
+};
+
 /**
  * @param lifetimeMs counted from `nowMs`; the start is backdated on top
  * @param issuerNotAfterMs never outlived
@@ -49,11 +62,15 @@ export function certificateTerms(
   random: Uint8Array,
 ): CertificateTerms {
   return {
-    notBeforeMs: wholeSeconds(nowMs - limits.certificate.backdateMs),
+    notBeforeMs: wholeSeconds(nowMs - backdateMs(lifetimeMs)),
     notAfterMs: wholeSeconds(Math.min(nowMs + lifetimeMs, issuerNotAfterMs)),
     serial: serialOf(random),
   };
 }
+
+/** Of a short life a small part: renewal counts from the certificate's beginning, and must not be due at once. */
+const backdateMs = (lifetimeMs: number): number =>
+  Math.min(limits.certificate.backdateMs, lifetimeMs * certificateLives.backdateShare);
 
 /** Terms of the X.509-SVID of a service. @param random 16 random bytes */
 export function leafTerms(
@@ -62,8 +79,9 @@ export function leafTerms(
   issuerNotAfterMs: number,
   nowMs: number,
   random: Uint8Array,
+  lifetimeMs: number = limits.certificate.leafLifetimeMs,
 ): LeafTerms {
-  const terms = certificateTerms(limits.certificate.leafLifetimeMs, issuerNotAfterMs, nowMs, random);
+  const terms = certificateTerms(lifetimeMs, issuerNotAfterMs, nowMs, random);
   return { ...terms, spiffeId: spiffeIdOf(trustDomain, service) };
 }
 

@@ -6,6 +6,7 @@
  */
 import * as z from "zod/mini";
 import { limits } from "../limits.ts";
+import { enrolWithKeySchema, renewWithKeySchema } from "./joining.ts";
 
 /** Join token: `sjt1.` and base64url of this as JSON. */
 export const joinTokenSchema = z.object({
@@ -28,6 +29,8 @@ export const enrolRequestSchema = z.object({
   csr: z.string().check(z.maxLength(limits.wire.csrCharsMax)),
   instance: z.string().check(z.minLength(1), z.maxLength(limits.wire.instanceCharsMax)),
   mac: z.string().check(z.maxLength(limits.wire.idCharsMax)),
+  /** The key by which this instance comes back later; absent: an older agent. */
+  enrolment: z.optional(enrolWithKeySchema),
 });
 export type EnrolRequest = z.infer<typeof enrolRequestSchema>;
 
@@ -55,6 +58,8 @@ export const renewRequestSchema = z.object({
   key: z.string().check(z.maxLength(limits.wire.keyCharsMax)),
   /** Its signature over `renewalProofInput`: ECDSA P-256 with SHA-256, base64 of the IEEE P1363 form. */
   proof: z.string().check(z.maxLength(limits.wire.signatureCharsMax)),
+  /** As in `EnrolRequest`. */
+  enrolment: z.optional(renewWithKeySchema),
 });
 export type RenewRequest = z.infer<typeof renewRequestSchema>;
 
@@ -62,7 +67,8 @@ export const renewalProofInput = (csr: string): string => `renew\n${csr}`;
 
 /** JSON of an array: no two messages have one text. */
 export const macInput = {
-  request: ({ id, instance, csr }: Omit<EnrolRequest, "mac">): string => JSON.stringify(["enrol", id, instance, csr]),
+  request: ({ id, instance, csr }: Pick<EnrolRequest, "id" | "instance" | "csr">): string =>
+    JSON.stringify(["enrol", id, instance, csr]),
   answer: ({ id, instance }: Pick<EnrolRequest, "id" | "instance">, answer: Omit<Credentials, "mac">): string => {
     const { service, trustDomain, certificates, roots, token } = answer;
     return JSON.stringify(["enrolled", id, instance, service, trustDomain, certificates, roots, token]);

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { readState } from "../support/agent-state.ts";
 import { makeAuthority } from "../support/certificates.ts";
 import { Fleet, type TestAgent, until } from "./support/agents.ts";
 import { TestControl } from "./support/control-plane.ts";
@@ -55,7 +56,7 @@ test("a token does not travel in clear to another machine, unless told so", asyn
   agent.kill("SIGTERM");
   await agent.exited;
   const file = join(agent.folder, "identity.json");
-  const identity = JSON.parse(readFileSync(file, "utf8")) as object;
+  const identity = readState(agent.folder, "identity.json");
   writeFileSync(file, JSON.stringify({ ...identity, controlUrl: "http://[2001:db8::1]:8788" }));
   const again = fleet.run("c", undefined, [], agent.folder);
   expect(await again.exited).toBe(1);
@@ -70,17 +71,24 @@ test("what the control plane says is escaped on stderr", async () => {
   expect(agent.stderr).toContain("no\\u{1b}[2J\\nselvage-agent: fine");
 });
 
-test("key, token and view are for this user alone", async () => {
+const SEALED = ["identity.json", "enrolment.json", "plan.json", "trust.json", "endpoints.json"];
+
+test("key, token and view are encrypted, and for this user alone", async () => {
   const agent = await fleet.run("a", control.joinToken("callee")).ready();
   expect(statSync(agent.folder).mode & 0o777).toBe(0o700);
-  for (const file of ["identity.json", "plan.json", "trust.json", "endpoints.json", "runtime.json"])
+  for (const file of [...SEALED, "runtime.json", "state.key"])
     expect(statSync(join(agent.folder, file)).mode & 0o777).toBe(0o600);
-  expect(readFileSync(join(agent.folder, "identity.json"), "utf8")).toContain("PRIVATE KEY");
+  for (const file of SEALED) {
+    expect(readFileSync(join(agent.folder, file), "utf8")).toMatch(
+      /^\{"format":"selvage-state-1","key":"[0-9a-f]{16}","data":"[\w+/]+=*"\}$/,
+    );
+    expect(readState(agent.folder, file)).toBeTypeOf("object");
+  }
 });
 
 test("a plan that cannot be used is refused with a reason, and the last good one stays", async () => {
   const agent = await fleet.run("a", control.joinToken("caller")).ready();
-  const known = JSON.parse(readFileSync(join(agent.folder, "plan.json"), "utf8")) as { hash: string; plan: object };
+  const known = readState(agent.folder, "plan.json") as { hash: string; plan: object };
   control.sendRaw("a", { type: "plan", version: 90, hash: "0".repeat(64), plan: known.plan });
   control.sendRaw("a", { type: "plan", version: 91, hash: known.hash, plan: { ...known.plan, format: 2 } });
   await until("both are refused", () => control.heard.filter(({ type }) => type === "refuse").length === 2);
@@ -122,7 +130,7 @@ test("certificates are exchanged under load without a failed call", async () => 
     serials.add(await serialOf(callee));
   }
   expect(serials.size).toBe(3);
-  const onDisk = JSON.parse(readFileSync(join(callee.folder, "identity.json"), "utf8")) as { certificates: string[] };
+  const onDisk = readState(callee.folder, "identity.json") as { certificates: string[] };
   expect(onDisk.certificates).toHaveLength(2);
 }, 30_000);
 

@@ -1,7 +1,8 @@
 /** The mesh from outside: hops, routing, traces, and who is refused. */
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readState } from "../support/agent-state.ts";
 import { makeAuthority } from "../support/certificates.ts";
 import { sendRaw } from "../support/raw-http.ts";
 import { type System, startSystem, until } from "../support/system.ts";
@@ -97,9 +98,9 @@ describe("an agent's inbound listener", () => {
   });
 
   test("refuses a workload that the access list does not name: the reason stays in its log", async () => {
-    const file = join(system.state, "agents", "users-1", "identity.json");
-    const { privateKey, certificates } = JSON.parse(readFileSync(file, "utf8"));
-    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const folder = join(system.state, "agents", "users-1");
+    const { privateKey, certificates } = readState(folder, "identity.json");
+    expect(statSync(join(folder, "identity.json")).mode & 0o777).toBe(0o600);
     const tls = { key: privateKey, cert: certificates.join("\n"), rejectUnauthorized: false };
     const { status, text } = await sendRaw(port(), [ask], tls);
     expect(status).toBe(403);

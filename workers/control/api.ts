@@ -10,6 +10,7 @@ import { type Api, config, role } from "./calls/call.ts";
 import { canary, changeCanary } from "./calls/canary-calls.ts";
 import { apply, rollback, version } from "./calls/config-calls.ts";
 import { lease } from "./calls/gateway-calls.ts";
+import { enrolmentKeys, joinByKey, joinByToken, joinChallenge, removeEnrolmentKey } from "./calls/join-calls.ts";
 import { problem } from "./calls/problem.ts";
 import { services, status } from "./calls/status-calls.ts";
 
@@ -20,6 +21,9 @@ export function makeApi(): Hono<Api> {
   const api = new Hono<Api>();
   api.get("/healthz", (c) => c.json({ status: "ok" }));
   api.post("/v1/enrol", enrol);
+  api.post("/v1/join/challenge", joinChallenge);
+  api.post("/v1/join/token", joinByToken);
+  api.post("/v1/join/key", joinByKey);
   api.post("/v1/renew", role("agent"), renew);
   api.get("/v1/agents/connect", role("agent"), connect);
   api.post("/v1/gateway/lease", role("gateway"), lease);
@@ -38,6 +42,8 @@ export function makeApi(): Hono<Api> {
   api.get("/v1/deprecated", async (c) => c.json({ callers: await config(c).deprecatedCallers() }));
   api.get("/v1/drift", async (c) => c.json({ drift: await config(c).drift() }));
   api.post("/v1/join-tokens", joinToken);
+  api.get("/v1/join/keys", enrolmentKeys);
+  api.delete("/v1/join/keys/:id{[0-9A-Za-z_-]{43}}", removeEnrolmentKey);
   api.post("/v1/revocations", revoke);
   api.get("/v1/revocations", async (c) => c.json((await config(c).revocations()) satisfies Revocations));
   api.delete("/v1/revocations/:id{[0-9a-f-]{36}}", unrevoke);

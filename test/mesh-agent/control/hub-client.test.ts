@@ -30,6 +30,7 @@ test("two agents of one name take each other's place with growing pauses", async
     onMessage: () => {
       heard++;
     },
+    onRefused: () => {},
     onConnected: () => {},
     random: () => 1,
   });

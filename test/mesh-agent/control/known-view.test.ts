@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { KnownView } from "../../../mesh-agent/control/known-view.ts";
+import { stateIn } from "../../../mesh-agent/control/state-file.ts";
 import { limits } from "../../../shared/limits.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import type { HubMessage } from "../../../shared/wire/hub.ts";
@@ -18,7 +19,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const view = (service = "orders", trustDomain = "test.internal"): KnownView =>
-  new KnownView(folder, { service, trustDomain }, (message) => trouble.push(message));
+  new KnownView(stateIn(folder), { service, trustDomain }, (message) => trouble.push(message));
 const plan = { format: 1 as const, trustDomain: "test.internal", service: "orders", outbound: {} };
 const planMessage = (version: number, change: object = {}): HubMessage => {
   const whole = { ...plan, ...change };
@@ -36,6 +37,9 @@ test("is complete with plan, trust and endpoints, and again after a restart", as
   expect(first.complete).toBe(false);
   expect(first.take({ type: "endpoints", revision: 7, services: { users: [endpoint] } })).toBe("endpoints");
   expect(first.complete).toBe(true);
+  await expect
+    .poll(() => existsSync(join(folder, "plan.json")) && existsSync(join(folder, "endpoints.json")))
+    .toBe(true);
   await expect.poll(() => readFileSync(join(folder, "endpoints.json"), "utf8")).toContain("users");
   await expect.poll(() => readFileSync(join(folder, "trust.json"), "utf8")).toContain("BEGIN CERTIFICATE");
   const second = view();
@@ -170,7 +174,7 @@ test("a canary is held beside the plan, on disk, too, and for a while after its 
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   try {
     const dropped = vi.fn();
-    const known = new KnownView(folder, plan, (message) => trouble.push(message), dropped);
+    const known = new KnownView(stateIn(folder), plan, (message) => trouble.push(message), dropped);
     known.take(planMessage(3));
     expect(known.take(canaryMessage(4, { later: 1 }))).toBe("plan");
     expect([known.plan?.version, known.second.plan?.version]).toEqual([3, 4]);
@@ -185,6 +189,26 @@ test("a canary is held beside the plan, on disk, too, and for a while after its 
     vi.advanceTimersByTime(1);
     expect([known.second.plan, dropped.mock.calls.length]).toEqual([undefined, 1]);
     expect(existsSync(join(folder, "canary.json"))).toBe(false);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("endpoints of what either plan calls stay as long as both are held", () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const known = view();
+    const change = (service: string) => ({ service, epoch: "e", revision: 1, put: [endpoint], remove: [], ack: true });
+    known.take(planMessage(3, { outbound: { users: {} } }));
+    known.take(canaryMessage(4, { outbound: { stock: {} } }));
+    expect(known.take({ type: "changes", views: [change("users"), change("stock")] } as HubMessage)).toBe("endpoints");
+    expect(known.answers.seen.map(({ service }) => service)).toEqual(["users", "stock"]);
+    known.take(planMessage(5, { outbound: { users: {} } }));
+    known.take({ type: "canary", version: 0 });
+    expect(Object.keys(known.endpoints.services)).toEqual(["users", "stock"]);
+    vi.advanceTimersByTime(limits.canary.keptMs);
+    expect(Object.keys(known.endpoints.services)).toEqual(["users"]);
+    expect(known.held.map(({ service }) => service)).toEqual(["users"]);
   } finally {
     vi.useRealTimers();
   }
@@ -211,4 +235,18 @@ test("a canary that is another service's or altered is refused, and the one befo
   expect(() => known.take({ ...canaryMessage(5), hash: "0" } as HubMessage)).toThrow("hash");
   expect(known.second.plan?.version).toBe(4);
   known.second.drop();
+});
+
+test("that there is nobody to call is kept, too: an agent that calls nobody starts again without the control plane", async () => {
+  const { rootPem } = await makeAuthority("test.internal");
+  const first = view();
+  first.connected();
+  first.take({ type: "trust", roots: [rootPem], txnKeys: [] });
+  first.take(planMessage(1));
+  expect(first.take({ type: "changes", views: [] })).toBe("endpoints");
+  const files = ["plan.json", "trust.json", "endpoints.json"];
+  await expect.poll(() => files.every((name) => existsSync(join(folder, name)))).toBe(true);
+  const second = view();
+  second.load();
+  expect(second.complete).toBe(true);
 });

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { hex } from "../../../shared/http/hex.ts";
 import { limits } from "../../../shared/limits.ts";
 import { macInput } from "../../../shared/wire/enrolment.ts";
-import { keyHash } from "../../../workers/control/authority/renewal-proof.ts";
+import { keyHash } from "../../../workers/control/authority/key-proof.ts";
 import {
   applyDocument,
   applyShop,

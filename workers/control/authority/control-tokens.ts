@@ -22,9 +22,8 @@ function signingKey(tokenSecret: string | undefined): Bytes {
 /** The bearer token of one instance of a service. @param key `keyHash` of the key that is certified with it */
 export function signAgentToken(
   tokenSecret: string | undefined,
-  service: string,
-  instance: string,
-  key: string,
+  { service, instance, key }: { readonly service: string; readonly instance: string; readonly key: string },
+  lifetimeMs: number,
   nowMs: number,
 ): Promise<string> {
   const issuedAt = Math.floor(nowMs / 1000);
@@ -34,7 +33,7 @@ export function signAgentToken(
     .setIssuer(CONTROL_TOKEN_ISSUER)
     .setAudience(CONTROL_TOKEN_AUDIENCE)
     .setIssuedAt(issuedAt)
-    .setExpirationTime(issuedAt + limits.control.agentTokenLifetimeMs / 1000)
+    .setExpirationTime(issuedAt + Math.floor(lifetimeMs / 1000))
     .sign(signingKey(tokenSecret));
 }
 

@@ -3,6 +3,7 @@ import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
 import { joinTokenRequestSchema } from "../../../shared/wire/admin.ts";
 import { type Credentials, enrolRequestSchema, renewRequestSchema } from "../../../shared/wire/enrolment.ts";
+import { knownAs } from "../authority/key-proof.ts";
 import { provesKey } from "../authority/renewal-proof.ts";
 import { readJson } from "../objects/read-json.ts";
 import type { IssuedCredentials } from "../objects/rpc.ts";
@@ -27,9 +28,9 @@ export async function joinToken(c: Call): Promise<Response> {
 }
 
 export async function enrol(c: Call): Promise<Response> {
-  const { id, csr, instance, mac } = await readJson(c.req.raw, enrolRequestSchema, CALL_BYTES);
-  if (!INSTANCE.test(instance)) throw new SelvageError("bad_request", "instance is not a name", instanceErrors);
-  return c.json(credentials(granted(await authority(c).enrol(id, csr, instance, mac))));
+  const request = await readJson(c.req.raw, enrolRequestSchema, CALL_BYTES);
+  checkInstance(request.instance);
+  return c.json(credentials(granted(await authority(c).enrol(request))));
 }
 
 export async function renew(c: Call): Promise<Response> {
@@ -37,7 +38,8 @@ export async function renew(c: Call): Promise<Response> {
   const { service, instance } = agentOf(c);
   if (!(await provesKey(request, c.get("claims").key)))
     throw new SelvageError("credentials_invalid", `${instance} does not prove the key that its token is for`);
-  const issued = granted(await authority(c).renew(service, instance, request.csr));
+  const keyId = request.enrolment === undefined ? undefined : await knownAs(request.enrolment.key);
+  const issued = granted(await authority(c).renew(service, instance, request.csr, keyId));
   c.executionCtx.waitUntil(hubFor(c.env, service, instance).renewed(service, instance, issued.notAfterMs));
   return c.json(credentials(issued));
 }
@@ -57,6 +59,11 @@ export async function connect(c: Call): Promise<Response> {
   };
   const headers = { upgrade: "websocket", "selvage-connection": JSON.stringify(connection) };
   return hubFor(c.env, service, instance).fetch(new Request(c.req.url, { headers }));
+}
+
+/** @throws SelvageError bad_request for what is no name of an instance */
+export function checkInstance(instance: string): void {
+  if (!INSTANCE.test(instance)) throw new SelvageError("bad_request", "instance is not a name", instanceErrors);
 }
 
 function agentOf(c: Call): { service: string; instance: string } {

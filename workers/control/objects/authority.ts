@@ -5,17 +5,19 @@
 import { DurableObject } from "cloudflare:workers";
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
-import { leafTerms, refuseJoin } from "../../../shared/policy/issuance.ts";
+import { type CertificateLives, leafTerms, refuseJoin, USUAL_LIVES } from "../../../shared/policy/issuance.ts";
 import { keyIn, rotationIsDue } from "../../../shared/policy/key-ring.ts";
-import { JOIN_TOKEN_PREFIX, type JoinToken, macInput } from "../../../shared/wire/enrolment.ts";
-import { fromBase64Url, randomBytes, toBase64Url, utf8 } from "../authority/bytes.ts";
+import { type EnrolRequest, JOIN_TOKEN_PREFIX, type JoinToken, macInput } from "../../../shared/wire/enrolment.ts";
+import { type EnrolmentKeyInfo, joinInput } from "../../../shared/wire/joining.ts";
+import { type Bytes, fromBase64Url, randomBytes, toBase64Url, utf8 } from "../authority/bytes.ts";
 import { makeLeaf, requestedKey } from "../authority/certificates.ts";
 import { signAgentToken } from "../authority/control-tokens.ts";
+import { keyHash, knownAs } from "../authority/key-proof.ts";
 import { importMacKey, mac, macIsGood } from "../authority/mac.ts";
-import { keyHash } from "../authority/renewal-proof.ts";
 import { makeSealer, type Sealer } from "../authority/seal.ts";
 import type { Env } from "../env.ts";
 import { laggards, tellTrust } from "../upstream/hubs.ts";
+import { type Issued, Joining } from "./joining.ts";
 import { KEY_KINDS, KeyRingStore, makeKey } from "./key-ring-store.ts";
 import { KeyStore, type Keys } from "./key-store.ts";
 import {
@@ -27,6 +29,8 @@ import {
   type KeyRings,
   type Laggards,
   MAIN,
+  type ProvenJoin,
+  type ProvenTokenJoin,
   type Refused,
   type Trust,
 } from "./rpc.ts";
@@ -40,16 +44,11 @@ interface TokenRow extends Record<string, SqlStorageValue> {
   used_at: number;
 }
 
-interface Issued {
-  readonly credentials: Omit<IssuedCredentials, "mac">;
-  /** Writes the row of the issuance log. */
-  readonly record: () => void;
-}
-
 export class Authority extends DurableObject<Env> implements AuthorityRpc {
   readonly #sql: SqlStorage;
   readonly #keys: KeyStore;
   readonly #rings: KeyRingStore;
+  readonly #joining: Joining;
   /** One making of first keys at a time. */
   #makingFirst: Promise<void> | undefined;
   #sealer: Promise<Sealer> | undefined;
@@ -64,6 +63,11 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
       issued_at INTEGER, not_after INTEGER, cause TEXT)`);
     this.#keys = new KeyStore(ctx.storage, () => this.#openSealer());
     this.#rings = new KeyRingStore(ctx.storage, () => this.#openSealer());
+    this.#joining = new Joining(ctx.storage, {
+      issue: (service, instance, csr, cause) => this.#issue(service, instance, csr, cause),
+      settings: () => this.#config.joining(),
+      audit: (act) => this.#config.audit(act),
+    });
   }
 
   /** While nothing was issued, another trust domain starts afresh; from then on it is fixed. */
@@ -206,59 +210,95 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
    * Everything that can fail is done before the token is used up, and using it is one statement: of two requests with
    * one token exactly one gets credentials, and a request that could not be served leaves the token good.
    */
-  async enrol(id: string, csr: string, instance: string, requestMac: string): Promise<IssuedCredentials | Refused> {
+  async enrol({ id, csr, instance, mac: requestMac, enrolment }: EnrolRequest): Promise<IssuedCredentials | Refused> {
     const row = this.#sql.exec<TokenRow>("SELECT * FROM join_tokens WHERE id = ?", id).toArray()[0];
     if (row === undefined) return this.#refuseJoin(id, instance, refuseJoin(undefined, false, Date.now()));
     const key = await importMacKey(await (await this.#openSealer()).open(`join-token/${id}`, row.mac_key));
-    const given = fromBase64Url(requestMac);
-    const isGood = given !== undefined && (await macIsGood(key, given, macInput.request({ id, csr, instance })));
+    const isBound = async (given: Bytes | undefined, text: string): Promise<boolean> =>
+      given !== undefined && macIsGood(key, given, text);
+    const isGood =
+      (await isBound(fromBase64Url(requestMac), macInput.request({ id, csr, instance }))) &&
+      (enrolment === undefined ||
+        (await isBound(fromBase64Url(enrolment.mac), joinInput.enrol(id, instance, csr, enrolment.key))));
     const state = { service: row.service, expiresAtMs: row.expires_at, usedAtMs: row.used_at };
     const reason = refuseJoin(state, isGood, Date.now());
     if (reason !== undefined) return this.#refuseJoin(id, instance, reason);
     const issued = await this.#issue(row.service, instance, csr, `join token ${id}`);
     if ("refused" in issued) return issued;
+    const keyId = enrolment === undefined ? undefined : await knownAs(enrolment.key);
+    const settings = await this.#config.joining();
     const answerMac = toBase64Url(await mac(key, macInput.answer({ id, instance }, issued.credentials)));
     const won = this.ctx.storage.transactionSync(() => {
       const used = "UPDATE join_tokens SET used_at = ? WHERE id = ? AND used_at = 0";
       if (this.#sql.exec(used, Date.now(), id).rowsWritten === 0) return false;
       issued.record();
+      if (keyId !== undefined) this.#joining.keepKey(keyId, row.service, instance, Date.now(), settings);
       return true;
     });
     if (!won) return this.#refuseJoin(id, instance, "join token was used before");
     return { ...issued.credentials, mac: answerMac };
   }
 
-  async renew(service: string, instance: string, csr: string): Promise<IssuedCredentials | Refused> {
+  async renew(
+    service: string,
+    instance: string,
+    csr: string,
+    keyId: string | undefined,
+  ): Promise<IssuedCredentials | Refused> {
     const issued = await this.#issue(service, instance, csr, "renewal");
     if ("refused" in issued) return issued;
-    issued.record();
+    const settings = await this.#config.joining();
+    this.ctx.storage.transactionSync(() => {
+      issued.record();
+      if (keyId !== undefined) this.#joining.keepKey(keyId, service, instance, Date.now(), settings);
+    });
     return issued.credentials;
   }
 
+  joinByToken(join: ProvenTokenJoin): Promise<IssuedCredentials | Refused> {
+    return this.#joining.byToken(join);
+  }
+
+  joinByKey(join: ProvenJoin): Promise<IssuedCredentials | Refused> {
+    return this.#joining.byKey(join);
+  }
+
+  refuseJoining(who: string, reason: string): Promise<Refused> {
+    return this.#joining.refuse(who, reason);
+  }
+
+  enrolmentKeys(): Promise<EnrolmentKeyInfo[]> {
+    return this.#joining.keys();
+  }
+
+  removeEnrolmentKey(id: string, by: string): Promise<EnrolmentKeyInfo | Refused> {
+    return this.#joining.removeKey(id, by);
+  }
+
   async #issue(service: string, instance: string, csr: string, cause: string): Promise<Issued | Refused> {
-    const undeclared = await this.env.CONFIG.getByName(MAIN).refuseService(service);
+    const [undeclared, { lives }] = await Promise.all([this.#config.refuseService(service), this.#config.joining()]);
     if (undeclared !== undefined) return undeclared;
     const nowMs = Date.now();
     const keys = await this.#keys.open(nowMs);
     if (keys === undefined) return refused("document_missing", "there is no authority before the first apply");
     const publicKey = await requestedKey(csr).catch(asRefused);
     if ("refused" in publicKey) return publicKey;
-    return this.#sign(keys, publicKey, service, instance, nowMs, cause);
+    return this.#sign(keys, publicKey, { service, instance, cause }, lives ?? USUAL_LIVES, nowMs);
   }
 
   async #sign(
     keys: Keys,
     publicKey: CryptoKey,
-    service: string,
-    instance: string,
+    { service, instance, cause }: { service: string; instance: string; cause: string },
+    lives: CertificateLives,
     nowMs: number,
-    cause: string,
   ): Promise<Issued> {
     const { trustDomain, issuer, roots } = keys;
-    const terms = leafTerms(trustDomain, service, issuer.certificate.notAfter.getTime(), nowMs, randomBytes(16));
+    const issuerEndsMs = issuer.certificate.notAfter.getTime();
+    const terms = leafTerms(trustDomain, service, issuerEndsMs, nowMs, randomBytes(16), lives.certificateMs);
     const leaf = await makeLeaf(terms, publicKey, issuer);
     const key = await keyHash((await crypto.subtle.exportKey("spki", publicKey)) as ArrayBuffer);
-    const token = await signAgentToken(this.env.TOKEN_SECRET, service, instance, key, nowMs);
+    const token = await signAgentToken(this.env.TOKEN_SECRET, { service, instance, key }, lives.tokenMs, nowMs);
     const certificates = [leaf.toString("pem"), issuer.certificate.toString("pem")];
     const notAfterMs = terms.notAfterMs;
     return {
@@ -311,6 +351,10 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
       "DELETE FROM join_tokens WHERE id IN (SELECT id FROM join_tokens ORDER BY expires_at DESC LIMIT -1 OFFSET ?)",
       limits.control.joinTokensMax - 1,
     );
+  }
+
+  get #config() {
+    return this.env.CONFIG.getByName(MAIN);
   }
 
   #openSealer(): Promise<Sealer> {

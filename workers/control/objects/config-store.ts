@@ -20,7 +20,7 @@ import { CounterStore } from "./counter-store.ts";
 import { facesOf } from "./faces-of.ts";
 import { LeaseStore, leaseHere } from "./lease-store.ts";
 import { canaryRunning, nothingLive, otherTrustDomain, unknownVersion, withoutArtifacts } from "./refusals.ts";
-import { RevocationStore } from "./revocation-store.ts";
+import { describeRevocation, RevocationStore } from "./revocation-store.ts";
 import {
   type Act,
   type Applied,
@@ -28,6 +28,7 @@ import {
   type Change,
   type ConfigStatus,
   type ConfigStoreRpc,
+  type JoiningSettings,
   type LeaseGrant,
   MAIN,
   type Publication,
@@ -45,6 +46,7 @@ interface Live {
   readonly services: ReadonlySet<string>;
   /** Agents face the outside, and so refuse what is revoked. */
   readonly isExposed: boolean;
+  readonly joining: JoiningSettings;
 }
 
 export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
@@ -196,6 +198,10 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     if (service === GATEWAY_SERVICE || live.services.has(service) || this.#isNew(service)) return undefined;
     const reason = `the live version ${live.row.version} has no service ${service}`;
     return { refused: { code: "service_undeclared", reason } };
+  }
+
+  async joining(): Promise<JoiningSettings> {
+    return this.#readLive()?.joining ?? {};
   }
 
   async revoke(request: RevocationRequest, by: string): Promise<RevocationInfo | Refused> {
@@ -379,17 +385,10 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     if (this.#live === undefined) {
       const plan = JSON.parse(this.#versions.text("plan", row.version) ?? "null") as Plan;
       const gateway = this.#versions.text("gateway", row.version) ?? "";
-      const { services } = plan.mesh;
+      const { services, trustDomain: _, ...joining } = plan.mesh;
       const isExposed = Object.values(services).some(({ expose }) => expose !== undefined);
-      this.#live = { row, gateway, services: new Set(Object.keys(services)), isExposed };
+      this.#live = { row, gateway, services: new Set(Object.keys(services)), isExposed, joining };
     }
     return this.#live;
   }
-}
-
-function describeRevocation({ id, jti, sub, issuer, issuedBefore, reason }: RevocationInfo): string {
-  const target = Object.entries({ jti, sub, issuer, issuedBefore }).flatMap(([name, value]) =>
-    value === undefined ? [] : `${name} ${value}`,
-  );
-  return `${id}: ${target.join(", ")}${reason === "" ? "" : ` (${reason})`}`;
 }

@@ -37,8 +37,8 @@ async function readText(request: Request, bytesMax: number): Promise<string> {
   return text + decoder.decode();
 }
 
-/** The body of a request. @throws SelvageError body_too_large */
-export async function readBytes(request: Request, bytesMax: number): Promise<Bytes> {
+/** The body of a request or answer. @throws SelvageError body_too_large */
+export async function readBytes(request: Pick<Request, "headers" | "body">, bytesMax: number): Promise<Bytes> {
   const all: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of pieces(request, bytesMax)) {
@@ -48,7 +48,7 @@ export async function readBytes(request: Request, bytesMax: number): Promise<Byt
   return joinBytes(all, bytes);
 }
 
-async function* pieces(request: Request, bytesMax: number): AsyncGenerator<Uint8Array> {
+async function* pieces(request: Pick<Request, "headers" | "body">, bytesMax: number): AsyncGenerator<Uint8Array> {
   if (Number(request.headers.get("content-length") ?? 0) > bytesMax) throw tooLarge(bytesMax);
   let bytes = 0;
   for await (const chunk of request.body ?? []) {

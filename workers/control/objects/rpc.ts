@@ -1,6 +1,7 @@
 /** What the objects offer to the Worker and to each other. Interfaces alone, so that neither needs the other's code. */
 import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import type { ErrorCode } from "../../../shared/errors.ts";
+import type { Plan } from "../../../shared/plan/plan.ts";
 import type { Instance } from "../../../shared/policy/agent-sessions.ts";
 import type { SeriesCounts } from "../../../shared/policy/counters.ts";
 import type { RingKey } from "../../../shared/policy/key-ring.ts";
@@ -10,7 +11,9 @@ import type { HeldRevision } from "../../../shared/policy/service-view.ts";
 import type { DeprecatedCaller, Drift, VersionInfo } from "../../../shared/wire/admin.ts";
 import type { ArtifactTable } from "../../../shared/wire/artifacts.ts";
 import type { CanaryChange, CanaryRequest, CanaryStatus, ToldCanary } from "../../../shared/wire/canary.ts";
+import type { EnrolRequest } from "../../../shared/wire/enrolment.ts";
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
+import type { EnrolmentKeyInfo } from "../../../shared/wire/joining.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../../../shared/wire/revocations.ts";
 
 /** An error as data: an exception would lose its class on the way between objects. */
@@ -92,7 +95,10 @@ export interface Act {
     | "key-revoke"
     | "key-import"
     | "key-rotate"
-    | "cache-purge";
+    | "cache-purge"
+    | "join"
+    | "join-refused"
+    | "enrolment-key-remove";
   readonly by: string;
   readonly author: string;
   /** 0 where no version is concerned. */
@@ -102,6 +108,27 @@ export interface Act {
 
 export interface AuditEntry extends Act {
   readonly atMs: number;
+}
+
+export type JoiningSettings = Pick<Plan["mesh"], "join" | "enrolmentKeyMs" | "lives">;
+
+/** A request of which everything is proven but that it comes for the first time. */
+export interface ProvenJoin {
+  readonly csr: string;
+  /** Public enrolment key and what it is known by. */
+  readonly keyId: string;
+  readonly challengeId: string;
+  readonly challengeEndMs: number;
+}
+
+export interface ProvenTokenJoin extends ProvenJoin {
+  readonly service: string;
+  readonly instance: string;
+  /** For logs: whose token, by which rule. */
+  readonly cause: string;
+  readonly tokenId: string;
+  readonly tokenEndMs: number;
+  readonly reuse: boolean;
 }
 
 export interface ConfigStoreRpc extends Rpc.DurableObjectBranded {
@@ -133,6 +160,8 @@ export interface ConfigStoreRpc extends Rpc.DurableObjectBranded {
   publication(): Promise<Told | undefined>;
   /** Undefined when the live document lets workloads of that name join, else why not. */
   refuseService(service: string): Promise<Refused | undefined>;
+  /** What the live document says of joining and of certificates. */
+  joining(): Promise<JoiningSettings>;
   revoke(request: RevocationRequest, by: string): Promise<RevocationInfo | Refused>;
   unrevoke(id: string, by: string): Promise<RevocationInfo | Refused>;
   revocations(): Promise<Revocations>;
@@ -194,8 +223,16 @@ export interface AuthorityRpc extends Rpc.DurableObjectBranded {
     lifetimeMs: number,
     url: string,
   ): Promise<{ readonly token: string; readonly expiresAtMs: number } | Refused>;
-  enrol(id: string, csr: string, instance: string, mac: string): Promise<IssuedCredentials | Refused>;
-  renew(service: string, instance: string, csr: string): Promise<IssuedCredentials | Refused>;
+  enrol(request: EnrolRequest): Promise<IssuedCredentials | Refused>;
+  /** @param keyId of the enrolment key that it is to come back by; absent: an older agent */
+  renew(service: string, instance: string, csr: string, keyId?: string): Promise<IssuedCredentials | Refused>;
+  joinByToken(join: ProvenTokenJoin): Promise<IssuedCredentials | Refused>;
+  /** For the service and instance that the key was kept for. */
+  joinByKey(join: ProvenJoin): Promise<IssuedCredentials | Refused>;
+  /** Writes why somebody does not join, for operators. @param who such as the instance that was named */
+  refuseJoining(who: string, reason: string): Promise<Refused>;
+  enrolmentKeys(): Promise<EnrolmentKeyInfo[]>;
+  removeEnrolmentKey(id: string, by: string): Promise<EnrolmentKeyInfo | Refused>;
   /** The current keys, unless they are held; none before the first apply. */
   gatewayKeys(held: HeldKeys): Promise<GatewayKeys>;
   rotate(

@@ -1,0 +1,93 @@
+/** Who joins by an outside token, and who comes back by an enrolment key; proofs and signatures are the host's work. */
+import { refuseClaims } from "../auth/jwt-claims.ts";
+import type { JwtProvider } from "../auth/providers.ts";
+import { join as bounds } from "../limits/join.ts";
+import type { JoinIssuer } from "./join-rules.ts";
+
+/** Fixed: what a workload's token may be signed with. */
+export const JOIN_ALGORITHMS = ["ES256", "ES384", "EdDSA", "PS256", "RS256"] as const;
+
+/** An issuer as what reads its tokens. */
+export function providerOf({ issuer, audiences, clockSkewMs }: JoinIssuer): JwtProvider {
+  return { kind: "jwt", issuer, audiences, algorithms: JOIN_ALGORITHMS, clockSkewMs };
+}
+
+type Claims = Readonly<Record<string, unknown>>;
+
+/**
+ * Issuers of the document that a token may be of, by what it says of itself: those of its `iss`, of these those of its `aud`.
+ * @returns their names, or why there is none
+ */
+export function issuersOf(
+  issuers: Readonly<Record<string, JoinIssuer>>,
+  claims: Claims,
+  nowMs: number,
+): readonly string[] | string {
+  const named = Object.keys(issuers).filter((name) => issuers[name]?.issuer === claims.iss);
+  if (named.length === 0) return `no issuer of the document is ${JSON.stringify(claims.iss ?? null).slice(0, 200)}`;
+  const reasons = named.map((name) => {
+    const issuer = issuers[name] as JoinIssuer;
+    return refuseClaims(claims, providerOf(issuer), nowMs) ?? refuseLife(claims, issuer);
+  });
+  const good = named.filter((_, index) => reasons[index] === undefined);
+  return good.length > 0 ? good : named.map((name, index) => `${name}: ${reasons[index]}`).join("; ");
+}
+
+/** A token that lives long is worth stealing. */
+function refuseLife({ exp, iat }: Claims, { tokenLifetimeMsMax }: JoinIssuer): string | undefined {
+  if (typeof exp !== "number" || typeof iat !== "number") return "iat is missing, and the token's life is bounded";
+  if ((exp - iat) * 1000 <= tokenLifetimeMsMax) return undefined;
+  return `it lives ${Math.round(exp - iat)}s, longer than the ${tokenLifetimeMsMax / 1000}s that are believed`;
+}
+
+/**
+ * Why a token that was shown before is refused, or undefined. Whoever showed it first may show it again, as after an answer
+ * that was lost.
+ * @param usedBy hash of the enrolment key that it was shown with first; undefined: nobody showed it
+ */
+export function refuseReuse(usedBy: string | undefined, key: string, reuse: boolean): string | undefined {
+  return usedBy === undefined || usedBy === key || reuse ? undefined : "the token was used before, with another key";
+}
+
+/** Plain and serialisable; the public key by which an instance comes back. */
+export interface EnrolmentKey {
+  /** SHA-256 of its SPKI, base64url. */
+  readonly id: string;
+  readonly service: string;
+  readonly instance: string;
+  readonly createdAtMs: number;
+  readonly usedAtMs: number;
+}
+
+/** Why nobody comes back by a key, or undefined. @param key undefined: it is not known */
+export function refuseKey(key: EnrolmentKey | undefined, lifetimeMs: number, nowMs: number): string | undefined {
+  if (key === undefined) return "the enrolment key is unknown or was removed";
+  const unusedMs = nowMs - key.usedAtMs;
+  if (unusedMs < lifetimeMs) return undefined;
+  return `the enrolment key was not used for ${Math.floor(unusedMs / 1000)}s, longer than ${lifetimeMs / 1000}s`;
+}
+
+/** How many refusals were written into the audit log lately: anybody can be refused, and nobody may push its lines out. */
+export interface RefusalCount {
+  sinceMs: number;
+  written: number;
+  /** Since the last line. */
+  unwritten: number;
+}
+
+export const newRefusalCount = (): RefusalCount => ({ sinceMs: 0, written: 0, unwritten: 0 });
+
+/** Counts one more. @returns for how many the line that is to be written now stands; 0: none is */
+export function stepRefusal(state: RefusalCount, nowMs: number): number {
+  const age = nowMs - state.sinceMs;
+  if (age < 0 || age >= bounds.refusalWindowMs) {
+    state.sinceMs = nowMs;
+    state.written = 0;
+  }
+  state.unwritten++;
+  if (state.written >= bounds.refusalsWritten) return 0;
+  state.written++;
+  const count = state.unwritten;
+  state.unwritten = 0;
+  return count;
+}

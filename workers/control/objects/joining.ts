@@ -1,0 +1,133 @@
+/** How the authority lets workloads in that have no join token: by a token of their platform, or by their enrolment key. */
+import { join as bounds } from "../../../shared/limits/join.ts";
+import { newRefusalCount, refuseKey, refuseReuse, stepRefusal } from "../../../shared/policy/joining.ts";
+import type { EnrolmentKeyInfo } from "../../../shared/wire/joining.ts";
+import { JoiningStore } from "./joining-store.ts";
+import type { Act, IssuedCredentials, JoiningSettings, ProvenJoin, ProvenTokenJoin, Refused } from "./rpc.ts";
+
+/** Credentials that are made, and what writes the row of the issuance log once they are given. */
+export interface Issued {
+  readonly credentials: Omit<IssuedCredentials, "mac">;
+  readonly record: () => void;
+}
+
+/** What the authority lends. */
+export interface JoiningHost {
+  /** Refuses services that left the document, and whoever else may have no certificate. */
+  issue(service: string, instance: string, csr: string, cause: string): Promise<Issued | Refused>;
+  settings(): Promise<JoiningSettings>;
+  audit(act: Act): Promise<void>;
+}
+
+/** Who joins as what, and why. */
+interface Joiner extends ProvenJoin {
+  readonly service: string;
+  readonly instance: string;
+  readonly cause: string;
+}
+
+export class Joining {
+  readonly #storage: DurableObjectStorage;
+  readonly #store: JoiningStore;
+  readonly #host: JoiningHost;
+  readonly #refusals = newRefusalCount();
+
+  constructor(storage: DurableObjectStorage, host: JoiningHost) {
+    this.#storage = storage;
+    this.#store = new JoiningStore(storage.sql);
+    this.#host = host;
+  }
+
+  async byToken(join: ProvenTokenJoin): Promise<IssuedCredentials | Refused> {
+    const { keyId, tokenId, tokenEndMs, reuse } = join;
+    return this.#join(join, await this.#keyLifetimeMs(), {
+      refuse: () => refuseReuse(this.#store.usedBy(tokenId), keyId, reuse),
+      use: (nowMs) =>
+        this.#store.use(tokenId, keyId, tokenEndMs, nowMs) ? undefined : "too many tokens are remembered",
+    });
+  }
+
+  async byKey(join: ProvenJoin): Promise<IssuedCredentials | Refused> {
+    const lifetimeMs = await this.#keyLifetimeMs();
+    const key = this.#store.key(join.keyId);
+    const cause = `enrolment key ${join.keyId.slice(0, 12)}`;
+    const refuse = (): string | undefined => refuseKey(this.#store.key(join.keyId), lifetimeMs, Date.now());
+    if (key === undefined) return this.refuse(cause, refuse() ?? "");
+    const { service, instance } = key;
+    return this.#join({ ...join, service, instance, cause }, lifetimeMs, { refuse, use: () => undefined });
+  }
+
+  /**
+   * Everything that can fail is done before anything is used up; then all is asked again, for others may have come in between,
+   * and done in one transaction.
+   */
+  async #join(
+    joiner: Joiner,
+    keyLifetimeMs: number,
+    proof: { refuse: () => string | undefined; use: (nowMs: number) => string | undefined },
+  ): Promise<IssuedCredentials | Refused> {
+    const { service, instance, csr, cause, keyId, challengeId, challengeEndMs } = joiner;
+    const who = `${service}/${instance} by ${cause}`;
+    const early = proof.refuse();
+    if (early !== undefined) return this.refuse(who, early);
+    const issued = await this.#host.issue(service, instance, csr, cause);
+    if ("refused" in issued)
+      return issued.refused.code === "csr_invalid" ? issued : this.refuse(who, issued.refused.reason);
+    const late = this.#storage.transactionSync(() => {
+      const nowMs = Date.now();
+      const isReplayed = this.#store.usedBy(challengeId) !== undefined;
+      const reason = isReplayed ? "the challenge was used before" : (proof.refuse() ?? proof.use(nowMs));
+      if (reason !== undefined) return reason;
+      if (!this.#store.use(challengeId, keyId, challengeEndMs, nowMs)) return "too many challenges are remembered";
+      this.#store.keepKey({ id: keyId, service, instance, isProven: true }, nowMs, nowMs - keyLifetimeMs);
+      issued.record();
+      return undefined;
+    });
+    if (late !== undefined) return this.refuse(who, late);
+    await this.#audit("join", instance, who);
+    return issued.credentials;
+  }
+
+  /** Beside an enrolment or renewal, inside of its transaction: the key that the instance comes back by. */
+  keepKey(id: string, service: string, instance: string, nowMs: number, settings: JoiningSettings): void {
+    this.#store.keepKey({ id, service, instance, isProven: false }, nowMs, nowMs - lifetimeOf(settings));
+  }
+
+  /** The client is told nothing but that; log and audit log say why, the latter not for each of many. */
+  async refuse(who: string, reason: string): Promise<Refused> {
+    const time = new Date().toISOString();
+    console.warn(JSON.stringify({ time, kind: "audit", act: "refuse-join", who, reason }));
+    const count = stepRefusal(this.#refusals, Date.now());
+    const others = count > 1 ? ` (and ${count - 1} more before it)` : "";
+    if (count > 0) await this.#audit("join-refused", who.slice(0, 200), `${who}: ${reason}${others}`);
+    return { refused: { code: "join_refused", reason: `${who}: ${reason}` } };
+  }
+
+  async keys(): Promise<EnrolmentKeyInfo[]> {
+    const lifetimeMs = await this.#keyLifetimeMs();
+    return this.#store.keys(Date.now() - lifetimeMs).map((key) => ({ ...key, expiresAtMs: key.usedAtMs + lifetimeMs }));
+  }
+
+  async removeKey(id: string, by: string): Promise<EnrolmentKeyInfo | Refused> {
+    const lifetimeMs = await this.#keyLifetimeMs();
+    const removed = this.#store.removeKey(id);
+    if (removed === undefined) return { refused: { code: "key_unknown", reason: `no enrolment key ${id}` } };
+    await this.#audit("enrolment-key-remove", by, `${removed.service}/${removed.instance}: ${id}`);
+    return { ...removed, expiresAtMs: removed.usedAtMs + lifetimeMs };
+  }
+
+  async #keyLifetimeMs(): Promise<number> {
+    return lifetimeOf(await this.#host.settings());
+  }
+
+  /** The act is done whatever becomes of its line. */
+  async #audit(act: Act["act"], by: string, detail: string): Promise<void> {
+    try {
+      await this.#host.audit({ act, by, author: by, version: 0, detail });
+    } catch (error) {
+      console.error(JSON.stringify({ kind: "error", act: "audit", reason: String(error), detail }));
+    }
+  }
+}
+
+const lifetimeOf = ({ enrolmentKeyMs }: JoiningSettings): number => enrolmentKeyMs ?? bounds.keyLifetimeMs;
