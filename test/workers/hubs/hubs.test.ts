@@ -3,17 +3,8 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { beforeAll, describe, expect, test } from "vitest";
 import { limits } from "../../../shared/limits.ts";
 import type { AgentMessage } from "../../../shared/wire/hub.ts";
-import {
-  applyShop,
-  bindings,
-  call,
-  configStore,
-  connect,
-  helloOf,
-  shop,
-  TestAgent,
-  token,
-} from "../control/support.ts";
+import { applyShop, bindings, call, connect, helloOf, TestAgent, token } from "../control/support.ts";
+import { allHubs, type Changes, caller, greet, hubAt, nameAt, namesOf, viewOf } from "./support.ts";
 
 const registry = (service: string) => bindings.REGISTRY.getByName(service);
 const seen = ({ service, epoch, revision }: Changes["views"][number]): AgentMessage => ({
