@@ -6,6 +6,7 @@ import type {
   ApplyRequest,
   DeprecatedCaller,
   Drift,
+  DryRunAnswer,
   JoinTokenRequest,
   RollbackRequest,
   Status,
@@ -13,6 +14,7 @@ import type {
   VersionInfo,
 } from "../shared/wire/admin.ts";
 import type { MissingAnswer, MissingRequest } from "../shared/wire/artifacts.ts";
+import type { AuditPage } from "../shared/wire/audit.ts";
 import type { CanaryChange, CanaryStatus } from "../shared/wire/canary.ts";
 import type { EnrolmentKeyInfo } from "../shared/wire/joining.ts";
 import type {
@@ -26,17 +28,30 @@ import type {
 import type { PurgeAnswer, PurgeRequest, PurgeStatus } from "../shared/wire/purges.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../shared/wire/revocations.ts";
 import type { RotateAnswer, RotateRequest } from "../shared/wire/rotation.ts";
-import { CliError, exitCodes } from "./cli-error.ts";
+import type { MadeToken, RevokedTokens, TokenInfo, TokenRequest } from "../shared/wire/tokens.ts";
+import { CliError, type ExitCode, exitCodes } from "./cli-error.ts";
 import type { ControlAddress } from "./find-system.ts";
 
 const CALL_TIMEOUT_MS = 10_000;
 const NDJSON = "application/x-ndjson";
 
-interface Problem {
+/** An RFC 9457 problem as the control plane sends it. */
+export interface ControlProblem {
   readonly title?: string;
   readonly detail?: string;
   readonly code?: string;
   readonly errors?: readonly { readonly path?: readonly (string | number)[]; readonly message?: string }[];
+  readonly [member: string]: unknown;
+}
+
+/** A call that the control plane refused. */
+export class ControlRefusal extends CliError {
+  readonly problem: ControlProblem;
+
+  constructor(exitCode: ExitCode, message: string, problem: ControlProblem) {
+    super(exitCode, message);
+    this.problem = problem;
+  }
 }
 
 export class ControlClient {
@@ -48,6 +63,11 @@ export class ControlClient {
 
   apply(request: ApplyRequest): Promise<ApplyAnswer> {
     return this.#call("POST", "/v1/config/versions", request);
+  }
+
+  /** What it would change; nothing becomes live. */
+  tryApply(request: ApplyRequest): Promise<DryRunAnswer> {
+    return this.#call("POST", "/v1/config/versions", { ...request, dryRun: true });
   }
 
   async missingArtifacts(digests: readonly string[]): Promise<readonly string[]> {
@@ -155,6 +175,23 @@ export class ControlClient {
     return this.#call("GET", "/v1/cache/purges");
   }
 
+  makeToken(request: TokenRequest): Promise<MadeToken> {
+    return this.#call("POST", "/v1/tokens", request);
+  }
+
+  async tokens(): Promise<readonly TokenInfo[]> {
+    return (await this.#call<{ tokens: TokenInfo[] }>("GET", "/v1/tokens")).tokens;
+  }
+
+  revokeToken(jti: string): Promise<RevokedTokens> {
+    return this.#call("DELETE", `/v1/tokens/${encodeURIComponent(jti)}`);
+  }
+
+  audit(query: { readonly before?: number; readonly limit?: number; readonly act?: string }): Promise<AuditPage> {
+    const members = Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]);
+    return this.#call("GET", `/v1/audit?${new URLSearchParams(members)}`);
+  }
+
   /** @param lines NDJSON of `ImportLine` */
   importKeys(lines: string): Promise<ImportAnswer> {
     return this.#call("POST", "/v1/keys/import", lines, limits.apiKeys.importCallMs);
@@ -218,24 +255,28 @@ function reasonOf(fault: unknown): string {
     : fault.message;
 }
 
-function refusal(status: number, text: string, call: string): CliError {
+function refusal(status: number, text: string, call: string): ControlRefusal {
   const problem = readProblem(text);
   const errors = (problem.errors ?? [])
     .map(({ path, message }) => `\n  ${path?.join(".") ?? ""} ${message ?? ""}`)
     .join("");
   const what = problem.detail ?? problem.title ?? text.slice(0, 200);
-  if (status === 401 || status === 403)
-    return new CliError(exitCodes.findings, `the control plane refuses the token (${status}): ${what}`);
+  if (status === 401 || (status === 403 && problem.errors === undefined))
+    return new ControlRefusal(exitCodes.findings, `the control plane refuses the token (${status}): ${what}`, problem);
   if (status >= 500)
-    return new CliError(exitCodes.unreachable, `the control plane failed (${status}) at ${call}: ${what}`);
+    return new ControlRefusal(
+      exitCodes.unreachable,
+      `the control plane failed (${status}) at ${call}: ${what}`,
+      problem,
+    );
   const exitCode = status === 400 || status === 422 ? exitCodes.usage : exitCodes.findings;
-  return new CliError(exitCode, `the control plane refuses (${status}): ${what}${errors}`);
+  return new ControlRefusal(exitCode, `the control plane refuses (${status}): ${what}${errors}`, problem);
 }
 
-function readProblem(text: string): Problem {
+function readProblem(text: string): ControlProblem {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? value : {};
+    return typeof value === "object" && value !== null ? (value as ControlProblem) : {};
   } catch {
     return {};
   }

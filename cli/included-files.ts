@@ -13,7 +13,7 @@ import { CliError, exitCodes } from "./cli-error.ts";
  * @returns the text to load and to send
  */
 export function withIncluded(source: string, name: string, readText: (name: string) => string): string {
-  const patterns = patternsOf(source);
+  const patterns = includePatterns(source);
   if (patterns.length === 0) return source;
   if (name === "-")
     throw new CliError(exitCodes.usage, "`include` finds files beside the document: give it as a file, not on stdin");
@@ -28,8 +28,8 @@ export function withIncluded(source: string, name: string, readText: (name: stri
   return joined;
 }
 
-/** What is no list of texts here is found wrong when the document is checked. */
-function patternsOf(source: string): string[] {
+/** What a document includes. What is no list of texts here is found wrong when the document is checked. */
+export function includePatterns(source: string): string[] {
   if (!/^["']?include["']?\s*:|"include"\s*:/m.test(source)) return [];
   const tree = parseDocument(source, { prettyErrors: false, uniqueKeys: false, logLevel: "silent" });
   if (tree.errors.length > 0) return [];

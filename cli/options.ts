@@ -22,7 +22,7 @@ export function jsonOption(): Option {
 export function withControl(command: Command): Command {
   return command
     .option("--control <url>", "control plane (SELVAGE_CONTROL_URL, else the local system)")
-    .option("--token <token>", "admin token (SELVAGE_TOKEN, else the local system's)");
+    .option("--token <token>", "token of the API (SELVAGE_TOKEN, else the local system's)");
 }
 
 export function withWait(command: Command): Command {
@@ -33,6 +33,15 @@ export function withWait(command: Command): Command {
 
 export function connect(options: ControlOptions): ControlClient {
   return new ControlClient(findControl(options, process.env));
+}
+
+/** Adds which version a change is meant to replace. */
+export function withExpect(command: Command): Command {
+  return command.option(
+    "--expect <version>",
+    "refuse when another version is live than this one (default: the one that the change is shown against)",
+    versionArgument,
+  );
 }
 
 /** Who is written down for a change. */

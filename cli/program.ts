@@ -2,11 +2,13 @@
 import { Command, CommanderError } from "commander";
 import { CliError, type ExitCode, exitCodes } from "./cli-error.ts";
 import { applyCommand } from "./commands/apply.ts";
+import { auditCommand } from "./commands/audit.ts";
 import { buildCommand } from "./commands/build.ts";
 import { canaryCommand } from "./commands/canary.ts";
 import { checkCommand } from "./commands/check.ts";
 import { contractCommand } from "./commands/contract.ts";
 import { deprecatedCommand } from "./commands/deprecated.ts";
+import { diffCommand } from "./commands/diff.ts";
 import { driftCommand } from "./commands/drift.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { historyCommand } from "./commands/history.ts";
@@ -57,6 +59,7 @@ function makeProgram(): Command {
       "Ship:",
       [
         buildCommand(),
+        diffCommand(),
         applyCommand(),
         canaryCommand(),
         rollbackCommand(),
@@ -77,6 +80,7 @@ function makeProgram(): Command {
         rotateCommand(),
         purgeCommand(),
         tokenCommand(),
+        auditCommand(),
       ],
     ],
   ];

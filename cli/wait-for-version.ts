@@ -6,9 +6,19 @@ import { describeRollout, isComplete, type Rollout, rolloutOf } from "./rollout.
 
 const POLL_MS = 100;
 
+/** A wait that ended without everybody. */
+export class RolloutEnd extends CliError {
+  readonly rollout: Rollout;
+
+  constructor(message: string, rollout: Rollout) {
+    super(exitCodes.findings, message);
+    this.rollout = rollout;
+  }
+}
+
 /**
  * Waits until every live gateway and connected agent serves a version; progress goes to stderr.
- * @throws CliError (exit 1) when somebody refuses it, it is replaced, or the time is over: naming who and why
+ * @throws RolloutEnd (exit 1) when somebody refuses it, it is replaced, or the time is over: naming who and why
  */
 export async function waitForVersion(
   client: Pick<ControlClient, "status">,
@@ -31,7 +41,7 @@ export async function waitForVersion(
     }
     if (tookMs >= timeoutMs) {
       const head = `version ${version} is live, but after ${ago(timeoutMs)} not yet served by`;
-      throw new CliError(exitCodes.findings, listLaggards(head, rollout.waiting));
+      throw new RolloutEnd(listLaggards(head, rollout.waiting), rollout);
     }
   }
 }
@@ -42,11 +52,11 @@ function forgive(fault: unknown, timeLeft: boolean): undefined {
   throw fault;
 }
 
-function refuseIfOver({ replacedBy, refused }: Rollout, version: number): void {
+function refuseIfOver(rollout: Rollout, version: number): void {
+  const { replacedBy, refused } = rollout;
   if (replacedBy !== undefined)
-    throw new CliError(exitCodes.findings, `version ${version} was replaced by version ${replacedBy} meanwhile`);
-  if (refused.length > 0)
-    throw new CliError(exitCodes.findings, listLaggards(`version ${version} is refused by`, refused));
+    throw new RolloutEnd(`version ${version} was replaced by version ${replacedBy} meanwhile`, rollout);
+  if (refused.length > 0) throw new RolloutEnd(listLaggards(`version ${version} is refused by`, refused), rollout);
 }
 
 function listLaggards(head: string, laggards: Rollout["waiting"]): string {

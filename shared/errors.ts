@@ -153,6 +153,12 @@ export const errorTable = {
   idempotency_full: row("client", 429, 8, "Too many requests", "Too many idempotency keys are in use for now.", true),
 
   role_missing: row("client", 403, 7, "Forbidden", "The token does not grant this call."),
+  not_owned: row("client", 403, 7, "Forbidden", "The change touches what is not the owner's; nothing was changed."),
+  token_exceeds: row("client", 403, 7, "Forbidden", "A token gives no more than the one that it is made with."),
+  token_unknown: row("client", 404, 5, "Not found", "There is no such token."),
+  tokens_full: row("client", 409, 8, "Conflict", "No more tokens are made for now."),
+  owner_undeclared: row("client", 409, 9, "Conflict", "The live document names no such owner."),
+  version_moved: row("client", 409, 10, "Conflict", "Another version became live meanwhile; nothing was changed."),
   csr_invalid: row("client", 400, 3, "Bad request", "The certificate signing request cannot be used."),
   join_token_refused: row("client", 401, 16, "Unauthorized", "The join token is not valid."),
   join_refused: row("client", 401, 16, "Unauthorized", "The workload may not join."),

@@ -17,7 +17,9 @@ interface Options extends JsonOption {
 
 export function planCommand(): Command {
   return new Command("plan")
-    .description("Print what a document compiles to: the plan, or what one host gets of it.")
+    .description(
+      "Print what a document compiles to: the plan, or what one host gets of it. What it changes: selvage diff.",
+    )
     .argument("<file>", "document in YAML or JSON; - reads stdin")
     .option("--gateway", "only the gateway's part")
     .option("--agent <service>", "only what an agent of that service gets")

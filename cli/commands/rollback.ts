@@ -8,11 +8,12 @@ import {
   versionArgument,
   type WaitOptions,
   withControl,
+  withExpect,
   withWait,
 } from "../options.ts";
-import { finishChange } from "./apply.ts";
+import { explained, finishChange } from "./apply.ts";
 
-type Options = ControlOptions & JsonOption & WaitOptions & { readonly reason?: string };
+type Options = ControlOptions & JsonOption & WaitOptions & { readonly reason?: string; readonly expect?: number };
 
 export function rollbackCommand(): Command {
   const command = new Command("rollback")
@@ -21,11 +22,20 @@ export function rollbackCommand(): Command {
     .option("--reason <text>", "why, for the history")
     .addOption(jsonOption())
     .addHelpText("after", "\nExamples:\n  selvage rollback 6\n  selvage rollback 6 --wait --json");
-  return withControl(withWait(command)).action(rollback);
+  return withControl(withExpect(withWait(command))).action(rollback);
 }
 
 async function rollback(version: number, options: Options): Promise<void> {
   const client = connect(options);
   const reason = options.reason ?? `rollback to version ${version}`;
-  await finishChange(client, await client.rollback({ version, author: author(), reason }), options);
+  const request = {
+    version,
+    author: author(),
+    reason,
+    ...(options.expect !== undefined && { expect: options.expect }),
+  };
+  const answer = await client.rollback(request).catch((fault: unknown) => {
+    throw explained(fault);
+  });
+  await finishChange(client, answer, options);
 }

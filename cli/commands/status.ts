@@ -28,7 +28,9 @@ async function status(options: ControlOptions & JsonOption): Promise<void> {
   const more = { ...(purges !== undefined && { purges }), ...(quarantined.length > 0 && { quarantined }) };
   if (options.json) printJson({ ...found, ...more });
   else printStatus(found, purges, quarantined);
-  if ((found.alarms ?? []).length > 0 || quarantined.length > 0) throw new CliError(exitCodes.findings, "");
+  const isRefused = [...found.gateways, ...found.agents].some(({ state }) => state === "refused");
+  if ((found.alarms ?? []).length > 0 || quarantined.length > 0 || isRefused)
+    throw new CliError(exitCodes.findings, "");
 }
 
 interface OutOfService {

@@ -14,7 +14,7 @@ import {
  */
 export async function mintControlToken(
   tokenSecret: string,
-  claims: Omit<ControlTokenClaims, "exp">,
+  claims: Omit<ControlTokenClaims, "exp" | "jti"> & { readonly jti?: string },
   lifetimeMs: number,
 ): Promise<string> {
   return new SignJWT({ ...claims })

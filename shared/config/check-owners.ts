@@ -143,15 +143,21 @@ function checkHosts(route: Cursor, owner: string, hosts: Cursor): DocumentProble
 function checkTargets(route: Cursor, owner: string, targets: Cursor, own: readonly string[]): DocumentProblem[] {
   if (!targets.exists) return [];
   const granted = new Set([...targets.texts.map(targetOf), ...own]);
-  const named = [route.get("to"), ...partTargets(route)].flatMap((place) =>
-    place.text === undefined ? [] : { name: place.text, place },
-  );
-  return [...named, ...otherTargets(route), ...callsOfCode(route)].flatMap(({ name, place }) =>
+  return targetsIn(route).flatMap(({ name, place }) =>
     granted.has(targetOf(name)) ? [] : [outside(place, owner, `the target ${targetOf(name)}`, targets)],
   );
 }
 
-function targetOf(text: string): string {
+/** Everything that a route leads to, and where it says so. */
+export function targetsIn(route: Cursor): { readonly name: string; readonly place: Cursor }[] {
+  const named = [route.get("to"), ...partTargets(route)].flatMap((place) =>
+    place.text === undefined ? [] : { name: place.text, place },
+  );
+  return [...named, ...otherTargets(route), ...callsOfCode(route)];
+}
+
+/** The name of a service or upstream, or an origin. */
+export function targetOf(text: string): string {
   if (/^https?:/.test(text)) return URL.canParse(text) ? new URL(text).origin : text;
   const part = splitPartUrl(text);
   return part !== undefined && "service" in part.target ? part.target.service : text;
@@ -192,7 +198,7 @@ function outside(at: Cursor, owner: string, what: string, grants: Cursor): Docum
 }
 
 /** Whether every path of a route's pattern is one of a grant's. Of an expression only its literal start is known. */
-function coversPattern(grant: PathPattern, { segments, tail }: PathPattern): boolean {
+export function coversPattern(grant: PathPattern, { segments, tail }: PathPattern): boolean {
   const { length } = grant.segments;
   if (grant.tail ? segments.length < length : tail || segments.length !== length) return false;
   return grant.segments.every((segment, at) => {

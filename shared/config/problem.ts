@@ -143,6 +143,8 @@ export const problemCodes = {
   SLV3225: "a rule to join by that an earlier one always comes before",
   SLV3226: "a template of a service to join as that cannot be filled, or comes to nothing that is declared",
   SLV3227: "lives of certificates and tokens that contradict each other",
+  SLV3235: "a change of what is not the owner's",
+  SLV3236: "a change of an owner's own part that takes something from others",
   SLV4001: "a secret was not found",
   SLV4002: "an environment variable is not set",
   SLV4003: "a reference of a form or at a place that is not allowed",

@@ -53,11 +53,33 @@ export const control = {
   /** How long a revocation lasts unless asked otherwise, and at most: it must outlive the tokens that it is about. */
   revocationLifetimeMs: 24 * 3_600_000,
   revocationLifetimeMaxMs: 366 * 86_400_000,
+  /** Tokens of the API that are remembered at once: they are listed and revoked by their ids. */
+  tokensMax: 10_000,
+  /** A token's life unless asked otherwise, and at most. */
+  tokenLifetimeMs: 12 * 3_600_000,
+  tokenLifetimeMaxMs: 366 * 86_400_000,
+  /** Owners that one token acts for, and how far a token may be from the first that it was made by way of. */
+  tokenOwnersMax: 16,
+  tokenDepthMax: 8,
+  /**
+   * Refused calls that the audit log takes: so many at once, then so many an hour of each kind, the rest is counted, so that whoever
+   * tries forged tokens does not push out what was done. An isolate of the API passes on five times as many an hour.
+   */
+  refusalsAtOnce: 20,
+  refusalsPerHour: 12,
+  refusalsToldPerHour: 60,
+  /** Entries of one page of the audit log, unless asked otherwise and at most. */
+  auditPage: 100,
+  auditPageMax: 1_000,
+  /** Places that the summary of a change names; the rest is a number. */
+  changedPlacesMax: 50,
+  /** An apply that names no version is judged again when another comes first, at most so often. */
+  applyAttemptsMax: 8,
   /** Rows of the issuance log and of the audit log that are kept. */
   logRowsKept: 10_000,
   /** A publication that did not reach a hub is tried again after this. */
   publishRetryMs: 1_000,
-  /** Hubs unless the Worker's variable `HUBS` says otherwise: each is comfortable with a thousand agents or two. */
+  /** Hubs unless the Worker's variable `HUBS` says otherwise. */
   hubsDefault: 4,
   /** The most that it may say: a publication and a status ask each of them. */
   hubsMax: 256,

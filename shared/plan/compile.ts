@@ -15,6 +15,7 @@ import { compileJoin, compileKeyLifetime, compileLives } from "./compile-join.ts
 import { compileVersioning } from "./compile-life-cycle.ts";
 import { compileLimitRows, namedLimits } from "./compile-limit-rows.ts";
 import { identityHeaderNames } from "./compile-outward.ts";
+import { compileOwners } from "./compile-owners.ts";
 import { compileResources } from "./compile-resources.ts";
 import { compileRoute } from "./compile-route.ts";
 import { compileService } from "./compile-service.ts";
@@ -36,6 +37,7 @@ export function compile(document: Document, artifacts: ArtifactTable = {}): Plan
     name: document.name,
     gateway: compileGateway(document, trustDomain, mesh, artifacts),
     mesh,
+    ...(document.owners !== undefined && { owners: compileOwners(document, document.owners) }),
   };
 }
 

@@ -64,7 +64,14 @@ export interface Plan {
   readonly name: string;
   readonly gateway: GatewayPlan;
   readonly mesh: MeshPlan;
+  /** Of no face: what is granted is part of a version, since changes are judged by it. Absent: there are no owners. */
+  readonly owners?: Readonly<Record<string, OwnerGrant>>;
 }
+
+/** What an owner may do, and which services and upstreams it has; each list sorted. */
+export type OwnerGrant = {
+  readonly [Key in "paths" | "hosts" | "to" | "services" | "code" | "secrets" | "has"]?: readonly string[];
+};
 
 /** The face of the gateway. */
 export interface GatewayPlan {

@@ -1,7 +1,8 @@
 /**
- * The control API as administrators and the CLI use it, role `admin`, JSON, errors as RFC 9457 problems:
+ * The control API as people and the CLI use it, JSON, errors as RFC 9457 problems; who may call what is in `control-calls.ts`:
  *
- *   POST /v1/config/versions      ApplyRequest -> ApplyAnswer (201; 200 when nothing changes), 422 with `errors` when it does not compile
+ *   POST /v1/config/versions      ApplyRequest -> ApplyAnswer (201; 200 when nothing changes) or DryRunAnswer; 422 with `errors` when
+ *                                 it does not compile, 403 `not_owned` with `errors`, 409 `version_moved` with MovedMembers
  *   GET  /v1/config/versions      { versions: VersionInfo[] } newest first
  *   GET  /v1/config/versions/N    VersionDetail
  *   POST /v1/config/rollback      { version, reason? } -> ApplyAnswer: a new version with the old content
@@ -14,12 +15,18 @@
  */
 import * as z from "zod/mini";
 import { limits } from "../limits.ts";
+import type { ChangeSummary } from "../plan/changes/summary.ts";
 import type { Alarm } from "../policy/alarms.ts";
 import type { SeriesCounts } from "../policy/counters.ts";
 import { type ArtifactTable, artifactTableSchema } from "./artifacts.ts";
 import { type CanaryStatus, canaryRequestSchema } from "./canary.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { KeyRingStatus } from "./rotation.ts";
+
+const fence = {
+  /** The version that is to be replaced, 0: none; 409 `version_moved` when another is live. Absent: whichever is. */
+  expect: z.optional(z.int().check(z.minimum(0))),
+};
 
 export const applyRequestSchema = z.object({
   /** The document with its `${env:}` references resolved; checked and compiled by the control plane itself. */
@@ -33,6 +40,9 @@ export const applyRequestSchema = z.object({
   reason: z.optional(z.string().check(z.maxLength(limits.wire.changeReasonCharsMax))),
   /** How the version is tried before it becomes live; absent: it becomes live at once. */
   canary: z.optional(canaryRequestSchema),
+  ...fence,
+  /** Judged in every way, and not made live. */
+  dryRun: z.optional(z.boolean()),
 });
 export type ApplyRequest = z.infer<typeof applyRequestSchema>;
 
@@ -40,6 +50,7 @@ export const rollbackRequestSchema = z.object({
   version: z.int().check(z.minimum(1)),
   author: z.string().check(z.maxLength(limits.wire.authorCharsMax)),
   reason: z.optional(z.string().check(z.maxLength(limits.wire.changeReasonCharsMax))),
+  ...fence,
 });
 export type RollbackRequest = z.infer<typeof rollbackRequestSchema>;
 
@@ -58,6 +69,8 @@ export interface VersionInfo {
   readonly appliedAtMs: number;
   /** It is a canary, or was one that was rolled back. */
   readonly isWithheld?: true;
+  /** What it changed. Absent: it was applied by a control plane of before. */
+  readonly changes?: ChangeSummary;
 }
 /** Somebody who called a deprecated route. */
 export interface DeprecatedCaller {
@@ -93,6 +106,20 @@ export interface ApplyAnswer extends VersionInfo {
   readonly changed: boolean;
   /** It is not live: it gets a share of the requests. */
   readonly canary?: true;
+}
+export interface DryRunAnswer {
+  readonly dryRun: true;
+  /** That is live, and stays. */
+  readonly version: number;
+  readonly changed: boolean;
+  readonly changes: ChangeSummary;
+}
+
+/** Members of the problem `version_moved`. */
+export interface MovedMembers {
+  readonly expected: number;
+  /** What became live since, newest first; the first is live. */
+  readonly since: readonly VersionInfo[];
 }
 
 /** Who is where. `state`: current (acknowledged the live version), behind, refused, offline (known, but not connected). */

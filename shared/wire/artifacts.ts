@@ -2,9 +2,9 @@
  * Artifacts: what a document needs beside its plan and is too large for it, named by the SHA-256 of its bytes (base64url, without
  * padding). They are made from files beside the document by the CLI and sent before the document is applied.
  *
- *   POST /v1/artifacts/missing          role admin: { digests } -> { missing }
- *   PUT  /v1/artifacts/DIGEST           role admin: the bytes -> 204; 422 when they have another digest
- *   GET  /v1/gateway/artifacts/DIGEST   role gateway: the bytes
+ *   POST /v1/artifacts/missing          { digests } -> { missing }
+ *   PUT  /v1/artifacts/DIGEST           the bytes -> 204; 422 when they have another digest
+ *   GET  /v1/gateway/artifacts/DIGEST   the bytes, for gateways
  */
 import * as z from "zod/mini";
 import { limits } from "../limits.ts";

@@ -180,8 +180,38 @@ describe("token", () => {
     expect(exp - iat).toBe(7_200);
   });
   test("needs a secret that is one", async () => {
-    for (const env of [{}, { SELVAGE_TOKEN_SECRET: "short" }])
-      expect(await selvage(["token", "--sub", "a"], env)).toMatchObject({ code: 2, stdout: "" });
+    const env = { SELVAGE_TOKEN_SECRET: "short" };
+    expect(await selvage(["token", "--sub", "a"], env)).toMatchObject({ code: 2, stdout: "" });
+  });
+  test("without one it is made by the control plane, which is asked for it", async () => {
+    expect(await selvage(["token", "--sub", "a"])).toMatchObject({ code: 3, stdout: "" });
+    const made = {
+      token: "a.b.c",
+      jti: "id-1",
+      role: "owner",
+      sub: "ci",
+      owners: ["pay"],
+      expiresAtMs: Date.now() + 3_600_000,
+    };
+    await withServer(201, JSON.stringify(made), async (url, calls) => {
+      const asked = ["token", "--role", "owner", "--owner", "pay", "--sub", "ci", "--control", url, "--token", "t"];
+      const { code, stdout, stderr } = await selvage(asked);
+      expect([code, stdout]).toEqual([0, "a.b.c\n"]);
+      expect(stderr).toContain("selvage token --revoke id-1");
+      expect(calls).toEqual(["POST /v1/tokens Bearer t"]);
+    });
+  });
+  test("of an owner names what it owns, and others own nothing", async () => {
+    for (const args of [
+      ["--role", "owner"],
+      ["--owner", "pay"],
+      ["--role", "root"],
+    ])
+      expect((await selvage(["token", "--sub", "a", ...args], { SELVAGE_TOKEN_SECRET: secret })).code).toBe(2);
+    const { stdout } = await selvage(["token", "--role", "owner", "--owner", "a", "b"], {
+      SELVAGE_TOKEN_SECRET: secret,
+    });
+    expect(decodeJwt(stdout.trim())).toMatchObject({ role: "owner", owners: ["a", "b"], jti: expect.any(String) });
   });
 });
 
@@ -190,6 +220,9 @@ describe("the control plane", () => {
     for (const args of [
       ["status"],
       ["history"],
+      ["diff", shop],
+      ["audit"],
+      ["token", "--list"],
       ["apply", shop],
       ["rollback", "1"],
       ["join-token", "orders"],
@@ -247,6 +280,8 @@ describe("usage", () => {
     expect(help).toMatchObject({ code: 0, stderr: "" });
     for (const name of [
       "check",
+      "diff",
+      "audit",
       "apply",
       "status",
       "rollback",
@@ -300,6 +335,25 @@ describe("status", () => {
     const { code, stdout, stderr } = await ask(alarmed);
     expect([code, stderr]).toEqual([1, ""]);
     expect(stdout.trimEnd().split("\n").at(-1)).toBe(`alarm: ${text}`);
+  });
+
+  test("names who refuses the live version with the reason, and ends with 1", async () => {
+    const isolate = { isolate: "g1", version: 2, state: "refused", reason: "unknown format", leaseEndsInMs: 900 };
+    const { code, stdout } = await ask({ ...quiet, gateways: [isolate] });
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/g1 +2 +refused +900 ms +unknown format/);
+    const agent = {
+      instance: "o1",
+      service: "orders",
+      version: 2,
+      state: "refused",
+      reason: "no room",
+      phase: "ready",
+      lastSeenMsAgo: 1,
+      certificateNotAfterMs: 0,
+    };
+    expect((await ask({ ...quiet, agents: [agent] })).code).toBe(1);
+    expect((await ask({ ...quiet, agents: [{ ...agent, state: "behind" }] })).code).toBe(0);
   });
 
   test("as JSON, too", async () => {

@@ -50,6 +50,7 @@ test("ends at once when somebody refuses", async () => {
   await expect(waitForVersion(client, 7, 60_000)).rejects.toMatchObject({
     exitCode: exitCodes.findings,
     message: expect.stringContaining("gateway g1: hash differs"),
+    rollout: { refused: [{ who: "gateway g1", why: "hash differs" }] },
   });
   expect(client.asked()).toBe(2);
 });
@@ -64,6 +65,7 @@ test("names who is late when the time is over", async () => {
   await expect(waitForVersion(answering(status("behind")), 7, 150)).rejects.toMatchObject({
     exitCode: exitCodes.findings,
     message: expect.stringContaining("gateway g1: still at version 6"),
+    rollout: { refused: [], waiting: [{ who: "gateway g1" }] },
   });
 });
 

@@ -125,6 +125,67 @@ test("the control API answers administrators alone", async () => {
   expect((await status(token)).status).toBe(401);
 });
 
+describe("roles", () => {
+  const owned = [
+    [
+      "name: shop\n",
+      "name: shop\nowners:\n  orders: { paths: [/api/v2/orders/*, /load/*], to: [orders], services: [inventory] }\n",
+    ],
+    ["    - name: orders\n", "    - name: orders\n      owner: orders\n"],
+  ] as const;
+  const tokenFor = async (...args: string[]): Promise<{ token: string; jti: string }> => {
+    const { code, stdout, stderr } = await system.selvage("token", ...args, "--json");
+    expect(code, stderr).toBe(0);
+    return JSON.parse(stdout);
+  };
+  /** With a token of its own: it goes with the address of the local system. */
+  const as = (given: { token: string }, ...args: string[]) =>
+    system.selvage(...args, "--control", `http://127.0.0.1:${system.port("CONTROL")}`, "--token", given.token);
+
+  test("a viewer sees everything and changes nothing, an owner changes its own part", async () => {
+    const base = edited("owned.yaml", ...owned);
+    expect((await system.selvage("apply", base, "--wait")).code).toBe(0);
+    const before = await liveVersion();
+    const viewer = await tokenFor("--role", "viewer", "--sub", "vera");
+    const timed = edited("timed.yaml", ...owned, [
+      "      to: orders # the path",
+      "      timeout: 9s\n      to: orders # the path",
+    ]);
+    const refused = await as(viewer, "apply", timed);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("refuses the token (403)")]);
+    const entry = JSON.parse((await system.selvage("audit", "--act", "call-refused", "--json")).stdout).entries[0];
+    expect(entry).toMatchObject({
+      by: "vera",
+      outcome: "refused",
+      detail: expect.stringContaining("POST /v1/config/versions"),
+    });
+
+    const owner = await tokenFor("--role", "owner", "--owner", "orders", "--sub", "ci", "--expires", "1h");
+    const foreign = edited("foreign.yaml", ...owned, [
+      "limit: 100/minute, by: identity, mode: exact",
+      "limit: 999/minute, by: identity, mode: exact",
+    ]);
+    const denied = await as(owner, "apply", foreign);
+    expect(denied.code).toBe(1);
+    expect(denied.stderr).toMatch(/foreign\.yaml:\d+:\d+ {2}route profile: rateLimit\.limit has no owner/);
+    const done = await as(owner, "apply", timed, "--wait");
+    expect(done, done.stderr).toMatchObject({ code: 0 });
+    expect(await liveVersion()).toBe(before + 1);
+    expect((await system.selvage("history", String(before + 1))).stdout).toContain("added  route orders: timeout");
+    expect((await system.selvage("token", "--revoke", owner.jti)).stdout).toContain(owner.jti);
+    expect((await as(owner, "history")).code).toBe(1);
+    expect((await system.selvage("apply", FILE, "--wait")).code).toBe(0);
+  });
+
+  test("the audit log is whole, and says so", async () => {
+    const { code, stdout, stderr } = await system.selvage("audit", "--verify");
+    expect([code, stdout], stderr).toEqual([0, expect.stringMatching(/^entries 1 to \d+ are whole/)]);
+    const known = /keep (\d+:[0-9a-f]{64})/.exec(stderr)?.[1] ?? "";
+    const other = known.replace(/.$/, (last) => (last === "0" ? "1" : "0"));
+    expect(await system.selvage("audit", "--verify", "--known", other)).toMatchObject({ code: 1, stdout: "" });
+  });
+});
+
 describe("explain", () => {
   test("names the route, why others lost, and the line of each policy", async () => {
     const { stdout } = await system.selvage(

@@ -1,34 +1,38 @@
-/** The HTTP API of the control plane (contracts in `shared/wire`): who may call what. What a call does is in `calls/`. */
+/** The HTTP API of the control plane (contracts in `shared/wire`). Who may call what is in `shared/wire/control-calls.ts`, what a call does in `calls/`. */
 import { Hono } from "hono";
 import { SelvageError } from "../../shared/errors.ts";
+import { limits } from "../../shared/limits.ts";
 import { ARTIFACT_DIGEST } from "../../shared/wire/artifacts.ts";
 import type { Revocations } from "../../shared/wire/revocations.ts";
 import { askCache, askKeys, changeKeys, purge, revoke, rotate, unrevoke } from "./calls/admin-calls.ts";
 import { connect, enrol, joinToken, renew } from "./calls/agent-calls.ts";
 import { askMissing, getArtifact, putArtifact } from "./calls/artifact-calls.ts";
-import { type Api, config, role } from "./calls/call.ts";
+import { askAudit } from "./calls/audit-calls.ts";
+import { type Api, config } from "./calls/call.ts";
 import { canary, changeCanary } from "./calls/canary-calls.ts";
 import { apply, rollback, version } from "./calls/config-calls.ts";
 import { lease } from "./calls/gateway-calls.ts";
 import { enrolmentKeys, joinByKey, joinByToken, joinChallenge, removeEnrolmentKey } from "./calls/join-calls.ts";
+import { permitted } from "./calls/permitted.ts";
 import { problem } from "./calls/problem.ts";
 import { services, status } from "./calls/status-calls.ts";
+import { askTokens, makeToken, revokeToken } from "./calls/token-calls.ts";
 
 const DIGEST = `:digest{${ARTIFACT_DIGEST}}`;
 const KEY = "/v1/keys/:id{[0-9a-f]{16}}";
 
 export function makeApi(): Hono<Api> {
   const api = new Hono<Api>();
+  api.use("/v1/*", permitted);
   api.get("/healthz", (c) => c.json({ status: "ok" }));
   api.post("/v1/enrol", enrol);
   api.post("/v1/join/challenge", joinChallenge);
   api.post("/v1/join/token", joinByToken);
   api.post("/v1/join/key", joinByKey);
-  api.post("/v1/renew", role("agent"), renew);
-  api.get("/v1/agents/connect", role("agent"), connect);
-  api.post("/v1/gateway/lease", role("gateway"), lease);
-  api.get(`/v1/gateway/artifacts/${DIGEST}`, role("gateway"), (c) => getArtifact(c.env, c.req.param("digest") ?? ""));
-  api.use("/v1/*", role("admin"));
+  api.post("/v1/renew", renew);
+  api.get("/v1/agents/connect", connect);
+  api.post("/v1/gateway/lease", lease);
+  api.get(`/v1/gateway/artifacts/${DIGEST}`, (c) => getArtifact(c.env, c.req.param("digest") ?? ""));
   api.post("/v1/artifacts/missing", (c) => askMissing(c.env, c.req.raw));
   api.put(`/v1/artifacts/${DIGEST}`, (c) => putArtifact(c.env, c.req.param("digest") ?? "", c.req.raw));
   api.post("/v1/config/versions", apply);
@@ -57,7 +61,10 @@ export function makeApi(): Hono<Api> {
   api.post("/v1/keys/import", changeKeys("key-import"));
   api.get("/v1/cache/purges", askCache);
   api.post("/v1/cache/purges", purge);
-  api.get("/v1/audit", async (c) => c.json({ entries: await config(c).auditLog() }));
+  api.get("/v1/audit", askAudit);
+  api.post("/v1/tokens", makeToken);
+  api.get("/v1/tokens", askTokens);
+  api.delete(`/v1/tokens/:jti{[\\w.:-]{1,${limits.wire.idCharsMax}}}`, revokeToken);
   api.notFound((c) => problem(c, new SelvageError("no_route", "no such call")));
   api.onError((error, c) => problem(c, error));
   return api;

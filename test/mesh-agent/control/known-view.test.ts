@@ -9,6 +9,7 @@ import { limits } from "../../../shared/limits.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import type { HubMessage } from "../../../shared/wire/hub.ts";
 import { makeAuthority } from "../../support/certificates.ts";
+import { outboundDefaults } from "../support/control-plane.ts";
 
 let folder: string;
 let trouble: string[];
@@ -199,11 +200,11 @@ test("endpoints of what either plan calls stay as long as both are held", () => 
   try {
     const known = view();
     const change = (service: string) => ({ service, epoch: "e", revision: 1, put: [endpoint], remove: [], ack: true });
-    known.take(planMessage(3, { outbound: { users: {} } }));
-    known.take(canaryMessage(4, { outbound: { stock: {} } }));
+    known.take(planMessage(3, { outbound: { users: outboundDefaults } }));
+    known.take(canaryMessage(4, { outbound: { stock: outboundDefaults } }));
     expect(known.take({ type: "changes", views: [change("users"), change("stock")] } as HubMessage)).toBe("endpoints");
     expect(known.answers.seen.map(({ service }) => service)).toEqual(["users", "stock"]);
-    known.take(planMessage(5, { outbound: { users: {} } }));
+    known.take(planMessage(5, { outbound: { users: outboundDefaults } }));
     known.take({ type: "canary", version: 0 });
     expect(Object.keys(known.endpoints.services)).toEqual(["users", "stock"]);
     vi.advanceTimersByTime(limits.canary.keptMs);
@@ -249,4 +250,43 @@ test("that there is nobody to call is kept, too: an agent that calls nobody star
   const second = view();
   second.load();
   expect(second.complete).toBe(true);
+});
+
+const heldOnDisk = () => {
+  const kept = view();
+  kept.load();
+  return kept.held;
+};
+
+test("changes are taken, what is held is named again after a restart, and what left is acknowledged", async () => {
+  const first = view();
+  first.connected();
+  first.take(planMessage(1));
+  const whole = { service: "users", epoch: "e", revision: 4, put: [endpoint], remove: [] };
+  expect(first.take({ type: "changes", views: [whole] })).toBe("endpoints");
+  expect(first.held).toEqual([{ service: "users", epoch: "e", revision: 4 }]);
+  await expect.poll(heldOnDisk).toEqual(first.held);
+  const second = view();
+  second.load();
+  second.connected();
+  expect([second.held, second.endpoints.services]).toEqual([first.held, { users: [endpoint] }]);
+  const left = { service: "users", epoch: "e", revision: 5, from: 4, put: [], remove: ["a"], ack: true as const };
+  expect(second.take({ type: "changes", views: [left] })).toBe("endpoints");
+  expect([second.endpoints.services, second.answers.seen]).toEqual([{ users: [] }, second.held]);
+  expect(second.take({ type: "changes", views: [{ ...left, from: 7, revision: 8 }] })).toBeUndefined();
+  expect(second.answers.resync).toEqual(second.held);
+  await expect.poll(heldOnDisk).toEqual([{ service: "users", epoch: "e", revision: 5 }]);
+});
+
+test("a control plane of a later version takes over what an earlier one told, and nothing of it is acknowledged at once", async () => {
+  const known = view();
+  known.connected();
+  known.take({ type: "endpoints", revision: 7, services: { users: [endpoint] } });
+  known.connected();
+  const gathering = { service: "users", epoch: "e", revision: 1, put: [], remove: [], ack: true as const };
+  known.take({ type: "changes", views: [gathering] });
+  expect([known.endpoints.services, known.answers.seen]).toEqual([{ users: [endpoint] }, []]);
+  expect([known.isSettling, known.settle()]).toEqual([true, true]);
+  expect([known.endpoints.services, known.answers.seen]).toEqual([{ users: [] }, known.held]);
+  await expect.poll(heldOnDisk).toEqual(known.held);
 });

@@ -93,6 +93,14 @@ test("nothing else is applied meanwhile, and what it is told must make sense", a
     ).toBe(400);
   expect((await call("POST", "/v1/canary", "gateway", { act: "promote", author: "ann" })).status).toBe(403);
   expect((await call("GET", "/v1/canary")).status).toBe(401);
+  const owner = await token({ role: "owner", owners: ["payments"] });
+  expect((await call("POST", "/v1/canary", owner, { act: "promote", author: "ann" })).status).toBe(403);
+  expect((await call("GET", "/v1/canary", owner)).body.canary).toMatchObject({ version: 2 });
+  const asked = { document: shop("8s"), source: "", file: "x", author: "ann", canary: { steps: [1] } };
+  for (const dryRun of [true, false])
+    expect(await call("POST", "/v1/config/versions", owner, { ...asked, dryRun })).toMatchObject({
+      ...{ status: 403, body: { code: "role_missing" } },
+    });
 });
 
 test("an eviction forgets neither it nor what was counted; a report counts once", async () => {

@@ -166,7 +166,7 @@ test("only so many versions are kept", async () => {
   const left = await runInDurableObject(configStore(), (_object, { storage }) =>
     storage.sql.exec("SELECT DISTINCT name FROM texts").toArray(),
   );
-  expect(left).toHaveLength(8);
+  expect(left).toHaveLength(10);
 });
 
 describe("gateway leases", () => {

@@ -26,14 +26,25 @@ export function signAgentToken(
   lifetimeMs: number,
   nowMs: number,
 ): Promise<string> {
-  const issuedAt = Math.floor(nowMs / 1000);
-  return new SignJWT({ role: "agent", service, key })
+  const expiresAtMs = nowMs + lifetimeMs;
+  return signToken(tokenSecret, instance, { role: "agent", service, key }, nowMs, expiresAtMs);
+}
+
+/** A token of the API. @param sub who gets it */
+export function signToken(
+  tokenSecret: string | undefined,
+  sub: string,
+  claims: Omit<ControlTokenClaims, "sub" | "exp" | "jti"> & { readonly jti?: string },
+  nowMs: number,
+  expiresAtMs: number,
+): Promise<string> {
+  return new SignJWT({ ...claims })
     .setProtectedHeader({ alg: CONTROL_TOKEN_ALGORITHM, typ: CONTROL_TOKEN_TYPE })
-    .setSubject(instance)
+    .setSubject(sub)
     .setIssuer(CONTROL_TOKEN_ISSUER)
     .setAudience(CONTROL_TOKEN_AUDIENCE)
-    .setIssuedAt(issuedAt)
-    .setExpirationTime(issuedAt + Math.floor(lifetimeMs / 1000))
+    .setIssuedAt(Math.floor(nowMs / 1000))
+    .setExpirationTime(Math.floor(expiresAtMs / 1000))
     .sign(signingKey(tokenSecret));
 }
 
@@ -60,7 +71,8 @@ export async function verifyControlToken(
       currentDate: new Date(nowMs),
     });
     const claims = controlTokenClaimsSchema.safeParse(payload);
-    if (claims.success) return claims.data;
+    const isOwner = claims.data?.role === "owner";
+    if (claims.success && isOwner === (claims.data.owners !== undefined)) return claims.data;
   } catch (error) {
     if (!(error instanceof errors.JOSEError)) throw error;
     throw new SelvageError("credentials_invalid", error.message, { cause: error });

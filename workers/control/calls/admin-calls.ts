@@ -8,13 +8,13 @@ import { readJson } from "../objects/read-json.ts";
 import type { Act } from "../objects/rpc.ts";
 import { askCacheAdmin } from "../upstream/cache-admin.ts";
 import { askKeyAdmin } from "../upstream/key-admin.ts";
-import { authority, CALL_BYTES, type Call, config, granted } from "./call.ts";
+import { audit, authority, CALL_BYTES, type Call, config, granted } from "./call.ts";
 
 export async function rotate(c: Call): Promise<Response> {
   const { key, now = false, revoke = false, author } = await readJson(c.req.raw, rotateRequestSchema, CALL_BYTES);
   const made = granted(await authority(c).rotate(key, { now, revoke }));
   const detail = `${key} key ${made.kid}${now ? ", at once" : ""}${revoke ? ", all others revoked" : ""}`;
-  await config(c).audit({ act: "key-rotate", by: c.get("claims").sub, author, version: 0, detail });
+  await audit(c, "key-rotate", detail, author);
   return c.json(made satisfies RotateAnswer, 202);
 }
 
@@ -31,8 +31,7 @@ function change<Answer>(act: Act["act"], ask: typeof askKeys, describe: (answer:
     const answer = await ask(c);
     if (!answer.ok) return answer;
     const text = await answer.text();
-    const { sub } = c.get("claims");
-    await config(c).audit({ act, by: sub, author: sub, version: 0, detail: describe(JSON.parse(text)) });
+    await audit(c, act, describe(JSON.parse(text)));
     return new Response(text, answer);
   };
 }

@@ -8,7 +8,7 @@ import { provesKey } from "../authority/renewal-proof.ts";
 import { readJson } from "../objects/read-json.ts";
 import type { IssuedCredentials } from "../objects/rpc.ts";
 import { hubFor } from "../upstream/hubs.ts";
-import { authority, CALL_BYTES, type Call, config, granted } from "./call.ts";
+import { audit, authority, CALL_BYTES, type Call, config, granted } from "./call.ts";
 
 const INSTANCE = /^[\w.:@-]+$/;
 
@@ -22,8 +22,7 @@ export async function joinToken(c: Call): Promise<Response> {
     throw new SelvageError("bad_request", reason, { members: { errors: [{ path: ["lifetimeMs"], message: reason }] } });
   }
   const made = granted(await authority(c).createJoinToken(service, lifetime, c.env.CONTROL_URL));
-  const { sub } = c.get("claims");
-  await config(c).audit({ act: "join-token", by: sub, author: sub, version: 0, detail: `service ${service}` });
+  await audit(c, "join-token", `service ${service}`);
   return c.json(made, 201);
 }
 

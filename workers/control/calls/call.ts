@@ -1,13 +1,11 @@
 /** What all calls of the API share: whom they ask, who may make them, and what they do with a refusal. */
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { ControlTokenClaims } from "../../../shared/wire/control-token.ts";
-import { verifyControlToken } from "../authority/control-tokens.ts";
 import type { Env } from "../env.ts";
-import { MAIN, type Refused } from "../objects/rpc.ts";
+import { type Act, type Actor, MAIN, type Refused } from "../objects/rpc.ts";
 
-export type Role = ControlTokenClaims["role"];
 export interface Api {
   Bindings: Env;
   Variables: { claims: ControlTokenClaims };
@@ -20,15 +18,23 @@ export const CALL_BYTES = limits.control.callBytesMax;
 export const config = (c: Call) => c.env.CONFIG.getByName(MAIN);
 export const authority = (c: Call) => c.env.AUTHORITY.getByName(MAIN);
 
-/** Lets only a token of that role pass. */
-export function role(needed: Role): MiddlewareHandler<Api> {
-  return async (c, next) => {
-    const claims = await verifyControlToken(c.env.TOKEN_SECRET, c.req.header("authorization"), Date.now());
-    if (claims.role !== needed)
-      throw new SelvageError("role_missing", `needs role ${needed}, ${claims.sub} has ${claims.role}`);
-    c.set("claims", claims);
-    await next();
-  };
+/** Who makes a call. @param author who they say they act for */
+export function actorOf(c: Call, author?: string): Actor {
+  const { sub, role, jti } = c.get("claims");
+  return { sub, role, jti, address: addressOf(c.req.raw), ...(author !== undefined && { author }) };
+}
+
+/** Writes down what a call has done. */
+export async function audit(c: Call, act: Act["act"], detail: string, author?: string): Promise<void> {
+  const { sub: by, role, address } = actorOf(c);
+  const from = address === undefined ? {} : { address };
+  await config(c).audit({ act, by, role, ...from, author: author ?? by, version: 0, detail });
+}
+
+/** Where a request came from. On Cloudflare alone: elsewhere anybody could say the field. */
+export function addressOf(request: Request): string | undefined {
+  const isCloudflare = (request as { cf?: unknown }).cf !== undefined;
+  return isCloudflare ? (request.headers.get("cf-connecting-ip") ?? undefined) : undefined;
 }
 
 /** What an object answered, unless it refused. */
@@ -46,6 +52,9 @@ const TOLD: ReadonlySet<string> = new Set([
   "canary_running",
   "document_invalid",
   "document_missing",
+  "token_exceeds",
+  "token_unknown",
+  "tokens_full",
   "revocation_unknown",
   "revocations_full",
   "rotation_refused",

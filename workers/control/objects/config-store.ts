@@ -1,5 +1,4 @@
 /** The config store: numbered versions of the document, the live one's faces, gateway leases and the audit log. */
-import { DurableObject } from "cloudflare:workers";
 import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import { GATEWAY_SERVICE } from "../../../shared/identity/spiffe-id.ts";
 import { limits } from "../../../shared/limits.ts";
@@ -13,8 +12,9 @@ import type { RevocationInfo, RevocationRequest, Revocations } from "../../../sh
 import { sha256Hex } from "../authority/bytes.ts";
 import type { Env } from "../env.ts";
 import { publish, tellRevoked } from "../upstream/hubs.ts";
+import { AccessStore, actorOf } from "./access-store.ts";
 import { ArtifactStore } from "./artifact-store.ts";
-import { AuditLog } from "./audit-log.ts";
+import { canaryAct, canaryChangeAct, canaryEndAct } from "./canary-acts.ts";
 import { CanaryStore } from "./canary-store.ts";
 import { CounterStore } from "./counter-store.ts";
 import { facesOf } from "./faces-of.ts";
@@ -22,22 +22,23 @@ import { LeaseStore, leaseHere } from "./lease-store.ts";
 import { canaryRunning, nothingLive, otherTrustDomain, unknownVersion, withoutArtifacts } from "./refusals.ts";
 import { describeRevocation, RevocationStore } from "./revocation-store.ts";
 import {
-  type Act,
+  type Actor,
   type Applied,
-  type AuditEntry,
   type Change,
   type ConfigStatus,
   type ConfigStoreRpc,
   type JoiningSettings,
+  type Judged,
   type LeaseGrant,
   MAIN,
+  type Moved,
   type Publication,
   type Refused,
   type StoredVersion,
   type Told,
 } from "./rpc.ts";
 import { CALLERS, DRIFT, type LabelOf, SightingStore } from "./sighting-store.ts";
-import { infoOf, type VersionContent, type VersionRow, VersionStore } from "./version-store.ts";
+import { type VersionContent, type VersionRow, VersionStore } from "./version-store.ts";
 
 /** Of the version that is live. */
 interface Live {
@@ -49,7 +50,7 @@ interface Live {
   readonly joining: JoiningSettings;
 }
 
-export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
+export class ConfigStore extends AccessStore implements ConfigStoreRpc {
   readonly #sql: SqlStorage;
   readonly #versions: VersionStore;
   readonly #artifacts: ArtifactStore;
@@ -57,7 +58,6 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
   readonly #counters: CounterStore;
   readonly #callers: SightingStore<LabelOf<typeof CALLERS>>;
   readonly #drift: SightingStore<LabelOf<typeof DRIFT>>;
-  readonly #audit: AuditLog;
   readonly #revocations: RevocationStore;
   readonly #canary: CanaryStore;
   /** The live version's parsed parts, read again after an eviction. */
@@ -73,16 +73,15 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     this.#counters = new CounterStore(this.#sql);
     this.#callers = new SightingStore(this.#sql, CALLERS);
     this.#drift = new SightingStore(this.#sql, DRIFT);
-    this.#audit = new AuditLog(this.#sql);
     this.#revocations = new RevocationStore(this.#sql);
     this.#canary = new CanaryStore(this.#sql, env, (ended, endedBy) => this.#canaryEnded(ended, endedBy));
   }
 
   async apply(
-    change: Change,
-    by: string,
+    change: Change & Judged,
+    by: Actor,
     canary?: CanaryRequest,
-  ): Promise<Applied | Refused | { trustDomainIs: string }> {
+  ): Promise<Applied | Refused | Moved | { trustDomainIs: string }> {
     const missing = this.#artifacts.missing(Object.values(change.artifacts), Date.now());
     if (missing.length > 0) return withoutArtifacts(missing);
     const plan = JSON.parse(change.plan) as Plan;
@@ -90,10 +89,16 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     const [hash, gatewayHash] = await Promise.all([sha256Hex(change.plan), sha256Hex(gateway)]);
     const trustDomainIs = await this.#authority.ensure(plan.mesh.trustDomain);
     if (trustDomainIs !== plan.mesh.trustDomain) return { trustDomainIs };
-    return this.#commit("apply", { ...change, gateway, hash, gatewayHash }, by, canary);
+    return this.#commit("apply", { changes: "", ...change, gateway, hash, gatewayHash }, by, canary);
   }
 
-  async rollback(version: number, author: string, reason: string, by: string): Promise<Applied | Refused> {
+  async rollback(
+    version: number,
+    author: string,
+    reason: string,
+    by: Actor,
+    judged: Judged = {},
+  ): Promise<Applied | Refused | Moved> {
     const row = this.#versions.get(version);
     if (row === undefined) return unknownVersion(version);
     const artifacts = this.#artifacts.namedBy(version);
@@ -113,35 +118,40 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     const trustDomainIs = await this.#authority.ensure(trustDomain);
     if (trustDomainIs !== trustDomain) return otherTrustDomain(version, trustDomain, trustDomainIs);
     const why = reason === "" ? `rollback to version ${version}` : reason;
-    return this.#commit("rollback", { ...content, author, reason: why }, by);
+    return this.#commit("rollback", { changes: "", ...judged, ...content, author, reason: why }, by);
   }
 
   async canary(): Promise<CanaryStatus | undefined> {
     return this.#canary.status(this.#leases.live(Date.now()));
   }
 
-  async changeCanary(change: CanaryChange, by: string): Promise<CanaryStatus | Refused> {
-    const { act, author, reason = "", share = 0 } = change;
+  async changeCanary(change: CanaryChange, by: Actor): Promise<CanaryStatus | Refused> {
     const changed = this.#canary.change(change, Date.now());
     if ("refused" in changed) return changed;
-    const detail = act === "set" ? `${share / 100} % ${reason}`.trim() : reason;
-    this.#audit.add({ act: `canary-${act}`, by, author, version: changed.version, detail }, Date.now());
+    const { version } = changed;
+    this.acts.add({ ...canaryChangeAct(change), ...actorOf({ ...by, author: change.author }), version }, Date.now());
     await this.#tell();
     return changed;
   }
 
   async versions(): Promise<VersionInfo[]> {
-    return this.#versions.list().map((row) => {
-      return { ...infoOf(row), ...(this.#versions.isWithheld(row.version) && { isWithheld: true }) };
-    });
+    return this.#versions.list().map((row) => this.#versions.info(row));
   }
 
   async version(version: number): Promise<StoredVersion | Refused> {
     const row = this.#versions.get(version);
-    if (row === undefined) return unknownVersion(version);
-    const source = this.#versions.text("source", version) ?? "";
-    const document = this.#versions.text("document", version) ?? "null";
-    return { ...infoOf(row), source, document, artifacts: this.#artifacts.namedBy(version) };
+    return row === undefined ? unknownVersion(version) : this.#stored(row);
+  }
+
+  async live(): Promise<StoredVersion | undefined> {
+    const row = this.#versions.newest();
+    return row && this.#stored(row);
+  }
+
+  #stored(row: VersionRow): StoredVersion {
+    const source = this.#versions.text("source", row.version) ?? "";
+    const document = this.#versions.text("document", row.version) ?? "null";
+    return { ...this.#versions.info(row), source, document, artifacts: this.#artifacts.namedBy(row.version) };
   }
 
   async status(): Promise<ConfigStatus> {
@@ -213,7 +223,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
       const reason = `a list holds at most ${revocationsMax} revocations of ${revocationBytesMax} bytes together`;
       return { refused: { code: "revocations_full", reason } };
     }
-    this.#audit.add({ act: "revoke", by, author: made.author, version: 0, detail: describeRevocation(made) }, nowMs);
+    this.acts.add({ act: "revoke", by, author: made.author, version: 0, detail: describeRevocation(made) }, nowMs);
     await this.#tell();
     return made;
   }
@@ -222,21 +232,13 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     const removed = this.#revocations.remove(id);
     if (removed === undefined) return { refused: { code: "revocation_unknown", reason: `no revocation ${id}` } };
     const detail = describeRevocation(removed);
-    this.#audit.add({ act: "unrevoke", by, author: by, version: 0, detail }, Date.now());
+    this.acts.add({ act: "unrevoke", by, author: by, version: 0, detail }, Date.now());
     await this.#tell();
     return removed;
   }
 
   async revocations(): Promise<Revocations> {
     return { revision: this.#revocations.revision, revocations: this.#revocations.list(Date.now()) };
-  }
-
-  async audit(act: Act): Promise<void> {
-    this.#audit.add(act, Date.now());
-  }
-
-  async auditLog(): Promise<AuditEntry[]> {
-    return this.#audit.list();
   }
 
   /** Publishes again what the hub may not have got; asks for itself again, since the platform gives up after a few failures. */
@@ -249,25 +251,23 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
 
   async #commit(
     act: "apply" | "rollback",
-    content: VersionContent & Pick<Change, "artifacts">,
-    by: string,
+    content: VersionContent & Pick<Change, "artifacts"> & Judged,
+    by: Actor,
     canary?: CanaryRequest,
-  ): Promise<Applied | Refused> {
+  ): Promise<Applied | Refused | Moved> {
     const open = this.#canary.version;
     if (open !== undefined) return canaryRunning(open);
     const live = this.#versions.newest();
-    if (live?.hash === content.hash) return { ...infoOf(live), changed: false };
+    if (content.follows !== undefined && content.follows !== (live?.version ?? 0)) return { moved: true };
+    if (live?.hash === content.hash) return { ...this.#versions.info(live), changed: false };
     if (live === undefined && canary !== undefined) return nothingLive();
     const row = this.ctx.storage.transactionSync(() => {
       const added = this.#versions.add(content, Date.now());
       const { version, author, reason, applied_at: atMs } = added;
       this.#artifacts.name(version, content.artifacts);
       const isCanary = canary !== undefined && live !== undefined;
-      const steps = (canary?.steps ?? []).map((share) => `${share / 100} %`).join(", ");
-      const acted = isCanary
-        ? ({ act: "canary-begin", detail: `${steps} ${reason}`.trim() } as const)
-        : { act, detail: reason };
-      this.#audit.add({ ...acted, by, author, version }, atMs);
+      const acted = isCanary ? canaryAct(canary, reason) : { act, detail: reason };
+      this.acts.add({ ...acted, ...actorOf({ ...by, author }), version }, atMs);
       if (isCanary) {
         this.#versions.withhold(version);
         this.#canary.begin(added, live.version, canary, atMs);
@@ -277,15 +277,14 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
     });
     this.#live = undefined;
     await this.#tell();
-    return { ...infoOf(row), changed: true, ...(canary !== undefined && { canary: true }) };
+    return { ...this.#versions.info(row), changed: true, ...(canary !== undefined && { canary: true }) };
   }
 
   /** What a canary that ended leaves: a version that is live, or none. */
-  #canaryEnded({ phase, version, reason }: CanaryStatus, endedBy: string): void {
-    if (phase === "promoted") this.#versions.release(version);
+  #canaryEnded(ended: CanaryStatus, endedBy: string): void {
+    if (ended.phase === "promoted") this.#versions.release(ended.version);
     this.#live = undefined;
-    const act = phase === "promoted" ? "canary-promoted" : "canary-aborted";
-    this.#audit.add({ act, by: "selvage", author: endedBy, version, detail: reason }, Date.now());
+    this.acts.add(canaryEndAct(ended, endedBy), Date.now());
     this.ctx.waitUntil(this.#tell());
   }
 

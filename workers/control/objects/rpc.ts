@@ -10,11 +10,13 @@ import type { InstanceReport, RegistryUpdate, Released } from "../../../shared/p
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
 import type { DeprecatedCaller, Drift, VersionInfo } from "../../../shared/wire/admin.ts";
 import type { ArtifactTable } from "../../../shared/wire/artifacts.ts";
+import type { AuditPage } from "../../../shared/wire/audit.ts";
 import type { CanaryChange, CanaryRequest, CanaryStatus, ToldCanary } from "../../../shared/wire/canary.ts";
 import type { EnrolRequest } from "../../../shared/wire/enrolment.ts";
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { EnrolmentKeyInfo } from "../../../shared/wire/joining.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../../../shared/wire/revocations.ts";
+import type { TokenInfo } from "../../../shared/wire/tokens.ts";
 
 /** An error as data: an exception would lose its class on the way between objects. */
 export interface Refused {
@@ -36,6 +38,19 @@ export interface Change {
   readonly file: string;
   readonly author: string;
   readonly reason: string;
+}
+
+/** What a change was judged against. */
+export interface Judged {
+  /** The version that it replaces, 0: none; with another one live it is not made. Absent: whichever is. */
+  readonly follows?: number;
+  /** `ChangeSummary` as JSON. Absent: not known. */
+  readonly changes?: string;
+}
+
+/** A change that was judged against a version that is not live any more. */
+export interface Moved {
+  readonly moved: true;
 }
 
 export interface Applied extends VersionInfo {
@@ -98,16 +113,26 @@ export interface Act {
     | "cache-purge"
     | "join"
     | "join-refused"
-    | "enrolment-key-remove";
+    | "enrolment-key-remove"
+    | "token"
+    | "token-revoke"
+    | "token-refused"
+    | "call-refused";
+  /** Absent: it was done. */
+  readonly outcome?: "done" | "refused";
   readonly by: string;
+  readonly role?: string;
+  readonly address?: string;
   readonly author: string;
   /** 0 where no version is concerned. */
   readonly version: number;
   readonly detail: string;
 }
 
-export interface AuditEntry extends Act {
-  readonly atMs: number;
+/** One that somebody without the right to it tried. */
+export interface RefusedAct extends Act {
+  /** Others of its kind that were not passed on. */
+  readonly unwritten: number;
 }
 
 export type JoiningSettings = Pick<Plan["mesh"], "join" | "enrolmentKeyMs" | "lives">;
@@ -131,20 +156,61 @@ export interface ProvenTokenJoin extends ProvenJoin {
   readonly reuse: boolean;
 }
 
-export interface ConfigStoreRpc extends Rpc.DurableObjectBranded {
+export interface AuditQuery {
+  /** Entries with lower numbers alone. */
+  readonly before?: number | undefined;
+  readonly limit: number;
+  readonly act?: string | undefined;
+}
+
+/** Who makes a call. */
+export interface Actor {
+  /** Subject of the token. */
+  readonly sub: string;
+  readonly role: string;
+  readonly jti?: string | undefined;
+  /** As far as the platform tells. */
+  readonly address?: string | undefined;
+  /** Who its holder says it acts for. Absent: itself. */
+  readonly author?: string;
+}
+
+/** Tokens of the API, and what was done with them. */
+export interface AccessRpc extends Rpc.DurableObjectBranded {
+  addToken(made: TokenInfo, maker: Actor): Promise<Refused | undefined>;
+  /** Those that have not ended, newest first. */
+  tokens(): Promise<TokenInfo[]>;
+  isRevoked(jti: string): Promise<boolean>;
+  revokeToken(jti: string, by: Actor): Promise<{ revoked: TokenInfo[] } | Refused>;
+  audit(act: Act): Promise<void>;
+  /** Written down as far as there are not too many. */
+  auditRefused(act: RefusedAct): Promise<void>;
+  /** Newest first. */
+  auditLog(query: AuditQuery): Promise<AuditPage>;
+}
+
+export interface ConfigStoreRpc extends AccessRpc {
   /** @param canary how the version is tried before it becomes live; undefined: it becomes live */
   apply(
-    change: Change,
-    by: string,
+    change: Change & Judged,
+    by: Actor,
     canary?: CanaryRequest,
-  ): Promise<Applied | Refused | { readonly trustDomainIs: string }>;
-  rollback(version: number, author: string, reason: string, by: string): Promise<Applied | Refused>;
+  ): Promise<Applied | Refused | Moved | { readonly trustDomainIs: string }>;
+  rollback(
+    version: number,
+    author: string,
+    reason: string,
+    by: Actor,
+    judged?: Judged,
+  ): Promise<Applied | Refused | Moved>;
   /** The one that runs, else the last one. */
   canary(): Promise<CanaryStatus | undefined>;
-  changeCanary(change: CanaryChange, by: string): Promise<CanaryStatus | Refused>;
+  changeCanary(change: CanaryChange, by: Actor): Promise<CanaryStatus | Refused>;
   /** Newest first. */
   versions(): Promise<VersionInfo[]>;
   version(version: number): Promise<StoredVersion | Refused>;
+  /** Undefined: nothing was applied yet. */
+  live(): Promise<StoredVersion | undefined>;
   status(): Promise<ConfigStatus>;
   /** Those of some artifacts that are not here. */
   missingArtifacts(digests: readonly string[]): Promise<string[]>;
@@ -165,9 +231,6 @@ export interface ConfigStoreRpc extends Rpc.DurableObjectBranded {
   revoke(request: RevocationRequest, by: string): Promise<RevocationInfo | Refused>;
   unrevoke(id: string, by: string): Promise<RevocationInfo | Refused>;
   revocations(): Promise<Revocations>;
-  audit(act: Act): Promise<void>;
-  /** Newest first. */
-  auditLog(): Promise<AuditEntry[]>;
 }
 
 export interface Trust {

@@ -1,5 +1,6 @@
 /** Rows of the numbered versions and their texts. Numbers only grow; the oldest are forgotten. */
 import { limits } from "../../../shared/limits.ts";
+import type { ChangeSummary } from "../../../shared/plan/changes/summary.ts";
 import type { VersionInfo } from "../../../shared/wire/admin.ts";
 import { TextStore } from "./text-store.ts";
 
@@ -13,10 +14,10 @@ export interface VersionRow extends Record<string, SqlStorageValue> {
   applied_at: number;
 }
 
-const TEXTS = ["source", "document", "plan", "gateway"] as const;
+const TEXTS = ["source", "document", "plan", "gateway", "changes"] as const;
 type TextKind = (typeof TEXTS)[number];
 
-/** What a version is made of. `plan` and `gateway`, its part for gateways, are canonical JSON. */
+/** What a version is made of. `plan` and `gateway`, its part for gateways, are canonical JSON; `changes` is empty or JSON. */
 export type VersionContent = { readonly [Kind in TextKind]: string } & {
   readonly hash: string;
   readonly gatewayHash: string;
@@ -60,7 +61,7 @@ export class VersionStore {
     this.#sql.exec("DELETE FROM withheld WHERE version = ?", version);
   }
 
-  isWithheld(version: number): boolean {
+  #isWithheld(version: number): boolean {
     return this.#sql.exec("SELECT 1 FROM withheld WHERE version = ?", version).toArray().length > 0;
   }
 
@@ -103,9 +104,12 @@ export class VersionStore {
     for (const { version } of old) for (const kind of TEXTS) this.#texts.delete(`${kind}/${version}`);
     return old.map(({ version }) => version);
   }
-}
 
-export function infoOf(row: VersionRow): VersionInfo {
-  const { version, hash, author, reason, file, applied_at: appliedAtMs } = row;
-  return { version, hash, author, reason, file, appliedAtMs };
+  info(row: VersionRow): VersionInfo {
+    const { version, hash, author, reason, file, applied_at: appliedAtMs } = row;
+    const withheld = this.#isWithheld(version) ? ({ isWithheld: true } as const) : {};
+    const info = { version, hash, author, reason, file, appliedAtMs, ...withheld };
+    const changes = this.text("changes", version);
+    return changes ? { ...info, changes: JSON.parse(changes) as ChangeSummary } : info;
+  }
 }
