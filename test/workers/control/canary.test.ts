@@ -11,9 +11,9 @@ const change = (act: string, more: object = {}) => call("POST", "/v1/canary", "a
 const canary = async () => (await call("GET", "/v1/canary", "admin")).body.canary;
 const status = async () => (await call("GET", "/v1/status", "admin")).body;
 const audit = async () =>
-  (await call("GET", "/v1/audit", "admin")).body.entries.map(({ act, version, by, author, detail }: never) => ({
-    ...{ act, version, by, author, detail },
-  }));
+  (await call("GET", "/v1/audit", "admin")).body.entries
+    .filter(({ outcome }: { outcome: string }) => outcome === "done")
+    .map(({ act, version, by, author, detail }: never) => ({ act, version, by, author, detail }));
 const look = () => runDurableObjectAlarm(configStore());
 
 let held: Record<string, unknown> = { version: 0 };
