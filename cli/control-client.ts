@@ -28,6 +28,7 @@ import type {
   IssuanceEntry,
   RotateCaRequest,
 } from "../shared/wire/ca.ts";
+import type { CanaryChange, CanaryStatus } from "../shared/wire/canary.ts";
 import type { EnrolmentKeyInfo } from "../shared/wire/joining.ts";
 import type {
   CreatedKey,
@@ -94,6 +95,15 @@ export class ControlClient {
 
   rollback(request: RollbackRequest): Promise<ApplyAnswer> {
     return this.#call("POST", "/v1/config/rollback", request);
+  }
+
+  /** The one that runs, else the last one. */
+  async canary(): Promise<CanaryStatus | null> {
+    return (await this.#call<{ canary: CanaryStatus | null }>("GET", "/v1/canary")).canary;
+  }
+
+  async changeCanary(change: CanaryChange): Promise<CanaryStatus> {
+    return (await this.#call<{ canary: CanaryStatus }>("POST", "/v1/canary", change)).canary;
   }
 
   async versions(): Promise<readonly VersionInfo[]> {

@@ -5,6 +5,7 @@ import { applyCommand } from "./commands/apply.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { buildCommand } from "./commands/build.ts";
 import { caCommand } from "./commands/ca.ts";
+import { canaryCommand } from "./commands/canary.ts";
 import { checkCommand } from "./commands/check.ts";
 import { contractCommand } from "./commands/contract.ts";
 import { deprecatedCommand } from "./commands/deprecated.ts";
@@ -61,6 +62,7 @@ function makeProgram(): Command {
         buildCommand(),
         diffCommand(),
         applyCommand(),
+        canaryCommand(),
         rollbackCommand(),
         historyCommand(),
         statusCommand(),

@@ -7,10 +7,12 @@ import { openAdmin } from "./admin/admin-server.ts";
 import { agentView } from "./admin/agent-view.ts";
 import { ControlSession } from "./control/control-session.ts";
 import { enrolmentKeyFile, keepJoined } from "./control/enrolment-key.ts";
-import { type Changed, type KnownPlan, KnownView } from "./control/known-view.ts";
+import type { KnownPlan } from "./control/known-plan.ts";
+import { type Changed, KnownView } from "./control/known-view.ts";
 import { identityFile, type Obtained, obtainIdentity } from "./control/obtain-identity.ts";
 import { makeStateFolder, type OpenState, stateIn } from "./control/state-file.ts";
 import { openStateBox } from "./control/state-key.ts";
+import { Versions } from "./control/versions.ts";
 import { Clusters } from "./discovery/clusters.ts";
 import { AppConnections } from "./inbound/app-connections.ts";
 import { Gate } from "./inbound/drain-gate.ts";
@@ -26,6 +28,7 @@ import { AppProcess } from "./lifecycle/app-process.ts";
 import { callersKnow, drainListener } from "./lifecycle/drain.ts";
 import type { Exposure } from "./lifecycle/exposure.ts";
 import { keepAliveLint } from "./lifecycle/keep-alive-lint.ts";
+import { meshPools } from "./lifecycle/mesh-pools.ts";
 import { openListener } from "./lifecycle/open-listener.ts";
 import { freePort, listenError } from "./lifecycle/ports.ts";
 import { RuntimeStatus } from "./lifecycle/runtime-status.ts";
@@ -38,7 +41,6 @@ import { outboundStack } from "./outbound/stack.ts";
 import { tcpStack } from "./outbound/tcp-stack.ts";
 import type { ClientPool } from "./proxy/engine.ts";
 import type { Listener } from "./proxy/listener.ts";
-import { createMeshPool } from "./proxy/mesh-pool.ts";
 import { createMeshServer, type MeshServerOptions } from "./proxy/mesh-server.ts";
 import type { Log } from "./telemetry/log.ts";
 import { Metrics } from "./telemetry/metrics.ts";
@@ -82,6 +84,7 @@ class Agent {
   /** One for all that goes to the application, wherever it comes from. */
   readonly #shed = shedLoad(this.#metrics);
   readonly #clusters: Clusters;
+  readonly #versions = new Versions();
   readonly #session: ControlSession;
   readonly #runtime: RuntimeStatus;
   #inboundPort = 0;
@@ -106,21 +109,10 @@ class Agent {
     this.#service = service;
     this.#instance = instance;
     const onTrouble = (message: string): void => log.event("state_trouble", message);
-    this.#view = new KnownView(open, identity, onTrouble);
+    this.#view = new KnownView(open, identity, onTrouble, () => this.#changed("plan"));
     this.#trust = new TrustState(identity, log);
     this.#verifier = new TxnVerifier(trustDomain);
-    this.#clusters = new Clusters((to, endpoint, { breaker, protocol }) => {
-      const { maxConnections, maxPending, requestsPerConnection } = breaker;
-      return createMeshPool({
-        host: endpoint.host,
-        port: endpoint.port,
-        maxConnections,
-        maxPending,
-        ...(requestsPerConnection !== undefined && { requestsPerConnection }),
-        ...(protocol === "tcp" && { maxTunnels: maxConnections }),
-        tls: this.#trust.towards(to),
-      });
-    }, options.zone);
+    this.#clusters = new Clusters(meshPools(this.#trust), options.zone);
     const [identities, keys] = [identityFile(open), enrolmentKeyFile(open)];
     this.#session = new ControlSession({
       identity,
@@ -128,6 +120,7 @@ class Agent {
       view: this.#view,
       endpoint: () => this.#endpoint(),
       onChanged: (changed) => this.#changed(changed),
+      onConnection: () => this.#useVersions(),
       onIdentity: (renewed) => {
         this.#trust.renew(renewed);
         this.#useTrust();
@@ -182,15 +175,8 @@ class Agent {
     const appPort = role.appPort ?? this.#plan().plan.inbound?.port ?? 0;
     this.#listener = await this.#openInbound(role);
     this.#outbound = await this.#open("outbound", { listen: role.outbound, proxy: true });
-    const calls = {
-      accessLog: this.#accessLog,
-      planVersion: () => this.#plan().version,
-      clusters: this.#clusters,
-      verifier: this.#verifier,
-      random: Math.random,
-    };
-    this.#outbound.onExchange(outboundStack(calls));
-    this.#tcp = new TcpListeners({ host: role.outbound.host, serve: tcpStack(calls), log: this.#log });
+    this.#outbound.onExchange(outboundStack(this.#calls));
+    this.#tcp = new TcpListeners({ host: role.outbound.host, serve: tcpStack(this.#calls), log: this.#log });
     await this.#tcp.update(this.#plan().plan.outbound);
     const ports = { app: appPort || (await freePort("127.0.0.1")), outbound: this.#outbound.port };
     const admin = await this.#openAdmin();
@@ -230,17 +216,7 @@ class Agent {
     const { listen, tls } = role;
     const secure = tls === undefined ? {} : { tls: { ...tls, ca: [], requireClientCert: false } };
     this.#listener = await this.#open("ingress", { listen, ...secure });
-    this.#listener.onExchange(
-      ingressStack({
-        accessLog: this.#accessLog,
-        gate: this.#gate,
-        planVersion: () => this.#plan().version,
-        verifier: this.#verifier,
-        hopVerifier: this.#hopVerifier,
-        clusters: this.#clusters,
-        random: Math.random,
-      }),
-    );
+    this.#listener.onExchange(ingressStack({ ...this.#calls, gate: this.#gate, hopVerifier: this.#hopVerifier }));
     const admin = await this.#openAdmin();
     this.#runtime.update({ ports: { ingress: this.#listener.port, admin } });
     this.#isReady(`ingress for the gateway on ${listen.host}:${this.#listener.port}`);
@@ -290,7 +266,8 @@ class Agent {
     const stack = inboundStack({
       accessLog: this.#accessLog,
       gate: this.#gate,
-      plan: () => this.#plan(),
+      plan: ({ head }) => this.#versions.of(head, this.#plan()),
+      versions: this.#versions,
       verifier: this.#verifier,
       shed: this.#shed,
       app: () => this.#appConnections(),
@@ -321,6 +298,7 @@ class Agent {
       view: this.#view,
       clusters: this.#clusters,
       metrics: this.#metrics,
+      versions: this.#versions,
       log: this.#log,
       unready: () => this.#unready,
       tcp: () => this.#tcp?.addresses ?? {},
@@ -345,10 +323,16 @@ class Agent {
       this.#useTrust();
       if (fewer) this.#clusters.renewConnections();
     } else if (plan !== undefined) {
-      this.#clusters.update(plan.plan.outbound, endpoints.services);
+      this.#useVersions();
+      this.#clusters.update(plan.plan.outbound, endpoints.services, this.#versions.beside);
       if (changed === "plan") void this.#tcp?.update(plan.plan.outbound);
     }
     if (changed === "plan" && this.#unready === undefined) void this.#expose();
+  }
+
+  /** Requests are asked for their version where there may be two: where one is held, or nobody could say so. */
+  #useVersions(): void {
+    this.#versions.use(this.#view.plan, this.#view.second.plan, !this.#session.connected);
   }
 
   /** Listeners take new certificates and roots; connections that are open stay. */
@@ -371,6 +355,18 @@ class Agent {
 
   #appConnections(): ClientPool {
     return this.#app?.pool(this.#plan().plan.inbound?.protocol ?? "http") ?? notListening();
+  }
+
+  /** What calls into the mesh need. */
+  get #calls() {
+    return {
+      accessLog: this.#accessLog,
+      planVersion: () => this.#plan().version,
+      versions: this.#versions,
+      clusters: this.#clusters,
+      verifier: this.#verifier,
+      random: Math.random,
+    };
   }
 
   get #accessLog() {

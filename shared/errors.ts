@@ -190,6 +190,8 @@ export const errorTable = {
   ),
   issuance_limited: row("client", 429, 8, "Too many requests", "This instance holds too many certificates."),
   issuer_ended: row("gateway", 503, 14, "Service unavailable", "The issuing certificate has ended.", true),
+  canary_running: row("client", 409, 9, "Conflict", "A canary is running: promote or abort it first."),
+  canary_refused: row("client", 409, 9, "Conflict", "The canary cannot do that right now."),
   upgrade_required: row("client", 426, 9, "Upgrade required", "This path is for WebSocket connections."),
   control_failed: row("gateway", 500, 13, "Internal error", "The control plane could not serve this request.", true),
 

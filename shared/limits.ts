@@ -13,6 +13,7 @@ import { balance } from "./limits/balance.ts";
 import { clientCertificate, dpop, replay } from "./limits/bound.ts";
 import { cache } from "./limits/cache.ts";
 import { cacheCollapse, cachePurges, cacheStores } from "./limits/cache-stores.ts";
+import { canary } from "./limits/canary.ts";
 import { clientIp } from "./limits/client-ip.ts";
 import { code } from "./limits/code.ts";
 import { contract, schemaRegex } from "./limits/contract.ts";
@@ -131,6 +132,7 @@ export const limits = {
   replay,
   clientCertificate,
   clientIp,
+  canary,
   contract,
   schemaRegex,
   hopProof,

@@ -5,6 +5,7 @@ import { type Change, findChanges } from "../../shared/plan/changes/find-changes
 import { describeSummary } from "../../shared/plan/changes/summary.ts";
 import type { ApplyAnswer, VersionInfo } from "../../shared/wire/admin.ts";
 import { sendArtifacts } from "../artifacts/send-artifacts.ts";
+import { type CanaryOptions, canaryRequest, withCanary } from "../canary-options.ts";
 import { changesText, countText } from "../changes-text.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import { type CodeSource, codeSource } from "../code/check-code.ts";
@@ -24,9 +25,10 @@ import {
 } from "../options.ts";
 import { print, printJson, say, style } from "../output.ts";
 import { readAlone, readNext } from "../read-next.ts";
+import { waitForCanary } from "../wait-for-canary.ts";
 import { RolloutEnd, waitForVersion } from "../wait-for-version.ts";
 
-interface Options extends ControlOptions, JsonOption, WaitOptions {
+interface Options extends ControlOptions, JsonOption, WaitOptions, CanaryOptions {
   readonly reason?: string;
   readonly quarantine?: boolean;
   readonly expect?: number;
@@ -43,12 +45,13 @@ export function applyCommand(): Command {
     .addOption(jsonOption())
     .addHelpText(
       "after",
-      '\nExamples:\n  selvage apply selvage.yaml --wait\n  selvage apply teams/payments.yaml --dry-run\n  selvage apply selvage.yaml --reason "raise the order limit" --wait --timeout 10s',
+      '\nExamples:\n  selvage apply selvage.yaml --wait\n  selvage apply teams/payments.yaml --dry-run\n  selvage apply selvage.yaml --reason "raise the order limit" --wait --timeout 10s\n  selvage apply selvage.yaml --canary --steps 1%,10%,50% --every 2m --wait',
     );
-  return withControl(withExpect(withWait(command))).action(apply);
+  return withControl(withExpect(withWait(withCanary(command)))).action(apply);
 }
 
 async function apply(name: string, options: Options): Promise<void> {
+  const canary = canaryRequest(options);
   const client = connect(options);
   // A document that is not valid is told without a call; the file of an owner is one only with the live version.
   const early = await readAlone(name, options.quarantine);
@@ -66,6 +69,7 @@ async function apply(name: string, options: Options): Promise<void> {
     author: author(),
     expect,
     ...(reason !== undefined && { reason }),
+    ...(canary !== undefined && { canary }),
   };
   if (artifacts !== undefined && options.dryRun !== true) await sendArtifacts(client, artifacts);
   const sent = options.dryRun === true ? client.tryApply(request) : client.apply(request);
@@ -77,7 +81,24 @@ async function apply(name: string, options: Options): Promise<void> {
     return options.json ? printJson({ ...answer, changes }) : say("nothing was made live: --dry-run");
   if (!answer.changed) say(`nothing changes: version ${answer.version} is live and means the same`);
   sayCode(codeSource(document, name));
-  await finishChange(client, answer, options);
+  if (answer.canary === true) await finishCanary(client, answer, options, canary?.everyMs !== undefined);
+  else await finishChange(client, answer, options);
+}
+
+/** @param isByItself it is promoted without anybody saying so: then its end is what `--wait` waits for */
+async function finishCanary(
+  client: ControlClient,
+  answer: ApplyAnswer,
+  options: JsonOption & WaitOptions,
+  isByItself: boolean,
+): Promise<void> {
+  const { version } = answer;
+  const canary = options.wait
+    ? await waitForCanary(client, version, isByItself ? "ended" : "running", options.timeout)
+    : undefined;
+  if (options.json) printJson(canary === undefined ? answer : { ...answer, canary });
+  else if (canary?.phase === "promoted") print(`version ${version} is live (${answer.hash.slice(0, 12)})`);
+  else print(`version ${version} is a canary (${answer.hash.slice(0, 12)}): selvage canary status`);
 }
 
 function showChanges(changes: readonly Change[], live: number | undefined, show: (text: string) => void): void {

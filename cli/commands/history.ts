@@ -20,14 +20,14 @@ async function history(version: number | undefined, options: ControlOptions & Js
   const versions = await connect(options).versions();
   if (options.json) return printJson({ versions });
   if (versions.length === 0) return print("no version yet: selvage apply selvage.yaml");
-  const rows = versions.map(({ version, hash, author, reason, file, appliedAtMs, changes }) => [
+  const rows = versions.map(({ version, hash, author, reason, file, appliedAtMs, changes, isWithheld }) => [
     String(version),
     `${ago(Date.now() - appliedAtMs)} ago`,
     author,
     file,
     hash.slice(0, 12),
     changes === undefined ? "" : describeSummary(changes, 1),
-    reason,
+    isWithheld === true ? `not live: ${reason}` : reason,
   ]);
   print(table(["VERSION", "APPLIED", "BY", "FILE", "HASH", "CHANGES", "REASON"], rows));
 }

@@ -3,6 +3,7 @@ import { printable } from "../../shared/config/code-frame.ts";
 import type { Document } from "../../shared/config/schema.ts";
 import type { AgentStatus, Status } from "../../shared/wire/admin.ts";
 import type { PurgeStatus } from "../../shared/wire/purges.ts";
+import { percent } from "../canary-options.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { connect, type JsonOption, jsonOption, withControl } from "../options.ts";
@@ -49,6 +50,10 @@ export function quarantinedOf(document: unknown): OutOfService[] {
 function printStatus(found: Status, purges: PurgeStatus | undefined, quarantined: readonly OutOfService[]): void {
   if (found.version === 0) print("nothing is live yet: selvage apply selvage.yaml");
   else print(`version ${found.version} is live (${found.hash.slice(0, 12)})`);
+  if (found.canary !== undefined) {
+    const { version, phase, share } = found.canary;
+    print(`version ${version} is a canary, ${phase}, with ${percent(share)} of the requests: selvage canary status`);
+  }
   print(`\n${gatewayTable(found)}\n\n${agentTable(found.agents)}`);
   if (found.keys.length > 0) print(`\n${keyTable(found)}`);
   print(`\n${purges === undefined ? "the gateway does not tell of purges" : describePurgeStatus(purges)}`);

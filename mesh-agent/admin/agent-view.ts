@@ -1,6 +1,7 @@
 /** What the admin listener tells of an agent. */
 import type { ControlSession } from "../control/control-session.ts";
 import type { KnownView } from "../control/known-view.ts";
+import type { Versions } from "../control/versions.ts";
 import type { Clusters } from "../discovery/clusters.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Gauge, Metrics } from "../telemetry/metrics.ts";
@@ -12,6 +13,7 @@ export interface AgentParts {
   readonly view: KnownView;
   readonly clusters: Clusters;
   readonly metrics: Metrics;
+  readonly versions: Versions;
   readonly log: Log;
   readonly unready: () => string | undefined;
   /** Where TCP services are called: service to address. */
@@ -26,7 +28,7 @@ export function agentView(parts: AgentParts): AdminView {
   };
 }
 
-function gauges({ session, view, clusters, log }: AgentParts): Gauge[] {
+function gauges({ session, view, clusters, versions, log }: AgentParts): Gauge[] {
   const { notAfterMs } = certificateFacts(session.identity.certificates);
   const single: Gauge[] = [
     {
@@ -40,6 +42,16 @@ function gauges({ session, view, clusters, log }: AgentParts): Gauge[] {
       value: session.connected ? 1 : 0,
     },
     { name: "selvage_plan_version", help: "Version of the plan in use.", value: view.plan?.version ?? 0 },
+    {
+      name: "selvage_canary_version",
+      help: "Version that is held beside the plan in use, 0 for none.",
+      value: view.second.plan?.version ?? 0,
+    },
+    {
+      name: "selvage_unknown_version_total",
+      help: "Requests that were decided by a version that is not held here.",
+      value: versions.unknown,
+    },
     { name: "selvage_log_lines_dropped_total", help: "Log lines that nobody read in time.", value: log.dropped },
   ];
   const each = [...clusters];
@@ -93,6 +105,7 @@ function config({ session, view, tcp }: AgentParts): object {
       notAfter: new Date(notAfterMs).toISOString(),
     },
     plan: view.plan,
+    ...(view.second.plan !== undefined && { canary: view.second.plan }),
     endpoints: view.endpoints,
     tcp: tcp(),
     revocations: { revision: view.revocations.revision, entries: view.revocations.list.entries.length },

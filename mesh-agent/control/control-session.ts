@@ -20,6 +20,8 @@ export interface ControlSessionOptions {
   readonly endpoint: () => Endpoint | undefined;
   /** Takes what changed into use; what it throws refuses a plan. */
   readonly onChanged: (changed: Changed) => void;
+  /** Nobody tells of a second plan while it is not connected. */
+  readonly onConnection?: (connected: boolean) => void;
   readonly onIdentity: (identity: AgentIdentity) => void;
   readonly log: Log;
 }
@@ -101,6 +103,7 @@ export class ControlSession {
       ...(endpoint !== undefined && { endpoint }),
       planVersion: view.plan?.version ?? 0,
       ...(view.plan !== undefined && { planHash: view.plan.hash }),
+      ...(view.second.plan !== undefined && { canary: view.second.plan.version }),
       certificateNotAfterMs: certificateFacts(this.identity.certificates).notAfterMs,
       views: view.held,
     };
@@ -118,16 +121,14 @@ export class ControlSession {
       if (message.type === "changes" || message.type === "endpoints") this.saysDrained = message.type === "changes";
       if (message.type === "drained" && this.#phase === "draining") this.isDrained = true;
       if (message.type === "plan") this.#hub.send({ type: "ack", version: message.version });
+      if (message.type === "canary") this.#hub.send({ type: "canary", version: message.version });
       if (message.type === "trust") this.#trusts(message);
     } catch (error) {
       const reason = (error as Error).message;
       log.event("refused", `a ${message.type} of the control plane is refused: ${reason}`);
-      if (message.type === "plan")
-        this.#hub.send({
-          type: "refuse",
-          version: message.version,
-          reason: reason.slice(0, limits.wire.refusalCharsMax),
-        });
+      const told = reason.slice(0, limits.wire.refusalCharsMax);
+      if (message.type === "plan") this.#hub.send({ type: "refuse", version: message.version, reason: told });
+      if (message.type === "canary") this.#hub.send({ type: "canary", version: message.version, refused: told });
     }
   }
 
@@ -167,6 +168,7 @@ export class ControlSession {
     const { log, identity } = this.#options;
     if (connected) this.#renewal.nudge();
     else this.#renewal.notice();
+    this.#options.onConnection?.(connected);
     if (this.#wasConnected === connected) return;
     this.#wasConnected = connected;
     if (connected) log.event("control_connected", `connected to ${identity.controlUrl}`);

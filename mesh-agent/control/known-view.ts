@@ -26,13 +26,9 @@ import { hopKeySchema } from "../../shared/wire/hop-key.ts";
 import { deniedPeersSchema, type HubMessage } from "../../shared/wire/hub.ts";
 import { revocationListSchema } from "../../shared/wire/revocations.ts";
 import { agentPlanSchema } from "./agent-plan-schema.ts";
+import type { KnownPlan } from "./known-plan.ts";
+import { SecondPlan } from "./second-plan.ts";
 import type { OpenState, StateFile } from "./state-file.ts";
-
-export interface KnownPlan {
-  readonly version: number;
-  readonly hash: string;
-  readonly plan: AgentPlan;
-}
 
 const trustSchema = z.object({
   roots: z.array(z.string()),
@@ -73,6 +69,8 @@ export class KnownView {
   plan: KnownPlan | undefined;
   trust: Trust | undefined;
   endpoints: KnownEndpoints = { revision: 0, services: {} };
+  /** A canary; its own plan, or the one before, for a while after its end. */
+  readonly second: SecondPlan;
   /** Looked up by each request; told to agents that face the outside alone. */
   revocations: RevocationIndex = noRevocations;
   /** What the last message has to be answered with. */
@@ -88,6 +86,7 @@ export class KnownView {
   #before: Endpoints<Endpoint> | undefined;
   readonly #whose: Pick<AgentPlan, "service" | "trustDomain">;
   readonly #planFile: StateFile<KnownPlan>;
+  readonly #secondFile: StateFile<KnownPlan>;
   readonly #trustFile: StateFile<Trust>;
   readonly #endpointsFile: StateFile<z.infer<typeof endpointsFileSchema>>;
   readonly #revocationsFile: StateFile<RevocationList>;
@@ -96,15 +95,23 @@ export class KnownView {
   /**
    * @param whose what a plan must be for
    * @param onTrouble told when a file cannot be read or written; the agent goes on with what it has in memory
+   * @param onDropped a second plan is not held any more
    */
   constructor(
     open: OpenState,
     whose: Pick<AgentPlan, "service" | "trustDomain">,
     onTrouble: (message: string) => void,
+    onDropped: () => void = () => {},
   ) {
     this.#whose = whose;
     this.#onTrouble = onTrouble;
     this.#planFile = open<KnownPlan>("plan.json", (value) => planFileSchema.parse(value));
+    this.#secondFile = open<KnownPlan>("canary.json", (value) => planFileSchema.parse(value));
+    const dropped = () => {
+      this.#forgetUncallable();
+      onDropped();
+    };
+    this.second = new SecondPlan({ file: this.#secondFile, onDropped: dropped, onTrouble });
     this.#trustFile = open<Trust>("trust.json", (value) => trustSchema.parse(value));
     this.#endpointsFile = open("endpoints.json", (value) => endpointsFileSchema.parse(value));
     this.#revocationsFile = open("revocations.json", (value) => revocationListSchema.parse(value));
@@ -127,6 +134,9 @@ export class KnownView {
       return;
     }
     this.plan = plan;
+    const second = this.#tolerate(() => this.#secondFile.load());
+    const isOther = second?.version !== plan?.version;
+    if (second !== undefined && isOther && this.#misfit(second.plan) === undefined) this.second.restore(second);
     this.trust = this.#tolerate(() => this.#trustFile.load());
     const revocations = this.#tolerate(() => this.#revocationsFile.load());
     if (revocations !== undefined) this.revocations = indexRevocations(revocations);
@@ -151,7 +161,8 @@ export class KnownView {
 
   /** Of another identity: nothing of it may be used. */
   forget(): void {
-    for (const file of [this.#planFile, this.#trustFile, this.#endpointsFile, this.#revocationsFile]) file.remove();
+    for (const file of [this.#planFile, this.#secondFile, this.#trustFile, this.#endpointsFile, this.#revocationsFile])
+      file.remove();
   }
 
   /** A new connection: the first whole view counts whatever its revision, and takes nothing away before `settle`. */
@@ -191,10 +202,16 @@ export class KnownView {
     this.answers = NO_ANSWERS;
     if (message.type === "drained") return undefined;
     if (message.type === "plan") {
-      this.plan = this.#checkedPlan(message);
-      this.#keep(this.#planFile.save(this.plan));
-      const services = Object.keys(this.plan.plan.outbound);
-      if (stepDiscovery(this.#discovery, { type: "callable", services }).changed) this.#useDiscovery();
+      const plan = this.#checkedPlan(message);
+      const before = this.plan;
+      this.plan = plan;
+      this.#keep(this.#planFile.save(plan));
+      if (this.second.plan?.version === plan.version && before !== undefined) this.second.hold(before, true);
+      this.#forgetUncallable();
+      return "plan";
+    }
+    if (message.type === "canary") {
+      this.#takeCanary(message);
       return "plan";
     }
     if (message.type === "trust") {
@@ -238,6 +255,21 @@ export class KnownView {
     this.#fresh = false;
     this.#knowsEndpoints = true;
     return "endpoints";
+  }
+
+  #takeCanary({ version, hash, plan }: Extract<HubMessage, { type: "canary" }>): void {
+    if (plan === undefined || hash === undefined) this.second.release();
+    else {
+      const known = this.#checkedPlan({ type: "plan", version, hash, plan });
+      if (version !== this.plan?.version) this.second.hold(known, false);
+    }
+    this.#forgetUncallable();
+  }
+
+  /** Endpoints of services that neither plan calls go. */
+  #forgetUncallable(): void {
+    const services = [this.plan, this.second.plan].flatMap((known) => Object.keys(known?.plan.outbound ?? {}));
+    if (stepDiscovery(this.#discovery, { type: "callable", services }).changed) this.#useDiscovery();
   }
 
   #useDiscovery(): void {

@@ -12,8 +12,9 @@ import {
   outlierSend,
   outlierVerdict,
   recountHealth,
+  type ServiceHealth,
 } from "../../shared/policy/outlier.ts";
-import { newRetryBudget } from "../../shared/policy/retry-budget.ts";
+import { newRetryBudget, type RetryBudgetState } from "../../shared/policy/retry-budget.ts";
 import { asksForUser, hasLabels } from "../../shared/policy/traffic.ts";
 import { meanLoad } from "../../shared/policy/upstream-load.ts";
 import { ZONE_LABEL } from "../../shared/policy/zones.ts";
@@ -21,6 +22,7 @@ import type { Endpoint } from "../../shared/wire/endpoint.ts";
 import type { ClientPool } from "../proxy/engine.ts";
 import { Choice, type PickBy } from "./choice.ts";
 import { ClusterEndpoint } from "./cluster-endpoint.ts";
+import type { SecondVersion } from "./second-version.ts";
 
 /** Connections to an endpoint of a service, made when first needed. */
 export type MakePool = (service: string, endpoint: Endpoint, settings: OutboundServicePlan) => ClientPool;
@@ -43,13 +45,13 @@ export interface AnswerTime {
 
 export class Cluster {
   readonly service: string;
-  readonly budget = newRetryBudget();
-  readonly health = newServiceHealth();
-  readonly hedge = newHedge();
+  readonly budget: RetryBudgetState;
+  readonly health: ServiceHealth;
+  readonly hedge: ReturnType<typeof newHedge>;
   /** Attempts by whether they stayed in the own zone, where zones make a difference. */
-  readonly zoneRequests = { own: 0, other: 0 };
-  /** Copies of requests that are on their way. */
-  mirrors = 0;
+  readonly zoneRequests: { own: number; other: number };
+  /** Copies of requests. */
+  readonly mirrors: { underWay: number };
   settings: OutboundServicePlan;
   #needsUser = false;
   /** When an endpoint was last picked. */
@@ -59,13 +61,29 @@ export class Cluster {
   readonly #choices = new Map<string, Choice>();
   readonly #makePool: MakePool;
   readonly #ownZone: string | undefined;
+  readonly #base: Cluster | undefined;
   readonly #by: PickBy = { tried: new Set(), key: undefined, nowMs: 0, random: 0 };
 
-  constructor(service: string, settings: OutboundServicePlan, makePool: MakePool, ownZone: string | undefined) {
+  /** @param base the same service by another version: endpoints, connections and all that is known of them are its own */
+  constructor(
+    service: string,
+    settings: OutboundServicePlan,
+    makePool: MakePool,
+    ownZone: string | undefined,
+    base?: Cluster,
+  ) {
     this.service = service;
     this.settings = settings;
+    this.budget = base?.budget ?? newRetryBudget();
+    this.health = base?.health ?? newServiceHealth();
+    this.hedge = base?.hedge ?? newHedge();
+    this.zoneRequests = base?.zoneRequests ?? { own: 0, other: 0 };
+    this.mirrors = base?.mirrors ?? { underWay: 0 };
     this.#makePool = makePool;
     this.#ownZone = ownZone;
+    this.#base = base;
+    this.#endpoints = base?.endpoints ?? [];
+    this.#needsUser = goesByUser(settings);
   }
 
   /** Where its calls go depends on their end user. */
@@ -81,9 +99,7 @@ export class Cluster {
   replace(settings: OutboundServicePlan, endpoints: readonly Endpoint[]): void {
     const sameConnections = samePools(settings, this.settings);
     this.settings = settings;
-    this.#needsUser =
-      "claim" in (settings.balance.hash ?? {}) ||
-      [...settings.traffic, ...(settings.faults ?? []), ...(settings.mirror ?? [])].some(asksForUser);
+    this.#needsUser = goesByUser(settings);
     const nowMs = performance.now();
     // Who is there from the start is new to this agent alone.
     const freshSinceMs = this.#endpoints.length === 0 ? 0 : nowMs;
@@ -131,7 +147,8 @@ export class Cluster {
   }
 
   pool(endpoint: ClusterEndpoint): ClientPool {
-    return endpoint.pool((one) => this.#makePool(this.service, one, this.settings));
+    const { settings } = this.#base ?? this;
+    return endpoint.pool((one) => this.#makePool(this.service, one, settings));
   }
 
   /**
@@ -225,6 +242,10 @@ export class Cluster {
   }
 }
 
+function goesByUser({ balance, traffic, faults = [], mirror = [] }: OutboundServicePlan): boolean {
+  return "claim" in (balance.hash ?? {}) || [...traffic, ...faults, ...mirror].some(asksForUser);
+}
+
 /** Pools are made for these. */
 function samePools(one: OutboundServicePlan, other: OutboundServicePlan): boolean {
   return (["maxConnections", "maxPending", "requestsPerConnection"] as const).every(
@@ -237,7 +258,13 @@ function sameLabels(one: Endpoint, other: Endpoint): boolean {
 }
 
 export class Clusters {
-  readonly #clusters = new Map<string, Cluster>();
+  #clusters = new Map<string, Cluster>();
+  /** By the second version; those of services that both know are beside the first's. */
+  #second = new Map<string, Cluster>();
+  /** Its name; undefined: there is none. */
+  #epoch: string | undefined;
+  /** With endpoints of their own. */
+  #own: Cluster[] = [];
   readonly #makePool: MakePool;
   readonly #ownZone: string | undefined;
 
@@ -247,8 +274,10 @@ export class Clusters {
     this.#ownZone = ownZone;
   }
 
-  get(service: string): Cluster | undefined {
-    return this.#clusters.get(service);
+  /** @param epoch version that the request is decided by, where there are two */
+  get(service: string, epoch?: string): Cluster | undefined {
+    const isSecond = epoch !== undefined && epoch === this.#epoch;
+    return (isSecond ? this.#second : this.#clusters).get(service);
   }
 
   get names(): string[] {
@@ -256,34 +285,43 @@ export class Clusters {
   }
 
   [Symbol.iterator](): IterableIterator<Cluster> {
-    return this.#clusters.values();
+    return this.#own.values();
   }
 
-  /** Takes a plan and a view as they are now. */
+  /** Takes a plan and a view as they are now. A service that stays in one of two versions keeps its connections and history. */
   update(
     services: Readonly<Record<string, OutboundServicePlan>>,
     endpoints: Readonly<Record<string, readonly Endpoint[]>>,
+    second?: SecondVersion,
   ): void {
-    for (const [service, cluster] of this.#clusters) {
-      if (Object.hasOwn(services, service)) continue;
-      cluster.replace(cluster.settings, []);
-      this.#clusters.delete(service);
-    }
-    for (const [service, settings] of Object.entries(services)) {
-      let cluster = this.#clusters.get(service);
-      if (cluster === undefined) {
-        cluster = new Cluster(service, settings, this.#makePool, this.#ownZone);
-        this.#clusters.set(service, cluster);
-      }
+    const before = new Map(this.#own.map((cluster) => [cluster.service, cluster]));
+    const ownOf = (service: string, settings: OutboundServicePlan): Cluster => {
+      const cluster = before.get(service) ?? new Cluster(service, settings, this.#makePool, this.#ownZone);
+      before.delete(service);
       cluster.replace(settings, Object.hasOwn(endpoints, service) ? (endpoints[service] ?? []) : []);
+      return cluster;
+    };
+    const clusters = new Map(
+      Object.entries(services).map(([service, settings]) => [service, ownOf(service, settings)]),
+    );
+    const beside = new Map<string, Cluster>();
+    for (const [service, settings] of Object.entries(second?.services ?? {})) {
+      const base = clusters.get(service);
+      const cluster = base && new Cluster(service, settings, this.#makePool, this.#ownZone, base);
+      beside.set(service, cluster ?? ownOf(service, settings));
     }
+    for (const gone of before.values()) gone.replace(gone.settings, []);
+    this.#clusters = clusters;
+    this.#second = beside;
+    this.#epoch = second?.epoch;
+    this.#own = [...clusters.values(), ...[...beside.values()].filter(({ service }) => !clusters.has(service))];
   }
 
   renewConnections(): void {
-    for (const cluster of this.#clusters.values()) cluster.renewConnections();
+    for (const cluster of this.#own) cluster.renewConnections();
   }
 
   close(): void {
-    for (const cluster of this.#clusters.values()) cluster.close();
+    for (const cluster of this.#own) cluster.close();
   }
 }

@@ -1,6 +1,6 @@
 import type { CallerRules } from "../../shared/auth/access.ts";
 import type { Priority } from "../../shared/policy/load-shedding.ts";
-import type { KnownPlan } from "../control/known-view.ts";
+import type { KnownPlan } from "../control/known-plan.ts";
 import { Call } from "../proxy/call.ts";
 import type { ServerExchange } from "../proxy/engine.ts";
 

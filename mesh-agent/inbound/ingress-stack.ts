@@ -1,10 +1,12 @@
 /** What happens to a request of the gateway on its way into the mesh, outermost first. */
 import { SelvageError } from "../../shared/errors.ts";
 import { FORWARDING_FIELDS } from "../../shared/http/forwarding-fields.ts";
-import { DEADLINE, isForgeable, PRIORITY, SERVICE, TXN_TOKEN } from "../../shared/http/header-names.ts";
+import { DEADLINE, isForgeable, PLAN_VERSION, PRIORITY, SERVICE, TXN_TOKEN } from "../../shared/http/header-names.ts";
 import { readPriority } from "../../shared/policy/load-shedding.ts";
+import type { Versions } from "../control/versions.ts";
 import type { Clusters } from "../discovery/clusters.ts";
 import { toService } from "../outbound/choose-service.ts";
+import { chooseVersion } from "../outbound/choose-version.ts";
 import { findHashKey } from "../outbound/find-hash-key.ts";
 import { injectFault } from "../outbound/inject-fault.ts";
 import { mirrorTraffic } from "../outbound/mirror-traffic.ts";
@@ -29,6 +31,7 @@ export interface IngressOptions {
   readonly accessLog: Omit<AccessLogOptions, "hop">;
   readonly gate: Gate;
   readonly planVersion: () => number;
+  readonly versions: Versions;
   readonly verifier: TxnVerifier;
   readonly hopVerifier: HopVerifier;
   readonly clusters: Clusters;
@@ -37,13 +40,14 @@ export interface IngressOptions {
 }
 
 export function ingressStack(options: IngressOptions): (exchange: ServerExchange) => void {
-  const { accessLog, clusters, gate, hopVerifier, planVersion, random, verifier } = options;
+  const { accessLog, clusters, gate, hopVerifier, planVersion, random, verifier, versions } = options;
   const run = runStages<OutboundCall>([
     logAccess({ ...accessLog, hop: "ingress" }),
     answerErrors("agent"),
     drainGate(gate),
     requireHopProof(hopVerifier),
     requireTxnToken(verifier),
+    chooseVersion(versions, (call) => call.exchange.head.fields.get(PLAN_VERSION)),
     chooseServiceByField(clusters),
     stripForgeable,
     allowUpgrade((call) => call.cluster?.settings.upgrades),
@@ -76,7 +80,7 @@ function chooseServiceByField(clusters: Clusters): Stage<OutboundCall> {
 }
 
 /** What the gateway itself says; its proof covers them, but for `Via`, which whoever passes a request on adds to. */
-const SAID_BY_GATEWAY: ReadonlySet<string> = new Set([TXN_TOKEN, DEADLINE, ...FORWARDING_FIELDS]);
+const SAID_BY_GATEWAY: ReadonlySet<string> = new Set([TXN_TOKEN, DEADLINE, PLAN_VERSION, ...FORWARDING_FIELDS]);
 
 /** The edge has done this already; here it holds whatever sits before this listener. */
 const stripForgeable: Stage<OutboundCall> = (call, next) => {

@@ -1,5 +1,6 @@
 /** What happens to a request from the mesh before and after the application sees it, outermost first. */
-import type { KnownPlan } from "../control/known-view.ts";
+import type { KnownPlan } from "../control/known-plan.ts";
+import type { Versions } from "../control/versions.ts";
 import { allowUpgrade } from "../proxy/allow-upgrade.ts";
 import { answerErrors } from "../proxy/answer-errors.ts";
 import { runStages, type Stage } from "../proxy/call.ts";
@@ -13,6 +14,7 @@ import { forwardUpgrade } from "./forward-upgrade.ts";
 import { identifyPeer } from "./identify-peer.ts";
 import { InboundCall } from "./inbound-call.ts";
 import { keepDeadline } from "./keep-deadline.ts";
+import { keepVersion } from "./keep-version.ts";
 import { limitCalls } from "./limit-calls.ts";
 import type { TxnVerifier } from "./txn-verifier.ts";
 import { verifyTxnToken } from "./verify-txn-token.ts";
@@ -20,7 +22,9 @@ import { verifyTxnToken } from "./verify-txn-token.ts";
 export interface InboundOptions {
   readonly accessLog: Omit<AccessLogOptions, "hop">;
   readonly gate: Gate;
-  readonly plan: () => KnownPlan;
+  /** What decides a request that arrives. */
+  readonly plan: (exchange: ServerExchange) => KnownPlan;
+  readonly versions: Versions;
   readonly verifier: TxnVerifier;
   /** `shedLoad`, of all that goes to the application. */
   readonly shed: Stage<InboundCall>;
@@ -37,6 +41,7 @@ export function inboundStack(options: InboundOptions): (exchange: ServerExchange
     identifyPeer,
     verifyTxnToken(options.verifier),
     authorize(options.accessLog),
+    keepVersion(options.versions),
     limitCalls(options.accessLog.metrics),
     keepDeadline,
     forwardTcp(options.appAddress),
@@ -45,5 +50,5 @@ export function inboundStack(options: InboundOptions): (exchange: ServerExchange
     forwardUpgrade(options.app),
     forwardToApp(options.app),
   ]);
-  return (exchange) => run(new InboundCall(exchange, options.plan(), performance.now()));
+  return (exchange) => run(new InboundCall(exchange, options.plan(exchange), performance.now()));
 }

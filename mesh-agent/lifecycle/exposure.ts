@@ -4,7 +4,7 @@
  * the mesh is served all the same.
  */
 import { limits } from "../../shared/limits.ts";
-import type { KnownPlan } from "../control/known-view.ts";
+import type { KnownPlan } from "../control/known-plan.ts";
 import { Admission } from "../front/admission.ts";
 import { type Certificates, watchCertificates } from "../front/certificates.ts";
 import { createPublicListener } from "../front/public-listener.ts";

@@ -1,6 +1,6 @@
 /** Which service of the mesh a call is for, and the request as that service is to get it. */
 import { SelvageError } from "../../shared/errors.ts";
-import { ATTEMPT, DEADLINE } from "../../shared/http/header-names.ts";
+import { ATTEMPT, DEADLINE, PLAN_VERSION } from "../../shared/http/header-names.ts";
 import { isServiceName } from "../../shared/identity/spiffe-id.ts";
 import { limits } from "../../shared/limits.ts";
 import type { Clusters } from "../discovery/clusters.ts";
@@ -59,7 +59,7 @@ export function chooseServiceByHost(clusters: Clusters): Stage<OutboundCall> {
 
 /** By the name that the gateway asks for. */
 export function toService(call: OutboundCall, service: string, path: string, clusters: Clusters): void {
-  const cluster = clusters.get(service);
+  const cluster = clusters.get(service, call.epoch);
   if (cluster === undefined) throw unknownService(service, clusters);
   call.cluster = cluster;
   call.isGrpc = call.byGrpc && cluster.settings.protocol === "grpc";
@@ -70,6 +70,7 @@ export function toService(call: OutboundCall, service: string, path: string, clu
   call.callerRetries = fields.has(ATTEMPT);
   // Nothing that the next agent believes may come from an application; the deadline can only shorten.
   fields.removePrefixed("selvage-", DEADLINE);
+  if (call.epoch !== undefined) fields.set(PLAN_VERSION, call.epoch);
   const host = `${service}${MESH_SUFFIX}`;
   if (fields.get("host") !== host) fields.set("host", host);
 }

@@ -55,13 +55,14 @@ function sendCopy(
 ): void {
   const nowMs = performance.now();
   const wanted = { subset, hashKey: call.hashKey };
-  const endpoint = cluster.mirrors < mirrorsMax ? cluster.pick(wanted, NONE, nowMs, options.random()) : undefined;
+  const endpoint =
+    cluster.mirrors.underWay < mirrorsMax ? cluster.pick(wanted, NONE, nowMs, options.random()) : undefined;
   if (endpoint === undefined) {
     skipped(cluster, options);
     return;
   }
   options.metrics.mirror(cluster.service, "sent");
-  cluster.mirrors++;
+  cluster.mirrors.underWay++;
   const timeoutMs = cluster.settings.timeoutMs || limits.agent.requestTimeoutMs;
   const exchange = cluster.pool(endpoint).send(headOf(call, timeoutMs), timeoutMs);
   const over = onceOver(cluster, endpoint, nowMs);
@@ -92,7 +93,7 @@ function onceOver(cluster: Cluster, endpoint: ClusterEndpoint, sentAtMs: number)
   return (ending) => {
     if (isOver) return;
     isOver = true;
-    cluster.mirrors--;
+    cluster.mirrors.underWay--;
     cluster.done(endpoint);
     const nowMs = performance.now();
     const failed = ending === undefined || ending.breaker === "failure" || ending.pauseMs !== undefined;

@@ -13,6 +13,8 @@ export class OutboundCall extends Call {
   /** Of the end user's Txn-Token, where it was verified. */
   scopes: readonly string[] | undefined;
   claims: Readonly<Record<string, unknown>> | undefined;
+  /** Version that decides it, as the next agent is told; undefined: there is one alone. */
+  epoch: string | undefined;
   /** Origin-form. */
   path = "/";
   /** As the gateway says it; calls of applications are normal. */

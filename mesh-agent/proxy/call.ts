@@ -12,7 +12,7 @@ import { grpcErrorTrailers, isGrpcCall } from "./grpc-answer.ts";
 export class CallFacts {
   host: string;
   /** Version of the plan that decides. */
-  readonly plan: number;
+  plan: number;
   /** At a listener to the outside: the route, and whose address it is. */
   route: string | undefined;
   clientIp: string | undefined;

@@ -31,6 +31,8 @@ export interface Instance {
   /** Version of the plan that it serves by. */
   planVersion: number;
   refused?: Refusal;
+  /** The canary that it has said to hold on this connection, or why it does not. */
+  canary?: { readonly version: number; readonly refused?: string | undefined };
   /** It takes views by change; absent: whole ones. */
   readonly takesChanges?: boolean;
   /** Id of the trust bundle that it has said to use on this connection. */
@@ -71,6 +73,12 @@ export type SessionEvent =
   | { readonly type: "acknowledged"; readonly key: string; readonly version: number }
   | { readonly type: "refused"; readonly key: string; readonly version: number; readonly reason: string }
   | { readonly type: "trusts"; readonly key: string; readonly id: string }
+  | {
+      readonly type: "canary";
+      readonly key: string;
+      readonly version: number;
+      readonly refused?: string | undefined;
+    }
   | { readonly type: "renewed"; readonly key: string; readonly certificateNotAfterMs: number }
   | { readonly type: "tick" };
 
@@ -201,6 +209,9 @@ function stepInstance(
       break;
     case "refused":
       known.refused = { version: event.version, reason: event.reason };
+      break;
+    case "canary":
+      known.canary = { version: event.version, ...(event.refused !== undefined && { refused: event.refused }) };
       break;
     case "trusts":
       known.trusts = event.id;

@@ -21,6 +21,7 @@ const bounds = limits.counters;
  * `validation`: requests and answers (`side`) that were held to a contract: `valid`, `invalid`, `skipped` since they were too large or
  * too many to be read in shadow, `unavailable` since their contract was. `drift`: those in which something was found, by operation,
  * place and keyword.
+ * `version`: requests by which of two versions decided them, while there are two: `errors` failed, `refused` got another problem.
  * `cache`: requests by what the cache did (`CacheUse` of the access log), and `bytes` of content that came out of it.
  */
 const counterKinds = {
@@ -37,6 +38,7 @@ const counterKinds = {
   mirror: { labels: ["route"], counters: ["sent", "skipped", "failed"] },
   validation: { labels: ["route", "side"], counters: ["valid", "invalid", "skipped", "unavailable"] },
   drift: { labels: ["route", "operation", "side", "place", "keyword"], counters: ["requests"] },
+  version: { labels: ["version", "route"], counters: ["requests", "errors", "refused"] },
   cache: {
     labels: ["route"],
     counters: ["hit", "stale", "revalidated", "error", "collapsed", "miss", "pass", "bytes"],

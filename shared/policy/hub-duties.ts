@@ -1,4 +1,4 @@
-/** What a hub owes to the registries, by what it holds: see `hub.ts`. */
+/** What a hub owes to the registries, and who lacks a canary, by what it holds: see `hub.ts`. */
 import { dueAt, type Instance, instanceKey } from "./agent-sessions.ts";
 import { type HubSettings, type HubState, type HubView, laterThan, type Owed } from "./hub-state.ts";
 import type { InstanceReport } from "./registry.ts";
@@ -69,6 +69,20 @@ function isWaiting(state: HubState, service: string, kept: HubView, nowMs: numbe
   if (kept.waitsFor !== undefined && lacks(kept.waitsFor)) return true;
   kept.waitsFor = Object.keys(instances).find(lacks);
   return kept.waitsFor !== undefined;
+}
+
+/**
+ * Agents that are connected and cannot serve by a canary yet: they have not said that they hold it, or it is not known yet which
+ * endpoints the services have that it lets them call.
+ * @param knows whether it has a face for a service
+ */
+export function canaryLaggardsOf(state: HubState, version: number, knows: (service: string) => boolean): Instance[] {
+  const unknown = new Set(unsubscribed(state));
+  return Object.values(state.sessions.instances).filter(({ connected, service, canary }) => {
+    if (!connected || !knows(service)) return false;
+    if (canary?.version !== version || canary.refused !== undefined) return true;
+    return state.callable.get(service)?.some((name) => unknown.has(name)) === true;
+  });
 }
 
 /** Milliseconds since the epoch at which the hub is to step a `tick`. */

@@ -36,7 +36,7 @@ export interface Owed {
 
 export interface HubState {
   readonly sessions: SessionsState;
-  /** Which services those of a service may call, by the live plan. */
+  /** Which services those of a service may call, by the live plan or a canary. */
   readonly callable: Map<string, readonly string[]>;
   /** By service. */
   readonly views: Map<string, HubView>;
@@ -68,7 +68,7 @@ export type HubEvent =
       readonly connection: string;
       readonly views: readonly NamedRevision[];
     }
-  /** A new live plan. */
+  /** A new live plan, or a canary begins or ends. */
   | { readonly type: "published"; readonly callable: ReadonlyMap<string, readonly string[]> }
   /** Of a registry, asked for or by itself. */
   | ({ readonly type: "view"; readonly service: string } & RegistryUpdate)

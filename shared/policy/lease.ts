@@ -12,8 +12,18 @@ export interface Lease {
   /** Kids of the keys that it holds. */
   signingKey?: string;
   hopKey?: string;
+  /** The canary that it holds. */
+  canary?: HeldCanary;
   /** Milliseconds since the epoch. */
   expiresAtMs: number;
+}
+
+/** What an isolate says of a canary: the share that it gives it, or why it does not take it. */
+export interface HeldCanary {
+  readonly version: number;
+  readonly hash: string;
+  readonly share: number;
+  readonly refused?: string | undefined;
 }
 
 export interface LeaseSettings {
@@ -30,14 +40,16 @@ export function renewedLease(
     readonly refused?: Refusal | undefined;
     readonly signingKey?: string | undefined;
     readonly hopKey?: string | undefined;
+    readonly canary?: HeldCanary | undefined;
   },
   nowMs: number,
   settings: LeaseSettings,
 ): Lease {
-  const { isolate, version, refused, signingKey, hopKey } = asked;
+  const { isolate, version, refused, signingKey, hopKey, canary } = asked;
   const expiresAtMs = nowMs + settings.leaseMs + settings.slackMs;
   const keys = { ...(signingKey !== undefined && { signingKey }), ...(hopKey !== undefined && { hopKey }) };
-  return { isolate, version, expiresAtMs, ...keys, ...(refused === undefined ? {} : { refused }) };
+  const held = { ...keys, ...(canary !== undefined && { canary }) };
+  return { isolate, version, expiresAtMs, ...held, ...(refused === undefined ? {} : { refused }) };
 }
 
 /**

@@ -20,6 +20,7 @@ import type { Alarm } from "../policy/alarms.ts";
 import type { CaAlarm } from "../policy/ca-alarms.ts";
 import type { SeriesCounts } from "../policy/counters.ts";
 import { type ArtifactTable, artifactTableSchema } from "./artifacts.ts";
+import { type CanaryStatus, canaryRequestSchema } from "./canary.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { KeyRingStatus } from "./rotation.ts";
 
@@ -38,6 +39,8 @@ export const applyRequestSchema = z.object({
   artifacts: z.optional(artifactTableSchema),
   author: z.string().check(z.maxLength(limits.wire.authorCharsMax)),
   reason: z.optional(z.string().check(z.maxLength(limits.wire.changeReasonCharsMax))),
+  /** How the version is tried before it becomes live; absent: it becomes live at once. */
+  canary: z.optional(canaryRequestSchema),
   ...fence,
   /** Judged in every way, and not made live. */
   dryRun: z.optional(z.boolean()),
@@ -65,6 +68,8 @@ export interface VersionInfo {
   readonly reason: string;
   readonly file: string;
   readonly appliedAtMs: number;
+  /** It is a canary, or was one that was rolled back. */
+  readonly isWithheld?: true;
   /** What it changed. Absent: it was applied by a control plane of before. */
   readonly changes?: ChangeSummary;
 }
@@ -100,6 +105,8 @@ export interface VersionDetail extends VersionInfo {
 export interface ApplyAnswer extends VersionInfo {
   /** False: equal to the version that was live, which stays. */
   readonly changed: boolean;
+  /** It is not live: it gets a share of the requests. */
+  readonly canary?: true;
 }
 export interface DryRunAnswer {
   readonly dryRun: true;
@@ -129,6 +136,8 @@ export interface Status {
   }[];
   readonly agents: readonly AgentStatus[];
   readonly keys: readonly KeyRingStatus[];
+  /** Of a version that is tried beside the live one. Absent: none is. */
+  readonly canary?: Pick<CanaryStatus, "version" | "phase" | "share">;
   /** What is wrong now, as far as the counters and the authority tell. Absent, as the counters: a control plane that counts nothing yet. */
   readonly alarms?: readonly (Alarm | CaAlarm)[];
   /** What the gateways counted in the last `windowMs`. */

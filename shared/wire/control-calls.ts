@@ -27,6 +27,8 @@ export const controlCalls: Readonly<Record<string, readonly Role[] | "open">> = 
   "GET /v1/config/versions": ALL,
   "GET /v1/config/versions/:version": ALL,
   "POST /v1/config/rollback": ADMIN,
+  "GET /v1/canary": ALL,
+  "POST /v1/canary": ADMIN,
   "POST /v1/artifacts/missing": CHANGE,
   "PUT /v1/artifacts/:digest": CHANGE,
   "GET /v1/status": ALL,

@@ -5,6 +5,7 @@
 import * as z from "zod/mini";
 import { limits } from "../limits.ts";
 import type { GatewayPlan } from "../plan/plan.ts";
+import type { ToldCanary } from "./canary.ts";
 import { counterReportSchema } from "./counters.ts";
 import { hopKeySchema } from "./hop-key.ts";
 import { revocationListSchema } from "./revocations.ts";
@@ -33,6 +34,15 @@ export const leaseRequestSchema = z.object({
       reason: z.string().check(z.maxLength(limits.wire.refusalCharsMax)),
     }),
   ),
+  /** The canary that it holds, and the share that it gives it; `refused`: why it does not hold this one. */
+  canary: z.optional(
+    z.object({
+      version: z.int(),
+      hash: z.string().check(z.maxLength(limits.wire.idCharsMax)),
+      share: z.int().check(z.minimum(0), z.maximum(limits.canary.sharesMax)),
+      refused: z.optional(z.string().check(z.maxLength(limits.wire.refusalCharsMax))),
+    }),
+  ),
 });
 export type LeaseRequest = z.infer<typeof leaseRequestSchema>;
 
@@ -54,6 +64,8 @@ export const leaseAnswerSchema = z.object({
   signingKey: z.optional(jwk),
   /** Absent when the isolate already has it. */
   hopKey: z.optional(hopKeySchema),
+  /** A second version; absent: there is none, and one that is held is dropped. It is read by those who take it: `toldCanarySchema`. */
+  canary: z.optional(z.custom<ToldCanary>((value) => typeof value === "object" && value !== null)),
   /** Number of the last report that was taken. Absent: none was sent. */
   counted: z.optional(z.int()),
 });

@@ -43,6 +43,8 @@ export const agentMessageSchema = z.discriminatedUnion("type", [
     planVersion: z.int().check(z.minimum(0)),
     /** Its hash: a control plane that was made anew counts anew, and one number can mean two plans. */
     planHash: z.optional(z.string().check(z.maxLength(limits.wire.idCharsMax))),
+    /** Version of the canary that it holds; absent: none. */
+    canary: z.optional(z.int()),
     /** When its certificate ends, milliseconds since the epoch. */
     certificateNotAfterMs: z.number(),
     /** It takes `changes`, and holds these. Absent: it takes `endpoints`. */
@@ -56,6 +58,12 @@ export const agentMessageSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("seen"), views: z.array(heldSchema) }),
   /** A change did not fit what the agent holds, which is this. */
   z.object({ type: z.literal("resync"), views: z.array(heldSchema) }),
+  /** The canary of that version is held, and requests are decided by it; 0: none is. `refused`: why it is not. */
+  z.object({
+    type: z.literal("canary"),
+    version: z.int(),
+    refused: z.optional(z.string().check(z.maxLength(limits.wire.refusalCharsMax))),
+  }),
   /** The trust bundle of that id is in use. */
   z.object({ type: z.literal("trusts"), id: z.string().check(z.maxLength(limits.wire.idCharsMax)) }),
   z.object({ type: z.literal("ack"), version: z.int() }),
@@ -94,6 +102,13 @@ export const hubMessageSchema = z.discriminatedUnion("type", [
   }),
   /** All callers go by a view without this agent that drains, or it has waited long enough. */
   z.object({ type: z.literal("drained") }),
+  /** A second version, for the requests that were decided by it; without a plan: there is none any more. */
+  z.object({
+    type: z.literal("canary"),
+    version: z.int(),
+    hash: z.optional(z.string()),
+    plan: z.optional(z.custom<AgentPlan>((value) => typeof value === "object" && value !== null && "format" in value)),
+  }),
   /** The whole view of the services that this agent may call; replaces the one before. `revision` only grows. */
   z.object({
     type: z.literal("endpoints"),

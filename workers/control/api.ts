@@ -21,6 +21,7 @@ import {
   rotateCa,
 } from "./calls/ca-calls.ts";
 import { type Api, config } from "./calls/call.ts";
+import { canary, changeCanary } from "./calls/canary-calls.ts";
 import { apply, rollback, version } from "./calls/config-calls.ts";
 import { lease } from "./calls/gateway-calls.ts";
 import { enrolmentKeys, joinByKey, joinByToken, joinChallenge, removeEnrolmentKey } from "./calls/join-calls.ts";
@@ -50,6 +51,8 @@ export function makeApi(): Hono<Api> {
   api.get("/v1/config/versions", async (c) => c.json({ versions: await config(c).versions() }));
   api.get("/v1/config/versions/:version{[0-9]{1,15}}", version);
   api.post("/v1/config/rollback", rollback);
+  api.get("/v1/canary", canary);
+  api.post("/v1/canary", changeCanary);
   api.get("/v1/status", status);
   api.get("/v1/services", services);
   api.get("/v1/deprecated", async (c) => c.json({ callers: await config(c).deprecatedCallers() }));

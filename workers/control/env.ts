@@ -1,4 +1,5 @@
-import type { AuthorityRpc, ConfigStoreRpc, HubRpc, ServiceRegistryRpc } from "./objects/rpc.ts";
+import type { AuthorityRpc } from "./objects/authority-rpc.ts";
+import type { ConfigStoreRpc, HubRpc, ServiceRegistryRpc } from "./objects/rpc.ts";
 
 /** Bindings of the control Worker, see `wrangler.toml`. */
 export interface Env {

@@ -78,7 +78,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Gatewa
     accessLog(isolate),
     grpcErrors(),
     checkRequest(),
-    leasePlan(lease),
+    leasePlan(lease, counters),
     answerHead(),
     errorPages(),
     findClient(),

@@ -1,4 +1,5 @@
 /** One plain hop with all that an agent does with a call of its application, and no TLS: HTTP/1.1 in and out. */
+import { Versions } from "../../../mesh-agent/control/versions.ts";
 import { Clusters } from "../../../mesh-agent/discovery/clusters.ts";
 import { TxnVerifier } from "../../../mesh-agent/inbound/txn-verifier.ts";
 import { outboundStack } from "../../../mesh-agent/outbound/stack.ts";
@@ -30,6 +31,7 @@ server.onExchange(
       chosen: { share: process.env.ACCESS_LOG === "none" ? 0 : 1, failures: true },
     },
     planVersion: () => 1,
+    versions: new Versions(),
     clusters,
     verifier: new TxnVerifier(plan.trustDomain),
     random: Math.random,

@@ -2,6 +2,7 @@
  * One hop with all that an agent does for a call of its application: service, deadline, balancing, breaker, retry budget, metrics,
  * trace. To the upstream without TLS, as peers do it. `ACCESS_LOG=1`: with a line for each call.
  */
+import { Versions } from "../../../mesh-agent/control/versions.ts";
 import { Clusters } from "../../../mesh-agent/discovery/clusters.ts";
 import { TxnVerifier } from "../../../mesh-agent/inbound/txn-verifier.ts";
 import { outboundStack } from "../../../mesh-agent/outbound/stack.ts";
@@ -25,6 +26,7 @@ server.onExchange(
   outboundStack({
     accessLog: { service: "bench", instance: "bench-1", log: new Log(), metrics: new Metrics(), chosen },
     planVersion: () => 1,
+    versions: new Versions(),
     clusters,
     verifier: new TxnVerifier("bench.internal"),
     random: Math.random,

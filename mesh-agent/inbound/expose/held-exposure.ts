@@ -7,7 +7,7 @@ import type { ExposePlan, RoutePlan } from "../../../shared/plan/plan.ts";
 import { routeExpressions } from "../../../shared/plan/route-expressions.ts";
 import { compileRoutes, type RouteTable } from "../../../shared/route/match-route.ts";
 import { hasRegex, noRegexes, type Regexes } from "../../../shared/route/value-test.ts";
-import type { KnownPlan } from "../../control/known-view.ts";
+import type { KnownPlan } from "../../control/known-plan.ts";
 
 /** Requests hold on to the one that they began with. */
 export interface HeldExposure {

@@ -2,12 +2,14 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { KnownView } from "../../../mesh-agent/control/known-view.ts";
 import { stateIn } from "../../../mesh-agent/control/state-file.ts";
+import { limits } from "../../../shared/limits.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import type { HubMessage } from "../../../shared/wire/hub.ts";
 import { makeAuthority } from "../../support/certificates.ts";
+import { outboundDefaults } from "../support/control-plane.ts";
 
 let folder: string;
 let trouble: string[];
@@ -164,6 +166,79 @@ test("what is revoked is kept for the next run, and not for another identity; a 
   expect([broken.revocations.revision, trouble.length]).toEqual([0, 1]);
   view("users").load();
   expect(existsSync(join(folder, "revocations.json"))).toBe(false);
+});
+
+const canaryMessage = (version: number, change: object = {}): HubMessage => {
+  const message = planMessage(version, change);
+  if (message.type !== "plan") throw new Error("no plan");
+  return { ...message, type: "canary" };
+};
+
+test("a canary is held beside the plan, on disk, too, and for a while after its end", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const dropped = vi.fn();
+    const known = new KnownView(stateIn(folder), plan, (message) => trouble.push(message), dropped);
+    known.take(planMessage(3));
+    expect(known.take(canaryMessage(4, { later: 1 }))).toBe("plan");
+    expect([known.plan?.version, known.second.plan?.version]).toEqual([3, 4]);
+    await vi.waitFor(() => expect(readFileSync(join(folder, "canary.json"), "utf8")).toContain('"version":4'));
+    await vi.waitFor(() => expect(existsSync(join(folder, "plan.json"))).toBe(true));
+    const again = view();
+    again.load();
+    expect([again.plan?.version, again.second.plan?.version]).toEqual([3, 4]);
+    known.take({ type: "canary", version: 0 });
+    vi.advanceTimersByTime(limits.canary.keptMs - 1);
+    expect([known.second.plan?.version, dropped.mock.calls.length]).toEqual([4, 0]);
+    vi.advanceTimersByTime(1);
+    expect([known.second.plan, dropped.mock.calls.length]).toEqual([undefined, 1]);
+    expect(existsSync(join(folder, "canary.json"))).toBe(false);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("endpoints of what either plan calls stay as long as both are held", () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const known = view();
+    const change = (service: string) => ({ service, epoch: "e", revision: 1, put: [endpoint], remove: [], ack: true });
+    known.take(planMessage(3, { outbound: { users: outboundDefaults } }));
+    known.take(canaryMessage(4, { outbound: { stock: outboundDefaults } }));
+    expect(known.take({ type: "changes", views: [change("users"), change("stock")] } as HubMessage)).toBe("endpoints");
+    expect(known.answers.seen.map(({ service }) => service)).toEqual(["users", "stock"]);
+    known.take(planMessage(5, { outbound: { users: outboundDefaults } }));
+    known.take({ type: "canary", version: 0 });
+    expect(Object.keys(known.endpoints.services)).toEqual(["users", "stock"]);
+    vi.advanceTimersByTime(limits.canary.keptMs);
+    expect(Object.keys(known.endpoints.services)).toEqual(["users"]);
+    expect(known.held.map(({ service }) => service)).toEqual(["users"]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("one that is promoted changes places with the plan before it", () => {
+  const known = view();
+  known.take(planMessage(3));
+  known.take(canaryMessage(4));
+  known.take(planMessage(4));
+  expect([known.plan?.version, known.second.plan?.version]).toEqual([4, 3]);
+  known.take(canaryMessage(4));
+  expect(known.second.plan?.version).toBe(3);
+  known.take(canaryMessage(5));
+  expect([known.plan?.version, known.second.plan?.version]).toEqual([4, 5]);
+  known.second.drop();
+});
+
+test("a canary that is another service's or altered is refused, and the one before stays", () => {
+  const known = view();
+  known.take(planMessage(3));
+  known.take(canaryMessage(4));
+  expect(() => known.take(canaryMessage(5, { service: "users" }))).toThrow("the plan is for users");
+  expect(() => known.take({ ...canaryMessage(5), hash: "0" } as HubMessage)).toThrow("hash");
+  expect(known.second.plan?.version).toBe(4);
+  known.second.drop();
 });
 
 test("that there is nobody to call is kept, too: an agent that calls nobody starts again without the control plane", async () => {

@@ -103,3 +103,44 @@ test("names of services are not names of objects' own making", () => {
   clusters.update({ constructor: settings }, {});
   expect(clusters.get("constructor")?.endpoints).toEqual([]);
 });
+
+test("two versions share endpoints, connections and what is known of them, and have settings of their own", () => {
+  const { clusters, closed, settings } = fixture();
+  const other = { ...settings, timeoutMs: 77 };
+  const update = (second: typeof settings | undefined, ...endpoints: Endpoint[]): void =>
+    clusters.update(
+      { orders: settings },
+      { orders: endpoints },
+      second && { epoch: "8", services: { orders: second } },
+    );
+  update(other, endpoint("a"), endpoint("b"));
+  const [one, two] = [clusters.get("orders", "7"), clusters.get("orders", "8")];
+  if (one === undefined || two === undefined) throw new Error("a version is missing");
+  expect([one, clusters.get("orders")]).toEqual([one, one]);
+  expect([one.settings.timeoutMs, two.settings.timeoutMs]).toEqual([settings.timeoutMs, 77]);
+  expect(two.endpoints).toBe(one.endpoints);
+  expect([two.health, two.budget, two.mirrors]).toEqual([one.health, one.budget, one.mirrors]);
+  expect(two.health).toBe(one.health);
+  const picked = two.pick({ subset: undefined, hashKey: undefined }, new Set(), 1, 0.5);
+  expect(picked?.balance.pending).toBe(1);
+  expect(one.endpoints[0]?.balance.pending).toBe(1);
+  if (picked !== undefined) expect(two.pool(picked)).toBe(one.pool(picked));
+  update(undefined, endpoint("a"), endpoint("b"));
+  expect([clusters.get("orders", "8"), closed]).toEqual([one, []]);
+});
+
+test("a service that one version alone knows keeps its endpoints when the other version takes its place", () => {
+  const { clusters, closed, settings } = fixture();
+  const view = { orders: [endpoint("a")], stock: [endpoint("s")] };
+  clusters.update({ orders: settings }, view, { epoch: "8", services: { orders: settings, stock: settings } });
+  expect(clusters.get("stock", "7")).toBeUndefined();
+  const stock = clusters.get("stock", "8");
+  for (const one of stock?.endpoints ?? []) stock?.pool(one);
+  expect([...clusters].map(({ service }) => service)).toEqual(["orders", "stock"]);
+  clusters.update({ orders: settings, stock: settings }, view, { epoch: "7", services: { orders: settings } });
+  expect(clusters.get("stock", "8")).toBe(stock);
+  expect(clusters.get("stock", "7")).toBeUndefined();
+  expect(closed).toEqual([]);
+  clusters.update({ orders: settings }, view);
+  expect(closed).toEqual(["s"]);
+});

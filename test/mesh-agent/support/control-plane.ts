@@ -176,6 +176,17 @@ export class TestControl {
     for (const agent of this.#agents.values()) if (agent.service === service) this.#sendPlan(agent);
   }
 
+  /** Gives an instance a second version beside its plan. @param access of the service */
+  sendCanary(instance: string, version: number, access?: readonly AccessRule[]): void {
+    const known = this.#plans.get(this.#agents.get(instance)?.service ?? "");
+    if (known === undefined) throw new Error(`${instance} has no plan`);
+    const { inbound } = known.plan;
+    const own = inbound && { inbound: { ...inbound, ...(access !== undefined && { access }) } };
+    const plan = { ...known.plan, ...own };
+    const hash = createHash("sha256").update(canonicalJson(plan)).digest("hex");
+    this.sendRaw(instance, { type: "canary", version, hash, plan });
+  }
+
   /** Sends a plan message as it is. */
   sendRaw(instance: string, message: object): void {
     this.#agents.get(instance)?.socket.send(JSON.stringify(message));

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { stepHub } from "../../../shared/policy/hub.ts";
 import {
+  canaryLaggardsOf,
   confirmable,
   isAsking,
   owedServices,
@@ -55,6 +56,27 @@ function serving(): HubState {
   step(state, view(change(1), 0, "mail"));
   return state;
 }
+
+test("whoever does not hold a canary lacks it, and whoever does as long as endpoints are unknown that it needs", () => {
+  const state = serving();
+  const lacking = (version: number) =>
+    canaryLaggardsOf(state, version, (service) => service !== "users").map(({ instance }) => instance);
+  expect(lacking(7)).toEqual(["o1"]);
+  const key = "orders/o1";
+  step(state, { type: "canary", key, version: 7, refused: "too new" });
+  expect(state.sessions.instances[key]?.canary).toEqual({ version: 7, refused: "too new" });
+  expect(lacking(7)).toEqual(["o1"]);
+  step(state, { type: "canary", key, version: 7 });
+  expect([lacking(7), lacking(8)]).toEqual([[], ["o1"]]);
+  step(state, { type: "published", callable: new Map([...callable, ["orders", ["stock", "till"]]]) });
+  expect(lacking(7)).toEqual(["o1"]);
+  step(state, view(change(1), 0, "till"));
+  expect(lacking(7)).toEqual([]);
+  step(state, hello("orders", "o1", []));
+  expect(lacking(7)).toEqual(["o1"]);
+  step(state, said("closed", "orders", "o1"));
+  expect(lacking(7)).toEqual([]);
+});
 
 test("an agent is told what it may call as soon as it is known, and the hub asks for no more than that", () => {
   const state = newHub();

@@ -1,9 +1,6 @@
-import { runDurableObjectAlarm } from "cloudflare:test";
-import { X509Certificate } from "@peculiar/x509";
-import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from "jose";
-import { beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { joinInput } from "../../../shared/wire/joining.ts";
-import { toBase64, toBase64Url, utf8 } from "../../../workers/control/authority/bytes.ts";
+import { toBase64Url, utf8 } from "../../../workers/control/authority/bytes.ts";
 import {
   awsClaims,
   azureClaims,
@@ -13,139 +10,26 @@ import {
   kubernetesClaims,
 } from "../../support/workload-tokens.ts";
 import {
-  type Answer,
-  applyDocument,
-  authority,
-  call,
-  enrol,
-  enrolWith,
-  joinToken,
-  macOf,
-  makeCsr,
-  P256,
-  renewal,
-  shop,
-} from "./support.ts";
-
-const AUDIENCE = "selvage.shop.example";
-const ISSUERS = {
-  cluster: "https://oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLE",
-  actions: "https://token.actions.githubusercontent.com",
-  pipelines: "https://gitlab.com",
-  account: "https://0b1f6471-1bf0-4dda.tokens.sts.global.api.aws",
-  machines: "https://accounts.google.com",
-  tenant: "https://sts.windows.net/72f988bf-86f1-41af-91ab-2d7cd011db47/",
-} as const;
-type Issuer = keyof typeof ISSUERS;
-
-let key: CryptoKey;
-let otherKey: CryptoKey;
-let jwk: JWK;
-
-function document(keyLifetime?: string): Record<string, unknown> {
-  const keys = [{ ...jwk, kid: "k1", alg: "RS256" }];
-  const common = { audience: AUDIENCE, keys };
-  const made = shop();
-  const mesh = made.mesh as Record<string, unknown>;
-  return {
-    ...made,
-    mesh: {
-      ...mesh,
-      join: {
-        ...(keyLifetime !== undefined && { keyLifetime }),
-        issuers: {
-          cluster: { preset: "kubernetes", issuer: ISSUERS.cluster, ...common },
-          actions: { preset: "github", ...common },
-          pipelines: { preset: "gitlab", ...common, reuse: true },
-          account: { preset: "aws", issuer: ISSUERS.account, ...common },
-          machines: { preset: "gcp", ...common },
-          tenant: { preset: "azure", issuer: ISSUERS.tenant, ...common },
-        },
-        rules: [
-          {
-            issuer: "cluster",
-            claims: { "kubernetes.io.namespace": "shop" },
-            service: "{kubernetes.io.serviceaccount.name}",
-            allow: ["orders", "users"],
-          },
-          {
-            issuer: "actions",
-            claims: { repository: "shop/*", ref: ["refs/heads/main", "refs/tags/v*"], environment: "production" },
-            service: "orders",
-          },
-          { issuer: "pipelines", claims: { project_path: "shop/orders", ref_protected: "true" }, service: "orders" },
-          { issuer: "account", claims: { sub: "arn:aws:iam::123456789012:role/orders" }, service: "orders" },
-          { issuer: "machines", claims: { "google.compute_engine.project_id": "shop-production" }, service: "users" },
-          { issuer: "tenant", claims: { oid: azureClaims.oid }, service: "inventory" },
-        ],
-      },
-    },
-  };
-}
-
-const nowS = (): number => Math.floor(Date.now() / 1000);
-
-interface Wrong {
-  readonly claims?: Record<string, unknown>;
-  readonly header?: Record<string, string>;
-  readonly key?: CryptoKey | Uint8Array;
-}
-
-let counter = 0;
-
-/** A token as that issuer would sign it, and anything of it wrong. */
-function tokenOf(issuer: Issuer, claims: Record<string, unknown>, wrong: Wrong = {}): Promise<string> {
-  const times = { iat: nowS(), nbf: nowS(), exp: nowS() + 600 };
-  const all = { iss: ISSUERS[issuer], aud: [AUDIENCE], ...times, ...claims, nonce: counter++, ...wrong.claims };
-  return new SignJWT(all).setProtectedHeader({ alg: "RS256", kid: "k1", ...wrong.header }).sign(wrong.key ?? key);
-}
-
-async function makeKeys(): Promise<{ keys: CryptoKeyPair; spki: string }> {
-  const keys = (await crypto.subtle.generateKey(P256, true, ["sign", "verify"])) as CryptoKeyPair;
-  const spki = (await crypto.subtle.exportKey("spki", keys.publicKey)) as ArrayBuffer;
-  return { keys, spki: toBase64(new Uint8Array(spki)) };
-}
-type Keys = Awaited<ReturnType<typeof makeKeys>>;
-
-async function signed({ keys }: Keys, text: string): Promise<string> {
-  return toBase64(new Uint8Array(await crypto.subtle.sign(P256, keys.privateKey, utf8(text))));
-}
-
-const challenge = async (): Promise<string> => (await call("POST", "/v1/join/challenge")).body.challenge;
-
-interface Join {
-  readonly token: string;
-  readonly instance?: string;
-  readonly keys?: Keys;
-  readonly challenge?: string;
-  readonly exchanged?: Record<string, unknown>;
-}
-
-async function join({ token, instance = "pod-1", exchanged, ...given }: Join): Promise<Answer> {
-  const keys = given.keys ?? (await makeKeys());
-  const { csr } = await makeCsr();
-  const request = { token, instance, csr, challenge: given.challenge ?? (await challenge()), key: keys.spki };
-  const proof = await signed(keys, joinInput.token(request));
-  return call("POST", "/v1/join/token", undefined, { ...request, proof, ...exchanged });
-}
-
-async function comeBack(keys: Keys, given: { challenge?: string; signer?: Keys } = {}): Promise<Answer> {
-  const { csr } = await makeCsr();
-  const request = { csr, challenge: given.challenge ?? (await challenge()), key: keys.spki };
-  const proof = await signed(given.signer ?? keys, joinInput.key(request));
-  return call("POST", "/v1/join/key", undefined, { ...request, proof });
-}
+  challenge,
+  comeBack,
+  document,
+  join,
+  jwk,
+  makeIssuerKeys,
+  makeKeys,
+  nowS,
+  otherKey,
+  signed,
+  tokenOf,
+} from "./joiners.ts";
+import { applyDocument, call, enrol, joinToken, macOf, makeCsr, renewal, shop } from "./support.ts";
 
 const audit = async (): Promise<{ act: string; detail: string }[]> =>
   (await call("GET", "/v1/audit", "admin")).body.entries;
 
 beforeAll(async () => {
-  const pair = await generateKeyPair("RS256", { extractable: true });
-  key = pair.privateKey;
-  jwk = await exportJWK(pair.publicKey);
-  otherKey = (await generateKeyPair("RS256", { extractable: true })).privateKey;
+  await makeIssuerKeys();
   expect((await applyDocument(document())).status).toBe(201);
-  // Keys of RSA take their time to make.
 }, 60_000);
 
 describe("by a token of its platform", () => {
@@ -343,106 +227,6 @@ describe("by an enrolment key", () => {
     await applyDocument(document());
     expect((await comeBack(keys)).status).toBe(200);
   });
-});
-
-describe("a workload that is revoked gets no certificate", () => {
-  interface World {
-    readonly certified: Awaited<ReturnType<typeof enrol>>;
-    readonly keys: Keys;
-  }
-
-  /** What each way to a certificate answers. */
-  const ways: readonly (readonly [string, number, string, (world: World) => Promise<Answer>])[] = [
-    [
-      "by a join token",
-      403,
-      "workload_denied",
-      async () => enrolWith(await joinToken("orders"), (await makeCsr()).csr, "pod-bad"),
-    ],
-    [
-      "by a renewal",
-      403,
-      "workload_denied",
-      async ({ certified }) =>
-        call("POST", "/v1/renew", certified.credentials.token, await renewal((await makeCsr()).csr, certified.keys)),
-    ],
-    [
-      "by a token of its platform",
-      401,
-      "join_refused",
-      async () => join({ token: await tokenOf("cluster", kubernetesClaims), instance: "pod-bad" }),
-    ],
-    ["by its enrolment key", 401, "join_refused", ({ keys }) => comeBack(keys)],
-  ];
-  let world: World;
-
-  const deny = async (what: object): Promise<string> =>
-    (await call("POST", "/v1/denied", "admin", { author: "ann", ...what })).body.id;
-  const undo = (id: string) => call("DELETE", `/v1/denied/${id}`, "admin");
-  const newest = async () => (await call("GET", "/v1/ca/log", "admin")).body.entries[0];
-
-  beforeEach(async () => {
-    const keys = await makeKeys();
-    await join({ token: await tokenOf("cluster", kubernetesClaims), instance: "pod-bad", keys });
-    world = { certified: await enrol("orders", "pod-bad"), keys };
-  });
-
-  describe.each([
-    ["as a service", { service: "orders" }],
-    ["as an instance", { service: "orders", instance: "pod-bad" }],
-  ])("%s", (_name, what) => {
-    test.each(ways)("%s", async (_way, status, code, ask) => {
-      const id = await deny(what);
-      const refused = await ask(world);
-      expect([refused.status, refused.body.code]).toEqual([status, code]);
-      expect(await newest()).toMatchObject({
-        service: "orders",
-        instance: "pod-bad",
-        reason: expect.stringContaining("is revoked"),
-      });
-      await undo(id);
-      expect((await ask(world)).status).toBe(200);
-    });
-  });
-
-  test("nor does one whose certificate is revoked come back by its enrolment key; it may join anew", async () => {
-    const { serialNumber } = new X509Certificate(world.certified.credentials.certificates[0] ?? "");
-    const id = await deny({ serial: serialNumber });
-    expect((await comeBack(world.keys)).status).toBe(401);
-    const keys = await makeKeys();
-    const anew = { token: await tokenOf("cluster", kubernetesClaims), instance: "pod-bad", keys };
-    expect((await join(anew)).status).toBe(200);
-    expect((await comeBack(keys)).status).toBe(200);
-    await undo(id);
-  });
-
-  test("the other instances of its service do", async () => {
-    const id = await deny({ service: "orders", instance: "pod-bad" });
-    expect((await join({ token: await tokenOf("cluster", kubernetesClaims) })).status).toBe(200);
-    await undo(id);
-  });
-});
-
-test("who knows the roots of another day is shown how they led to the present one", async () => {
-  const keys = await makeKeys();
-  const { body: before } = await join({ token: await tokenOf("cluster", kubernetesClaims), instance: "pod-old", keys });
-  const started = await call("POST", "/v1/ca/rotations", "admin", { what: "root", author: "ann" });
-  expect(started.status).toBe(202);
-  for (const step of ["trust", "renew", "remove"])
-    await expect
-      .poll(async () => {
-        const { rotation } = (await call("GET", "/v1/ca", "admin")).body;
-        if (rotation?.step === step)
-          await call("POST", "/v1/ca/rotations/force", "admin", { step, whom: "all", author: "ann" });
-        await runDurableObjectAlarm(authority());
-        return rotation?.step;
-      })
-      .not.toBe(step);
-  const answers = [await comeBack(keys), await join({ token: await tokenOf("cluster", kubernetesClaims) })];
-  for (const { status, body } of answers) {
-    expect([status, body.roots.length, body.roots[0] === before.roots[0]]).toEqual([200, 1, false]);
-    expect(body.lineage.map((pem: string) => pem.trim())).toContain(before.roots[0].trim());
-  }
 });
 
 test("lives of certificates and tokens are those of the document", async () => {

@@ -2,50 +2,15 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { beforeAll, describe, expect, test } from "vitest";
 import { limits } from "../../../shared/limits.ts";
-import { hubOf } from "../../../shared/policy/hub-shards.ts";
-import type { AgentMessage, HubMessage } from "../../../shared/wire/hub.ts";
-import { hubName } from "../../../workers/control/upstream/hubs.ts";
+import type { AgentMessage } from "../../../shared/wire/hub.ts";
 import { applyShop, bindings, call, connect, helloOf, TestAgent, token } from "../control/support.ts";
+import { allHubs, type Changes, caller, greet, hubAt, nameAt, namesOf, viewOf } from "./support.ts";
 
-type Changes = Extract<HubMessage, { type: "changes" }>;
-type Held = NonNullable<Extract<AgentMessage, { type: "hello" }>["views"]>;
-
-const HUBS = 3;
-const hubAt = (index: number) => bindings.HUB.getByName(hubName(index));
-const indexOf = (service: string, instance: string): number => hubOf(`${service}/${instance}`, HUBS);
 const registry = (service: string) => bindings.REGISTRY.getByName(service);
-/** A name of an instance that the hub of that number holds. */
-const nameAt = (service: string, index: number, more = ""): string => {
-  for (let at = 0; ; at++) if (indexOf(service, `${service}${more}-${at}`) === index) return `${service}${more}-${at}`;
-};
-const allHubs = Array.from({ length: HUBS }, (_, index) => index);
-
-async function greet(service: string, instance: string, port = 0, views: Held = []): Promise<TestAgent> {
-  const agent = await connect(await token({ role: "agent", service, sub: instance }));
-  agent.send({ ...helloOf(instance, port), views });
-  return agent;
-}
-
-/** Calls inventory; has got its first view. */
-async function caller(instance: string): Promise<{ agent: TestAgent; view: Changes["views"][number] }> {
-  const agent = await greet("orders", instance);
-  return { agent, view: await viewOf(agent, "inventory") };
-}
-
-/** The next change of a service that the agent is sent. */
-async function viewOf(agent: TestAgent, service: string): Promise<Changes["views"][number]> {
-  for (;;) {
-    const { views } = await agent.take("changes");
-    const view = views.find((one) => one.service === service);
-    if (view !== undefined) return view;
-  }
-}
-
 const seen = ({ service, epoch, revision }: Changes["views"][number]): AgentMessage => ({
   type: "seen",
   views: [{ service, epoch, revision }],
 });
-const namesOf = (view: Changes["views"][number]): string[] => view.put.map(({ instance }) => instance);
 const listed = async (service: string): Promise<string[]> =>
   ((await call("GET", "/v1/services", "admin")).body.services[service] ?? []).map(
     ({ instance }: { instance: string }) => instance,

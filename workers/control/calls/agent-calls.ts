@@ -5,8 +5,8 @@ import { joinTokenRequestSchema } from "../../../shared/wire/admin.ts";
 import { type Credentials, enrolRequestSchema, renewRequestSchema } from "../../../shared/wire/enrolment.ts";
 import { knownAs } from "../authority/key-proof.ts";
 import { provesKey } from "../authority/renewal-proof.ts";
+import type { IssuedCredentials } from "../objects/authority-rpc.ts";
 import { readJson } from "../objects/read-json.ts";
-import type { IssuedCredentials } from "../objects/rpc.ts";
 import { hubFor } from "../upstream/hubs.ts";
 import { audit, authority, CALL_BYTES, type Call, config, granted } from "./call.ts";
 

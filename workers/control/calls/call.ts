@@ -48,6 +48,8 @@ export function granted<T extends object>(answer: T): Exclude<T, Refused> {
 
 /** Refusals whose reason helps whoever called and reveals nothing: it had the right to know. */
 const TOLD: ReadonlySet<string> = new Set([
+  "canary_refused",
+  "canary_running",
   "certificate_refused",
   "document_invalid",
   "document_missing",

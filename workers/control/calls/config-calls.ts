@@ -29,11 +29,13 @@ export async function apply(c: Call): Promise<Response> {
   const request = await readJson(c.req.raw, applyRequestSchema, APPLY_BYTES);
   if (request.dryRun === true) return c.json(await tryApply(c, request));
   return told(c, "apply", request.author, async () => {
+    refuseCanary(c, request);
     const { change, next } = compiled(request);
     const actor = actorOf(c, request.author);
     const applied = await replaceLive<Outcome>(c, request.expect, async (live) => {
       const changes = judge(c, live, next);
-      return await config(c).apply({ ...change, follows: live?.version ?? 0, changes: JSON.stringify(changes) }, actor);
+      const judged = { ...change, follows: live?.version ?? 0, changes: JSON.stringify(changes) };
+      return await config(c).apply(judged, actor, request.canary);
     });
     if ("trustDomainIs" in applied) throw otherTrustDomain(next, applied.trustDomainIs);
     return answer(c, granted(applied));
@@ -42,6 +44,7 @@ export async function apply(c: Call): Promise<Response> {
 
 /** What an apply would change, judged as one. */
 async function tryApply(c: Call, request: ApplyRequest): Promise<DryRunAnswer> {
+  refuseCanary(c, request);
   const { change, next } = compiled(request);
   const live = await config(c).live();
   if (request.expect !== undefined && request.expect !== (live?.version ?? 0)) throw await moved(c, request.expect);
@@ -106,7 +109,7 @@ async function replaceLive<Answer extends object>(
 
 /** Who was faster, and what they changed. */
 async function moved(c: Call, expected: number): Promise<SelvageError> {
-  const versions = await config(c).versions();
+  const versions = (await config(c).versions()).filter(({ isWithheld }) => isWithheld !== true);
   const since = versions.filter(({ version }) => version > expected).slice(0, SINCE_MAX);
   const [live] = versions;
   const what = live?.changes === undefined ? "" : `: ${describeSummary(live.changes)}`;
@@ -121,6 +124,13 @@ async function moved(c: Call, expected: number): Promise<SelvageError> {
 
 /** Versions that a refusal names. */
 const SINCE_MAX = 10;
+
+/** While a canary runs nobody else can apply: that is not an owner's to decide. @throws SelvageError role_missing */
+function refuseCanary(c: Call, { canary }: ApplyRequest): void {
+  const { role, sub } = c.get("claims");
+  if (canary === undefined || role === "admin") return;
+  throw new SelvageError("role_missing", `a canary needs role admin, ${sub} has ${role}`);
+}
 
 /** @throws SelvageError not_owned, with each place that is not the owner's */
 function judge(c: Call, live: StoredVersion | undefined, next: Version): ChangeSummary {

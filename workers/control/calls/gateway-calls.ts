@@ -8,6 +8,8 @@ import { CALL_BYTES, type Call, config } from "./call.ts";
 export async function lease(c: Call): Promise<Response> {
   const asked = await readJson(c.req.raw, leaseRequestSchema, CALL_BYTES);
   const [grant, { signing, hop }] = await Promise.all([config(c).lease(asked), missingKeys(c.env, asked)]);
+  const { gateway, ...told } = grant.canary ?? {};
+  const canary = { ...told, ...(gateway !== undefined && { gateway: JSON.parse(gateway) }) } as LeaseAnswer["canary"];
   const answer: LeaseAnswer = {
     leaseMs: limits.gateway.planLeaseMs,
     version: grant.version,
@@ -15,6 +17,7 @@ export async function lease(c: Call): Promise<Response> {
     ...(grant.revocations === undefined ? {} : { revocations: grant.revocations }),
     ...(signing === undefined ? {} : { signingKey: JSON.parse(signing.secret) }),
     ...(hop === undefined ? {} : { hopKey: { kid: hop.kid, key: hop.secret } }),
+    ...(grant.canary === undefined ? {} : { canary }),
     ...(asked.counted === undefined ? {} : { counted: asked.counted.seq }),
   };
   return c.json(answer);

@@ -10,8 +10,9 @@ import {
 import { challengeEnd, challengeId, makeChallenge } from "../authority/join-challenge.ts";
 import { isSignedBy, knownAs } from "../authority/key-proof.ts";
 import { proveToken } from "../authority/outside-tokens.ts";
+import type { IssuedCredentials, ProvenJoin } from "../objects/authority-rpc.ts";
 import { readJson } from "../objects/read-json.ts";
-import type { IssuedCredentials, ProvenJoin, Refused } from "../objects/rpc.ts";
+import type { Refused } from "../objects/rpc.ts";
 import { checkInstance } from "./agent-calls.ts";
 import { authority, CALL_BYTES, type Call, config, granted } from "./call.ts";
 

@@ -8,12 +8,12 @@ import { keyIn } from "../../../shared/policy/key-ring.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
 import type { AgentStatus, EndpointStatus, Status } from "../../../shared/wire/admin.ts";
 import type { KeyRingStatus } from "../../../shared/wire/rotation.ts";
-import type { KeyRings } from "../objects/rpc.ts";
+import type { KeyRings } from "../objects/authority-rpc.ts";
 import { hubsStatus, laggards } from "../upstream/hubs.ts";
 import { authority, type Call, config } from "./call.ts";
 
 export async function status(c: Call): Promise<Response> {
-  const [{ version, hash, leases, counters }, { instances }] = await Promise.all([
+  const [{ version, hash, leases, counters, canary }, { instances }] = await Promise.all([
     config(c).status(),
     hubsStatus(c.env),
   ]);
@@ -36,6 +36,7 @@ export async function status(c: Call): Promise<Response> {
     agents,
     keys,
     alarms,
+    ...(canary !== undefined && { canary }),
     counters: { windowMs, series: counters },
   } satisfies Status);
 }

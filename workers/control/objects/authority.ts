@@ -17,29 +17,24 @@ import { makeSealer, type Sealer } from "../authority/seal.ts";
 import type { Env } from "../env.ts";
 import { laggards, tellTrust } from "../upstream/hubs.ts";
 import { AuthorityKeys, type Keys } from "./authority-keys.ts";
+import type {
+  AuthorityRpc,
+  CaOrder,
+  GatewayKeys,
+  HeldKeys,
+  IssuedCredentials,
+  KeyKind,
+  KeyRings,
+  ProvenJoin,
+  ProvenTokenJoin,
+} from "./authority-rpc.ts";
 import { CertificateDesk } from "./certificate-desk.ts";
 import { Joining } from "./joining.ts";
 import { KEY_KINDS, KeyRingStore, makeKey } from "./key-ring-store.ts";
 import { LeafIssuer, RENEWAL } from "./leaf-issuer.ts";
 import { LeafStore } from "./leaf-store.ts";
 import { refused } from "./refused.ts";
-import {
-  type Act,
-  type Actor,
-  type AuthorityRpc,
-  type CaOrder,
-  type GatewayKeys,
-  type HeldKeys,
-  type IssuedCredentials,
-  type KeyKind,
-  type KeyRings,
-  type Laggards,
-  MAIN,
-  type ProvenJoin,
-  type ProvenTokenJoin,
-  type Refused,
-  type Trust,
-} from "./rpc.ts";
+import { type Act, type Actor, type Laggards, MAIN, type Refused, type Trust } from "./rpc.ts";
 
 interface TokenRow extends Record<string, SqlStorageValue> {
   id: string;

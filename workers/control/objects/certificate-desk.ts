@@ -26,11 +26,12 @@ import { fingerprint, parseCertificate } from "../authority/certificates.ts";
 import { readChain } from "../authority/external-chain.ts";
 import { actorOf } from "./access-store.ts";
 import type { AuthorityKeys, Keys } from "./authority-keys.ts";
+import type { CaOrder } from "./authority-rpc.ts";
 import { DenialStore } from "./denial-store.ts";
 import type { StoredCertificate } from "./key-store.ts";
 import type { LeafStore } from "./leaf-store.ts";
 import { asRefused, refused } from "./refused.ts";
-import type { Act, Actor, CaOrder, Laggards, Refused, Trust } from "./rpc.ts";
+import type { Act, Actor, Laggards, Refused, Trust } from "./rpc.ts";
 
 export interface DeskOptions {
   readonly sql: SqlStorage;

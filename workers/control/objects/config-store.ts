@@ -2,12 +2,11 @@
 import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import { GATEWAY_SERVICE } from "../../../shared/identity/spiffe-id.ts";
 import { limits } from "../../../shared/limits.ts";
-import { agentPlan } from "../../../shared/plan/agent-face.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import type { Plan } from "../../../shared/plan/plan.ts";
-import { versionHere } from "../../../shared/policy/acknowledgement.ts";
-import { leaseNeedsPlan, renewedLease } from "../../../shared/policy/lease.ts";
+import { leaseNeedsPlan } from "../../../shared/policy/lease.ts";
 import type { DeprecatedCaller, Drift, VersionInfo } from "../../../shared/wire/admin.ts";
+import type { CanaryChange, CanaryRequest, CanaryStatus } from "../../../shared/wire/canary.ts";
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../../../shared/wire/revocations.ts";
 import { sha256Hex } from "../authority/bytes.ts";
@@ -15,9 +14,13 @@ import type { Env } from "../env.ts";
 import { publish, tellRevoked } from "../upstream/hubs.ts";
 import { AccessStore, actorOf } from "./access-store.ts";
 import { ArtifactStore } from "./artifact-store.ts";
+import { canaryAct, canaryChangeAct, canaryEndAct } from "./canary-acts.ts";
+import { CanaryStore } from "./canary-store.ts";
 import { CounterStore } from "./counter-store.ts";
-import { LeaseStore } from "./lease-store.ts";
-import { RevocationStore } from "./revocation-store.ts";
+import { facesOf } from "./faces-of.ts";
+import { LeaseStore, leaseHere } from "./lease-store.ts";
+import { canaryRunning, nothingLive, otherTrustDomain, unknownVersion, withoutArtifacts } from "./refusals.ts";
+import { describeRevocation, RevocationStore } from "./revocation-store.ts";
 import {
   type Actor,
   type Applied,
@@ -32,6 +35,7 @@ import {
   type Publication,
   type Refused,
   type StoredVersion,
+  type Told,
 } from "./rpc.ts";
 import { CALLERS, DRIFT, type LabelOf, SightingStore } from "./sighting-store.ts";
 import { type VersionContent, type VersionRow, VersionStore } from "./version-store.ts";
@@ -46,8 +50,6 @@ interface Live {
   readonly joining: JoiningSettings;
 }
 
-const SETTINGS = { leaseMs: limits.gateway.planLeaseMs, slackMs: limits.control.gatewayLeaseSlackMs };
-
 export class ConfigStore extends AccessStore implements ConfigStoreRpc {
   readonly #sql: SqlStorage;
   readonly #versions: VersionStore;
@@ -57,6 +59,7 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
   readonly #callers: SightingStore<LabelOf<typeof CALLERS>>;
   readonly #drift: SightingStore<LabelOf<typeof DRIFT>>;
   readonly #revocations: RevocationStore;
+  readonly #canary: CanaryStore;
   /** The live version's parsed parts, read again after an eviction. */
   #live: Live | undefined;
 
@@ -71,9 +74,14 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     this.#callers = new SightingStore(this.#sql, CALLERS);
     this.#drift = new SightingStore(this.#sql, DRIFT);
     this.#revocations = new RevocationStore(this.#sql);
+    this.#canary = new CanaryStore(this.#sql, env, (ended, endedBy) => this.#canaryEnded(ended, endedBy));
   }
 
-  async apply(change: Change & Judged, by: Actor): Promise<Applied | Refused | Moved | { trustDomainIs: string }> {
+  async apply(
+    change: Change & Judged,
+    by: Actor,
+    canary?: CanaryRequest,
+  ): Promise<Applied | Refused | Moved | { trustDomainIs: string }> {
     const missing = this.#artifacts.missing(Object.values(change.artifacts), Date.now());
     if (missing.length > 0) return withoutArtifacts(missing);
     const plan = JSON.parse(change.plan) as Plan;
@@ -81,7 +89,7 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     const [hash, gatewayHash] = await Promise.all([sha256Hex(change.plan), sha256Hex(gateway)]);
     const trustDomainIs = await this.#authority.ensure(plan.mesh.trustDomain);
     if (trustDomainIs !== plan.mesh.trustDomain) return { trustDomainIs };
-    return this.#commit("apply", { changes: "", ...change, gateway, hash, gatewayHash }, by);
+    return this.#commit("apply", { changes: "", ...change, gateway, hash, gatewayHash }, by, canary);
   }
 
   async rollback(
@@ -113,6 +121,19 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     return this.#commit("rollback", { changes: "", ...judged, ...content, author, reason: why }, by);
   }
 
+  async canary(): Promise<CanaryStatus | undefined> {
+    return this.#canary.status(this.#leases.live(Date.now()));
+  }
+
+  async changeCanary(change: CanaryChange, by: Actor): Promise<CanaryStatus | Refused> {
+    const changed = this.#canary.change(change, Date.now());
+    if ("refused" in changed) return changed;
+    const { version } = changed;
+    this.acts.add({ ...canaryChangeAct(change), ...actorOf({ ...by, author: change.author }), version }, Date.now());
+    await this.#tell();
+    return changed;
+  }
+
   async versions(): Promise<VersionInfo[]> {
     return this.#versions.list().map((row) => this.#versions.info(row));
   }
@@ -137,7 +158,8 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     const live = this.#versions.newest();
     const nowMs = Date.now();
     const [leases, counters] = [this.#leases.live(nowMs), this.#counters.sums(nowMs)];
-    return { version: live?.version ?? 0, hash: live?.hash ?? "", leases, counters };
+    const canary = this.#canary.brief;
+    return { version: live?.version ?? 0, hash: live?.hash ?? "", leases, counters, ...(canary && { canary }) };
   }
 
   async missingArtifacts(digests: readonly string[]): Promise<string[]> {
@@ -163,16 +185,19 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
   async lease(asked: LeaseRequest): Promise<LeaseGrant> {
     const nowMs = Date.now();
     const live = this.#readLive();
-    const lease = renewedLease(asHere(asked, live?.row), nowMs, SETTINGS);
+    const lease = leaseHere(asked, live?.row, nowMs);
     this.#leases.put(lease, nowMs);
     const { counted } = asked;
     if (counted !== undefined && this.#counters.add(asked.isolate, counted, nowMs)) {
       this.#callers.add(counted.series, nowMs);
       this.#drift.add(counted.series, nowMs);
+      this.#canary.counted(counted.series, nowMs);
     }
     if (live === undefined) return { version: 0 };
     const revocations = this.#revocations.listAfter(asked.revocations ?? 0, nowMs);
-    const grant = { version: live.row.version, ...(revocations !== undefined && { revocations }) };
+    const canary = this.#canary.grant(asked.canary, (version) => this.#versions.text("gateway", version) ?? "");
+    const told = { ...(revocations !== undefined && { revocations }), ...(canary !== undefined && { canary }) };
+    const grant = { version: live.row.version, ...told };
     if (!leaseNeedsPlan(lease, grant.version)) return grant;
     return { ...grant, plan: { hash: live.row.gateway_hash, gateway: live.gateway } };
   }
@@ -180,7 +205,7 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
   async refuseService(service: string): Promise<Refused | undefined> {
     const live = this.#readLive();
     if (live === undefined) return { refused: { code: "document_missing", reason: "apply a document first" } };
-    if (service === GATEWAY_SERVICE || live.services.has(service)) return undefined;
+    if (service === GATEWAY_SERVICE || live.services.has(service) || this.#isNew(service)) return undefined;
     const reason = `the live version ${live.row.version} has no service ${service}`;
     return { refused: { code: "service_undeclared", reason } };
   }
@@ -218,33 +243,67 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
 
   /** Publishes again what the hub may not have got; asks for itself again, since the platform gives up after a few failures. */
   override async alarm(): Promise<void> {
-    if (!(await this.#tryPublish())) await this.ctx.storage.setAlarm(Date.now() + limits.control.publishRetryMs);
+    const isTold = await this.#tryPublish();
+    const lookAtMs = (await this.#look()) ?? Number.POSITIVE_INFINITY;
+    const nextAtMs = isTold ? lookAtMs : Math.min(lookAtMs, Date.now() + limits.control.publishRetryMs);
+    if (Number.isFinite(nextAtMs)) await this.ctx.storage.setAlarm(nextAtMs);
   }
 
   async #commit(
     act: "apply" | "rollback",
     content: VersionContent & Pick<Change, "artifacts"> & Judged,
     by: Actor,
-  ): Promise<Applied | Moved> {
+    canary?: CanaryRequest,
+  ): Promise<Applied | Refused | Moved> {
+    const open = this.#canary.version;
+    if (open !== undefined) return canaryRunning(open);
     const live = this.#versions.newest();
     if (content.follows !== undefined && content.follows !== (live?.version ?? 0)) return { moved: true };
     if (live?.hash === content.hash) return { ...this.#versions.info(live), changed: false };
+    if (live === undefined && canary !== undefined) return nothingLive();
     const row = this.ctx.storage.transactionSync(() => {
       const added = this.#versions.add(content, Date.now());
       const { version, author, reason, applied_at: atMs } = added;
       this.#artifacts.name(version, content.artifacts);
-      this.acts.add({ act, ...actorOf({ ...by, author }), version, detail: reason }, atMs);
+      const isCanary = canary !== undefined && live !== undefined;
+      const acted = isCanary ? canaryAct(canary, reason) : { act, detail: reason };
+      this.acts.add({ ...acted, ...actorOf({ ...by, author }), version }, atMs);
+      if (isCanary) {
+        this.#versions.withhold(version);
+        this.#canary.begin(added, live.version, canary, atMs);
+      }
       for (const old of this.#versions.forgetOld(version)) this.#artifacts.forgetVersion(old, atMs);
       return added;
     });
     this.#live = undefined;
     await this.#tell();
-    return { ...this.#versions.info(row), changed: true };
+    return { ...this.#versions.info(row), changed: true, ...(canary !== undefined && { canary: true }) };
+  }
+
+  /** What a canary that ended leaves: a version that is live, or none. */
+  #canaryEnded(ended: CanaryStatus, endedBy: string): void {
+    if (ended.phase === "promoted") this.#versions.release(ended.version);
+    this.#live = undefined;
+    this.acts.add(canaryEndAct(ended, endedBy), Date.now());
+    this.ctx.waitUntil(this.#tell());
+  }
+
+  #look(): Promise<number | undefined> {
+    return this.#canary.look((nowMs) => this.#leases.live(nowMs));
+  }
+
+  /** A service of the canary alone: its instances must be there before it gets requests. */
+  #isNew(service: string): boolean {
+    const version = this.#canary.version;
+    if (version === undefined) return false;
+    const plan = JSON.parse(this.#versions.text("plan", version) ?? "null") as Plan | null;
+    return plan !== null && Object.hasOwn(plan.mesh.services, service);
   }
 
   /** Hands the hubs what they lack, now or, should that fail, later. */
   async #tell(): Promise<void> {
-    await this.ctx.storage.setAlarm(Date.now() + limits.control.publishRetryMs);
+    const waitMs = this.#canary.version === undefined ? limits.control.publishRetryMs : limits.canary.lookEveryMs;
+    await this.ctx.storage.setAlarm(Date.now() + waitMs);
     await this.#tryPublish();
   }
 
@@ -252,11 +311,23 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     try {
       await this.#tellRevocations();
       await this.#publish();
+      await this.#canary.tell((version) => this.#faces(version));
+      if (!this.#owes) await this.ctx.storage.deleteAlarm();
       return true;
     } catch (error) {
       console.error(JSON.stringify({ kind: "error", act: "publish", reason: String(error) }));
       return false;
     }
+  }
+
+  /** Whether hubs lack something, or a canary is to be looked at; both may have come while others were told. */
+  get #owes(): boolean {
+    const isPublished = this.#published >= (this.#versions.newest()?.version ?? 0);
+    return !isPublished || this.#untold() !== undefined || !this.#canary.isTold || this.#canary.version !== undefined;
+  }
+
+  get #published(): number {
+    return this.#sql.exec<{ version: number }>("SELECT version FROM published").toArray()[0]?.version ?? 0;
   }
 
   /** What hubs lack, where agents face the outside: nobody else asks for it. */
@@ -275,31 +346,32 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     return this.#tellRevocations();
   }
 
-  /** Hands the live version to the hubs, unless they have it; the alarm stays until all is told. */
+  /** Hands the live version to the hubs, unless they have it. */
   async #publish(): Promise<void> {
     const live = this.#versions.newest();
-    const published = this.#sql.exec<{ version: number }>("SELECT version FROM published").toArray()[0]?.version ?? 0;
-    if (live !== undefined && published < live.version) {
-      await publish(this.env, await this.#publication(live));
-      this.#sql.exec(
-        "INSERT INTO published VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET version = max(version, ?1)",
-        live.version,
-      );
-    }
-    const isAll = this.#versions.newest()?.version === live?.version && this.#untold() === undefined;
-    if (isAll) await this.ctx.storage.deleteAlarm();
+    if (live === undefined || this.#published >= live.version) return;
+    await publish(this.env, await this.#publication(live));
+    this.#sql.exec(
+      "INSERT INTO published VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET version = max(version, ?1)",
+      live.version,
+    );
   }
 
-  async publication(): Promise<{ publication: Publication; revocations?: RevocationList } | undefined> {
+  async publication(): Promise<Told | undefined> {
     const live = this.#versions.newest();
     if (live === undefined) return undefined;
     const revocations = this.#readLive()?.isExposed === true ? this.#revocations.listAfter(0, Date.now()) : undefined;
-    return { publication: await this.#publication(live), ...(revocations !== undefined && { revocations }) };
+    const publication = await this.#publication(live);
+    const canary = await this.#canary.faces((version) => this.#faces(version));
+    return { publication, ...(revocations !== undefined && { revocations }), ...(canary !== undefined && { canary }) };
   }
 
   async #publication({ version, applied_at: appliedAtMs }: VersionRow): Promise<Publication> {
-    const plan = JSON.parse(this.#versions.text("plan", version) ?? "null") as Plan;
-    return { version, appliedAtMs, faces: await facesOf(plan), trust: await this.#authority.trust() };
+    return { version, appliedAtMs, faces: await this.#faces(version), trust: await this.#authority.trust() };
+  }
+
+  #faces(version: number): Promise<Publication["faces"]> {
+    return facesOf(JSON.parse(this.#versions.text("plan", version) ?? "null") as Plan);
   }
 
   get #authority() {
@@ -318,50 +390,4 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     }
     return this.#live;
   }
-}
-
-async function facesOf(plan: Plan): Promise<Publication["faces"]> {
-  const services = new Set([...Object.keys(plan.mesh.services), GATEWAY_SERVICE]);
-  const faces: { service: string; hash: string; plan: string }[] = [];
-  for (const service of services) {
-    const face = agentPlan(plan, service);
-    if (face === undefined) continue;
-    const json = canonicalJson(face);
-    faces.push({ service, hash: await sha256Hex(json), plan: json });
-  }
-  return faces;
-}
-
-/** What an isolate says of versions, as this store counts them. */
-function asHere({ isolate, version, hash, refused, signingKey, hopKey }: LeaseRequest, row: VersionRow | undefined) {
-  const live = { version: row?.version ?? 0, hash: row?.gateway_hash };
-  const isHere = refused !== undefined && versionHere(refused, live) === refused.version;
-  return {
-    isolate,
-    version: versionHere({ version, hash }, live),
-    refused: isHere ? refused : undefined,
-    signingKey,
-    hopKey,
-  };
-}
-
-function describeRevocation({ id, jti, sub, issuer, issuedBefore, reason }: RevocationInfo): string {
-  const target = Object.entries({ jti, sub, issuer, issuedBefore }).flatMap(([name, value]) =>
-    value === undefined ? [] : `${name} ${value}`,
-  );
-  return `${id}: ${target.join(", ")}${reason === "" ? "" : ` (${reason})`}`;
-}
-
-function otherTrustDomain(version: number, asked: string, made: string): Refused {
-  const reason = `version ${version} is of the trust domain "${asked}", the authority is for "${made}"`;
-  return { refused: { code: "document_invalid", reason } };
-}
-
-function withoutArtifacts(missing: readonly string[]): Refused {
-  const reason = `artifacts that were not sent: ${missing.join(", ")}; \`selvage apply\` makes and sends them`;
-  return { refused: { code: "document_invalid", reason } };
-}
-
-function unknownVersion(version: number): Refused {
-  return { refused: { code: "version_unknown", reason: `version ${version} does not exist or is no longer kept` } };
 }

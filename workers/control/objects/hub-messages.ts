@@ -66,6 +66,7 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set<AgentMessage["type"]>([
   "seen",
   "resync",
   "trusts",
+  "canary",
   "ack",
   "refuse",
 ]);

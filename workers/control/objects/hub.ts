@@ -6,29 +6,37 @@
 import { DurableObject } from "cloudflare:workers";
 import { type IRequest, Router } from "itty-router";
 import type { RevocationList } from "../../../shared/auth/revocations.ts";
-import { GATEWAY_SERVICE } from "../../../shared/identity/spiffe-id.ts";
 import { limits } from "../../../shared/limits.ts";
 import { versionHere } from "../../../shared/policy/acknowledgement.ts";
-import { dropSession, dueAt, type Instance, instanceKey, putSession } from "../../../shared/policy/agent-sessions.ts";
+import { dueAt, type Instance, instanceKey, putSession } from "../../../shared/policy/agent-sessions.ts";
 import { type Denied, refuseWorkload } from "../../../shared/policy/denial.ts";
 import { stepHub } from "../../../shared/policy/hub.ts";
 import { hubDueAt, reportsOf, unneeded } from "../../../shared/policy/hub-duties.ts";
-import { hubOf } from "../../../shared/policy/hub-shards.ts";
 import type { HubEvent, HubSettings, HubState, HubVerdict } from "../../../shared/policy/hub-state.ts";
 import type { RegistryUpdate, Released } from "../../../shared/policy/registry.ts";
 import { type AgentMessage, PING, PONG } from "../../../shared/wire/hub.ts";
-import { makeSealer } from "../authority/seal.ts";
 import type { Env } from "../env.ts";
 import { hubCount, hubName } from "../upstream/hubs.ts";
 import { within } from "../upstream/within.ts";
+import { AgentNews } from "./agent-news.ts";
 import { AgentSockets } from "./agent-sockets.ts";
+import { CanaryFaceStore } from "./canary-faces.ts";
 import { type Connection, connectionSchema, readAttachment } from "./connection.ts";
-import { closeCodes, parseMessage, refuseHello, trustMessage } from "./hub-messages.ts";
+import { handOver } from "./hand-over.ts";
+import { closeCodes, parseMessage, refuseHello } from "./hub-messages.ts";
 import { HubStore } from "./hub-store.ts";
-import { sealName } from "./key-ring-store.ts";
 import { PublicationStore } from "./publication-store.ts";
 import { RegistryLinks } from "./registry-links.ts";
-import { type HubRpc, type Laggards, MAIN, type Publication, type Reports, type Trust } from "./rpc.ts";
+import {
+  type CanaryFaces,
+  type CanaryLaggards,
+  type HubRpc,
+  type Laggards,
+  MAIN,
+  type Publication,
+  type Reports,
+  type Trust,
+} from "./rpc.ts";
 import { whoLacks } from "./who-lacks.ts";
 
 const SETTINGS: HubSettings = {
@@ -42,7 +50,9 @@ const SETTINGS: HubSettings = {
 export class Hub extends DurableObject<Env> implements HubRpc {
   readonly #store: HubStore;
   readonly #publication: PublicationStore;
+  readonly #canary: CanaryFaceStore;
   readonly #sockets: AgentSockets;
+  readonly #news: AgentNews;
   readonly #state: HubState;
   readonly #links: RegistryLinks;
   /** Place among the hubs; undefined: there are fewer by now. */
@@ -59,9 +69,11 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     const nowMs = Date.now();
     this.#store = new HubStore(ctx.storage.sql);
     this.#publication = new PublicationStore(ctx.storage.sql);
+    this.#canary = new CanaryFaceStore(ctx.storage.sql);
     this.#sockets = new AgentSockets(ctx);
+    this.#news = new AgentNews(ctx, env, this.#sockets, this.#publication, this.#canary);
     this.#state = this.#store.load(nowMs);
-    for (const [service, names] of this.#publication.callable) this.#state.callable.set(service, names);
+    for (const [service, names] of this.#callable()) this.#state.callable.set(service, names);
     const places = Array.from({ length: limits.control.hubsMax }, (_, index) => index);
     const place = places.find((index) => ctx.id.equals(env.HUB.idFromName(hubName(index)))) ?? 0;
     this.#index = place < hubCount(env) ? place : undefined;
@@ -91,22 +103,33 @@ export class Hub extends DurableObject<Env> implements HubRpc {
         this.#noFace(known.service, known.instance);
         continue;
       }
-      this.#sendRevocations(known);
+      this.#news.revocations(known);
       this.#sockets.send(known.connection, face.message);
     }
-    this.#step({ type: "published", callable: this.#publication.callable });
+    this.#step({ type: "published", callable: this.#callable() });
+  }
+
+  async canary(faces: CanaryFaces): Promise<void> {
+    if (!this.ctx.storage.transactionSync(() => this.#canary.put(faces))) return;
+    for (const known of this.#connected()) this.#news.canary(known);
+    this.#step({ type: "published", callable: this.#callable() });
+  }
+
+  async canaryLaggards(version: number): Promise<CanaryLaggards> {
+    if (this.#canary.version !== version) this.ctx.waitUntil(this.#askConfigStore());
+    return this.#canary.laggards(this.#state, version);
   }
 
   async revoked(list: RevocationList): Promise<number | undefined> {
     if (!this.#publication.putRevocations(list)) return this.#publication.otherRevocations(list);
-    for (const known of this.#connected()) this.#sendRevocations(known);
+    for (const known of this.#connected()) this.#news.revocations(known);
     return undefined;
   }
 
   async trust(trust: Trust): Promise<void> {
     if (!this.#publication.putTrust(trust)) return;
     if (trust.denied !== undefined) this.#cutDenied(trust.denied);
-    for (const known of this.#connected()) this.#sendTrust(known);
+    for (const known of this.#connected()) this.#news.trust(known);
   }
 
   async laggards(trustId: string): Promise<Laggards> {
@@ -172,7 +195,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     const { silent } = this.#step({ type: "tick" });
     for (const connection of silent) this.#sockets.close(connection, closeCodes.silent, "no sign of life");
     if (nowMs >= this.#store.syncedAtMs + limits.control.hubSyncMs) this.#sync(nowMs);
-    await this.#handOver();
+    await handOver(this.env, this.#index, this.#state, this.#store, this.#sockets);
     this.#schedule(Number.POSITIVE_INFINITY);
   }
 
@@ -184,7 +207,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       if (this.#state.sessions.instances[key]?.connected === false) this.#step({ type: "lost", key });
       return new Response(null, { status: 503, headers: { "retry-after": "1" } });
     }
-    await this.#askPublication();
+    if (this.#publication.version === 0) await this.#askConfigStore();
     const { denied } = this.#publication.trust ?? {};
     if (denied !== undefined && refuseWorkload(denied, opened) !== undefined)
       return new Response(null, { status: 403 });
@@ -205,17 +228,15 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     const face = this.#publication.face(service);
     const live = { version: this.#publication.version, hash: face?.hash };
     const planVersion = versionHere({ version: hello.planVersion, hash: hello.planHash }, live);
-    const isCurrent = face === undefined || planVersion === live.version;
+    const isCurrent = planVersion === live.version;
     const says = { service, instance, connection: id, endpoint, planVersion, certificateNotAfterMs };
     const before = (): void => {
       this.#sockets.greeted(socket, connection);
-      this.#sendTrust({ service, connection: id });
-      this.#sendRevocations({ service, connection: id });
-      if (!isCurrent) this.#sockets.send(id, face.message);
+      this.#news.greet({ service, connection: id }, { live: isCurrent, canary: hello.canary !== undefined });
     };
     const { full } = this.#step({ type: "hello", ...says, takesChanges: views !== undefined, views }, before);
     if (full === true) socket.close(closeCodes.full, "the hub is full");
-    else if (face === undefined) this.#noFace(service, instance);
+    else if (face === undefined && this.#canary.face(service) === undefined) this.#noFace(service, instance);
   }
 
   /** The live plan does not know the service any more: it keeps what it has, and the status says why it is not current. */
@@ -229,6 +250,9 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     const key = instanceKey(connection.service, connection.instance);
     if (this.#state.sessions.instances[key]?.connection !== connection.id) return;
     switch (message.type) {
+      case "canary":
+        this.#step({ type: "canary", key, version: message.version, refused: message.refused });
+        break;
       case "trusts":
         this.#step({ type: "trusts", key, id: message.id });
         break;
@@ -270,16 +294,22 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     return verdict;
   }
 
-  /** A hub that is new asks for what the others were told. */
-  async #askPublication(): Promise<void> {
+  /** Which services those of each service may call, by the live plan or by a canary. */
+  #callable(): Map<string, readonly string[]> {
+    return this.#canary.callable(this.#publication.callable);
+  }
+
+  /** Asks for what hubs were told; one that is new was told nothing. */
+  async #askConfigStore(): Promise<void> {
     const nowMs = Date.now();
-    if (this.#publication.version > 0 || nowMs < this.#askedAtMs + limits.control.publishRetryMs) return;
+    if (nowMs < this.#askedAtMs + limits.control.publishRetryMs) return;
     this.#askedAtMs = nowMs;
     try {
       const asked = this.env.CONFIG.getByName(MAIN).publication();
       const told = await within(asked, limits.control.objectCallMs, "the config store");
       if (told?.revocations !== undefined) await this.revoked(told.revocations);
       if (told !== undefined) await this.publish(told.publication);
+      if (told?.canary !== undefined) await this.canary(told.canary);
     } catch (error) {
       console.error(JSON.stringify({ kind: "error", act: "ask-publication", reason: String(error) }));
     }
@@ -290,54 +320,6 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     for (const service of unneeded(this.#state)) this.#links.leave(service);
     const own = Object.values(this.#state.sessions.instances).map(({ service }) => service);
     for (const service of new Set([...own, ...this.#state.views.keys()])) this.#links.sync(service);
-  }
-
-  /** Agents of another hub, by the number of hubs: whoever is connected is sent there, whoever is away is remembered there. */
-  async #handOver(): Promise<void> {
-    const count = hubCount(this.env);
-    const others = Object.entries(this.#state.sessions.instances).filter(([key]) => hubOf(key, count) !== this.#index);
-    for (const [, { connected, connection }] of others)
-      if (connected) this.#sockets.close(connection, closeCodes.moved, "another hub has this agent");
-    const away = others.filter(([, { connected, visible }]) => !connected && !visible);
-    for (const [hub, group] of Map.groupBy(away, ([key]) => hubOf(key, count))) {
-      try {
-        const given = this.env.HUB.getByName(hubName(hub)).adopt(group.map(([, known]) => known));
-        await within(given, limits.control.objectCallMs, hubName(hub));
-        for (const [key] of group) {
-          dropSession(this.#state.sessions, key);
-          this.#store.putInstance(key, undefined);
-        }
-      } catch (error) {
-        console.warn(JSON.stringify({ kind: "error", act: "hand-over", reason: String(error) }));
-      }
-    }
-  }
-
-  #sendRevocations({ service, connection }: Pick<Instance, "service" | "connection">): void {
-    if (this.#publication.face(service)?.isExposed === true)
-      this.#sockets.send(connection, this.#publication.revocations);
-  }
-
-  /** Ingress agents get the hop keys with it, opened for the message alone. */
-  #sendTrust({ service, connection }: Pick<Instance, "service" | "connection">): void {
-    const { trust } = this.#publication;
-    if (trust === undefined) this.#sockets.send(connection, JSON.stringify({ type: "trust", roots: [], txnKeys: [] }));
-    else if (service !== GATEWAY_SERVICE) this.#sockets.send(connection, trustMessage(trust));
-    else this.ctx.waitUntil(this.#sendHopKeys(connection, trust));
-  }
-
-  async #sendHopKeys(connection: string, trust: Trust): Promise<void> {
-    try {
-      const sealer = await makeSealer(this.env.KEY_SECRET);
-      const opened = trust.hopKeys.map(async ({ kid, sealed }) => {
-        return { kid, key: new TextDecoder().decode(await sealer.open(sealName("hop", kid), sealed)) };
-      });
-      const message = trustMessage(trust, await Promise.all(opened));
-      // A newer one that came meanwhile is sent by itself.
-      if (this.#publication.trust?.id === trust.id) this.#sockets.send(connection, message);
-    } catch (error) {
-      console.error(JSON.stringify({ kind: "error", act: "send-hop-keys", reason: String(error) }));
-    }
   }
 
   #connected(): Instance[] {

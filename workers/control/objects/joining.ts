@@ -3,9 +3,10 @@ import { join as bounds } from "../../../shared/limits/join.ts";
 import type { Workload } from "../../../shared/policy/denial.ts";
 import { newRefusalCount, refuseKey, refuseReuse, stepRefusal } from "../../../shared/policy/joining.ts";
 import type { EnrolmentKeyInfo } from "../../../shared/wire/joining.ts";
+import type { IssuedCredentials, ProvenJoin, ProvenTokenJoin } from "./authority-rpc.ts";
 import { JoiningStore } from "./joining-store.ts";
 import type { Issued } from "./leaf-issuer.ts";
-import type { Act, IssuedCredentials, JoiningSettings, ProvenJoin, ProvenTokenJoin, Refused } from "./rpc.ts";
+import type { Act, JoiningSettings, Refused } from "./rpc.ts";
 
 /** What the authority lends. */
 export interface JoiningHost {

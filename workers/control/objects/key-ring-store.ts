@@ -13,7 +13,7 @@ import {
 } from "../../../shared/policy/key-ring.ts";
 import { type Bytes, randomBytes, toBase64Url, utf8 } from "../authority/bytes.ts";
 import type { Sealer } from "../authority/seal.ts";
-import type { KeyKind } from "./rpc.ts";
+import type { KeyKind } from "./authority-rpc.ts";
 
 export const KEY_KINDS: readonly KeyKind[] = ["signing", "hop"];
 

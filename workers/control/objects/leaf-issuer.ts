@@ -9,10 +9,11 @@ import { signAgentToken } from "../authority/control-tokens.ts";
 import { keyHash } from "../authority/key-proof.ts";
 import { requestedKey, spkiOf } from "../authority/signing-request.ts";
 import type { AuthorityKeys, Keys } from "./authority-keys.ts";
+import type { IssuedCredentials } from "./authority-rpc.ts";
 import type { CertificateDesk } from "./certificate-desk.ts";
 import type { LeafStore } from "./leaf-store.ts";
 import { asRefused, refused } from "./refused.ts";
-import type { ConfigStoreRpc, IssuedCredentials, Refused } from "./rpc.ts";
+import type { ConfigStoreRpc, Refused } from "./rpc.ts";
 
 /** Why a certificate is asked for by who has one, in the issuance log. */
 export const RENEWAL = "renewal";

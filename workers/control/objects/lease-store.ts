@@ -1,5 +1,8 @@
 import { limits } from "../../../shared/limits.ts";
-import { type Lease, liveLeases } from "../../../shared/policy/lease.ts";
+import { versionHere } from "../../../shared/policy/acknowledgement.ts";
+import { type Lease, liveLeases, renewedLease } from "../../../shared/policy/lease.ts";
+import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
+import type { VersionRow } from "./version-store.ts";
 
 interface LeaseRow extends Record<string, SqlStorageValue> {
   isolate: string;
@@ -39,4 +42,15 @@ export class LeaseStore {
       nowMs,
     );
   }
+}
+
+const SETTINGS = { leaseMs: limits.gateway.planLeaseMs, slackMs: limits.control.gatewayLeaseSlackMs };
+
+/** The lease that an isolate asks for, with versions as this store counts them. @param row of the live one */
+export function leaseHere(asked: LeaseRequest, row: VersionRow | undefined, nowMs: number): Lease {
+  const { isolate, version, hash, refused, signingKey, hopKey, canary } = asked;
+  const live = { version: row?.version ?? 0, hash: row?.gateway_hash };
+  const isHere = refused !== undefined && versionHere(refused, live) === refused.version;
+  const held = { isolate, version: versionHere({ version, hash }, live), signingKey, hopKey, canary };
+  return renewedLease({ ...held, refused: isHere ? refused : undefined }, nowMs, SETTINGS);
 }

@@ -118,6 +118,7 @@ export class PublicationStore {
   }
 }
 
-function callableBy(plan: string): string[] {
+/** Services that a face lets its agents call. @param plan as JSON text */
+export function callableBy(plan: string): string[] {
   return Object.keys((JSON.parse(plan) as AgentPlan).outbound);
 }

@@ -105,3 +105,11 @@ function infoOf({ id, target, expires_at, created_at, author, reason }: Revocati
   const stated = JSON.parse(target) as object;
   return { id, ...stated, expiresAtMs: expires_at, createdAtMs: created_at, author, reason };
 }
+
+/** What is revoked, for the audit log. */
+export function describeRevocation({ id, jti, sub, issuer, issuedBefore, reason }: RevocationInfo): string {
+  const target = Object.entries({ jti, sub, issuer, issuedBefore }).flatMap(([name, value]) =>
+    value === undefined ? [] : `${name} ${value}`,
+  );
+  return `${id}: ${target.join(", ")}${reason === "" ? "" : ` (${reason})`}`;
+}

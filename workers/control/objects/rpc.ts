@@ -3,28 +3,16 @@ import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import type { ErrorCode } from "../../../shared/errors.ts";
 import type { Plan } from "../../../shared/plan/plan.ts";
 import type { Instance } from "../../../shared/policy/agent-sessions.ts";
-import type { CaAlarm } from "../../../shared/policy/ca-alarms.ts";
 import type { SeriesCounts } from "../../../shared/policy/counters.ts";
-import type { Denied, Workload } from "../../../shared/policy/denial.ts";
-import type { RingKey } from "../../../shared/policy/key-ring.ts";
+import type { Denied } from "../../../shared/policy/denial.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
 import type { InstanceReport, RegistryUpdate, Released } from "../../../shared/policy/registry.ts";
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
 import type { DeprecatedCaller, Drift, VersionInfo } from "../../../shared/wire/admin.ts";
 import type { ArtifactTable } from "../../../shared/wire/artifacts.ts";
 import type { AuditPage } from "../../../shared/wire/audit.ts";
-import type {
-  CaStatus,
-  DeniedInfo,
-  DeniedList,
-  DenyRequest,
-  ForceRequest,
-  IssuanceEntry,
-  RotateCaRequest,
-} from "../../../shared/wire/ca.ts";
-import type { EnrolRequest } from "../../../shared/wire/enrolment.ts";
+import type { CanaryChange, CanaryRequest, CanaryStatus, ToldCanary } from "../../../shared/wire/canary.ts";
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
-import type { EnrolmentKeyInfo } from "../../../shared/wire/joining.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../../../shared/wire/revocations.ts";
 import type { TokenInfo } from "../../../shared/wire/tokens.ts";
 
@@ -65,6 +53,8 @@ export interface Moved {
 
 export interface Applied extends VersionInfo {
   readonly changed: boolean;
+  /** It is not live: it gets a share of the requests. */
+  readonly canary?: true;
 }
 
 export interface StoredVersion extends VersionInfo {
@@ -79,6 +69,8 @@ export interface ConfigStatus {
   readonly version: number;
   readonly hash: string;
   readonly leases: readonly Lease[];
+  /** Of a canary that runs. */
+  readonly canary?: Pick<CanaryStatus, "version" | "phase" | "share">;
   /** What isolates counted in the last minutes. */
   readonly counters: readonly SeriesCounts[];
 }
@@ -89,13 +81,24 @@ export interface LeaseGrant {
   readonly plan?: { readonly hash: string; readonly gateway: string };
   /** Absent when the isolate holds them. */
   readonly revocations?: RevocationList;
+  /** Absent: none runs. */
+  readonly canary?: CanaryGrant;
 }
+
+/** A second version, its face for gateways as JSON; absent when the isolate has it. */
+export type CanaryGrant = Omit<ToldCanary, "gateway"> & { readonly gateway?: string };
 
 /** One privileged act. `by`: subject of the token; `author`: who its holder says it acts for. */
 export interface Act {
   readonly act:
     | "apply"
     | "rollback"
+    | "canary-begin"
+    | "canary-set"
+    | "canary-promote"
+    | "canary-abort"
+    | "canary-promoted"
+    | "canary-aborted"
     | "join-token"
     | "revoke"
     | "unrevoke"
@@ -136,25 +139,6 @@ export interface RefusedAct extends Act {
 
 export type JoiningSettings = Pick<Plan["mesh"], "join" | "enrolmentKeyMs" | "lives">;
 
-/** A request of which everything is proven but that it comes for the first time. */
-export interface ProvenJoin {
-  readonly csr: string;
-  /** Public enrolment key and what it is known by. */
-  readonly keyId: string;
-  readonly challengeId: string;
-  readonly challengeEndMs: number;
-}
-
-export interface ProvenTokenJoin extends ProvenJoin {
-  readonly service: string;
-  readonly instance: string;
-  /** For logs: whose token, by which rule. */
-  readonly cause: string;
-  readonly tokenId: string;
-  readonly tokenEndMs: number;
-  readonly reuse: boolean;
-}
-
 export interface AuditQuery {
   /** Entries with lower numbers alone. */
   readonly before?: number | undefined;
@@ -189,7 +173,12 @@ export interface AccessRpc extends Rpc.DurableObjectBranded {
 }
 
 export interface ConfigStoreRpc extends AccessRpc {
-  apply(change: Change & Judged, by: Actor): Promise<Applied | Refused | Moved | { readonly trustDomainIs: string }>;
+  /** @param canary how the version is tried before it becomes live; undefined: it becomes live */
+  apply(
+    change: Change & Judged,
+    by: Actor,
+    canary?: CanaryRequest,
+  ): Promise<Applied | Refused | Moved | { readonly trustDomainIs: string }>;
   rollback(
     version: number,
     author: string,
@@ -197,6 +186,9 @@ export interface ConfigStoreRpc extends AccessRpc {
     by: Actor,
     judged?: Judged,
   ): Promise<Applied | Refused | Moved>;
+  /** The one that runs, else the last one. */
+  canary(): Promise<CanaryStatus | undefined>;
+  changeCanary(change: CanaryChange, by: Actor): Promise<CanaryStatus | Refused>;
   /** Newest first. */
   versions(): Promise<VersionInfo[]>;
   version(version: number): Promise<StoredVersion | Refused>;
@@ -213,8 +205,8 @@ export interface ConfigStoreRpc extends AccessRpc {
   /** What was found last first. */
   drift(): Promise<Drift[]>;
   lease(asked: LeaseRequest): Promise<LeaseGrant>;
-  /** For a hub that was never told; undefined: nothing was applied yet. */
-  publication(): Promise<{ readonly publication: Publication; readonly revocations?: RevocationList } | undefined>;
+  /** For a hub that lacks something; undefined: nothing was applied yet. */
+  publication(): Promise<Told | undefined>;
   /** Undefined when the live document lets workloads of that name join, else why not. */
   refuseService(service: string): Promise<Refused | undefined>;
   /** What the live document says of joining and of certificates. */
@@ -242,22 +234,6 @@ export interface Trust {
   readonly denied?: Denied;
 }
 
-export type KeyKind = "signing" | "hop";
-
-/** Kids of what a gateway holds. */
-export type HeldKeys = { readonly [Kind in KeyKind]?: string };
-
-/** What it lacks. `secret`: the private JWK as JSON, or 32 bytes as base64url. */
-export type GatewayKeys = { [Kind in KeyKind]?: { readonly kid: string; readonly secret: string } };
-
-export interface KeyRings {
-  readonly rings: readonly { readonly kind: KeyKind; readonly keys: readonly RingKey[] }[];
-  /** Id of the trust bundle that has them all. */
-  readonly trust: string;
-  /** What of the authority ends soon. */
-  readonly alarms: readonly CaAlarm[];
-}
-
 /** Who does not have a trust bundle yet: agents of all services, those of the gateway, and the first names. */
 export interface Laggards {
   readonly agents: number;
@@ -267,66 +243,6 @@ export interface Laggards {
   /** Agents that are remembered, whatever they have. */
   readonly known: number;
   readonly named: readonly { readonly service: string; readonly instance: string; readonly connected: boolean }[];
-}
-
-export interface IssuedCredentials {
-  readonly service: string;
-  readonly trustDomain: string;
-  readonly certificates: string[];
-  readonly roots: string[];
-  readonly token: string;
-  readonly notAfterMs: number;
-  readonly mac?: string;
-  /** See `Credentials`. */
-  readonly lineage?: string[];
-}
-
-/** What is done about a rotation of the authority. */
-export type CaOrder =
-  | ({ readonly type: "rotate" } & Pick<RotateCaRequest, "what" | "selfMade">)
-  | ({ readonly type: "force" } & Pick<ForceRequest, "step" | "whom">)
-  | { readonly type: "abort" };
-
-export interface AuthorityRpc extends Rpc.DurableObjectBranded {
-  /** Makes root, issuer and the keys of gateways where there are none. @returns the trust domain that the authority is for */
-  ensure(trustDomain: string): Promise<string>;
-  trust(): Promise<Trust>;
-  createJoinToken(
-    service: string,
-    lifetimeMs: number,
-    url: string,
-  ): Promise<{ readonly token: string; readonly expiresAtMs: number } | Refused>;
-  enrol(request: EnrolRequest): Promise<IssuedCredentials | Refused>;
-  /** @param keyId of the enrolment key that it is to come back by; absent: an older agent */
-  renew(who: Workload, csr: string, keyId?: string): Promise<IssuedCredentials | Refused>;
-  /** A line of the issuance log for a renewal that was refused before it came here. */
-  noteRefusal(service: string, instance: string, reason: string): Promise<void>;
-  joinByToken(join: ProvenTokenJoin): Promise<IssuedCredentials | Refused>;
-  /** For the service and instance that the key was kept for. */
-  joinByKey(join: ProvenJoin): Promise<IssuedCredentials | Refused>;
-  /** Writes why somebody does not join, for operators. @param who such as the instance that was named */
-  refuseJoining(who: string, reason: string): Promise<Refused>;
-  enrolmentKeys(): Promise<EnrolmentKeyInfo[]>;
-  removeEnrolmentKey(id: string, by: string): Promise<EnrolmentKeyInfo | Refused>;
-  /** The current keys, unless they are held; none before the first apply. */
-  gatewayKeys(held: HeldKeys): Promise<GatewayKeys>;
-  rotate(
-    kind: KeyKind,
-    how: { readonly now: boolean; readonly revoke: boolean },
-  ): Promise<{ readonly kid: string } | Refused>;
-  keyRings(): Promise<KeyRings>;
-  ca(): Promise<CaStatus>;
-  /** Newest first. */
-  issuanceLog(): Promise<IssuanceEntry[]>;
-  orderCa(order: CaOrder, actor: Actor): Promise<CaStatus | Refused>;
-  requestIssuer(fresh: boolean, actor: Actor): Promise<{ readonly csr: string } | Refused>;
-  importChain(
-    pem: string,
-    actor: Actor,
-  ): Promise<{ readonly warnings: readonly string[]; readonly ca: CaStatus } | Refused>;
-  deny(request: DenyRequest, by: Actor): Promise<DeniedInfo | Refused>;
-  lift(id: string, by: Actor): Promise<DeniedInfo | Refused>;
-  denied(): Promise<DeniedList>;
 }
 
 /** One version with the face of every service, as JSON with its hash. */
@@ -344,6 +260,28 @@ export interface Reports {
   readonly reports: readonly InstanceReport[];
 }
 
+/** What hubs are told of a canary: that it has begun, with its faces, or that it is over. */
+export interface CanaryFaces extends Pick<Publication, "version" | "faces"> {
+  /** Milliseconds since the epoch. */
+  readonly startedAtMs: number;
+  readonly isOver: boolean;
+}
+
+/** All that hubs are told. */
+export interface Told {
+  readonly publication: Publication;
+  readonly revocations?: RevocationList;
+  /** One that runs. */
+  readonly canary?: CanaryFaces;
+}
+
+/** Live hosts that do not have a canary's version, the first by name, and one that refuses it. */
+export interface CanaryLaggards {
+  readonly count: number;
+  readonly named: readonly string[];
+  readonly refused?: { readonly who: string; readonly reason: string };
+}
+
 /** One of several objects, each with the sockets of some agents: see `upstream/hubs.ts`. */
 export interface HubRpc extends Rpc.DurableObjectBranded {
   publish(publication: Publication): Promise<void>;
@@ -355,6 +293,9 @@ export interface HubRpc extends Rpc.DurableObjectBranded {
    */
   revoked(list: RevocationList): Promise<number | undefined>;
   laggards(trustId: string): Promise<Laggards>;
+  /** What was heard before, or came before that, changes nothing. */
+  canary(faces: CanaryFaces): Promise<void>;
+  canaryLaggards(version: number): Promise<CanaryLaggards>;
   status(): Promise<{ readonly revision: number; readonly instances: readonly Instance[] }>;
   renewed(service: string, instance: string, certificateNotAfterMs: number): Promise<void>;
   /** Of a registry: what changed of its service. */

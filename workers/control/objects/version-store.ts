@@ -35,6 +35,8 @@ export class VersionStore {
     this.#sql.exec(`CREATE TABLE IF NOT EXISTS versions (
       version INTEGER PRIMARY KEY AUTOINCREMENT, hash TEXT, gateway_hash TEXT,
       author TEXT, reason TEXT, file TEXT, applied_at INTEGER)`);
+    // Versions that are not live and are older than none that is: canaries, and those that were rolled back.
+    this.#sql.exec("CREATE TABLE IF NOT EXISTS withheld (version INTEGER PRIMARY KEY)");
     this.#texts = new TextStore(this.#sql);
   }
 
@@ -42,8 +44,25 @@ export class VersionStore {
     return this.#sql.exec<VersionRow>("SELECT * FROM versions WHERE version = ?", version).toArray()[0];
   }
 
+  /** The newest that is not withheld: it is live. */
   newest(): VersionRow | undefined {
-    return this.#sql.exec<VersionRow>("SELECT * FROM versions ORDER BY version DESC LIMIT 1").toArray()[0];
+    const live = "version NOT IN (SELECT version FROM withheld)";
+    return this.#sql
+      .exec<VersionRow>(`SELECT * FROM versions WHERE ${live} ORDER BY version DESC LIMIT 1`)
+      .toArray()[0];
+  }
+
+  /** It is not live, whatever its number, before it is released. */
+  withhold(version: number): void {
+    this.#sql.exec("INSERT INTO withheld VALUES (?)", version);
+  }
+
+  release(version: number): void {
+    this.#sql.exec("DELETE FROM withheld WHERE version = ?", version);
+  }
+
+  #isWithheld(version: number): boolean {
+    return this.#sql.exec("SELECT 1 FROM withheld WHERE version = ?", version).toArray().length > 0;
   }
 
   /** Newest first. */
@@ -74,17 +93,22 @@ export class VersionStore {
     return row;
   }
 
-  /** @returns the numbers of versions that are not kept any more */
+  /** The live one stays, however many after it were withheld. @returns the numbers of versions that are not kept any more */
   forgetOld(newest: number): number[] {
     const upTo = newest - limits.control.versionsKept;
-    const old = this.#sql.exec<VersionRow>("DELETE FROM versions WHERE version <= ? RETURNING *", upTo).toArray();
+    const live = this.newest()?.version ?? newest;
+    const old = this.#sql
+      .exec<VersionRow>("DELETE FROM versions WHERE version <= ? AND version <> ? RETURNING *", upTo, live)
+      .toArray();
+    this.#sql.exec("DELETE FROM withheld WHERE version <= ?", upTo);
     for (const { version } of old) for (const kind of TEXTS) this.#texts.delete(`${kind}/${version}`);
     return old.map(({ version }) => version);
   }
 
   info(row: VersionRow): VersionInfo {
     const { version, hash, author, reason, file, applied_at: appliedAtMs } = row;
-    const info = { version, hash, author, reason, file, appliedAtMs };
+    const withheld = this.#isWithheld(version) ? ({ isWithheld: true } as const) : {};
+    const info = { version, hash, author, reason, file, appliedAtMs, ...withheld };
     const changes = this.text("changes", version);
     return changes ? { ...info, changes: JSON.parse(changes) as ChangeSummary } : info;
   }

@@ -4,7 +4,15 @@ import { limits } from "../../../shared/limits.ts";
 import { type Instance, instanceKey } from "../../../shared/policy/agent-sessions.ts";
 import { hubOf } from "../../../shared/policy/hub-shards.ts";
 import type { Env } from "../env.ts";
-import { type HubRpc, type Laggards, MAIN, type Publication, type Trust } from "../objects/rpc.ts";
+import {
+  type CanaryFaces,
+  type CanaryLaggards,
+  type HubRpc,
+  type Laggards,
+  MAIN,
+  type Publication,
+  type Trust,
+} from "../objects/rpc.ts";
 import { within } from "./within.ts";
 
 /** How many there are, by the variable `HUBS`. */
@@ -23,31 +31,40 @@ export function hubFor(env: Env, service: string, instance: string): DurableObje
   return env.HUB.getByName(hubName(hubOf(instanceKey(service, instance), hubCount(env))));
 }
 
-/**
- * Asks every hub, a number of them at a time, whatever becomes of the others.
- * @returns the answers, in the order of hubs
- * @throws when some did not answer in time; all were asked. Whoever has to reach every hub asks all of them again: a hub that
- * knows it already does nothing
- */
-export async function eachHub<T>(env: Env, ask: (hub: DurableObjectStub<HubRpc>) => Promise<T>): Promise<T[]> {
+/** What a hub answered, or why it did not. */
+type Answer<T> = { readonly told: T } | { readonly failure: string };
+
+/** Asks every hub, a number of them at a time, whatever becomes of the others. @returns in the order of hubs */
+async function askHubs<T>(env: Env, ask: (hub: DurableObjectStub<HubRpc>) => Promise<T>): Promise<Answer<T>[]> {
   const names = Array.from({ length: hubCount(env) }, (_, index) => hubName(index));
-  const answers: T[] = [];
-  const failures: string[] = [];
+  const answers: Answer<T>[] = [];
   const { hubsAtOnce, objectCallMs } = limits.control;
   let next = 0;
   const work = async (): Promise<void> => {
     for (let at = next++; at < names.length; at = next++) {
       const name = names[at] as string;
       try {
-        answers[at] = await within(ask(env.HUB.getByName(name)), objectCallMs, name);
+        answers[at] = { told: await within(ask(env.HUB.getByName(name)), objectCallMs, name) };
       } catch (error) {
-        failures.push(`${name}: ${String(error)}`);
+        answers[at] = { failure: `${name}: ${String(error)}` };
       }
     }
   };
   await Promise.all(Array.from({ length: Math.min(hubsAtOnce, names.length) }, work));
-  if (failures.length > 0) throw new Error(`hubs that did not answer: ${failures.join("; ")}`);
   return answers;
+}
+
+/**
+ * Asks every hub.
+ * @returns the answers, in the order of hubs
+ * @throws when some did not answer in time; all were asked. Whoever has to reach every hub asks all of them again: a hub that
+ * knows it already does nothing
+ */
+export async function eachHub<T>(env: Env, ask: (hub: DurableObjectStub<HubRpc>) => Promise<T>): Promise<T[]> {
+  const answers = await askHubs(env, ask);
+  const failures = answers.flatMap((answer) => ("failure" in answer ? [answer.failure] : []));
+  if (failures.length > 0) throw new Error(`hubs that did not answer: ${failures.join("; ")}`);
+  return answers.flatMap((answer) => ("told" in answer ? [answer.told] : []));
 }
 
 /** A plan and the trust bundle of its time, to all hubs. */
@@ -74,6 +91,23 @@ export async function laggards(env: Env, trustId: string): Promise<Laggards> {
   return {
     ...{ agents: sum("agents"), ingresses: sum("ingresses"), live: sum("live"), known: sum("known") },
     named: named.slice(0, limits.keyRotation.namedMax).map(({ who }) => who),
+  };
+}
+
+/** That a canary has begun or is over, to all hubs. */
+export async function tellCanary(env: Env, faces: CanaryFaces): Promise<void> {
+  await eachHub(env, (hub) => hub.canary(faces));
+}
+
+/** Of all hubs; one that does not answer is itself a host that does not have it. */
+export async function canaryLaggards(env: Env, version: number): Promise<CanaryLaggards> {
+  const all = await askHubs(env, (hub) => hub.canaryLaggards(version));
+  const found = all.map((one) => ("told" in one ? one.told : { count: 1, named: [`hub ${one.failure}`] }));
+  const refused = found.find((one) => one.refused !== undefined)?.refused;
+  return {
+    count: found.reduce((sum, { count }) => sum + count, 0),
+    named: found.flatMap(({ named }) => named).slice(0, limits.canary.namedMax),
+    ...(refused && { refused }),
   };
 }
 

@@ -1,7 +1,8 @@
 import { limits } from "../../../shared/limits.ts";
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { Env } from "../env.ts";
-import { type GatewayKeys, MAIN } from "../objects/rpc.ts";
+import type { GatewayKeys } from "../objects/authority-rpc.ts";
+import { MAIN } from "../objects/rpc.ts";
 
 /** The keys that no gateway lacked last, as this isolate heard: most leases need not ask the authority. */
 let freshKeys = { signing: "", hop: "", untilMs: 0 };

@@ -27,6 +27,8 @@ import type { SigningKey } from "./signing-key.ts";
 export interface HeldPlan {
   /** 0: the one that the Worker was deployed with. */
   readonly version: number;
+  /** It decides a share of the requests beside the live version. */
+  readonly isCanary?: true;
   /** SHA-256 of the canonical JSON, hex. */
   readonly hash: string;
   readonly plan: GatewayPlan;

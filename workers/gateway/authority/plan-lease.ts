@@ -10,6 +10,7 @@ import type { LeaseAnswer, LeaseRequest } from "../../../shared/wire/gateway-lea
 import type { Env } from "../env.ts";
 import { sleep, until, within } from "../upstream/wait.ts";
 import { askLease } from "./ask-lease.ts";
+import type { HeldCanary } from "./held-canary.ts";
 import { type HeldPlan, holdPlan, planHash } from "./held-plan.ts";
 import { HopSigner } from "./hop-signer.ts";
 import { loadLastGood, saveLastGood } from "./last-good-store.ts";
@@ -31,6 +32,8 @@ export class PlanLease {
   #refused: LeaseRequest["refused"];
   /** The control plane said itself that nothing was applied yet. */
   #nothingApplied = false;
+  /** A second version that takes a share of the requests; most of the time there is none. */
+  canary: HeldCanary | undefined;
   /** Until when a request is thought to see to a report; 0: none does. */
   #reportingUntilMs = 0;
 
@@ -57,6 +60,8 @@ export class PlanLease {
     await sleep(waitMs);
     this.#reportingUntilMs = 0;
     await until(() => !this.#isRefreshing(Date.now()), limits.gateway.planCallMs);
+    // How two versions do is to be known soon.
+    this.#counters.urgent ||= this.canary !== undefined;
     if (this.#counters.urgent) await this.#startRefresh(env, ctx, Date.now());
   }
 
@@ -139,19 +144,23 @@ export class PlanLease {
     const before = this.#held;
     const refusedBefore = this.#refused;
     const held = await this.#accept(answer);
+    const canaryBefore = this.canary;
+    const canary = await canaryOf(answer, held, canaryBefore);
     if (held !== undefined && held !== before) {
       ctx.waitUntil(saveLastGood(env, held, sentAtMs).catch(warn));
       const { artifacts } = held.plan;
       if (artifacts !== undefined && artifacts !== before?.plan.artifacts) ctx.waitUntil(keep(artifacts, env));
     }
     this.#held = held;
+    this.canary = canary;
+    if (canary === undefined) canaryBefore?.forget(this.#counters);
     this.#leaseStartMs = sentAtMs;
     this.#leaseEndMs = sentAtMs + Math.min(answer.leaseMs, limits.gateway.planLeaseMs);
     const isNew = held?.version !== before?.version || held?.hash !== before?.hash;
     const hasKeys = held?.signingKey !== before?.signingKey || held?.hop !== before?.hop;
     // An older report was on its way until now.
     const hasMore = answer.counted !== undefined && this.#counters.urgent;
-    return isNew || hasKeys || hasMore || this.#refused !== refusedBefore;
+    return isNew || canary?.told !== canaryBefore?.told || hasKeys || hasMore || this.#refused !== refusedBefore;
   }
 
   #request(nowMs: number): LeaseRequest {
@@ -162,6 +171,8 @@ export class PlanLease {
     if (this.#held?.signingKey !== undefined) request.signingKey = this.#held.signingKey.kid;
     if (this.#held?.hop !== undefined) request.hopKey = this.#held.hop.kid;
     if (this.#refused !== undefined) request.refused = this.#refused;
+    const canary = this.canary?.reported;
+    if (canary !== undefined) request.canary = canary;
     const counted = takeReport(this.#counters, nowMs);
     if (counted !== undefined) request.counted = counted;
     return request;
@@ -177,7 +188,7 @@ export class PlanLease {
     const held = this.#held;
     if (plan === undefined || (version === this.#refused?.version && plan.hash === this.#refused.hash)) return held;
     try {
-      const fresh = await holdPlan(version, plan.hash, plan.gateway);
+      const fresh = this.canary?.promoted(version, plan.hash) ?? (await holdPlan(version, plan.hash, plan.gateway));
       this.#refused = undefined;
       if (held === undefined) return fresh;
       const { revocations, signingKey, hop } = held;
@@ -189,6 +200,17 @@ export class PlanLease {
       return held;
     }
   }
+}
+
+/** The module is loaded by the first canary. */
+async function canaryOf(
+  { canary }: LeaseAnswer,
+  held: HeldPlan | undefined,
+  before: HeldCanary | undefined,
+): Promise<HeldCanary | undefined> {
+  if (canary === undefined || held === undefined) return undefined;
+  const { HeldCanary: Canary } = await import("./held-canary.ts");
+  return Canary.take(canary, held, before);
 }
 
 /** The module is loaded by the first plan that needs something: most need nothing. */

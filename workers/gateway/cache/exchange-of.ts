@@ -174,7 +174,10 @@ class RouteExchange implements CacheExchange {
 
 /** Keys of a call for a request: what code has made another one of is for those alone for whom it makes the same. */
 export function keysFor(c: Context<GatewayEnv>, request: CacheRequest, settings: RouteCache): CacheKeys | undefined {
-  return cacheKeysOf(request, c.get("changedByCode") === true ? unshared(settings) : settings);
+  const { isCanary, version } = c.get("held");
+  // Neither of two versions may answer with what the other has made.
+  const asked = isCanary === true ? { ...request, route: `${request.route} @${version}` } : request;
+  return cacheKeysOf(asked, c.get("changedByCode") === true ? unshared(settings) : settings);
 }
 
 const unshared = ({ shared: _, ...settings }: RouteCache): RouteCache => settings;

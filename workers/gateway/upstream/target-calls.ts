@@ -27,12 +27,12 @@ export class TargetCalls {
   /** @throws SelvageError when there is no answer */
   call(c: Context<GatewayEnv>, call: UpstreamCall, context: CallContext): Promise<Response> {
     const name = nameOfTarget(call.target);
-    const { plan, version } = context.held;
+    const { plan, version, isCanary } = context.held;
     const settings =
       plan.upstreams !== undefined && Object.hasOwn(plan.upstreams, name) ? plan.upstreams[name] : undefined;
     if (settings === undefined) throw new SelvageError("internal", `the plan has no upstream ${name}`);
     const nowMs = Date.now();
-    const upstream = this.#upstreamOf(name, settings, nowMs);
+    const upstream = this.#upstreamOf(name, settings, nowMs, isCanary === true);
     sweep(upstream, nowMs);
     upstream.knowledge.refresh(upstream, { env: c.env, ctx: c.executionCtx, version, isolate: this.#isolate }, nowMs);
     const calling = new TargetCall(upstream, c, call, context).run();
@@ -41,13 +41,15 @@ export class TargetCalls {
     return calling;
   }
 
-  #upstreamOf(name: string, settings: UpstreamSettings, nowMs: number): KnownUpstream {
-    const known = this.#upstreams.get(name);
+  /** @param isCanary by the second of two versions, which take turns: it has settings of its own, and targets that both know together */
+  #upstreamOf(name: string, settings: UpstreamSettings, nowMs: number, isCanary: boolean): KnownUpstream {
+    const key = isCanary ? `${name}\n` : name;
+    const known = this.#upstreams.get(key);
     if (known === undefined) {
       const { counts } = seriesOf(this.#counters, "upstream", name);
-      const state = newUpstream(settings, nowMs);
+      const state = newUpstream(settings, nowMs, isCanary ? this.#upstreams.get(name)?.state : undefined);
       const made = { name, state, counts, open: new Map(), sweptAtMs: nowMs, knowledge: new TargetKnowledge() };
-      this.#upstreams.set(name, made);
+      this.#upstreams.set(key, made);
       return made;
     }
     if (known.state.settings !== settings) known.state = newUpstream(settings, nowMs, known.state);

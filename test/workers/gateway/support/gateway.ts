@@ -20,6 +20,8 @@ export class FakeControl {
   plan: GatewayPlan | undefined;
   signingKey: JWK | undefined;
   hopKey: HopKey | undefined = newHopKey("hop-1");
+  /** A second version for a share of the requests. */
+  canary: (Omit<NonNullable<LeaseAnswer["canary"]>, "hash" | "gateway"> & { plan: GatewayPlan }) | undefined;
   /** Announced instead of the plan's own. */
   hash: string | undefined;
   revocations: RevocationList = { revision: 0, entries: [] };
@@ -56,6 +58,12 @@ export class FakeControl {
       const told = { version: request.version, hash: request.hash };
       if (versionHere(told, { version: this.version, hash }) !== this.version)
         answer.plan = { hash, gateway: this.plan };
+    }
+    if (this.canary !== undefined) {
+      const { plan, ...told } = this.canary;
+      const hash = await planHash(plan);
+      const has = request.canary?.version === told.version && request.canary.hash === hash;
+      answer.canary = { ...told, hash, ...(!has && { gateway: plan }) };
     }
     if ((request.revocations ?? 0) !== this.revocations.revision) {
       answer.revocations = this.revocations;
