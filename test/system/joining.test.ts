@@ -86,17 +86,6 @@ test("a suspended agent comes back unattended when all that it had has ended", a
   expect(readState(suspended.folder, "identity.json").token).not.toBe(before);
 });
 
-test("one that was away while the root was replaced comes back by its enrolment key", async () => {
-  const former = await (await world.agent("callee", "callee-4")).ready();
-  former.kill("SIGTERM");
-  await former.exited;
-  const { code, stderr } = await world.selvage("ca", "rotate-root", "--timeout", "20s");
-  expect(code, stderr).toBe(0);
-  rmSync(join(former.folder, "identity.json"));
-  const again = await world.start("callee-4", "/nonexistent", former.folder).ready();
-  expect(again.stdout).toContain("came back as callee by the enrolment key");
-});
-
 test("the folder of an older agent is taken over: sealed at once, and a key told with the next renewal", async () => {
   await world.setLives(`{ lifetime: ${LIFE_MS}ms, tokenLifetime: 10m }`);
   const former = await (await world.agent("callee", "callee-3")).ready();
