@@ -115,10 +115,11 @@ function readForm(source: Source, fields: FormFields): ReadValue | undefined {
   const values = fields.get(name);
   if (mediaType === undefined && explode && isObject(shape) && !isArray(shape)) {
     const spread = readSpread(source, fields);
-    const isApart = values !== undefined && !Object.hasOwn(shape?.properties ?? {}, name);
-    if (!isApart) return spread;
-    if (spread !== undefined || !takesScalar(shape as ValueShape))
-      return parameter.in === "query" ? NOT_SPREAD : spread;
+    const properties = Object.keys(shape?.properties ?? {});
+    if (values === undefined || properties.includes(name)) return spread;
+    // Where any name is a property, its own is one, too.
+    const isRefused = parameter.in === "query" && properties.length > 0;
+    if (spread !== undefined || !takesScalar(shape as ValueShape)) return isRefused ? NOT_SPREAD : spread;
   }
   if (values === undefined) return undefined;
   if (mediaType !== undefined) return readOnly(values, (one) => readWhole(source, one));

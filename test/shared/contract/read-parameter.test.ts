@@ -118,6 +118,7 @@ describe("values", () => {
     expect(query("color=1", spread)).toBe(fault);
     const own: ValueShape = { types: ["object"], properties: { color: { types: ["integer"] } } };
     expect(query("color=1", { ...spread, shape: own })).toEqual({ color: 1 });
+    expect(query("color=1", { ...spread, shape: { types: ["object"] } })).toBeUndefined();
   });
 
   test("one piece alone may be the value itself", () => {
