@@ -8,6 +8,8 @@ import type {
   Drift,
   DryRunAnswer,
   JoinTokenRequest,
+  RenewAllAnswer,
+  RenewAllRequest,
   RollbackRequest,
   Status,
   VersionDetail,
@@ -139,6 +141,10 @@ export class ControlClient {
 
   rotate(request: RotateRequest): Promise<RotateAnswer> {
     return this.#call("POST", "/v1/keys/rotate", request);
+  }
+
+  renewAgents(request: RenewAllRequest): Promise<RenewAllAnswer> {
+    return this.#call("POST", "/v1/agents/renew", request);
   }
 
   createKey(request: CreateKeyRequest): Promise<CreatedKey> {

@@ -18,6 +18,7 @@ import { joinTokenCommand } from "./commands/join-token.ts";
 import { keysCommand } from "./commands/keys.ts";
 import { planCommand } from "./commands/plan.ts";
 import { purgeCommand } from "./commands/purge.ts";
+import { renewCommand } from "./commands/renew.ts";
 import { revokeCommand } from "./commands/revoke.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
 import { rotateCommand } from "./commands/rotate.ts";
@@ -78,6 +79,7 @@ function makeProgram(): Command {
         joinCommand(),
         revokeCommand(),
         rotateCommand(),
+        renewCommand(),
         purgeCommand(),
         tokenCommand(),
         auditCommand(),

@@ -55,6 +55,7 @@ function printStatus(found: Status, purges: PurgeStatus | undefined, quarantined
     print(`version ${version} is a canary, ${phase}, with ${percent(share)} of the requests: selvage canary status`);
   }
   print(`\n${gatewayTable(found)}\n\n${agentTable(found.agents)}`);
+  if (found.outage !== undefined) print(`\n${describeOutage(found.outage)}`);
   if (found.keys.length > 0) print(`\n${keyTable(found)}`);
   print(`\n${purges === undefined ? "the gateway does not tell of purges" : describePurgeStatus(purges)}`);
   for (const { text } of found.alarms ?? []) print(`\n${style("bad", "alarm")}: ${printable(text)}`);
@@ -62,6 +63,11 @@ function printStatus(found: Status, purges: PurgeStatus | undefined, quarantined
     const whose = owner === undefined ? "" : ` of ${owner}`;
     print(`\n${style("bad", "quarantined")}: ${printable(`route ${name}${whose}: ${reason}`)}`);
   }
+}
+
+function describeOutage({ service, instance, budgetMs, limitedBy }: NonNullable<Status["outage"]>): string {
+  const who = printable(`${service}/${instance}`);
+  return `without the control plane the fleet goes on for ${ago(budgetMs)}: ${who} is the first to end (${printable(limitedBy)})`;
 }
 
 function describePurgeStatus({ number, floor, remembered }: PurgeStatus): string {

@@ -43,9 +43,12 @@ export class Renewal {
     else this.start();
   }
 
-  /** The certificate in use is worth nothing any more: a new one soon, though not from all agents in one moment. */
-  hurry(): void {
-    this.#schedule(this.#options.random() * limits.certificate.renewBackoffBaseMs);
+  /**
+   * A new one before it is due, such as when the one in use is worth nothing any more: soon, though not from all agents in one
+   * moment.
+   */
+  hurry(withinMs: number = limits.certificate.renewBackoffBaseMs): void {
+    this.#schedule(this.#options.random() * withinMs);
   }
 
   /** A connection failed: what became due while the machine slept is asked for; what failed keeps its pause. */

@@ -54,6 +54,11 @@ export function stepHub(state: HubState, event: HubEvent, nowMs: number, setting
         verdict.sends.push({ to: [known.connection], message: { type: "drained" } });
       break;
     }
+    case "renew": {
+      const lacking = connected(state).filter(({ renewal }) => renewal !== event.id);
+      if (lacking.length > 0) verdict.sends.push({ to: lacking.map(({ connection }) => connection), message: event });
+      break;
+    }
     case "woken":
       for (const service of state.views.keys()) askAll(state, service, verdict);
       break;

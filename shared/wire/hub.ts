@@ -26,6 +26,9 @@ const heldSchema = z.object({
   revision: z.int().check(z.minimum(0)),
 });
 
+/** How long an agent goes on without the control plane: until when, milliseconds since the epoch, and what ends first. */
+const outageSchema = z.object({ atMs: z.number(), by: z.string().check(z.maxLength(limits.wire.idCharsMax)) });
+
 export const agentMessageSchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("hello"),
@@ -41,6 +44,7 @@ export const agentMessageSchema = z.discriminatedUnion("type", [
     canary: z.optional(z.int()),
     /** When its certificate ends, milliseconds since the epoch. */
     certificateNotAfterMs: z.number(),
+    outage: z.optional(outageSchema),
     /** It takes `changes`, and holds these. Absent: it takes `endpoints`. */
     views: z.optional(z.array(heldSchema)),
   }),
@@ -60,6 +64,12 @@ export const agentMessageSchema = z.discriminatedUnion("type", [
   }),
   /** The trust bundle of that id is in use. */
   z.object({ type: z.literal("trusts"), id: z.string().check(z.maxLength(limits.wire.idCharsMax)) }),
+  /** New credentials are in use; `renewal`: as it was told to by the `renew` of that id. */
+  z.object({
+    type: z.literal("standing"),
+    outage: outageSchema,
+    renewal: z.optional(z.string().check(z.maxLength(limits.wire.idCharsMax))),
+  }),
   z.object({ type: z.literal("ack"), version: z.int() }),
   z.object({
     type: z.literal("refuse"),
@@ -120,6 +130,8 @@ export const hubMessageSchema = z.discriminatedUnion("type", [
     txnKeys: z.array(jwk),
     hopKeys: z.optional(z.array(hopKeySchema)),
   }),
+  /** Renew the certificate at a random moment of that time, whatever is left of it, and say `standing` with this id. */
+  z.object({ type: z.literal("renew"), id: z.string(), withinMs: z.number().check(z.nonnegative()) }),
   /** All that is revoked, to agents that face the outside, before the plan that says so; replaces the list before. */
   z.object({ type: z.literal("revocations"), ...revocationListSchema.shape }),
 ]);

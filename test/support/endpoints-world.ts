@@ -281,7 +281,7 @@ export class Endpoints {
   }
 
   #take(agent: Agent, message: HubPush): void {
-    if (!agent.connected || message.type === "endpoints") return;
+    if (!agent.connected || message.type === "endpoints" || message.type === "renew") return;
     const { connection } = agent;
     if (message.type === "drained") {
       if (agent.phase === "draining") this.#release(agent);

@@ -3,16 +3,17 @@ import { GATEWAY_SERVICE } from "../../../shared/identity/spiffe-id.ts";
 import { limits } from "../../../shared/limits.ts";
 import { acknowledgementOf } from "../../../shared/policy/acknowledgement.ts";
 import type { Instance } from "../../../shared/policy/agent-sessions.ts";
-import { alarmsOf } from "../../../shared/policy/alarms.ts";
+import { alarmsOf, outageAlarms } from "../../../shared/policy/alarms.ts";
 import { keyIn } from "../../../shared/policy/key-ring.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
+import { type FleetBudget, fleetBudget, type GoodUntil, outageBudgetMs } from "../../../shared/policy/outage-budget.ts";
 import type { AgentStatus, EndpointStatus, Status } from "../../../shared/wire/admin.ts";
 import type { KeyRingStatus } from "../../../shared/wire/rotation.ts";
 import { hubsStatus, laggards } from "../upstream/hubs.ts";
 import { authority, type Call, config } from "./call.ts";
 
 export async function status(c: Call): Promise<Response> {
-  const [{ version, hash, leases, counters, canary }, { instances }] = await Promise.all([
+  const [{ version, hash, leases, counters, canary, outageBudgetMs: boundMs }, { instances }] = await Promise.all([
     config(c).status(),
     hubsStatus(c.env),
   ]);
@@ -26,13 +27,15 @@ export async function status(c: Call): Promise<Response> {
   }));
   const agents = instances.map((known) => agentStatus(known, version, nowMs));
   const { windowMs } = limits.counters;
-  const alarms = alarmsOf(counters);
+  const fleet = budgetOf(instances, nowMs, boundMs);
+  const alarms = [...alarmsOf(counters), ...outageAlarms(fleet)];
   return c.json({
     version,
     hash,
     gateways,
     agents,
     keys,
+    ...(fleet !== undefined && { outage: described(fleet) }),
     alarms,
     ...(canary !== undefined && { canary }),
     counters: { windowMs, series: counters },
@@ -54,8 +57,25 @@ async function keyRingStatus(c: Call, leases: readonly Lease[]): Promise<KeyRing
   });
 }
 
+/** Of those that are connected: whoever is away may have ended. */
+function budgetOf(instances: readonly Instance[], nowMs: number, boundMs: number): FleetBudget | undefined {
+  const agents = instances.filter(({ connected }) => connected);
+  const each = agents.map((known) => ({ service: known.service, instance: known.instance, until: untilOf(known) }));
+  return fleetBudget(each, nowMs, boundMs);
+}
+
+function described({ until, ...fleet }: FleetBudget): NonNullable<Status["outage"]> {
+  return { ...fleet, limitedBy: until.by };
+}
+
+/** An earlier agent says of its certificate alone how long it is good. */
+function untilOf({ outage, certificateNotAfterMs }: Instance): GoodUntil {
+  return outage ?? { atMs: certificateNotAfterMs, by: "certificate" };
+}
+
 function agentStatus(known: Instance, live: number, nowMs: number): AgentStatus {
-  const { instance, service, planVersion, refused, phase, certificateNotAfterMs } = known;
+  const { instance, service, planVersion, refused, phase, certificateNotAfterMs, renewal } = known;
+  const until = untilOf(known);
   const acknowledged = acknowledgementOf(live, planVersion, refused);
   return {
     instance,
@@ -65,6 +85,8 @@ function agentStatus(known: Instance, live: number, nowMs: number): AgentStatus 
     phase,
     lastSeenMsAgo: Math.max(0, nowMs - known.lastHeardMs),
     certificateNotAfterMs,
+    outage: { budgetMs: outageBudgetMs(until, nowMs), limitedBy: until.by },
+    ...(renewal !== undefined && { renewal }),
   };
 }
 

@@ -153,6 +153,10 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     this.#step({ type: "renewed", key: instanceKey(service, instance), certificateNotAfterMs });
   }
 
+  async renewAll(id: string, withinMs: number): Promise<void> {
+    this.#step({ type: "renew", id, withinMs });
+  }
+
   async view(service: string, update: RegistryUpdate): Promise<void> {
     this.#step({ type: "view", service, ...update });
   }
@@ -229,12 +233,12 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       return;
     }
     const { service, instance, id } = connection;
-    const { endpoint, certificateNotAfterMs, views } = hello;
+    const { endpoint, certificateNotAfterMs, outage, views } = hello;
     const face = this.#publication.face(service);
     const live = { version: this.#publication.version, hash: face?.hash };
     const planVersion = versionHere({ version: hello.planVersion, hash: hello.planHash }, live);
     const isCurrent = planVersion === live.version;
-    const says = { service, instance, connection: id, endpoint, planVersion, certificateNotAfterMs };
+    const says = { service, instance, connection: id, endpoint, planVersion, certificateNotAfterMs, outage };
     const before = (): void => {
       this.#sockets.greeted(socket, connection);
       this.#news.greet({ service, connection: id }, { live: isCurrent, canary: hello.canary !== undefined });

@@ -75,6 +75,8 @@ export interface ConfigStatus {
   readonly canary?: Pick<CanaryStatus, "version" | "phase" | "share">;
   /** What isolates counted in the last minutes. */
   readonly counters: readonly SeriesCounts[];
+  /** Agents that go on for less than this without the control plane are an alarm. */
+  readonly outageBudgetMs: number;
 }
 
 export interface LeaseGrant {
@@ -111,6 +113,7 @@ export interface Act {
     | "key-import"
     | "key-rotate"
     | "cache-purge"
+    | "agents-renew"
     | "join"
     | "join-refused"
     | "enrolment-key-remove"
@@ -358,6 +361,8 @@ export interface HubRpc extends Rpc.DurableObjectBranded {
   canaryLaggards(version: number): Promise<CanaryLaggards>;
   status(): Promise<{ readonly revision: number; readonly instances: readonly Instance[] }>;
   renewed(service: string, instance: string, certificateNotAfterMs: number): Promise<void>;
+  /** Tells agents to renew that have not done so by this id. */
+  renewAll(id: string, withinMs: number): Promise<void>;
   /** Of a registry: what changed of its service. */
   view(service: string, update: RegistryUpdate): Promise<void>;
   /** Of a registry: an instance that drains need not wait any more. */

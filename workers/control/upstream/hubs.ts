@@ -76,6 +76,11 @@ export async function tellTrust(env: Env, trust: Trust): Promise<void> {
   await eachHub(env, (hub) => hub.trust(trust));
 }
 
+/** Tells all agents to renew that have not done so by this id. */
+export async function renewAll(env: Env, id: string, withinMs: number): Promise<void> {
+  await eachHub(env, (hub) => hub.renewAll(id, withinMs));
+}
+
 /** @returns the latest revision of another list that a hub holds instead; undefined: all hold this one */
 export async function tellRevoked(env: Env, list: RevocationList): Promise<number | undefined> {
   const others = (await eachHub(env, (hub) => hub.revoked(list))).filter((other) => other !== undefined);
