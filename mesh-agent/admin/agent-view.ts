@@ -80,6 +80,16 @@ function gauges({ session, view, clusters, versions, log }: AgentParts): Gauge[]
     labels: { service },
     value: health.ejected,
   }));
+  const advised = each.flatMap(({ service, advisedAgainst: { size } }) =>
+    size === 0
+      ? []
+      : {
+          name: "selvage_endpoints_advised",
+          help: "Endpoints of a service that get less since most callers see them failing.",
+          labels: { service },
+          value: size,
+        },
+  );
   const breakers = each.flatMap(({ service, endpoints: list }) =>
     list.map(({ endpoint, breaker }) => ({
       name: "selvage_breaker_open",
@@ -98,7 +108,7 @@ function gauges({ session, view, clusters, versions, log }: AgentParts): Gauge[]
           value: zoneRequests[zone],
         })),
   );
-  return [...single, ...ages, ...endpoints, ...ejected, ...breakers, ...zones];
+  return [...single, ...ages, ...endpoints, ...ejected, ...advised, ...breakers, ...zones];
 }
 
 const PARTS = ["plan", "trust", "endpoints"] as const;

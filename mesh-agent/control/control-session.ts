@@ -5,6 +5,7 @@ import { limits } from "../../shared/limits.ts";
 import type { GoodUntil } from "../../shared/policy/outage-budget.ts";
 import type { Endpoint } from "../../shared/wire/endpoint.ts";
 import { type AgentMessage, type HubMessage, WIRE_FORMAT } from "../../shared/wire/hub.ts";
+import type { FleetLink } from "../discovery/fleet-link.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type AgentIdentity, certificateFacts, fingerprintOf, leadsTo } from "../tls/identity.ts";
 import { HubClient } from "./hub-client.ts";
@@ -25,6 +26,7 @@ export interface ControlSessionOptions {
   /** Nobody tells of a second plan while it is not connected. */
   readonly onConnection?: (connected: boolean) => void;
   readonly onIdentity: (identity: AgentIdentity) => void;
+  readonly fleet: FleetLink;
   readonly log: Log;
 }
 
@@ -85,6 +87,7 @@ export class ControlSession {
 
   start(): void {
     this.#hub.start();
+    this.#options.fleet.start((services) => this.#hub.send({ type: "observed", services }), Math.random());
     this.#renewal.start();
   }
 
@@ -103,6 +106,7 @@ export class ControlSession {
   stop(): void {
     clearTimeout(this.#settling);
     this.#renewal.stop();
+    this.#options.fleet.stop();
     this.#hub.stop();
   }
 
@@ -110,6 +114,7 @@ export class ControlSession {
     const { view } = this.#options;
     const endpoint = this.#options.endpoint();
     view.connected();
+    this.#options.fleet.connected();
     this.#settleLater();
     const hello: AgentMessage = {
       type: "hello",
@@ -130,6 +135,10 @@ export class ControlSession {
     const { view, onChanged, log } = this.#options;
     if (message.type === "renew") {
       this.#renew(message.id, message.withinMs);
+      return;
+    }
+    if (message.type === "advice") {
+      this.#options.fleet.advised(message.service, message.avoid, message.forMs);
       return;
     }
     try {

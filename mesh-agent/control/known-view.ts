@@ -207,13 +207,13 @@ export class KnownView {
    */
   take(message: HubMessage): Changed | undefined {
     this.answers = NO_ANSWERS;
-    if (message.type === "drained" || message.type === "renew") return undefined;
+    if (message.type === "drained" || message.type === "renew" || message.type === "advice") return undefined;
     const taken = this.#take(message);
     this.#toldMs[message.type === "changes" ? "endpoints" : message.type] = Date.now();
     return taken;
   }
 
-  #take(message: Exclude<HubMessage, { type: "renew" | "drained" }>): Changed | undefined {
+  #take(message: Exclude<HubMessage, { type: "advice" | "drained" | "renew" }>): Changed | undefined {
     if (message.type === "plan") {
       const plan = this.#checkedPlan(message);
       const before = this.plan;

@@ -1,6 +1,7 @@
 /** What of the counters an operator must be told without asking for it. */
 import { limits } from "../limits.ts";
 import { OTHERS, type SeriesCounts } from "./counters.ts";
+import type { FleetVerdict } from "./fleet-verdict.ts";
 import type { FleetBudget } from "./outage-budget.ts";
 
 /** `code` is a stable name of what is wrong, `text` one sentence. */
@@ -13,6 +14,8 @@ export type Alarm = { readonly text: string } & (
       readonly answered: "open" | "closed";
     }
   | { readonly code: "upstream_unhealthy"; readonly requests: number; readonly upstream: string }
+  /** `requests` to a service, and the attempts behind the first of them, of all callers. */
+  | { readonly code: "retries_high"; readonly service: string; readonly requests: number; readonly retries: number }
   /** `agents`: how many are below the bound; `agent`: the one that is lowest. */
   | {
       readonly code: "outage_budget";
@@ -32,6 +35,17 @@ export function outageAlarms(fleet: FleetBudget | undefined): Alarm[] {
   const least = budgetMs === 0 ? "has nothing left" : `for ${spoken(budgetMs)}`;
   const text = `${many} for less than ${spoken(boundMs)} without the control plane; \`${agent}\` ${least} (${until.by})`;
   return [{ code: "outage_budget", agents, agent, budgetMs, boundMs, text }];
+}
+
+/** @param verdicts by service */
+export function retryAlarms(verdicts: ReadonlyMap<string, FleetVerdict>): Alarm[] {
+  return [...verdicts].flatMap(([service, verdict]): Alarm[] => {
+    if (verdict.retries === undefined) return [];
+    const { requests, retries } = verdict.retries;
+    const percent = Math.round((100 * retries) / (requests + retries));
+    const text = `${percent} % of all attempts at \`${service}\` are retries (${retries} beside ${requests} requests)`;
+    return [{ code: "retries_high", service, requests, retries, text }];
+  });
 }
 
 function spoken(ms: number): string {

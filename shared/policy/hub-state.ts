@@ -82,6 +82,13 @@ export type HubEvent =
   | { readonly type: "unsubscribed"; readonly service: string }
   /** All agents are to renew that have not done so by this id. */
   | { readonly type: "renew"; readonly id: string; readonly withinMs: number }
+  /** What the callers of a service should use less. */
+  | {
+      readonly type: "advised";
+      readonly service: string;
+      readonly avoid: readonly string[];
+      readonly forMs: number;
+    }
   /** The hub slept: what was in memory alone is lost. */
   | { readonly type: "woken" };
 
@@ -99,7 +106,8 @@ export type HubPush =
       readonly services: Readonly<Record<string, readonly ViewEndpoint[]>>;
     }
   | { readonly type: "drained" }
-  | { readonly type: "renew"; readonly id: string; readonly withinMs: number };
+  | { readonly type: "renew"; readonly id: string; readonly withinMs: number }
+  | { readonly type: "advice"; readonly service: string; readonly avoid: readonly string[]; readonly forMs: number };
 
 export interface HubVerdict extends SessionsVerdict {
   /** To these connections. */

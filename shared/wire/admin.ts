@@ -19,6 +19,7 @@ import { limits } from "../limits.ts";
 import type { ChangeSummary } from "../plan/changes/summary.ts";
 import type { Alarm } from "../policy/alarms.ts";
 import type { SeriesCounts } from "../policy/counters.ts";
+import type { EndpointVerdict } from "../policy/fleet-verdict.ts";
 import type { FleetBudget } from "../policy/outage-budget.ts";
 import { type ArtifactTable, artifactTableSchema } from "./artifacts.ts";
 import { type CanaryStatus, canaryRequestSchema } from "./canary.ts";
@@ -154,6 +155,8 @@ export interface Status {
   readonly canary?: Pick<CanaryStatus, "version" | "phase" | "share">;
   /** The agent that goes on for the shortest time without the control plane. Absent: there is none. */
   readonly outage?: Omit<FleetBudget, "until"> & { readonly limitedBy: string };
+  /** Endpoints that callers see failing. Absent: none, or a control plane that is not told. */
+  readonly verdicts?: readonly (EndpointVerdict & { readonly service: string })[];
   /** What is wrong now, as far as the counters tell. Absent, as the counters: a control plane that counts nothing yet. */
   readonly alarms?: readonly Alarm[];
   /** What the gateways counted in the last `windowMs`. */
@@ -174,5 +177,7 @@ export interface AgentStatus {
   readonly renewal?: string;
 }
 export interface EndpointStatus extends Endpoint {
+  /** Callers see it failing. */
+  readonly verdict?: EndpointVerdict;
   readonly leaseEndsInMs: number;
 }

@@ -29,6 +29,26 @@ const heldSchema = z.object({
 /** How long an agent goes on without the control plane: until when, milliseconds since the epoch, and what ends first. */
 const outageSchema = z.object({ atMs: z.number(), by: z.string().check(z.maxLength(limits.wire.idCharsMax)) });
 
+const count = z.int().check(z.minimum(0));
+
+/** What a caller tells of a service: see `shared/policy/caller-view.ts`. */
+const callerReportSchema = z.object({
+  service: z.string().check(z.maxLength(limits.wire.hostCharsMax)),
+  requests: count,
+  retries: count,
+  whole: z.optional(z.literal(true)),
+  endpoints: z
+    .array(
+      z.object({
+        instance: z.string().check(z.maxLength(limits.wire.instanceCharsMax)),
+        seen: z.enum(["well", "failing", "none"]),
+        good: count,
+        failed: count,
+      }),
+    )
+    .check(z.maxLength(limits.fleet.callerEndpointsMax)),
+});
+
 export const agentMessageSchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("hello"),
@@ -69,6 +89,11 @@ export const agentMessageSchema = z.discriminatedUnion("type", [
     type: z.literal("standing"),
     outage: outageSchema,
     renewal: z.optional(z.string().check(z.maxLength(limits.wire.idCharsMax))),
+  }),
+  /** How calls went, by service; only what changed, unless it is `whole`. */
+  z.object({
+    type: z.literal("observed"),
+    services: z.array(callerReportSchema).check(z.maxLength(limits.fleet.reportServicesMax)),
   }),
   z.object({ type: z.literal("ack"), version: z.int() }),
   z.object({
@@ -132,6 +157,13 @@ export const hubMessageSchema = z.discriminatedUnion("type", [
   }),
   /** Renew the certificate at a random moment of that time, whatever is left of it, and say `standing` with this id. */
   z.object({ type: z.literal("renew"), id: z.string(), withinMs: z.number().check(z.nonnegative()) }),
+  /** Most callers see these instances of a service failing: to be used less for that time; replaces what was said before. */
+  z.object({
+    type: z.literal("advice"),
+    service: z.string(),
+    avoid: z.array(z.string()),
+    forMs: z.number().check(z.nonnegative()),
+  }),
   /** All that is revoked, to agents that face the outside, before the plan that says so; replaces the list before. */
   z.object({ type: z.literal("revocations"), ...revocationListSchema.shape }),
 ]);

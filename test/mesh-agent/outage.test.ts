@@ -65,3 +65,17 @@ test("a renewal that fails is tried again, and acknowledged when it has succeede
   control.failWith = undefined;
   await until("it says so", () => standings().some(({ renewal }) => renewal === "r1"));
 });
+
+test("it tells how its calls went, from its start on", async () => {
+  control.setPlan("caller", { outbound: { callee: {} } });
+  const caller = fleet.run("caller-1", control.joinToken("caller"));
+  const callee = fleet.run("callee-1", control.joinToken("callee"));
+  await Promise.all([caller.ready(), callee.ready()]);
+  await until("they know each other", async () => (await caller.calls("http://callee.mesh/")).status === 200);
+  const told = () => control.heard.flatMap((one) => (one.type === "observed" ? one.services : []));
+  await until("it tells", () => told().length > 0, 25_000);
+  expect(told()[0]).toMatchObject({
+    ...{ service: "callee", retries: 0, whole: true },
+    endpoints: [{ instance: "callee-1", seen: "well", failed: 0 }],
+  });
+});

@@ -281,7 +281,8 @@ export class Endpoints {
   }
 
   #take(agent: Agent, message: HubPush): void {
-    if (!agent.connected || message.type === "endpoints" || message.type === "renew") return;
+    if (!agent.connected || message.type === "endpoints") return;
+    if (message.type === "renew" || message.type === "advice") return;
     const { connection } = agent;
     if (message.type === "drained") {
       if (agent.phase === "draining") this.#release(agent);

@@ -3,7 +3,8 @@ import { GATEWAY_SERVICE } from "../../../shared/identity/spiffe-id.ts";
 import { limits } from "../../../shared/limits.ts";
 import { acknowledgementOf } from "../../../shared/policy/acknowledgement.ts";
 import type { Instance } from "../../../shared/policy/agent-sessions.ts";
-import { alarmsOf, outageAlarms } from "../../../shared/policy/alarms.ts";
+import { alarmsOf, outageAlarms, retryAlarms } from "../../../shared/policy/alarms.ts";
+import type { FleetVerdict } from "../../../shared/policy/fleet-verdict.ts";
 import { keyIn } from "../../../shared/policy/key-ring.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
 import { type FleetBudget, fleetBudget, type GoodUntil, outageBudgetMs } from "../../../shared/policy/outage-budget.ts";
@@ -13,10 +14,8 @@ import { hubsStatus, laggards } from "../upstream/hubs.ts";
 import { authority, type Call, config } from "./call.ts";
 
 export async function status(c: Call): Promise<Response> {
-  const [{ version, hash, leases, counters, canary, outageBudgetMs: boundMs }, { instances }] = await Promise.all([
-    config(c).status(),
-    hubsStatus(c.env),
-  ]);
+  const [{ version, hash, leases, counters, canary, outageBudgetMs: boundMs }, { instances, verdicts }] =
+    await Promise.all([config(c).status(), hubsStatus(c.env)]);
   const keys = await keyRingStatus(c, leases);
   const nowMs = Date.now();
   const gateways = leases.map((lease) => ({
@@ -28,7 +27,7 @@ export async function status(c: Call): Promise<Response> {
   const agents = instances.map((known) => agentStatus(known, version, nowMs));
   const { windowMs } = limits.counters;
   const fleet = budgetOf(instances, nowMs, boundMs);
-  const alarms = [...alarmsOf(counters), ...outageAlarms(fleet)];
+  const alarms = [...alarmsOf(counters), ...outageAlarms(fleet), ...retryAlarms(verdicts)];
   return c.json({
     version,
     hash,
@@ -36,10 +35,16 @@ export async function status(c: Call): Promise<Response> {
     agents,
     keys,
     ...(fleet !== undefined && { outage: described(fleet) }),
+    ...failingOf(verdicts),
     alarms,
     ...(canary !== undefined && { canary }),
     counters: { windowMs, series: counters },
   } satisfies Status);
+}
+
+function failingOf(verdicts: ReadonlyMap<string, FleetVerdict>): Pick<Status, "verdicts"> {
+  const all = [...verdicts].flatMap(([service, { endpoints }]) => endpoints.map((one) => ({ service, ...one })));
+  return all.length === 0 ? {} : { verdicts: all };
 }
 
 async function keyRingStatus(c: Call, leases: readonly Lease[]): Promise<KeyRingStatus[]> {
@@ -91,13 +96,15 @@ function agentStatus(known: Instance, live: number, nowMs: number): AgentStatus 
 }
 
 export async function services(c: Call): Promise<Response> {
-  const { revision, instances } = await hubsStatus(c.env);
+  const { revision, instances, verdicts } = await hubsStatus(c.env);
   const nowMs = Date.now();
   const found: Record<string, EndpointStatus[]> = {};
   for (const known of instances) {
     if (!known.visible || known.endpoint === undefined) continue;
     found[known.service] ??= [];
-    found[known.service]?.push({ ...known.endpoint, leaseEndsInMs: Math.max(0, known.leaseEndsAtMs - nowMs) });
+    const verdict = verdicts.get(known.service)?.endpoints.find(({ instance }) => instance === known.instance);
+    const leaseEndsInMs = Math.max(0, known.leaseEndsAtMs - nowMs);
+    found[known.service]?.push({ ...known.endpoint, ...(verdict !== undefined && { verdict }), leaseEndsInMs });
   }
   return c.json({ revision, services: found });
 }

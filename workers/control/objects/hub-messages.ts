@@ -61,21 +61,7 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set<AgentMessage["type"]>([
   "trusts",
   "canary",
   "standing",
+  "observed",
   "ack",
   "refuse",
 ]);
-
-/** Why a connection is not greeted, if so. */
-export function refuseHello(
-  connection: Connection,
-  hello: Extract<AgentMessage, { type: "hello" }>,
-): string | undefined {
-  if (connection.greeted) return "hello was said before";
-  if (hello.instance !== connection.instance) return "instance is not the token's";
-  if (hello.endpoint === undefined) return undefined;
-  if (hello.endpoint.instance !== connection.instance) return "endpoint is not this instance's";
-  const labels = Object.entries(hello.endpoint.labels).flat();
-  const { labelsMax, labelBytesMax } = limits.control;
-  if (labels.length > labelsMax * 2) return "too many labels";
-  return labels.some((text) => text.length > labelBytesMax) ? "a label is too long" : undefined;
-}

@@ -3,7 +3,9 @@ import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import type { ErrorCode } from "../../../shared/errors.ts";
 import type { Plan } from "../../../shared/plan/plan.ts";
 import type { Instance } from "../../../shared/policy/agent-sessions.ts";
+import type { CallerReport } from "../../../shared/policy/caller-view.ts";
 import type { SeriesCounts } from "../../../shared/policy/counters.ts";
+import type { FleetVerdict } from "../../../shared/policy/fleet-verdict.ts";
 import type { RingKey } from "../../../shared/policy/key-ring.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
 import type { InstanceReport, RegistryUpdate, Released } from "../../../shared/policy/registry.ts";
@@ -17,6 +19,7 @@ import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { EnrolmentKeyInfo } from "../../../shared/wire/joining.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../../../shared/wire/revocations.ts";
 import type { TokenInfo } from "../../../shared/wire/tokens.ts";
+import type { HeldVerdict } from "./held-verdicts.ts";
 
 /** An error as data: an exception would lose its class on the way between objects. */
 export interface Refused {
@@ -345,6 +348,12 @@ export interface CanaryLaggards {
   readonly refused?: { readonly who: string; readonly reason: string };
 }
 
+export interface HubStatus {
+  readonly revision: number;
+  readonly instances: readonly Instance[];
+  readonly verdicts: readonly HeldVerdict[];
+}
+
 /** One of several objects, each with the sockets of some agents: see `upstream/hubs.ts`. */
 export interface HubRpc extends Rpc.DurableObjectBranded {
   publish(publication: Publication): Promise<void>;
@@ -359,10 +368,12 @@ export interface HubRpc extends Rpc.DurableObjectBranded {
   /** What was heard before, or came before that, changes nothing. */
   canary(faces: CanaryFaces): Promise<void>;
   canaryLaggards(version: number): Promise<CanaryLaggards>;
-  status(): Promise<{ readonly revision: number; readonly instances: readonly Instance[] }>;
+  status(): Promise<HubStatus>;
   renewed(service: string, instance: string, certificateNotAfterMs: number): Promise<void>;
   /** Tells agents to renew that have not done so by this id. */
   renewAll(id: string, withinMs: number): Promise<void>;
+  /** Of a registry: what the callers of its service see together. */
+  judged(service: string, verdict: FleetVerdict): Promise<void>;
   /** Of a registry: what changed of its service. */
   view(service: string, update: RegistryUpdate): Promise<void>;
   /** Of a registry: an instance that drains need not wait any more. */
@@ -383,6 +394,8 @@ export interface ServiceRegistryRpc extends Rpc.DurableObjectBranded {
   /** @param held undefined: nothing */
   subscribe(service: string, hub: string, held: HeldRevision | undefined): Promise<RegistryUpdate>;
   unsubscribe(service: string, hub: string): Promise<void>;
+  /** What an agent says of its calls. */
+  observed(service: string, caller: string, report: Omit<CallerReport, "service">): Promise<void>;
   /** All callers of the hub go by that revision. */
   seen(service: string, hub: string, held: HeldRevision): Promise<void>;
 }
