@@ -2,6 +2,7 @@
 
 import { X509Certificate } from "node:crypto";
 import { limits } from "../../shared/limits.ts";
+import type { CallerReport } from "../../shared/policy/caller-view.ts";
 import type { GoodUntil } from "../../shared/policy/outage-budget.ts";
 import type { Endpoint } from "../../shared/wire/endpoint.ts";
 import { type AgentMessage, type HubMessage, WIRE_FORMAT } from "../../shared/wire/hub.ts";
@@ -85,9 +86,14 @@ export class ControlSession {
     return standingOf(this.identity, view.trust?.roots ?? this.identity.roots, needsToken);
   }
 
+  /** How calls went. */
+  observed(services: CallerReport[]): void {
+    this.#hub.send({ type: "observed", services });
+  }
+
   start(): void {
     this.#hub.start();
-    this.#options.fleet.start((services) => this.#hub.send({ type: "observed", services }), Math.random());
+    this.#options.fleet.start(this, Math.random());
     this.#renewal.start();
   }
 

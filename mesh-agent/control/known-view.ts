@@ -50,7 +50,7 @@ const endpointsFileSchema = z.object({
 export type Changed = "plan" | "trust" | "endpoints";
 
 /** What of the view is told by itself. */
-type Part = Changed | "revocations";
+type Part = Changed | "canary" | "revocations";
 
 /** What is in use of the services that this agent calls. */
 export interface KnownEndpoints {

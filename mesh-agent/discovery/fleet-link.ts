@@ -15,8 +15,11 @@ import { advanceRing } from "../../shared/policy/outcome-ring.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Cluster, Clusters } from "./clusters.ts";
 
-/** Sends what is to be told. @returns false when there is no connection */
-export type Tell = (services: CallerReport[]) => boolean;
+/** The way to the control plane. */
+export interface Listener {
+  readonly connected: boolean;
+  observed(services: CallerReport[]): void;
+}
 
 export class FleetLink {
   readonly #clusters: Clusters;
@@ -32,11 +35,11 @@ export class FleetLink {
   }
 
   /** From a random moment on, so that agents which start together do not speak together. @param random at least 0, below 1 */
-  start(tell: Tell, random: number): void {
+  start(listener: Listener, random: number): void {
     const { observeEveryMs } = limits.fleet;
     this.#timer = setTimeout(() => {
-      this.look(tell);
-      this.#timer = setInterval(() => this.look(tell), observeEveryMs).unref();
+      this.look(listener);
+      this.#timer = setInterval(() => this.look(listener), observeEveryMs).unref();
     }, random * observeEveryMs).unref();
   }
 
@@ -61,13 +64,13 @@ export class FleetLink {
     for (const end of this.#ends.values()) clearTimeout(end);
   }
 
-  /** Looks once, and tells what has changed. */
-  look(tell: Tell): void {
+  /** Looks once, and tells what has changed; without a connection all of it waits. */
+  look(listener: Listener): void {
+    if (!listener.connected) return;
     const nowMs = performance.now();
     const views = [...this.#clusters].map((one) => ({ ...viewOf(one, nowMs), ...this.#metrics.sentTo(one.service) }));
     const reports = stepCaller(this.#state, views, nowMs, limits.fleet);
-    // What was not heard is told with the next connection.
-    if (reports.length > 0) tell(reports);
+    if (reports.length > 0) listener.observed(reports);
   }
 }
 

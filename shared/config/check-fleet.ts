@@ -11,7 +11,7 @@ export function checkFleet(top: Cursor): DocumentProblem[] {
   if (typeof budget.value !== "string") return [];
   const lifetime = top.get("mesh", "certificates", "lifetime");
   const lifeMs = (typeof lifetime.value === "string" && parseDurationMs(lifetime.value)) || USUAL_LIVES.certificateMs;
-  const mostMs = lifeMs * limits.fleet.outageShare;
+  const mostMs = Math.floor(lifeMs * limits.fleet.outageShare);
   const askedMs = parseDurationMs(budget.value);
   if (askedMs === undefined || askedMs <= mostMs || askedMs > limits.fleet.outageMsMax) return [];
   const message =

@@ -28,9 +28,9 @@ function fixture(policy: BalanceSettings["policy"] = "round-robin") {
   const share = (instance: string): number =>
     Array.from({ length: 2_000 }, pick).filter((one) => one?.endpoint.instance === instance).length / 2_000;
   const told: CallerReport[][] = [];
-  const look = () => {
+  const look = (connected = true) => {
     told.length = 0;
-    link.look((services) => told.push(services) > 0);
+    link.look({ connected, observed: (services) => void told.push(services) });
     return told.flat();
   };
   return { cluster, update, metrics, link, share, look };
@@ -79,6 +79,7 @@ test("what outlier detection and metrics count is told", () => {
   for (const service of ["orders", "orders", "another"]) metrics.request("outbound", service, 200, 1);
   metrics.request("inbound", "orders", 200, 1);
   metrics.retry("orders");
+  expect(look(false)).toEqual([]);
   expect(look()).toMatchObject([
     {
       ...{ service: "orders", requests: 2, retries: 1, whole: true },

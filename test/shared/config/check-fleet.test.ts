@@ -2,17 +2,18 @@ import { expect, test } from "vitest";
 import { checkDocument } from "../../../shared/config/check-document.ts";
 import { compile } from "../../../shared/plan/compile.ts";
 
-const documentOf = (outageBudget?: unknown) => ({
+const documentOf = (outageBudget?: unknown, lifetime?: string) => ({
   selvage: 1,
   name: "shop",
   mesh: {
     trustDomain: "shop.internal",
     ...(outageBudget !== undefined && { outageBudget }),
+    ...(lifetime !== undefined && { certificates: { lifetime } }),
     services: { orders: { port: 8080 } },
   },
 });
-const found = (outageBudget: unknown): string[] =>
-  checkDocument(documentOf(outageBudget))
+const found = (outageBudget: unknown, lifetime?: string): string[] =>
+  checkDocument(documentOf(outageBudget, lifetime))
     .problems.filter(({ code }) => code !== "SLV3011")
     .map(({ code, severity }) => `${severity} ${code}`);
 
@@ -25,6 +26,12 @@ test.each([
   ["more than a week", "8d", ["error SLV2001"]],
 ])("%s", (_what, outageBudget, problems) => {
   expect(found(outageBudget)).toEqual(problems);
+});
+
+test("is held to the certificates' life that the document has", () => {
+  expect(found("40m", "1h")).toEqual([]);
+  expect(found("41m", "1h")).toEqual(["warning SLV3270"]);
+  expect(found("20h", "2d")).toEqual([]);
 });
 
 test("is in the plan when it was set", () => {

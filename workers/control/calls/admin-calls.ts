@@ -26,15 +26,7 @@ export async function renewAgents(c: Call): Promise<Response> {
   const request = await readJson(c.req.raw, renewAllRequestSchema, CALL_BYTES);
   const { id = crypto.randomUUID(), withinMs = limits.fleet.renewWithinMs } = request;
   await renewAll(c.env, id, withinMs);
-  const { sub } = c.get("claims");
-  if (request.id === undefined)
-    await config(c).audit({
-      act: "agents-renew",
-      by: sub,
-      author: sub,
-      version: 0,
-      detail: `all, within ${withinMs} ms`,
-    });
+  if (request.id === undefined) await audit(c, "agents-renew", `all, within ${withinMs} ms`);
   return c.json({ id, withinMs } satisfies RenewAllAnswer, 202);
 }
 

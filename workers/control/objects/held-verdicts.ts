@@ -1,4 +1,5 @@
 import { limits } from "../../../shared/limits.ts";
+import type { Instance } from "../../../shared/policy/agent-sessions.ts";
 import {
   adviceText,
   advisedOf,
@@ -13,6 +14,13 @@ export interface HeldVerdict {
   readonly verdict: FleetVerdict;
   /** It holds until then, milliseconds since the epoch. */
   readonly untilMs: number;
+}
+
+/** What a hub knows. */
+export interface HubStatus {
+  readonly revision: number;
+  readonly instances: readonly Instance[];
+  readonly verdicts: readonly HeldVerdict[];
 }
 
 /** What registries told a hub of the services that its agents call. In memory alone: what still holds is told again. */

@@ -24,7 +24,7 @@ import { AgentSockets } from "./agent-sockets.ts";
 import { CanaryFaceStore } from "./canary-faces.ts";
 import { type Connection, connectionSchema, readAttachment } from "./connection.ts";
 import { handOver } from "./hand-over.ts";
-import { HeldVerdicts } from "./held-verdicts.ts";
+import { HeldVerdicts, type HubStatus } from "./held-verdicts.ts";
 import { closeCodes, parseMessage, refuseHello } from "./hub-messages.ts";
 import { HUB_SETTINGS as SETTINGS } from "./hub-settings.ts";
 import { HubStore } from "./hub-store.ts";
@@ -34,7 +34,6 @@ import {
   type CanaryFaces,
   type CanaryLaggards,
   type HubRpc,
-  type HubStatus,
   type Laggards,
   MAIN,
   type Publication,

@@ -19,7 +19,7 @@ import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { EnrolmentKeyInfo } from "../../../shared/wire/joining.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../../../shared/wire/revocations.ts";
 import type { TokenInfo } from "../../../shared/wire/tokens.ts";
-import type { HeldVerdict } from "./held-verdicts.ts";
+import type { HubStatus } from "./held-verdicts.ts";
 
 /** An error as data: an exception would lose its class on the way between objects. */
 export interface Refused {
@@ -346,12 +346,6 @@ export interface CanaryLaggards {
   readonly count: number;
   readonly named: readonly string[];
   readonly refused?: { readonly who: string; readonly reason: string };
-}
-
-export interface HubStatus {
-  readonly revision: number;
-  readonly instances: readonly Instance[];
-  readonly verdicts: readonly HeldVerdict[];
 }
 
 /** One of several objects, each with the sockets of some agents: see `upstream/hubs.ts`. */
