@@ -4,7 +4,6 @@
  * single caller cannot reach is that caller's network, and of nobody else's concern; when half of the endpoints fail, going
  * elsewhere helps nobody.
  */
-import type { limits } from "../limits.ts";
 import type { CallerReport } from "./caller-view.ts";
 import { addTo, type DecayingSum, newDecayingSum, sumNow } from "./decaying-sum.ts";
 
@@ -26,7 +25,18 @@ export interface VerdictState {
   readonly retries: DecayingSum;
 }
 
-export type VerdictSettings = Omit<typeof limits.fleet, "outageMs" | "renewWithinMs">;
+export type VerdictSettings = {
+  readonly [Name in
+    | "failingForMs"
+    | "wellForMs"
+    | "callerEndpointsMax"
+    | "callersMax"
+    | "verdictEndpointsMax"
+    | "adviseCallersMin"
+    | "retryShare"
+    | "retryRequestsMin"
+    | "retryWindowMs"]: number;
+};
 
 /** An endpoint that at least one caller sees failing. */
 export interface EndpointVerdict {

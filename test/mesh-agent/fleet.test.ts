@@ -1,4 +1,4 @@
-/** What an agent says of how long it goes on without its control plane, and renewals that it is told to do. */
+/** What an agent and its control plane tell each other of the fleet: how long it goes on alone, renewals, how calls go. */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Fleet, type TestAgent, until } from "./support/agents.ts";
 import { TestControl } from "./support/control-plane.ts";
@@ -66,16 +66,25 @@ test("a renewal that fails is tried again, and acknowledged when it has succeede
   await until("it says so", () => standings().some(({ renewal }) => renewal === "r1"));
 });
 
-test("it tells how its calls went, from its start on", async () => {
+test("it tells how its calls went, from its start on, and takes advice", async () => {
   control.setPlan("caller", { outbound: { callee: {} } });
   const caller = fleet.run("caller-1", control.joinToken("caller"));
   const callee = fleet.run("callee-1", control.joinToken("callee"));
   await Promise.all([caller.ready(), callee.ready()]);
   await until("they know each other", async () => (await caller.calls("http://callee.mesh/")).status === 200);
   const told = () => control.heard.flatMap((one) => (one.type === "observed" ? one.services : []));
-  await until("it tells", () => told().length > 0, 25_000);
-  expect(told()[0]).toMatchObject({
-    ...{ service: "callee", retries: 0, whole: true },
-    endpoints: [{ instance: "callee-1", seen: "well", failed: 0 }],
-  });
+  const isWell = () => told().some(({ endpoints: [one] }) => one?.instance === "callee-1" && one.seen === "well");
+  const callAndLook = async () => (await caller.calls("http://callee.mesh/")).status === 200 && isWell();
+  await until("it tells", callAndLook, 30_000);
+  expect(told()[0]).toMatchObject({ service: "callee", retries: 0, whole: true });
+
+  const advised = async () =>
+    /^selvage_endpoints_advised\{service="callee"\} 1$/m.test((await caller.admin("/metrics")).text);
+  expect(await advised()).toBe(false);
+  const advice = { type: "advice", service: "callee", forMs: 60_000 };
+  control.sendRaw("caller-1", { ...advice, avoid: ["callee-1"] });
+  await until("it takes it", advised);
+  expect((await caller.calls("http://callee.mesh/")).status).toBe(200);
+  control.sendRaw("caller-1", { ...advice, avoid: [] });
+  await until("it is over", async () => !(await advised()));
 });
