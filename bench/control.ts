@@ -11,6 +11,7 @@ import {
   type Traffic,
   trafficSince,
 } from "../test/support/light-agents.ts";
+import { countAlarms } from "./support/alarms.ts";
 import type { Bench, BenchOptions, Figure } from "./support/bench.ts";
 import { spreadOf } from "./support/compare.ts";
 import { cpuMicroseconds, residentMebibytes } from "./support/cpu-time.ts";
@@ -94,7 +95,10 @@ class Scale {
   async #rest(control: ControlWorker): Promise<void> {
     const seconds = this.#options.quick ? 10 : 45;
     const [before, cpu] = [{ ...this.#fleet.traffic }, cpuMicroseconds([control.pid])];
+    const alarms = countAlarms(control.state);
     await delay(seconds * 1000);
+    for (const [name, count] of Object.entries(alarms()))
+      this.#note(`rest_${name}_alarms_per_hour`, `alarms of all ${name} at rest, an hour`, (count * 3600) / seconds);
     const { sent, received, failures } = trafficSince(before, this.#fleet.traffic);
     this.#note("rest_messages", `messages at rest but pings, in ${seconds} s`, sent + received);
     this.#note("rest_failures", "connections lost at rest", failures);
