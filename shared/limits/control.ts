@@ -14,9 +14,12 @@ export const control = {
   endpointLeaseMs: 20_000,
   /** A socket that closed without a goodbye keeps its endpoint this long, so that a reconnect is no change. */
   reconnectGraceMs: 1_000,
-  /** Reconnects: full jitter up to a bound that doubles from base to max. */
+  /**
+   * Reconnects: full jitter up to a bound that doubles from base to max. After an outage a quarter of all agents come in the first
+   * second, so that their five messages each are less than three times what their pings are; all are back well within a lease.
+   */
   reconnectBaseMs: 250,
-  reconnectMaxMs: 5_000,
+  reconnectMaxMs: 8_000,
   /** A connection that lived this long starts the pauses anew; longer than any pause. */
   connectionSteadyMs: 10_000,
   /** One call of an agent for credentials, and its answer. */
