@@ -15,8 +15,8 @@ export const control = {
   /** A socket that closed without a goodbye keeps its endpoint this long, so that a reconnect is no change. */
   reconnectGraceMs: 1_000,
   /**
-   * Reconnects: full jitter up to a bound that doubles from base to max. After an outage a quarter of all agents come in the first
-   * second, so that their five messages each are less than three times what their pings are; all are back well within a lease.
+   * Reconnects: full jitter up to a bound that doubles from base to max. Long enough that agents do not all come in the first seconds
+   * after an outage, short against the lease that endpoints have then.
    */
   reconnectBaseMs: 250,
   reconnectMaxMs: 8_000,
