@@ -67,6 +67,7 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
       issue: (service, instance, csr, cause) => this.#issue(service, instance, csr, cause),
       settings: () => this.#config.joining(),
       audit: (act) => this.#config.audit(act),
+      auditRefused: (act) => this.#config.auditRefused(act),
     });
   }
 

@@ -1,9 +1,19 @@
 /** How the authority lets workloads in that have no join token: by a token of their platform, or by their enrolment key. */
 import { join as bounds } from "../../../shared/limits/join.ts";
-import { newRefusalCount, refuseKey, refuseReuse, stepRefusal } from "../../../shared/policy/joining.ts";
+import { limits } from "../../../shared/limits.ts";
+import { refuseKey, refuseReuse } from "../../../shared/policy/joining.ts";
+import { newRefusalBudget, takeRefusal } from "../../../shared/policy/refusal-budget.ts";
 import type { EnrolmentKeyInfo } from "../../../shared/wire/joining.ts";
 import { JoiningStore } from "./joining-store.ts";
-import type { Act, IssuedCredentials, JoiningSettings, ProvenJoin, ProvenTokenJoin, Refused } from "./rpc.ts";
+import type {
+  Act,
+  IssuedCredentials,
+  JoiningSettings,
+  ProvenJoin,
+  ProvenTokenJoin,
+  Refused,
+  RefusedAct,
+} from "./rpc.ts";
 
 /** Credentials that are made, and what writes the row of the issuance log once they are given. */
 export interface Issued {
@@ -17,6 +27,7 @@ export interface JoiningHost {
   issue(service: string, instance: string, csr: string, cause: string): Promise<Issued | Refused>;
   settings(): Promise<JoiningSettings>;
   audit(act: Act): Promise<void>;
+  auditRefused(act: RefusedAct): Promise<void>;
 }
 
 /** Who joins as what, and why. */
@@ -30,7 +41,8 @@ export class Joining {
   readonly #storage: DurableObjectStorage;
   readonly #store: JoiningStore;
   readonly #host: JoiningHost;
-  readonly #refusals = newRefusalCount();
+  /** Whoever is refused without end does not wake the config store each time. */
+  readonly #refusals = newRefusalBudget(limits.control.refusalsAtOnce, limits.control.refusalsToldPerHour);
 
   constructor(storage: DurableObjectStorage, host: JoiningHost) {
     this.#storage = storage;
@@ -97,9 +109,10 @@ export class Joining {
   async refuse(who: string, reason: string): Promise<Refused> {
     const time = new Date().toISOString();
     console.warn(JSON.stringify({ time, kind: "audit", act: "refuse-join", who, reason }));
-    const count = stepRefusal(this.#refusals, Date.now());
-    const others = count > 1 ? ` (and ${count - 1} more before it)` : "";
-    if (count > 0) await this.#audit("join-refused", who.slice(0, 200), `${who}: ${reason}${others}`);
+    const unwritten = takeRefusal(this.#refusals, 0, Date.now());
+    const detail = `${who}: ${reason}`;
+    const act = { act: "join-refused", by: "", author: "", version: 0, detail } as const;
+    if (unwritten !== undefined) await tried(detail, () => this.#host.auditRefused({ ...act, unwritten }));
     return { refused: { code: "join_refused", reason: `${who}: ${reason}` } };
   }
 
@@ -120,13 +133,17 @@ export class Joining {
     return lifetimeOf(await this.#host.settings());
   }
 
-  /** The act is done whatever becomes of its line. */
-  async #audit(act: Act["act"], by: string, detail: string): Promise<void> {
-    try {
-      await this.#host.audit({ act, by, author: by, version: 0, detail });
-    } catch (error) {
-      console.error(JSON.stringify({ kind: "error", act: "audit", reason: String(error), detail }));
-    }
+  #audit(act: Act["act"], by: string, detail: string): Promise<void> {
+    return tried(detail, () => this.#host.audit({ act, by, author: by, version: 0, detail }));
+  }
+}
+
+/** The act is done whatever becomes of its line. */
+async function tried(detail: string, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    console.error(JSON.stringify({ kind: "error", act: "audit", reason: String(error), detail }));
   }
 }
 
