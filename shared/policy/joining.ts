@@ -40,6 +40,14 @@ function refuseLife({ exp, iat }: Claims, { tokenLifetimeMsMax }: JoinIssuer): s
 }
 
 /**
+ * Why what is good once is refused after its end, or undefined: that it was used is forgotten then, and it may have ended since
+ * it was proven.
+ */
+export function refuseEnded(what: "token" | "challenge", endsAtMs: number, nowMs: number): string | undefined {
+  return nowMs < endsAtMs ? undefined : `the ${what} has ended meanwhile`;
+}
+
+/**
  * Why a token that was shown before is refused, or undefined. Whoever showed it first may show it again, as after an answer
  * that was lost.
  * @param usedBy hash of the enrolment key that it was shown with first; undefined: nobody showed it

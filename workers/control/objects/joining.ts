@@ -1,7 +1,7 @@
 /** How the authority lets workloads in that have no join token: by a token of their platform, or by their enrolment key. */
 import { join as bounds } from "../../../shared/limits/join.ts";
 import { limits } from "../../../shared/limits.ts";
-import { refuseKey, refuseReuse } from "../../../shared/policy/joining.ts";
+import { refuseEnded, refuseKey, refuseReuse } from "../../../shared/policy/joining.ts";
 import { newRefusalBudget, takeRefusal } from "../../../shared/policy/refusal-budget.ts";
 import type { EnrolmentKeyInfo } from "../../../shared/wire/joining.ts";
 import { JoiningStore } from "./joining-store.ts";
@@ -53,7 +53,8 @@ export class Joining {
   async byToken(join: ProvenTokenJoin): Promise<IssuedCredentials | Refused> {
     const { keyId, tokenId, tokenEndMs, reuse } = join;
     return this.#join(join, await this.#keyLifetimeMs(), {
-      refuse: () => refuseReuse(this.#store.usedBy(tokenId), keyId, reuse),
+      refuse: () =>
+        refuseEnded("token", tokenEndMs, Date.now()) ?? refuseReuse(this.#store.usedBy(tokenId), keyId, reuse),
       use: (nowMs) =>
         this.#store.use(tokenId, keyId, tokenEndMs, nowMs) ? undefined : "too many tokens are remembered",
     });
@@ -88,7 +89,8 @@ export class Joining {
     const late = this.#storage.transactionSync(() => {
       const nowMs = Date.now();
       const isReplayed = this.#store.usedBy(challengeId) !== undefined;
-      const reason = isReplayed ? "the challenge was used before" : (proof.refuse() ?? proof.use(nowMs));
+      const unfresh = isReplayed ? "the challenge was used before" : refuseEnded("challenge", challengeEndMs, nowMs);
+      const reason = unfresh ?? proof.refuse() ?? proof.use(nowMs);
       if (reason !== undefined) return reason;
       if (!this.#store.use(challengeId, keyId, challengeEndMs, nowMs)) return "too many challenges are remembered";
       this.#store.keepKey({ id: keyId, service, instance, isProven: true }, nowMs, nowMs - keyLifetimeMs);
