@@ -8,6 +8,8 @@ import type {
   Drift,
   DryRunAnswer,
   JoinTokenRequest,
+  RenewAllAnswer,
+  RenewAllRequest,
   RollbackRequest,
   Status,
   VersionDetail,
@@ -192,6 +194,10 @@ export class ControlClient {
 
   lift(id: string): Promise<DeniedInfo> {
     return this.#call("DELETE", `/v1/denied/${encodeURIComponent(id)}`);
+  }
+
+  renewAgents(request: RenewAllRequest): Promise<RenewAllAnswer> {
+    return this.#call("POST", "/v1/agents/renew", request);
   }
 
   createKey(request: CreateKeyRequest): Promise<CreatedKey> {

@@ -19,6 +19,7 @@ import { joinTokenCommand } from "./commands/join-token.ts";
 import { keysCommand } from "./commands/keys.ts";
 import { planCommand } from "./commands/plan.ts";
 import { purgeCommand } from "./commands/purge.ts";
+import { renewCommand } from "./commands/renew.ts";
 import { revokeCommand } from "./commands/revoke.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
 import { rotateCommand } from "./commands/rotate.ts";
@@ -80,6 +81,7 @@ function makeProgram(): Command {
         revokeCommand(),
         rotateCommand(),
         caCommand(),
+        renewCommand(),
         purgeCommand(),
         tokenCommand(),
         auditCommand(),

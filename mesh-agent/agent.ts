@@ -14,6 +14,7 @@ import { makeStateFolder, type OpenState, stateIn } from "./control/state-file.t
 import { openStateBox } from "./control/state-key.ts";
 import { Versions } from "./control/versions.ts";
 import { Clusters } from "./discovery/clusters.ts";
+import { FleetLink } from "./discovery/fleet-link.ts";
 import { AppConnections } from "./inbound/app-connections.ts";
 import { Gate } from "./inbound/drain-gate.ts";
 import type { AppAddress } from "./inbound/forward-tcp.ts";
@@ -133,7 +134,7 @@ class Agent {
           onTrouble(`the renewed certificate is in use but not on disk: ${(error as Error).message}`);
         }
       },
-      log,
+      ...{ log, fleet: new FleetLink(this.#clusters, this.#metrics) },
     });
     this.#runtime = new RuntimeStatus(options.stateFolder, service, instance, onTrouble);
   }

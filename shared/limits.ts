@@ -21,6 +21,7 @@ import { certificate, control, keyRotation, wire } from "./limits/control.ts";
 import { counters } from "./limits/counters.ts";
 import { expose } from "./limits/expose.ts";
 import { fault } from "./limits/fault.ts";
+import { fleet } from "./limits/fleet.ts";
 import { forms } from "./limits/forms.ts";
 import { front } from "./limits/front.ts";
 import { graphql } from "./limits/graphql.ts";
@@ -228,6 +229,7 @@ export const limits = {
   },
   authority,
   certificate,
+  fleet,
   keyRotation,
   regex,
   reshape,

@@ -55,6 +55,8 @@ function printStatus(found: Status, purges: PurgeStatus | undefined, quarantined
     print(`version ${version} is a canary, ${phase}, with ${percent(share)} of the requests: selvage canary status`);
   }
   print(`\n${gatewayTable(found)}\n\n${agentTable(found.agents)}`);
+  if (found.outage !== undefined) print(`\n${describeOutage(found.outage)}`);
+  for (const one of found.verdicts ?? []) print(`\n${style("warn", "failing")}: ${printable(describeVerdict(one))}`);
   if (found.keys.length > 0) print(`\n${keyTable(found)}`);
   print(`\n${purges === undefined ? "the gateway does not tell of purges" : describePurgeStatus(purges)}`);
   for (const { text } of found.alarms ?? []) print(`\n${style("bad", "alarm")}: ${printable(text)}`);
@@ -62,6 +64,19 @@ function printStatus(found: Status, purges: PurgeStatus | undefined, quarantined
     const whose = owner === undefined ? "" : ` of ${owner}`;
     print(`\n${style("bad", "quarantined")}: ${printable(`route ${name}${whose}: ${reason}`)}`);
   }
+}
+
+function describeVerdict(verdict: NonNullable<Status["verdicts"]>[number]): string {
+  const { service, instance, failing, callers, attempts, failures, advised, only } = verdict;
+  const seen = `${failing} of ${callers} ${callers === 1 ? "caller sees" : "callers see"} ${instance} of ${service} failing`;
+  const counted = attempts === 0 ? "" : ` (${failures} of ${attempts} attempts)`;
+  if (only !== undefined) return `${seen}${counted}: look at the network of ${only}`;
+  return `${seen}${counted}${advised ? ": callers are advised to use it less" : ""}`;
+}
+
+function describeOutage({ service, instance, budgetMs, limitedBy }: NonNullable<Status["outage"]>): string {
+  const who = printable(`${service}/${instance}`);
+  return `without the control plane the fleet goes on for ${ago(budgetMs)}: ${who} is the first to end (${printable(limitedBy)})`;
 }
 
 function describePurgeStatus({ number, floor, remembered }: PurgeStatus): string {

@@ -1,4 +1,5 @@
 /** What the admin listener tells of an agent. */
+import { outageBudgetMs, viewAgeMs } from "../../shared/policy/outage-budget.ts";
 import type { ControlSession } from "../control/control-session.ts";
 import type { KnownView } from "../control/known-view.ts";
 import type { Versions } from "../control/versions.ts";
@@ -54,6 +55,17 @@ function gauges({ session, view, clusters, versions, log }: AgentParts): Gauge[]
     },
     { name: "selvage_log_lines_dropped_total", help: "Log lines that nobody read in time.", value: log.dropped },
   ];
+  single.push({
+    name: "selvage_outage_budget_seconds",
+    help: "How long the agent goes on should the control plane be away from now on.",
+    value: outageBudgetMs(session.standing, Date.now()) / 1000,
+  });
+  const ages = Object.entries(viewAges(session, view)).map(([part, ageMs]) => ({
+    name: "selvage_view_age_seconds",
+    help: "For how long the control plane has not said that a part of the view still holds.",
+    labels: { part },
+    value: ageMs / 1000,
+  }));
   const each = [...clusters];
   const nowMs = performance.now();
   const endpoints = each.map(({ service, endpoints: { length } }) => ({
@@ -68,6 +80,16 @@ function gauges({ session, view, clusters, versions, log }: AgentParts): Gauge[]
     labels: { service },
     value: health.ejected,
   }));
+  const advised = each.flatMap(({ service, advisedAgainst: { size } }) =>
+    size === 0
+      ? []
+      : {
+          name: "selvage_endpoints_advised",
+          help: "Endpoints of a service that get less since most callers see them failing.",
+          labels: { service },
+          value: size,
+        },
+  );
   const breakers = each.flatMap(({ service, endpoints: list }) =>
     list.map(({ endpoint, breaker }) => ({
       name: "selvage_breaker_open",
@@ -86,7 +108,27 @@ function gauges({ session, view, clusters, versions, log }: AgentParts): Gauge[]
           value: zoneRequests[zone],
         })),
   );
-  return [...single, ...endpoints, ...ejected, ...breakers, ...zones];
+  return [...single, ...ages, ...endpoints, ...ejected, ...advised, ...breakers, ...zones];
+}
+
+const PARTS = ["plan", "trust", "endpoints"] as const;
+
+/** In milliseconds; parts that nobody has told yet have none. */
+function viewAges(session: ControlSession, view: KnownView): Record<string, number> {
+  const { connected, lostMs } = session;
+  const ages = PARTS.map((part) => [part, viewAgeMs({ connected, lostMs, toldMs: view.toldMs(part) }, Date.now())]);
+  return Object.fromEntries(ages.filter(([, ageMs]) => ageMs !== undefined));
+}
+
+/** How long the agent goes on without the control plane, and how old what it goes by may be. */
+function outage(session: ControlSession, view: KnownView): object {
+  const { standing } = session;
+  return {
+    budgetMs: outageBudgetMs(standing, Date.now()),
+    limitedBy: standing.by,
+    until: new Date(standing.atMs).toISOString(),
+    agesMs: viewAges(session, view),
+  };
 }
 
 function config({ session, view, tcp }: AgentParts): object {
@@ -97,6 +139,7 @@ function config({ session, view, tcp }: AgentParts): object {
     trustDomain,
     instance,
     control: { url: controlUrl, connected: session.connected },
+    outage: outage(session, view),
     certificate: {
       spiffeId,
       serialNumber,

@@ -2,14 +2,18 @@
 
 import { X509Certificate } from "node:crypto";
 import { limits } from "../../shared/limits.ts";
+import type { CallerReport } from "../../shared/policy/caller-view.ts";
+import type { GoodUntil } from "../../shared/policy/outage-budget.ts";
 import type { Endpoint } from "../../shared/wire/endpoint.ts";
 import { type AgentMessage, type HubMessage, WIRE_FORMAT } from "../../shared/wire/hub.ts";
+import type { FleetLink } from "../discovery/fleet-link.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type AgentIdentity, certificateFacts, fingerprintOf, isFrom, leadsTo } from "../tls/identity.ts";
 import { HubClient } from "./hub-client.ts";
 import type { Changed, KnownView } from "./known-view.ts";
 import { reissue, type WaysBack } from "./reissue.ts";
 import { Renewal } from "./renewal.ts";
+import { standingOf } from "./standing.ts";
 
 export interface ControlSessionOptions {
   readonly identity: AgentIdentity;
@@ -23,6 +27,7 @@ export interface ControlSessionOptions {
   /** Nobody tells of a second plan while it is not connected. */
   readonly onConnection?: (connected: boolean) => void;
   readonly onIdentity: (identity: AgentIdentity) => void;
+  readonly fleet: FleetLink;
   readonly log: Log;
 }
 
@@ -41,6 +46,9 @@ export class ControlSession {
   #refusedToken: string | undefined;
   /** The last trust bundle of this run. */
   #wanted: Extract<HubMessage, { type: "trust" }> | undefined;
+  #lostMs: number | undefined;
+  /** Renewals that it was told to do: the last one, and the last one that it did. */
+  readonly #told: { asked?: string; done?: string } = {};
 
   constructor(options: ControlSessionOptions) {
     this.identity = options.identity;
@@ -68,8 +76,26 @@ export class ControlSession {
     return this.#hub.connected;
   }
 
+  /** When the last connection of this run ended, milliseconds since the epoch. */
+  get lostMs(): number | undefined {
+    return this.#lostMs;
+  }
+
+  /** How long it goes on without the control plane. */
+  get standing(): GoodUntil {
+    const { view, ways } = this.#options;
+    const needsToken = ways.key === undefined && ways.platform === undefined;
+    return standingOf(this.identity, view.trust?.roots ?? this.identity.roots, needsToken);
+  }
+
+  /** How calls went. */
+  observed(services: CallerReport[]): void {
+    this.#hub.send({ type: "observed", services });
+  }
+
   start(): void {
     this.#hub.start();
+    this.#options.fleet.start(this, Math.random());
     this.#renewal.start();
   }
 
@@ -88,6 +114,7 @@ export class ControlSession {
   stop(): void {
     clearTimeout(this.#settling);
     this.#renewal.stop();
+    this.#options.fleet.stop();
     this.#hub.stop();
   }
 
@@ -95,6 +122,7 @@ export class ControlSession {
     const { view } = this.#options;
     const endpoint = this.#options.endpoint();
     view.connected();
+    this.#options.fleet.connected();
     this.#settleLater();
     const hello: AgentMessage = {
       type: "hello",
@@ -105,6 +133,7 @@ export class ControlSession {
       ...(view.plan !== undefined && { planHash: view.plan.hash }),
       ...(view.second.plan !== undefined && { canary: view.second.plan.version }),
       certificateNotAfterMs: certificateFacts(this.identity.certificates).notAfterMs,
+      outage: this.standing,
       views: view.held,
     };
     return this.#phase === "starting" ? [hello] : [hello, { type: this.#phase }];
@@ -112,6 +141,14 @@ export class ControlSession {
 
   #take(message: HubMessage): void {
     const { view, onChanged, log } = this.#options;
+    if (message.type === "renew") {
+      this.#renew(message.id, message.withinMs);
+      return;
+    }
+    if (message.type === "advice") {
+      this.#options.fleet.advised(message.service, message.avoid, message.forMs);
+      return;
+    }
     try {
       const wasSettling = view.isSettling;
       const changed = view.take(message);
@@ -130,6 +167,20 @@ export class ControlSession {
       if (message.type === "plan") this.#hub.send({ type: "refuse", version: message.version, reason: told });
       if (message.type === "canary") this.#hub.send({ type: "canary", version: message.version, refused: told });
     }
+  }
+
+  /** What was done already is said again: it may not have been heard. */
+  #renew(id: string, withinMs: number): void {
+    const { asked, done } = this.#told;
+    if (id === done) this.#sayStanding();
+    if (id === asked) return;
+    this.#told.asked = id;
+    this.#renewal.hurry(withinMs);
+  }
+
+  #sayStanding(): void {
+    const { done: renewal } = this.#told;
+    this.#hub.send({ type: "standing", outage: this.standing, ...(renewal !== undefined && { renewal }) });
   }
 
   #settleLater(): void {
@@ -167,7 +218,10 @@ export class ControlSession {
   #connection(connected: boolean, reason: string | undefined): void {
     const { log, identity } = this.#options;
     if (connected) this.#renewal.nudge();
-    else this.#renewal.notice();
+    else {
+      this.#renewal.notice();
+      if (this.#wasConnected === true) this.#lostMs = Date.now();
+    }
     this.#options.onConnection?.(connected);
     if (this.#wasConnected === connected) return;
     this.#wasConnected = connected;
@@ -191,6 +245,8 @@ export class ControlSession {
     this.identity = identity;
     this.#options.onIdentity(identity);
     const { notAfterMs } = certificateFacts(identity.certificates);
+    if (this.#told.asked !== undefined) this.#told.done = this.#told.asked;
+    this.#sayStanding();
     this.#options.log.event("renewed", `the certificate is renewed until ${new Date(notAfterMs).toISOString()}`);
     this.#confirm(limits.authority.renewAgainMs);
   }

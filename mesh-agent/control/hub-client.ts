@@ -109,13 +109,15 @@ export class HubClient {
 
   #lost(socket: WebSocketClient, reason: string): void {
     if (socket !== this.#socket) return;
+    const wasOpen = this.#open;
     this.#drop();
     this.#options.onConnected(false, reason);
     if (this.#stopped) return;
     const { reconnectBaseMs, reconnectMaxMs, connectionSteadyMs } = limits.control;
     // A hub that spoke for a while ends the growing of the pauses. One that was heard but briefly does not: two agents of one
     // name that take each other's place would do so without a pause.
-    this.#failures = this.#heardAtMs - this.#openedAtMs >= connectionSteadyMs ? 1 : this.#failures + 1;
+    const wasSteady = wasOpen && this.#heardAtMs - this.#openedAtMs >= connectionSteadyMs;
+    this.#failures = wasSteady ? 1 : this.#failures + 1;
     const wait = backoffMs(this.#failures, reconnectBaseMs, reconnectMaxMs, this.#options.random());
     this.#retryTimer = setTimeout(() => this.#connect(), wait);
   }

@@ -52,6 +52,9 @@ const endpointsFileSchema = z.object({
 /** What a message replaced that has to be taken into use. */
 export type Changed = "plan" | "trust" | "endpoints";
 
+/** What of the view is told by itself. */
+type Part = Changed | "canary" | "revocations";
+
 /** What is in use of the services that this agent calls. */
 export interface KnownEndpoints {
   /** Of a control plane that tells whole views; 0: none did. */
@@ -79,6 +82,7 @@ export class KnownView {
   #discovery: DiscoveryState<Endpoint> = newDiscovery();
   /** A message about endpoints has come, or the last run left some. */
   #knowsEndpoints = false;
+  readonly #toldMs: Partial<Record<Part, number>> = {};
   #fresh = false;
   /** What a control plane that tells whole views said last in this run, as it said it. */
   #told: Endpoints<Endpoint> | undefined;
@@ -154,6 +158,12 @@ export class KnownView {
     this.#knowsEndpoints = true;
   }
 
+  /** When a part was told, in this run or, as far as is known, an earlier one. Milliseconds since the epoch. */
+  toldMs(part: Changed): number | undefined {
+    const file = { plan: this.#planFile, trust: this.#trustFile, endpoints: this.#endpointsFile }[part];
+    return this.#toldMs[part] ?? file.savedMs();
+  }
+
   /** What to say in a greeting. */
   get held(): NamedRevision[] {
     return heldRevisions(this.#discovery).filter(({ service }) => !this.#discovery.before.has(service));
@@ -200,7 +210,13 @@ export class KnownView {
    */
   take(message: HubMessage): Changed | undefined {
     this.answers = NO_ANSWERS;
-    if (message.type === "drained") return undefined;
+    if (message.type === "drained" || message.type === "renew" || message.type === "advice") return undefined;
+    const taken = this.#take(message);
+    this.#toldMs[message.type === "changes" ? "endpoints" : message.type] = Date.now();
+    return taken;
+  }
+
+  #take(message: Exclude<HubMessage, { type: "advice" | "drained" | "renew" }>): Changed | undefined {
     if (message.type === "plan") {
       const plan = this.#checkedPlan(message);
       const before = this.plan;

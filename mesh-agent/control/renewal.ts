@@ -46,7 +46,8 @@ export class Renewal {
   }
 
   /**
-   * The certificate in use is worth nothing any more, or soon will be: a new one, though not from all agents in one moment.
+   * A new one before it is due, such as when the one in use is worth nothing any more: soon, though not from all agents in one
+   * moment.
    * @param withinMs the time over which they spread it
    */
   hurry(withinMs: number = limits.certificate.renewBackoffBaseMs): void {

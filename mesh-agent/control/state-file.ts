@@ -1,5 +1,15 @@
 /** One file of the state folder: read once at start, replaced whole and durably on each change. */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { open, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isSealed, type StateBox, UnreadableState } from "./state-box.ts";
@@ -122,6 +132,11 @@ export class StateFile<T> {
       this.#writing = undefined;
     });
     return this.#writing;
+  }
+
+  /** When it was last replaced, milliseconds since the epoch; undefined: there is none. */
+  savedMs(): number | undefined {
+    return statSync(this.path, { throwIfNoEntry: false })?.mtimeMs;
   }
 
   remove(): void {

@@ -1,6 +1,6 @@
 /** Where the key comes from that the agent's state is encrypted under. */
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { join as bounds } from "../../shared/limits/join.ts";
 import { StateBox } from "./state-box.ts";
@@ -22,9 +22,12 @@ export function openStateBox(
 ): StateBox {
   const own = join(folder, OWN_FILE);
   const named = namedKey(file, environment);
-  if (named === undefined) return new StateBox(existsSync(own) ? readKey(own) : makeKey(own), own);
-  return new StateBox(named.secret, named.source, existsSync(own) ? readKey(own) : undefined);
+  if (named === undefined) return new StateBox(isMade(own) ? readKey(own) : makeKey(own), own);
+  return new StateBox(named.secret, named.source, isMade(own) ? readKey(own) : undefined);
 }
+
+/** An empty one is what a loss of power left of an attempt: nothing is sealed under it. */
+const isMade = (own: string): boolean => existsSync(own) && statSync(own).size > 0;
 
 function namedKey(
   file: string | undefined,
@@ -61,15 +64,17 @@ function checked(secret: Buffer, source: string): Buffer {
   );
 }
 
-/** On the disk before anything is sealed under it. */
+/** Whole on the disk before anything is sealed under it. */
 function makeKey(path: string): Buffer {
   const secret = Buffer.from(randomBytes(32).toString("base64url"));
-  const file = openSync(path, "wx", 0o600);
+  const temporary = `${path}.${process.pid}.tmp`;
+  const file = openSync(temporary, "w", 0o600);
   try {
     writeFileSync(file, `${secret}\n`);
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
+  renameSync(temporary, path);
   return secret;
 }

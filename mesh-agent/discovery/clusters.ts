@@ -54,6 +54,7 @@ export class Cluster {
   readonly mirrors: { underWay: number };
   settings: OutboundServicePlan;
   #needsUser = false;
+  #avoid: ReadonlySet<string> = new Set();
   /** When an endpoint was last picked. */
   #usedAtMs = Number.NEGATIVE_INFINITY;
   #endpoints: readonly ClusterEndpoint[] = [];
@@ -119,13 +120,32 @@ export class Cluster {
       gone.hasLeft = true;
       gone.close();
     }
-    for (const one of this.#endpoints) one.balance.weight = weightOf(one.endpoint.labels, settings.balance);
+    this.#weigh();
     recountHealth(
       this.health,
       this.#endpoints.map(({ breaker }) => breaker),
     );
-    this.#choices.clear();
     this.#warm(nowMs);
+  }
+
+  /** Most callers see these instances failing: they get a smaller share of the requests, and all alike when all are named. */
+  advise(avoid: ReadonlySet<string>): void {
+    if (avoid.size === 0 && this.#avoid.size === 0) return;
+    this.#avoid = avoid;
+    this.#weigh();
+  }
+
+  /** Instances that are advised against. */
+  get advisedAgainst(): ReadonlySet<string> {
+    return this.#avoid;
+  }
+
+  #weigh(): void {
+    for (const { endpoint, balance } of this.#endpoints) {
+      const share = this.#avoid.has(endpoint.instance) ? limits.fleet.advisedWeightShare : 1;
+      balance.weight = weightOf(endpoint.labels, this.settings.balance) * share;
+    }
+    this.#choices.clear();
   }
 
   /** New connections from now on, such as with a new certificate; those in use end with their exchange. */

@@ -67,6 +67,14 @@ export class Metrics {
     if (bucket < BUCKETS.length) series.buckets[bucket] = (series.buckets[bucket] as number) + 1;
   }
 
+  /** Requests to a service that this agent sent on, and attempts behind the first of them. */
+  sentTo(service: string): { readonly requests: number; readonly retries: number } {
+    let requests = 0;
+    for (const direction of ["outbound", "ingress"] as const)
+      for (const count of this.#requests[direction].get(service)?.classes ?? []) requests += count;
+    return { requests, retries: this.#retries.get(service) ?? 0 };
+  }
+
   /** How a call by gRPC ended. */
   grpc(direction: Direction, service: string, status: number): void {
     const key = `${direction} ${service}`;

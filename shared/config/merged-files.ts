@@ -125,9 +125,10 @@ export class MergedFiles {
     );
     const routes = Array.isArray(own) || own === undefined ? [...(own ?? []), ...added] : own;
     const gateway = this.#withNamed("upstreams", { ...membersOf(members.gateway), routes });
+    const hasGateway = members.gateway !== undefined || added.length > 0 || Object.hasOwn(gateway, "upstreams");
     const mesh = isMapping(members.mesh) || members.mesh === undefined ? membersOf(members.mesh) : undefined;
     const joined = mesh === undefined ? undefined : this.#withNamed("services", mesh);
-    return { ...members, gateway, ...(joined !== mesh && { mesh: joined }) };
+    return { ...members, ...(hasGateway && { gateway }), ...(joined !== mesh && { mesh: joined }) };
   }
 
   /** @param holder of the list, as the document has it */

@@ -145,6 +145,7 @@ export const problemCodes = {
   SLV3227: "lives of certificates and tokens that contradict each other",
   SLV3235: "a change of what is not the owner's",
   SLV3236: "a change of an owner's own part that takes something from others",
+  SLV3270: "an outage budget that no agent can have",
   SLV4001: "a secret was not found",
   SLV4002: "an environment variable is not set",
   SLV4003: "a reference of a form or at a place that is not allowed",

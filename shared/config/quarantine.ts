@@ -25,13 +25,13 @@ export interface Quarantine {
  * @param isOwned whether a route, by its index, stands in an included file
  */
 export function quarantineBroken(merged: unknown, isOwned: (index: number) => boolean): Quarantine {
-  const gateway = (merged as { gateway?: { routes?: unknown[] } }).gateway ?? {};
-  const slots = (gateway.routes ?? []).map((route, at): Slot => ({ route, isOwned: isOwned(at) }));
+  const { gateway } = merged as { gateway?: { routes?: unknown[] } };
+  const slots = (gateway?.routes ?? []).map((route, at): Slot => ({ route, isOwned: isOwned(at) }));
   const quarantined: QuarantinedRoute[] = [];
   for (let round = 0; round < limits.include.quarantineRoundsMax; round++) {
     const { document, problems } = checkDocument({
       ...(merged as object),
-      gateway: { ...gateway, routes: slots.map(({ route }) => route) },
+      ...(gateway !== undefined && { gateway: { ...gateway, routes: slots.map(({ route }) => route) } }),
     });
     if (document !== undefined) return { document, quarantined };
     const broken = brokenRoutes(problems);

@@ -237,6 +237,11 @@ const mesh = z.strictObject({
   ).describe("First part of every SPIFFE ID."),
   join: join.optional().describe("Who joins by a token of its platform, without a join token, and comes back."),
   certificates: certificates.optional().describe("How long certificates of workloads live."),
+  outageBudget: duration(limits.fleet.outageMsMin, limits.fleet.outageMsMax)
+    .optional()
+    .describe(
+      "An agent that could go on for less than this without the control plane is an alarm. Default: 12h, at most half a certificate's life.",
+    ),
   services: z.record(serviceName, service),
 });
 

@@ -6,8 +6,8 @@ import { type FormPart, readParts } from "../http/multipart.ts";
 import { exactUtf8Text, utf8Text } from "../http/utf8-text.ts";
 import { isBracketed, readBrackets } from "./bracket-values.ts";
 import { contentFor } from "./content-for.ts";
-import type { ContractContent, ContractParameter, ValueShape } from "./contract.ts";
-import { type FormFields, formFields } from "./form-fields.ts";
+import type { ContractContent, ValueShape } from "./contract.ts";
+import { formFields } from "./form-fields.ts";
 import { isFieldOf, readQueryParameter } from "./read-parameter.ts";
 import { type ReadValue, readScalar, shapeOf } from "./text-value.ts";
 
@@ -45,10 +45,11 @@ function readForm(text: string, { shape, encoding = [] }: ContractContent): Read
   const fields = formFields(text);
   if (fields === undefined) return { kind: "form", reason: "it has too many fields, or one that is no text" };
   const written = encoding.flatMap(({ as }) => as ?? []);
-  const others = written.length === 0 ? fields : withoutFieldsOf(written, fields);
+  const isWritten = (name: string): boolean => written.some((one) => isFieldOf(one, name));
+  const others = written.length === 0 ? fields : new Map([...fields].filter(([name]) => !isWritten(name)));
   const groups = grouped(others, shape);
   // Servers that know nothing of how a field is written would read its brackets.
-  if (groups === undefined || written.some(({ name }) => groups.has(name))) return TWO_READINGS;
+  if (groups === undefined || [...groups.keys()].some(isWritten)) return TWO_READINGS;
   const properties: [string, unknown][] = [];
   for (const one of written) {
     const read = readQueryParameter(one, fields);
@@ -63,10 +64,6 @@ function readForm(text: string, { shape, encoding = [] }: ContractContent): Read
     properties.push([name, read.value]);
   }
   return { kind: "value", value: Object.fromEntries(properties) };
-}
-
-function withoutFieldsOf(parameters: readonly ContractParameter[], fields: FormFields): FormFields {
-  return new Map([...fields].filter(([name]) => !parameters.some((one) => isFieldOf(one, name))));
 }
 
 const TWO_READINGS = { kind: "form", reason: "a name with brackets can be read in several ways" } as const;
@@ -119,7 +116,9 @@ function readMultipart(
   if (read.fault !== undefined) return { kind: read.fault, reason: read.reason };
   const fields = new Map<string, unknown[]>();
   for (const part of read.parts) {
-    const types = encoding.find(({ name }) => name === part.name)?.types;
+    const isOwn = shapeOf(shape, part.name) !== undefined;
+    const isOf = (name: string): boolean => name === part.name || (!isOwn && isBracketed(part.name, name));
+    const types = encoding.find(({ name }) => isOf(name))?.types;
     const value = readPart(types === undefined ? part : typed(part, types));
     if (value.kind !== "value") return value;
     const known = fields.get(part.name);

@@ -21,6 +21,8 @@ interface Source {
 const JSON_TYPE = /^application\/(?:[a-z0-9!#$&^_.+-]+\+)?json$/;
 const BAD_ESCAPE = { fault: "has an escape that is none" } as const;
 const REPEATED = { fault: "occurs more than once" } as const;
+/** Servers that look for it by its own name would find what nobody has judged. */
+const NOT_SPREAD = { fault: "must have its properties as fields of their own" } as const;
 
 const fromPath: Decode = decodeEscapes;
 /** Fields of a head are not escaped (RFC 9110 section 5.5). */
@@ -113,7 +115,11 @@ function readForm(source: Source, fields: FormFields): ReadValue | undefined {
   const values = fields.get(name);
   if (mediaType === undefined && explode && isObject(shape) && !isArray(shape)) {
     const spread = readSpread(source, fields);
-    if (spread !== undefined || values === undefined || !takesScalar(shape as ValueShape)) return spread;
+    const properties = Object.keys(shape?.properties ?? {});
+    if (values === undefined || properties.includes(name)) return spread;
+    // Where any name is a property, its own is one, too.
+    const isRefused = parameter.in === "query" && properties.length > 0;
+    if (spread !== undefined || !takesScalar(shape as ValueShape)) return isRefused ? NOT_SPREAD : spread;
   }
   if (values === undefined) return undefined;
   if (mediaType !== undefined) return readOnly(values, (one) => readWhole(source, one));

@@ -14,9 +14,12 @@ export const control = {
   endpointLeaseMs: 20_000,
   /** A socket that closed without a goodbye keeps its endpoint this long, so that a reconnect is no change. */
   reconnectGraceMs: 1_000,
-  /** Reconnects: full jitter up to a bound that doubles from base to max. */
+  /**
+   * Reconnects: full jitter up to a bound that doubles from base to max. Long enough that agents do not all come in the first seconds
+   * after an outage, short against the lease that endpoints have then.
+   */
   reconnectBaseMs: 250,
-  reconnectMaxMs: 5_000,
+  reconnectMaxMs: 8_000,
   /** A connection that lived this long starts the pauses anew; longer than any pause. */
   connectionSteadyMs: 10_000,
   /** One call of an agent for credentials, and its answer. */

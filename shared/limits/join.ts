@@ -25,9 +25,6 @@ export const join = {
   keysMax: 50_000,
   /** Of these the list shows so many, last used first. */
   keysListed: 1_000,
-  /** In this time so many refused joins are lines of the audit log; a later line says for how many it stands. */
-  refusalWindowMs: 60_000,
-  refusalsWritten: 60,
   /** Answer of a metadata server or another local source of tokens. */
   sourceWaitMs: 5_000,
   /** A file of a token, and one of a key for the agent's state. */

@@ -3,6 +3,7 @@
  * case are in lower case, so that documents of the same meaning have the same plan, byte for byte (`canonicalJson`).
  */
 import type { Document } from "../config/schema.ts";
+import { parseDurationMs } from "../config/units.ts";
 import type { ArtifactTable } from "../wire/artifacts.ts";
 import { compilePages, compileSecurity } from "./compile-answers.ts";
 import { compileTerminator } from "./compile-bound.ts";
@@ -88,7 +89,13 @@ function compileMesh({ gateway, mesh }: Document, trustDomain: string): MeshPlan
     ...compileService(service),
     ...(service.expose !== undefined && { expose: compileExpose(name, service.expose, gateway) }),
   }));
-  return { trustDomain, ...compileJoining(mesh), services };
+  const outageBudgetMs = mesh?.outageBudget === undefined ? undefined : parseDurationMs(mesh.outageBudget);
+  return {
+    trustDomain,
+    ...compileJoining(mesh),
+    ...(outageBudgetMs !== undefined && { outageBudgetMs }),
+    services,
+  };
 }
 
 function compileJoining(mesh: Document["mesh"]): Pick<MeshPlan, "join" | "enrolmentKeyMs" | "lives"> {

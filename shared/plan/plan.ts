@@ -188,6 +188,8 @@ export interface MeshPlan {
   readonly enrolmentKeyMs?: number;
   /** Absent: the usual ones. */
   readonly lives?: CertificateLives;
+  /** Agents that go on for less than this without the control plane are an alarm. Absent: as usual. */
+  readonly outageBudgetMs?: number;
   readonly services: Readonly<Record<string, ServicePlan>>;
 }
 

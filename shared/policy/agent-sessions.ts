@@ -9,6 +9,7 @@
 
 import type { Refusal } from "./acknowledgement.ts";
 import { sameEndpoint, type ViewEndpoint } from "./endpoint.ts";
+import type { GoodUntil } from "./outage-budget.ts";
 
 /** One instance; plain and serialisable. Times are milliseconds since the epoch. */
 export interface Instance {
@@ -28,6 +29,10 @@ export interface Instance {
   confirmByMs: number;
   lastHeardMs: number;
   certificateNotAfterMs: number;
+  /** How long it goes on without the control plane, as it says; absent: an earlier agent. */
+  outage?: GoodUntil;
+  /** Id of the last renewal that it was told to do and did. */
+  renewal?: string;
   /** Version of the plan that it serves by. */
   planVersion: number;
   refused?: Refusal;
@@ -63,6 +68,7 @@ export type SessionEvent =
       readonly endpoint?: ViewEndpoint | undefined;
       readonly planVersion: number;
       readonly certificateNotAfterMs: number;
+      readonly outage?: GoodUntil | undefined;
       readonly takesChanges?: boolean | undefined;
     }
   | { readonly type: "ready" | "draining" | "closed"; readonly key: string; readonly connection: string }
@@ -78,6 +84,13 @@ export type SessionEvent =
       readonly key: string;
       readonly version: number;
       readonly refused?: string | undefined;
+    }
+  | {
+      readonly type: "standing";
+      readonly key: string;
+      readonly connection: string;
+      readonly outage: GoodUntil;
+      readonly renewal?: string | undefined;
     }
   | { readonly type: "renewed"; readonly key: string; readonly certificateNotAfterMs: number }
   | { readonly type: "tick" };
@@ -158,6 +171,8 @@ function hello(
     lastHeardMs: nowMs,
     certificateNotAfterMs: event.certificateNotAfterMs,
     planVersion: event.planVersion,
+    ...(event.outage !== undefined && { outage: event.outage }),
+    ...(before?.renewal !== undefined && { renewal: before.renewal }),
     ...(event.takesChanges === true && { takesChanges: true }),
     ...(before?.refused === undefined ? {} : { refused: before.refused }),
   });
@@ -215,6 +230,10 @@ function stepInstance(
       break;
     case "trusts":
       known.trusts = event.id;
+      break;
+    case "standing":
+      known.outage = event.outage;
+      if (event.renewal !== undefined) known.renewal = event.renewal;
       break;
     case "renewed":
       known.certificateNotAfterMs = event.certificateNotAfterMs;

@@ -1,17 +1,59 @@
 /** What of the counters an operator must be told without asking for it. */
 import { limits } from "../limits.ts";
 import { OTHERS, type SeriesCounts } from "./counters.ts";
+import type { FleetVerdict } from "./fleet-verdict.ts";
+import type { FleetBudget } from "./outage-budget.ts";
 
 /** `code` is a stable name of what is wrong, `text` one sentence. */
-export type Alarm = { readonly requests: number; readonly text: string } & (
+export type Alarm = { readonly text: string } & (
   | {
       readonly code: "limit_uncounted";
+      readonly requests: number;
       readonly route: string;
       readonly limit: string;
       readonly answered: "open" | "closed";
     }
-  | { readonly code: "upstream_unhealthy"; readonly upstream: string }
+  | { readonly code: "upstream_unhealthy"; readonly requests: number; readonly upstream: string }
+  /** `requests` to a service, and the attempts behind the first of them, of all callers. */
+  | { readonly code: "retries_high"; readonly service: string; readonly requests: number; readonly retries: number }
+  /** `agents`: how many are below the bound; `agent`: the one that is lowest. */
+  | {
+      readonly code: "outage_budget";
+      readonly agents: number;
+      readonly agent: string;
+      readonly budgetMs: number;
+      readonly boundMs: number;
+    }
 );
+
+/** @param fleet undefined: there is no agent */
+export function outageAlarms(fleet: FleetBudget | undefined): Alarm[] {
+  if (fleet === undefined || fleet.below === 0) return [];
+  const { below: agents, budgetMs, boundMs, until } = fleet;
+  const agent = `${fleet.service}/${fleet.instance}`;
+  const many = agents === 1 ? "1 agent goes on" : `${agents} agents go on`;
+  const least = budgetMs === 0 ? "has nothing left" : `for ${spoken(budgetMs)}`;
+  const text = `${many} for less than ${spoken(boundMs)} without the control plane; \`${agent}\` ${least} (${until.by})`;
+  return [{ code: "outage_budget", agents, agent, budgetMs, boundMs, text }];
+}
+
+/** @param verdicts by service */
+export function retryAlarms(verdicts: ReadonlyMap<string, FleetVerdict>): Alarm[] {
+  return [...verdicts].flatMap(([service, verdict]): Alarm[] => {
+    if (verdict.retries === undefined) return [];
+    const { requests, retries } = verdict.retries;
+    const percent = Math.round((100 * retries) / (requests + retries));
+    const text = `${percent} % of all attempts at \`${service}\` are retries (${retries} beside ${requests} requests)`;
+    return [{ code: "retries_high", service, requests, retries, text }];
+  });
+}
+
+function spoken(ms: number): string {
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes === 0) return `${Math.floor(ms / 1_000)} s`;
+  const rest = minutes % 60 === 0 ? "" : ` ${minutes % 60} min`;
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h${rest}`;
+}
 
 /** @param sums of the last `limits.counters.windowMs` */
 export function alarmsOf(sums: readonly SeriesCounts[]): Alarm[] {

@@ -80,6 +80,15 @@ export type HubEvent =
   | { readonly type: "released"; readonly service: string; readonly instance: string; readonly connection: string }
   /** No agent may call it any more, and its registry knows. */
   | { readonly type: "unsubscribed"; readonly service: string }
+  /** All agents are to renew that have not done so by this id. */
+  | { readonly type: "renew"; readonly id: string; readonly withinMs: number }
+  /** What the callers of a service should use less. */
+  | {
+      readonly type: "advised";
+      readonly service: string;
+      readonly avoid: readonly string[];
+      readonly forMs: number;
+    }
   /** The hub slept: what was in memory alone is lost. */
   | { readonly type: "woken" };
 
@@ -96,7 +105,9 @@ export type HubPush =
       readonly revision: number;
       readonly services: Readonly<Record<string, readonly ViewEndpoint[]>>;
     }
-  | { readonly type: "drained" };
+  | { readonly type: "drained" }
+  | { readonly type: "renew"; readonly id: string; readonly withinMs: number }
+  | { readonly type: "advice"; readonly service: string; readonly avoid: readonly string[]; readonly forMs: number };
 
 export interface HubVerdict extends SessionsVerdict {
   /** To these connections. */

@@ -54,6 +54,17 @@ export function stepHub(state: HubState, event: HubEvent, nowMs: number, setting
         verdict.sends.push({ to: [known.connection], message: { type: "drained" } });
       break;
     }
+    case "renew": {
+      const lacking = connected(state).filter(({ renewal }) => renewal !== event.id);
+      if (lacking.length > 0) verdict.sends.push({ to: lacking.map(({ connection }) => connection), message: event });
+      break;
+    }
+    case "advised": {
+      const callers = callersOf(state, event.service).filter(([, { connected }]) => connected);
+      const to = callers.map(([, { connection }]) => connection);
+      if (to.length > 0) verdict.sends.push({ to, message: { ...event, type: "advice" } });
+      break;
+    }
     case "woken":
       for (const service of state.views.keys()) askAll(state, service, verdict);
       break;

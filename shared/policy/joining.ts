@@ -1,7 +1,6 @@
 /** Who joins by an outside token, and who comes back by an enrolment key; proofs and signatures are the host's work. */
 import { refuseClaims } from "../auth/jwt-claims.ts";
 import type { JwtProvider } from "../auth/providers.ts";
-import { join as bounds } from "../limits/join.ts";
 import type { JoinIssuer } from "./join-rules.ts";
 
 /** Fixed: what a workload's token may be signed with. */
@@ -41,6 +40,14 @@ function refuseLife({ exp, iat }: Claims, { tokenLifetimeMsMax }: JoinIssuer): s
 }
 
 /**
+ * Why what is good once is refused after its end, or undefined: that it was used is forgotten then, and it may have ended since
+ * it was proven.
+ */
+export function refuseEnded(what: "token" | "challenge", endsAtMs: number, nowMs: number): string | undefined {
+  return nowMs < endsAtMs ? undefined : `the ${what} has ended meanwhile`;
+}
+
+/**
  * Why a token that was shown before is refused, or undefined. Whoever showed it first may show it again, as after an answer
  * that was lost.
  * @param usedBy hash of the enrolment key that it was shown with first; undefined: nobody showed it
@@ -65,29 +72,4 @@ export function refuseKey(key: EnrolmentKey | undefined, lifetimeMs: number, now
   const unusedMs = nowMs - key.usedAtMs;
   if (unusedMs < lifetimeMs) return undefined;
   return `the enrolment key was not used for ${Math.floor(unusedMs / 1000)}s, longer than ${lifetimeMs / 1000}s`;
-}
-
-/** How many refusals were written into the audit log lately: anybody can be refused, and nobody may push its lines out. */
-export interface RefusalCount {
-  sinceMs: number;
-  written: number;
-  /** Since the last line. */
-  unwritten: number;
-}
-
-export const newRefusalCount = (): RefusalCount => ({ sinceMs: 0, written: 0, unwritten: 0 });
-
-/** Counts one more. @returns for how many the line that is to be written now stands; 0: none is */
-export function stepRefusal(state: RefusalCount, nowMs: number): number {
-  const age = nowMs - state.sinceMs;
-  if (age < 0 || age >= bounds.refusalWindowMs) {
-    state.sinceMs = nowMs;
-    state.written = 0;
-  }
-  state.unwritten++;
-  if (state.written >= bounds.refusalsWritten) return 0;
-  state.written++;
-  const count = state.unwritten;
-  state.unwritten = 0;
-  return count;
 }

@@ -78,11 +78,24 @@ class Count {
     else {
       const end = reader.uint32() + reader.pos;
       if (end > reader.len) throw new Error("it ends within a field");
-      // A pair of a map: the key, then the value.
-      if (entry !== undefined) this.#fields((one) => (one === VALUE ? entry : KEY), reader, end);
+      if (entry !== undefined) this.#pair(entry, reader, end);
       else if (message !== undefined) this.message(message, reader, end);
       reader.pos = end;
     }
+  }
+
+  /** Of a map: the key, then the value, which is printed also where it was left out. */
+  #pair(entry: FieldSize, reader: BinaryReader, end: number): void {
+    let hasValue = false;
+    const sizeOfField = (number: number): FieldSize => {
+      if (number !== VALUE) return KEY;
+      hasValue = true;
+      return entry;
+    };
+    this.#fields(sizeOfField, reader, end);
+    if (hasValue) return;
+    if (entry.message === undefined) this.#take(entry.valueChars);
+    else this.message(entry.message, new BinaryReader(NOTHING), 0);
   }
 
   #any(reader: BinaryReader, end: number): void {
@@ -100,6 +113,8 @@ class Count {
     if (desc !== undefined) this.message(desc, new BinaryReader(value), value.byteLength);
   }
 }
+
+const NOTHING = new Uint8Array();
 
 /** Of an entry of a map, and of `google.protobuf.Any`. */
 const VALUE = 2;

@@ -10,6 +10,7 @@
  *   GET  /v1/deprecated           { callers: DeprecatedCaller[] } the last caller first
  *   GET  /v1/drift                { drift: Drift[] } what was found last first
  *   POST /v1/join-tokens          JoinTokenRequest -> { token, expiresAtMs }
+ *   POST /v1/agents/renew         RenewAllRequest -> RenewAllAnswer (202)
  *   GET  /v1/services             { revision, services: { name: EndpointStatus[] } }
  *   GET  /healthz                 200 without a token
  */
@@ -19,6 +20,8 @@ import type { ChangeSummary } from "../plan/changes/summary.ts";
 import type { Alarm } from "../policy/alarms.ts";
 import type { CaAlarm } from "../policy/ca-alarms.ts";
 import type { SeriesCounts } from "../policy/counters.ts";
+import type { EndpointVerdict } from "../policy/fleet-verdict.ts";
+import type { FleetBudget } from "../policy/outage-budget.ts";
 import { type ArtifactTable, artifactTableSchema } from "./artifacts.ts";
 import { type CanaryStatus, canaryRequestSchema } from "./canary.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -60,6 +63,19 @@ export const joinTokenRequestSchema = z.object({
   lifetimeMs: z.optional(z.int().check(z.minimum(1000))),
 });
 export type JoinTokenRequest = z.infer<typeof joinTokenRequestSchema>;
+
+/** All agents renew, at random moments of `withinMs`. `id` of an earlier answer: those that have not acknowledged that one. */
+export const renewAllRequestSchema = z.object({
+  id: z.optional(z.string().check(z.regex(/^[0-9a-f-]{36}$/))),
+  withinMs: z.optional(z.int().check(z.minimum(0), z.maximum(limits.fleet.renewWithinMsMax))),
+});
+export type RenewAllRequest = z.infer<typeof renewAllRequestSchema>;
+
+export interface RenewAllAnswer {
+  /** Agents that have renewed have it as their `renewal` in the status. */
+  readonly id: string;
+  readonly withinMs: number;
+}
 
 export interface VersionInfo {
   readonly version: number;
@@ -138,6 +154,10 @@ export interface Status {
   readonly keys: readonly KeyRingStatus[];
   /** Of a version that is tried beside the live one. Absent: none is. */
   readonly canary?: Pick<CanaryStatus, "version" | "phase" | "share">;
+  /** The agent that goes on for the shortest time without the control plane. Absent: there is none. */
+  readonly outage?: Omit<FleetBudget, "until"> & { readonly limitedBy: string };
+  /** Endpoints that callers see failing. Absent: none, or a control plane that is not told. */
+  readonly verdicts?: readonly (EndpointVerdict & { readonly service: string })[];
   /** What is wrong now, as far as the counters and the authority tell. Absent, as the counters: a control plane that counts nothing yet. */
   readonly alarms?: readonly (Alarm | CaAlarm)[];
   /** What the gateways counted in the last `windowMs`. */
@@ -152,7 +172,13 @@ export interface AgentStatus {
   readonly phase: "starting" | "ready" | "draining";
   readonly lastSeenMsAgo: number;
   readonly certificateNotAfterMs: number;
+  /** How long it goes on without the control plane, and what ends first. */
+  readonly outage?: { readonly budgetMs: number; readonly limitedBy: string };
+  /** Id of the last renewal that it was told to do and did. */
+  readonly renewal?: string;
 }
 export interface EndpointStatus extends Endpoint {
+  /** Callers see it failing. */
+  readonly verdict?: EndpointVerdict;
   readonly leaseEndsInMs: number;
 }

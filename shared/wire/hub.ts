@@ -32,6 +32,29 @@ const heldSchema = z.object({
   revision: z.int().check(z.minimum(0)),
 });
 
+/** How long an agent goes on without the control plane: until when, milliseconds since the epoch, and what ends first. */
+const outageSchema = z.object({ atMs: z.number(), by: z.string().check(z.maxLength(limits.wire.idCharsMax)) });
+
+const count = z.int().check(z.minimum(0));
+
+/** What a caller tells of a service: see `shared/policy/caller-view.ts`. */
+const callerReportSchema = z.object({
+  service: z.string().check(z.maxLength(limits.wire.hostCharsMax)),
+  requests: count,
+  retries: count,
+  whole: z.optional(z.literal(true)),
+  endpoints: z
+    .array(
+      z.object({
+        instance: z.string().check(z.maxLength(limits.wire.instanceCharsMax)),
+        seen: z.enum(["well", "failing", "none"]),
+        good: count,
+        failed: count,
+      }),
+    )
+    .check(z.maxLength(limits.fleet.callerEndpointsMax)),
+});
+
 export const agentMessageSchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("hello"),
@@ -47,6 +70,7 @@ export const agentMessageSchema = z.discriminatedUnion("type", [
     canary: z.optional(z.int()),
     /** When its certificate ends, milliseconds since the epoch. */
     certificateNotAfterMs: z.number(),
+    outage: z.optional(outageSchema),
     /** It takes `changes`, and holds these. Absent: it takes `endpoints`. */
     views: z.optional(z.array(heldSchema)),
   }),
@@ -66,6 +90,17 @@ export const agentMessageSchema = z.discriminatedUnion("type", [
   }),
   /** The trust bundle of that id is in use. */
   z.object({ type: z.literal("trusts"), id: z.string().check(z.maxLength(limits.wire.idCharsMax)) }),
+  /** New credentials are in use; `renewal`: as it was told to by the `renew` of that id. */
+  z.object({
+    type: z.literal("standing"),
+    outage: outageSchema,
+    renewal: z.optional(z.string().check(z.maxLength(limits.wire.idCharsMax))),
+  }),
+  /** How calls went, by service; only what changed, unless it is `whole`. */
+  z.object({
+    type: z.literal("observed"),
+    services: z.array(callerReportSchema).check(z.maxLength(limits.fleet.reportServicesMax)),
+  }),
   z.object({ type: z.literal("ack"), version: z.int() }),
   z.object({
     type: z.literal("refuse"),
@@ -131,6 +166,15 @@ export const hubMessageSchema = z.discriminatedUnion("type", [
     renewWithinMs: z.optional(z.number()),
     /** Peers that are refused although their certificates are good. Absent: none. */
     denied: z.optional(deniedPeersSchema),
+  }),
+  /** Renew the certificate at a random moment of that time, whatever is left of it, and say `standing` with this id. */
+  z.object({ type: z.literal("renew"), id: z.string(), withinMs: z.number().check(z.nonnegative()) }),
+  /** Most callers see these instances of a service failing: to be used less for that time; replaces what was said before. */
+  z.object({
+    type: z.literal("advice"),
+    service: z.string(),
+    avoid: z.array(z.string()),
+    forMs: z.number().check(z.nonnegative()),
   }),
   /** All that is revoked, to agents that face the outside, before the plan that says so; replaces the list before. */
   z.object({ type: z.literal("revocations"), ...revocationListSchema.shape }),

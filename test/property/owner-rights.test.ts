@@ -6,8 +6,9 @@ import type { Document } from "../../shared/config/schema.ts";
 import { refuseForeign } from "../../shared/plan/changes/owner-rights.ts";
 import { withValue } from "../../shared/plan/changes/parts.ts";
 import { compile } from "../../shared/plan/compile.ts";
-import { base, type Edit, valid } from "../support/owners-document.ts";
+import { type Edit, base as plain, valid } from "../support/owners-document.ts";
 
+const base = { ...plain, gateway: { ...plain.gateway, contracts: { api: { openapi: "api.yaml" } } } };
 const at = (index: number, ...path: string[]): (string | number)[] => ["gateway", "routes", index, ...path];
 const route = fc.integer({ min: 0, max: base.gateway.routes.length - 1 });
 const edit: fc.Arbitrary<Edit> = fc.oneof(
@@ -35,6 +36,9 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
   fc
     .tuple(fc.constantFrom("orders", "payments", "inventory"), fc.constantFrom<unknown>("1s", "15s", undefined))
     .map(([name, value]): Edit => [["mesh", "services", name, "timeout"], value]),
+  fc
+    .tuple(fc.constantFrom("orders", "inventory"), fc.constantFrom<unknown>({ contract: "api" }, undefined))
+    .map(([name, value]): Edit => [["mesh", "services", name, "validate"], value]),
   fc
     .tuple(
       fc.constantFrom("orders", "payments", "inventory"),

@@ -48,6 +48,11 @@ export class ControlWorker {
     await spec.ready(AbortSignal.timeout(20_000), this.#child.pid);
   }
 
+  get pid(): number {
+    if (this.#child === undefined) throw new Error("the control Worker does not run");
+    return this.#child.pid;
+  }
+
   get logFile(): string {
     return join(this.state, "control.log");
   }

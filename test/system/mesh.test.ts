@@ -115,3 +115,30 @@ describe("an agent's inbound listener", () => {
     });
   });
 });
+
+describe("maintenance of the control plane", () => {
+  test("every agent renews ahead of its time, and the status says how long the fleet goes on", async () => {
+    const { code, stdout, stderr } = await system.selvage("renew", "--within", "500ms", "--json");
+    expect(code, stderr).toBe(0);
+    const { renewed, lacking, outageBudgetMs } = JSON.parse(stdout);
+    expect(renewed).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^orders\//), expect.stringMatching(/^gateway\//)]),
+    );
+    expect(lacking).toEqual([]);
+    expect(outageBudgetMs).toBeGreaterThan(23.9 * 3_600_000);
+    const status = await system.selvage("status");
+    expect(status.stdout).toMatch(/^without the control plane the fleet goes on for 2[34] h: .*\(certificate\)$/m);
+    expect((await system.get("/api/v2/orders/42", token)).status).toBe(200);
+  });
+
+  test("an agent that hangs is named", async () => {
+    const { name } = system.processes().find(({ role }) => role === "ingress") ?? { name: "" };
+    system.kill(name, "ingress", "SIGSTOP");
+    try {
+      const { code, stderr } = await system.selvage("renew", "--within", "0ms", "--timeout", "1s");
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/not renewed: gateway\//)]);
+    } finally {
+      system.kill(name, "ingress", "SIGCONT");
+    }
+  });
+});

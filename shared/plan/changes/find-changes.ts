@@ -40,18 +40,32 @@ export function findChanges(was: Version, is: Version): Change[] {
   const routes = (parts: ReadonlyMap<string, Part>): Part[] =>
     [...parts.values()].filter(({ kind }) => kind === "route");
   const order = orderChange(routes(before), routes(after));
-  return [...found, ...removed, ...order, ...contentChanges(was.artifacts ?? {}, is.artifacts ?? {}, after)];
+  return [...found, ...removed, ...order, ...contentChanges(before, after, was, is)];
 }
 
-/** Files that parts are made of, and that are others now though the part says the same. */
-function contentChanges(was: ArtifactTable, is: ArtifactTable, parts: ReadonlyMap<string, Part>): Change[] {
-  return Object.entries(is).flatMap(([key, digest]) => {
-    const part = [...parts.values()].find(({ path }) => path.slice(1).join(".") === key);
-    if (part === undefined || was[key] === undefined || was[key] === digest) return [];
-    const { kind, name, path } = part;
-    return [{ kind, name, place: "content", path, was: was[key], is: digest, text: "what its file says" }];
+/** Files that parts are made of, and that are others now, or no longer there, though the part says the same. */
+function contentChanges(
+  before: ReadonlyMap<string, Part>,
+  after: ReadonlyMap<string, Part>,
+  was: Version,
+  is: Version,
+) {
+  const [files, newer] = [was.artifacts ?? {}, is.artifacts ?? {}];
+  const keys = Object.keys({ ...files, ...newer }).filter((key) => files[key] !== newer[key]);
+  return keys.flatMap((key): Change[] => {
+    const digests = { ...(files[key] && { was: files[key] }), ...(newer[key] && { is: newer[key] }) };
+    const [old, part] = [before, after].map((parts) => [...parts.values()].find((one) => fileKey(one) === key));
+    if (old !== undefined && part !== undefined) {
+      const { kind, name, path } = part;
+      return [{ kind, name, place: "content", path, ...digests, text: "what its file says" }];
+    }
+    const isOfNothing = old === undefined && part === undefined && newer[key] !== undefined;
+    return isOfNothing ? [{ kind: "document", name: "", place: `file ${key}`, path: [], ...digests }] : [];
   });
 }
+
+/** As artifacts are named: `contracts.github`. */
+const fileKey = ({ path }: Part): string => path.slice(1).join(".");
 
 function partChanges(before: Part | undefined, part: Part, trial: Trial): Change[] {
   const { kind, name, path, value } = part;
@@ -167,7 +181,7 @@ function withMembers(document: unknown, path: Path, was: Mapping, is: Mapping): 
   return keys.reduce((made, key) => withValue(made, [...path, key], own(was, key)), document);
 }
 
-/** A document that is as small as the part allows: routes and services are compiled without the others of their kind. */
+/** A document that is as small as the part allows: routes and services are compiled with what they name, or are named by, alone. */
 function onlyWith(document: Document, { kind, name, path, value }: Part): { document: Document; path: Path } {
   const { gateway, mesh } = document;
   if (kind === "route" && gateway !== undefined) {
@@ -182,7 +196,9 @@ function onlyWith(document: Document, { kind, name, path, value }: Part): { docu
   }
   if (kind === "service" && mesh !== undefined) {
     const alone = { ...document, mesh: { ...mesh, services: { [name]: value } } };
-    return { document: { ...alone, ...(gateway && { gateway: { ...gateway, routes: [] } }) } as Document, path };
+    // Routes that lead to it are held to what it says.
+    const routes = gateway?.routes.filter((route) => JSON.stringify(route).includes(name));
+    return { document: { ...alone, ...(gateway && { gateway: { ...gateway, routes } }) } as Document, path };
   }
   return { document, path };
 }

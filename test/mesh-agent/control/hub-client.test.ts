@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { backoffMs } from "../../../mesh-agent/control/backoff.ts";
 import { HubClient } from "../../../mesh-agent/control/hub-client.ts";
 import { limits } from "../../../shared/limits.ts";
@@ -48,4 +48,38 @@ test("two agents of one name take each other's place with growing pauses", async
 
 test("the pauses of reconnects begin anew only after the longest of them", () => {
   expect(limits.control.connectionSteadyMs).toBeGreaterThan(limits.control.reconnectMaxMs);
+});
+
+test("pauses grow while nobody opens a connection, however long the process has run", async () => {
+  const now = performance.now.bind(performance);
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => now() + 60 * limits.control.connectionSteadyMs);
+  const triedAtMs: number[] = [];
+  const { promise: enough, resolve } = Promise.withResolvers<void>();
+  const server = createServer();
+  server.on("upgrade", (_, stream) => {
+    triedAtMs.push(now());
+    // The client hangs up as soon as it has read the status.
+    stream.on("error", () => {});
+    stream.end("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n");
+    if (triedAtMs.length === 4) resolve();
+  });
+  await new Promise<void>((listens) => server.listen(0, "127.0.0.1", listens));
+  const client = new HubClient({
+    controlUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    token: () => "token",
+    greeting: () => [],
+    onMessage: () => {},
+    onRefused: () => {},
+    onConnected: () => {},
+    random: () => 1,
+  });
+  client.start();
+  await enough;
+  client.stop();
+  server.close();
+  clock.mockRestore();
+  const { reconnectBaseMs } = limits.control;
+  const [first = 0, , , fourth = 0] = triedAtMs;
+  // Three pauses, each twice the one before.
+  expect(fourth - first).toBeGreaterThan(7 * reconnectBaseMs - 10);
 });

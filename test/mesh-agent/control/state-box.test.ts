@@ -31,6 +31,15 @@ const written = (name: string, text: string): string => {
   return at(name);
 };
 
+test("a key file of which a loss of power left nothing is made anew", () => {
+  written("state.key", "");
+  expect(() => openStateBox(folder, undefined, { SELVAGE_STATE_KEY: "k".repeat(32) })).not.toThrow();
+  file().saveNow({ is: "there" });
+  expect(file().load()).toEqual({ is: "there" });
+  expect(statSync(at("state.key")).mode & 0o777).toBe(0o600);
+  expect(readdirSync(folder).sort()).toEqual(["identity.json", "state.key"]);
+});
+
 test("what is kept is sealed under a key file that is made once, for this user alone", () => {
   file().saveNow({ privateKey: "secret words" });
   expect(readFileSync(at("identity.json"), "utf8")).not.toContain("secret");

@@ -75,6 +75,13 @@ describe("services of files", () => {
       ["error SLV3082 main:3"].slice(1),
     );
   });
+  test("need no gateway", () => {
+    const main = `${MAIN.slice(0, MAIN.indexOf("gateway:"))}${MAIN.slice(MAIN.indexOf("mesh:")).replace("from: pay", "from: mail")}`;
+    expect(load({ a: MAIL }, false, main).problems).toEqual([]);
+    const besideBroken = load({ a: MAIL, b: "owner: pay\nroutes: 7\n" }, true, main);
+    expect(Object.keys(besideBroken.document?.mesh?.services ?? {})).toEqual(["home", "mail"]);
+    expect(besideBroken.document).not.toHaveProperty("gateway");
+  });
   test("need a mesh to be in", () => {
     const main = MAIN.slice(0, MAIN.indexOf("mesh:"));
     expect(said(load({ a: PAY.replace(", { from: mail }", "") }, false, main))).toEqual(["error SLV2002 main:1"]);

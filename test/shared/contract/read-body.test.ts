@@ -82,6 +82,9 @@ describe("forms", () => {
     ["tags=1,2&tags[]=3", as("tags", { style: "form", explode: false }), "form"],
     ["tags=1,2&tags=3", as("tags", { style: "form", explode: false }), "form"],
     ["card=1&card[number]=1", as("card", { style: "deepObject", explode: true }), "form"],
+    ["card=1&number=1", as("card", { style: "form", explode: true }), "form"],
+    ["card=1", as("card", { style: "form", explode: true }), "form"],
+    ["number=1&number[x]=2", as("card", { style: "form", explode: true }), "form"],
     ["tags=%zz", as("tags", { style: "form", explode: false }), "form"],
   ])("%s with an encoding of its own %#", (text, encoding, value) => expect(read(FORM, text, encoding)).toEqual(value));
 
@@ -127,6 +130,9 @@ describe("multipart", () => {
       file: "1",
     });
     expect(read(MULTIPART, `${png("file", "image/png")}${png("file", "text/html")}--x--`, encoding)).toBe("form");
+    // Servers that read brackets would find it there.
+    expect(read(MULTIPART, `${png("file[]", "text/html")}--x--`, encoding)).toBe("form");
+    expect(read(MULTIPART, `${png("file[]", "image/png")}--x--`, encoding)).toEqual({ file: { "": "1" } });
   });
   test.each<[string, unknown]>([
     [`${part(named("age"), "5")}${part(named("name"), "héllo")}--x--\r\n`, { age: 5, name: "héllo" }],

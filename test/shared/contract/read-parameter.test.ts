@@ -111,6 +111,16 @@ describe("values", () => {
     expect(query("color=1,2", { explode: false, shape: numbers })).toEqual([1, 2]);
   });
 
+  test("what is written as fields of its own has no other one by its name", () => {
+    const spread = { style: "form", explode: true, shape: colour } as const;
+    const fault = "fault: must have its properties as fields of their own";
+    expect(query("color=1&R=100", spread)).toBe(fault);
+    expect(query("color=1", spread)).toBe(fault);
+    const own: ValueShape = { types: ["object"], properties: { color: { types: ["integer"] } } };
+    expect(query("color=1", { ...spread, shape: own })).toEqual({ color: 1 });
+    expect(query("color=1", { ...spread, shape: { types: ["object"] } })).toBeUndefined();
+  });
+
   test("one piece alone may be the value itself", () => {
     const either: ValueShape = { types: ["array", "integer"], items: { types: ["integer"] } };
     expect(query("color=1", { explode: false, shape: either })).toBe(1);

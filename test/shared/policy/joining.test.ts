@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
-import { join as bounds } from "../../../shared/limits/join.ts";
 import { leafTerms } from "../../../shared/policy/issuance.ts";
-import { issuersOf, newRefusalCount, refuseKey, refuseReuse, stepRefusal } from "../../../shared/policy/joining.ts";
+import { issuersOf, refuseKey, refuseReuse } from "../../../shared/policy/joining.ts";
 
 const issuer = { issuer: "https://i", audiences: ["a"], tokenLifetimeMsMax: 3_600_000, clockSkewMs: 0 };
 const claims = { iss: "https://i", aud: "a", iat: 1_000, exp: 2_000 };
@@ -36,17 +35,6 @@ test("an enrolment key lives from its last use on", () => {
   expect(refuseKey(key, 1_000, 5_999)).toBeUndefined();
   expect(refuseKey(key, 1_000, 6_000)).toContain("was not used for 1s");
   expect(refuseKey(undefined, 1_000, 0)).toContain("unknown");
-});
-
-test("a flood of refusals writes few lines, and the next one says for how many it stands", () => {
-  const state = newRefusalCount();
-  const lines = Array.from({ length: 1_000 }, (_, at) => stepRefusal(state, 1_000_000 + at)).filter(
-    (count) => count > 0,
-  );
-  expect(lines).toEqual(Array.from({ length: bounds.refusalsWritten }, () => 1));
-  expect(stepRefusal(state, 1_000_000 + bounds.refusalWindowMs)).toBe(1_000 - bounds.refusalsWritten + 1);
-  // A clock that was set back does not silence it.
-  expect(stepRefusal(state, 5)).toBe(1);
 });
 
 test("a short certificate is backdated by a small part of its life, and a usual one by five minutes", () => {

@@ -95,6 +95,13 @@ describe("what is small and prints much is found out before it is printed", () =
     expect(() => check(many(empty, 10_000), true)).toThrow("more than");
   });
 
+  test("pairs of maps that have no value", () => {
+    /** 19, `by_number`: a key alone. */
+    const keyAlone = [0x9a, 0x01, 0x02, 0x08, 0x01];
+    expect(() => check(many(keyAlone, 1_000), true)).not.toThrow();
+    expect(() => check(many(keyAlone, 10_000), true)).toThrow("more than");
+  });
+
   test("names of enums", () => {
     const packed = (count: number) => {
       const length = [(count & 0x7f) | 0x80, ((count >> 7) & 0x7f) | 0x80, count >> 14];

@@ -232,3 +232,13 @@ async function forgedCsr(): Promise<string> {
   der[der.length - 1] = (der[der.length - 1] ?? 0) ^ 1;
   return btoa(String.fromCharCode(...der));
 }
+
+test("a token or challenge that ended after it was proven is refused: that it was used may be forgotten", async () => {
+  const { csr } = await makeCsr();
+  const later = Date.now() + 60_000;
+  const proven = { csr, keyId: "k", service: "orders", instance: "late", cause: "test", reuse: false };
+  const good = { ...proven, challengeId: "c", challengeEndMs: later, tokenId: "t", tokenEndMs: later };
+  for (const ended of [{ tokenEndMs: Date.now() }, { challengeEndMs: Date.now() }])
+    expect(await authority().joinByToken({ ...good, ...ended })).toMatchObject({ refused: { code: "join_refused" } });
+  expect(await authority().joinByToken(good)).toMatchObject({ service: "orders" });
+});

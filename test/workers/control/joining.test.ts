@@ -1,4 +1,6 @@
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { beforeAll, describe, expect, test } from "vitest";
+import { limits } from "../../../shared/limits.ts";
 import { joinInput } from "../../../shared/wire/joining.ts";
 import { toBase64Url, utf8 } from "../../../workers/control/authority/bytes.ts";
 import {
@@ -22,9 +24,28 @@ import {
   signed,
   tokenOf,
 } from "./joiners.ts";
-import { applyDocument, call, enrol, joinToken, macOf, makeCsr, renewal, shop } from "./support.ts";
+import {
+  applyDocument,
+  authority,
+  call,
+  configStore,
+  enrol,
+  joinToken,
+  macOf,
+  makeCsr,
+  renewal,
+  shop,
+} from "./support.ts";
 
-const audit = async (): Promise<{ act: string; detail: string }[]> =>
+/** Refusals are written down again, as many as at first. */
+async function forgetRefusals(): Promise<void> {
+  await evictDurableObject(authority());
+  await runInDurableObject(configStore(), (_object, { storage }) => {
+    storage.sql.exec("DELETE FROM refusal_budgets");
+  });
+}
+
+const audit = async (): Promise<{ act: string; detail: string; outcome: string; by: string }[]> =>
   (await call("GET", "/v1/audit", "admin")).body.entries;
 
 beforeAll(async () => {
@@ -77,9 +98,19 @@ describe("by a token of its platform", () => {
   ];
 
   test.each(forged)("%s is refused with one answer, and operators hear why", async (_, make, reason) => {
+    await forgetRefusals();
     const { status, body } = await join({ token: await make() });
     expect([status, body.code, body.detail]).toEqual([401, "join_refused", "The workload may not join."]);
-    expect((await audit())[0]).toMatchObject({ act: "join-refused", detail: expect.stringMatching(reason) });
+    const line = { act: "join-refused", outcome: "refused", by: "", detail: expect.stringMatching(reason) };
+    expect((await audit())[0]).toMatchObject(line);
+  });
+
+  test("a flood of them pushes nothing out of the audit log", async () => {
+    await forgetRefusals();
+    const before = (await audit()).filter(({ act }) => act === "join-refused").length;
+    for (let tried = 0; tried < 40; tried++) expect((await join({ token: "garbage" })).status).toBe(401);
+    const after = (await audit()).filter(({ act }) => act === "join-refused").length;
+    expect(after - before).toBeLessThanOrEqual(limits.control.refusalsAtOnce + 1);
   });
 
   test("one that is huge is refused", async () => {

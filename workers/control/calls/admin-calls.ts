@@ -1,5 +1,7 @@
 /** Calls about keys, stored answers and revocations; each leaves a line in the audit log. */
 import type { KeyRecord } from "../../../shared/auth/api-key.ts";
+import { limits } from "../../../shared/limits.ts";
+import { type RenewAllAnswer, renewAllRequestSchema } from "../../../shared/wire/admin.ts";
 import type { CreatedKey, ImportAnswer } from "../../../shared/wire/keys.ts";
 import { describePurgeAnswer } from "../../../shared/wire/purges.ts";
 import { type RevocationInfo, revocationRequestSchema } from "../../../shared/wire/revocations.ts";
@@ -7,6 +9,7 @@ import { type RotateAnswer, rotateRequestSchema } from "../../../shared/wire/rot
 import { readJson } from "../objects/read-json.ts";
 import type { Act } from "../objects/rpc.ts";
 import { askCacheAdmin } from "../upstream/cache-admin.ts";
+import { renewAll } from "../upstream/hubs.ts";
 import { askKeyAdmin } from "../upstream/key-admin.ts";
 import { audit, authority, CALL_BYTES, type Call, config, granted } from "./call.ts";
 
@@ -16,6 +19,15 @@ export async function rotate(c: Call): Promise<Response> {
   const detail = `${key} key ${made.kid}${now ? ", at once" : ""}${revoke ? ", all others revoked" : ""}`;
   await audit(c, "key-rotate", detail, author);
   return c.json(made satisfies RotateAnswer, 202);
+}
+
+/** Asked again with its id it tells those that have not said that they did, which is no new act. */
+export async function renewAgents(c: Call): Promise<Response> {
+  const request = await readJson(c.req.raw, renewAllRequestSchema, CALL_BYTES);
+  const { id = crypto.randomUUID(), withinMs = limits.fleet.renewWithinMs } = request;
+  await renewAll(c.env, id, withinMs);
+  if (request.id === undefined) await audit(c, "agents-renew", `all, within ${withinMs} ms`);
+  return c.json({ id, withinMs } satisfies RenewAllAnswer, 202);
 }
 
 /** Keys and stored answers lie beside the gateway, which answers. */

@@ -3,9 +3,11 @@ import { GATEWAY_SERVICE } from "../../../shared/identity/spiffe-id.ts";
 import { limits } from "../../../shared/limits.ts";
 import { acknowledgementOf } from "../../../shared/policy/acknowledgement.ts";
 import type { Instance } from "../../../shared/policy/agent-sessions.ts";
-import { alarmsOf } from "../../../shared/policy/alarms.ts";
+import { alarmsOf, outageAlarms, retryAlarms } from "../../../shared/policy/alarms.ts";
+import type { FleetVerdict } from "../../../shared/policy/fleet-verdict.ts";
 import { keyIn } from "../../../shared/policy/key-ring.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
+import { type FleetBudget, fleetBudget, type GoodUntil, outageBudgetMs } from "../../../shared/policy/outage-budget.ts";
 import type { AgentStatus, EndpointStatus, Status } from "../../../shared/wire/admin.ts";
 import type { KeyRingStatus } from "../../../shared/wire/rotation.ts";
 import type { KeyRings } from "../objects/authority-rpc.ts";
@@ -13,10 +15,8 @@ import { hubsStatus, laggards } from "../upstream/hubs.ts";
 import { authority, type Call, config } from "./call.ts";
 
 export async function status(c: Call): Promise<Response> {
-  const [{ version, hash, leases, counters, canary }, { instances }] = await Promise.all([
-    config(c).status(),
-    hubsStatus(c.env),
-  ]);
+  const [{ version, hash, leases, counters, canary, outageBudgetMs: boundMs }, { instances, verdicts }] =
+    await Promise.all([config(c).status(), hubsStatus(c.env)]);
   const { rings, trust, alarms: endings } = await authority(c).keyRings();
   const keys = await keyRingStatus(c, leases, rings, trust);
   const nowMs = Date.now();
@@ -28,17 +28,25 @@ export async function status(c: Call): Promise<Response> {
   }));
   const agents = instances.map((known) => agentStatus(known, version, nowMs));
   const { windowMs } = limits.counters;
-  const alarms = [...alarmsOf(counters), ...endings];
+  const fleet = budgetOf(instances, nowMs, boundMs);
+  const alarms = [...alarmsOf(counters), ...endings, ...outageAlarms(fleet), ...retryAlarms(verdicts)];
   return c.json({
     version,
     hash,
     gateways,
     agents,
     keys,
+    ...(fleet !== undefined && { outage: described(fleet) }),
+    ...failingOf(verdicts),
     alarms,
     ...(canary !== undefined && { canary }),
     counters: { windowMs, series: counters },
   } satisfies Status);
+}
+
+function failingOf(verdicts: ReadonlyMap<string, FleetVerdict>): Pick<Status, "verdicts"> {
+  const all = [...verdicts].flatMap(([service, { endpoints }]) => endpoints.map((one) => ({ service, ...one })));
+  return all.length === 0 ? {} : { verdicts: all };
 }
 
 async function keyRingStatus(
@@ -60,8 +68,25 @@ async function keyRingStatus(
   });
 }
 
+/** Of those that are connected: whoever is away may have ended. */
+function budgetOf(instances: readonly Instance[], nowMs: number, boundMs: number): FleetBudget | undefined {
+  const agents = instances.filter(({ connected }) => connected);
+  const each = agents.map((known) => ({ service: known.service, instance: known.instance, until: untilOf(known) }));
+  return fleetBudget(each, nowMs, boundMs);
+}
+
+function described({ until, ...fleet }: FleetBudget): NonNullable<Status["outage"]> {
+  return { ...fleet, limitedBy: until.by };
+}
+
+/** An earlier agent says of its certificate alone how long it is good. */
+function untilOf({ outage, certificateNotAfterMs }: Instance): GoodUntil {
+  return outage ?? { atMs: certificateNotAfterMs, by: "certificate" };
+}
+
 function agentStatus(known: Instance, live: number, nowMs: number): AgentStatus {
-  const { instance, service, planVersion, refused, phase, certificateNotAfterMs } = known;
+  const { instance, service, planVersion, refused, phase, certificateNotAfterMs, renewal } = known;
+  const until = untilOf(known);
   const acknowledged = acknowledgementOf(live, planVersion, refused);
   return {
     instance,
@@ -71,17 +96,21 @@ function agentStatus(known: Instance, live: number, nowMs: number): AgentStatus 
     phase,
     lastSeenMsAgo: Math.max(0, nowMs - known.lastHeardMs),
     certificateNotAfterMs,
+    outage: { budgetMs: outageBudgetMs(until, nowMs), limitedBy: until.by },
+    ...(renewal !== undefined && { renewal }),
   };
 }
 
 export async function services(c: Call): Promise<Response> {
-  const { revision, instances } = await hubsStatus(c.env);
+  const { revision, instances, verdicts } = await hubsStatus(c.env);
   const nowMs = Date.now();
   const found: Record<string, EndpointStatus[]> = {};
   for (const known of instances) {
     if (!known.visible || known.endpoint === undefined) continue;
     found[known.service] ??= [];
-    found[known.service]?.push({ ...known.endpoint, leaseEndsInMs: Math.max(0, known.leaseEndsAtMs - nowMs) });
+    const verdict = verdicts.get(known.service)?.endpoints.find(({ instance }) => instance === known.instance);
+    const leaseEndsInMs = Math.max(0, known.leaseEndsAtMs - nowMs);
+    found[known.service]?.push({ ...known.endpoint, ...(verdict !== undefined && { verdict }), leaseEndsInMs });
   }
   return c.json({ revision, services: found });
 }

@@ -90,6 +90,7 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
       certifiedLast: (service, instance) => this.#leaves.last(service, instance)?.key,
       settings: () => this.#config.joining(),
       audit,
+      auditRefused: (act) => this.#config.auditRefused(act),
     });
     ctx.blockConcurrencyWhile(async () => {
       const root = await this.#keys.adopt();

@@ -4,7 +4,9 @@ import { GATEWAY_SERVICE } from "../../../shared/identity/spiffe-id.ts";
 import { limits } from "../../../shared/limits.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import type { Plan } from "../../../shared/plan/plan.ts";
+import { USUAL_LIVES } from "../../../shared/policy/issuance.ts";
 import { leaseNeedsPlan } from "../../../shared/policy/lease.ts";
+import { outageBoundMs } from "../../../shared/policy/outage-budget.ts";
 import type { DeprecatedCaller, Drift, VersionInfo } from "../../../shared/wire/admin.ts";
 import type { CanaryChange, CanaryRequest, CanaryStatus } from "../../../shared/wire/canary.ts";
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
@@ -48,6 +50,7 @@ interface Live {
   /** Agents face the outside, and so refuse what is revoked. */
   readonly isExposed: boolean;
   readonly joining: JoiningSettings;
+  readonly outageBudgetMs: number;
 }
 
 export class ConfigStore extends AccessStore implements ConfigStoreRpc {
@@ -159,7 +162,9 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     const nowMs = Date.now();
     const [leases, counters] = [this.#leases.live(nowMs), this.#counters.sums(nowMs)];
     const canary = this.#canary.brief;
-    return { version: live?.version ?? 0, hash: live?.hash ?? "", leases, counters, ...(canary && { canary }) };
+    const outageBudgetMs = this.#readLive()?.outageBudgetMs ?? limits.fleet.outageMs;
+    const { version = 0, hash = "" } = live ?? {};
+    return { version, hash, leases, counters, outageBudgetMs, ...(canary && { canary }) };
   }
 
   async missingArtifacts(digests: readonly string[]): Promise<string[]> {
@@ -386,7 +391,9 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
       const gateway = this.#versions.text("gateway", row.version) ?? "";
       const { services, trustDomain: _, ...joining } = plan.mesh;
       const isExposed = Object.values(services).some(({ expose }) => expose !== undefined);
-      this.#live = { row, gateway, services: new Set(Object.keys(services)), isExposed, joining };
+      const { certificateMs } = plan.mesh.lives ?? USUAL_LIVES;
+      const outageBudgetMs = outageBoundMs(plan.mesh.outageBudgetMs, certificateMs);
+      this.#live = { row, gateway, services: new Set(Object.keys(services)), isExposed, joining, outageBudgetMs };
     }
     return this.#live;
   }

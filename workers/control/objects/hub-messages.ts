@@ -67,6 +67,8 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set<AgentMessage["type"]>([
   "resync",
   "trusts",
   "canary",
+  "standing",
+  "observed",
   "ack",
   "refuse",
 ]);

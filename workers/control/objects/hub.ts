@@ -10,9 +10,10 @@ import { limits } from "../../../shared/limits.ts";
 import { versionHere } from "../../../shared/policy/acknowledgement.ts";
 import { dueAt, type Instance, instanceKey, putSession } from "../../../shared/policy/agent-sessions.ts";
 import { type Denied, refuseWorkload } from "../../../shared/policy/denial.ts";
+import { advisedOf, type FleetVerdict } from "../../../shared/policy/fleet-verdict.ts";
 import { stepHub } from "../../../shared/policy/hub.ts";
 import { hubDueAt, reportsOf, unneeded } from "../../../shared/policy/hub-duties.ts";
-import type { HubEvent, HubSettings, HubState, HubVerdict } from "../../../shared/policy/hub-state.ts";
+import type { HubEvent, HubState, HubVerdict } from "../../../shared/policy/hub-state.ts";
 import type { RegistryUpdate, Released } from "../../../shared/policy/registry.ts";
 import { type AgentMessage, PING, PONG } from "../../../shared/wire/hub.ts";
 import type { Env } from "../env.ts";
@@ -23,7 +24,9 @@ import { AgentSockets } from "./agent-sockets.ts";
 import { CanaryFaceStore } from "./canary-faces.ts";
 import { type Connection, connectionSchema, readAttachment } from "./connection.ts";
 import { handOver } from "./hand-over.ts";
+import { HeldVerdicts, type HubStatus } from "./held-verdicts.ts";
 import { closeCodes, parseMessage, refuseHello } from "./hub-messages.ts";
+import { HUB_SETTINGS as SETTINGS } from "./hub-settings.ts";
 import { HubStore } from "./hub-store.ts";
 import { PublicationStore } from "./publication-store.ts";
 import { RegistryLinks } from "./registry-links.ts";
@@ -39,14 +42,6 @@ import {
 } from "./rpc.ts";
 import { whoLacks } from "./who-lacks.ts";
 
-const SETTINGS: HubSettings = {
-  leaseMs: limits.control.endpointLeaseMs,
-  graceMs: limits.control.reconnectGraceMs,
-  forgetAfterMs: limits.control.forgetAfterMs,
-  instancesMax: limits.control.instancesMax,
-  marksMax: limits.control.viewMarksMax,
-};
-
 export class Hub extends DurableObject<Env> implements HubRpc {
   readonly #store: HubStore;
   readonly #publication: PublicationStore;
@@ -55,6 +50,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   readonly #news: AgentNews;
   readonly #state: HubState;
   readonly #links: RegistryLinks;
+  readonly #verdicts = new HeldVerdicts();
   /** Place among the hubs; undefined: there are fewer by now. */
   readonly #index: number | undefined;
   /** When the alarm is set for; undefined: not known since the object woke up or the alarm went off. */
@@ -136,13 +132,23 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     return whoLacks(this.#state.sessions, trustId);
   }
 
-  async status(): Promise<{ revision: number; instances: readonly Instance[] }> {
+  async status(): Promise<HubStatus> {
     this.#hearAll();
-    return { revision: this.#state.revision, instances: Object.values(this.#state.sessions.instances) };
+    const { revision, sessions } = this.#state;
+    return { revision, instances: Object.values(sessions.instances), verdicts: this.#verdicts.held(Date.now()) };
   }
 
   async renewed(service: string, instance: string, certificateNotAfterMs: number): Promise<void> {
     this.#step({ type: "renewed", key: instanceKey(service, instance), certificateNotAfterMs });
+  }
+
+  async renewAll(id: string, withinMs: number): Promise<void> {
+    this.#step({ type: "renew", id, withinMs });
+  }
+
+  async judged(service: string, verdict: FleetVerdict): Promise<void> {
+    if (this.#verdicts.take(service, verdict, Date.now()))
+      this.#step({ type: "advised", service, avoid: advisedOf(verdict), forMs: limits.fleet.verdictForMs });
   }
 
   async view(service: string, update: RegistryUpdate): Promise<void> {
@@ -224,12 +230,12 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       return;
     }
     const { service, instance, id } = connection;
-    const { endpoint, certificateNotAfterMs, views } = hello;
+    const { endpoint, certificateNotAfterMs, outage, views } = hello;
     const face = this.#publication.face(service);
     const live = { version: this.#publication.version, hash: face?.hash };
     const planVersion = versionHere({ version: hello.planVersion, hash: hello.planHash }, live);
     const isCurrent = planVersion === live.version;
-    const says = { service, instance, connection: id, endpoint, planVersion, certificateNotAfterMs };
+    const says = { service, instance, connection: id, endpoint, planVersion, certificateNotAfterMs, outage };
     const before = (): void => {
       this.#sockets.greeted(socket, connection);
       this.#news.greet({ service, connection: id }, { live: isCurrent, canary: hello.canary !== undefined });
@@ -263,6 +269,9 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       case "refuse":
         if (message.version <= this.#publication.version)
           this.#step({ type: "refused", key, version: message.version, reason: message.reason });
+        break;
+      case "observed":
+        this.#links.observed(connection.service, key, message.services);
         break;
       default:
         this.#step({ ...message, key, connection: connection.id });

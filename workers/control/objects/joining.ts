@@ -1,12 +1,14 @@
 /** How the authority lets workloads in that have no join token: by a token of their platform, or by their enrolment key. */
 import { join as bounds } from "../../../shared/limits/join.ts";
+import { limits } from "../../../shared/limits.ts";
 import type { Workload } from "../../../shared/policy/denial.ts";
-import { newRefusalCount, refuseKey, refuseReuse, stepRefusal } from "../../../shared/policy/joining.ts";
+import { refuseEnded, refuseKey, refuseReuse } from "../../../shared/policy/joining.ts";
+import { newRefusalBudget, takeRefusal } from "../../../shared/policy/refusal-budget.ts";
 import type { EnrolmentKeyInfo } from "../../../shared/wire/joining.ts";
 import type { IssuedCredentials, ProvenJoin, ProvenTokenJoin } from "./authority-rpc.ts";
 import { JoiningStore } from "./joining-store.ts";
 import type { Issued } from "./leaf-issuer.ts";
-import type { Act, JoiningSettings, Refused } from "./rpc.ts";
+import type { Act, JoiningSettings, Refused, RefusedAct } from "./rpc.ts";
 
 /** What the authority lends. */
 export interface JoiningHost {
@@ -16,6 +18,7 @@ export interface JoiningHost {
   certifiedLast(service: string, instance: string): string | undefined;
   settings(): Promise<JoiningSettings>;
   audit(act: Act): Promise<void>;
+  auditRefused(act: RefusedAct): Promise<void>;
 }
 
 /** Who joins as what, and why. */
@@ -31,7 +34,8 @@ export class Joining {
   readonly #storage: DurableObjectStorage;
   readonly #store: JoiningStore;
   readonly #host: JoiningHost;
-  readonly #refusals = newRefusalCount();
+  /** Whoever is refused without end does not wake the config store each time. */
+  readonly #refusals = newRefusalBudget(limits.control.refusalsAtOnce, limits.control.refusalsToldPerHour);
 
   constructor(storage: DurableObjectStorage, host: JoiningHost) {
     this.#storage = storage;
@@ -42,7 +46,8 @@ export class Joining {
   async byToken(join: ProvenTokenJoin): Promise<IssuedCredentials | Refused> {
     const { keyId, tokenId, tokenEndMs, reuse } = join;
     return this.#join(join, await this.#keyLifetimeMs(), {
-      refuse: () => refuseReuse(this.#store.usedBy(tokenId), keyId, reuse),
+      refuse: () =>
+        refuseEnded("token", tokenEndMs, Date.now()) ?? refuseReuse(this.#store.usedBy(tokenId), keyId, reuse),
       use: (nowMs) =>
         this.#store.use(tokenId, keyId, tokenEndMs, nowMs) ? undefined : "too many tokens are remembered",
     });
@@ -81,7 +86,8 @@ export class Joining {
     const late = this.#storage.transactionSync(() => {
       const nowMs = Date.now();
       const isReplayed = this.#store.usedBy(challengeId) !== undefined;
-      const reason = isReplayed ? "the challenge was used before" : (proof.refuse() ?? proof.use(nowMs));
+      const unfresh = isReplayed ? "the challenge was used before" : refuseEnded("challenge", challengeEndMs, nowMs);
+      const reason = unfresh ?? proof.refuse() ?? proof.use(nowMs);
       if (reason !== undefined) return reason;
       if (!this.#store.use(challengeId, keyId, challengeEndMs, nowMs)) return "too many challenges are remembered";
       this.#store.keepKey({ id: keyId, service, instance, isProven: true }, nowMs, nowMs - keyLifetimeMs);
@@ -102,9 +108,10 @@ export class Joining {
   async refuse(who: string, reason: string): Promise<Refused> {
     const time = new Date().toISOString();
     console.warn(JSON.stringify({ time, kind: "audit", act: "refuse-join", who, reason }));
-    const count = stepRefusal(this.#refusals, Date.now());
-    const others = count > 1 ? ` (and ${count - 1} more before it)` : "";
-    if (count > 0) await this.#audit("join-refused", who.slice(0, 200), `${who}: ${reason}${others}`);
+    const unwritten = takeRefusal(this.#refusals, 0, Date.now());
+    const detail = `${who}: ${reason}`;
+    const act = { act: "join-refused", by: "", author: "", version: 0, detail } as const;
+    if (unwritten !== undefined) await tried(detail, () => this.#host.auditRefused({ ...act, unwritten }));
     return { refused: { code: "join_refused", reason: `${who}: ${reason}` } };
   }
 
@@ -125,13 +132,17 @@ export class Joining {
     return lifetimeOf(await this.#host.settings());
   }
 
-  /** The act is done whatever becomes of its line. */
-  async #audit(act: Act["act"], by: string, detail: string): Promise<void> {
-    try {
-      await this.#host.audit({ act, by, author: by, version: 0, detail });
-    } catch (error) {
-      console.error(JSON.stringify({ kind: "error", act: "audit", reason: String(error), detail }));
-    }
+  #audit(act: Act["act"], by: string, detail: string): Promise<void> {
+    return tried(detail, () => this.#host.audit({ act, by, author: by, version: 0, detail }));
+  }
+}
+
+/** The act is done whatever becomes of its line. */
+async function tried(detail: string, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    console.error(JSON.stringify({ kind: "error", act: "audit", reason: String(error), detail }));
   }
 }
 

@@ -1,4 +1,5 @@
 import { limits } from "../../../shared/limits.ts";
+import type { CallerReport } from "../../../shared/policy/caller-view.ts";
 import { confirmable, isAsking, owedServices, reportsOf, unsubscribed } from "../../../shared/policy/hub-duties.ts";
 import type { HubEvent, HubState } from "../../../shared/policy/hub-state.ts";
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
@@ -55,6 +56,20 @@ export class RegistryLinks {
       await registry.unsubscribe(service, this.#options.hub());
       this.#options.onEvent({ type: "unsubscribed", service });
     });
+  }
+
+  /** What an agent says of services that it may call. Advice alone hangs on it: what is lost, the agent says again. */
+  observed(service: string, caller: string, reports: readonly CallerReport[]): void {
+    const callable = this.#options.state().callable.get(service) ?? [];
+    for (const { service: called, ...report } of reports) {
+      if (!callable.includes(called)) continue;
+      const told = this.#options.env.REGISTRY.getByName(called).observed(called, caller, report);
+      this.#options.waitUntil(
+        within(told, objectCallMs, `observed ${called}`).catch((error) => {
+          console.warn(JSON.stringify({ kind: "error", act: `observed ${called}`, reason: String(error) }));
+        }),
+      );
+    }
   }
 
   #start(

@@ -3,8 +3,10 @@ import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import type { ErrorCode } from "../../../shared/errors.ts";
 import type { Plan } from "../../../shared/plan/plan.ts";
 import type { Instance } from "../../../shared/policy/agent-sessions.ts";
+import type { CallerReport } from "../../../shared/policy/caller-view.ts";
 import type { SeriesCounts } from "../../../shared/policy/counters.ts";
 import type { Denied } from "../../../shared/policy/denial.ts";
+import type { FleetVerdict } from "../../../shared/policy/fleet-verdict.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
 import type { InstanceReport, RegistryUpdate, Released } from "../../../shared/policy/registry.ts";
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
@@ -15,6 +17,7 @@ import type { CanaryChange, CanaryRequest, CanaryStatus, ToldCanary } from "../.
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../../../shared/wire/revocations.ts";
 import type { TokenInfo } from "../../../shared/wire/tokens.ts";
+import type { HubStatus } from "./held-verdicts.ts";
 
 /** An error as data: an exception would lose its class on the way between objects. */
 export interface Refused {
@@ -73,6 +76,8 @@ export interface ConfigStatus {
   readonly canary?: Pick<CanaryStatus, "version" | "phase" | "share">;
   /** What isolates counted in the last minutes. */
   readonly counters: readonly SeriesCounts[];
+  /** Agents that go on for less than this without the control plane are an alarm. */
+  readonly outageBudgetMs: number;
 }
 
 export interface LeaseGrant {
@@ -113,6 +118,7 @@ export interface Act {
     | "ca-csr"
     | "ca-import"
     | "cache-purge"
+    | "agents-renew"
     | "join"
     | "join-refused"
     | "enrolment-key-remove"
@@ -296,8 +302,12 @@ export interface HubRpc extends Rpc.DurableObjectBranded {
   /** What was heard before, or came before that, changes nothing. */
   canary(faces: CanaryFaces): Promise<void>;
   canaryLaggards(version: number): Promise<CanaryLaggards>;
-  status(): Promise<{ readonly revision: number; readonly instances: readonly Instance[] }>;
+  status(): Promise<HubStatus>;
   renewed(service: string, instance: string, certificateNotAfterMs: number): Promise<void>;
+  /** Tells agents to renew that have not done so by this id. */
+  renewAll(id: string, withinMs: number): Promise<void>;
+  /** Of a registry: what the callers of its service see together. */
+  judged(service: string, verdict: FleetVerdict): Promise<void>;
   /** Of a registry: what changed of its service. */
   view(service: string, update: RegistryUpdate): Promise<void>;
   /** Of a registry: an instance that drains need not wait any more. */
@@ -318,6 +328,8 @@ export interface ServiceRegistryRpc extends Rpc.DurableObjectBranded {
   /** @param held undefined: nothing */
   subscribe(service: string, hub: string, held: HeldRevision | undefined): Promise<RegistryUpdate>;
   unsubscribe(service: string, hub: string): Promise<void>;
+  /** What an agent says of its calls. */
+  observed(service: string, caller: string, report: Omit<CallerReport, "service">): Promise<void>;
   /** All callers of the hub go by that revision. */
   seen(service: string, hub: string, held: HeldRevision): Promise<void>;
 }

@@ -4,6 +4,8 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { limits } from "../../../shared/limits.ts";
+import type { CallerReport } from "../../../shared/policy/caller-view.ts";
+import type { FleetVerdict } from "../../../shared/policy/fleet-verdict.ts";
 import {
   lacking,
   type RegistryEvent,
@@ -15,10 +17,11 @@ import {
   stepRegistry,
   updateFor,
 } from "../../../shared/policy/registry.ts";
-import type { HeldRevision } from "../../../shared/policy/service-view.ts";
+import { endpointsOf, type HeldRevision } from "../../../shared/policy/service-view.ts";
 import type { Env } from "../env.ts";
 import { eachHub, hubCount, hubName } from "../upstream/hubs.ts";
 import { within } from "../upstream/within.ts";
+import { CallerReports } from "./caller-reports.ts";
 import { RegistryStore } from "./registry-store.ts";
 import type { Reports, ServiceRegistryRpc } from "./rpc.ts";
 
@@ -37,12 +40,19 @@ export class ServiceRegistry extends DurableObject<Env> implements ServiceRegist
   readonly #sending = new Set<string>();
   /** Made anew: hubs are asked for what they know. */
   #gathering: Promise<void> | undefined;
+  readonly #reports: CallerReports;
   #alarmAtMs: number | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#store = new RegistryStore(ctx.storage.sql);
     this.#state = this.#store.load(() => crypto.randomUUID());
+    this.#reports = new CallerReports({
+      sql: ctx.storage.sql,
+      known: () => new Set(endpointsOf(this.#state.view).map(({ instance }) => instance)),
+      tell: (verdict) => this.#judge(verdict),
+      waitUntil: (promise) => ctx.waitUntil(promise),
+    });
   }
 
   async report(service: string, hub: string, { batch, reports }: Reports, all: boolean): Promise<number | undefined> {
@@ -66,6 +76,17 @@ export class ServiceRegistry extends DurableObject<Env> implements ServiceRegist
   async seen(service: string, hub: string, held: HeldRevision): Promise<void> {
     await this.#gathered(service);
     this.#step({ type: "seen", hub, held });
+  }
+
+  async observed(service: string, caller: string, report: Omit<CallerReport, "service">): Promise<void> {
+    await this.#gathered(service);
+    this.#reports.take(caller, report, Date.now());
+  }
+
+  #judge(verdict: FleetVerdict): void {
+    for (const [hub, { subscribed }] of this.#state.hubs)
+      if (subscribed)
+        this.#call(() => this.env.HUB.getByName(hub).judged(this.#store.service, verdict), `judge at ${hub}`);
   }
 
   override async alarm(): Promise<void> {

@@ -2,8 +2,10 @@
 import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import { limits } from "../../../shared/limits.ts";
 import { type Instance, instanceKey } from "../../../shared/policy/agent-sessions.ts";
+import type { FleetVerdict } from "../../../shared/policy/fleet-verdict.ts";
 import { hubOf } from "../../../shared/policy/hub-shards.ts";
 import type { Env } from "../env.ts";
+import type { HeldVerdict } from "../objects/held-verdicts.ts";
 import {
   type CanaryFaces,
   type CanaryLaggards,
@@ -76,6 +78,11 @@ export async function tellTrust(env: Env, trust: Trust): Promise<void> {
   await eachHub(env, (hub) => hub.trust(trust));
 }
 
+/** Tells all agents to renew that have not done so by this id. */
+export async function renewAll(env: Env, id: string, withinMs: number): Promise<void> {
+  await eachHub(env, (hub) => hub.renewAll(id, withinMs));
+}
+
 /** @returns the latest revision of another list that a hub holds instead; undefined: all hold this one */
 export async function tellRevoked(env: Env, list: RevocationList): Promise<number | undefined> {
   const others = (await eachHub(env, (hub) => hub.revoked(list))).filter((other) => other !== undefined);
@@ -112,7 +119,9 @@ export async function canaryLaggards(env: Env, version: number): Promise<CanaryL
 }
 
 /** What all hubs know of their agents; of one that two know, since it moved, what the one says that it is connected to. */
-export async function hubsStatus(env: Env): Promise<{ revision: number; instances: Instance[] }> {
+export async function hubsStatus(
+  env: Env,
+): Promise<{ revision: number; instances: Instance[]; verdicts: ReadonlyMap<string, FleetVerdict> }> {
   const all = await eachHub(env, (hub) => hub.status());
   const found = new Map<string, Instance>();
   for (const one of all.flatMap(({ instances }) => instances)) {
@@ -120,7 +129,14 @@ export async function hubsStatus(env: Env): Promise<{ revision: number; instance
     const other = found.get(key);
     if (other === undefined || isNewer(one, other)) found.set(key, one);
   }
-  return { revision: Math.max(...all.map(({ revision }) => revision)), instances: [...found.values()] };
+  const revision = Math.max(...all.map((one) => one.revision));
+  return { revision, instances: [...found.values()], verdicts: latest(all.flatMap(({ verdicts }) => verdicts)) };
+}
+
+/** Of the same service, what its registry told last. */
+function latest(held: readonly HeldVerdict[]): ReadonlyMap<string, FleetVerdict> {
+  const inOrder = [...held].sort((a, b) => a.untilMs - b.untilMs);
+  return new Map(inOrder.map(({ service, verdict }) => [service, verdict]));
 }
 
 function isNewer(one: Instance, other: Instance): boolean {

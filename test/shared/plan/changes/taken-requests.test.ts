@@ -95,4 +95,31 @@ describe("an owner takes nothing from others by way of its own", () => {
       refuseForeign(version("orders", A), version("orders", B), ["payments"]).map(({ message }) => message),
     ).toEqual(["contract api: content is used by others, too"]);
   });
+
+  describe("what routes of others are held to stays", () => {
+    const A = "A".repeat(43);
+    const contracts: Edit = [["gateway", "contracts"], { api: { openapi: "a.yaml" }, lax: { openapi: "b.yaml" } }];
+    const held = (validate: unknown): Edit => [["mesh", "services", "orders", "validate"], validate];
+    const live = { document: edit(contracts, held({ contract: "api" })), artifacts: { "contracts.api": A } };
+    test.each<[string, unknown, Record<string, string>, string]>([
+      ["no longer", undefined, live.artifacts, "service orders: validate is of the owner orders"],
+      ["by another", { contract: "lax" }, live.artifacts, "service orders: validate.contract is of the owner orders"],
+      ["without its file", { contract: "api" }, {}, "contract api: content is used by others, too"],
+      [
+        "beside a file of nothing",
+        { contract: "api" },
+        { ...live.artifacts, "contracts.none": A },
+        "document: file contracts.none is for administrators",
+      ],
+    ])("%s", (_name, validate, artifacts, message) => {
+      const next = { document: edit(contracts, held(validate)), artifacts };
+      expect(refuseForeign(live, next, ["payments"]).map((problem) => problem.message)).toEqual([message]);
+    });
+    test("a file that was lacking", () => {
+      const lacking = { ...live, artifacts: {} };
+      expect(refuseForeign(lacking, live, ["payments"]).map(({ message }) => message)).toEqual([
+        "contract api: content is used by others, too",
+      ]);
+    });
+  });
 });
