@@ -20,6 +20,7 @@ import { certificate, control, keyRotation, wire } from "./limits/control.ts";
 import { counters } from "./limits/counters.ts";
 import { expose } from "./limits/expose.ts";
 import { fault } from "./limits/fault.ts";
+import { federation } from "./limits/federation.ts";
 import { forms } from "./limits/forms.ts";
 import { front } from "./limits/front.ts";
 import { graphql } from "./limits/graphql.ts";
@@ -226,6 +227,7 @@ export const limits = {
   },
   authority,
   certificate,
+  federation,
   keyRotation,
   regex,
   reshape,

@@ -36,6 +36,7 @@ import { decisionPoint } from "./schema-decisions.ts";
 import { edgeFaults, edgeMirror, edgeTraffic, target } from "./schema-edge-traffic.ts";
 import { exposeSchema } from "./schema-expose.ts";
 import { faults } from "./schema-fault.ts";
+import { federation } from "./schema-federation.ts";
 import { graphql } from "./schema-graphql.ts";
 import { hedge } from "./schema-hedge.ts";
 import { idempotency } from "./schema-idempotency.ts";
@@ -234,6 +235,7 @@ const mesh = z.strictObject({
   trustDomain: text("a trust domain such as shop.internal", /^[a-z0-9._-]{1,255}$/, (given) =>
     typeof given === "string" ? given.toLowerCase() : undefined,
   ).describe("First part of every SPIFFE ID."),
+  federation: federation.optional().describe("Other trust domains whose workloads `access` may name."),
   services: z.record(serviceName, service),
 });
 

@@ -10,6 +10,7 @@ import { compileClientIp } from "./compile-client-ip.ts";
 import { compileCors } from "./compile-cors.ts";
 import { compileDecisionPoint } from "./compile-decision.ts";
 import { compileExpose } from "./compile-expose.ts";
+import { compileFederation } from "./compile-federation.ts";
 import { compileProvider } from "./compile-identity.ts";
 import { compileVersioning } from "./compile-life-cycle.ts";
 import { compileLimitRows, namedLimits } from "./compile-limit-rows.ts";
@@ -85,5 +86,6 @@ function compileMesh({ gateway, mesh }: Document, trustDomain: string): MeshPlan
     ...compileService(service),
     ...(service.expose !== undefined && { expose: compileExpose(name, service.expose, gateway) }),
   }));
-  return { trustDomain, services };
+  const federation = compileFederation(mesh?.federation);
+  return { trustDomain, ...(federation !== undefined && { federation }), services };
 }

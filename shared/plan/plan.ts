@@ -17,6 +17,7 @@ import type { HandlerTarget, RouteCode } from "../policy/custom-code.ts";
 import type { DirectAnswer } from "../policy/direct-answer.ts";
 import type { EdgeFaultRule, EdgeMirrorRule, EdgeTrafficRule } from "../policy/edge-traffic.ts";
 import type { ErrorPage } from "../policy/error-pages.ts";
+import type { Partners } from "../policy/federation.ts";
 import type { GraphqlSettings } from "../policy/graphql-guard.ts";
 import type { IdempotencySettings } from "../policy/idempotency.ts";
 import type { IdentityHeaders } from "../policy/identity-headers.ts";
@@ -173,6 +174,8 @@ export type RouteTarget =
 
 export interface MeshPlan {
   readonly trustDomain: string;
+  /** Other trust domains. Absent: none. */
+  readonly federation?: Partners;
   readonly services: Readonly<Record<string, ServicePlan>>;
 }
 

@@ -17,6 +17,7 @@ import { limits } from "../limits.ts";
 import type { Alarm } from "../policy/alarms.ts";
 import type { CaAlarm } from "../policy/ca-alarms.ts";
 import type { SeriesCounts } from "../policy/counters.ts";
+import type { FederationAlarm } from "../policy/federation.ts";
 import { type ArtifactTable, artifactTableSchema } from "./artifacts.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { KeyRingStatus } from "./rotation.ts";
@@ -103,7 +104,7 @@ export interface Status {
   readonly agents: readonly AgentStatus[];
   readonly keys: readonly KeyRingStatus[];
   /** What is wrong now, as far as the counters and the authority tell. Absent, as the counters: a control plane that counts nothing yet. */
-  readonly alarms?: readonly (Alarm | CaAlarm)[];
+  readonly alarms?: readonly (Alarm | CaAlarm | FederationAlarm)[];
   /** What the gateways counted in the last `windowMs`. */
   readonly counters?: { readonly windowMs: number; readonly series: readonly SeriesCounts[] };
 }

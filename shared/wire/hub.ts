@@ -23,6 +23,9 @@ export const deniedPeersSchema = z.object({
   serials: z.array(z.string()),
 });
 
+/** By trust domain. */
+export const federatedSchema = z.record(z.string(), z.array(z.string()));
+
 const jwk = z.looseObject({ kty: z.string(), kid: z.string() });
 
 /** What an agent holds of a service: the revision of its registry that counts by `epoch`. */
@@ -116,6 +119,8 @@ export const hubMessageSchema = z.discriminatedUnion("type", [
     renewWithinMs: z.optional(z.number()),
     /** Peers that are refused although their certificates are good. Absent: none. */
     denied: z.optional(deniedPeersSchema),
+    /** PEM roots of other trust domains, whose workloads access rules may name. Absent: none. */
+    federated: z.optional(federatedSchema),
   }),
   /** All that is revoked, to agents that face the outside, before the plan that says so; replaces the list before. */
   z.object({ type: z.literal("revocations"), ...revocationListSchema.shape }),

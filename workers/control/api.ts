@@ -20,6 +20,7 @@ import {
 } from "./calls/ca-calls.ts";
 import { type Api, config, role } from "./calls/call.ts";
 import { apply, rollback, version } from "./calls/config-calls.ts";
+import { askFederation, ownBundle, refreshFederation } from "./calls/federation-calls.ts";
 import { lease } from "./calls/gateway-calls.ts";
 import { problem } from "./calls/problem.ts";
 import { services, status } from "./calls/status-calls.ts";
@@ -30,6 +31,7 @@ const KEY = "/v1/keys/:id{[0-9a-f]{16}}";
 export function makeApi(): Hono<Api> {
   const api = new Hono<Api>();
   api.get("/healthz", (c) => c.json({ status: "ok" }));
+  api.get("/v1/bundle", ownBundle);
   api.post("/v1/enrol", enrol);
   api.post("/v1/renew", role("agent"), renew);
   api.get("/v1/agents/connect", role("agent"), connect);
@@ -57,6 +59,8 @@ export function makeApi(): Hono<Api> {
   api.post("/v1/ca/rotations/abort", abortCa);
   api.post("/v1/ca/csr", requestIssuer);
   api.post("/v1/ca/import", importChain);
+  api.get("/v1/federation", askFederation);
+  api.post("/v1/federation/refresh", refreshFederation);
   api.post("/v1/denied", deny);
   api.get("/v1/denied", denied);
   api.delete("/v1/denied/:id{w-[\\w-]{12}}", lift);

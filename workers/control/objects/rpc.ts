@@ -5,6 +5,7 @@ import type { Instance } from "../../../shared/policy/agent-sessions.ts";
 import type { CaAlarm } from "../../../shared/policy/ca-alarms.ts";
 import type { SeriesCounts } from "../../../shared/policy/counters.ts";
 import type { Denied, Workload } from "../../../shared/policy/denial.ts";
+import type { FederationAlarm, Partners } from "../../../shared/policy/federation.ts";
 import type { RingKey } from "../../../shared/policy/key-ring.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
 import type { InstanceReport, RegistryUpdate, Released } from "../../../shared/policy/registry.ts";
@@ -20,6 +21,7 @@ import type {
   IssuanceEntry,
   RotateCaRequest,
 } from "../../../shared/wire/ca.ts";
+import type { FederationStatus } from "../../../shared/wire/federation.ts";
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../../../shared/wire/revocations.ts";
 
@@ -151,6 +153,8 @@ export interface Trust {
   readonly renewWithinMs?: number;
   /** Absent: nobody. */
   readonly denied?: Denied;
+  /** PEM roots of other trust domains. Absent: none. */
+  readonly federated?: Readonly<Record<string, readonly string[]>>;
 }
 
 export type KeyKind = "signing" | "hop";
@@ -165,8 +169,8 @@ export interface KeyRings {
   readonly rings: readonly { readonly kind: KeyKind; readonly keys: readonly RingKey[] }[];
   /** Id of the trust bundle that has them all. */
   readonly trust: string;
-  /** What of the authority ends soon. */
-  readonly alarms: readonly CaAlarm[];
+  /** What of the authority ends soon, and which bundles are not to be had. */
+  readonly alarms: readonly (CaAlarm | FederationAlarm)[];
 }
 
 /** Who does not have a trust bundle yet: agents of all services, those of the gateway, and the first names. */
@@ -230,6 +234,17 @@ export interface AuthorityRpc extends Rpc.DurableObjectBranded {
   deny(request: DenyRequest, by: string): Promise<DeniedInfo | Refused>;
   lift(id: string, by: string): Promise<DeniedInfo | Refused>;
   denied(): Promise<DeniedList>;
+  readonly federation: FederationRpc;
+}
+
+export interface FederationRpc extends Rpc.RpcTargetBranded {
+  /** Other trust domains of the live document; their bundles are fetched soon. */
+  federate(partners: Partners): Promise<void>;
+  status(): Promise<FederationStatus>;
+  /** Fetches all bundles now. */
+  refresh(): Promise<FederationStatus>;
+  /** The own SPIFFE bundle as JSON; undefined before the first apply. */
+  bundle(): Promise<string | undefined>;
 }
 
 /** One version with the face of every service, as JSON with its hash. */
