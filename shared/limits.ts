@@ -42,6 +42,7 @@ import { translation } from "./limits/translation.ts";
 import { identityHeaders, resource, txnContext } from "./limits/upstream.ts";
 import { upstreams } from "./limits/upstream-targets.ts";
 import { validation } from "./limits/validation.ts";
+import { workloadApi } from "./limits/workload-api.ts";
 import { zones } from "./limits/zones.ts";
 
 const KiB = 1024;
@@ -228,6 +229,7 @@ export const limits = {
   authority,
   certificate,
   federation,
+  workloadApi,
   keyRotation,
   regex,
   reshape,

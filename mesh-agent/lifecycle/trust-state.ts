@@ -9,20 +9,34 @@ import { createClientContext, type TlsIdentity } from "../proxy/tls-peer.ts";
 import type { Log } from "../telemetry/log.ts";
 import { constrainedRoot } from "../tls/constrained-root.ts";
 import type { AgentIdentity } from "../tls/identity.ts";
+import type { Svid } from "../workload-api/messages.ts";
+import type { SvidSource } from "../workload-api/workload-api.ts";
 
-export class TrustState {
+export class TrustState implements SvidSource {
   #identity: AgentIdentity;
   #roots: readonly string[];
   /** Roots of other trust domains. */
   #federated: NonNullable<Trust["federated"]> = {};
   #context: SecureContext | undefined;
   readonly #guard = new PeerGuard();
+  #onChanged: (() => void) | undefined;
   readonly #log: Log;
 
   constructor(identity: AgentIdentity, log: Log) {
     this.#identity = identity;
     this.#roots = identity.roots;
     this.#log = log;
+  }
+
+  /** For the application beside the agent. */
+  get svid(): Svid {
+    const { trustDomain, service, privateKey, certificates } = this.#identity;
+    const spiffeId = spiffeIdOf(trustDomain, service);
+    return { spiffeId, trustDomain, privateKey, certificates, roots: this.#roots, federated: this.#federated };
+  }
+
+  watch(onChanged: () => void): void {
+    this.#onChanged = onChanged;
   }
 
   /** For a listener to the mesh. */
@@ -59,6 +73,7 @@ export class TrustState {
   renew(identity: AgentIdentity): void {
     this.#identity = identity;
     this.#context = undefined;
+    this.#onChanged?.();
   }
 
   /**
@@ -71,6 +86,7 @@ export class TrustState {
     const before = this.#roots;
     this.#roots = roots;
     this.#context = undefined;
+    this.#onChanged?.();
     const gone = before.filter((root) => !roots.includes(root));
     return { fewer: gone.length > 0, isOther: before.length > 0 && gone.length === before.length };
   }
