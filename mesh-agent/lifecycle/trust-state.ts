@@ -56,7 +56,8 @@ export class TrustState implements SvidSource {
     if (others.length === 0) return this.#ownIdentity;
     const all: (readonly [string, readonly string[]])[] = [[this.#identity.trustDomain, this.#roots], ...others];
     const ca = all.flatMap(([trustDomain, roots]) => roots.map((root) => constrainedRoot(root, trustDomain)));
-    return { ...this.#ownIdentity, ca };
+    // X509-SVID section 6.1: what a bundle holds should be self-signed, and need not be.
+    return { ...this.#ownIdentity, ca, allowPartialTrustChain: true };
   }
 
   get #ownIdentity(): TlsIdentity {

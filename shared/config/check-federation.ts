@@ -23,7 +23,7 @@ function namedIdentities(top: Cursor): Cursor[] {
 
 function checkPartner(trustDomain: string, partner: Cursor, own: string, named: readonly Cursor[]): DocumentProblem[] {
   const url = partner.get("bundle");
-  const wrong = url.text === undefined ? undefined : refuseBundleUrl(url.text);
+  const wrong = url.text?.startsWith("http") === true ? refuseBundleUrl(url.text) : undefined;
   const problems = wrong === undefined ? [] : [error("SLV3255", url.path, `the URL of a bundle ${wrong}`)];
   if (trustDomain === own)
     return [...problems, error("SLV3256", partner.path, `${own} is this mesh's own trust domain`, { at: "key" })];

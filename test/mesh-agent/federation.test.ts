@@ -123,6 +123,14 @@ test("another root of the partner is followed, and connections that rest on what
   expect([await callAs(partner), await callAs(next)]).toEqual([0, 200]);
 });
 
+test("what a partner is believed by may be an authority that another one has signed", async () => {
+  const [, issuer = ""] = (await partner.issue("billing")).certPem.split(/(?=-----BEGIN)/);
+  await lets([rule(BILLING)]);
+  await believe({ [PARTNER]: [issuer] });
+  expect([await callAs(partner), await callAs(other)]).toEqual([200, 0]);
+  expect(await callAs(partner, "billing", { uris: ["spiffe://test.internal/service/caller"] })).toBe(0);
+});
+
 test("what cannot be used of a bundle is left out, and the rest holds; an end of it ends all", async () => {
   await lets([rule(BILLING)]);
   const leaf = (await partner.issue("billing")).certPem;
