@@ -15,6 +15,10 @@ import { run, until } from "../support/system.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "selvage-federation-"));
 const fleet = new Fleet();
+const webSocket = join(folder, "web.sock");
+const probe = join(folder, "go-spiffe");
+/** Its modules come from the cache alone: nothing is fetched in a test. */
+const hasGoSpiffe = builds();
 let partner: Served;
 let shop: Served;
 let web: TestAgent;
@@ -70,7 +74,7 @@ beforeAll(async () => {
   partner = await serveDocument(put("partner", ""));
   const url = bundleUrl(partner);
   shop = await serveDocument(put("shop", `  federation: { partner.example: { bundle: '${url}', refresh: 1s } }\n`));
-  web = fleet.run("web-1", await selvage(shop, "join-token", "web"));
+  web = fleet.run("web-1", await selvage(shop, "join-token", "web"), ["--workload-api", `unix://${webSocket}`]);
   [billing, reports] = [await workload("billing"), await workload("reports")];
   await web.ready();
 }, 120_000);
@@ -153,3 +157,30 @@ test("the workload that a rule names is let in by its own SVID, others are not, 
     roots: [expect.stringContaining((await rootsOf(partner))[0]?.trim() ?? "-")],
   });
 });
+
+test.skipIf(!hasGoSpiffe)(
+  "go-spiffe takes SVID and bundles from the agent, and believes both workloads by them",
+  async () => {
+    writeFileSync(join(folder, "bundle.json"), JSON.stringify(await bundleOf(shop)));
+    const { svids } = await svidOf(billing.svids());
+    writeFileSync(join(folder, "partner.pem"), toPem(svids[0]?.x509Svid ?? Buffer.alloc(0)));
+    const ask = (): string =>
+      execFileSync(probe, ["bundle.json", "shop.internal", "partner.pem"], {
+        ...{ cwd: folder, encoding: "utf8", stdio: "pipe" },
+        env: { SPIFFE_ENDPOINT_SOCKET: `unix://${webSocket}` },
+      });
+    const own = "spiffe://shop.internal/service/web";
+    expect(ask().trim().split("\n")).toEqual([own, own, "spiffe://partner.example/service/billing", "true 5m0s"]);
+  },
+);
+
+function builds(): boolean {
+  const cwd = join(import.meta.dirname, "go-spiffe");
+  try {
+    execFileSync("go", ["build", "-o", probe, "."], { cwd, stdio: "pipe", env: { ...process.env, GOPROXY: "off" } });
+    return true;
+  } catch {
+    console.log("go or the modules of go-spiffe are not here (go mod download in test/long/go-spiffe): not asked");
+    return false;
+  }
+}
