@@ -7,7 +7,7 @@ import { type DocumentProblem, error, warning } from "./problem.ts";
 
 export function checkFederation(top: Cursor): DocumentProblem[] {
   const federation = top.get("mesh", "federation");
-  const own = top.get("mesh", "trustDomain").text ?? `${top.get("name").text}.internal`;
+  const own = top.get("mesh", "trustDomain").text ?? "";
   const named = namedIdentities(top);
   return [
     ...federation.entries.flatMap(([trustDomain, partner]) => checkPartner(trustDomain, partner, own, named)),
