@@ -32,7 +32,6 @@ import { lockStateFolder } from "./lifecycle/state-lock.ts";
 import { orStop, type StopRequest } from "./lifecycle/stop-request.ts";
 import { TcpListeners } from "./lifecycle/tcp-listeners.ts";
 import { TrustState } from "./lifecycle/trust-state.ts";
-import { openWorkloadApi } from "./lifecycle/workload-socket.ts";
 import { outboundStack } from "./outbound/stack.ts";
 import { tcpStack } from "./outbound/tcp-stack.ts";
 import type { ClientPool } from "./proxy/engine.ts";
@@ -42,7 +41,6 @@ import { createMeshServer, type MeshServerOptions } from "./proxy/mesh-server.ts
 import type { Log } from "./telemetry/log.ts";
 import { Metrics } from "./telemetry/metrics.ts";
 import type { AgentIdentity } from "./tls/identity.ts";
-import type { WorkloadApi } from "./workload-api/workload-api.ts";
 
 /**
  * Runs until the application ends or a stop is asked for.
@@ -93,7 +91,6 @@ class Agent {
   #tcp: TcpListeners | undefined;
   /** The listener to the outside. */
   #exposure: Exposure | undefined;
-  #workloadApi: WorkloadApi | undefined;
   #admin: Server | undefined;
   #app: AppConnections | undefined;
   #appAddress: AppAddress | undefined;
@@ -201,7 +198,7 @@ class Agent {
     const ports = { app: appPort || (await freePort("127.0.0.1")), outbound: this.#outbound.port };
     const admin = await this.#openAdmin();
     const all = { inbound: this.#listener.port, outbound: ports.outbound, admin, app: ports.app };
-    this.#workloadApi = await openWorkloadApi(role.workloadApi, this.#trust);
+    if (role.workloadApi !== undefined) await this.#trust.serve(role.workloadApi);
     const environment = appEnvironment(process.env, ports, this.#tcp.addresses, role.workloadApi);
     const app = await AppProcess.start(role.command, environment);
     this.#stop.passOn = (signal) => app.signal(signal);
@@ -388,7 +385,7 @@ class Agent {
 
   async #close(): Promise<void> {
     const listeners = [this.#listener, this.#outbound].map((one) => one?.close(0));
-    await Promise.all([...listeners, this.#tcp?.close(), this.#exposure?.close(), this.#workloadApi?.close()]);
+    await Promise.all([...listeners, this.#tcp?.close(), this.#exposure?.close(), this.#trust.close()]);
     this.#admin?.close();
     this.#admin?.closeAllConnections();
     this.#clusters.close();

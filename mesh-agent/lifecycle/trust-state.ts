@@ -10,16 +10,17 @@ import type { Log } from "../telemetry/log.ts";
 import { constrainedRoot } from "../tls/constrained-root.ts";
 import type { AgentIdentity } from "../tls/identity.ts";
 import type { Svid } from "../workload-api/messages.ts";
-import type { SvidSource } from "../workload-api/workload-api.ts";
+import type { WorkloadApi } from "../workload-api/workload-api.ts";
 
-export class TrustState implements SvidSource {
+export class TrustState {
   #identity: AgentIdentity;
   #roots: readonly string[];
   /** Roots of other trust domains. */
   #federated: NonNullable<Trust["federated"]> = {};
   #context: SecureContext | undefined;
   readonly #guard = new PeerGuard();
-  #onChanged: (() => void) | undefined;
+  /** Of the application beside the agent, where it is asked for. */
+  #workloadApi: WorkloadApi | undefined;
   readonly #log: Log;
 
   constructor(identity: AgentIdentity, log: Log) {
@@ -28,15 +29,20 @@ export class TrustState implements SvidSource {
     this.#log = log;
   }
 
-  /** For the application beside the agent. */
-  get svid(): Svid {
+  /** Opens the SPIFFE Workload API, which few ask for. @param path of its socket. @throws with a sentence for people */
+  async serve(path: string): Promise<void> {
+    const { WorkloadApi } = await import("../workload-api/workload-api.ts");
+    this.#workloadApi = await WorkloadApi.open(path, () => this.#svid);
+  }
+
+  async close(): Promise<void> {
+    await this.#workloadApi?.close();
+  }
+
+  get #svid(): Svid {
     const { trustDomain, service, privateKey, certificates } = this.#identity;
     const spiffeId = spiffeIdOf(trustDomain, service);
     return { spiffeId, trustDomain, privateKey, certificates, roots: this.#roots, federated: this.#federated };
-  }
-
-  watch(onChanged: () => void): void {
-    this.#onChanged = onChanged;
   }
 
   /** For a listener to the mesh. */
@@ -56,8 +62,7 @@ export class TrustState implements SvidSource {
     if (others.length === 0) return this.#ownIdentity;
     const all: (readonly [string, readonly string[]])[] = [[this.#identity.trustDomain, this.#roots], ...others];
     const ca = all.flatMap(([trustDomain, roots]) => roots.map((root) => constrainedRoot(root, trustDomain)));
-    // X509-SVID section 6.1: what a bundle holds should be self-signed, and need not be.
-    return { ...this.#ownIdentity, ca, allowPartialTrustChain: true };
+    return { ...this.#ownIdentity, ca };
   }
 
   get #ownIdentity(): TlsIdentity {
@@ -74,7 +79,7 @@ export class TrustState implements SvidSource {
   renew(identity: AgentIdentity): void {
     this.#identity = identity;
     this.#context = undefined;
-    this.#onChanged?.();
+    this.#workloadApi?.changed();
   }
 
   /**
@@ -87,7 +92,7 @@ export class TrustState implements SvidSource {
     const before = this.#roots;
     this.#roots = roots;
     this.#context = undefined;
-    this.#onChanged?.();
+    this.#workloadApi?.changed();
     const gone = before.filter((root) => !roots.includes(root));
     return { fewer: gone.length > 0, isOther: before.length > 0 && gone.length === before.length };
   }

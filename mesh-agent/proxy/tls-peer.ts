@@ -10,8 +10,6 @@ export interface TlsIdentity {
   readonly cert: string;
   /** Roots of the trust domain. */
   readonly ca: string | readonly string[];
-  /** Those need not be self-signed. Default: they must. */
-  readonly allowPartialTrustChain?: boolean;
 }
 
 export function secureContextOptions(identity: TlsIdentity): tls.SecureContextOptions {
@@ -19,7 +17,6 @@ export function secureContextOptions(identity: TlsIdentity): tls.SecureContextOp
     key: identity.key,
     cert: identity.cert,
     ca: typeof identity.ca === "string" ? identity.ca : [...identity.ca],
-    ...(identity.allowPartialTrustChain === true && { allowPartialTrustChain: true }),
     minVersion: "TLSv1.3",
     maxVersion: "TLSv1.3",
     // Tickets end with the context that made them, which is a new one for each certificate and set of roots.

@@ -1,7 +1,9 @@
 /**
  * Roots of several trust domains side by side, each good for its own alone. TLS libraries know one set of roots, by which any of
  * them could vouch for anybody; so each is put there with name constraints (RFC 5280 section 4.2.1.10) on its own trust domain.
- * The signature of such a copy is that of the original and does not fit: of a root that is believed nobody looks at it.
+ * Such a copy names itself as its issuer, since a bundle may also hold an authority that another one has signed (X509-SVID section
+ * 6.1) and Node takes none for a root that does not. Its signature is that of the original and does not fit: of a root that is
+ * believed nobody looks at it.
  */
 import { X509Certificate } from "node:crypto";
 import { der, type Element, elements, inside, SEQUENCE } from "./der.ts";
@@ -14,8 +16,9 @@ const OCTET_STRING = 0x04;
 /** permittedSubtrees [0], and the GeneralName uniformResourceIdentifier [6]. */
 const PERMITTED = 0xa0;
 const URI = 0x86;
-/** 2.5.29.30 */
+/** 2.5.29.30 and 2.5.29.35 */
 const NAME_CONSTRAINTS = Buffer.from("551d1e", "hex");
+const AUTHORITY_KEY = Buffer.from("551d23", "hex");
 const CRITICAL = der(BOOLEAN, Buffer.of(0xff));
 
 /**
@@ -32,8 +35,8 @@ export function constrainedRoot(pem: string, trustDomain: string): string {
   const wrapper = fields.find(({ tag }) => tag === EXTENSIONS);
   const [list] = inside(raw, wrapper, EXTENSIONS);
   const all = inside(raw, list, SEQUENCE);
-  const own = all.find((extension) => isConstraints(raw, extension));
-  const kept = all.filter((extension) => extension !== own);
+  const own = all.find((extension) => isOf(raw, extension, NAME_CONSTRAINTS));
+  const kept = all.filter((extension) => extension !== own && !isOf(raw, extension, AUTHORITY_KEY));
   const constraints = der(
     SEQUENCE,
     der(OID, NAME_CONSTRAINTS),
@@ -41,7 +44,9 @@ export function constrainedRoot(pem: string, trustDomain: string): string {
     der(OCTET_STRING, narrowed(raw, own, trustDomain)),
   );
   const extensions = der(SEQUENCE, ...kept.map((one) => encoded(raw, one)), constraints);
-  const others = fields.filter(({ tag }) => tag !== EXTENSIONS).map((one) => encoded(raw, one));
+  const [version, serial, algorithm, , validity, subject, ...rest] = fields.filter(({ tag }) => tag !== EXTENSIONS);
+  if (version === undefined || subject === undefined) throw new RangeError("DER structure");
+  const others = [version, serial, algorithm, subject, validity, subject, ...rest].map((one) => encoded(raw, one));
   const copy = der(
     SEQUENCE,
     der(SEQUENCE, ...others, der(EXTENSIONS, extensions)),
@@ -50,9 +55,9 @@ export function constrainedRoot(pem: string, trustDomain: string): string {
   return toPem(copy);
 }
 
-function isConstraints(raw: Buffer, extension: Element): boolean {
+function isOf(raw: Buffer, extension: Element, wanted: Buffer): boolean {
   const [id] = inside(raw, extension, SEQUENCE);
-  return id?.tag === OID && raw.subarray(id.from, id.to).equals(NAME_CONSTRAINTS);
+  return id?.tag === OID && raw.subarray(id.from, id.to).equals(wanted);
 }
 
 /** Of what is permitted by itself all but the URIs stays, of what is excluded all. */
@@ -72,8 +77,9 @@ function narrowed(raw: Buffer, own: Element | undefined, trustDomain: string): B
   );
 }
 
-function encoded(raw: Buffer, { tag, from, to }: Element): Buffer {
-  return der(tag, raw.subarray(from, to));
+function encoded(raw: Buffer, element: Element | undefined): Buffer {
+  if (element === undefined) throw new RangeError("DER structure");
+  return der(element.tag, raw.subarray(element.from, element.to));
 }
 
 function toPem(raw: Buffer): string {

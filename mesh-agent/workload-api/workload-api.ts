@@ -11,13 +11,6 @@ import { grpcErrorHead, grpcErrorTrailers, isGrpcCall } from "../proxy/grpc-answ
 import { bundlesResponse, type Svid, svidResponse } from "./messages.ts";
 import { UnixListener } from "./unix-listener.ts";
 
-/** Where identity and roots come from. */
-export interface SvidSource {
-  readonly svid: Svid;
-  /** Calls back on each change. */
-  watch(onChanged: () => void): void;
-}
-
 type Response = (svid: Svid) => Buffer;
 
 const METHODS: Readonly<Record<string, Response>> = {
@@ -36,22 +29,28 @@ interface Stream {
 }
 
 export class WorkloadApi {
-  readonly #source: SvidSource;
+  readonly #svid: () => Svid;
   readonly #streams = new Set<Stream>();
   #listener: UnixListener | undefined;
 
-  private constructor(source: SvidSource) {
-    this.#source = source;
-    source.watch(() => {
-      for (const stream of this.#streams) this.#tell(stream);
-    });
+  private constructor(svid: () => Svid) {
+    this.#svid = svid;
   }
 
-  /** @param path of the socket. @throws with a sentence for people */
-  static async open(path: string, source: SvidSource): Promise<WorkloadApi> {
-    const api = new WorkloadApi(source);
+  /**
+   * @param path of the socket
+   * @param svid asked for each answer
+   * @throws with a sentence for people
+   */
+  static async open(path: string, svid: () => Svid): Promise<WorkloadApi> {
+    const api = new WorkloadApi(svid);
     api.#listener = await UnixListener.open(path, (exchange) => api.#take(exchange));
     return api;
+  }
+
+  /** Tells those who wait for it. */
+  changed(): void {
+    for (const stream of this.#streams) this.#tell(stream);
   }
 
   async close(): Promise<void> {
@@ -106,7 +105,7 @@ export class WorkloadApi {
   /** Whoever is behind gets the newest once there is room. */
   #tell(stream: Stream): void {
     if (stream.isBehind) return;
-    const message = stream.response(this.#source.svid);
+    const message = stream.response(this.#svid());
     if (stream.told?.equals(message) === true) return;
     stream.told = message;
     stream.isBehind = !stream.writer.write(Buffer.from(message));

@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Svid } from "../../mesh-agent/workload-api/messages.ts";
-import { type SvidSource, WorkloadApi } from "../../mesh-agent/workload-api/workload-api.ts";
+import { WorkloadApi } from "../../mesh-agent/workload-api/workload-api.ts";
 import { makeAuthority, type TestAuthority } from "../support/certificates.ts";
 import { until } from "../support/system.ts";
 import { Fleet, type TestAgent } from "./support/agents.ts";
@@ -147,7 +147,7 @@ test("what is left of a killed agent is taken away; calls end when an agent does
 }, 60_000);
 
 test("a place where something else is, or another process serves, is refused", async () => {
-  const source: SvidSource = { svid: {} as Svid, watch: () => undefined };
+  const source = () => ({}) as Svid;
   const file = join(folder, "file");
   writeFileSync(file, "mine");
   await expect(WorkloadApi.open(file, source)).rejects.toThrow("there is something else");
