@@ -5,15 +5,15 @@ import { authority, type Call } from "./call.ts";
 
 /** For other trust domains, which have no token (SPIFFE Federation section 5.2.1.3). */
 export async function ownBundle(c: Call): Promise<Response> {
-  const bundle = await authority(c).federation.bundle();
+  const { bundle } = await authority(c).federation({ type: "ask" });
   if (bundle === undefined) throw new SelvageError("no_route", "there is no authority before the first apply");
   return c.body(bundle, 200, { "content-type": "application/json", "cache-control": "no-cache" });
 }
 
 export async function askFederation(c: Call): Promise<Response> {
-  return c.json((await authority(c).federation.status()) satisfies FederationStatus);
+  return c.json((await authority(c).federation({ type: "ask" })).status satisfies FederationStatus);
 }
 
 export async function refreshFederation(c: Call): Promise<Response> {
-  return c.json((await authority(c).federation.refresh()) satisfies FederationStatus);
+  return c.json((await authority(c).federation({ type: "refresh" })).status satisfies FederationStatus);
 }

@@ -30,6 +30,7 @@ import {
   type Actor,
   type AuthorityRpc,
   type CaOrder,
+  type FederationOrder,
   type GatewayKeys,
   type HeldKeys,
   type IssuedCredentials,
@@ -228,8 +229,8 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
     return this.#desk.denied();
   }
 
-  get federation(): FederationDesk {
-    return this.#federation;
+  federation(order: FederationOrder) {
+    return this.#federation.order(order);
   }
 
   async #openAll(): Promise<Keys | undefined> {

@@ -288,7 +288,7 @@ export class ConfigStore extends DurableObject<Env> implements ConfigStoreRpc {
 
   async #publication({ version, applied_at: appliedAtMs }: VersionRow): Promise<Publication> {
     const plan = JSON.parse(this.#versions.text("plan", version) ?? "null") as Plan;
-    await this.#authority.federation.federate(plan.mesh.federation ?? {});
+    await this.#authority.federation({ type: "configure", partners: plan.mesh.federation ?? {} });
     return { version, appliedAtMs, faces: await facesOf(plan), trust: await this.#authority.trust() };
   }
 

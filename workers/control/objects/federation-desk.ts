@@ -2,7 +2,6 @@
  * Bundles of trust domains: those of others, fetched and kept apart from each other, and the own one for them. It is part of the
  * authority's object. What becomes of a fetch is decided in `shared/policy/federation.ts`.
  */
-import { RpcTarget } from "cloudflare:workers";
 import { bundleDocument, nextSequence } from "../../../shared/identity/bundle.ts";
 import {
   type FederationAlarm,
@@ -18,7 +17,7 @@ import {
 import type { FederationStatus } from "../../../shared/wire/federation.ts";
 import { parseCertificate } from "../authority/certificates.ts";
 import { fetchBundle } from "../upstream/bundle-endpoint.ts";
-import type { FederationRpc, Trust } from "./rpc.ts";
+import type { FederationAnswer, FederationOrder, Trust } from "./rpc.ts";
 
 export interface FederationOptions {
   readonly storage: DurableObjectStorage;
@@ -30,13 +29,12 @@ export interface FederationOptions {
   readonly turn: () => Promise<void>;
 }
 
-export class FederationDesk extends RpcTarget implements FederationRpc {
+export class FederationDesk {
   readonly #options: FederationOptions;
   readonly #storage: DurableObjectStorage;
   readonly #state: FederationState;
 
   constructor(options: FederationOptions) {
-    super();
     this.#options = options;
     const { storage } = options;
     this.#storage = storage;
@@ -64,16 +62,19 @@ export class FederationDesk extends RpcTarget implements FederationRpc {
     return federationDueAt(this.#state);
   }
 
-  async federate(partners: Partners): Promise<void> {
+  async order(order: FederationOrder): Promise<FederationAnswer> {
+    if (order.type === "configure") await this.#configure(order.partners);
+    if (order.type === "refresh") {
+      this.#step({ type: "hurry" });
+      await this.refreshDue();
+    }
+    return { status: this.#status(), bundle: await this.#bundle() };
+  }
+
+  async #configure(partners: Partners): Promise<void> {
     const nowMs = Date.now();
     if (this.#step({ type: "configured", partners })) this.#options.touch(nowMs);
     if (this.dueAtMs <= nowMs) await this.#storage.setAlarm(nowMs);
-  }
-
-  async refresh(): Promise<FederationStatus> {
-    this.#step({ type: "hurry" });
-    await this.refreshDue();
-    return this.status();
   }
 
   /** Fetches what is due. */
@@ -89,7 +90,7 @@ export class FederationDesk extends RpcTarget implements FederationRpc {
     await this.#options.turn();
   }
 
-  async status(): Promise<FederationStatus> {
+  #status(): FederationStatus {
     const partners = Object.entries(this.#state).map(([trustDomain, known]) => ({
       trustDomain,
       bundle: known.partner.bundle,
@@ -103,7 +104,7 @@ export class FederationDesk extends RpcTarget implements FederationRpc {
   }
 
   /** The own bundle as JSON; undefined before the first apply. */
-  async bundle(): Promise<string | undefined> {
+  async #bundle(): Promise<string | undefined> {
     const roots = await this.#options.roots();
     if (roots.length === 0) return undefined;
     const keys = await Promise.all(

@@ -234,17 +234,18 @@ export interface AuthorityRpc extends Rpc.DurableObjectBranded {
   deny(request: DenyRequest, by: string): Promise<DeniedInfo | Refused>;
   lift(id: string, by: string): Promise<DeniedInfo | Refused>;
   denied(): Promise<DeniedList>;
-  readonly federation: FederationRpc;
+  federation(order: FederationOrder): Promise<FederationAnswer>;
 }
 
-export interface FederationRpc extends Rpc.RpcTargetBranded {
-  /** Other trust domains of the live document; their bundles are fetched soon. */
-  federate(partners: Partners): Promise<void>;
-  status(): Promise<FederationStatus>;
-  /** Fetches all bundles now. */
-  refresh(): Promise<FederationStatus>;
-  /** The own SPIFFE bundle as JSON; undefined before the first apply. */
-  bundle(): Promise<string | undefined>;
+/** About other trust domains: which the live document names, to fetch all of their bundles now, or nothing. */
+export type FederationOrder =
+  | { readonly type: "configure"; readonly partners: Partners }
+  | { readonly type: "refresh" | "ask" };
+
+export interface FederationAnswer {
+  readonly status: FederationStatus;
+  /** The own SPIFFE bundle as JSON; absent before the first apply. */
+  readonly bundle?: string | undefined;
 }
 
 /** One version with the face of every service, as JSON with its hash. */
