@@ -182,7 +182,9 @@ class Agent {
     const ports = { app: appPort || (await freePort("127.0.0.1")), outbound: this.#outbound.port };
     const admin = await this.#openAdmin();
     const all = { inbound: this.#listener.port, outbound: ports.outbound, admin, app: ports.app };
-    const app = await AppProcess.start(role.command, appEnvironment(process.env, ports, this.#tcp.addresses));
+    if (role.workloadApi !== undefined) await this.#trust.serve(role.workloadApi);
+    const environment = appEnvironment(process.env, ports, this.#tcp.addresses, role.workloadApi);
+    const app = await AppProcess.start(role.command, environment);
     this.#stop.passOn = (signal) => app.signal(signal);
     this.#runtime.update({ ports: all, ...(app.pid !== undefined && { appPid: app.pid }) });
     try {
@@ -377,7 +379,7 @@ class Agent {
 
   async #close(): Promise<void> {
     const listeners = [this.#listener, this.#outbound].map((one) => one?.close(0));
-    await Promise.all([...listeners, this.#tcp?.close(), this.#exposure?.close()]);
+    await Promise.all([...listeners, this.#tcp?.close(), this.#exposure?.close(), this.#trust.close()]);
     this.#admin?.close();
     this.#admin?.closeAllConnections();
     this.#clusters.close();

@@ -30,6 +30,7 @@ interface RunFlags extends CommonFlags {
   readonly inbound: HostPort;
   readonly advertise?: HostPort;
   readonly outbound: HostPort;
+  readonly workloadApi?: string;
   readonly expose?: HostPort;
   readonly exposeCert?: string;
   readonly exposeKey?: string;
@@ -78,6 +79,14 @@ const port = (text: string): number => {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 0 || number > 65_535) throw new InvalidArgumentError("expected 0 to 65535");
   return number;
+};
+
+/** SPIFFE Workload Endpoint section 4, and the bound of the system on such paths. */
+const socket = (text: string): string => {
+  const path = /^unix:\/\/(\/[^?#]+)$/.exec(text)?.[1];
+  if (path === undefined || Buffer.byteLength(path) > 100)
+    throw new InvalidArgumentError("expected unix:///path/of/socket, at most 100 bytes long");
+  return path;
 };
 
 const label = (text: string, labels: Readonly<Record<string, string>>): Record<string, string> => {
@@ -138,6 +147,11 @@ function commandLine(
       parseHostPort(text, 0),
     )
     .addOption(listener("--outbound <address>", "listener for the application's calls"))
+    .option(
+      "--workload-api <socket>",
+      "serve the SPIFFE Workload API there, such as unix:///run/orders/spiffe.sock",
+      socket,
+    )
     .option("--expose <address>", "public TLS listener (default: the document's `listen`)", address)
     .option(
       "--expose-cert <file>",
@@ -175,7 +189,7 @@ function commonOptions(flags: CommonFlags): Omit<AgentOptions, "role"> {
 
 function runRole(command: readonly string[], flags: RunFlags): RunRole {
   refusePlain("--outbound", flags.outbound, flags);
-  const { label, port: appPort, inbound, outbound } = flags;
+  const { label, port: appPort, inbound, outbound, workloadApi } = flags;
   const labels = flags.zone === undefined ? label : { ...label, [ZONE_LABEL]: flags.zone };
   const advertise = flags.advertise ?? { host: advertisedHost(inbound.host), port: 0 };
   const { expose, exposeCert: cert, exposeKey: key } = flags;
@@ -183,7 +197,18 @@ function runRole(command: readonly string[], flags: RunFlags): RunRole {
   if (expose !== undefined && cert === undefined) throw new Error("--expose needs --expose-cert and --expose-key");
   const exposeCertificates =
     cert === undefined || key === undefined ? undefined : new Certificates({ pairs: [{ cert, key }] });
-  return { kind: "run", command, labels, appPort, inbound, outbound, advertise, expose, exposeCertificates };
+  return {
+    kind: "run",
+    command,
+    labels,
+    appPort,
+    inbound,
+    outbound,
+    advertise,
+    workloadApi,
+    expose,
+    exposeCertificates,
+  };
 }
 
 function ingressRole(flags: IngressFlags): IngressRole {

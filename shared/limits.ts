@@ -21,6 +21,7 @@ import { certificate, control, keyRotation, wire } from "./limits/control.ts";
 import { counters } from "./limits/counters.ts";
 import { expose } from "./limits/expose.ts";
 import { fault } from "./limits/fault.ts";
+import { federation } from "./limits/federation.ts";
 import { fleet } from "./limits/fleet.ts";
 import { forms } from "./limits/forms.ts";
 import { front } from "./limits/front.ts";
@@ -43,6 +44,7 @@ import { translation } from "./limits/translation.ts";
 import { identityHeaders, resource, txnContext } from "./limits/upstream.ts";
 import { upstreams } from "./limits/upstream-targets.ts";
 import { validation } from "./limits/validation.ts";
+import { workloadApi } from "./limits/workload-api.ts";
 import { zones } from "./limits/zones.ts";
 
 const KiB = 1024;
@@ -229,7 +231,9 @@ export const limits = {
   },
   authority,
   certificate,
+  federation,
   fleet,
+  workloadApi,
   keyRotation,
   regex,
   reshape,

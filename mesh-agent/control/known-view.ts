@@ -8,7 +8,7 @@ import {
   type RevocationIndex,
   type RevocationList,
 } from "../../shared/auth/revocations.ts";
-import { GATEWAY_SERVICE } from "../../shared/identity/spiffe-id.ts";
+import { GATEWAY_SERVICE, isTrustDomain } from "../../shared/identity/spiffe-id.ts";
 import { canonicalJson } from "../../shared/plan/canonical-json.ts";
 import type { AgentPlan } from "../../shared/plan/plan.ts";
 import {
@@ -23,8 +23,9 @@ import {
 import type { NamedRevision } from "../../shared/policy/hub-state.ts";
 import { type Endpoint, endpointSchema } from "../../shared/wire/endpoint.ts";
 import { hopKeySchema } from "../../shared/wire/hop-key.ts";
-import { deniedPeersSchema, type HubMessage } from "../../shared/wire/hub.ts";
+import { deniedPeersSchema, federatedSchema, type HubMessage } from "../../shared/wire/hub.ts";
 import { revocationListSchema } from "../../shared/wire/revocations.ts";
+import { constrainedRoot } from "../tls/constrained-root.ts";
 import { agentPlanSchema } from "./agent-plan-schema.ts";
 import type { KnownPlan } from "./known-plan.ts";
 import { SecondPlan } from "./second-plan.ts";
@@ -37,6 +38,8 @@ const trustSchema = z.object({
   hopKeys: z.optional(z.array(hopKeySchema)),
   /** Refused in spite of good certificates. */
   denied: z.optional(deniedPeersSchema),
+  /** Roots of other trust domains. */
+  federated: z.optional(federatedSchema),
 });
 export type Trust = z.infer<typeof trustSchema>;
 
@@ -231,7 +234,7 @@ export class KnownView {
       return "plan";
     }
     if (message.type === "trust") {
-      const trust = checkedTrust(message);
+      const trust = { ...checkedTrust(message), ...this.#checkedFederated(message.federated) };
       // Before it is acknowledged: whoever is denied stays so, whatever becomes of this process.
       if (!isDeepStrictEqual(trust, this.trust)) this.#tolerate(() => this.#trustFile.saveNow(trust));
       this.trust = trust;
@@ -297,6 +300,17 @@ export class KnownView {
     const services = Object.fromEntries(Object.entries(endpoints.services).map(([name, all]) => [name, [...all]]));
     const held = Object.fromEntries(this.held.map(({ service, ...one }) => [service, one]));
     this.#keep(this.#endpointsFile.save({ revision: endpoints.revision, services, held }));
+  }
+
+  /** What somebody else's bundle holds must not keep the rest from being taken: what cannot be used of it is left out. */
+  #checkedFederated(federated: Trust["federated"]): Pick<Trust, "federated"> {
+    if (federated === undefined) return {};
+    const { trustDomain: own } = this.#whose;
+    const usable = Object.entries(federated).flatMap(([trustDomain, roots]) => {
+      if (trustDomain === own || !isTrustDomain(trustDomain)) return [];
+      return [[trustDomain, roots.filter((root) => this.#tolerate(() => constrainedRoot(root, trustDomain)))] as const];
+    });
+    return { federated: Object.fromEntries(usable) };
   }
 
   #checkedPlan(message: Extract<HubMessage, { type: "plan" }>): KnownPlan {

@@ -1,7 +1,7 @@
 /** Who calls: the service that the peer's certificate names, and the rules of the access list that are about it. */
 import { type CallerRules, rulesFor } from "../../shared/auth/access.ts";
 import { SelvageError } from "../../shared/errors.ts";
-import { serviceOf } from "../../shared/identity/spiffe-id.ts";
+import { serviceOf, trustDomainOf } from "../../shared/identity/spiffe-id.ts";
 import type { AgentPlan } from "../../shared/plan/plan.ts";
 import type { Stage } from "../proxy/call.ts";
 import type { Peer } from "../proxy/engine.ts";
@@ -24,9 +24,12 @@ export const identifyPeer: Stage<InboundCall> = (call, next) => {
   next();
 };
 
-function callerOf({ spiffeId }: Peer, { trustDomain }: AgentPlan): string {
-  const from = spiffeId === undefined ? undefined : serviceOf(spiffeId, trustDomain);
-  if (from === undefined)
-    throw new SelvageError("peer_not_trusted", `${spiffeId ?? "no identity"} is not of this trust domain`);
-  return from;
+/** @returns its service, or its SPIFFE ID where it is of another trust domain and a rule names it */
+function callerOf({ spiffeId }: Peer, { trustDomain, inbound }: AgentPlan): string {
+  if (spiffeId === undefined) throw new SelvageError("peer_not_trusted", "the caller has no identity");
+  const service = serviceOf(spiffeId, trustDomain);
+  if (service !== undefined) return service;
+  const isNamed = inbound?.access?.some(({ from }) => from === spiffeId) === true;
+  if (isNamed && trustDomainOf(spiffeId) !== trustDomain) return spiffeId;
+  throw new SelvageError("peer_not_trusted", `${spiffeId} is not of this trust domain, and no rule names it`);
 }

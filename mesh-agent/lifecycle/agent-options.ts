@@ -26,6 +26,8 @@ export interface RunRole {
   /** What others reach the inbound listener by; port 0: the listener's own. */
   readonly advertise: HostPort;
   readonly outbound: HostPort;
+  /** Path of the socket of the SPIFFE Workload API. */
+  readonly workloadApi: string | undefined;
   /** Where the listener to the outside is, instead of where the document says. */
   readonly expose: HostPort | undefined;
   /** Without one nothing is shown to the outside. */

@@ -4,11 +4,13 @@
  * @param inherited the agent's own environment; what the agent joins and keeps its state by is not the application's business
  * @param ports of the application, and of the outbound listener on loopback
  * @param tcp services of TCP that it may call, to the addresses of their listeners
+ * @param workloadApi path of the socket of the SPIFFE Workload API
  */
 export function appEnvironment(
   inherited: NodeJS.ProcessEnv,
   ports: { readonly app: number; readonly outbound: number },
   tcp: Readonly<Record<string, string>> = {},
+  workloadApi?: string,
 ): NodeJS.ProcessEnv {
   const proxy = `http://127.0.0.1:${ports.outbound}`;
   // Calls by https would otherwise go through the proxy for http where no other is named (Node's fetch does that).
@@ -19,6 +21,7 @@ export function appEnvironment(
     ...Object.fromEntries(Object.entries(tcp).map(([service, address]) => [tcpVariable(service), address])),
     PORT: String(ports.app),
     SELVAGE_OUTBOUND: proxy,
+    ...(workloadApi !== undefined && { SPIFFE_ENDPOINT_SOCKET: `unix://${workloadApi}` }),
     NODE_USE_ENV_PROXY: "1",
     HTTP_PROXY: proxy,
     http_proxy: proxy,

@@ -1,24 +1,48 @@
 /** What listeners and connections prove themselves with and believe, exchanged while they are in use. */
 import type { SecureContext } from "node:tls";
+import { isDeepStrictEqual } from "node:util";
 import { spiffeIdOf } from "../../shared/identity/spiffe-id.ts";
 import type { Trust } from "../control/known-view.ts";
 import type { ConnectOptions } from "../proxy/connect.ts";
 import { PeerGuard } from "../proxy/peer-guard.ts";
 import { createClientContext, type TlsIdentity } from "../proxy/tls-peer.ts";
 import type { Log } from "../telemetry/log.ts";
+import { constrainedRoot } from "../tls/constrained-root.ts";
 import type { AgentIdentity } from "../tls/identity.ts";
+import type { Svid } from "../workload-api/messages.ts";
+import type { WorkloadApi } from "../workload-api/workload-api.ts";
 
 export class TrustState {
   #identity: AgentIdentity;
   #roots: readonly string[];
+  /** Roots of other trust domains. */
+  #federated: NonNullable<Trust["federated"]> = {};
   #context: SecureContext | undefined;
   readonly #guard = new PeerGuard();
+  /** Of the application beside the agent, where it is asked for. */
+  #workloadApi: WorkloadApi | undefined;
   readonly #log: Log;
 
   constructor(identity: AgentIdentity, log: Log) {
     this.#identity = identity;
     this.#roots = identity.roots;
     this.#log = log;
+  }
+
+  /** Opens the SPIFFE Workload API, which few ask for. @param path of its socket. @throws with a sentence for people */
+  async serve(path: string): Promise<void> {
+    const { WorkloadApi } = await import("../workload-api/workload-api.ts");
+    this.#workloadApi = await WorkloadApi.open(path, () => this.#svid);
+  }
+
+  async close(): Promise<void> {
+    await this.#workloadApi?.close();
+  }
+
+  get #svid(): Svid {
+    const { trustDomain, service, privateKey, certificates } = this.#identity;
+    const spiffeId = spiffeIdOf(trustDomain, service);
+    return { spiffeId, trustDomain, privateKey, certificates, roots: this.#roots, federated: this.#federated };
   }
 
   /** For a listener to the mesh. */
@@ -32,34 +56,62 @@ export class TrustState {
     return { secureContext: () => this.clientContext, expectedSpiffeId, guard: this.#guard };
   }
 
-  /** For listeners that are open already. */
+  /** For listeners that are open already: callers may be of other trust domains, too, each by roots of its own. */
   get tlsIdentity(): TlsIdentity {
+    const others = Object.entries(this.#federated);
+    if (others.length === 0) return this.#ownIdentity;
+    const all: (readonly [string, readonly string[]])[] = [[this.#identity.trustDomain, this.#roots], ...others];
+    const ca = all.flatMap(([trustDomain, roots]) => roots.map((root) => constrainedRoot(root, trustDomain)));
+    return { ...this.#ownIdentity, ca };
+  }
+
+  get #ownIdentity(): TlsIdentity {
     const { privateKey, certificates } = this.#identity;
     return { key: privateKey, cert: certificates.join("\n"), ca: this.#roots };
   }
 
-  /** For new connections. */
+  /** For new connections: services are of the own trust domain. */
   get clientContext(): SecureContext {
-    this.#context ??= createClientContext(this.tlsIdentity);
+    this.#context ??= createClientContext(this.#ownIdentity);
     return this.#context;
   }
 
   renew(identity: AgentIdentity): void {
     this.#identity = identity;
     this.#context = undefined;
+    this.#workloadApi?.changed();
   }
 
   /**
    * @returns `fewer`: a root that was believed no longer is, so connections that rest on it should end; `isOther`: none of them
    * is, for another authority took over
    */
-  trust({ roots, denied }: Trust): { fewer: boolean; isOther: boolean } {
+  trust({ roots, denied, federated = {} }: Trust): { fewer: boolean; isOther: boolean } {
     this.#deny(denied);
+    this.#federate(federated);
     const before = this.#roots;
     this.#roots = roots;
     this.#context = undefined;
+    this.#workloadApi?.changed();
     const gone = before.filter((root) => !roots.includes(root));
     return { fewer: gone.length > 0, isOther: before.length > 0 && gone.length === before.length };
+  }
+
+  /** Connections end with those of a trust domain that has lost a root. */
+  #federate(federated: NonNullable<Trust["federated"]>): void {
+    const before = this.#federated;
+    this.#federated = federated;
+    const lost = Object.entries(before).filter(([trustDomain, roots]) => {
+      const now = Object.hasOwn(federated, trustDomain) ? (federated[trustDomain] ?? []) : [];
+      return roots.some((root) => !now.includes(root));
+    });
+    const ended = this.#guard.end(lost.map(([trustDomain]) => trustDomain));
+    if (isDeepStrictEqual(before, federated)) return;
+    const names = Object.keys(federated).join(", ") || "none";
+    this.#log.event(
+      "federated",
+      `other trust domains that are believed: ${names}; ${ended} connections with them ended`,
+    );
   }
 
   /** Connections with those who are denied end, all others stay. */

@@ -41,6 +41,15 @@ export class PeerGuard {
     return this.#serials.has(serialText(serial)) ? `the certificate ${serialText(serial)} is revoked` : undefined;
   }
 
+  /** Ends connections with workloads of these trust domains. @returns how many */
+  end(trustDomains: readonly string[]): number {
+    const ended = [...this.#peers].filter(([, { spiffeId = "" }]) =>
+      trustDomains.some((trustDomain) => spiffeId.startsWith(`spiffe://${trustDomain}/`)),
+    );
+    for (const [socket] of ended) socket.destroy();
+    return ended.length;
+  }
+
   /** Whether a verified peer may go on, also by a resumed session; asked at the handshake, and watched from there to its end. */
   admits(socket: TLSSocket): boolean {
     const certificate = socket.getPeerX509Certificate();

@@ -1,6 +1,7 @@
 /** TLS between agents: who a peer is, by the X.509-SVID standard, and contexts that speak TLS 1.3 only. */
 import * as tls from "node:tls";
 import { limits } from "../../shared/limits.ts";
+import { elements, inside, SEQUENCE } from "../tls/der.ts";
 
 /** What an agent proves itself with, and whom it believes. PEM texts. */
 export interface TlsIdentity {
@@ -27,7 +28,6 @@ export function createClientContext(identity: TlsIdentity): tls.SecureContext {
   return tls.createSecureContext(secureContextOptions(identity));
 }
 
-const SEQUENCE = 0x30;
 const OID = 0x06;
 const BOOLEAN = 0x01;
 const OCTET_STRING = 0x04;
@@ -36,38 +36,6 @@ const EXTENSIONS = 0xa3;
 const URI_NAME = 0x86;
 /** 2.5.29.17 */
 const SUBJECT_ALT_NAME = Buffer.from([0x55, 0x1d, 0x11]);
-
-interface Element {
-  readonly tag: number;
-  readonly from: number;
-  readonly to: number;
-}
-
-/** The DER elements between two positions. @throws RangeError where the encoding is broken */
-function elements(der: Buffer, from: number, to: number): Element[] {
-  const found: Element[] = [];
-  let p = from;
-  while (p < to) {
-    const tag = der.readUInt8(p);
-    let length = der.readUInt8(p + 1);
-    p += 2;
-    if (length > 0x7f) {
-      const bytes = length & 0x7f;
-      if (bytes === 0 || bytes > 3) throw new RangeError("DER length");
-      length = der.readUIntBE(p, bytes);
-      p += bytes;
-    }
-    if (p + length > to) throw new RangeError("DER length");
-    found.push({ tag, from: p, to: p + length });
-    p += length;
-  }
-  return found;
-}
-
-function inside(der: Buffer, element: Element | undefined, tag: number): Element[] {
-  if (element === undefined || element.tag !== tag) throw new RangeError("DER structure");
-  return elements(der, element.from, element.to);
-}
 
 function uriNames(der: Buffer): string[] {
   const [certificate] = elements(der, 0, der.length);

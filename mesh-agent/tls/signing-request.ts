@@ -1,5 +1,6 @@
 /** The agent's own key pair and the request by which the authority certifies it. The private key never leaves. */
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { der, SEQUENCE } from "./der.ts";
 
 /** A fresh ECDSA key on P-256. */
 export function makeKey(): KeyObject {
@@ -11,7 +12,6 @@ const ECDSA_SHA256 = Buffer.from("300a06082a8648ce3d040302", "hex");
 const VERSION_0 = Buffer.from("020100", "hex");
 const EMPTY_NAME = Buffer.from("3000", "hex");
 const NO_ATTRIBUTES = Buffer.from("a000", "hex");
-const SEQUENCE = 0x30;
 const BIT_STRING = 0x03;
 
 /**
@@ -24,13 +24,4 @@ export function makeSigningRequest(key: KeyObject, publicKey: KeyObject): string
   const info = der(SEQUENCE, VERSION_0, EMPTY_NAME, spki, NO_ATTRIBUTES);
   const signature = sign("sha256", info, key);
   return der(SEQUENCE, info, ECDSA_SHA256, der(BIT_STRING, Buffer.of(0), signature)).toString("base64");
-}
-
-/** Tag, length and value, X.690 section 8.1. */
-function der(tag: number, ...parts: readonly Buffer[]): Buffer {
-  const value = Buffer.concat(parts);
-  const { length } = value;
-  if (length < 0x80) return Buffer.concat([Buffer.of(tag, length), value]);
-  const size = length < 0x100 ? [length] : [length >> 8, length & 0xff];
-  return Buffer.concat([Buffer.of(tag, 0x80 | size.length, ...size), value]);
 }

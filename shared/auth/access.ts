@@ -55,14 +55,19 @@ export interface CallerRules {
   readonly inShadow: boolean;
 }
 
-/** @param rules absent: every workload of the trust domain may call; an empty list lets nobody through */
+/**
+ * @param rules absent: every workload of the trust domain may call; an empty list lets nobody through
+ * @param from a service, or the SPIFFE ID of a workload of another trust domain: only rules that name it are about it
+ */
 export function rulesFor(rules: readonly AccessRule[] | undefined, from: string): CallerRules {
-  if (rules === undefined) return { from, rules: undefined, inShadow: false };
+  const isForeign = from.startsWith("spiffe://");
+  if (rules === undefined) return { from, rules: isForeign ? [] : undefined, inShadow: false };
   const named = rules
     .map((rule, index) => ({ index, rule }))
-    .filter(({ rule }) => rule.from === "*" || rule.from === from);
+    .filter(({ rule }) => (rule.from === "*" && !isForeign) || rule.from === from);
   const isShadow = ({ mode }: AccessRule): boolean => mode === "shadow";
-  const inShadow = named.some(({ rule }) => isShadow(rule)) || (rules.length > 0 && rules.every(isShadow));
+  const isTried = !isForeign && rules.length > 0 && rules.every(isShadow);
+  const inShadow = named.some(({ rule }) => isShadow(rule)) || isTried;
   return { from, rules: named, inShadow };
 }
 

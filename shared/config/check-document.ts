@@ -7,6 +7,7 @@ import { checkClientIp } from "./check-client-ip.ts";
 import { checkContext } from "./check-context.ts";
 import { checkDecisions } from "./check-decisions.ts";
 import { checkExpose } from "./check-expose.ts";
+import { checkFederation } from "./check-federation.ts";
 import { checkFleet } from "./check-fleet.ts";
 import { checkGateway } from "./check-gateway.ts";
 import { checkIdentity } from "./check-identity.ts";
@@ -69,6 +70,7 @@ export function checkDocument(json: unknown, secrets?: Secrets): CheckedDocument
     ...checkShedding(top),
     ...checkUpstreams(top),
     ...checkMesh(top),
+    ...checkFederation(top),
     ...checkJoin(top),
     ...checkFleet(top),
     ...checkCallLimits(top),

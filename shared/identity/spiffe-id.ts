@@ -29,3 +29,12 @@ export function serviceOf(spiffeId: string, trustDomain: string): string | undef
   const service = spiffeId.slice(prefix.length);
   return isServiceName(service) ? service : undefined;
 }
+
+const SPIFFE_ID = /^spiffe:\/\/([a-z0-9._-]{1,255})(?:\/[A-Za-z0-9._-]+)+$/;
+const SPIFFE_ID_CHARS_MAX = 2048;
+
+/** The trust domain of a workload's SPIFFE ID; undefined: it is none (SPIFFE-ID sections 2.1 to 2.3). */
+export function trustDomainOf(spiffeId: string): string | undefined {
+  if (spiffeId.length > SPIFFE_ID_CHARS_MAX || /\/\.{1,2}(?:\/|$)/.test(spiffeId)) return undefined;
+  return SPIFFE_ID.exec(spiffeId)?.[1];
+}

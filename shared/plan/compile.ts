@@ -11,6 +11,7 @@ import { compileClientIp } from "./compile-client-ip.ts";
 import { compileCors } from "./compile-cors.ts";
 import { compileDecisionPoint } from "./compile-decision.ts";
 import { compileExpose } from "./compile-expose.ts";
+import { compileFederation } from "./compile-federation.ts";
 import { compileProvider } from "./compile-identity.ts";
 import { compileJoin, compileKeyLifetime, compileLives } from "./compile-join.ts";
 import { compileVersioning } from "./compile-life-cycle.ts";
@@ -90,9 +91,11 @@ function compileMesh({ gateway, mesh }: Document, trustDomain: string): MeshPlan
     ...(service.expose !== undefined && { expose: compileExpose(name, service.expose, gateway) }),
   }));
   const outageBudgetMs = mesh?.outageBudget === undefined ? undefined : parseDurationMs(mesh.outageBudget);
+  const federation = compileFederation(mesh?.federation);
   return {
     trustDomain,
     ...compileJoining(mesh),
+    ...(federation !== undefined && { federation }),
     ...(outageBudgetMs !== undefined && { outageBudgetMs }),
     services,
   };

@@ -17,6 +17,7 @@ import type { HandlerTarget, RouteCode } from "../policy/custom-code.ts";
 import type { DirectAnswer } from "../policy/direct-answer.ts";
 import type { EdgeFaultRule, EdgeMirrorRule, EdgeTrafficRule } from "../policy/edge-traffic.ts";
 import type { ErrorPage } from "../policy/error-pages.ts";
+import type { Partners } from "../policy/federation.ts";
 import type { GraphqlSettings } from "../policy/graphql-guard.ts";
 import type { IdempotencySettings } from "../policy/idempotency.ts";
 import type { IdentityHeaders } from "../policy/identity-headers.ts";
@@ -190,6 +191,8 @@ export interface MeshPlan {
   readonly lives?: CertificateLives;
   /** Agents that go on for less than this without the control plane are an alarm. Absent: as usual. */
   readonly outageBudgetMs?: number;
+  /** Other trust domains. Absent: none. */
+  readonly federation?: Partners;
   readonly services: Readonly<Record<string, ServicePlan>>;
 }
 

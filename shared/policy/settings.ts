@@ -258,7 +258,7 @@ export interface FaultRule extends TrafficMatch {
 
 /** One line of a service's `access` list; a request passes when one line accepts it whole. */
 export interface AccessRule {
-  /** Service name of the calling workload; `*`: any of the trust domain. */
+  /** Service name of the calling workload; `*`: any of the trust domain; SPIFFE ID: a workload of another one. */
   readonly from: string;
   /** Scopes that the end user must have, all of them; empty: no Txn-Token is needed. */
   readonly scopes: readonly string[];

@@ -20,6 +20,7 @@ import type { ChangeSummary } from "../plan/changes/summary.ts";
 import type { Alarm } from "../policy/alarms.ts";
 import type { CaAlarm } from "../policy/ca-alarms.ts";
 import type { SeriesCounts } from "../policy/counters.ts";
+import type { FederationAlarm } from "../policy/federation.ts";
 import type { EndpointVerdict } from "../policy/fleet-verdict.ts";
 import type { FleetBudget } from "../policy/outage-budget.ts";
 import { type ArtifactTable, artifactTableSchema } from "./artifacts.ts";
@@ -159,7 +160,7 @@ export interface Status {
   /** Endpoints that callers see failing. Absent: none, or a control plane that is not told. */
   readonly verdicts?: readonly (EndpointVerdict & { readonly service: string })[];
   /** What is wrong now, as far as the counters and the authority tell. Absent, as the counters: a control plane that counts nothing yet. */
-  readonly alarms?: readonly (Alarm | CaAlarm)[];
+  readonly alarms?: readonly (Alarm | CaAlarm | FederationAlarm)[];
   /** What the gateways counted in the last `windowMs`. */
   readonly counters?: { readonly windowMs: number; readonly series: readonly SeriesCounts[] };
 }

@@ -15,6 +15,7 @@ const GATEWAY: readonly Role[] = ["gateway"];
 /** `open`: needs no token of the API; what proves the caller, if anything has to, is part of the call. */
 export const controlCalls: Readonly<Record<string, readonly Role[] | "open">> = {
   "GET /healthz": "open",
+  "GET /v1/bundle": "open",
   "POST /v1/enrol": "open",
   "POST /v1/join/challenge": "open",
   "POST /v1/join/token": "open",
@@ -56,6 +57,8 @@ export const controlCalls: Readonly<Record<string, readonly Role[] | "open">> = 
   "POST /v1/denied": ADMIN,
   "GET /v1/denied": ALL,
   "DELETE /v1/denied/:id": ADMIN,
+  "GET /v1/federation": ALL,
+  "POST /v1/federation/refresh": ADMIN,
   "GET /v1/keys": ALL,
   "GET /v1/keys/:id": ALL,
   "POST /v1/keys": ADMIN,

@@ -23,6 +23,9 @@ export const deniedPeersSchema = z.object({
   serials: z.array(z.string()),
 });
 
+/** By trust domain. */
+export const federatedSchema = z.record(z.string(), z.array(z.string()));
+
 const jwk = z.looseObject({ kty: z.string(), kid: z.string() });
 
 /** What an agent holds of a service: the revision of its registry that counts by `epoch`. */
@@ -166,6 +169,8 @@ export const hubMessageSchema = z.discriminatedUnion("type", [
     renewWithinMs: z.optional(z.number()),
     /** Peers that are refused although their certificates are good. Absent: none. */
     denied: z.optional(deniedPeersSchema),
+    /** PEM roots of other trust domains, whose workloads access rules may name. Absent: none. */
+    federated: z.optional(federatedSchema),
   }),
   /** Renew the certificate at a random moment of that time, whatever is left of it, and say `standing` with this id. */
   z.object({ type: z.literal("renew"), id: z.string(), withinMs: z.number().check(z.nonnegative()) }),

@@ -23,6 +23,7 @@ import {
 import { type Api, config } from "./calls/call.ts";
 import { canary, changeCanary } from "./calls/canary-calls.ts";
 import { apply, rollback, version } from "./calls/config-calls.ts";
+import { askFederation, ownBundle, refreshFederation } from "./calls/federation-calls.ts";
 import { lease } from "./calls/gateway-calls.ts";
 import { enrolmentKeys, joinByKey, joinByToken, joinChallenge, removeEnrolmentKey } from "./calls/join-calls.ts";
 import { permitted } from "./calls/permitted.ts";
@@ -37,6 +38,7 @@ export function makeApi(): Hono<Api> {
   const api = new Hono<Api>();
   api.use("/v1/*", permitted);
   api.get("/healthz", (c) => c.json({ status: "ok" }));
+  api.get("/v1/bundle", ownBundle);
   api.post("/v1/enrol", enrol);
   api.post("/v1/join/challenge", joinChallenge);
   api.post("/v1/join/token", joinByToken);
@@ -71,6 +73,8 @@ export function makeApi(): Hono<Api> {
   api.post("/v1/ca/rotations/abort", abortCa);
   api.post("/v1/ca/csr", requestIssuer);
   api.post("/v1/ca/import", importChain);
+  api.get("/v1/federation", askFederation);
+  api.post("/v1/federation/refresh", refreshFederation);
   api.post("/v1/denied", deny);
   api.get("/v1/denied", denied);
   api.delete("/v1/denied/:id{w-[\\w-]{12}}", lift);

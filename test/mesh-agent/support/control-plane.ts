@@ -68,6 +68,8 @@ export class TestControl {
   trustId = "t1";
   /** Peers that agents refuse, from the next `announceTrust` on. */
   denied: DeniedPeers | undefined;
+  /** PEM roots of other trust domains, from the next `announceTrust` on. */
+  federated: Record<string, string[]> | undefined;
   /** Endpoints that no agent registered. */
   extra: Record<string, Endpoint[]> = {};
   /** What is revoked, for agents that face the outside. */
@@ -288,8 +290,10 @@ export class TestControl {
   #sendTrust({ service, socket }: Agent): void {
     const roots = [this.authority.rootPem, ...this.otherRoots];
     const hopKeys = service === "gateway" ? { hopKeys: this.hopKeys } : {};
-    const { trustId: id, denied } = this;
-    socket.send(JSON.stringify({ type: "trust", id, roots, txnKeys: [this.#txnKey.jwk], ...hopKeys, denied }));
+    const { trustId: id, denied, federated } = this;
+    socket.send(
+      JSON.stringify({ type: "trust", id, roots, txnKeys: [this.#txnKey.jwk], ...hopKeys, denied, federated }),
+    );
   }
 
   /** Tells those who face the outside what is revoked from now on. */

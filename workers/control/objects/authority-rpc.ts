@@ -1,6 +1,7 @@
 /** What the authority offers to the Worker and to the other objects. */
 import type { CaAlarm } from "../../../shared/policy/ca-alarms.ts";
 import type { Workload } from "../../../shared/policy/denial.ts";
+import type { FederationAlarm, Partners } from "../../../shared/policy/federation.ts";
 import type { RingKey } from "../../../shared/policy/key-ring.ts";
 import type {
   CaStatus,
@@ -12,6 +13,7 @@ import type {
   RotateCaRequest,
 } from "../../../shared/wire/ca.ts";
 import type { EnrolRequest } from "../../../shared/wire/enrolment.ts";
+import type { FederationStatus } from "../../../shared/wire/federation.ts";
 import type { EnrolmentKeyInfo } from "../../../shared/wire/joining.ts";
 import type { Actor, Refused, Trust } from "./rpc.ts";
 export type KeyKind = "signing" | "hop";
@@ -26,8 +28,8 @@ export interface KeyRings {
   readonly rings: readonly { readonly kind: KeyKind; readonly keys: readonly RingKey[] }[];
   /** Id of the trust bundle that has them all. */
   readonly trust: string;
-  /** What of the authority ends soon. */
-  readonly alarms: readonly CaAlarm[];
+  /** What of the authority ends soon, and which bundles are not to be had. */
+  readonly alarms: readonly (CaAlarm | FederationAlarm)[];
 }
 
 export interface IssuedCredentials {
@@ -107,4 +109,16 @@ export interface AuthorityRpc extends Rpc.DurableObjectBranded {
   deny(request: DenyRequest, by: Actor): Promise<DeniedInfo | Refused>;
   lift(id: string, by: Actor): Promise<DeniedInfo | Refused>;
   denied(): Promise<DeniedList>;
+  federation(order: FederationOrder): Promise<FederationAnswer>;
+}
+
+/** About other trust domains: which the live document names, to fetch all of their bundles now, or nothing. */
+export type FederationOrder =
+  | { readonly type: "configure"; readonly partners: Partners }
+  | { readonly type: "refresh" | "ask" };
+
+export interface FederationAnswer {
+  readonly status: FederationStatus;
+  /** The own SPIFFE bundle as JSON; absent before the first apply. */
+  readonly bundle?: string | undefined;
 }

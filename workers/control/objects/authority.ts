@@ -20,6 +20,7 @@ import { AuthorityKeys, type Keys } from "./authority-keys.ts";
 import type {
   AuthorityRpc,
   CaOrder,
+  FederationOrder,
   GatewayKeys,
   HeldKeys,
   IssuedCredentials,
@@ -29,6 +30,7 @@ import type {
   ProvenTokenJoin,
 } from "./authority-rpc.ts";
 import { CertificateDesk } from "./certificate-desk.ts";
+import { FederationDesk } from "./federation-desk.ts";
 import { Joining } from "./joining.ts";
 import { KEY_KINDS, KeyRingStore, makeKey } from "./key-ring-store.ts";
 import { LeafIssuer, RENEWAL } from "./leaf-issuer.ts";
@@ -53,6 +55,7 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
   readonly #rings: KeyRingStore;
   readonly #leaves: LeafStore;
   readonly #desk: CertificateDesk;
+  readonly #federation: FederationDesk;
   readonly #issuer: LeafIssuer;
   readonly #joining: Joining;
   /** One making of first keys at a time. */
@@ -92,6 +95,10 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
       audit,
       auditRefused: (act) => this.#config.auditRefused(act),
     });
+    this.#federation = new FederationDesk({
+      ...{ storage: ctx.storage, touch: (nowMs) => this.#rings.touch(nowMs), turn: () => this.#turnKeys() },
+      roots: async () => (await this.#keys.open(Date.now()))?.roots ?? [],
+    });
     ctx.blockConcurrencyWhile(async () => {
       const root = await this.#keys.adopt();
       if (root !== undefined) this.#leaves.adopt(root, Date.now());
@@ -123,6 +130,7 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
       txnKeys: this.#rings.published("signing").map((key) => key.public),
       hopKeys: this.#rings.published("hop").map(({ kid, sealed }) => ({ kid, sealed })),
       ...this.#desk.trust(keys, Date.now()),
+      ...this.#federation.trust,
     };
   }
 
@@ -135,15 +143,7 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
     const keys = await this.#openAll();
     if (keys === undefined) return {};
     const isTakeover = nowMs < keys.madeAtMs + limits.keyRotation.takeoverMs;
-    const missing: GatewayKeys = {};
-    for (const kind of KEY_KINDS) {
-      const kid = held[kind];
-      const isFormer = kid !== undefined && !this.#rings.ring(kind).keys.some((key) => key.kid === kid);
-      if (isFormer && isTakeover) continue;
-      const current = await this.#rings.current(kind);
-      if (current !== undefined && current.kid !== kid) missing[kind] = current;
-    }
-    return missing;
+    return this.#rings.missing(held, isTakeover);
   }
 
   async rotate(kind: KeyKind, how: { now: boolean; revoke: boolean }): Promise<{ kid: string } | Refused> {
@@ -159,7 +159,7 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
   async keyRings(): Promise<KeyRings> {
     const { id } = await this.trust();
     const rings = KEY_KINDS.map((kind) => ({ kind, keys: this.#rings.ring(kind).keys }));
-    const alarms = this.#desk.alarms(Date.now());
+    const alarms = [...this.#desk.alarms(Date.now()), ...this.#federation.alarms];
     return { rings: rings.filter(({ keys }) => keys.length > 0), trust: id, alarms };
   }
 
@@ -173,6 +173,7 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
 
   override async alarm(): Promise<void> {
     await this.#turnKeys();
+    await this.#federation.refreshDue();
   }
 
   /** Brings what gateways hold and agents believe one step further, and sees to the next. Never fails. */
@@ -187,7 +188,8 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
       await tellTrust(this.env, trust);
       if (await this.#tick(trust, await laggards(this.env, trust.id))) await tellTrust(this.env, await this.trust());
       const nowMs = Date.now();
-      const dueAtMs = Math.min(this.#rings.dueAt(nowMs), this.#desk.dueAt(nowMs), nowMs + limits.keyRotation.everyMs);
+      const dueAt = [this.#rings.dueAt(nowMs), this.#desk.dueAt(nowMs), this.#federation.dueAtMs];
+      const dueAtMs = Math.min(...dueAt, nowMs + limits.keyRotation.everyMs);
       await this.ctx.storage.setAlarm(dueAtMs);
     } catch (error) {
       console.error(JSON.stringify({ kind: "error", act: "turn-keys", reason: String(error) }));
@@ -228,6 +230,10 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
 
   denied(): Promise<DeniedList> {
     return this.#desk.denied();
+  }
+
+  federation(order: FederationOrder) {
+    return this.#federation.order(order);
   }
 
   async #openAll(): Promise<Keys | undefined> {

@@ -63,6 +63,7 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
   readonly #drift: SightingStore<LabelOf<typeof DRIFT>>;
   readonly #revocations: RevocationStore;
   readonly #canary: CanaryStore;
+  readonly #faces = (version: number) => facesOf(this.#versions.plan(version));
   /** The live version's parsed parts, read again after an eviction. */
   #live: Live | undefined;
 
@@ -316,7 +317,7 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     try {
       await this.#tellRevocations();
       await this.#publish();
-      await this.#canary.tell((version) => this.#faces(version));
+      await this.#canary.tell(this.#faces);
       if (!this.#owes) await this.ctx.storage.deleteAlarm();
       return true;
     } catch (error) {
@@ -367,16 +368,14 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     if (live === undefined) return undefined;
     const revocations = this.#readLive()?.isExposed === true ? this.#revocations.listAfter(0, Date.now()) : undefined;
     const publication = await this.#publication(live);
-    const canary = await this.#canary.faces((version) => this.#faces(version));
+    const canary = await this.#canary.faces(this.#faces);
     return { publication, ...(revocations !== undefined && { revocations }), ...(canary !== undefined && { canary }) };
   }
 
   async #publication({ version, applied_at: appliedAtMs }: VersionRow): Promise<Publication> {
+    const { federation: partners = {} } = this.#versions.plan(version).mesh;
+    await this.#authority.federation({ type: "configure", partners });
     return { version, appliedAtMs, faces: await this.#faces(version), trust: await this.#authority.trust() };
-  }
-
-  #faces(version: number): Promise<Publication["faces"]> {
-    return facesOf(JSON.parse(this.#versions.text("plan", version) ?? "null") as Plan);
   }
 
   get #authority() {
@@ -387,9 +386,9 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     const row = this.#live?.row ?? this.#versions.newest();
     if (row === undefined) return undefined;
     if (this.#live === undefined) {
-      const plan = JSON.parse(this.#versions.text("plan", row.version) ?? "null") as Plan;
+      const plan = this.#versions.plan(row.version);
       const gateway = this.#versions.text("gateway", row.version) ?? "";
-      const { services, trustDomain: _, ...joining } = plan.mesh;
+      const { services, trustDomain: _, federation: __, ...joining } = plan.mesh;
       const isExposed = Object.values(services).some(({ expose }) => expose !== undefined);
       const { certificateMs } = plan.mesh.lives ?? USUAL_LIVES;
       const outageBudgetMs = outageBoundMs(plan.mesh.outageBudgetMs, certificateMs);

@@ -18,13 +18,14 @@ export const closeCodes = {
 } as const;
 
 export function trustMessage(trust: Trust, hopKeys?: readonly HopKey[]): string {
-  const { id, roots, issuer, renewWithinMs, denied } = trust;
+  const { id, roots, issuer, renewWithinMs, denied, federated } = trust;
   const txnKeys = trust.txnKeys.map((key) => JSON.parse(key));
   const refused = denied && { denied: { services: denied.services, serials: denied.serials } };
   return JSON.stringify({
     ...{ type: "trust", id, roots, txnKeys, issuer, renewWithinMs },
     ...(hopKeys && { hopKeys }),
     ...refused,
+    ...(federated && { federated }),
   });
 }
 

@@ -13,7 +13,7 @@ import {
 } from "../../../shared/policy/key-ring.ts";
 import { type Bytes, randomBytes, toBase64Url, utf8 } from "../authority/bytes.ts";
 import type { Sealer } from "../authority/seal.ts";
-import type { KeyKind } from "./authority-rpc.ts";
+import type { GatewayKeys, HeldKeys, KeyKind } from "./authority-rpc.ts";
 
 export const KEY_KINDS: readonly KeyKind[] = ["signing", "hop"];
 
@@ -77,6 +77,19 @@ export class KeyRingStore {
     if (row === undefined) return undefined;
     const secret = await (await this.#sealer()).open(sealName(kind, row.kid), row.sealed);
     return { kid: row.kid, secret: new TextDecoder().decode(secret) };
+  }
+
+  /** @param isTakeover former keys, which are in no ring, are good for a while */
+  async missing(held: HeldKeys, isTakeover: boolean): Promise<GatewayKeys> {
+    const missing: GatewayKeys = {};
+    for (const kind of KEY_KINDS) {
+      const kid = held[kind];
+      const isFormer = kid !== undefined && !this.ring(kind).keys.some((key) => key.kid === kid);
+      if (isFormer && isTakeover) continue;
+      const current = await this.current(kind);
+      if (current !== undefined && current.kid !== kid) missing[kind] = current;
+    }
+    return missing;
   }
 
   /** Puts a key into its ring, and nothing where the ring refuses it. */

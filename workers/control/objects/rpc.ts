@@ -119,6 +119,7 @@ export interface Act {
     | "ca-import"
     | "cache-purge"
     | "agents-renew"
+    | "federation-refresh"
     | "join"
     | "join-refused"
     | "enrolment-key-remove"
@@ -238,6 +239,8 @@ export interface Trust {
   readonly renewWithinMs?: number;
   /** Absent: nobody. */
   readonly denied?: Denied;
+  /** PEM roots of other trust domains. Absent: none. */
+  readonly federated?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Who does not have a trust bundle yet: agents of all services, those of the gateway, and the first names. */

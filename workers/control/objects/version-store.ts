@@ -1,6 +1,7 @@
 /** Rows of the numbered versions and their texts. Numbers only grow; the oldest are forgotten. */
 import { limits } from "../../../shared/limits.ts";
 import type { ChangeSummary } from "../../../shared/plan/changes/summary.ts";
+import type { Plan } from "../../../shared/plan/plan.ts";
 import type { VersionInfo } from "../../../shared/wire/admin.ts";
 import { TextStore } from "./text-store.ts";
 
@@ -72,6 +73,11 @@ export class VersionStore {
 
   text(kind: TextKind, version: number): string | undefined {
     return this.#texts.get(`${kind}/${version}`);
+  }
+
+  /** Of a version that is kept. */
+  plan(version: number): Plan {
+    return JSON.parse(this.text("plan", version) ?? "null") as Plan;
   }
 
   /** Inside of a transaction, since it is several statements. */

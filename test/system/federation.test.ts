@@ -1,0 +1,204 @@
+/** A mesh that lets workloads of another trust domain in: it serves its bundle, and follows the other one's, whatever comes from there. */
+import { execFileSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { request } from "node:https";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { FederationStatus } from "../../shared/wire/federation.ts";
+import { LOCAL_SYSTEM_FILE, localSystemSchema } from "../../shared/wire/runtime-files.ts";
+import { Fleet, type TestAgent } from "../mesh-agent/support/agents.ts";
+import { readState } from "../support/agent-state.ts";
+import { makeAuthority, type TestAuthority } from "../support/certificates.ts";
+import { type Served, serveDocument } from "../support/serve.ts";
+import { run, until } from "../support/system.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "selvage-federation-"));
+const fleet = new Fleet();
+let partner: TestAuthority;
+let shop: Served;
+let web: TestAgent;
+/** What is asked for by a path, beside the hostile ones the partner's bundle. */
+const answers: Record<string, RequestListener> = {};
+const endpoint: Server = createServer((incoming, response) =>
+  answers[incoming.url?.slice(1) ?? ""]?.(incoming, response),
+);
+
+interface Bundle {
+  readonly spiffe_sequence: number;
+  readonly spiffe_refresh_hint: number;
+  readonly keys: readonly Readonly<Record<string, unknown> & { x5c: readonly string[] }>[];
+}
+
+const local = () => localSystemSchema.parse(JSON.parse(readFileSync(join(shop.state, LOCAL_SYSTEM_FILE), "utf8")));
+const ownBundle = () => fetch(`${local().control}/v1/bundle`);
+const pem = (der = ""): string => new X509Certificate(Buffer.from(der, "base64")).toString();
+const x5c = (text: string): string[] => [new X509Certificate(text).raw.toString("base64")];
+const keyOf = (text: string) => ({ kty: "EC", use: "x509-svid", x5c: x5c(text) });
+const say =
+  (body: unknown): RequestListener =>
+  (_, response) =>
+    response.end(JSON.stringify(body));
+const bundleAt = (path: string): string => `http://127.0.0.1:${(endpoint.address() as AddressInfo).port}/${path}`;
+
+function put(federation: string): string {
+  const file = join(folder, "shop.yaml");
+  const web = "web: { port: 8080, access: [{ from: 'spiffe://partner.example/service/billing' }] }";
+  const mesh = `mesh:\n  trustDomain: shop.internal\n${federation}  services:\n    ${web}\n`;
+  writeFileSync(file, `selvage: 1\nname: shop\n${mesh}`);
+  return file;
+}
+
+async function selvage(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(process.execPath, ["bin/selvage.mjs", ...args], {
+    SELVAGE_STATE: shop.state,
+  });
+  expect(code, stderr).toBe(0);
+  return stdout.trim();
+}
+
+async function refreshed(): Promise<FederationStatus> {
+  const { control, adminToken } = local();
+  const headers = { authorization: `Bearer ${adminToken}` };
+  return (await (
+    await fetch(`${control}/v1/federation/refresh`, { method: "POST", headers })
+  ).json()) as FederationStatus;
+}
+
+beforeAll(async () => {
+  partner = await makeAuthority("partner.example");
+  answers.bundle = say({ spiffe_sequence: 1, keys: [keyOf(partner.rootPem)] });
+  await new Promise<void>((done) => endpoint.listen(0, "127.0.0.1", done));
+  shop = await serveDocument(
+    put(`  federation: { partner.example: { bundle: '${bundleAt("bundle")}', refresh: 1s } }\n`),
+  );
+  web = fleet.run("web-1", await selvage("join-token", "web"));
+  await web.ready();
+}, 120_000);
+
+afterAll(async () => {
+  endpoint.closeAllConnections();
+  endpoint.close();
+  await fleet.end();
+  await shop?.stop();
+  rmSync(folder, { recursive: true, force: true });
+}, 30_000);
+
+/** Status of a call by a workload of the partner; 0: the connection was refused. The called one is checked by the bundle of its own mesh. */
+async function call(authority: TestAuthority, service = "billing"): Promise<number> {
+  const { keyPem: key, certPem: cert } = await authority.issue(service);
+  const { keys } = (await (await ownBundle()).json()) as Bundle;
+  const ca = keys.map((one) => pem(one.x5c[0]));
+  const checkServerIdentity = (_host: string, { subjectaltname }: { subjectaltname?: string }) =>
+    subjectaltname === "URI:spiffe://shop.internal/service/web" ? undefined : new Error(`it is ${subjectaltname}`);
+  const options = {
+    host: "127.0.0.1",
+    port: web.runtime.ports.inbound,
+    key,
+    cert,
+    ca,
+    checkServerIdentity,
+    agent: false,
+  };
+  return new Promise((resolve) => {
+    const asked = request(options, (answer) => {
+      answer.resume();
+      answer.on("end", () => resolve(answer.statusCode ?? 0));
+    });
+    asked.on("error", () => resolve(0));
+    asked.end();
+  });
+}
+
+test("the control plane serves its bundle to everybody, as openssl believes it", async () => {
+  const response = await ownBundle();
+  expect([response.status, response.headers.get("content-type")]).toEqual([200, "application/json"]);
+  const { keys, spiffe_refresh_hint, spiffe_sequence } = (await response.json()) as Bundle;
+  expect([spiffe_refresh_hint, Number.isSafeInteger(spiffe_sequence)]).toEqual([300, true]);
+  expect(keys.map((key) => Object.keys(key).sort())).toEqual([["crv", "kty", "use", "x", "x5c", "y"]]);
+  expect(keys[0]).toMatchObject({ kty: "EC", crv: "P-256", use: "x509-svid" });
+  const { certificates } = readState(web.folder, "identity.json") as { certificates: string[] };
+  for (const [name, text] of [
+    ["root", pem(keys[0]?.x5c[0])],
+    ["leaf", certificates[0]],
+    ["issuer", certificates[1]],
+  ])
+    writeFileSync(join(folder, `${name}.pem`), text ?? "");
+  const verify = ["verify", "-x509_strict", "-CAfile", "root.pem", "-untrusted", "issuer.pem", "leaf.pem"];
+  expect(execFileSync("openssl", verify, { cwd: folder, encoding: "utf8" })).toBe("leaf.pem: OK\n");
+  await selvage("ca", "rotate-root");
+  const next = (await (await ownBundle()).json()) as Bundle;
+  expect(next.spiffe_sequence).toBeGreaterThan(spiffe_sequence);
+  expect(next.keys).not.toContainEqual(keys[0]);
+});
+
+test("the workload that a rule names is let in, others are not, and other roots are followed", async () => {
+  await until("the partner's workload is let in", async () => (await call(partner)) === 200);
+  expect(await call(partner, "reports")).toBe(403);
+  const next = await makeAuthority("partner.example");
+  expect(await call(next)).toBe(0);
+  answers.bundle = say({ spiffe_sequence: 2, keys: [partner, next].map(({ rootPem }) => keyOf(rootPem)) });
+  await until("its next root is believed", async () => (await call(next)) === 200);
+  expect(await call(partner)).toBe(200);
+  answers.bundle = say({ spiffe_sequence: 3, keys: [keyOf(next.rootPem)] });
+  await until("its former root is not", async () => (await call(partner)) === 0);
+  expect(await call(next)).toBe(200);
+  answers.bundle = say({ spiffe_sequence: 2, keys: [keyOf(partner.rootPem)] });
+  expect((await refreshed()).partners[0]?.failure?.reason).toBe("its number 2 is older than 3, which is known");
+  expect([await call(next), await call(partner)]).toEqual([200, 0]);
+});
+
+test("bundles that must not be believed are refused with a reason, and what was good stays", async () => {
+  const [bank, own] = [await makeAuthority("bank.example"), await (await ownBundle()).json()];
+  const good = { keys: [keyOf(bank.rootPem)] };
+  const leaf = (await bank.issue("web")).certPem;
+  let isWell = true;
+  const say =
+    (body: unknown): RequestListener =>
+    (_, response) =>
+      response.end(JSON.stringify(body));
+  const lead =
+    (location: string): RequestListener =>
+    (_, response) =>
+      response.writeHead(302, { location }).end();
+  const table: Record<string, [RequestListener, RegExp | undefined]> = {
+    good: [say(good), undefined],
+    led: [lead("/good"), undefined],
+    breaks: [(_, response) => (isWell ? response.end(JSON.stringify(good)) : response.writeHead(503).end()), undefined],
+    empty: [say({ keys: [] }), undefined],
+    gone: [(_, response) => response.writeHead(404).end(), /status 404/],
+    text: [(_, response) => response.end("<html>"), /no JSON/],
+    number: [say({ ...good, spiffe_sequence: "7" }), /spiffe_sequence/],
+    long: [(_, response) => response.end("x".repeat(1 << 20)), /more than 65536 bytes/],
+    many: [say({ keys: Array.from({ length: 17 }, () => good.keys[0]) }), /17 roots/],
+    rubbish: [say({ keys: [{ ...good.keys[0], x5c: ["AAAA"] }] }), /cannot be read/],
+    leaf: [say({ keys: [{ ...good.keys[0], x5c: x5c(leaf) }] }), /no authority/],
+    own: [say(own), /permit URIs of shop\.internal/],
+    loop: [lead("/loop"), /leads on more than 3 times/],
+    plain: [lead("http://bank.example/bundle"), /has to begin with https/],
+    closed: [(incoming) => incoming.socket.destroy(), /cannot be reached/],
+  };
+  for (const [name, [answer]] of Object.entries(table)) answers[name] = answer;
+  const rows = Object.keys(table).map((name) => `    ${name}.example: { bundle: '${bundleAt(name)}' }\n`);
+  await selvage(
+    "apply",
+    put(`  federation:\n    partner.example: { bundle: '${bundleAt("bundle")}' }\n${rows.join("")}`),
+  );
+  const { partners } = await refreshed();
+  for (const [name, [, reason]] of Object.entries(table)) {
+    const found = partners.find(({ trustDomain }) => trustDomain === `${name}.example`);
+    if (reason !== undefined) expect(found?.failure?.reason, name).toMatch(reason);
+    expect(found?.failure === undefined, name).toBe(reason === undefined);
+    expect(found?.roots.length, name).toBe(reason === undefined && name !== "empty" ? 1 : 0);
+  }
+  isWell = false;
+  const again = await refreshed();
+  const broken = again.partners.find(({ trustDomain }) => trustDomain === "breaks.example");
+  expect([broken?.roots.length, broken?.failure?.reason]).toEqual([1, "it answered with status 503"]);
+  const { stdout } = await run(process.execPath, ["bin/selvage.mjs", "status"], { SELVAGE_STATE: shop.state });
+  expect(stdout).toContain("the bundle of breaks.example is not to be had since");
+  expect(stdout).toContain("the bundle of empty.example holds no root");
+});
