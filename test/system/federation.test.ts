@@ -1,7 +1,7 @@
 /** A mesh that lets workloads of another trust domain in: it serves its bundle, and follows the other one's, whatever comes from there. */
 import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { request } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -9,17 +9,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { FederationStatus } from "../../shared/wire/federation.ts";
-import { LOCAL_SYSTEM_FILE, localSystemSchema } from "../../shared/wire/runtime-files.ts";
 import { Fleet, type TestAgent } from "../mesh-agent/support/agents.ts";
 import { readState } from "../support/agent-state.ts";
 import { makeAuthority, type TestAuthority } from "../support/certificates.ts";
-import { type Served, serveDocument } from "../support/serve.ts";
-import { run, until } from "../support/system.ts";
+import { ControlWorker } from "../support/control-worker.ts";
+import { until } from "../support/system.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "selvage-federation-"));
 const fleet = new Fleet();
 let partner: TestAuthority;
-let shop: Served;
+let shop: ControlWorker;
 let web: TestAgent;
 /** What is asked for by a path, beside the hostile ones the partner's bundle. */
 const answers: Record<string, RequestListener> = {};
@@ -33,8 +32,7 @@ interface Bundle {
   readonly keys: readonly Readonly<Record<string, unknown> & { x5c: readonly string[] }>[];
 }
 
-const local = () => localSystemSchema.parse(JSON.parse(readFileSync(join(shop.state, LOCAL_SYSTEM_FILE), "utf8")));
-const ownBundle = () => fetch(`${local().control}/v1/bundle`);
+const ownBundle = () => fetch(`${shop.url}/v1/bundle`);
 const pem = (der = ""): string => new X509Certificate(Buffer.from(der, "base64")).toString();
 const x5c = (text: string): string[] => [new X509Certificate(text).raw.toString("base64")];
 const keyOf = (text: string) => ({ kty: "EC", use: "x509-svid", x5c: x5c(text) });
@@ -44,38 +42,25 @@ const say =
     response.end(JSON.stringify(body));
 const bundleAt = (path: string): string => `http://127.0.0.1:${(endpoint.address() as AddressInfo).port}/${path}`;
 
-function put(federation: string): string {
-  const file = join(folder, "shop.yaml");
-  const web = "web: { port: 8080, access: [{ from: 'spiffe://partner.example/service/billing' }] }";
-  const mesh = `mesh:\n  trustDomain: shop.internal\n${federation}  services:\n    ${web}\n`;
-  writeFileSync(file, `selvage: 1\nname: shop\n${mesh}`);
-  return file;
-}
-
-async function selvage(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await run(process.execPath, ["bin/selvage.mjs", ...args], {
-    SELVAGE_STATE: shop.state,
-  });
-  expect(code, stderr).toBe(0);
-  return stdout.trim();
-}
-
-async function refreshed(): Promise<FederationStatus> {
-  const { control, adminToken } = local();
-  const headers = { authorization: `Bearer ${adminToken}` };
-  return (await (
-    await fetch(`${control}/v1/federation/refresh`, { method: "POST", headers })
-  ).json()) as FederationStatus;
-}
+/** @param federation other trust domains to what is known of them */
+const shopWith = (federation: object): object => ({
+  selvage: 1,
+  name: "shop",
+  mesh: {
+    trustDomain: "shop.internal",
+    federation,
+    services: { web: { port: 8080, access: [{ from: "spiffe://partner.example/service/billing" }] } },
+  },
+});
+const refreshed = (): Promise<FederationStatus> => shop.call("POST", "/v1/federation/refresh");
 
 beforeAll(async () => {
   partner = await makeAuthority("partner.example");
   answers.bundle = say({ spiffe_sequence: 1, keys: [keyOf(partner.rootPem)] });
   await new Promise<void>((done) => endpoint.listen(0, "127.0.0.1", done));
-  shop = await serveDocument(
-    put(`  federation: { partner.example: { bundle: '${bundleAt("bundle")}', refresh: 1s } }\n`),
-  );
-  web = fleet.run("web-1", await selvage("join-token", "web"));
+  shop = await ControlWorker.start();
+  await shop.apply(shopWith({ "partner.example": { bundle: bundleAt("bundle"), refresh: "1s" } }));
+  web = fleet.run("web-1", await shop.joinToken("web"));
   await web.ready();
 }, 120_000);
 
@@ -83,7 +68,7 @@ afterAll(async () => {
   endpoint.closeAllConnections();
   endpoint.close();
   await fleet.end();
-  await shop?.stop();
+  await shop?.end();
   rmSync(folder, { recursive: true, force: true });
 }, 30_000);
 
@@ -129,10 +114,12 @@ test("the control plane serves its bundle to everybody, as openssl believes it",
     writeFileSync(join(folder, `${name}.pem`), text ?? "");
   const verify = ["verify", "-x509_strict", "-CAfile", "root.pem", "-untrusted", "issuer.pem", "leaf.pem"];
   expect(execFileSync("openssl", verify, { cwd: folder, encoding: "utf8" })).toBe("leaf.pem: OK\n");
-  await selvage("ca", "rotate-root");
-  const next = (await (await ownBundle()).json()) as Bundle;
-  expect(next.spiffe_sequence).toBeGreaterThan(spiffe_sequence);
-  expect(next.keys).not.toContainEqual(keys[0]);
+  await shop.call("POST", "/v1/ca/rotations", { what: "root", author: "test" });
+  await until("another root alone is published, under a higher number", async () => {
+    const next = (await (await ownBundle()).json()) as Bundle;
+    const isGone = !next.keys.some(({ x5c }) => x5c[0] === keys[0]?.x5c[0]);
+    return isGone && next.keys.length === 1 && next.spiffe_sequence > spiffe_sequence;
+  });
 });
 
 test("the workload that a rule names is let in, others are not, and other roots are followed", async () => {
@@ -156,10 +143,6 @@ test("bundles that must not be believed are refused with a reason, and what was 
   const good = { keys: [keyOf(bank.rootPem)] };
   const leaf = (await bank.issue("web")).certPem;
   let isWell = true;
-  const say =
-    (body: unknown): RequestListener =>
-    (_, response) =>
-      response.end(JSON.stringify(body));
   const lead =
     (location: string): RequestListener =>
     (_, response) =>
@@ -182,11 +165,8 @@ test("bundles that must not be believed are refused with a reason, and what was 
     closed: [(incoming) => incoming.socket.destroy(), /cannot be reached/],
   };
   for (const [name, [answer]] of Object.entries(table)) answers[name] = answer;
-  const rows = Object.keys(table).map((name) => `    ${name}.example: { bundle: '${bundleAt(name)}' }\n`);
-  await selvage(
-    "apply",
-    put(`  federation:\n    partner.example: { bundle: '${bundleAt("bundle")}' }\n${rows.join("")}`),
-  );
+  const others = Object.keys(table).map((name) => [`${name}.example`, { bundle: bundleAt(name) }] as const);
+  await shop.apply(shopWith({ "partner.example": { bundle: bundleAt("bundle") }, ...Object.fromEntries(others) }));
   const { partners } = await refreshed();
   for (const [name, [, reason]] of Object.entries(table)) {
     const found = partners.find(({ trustDomain }) => trustDomain === `${name}.example`);
@@ -198,7 +178,7 @@ test("bundles that must not be believed are refused with a reason, and what was 
   const again = await refreshed();
   const broken = again.partners.find(({ trustDomain }) => trustDomain === "breaks.example");
   expect([broken?.roots.length, broken?.failure?.reason]).toEqual([1, "it answered with status 503"]);
-  const { stdout } = await run(process.execPath, ["bin/selvage.mjs", "status"], { SELVAGE_STATE: shop.state });
-  expect(stdout).toContain("the bundle of breaks.example is not to be had since");
-  expect(stdout).toContain("the bundle of empty.example holds no root");
+  const told = (await shop.status()).alarms?.map(({ text }) => text).join("\n");
+  expect(told).toContain("the bundle of breaks.example is not to be had since");
+  expect(told).toContain("the bundle of empty.example holds no root");
 });
