@@ -12,9 +12,10 @@ import { dueAt, type Instance, instanceKey, putSession } from "../../../shared/p
 import { type Denied, refuseWorkload } from "../../../shared/policy/denial.ts";
 import { advisedOf, type FleetVerdict } from "../../../shared/policy/fleet-verdict.ts";
 import { stepHub } from "../../../shared/policy/hub.ts";
-import { hubDueAt, reportsOf, unneeded } from "../../../shared/policy/hub-duties.ts";
+import { heldOf, hubDueAt, reportsOf, unneeded } from "../../../shared/policy/hub-duties.ts";
 import type { HubEvent, HubState, HubVerdict } from "../../../shared/policy/hub-state.ts";
 import type { RegistryUpdate, Released } from "../../../shared/policy/registry.ts";
+import type { HeldRevision } from "../../../shared/policy/service-view.ts";
 import { type AgentMessage, PING, PONG } from "../../../shared/wire/hub.ts";
 import type { Env } from "../env.ts";
 import { hubCount, hubName } from "../upstream/hubs.ts";
@@ -57,6 +58,9 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   #alarmAtMs: number | undefined;
   /** When the config store was last asked for what this hub was never told. */
   #askedAtMs = 0;
+  /** It has answered since the hub woke; or it did not, and is asked again. */
+  #isTold = false;
+  #asksAgain = false;
   readonly #router = Router();
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -151,8 +155,9 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       this.#step({ type: "advised", service, avoid: advisedOf(verdict), forMs: limits.fleet.verdictForMs });
   }
 
-  async view(service: string, update: RegistryUpdate): Promise<void> {
+  async view(service: string, update: RegistryUpdate): Promise<HeldRevision | undefined> {
     this.#step({ type: "view", service, ...update });
+    return heldOf(this.#state, service);
   }
 
   async released(service: string, one: Omit<Released, "hub">): Promise<void> {
@@ -201,6 +206,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     const { silent } = this.#step({ type: "tick" });
     for (const connection of silent) this.#sockets.close(connection, closeCodes.silent, "no sign of life");
     if (nowMs >= this.#store.syncedAtMs + limits.control.hubSyncMs) this.#sync(nowMs);
+    if (this.#asksAgain) await this.#askConfigStore();
     await handOver(this.env, this.#index, this.#state, this.#store, this.#sockets);
     this.#schedule(Number.POSITIVE_INFINITY);
   }
@@ -213,7 +219,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       if (this.#state.sessions.instances[key]?.connected === false) this.#step({ type: "lost", key });
       return new Response(null, { status: 503, headers: { "retry-after": "1" } });
     }
-    if (this.#publication.version === 0) await this.#askConfigStore();
+    if (!this.#isTold) await this.#askConfigStore();
     const { denied } = this.#publication.trust ?? {};
     if (denied !== undefined && refuseWorkload(denied, opened) !== undefined)
       return new Response(null, { status: 403 });
@@ -235,14 +241,16 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     const live = { version: this.#publication.version, hash: face?.hash };
     const planVersion = versionHere({ version: hello.planVersion, hash: hello.planHash }, live);
     const isCurrent = planVersion === live.version;
+    const isLater = hello.planVersion > live.version;
     const says = { service, instance, connection: id, endpoint, planVersion, certificateNotAfterMs, outage };
     const before = (): void => {
       this.#sockets.greeted(socket, connection);
-      this.#news.greet({ service, connection: id }, { live: isCurrent, canary: hello.canary !== undefined });
+      this.#news.greet({ service, connection: id }, { live: isCurrent || isLater, canary: hello.canary !== undefined });
     };
     const { full } = this.#step({ type: "hello", ...says, takesChanges: views !== undefined, views }, before);
     if (full === true) socket.close(closeCodes.full, "the hub is full");
     else if (face === undefined && this.#canary.face(service) === undefined) this.#noFace(service, instance);
+    if (isLater) this.ctx.waitUntil(this.#askForLater(service, id, hello.planVersion));
   }
 
   /** The live plan does not know the service any more: it keeps what it has, and the status says why it is not current. */
@@ -308,7 +316,17 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     return this.#canary.callable(this.#publication.callable);
   }
 
-  /** Asks for what hubs were told; one that is new was told nothing. */
+  /** An agent has a later version than this hub: that was not told of it, or the store that made it was lost. */
+  async #askForLater(service: string, connection: string, version: number): Promise<void> {
+    this.#isTold = false;
+    this.#askedAtMs = 0;
+    await this.#askConfigStore();
+    const face = this.#publication.face(service);
+    if (this.#isTold && face !== undefined && this.#publication.version < version)
+      this.#sockets.send(connection, face.message);
+  }
+
+  /** Asks for what hubs were told; one that is new, or was out of use, was not. */
   async #askConfigStore(): Promise<void> {
     const nowMs = Date.now();
     if (nowMs < this.#askedAtMs + limits.control.publishRetryMs) return;
@@ -319,7 +337,10 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       if (told?.revocations !== undefined) await this.revoked(told.revocations);
       if (told !== undefined) await this.publish(told.publication);
       if (told?.canary !== undefined) await this.canary(told.canary);
+      this.#isTold = true;
+      this.#asksAgain = false;
     } catch (error) {
+      this.#asksAgain = true;
       console.error(JSON.stringify({ kind: "error", act: "ask-publication", reason: String(error) }));
     }
   }

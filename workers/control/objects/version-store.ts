@@ -1,6 +1,7 @@
 /** Rows of the numbered versions and their texts. Numbers only grow; the oldest are forgotten. */
 import { limits } from "../../../shared/limits.ts";
 import type { ChangeSummary } from "../../../shared/plan/changes/summary.ts";
+import { appliedAtMs } from "../../../shared/policy/publication.ts";
 import type { VersionInfo } from "../../../shared/wire/admin.ts";
 import { TextStore } from "./text-store.ts";
 
@@ -86,7 +87,7 @@ export class VersionStore {
         author,
         reason,
         file,
-        nowMs,
+        appliedAtMs(this.newest()?.applied_at, nowMs),
       )
       .one();
     for (const kind of TEXTS) this.#texts.put(`${kind}/${row.version}`, content[kind]);
