@@ -6,15 +6,13 @@ import type { AgentMessage } from "../../../shared/wire/hub.ts";
 import { AgentKnowledge } from "./agent-knowledge.ts";
 import { AgentRenewal } from "./agent-renewal.ts";
 import { AgentSocket } from "./agent-socket.ts";
-import type { Proof } from "./authority-host.ts";
-import type { HubSays, Leaf, Trust } from "./messages.ts";
+import type { HubSays, Leaf, Proof, Trust } from "./messages.ts";
+import type { AgentNode, AgentPhase, World } from "./nodes.ts";
 import { VirtualNode } from "./virtual-node.ts";
 
 const { control, agent: bounds } = limits;
 
-export type AgentPhase = "gone" | "joining" | "starting" | "ready" | "draining";
-
-export class AgentHost extends VirtualNode {
+export class AgentHost extends VirtualNode<World> implements AgentNode {
   readonly service: string;
   readonly instance: string;
   /** On its disk. */
@@ -37,11 +35,11 @@ export class AgentHost extends VirtualNode {
   #startedAtMs = 0;
   #wanted: Trust | undefined;
 
-  constructor(world: VirtualNode["world"], service: string, instance: string) {
+  constructor(world: World, service: string, instance: string) {
     super(world, `${service}/${instance}`);
     this.service = service;
     this.instance = instance;
-    this.known = new AgentKnowledge(this);
+    this.known = new AgentKnowledge(world.steps, (text) => this.say(text));
   }
 
   get endpoint(): ViewEndpoint {
@@ -114,8 +112,10 @@ export class AgentHost extends VirtualNode {
     this.say(() => `gets ${describe(message)}`);
     this.#heardAtMs = this.world.events.nowMs;
     const { known } = this;
-    const wasSettling = known.isSettling;
+    const { isSettling: wasSettling, plan: before } = known;
     const answers = known.take(message);
+    if (message.type === "plan") this.world.rules.planTaken(this, before);
+    if (message.type === "trust") this.world.rules.trustTaken(this);
     if (known.isSettling && !wasSettling) this.#settleLater();
     this.#answer(answers);
     if (message.type === "changes") this.saysDrained = true;

@@ -3,8 +3,8 @@ import { heldRevisions, newDiscovery } from "../../../shared/policy/discovery-vi
 import type { ViewEndpoint } from "../../../shared/policy/endpoint.ts";
 import type { NamedRevision } from "../../../shared/policy/hub-state.ts";
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
-import type { AgentHost } from "./agent-host.ts";
 import type { HubSays, TakenPlan, Trust } from "./messages.ts";
+import type { Steps } from "./steps.ts";
 
 interface Disk {
   plan?: TakenPlan | undefined;
@@ -32,10 +32,13 @@ export class AgentKnowledge {
   #knowsEndpoints = false;
   #discovery = newDiscovery();
   #disk: Disk = {};
-  readonly #agent: AgentHost;
+  readonly #steps: Pick<Steps, "inUse" | "stepDiscovery">;
+  readonly #say: (text: () => string) => void;
 
-  constructor(agent: AgentHost) {
-    this.#agent = agent;
+  /** @param say for the trace */
+  constructor(steps: Pick<Steps, "inUse" | "stepDiscovery">, say: (text: () => string) => void) {
+    this.#steps = steps;
+    this.#say = say;
   }
 
   get isComplete(): boolean {
@@ -62,7 +65,7 @@ export class AgentKnowledge {
   }
 
   load(): void {
-    const { stepDiscovery } = this.#agent.world.steps;
+    const { stepDiscovery } = this.#steps;
     const { plan, trust, endpoints } = this.#disk;
     this.plan = plan;
     this.trust = trust;
@@ -88,22 +91,18 @@ export class AgentKnowledge {
   #isFirst = false;
 
   take(message: HubSays): Answers {
-    const { steps, rules } = this.#agent.world;
     switch (message.type) {
       case "plan": {
-        const before = this.plan;
         this.plan = this.#disk.plan = message;
-        rules.planTaken(this.#agent, before);
-        const said = steps.stepDiscovery(this.#discovery, { type: "callable", services: message.callable });
+        const said = this.#steps.stepDiscovery(this.#discovery, { type: "callable", services: message.callable });
         if (said.changed) this.#use();
         return NO_ANSWERS;
       }
       case "trust":
         this.trust = this.#disk.trust = message;
-        rules.trustTaken(this.#agent);
         return NO_ANSWERS;
       case "changes": {
-        const said = steps.stepDiscovery(this.#discovery, message);
+        const said = this.#steps.stepDiscovery(this.#discovery, message);
         this.#knowsEndpoints = true;
         if (said.changed) this.#use();
         if (said.changed || this.#isFirst) this.isFresh = true;
@@ -116,16 +115,16 @@ export class AgentKnowledge {
   }
 
   settle(): Answers {
-    const said = this.#agent.world.steps.stepDiscovery(this.#discovery, { type: "settled" });
+    const said = this.#steps.stepDiscovery(this.#discovery, { type: "settled" });
     if (said.changed) this.#use();
     return said;
   }
 
   #use(): void {
-    this.services = this.#agent.world.steps.inUse(this.#discovery);
+    this.services = this.#steps.inUse(this.#discovery);
     const held = new Map(this.held.map(({ service, ...one }) => [service, one]));
     this.#disk.endpoints = { services: this.services, held };
-    this.#agent.say(() => `uses ${describe(this.services)}`);
+    this.#say(() => `uses ${describe(this.services)}`);
   }
 }
 

@@ -3,20 +3,28 @@ import { backoffMs } from "../../../mesh-agent/control/backoff.ts";
 import { waitAfterRenewalMs } from "../../../mesh-agent/control/renewal-time.ts";
 import { renewAtMs } from "../../../mesh-agent/tls/identity.ts";
 import { limits } from "../../../shared/limits.ts";
-import type { AgentHost } from "./agent-host.ts";
 import type { Leaf } from "./messages.ts";
+import type { Workload, World } from "./nodes.ts";
+import type { VirtualNode } from "./virtual-node.ts";
+
+/** What it needs of the agent. */
+interface Holder extends VirtualNode<World>, Workload {
+  readonly leaf: Leaf | undefined;
+  renewed(leaf: Leaf): void;
+  renewalFailed(): void;
+}
 
 const { renewBackoffBaseMs, renewBackoffMaxMs } = limits.certificate;
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
 export class AgentRenewal {
-  readonly #agent: AgentHost;
+  readonly #agent: Holder;
   #failures = 0;
   #isRunning = false;
   #isHurried = false;
   #timer = 0;
 
-  constructor(agent: AgentHost) {
+  constructor(agent: Holder) {
     this.#agent = agent;
   }
 

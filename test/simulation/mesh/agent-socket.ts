@@ -1,13 +1,28 @@
 /** A WebSocket of an agent to its hub: ordered both ways; it ends at each end by itself. */
 import type { AgentMessage } from "../../../shared/wire/hub.ts";
-import type { AgentHost } from "./agent-host.ts";
-import type { HubHost } from "./hub-host.ts";
 import type { HubSays } from "./messages.ts";
+import type { Network } from "./network.ts";
+import type { DurableNode, NodeWorld, VirtualNode } from "./virtual-node.ts";
+
+/** What it needs of the agent. */
+export interface AgentEnd extends VirtualNode<NodeWorld & { readonly network: Network }> {
+  readonly service: string;
+  readonly instance: string;
+  hears(socket: AgentSocket, message: HubSays): void;
+  /** The socket has ended, or could not be made. */
+  lost(socket: AgentSocket): void;
+}
+
+/** What it needs of the hub. */
+export interface HubEnd extends DurableNode {
+  hears(socket: AgentSocket, message: AgentMessage): void;
+  closed(socket: AgentSocket): void;
+}
 
 export class AgentSocket {
   readonly id: string;
-  readonly agent: AgentHost;
-  readonly hub: HubHost;
+  readonly agent: AgentEnd;
+  readonly hub: HubEnd;
   /** What the hub keeps with it while it sleeps. */
   greeted = false;
   pingedAtMs = 0;
@@ -16,7 +31,7 @@ export class AgentSocket {
   #toAgentAtMs = 0;
   #toHubAtMs = 0;
 
-  constructor(id: string, agent: AgentHost, hub: HubHost) {
+  constructor(id: string, agent: AgentEnd, hub: HubEnd) {
     this.id = id;
     this.agent = agent;
     this.hub = hub;

@@ -10,8 +10,8 @@ import {
 import { refuseWorkload } from "../../../shared/policy/denial.ts";
 import type { JoinTokenState } from "../../../shared/policy/issuance.ts";
 import { type KeyRing, type KeyRingSettings, keyIn, ringDueAt } from "../../../shared/policy/key-ring.ts";
-import type { HubHost, Laggards } from "./hub-host.ts";
-import type { Leaf, Trust } from "./messages.ts";
+import type { Leaf, Proof, Trust } from "./messages.ts";
+import type { AuthorityNode, HubNode, Laggards, World } from "./nodes.ts";
 import { DurableNode, EPOCH_MS } from "./virtual-node.ts";
 
 export const TRUST_DOMAIN = "mesh.test";
@@ -27,12 +27,7 @@ export const RING_SETTINGS: KeyRingSettings = {
 const { lookEveryMs } = limits.keyRotation;
 const LOOK_MOST_MS = 2_000;
 
-/** What an agent proves who it is with. */
-export type Proof =
-  | { readonly kind: "token"; readonly id: string; readonly macIsGood: boolean }
-  | { readonly kind: "renewal"; readonly service: string };
-
-export class AuthorityHost extends DurableNode {
+export class AuthorityHost extends DurableNode<World> implements AuthorityNode {
   /** Stored, all of it. */
   readonly ring: KeyRing = { keys: [{ kid: "key-0", state: "current", sinceMs: 0 }] };
   readonly state: AuthorityState = { root: "root-0" };
@@ -44,9 +39,9 @@ export class AuthorityHost extends DurableNode {
   #changedAtMs = 1;
   #made = 0;
 
-  constructor(...args: ConstructorParameters<typeof DurableNode>) {
-    super(...args);
-    const { random } = this.world;
+  constructor(world: World, name: string) {
+    super(world, name);
+    const { random } = world;
     this.issuerNotAfterMs = EPOCH_MS + (random() < 0.2 ? 600_000 : limits.certificate.issuerLifetimeMs);
   }
 
@@ -212,7 +207,7 @@ export class AuthorityHost extends DurableNode {
   }
 
   #tell(trust: Trust, then: () => void): void {
-    const told = (hub: HubHost, reply: (done: true) => void): void => {
+    const told = (hub: HubNode, reply: (done: true) => void): void => {
       hub.trust(trust);
       reply(true);
     };

@@ -1,30 +1,14 @@
 /** The config store under the virtual clock: versions, leases of isolates, and the publication of what is live. */
 import { limits } from "../../../shared/limits.ts";
 import { type Lease, liveLeases } from "../../../shared/policy/lease.ts";
-import type { MeshPlan, Publication, Trust } from "./messages.ts";
+import type { LeaseAsk, LeaseGrant, MeshPlan, Publication, StoredVersion, Trust } from "./messages.ts";
+import type { ConfigNode, World } from "./nodes.ts";
 import { DurableNode } from "./virtual-node.ts";
 
 const { control } = limits;
 const LEASE = { leaseMs: limits.gateway.planLeaseMs, slackMs: control.gatewayLeaseSlackMs };
 
-export interface StoredVersion {
-  readonly version: number;
-  readonly appliedAtMs: number;
-  readonly plan: MeshPlan;
-}
-
-export interface LeaseAsk {
-  readonly isolate: string;
-  readonly version: number;
-  readonly hash: string;
-}
-
-export interface LeaseGrant {
-  readonly version: number;
-  readonly plan?: { readonly hash: string };
-}
-
-export class ConfigHost extends DurableNode {
+export class ConfigHost extends DurableNode<World> implements ConfigNode {
   /** Stored, all of it. */
   versions: StoredVersion[] = [];
   #published = 0;

@@ -11,13 +11,14 @@ import {
 import { heldOf, hubDueAt, unneeded } from "../../../shared/policy/hub-duties.ts";
 import { hubOf } from "../../../shared/policy/hub-shards.ts";
 import type { HubEvent, HubSettings, HubState, HubVerdict } from "../../../shared/policy/hub-state.ts";
-import type { InstanceReport, RegistryUpdate, Released } from "../../../shared/policy/registry.ts";
+import type { RegistryUpdate, Released } from "../../../shared/policy/registry.ts";
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
 import type { AgentMessage } from "../../../shared/wire/hub.ts";
 import type { AgentSocket } from "./agent-socket.ts";
 import { HubLinks } from "./hub-links.ts";
 import { HubStorage } from "./hub-storage.ts";
-import type { Publication, Trust } from "./messages.ts";
+import type { Publication, Reports, Trust } from "./messages.ts";
+import type { HubNode, Laggards, World } from "./nodes.ts";
 import { DurableNode } from "./virtual-node.ts";
 
 const { control } = limits;
@@ -30,12 +31,7 @@ export const HUB_SETTINGS: HubSettings = {
   marksMax: control.viewMarksMax,
 };
 
-export interface Laggards {
-  readonly live: number;
-  readonly away: number;
-}
-
-export class HubHost extends DurableNode {
+export class HubHost extends DurableNode<World> implements HubNode {
   readonly storage = new HubStorage();
   /** The platform's: it has them while the hub sleeps. */
   readonly sockets = new Map<string, AgentSocket>();
@@ -120,7 +116,7 @@ export class HubHost extends DurableNode {
     this.step({ type: "released", service, ...one });
   }
 
-  reports(service: string): { batch: number; reports: InstanceReport[] } {
+  reports(service: string): Reports {
     return this.world.steps.reportsOf(this.state, service, true, this.nowMs);
   }
 

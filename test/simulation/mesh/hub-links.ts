@@ -1,15 +1,22 @@
 /** What a hub owes to registries: what `workers/control/objects/registry-links.ts` does with promises. */
 import { limits } from "../../../shared/limits.ts";
 import { isAsking, owedServices, unsubscribed } from "../../../shared/policy/hub-duties.ts";
+import type { HubEvent, HubState } from "../../../shared/policy/hub-state.ts";
 import type { RegistryUpdate } from "../../../shared/policy/registry.ts";
-import type { HubHost } from "./hub-host.ts";
-import type { RegistryHost } from "./registry-host.ts";
+import type { RegistryNode, World } from "./nodes.ts";
+import type { VirtualNode } from "./virtual-node.ts";
+
+/** What its links need of a hub. */
+interface LinkedHub extends VirtualNode<World> {
+  readonly state: HubState;
+  step(event: HubEvent): void;
+}
 
 export class HubLinks {
-  readonly #hub: HubHost;
+  readonly #hub: LinkedHub;
   readonly #busy = new Set<string>();
 
-  constructor(hub: HubHost) {
+  constructor(hub: LinkedHub) {
     this.#hub = hub;
   }
 
@@ -75,7 +82,7 @@ export class HubLinks {
     {
       handle,
       onAnswer,
-    }: { handle: (registry: RegistryHost, reply: (value: T) => void) => void; onAnswer: (value: T) => void },
+    }: { handle: (registry: RegistryNode, reply: (value: T) => void) => void; onAnswer: (value: T) => void },
   ): void {
     const name = `${kind} ${service}`;
     if (this.#busy.has(name)) return;

@@ -1,18 +1,12 @@
 /** A gateway isolate under the virtual clock: what `workers/gateway/authority/plan-lease.ts` does with requests and promises. */
 import { limits } from "../../../shared/limits.ts";
-import type { LeaseGrant } from "./config-host.ts";
+import type { LeaseGrant } from "./messages.ts";
+import type { IsolateNode, World } from "./nodes.ts";
 import { VirtualNode } from "./virtual-node.ts";
 
 const { gateway } = limits;
 
-/** What an isolate before left to the next. */
-export interface LastGood {
-  readonly version: number;
-  readonly hash: string;
-  readonly atMs: number;
-}
-
-export class IsolateHost extends VirtualNode {
+export class IsolateHost extends VirtualNode<World> implements IsolateNode {
   version = 0;
   hash = "";
   key = "";

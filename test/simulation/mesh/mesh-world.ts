@@ -12,24 +12,14 @@ import { AuthorityHost } from "./authority-host.ts";
 import { ConfigHost } from "./config-host.ts";
 import { type FaultKind, Faults } from "./faults.ts";
 import { HubHost } from "./hub-host.ts";
-import { IsolateHost, type LastGood } from "./isolate-host.ts";
+import { IsolateHost } from "./isolate-host.ts";
+import type { LastGood } from "./messages.ts";
 import { Network } from "./network.ts";
+import type { Habits, Workload, World } from "./nodes.ts";
 import { RegistryHost } from "./registry-host.ts";
 import { Rules } from "./rules.ts";
 import { productionSteps, type Steps } from "./steps.ts";
-import { type DurableNode, VirtualNode } from "./virtual-node.ts";
-
-export type Trace = (node: string, text: string) => void;
-
-/** What hosts do beside the steps, where a test of the rules wants it wrong. */
-export interface Habits {
-  /** Nothing is given up for it. */
-  renewalFailed(agent: AgentHost): void;
-  /** Whether an answer to a lease came after that of a later call. */
-  isOvertaken(call: number, taken: number): boolean;
-  /** What is stored before it is acknowledged. */
-  storesVersions: boolean;
-}
+import { type DurableNode, type Trace, VirtualNode } from "./virtual-node.ts";
 
 export const GOOD_HABITS: Habits = {
   renewalFailed: () => undefined,
@@ -50,7 +40,7 @@ export const SERVICES = ["web", "orders", "stock", "users"] as const;
 const SKEW_MS = 300_000;
 const HUBS_MAX = 4;
 
-export class MeshWorld {
+export class MeshWorld implements World {
   readonly events = new EventQueue();
   readonly random: () => number;
   readonly faults: Faults;
@@ -146,7 +136,7 @@ export class MeshWorld {
     return this.#allHubs.find((hub) => hub.name === name);
   }
 
-  hubFor({ service, instance }: AgentHost): HubHost {
+  hubFor({ service, instance }: Workload): HubHost {
     return this.hubs[hubOf(instanceKey(service, instance), this.hubs.length)] as HubHost;
   }
 

@@ -1,7 +1,7 @@
 /** A fault is planted for each rule: a step or a host that does one thing wrong. It has to be found within the seeds of the usual run. */
 import { expect, test } from "vitest";
 import type { FaultKind } from "./faults.ts";
-import type { Habits } from "./mesh-world.ts";
+import type { Habits } from "./nodes.ts";
 import type { RuleName } from "./rules.ts";
 import { runSeeds } from "./run-seeds.ts";
 import { productionSteps as real, type Steps } from "./steps.ts";

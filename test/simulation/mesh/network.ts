@@ -1,7 +1,6 @@
 /** Calls between objects and of agents and isolates: each takes its time; with faults some are lost, late or made twice. */
 import { limits } from "../../../shared/limits.ts";
-import type { MeshWorld } from "./mesh-world.ts";
-import type { DurableNode, VirtualNode } from "./virtual-node.ts";
+import type { DurableNode, NodeWorld, VirtualNode } from "./virtual-node.ts";
 
 export interface VirtualCall<T> {
   readonly from: VirtualNode;
@@ -16,12 +15,17 @@ export interface VirtualCall<T> {
   readonly onEnd?: (value: T | undefined) => void;
 }
 
+export interface NetworkWorld extends Pick<NodeWorld, "events" | "faults"> {
+  /** From 0 up to below 1. */
+  readonly random: () => number;
+}
+
 export class Network {
-  readonly #world: MeshWorld;
+  readonly #world: NetworkWorld;
   /** Until when two nodes do not reach each other, times of the world. */
   readonly #cuts = new Map<string, number>();
 
-  constructor(world: MeshWorld) {
+  constructor(world: NetworkWorld) {
     this.#world = world;
   }
 

@@ -2,7 +2,6 @@
 import { limits } from "../../../shared/limits.ts";
 import {
   type HubLink,
-  type InstanceReport,
   lacking,
   type Member,
   newRegistry,
@@ -13,8 +12,9 @@ import {
   type RegistryVerdict,
 } from "../../../shared/policy/registry.ts";
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
-import type { HubHost } from "./hub-host.ts";
 import { put } from "./hub-storage.ts";
+import type { Reports } from "./messages.ts";
+import type { HubNode, RegistryNode, World } from "./nodes.ts";
 import { loadView, type StoredView, saveView } from "./stored-view.ts";
 import { DurableNode } from "./virtual-node.ts";
 
@@ -27,12 +27,7 @@ const SETTINGS: RegistrySettings = {
   instancesMax: control.instancesMax,
 };
 
-interface Reports {
-  readonly batch: number;
-  readonly reports: readonly InstanceReport[];
-}
-
-export class RegistryHost extends DurableNode {
+export class RegistryHost extends DurableNode<World> implements RegistryNode {
   state: RegistryState = newRegistry("");
   #view: StoredView | undefined;
   readonly #members = new Map<string, Member>();
@@ -170,7 +165,7 @@ export class RegistryHost extends DurableNode {
   }
 
   #update(name: string): void {
-    const to = this.world.hub(name) as HubHost;
+    const to = this.world.hub(name) as HubNode;
     this.#sending.add(name);
     const update = this.world.steps.updateFor(this.state, name);
     this.world.network.call<{ held: HeldRevision | undefined }>({

@@ -3,14 +3,10 @@
 import { limits } from "../../../shared/limits.ts";
 import { type Instance, instanceKey } from "../../../shared/policy/agent-sessions.ts";
 import type { RegistryVerdict } from "../../../shared/policy/registry.ts";
-import type { AgentHost } from "./agent-host.ts";
-import type { AgentSocket } from "./agent-socket.ts";
-import { type Proof, RING_SETTINGS, TRUST_DOMAIN } from "./authority-host.ts";
-import type { HubHost } from "./hub-host.ts";
-import type { IsolateHost } from "./isolate-host.ts";
-import type { MeshWorld } from "./mesh-world.ts";
-import type { Leaf, TakenPlan } from "./messages.ts";
-import type { RegistryHost } from "./registry-host.ts";
+import type { AgentEnd, AgentSocket } from "./agent-socket.ts";
+import { RING_SETTINGS, TRUST_DOMAIN } from "./authority-host.ts";
+import type { Leaf, Proof, TakenPlan } from "./messages.ts";
+import type { AgentNode, HubNode, IsolateNode, RegistryNode, Watch, World } from "./nodes.ts";
 import { EPOCH_MS } from "./virtual-node.ts";
 
 export type RuleName =
@@ -38,8 +34,8 @@ const STALE_MS = limits.agent.viewSettleMs + 2 * limits.control.objectCallMs + l
 /** Between an answer of the config store and what was decided by it. */
 const DECIDED_MS = 2 * limits.control.objectCallMs;
 
-export class Rules {
-  readonly #world: MeshWorld;
+export class Rules implements Watch {
+  readonly #world: World;
   /** By agent or isolate. */
   readonly #highest = new Map<string, number>();
   readonly #acknowledged = new Map<number, string>();
@@ -56,7 +52,7 @@ export class Rules {
   /** What may take longer to converge: a clock that was set back counts that time again; hubs that changed tell all by and by. */
   slowMs = 0;
 
-  constructor(world: MeshWorld) {
+  constructor(world: World) {
     this.#world = world;
   }
 
@@ -64,11 +60,11 @@ export class Rules {
     return this.#world.events.nowMs;
   }
 
-  planTaken(agent: AgentHost, before: TakenPlan | undefined): void {
+  planTaken(agent: AgentNode, before: TakenPlan | undefined): void {
     this.#grows(agent.name, agent.known.plan?.version ?? 0, before?.version ?? 0);
   }
 
-  isolateTook(isolate: IsolateHost, before: number): void {
+  isolateTook(isolate: IsolateNode, before: number): void {
     this.#grows(isolate.name, isolate.version, before);
   }
 
@@ -77,11 +73,11 @@ export class Rules {
     this.#highest.set(name, Math.max(version, this.#highest.get(name) ?? 0));
   }
 
-  greeted(hub: HubHost, { agent }: AgentSocket): void {
+  greeted(hub: HubNode, { agent }: AgentSocket): void {
     this.acknowledged(hub, agent);
   }
 
-  acknowledged({ state }: HubHost, { service, instance, name }: AgentHost): void {
+  acknowledged({ state }: HubNode, { service, instance, name }: AgentEnd): void {
     const said = state.sessions.instances[instanceKey(service, instance)]?.planVersion ?? 0;
     this.#serves(name, said);
   }
@@ -119,7 +115,7 @@ export class Rules {
     this.#clockTurns.set(node, this.#nowMs);
   }
 
-  registryStepped(registry: RegistryHost, { touched }: RegistryVerdict): void {
+  registryStepped(registry: RegistryNode, { touched }: RegistryVerdict): void {
     for (const instance of touched) {
       const port = registry.state.view.entries.get(instance)?.endpoint?.port;
       const key = `${registry.name}/${instance}`;
@@ -129,7 +125,7 @@ export class Rules {
   }
 
   /** Callers that the registry could ask may have the endpoint only when the time for it had passed. */
-  stoppedAccepting(agent: AgentHost): void {
+  stoppedAccepting(agent: AgentNode): void {
     const registry = this.#world.registry(agent.service);
     const told = this.#told.get(`${registry.name}/${agent.instance}`);
     const goneMs = told?.port === undefined ? (told?.sinceMs ?? 0) : agent.drainBeganMs;
@@ -147,7 +143,7 @@ export class Rules {
   }
 
   /** The registry knows of the caller's hub, and that of the caller since before the endpoint left. */
-  #isAsked(caller: AgentHost, { service }: AgentHost, sinceMs: number): boolean {
+  #isAsked(caller: AgentNode, { service }: AgentNode, sinceMs: number): boolean {
     if (!caller.isAlive || caller.openSinceMs === undefined || caller.openSinceMs >= sinceMs) return false;
     const hub = this.#world.hubFor(caller);
     // Whom a version just took the right to call is not asked.
@@ -158,7 +154,7 @@ export class Rules {
   }
 
   /** What its hub has of an agent, where that is about its present connection. */
-  #rowOf(agent: AgentHost): Instance | undefined {
+  #rowOf(agent: AgentNode): Instance | undefined {
     const row = this.#world.hubFor(agent).state.sessions.instances[instanceKey(agent.service, agent.instance)];
     return row?.connection === agent.socket?.id ? row : undefined;
   }
@@ -175,7 +171,7 @@ export class Rules {
     }
   }
 
-  #lookAtView(caller: AgentHost, service: string, fineMs: number): void {
+  #lookAtView(caller: AgentNode, service: string, fineMs: number): void {
     const registry = this.#world.registry(service);
     if (this.#nowMs - registry.troubledAtMs <= STALE_MS) return;
     if (!mayCall(this.#world.hubFor(caller), caller, service)) return;
@@ -189,7 +185,7 @@ export class Rules {
     }
   }
 
-  identityChanged(agent: AgentHost, before: Leaf | undefined): void {
+  identityChanged(agent: AgentNode, before: Leaf | undefined): void {
     const trueMs = EPOCH_MS + this.#nowMs;
     const isGood = (leaf: Leaf): boolean => leaf.notAfterMs > trueMs;
     if (before !== undefined && isGood(before) && (agent.leaf === undefined || !isGood(agent.leaf)))
@@ -229,7 +225,7 @@ export class Rules {
     return this.#usedTokens.has(proof.id) ? "its token was used before" : undefined;
   }
 
-  trustTaken(agent: AgentHost): void {
+  trustTaken(agent: AgentNode): void {
     this.lookAtRoots();
     const keys = agent.known.trust?.keys ?? [];
     for (const isolate of this.#world.isolates) this.#lookAtKey(isolate, agent, keys);
@@ -260,7 +256,7 @@ export class Rules {
    * It has said which bundle it goes by, to a hub that was told them all. When there are more or fewer hubs, one that was out of
    * use may not have heard yet, and nobody asks one that is out of use now.
    */
-  #isTold(agent: AgentHost): boolean {
+  #isTold(agent: AgentNode): boolean {
     const { storage } = this.#world.hubFor(agent);
     const isCurrent = storage.trust?.changedAtMs === this.#world.authority.trust().changedAtMs;
     const row = this.#rowOf(agent);
@@ -268,7 +264,7 @@ export class Rules {
   }
 
   /** Nobody who has to be left behind: it is there, and gets certificates. */
-  canRenew(agent: AgentHost): boolean {
+  canRenew(agent: AgentNode): boolean {
     const { config, authority } = this.#world;
     const isDeclared = config.live?.plan.callable.has(agent.service) === true;
     return isDeclared && !authority.denied.has(agent.name) && this.#rowOf(agent)?.connected === true;
@@ -278,11 +274,11 @@ export class Rules {
     if (waitedMs >= RING_SETTINGS.waitMaxMs) this.#hastyKeys.add(kid);
   }
 
-  keyTaken(isolate: IsolateHost): void {
+  keyTaken(isolate: IsolateNode): void {
     for (const agent of this.#world.agents) this.#lookAtKey(isolate, agent, agent.known.trust?.keys ?? []);
   }
 
-  #lookAtKey({ name, key, keyHeardAtMs }: IsolateHost, agent: AgentHost, keys: readonly string[]): void {
+  #lookAtKey({ name, key, keyHeardAtMs }: IsolateNode, agent: AgentNode, keys: readonly string[]): void {
     if (key === "" || this.#hastyKeys.has(key) || keys.includes(key)) return;
     if (this.#nowMs - keyHeardAtMs > RING_SETTINGS.keptMs / 2) return;
     // By such a clock keys are kept for less time than isolates hear of another.
@@ -293,5 +289,5 @@ export class Rules {
 }
 
 /** By the version that the hub has: what it has no more about an agent's service stays as it is with the agent. */
-const mayCall = ({ state }: HubHost, { service }: AgentHost, called: string): boolean =>
+const mayCall = ({ state }: HubNode, { service }: AgentNode, called: string): boolean =>
   state.callable.get(service)?.includes(called) === true;

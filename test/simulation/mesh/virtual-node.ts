@@ -1,5 +1,6 @@
 /** Whatever has a clock of its own and can end: agents, isolates, and objects, whose storage outlives them. */
-import type { MeshWorld } from "./mesh-world.ts";
+import type { EventQueue } from "../event-queue.ts";
+import type { Faults } from "./faults.ts";
 
 /** Of all clocks when they are right. */
 export const EPOCH_MS = 1_790_000_000_000;
@@ -7,8 +8,19 @@ export const EPOCH_MS = 1_790_000_000_000;
 /** Thrown where an object ends in the middle of what it does. */
 export const CRASHED = new Error("the object ended here");
 
-export class VirtualNode {
-  readonly world: MeshWorld;
+/** What a node needs of its world. */
+export interface NodeWorld {
+  readonly events: EventQueue;
+  readonly faults: Faults;
+  readonly trace: Trace | undefined;
+  drawSkewMs(): number;
+}
+
+export type Trace = (node: string, text: string) => void;
+
+/** @typeParam W what it needs of its world beside that */
+export class VirtualNode<W extends NodeWorld = NodeWorld> {
+  readonly world: W;
   readonly name: string;
   /** How far its clock is off. */
   skewMs = 0;
@@ -20,7 +32,7 @@ export class VirtualNode {
   /** When something of its own or on its ways failed last, a time of the world. */
   troubledAtMs = 0;
 
-  constructor(world: MeshWorld, name: string) {
+  constructor(world: W, name: string) {
     this.world = world;
     this.name = name;
     this.skewMs = world.drawSkewMs();
@@ -71,7 +83,7 @@ export function guarded(act: () => void): boolean {
 }
 
 /** An object: what it keeps in memory is lost whenever it ends, its storage and its alarm stay. */
-export abstract class DurableNode extends VirtualNode {
+export abstract class DurableNode<W extends NodeWorld = NodeWorld> extends VirtualNode<W> {
   #awake = false;
   #alarmAtMs: number | undefined;
   #alarms = 0;
