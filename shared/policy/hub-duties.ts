@@ -15,6 +15,11 @@ export function heldOf({ views }: HubState, service: string): HeldRevision | und
   return view && { epoch: view.epoch, revision: view.revision };
 }
 
+/** Services of its agents, and those that these may call. */
+export function servicesOf({ sessions, views }: HubState): Set<string> {
+  return new Set([...Object.values(sessions.instances).map(({ service }) => service), ...views.keys()]);
+}
+
 /** Services that no agent of this hub may call any more. */
 export function unneeded(state: HubState): string[] {
   const needed = new Set(

@@ -8,7 +8,7 @@ import {
   laggardsOf,
   putSession,
 } from "../../../shared/policy/agent-sessions.ts";
-import { heldOf, hubDueAt, unneeded } from "../../../shared/policy/hub-duties.ts";
+import { heldOf, hubDueAt, servicesOf, unneeded } from "../../../shared/policy/hub-duties.ts";
 import { hubOf } from "../../../shared/policy/hub-shards.ts";
 import type { HubEvent, HubSettings, HubState, HubVerdict } from "../../../shared/policy/hub-state.ts";
 import type { RegistryUpdate, Released } from "../../../shared/policy/registry.ts";
@@ -254,7 +254,8 @@ export class HubHost extends DurableNode<World> implements HubNode {
     } else if (message.type === "refuse") {
       if (message.version <= version)
         this.step({ type: "refused", key, version: message.version, reason: message.reason });
-    } else if (message.type !== "canary") this.step({ ...message, key, connection: socket.id });
+    } else if (message.type !== "canary" && message.type !== "observed")
+      this.step({ ...message, key, connection: socket.id });
   }
 
   #face(service: string): { version: number; hash: string; callable: readonly string[] } | undefined {
@@ -273,8 +274,7 @@ export class HubHost extends DurableNode<World> implements HubNode {
   #sync(nowMs: number): void {
     this.storage.syncedAtMs = nowMs;
     for (const service of unneeded(this.state)) this.#links.leave(service);
-    const own = Object.values(this.state.sessions.instances).map(({ service }) => service);
-    for (const service of new Set([...own, ...this.state.views.keys()])) this.#links.sync(service);
+    for (const service of servicesOf(this.state)) this.#links.sync(service);
   }
 
   #handOver(): void {
@@ -315,7 +315,7 @@ export class HubHost extends DurableNode<World> implements HubNode {
 
   #nextDue(): number {
     const { owedRetryMs, hubSyncMs } = control;
-    const isUsed = Object.keys(this.state.sessions.instances).length > 0 || this.state.views.size > 0;
+    const isUsed = servicesOf(this.state).size > 0;
     return Math.min(
       hubDueAt(this.state, HUB_SETTINGS),
       this.#links.owes ? this.nowMs + owedRetryMs : Number.POSITIVE_INFINITY,

@@ -12,7 +12,7 @@ import { dueAt, type Instance, instanceKey, putSession } from "../../../shared/p
 import { type Denied, refuseWorkload } from "../../../shared/policy/denial.ts";
 import { advisedOf, type FleetVerdict } from "../../../shared/policy/fleet-verdict.ts";
 import { stepHub } from "../../../shared/policy/hub.ts";
-import { heldOf, hubDueAt, reportsOf, unneeded } from "../../../shared/policy/hub-duties.ts";
+import { heldOf, hubDueAt, reportsOf, servicesOf, unneeded } from "../../../shared/policy/hub-duties.ts";
 import type { HubEvent, HubState, HubVerdict } from "../../../shared/policy/hub-state.ts";
 import type { RegistryUpdate, Released } from "../../../shared/policy/registry.ts";
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
@@ -348,8 +348,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   #sync(nowMs: number): void {
     this.#store.syncedAtMs = nowMs;
     for (const service of unneeded(this.#state)) this.#links.leave(service);
-    const own = Object.values(this.#state.sessions.instances).map(({ service }) => service);
-    for (const service of new Set([...own, ...this.#state.views.keys()])) this.#links.sync(service);
+    for (const service of servicesOf(this.#state)) this.#links.sync(service);
   }
 
   #connected(): Instance[] {
@@ -395,7 +394,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   /** When the first instance, socket or registry needs a look. */
   #nextDue(): number {
     const { owedRetryMs, hubSyncMs } = limits.control;
-    const isUsed = Object.keys(this.#state.sessions.instances).length > 0 || this.#state.views.size > 0;
+    const isUsed = servicesOf(this.#state).size > 0;
     return Math.min(
       hubDueAt(this.#state, SETTINGS),
       this.#sockets.dueAtMs(),
