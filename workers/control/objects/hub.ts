@@ -19,7 +19,6 @@ import type { HeldRevision } from "../../../shared/policy/service-view.ts";
 import { type AgentMessage, PING, PONG } from "../../../shared/wire/hub.ts";
 import type { Env } from "../env.ts";
 import { hubCount, hubName } from "../upstream/hubs.ts";
-import { within } from "../upstream/within.ts";
 import { AgentNews } from "./agent-news.ts";
 import { AgentSockets } from "./agent-sockets.ts";
 import { CanaryFaceStore } from "./canary-faces.ts";
@@ -29,18 +28,10 @@ import { HeldVerdicts, type HubStatus } from "./held-verdicts.ts";
 import { closeCodes, parseMessage, refuseHello } from "./hub-messages.ts";
 import { HUB_SETTINGS as SETTINGS } from "./hub-settings.ts";
 import { HubStore } from "./hub-store.ts";
+import { MissedNews } from "./missed-news.ts";
 import { PublicationStore } from "./publication-store.ts";
 import { RegistryLinks } from "./registry-links.ts";
-import {
-  type CanaryFaces,
-  type CanaryLaggards,
-  type HubRpc,
-  type Laggards,
-  MAIN,
-  type Publication,
-  type Reports,
-  type Trust,
-} from "./rpc.ts";
+import type { CanaryFaces, CanaryLaggards, HubRpc, Laggards, Publication, Reports, Trust } from "./rpc.ts";
 import { whoLacks } from "./who-lacks.ts";
 
 export class Hub extends DurableObject<Env> implements HubRpc {
@@ -49,6 +40,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   readonly #canary: CanaryFaceStore;
   readonly #sockets: AgentSockets;
   readonly #news: AgentNews;
+  readonly #missed: MissedNews;
   readonly #state: HubState;
   readonly #links: RegistryLinks;
   readonly #verdicts = new HeldVerdicts();
@@ -56,11 +48,6 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   readonly #index: number | undefined;
   /** When the alarm is set for; undefined: not known since the object woke up or the alarm went off. */
   #alarmAtMs: number | undefined;
-  /** When the config store was last asked for what this hub was never told. */
-  #askedAtMs = 0;
-  /** It has answered since the hub woke; or it did not, and is asked again. */
-  #isTold = false;
-  #asksAgain = false;
   readonly #router = Router();
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -72,6 +59,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     this.#canary = new CanaryFaceStore(ctx.storage.sql);
     this.#sockets = new AgentSockets(ctx);
     this.#news = new AgentNews(ctx, env, this.#sockets, this.#publication, this.#canary);
+    this.#missed = new MissedNews(env, this);
     this.#state = this.#store.load(nowMs);
     for (const [service, names] of this.#callable()) this.#state.callable.set(service, names);
     const places = Array.from({ length: limits.control.hubsMax }, (_, index) => index);
@@ -116,7 +104,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   }
 
   async canaryLaggards(version: number): Promise<CanaryLaggards> {
-    if (this.#canary.version !== version) this.ctx.waitUntil(this.#askConfigStore());
+    if (this.#canary.version !== version) this.ctx.waitUntil(this.#missed.ask());
     return this.#canary.laggards(this.#state, version);
   }
 
@@ -206,7 +194,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     const { silent } = this.#step({ type: "tick" });
     for (const connection of silent) this.#sockets.close(connection, closeCodes.silent, "no sign of life");
     if (nowMs >= this.#store.syncedAtMs + limits.control.hubSyncMs) this.#sync(nowMs);
-    if (this.#asksAgain) await this.#askConfigStore();
+    if (this.#missed.asksAgain) await this.#missed.ask();
     await handOver(this.env, this.#index, this.#state, this.#store, this.#sockets);
     this.#schedule(Number.POSITIVE_INFINITY);
   }
@@ -219,7 +207,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       if (this.#state.sessions.instances[key]?.connected === false) this.#step({ type: "lost", key });
       return new Response(null, { status: 503, headers: { "retry-after": "1" } });
     }
-    if (!this.#isTold) await this.#askConfigStore();
+    if (!this.#missed.isTold) await this.#missed.ask();
     const { denied } = this.#publication.trust ?? {};
     if (denied !== undefined && refuseWorkload(denied, opened) !== undefined)
       return new Response(null, { status: 403 });
@@ -318,31 +306,10 @@ export class Hub extends DurableObject<Env> implements HubRpc {
 
   /** An agent has a later version than this hub: that was not told of it, or the store that made it was lost. */
   async #askForLater(service: string, connection: string, version: number): Promise<void> {
-    this.#isTold = false;
-    this.#askedAtMs = 0;
-    await this.#askConfigStore();
+    await this.#missed.askAnew();
     const face = this.#publication.face(service);
-    if (this.#isTold && face !== undefined && this.#publication.version < version)
+    if (this.#missed.isTold && face !== undefined && this.#publication.version < version)
       this.#sockets.send(connection, face.message);
-  }
-
-  /** Asks for what hubs were told; one that is new, or was out of use, was not. */
-  async #askConfigStore(): Promise<void> {
-    const nowMs = Date.now();
-    if (nowMs < this.#askedAtMs + limits.control.publishRetryMs) return;
-    this.#askedAtMs = nowMs;
-    try {
-      const asked = this.env.CONFIG.getByName(MAIN).publication();
-      const told = await within(asked, limits.control.objectCallMs, "the config store");
-      if (told?.revocations !== undefined) await this.revoked(told.revocations);
-      if (told !== undefined) await this.publish(told.publication);
-      if (told?.canary !== undefined) await this.canary(told.canary);
-      this.#isTold = true;
-      this.#asksAgain = false;
-    } catch (error) {
-      this.#asksAgain = true;
-      console.error(JSON.stringify({ kind: "error", act: "ask-publication", reason: String(error) }));
-    }
   }
 
   #sync(nowMs: number): void {
