@@ -2,6 +2,7 @@
 import { limits } from "../../shared/limits.ts";
 import { type AgentIdentity, certificateFacts, renewAtMs } from "../tls/identity.ts";
 import { backoffMs } from "./backoff.ts";
+import { waitAfterRenewalMs } from "./renewal-time.ts";
 
 export interface RenewalOptions {
   readonly identity: () => AgentIdentity;
@@ -86,7 +87,9 @@ export class Renewal {
       this.#failures = 0;
       this.#hurried = false;
       if (this.#stopped) return;
-      this.start();
+      const waitMs = waitAfterRenewalMs(certificateFacts(renewed.certificates), Date.now(), random());
+      this.#dueAtMs = Date.now() + waitMs;
+      this.#schedule(waitMs);
       onRenewed(renewed);
     } catch (error) {
       this.#running = false;

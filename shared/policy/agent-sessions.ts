@@ -220,7 +220,8 @@ function stepInstance(
       break;
     case "acknowledged":
       known.planVersion = event.version;
-      delete known.refused;
+      // What it said of a version before says nothing of a later one that it cannot have.
+      if (known.refused !== undefined && known.refused.version <= event.version) delete known.refused;
       break;
     case "refused":
       known.refused = { version: event.version, reason: event.reason };

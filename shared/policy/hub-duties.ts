@@ -9,6 +9,17 @@ export function unsubscribed(state: HubState): string[] {
   return [...state.views].flatMap(([service, { view }]) => (view.epoch === "" ? [service] : []));
 }
 
+/** What is held of a service; undefined: no agent of this hub calls it. */
+export function heldOf({ views }: HubState, service: string): HeldRevision | undefined {
+  const view = views.get(service)?.view;
+  return view && { epoch: view.epoch, revision: view.revision };
+}
+
+/** Services of its agents, and those that these may call. */
+export function servicesOf({ sessions, views }: HubState): Set<string> {
+  return new Set([...Object.values(sessions.instances).map(({ service }) => service), ...views.keys()]);
+}
+
 /** Services that no agent of this hub may call any more. */
 export function unneeded(state: HubState): string[] {
   const needed = new Set(

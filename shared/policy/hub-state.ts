@@ -22,6 +22,8 @@ export interface HubView {
   readonly seen: Map<string, number>;
   /** Key of a caller that had not acknowledged, to look at first. */
   waitsFor?: string | undefined;
+  /** Nobody called it any more, and its registry was told or not: whoever calls it again needs it anew. */
+  left?: true | undefined;
   /** Agents that wait for the first view, by connection, with what they hold; in memory alone. */
   readonly awaiting: Map<string, HeldRevision | undefined>;
 }
@@ -78,7 +80,9 @@ export type HubEvent =
   | { readonly type: "confirmed"; readonly service: string; readonly revision: number }
   /** An instance that drains need not wait any more. */
   | { readonly type: "released"; readonly service: string; readonly instance: string; readonly connection: string }
-  /** No agent may call it any more, and its registry knows. */
+  /** No agent may call it any more: its registry is about to be told. */
+  | { readonly type: "leaving"; readonly service: string }
+  /** The registry knows. */
   | { readonly type: "unsubscribed"; readonly service: string }
   /** All agents are to renew that have not done so by this id. */
   | { readonly type: "renew"; readonly id: string; readonly withinMs: number }
@@ -129,10 +133,16 @@ export const newHub = (): HubState => ({
   batch: 0,
 });
 
-export const newHubView = (view: ServiceView = newServiceView(), wanted = 0, confirmed = 0): HubView => ({
+export const newHubView = (
+  view: ServiceView = newServiceView(),
+  wanted = 0,
+  confirmed = 0,
+  left?: true | undefined,
+): HubView => ({
   view,
   wanted,
   confirmed,
+  ...(left === true && { left }),
   seen: new Map(),
   awaiting: new Map(),
 });

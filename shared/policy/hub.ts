@@ -11,7 +11,8 @@
  * twice at a time for one service:
  * - (`hub-duties.ts`) for each of `unsubscribed` and `verdict.gaps` a `subscribe` with what it holds; the answer is a `view`;
  * - for each of `owedServices` a `report` with `reportsOf`; the answer is a `reported`;
- * - for each of `confirmable` a `seen`; the answer is a `confirmed`.
+ * - for each of `confirmable` a `seen`; the answer is a `confirmed`;
+ * - now and then for each of `unneeded` a `leaving`, then an `unsubscribe`; the answer is an `unsubscribed`.
  * What fails is tried again with the alarm.
  */
 import { type Instance, instanceKey, type SessionEvent, stepSessions } from "./agent-sessions.ts";
@@ -71,6 +72,7 @@ export function stepHub(state: HubState, event: HubEvent, nowMs: number, setting
     case "reported":
     case "late":
     case "confirmed":
+    case "leaving":
     case "unsubscribed":
       hearRegistry(state, event, verdict);
       break;
@@ -139,9 +141,11 @@ function push(service: string, { view, wanted, confirmed }: HubView, held: HeldR
 /** Sees to it that there are views of these services. */
 function need(state: HubState, services: readonly string[], verdict: HubVerdict): void {
   for (const service of services) {
-    if (state.views.has(service)) continue;
+    const kept = state.views.get(service);
+    if (kept !== undefined && kept.left !== true) continue;
+    // One that was left may have missed something since.
+    verdict.views.set(service, [...(kept?.view.entries.keys() ?? [])]);
     state.views.set(service, newHubView());
-    verdict.views.set(service, []);
   }
 }
 
@@ -257,7 +261,7 @@ function hearSeen(
 
 function hearRegistry(
   state: HubState,
-  event: Extract<HubEvent, { type: "reported" | "late" | "confirmed" | "unsubscribed" }>,
+  event: Extract<HubEvent, { type: "reported" | "late" | "confirmed" | "leaving" | "unsubscribed" }>,
   verdict: HubVerdict,
 ): void {
   if (event.type === "late") state.batch = Math.max(state.batch, event.batch);
@@ -272,8 +276,10 @@ function hearRegistry(
     const kept = state.views.get(event.service);
     if (kept === undefined) return;
     verdict.views.set(event.service, []);
-    if (event.type === "unsubscribed") state.views.delete(event.service);
-    else {
+    if (event.type === "leaving") kept.left = true;
+    else if (event.type === "unsubscribed") {
+      if (kept.left === true) state.views.delete(event.service);
+    } else {
       kept.confirmed = Math.max(kept.confirmed, event.revision);
       if (kept.wanted <= kept.confirmed) kept.seen.clear();
     }

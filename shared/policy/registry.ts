@@ -8,7 +8,7 @@
  * A host drives it so: each call of a hub, each answer of a hub and the alarm are one `stepRegistry`. Of the verdict it stores
  * what was touched, hands `released` to their hubs (`released` of hub.ts), and sets the alarm for `registryDueAt`. To each hub
  * that `lacking` names it sends `updateFor` (`view` of hub.ts), not before its last one was answered or given up, and steps
- * `delivered` with what the hub has taken. All of these may be lost, late or twice: a later tick finds what is still owed.
+ * `delivered` with that and what the hub holds after it. All of these may be lost, late or twice: a later tick finds what is still owed.
  */
 import type { ViewEndpoint } from "./endpoint.ts";
 import {
@@ -92,7 +92,13 @@ export type RegistryEvent =
   /** The hub has callers, and holds that; the verdict has the answer. */
   | { readonly type: "subscribe"; readonly hub: string; readonly held: HeldRevision | undefined }
   | { readonly type: "unsubscribe"; readonly hub: string }
-  | { readonly type: "delivered"; readonly hub: string; readonly update: RegistryUpdate }
+  /** `held`: what the hub holds since, which is less where the change did not fit; absent: nobody calls the service there. */
+  | {
+      readonly type: "delivered";
+      readonly hub: string;
+      readonly update: RegistryUpdate;
+      readonly held?: HeldRevision | undefined;
+    }
   /** All callers of the hub go by that revision. */
   | { readonly type: "seen"; readonly hub: string; readonly held: HeldRevision }
   | { readonly type: "tick" };
@@ -142,8 +148,9 @@ export function stepRegistry(
     const link = linkOf(state, event.hub, nowMs);
     verdict.hubs.add(event.hub);
     if (event.type === "report" && event.batch <= link.batch) return { ...verdict, late: true };
+    const isNew = !link.subscribed;
     stepLink(state, link, event, nowMs, settings, verdict);
-    if (event.type === "subscribe") return { ...verdict, answer: answerTo(state, link, event.hub, event.held) };
+    if (event.type === "subscribe") return { ...verdict, answer: answerTo(state, link, event, isNew) };
   }
   release(state, event.type === "tick", nowMs, verdict);
   return verdict;
@@ -217,8 +224,12 @@ function stepLink(
     case "delivered": {
       const { change, wanted } = event.update;
       if (!link.subscribed || change.epoch !== view.epoch) break;
-      link.delivered = Math.max(link.delivered, change.revision);
-      link.asked = Math.max(link.asked, wanted);
+      const heldRevision = event.held === undefined ? change.revision : revisionIn(view, event.held);
+      if (heldRevision < change.revision) link.delivered = heldRevision;
+      else {
+        link.delivered = Math.max(link.delivered, change.revision);
+        link.asked = Math.max(link.asked, wanted);
+      }
       break;
     }
     case "seen":
@@ -227,20 +238,27 @@ function stepLink(
   }
 }
 
-/** The answer counts as delivered: a hub that does not get it asks again. */
+/**
+ * The first answer counts as delivered: a hub that does not get it asks again. After that the hub may hold something by then, and
+ * not ask again: it is sent an update, too.
+ */
 function answerTo(
   { view, ...rest }: RegistryState,
   link: HubLink,
-  hub: string,
-  held: HeldRevision | undefined,
+  { hub, held }: Extract<RegistryEvent, { type: "subscribe" }>,
+  isNew: boolean,
 ): RegistryUpdate {
   // Somebody knows a later revision of this registry than itself: it was set back.
   if (held?.epoch === view.epoch && held.revision > view.revision) view.revision = view.floor = held.revision + 1;
   const wanted = wantedOf({ view, ...rest }, hub);
-  link.delivered = view.revision;
-  link.asked = wanted;
+  const isFirst = isNew && held === undefined;
+  link.delivered = isFirst ? view.revision : held === undefined ? -1 : revisionIn(view, held);
+  link.asked = isFirst ? wanted : 0;
   return { change: changeSince(view, held), wanted };
 }
+
+/** What a hub lacks is told from there; -1: it is told everything. */
+const revisionIn = ({ epoch }: ServiceView, held: HeldRevision): number => (held.epoch === epoch ? held.revision : -1);
 
 function takeReports(
   state: RegistryState,

@@ -1,7 +1,13 @@
+interface Planned {
+  readonly atMs: number;
+  readonly order: number;
+  readonly run: () => void;
+}
+
 /** What happens when, in order of time; at one time in the order in which it was planned. */
 export class EventQueue {
   nowMs = 0;
-  readonly #heap: { atMs: number; order: number; run: () => void }[] = [];
+  readonly #heap: Planned[] = [];
   #planned = 0;
 
   at(atMs: number, run: () => void): void {
@@ -31,8 +37,9 @@ export class EventQueue {
     heap.pop();
     for (let parent = 0; ; ) {
       let least = parent;
-      for (const child of [2 * parent + 1, 2 * parent + 2])
-        if (child < heap.length && this.#before(child, least)) least = child;
+      const child = 2 * parent + 1;
+      if (child < heap.length && this.#before(child, least)) least = child;
+      if (child + 1 < heap.length && this.#before(child + 1, least)) least = child + 1;
       if (least === parent) return;
       this.#swap(parent, least);
       parent = least;
@@ -40,15 +47,14 @@ export class EventQueue {
   }
 
   #before(a: number, b: number): boolean {
-    const [x, y] = [this.#heap[a], this.#heap[b]];
-    if (x === undefined || y === undefined) return false;
+    const x = this.#heap[a] as Planned;
+    const y = this.#heap[b] as Planned;
     return x.atMs < y.atMs || (x.atMs === y.atMs && x.order < y.order);
   }
 
   #swap(a: number, b: number): void {
-    const [x, y] = [this.#heap[a], this.#heap[b]];
-    if (x === undefined || y === undefined) return;
-    this.#heap[a] = y;
+    const x = this.#heap[a] as Planned;
+    this.#heap[a] = this.#heap[b] as Planned;
     this.#heap[b] = x;
   }
 }

@@ -122,8 +122,19 @@ test("what a new plan lets an agent call it is told, and what it knew is not tol
   expect(sends).toEqual([{ to: ["of o1"], message: { type: "changes", views: [{ service: "mail", ...change(1) }] } }]);
   step(state, { type: "published", callable: new Map([["orders", []]]) });
   expect(unneeded(state)).toEqual(["stock", "mail"]);
+  step(state, { type: "leaving", service: "mail" });
   step(state, { type: "unsubscribed", service: "mail" });
   expect([...state.views.keys()]).toEqual(["stock"]);
+});
+
+test("a service that is called again while its registry is told otherwise is asked for anew", () => {
+  const state = serving();
+  step(state, { type: "published", callable: new Map([...callable, ["users", []]]) });
+  step(state, { type: "leaving", service: "mail" });
+  step(state, { type: "published", callable });
+  expect(unsubscribed(state)).toEqual(["mail"]);
+  step(state, { type: "unsubscribed", service: "mail" });
+  expect(unsubscribed(state)).toEqual(["mail"]);
 });
 
 describe("reports", () => {

@@ -46,6 +46,27 @@ test("a batch has one revision, and one that comes late or twice is left", () =>
   expect(shown(state)).toEqual(["i1:80", "i2:80"]);
 });
 
+test("a hub that could not use an update is told again from what it holds", () => {
+  const state = serving();
+  report(state, "a", gone("i1"));
+  const update = updateFor(state, "b");
+  step(state, { type: "delivered", hub: "b", update, held: { epoch: "e", revision: 0 } });
+  expect(lacking(state)).toContain("b");
+  expect(updateFor(state, "b").change).toMatchObject({ from: 0, revision: update.change.revision });
+  step(state, { type: "delivered", hub: "b", update, held: update.change });
+  expect(lacking(state)).not.toContain("b");
+});
+
+test("a hub that subscribes again is sent an update, since the answer may be lost and it holds something", () => {
+  const state = serving();
+  step(state, { type: "subscribe", hub: "b", held: { epoch: "e", revision: 1 } });
+  expect(lacking(state)).toEqual([]);
+  report(state, "a", gone("i1"));
+  step(state, { type: "subscribe", hub: "b", held: { epoch: "e", revision: 1 } });
+  expect(lacking(state)).toContain("b");
+  expect(updateFor(state, "b").change).toMatchObject({ from: 1, remove: ["i1"] });
+});
+
 test("the last hub to report an instance has it: what the one before says later is nothing", () => {
   const state = serving();
   report(state, "b", up("i1", 81));

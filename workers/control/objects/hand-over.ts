@@ -24,7 +24,8 @@ export async function handOver(
   const others = Object.entries(sessions.instances).filter(([key]) => hubOf(key, count) !== index);
   for (const [, { connected, connection }] of others)
     if (connected) sockets.close(connection, closeCodes.moved, "another hub has this agent");
-  const away = others.filter(([, { connected, visible }]) => !connected && !visible);
+  // One that drains stays until its registry was told by this hub that it is gone.
+  const away = others.filter(([, { connected, visible, phase }]) => !connected && !visible && phase !== "draining");
   for (const [hub, group] of Map.groupBy(away, ([key]) => hubOf(key, count))) {
     try {
       const given = env.HUB.getByName(hubName(hub)).adopt(group.map(([, known]) => known));

@@ -1,5 +1,12 @@
 import { type Instance, putSession } from "../../../shared/policy/agent-sessions.ts";
-import { type HubState, type HubVerdict, newHub, newHubView, type Owed } from "../../../shared/policy/hub-state.ts";
+import {
+  type HubState,
+  type HubVerdict,
+  type HubView,
+  newHub,
+  newHubView,
+  type Owed,
+} from "../../../shared/policy/hub-state.ts";
 import { RowStore } from "./row-store.ts";
 import { ViewStore } from "./view-store.ts";
 
@@ -7,8 +14,10 @@ import { ViewStore } from "./view-store.ts";
 export class HubStore {
   readonly #instances: RowStore<Instance>;
   readonly #owed: RowStore<Owed>;
-  readonly #views: ViewStore<{ readonly wanted: number; readonly confirmed: number }>;
+  readonly #views: ViewStore<Pick<HubView, "wanted" | "confirmed" | "left">>;
   readonly #times: RowStore<{ readonly atMs: number }>;
+  /** Number of the last batch as it is stored. */
+  #batch = 0;
 
   constructor(sql: SqlStorage) {
     // Of the time when one hub had the whole registry.
@@ -25,19 +34,32 @@ export class HubStore {
     for (const [key, known] of this.#instances.load()) putSession(state.sessions, key, known);
     for (const [key, owed] of this.#owed.load()) state.owed.set(key, owed);
     for (const [service, { view, more }] of this.#views.load())
-      state.views.set(service, newHubView(view, more.wanted, more.confirmed));
+      state.views.set(service, newHubView(view, more.wanted, more.confirmed, more.left));
     state.revision = nowMs;
+    // A clock that was set back must not number a report below one that is still on its way.
+    state.batch = this.#time("batch");
+    this.#batch = state.batch;
     return state;
   }
 
   /** Writes what a step touched. */
   save(state: HubState, { touched, removed, owed, views }: HubVerdict): void {
+    if (state.batch !== this.#batch) {
+      this.#batch = state.batch;
+      this.#times.put("batch", { atMs: state.batch });
+    }
     for (const key of [...touched, ...removed]) this.putInstance(key, state.sessions.instances[key]);
     for (const key of owed) this.#owed.put(key, state.owed.get(key));
     for (const [service, instances] of views) {
       const kept = state.views.get(service);
       if (kept === undefined) this.#views.delete(service);
-      else this.#views.put(service, kept.view, { wanted: kept.wanted, confirmed: kept.confirmed }, instances);
+      else
+        this.#views.put(
+          service,
+          kept.view,
+          { wanted: kept.wanted, confirmed: kept.confirmed, left: kept.left },
+          instances,
+        );
     }
   }
 
@@ -47,10 +69,14 @@ export class HubStore {
 
   /** When registries were told everything last. */
   get syncedAtMs(): number {
-    return this.#times.load()[0]?.[1].atMs ?? 0;
+    return this.#time("synced");
   }
 
   set syncedAtMs(atMs: number) {
     this.#times.put("synced", { atMs });
+  }
+
+  #time(key: string): number {
+    return this.#times.load().find(([name]) => name === key)?.[1].atMs ?? 0;
   }
 }

@@ -12,13 +12,13 @@ import { dueAt, type Instance, instanceKey, putSession } from "../../../shared/p
 import { type Denied, refuseWorkload } from "../../../shared/policy/denial.ts";
 import { advisedOf, type FleetVerdict } from "../../../shared/policy/fleet-verdict.ts";
 import { stepHub } from "../../../shared/policy/hub.ts";
-import { hubDueAt, reportsOf, unneeded } from "../../../shared/policy/hub-duties.ts";
+import { heldOf, hubDueAt, reportsOf, servicesOf, unneeded } from "../../../shared/policy/hub-duties.ts";
 import type { HubEvent, HubState, HubVerdict } from "../../../shared/policy/hub-state.ts";
 import type { RegistryUpdate, Released } from "../../../shared/policy/registry.ts";
+import type { HeldRevision } from "../../../shared/policy/service-view.ts";
 import { type AgentMessage, PING, PONG } from "../../../shared/wire/hub.ts";
 import type { Env } from "../env.ts";
 import { hubCount, hubName } from "../upstream/hubs.ts";
-import { within } from "../upstream/within.ts";
 import { AgentNews } from "./agent-news.ts";
 import { AgentSockets } from "./agent-sockets.ts";
 import { CanaryFaceStore } from "./canary-faces.ts";
@@ -28,18 +28,10 @@ import { HeldVerdicts, type HubStatus } from "./held-verdicts.ts";
 import { closeCodes, parseMessage, refuseHello } from "./hub-messages.ts";
 import { HUB_SETTINGS as SETTINGS } from "./hub-settings.ts";
 import { HubStore } from "./hub-store.ts";
+import { MissedNews } from "./missed-news.ts";
 import { PublicationStore } from "./publication-store.ts";
 import { RegistryLinks } from "./registry-links.ts";
-import {
-  type CanaryFaces,
-  type CanaryLaggards,
-  type HubRpc,
-  type Laggards,
-  MAIN,
-  type Publication,
-  type Reports,
-  type Trust,
-} from "./rpc.ts";
+import type { CanaryFaces, CanaryLaggards, HubRpc, Laggards, Publication, Reports, Trust } from "./rpc.ts";
 import { whoLacks } from "./who-lacks.ts";
 
 export class Hub extends DurableObject<Env> implements HubRpc {
@@ -48,6 +40,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   readonly #canary: CanaryFaceStore;
   readonly #sockets: AgentSockets;
   readonly #news: AgentNews;
+  readonly #missed: MissedNews;
   readonly #state: HubState;
   readonly #links: RegistryLinks;
   readonly #verdicts = new HeldVerdicts();
@@ -55,8 +48,6 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   readonly #index: number | undefined;
   /** When the alarm is set for; undefined: not known since the object woke up or the alarm went off. */
   #alarmAtMs: number | undefined;
-  /** When the config store was last asked for what this hub was never told. */
-  #askedAtMs = 0;
   readonly #router = Router();
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -68,6 +59,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     this.#canary = new CanaryFaceStore(ctx.storage.sql);
     this.#sockets = new AgentSockets(ctx);
     this.#news = new AgentNews(ctx, env, this.#sockets, this.#publication, this.#canary);
+    this.#missed = new MissedNews(env, this);
     this.#state = this.#store.load(nowMs);
     for (const [service, names] of this.#callable()) this.#state.callable.set(service, names);
     const places = Array.from({ length: limits.control.hubsMax }, (_, index) => index);
@@ -112,7 +104,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   }
 
   async canaryLaggards(version: number): Promise<CanaryLaggards> {
-    if (this.#canary.version !== version) this.ctx.waitUntil(this.#askConfigStore());
+    if (this.#canary.version !== version) this.ctx.waitUntil(this.#missed.ask());
     return this.#canary.laggards(this.#state, version);
   }
 
@@ -151,8 +143,9 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       this.#step({ type: "advised", service, avoid: advisedOf(verdict), forMs: limits.fleet.verdictForMs });
   }
 
-  async view(service: string, update: RegistryUpdate): Promise<void> {
+  async view(service: string, update: RegistryUpdate): Promise<HeldRevision | undefined> {
     this.#step({ type: "view", service, ...update });
+    return heldOf(this.#state, service);
   }
 
   async released(service: string, one: Omit<Released, "hub">): Promise<void> {
@@ -201,6 +194,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     const { silent } = this.#step({ type: "tick" });
     for (const connection of silent) this.#sockets.close(connection, closeCodes.silent, "no sign of life");
     if (nowMs >= this.#store.syncedAtMs + limits.control.hubSyncMs) this.#sync(nowMs);
+    if (this.#missed.asksAgain) await this.#missed.ask();
     await handOver(this.env, this.#index, this.#state, this.#store, this.#sockets);
     this.#schedule(Number.POSITIVE_INFINITY);
   }
@@ -213,7 +207,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       if (this.#state.sessions.instances[key]?.connected === false) this.#step({ type: "lost", key });
       return new Response(null, { status: 503, headers: { "retry-after": "1" } });
     }
-    if (this.#publication.version === 0) await this.#askConfigStore();
+    if (!this.#missed.isTold) await this.#missed.ask();
     const { denied } = this.#publication.trust ?? {};
     if (denied !== undefined && refuseWorkload(denied, opened) !== undefined)
       return new Response(null, { status: 403 });
@@ -235,14 +229,16 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     const live = { version: this.#publication.version, hash: face?.hash };
     const planVersion = versionHere({ version: hello.planVersion, hash: hello.planHash }, live);
     const isCurrent = planVersion === live.version;
+    const isLater = hello.planVersion > live.version;
     const says = { service, instance, connection: id, endpoint, planVersion, certificateNotAfterMs, outage };
     const before = (): void => {
       this.#sockets.greeted(socket, connection);
-      this.#news.greet({ service, connection: id }, { live: isCurrent, canary: hello.canary !== undefined });
+      this.#news.greet({ service, connection: id }, { live: isCurrent || isLater, canary: hello.canary !== undefined });
     };
     const { full } = this.#step({ type: "hello", ...says, takesChanges: views !== undefined, views }, before);
     if (full === true) socket.close(closeCodes.full, "the hub is full");
     else if (face === undefined && this.#canary.face(service) === undefined) this.#noFace(service, instance);
+    if (isLater) this.ctx.waitUntil(this.#askForLater(service, id, hello.planVersion));
   }
 
   /** The live plan does not know the service any more: it keeps what it has, and the status says why it is not current. */
@@ -308,27 +304,18 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     return this.#canary.callable(this.#publication.callable);
   }
 
-  /** Asks for what hubs were told; one that is new was told nothing. */
-  async #askConfigStore(): Promise<void> {
-    const nowMs = Date.now();
-    if (nowMs < this.#askedAtMs + limits.control.publishRetryMs) return;
-    this.#askedAtMs = nowMs;
-    try {
-      const asked = this.env.CONFIG.getByName(MAIN).publication();
-      const told = await within(asked, limits.control.objectCallMs, "the config store");
-      if (told?.revocations !== undefined) await this.revoked(told.revocations);
-      if (told !== undefined) await this.publish(told.publication);
-      if (told?.canary !== undefined) await this.canary(told.canary);
-    } catch (error) {
-      console.error(JSON.stringify({ kind: "error", act: "ask-publication", reason: String(error) }));
-    }
+  /** An agent has a later version than this hub: that was not told of it, or the store that made it was lost. */
+  async #askForLater(service: string, connection: string, version: number): Promise<void> {
+    await this.#missed.askAnew();
+    const face = this.#publication.face(service);
+    if (this.#missed.isTold && face !== undefined && this.#publication.version < version)
+      this.#sockets.send(connection, face.message);
   }
 
   #sync(nowMs: number): void {
     this.#store.syncedAtMs = nowMs;
     for (const service of unneeded(this.#state)) this.#links.leave(service);
-    const own = Object.values(this.#state.sessions.instances).map(({ service }) => service);
-    for (const service of new Set([...own, ...this.#state.views.keys()])) this.#links.sync(service);
+    for (const service of servicesOf(this.#state)) this.#links.sync(service);
   }
 
   #connected(): Instance[] {
@@ -374,7 +361,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   /** When the first instance, socket or registry needs a look. */
   #nextDue(): number {
     const { owedRetryMs, hubSyncMs } = limits.control;
-    const isUsed = Object.keys(this.#state.sessions.instances).length > 0 || this.#state.views.size > 0;
+    const isUsed = servicesOf(this.#state).size > 0;
     return Math.min(
       hubDueAt(this.#state, SETTINGS),
       this.#sockets.dueAtMs(),

@@ -1,5 +1,6 @@
 import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import type { AgentPlan } from "../../../shared/plan/plan.ts";
+import { isOldPublication } from "../../../shared/policy/publication.ts";
 import type { Publication, Trust } from "./rpc.ts";
 import { TextStore } from "./text-store.ts";
 
@@ -80,8 +81,8 @@ export class PublicationStore {
   }
 
   /** Whether it is the one that is held, or was made before that. */
-  isOld({ version, appliedAtMs }: Publication): boolean {
-    return version <= this.version && appliedAtMs <= (this.#summary?.appliedAtMs ?? 0);
+  isOld(publication: Publication): boolean {
+    return isOldPublication(publication, { version: this.version, appliedAtMs: this.#summary?.appliedAtMs ?? 0 });
   }
 
   put(publication: Publication): void {

@@ -53,6 +53,7 @@ export class RegistryLinks {
 
   leave(service: string): void {
     this.#start("subscribe", service, async (registry) => {
+      this.#options.onEvent({ type: "leaving", service });
       await registry.unsubscribe(service, this.#options.hub());
       this.#options.onEvent({ type: "unsubscribed", service });
     });

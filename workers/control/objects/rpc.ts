@@ -312,7 +312,8 @@ export interface HubRpc extends Rpc.DurableObjectBranded {
   /** Of a registry: what the callers of its service see together. */
   judged(service: string, verdict: FleetVerdict): Promise<void>;
   /** Of a registry: what changed of its service. */
-  view(service: string, update: RegistryUpdate): Promise<void>;
+  /** @returns what the hub holds after it; undefined: none of its agents calls the service */
+  view(service: string, update: RegistryUpdate): Promise<HeldRevision | undefined>;
   /** Of a registry: an instance that drains need not wait any more. */
   released(service: string, one: Omit<Released, "hub">): Promise<void>;
   /** For a registry that was made anew: everything about its service. */

@@ -135,23 +135,23 @@ export class ServiceRegistry extends DurableObject<Env> implements ServiceRegist
     const update = updateFor(this.#state, hub);
     const sent = this.env.HUB.getByName(hub).view(this.#store.service, update);
     const taken = await this.#try(within(sent, objectCallMs, hub), `update ${hub}`);
-    if (taken) await scheduler.wait(changeGapMs);
+    if (taken !== undefined) await scheduler.wait(changeGapMs);
     this.#sending.delete(hub);
     // What failed waits for the alarm.
-    if (taken) this.#step({ type: "delivered", hub, update });
+    if (taken !== undefined) this.#step({ type: "delivered", hub, update, held: taken.value });
   }
 
   #call(call: () => Promise<unknown>, act: string): void {
     this.ctx.waitUntil(this.#try(within(call(), objectCallMs, act), act));
   }
 
-  async #try(call: Promise<unknown>, act: string): Promise<boolean> {
+  /** @returns undefined when it failed */
+  async #try<T>(call: Promise<T>, act: string): Promise<{ readonly value: T } | undefined> {
     try {
-      await call;
-      return true;
+      return { value: await call };
     } catch (error) {
       console.warn(JSON.stringify({ kind: "error", act, service: this.#store.service, reason: String(error) }));
-      return false;
+      return undefined;
     }
   }
 

@@ -2,6 +2,7 @@
 import { limits } from "../../../shared/limits.ts";
 import type { ChangeSummary } from "../../../shared/plan/changes/summary.ts";
 import type { Plan } from "../../../shared/plan/plan.ts";
+import { appliedAtMs } from "../../../shared/policy/publication.ts";
 import type { VersionInfo } from "../../../shared/wire/admin.ts";
 import { TextStore } from "./text-store.ts";
 
@@ -92,7 +93,7 @@ export class VersionStore {
         author,
         reason,
         file,
-        nowMs,
+        appliedAtMs(this.newest()?.applied_at, nowMs),
       )
       .one();
     for (const kind of TEXTS) this.#texts.put(`${kind}/${row.version}`, content[kind]);
