@@ -97,7 +97,9 @@ test.each(["kept", "strict"])(
     answer = () => Response.json({ items: [] }, { headers: { etag: '"a"', "accept-ranges": "bytes" } });
     expect((await gateway.fetch(path)).status).toBe(200);
     expect((await gateway.fetch(path, { headers: { "if-none-match": '"a"' } })).status).toBe(304);
-    expect((await gateway.fetch(path, { headers: { range: "bytes=0-3" } })).status).toBe(206);
+    // What has to fit is judged whole, and so given whole.
+    const part = await gateway.fetch(path, { headers: { range: "bytes=0-3" } });
+    expect(part.status).toBe(name === "strict" ? 200 : 206);
     expect(calls).toBe(1);
     expect(await told("drift")).toEqual({});
   },
