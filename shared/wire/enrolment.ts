@@ -49,7 +49,7 @@ export const credentialsSchema = z.object({
    * PEM: by what these the holder of a former root learns which root is believed now; former roots, and what each signed of the
    * next. Believed for its signatures alone.
    */
-  lineage: z.optional(z.array(z.string()).check(z.maxLength(2 * limits.authority.lineageMax))),
+  lineage: z.optional(z.array(z.string()).check(z.maxLength(limits.authority.lineageMax * 2))),
 });
 export type Credentials = z.infer<typeof credentialsSchema>;
 
