@@ -57,5 +57,4 @@ export const transcode = z.strictObject({
 /** Of a part of a composed answer, which reads the answer itself. */
 export const partTranscode = transcode.omit({ stream: true, errorDetails: true });
 
-export type PartTranscodeConfig = z.infer<typeof partTranscode>;
 export type TranscodeConfig = z.infer<typeof transcode>;

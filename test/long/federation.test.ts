@@ -2,7 +2,6 @@
 import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -10,6 +9,7 @@ import type { FederationStatus } from "../../shared/wire/federation.ts";
 import { LOCAL_SYSTEM_FILE, localSystemSchema } from "../../shared/wire/runtime-files.ts";
 import { Fleet, type TestAgent } from "../mesh-agent/support/agents.ts";
 import { type Call, certificatesOf, SpiffeClient, type SvidMessage } from "../mesh-agent/support/spiffe-client.ts";
+import { callAsWorkload } from "../support/call-as-workload.ts";
 import { type Served, serveDocument } from "../support/serve.ts";
 import { run, until } from "../support/system.ts";
 
@@ -97,25 +97,8 @@ async function call({ svids }: SvidMessage): Promise<number> {
   const key = `-----BEGIN PRIVATE KEY-----\n${svid?.x509SvidKey.toString("base64")}\n-----END PRIVATE KEY-----`;
   const cert = toPem(svid?.x509Svid ?? Buffer.alloc(0));
   const ca = await rootsOf(shop);
-  const checkServerIdentity = (_host: string, { subjectaltname }: { subjectaltname?: string }) =>
-    subjectaltname === "URI:spiffe://shop.internal/service/web" ? undefined : new Error(`it is ${subjectaltname}`);
-  const options = {
-    host: "127.0.0.1",
-    port: web.runtime.ports.inbound,
-    key,
-    cert,
-    ca,
-    checkServerIdentity,
-    agent: false,
-  };
-  return new Promise((resolve) => {
-    const asked = request(options, (answer) => {
-      answer.resume();
-      answer.on("end", () => resolve(answer.statusCode ?? 0));
-    });
-    asked.on("error", () => resolve(0));
-    asked.end();
-  });
+  const expected = "spiffe://shop.internal/service/web";
+  return callAsWorkload({ port: web.runtime.ports.inbound ?? 0, key, cert, ca, expected });
 }
 
 const svidOf = (stream: Call<SvidMessage>): Promise<SvidMessage> => until("an SVID", () => stream.last);

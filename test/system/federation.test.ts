@@ -3,7 +3,6 @@ import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
-import { request } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +10,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { FederationStatus } from "../../shared/wire/federation.ts";
 import { Fleet, type TestAgent } from "../mesh-agent/support/agents.ts";
 import { readState } from "../support/agent-state.ts";
+import { callAsWorkload } from "../support/call-as-workload.ts";
 import { makeAuthority, type TestAuthority } from "../support/certificates.ts";
 import { ControlWorker } from "../support/control-worker.ts";
 import { until } from "../support/system.ts";
@@ -77,25 +77,8 @@ async function call(authority: TestAuthority, service = "billing"): Promise<numb
   const { keyPem: key, certPem: cert } = await authority.issue(service);
   const { keys } = (await (await ownBundle()).json()) as Bundle;
   const ca = keys.map((one) => pem(one.x5c[0]));
-  const checkServerIdentity = (_host: string, { subjectaltname }: { subjectaltname?: string }) =>
-    subjectaltname === "URI:spiffe://shop.internal/service/web" ? undefined : new Error(`it is ${subjectaltname}`);
-  const options = {
-    host: "127.0.0.1",
-    port: web.runtime.ports.inbound,
-    key,
-    cert,
-    ca,
-    checkServerIdentity,
-    agent: false,
-  };
-  return new Promise((resolve) => {
-    const asked = request(options, (answer) => {
-      answer.resume();
-      answer.on("end", () => resolve(answer.statusCode ?? 0));
-    });
-    asked.on("error", () => resolve(0));
-    asked.end();
-  });
+  const expected = "spiffe://shop.internal/service/web";
+  return callAsWorkload({ port: web.runtime.ports.inbound ?? 0, key, cert, ca, expected });
 }
 
 test("the control plane serves its bundle to everybody, as openssl believes it", async () => {
