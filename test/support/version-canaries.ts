@@ -85,11 +85,24 @@ export class CanaryWorld {
     return ((await answer.json()) as { canary: CanaryStatus }).canary;
   }
 
-  /** Waits until so many more requests were decided by a version at a host. */
+  /**
+   * Waits until so many more requests were decided by a version at a host.
+   * @throws Error with the canary and what failed by that version, at every host, when it never happens
+   */
   async decided(version: number, count: number, name: string): Promise<void> {
     const lines = (): number => this.system.accessLog(name).filter(({ plan }) => plan === version).length;
     const goal = lines() + count;
-    await until(`${count} requests by version ${version} at ${name}`, () => lines() >= goal, 60_000);
+    const what = `${count} requests by version ${version} at ${name}`;
+    await until(what, () => lines() >= goal, 30_000).catch(async (error: Error) => {
+      const { phase, reason } = await this.canary();
+      const failed = HOSTS.map((host) => [host, this.#failedBy(version, host)]);
+      throw new Error(`${error.message}; the canary is ${phase} ${reason}: ${JSON.stringify(failed)}`);
+    });
+  }
+
+  #failedBy(version: number, host: string): unknown[] {
+    const failed = this.system.accessLog(host).filter(({ plan, status }) => plan === version && status >= 400);
+    return failed.slice(0, 3).map(({ time, status, reason }) => [time, status, reason]);
   }
 
   /** Makes it live. @returns versions that decided requests which came a lease later */
