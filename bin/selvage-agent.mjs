@@ -1,12 +1,18 @@
 #!/usr/bin/env node
 // Plain JavaScript, so that a Node that cannot run the agent can still say so.
 import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 22 || (major === 22 && minor < 18)) {
   process.stderr.write(`selvage-agent: Node 22.18 or newer is needed, this is ${process.versions.node}\n`);
   process.exit(1);
 }
+// As `selvage` finds its sources or bundles.
 const source = new URL("../mesh-agent/main.ts", import.meta.url);
-const built = new URL("../dist/agent.mjs", import.meta.url);
-await import((existsSync(source) ? source : built).href);
+const { SELVAGE_BUILT } = process.env;
+const isCheckout = existsSync(source);
+const built =
+  isCheckout && SELVAGE_BUILT ? pathToFileURL(`${resolve(SELVAGE_BUILT)}/`) : new URL("../dist/", import.meta.url);
+await import(isCheckout && !SELVAGE_BUILT ? source.href : new URL("agent.mjs", built).href);

@@ -1,4 +1,4 @@
-/** `npm run build`: the bundles of the published package in dist/, with their sizes. */
+/** `npm run build [-- FOLDER]`: the bundles of the published package in dist/, or in another folder of this package, with their sizes. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import path from "node:path";
@@ -6,7 +6,7 @@ import { type Bundle, buildProgram, type WorkerBundle } from "../cli/local/build
 import { buildWorkerFolder, sizeLine } from "../cli/local/gateway-folder.ts";
 import { packageRoot } from "../cli/local/package-root.ts";
 
-const dist = path.join(packageRoot, "dist");
+const dist = path.resolve(packageRoot, process.argv[2] ?? "dist");
 /** Programs that are found where they are installed, and only by those who use them. */
 const EXTERNAL = ["esbuild", "rolldown", "workerd"];
 

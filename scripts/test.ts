@@ -1,6 +1,7 @@
 /**
- * The whole test run: the laws, the types, the format, then every vitest project. Each step runs whatever the others
- * said; the end names what failed. The last line is `N passed, N failed`: tests, and each step before them as one.
+ * The whole test run: the laws, the types, the format and the bundles at once, then every vitest project. Each step runs whatever the
+ * others said; the end tells the slowest files and what failed. The last line is `N passed, N failed`: tests, and each step before them
+ * as one.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -29,34 +30,45 @@ const root = resolve(import.meta.dirname, "..");
 const scratch = mkdtempSync(join(tmpdir(), "selvage-test-"));
 const reportFile = join(scratch, "vitest.json");
 
+/** Bundles as `npm run build` makes them, in this package, for they look for it around them. What the tests start is these. */
+const built = join(root, ".vitest", "built");
+const BUNDLES = "bundles";
+
 const checks: readonly (readonly [name: string, command: readonly string[]])[] = [
   ["laws", ["node", "scripts/laws.ts"]],
   ["types of shared", ["tsc", "-p", "shared"]],
   ["types of workers", ["tsc", "-p", "workers"]],
   ["types of the rest", ["tsc", "-p", "."]],
   ["format", ["biome", "check", "--error-on-warnings", "."]],
+  [BUNDLES, ["node", "scripts/build.ts", built]],
 ];
 
-/** Exit code of a command of `node_modules/.bin`, its output passed through. */
-function run([command = "", ...args]: readonly string[]): Promise<number> {
+/** Node keeps here what it made of sources: the same programs start hundreds of times in a run, each time in half the time. */
+const environment: Record<string, string> = { NODE_COMPILE_CACHE: join(scratch, "compiled") };
+
+/**
+ * Exit code of a command of `node_modules/.bin`, its output passed through.
+ * @param collect gets the output instead
+ */
+function run([command = "", ...args]: readonly string[], collect?: (output: string) => void): Promise<number> {
   const path = join(root, "node_modules", ".bin") + delimiter + process.env.PATH;
   return new Promise((done) => {
     const child = spawn(command, args, {
       cwd: root,
-      stdio: "inherit",
-      env: { ...process.env, PATH: path },
+      stdio: collect === undefined ? "inherit" : ["ignore", "pipe", "pipe"],
+      env: { ...environment, ...process.env, PATH: path },
       shell: process.platform === "win32",
     });
+    for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", collect ?? (() => {}));
     child.on("error", (error) => {
       console.error(`${command}: ${error.message}`);
       done(1);
     });
-    child.on("exit", (code) => done(code ?? 1));
+    child.on("close", (code) => done(code ?? 1));
   });
 }
 
 async function step(name: string, work: () => Promise<Outcome>): Promise<Outcome> {
-  console.log(`\n== ${name}`);
   const startedAt = Date.now();
   const outcome = await work();
   const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
@@ -64,14 +76,20 @@ async function step(name: string, work: () => Promise<Outcome>): Promise<Outcome
   return outcome;
 }
 
+/** Runs beside the others; what it said comes in one piece, where it failed. */
 async function check(name: string, command: readonly string[]): Promise<Outcome> {
-  return (await run(command)) === 0 ? { passed: 1, failures: [] } : { passed: 0, failures: [name] };
+  let output = "";
+  const code = await run(command, (text) => {
+    output += text;
+  });
+  if (code !== 0) console.log(`\n== ${name}\n${output.trimEnd()}`);
+  return code === 0 ? { passed: 1, failures: [] } : { passed: 0, failures: [name] };
 }
 
 /** @param args further arguments for vitest, such as a project or a file */
 async function tests(args: readonly string[]): Promise<Outcome> {
-  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${reportFile}`];
-  const code = await run(["vitest", "run", ...reporters, ...args]);
+  const reporters = ["default", "json", "scripts/support/slowest-files.ts"].map((name) => `--reporter=${name}`);
+  const code = await run(["vitest", "run", ...reporters, `--outputFile.json=${reportFile}`, ...args]);
   let report: Report;
   try {
     report = JSON.parse(readFileSync(reportFile, "utf8"));
@@ -91,7 +109,10 @@ async function tests(args: readonly string[]): Promise<Outcome> {
 const args = process.argv.slice(2);
 const outcomes: Outcome[] = [];
 if (args.length === 0)
-  for (const [name, command] of checks) outcomes.push(await step(name, () => check(name, command)));
+  outcomes.push(...(await Promise.all(checks.map(([name, command]) => step(name, () => check(name, command))))));
+if (args.length === 0 && !outcomes.some(({ failures }) => failures.includes(BUNDLES)))
+  environment.SELVAGE_BUILT = built;
+console.log("\n== tests");
 outcomes.push(await step("tests", () => tests(args)));
 rmSync(scratch, { recursive: true, force: true });
 

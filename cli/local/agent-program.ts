@@ -1,7 +1,6 @@
-import { existsSync } from "node:fs";
 import path from "node:path";
 import { buildProgram } from "./build-worker.ts";
-import { packageRoot } from "./package-root.ts";
+import { builtFolder, packageRoot } from "./package-root.ts";
 
 /**
  * The agent as a few modules, which starts faster and holds less memory than a tree of sources: made from those of a checkout, or
@@ -9,7 +8,8 @@ import { packageRoot } from "./package-root.ts";
  * @param state state folder
  */
 export async function prepareAgent(state: string): Promise<string> {
+  const built = builtFolder();
+  if (built !== undefined) return path.join(built, "agent.mjs");
   const source = path.join(packageRoot, "mesh-agent", "main.ts");
-  if (!existsSync(source)) return path.join(packageRoot, "dist", "agent.mjs");
   return (await buildProgram(source, path.join(state, "build", "agent.mjs"), { split: true })).file;
 }

@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib";
 import { parse, stringify } from "smol-toml";
 import { CODE_INDEX } from "../code/write-code.ts";
 import { buildWorker, ENTRY_MODULE, type WorkerBundle } from "./build-worker.ts";
-import { packageRoot } from "./package-root.ts";
+import { builtFolder, packageRoot } from "./package-root.ts";
 import { readWorkerDefinition } from "./wrangler-config.ts";
 
 export const CONFIG_FILE = "wrangler.toml";
@@ -38,8 +38,9 @@ export async function buildWorkerFolder(config: string, folder: string): Promise
 export async function makeGatewayFolder(folder: string): Promise<void> {
   const made = mkdtempSync(path.join(tmpdir(), "selvage-gateway-"));
   try {
-    if (existsSync(path.join(packageRoot, "workers/gateway/index.ts"))) await buildWorkerFolder(CONFIG_FILE, made);
-    else cpSync(path.join(packageRoot, "dist", "gateway"), made, { recursive: true });
+    const built = builtFolder();
+    if (built === undefined) await buildWorkerFolder(CONFIG_FILE, made);
+    else cpSync(path.join(built, "gateway"), made, { recursive: true });
     if (existsSync(path.join(folder, CONFIG_FILE))) rmSync(path.join(made, CONFIG_FILE));
     mkdirSync(folder, { recursive: true });
     for (const name of readdirSync(folder).filter(isModule)) rmSync(path.join(folder, name));

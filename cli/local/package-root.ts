@@ -7,6 +7,16 @@ export const packageRoot: string = findRoot(import.meta.dirname);
 /** Version of this package. */
 export const packageVersion: string = readPackage(packageRoot).version ?? "0.0.0";
 
+/**
+ * Folder of bundles that are taken as they are: of the built package, or in a checkout the one that SELVAGE_BUILT names, as
+ * `npm run build` makes it. Undefined: they are made from the sources.
+ */
+export function builtFolder(): string | undefined {
+  if (!existsSync(path.join(packageRoot, "cli", "main.ts"))) return path.join(packageRoot, "dist");
+  const { SELVAGE_BUILT } = process.env;
+  return SELVAGE_BUILT ? path.resolve(SELVAGE_BUILT) : undefined;
+}
+
 function findRoot(from: string): string {
   for (let folder = from; ; folder = path.dirname(folder)) {
     if (existsSync(path.join(folder, "package.json")) && readPackage(folder).name === "selvage") return folder;

@@ -10,7 +10,7 @@ import { writeCode } from "../code/write-code.ts";
 import { buildWorker, ENTRY_MODULE } from "./build-worker.ts";
 import type { ChildSpec } from "./child.ts";
 import { removeEmptyDatabases } from "./empty-databases.ts";
-import { packageRoot, packageVersion } from "./package-root.ts";
+import { builtFolder, packageRoot, packageVersion } from "./package-root.ts";
 import { type BoundService, type EntrypointSocket, environmentName, workerdConfig } from "./workerd-config.ts";
 import { readWorkerDefinition, type WorkerDefinition } from "./wrangler-config.ts";
 
@@ -37,11 +37,8 @@ export interface WorkerSettings {
   readonly services?: Readonly<Record<string, string | BoundService>>;
 }
 
-/** Where a Worker's wrangler.toml lies in the sources, and where the bundle of a built package lies. */
-const places: Record<WorkerName, { config: string; entry: string }> = {
-  gateway: { config: "wrangler.toml", entry: "workers/gateway/index.ts" },
-  control: { config: "workers/control/wrangler.toml", entry: "workers/control/index.ts" },
-};
+/** Where a Worker's configuration lies in the sources. */
+const configs: Record<WorkerName, string> = { gateway: "wrangler.toml", control: "workers/control/wrangler.toml" };
 
 /**
  * Makes the bundle from the sources of a checkout, or takes the one of the built package; no `workerd` of that state runs.
@@ -49,7 +46,6 @@ const places: Record<WorkerName, { config: string; entry: string }> = {
  * @param code what the gateway is deployed with; absent: what it was deployed with before
  */
 export async function prepareWorker(name: WorkerName, state: string, code?: CodeSource): Promise<PreparedWorker> {
-  const { config, entry } = places[name];
   const folder = path.join(state, "workers", name);
   mkdirSync(path.join(folder, "objects"), { recursive: true, mode: 0o700 });
   removeEmptyDatabases(path.join(folder, "objects"));
@@ -58,14 +54,15 @@ export async function prepareWorker(name: WorkerName, state: string, code?: Code
     mkdirSync(ownCode, { recursive: true });
     writeCode(code, ownCode);
   }
-  if (existsSync(path.join(packageRoot, entry))) {
-    const definition = readWorkerDefinition(path.join(packageRoot, config));
+  const bundles = builtFolder();
+  if (bundles === undefined) {
+    const definition = readWorkerDefinition(path.join(packageRoot, configs[name]));
     const modules = path.join(folder, "modules");
     await buildWorker(definition, modules);
     addCode(ownCode, modules);
     return { definition, folder, modules };
   }
-  const built = path.join(packageRoot, "dist", name);
+  const built = path.join(bundles, name);
   const definition = readWorkerDefinition(path.join(built, "wrangler.toml"));
   if (!existsSync(ownCode)) return { definition, folder, modules: built };
   const modules = path.join(folder, "modules");

@@ -1,5 +1,4 @@
 /** The commands as processes: exit codes, stdout and stderr. What needs a control plane is tested in test/system. */
-import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -8,9 +7,9 @@ import path from "node:path";
 import { decodeJwt, jwtVerify } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { canonicalJson } from "../../shared/plan/canonical-json.ts";
+import { runSelvage } from "../support/run-selvage.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
-const bin = path.join(root, "bin/selvage.mjs");
 const shop = path.join(root, "examples/shop/selvage.yaml");
 let folder: string;
 
@@ -19,25 +18,9 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** Runs `selvage` in an empty folder, with nothing of the surrounding configuration. */
-function selvage(args: readonly string[], environment: Record<string, string> = {}): Promise<Ended> {
-  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith("SELVAGE_"));
-  const env = { ...Object.fromEntries(kept), NO_COLOR: "1", ...environment };
-  return new Promise((done) => {
-    execFile(
-      process.execPath,
-      [bin, ...args],
-      { maxBuffer: 8 * 1024 * 1024, cwd: folder, env },
-      (fault, stdout, stderr) => done({ code: fault === null ? 0 : Number(fault.code), stdout, stderr }),
-    );
-  });
-}
+const selvage = (args: readonly string[], environment?: Record<string, string>) =>
+  runSelvage(folder, args, environment);
 
 function edited(name: string, from: string, to: string): string {
   const text = readFileSync(shop, "utf8");

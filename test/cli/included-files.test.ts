@@ -1,5 +1,4 @@
 /** Documents of several files, by the commands. */
-import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -9,8 +8,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { quarantinedOf } from "../../cli/commands/status.ts";
 import { withIncluded } from "../../cli/included-files.ts";
 import { splitFiles } from "../../shared/config/document-files.ts";
+import { runSelvage } from "../support/run-selvage.ts";
 
-const bin = path.join(import.meta.dirname, "../../bin/selvage.mjs");
 let folder: string;
 
 const put = (name: string, text: string): void => {
@@ -28,15 +27,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function selvage(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith("SELVAGE_"));
-  const env = { ...Object.fromEntries(kept), NO_COLOR: "1" };
-  return new Promise((done) => {
-    execFile(process.execPath, [bin, ...args], { cwd: folder, env }, (fault, stdout, stderr) =>
-      done({ code: fault === null ? 0 : Number(fault.code), stdout, stderr }),
-    );
-  });
-}
+const selvage = (args: readonly string[]) => runSelvage(folder, args);
 
 describe("which files are found", () => {
   const found = (pattern: string): string[] => {

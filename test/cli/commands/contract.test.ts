@@ -1,8 +1,8 @@
 /** Contracts by the commands. */
-import { execFile } from "node:child_process";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { DescriptionFolder, HEAD } from "../../support/description-folder.ts";
+import { runSelvage } from "../../support/run-selvage.ts";
 
 let folder: DescriptionFolder;
 beforeEach(() => {
@@ -12,16 +12,7 @@ afterEach(() => folder.remove());
 
 const root = path.join(import.meta.dirname, "../../..");
 const example = path.join(root, "examples/openapi/selvage.yaml");
-const selvage = (...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
-  new Promise((done) => {
-    const env = { ...process.env, NO_COLOR: "1" };
-    execFile(
-      process.execPath,
-      [path.join(root, "bin/selvage.mjs"), ...args],
-      { cwd: folder.path, env },
-      (fault, stdout, stderr) => done({ code: fault === null ? 0 : Number(fault.code), stdout, stderr }),
-    );
-  });
+const selvage = (...args: string[]) => runSelvage(folder.path, args);
 
 test("the example is whole, and shows what it has", async () => {
   const [check, contract, json, unknown] = await Promise.all([

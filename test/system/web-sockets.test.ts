@@ -5,10 +5,10 @@ import { connect } from "node:http2";
 import { Agent, WebSocket as UndiciWebSocket } from "undici";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ClientOptions, WebSocket } from "ws";
-import { speak } from "../../conformance/http1/raw-client.ts";
-import { chromiumPath, startChromium } from "../../support/chromium.ts";
-import { type StreamWorld, startStreamWorld, type Way } from "../../support/stream-world.ts";
-import { until } from "../../support/system.ts";
+import { speak } from "../conformance/http1/raw-client.ts";
+import { chromiumPath, startChromium } from "../support/chromium.ts";
+import { type StreamWorld, startStreamWorld, type Way } from "../support/stream-world.ts";
+import { until } from "../support/system.ts";
 
 let world: StreamWorld;
 beforeAll(async () => {

@@ -6,8 +6,8 @@ import { connect, type Socket } from "node:net";
 import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type StreamWorld, startStreamWorld, type Way } from "../../support/stream-world.ts";
-import { until } from "../../support/system.ts";
+import { type StreamWorld, startStreamWorld, type Way } from "../support/stream-world.ts";
+import { until } from "../support/system.ts";
 
 let world: StreamWorld;
 beforeAll(async () => {

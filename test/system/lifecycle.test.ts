@@ -4,7 +4,7 @@ import { existsSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { ended, freshSettings, processesOf, root, run, startSystem, until } from "../../support/system.ts";
+import { ended, freshSettings, processesOf, root, run, startSystem, until } from "../support/system.ts";
 
 const folders: string[] = [];
 afterEach(() => {
