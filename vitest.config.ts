@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { SlowestFirst } from "./scripts/support/slowest-first.ts";
 
 /** What the gateway's part in tests of the control Worker tells of a key. */
 const RECORD = { id: "1234567890abcdef", start: "slv_AbCd", owner: "partner" };
@@ -75,6 +76,7 @@ const controlWorker = (hubs: number) =>
  */
 export default defineConfig({
   test: {
+    sequence: { sequencer: SlowestFirst },
     projects: [
       {
         test: {
