@@ -48,6 +48,7 @@ class NoFile<T> extends StateFile<T> {
   override save(): Promise<void> {
     return Promise.resolve();
   }
+  override saveNow(): void {}
 }
 const openNothing: OpenState = (name, parse) => new NoFile("", name, parse);
 

@@ -53,10 +53,16 @@ test("a target longer than the bound", async () => {
   expectRefused(await send(head("GET", `/load/orders/${"a".repeat(limits.http.targetBytesMax)}`, [])));
 });
 
+/**
+ * What a body that is too large is told. workerd reads no more of it and resets its connection to the front, and the reset can
+ * overtake the answer: the front says 502 then. The front's own connection may be reset before the client reads.
+ */
+const CUT_SHORT = [413, 502, undefined];
+
 test("a body of 100 MB, announced", async () => {
   const chunks = Array.from({ length: 100 }, () => Buffer.alloc(MiB));
   const answer = await send(head("POST", "/load/orders/1", [`Content-Length: ${100 * MiB}`]), ...chunks);
-  expect([413, undefined]).toContain(answer.status);
+  expect(CUT_SHORT).toContain(answer.status);
   const announced = await send(head("POST", "/load/orders/1", [`Content-Length: ${100 * MiB}`]));
   expect(announced.status).toBe(413);
 });
@@ -65,7 +71,7 @@ test("a body of 100 MB, in chunks", async () => {
   const chunk = Buffer.concat([Buffer.from(`${MiB.toString(16)}\r\n`), Buffer.alloc(MiB), Buffer.from("\r\n")]);
   const chunks = Array.from({ length: 100 }, () => chunk);
   const answer = await send(head("POST", "/load/orders/1", ["Transfer-Encoding: chunked"]), ...chunks, "0\r\n\r\n");
-  expect([413, undefined]).toContain(answer.status);
+  expect(CUT_SHORT).toContain(answer.status);
 });
 
 /** RFC 9112 section 6.3 allows to go by the chunks; what follows them must not be taken for a request of this client. */
