@@ -13,14 +13,16 @@ const testCode = fileURLToPath(new URL("test/workers/gateway/code/modules.ts", i
 /** How many times longer fuzz runs than usual: test/long/fuzz.test.ts. */
 const fuzzFactor = Number(process.env.SELVAGE_FUZZ_FACTOR ?? 1);
 
-/** Many files wait most of their time, for what a lease, a timeout or another process takes: one more than there are cores. */
-const together = availableParallelism() + 1;
+/** For files that wait most of their time, for what a lease, a timeout or another process takes. */
+const oneMore = availableParallelism() + 1;
 
 /** Projects of a number run together; those of the next number when they have ended. Times are for hangs alone. */
-const first = { maxWorkers: together, sequence: { groupOrder: 1 }, testTimeout: 60_000 * fuzzFactor };
+const parts = { testTimeout: 60_000 * fuzzFactor };
+const computing = { maxWorkers: "100%", sequence: { groupOrder: 1 }, ...parts };
+const waiting = { maxWorkers: oneMore, sequence: { groupOrder: 2 }, ...parts };
 const systems = { testTimeout: 120_000, hookTimeout: 120_000 };
-const next = { maxWorkers: together, sequence: { groupOrder: 2 }, ...systems };
-const last = { maxWorkers: 2, sequence: { groupOrder: 3 }, ...systems };
+const whole = { maxWorkers: oneMore, sequence: { groupOrder: 3 }, ...systems };
+const loaded = { maxWorkers: 2, sequence: { groupOrder: 4 }, ...systems };
 
 /** @param hubs among which agents are shared out */
 const controlWorker = (hubs: number) =>
@@ -85,7 +87,7 @@ export default defineConfig({
           include: ["test/{shared,property,simulation}/**/*.test.ts"],
           // Nothing of it keeps anything: one process may run many files.
           isolate: false,
-          ...first,
+          ...computing,
         },
       },
       {
@@ -93,7 +95,7 @@ export default defineConfig({
           name: "cli",
           environment: "node",
           include: ["test/{cli,scripts}/**/*.test.ts"],
-          ...first,
+          ...waiting,
         },
       },
       {
@@ -129,22 +131,22 @@ export default defineConfig({
         ],
         // What a deployment with code brings: test/workers/gateway/code.
         resolve: { alias: [{ find: /^.*\/deployed-code\.mjs$/, replacement: testCode }] },
-        test: { name: "gateway", include: ["test/workers/gateway/**/*.test.ts"], ...first },
+        test: { name: "gateway", include: ["test/workers/gateway/**/*.test.ts"], ...computing },
       },
       {
         plugins: [controlWorker(1)],
-        test: { name: "control", include: ["test/workers/control/**/*.test.ts"], ...first },
+        test: { name: "control", include: ["test/workers/control/**/*.test.ts"], ...computing },
       },
       {
         plugins: [controlWorker(3)],
-        test: { name: "hubs", include: ["test/workers/hubs/**/*.test.ts"], ...first },
+        test: { name: "hubs", include: ["test/workers/hubs/**/*.test.ts"], ...computing },
       },
       {
         test: {
           name: "agent",
           environment: "node",
           include: ["test/{mesh-agent,conformance,fuzz}/**/*.test.ts"],
-          ...first,
+          ...waiting,
         },
       },
       {
@@ -152,7 +154,7 @@ export default defineConfig({
           name: "system",
           environment: "node",
           include: ["test/system/*.test.ts"],
-          ...next,
+          ...whole,
         },
       },
       {
@@ -160,7 +162,7 @@ export default defineConfig({
           name: "alone",
           environment: "node",
           include: ["test/system/alone/**/*.test.ts"],
-          ...last,
+          ...loaded,
         },
       },
     ],
