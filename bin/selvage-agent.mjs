@@ -11,8 +11,7 @@ if (major < 22 || (major === 22 && minor < 18)) {
 }
 // As `selvage` finds its sources or bundles.
 const source = new URL("../mesh-agent/main.ts", import.meta.url);
-const { SELVAGE_BUILT } = process.env;
 const isCheckout = existsSync(source);
-const built =
-  isCheckout && SELVAGE_BUILT ? pathToFileURL(`${resolve(SELVAGE_BUILT)}/`) : new URL("../dist/", import.meta.url);
-await import(isCheckout && !SELVAGE_BUILT ? source.href : new URL("agent.mjs", built).href);
+const { SELVAGE_BUILT } = process.env;
+const built = resolve(import.meta.dirname, "..", (isCheckout && SELVAGE_BUILT) || "dist", "agent.mjs");
+await import(isCheckout && !SELVAGE_BUILT ? source.href : pathToFileURL(built).href);

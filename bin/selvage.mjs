@@ -9,10 +9,9 @@ if (major < 22 || (major === 22 && minor < 18)) {
   console.error(`selvage needs Node 22.18 or newer, this is ${process.versions.node} (${process.execPath})`);
   process.exit(2);
 }
-// The published package has its bundles in dist/; from a checkout the sources run as they are, or the bundles that SELVAGE_BUILT names.
+// The published package has bundles in dist/. From a checkout the sources run as they are, or bundles in the folder SELVAGE_BUILT.
 const source = new URL("../cli/main.ts", import.meta.url);
-const { SELVAGE_BUILT } = process.env;
 const isCheckout = existsSync(source);
-const built =
-  isCheckout && SELVAGE_BUILT ? pathToFileURL(`${resolve(SELVAGE_BUILT)}/`) : new URL("../dist/", import.meta.url);
-await import(isCheckout && !SELVAGE_BUILT ? source.href : new URL("cli.mjs", built).href);
+const { SELVAGE_BUILT } = process.env;
+const built = resolve(import.meta.dirname, "..", (isCheckout && SELVAGE_BUILT) || "dist", "cli.mjs");
+await import(isCheckout && !SELVAGE_BUILT ? source.href : pathToFileURL(built).href);

@@ -8,13 +8,13 @@ export const packageRoot: string = findRoot(import.meta.dirname);
 export const packageVersion: string = readPackage(packageRoot).version ?? "0.0.0";
 
 /**
- * Folder of bundles that are taken as they are: of the built package, or in a checkout the one that SELVAGE_BUILT names, as
- * `npm run build` makes it. Undefined: they are made from the sources.
+ * Folder of bundles that are taken as they are: of the built package, or in a checkout the one that SELVAGE_BUILT names (from its
+ * root), as `npm run build` makes it. Undefined: they are made from the sources.
  */
 export function builtFolder(): string | undefined {
   if (!existsSync(path.join(packageRoot, "cli", "main.ts"))) return path.join(packageRoot, "dist");
   const { SELVAGE_BUILT } = process.env;
-  return SELVAGE_BUILT ? path.resolve(SELVAGE_BUILT) : undefined;
+  return SELVAGE_BUILT ? path.resolve(packageRoot, SELVAGE_BUILT) : undefined;
 }
 
 function findRoot(from: string): string {

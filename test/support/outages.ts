@@ -13,7 +13,8 @@ export function orderLoad(system: System, token: string, rate: number): Load {
 /** Waits for a number of further answers. */
 async function answered(load: Load, count: number): Promise<void> {
   const goal = load.succeeded() + count;
-  await until(`${count} further answers`, () => load.succeeded() >= goal, 60_000);
+  const what = (): string => `${count} further answers, to ${goal} from ${goal - count}; there are ${load.succeeded()}`;
+  await until(what, () => load.succeeded() >= goal, 60_000);
 }
 
 const inbound = (system: System, name: string): number =>
@@ -108,11 +109,17 @@ export async function outageUnderLoad(
   await delay(seconds * 1000);
   if (signal === "SIGSTOP") process.kill(pid, "SIGCONT");
   else await system.restart("control");
-  await until("every agent follows the control plane again", async () => {
-    const { stdout } = await system.selvage("status", "--json");
-    const status = stdout === "" ? undefined : JSON.parse(stdout);
-    return status?.agents.length > 0 && status.agents.every(({ state }: { state: string }) => state === "current");
-  });
+  let seen = "";
+  await until(
+    () => `every agent follows the control plane again; the last status: ${seen}`,
+    async () => {
+      const { code, stdout, stderr } = await system.selvage("status", "--json");
+      seen = `${code} ${stdout}${stderr}`;
+      const status = stdout === "" ? undefined : JSON.parse(stdout);
+      return status?.agents.length > 0 && status.agents.every(({ state }: { state: string }) => state === "current");
+    },
+    60_000,
+  );
   await answered(load, 100);
   return load.stop();
 }

@@ -76,9 +76,9 @@ function readProc(pid: number, file: string): string {
   }
 }
 
-/** Repeats a check until it holds. @throws Error with `what` when it never does */
+/** Repeats a check until it holds. @param what also as a function, which can tell what was seen @throws Error with it when it never does */
 export async function until<Value>(
-  what: string,
+  what: string | (() => string),
   check: () => Value | undefined | false | Promise<Value | undefined | false>,
   withinMs = 20_000,
 ): Promise<Value> {
@@ -86,7 +86,7 @@ export async function until<Value>(
     const value = await check();
     if (value !== undefined && value !== false) return value;
   }
-  throw new Error(`never happened in ${withinMs / 1000} s: ${what}`);
+  throw new Error(`never happened in ${withinMs / 1000} s: ${typeof what === "string" ? what : what()}`);
 }
 
 /** Environment by which `npm start` takes other ports and another folder. */

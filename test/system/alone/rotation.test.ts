@@ -62,11 +62,15 @@ async function keyOf(kid: string): Promise<{ state: string; gateways: number } |
 
 /** The key signs what gateways send. They ask for it with the requests that they serve. */
 async function inUse(kid: string): Promise<void> {
-  await until("the gateway holds the new key", async () => {
-    await system.get("/load/orders/ask", token);
-    const key = await keyOf(kid);
-    return key?.state === "current" && key.gateways > 0;
-  });
+  let key: Awaited<ReturnType<typeof keyOf>>;
+  await until(
+    () => `the gateway holds the new key; it is ${JSON.stringify(key)}`,
+    async () => {
+      await system.get("/load/orders/ask", token);
+      key = await keyOf(kid);
+      return key?.state === "current" && key.gateways > 0;
+    },
+  );
 }
 
 test("one after the other, through a death of the control plane and agents that are away", async () => {
