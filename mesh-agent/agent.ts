@@ -9,9 +9,10 @@ import { ControlSession } from "./control/control-session.ts";
 import { enrolmentKeyFile, keepJoined } from "./control/enrolment-key.ts";
 import type { KnownPlan } from "./control/known-plan.ts";
 import { type Changed, KnownView } from "./control/known-view.ts";
-import { identityFile, type Obtained, obtainIdentity } from "./control/obtain-identity.ts";
+import { identityFile, type Obtained } from "./control/obtain-identity.ts";
 import { makeStateFolder, type OpenState, stateIn } from "./control/state-file.ts";
 import { openStateBox } from "./control/state-key.ts";
+import { takeIdentity } from "./control/take-identity.ts";
 import { Versions } from "./control/versions.ts";
 import { Clusters } from "./discovery/clusters.ts";
 import { FleetLink } from "./discovery/fleet-link.ts";
@@ -56,7 +57,7 @@ export async function runAgent(options: AgentOptions, log: Log, stop: StopReques
   const unlock = lockStateFolder(options.stateFolder);
   try {
     const open = stateIn(options.stateFolder, openStateBox(options.stateFolder, options.stateKeyFile, process.env));
-    const obtained = await orStop(obtainIdentity({ ...options, open, log }), stop);
+    const obtained = await orStop(takeIdentity({ ...options, open, log }), stop);
     if (obtained === undefined) return STOPPED_EARLY;
     const agent = new Agent(options, obtained, open, log, stop);
     return await agent.run(obtained.fresh);
@@ -102,7 +103,7 @@ class Agent {
   #isFresh = false;
   #unready: string | undefined = "it is starting";
 
-  constructor(options: AgentOptions, { identity, key }: Obtained, open: OpenState, log: Log, stop: StopRequest) {
+  constructor(options: AgentOptions, { identity, key, svid }: Obtained, open: OpenState, log: Log, stop: StopRequest) {
     const { service, instance, trustDomain } = identity;
     this.#options = options;
     this.#log = log;
@@ -111,22 +112,24 @@ class Agent {
     this.#instance = instance;
     const onTrouble = (message: string): void => log.event("state_trouble", message);
     this.#view = new KnownView(open, identity, onTrouble, () => this.#changed("plan"));
-    this.#trust = new TrustState(identity, log);
+    this.#trust = new TrustState(identity, log, svid);
     this.#verifier = new TxnVerifier(trustDomain);
     this.#clusters = new Clusters(meshPools(this.#trust), options.zone);
     const [identities, keys] = [identityFile(open), enrolmentKeyFile(open)];
     this.#session = new ControlSession({
       identity,
-      ways: { key, platform: options.platform },
+      ways: { key, platform: options.platform, svid },
       view: this.#view,
       endpoint: () => this.#endpoint(),
       onChanged: (changed) => this.#changed(changed),
       onConnection: () => this.#useVersions(),
       onIdentity: (renewed) => {
-        this.#trust.renew(renewed);
+        const isOther = this.#trust.renew(renewed);
         this.#useTrust();
         // So that no connection rests on a proof older than one certificate.
-        this.#clusters.renewConnections();
+        if (isOther) this.#clusters.renewConnections();
+        // A key of an outside issuer is not ours to keep.
+        if (key === undefined) return;
         try {
           identities.saveNow(renewed);
           keepJoined(keys, key, renewed);

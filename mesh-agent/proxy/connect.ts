@@ -19,7 +19,7 @@ export interface ConnectOptions {
     readonly expectedSpiffeId: string;
     /** Of this endpoint and identity alone. Absent: each connection proves everything anew. */
     readonly sessions?: TlsSessions;
-    /** Who is refused in spite of a good certificate. */
+    /** Who a peer is in the mesh, and who is refused in spite of a good certificate. */
     readonly guard?: PeerGuard;
   };
   /** Time for TCP and TLS; default `limits.agent.connectTimeoutMs`. */
@@ -64,7 +64,7 @@ export function openSocket(
     rejectUnauthorized: true,
     // Not asked with a session, whose identity was verified when it was made.
     checkServerIdentity: (_name, certificate) =>
-      identityError(certificate.raw, secure.expectedSpiffeId) ??
+      identityError(certificate.raw, secure.expectedSpiffeId, guard) ??
       deniedError(guard?.refuse(secure.expectedSpiffeId, certificate.serialNumber)),
   });
   if (guard !== undefined) socket.once("secureConnect", () => guard.admits(socket) || socket.destroy());
@@ -73,9 +73,9 @@ export function openSocket(
   return { socket, event: "secureConnect" };
 }
 
-function identityError(der: Buffer, expected: string): Error | undefined {
+function identityError(der: Buffer, expected: string, guard: PeerGuard | undefined): Error | undefined {
   const found = spiffeIdOfCertificate(der);
-  if (found === expected) return undefined;
+  if (found === expected || (found !== undefined && guard?.nameOf(found) === expected)) return undefined;
   const error = new Error(`the peer is ${found ?? "nobody"}, not ${expected}`);
   return Object.assign(error, { code: "ERR_PEER_IDENTITY" });
 }

@@ -36,7 +36,7 @@ import { decisionPoint } from "./schema-decisions.ts";
 import { edgeFaults, edgeMirror, edgeTraffic, target } from "./schema-edge-traffic.ts";
 import { exposeSchema } from "./schema-expose.ts";
 import { faults } from "./schema-fault.ts";
-import { federation } from "./schema-federation.ts";
+import { federation, meshIdentity } from "./schema-federation.ts";
 import { graphql } from "./schema-graphql.ts";
 import { hedge } from "./schema-hedge.ts";
 import { idempotency } from "./schema-idempotency.ts";
@@ -244,6 +244,7 @@ const mesh = z.strictObject({
       "An agent that could go on for less than this without the control plane is an alarm. Default: 12h, at most half a certificate's life.",
     ),
   federation: federation.optional().describe("Other trust domains whose workloads `access` may name."),
+  identity: meshIdentity.optional().describe("Identities that are not from the mesh's own authority."),
   services: z.record(serviceName, service),
 });
 

@@ -191,7 +191,7 @@ export interface MeshPlan {
   readonly lives?: CertificateLives;
   /** Agents that go on for less than this without the control plane are an alarm. Absent: as usual. */
   readonly outageBudgetMs?: number;
-  /** Other trust domains. Absent: none. */
+  /** Other trust domains, and the own one where it has an outside issuer. Absent: none. */
   readonly federation?: Partners;
   readonly services: Readonly<Record<string, ServicePlan>>;
 }

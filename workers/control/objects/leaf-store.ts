@@ -155,6 +155,12 @@ export class LeafStore {
     return { service: row.service, instance: row.instance, key: row.key, notAfterMs: row.not_after };
   }
 
+  /** Instances that hold the valid certificate of a serial number. */
+  holders(serial: string): string[] {
+    const rows = this.#sql.exec<LeafRow>("SELECT service, instance FROM leaves WHERE serial = ?", serial).toArray();
+    return rows.map(({ service, instance }) => `${service}/${instance}`);
+  }
+
   /** The root of an instance's last certificate and the hash of its key, as far as that is known. */
   last(service: string, instance: string): { root: string; key: string } | undefined {
     const query = "SELECT root, key FROM leaves WHERE service = ? AND instance = ? ORDER BY id DESC LIMIT 1";
