@@ -28,15 +28,16 @@ function namedIdentities(top: Cursor): Cursor[] {
 function checkIssuer(issuer: Cursor, own: string): DocumentProblem[] {
   const [id, gateway] = [issuer.get("id"), issuer.get("gateway")];
   const problems = checkUrl(issuer.get("bundle"));
-  const wrong = id.text === undefined ? undefined : refuseTemplate(id.text, own);
+  const { text = "" } = id;
+  const wrong = text.startsWith("spiffe://") ? refuseTemplate(text, own) : undefined;
   if (wrong !== undefined) problems.push(error("SLV3195", id.path, `no service can be named by this: ${wrong}`));
-  else if (id.text !== undefined && isUnbound(id.text))
+  else if (isUnbound(text))
     problems.push(
       warning("SLV3196", id.path, `every workload of ${own} that has the name of a service is taken for it`, {
         expected: "a segment that only workloads of the mesh have, such as spiffe://TRUST-DOMAIN/ns/prod/sa/{service}",
       }),
     );
-  if (gateway.text !== undefined && trustDomainOf(gateway.text) !== own)
+  if (gateway.text?.startsWith("spiffe://") === true && trustDomainOf(gateway.text) !== own)
     problems.push(error("SLV3197", gateway.path, `this is no SPIFFE ID of a workload of ${own}`));
   return problems;
 }

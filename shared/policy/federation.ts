@@ -86,8 +86,10 @@ function configure(state: FederationState, partners: Partners, nowMs: number): b
   }
   for (const [trustDomain, partner] of Object.entries(partners)) {
     const known = state[trustDomain];
-    if (known === undefined) state[trustDomain] = { partner, roots: [], dueAtMs: nowMs };
-    else if (known.partner.bundle !== partner.bundle) {
+    if (known === undefined) {
+      state[trustDomain] = { partner, roots: [], dueAtMs: nowMs };
+      isOther ||= isIssuer(partner);
+    } else if (known.partner.bundle !== partner.bundle) {
       // Another place counts in its own way; what was believed stays so until that has answered.
       delete known.sequence;
       Object.assign(known, { partner, dueAtMs: nowMs });

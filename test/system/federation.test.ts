@@ -97,7 +97,16 @@ test("the control plane serves its bundle to everybody, as openssl believes it",
     writeFileSync(join(folder, `${name}.pem`), text ?? "");
   const verify = ["verify", "-x509_strict", "-CAfile", "root.pem", "-untrusted", "issuer.pem", "leaf.pem"];
   expect(execFileSync("openssl", verify, { cwd: folder, encoding: "utf8" })).toBe("leaf.pem: OK\n");
-  await shop.call("POST", "/v1/ca/rotations", { what: "root", author: "test" });
+  const begun = await shop.call("POST", "/v1/ca/rotations", { what: "root", author: "test" });
+  const { partners } = begun.rotation.waitingFor;
+  expect(partners.named).toEqual(["partner.example"]);
+  expect(partners.untilMs).toBe(begun.rotation.sinceMs + 300_000);
+  await until(
+    "the partner may fetch both roots",
+    async () => ((await (await ownBundle()).json()) as Bundle).keys.length === 2,
+  );
+  expect((await shop.call("GET", "/v1/ca")).rotation.step).toBe("trust");
+  await shop.call("POST", "/v1/ca/rotations/force", { step: "trust", whom: "partners", author: "test" });
   await until("another root alone is published, under a higher number", async () => {
     const next = (await (await ownBundle()).json()) as Bundle;
     const isGone = !next.keys.some(({ x5c }) => x5c[0] === keys[0]?.x5c[0]);

@@ -86,6 +86,8 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
       touch: (nowMs) => this.#rings.touch(nowMs),
       turn: () => this.#turnKeys(),
       laggards: async () => laggards(env, (await this.trust()).id),
+      partners: () => this.#federation.partners,
+      outside: () => this.#federation.outside,
     });
     const parts = { leaves: this.#leaves, desk: this.#desk, tokenSecret: env.TOKEN_SECRET, config: () => this.#config };
     this.#issuer = new LeafIssuer({ keys: this.#keys, ...parts });

@@ -11,6 +11,7 @@ import {
   federationAlarms,
   federationDueAt,
   isIssuer,
+  type OutsideIssuer,
   outsideIssuer,
   type PartnerState,
   type Partners,
@@ -50,10 +51,21 @@ export class FederationDesk {
     this.#state = Object.fromEntries(rows.map((row) => [row.trust_domain, JSON.parse(row.state) as PartnerState]));
   }
 
+  /** Names of other trust domains. */
+  get partners(): string[] {
+    const others = Object.entries(this.#state).filter(([, { partner }]) => !isIssuer(partner));
+    return others.map(([trustDomain]) => trustDomain);
+  }
+
+  /** Another issuer of the own one. */
+  get outside(): OutsideIssuer | undefined {
+    return outsideIssuer(this.#state);
+  }
+
   /** For the trust bundle of agents. */
   get trust(): Pick<Trust, "federated" | "outside"> {
     const federated = federatedRoots(this.#state);
-    const outside = outsideIssuer(this.#state);
+    const { outside } = this;
     return {
       ...(Object.keys(federated).length > 0 && { federated }),
       ...(outside !== undefined && { outside }),
@@ -63,7 +75,7 @@ export class FederationDesk {
   /** Roots of the own trust domain, of the authority and of an outside issuer. PEM. */
   async #roots(): Promise<readonly string[]> {
     const own = await this.#options.roots();
-    return own.length === 0 ? [] : [...new Set([...own, ...(outsideIssuer(this.#state)?.roots ?? [])])];
+    return own.length === 0 ? [] : [...new Set([...own, ...(this.outside?.roots ?? [])])];
   }
 
   get alarms(): FederationAlarm[] {
