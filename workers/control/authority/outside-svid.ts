@@ -101,6 +101,7 @@ async function findRoot(
   trustDomain: string,
   nowMs: number,
 ): Promise<x509.X509Certificate | string> {
+  if (roots.length === 0) return "no bundle of the outside issuer is here: selvage federation list";
   const believed = roots.map((pem) => new x509.X509Certificate(pem));
   let last = leaf;
   for (let depth = 0; depth < limits.authority.chainMax; depth++) {

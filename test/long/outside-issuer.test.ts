@@ -1,16 +1,13 @@
 /** Agents whose identities are of an outside issuer, beside one of the control plane's own authority: the whole mesh serves them alike. */
-import { createPrivateKey, createPublicKey, sign, X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { makeKey, makeSigningRequest } from "../../mesh-agent/tls/signing-request.ts";
-import { renewalProofInput } from "../../shared/wire/enrolment.ts";
-import { joinInput } from "../../shared/wire/joining.ts";
 import { Fleet, type TestAgent } from "../mesh-agent/support/agents.ts";
-import { readState } from "../support/agent-state.ts";
 import { callAsWorkload } from "../support/call-as-workload.ts";
-import { type LeafOptions, makeAuthority, makeRequest } from "../support/certificates.ts";
+import { makeAuthority, makeRequest } from "../support/certificates.ts";
 import { ControlWorker } from "../support/control-worker.ts";
+import { base64Of, postTo, svidJoin } from "../support/svid-join.ts";
 import { until } from "../support/system.ts";
 import { derOf, keyOf, OutsideAuthority, WorkloadApiServer } from "../support/workload-api-server.ts";
 
@@ -85,8 +82,9 @@ test("they are the services that the document's template names, for each other a
   expect(outage.limitedBy).toBe("outside");
   expect((await shop.status()).outage).toMatchObject({ instance: "own-1" });
   // `orders` lets `web` alone call it.
-  const back = await (agents.own as TestAgent).calls("http://orders.mesh/x");
-  expect(back.status).toBe(403);
+  expect(
+    await callOrders(await spire.authority.issue("own", { uris: ["spiffe://shop.internal/ns/prod/sa/own"] })),
+  ).toBe(403);
   expect([api("web").unmarked, api("web").calls]).toEqual([0, 1]);
 });
 
@@ -211,106 +209,8 @@ test("a Workload API that goes away is waited for, and one that has nothing for 
   expect(api("web").calls).toBeGreaterThan(calls + 1);
 });
 
-/** What a join by an SVID says. @param key PEM that signs it */
-async function joinRequest(certificates: string[], key: string, change: object = {}): Promise<object> {
-  const { challenge } = (await (await post("/v1/join/challenge", {})).json()) as { challenge: string };
-  const request = { certificates, instance: "web-9", challenge };
-  const algorithm = { key, dsaEncoding: "ieee-p1363" } as const;
-  const hash = createPrivateKey(key).asymmetricKeyDetails?.namedCurve === "secp384r1" ? "sha384" : "sha256";
-  const proof = sign(hash, Buffer.from(joinInput.svid(request)), algorithm).toString("base64");
-  return { ...request, proof, ...change };
-}
-
-const post = (path: string, body: object, token?: string): Promise<Response> =>
-  fetch(shop.url + path, {
-    method: "POST",
-    body: JSON.stringify(body),
-    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-  });
-const base64Of = (pem: string): string[] =>
-  (pem.match(/-----BEGIN[^-]+-----[^-]+-----END[^-]+-----/g) ?? []).map((one) => derOf(one).toString("base64"));
+const post = (path: string, body: object): Promise<Response> => postTo(shop.url, path, body);
 const WEB = "spiffe://shop.internal/ns/prod/sa/web";
-const issueWeb = async (options: LeafOptions = {}, by = spire.authority) => {
-  const { certPem, keyPem } = await by.issue("web", { uris: [WEB], ...options });
-  return { certificates: base64Of(certPem), key: keyPem };
-};
-
-test("whoever does not prove a good SVID of the issuer gets no token, and it is written down", async () => {
-  const [good, other] = [await issueWeb(), await issueWeb()];
-  const own = readState(agents.own?.folder ?? "", "identity.json");
-  const first = await joinRequest(good.certificates, good.key);
-  expect((await post("/v1/join/svid", first)).status).toBe(200);
-  const named = (uri: string) => issueWeb({ uris: [uri] });
-  const shown = async ({ certificates, key }: Awaited<ReturnType<typeof issueWeb>>) => joinRequest(certificates, key);
-  const stranger = await makeAuthority("shop.internal");
-  const table: [string, object, RegExp][] = [
-    ["a replay", first, /challenge was used before/],
-    ["another key", await joinRequest(good.certificates, other.key), /not signed by the key/],
-    ["another instance", await joinRequest(good.certificates, good.key, { instance: "web-8" }), /not signed by/],
-    [
-      "a forged challenge",
-      { ...first, challenge: `${Date.now() + 60_000}.${"a".repeat(22)}.${"b".repeat(43)}` },
-      /not one of this/,
-    ],
-    ["another authority", await shown(await issueWeb({}, stranger)), /does not lead to a root/],
-    ["the leaf alone", await joinRequest(good.certificates.slice(0, 1), good.key), /does not lead to a root/],
-    [
-      "the mesh's own certificate",
-      await joinRequest(own.certificates.flatMap(base64Of), own.privateKey),
-      /is not named as|own-1/,
-    ],
-    ["an authority", await joinRequest(good.certificates.slice(1), good.key), /exactly one URI|an authority's/],
-    ["two names", await shown(await issueWeb({ uris: [WEB, `${WEB}2`] })), /exactly one URI/],
-    ["no SPIFFE ID", await shown(await issueWeb({ uris: [], dnsNames: ["web"] })), /exactly one URI/],
-    ["what has ended", await shown(await issueWeb({ notAfter: new Date(Date.now() - 1_000) })), /has ended/],
-    ["what begins later", await shown(await issueWeb({ notBefore: new Date(Date.now() + 3_600_000) })), /begins at/],
-    ["another path", await shown(await named("spiffe://shop.internal/other/web")), /is not named as/],
-    ["the gateway", await shown(await named("spiffe://shop.internal/ns/prod/sa/gateway")), /is not named as/],
-    ["the form of the mesh", await shown(await named("spiffe://shop.internal/service/web")), /is not named as/],
-    ["another trust domain", await shown(await named("spiffe://partner.example/ns/prod/sa/web")), /is not named as/],
-    ["no service", await shown(await named("spiffe://shop.internal/ns/prod/sa/nobody")), /nobody/],
-    ["no base64", { ...first, certificates: ["%"] }, /cannot be read|challenge/],
-    ["no certificate", await joinRequest(["MAA="], good.key), /cannot be read/],
-  ];
-  for (const [what, request, reason] of table) {
-    const answer = await post("/v1/join/svid", request);
-    const { code } = (await answer.json()) as { code: string };
-    expect([what, answer.status, code]).toEqual([what, 401, "join_refused"]);
-    expect(
-      shop
-        .log()
-        .split("\n")
-        .filter((line) => line.includes("refuse-join"))
-        .at(-1),
-      what,
-    ).toMatch(reason);
-  }
-  const many = await joinRequest(
-    Array.from({ length: 6 }, () => good.certificates[0] ?? ""),
-    good.key,
-  );
-  for (const bad of [many, { ...first, certificates: [] }, { ...first, proof: 1 }, {}])
-    expect((await post("/v1/join/svid", bad)).status).toBe(400);
-  const { entries } = await shop.call("GET", "/v1/audit?act=join-refused");
-  expect(entries.length).toBeGreaterThan(10);
-});
-
-test("its token connects and renews nothing, and ends with the SVID", async () => {
-  const soon = Date.now() + 60_000;
-  const { certificates, key } = await issueWeb({ notAfter: new Date(soon) });
-  const answer = await post("/v1/join/svid", await joinRequest(certificates, key));
-  const { service, token } = (await answer.json()) as { service: string; token: string };
-  const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
-  expect([service, claims.service, claims.outside, claims.exp <= soon / 1_000]).toEqual(["web", "web", true, true]);
-  const csrKey = makeKey();
-  const csr = makeSigningRequest(csrKey, createPublicKey(csrKey));
-  const proof = sign("sha256", Buffer.from(renewalProofInput(csr)), { key, dsaEncoding: "ieee-p1363" });
-  const spki = createPublicKey(key).export({ type: "spki", format: "der" }).toString("base64");
-  const renewal = await post("/v1/renew", { csr, key: spki, proof: proof.toString("base64") }, token);
-  expect(renewal.status).toBe(401);
-  const { entries } = await shop.call("GET", "/v1/ca/log");
-  expect(entries[0]).toMatchObject({ instance: "web-9", reason: expect.stringContaining("outside issuer's") });
-});
 
 test.each([
   [
@@ -319,9 +219,10 @@ test.each([
   ],
   ["P-384", { name: "ECDSA", namedCurve: "P-384", hash: "SHA-384" }],
 ] as const)("an SVID with a key of %s is as good", async (_, algorithm) => {
-  const { request, keyPem } = await makeRequest(algorithm);
-  const chain = await spire.authority.certify(request, "web", { uris: [WEB] });
-  const answer = await post("/v1/join/svid", await joinRequest(chain.flatMap(base64Of), keyPem));
+  const { request: csr, keyPem } = await makeRequest(algorithm);
+  const chain = await spire.authority.certify(csr, "web", { uris: [WEB] });
+  const request = await svidJoin(shop.url, chain.flatMap(base64Of), keyPem);
+  const answer = await post("/v1/join/svid", request);
   expect(answer.status).toBe(200);
   const der = chain.map(derOf);
   const svid = { spiffe_id: WEB, x509_svid: Buffer.concat(der), x509_svid_key: keyOf(keyPem), bundle: spire.bundle };
