@@ -98,14 +98,14 @@ export class ControlSession {
     return this.#options.ways.svid !== undefined;
   }
 
-  /** Another certificate came from there: it is in use at once, and then shown to the control plane. */
+  /** What came from there is in use at once; another certificate is then shown to the control plane. */
   #followIssuer(): void {
-    const { ways, onIdentity } = this.#options;
-    const now = ways.svid?.renewed(this.identity);
-    if (now === undefined || isDeepStrictEqual(now, this.identity)) return;
+    const now = this.#options.ways.svid?.renewed(this.identity);
+    if (now === undefined) return;
+    const isShown = isDeepStrictEqual(now.certificates, this.identity.certificates);
     this.identity = now;
-    onIdentity(now);
-    this.#renewal.hurry();
+    this.#options.onIdentity(now);
+    if (!isShown) this.#renewal.hurry();
   }
 
   /** How calls went. */

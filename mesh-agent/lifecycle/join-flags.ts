@@ -107,8 +107,16 @@ function svidJoin(flags: JoinFlags, environment: Environment): SvidJoin | undefi
   const named = environment.SPIFFE_ENDPOINT_SOCKET;
   if (svidFrom === ENDPOINT && (named === undefined || named === ""))
     throw new Error("--svid-from endpoint: SPIFFE_ENDPOINT_SOCKET is not set");
-  const socket = svidFrom === ENDPOINT ? unixSocket(named ?? "") : svidFrom;
+  const socket = svidFrom === ENDPOINT ? namedSocket(named ?? "") : svidFrom;
   return { socket, hint, controlUrl: controlUrl(flags, environment, "with an SVID") };
+}
+
+function namedSocket(text: string): string {
+  try {
+    return unixSocket(text);
+  } catch (error) {
+    throw new Error(`SPIFFE_ENDPOINT_SOCKET is ${text}: ${(error as Error).message}`);
+  }
 }
 
 function controlUrl({ control }: JoinFlags, { SELVAGE_CONTROL_URL: named }: Environment, how: string): string {

@@ -109,10 +109,9 @@ export class TrustState {
     const isSame = isDeepStrictEqual([certificates, roots], [identity.certificates, identity.roots]);
     this.#identity = identity;
     this.#federate();
-    if (isSame) return false;
-    this.#context = undefined;
+    if (!isSame) this.#context = undefined;
     this.#workloadApi?.changed();
-    return true;
+    return !isSame;
   }
 
   /**

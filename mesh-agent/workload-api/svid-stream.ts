@@ -127,7 +127,7 @@ export class SvidStream {
     if (exchange !== this.#exchange) return;
     this.#exchange = undefined;
     if (this.#stopped) return;
-    this.#tell(`the Workload API at ${this.#options.path} is away: ${reason}`, final);
+    this.#tell(`the Workload API at ${this.#options.path} is away, asking again: ${reason}`, final);
     const { retryBaseMs, retryMaxMs, steadyMs } = limits.workloadApi;
     // One that ends each call at once is not asked without a pause, whatever it told before.
     this.#failures = performance.now() - this.#openedAtMs >= steadyMs ? 1 : this.#failures + 1;

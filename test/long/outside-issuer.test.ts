@@ -1,9 +1,10 @@
 /** Agents whose identities are of an outside issuer, beside one of the control plane's own authority: the whole mesh serves them alike. */
 import { X509Certificate } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Fleet, type TestAgent } from "../mesh-agent/support/agents.ts";
+import { readState } from "../support/agent-state.ts";
 import { callAsWorkload } from "../support/call-as-workload.ts";
 import { makeAuthority, makeRequest } from "../support/certificates.ts";
 import { ControlWorker } from "../support/control-worker.ts";
@@ -24,7 +25,11 @@ const document = (): object => ({
   mesh: {
     trustDomain: "shop.internal",
     identity: {
-      spiffe: { id: "spiffe://shop.internal/ns/*/sa/{service}", bundle: spire.bundleUrl, refresh: "1s" },
+      spiffe: {
+        id: "spiffe://shop.internal/ns/*/sa/{service}",
+        gateway: "spiffe://shop.internal/ns/edge/sa/ingress",
+        ...{ bundle: spire.bundleUrl, refresh: "1s" },
+      },
     },
     services: {
       web: { port: 8080 },
@@ -90,9 +95,12 @@ test("they are the services that the document's template names, for each other a
 
 test("no key of theirs, nor a token, is on the disk", () => {
   const state = agents.web?.folder ?? "";
-  expect(readdirSync(state)).not.toContain("identity.json");
-  expect(readdirSync(state)).not.toContain("enrolment.json");
-  for (const name of readdirSync(state)) expect(readFileSync(join(state, name), "latin1")).not.toMatch(/PRIVATE KEY/);
+  const files = readdirSync(state).filter((name) => name.endsWith(".json"));
+  expect(files.sort()).toEqual(["endpoints.json", "plan.json", "runtime.json", "svid.json", "trust.json"]);
+  expect(readState(state, "svid.json")).toEqual({
+    ...{ format: 1, controlUrl: shop.url, trustDomain: "shop.internal", service: "web" },
+    spiffeId: "spiffe://shop.internal/ns/prod/sa/web",
+  });
 });
 
 test("another SVID is taken into use at once, with no call that fails, and no connection to the hub is made for it", async () => {
@@ -246,6 +254,20 @@ test("of several SVIDs that with the wanted hint is taken, and one of another se
   await until("it says which there are", () => wrong.stderr.includes("their hints: internal, external"));
   const right = fleet.start("several", "", args("external"), undefined, environment);
   await until("it is orders", () => right.stderr.includes("orders of shop.internal by its SVID"));
+});
+
+test("the gateway's ingress is whoever has its whole SPIFFE ID", async () => {
+  const path = join(folder, "ingress.sock");
+  apis.ingress = await WorkloadApiServer.start(path);
+  apis.ingress.tell([await spire.svid("/ns/edge/sa/ingress")]);
+  const state = fleet.folder();
+  const from = ["--control", shop.url, "--svid-from", `unix://${path}`];
+  const args = ["ingress", "--state", state, "--listen", "127.0.0.1:0", ...from];
+  const ingress = await fleet.start("ingress", state, args, undefined).ready();
+  expect(JSON.parse((await ingress.admin("/config")).text)).toMatchObject({
+    service: "gateway",
+    certificate: { spiffeId: "spiffe://shop.internal/ns/edge/sa/ingress" },
+  });
 });
 
 test("the workload that is revoked is refused by all and by the control plane, whoever issued its certificate", async () => {

@@ -42,6 +42,7 @@ export class LeafStore {
     sql.exec(`CREATE TABLE IF NOT EXISTS leaves (
       id INTEGER PRIMARY KEY AUTOINCREMENT, serial TEXT, service TEXT, instance TEXT, root TEXT, key TEXT, not_after INTEGER)`);
     sql.exec("CREATE INDEX IF NOT EXISTS leaves_of ON leaves (service, instance)");
+    sql.exec("CREATE INDEX IF NOT EXISTS leaves_by_serial ON leaves (serial)");
     sql.exec(`CREATE TABLE IF NOT EXISTS refusals (
       id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER, service TEXT, instance TEXT, cause TEXT, reason TEXT)`);
   }
