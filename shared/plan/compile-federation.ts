@@ -12,15 +12,16 @@ type Mesh = NonNullable<Document["mesh"]>;
 export function compileFederation(mesh: Mesh | undefined): Partners | undefined {
   const { federation = {}, identity, trustDomain = "" } = mesh ?? {};
   const issuer = identity?.spiffe;
-  if (issuer === undefined && Object.keys(federation).length === 0) return undefined;
-  const partners = mapValues(federation, compilePartner);
-  if (issuer === undefined) return partners;
-  const { id, gateway } = issuer;
-  const names = { id, ...(gateway !== undefined && { gateway }) };
-  return { ...partners, [trustDomain]: { ...compilePartner(issuer), names } };
+  const all: Readonly<Record<string, PartnerConfig>> = issuer ? { ...federation, [trustDomain]: issuer } : federation;
+  return Object.keys(all).length === 0 ? undefined : mapValues(all, compilePartner);
 }
 
-function compilePartner({ bundle, refresh }: { bundle: string; refresh?: string | undefined }): Partner {
+type Issuer = NonNullable<Mesh["identity"]>["spiffe"];
+/** With `id`: an outside issuer. */
+type PartnerConfig = NonNullable<Mesh["federation"]>[string] & Partial<Pick<Issuer, "id" | "gateway">>;
+
+function compilePartner({ bundle, refresh, id, gateway }: PartnerConfig): Partner {
   const refreshMs = refresh === undefined ? undefined : parseDurationMs(refresh);
-  return { bundle, ...(refreshMs !== undefined && { refreshMs }) };
+  const names = id === undefined ? undefined : { id, ...(gateway !== undefined && { gateway }) };
+  return { bundle, ...(refreshMs !== undefined && { refreshMs }), ...(names !== undefined && { names }) };
 }
