@@ -172,12 +172,12 @@ function checkUnenforced(name: string, service: Cursor): DocumentProblem[] {
           { at: "key" },
         ),
       );
-  if (service.get("access").exists && reach.get("spiffe").text === undefined)
+  if (reach.text === "plain")
     problems.push(
       warning(
         "SLV3183",
         reach.path,
-        `\`access\` of ${name} binds workloads of the mesh alone: whoever else reaches its addresses may call it`,
+        `requests to ${name} are not encrypted, and \`access\` binds workloads of the mesh alone: whoever else reaches it may call`,
       ),
     );
   return problems;

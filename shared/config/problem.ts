@@ -138,7 +138,7 @@ export const problemCodes = {
   SLV3180: "a source of endpoints that cannot be asked as the document says",
   SLV3181: "a setting of a source of endpoints that decides nothing",
   SLV3182: "an access rule that goes by more than who calls, where no agent takes the calls",
-  SLV3183: "an access list that binds the mesh alone: a service that is called without an agent",
+  SLV3183: "a service that is called without encryption, and that whoever reaches it may call",
   SLV3184: "a service of TCP that is called without an agent",
   SLV3185: "endpoints of a trust domain that `mesh.federation` does not name",
   SLV3186: "an address of a list that cannot be called",
