@@ -44,7 +44,7 @@ export interface SlicesState {
   /** Where a watch goes on; empty: everything has to be listed. */
   resourceVersion: string;
   /** Pages of a list that is under way: until its last one what was known before holds. */
-  listing: Map<string, Slice> | undefined;
+  listing: { readonly slices: Map<string, Slice>; pages: number } | undefined;
 }
 
 /** `gone`: what was known is too old to go on from (410): it holds until everything is listed anew. */
@@ -61,10 +61,11 @@ export function takeListPage(state: SlicesState, page: unknown): string | undefi
   const parsed = listSchema.safeParse(page);
   if (!parsed.success) throw new RangeError("the answer is no list of EndpointSlices");
   const { metadata, items } = parsed.data;
-  state.listing ??= new Map();
-  for (const slice of items ?? []) putSlice(state.listing, slice);
+  state.listing ??= { slices: new Map(), pages: 0 };
+  if (++state.listing.pages > limits.discovery.slicesMax) throw new RangeError("the list has too many pages");
+  for (const slice of items ?? []) putSlice(state.listing.slices, slice);
   if (metadata.continue !== undefined && metadata.continue !== "") return metadata.continue;
-  state.slices = state.listing;
+  state.slices = state.listing.slices;
   state.listing = undefined;
   state.resourceVersion = metadata.resourceVersion;
   return undefined;

@@ -5,6 +5,7 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createHttp1Server, type Http1Server } from "../../mesh-agent/proxy/http1/server-engine.ts";
 import type { DiscoverySettings, DiscoverySource } from "../../shared/discovery/settings.ts";
 import type { OutboundServicePlan } from "../../shared/plan/plan.ts";
 import { makeAuthority, type TestAuthority } from "../support/certificates.ts";
@@ -27,6 +28,7 @@ interface Plain {
 }
 
 const servers: Server[] = [];
+const foreign: Http1Server[] = [];
 async function listenAt(server: Server, host: string): Promise<Plain> {
   servers.push(server);
   const app: Plain = {
@@ -124,6 +126,7 @@ afterAll(async () => {
     server.close();
   }
   dns.close();
+  await Promise.all(foreign.map((listener) => listener.close(0)));
   await Promise.all([peers.end(), control.close(), kubernetes.close(), consul.close()]);
 });
 
@@ -173,6 +176,28 @@ test("an agent that nobody registered is called by its service's identity, and b
   expect(peer.seen).toEqual(["GET /x 1"]);
   expect(await call("impostor")).toMatch(/^502 .*upstream_unreachable/);
   expect(peer.seen.length).toBe(1);
+});
+
+test("a workload of another trust domain must be vouched for by that one", async () => {
+  const id = "spiffe://outside.example/service/ship";
+  const serve = async (authority: TestAuthority): Promise<{ host: string; port: number }> => {
+    const { keyPem: key, certPem: cert } = await authority.issue("ship", { uris: [id] });
+    const tls = { key, cert, ca: control.authority.rootPem };
+    const listener = await createHttp1Server({ listen: { host: "127.0.0.1", port: 0 }, tls });
+    listener.onExchange((exchange) => answer(200, {}, "shipped")(exchange, 1));
+    foreign.push(listener);
+    return { host: "127.0.0.1", port: listener.port };
+  };
+  const [good, forged] = await Promise.all([serve(outside), serve(control.authority)]);
+  const reach = { kind: "spiffe", id } as const;
+  await plan({ ship: found(list(good), { reach }), forged: found(list(forged), { reach }) });
+  // Nobody has said whom that trust domain believes.
+  expect(await call("ship")).toMatch(/^502 .*upstream_unreachable/);
+  control.federated = { "outside.example": [outside.rootPem] };
+  control.trustId = "federated";
+  control.announceTrust();
+  await until("it is believed", async () => (await call("ship")) === "shipped");
+  expect(await call("forged")).toMatch(/^502 .*upstream_unreachable/);
 });
 
 test("no request fails while pods come, drain and go, whatever its method", async () => {

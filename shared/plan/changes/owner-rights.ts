@@ -91,7 +91,8 @@ function refuseOrder(change: Change, { live, next, owners }: Judged): DocumentPr
 /** By it agents of others send their requests to any address, and what is in files beside them. */
 function refuseFound(change: Change, before: unknown, after: unknown): DocumentProblem[] {
   const [was, is] = [before, after].map((service) => membersOf(service ?? {}).discovery);
-  if (after === undefined || sameJson(was, is)) return [];
+  const [, , , member = "discovery"] = change.path;
+  if (after === undefined || member !== "discovery" || sameJson(was, is)) return [];
   const message = `${partKey(change)}: where its endpoints are found (\`discovery\`) is for administrators`;
   return [error("SLV3235", [...change.path.slice(0, 3), ...(is === undefined ? [] : ["discovery"])], message)];
 }

@@ -14,7 +14,7 @@ const document = (discovery: unknown, service: object = {}, mesh: object = {}) =
   },
 });
 const problems = (json: unknown): string[] =>
-  checkDocument(json).problems.map(({ code, path }) => `${code} ${path.slice(3).join(".")}`);
+  checkDocument(json).problems.map(({ code, path }) => `${code} ${path.slice(2).join(".")}`);
 
 const TLS = { tls: { name: "pay.example.com" } };
 const DNS = { name: "pay.example.com", type: "a" };
@@ -104,7 +104,7 @@ test.each<[string, unknown, string[], object?, object?]>([
   [
     "an unknown trust domain",
     { dns: DNS, reach: { spiffe: "spiffe://partner.exampel/service/pay" } },
-    ["SLV3185 pay.discovery.reach.spiffe", "SLV3259 example"],
+    ["SLV3185 pay.discovery.reach.spiffe", "SLV3259 partner.example"],
     {},
     PARTNER,
   ],
@@ -122,7 +122,7 @@ test.each<[string, unknown, string[], object?, object?]>([
     "work that nobody does",
     { dns: DNS, reach: TLS },
     ["SLV3187 pay.rateLimit"],
-    { rateLimit: { by: ["service"], rate: "5/second" } },
+    { rateLimit: { by: "all", limit: "5/second" } },
   ],
 ])("%s", (_, discovery, expected, service, mesh) => {
   expect(problems(document(discovery, service, mesh))).toEqual(expected);

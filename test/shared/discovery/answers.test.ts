@@ -99,6 +99,15 @@ describe("EndpointSlices", () => {
     expect(endpointsOfSlices(slices, "http").map(({ host }) => host)).toEqual(["10.0.0.1", "10.0.0.2"]);
   });
 
+  test("a list without an end is given up", () => {
+    const slices = state(documented);
+    const page = { metadata: { resourceVersion: "20", continue: "more" }, items: [] };
+    expect(() => {
+      for (let pages = 0; pages <= limits.discovery.slicesMax; pages++) takeListPage(slices, page);
+    }).toThrow("too many pages");
+    expect(endpointsOfSlices(slices, "http").length).toBe(1);
+  });
+
   test.each([
     ["nothing", null],
     ["a text", "no"],
