@@ -277,13 +277,10 @@ function samePools(one: OutboundServicePlan, other: OutboundServicePlan): boolea
 }
 
 /** How endpoints are called that no agent registered. */
-function sameReach(
-  { discovery: one, ...a }: OutboundServicePlan,
-  { discovery: other, ...b }: OutboundServicePlan,
-): boolean {
-  if (one === undefined && other === undefined) return true;
-  const isAlike = a.protocol === b.protocol && one?.host === other?.host;
-  return isAlike && isDeepStrictEqual(one?.reach, other?.reach);
+function sameReach(one: OutboundServicePlan, other: OutboundServicePlan): boolean {
+  const [a, b] = [one.discovery, other.discovery];
+  if (a === undefined && b === undefined) return true;
+  return one.protocol === other.protocol && a?.host === b?.host && isDeepStrictEqual(a?.reach, b?.reach);
 }
 
 function sameKind(one: Endpoint, other: Endpoint): boolean {

@@ -1,7 +1,7 @@
 /** `discovery` of a service: where its endpoints are found beside the registry. */
 import * as z from "zod";
 import { limits } from "../limits.ts";
-import { duration, host, list, network, text, url, whole } from "./fields.ts";
+import { duration, list, network, text, url, whole } from "./fields.ts";
 
 const { discovery: max, wire } = limits;
 
@@ -44,6 +44,11 @@ const dns = z.strictObject({
     .describe("Default: those of the agent's machine."),
 });
 
+const serverName = text(
+  "a host name such as api.example.com, or an address of IPv4",
+  /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,62})(?:\.[A-Za-z0-9]([A-Za-z0-9-]{0,62}))*$/,
+);
+
 const kubernetesName = text("a name of Kubernetes", /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
 
 const kubernetes = z.strictObject({
@@ -74,7 +79,7 @@ const reach = z.union([
   z.strictObject({
     tls: z
       .strictObject({
-        name: host.describe("The name that the certificate must be for."),
+        name: serverName.describe("The name that the certificate must be for."),
         caFile: file.optional().describe("Roots on the agents' machines. Default: those that browsers know."),
       })
       .optional()

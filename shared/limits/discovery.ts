@@ -30,6 +30,8 @@ export const discovery = {
   /** A token or certificate in a file beside an agent. */
   tokenBytesMax: 16 * KiB,
   caBytesMax: 256 * KiB,
+  /** Of an API's refusal, to tell why. */
+  refusalBytesMax: 16 * KiB,
   /** For an answer that comes at once. */
   callTimeoutMs: 10 * SECOND_MS,
   /** How often DNS is asked: what the document may say, what holds without, and what times to live count within. */

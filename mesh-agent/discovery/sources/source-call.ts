@@ -92,7 +92,7 @@ function open({ url, headers, ca, silenceMs, signal }: SourceCall): Promise<Inco
 /** The beginning of what an API says about its refusal is worth telling. */
 async function refuse(response: IncomingMessage): Promise<SourceRefusal> {
   const status = response.statusCode ?? 0;
-  const text = await textOf(response, limits.discovery.tokenBytesMax).catch(() => "");
+  const text = await textOf(response, limits.discovery.refusalBytesMax).catch(() => "");
   const said = text.replace(/\s+/g, " ").trim();
   return new SourceRefusal(status, said === "" ? `it answers ${status}` : `it answers ${status}: ${said}`);
 }

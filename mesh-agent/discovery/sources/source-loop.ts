@@ -1,11 +1,9 @@
 import type { NamedEndpoint } from "../../../shared/discovery/admit.ts";
 import { limits } from "../../../shared/limits.ts";
 import { backoffMs } from "../../control/backoff.ts";
-import type { Source } from "./source.ts";
+import type { Source, SourceEar } from "./source.ts";
 
-export interface LoopEar {
-  answer(endpoints: readonly NamedEndpoint[]): void;
-  same(): void;
+export interface LoopEar extends SourceEar {
   failed(reason: string): void;
 }
 
