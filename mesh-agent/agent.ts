@@ -16,6 +16,7 @@ import { takeIdentity } from "./control/take-identity.ts";
 import { Versions } from "./control/versions.ts";
 import { Clusters } from "./discovery/clusters.ts";
 import { FleetLink } from "./discovery/fleet-link.ts";
+import { FoundEndpoints } from "./discovery/found-endpoints.ts";
 import { AppConnections } from "./inbound/app-connections.ts";
 import { Gate } from "./inbound/drain-gate.ts";
 import type { AppAddress } from "./inbound/forward-tcp.ts";
@@ -86,6 +87,7 @@ class Agent {
   /** One for all that goes to the application, wherever it comes from. */
   readonly #shed = shedLoad(this.#metrics);
   readonly #clusters: Clusters;
+  readonly #found: FoundEndpoints;
   readonly #versions = new Versions();
   readonly #session: ControlSession;
   readonly #runtime: RuntimeStatus;
@@ -114,7 +116,8 @@ class Agent {
     this.#view = new KnownView(open, identity, onTrouble, () => this.#changed("plan"));
     this.#trust = new TrustState(identity, log, svid);
     this.#verifier = new TxnVerifier(trustDomain);
-    this.#clusters = new Clusters(meshPools(this.#trust), options.zone);
+    this.#clusters = new Clusters(meshPools(this.#trust, log), options.zone);
+    this.#found = new FoundEndpoints(open, this.#clusters, log);
     const [identities, keys] = [identityFile(open), enrolmentKeyFile(open)];
     this.#session = new ControlSession({
       identity,
@@ -172,7 +175,8 @@ class Agent {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
     for (const changed of ["trust", "plan"] as const) this.#changed(changed);
-    return true;
+    await this.#found.ready(() => this.#stop.signal !== undefined);
+    return this.#stop.signal === undefined;
   }
 
   async #runApplication(role: RunRole): Promise<number> {
@@ -300,12 +304,8 @@ class Agent {
   async #openAdmin(): Promise<number> {
     const { admin } = this.#options;
     const view = agentView({
-      session: this.#session,
-      view: this.#view,
-      clusters: this.#clusters,
-      metrics: this.#metrics,
-      versions: this.#versions,
-      log: this.#log,
+      ...{ session: this.#session, view: this.#view, clusters: this.#clusters, found: this.#found },
+      ...{ metrics: this.#metrics, versions: this.#versions, log: this.#log },
       unready: () => this.#unready,
       tcp: () => this.#tcp?.addresses ?? {},
     });
@@ -330,7 +330,7 @@ class Agent {
       if (fewer) this.#clusters.renewConnections();
     } else if (plan !== undefined) {
       this.#useVersions();
-      this.#clusters.update(plan.plan.outbound, endpoints.services, this.#versions.beside);
+      this.#found.update(plan.plan.outbound, endpoints.services, this.#versions.beside);
       if (changed === "plan") void this.#tcp?.update(plan.plan.outbound);
     }
     if (changed === "plan" && this.#unready === undefined) void this.#expose();
@@ -385,6 +385,7 @@ class Agent {
     await Promise.all([...listeners, this.#tcp?.close(), this.#exposure?.close(), this.#trust.close()]);
     this.#admin?.close();
     this.#admin?.closeAllConnections();
+    this.#found.stop();
     this.#clusters.close();
     this.#app?.close();
     this.#session.stop();

@@ -1,9 +1,9 @@
 /** What listeners and connections prove themselves with and believe, exchanged while they are in use. */
 import type { SecureContext } from "node:tls";
 import { isDeepStrictEqual } from "node:util";
-import { spiffeIdOf } from "../../shared/identity/spiffe-id.ts";
+import { spiffeIdOf, trustDomainOf } from "../../shared/identity/spiffe-id.ts";
 import type { Trust } from "../control/known-view.ts";
-import type { ConnectOptions } from "../proxy/connect.ts";
+import type { MeshTls } from "../proxy/connect.ts";
 import { PeerGuard } from "../proxy/peer-guard.ts";
 import { createClientContext, type TlsIdentity } from "../proxy/tls-peer.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -74,8 +74,21 @@ export class TrustState {
     return { ...this.tlsIdentity, guard: this.#guard };
   }
 
+  /** For connections to a workload of another trust domain, which vouches for its own alone. */
+  towardsPeer(spiffeId: string): MeshTls {
+    const trustDomain = trustDomainOf(spiffeId) ?? "";
+    if (trustDomain === this.#identity.trustDomain)
+      return { secureContext: () => this.clientContext, expectedSpiffeId: spiffeId, guard: this.#guard };
+    const secureContext = (): SecureContext => {
+      const roots = Object.hasOwn(this.#federated, trustDomain) ? (this.#federated[trustDomain] ?? []) : [];
+      const ca = roots.map((root) => constrainedRoot(root, trustDomain));
+      return createClientContext({ ...this.#ownIdentity, ca });
+    };
+    return { secureContext, expectedSpiffeId: spiffeId, guard: this.#guard };
+  }
+
   /** For connections to a service. */
-  towards(service: string): NonNullable<ConnectOptions["tls"]> {
+  towards(service: string): MeshTls {
     const expectedSpiffeId = spiffeIdOf(this.#identity.trustDomain, service);
     return { secureContext: () => this.clientContext, expectedSpiffeId, guard: this.#guard };
   }

@@ -33,6 +33,7 @@ import { clientIp } from "./schema-client-ip.ts";
 import { calls, handler, policies } from "./schema-code.ts";
 import { contracts, routeValidate, validate } from "./schema-contracts.ts";
 import { decisionPoint } from "./schema-decisions.ts";
+import { discovery } from "./schema-discovery.ts";
 import { edgeFaults, edgeMirror, edgeTraffic, target } from "./schema-edge-traffic.ts";
 import { exposeSchema } from "./schema-expose.ts";
 import { faults } from "./schema-fault.ts";
@@ -224,6 +225,9 @@ const service = z.strictObject({
     .optional()
     .describe("Calls from the mesh that each instance lets through, counted by its agent."),
   owner: ownerName.optional().describe("Whose service it is: one of `owners`."),
+  discovery: discovery
+    .optional()
+    .describe("Where endpoints are found beside agents that register: Kubernetes, Consul, DNS, or a list."),
   validate: validate
     .optional()
     .describe("Routes of the gateway that lead here are held to its API description, unless they say otherwise."),

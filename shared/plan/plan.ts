@@ -10,6 +10,7 @@ import type { ProtectedResource } from "../auth/resource.ts";
 import type { TxnContextSettings } from "../auth/txn-context.ts";
 import type { RouteCache } from "../cache/route-cache.ts";
 import type { RouteValidation } from "../contract/route-validation.ts";
+import type { DiscoverySettings } from "../discovery/settings.ts";
 import type { ClientIpSettings } from "../http/client-ip.ts";
 import type { AggregateTarget } from "../policy/aggregate-settings.ts";
 import type { CallLimit } from "../policy/call-limits.ts";
@@ -226,6 +227,8 @@ export interface ServicePlan {
   readonly hedge?: HedgeSettings;
   readonly breaker: BreakerSettings;
   readonly balance: BalanceSettings;
+  /** Absent: its endpoints are agents that register. */
+  readonly discovery?: DiscoverySettings;
   /** Absent: every workload of the trust domain may call. */
   readonly access?: readonly AccessRule[];
   /** Absent: its agents refuse nobody for load, and tell none. */
@@ -273,6 +276,7 @@ export type OutboundServicePlan = Pick<
   | "hedge"
   | "breaker"
   | "balance"
+  | "discovery"
 > & {
   /** Absent: HTTP/1.1. */
   readonly protocol?: Exclude<ServiceProtocol, "http">;
