@@ -73,9 +73,9 @@ export class HubClient {
       {
         opened: () => this.#opened(socket),
         text: (message) => this.#heard(socket, message),
-        ended: (reason = `${url.origin} cannot be reached or refuses this agent`, status) => {
-          if (status === 401 && socket === this.#socket) this.#options.onRefused();
-          this.#lost(socket, reason);
+        ended: (reason = notOpened(url, refused?.status), refused) => {
+          if (refused?.status === 401 && socket === this.#socket) this.#options.onRefused();
+          this.#lost(socket, reason, refused?.status === 503 ? secondsOf(refused.retryAfter) : undefined);
         },
       },
     );
@@ -107,19 +107,27 @@ export class HubClient {
     else if (this.#open) socket.send(PING);
   }
 
-  #lost(socket: WebSocketClient, reason: string): void {
+  /** @param afterSeconds when the hub wants it back */
+  #lost(socket: WebSocketClient, reason: string, afterSeconds?: number): void {
     if (socket !== this.#socket) return;
     const wasOpen = this.#open;
     this.#drop();
     this.#options.onConnected(false, reason);
     if (this.#stopped) return;
-    const { reconnectBaseMs, reconnectMaxMs, connectionSteadyMs } = limits.control;
+    const { connectionSteadyMs } = limits.control;
     // A hub that spoke for a while ends the growing of the pauses. One that was heard but briefly does not: two agents of one
     // name that take each other's place would do so without a pause.
     const wasSteady = wasOpen && this.#heardAtMs - this.#openedAtMs >= connectionSteadyMs;
     this.#failures = wasSteady ? 1 : this.#failures + 1;
-    const wait = backoffMs(this.#failures, reconnectBaseMs, reconnectMaxMs, this.#options.random());
-    this.#retryTimer = setTimeout(() => this.#connect(), wait);
+    this.#retryTimer = setTimeout(() => this.#connect(), this.#pauseMs(wasSteady, afterSeconds));
+  }
+
+  #pauseMs(wasSteady: boolean, afterSeconds: number | undefined): number {
+    const { reconnectBaseMs, reconnectMaxMs, returnPauseMs, retryAfterMaxMs } = limits.control;
+    const random = this.#options.random();
+    if (afterSeconds !== undefined) return Math.min(afterSeconds * 1000, retryAfterMaxMs) + random * 1000;
+    if (wasSteady) return random * returnPauseMs;
+    return backoffMs(this.#failures, reconnectBaseMs, reconnectMaxMs, random);
   }
 
   #drop(): void {
@@ -129,6 +137,14 @@ export class HubClient {
     clearInterval(this.#pingTimer);
     socket?.close();
   }
+}
+
+const notOpened = ({ origin }: URL, status: number | undefined): string =>
+  status === undefined ? `${origin} cannot be reached` : `${origin} refuses this agent (${status})`;
+
+/** RFC 9110 section 10.2.3, the number alone. @returns undefined for anything else */
+function secondsOf(retryAfter: string | undefined): number | undefined {
+  return retryAfter !== undefined && /^\d{1,9}$/.test(retryAfter) ? Number(retryAfter) : undefined;
 }
 
 /** @returns undefined for what this format does not know, which is passed over */

@@ -50,6 +50,37 @@ test("the pauses of reconnects begin anew only after the longest of them", () =>
   expect(limits.control.connectionSteadyMs).toBeGreaterThan(limits.control.reconnectMaxMs);
 });
 
+test.each([
+  ["whole seconds are waited for, and a part of one", "Retry-After: 1\r\n", 1_500],
+  ["what is no number is passed over", "Retry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n", 0],
+])("a hub that asks to come later: %s", async (_, header, waitMs) => {
+  const triedAtMs: number[] = [];
+  const { promise: enough, resolve } = Promise.withResolvers<void>();
+  const server = createServer();
+  server.on("upgrade", (_request, stream) => {
+    triedAtMs.push(performance.now());
+    stream.on("error", () => {});
+    stream.end(`HTTP/1.1 503 Service Unavailable\r\n${header}content-length: 0\r\n\r\n`);
+    if (triedAtMs.length === 2) resolve();
+  });
+  await new Promise<void>((listens) => server.listen(0, "127.0.0.1", listens));
+  const reasons: (string | undefined)[] = [];
+  const controlUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const client = new HubClient({
+    ...{ controlUrl, token: () => "token", greeting: () => [], onMessage: () => {}, onRefused: () => {} },
+    onConnected: (_connected, reason) => void reasons.push(reason),
+    random: () => 0.5,
+  });
+  client.start();
+  await enough;
+  client.stop();
+  server.close();
+  const [first = 0, second = 0] = triedAtMs;
+  expect(second - first).toBeGreaterThan(waitMs - 10);
+  if (waitMs === 0) expect(second - first).toBeLessThan(1_000);
+  expect(reasons[0]).toBe(`${controlUrl} refuses this agent (503)`);
+});
+
 test("pauses grow while nobody opens a connection, however long the process has run", async () => {
   const now = performance.now.bind(performance);
   const clock = vi.spyOn(performance, "now").mockImplementation(() => now() + 60 * limits.control.connectionSteadyMs);

@@ -11,8 +11,15 @@ import {
   type SessionsState,
   stepSessions,
 } from "../../../shared/policy/agent-sessions.ts";
+import { RETURNS } from "../../support/return-settings.ts";
 
-const settings: SessionSettings = { leaseMs: 20_000, graceMs: 1_000, forgetAfterMs: 3_600_000, instancesMax: 3 };
+const settings: SessionSettings = {
+  leaseMs: 20_000,
+  graceMs: 1_000,
+  ...RETURNS,
+  forgetAfterMs: 3_600_000,
+  instancesMax: 3,
+};
 const KEY = instanceKey("orders", "o1");
 const step = (state: SessionsState, event: SessionEvent, nowMs: number) => stepSessions(state, event, nowMs, settings);
 

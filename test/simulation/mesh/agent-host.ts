@@ -34,6 +34,8 @@ export class AgentHost extends VirtualNode<World> implements AgentNode {
   #settling = 0;
   #startedAtMs = 0;
   #wanted: Trust | undefined;
+  /** Id of the last bundle that it has said to use. */
+  #trusted: string | undefined;
 
   constructor(world: World, service: string, instance: string) {
     super(world, `${service}/${instance}`);
@@ -56,7 +58,7 @@ export class AgentHost extends VirtualNode<World> implements AgentNode {
     this.life++;
     this.phase = "starting";
     this.isDrained = false;
-    this.#wanted = undefined;
+    this.#wanted = this.#trusted = undefined;
     this.#failures = 0;
     this.port = 10_000 + (this.world.draw() % 3);
     this.#renewal = new AgentRenewal(this);
@@ -127,15 +129,20 @@ export class AgentHost extends VirtualNode<World> implements AgentNode {
     if (message.type === "plan") this.#send({ type: "ack", version: message.version });
   }
 
-  /** The socket has ended, or could not be made. */
-  lost(socket: AgentSocket): void {
+  /** The socket has ended, or could not be made. @param waitMs when its hub wants it back */
+  lost(socket: AgentSocket, waitMs = 0): void {
     if (socket !== this.socket) return;
     this.say(() => "lost its connection");
     const openMs = this.#heardAtMs - (this.openSinceMs ?? this.#heardAtMs);
     this.#drop();
-    const { reconnectBaseMs, reconnectMaxMs, connectionSteadyMs } = control;
-    this.#failures = openMs >= connectionSteadyMs ? 1 : this.#failures + 1;
-    this.later(backoffMs(this.#failures, reconnectBaseMs, reconnectMaxMs, this.world.random()), () => this.#connect());
+    const { reconnectBaseMs, reconnectMaxMs, returnPauseMs, connectionSteadyMs } = control;
+    const wasSteady = openMs >= connectionSteadyMs;
+    this.#failures = wasSteady ? 1 : this.#failures + 1;
+    const random = this.world.random();
+    const pauseMs = wasSteady
+      ? random * returnPauseMs
+      : backoffMs(this.#failures, reconnectBaseMs, reconnectMaxMs, random);
+    this.later(waitMs > 0 ? Math.floor(waitMs / 1000) * 1000 + random * 1000 : pauseMs, () => this.#connect());
   }
 
   renewed(leaf: Leaf): void {
@@ -160,15 +167,15 @@ export class AgentHost extends VirtualNode<World> implements AgentNode {
     this.socket = socket;
     this.#heardAtMs = world.events.nowMs;
     this.later(control.pingEveryMs, () => this.#watch(socket));
-    world.network.call<true>({
+    world.network.call<number>({
       ...{ from: this, to: hub, act: "connect" },
-      handle: (reply) => hub.connect(socket, () => reply(true)),
-      onEnd: (opened) => {
+      handle: (reply) => hub.connect(socket, reply),
+      onEnd: (waitMs) => {
         if (socket !== this.socket) return;
-        if (opened === true && socket.hubOpen) this.#opened(socket);
+        if (waitMs === 0 && socket.hubOpen) this.#opened(socket);
         else {
           socket.closeByAgent();
-          this.lost(socket);
+          this.lost(socket, waitMs);
         }
       },
     });
@@ -193,6 +200,7 @@ export class AgentHost extends VirtualNode<World> implements AgentNode {
       planVersion: plan?.version ?? 0,
       ...(plan !== undefined && { planHash: plan.hash }),
       certificateNotAfterMs: leaf?.notAfterMs ?? 0,
+      ...(this.#trusted !== undefined && { trusts: this.#trusted }),
       views: known.held,
     };
     return this.phase === "ready" || this.phase === "draining" ? [hello, { type: this.phase }] : [hello];
@@ -217,6 +225,7 @@ export class AgentHost extends VirtualNode<World> implements AgentNode {
     const { leaf } = this;
     const isFrom = trust.issuer === undefined || leaf?.root === trust.issuer;
     if (leaf === undefined || !trust.roots.includes(leaf.root) || !isFrom) this.#renewal.hurry();
+    this.#trusted = isFrom ? trust.id : undefined;
     if (isFrom) this.#send({ type: "trusts", id: trust.id });
   }
 

@@ -26,6 +26,11 @@ const { control } = limits;
 export const HUB_SETTINGS: HubSettings = {
   leaseMs: control.endpointLeaseMs,
   graceMs: control.reconnectGraceMs,
+  returnSpreadMs: control.returnSpreadMs,
+  // The few agents of a world wait as many would.
+  returnGapMaxMs: 3_000,
+  returnAtOnceMs: control.returnAtOnceMs,
+  returnEarlyMs: control.returnEarlyMs,
   forgetAfterMs: control.forgetAfterMs,
   instancesMax: control.instancesMax,
   marksMax: control.viewMarksMax,
@@ -130,13 +135,21 @@ export class HubHost extends DurableNode<World> implements HubNode {
     }
   }
 
-  /** An agent opens a socket. @param opened called when it is there */
-  connect(socket: AgentSocket, opened: () => void): void {
+  /** An agent opens a socket. @param answer called when it is there, or with the time after which the agent is to come */
+  connect(socket: AgentSocket, answer: (waitMs: number) => void): void {
+    if (this.#isDenied(socket)) return;
+    const { service, instance } = socket.agent;
+    const { waitMs } = this.step({ type: "returns", key: instanceKey(service, instance), busy: false });
+    if (waitMs !== undefined) {
+      this.world.rules.toldToWait(socket);
+      answer(waitMs);
+      return;
+    }
     this.#ask(false, () => {
       if (this.#isDenied(socket)) return;
       this.sockets.set(socket.id, socket);
       this.#schedule(this.nowMs + control.helloWaitMs);
-      opened();
+      answer(0);
     });
   }
 
@@ -180,6 +193,7 @@ export class HubHost extends DurableNode<World> implements HubNode {
   step(event: HubEvent, before?: () => void): HubVerdict {
     const verdict = this.world.steps.stepHub(this.state, event, this.nowMs, HUB_SETTINGS);
     this.storage.save(this.state, verdict);
+    this.world.rules.shown(this, verdict);
     // What is written in one turn is written together, and the alarm with it.
     this.#scheduleFor(verdict);
     this.mayCrash();
@@ -220,6 +234,7 @@ export class HubHost extends DurableNode<World> implements HubNode {
     const face = this.#face(service);
     const live = { version: this.storage.publication?.version ?? 0, hash: face?.hash };
     const told = { version: hello.planVersion, hash: hello.planHash };
+    const trusts = hello.trusts === this.storage.trust?.id ? hello.trusts : undefined;
     const planVersion = this.world.steps.versionHere(told, live);
     const isLater = told.version > live.version;
     const before = (): void => {
@@ -227,11 +242,11 @@ export class HubHost extends DurableNode<World> implements HubNode {
       for (const other of this.sockets.values())
         if (other !== socket && other.agent === socket.agent) other.closeByHub();
       const { trust } = this.storage;
-      if (trust !== undefined) socket.toAgent({ type: "trust", ...trust });
+      if (trust !== undefined && trusts === undefined) socket.toAgent({ type: "trust", ...trust });
       if (face !== undefined && planVersion !== live.version && !isLater) socket.toAgent({ type: "plan", ...face });
     };
     const { endpoint, certificateNotAfterMs, views } = hello;
-    const says = { service, instance, connection: socket.id, endpoint, planVersion, certificateNotAfterMs };
+    const says = { service, instance, connection: socket.id, endpoint, planVersion, certificateNotAfterMs, trusts };
     this.step({ type: "hello", ...says, takesChanges: views !== undefined, views }, before);
     this.world.rules.greeted(this, socket);
     this.say(() => `greets ${socket.agent.name}, which holds ${views?.map((one) => `${one.service} ${one.revision}`)}`);

@@ -62,6 +62,15 @@ const PLANTED: readonly Planted[] = [
     },
   },
   {
+    rule: "who is told to wait keeps its endpoint",
+    fault: "a hub that was restarted keeps endpoints no longer than for one lost connection",
+    faults: ["deploy"],
+    steps: {
+      stepHub: (state, event, nowMs, settings) =>
+        real.stepHub(state, event, nowMs, { ...settings, leaseMs: settings.graceMs }),
+    },
+  },
+  {
     rule: "no valid credential is dropped",
     fault: "a renewal that fails gives up the certificate",
     habits: {

@@ -1,6 +1,6 @@
 /** What each node of a world needs of the world and of the others. */
 import type { AuthorityState } from "../../../shared/policy/authority-rotation.ts";
-import type { HubState } from "../../../shared/policy/hub-state.ts";
+import type { HubState, HubVerdict } from "../../../shared/policy/hub-state.ts";
 import type { JoinTokenState } from "../../../shared/policy/issuance.ts";
 import type { RegistryState, RegistryUpdate, RegistryVerdict, Released } from "../../../shared/policy/registry.ts";
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
@@ -69,6 +69,8 @@ export interface Watch {
   isolateTook(isolate: IsolateNode, before: number): void;
   keyTaken(isolate: IsolateNode): void;
   greeted(hub: HubNode, socket: AgentSocket): void;
+  toldToWait(socket: AgentSocket): void;
+  shown(hub: HubNode, verdict: HubVerdict): void;
   acknowledged(hub: HubNode, agent: AgentEnd): void;
   registryStepped(registry: RegistryNode, verdict: RegistryVerdict): void;
   leased(isolate: string, version: number): void;
@@ -96,8 +98,8 @@ export interface AgentNode extends AgentEnd {
 export interface HubNode extends HubEnd {
   readonly state: HubState;
   readonly storage: Pick<HubStorage, "publication" | "trust">;
-  /** An agent opens a socket. @param opened called when it is there */
-  connect(socket: AgentSocket, opened: () => void): void;
+  /** An agent opens a socket. @param answer called when it is there, or with the time after which the agent is to come */
+  connect(socket: AgentSocket, answer: (waitMs: number) => void): void;
   publish(publication: Publication): void;
   trust(trust: Trust): void;
   laggards(trustId: string): Laggards;

@@ -2,8 +2,9 @@
 
 import { limits } from "../../../shared/limits.ts";
 import { type Instance, instanceKey } from "../../../shared/policy/agent-sessions.ts";
+import type { HubVerdict } from "../../../shared/policy/hub-state.ts";
 import type { RegistryVerdict } from "../../../shared/policy/registry.ts";
-import type { AgentEnd, AgentSocket } from "./agent-socket.ts";
+import type { AgentEnd, AgentSocket, HubEnd } from "./agent-socket.ts";
 import { RING_SETTINGS, TRUST_DOMAIN } from "./authority-host.ts";
 import type { Leaf, Proof, TakenPlan } from "./messages.ts";
 import type { AgentNode, HubNode, IsolateNode, RegistryNode, Watch, World } from "./nodes.ts";
@@ -15,11 +16,21 @@ export type RuleName =
   | "no acknowledged version is lost"
   | "no endpoint stops before its callers know"
   | "no withdrawn endpoint stays in use"
+  | "who is told to wait keeps its endpoint"
   | "no valid credential is dropped"
   | "no identity outside the rules"
   | "no root goes that is in use"
   | "no key is used that somebody lacks"
   | "everything converges";
+
+/** What a hub told an agent to do. */
+interface Wait {
+  readonly hub: HubEnd;
+  readonly agent: AgentEnd;
+  /** Of the agent then. */
+  readonly life: number;
+  readonly sinceMs: number;
+}
 
 export class Violation extends Error {
   readonly rule: RuleName;
@@ -41,6 +52,8 @@ export class Rules implements Watch {
   readonly #acknowledged = new Map<number, string>();
   /** Since when the registry says so of an instance, by `SERVICE/INSTANCE`; times of the world. */
   readonly #told = new Map<string, { readonly port: number | undefined; readonly sinceMs: number }>();
+  /** By `SERVICE/INSTANCE`. */
+  readonly #waits = new Map<string, Wait>();
   readonly #clockTurns = new Map<string, number>();
   readonly #declaredMs = new Map<string, number>();
   readonly #usedTokens = new Set<string>();
@@ -74,7 +87,29 @@ export class Rules implements Watch {
   }
 
   greeted(hub: HubNode, { agent }: AgentSocket): void {
+    this.#waits.delete(instanceKey(agent.service, agent.instance));
     this.acknowledged(hub, agent);
+  }
+
+  toldToWait({ hub, agent }: AgentSocket): void {
+    const { life } = agent;
+    this.#waits.set(instanceKey(agent.service, agent.instance), { hub, agent, life, sinceMs: this.#nowMs });
+  }
+
+  /** Whom a hub told to come later nobody stops calling until it had the time to come. */
+  shown(hub: HubNode, { shown }: HubVerdict): void {
+    for (const key of shown) {
+      const wait = this.#waits.get(key);
+      const known = hub.state.sessions.instances[key];
+      // With another number of hubs another one has it.
+      if (wait === undefined || wait.hub !== hub || this.#world.hubFor(wait.agent) !== hub) continue;
+      if (wait.life !== wait.agent.life || known?.connected !== false || known.visible) continue;
+      if ((this.#clockTurns.get(hub.name) ?? -1) >= wait.sinceMs || known.phase === "draining") continue;
+      const waitedMs = this.#nowMs - wait.sinceMs;
+      if (waitedMs >= limits.control.returnSpreadMs) continue;
+      const text = `${hub.name} takes ${key} away, ${Math.round(waitedMs)} ms after it told it to wait`;
+      throw new Violation("who is told to wait keeps its endpoint", text);
+    }
   }
 
   acknowledged({ state }: HubNode, { service, instance, name }: AgentEnd): void {

@@ -17,6 +17,14 @@ export const closeCodes = {
   denied: 4004,
 } as const;
 
+/** When to come again to a hub that has enough to do. */
+export const BUSY_MS = 1_000;
+
+/** @param waitMs after which the agent is to try again */
+export function comeLater(waitMs: number): Response {
+  return new Response(null, { status: 503, headers: { "retry-after": String(Math.floor(waitMs / 1000)) } });
+}
+
 export function trustMessage(trust: Trust, hopKeys?: readonly HopKey[]): string {
   const { id, roots, issuer, renewWithinMs, denied, federated, outside } = trust;
   const txnKeys = trust.txnKeys.map((key) => JSON.parse(key));

@@ -25,7 +25,7 @@ import { CanaryFaceStore } from "./canary-faces.ts";
 import { type Connection, connectionSchema, readAttachment } from "./connection.ts";
 import { handOver } from "./hand-over.ts";
 import { HeldVerdicts, type HubStatus } from "./held-verdicts.ts";
-import { closeCodes, parseMessage, refuseHello } from "./hub-messages.ts";
+import { BUSY_MS, closeCodes, comeLater, parseMessage, refuseHello } from "./hub-messages.ts";
 import { HUB_SETTINGS as SETTINGS } from "./hub-settings.ts";
 import { HubStore } from "./hub-store.ts";
 import { MissedNews } from "./missed-news.ts";
@@ -212,19 +212,21 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   async #connect(request: IRequest): Promise<Response> {
     const opened = connectionSchema.parse(JSON.parse(request.headers.get("selvage-connection") ?? "null"));
     const key = instanceKey(opened.service, opened.instance);
-    if (this.#sockets.silent >= limits.control.hellosAtOnceMax) {
-      // It lives: whatever callers know of it stays until it had the time to come back.
-      if (this.#state.sessions.instances[key]?.connected === false) this.#step({ type: "lost", key });
-      return new Response(null, { status: 503, headers: { "retry-after": "1" } });
-    }
+    if (this.#isDenied(opened)) return new Response(null, { status: 403 });
+    const busy = this.#sockets.silent >= limits.control.hellosAtOnceMax;
+    const { waitMs } = this.#step({ type: "returns", key, busy });
+    if (busy || waitMs !== undefined) return comeLater(waitMs ?? BUSY_MS);
     if (!this.#missed.isTold) await this.#missed.ask();
-    const { denied } = this.#publication.trust ?? {};
-    if (denied !== undefined && refuseWorkload(denied, opened) !== undefined)
-      return new Response(null, { status: 403 });
+    if (this.#isDenied(opened)) return new Response(null, { status: 403 });
     const { 0: client, 1: server } = new WebSocketPair();
     this.#sockets.accept(server, { ...opened, greeted: false });
     this.#schedule(Date.now() + limits.control.helloWaitMs);
     return new Response(null, { status: 101, webSocket: client });
+  }
+
+  #isDenied(opened: Parameters<typeof refuseWorkload>[1]): boolean {
+    const { denied } = this.#publication.trust ?? {};
+    return denied !== undefined && refuseWorkload(denied, opened) !== undefined;
   }
 
   #hello(socket: WebSocket, connection: Connection, hello: Extract<AgentMessage, { type: "hello" }>): void {
@@ -240,10 +242,13 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     const planVersion = versionHere({ version: hello.planVersion, hash: hello.planHash }, live);
     const isCurrent = planVersion === live.version;
     const isLater = hello.planVersion > live.version;
-    const says = { service, instance, connection: id, endpoint, planVersion, certificateNotAfterMs, outage };
+    // Of another bundle it says so itself, once it is in use.
+    const trusts = hello.trusts === this.#publication.trust?.id ? hello.trusts : undefined;
+    const says = { service, instance, connection: id, endpoint, planVersion, certificateNotAfterMs, outage, trusts };
+    const holds = { live: isCurrent || isLater, canary: hello.canary !== undefined, trust: trusts !== undefined };
     const before = (): void => {
       this.#sockets.greeted(socket, connection);
-      this.#news.greet({ service, connection: id }, { live: isCurrent || isLater, canary: hello.canary !== undefined });
+      this.#news.greet({ service, connection: id }, holds);
     };
     const { full } = this.#step({ type: "hello", ...says, takesChanges: views !== undefined, views }, before);
     if (full === true) socket.close(closeCodes.full, "the hub is full");
