@@ -73,9 +73,13 @@ export class HubClient {
       {
         opened: () => this.#opened(socket),
         text: (message) => this.#heard(socket, message),
-        ended: (reason = notOpened(url, refused?.status), refused) => {
+        ended: (reason, refused) => {
           if (refused?.status === 401 && socket === this.#socket) this.#options.onRefused();
-          this.#lost(socket, reason, refused?.status === 503 ? secondsOf(refused.retryAfter) : undefined);
+          this.#lost(
+            socket,
+            reason ?? notOpened(url, refused?.status),
+            refused?.status === 503 ? secondsOf(refused.retryAfter) : undefined,
+          );
         },
       },
     );
