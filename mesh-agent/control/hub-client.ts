@@ -1,6 +1,13 @@
 /** The agent's socket to the hub: opened again whenever it is lost, watched by pings, messages checked before they are handed on. */
 import { limits } from "../../shared/limits.ts";
-import { type AgentMessage, type HubMessage, hubMessageSchema, PING, PONG } from "../../shared/wire/hub.ts";
+import {
+  type AgentMessage,
+  type HubMessage,
+  hubMessageSchema,
+  PING,
+  PONG,
+  RETRY_AFTER_MS,
+} from "../../shared/wire/hub.ts";
 import { backoffMs } from "./backoff.ts";
 import { WebSocketClient } from "./web-socket.ts";
 
@@ -78,7 +85,7 @@ export class HubClient {
           this.#lost(
             socket,
             reason ?? notOpened(url, refused?.status),
-            refused?.status === 503 ? secondsOf(refused.retryAfter) : undefined,
+            refused?.status === 503 ? waitOf(refused.headers[RETRY_AFTER_MS]) : undefined,
           );
         },
       },
@@ -111,8 +118,8 @@ export class HubClient {
     else if (this.#open) socket.send(PING);
   }
 
-  /** @param afterSeconds when the hub wants it back */
-  #lost(socket: WebSocketClient, reason: string, afterSeconds?: number): void {
+  /** @param waitMs after which the hub wants it back */
+  #lost(socket: WebSocketClient, reason: string, waitMs?: number): void {
     if (socket !== this.#socket) return;
     const wasOpen = this.#open;
     this.#drop();
@@ -123,15 +130,13 @@ export class HubClient {
     // name that take each other's place would do so without a pause.
     const wasSteady = wasOpen && this.#heardAtMs - this.#openedAtMs >= connectionSteadyMs;
     this.#failures = wasSteady ? 1 : this.#failures + 1;
-    this.#retryTimer = setTimeout(() => this.#connect(), this.#pauseMs(wasSteady, afterSeconds));
+    this.#retryTimer = setTimeout(() => this.#connect(), waitMs ?? this.#pauseMs(wasOpen));
   }
 
-  #pauseMs(wasSteady: boolean, afterSeconds: number | undefined): number {
-    const { reconnectBaseMs, reconnectMaxMs, returnPauseMs, retryAfterMaxMs } = limits.control;
-    const random = this.#options.random();
-    if (afterSeconds !== undefined) return Math.min(afterSeconds * 1000, retryAfterMaxMs) + random * 1000;
-    if (wasSteady) return random * returnPauseMs;
-    return backoffMs(this.#failures, reconnectBaseMs, reconnectMaxMs, random);
+  #pauseMs(wasOpen: boolean): number {
+    const { reconnectBaseMs, reconnectMaxMs, returnPauseMs } = limits.control;
+    const baseMs = wasOpen ? returnPauseMs : reconnectBaseMs;
+    return backoffMs(this.#failures, baseMs, reconnectMaxMs, this.#options.random());
   }
 
   #drop(): void {
@@ -146,9 +151,10 @@ export class HubClient {
 const notOpened = ({ origin }: URL, status: number | undefined): string =>
   status === undefined ? `${origin} cannot be reached` : `${origin} refuses this agent (${status})`;
 
-/** RFC 9110 section 10.2.3, the number alone. @returns undefined for anything else */
-function secondsOf(retryAfter: string | undefined): number | undefined {
-  return retryAfter !== undefined && /^\d{1,9}$/.test(retryAfter) ? Number(retryAfter) : undefined;
+/** @returns milliseconds; undefined for what is no number of them */
+function waitOf(header: string | string[] | undefined): number | undefined {
+  if (typeof header !== "string" || !/^\d{1,9}$/.test(header)) return undefined;
+  return Math.min(Number(header), limits.control.retryAfterMaxMs);
 }
 
 /** @returns undefined for what this format does not know, which is passed over */

@@ -3,7 +3,7 @@
  * with an HTTP client of 12 MB.
  */
 import { createHash, randomBytes } from "node:crypto";
-import type { IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { Socket } from "node:net";
 import { limits } from "../../shared/limits.ts";
@@ -19,7 +19,7 @@ export interface WebSocketEvents {
    */
   ended(
     reason?: string,
-    refused?: { readonly status: number | undefined; readonly retryAfter: string | undefined },
+    refused?: { readonly status: number | undefined; readonly headers: IncomingHttpHeaders },
   ): void;
 }
 
@@ -55,7 +55,7 @@ export class WebSocketClient {
     request.on("response", (response) => {
       response.resume();
       request.destroy();
-      this.#end(undefined, { status: response.statusCode, retryAfter: response.headers["retry-after"] });
+      this.#end(undefined, { status: response.statusCode, headers: response.headers });
     });
     request.on("upgrade", (response, socket, head) => this.#upgraded(response, socket as Socket, head, key));
     request.end();

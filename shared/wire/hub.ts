@@ -1,6 +1,6 @@
 /**
  * Messages between an agent and the hub: JSON text on the WebSocket `GET /v1/agents/connect`, which the agent opens with
- * `Authorization: Bearer <agent token>`; 503 with `Retry-After` tells it when to come. The agent speaks first (`hello`); the hub answers with `trust`, `plan` and
+ * `Authorization: Bearer <agent token>`; 503 with `RETRY_AFTER_MS` tells it when to come. The agent speaks first (`hello`); the hub answers with `trust`, `plan` and
  * `changes` (or `endpoints`, to an agent that names no `views`), to agents that face the outside with `revocations`, and again
  * whenever one of them changes. Unknown members are ignored, unknown types too.
  */
@@ -16,6 +16,9 @@ export const WIRE_FORMAT = 1;
 /** Text that the agent sends to show that it lives; the platform answers without waking the hub. */
 export const PING = "ping";
 export const PONG = "pong";
+
+/** `Retry-After` more exactly: a header with milliseconds. */
+export const RETRY_AFTER_MS = "selvage-retry-after-ms";
 
 export const deniedPeersSchema = z.object({
   services: z.array(z.string()),

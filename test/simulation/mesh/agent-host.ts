@@ -134,15 +134,12 @@ export class AgentHost extends VirtualNode<World> implements AgentNode {
     if (socket !== this.socket) return;
     this.say(() => "lost its connection");
     const openMs = this.#heardAtMs - (this.openSinceMs ?? this.#heardAtMs);
-    this.#drop();
     const { reconnectBaseMs, reconnectMaxMs, returnPauseMs, connectionSteadyMs } = control;
-    const wasSteady = openMs >= connectionSteadyMs;
-    this.#failures = wasSteady ? 1 : this.#failures + 1;
-    const random = this.world.random();
-    const pauseMs = wasSteady
-      ? random * returnPauseMs
-      : backoffMs(this.#failures, reconnectBaseMs, reconnectMaxMs, random);
-    this.later(waitMs > 0 ? Math.floor(waitMs / 1000) * 1000 + random * 1000 : pauseMs, () => this.#connect());
+    const baseMs = this.openSinceMs === undefined ? reconnectBaseMs : returnPauseMs;
+    this.#drop();
+    this.#failures = openMs >= connectionSteadyMs ? 1 : this.#failures + 1;
+    const pauseMs = backoffMs(this.#failures, baseMs, reconnectMaxMs, this.world.random());
+    this.later(waitMs > 0 ? waitMs : pauseMs, () => this.#connect());
   }
 
   renewed(leaf: Leaf): void {

@@ -28,7 +28,7 @@ export const HUB_SETTINGS: HubSettings = {
   graceMs: control.reconnectGraceMs,
   returnSpreadMs: control.returnSpreadMs,
   // The few agents of a world wait as many would.
-  returnGapMaxMs: 3_000,
+  returnGapMaxMs: 6_000,
   returnAtOnceMs: control.returnAtOnceMs,
   returnEarlyMs: control.returnEarlyMs,
   forgetAfterMs: control.forgetAfterMs,
