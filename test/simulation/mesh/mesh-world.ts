@@ -3,7 +3,6 @@
  * real ones (`steps.ts`); hosts store, send and wait as the real ones do.
  */
 
-import { limits } from "../../../shared/limits.ts";
 import { instanceKey } from "../../../shared/policy/agent-sessions.ts";
 import { hubOf } from "../../../shared/policy/hub-shards.ts";
 import { EventQueue, seededRandom } from "../event-queue.ts";
@@ -105,7 +104,6 @@ export class MeshWorld implements World {
   setHubs(count: number): void {
     this.hubs = this.#allHubs.slice(0, count);
     this.rules.haveHubsChanged = true;
-    this.rules.slowMs = Math.max(this.rules.slowMs, limits.control.hubSyncMs);
     this.deploy();
   }
 

@@ -108,7 +108,19 @@ const PLANTED: readonly Planted[] = [
   {
     rule: "everything converges",
     fault: "a registry tries nothing a second time",
+    faults: ["crash"],
     steps: { registryDueAt: () => Number.POSITIVE_INFINITY },
+  },
+  {
+    rule: "everything converges",
+    fault: "a registry believes the last report of any hub",
+    steps: {
+      stepRegistry: (state, ...rest) => {
+        const verdict = real.stepRegistry(state, ...rest);
+        for (const [instance, { others: _, ...member }] of state.members) state.members.set(instance, member);
+        return verdict;
+      },
+    },
   },
   {
     rule: "everything converges",

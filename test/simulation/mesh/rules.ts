@@ -62,7 +62,7 @@ export class Rules implements Watch {
   readonly #hastyKeys = new Set<string>();
   isForced = false;
   haveHubsChanged = false;
-  /** What may take longer to converge: a clock that was set back counts that time again; hubs that changed tell all by and by. */
+  /** What may take longer to converge: a clock that was set back counts that time again. */
   slowMs = 0;
 
   constructor(world: World) {
