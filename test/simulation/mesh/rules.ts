@@ -209,6 +209,8 @@ export class Rules implements Watch {
   #lookAtView(caller: AgentNode, service: string, fineMs: number): void {
     const registry = this.#world.registry(service);
     if (this.#nowMs - registry.troubledAtMs <= STALE_MS) return;
+    // By such a clock it tries again that much later.
+    if (this.#clockTurns.has(registry.name)) return;
     if (!mayCall(this.#world.hubFor(caller), caller, service)) return;
     for (const { instance, port } of caller.known.usedOf(service)) {
       const told = this.#told.get(`${registry.name}/${instance}`);
