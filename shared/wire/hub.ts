@@ -1,8 +1,8 @@
 /**
  * Messages between an agent and the hub: JSON text on the WebSocket `GET /v1/agents/connect`, which the agent opens with
- * `Authorization: Bearer <agent token>`; 503 with `RETRY_AFTER_MS` tells it when to come. The agent speaks first (`hello`); the hub answers with `trust`, `plan` and
- * `changes` (or `endpoints`, to an agent that names no `views`), to agents that face the outside with `revocations`, and again
- * whenever one of them changes. Unknown members are ignored, unknown types too.
+ * `Authorization: Bearer <agent token>`; 503 with `RETRY_AFTER_MS` tells it when to come. The agent speaks first (`hello`); the
+ * hub answers with `trust`, `plan` and `changes` (or `endpoints`, to an agent that names no `views`), to agents that face the outside
+ * with `revocations`, and again whenever one of them changes. Unknown members are ignored, unknown types too.
  */
 import * as z from "zod/mini";
 import { limits } from "../limits.ts";
