@@ -222,6 +222,10 @@ export class JsonScanner {
   #inString(chunk: Uint8Array, from: number): number {
     const end = chunk.length;
     for (let at = from; at < end; at++) {
+      if (this.#more + this.#escape === 0) {
+        while (at < end && PLAIN[chunk[at] ?? 0] === 1) at++;
+        if (at === end) break;
+      }
       const code = chunk[at] ?? 0;
       if (this.#more > 0) this.#continue(code);
       else if (this.#escape > 0) this.#escaped(code);
@@ -335,6 +339,10 @@ const LITERALS = new Map([
   [0x66, bytesOf("false")],
   [0x6e, bytesOf("null")],
 ]);
+/** Bytes that go by in a string. */
+const PLAIN = new Uint8Array(256).map((_, code) =>
+  code >= 0x20 && code < 0x80 && code !== 0x22 && code !== 0x5c ? 1 : 0,
+);
 const MARK = new Uint8Array([0xef, 0xbb, 0xbf]);
 const NOTHING = new Uint8Array();
 const ESCAPES = [...bytesOf('"\\/bfnrt')];

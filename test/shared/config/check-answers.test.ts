@@ -108,6 +108,8 @@ test("explain: edits by the same functions as requests, and what the answer woul
   const { steps } = explain(compile(document), request, 0);
   const texts = Object.fromEntries(steps.map(({ stage, text }) => [stage, text]));
   expect(texts["request edits"]).toBe("x-id: 7; without x-a; without x-none; method POST; query ?q=1");
-  expect(texts["response edits"]).toBe("on 404: 404 becomes 200; JSON body: pick /a, wrap data");
+  expect(texts["response edits"]).toBe(
+    "on 404: 404 becomes 200; JSON body: pick /a, wrap data (streams, from 65536 bytes on)",
+  );
   expect(texts.target).toBe("POST /x/7/b?q=1 to https://o.example");
 });

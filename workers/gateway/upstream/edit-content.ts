@@ -112,7 +112,10 @@ async function streamLong(
   if (!(body instanceof ReadableStream)) return wholeRequest(c, coding);
   const { readRequestHead, streamRequestBody } = await import("./stream-request.ts");
   const head = await readRequestHead(c, body, coding);
-  if (head.rest === undefined) return head.bytes;
+  if (head.rest === undefined) {
+    c.set("body", head.bytes);
+    return head.bytes;
+  }
   await streamRequestBody(c, head, coding, edits, fill, refuseRequest);
   return undefined;
 }

@@ -19,9 +19,18 @@ export async function readRequestHead(
   coding: Coding | "identity",
 ): Promise<BodyHead> {
   const mayHold = (bytes: number): void => hold(c, bytes);
-  const plain = coding === "identity" ? body : decodedBody(c, body, coding);
+  let came = 0;
+  const counter = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      came += chunk.byteLength;
+      controller.enqueue(chunk);
+    },
+  });
+  const plain = coding === "identity" ? body : decodedBody(c, body.pipeThrough(counter), coding);
   const withinMs = c.get("deadlineAtMs") - Date.now();
   const head = await readHead(plain, limits.reshape.streamedFromBytes, mayHold, withinMs).catch((cause) => {
+    // Nothing is not encoded.
+    if (coding !== "identity" && came === 0) return { bytes: new Uint8Array() };
     throw brokenOff(cause, coding);
   });
   if (head === undefined)
