@@ -247,7 +247,7 @@ describe.each(WAYS)("bodies and the %s", (way) => {
 });
 
 describe("JSON that is edited on its way", () => {
-  const COUNT = 100_000;
+  const COUNT = 30_000;
   const edited = itemsBytes(COUNT, EDITED_ITEM);
   const upload = (id: string, body: Iterable<Buffer>): Promise<Response> =>
     fetch(world.url(`/edited/sink?id=${id}`), {
