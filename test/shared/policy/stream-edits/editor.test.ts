@@ -86,14 +86,17 @@ test("a mark at the beginning goes", () => {
   for (const sizes of [[], [1, 1, 1]]) expect(streamed("\ufeff[1]", { remove: ["/9"] }, sizes)).toBe("[1]");
 });
 
+const faultOf = (found: ReturnType<typeof streamed>): string | undefined =>
+  typeof found === "string" ? undefined : found.fault;
+
 describe("bounds", () => {
   test("names, what is held back, and what is set", () => {
-    const names = `{"${"n".repeat(streamedNamesBytesMax)}":1}`;
-    expect(streamed(names, { remove: ["/a"] })).toMatchObject({ fault: "bounds" });
+    const names = `{"${"n".repeat(streamedNamesBytesMax + 1)}":1}`;
+    expect(faultOf(streamed(names, { remove: ["/a"] }))).toBe("bounds");
     const held = `{"n":1,"x":"${"x".repeat(2 * streamedHoldBytesMax)}","o":1}`;
-    expect(streamed(held, { rename: { "/o": "n" } }, Array(99).fill(65_536))).toMatchObject({ fault: "bounds" });
+    expect(faultOf(streamed(held, { rename: { "/o": "n" } }, Array(99).fill(65_536)))).toBe("bounds");
     const many = `[${"0,".repeat(5_000)}0]`;
-    expect(streamed(many, { set: { "$[*]": "v".repeat(4_000) } })).toMatchObject({ fault: "bounds" });
+    expect(faultOf(streamed(many, { set: { "$[*]": "v".repeat(4_000) } }))).toBe("bounds");
   });
 
   test("no more is made than is taken", () => {
