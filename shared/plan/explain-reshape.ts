@@ -8,6 +8,7 @@ import type { AnswerCondition, AnswerReshape, JsonEdits } from "../policy/reshap
 import type { RequestFacts } from "../policy/reshape-scope.ts";
 import { type Reshaped, Reshaper } from "../policy/reshaper.ts";
 import { parseRegex } from "../policy/safe-regex.ts";
+import { streamEdits } from "../policy/stream-edits/can-stream.ts";
 import { redirectLocation } from "../route/redirect-location.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import { describeTranslation } from "./explain-translation.ts";
@@ -119,7 +120,8 @@ function describeJson({ others, streams, ...edits }: JsonEdits): string {
     return `${edit} ${(Array.isArray(places) ? places : Object.keys(places as object)).join(", ")}`;
   });
   const { streamedFromBytes, bodyBytesMax } = limits.reshape;
-  const held = `held, at most ${bodyBytesMax} bytes`;
+  const why = streamEdits(edits);
+  const held = `held, at most ${bodyBytesMax} bytes${typeof why === "string" ? `: ${why}` : ""}`;
   const way = streams === true ? `streams, from ${streamedFromBytes} bytes on` : held;
   return `JSON body: ${said.join(", ")}${others === "refuse" ? "; others are refused" : ""} (${way})`;
 }

@@ -113,3 +113,21 @@ test("explain: edits by the same functions as requests, and what the answer woul
   );
   expect(texts.target).toBe("POST /x/7/b?q=1 to https://o.example");
 });
+
+test("explain: why a body is held for its edits", () => {
+  const { document } = load(
+    `to: "https://o.example", transform: { response: { json: { remove: ["$.a[?@.b]"], others: refuse } } }`,
+  );
+  if (document === undefined) throw new Error("no document");
+  const request = {
+    method: "GET",
+    host: "localhost",
+    path: "/r/7",
+    query: "",
+    headers: [],
+    credential: { kind: "none" },
+  } as const;
+  expect(explain(compile(document), request, 0).steps.map(({ text }) => text)).toContain(
+    "JSON body: remove $.a[?@.b]; others are refused (held, at most 1048576 bytes: $.a[?@.b] looks at values, or counts from the end)",
+  );
+});
