@@ -152,8 +152,9 @@ export async function editAnswerBody(
   const { status } = c.res;
   const headers = answerHeaders(c);
   const { body } = c.res;
+  const refuse = blaming(c);
   // Ranges were not asked for: a part of what is edited would be what nobody may have seen.
-  if (status === 206) throw refuseAnswer("form", "a part of an answer that is edited whole");
+  if (status === 206) throw refuse("form", "a part of an answer that is edited whole");
   if (status === 304) return weaken(headers);
   const isHead = c.req.raw.method === "HEAD";
   const hasContent = body !== null && !isBodiless(status);
@@ -161,15 +162,15 @@ export async function editAnswerBody(
   const contentType = headers.get("content-type") ?? undefined;
   const translated = translation?.translator.takes(contentType) === true ? translation : undefined;
   if (translation?.settings.others === "refuse" && translated === undefined && hasContent)
-    throw refuseAnswer("form", `it is not of the kind ${translation.settings.from}`);
+    throw refuse("form", `it is not of the kind ${translation.settings.from}`);
   const kind = translated === undefined ? jsonKindOf(contentType) : "json";
   if (kind === undefined) {
-    if (edits.others === "refuse" && hasContent) throw refuseAnswer("form", "it is no JSON");
+    if (edits.others === "refuse" && hasContent) throw refuse("form", "it is no JSON");
     return;
   }
   const field = headers.get("content-encoding");
   if (codingOf(field) !== "identity" && !isDecoded(field))
-    throw refuseAnswer("form", `it is encoded as ${field?.slice(0, 64)}`);
+    throw refuse("form", `it is encoded as ${field?.slice(0, 64)}`);
   const isPassed = translated === undefined && (kind === "lines" || isEnvelope(edits));
   const mayStream = translated === undefined && edits.streams === true;
   const head =
@@ -180,9 +181,8 @@ export async function editAnswerBody(
   for (const [name, value] of translated?.translator.fields ?? []) headers.set(name, value);
   if (!hasContent || isHead) return;
   if (head === undefined)
-    return replaceBody(c, body.pipeThrough(kind === "lines" ? editedLines(edit) : enveloped(edits.wrap ?? "")));
+    return replaceBody(c, body.pipeThrough(kind === "lines" ? editedLines(edit, refuse) : enveloped(edits.wrap ?? "")));
   if (head.rest !== undefined) return replaceBody(c, await streamedAnswer(c, head, edits, fill));
-  const refuse = blaming(c);
   if (translated !== undefined) return sendTranslated(c, translated.edit(head.bytes, contentType), refuse);
   replaceBody(c, editText(textOf(head.bytes, refuse), kind, edit, refuse));
 }
@@ -288,19 +288,19 @@ function enveloped(name: string): ReadableWritablePair<Uint8Array, Uint8Array> {
 }
 
 /** Each line as it comes; an answer with one that cannot be edited breaks off. */
-function editedLines(edit: Edit): ReadableWritablePair<Uint8Array, Uint8Array> {
+function editedLines(edit: Edit, refuse: Refuse): ReadableWritablePair<Uint8Array, Uint8Array> {
   const encoder = new TextEncoder();
   let rest: Uint8Array[] = [];
   let bytes = 0;
   const finish = (): Uint8Array => {
-    const text = textOf(joinBytes(rest, bytes), refuseAnswer);
+    const text = textOf(joinBytes(rest, bytes), refuse);
     rest = [];
     bytes = 0;
-    return encoder.encode(editText(text, "lines", edit, refuseAnswer));
+    return encoder.encode(editText(text, "lines", edit, refuse));
   };
   const keep = (piece: Uint8Array): void => {
     bytes += piece.byteLength;
-    if (bytes > lineBytesMax) throw refuseAnswer("bounds", `a line has more than ${lineBytesMax} bytes`);
+    if (bytes > lineBytesMax) throw refuse("bounds", `a line has more than ${lineBytesMax} bytes`);
     rest.push(piece);
   };
   return new TransformStream<Uint8Array, Uint8Array>({
