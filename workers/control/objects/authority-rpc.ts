@@ -67,6 +67,8 @@ export interface ProvenTokenJoin extends ProvenJoin {
   readonly tokenId: string;
   readonly tokenEndMs: number;
   readonly reuse: boolean;
+  /** Version whose rules let it in. */
+  readonly judgedBy: number;
 }
 
 export interface AuthorityRpc extends Rpc.DurableObjectBranded {
@@ -83,7 +85,8 @@ export interface AuthorityRpc extends Rpc.DurableObjectBranded {
   renew(who: Workload, csr: string, keyId?: string): Promise<IssuedCredentials | Refused>;
   /** A line of the issuance log for a renewal that was refused before it came here. */
   noteRefusal(service: string, instance: string, reason: string): Promise<void>;
-  joinByToken(join: ProvenTokenJoin): Promise<IssuedCredentials | Refused>;
+  /** @returns `outdated`: another version is live, whose rules decide */
+  joinByToken(join: ProvenTokenJoin): Promise<IssuedCredentials | Refused | "outdated">;
   /** For the service and instance that the key was kept for. */
   joinByKey(join: ProvenJoin): Promise<IssuedCredentials | Refused>;
   /** Writes why somebody does not join, for operators. @param who such as the instance that was named */

@@ -131,10 +131,11 @@ export class CanaryStore {
       const found = gatewayLaggards(open, leases(Date.now()));
       const refused = found.refused ?? agents.refused;
       const missing = found.count + agents.count;
-      if (this.#open === open) this.#step({ type: "heard", missing, ...(refused && { refused }) }, Date.now());
+      if (this.#open === open)
+        this.#step({ type: "heard", of: "preparing", missing, ...(refused && { refused }) }, Date.now());
     } else if (state.phase === "promoting") {
       const missing = withoutAllRequests(open, leases(Date.now()));
-      this.#step({ type: "heard", missing }, Date.now());
+      this.#step({ type: "heard", of: "promoting", missing }, Date.now());
     } else this.#step({ type: "tick" }, Date.now());
   }
 
@@ -148,21 +149,21 @@ export class CanaryStore {
     const canary = this.#canary;
     if (canary === undefined || this.isTold) return;
     const wanted = newsOf(canary);
-    const { version, startedAtMs } = canary;
-    const ended = { version, startedAtMs, isOver: true, faces: [] };
-    await tellCanary(this.#env, (wanted === "begun" ? await this.faces(faces) : undefined) ?? ended);
+    const news = await this.news(faces);
+    if (news === undefined) return;
+    await tellCanary(this.#env, news);
     // It may have ended meanwhile, and who told of that may be ahead.
     if (canary !== this.#canary || newsOf(canary) !== wanted) return;
     canary.told = wanted;
     this.#save();
   }
 
-  /** What a hub is told of the one that runs. */
-  async faces(facesOf: (version: number) => Promise<CanaryFaces["faces"]>): Promise<CanaryFaces | undefined> {
-    const open = this.#open;
-    if (open === undefined) return undefined;
-    const { version, startedAtMs } = open;
-    return { version, startedAtMs, isOver: false, faces: await facesOf(version) };
+  /** What hubs have to know: of the one that runs, or that the last one is over. Undefined: there never was one. */
+  async news(facesOf: (version: number) => Promise<CanaryFaces["faces"]>): Promise<CanaryFaces | undefined> {
+    if (this.#canary === undefined) return undefined;
+    const { version, startedAtMs } = this.#canary;
+    const isOver = this.#open === undefined;
+    return { version, startedAtMs, isOver, faces: isOver ? [] : await facesOf(version) };
   }
 
   async status(leases: readonly Lease[]): Promise<CanaryStatus | undefined> {
