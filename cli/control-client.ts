@@ -31,6 +31,7 @@ import type {
   RotateCaRequest,
 } from "../shared/wire/ca.ts";
 import type { CanaryChange, CanaryStatus } from "../shared/wire/canary.ts";
+import type { FederationStatus } from "../shared/wire/federation.ts";
 import type { EnrolmentKeyInfo } from "../shared/wire/joining.ts";
 import type {
   CreatedKey,
@@ -158,6 +159,14 @@ export class ControlClient {
 
   ca(): Promise<CaStatus> {
     return this.#call("GET", "/v1/ca");
+  }
+
+  federation(): Promise<FederationStatus> {
+    return this.#call("GET", "/v1/federation");
+  }
+
+  refreshFederation(): Promise<FederationStatus> {
+    return this.#call("POST", "/v1/federation/refresh");
   }
 
   async issuanceLog(): Promise<readonly IssuanceEntry[]> {

@@ -12,6 +12,7 @@ import { deprecatedCommand } from "./commands/deprecated.ts";
 import { diffCommand } from "./commands/diff.ts";
 import { driftCommand } from "./commands/drift.ts";
 import { explainCommand } from "./commands/explain.ts";
+import { federationCommand } from "./commands/federation.ts";
 import { historyCommand } from "./commands/history.ts";
 import { importCommand } from "./commands/import.ts";
 import { joinCommand } from "./commands/join.ts";
@@ -81,6 +82,7 @@ function makeProgram(): Command {
         revokeCommand(),
         rotateCommand(),
         caCommand(),
+        federationCommand(),
         renewCommand(),
         purgeCommand(),
         tokenCommand(),

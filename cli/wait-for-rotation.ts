@@ -41,7 +41,7 @@ export async function waitForRotation(
     const line = rotation === undefined ? "the control plane does not answer, waiting for it" : describeStep(rotation);
     if (line !== said) say(line);
     said = line;
-    if (rotation !== undefined && force !== undefined && isWeaker(rotation.force, force))
+    if (rotation !== undefined && force !== undefined && isUnsaid(rotation, force))
       await client.forceCa({ step: rotation.step, whom: force, author: author() }).catch(passedMeanwhile);
     if (performance.now() - startMs >= timeoutMs)
       throw new CliError(exitCodes.findings, `after ${ago(timeoutMs)}: ${line}; it goes on by itself`);
@@ -51,9 +51,13 @@ export async function waitForRotation(
 /** What step it is at and who is waited for, one line. */
 export function describeStep({ kind, step, waitingFor }: Rotation): string {
   const title = kind === "issuer" ? "every agent gets a certificate of the new issuer" : `step ${STEPS[step]}`;
-  const { live, away, named, leaves, leavesNamed } = waitingFor;
+  const { live, away, named, leaves, leavesNamed, partners } = waitingFor;
   const agents = named.map(({ name, connected }) => (connected ? name : `${name} (away)`));
   if (live + away > 0) return `${title}; waits for ${live + away} agents: ${namedList(agents, live + away)}`;
+  if (partners !== undefined) {
+    const until = new Date(partners.untilMs).toISOString();
+    return `${title}; until ${until} other trust domains have the time to fetch it: ${namedList(partners.named, partners.named.length)}`;
+  }
   if (leaves === 0) return title;
   const held = leavesNamed.map(({ name, notAfterMs }) => `${name} until ${new Date(notAfterMs).toISOString()}`);
   return `${title}; waits for ${leaves} certificates of the old root: ${namedList(held, leaves)}`;
@@ -65,8 +69,8 @@ function namedList(names: readonly string[], count: number): string {
 
 const RANK = { none: 0, away: 1, all: 2 } as const;
 
-function isWeaker(one: Rotation["force"], other: Rotation["force"]): boolean {
-  return RANK[one] < RANK[other];
+function isUnsaid({ force, leavesPartners }: Rotation, wanted: ForceRequest["whom"]): boolean {
+  return wanted === "partners" ? leavesPartners !== true : RANK[force] < RANK[wanted];
 }
 
 function unreachable(error: unknown): CliError {

@@ -9,12 +9,14 @@ import { ControlSession } from "./control/control-session.ts";
 import { enrolmentKeyFile, keepJoined } from "./control/enrolment-key.ts";
 import type { KnownPlan } from "./control/known-plan.ts";
 import { type Changed, KnownView } from "./control/known-view.ts";
-import { identityFile, type Obtained, obtainIdentity } from "./control/obtain-identity.ts";
+import { identityFile, type Obtained } from "./control/obtain-identity.ts";
 import { makeStateFolder, type OpenState, stateIn } from "./control/state-file.ts";
 import { openStateBox } from "./control/state-key.ts";
+import { takeIdentity } from "./control/take-identity.ts";
 import { Versions } from "./control/versions.ts";
 import { Clusters } from "./discovery/clusters.ts";
 import { FleetLink } from "./discovery/fleet-link.ts";
+import { FoundEndpoints } from "./discovery/found-endpoints.ts";
 import { AppConnections } from "./inbound/app-connections.ts";
 import { Gate } from "./inbound/drain-gate.ts";
 import type { AppAddress } from "./inbound/forward-tcp.ts";
@@ -56,7 +58,7 @@ export async function runAgent(options: AgentOptions, log: Log, stop: StopReques
   const unlock = lockStateFolder(options.stateFolder);
   try {
     const open = stateIn(options.stateFolder, openStateBox(options.stateFolder, options.stateKeyFile, process.env));
-    const obtained = await orStop(obtainIdentity({ ...options, open, log }), stop);
+    const obtained = await orStop(takeIdentity({ ...options, open, log }), stop);
     if (obtained === undefined) return STOPPED_EARLY;
     const agent = new Agent(options, obtained, open, log, stop);
     return await agent.run(obtained.fresh);
@@ -85,6 +87,7 @@ class Agent {
   /** One for all that goes to the application, wherever it comes from. */
   readonly #shed = shedLoad(this.#metrics);
   readonly #clusters: Clusters;
+  readonly #found: FoundEndpoints;
   readonly #versions = new Versions();
   readonly #session: ControlSession;
   readonly #runtime: RuntimeStatus;
@@ -102,7 +105,7 @@ class Agent {
   #isFresh = false;
   #unready: string | undefined = "it is starting";
 
-  constructor(options: AgentOptions, { identity, key }: Obtained, open: OpenState, log: Log, stop: StopRequest) {
+  constructor(options: AgentOptions, { identity, key, svid }: Obtained, open: OpenState, log: Log, stop: StopRequest) {
     const { service, instance, trustDomain } = identity;
     this.#options = options;
     this.#log = log;
@@ -111,22 +114,25 @@ class Agent {
     this.#instance = instance;
     const onTrouble = (message: string): void => log.event("state_trouble", message);
     this.#view = new KnownView(open, identity, onTrouble, () => this.#changed("plan"));
-    this.#trust = new TrustState(identity, log);
+    this.#trust = new TrustState(identity, log, svid);
     this.#verifier = new TxnVerifier(trustDomain);
-    this.#clusters = new Clusters(meshPools(this.#trust), options.zone);
+    this.#clusters = new Clusters(meshPools(this.#trust, log), options.zone);
+    this.#found = new FoundEndpoints(open, this.#clusters, log);
     const [identities, keys] = [identityFile(open), enrolmentKeyFile(open)];
     this.#session = new ControlSession({
       identity,
-      ways: { key, platform: options.platform },
+      ways: { key, platform: options.platform, svid },
       view: this.#view,
       endpoint: () => this.#endpoint(),
       onChanged: (changed) => this.#changed(changed),
       onConnection: () => this.#useVersions(),
       onIdentity: (renewed) => {
-        this.#trust.renew(renewed);
+        const isOther = this.#trust.renew(renewed);
         this.#useTrust();
         // So that no connection rests on a proof older than one certificate.
-        this.#clusters.renewConnections();
+        if (isOther) this.#clusters.renewConnections();
+        // A key of an outside issuer is not ours to keep.
+        if (key === undefined) return;
         try {
           identities.saveNow(renewed);
           keepJoined(keys, key, renewed);
@@ -169,7 +175,8 @@ class Agent {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
     for (const changed of ["trust", "plan"] as const) this.#changed(changed);
-    return true;
+    await this.#found.ready(() => this.#stop.signal !== undefined);
+    return this.#stop.signal === undefined;
   }
 
   async #runApplication(role: RunRole): Promise<number> {
@@ -297,12 +304,8 @@ class Agent {
   async #openAdmin(): Promise<number> {
     const { admin } = this.#options;
     const view = agentView({
-      session: this.#session,
-      view: this.#view,
-      clusters: this.#clusters,
-      metrics: this.#metrics,
-      versions: this.#versions,
-      log: this.#log,
+      ...{ session: this.#session, view: this.#view, clusters: this.#clusters, found: this.#found },
+      ...{ metrics: this.#metrics, versions: this.#versions, log: this.#log },
       unready: () => this.#unready,
       tcp: () => this.#tcp?.addresses ?? {},
     });
@@ -327,7 +330,7 @@ class Agent {
       if (fewer) this.#clusters.renewConnections();
     } else if (plan !== undefined) {
       this.#useVersions();
-      this.#clusters.update(plan.plan.outbound, endpoints.services, this.#versions.beside);
+      this.#found.update(plan.plan.outbound, endpoints.services, this.#versions.beside);
       if (changed === "plan") void this.#tcp?.update(plan.plan.outbound);
     }
     if (changed === "plan" && this.#unready === undefined) void this.#expose();
@@ -382,6 +385,7 @@ class Agent {
     await Promise.all([...listeners, this.#tcp?.close(), this.#exposure?.close(), this.#trust.close()]);
     this.#admin?.close();
     this.#admin?.closeAllConnections();
+    this.#found.stop();
     this.#clusters.close();
     this.#app?.close();
     this.#session.stop();

@@ -9,7 +9,7 @@ import { Certificates } from "./front/certificates.ts";
 import { frontCommand } from "./front/front-command.ts";
 import type { FrontProcessOptions } from "./front/run-front.ts";
 import type { AgentOptions, IngressRole, RunRole } from "./lifecycle/agent-options.ts";
-import { type JoinFlags, joinOptions, withJoinFlags } from "./lifecycle/join-flags.ts";
+import { type JoinFlags, joinOptions, unixSocket, withJoinFlags } from "./lifecycle/join-flags.ts";
 import { advertisedHost, type HostPort, parseHostPort } from "./lifecycle/ports.ts";
 import { StopRequest } from "./lifecycle/stop-request.ts";
 import { isLoopback } from "./proxy/loopback.ts";
@@ -53,6 +53,9 @@ Examples:
   $ selvage-agent run --control https://control.shop.example --join-oidc-token-file /var/run/secrets/selvage/token -- ./orders
       Joins by the pod's service account token, as the document's rules (\`mesh.join\`) say.
 
+  $ selvage-agent run --control https://control.shop.example --svid-from unix:///run/spire/agent.sock -- ./orders
+      Its identity is the SVID that SPIRE gives it, as \`mesh.identity.spiffe\` of the document names services.
+
   $ selvage-agent run --inbound 0.0.0.0:15443 --advertise 10.0.0.5 -- ./orders
       Callers on other machines reach it at 10.0.0.5:15443.
 
@@ -79,14 +82,6 @@ const port = (text: string): number => {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 0 || number > 65_535) throw new InvalidArgumentError("expected 0 to 65535");
   return number;
-};
-
-/** SPIFFE Workload Endpoint section 4, and the bound of the system on such paths. */
-const socket = (text: string): string => {
-  const path = /^unix:\/\/(\/[^?#]+)$/.exec(text)?.[1];
-  if (path === undefined || Buffer.byteLength(path) > 100)
-    throw new InvalidArgumentError("expected unix:///path/of/socket, at most 100 bytes long");
-  return path;
 };
 
 const label = (text: string, labels: Readonly<Record<string, string>>): Record<string, string> => {
@@ -150,7 +145,7 @@ function commandLine(
     .option(
       "--workload-api <socket>",
       "serve the SPIFFE Workload API there, such as unix:///run/orders/spiffe.sock",
-      socket,
+      unixSocket,
     )
     .option("--expose <address>", "public TLS listener (default: the document's `listen`)", address)
     .option(

@@ -19,6 +19,7 @@ import { code } from "./limits/code.ts";
 import { contract, schemaRegex } from "./limits/contract.ts";
 import { certificate, control, keyRotation, wire } from "./limits/control.ts";
 import { counters } from "./limits/counters.ts";
+import { discovery } from "./limits/discovery.ts";
 import { expose } from "./limits/expose.ts";
 import { fault } from "./limits/fault.ts";
 import { federation } from "./limits/federation.ts";
@@ -231,6 +232,7 @@ export const limits = {
   },
   authority,
   certificate,
+  discovery,
   federation,
   fleet,
   workloadApi,

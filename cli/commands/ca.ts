@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
+import { printable } from "../../shared/config/code-frame.ts";
 import type { CaStatus, CertificateStatus, ForceRequest, IssuanceEntry } from "../../shared/wire/ca.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { ControlClient } from "../control-client.ts";
@@ -59,8 +60,11 @@ function withRotation(command: Command): Command {
     .option("--no-wait", "begin it, and do not wait for its end")
     .option("--timeout <duration>", "how long to wait (default: as long as it takes)", durationArgument)
     .addOption(
-      new Option("--force [whom]", "leave behind agents that are away and what they may hold, or all who are missing")
-        .choices(["away", "all"])
+      new Option(
+        "--force [whom]",
+        "leave behind agents that are away and what they may hold, other trust domains, or all",
+      )
+        .choices(["away", "partners", "all"])
         .preset("away"),
     );
 }
@@ -124,7 +128,8 @@ function readFile(file: string): string {
 }
 
 async function exportRoots(options: Options): Promise<void> {
-  const { roots } = await connect(options).ca();
+  const { roots: own, outside } = await connect(options).ca();
+  const roots = [...own, ...(outside?.roots ?? [])];
   if (options.json) printJson({ roots: roots.map(({ pem }) => pem) });
   else print(roots.map(({ pem }) => pem.trimEnd()).join("\n"));
 }
@@ -137,14 +142,23 @@ async function status(options: Options): Promise<void> {
   if (found.alarms.length > 0) throw new CliError(exitCodes.findings, "");
 }
 
-function printStatus({ trustDomain, roots, issuer, rotation, csrPending, alarms }: CaStatus): void {
+function printStatus({ trustDomain, roots, issuer, outside, rotation, csrPending, alarms }: CaStatus): void {
   const rows = roots.map((root) => row("root", root, root.state));
   if (issuer !== undefined) rows.push(row("issuer", issuer, "signs"));
+  for (const root of outside?.roots ?? []) rows.push(row("root", root, "believed"));
   print(`trust domain ${trustDomain}\n\n${table(["", "SHA-256", "SUBJECT", "BY", "STATE", "ENDS"], rows)}`);
+  if (outside !== undefined) print(`\n${describeOutside(outside.id)}`);
   if (rotation !== undefined)
     print(`\nrotation of the ${rotation.kind}, ${describeStep(rotation)} (for ${ago(Date.now() - rotation.sinceMs)})`);
   if (csrPending) print("\na key waits for its certificate: selvage ca csr, have it signed, selvage ca import");
   for (const { text } of alarms) print(`\n${style("bad", "alarm")}: ${text}`);
+}
+
+function describeOutside(id: string): string {
+  return (
+    `workloads are also ${printable(id)} by SVIDs of an outside issuer, which renews and rotates them itself: ` +
+    "no command here does; selvage revoke holds for them, too"
+  );
 }
 
 function row(kind: string, certificate: CertificateStatus, state: string): (string | Cell)[] {

@@ -4,15 +4,18 @@ import type { ControlSession } from "../control/control-session.ts";
 import type { KnownView } from "../control/known-view.ts";
 import type { Versions } from "../control/versions.ts";
 import type { Clusters } from "../discovery/clusters.ts";
+import type { FoundEndpoints } from "../discovery/found-endpoints.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Gauge, Metrics } from "../telemetry/metrics.ts";
 import { certificateFacts } from "../tls/identity.ts";
 import type { AdminView } from "./admin-server.ts";
+import { sourceGauges } from "./source-gauges.ts";
 
 export interface AgentParts {
   readonly session: ControlSession;
   readonly view: KnownView;
   readonly clusters: Clusters;
+  readonly found: FoundEndpoints;
   readonly metrics: Metrics;
   readonly versions: Versions;
   readonly log: Log;
@@ -29,7 +32,7 @@ export function agentView(parts: AgentParts): AdminView {
   };
 }
 
-function gauges({ session, view, clusters, versions, log }: AgentParts): Gauge[] {
+function gauges({ session, view, clusters, found, versions, log }: AgentParts): Gauge[] {
   const { notAfterMs } = certificateFacts(session.identity.certificates);
   const single: Gauge[] = [
     {
@@ -108,7 +111,16 @@ function gauges({ session, view, clusters, versions, log }: AgentParts): Gauge[]
           value: zoneRequests[zone],
         })),
   );
-  return [...single, ...ages, ...endpoints, ...ejected, ...advised, ...breakers, ...zones];
+  return [
+    ...single,
+    ...ages,
+    ...endpoints,
+    ...ejected,
+    ...advised,
+    ...breakers,
+    ...zones,
+    ...sourceGauges(found.statuses(Date.now())),
+  ];
 }
 
 const PARTS = ["plan", "trust", "endpoints"] as const;
@@ -131,7 +143,7 @@ function outage(session: ControlSession, view: KnownView): object {
   };
 }
 
-function config({ session, view, tcp }: AgentParts): object {
+function config({ session, view, found, tcp }: AgentParts): object {
   const { service, trustDomain, instance, controlUrl, certificates } = session.identity;
   const { spiffeId, notBeforeMs, notAfterMs, serialNumber, fingerprint } = certificateFacts(certificates);
   return {
@@ -150,6 +162,7 @@ function config({ session, view, tcp }: AgentParts): object {
     plan: view.plan,
     ...(view.second.plan !== undefined && { canary: view.second.plan }),
     endpoints: view.endpoints,
+    discovery: found.statuses(Date.now()),
     tcp: tcp(),
     revocations: { revision: view.revocations.revision, entries: view.revocations.list.entries.length },
     txnKeys: view.trust?.txnKeys.map(({ kid }) => kid) ?? [],

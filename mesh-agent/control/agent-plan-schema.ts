@@ -7,6 +7,7 @@ import { isServiceName, isTrustDomain } from "../../shared/identity/spiffe-id.ts
 import { limits } from "../../shared/limits.ts";
 import { ACCESS_PLAN_FORMAT, type AgentPlan, MATCH_PLAN_FORMAT, PLAN_FORMAT } from "../../shared/plan/plan.ts";
 import { RETRY_WORDS } from "../../shared/policy/settings.ts";
+import { discoverySchema } from "./agent-discovery-schema.ts";
 import { exposeSchema, limitCount } from "./agent-expose-schema.ts";
 
 const count = z.int().check(z.minimum(0));
@@ -119,6 +120,7 @@ const outboundService = z.object({
   hedge: z.exactOptional(hedge),
   breaker,
   balance: z._default(balance, { policy: "peak-ewma" }),
+  discovery: z.exactOptional(discoverySchema),
 });
 
 const shedding = z.object({

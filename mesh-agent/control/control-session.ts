@@ -1,6 +1,7 @@
 /** The agent's side of the control plane while it runs: the hub, the view that it tells, and renewals. */
 
 import { X509Certificate } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { limits } from "../../shared/limits.ts";
 import type { CallerReport } from "../../shared/policy/caller-view.ts";
 import type { GoodUntil } from "../../shared/policy/outage-budget.ts";
@@ -67,7 +68,10 @@ export class ControlSession {
       identity: () => this.identity,
       reissue: () => reissue(this.identity, options.ways, (fingerprint) => this.#isKnownRoot(fingerprint), options.log),
       onRenewed: (identity) => this.#renewed(identity),
-      onTrouble: (reason) => options.log.event("renewal_failed", `the certificate is not renewed yet: ${reason}`),
+      onTrouble: (reason) => {
+        const what = this.#isOutside ? "the SVID is not accepted yet" : "the certificate is not renewed yet";
+        options.log.event("renewal_failed", `${what}: ${reason}`);
+      },
       random,
     });
   }
@@ -84,8 +88,24 @@ export class ControlSession {
   /** How long it goes on without the control plane. */
   get standing(): GoodUntil {
     const { view, ways } = this.#options;
+    if (this.#isOutside) return { atMs: certificateFacts(this.identity.certificates).notAfterMs, by: "outside" };
     const needsToken = ways.key === undefined && ways.platform === undefined;
     return standingOf(this.identity, view.trust?.roots ?? this.identity.roots, needsToken);
+  }
+
+  /** Its certificate comes from an outside issuer, and not from the control plane. */
+  get #isOutside(): boolean {
+    return this.#options.ways.svid !== undefined;
+  }
+
+  /** What came from there is in use at once; another certificate is then shown to the control plane. */
+  #followIssuer(): void {
+    const now = this.#options.ways.svid?.renewed(this.identity);
+    if (now === undefined) return;
+    const isShown = isDeepStrictEqual(now.certificates, this.identity.certificates);
+    this.identity = now;
+    this.#options.onIdentity(now);
+    if (!isShown) this.#renewal.hurry();
   }
 
   /** How calls went. */
@@ -94,6 +114,9 @@ export class ControlSession {
   }
 
   start(): void {
+    const { svid } = this.#options.ways;
+    if (svid !== undefined) svid.onChanged = () => this.#followIssuer();
+    this.#followIssuer();
     this.#hub.start();
     this.#options.fleet.start(this, Math.random());
     this.#renewal.start();
@@ -114,6 +137,7 @@ export class ControlSession {
   stop(): void {
     clearTimeout(this.#settling);
     this.#renewal.stop();
+    this.#options.ways.svid?.stop();
     this.#options.fleet.stop();
     this.#hub.stop();
   }
@@ -191,14 +215,15 @@ export class ControlSession {
   #trusts(message: Extract<HubMessage, { type: "trust" }>): void {
     this.#wanted = message;
     // Another authority took over: nobody believes this agent until it has a certificate of that one.
-    if (!leadsTo(this.identity.certificates, message.roots)) this.#renewal.hurry();
+    if (!this.#isOutside && !leadsTo(this.identity.certificates, message.roots)) this.#renewal.hurry();
     this.#confirm(message.renewWithinMs);
   }
 
   /** The bundle is in use, which is said once the own certificate is as it wants it. @param withinMs to get another one */
   #confirm(withinMs?: number): void {
     const { id, issuer } = this.#wanted ?? {};
-    if (issuer !== undefined && !isFrom(this.identity.certificates, issuer)) this.#renewal.hurry(withinMs);
+    const isWanted = this.#isOutside || issuer === undefined || isFrom(this.identity.certificates, issuer);
+    if (!isWanted) this.#renewal.hurry(withinMs);
     else if (id !== undefined) this.#hub.send({ type: "trusts", id });
   }
 
@@ -247,7 +272,8 @@ export class ControlSession {
     const { notAfterMs } = certificateFacts(identity.certificates);
     if (this.#told.asked !== undefined) this.#told.done = this.#told.asked;
     this.#sayStanding();
-    this.#options.log.event("renewed", `the certificate is renewed until ${new Date(notAfterMs).toISOString()}`);
+    const end = new Date(notAfterMs).toISOString();
+    if (!this.#isOutside) this.#options.log.event("renewed", `the certificate is renewed until ${end}`);
     this.#confirm(limits.authority.renewAgainMs);
   }
 }

@@ -24,7 +24,7 @@ import { type HeldVersions, keepsFormer, secondAfter } from "../../shared/policy
 import type { NamedRevision } from "../../shared/policy/hub-state.ts";
 import { type Endpoint, endpointSchema } from "../../shared/wire/endpoint.ts";
 import { hopKeySchema } from "../../shared/wire/hop-key.ts";
-import { deniedPeersSchema, federatedSchema, type HubMessage } from "../../shared/wire/hub.ts";
+import { deniedPeersSchema, federatedSchema, type HubMessage, outsideIssuerSchema } from "../../shared/wire/hub.ts";
 import { revocationListSchema } from "../../shared/wire/revocations.ts";
 import { constrainedRoot } from "../tls/constrained-root.ts";
 import { agentPlanSchema } from "./agent-plan-schema.ts";
@@ -41,6 +41,8 @@ const trustSchema = z.object({
   denied: z.optional(deniedPeersSchema),
   /** Roots of other trust domains. */
   federated: z.optional(federatedSchema),
+  /** Another issuer of the own one. */
+  outside: z.optional(outsideIssuerSchema),
 });
 export type Trust = z.infer<typeof trustSchema>;
 
@@ -235,7 +237,11 @@ export class KnownView {
       return "plan";
     }
     if (message.type === "trust") {
-      const trust = { ...checkedTrust(message), ...this.#checkedFederated(message.federated) };
+      const trust = {
+        ...checkedTrust(message),
+        ...this.#checkedFederated(message.federated),
+        ...this.#checkedOutside(message.outside),
+      };
       // Before it is acknowledged: whoever is denied stays so, whatever becomes of this process.
       if (!isDeepStrictEqual(trust, this.trust)) this.#tolerate(() => this.#trustFile.saveNow(trust));
       this.trust = trust;
@@ -316,6 +322,13 @@ export class KnownView {
       return [[trustDomain, roots.filter((root) => this.#tolerate(() => constrainedRoot(root, trustDomain)))] as const];
     });
     return { federated: Object.fromEntries(usable) };
+  }
+
+  #checkedOutside(outside: Trust["outside"]): Pick<Trust, "outside"> {
+    if (outside === undefined) return {};
+    const { trustDomain } = this.#whose;
+    const roots = outside.roots.filter((root) => this.#tolerate(() => constrainedRoot(root, trustDomain)));
+    return { outside: { ...outside, roots } };
   }
 
   #checkedPlan(message: Extract<HubMessage, { type: "plan" }>): KnownPlan {

@@ -1,16 +1,15 @@
 /** The identity that an agent starts with: the one on disk while it is good, else by what it can prove. */
 import { X509Certificate } from "node:crypto";
-import { limits } from "../../shared/limits.ts";
 import type { JoinToken } from "../../shared/wire/enrolment.ts";
-import { isLoopback } from "../proxy/loopback.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type AgentIdentity, agentIdentitySchema, certificateFacts, fingerprintOf } from "../tls/identity.ts";
-import { backoffMs } from "./backoff.ts";
 import { EnrolmentError, enrol } from "./enrolment.ts";
 import { type EnrolmentKey, enrolmentKeyFile, keepJoined, makeEnrolmentKey } from "./enrolment-key.ts";
+import { insist, refusePlain } from "./insist.ts";
 import { joinByToken, type PlatformJoin } from "./joining.ts";
 import { comeBack, reissue, type WaysBack } from "./reissue.ts";
 import type { OpenState, StateFile } from "./state-file.ts";
+import type { SvidWay } from "./svid-way.ts";
 
 export function identityFile(open: OpenState): StateFile<AgentIdentity> {
   return open("identity.json", (value) => agentIdentitySchema.parse(value));
@@ -28,8 +27,10 @@ export interface ObtainOptions {
 
 export interface Obtained {
   readonly identity: AgentIdentity;
-  /** By which it comes back. */
-  readonly key: EnrolmentKey;
+  /** By which it comes back; absent: its identity is of an outside issuer. */
+  readonly key?: EnrolmentKey;
+  /** By which it proves that one. */
+  readonly svid?: SvidWay;
   /** It is another identity than that of the last run, whose view must not be used. */
   readonly fresh: boolean;
 }
@@ -128,17 +129,6 @@ function knows({ rootFingerprint, roots }: AgentIdentity, root: string): boolean
   return root === rootFingerprint || roots.some((pem) => fingerprintOf(new X509Certificate(pem)) === root);
 }
 
-/** A token travels with each call: whoever reads it on the way speaks to the control plane as this agent. */
-function refusePlain(controlUrl: string | undefined, insecure: boolean): void {
-  if (controlUrl === undefined || insecure) return;
-  const { protocol, hostname } = new URL(controlUrl);
-  if (protocol === "https:" || isLoopback(hostname.replace(/^\[|\]$/g, ""))) return;
-  throw new Error(
-    `the control plane is at ${controlUrl}, which is plain HTTP and not loopback: this agent's token could be read on ` +
-      "the way. Set the control plane's CONTROL_URL to an https:// address and make a new join token, or add --insecure",
-  );
-}
-
 /** What cannot be read counts as none; it stays on the disk. */
 function loadOrTell<T>(file: StateFile<T>, log: Log): { readonly value?: T; readonly failure?: string } {
   try {
@@ -148,21 +138,5 @@ function loadOrTell<T>(file: StateFile<T>, log: Log): { readonly value?: T; read
     const { message: failure } = error as Error;
     log.event("identity_broken", failure);
     return { failure };
-  }
-}
-
-/** Asks until the control plane has spoken. */
-async function insist<T>(ask: () => Promise<T>, log: Log): Promise<T> {
-  for (let failures = 1; ; failures++) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (!(error instanceof EnrolmentError) || error.final) throw error;
-      if (failures === 1 || failures % 10 === 0) log.event("control_awaited", `${error.message}; trying again`);
-      const { reconnectBaseMs, reconnectMaxMs } = limits.control;
-      await new Promise((resolve) =>
-        setTimeout(resolve, backoffMs(failures, reconnectBaseMs, reconnectMaxMs, Math.random())),
-      );
-    }
   }
 }

@@ -4,11 +4,14 @@ import type { AgentIdentity } from "../tls/identity.ts";
 import { EnrolmentError, renew } from "./enrolment.ts";
 import type { EnrolmentKey } from "./enrolment-key.ts";
 import { joinByKey, joinByToken, type PlatformJoin } from "./joining.ts";
+import type { SvidWay } from "./svid-way.ts";
 
 /** What an agent comes back by. */
 export interface WaysBack {
   readonly key: EnrolmentKey | undefined;
   readonly platform: PlatformJoin | undefined;
+  /** Its certificate is an outside issuer's: of the control plane it wants a token alone. */
+  readonly svid?: SvidWay | undefined;
 }
 
 /**
@@ -21,6 +24,7 @@ export async function reissue(
   isKnownRoot: (fingerprint: string) => boolean,
   log: Log,
 ): Promise<AgentIdentity> {
+  if (ways.svid !== undefined) return sameService(identity, await ways.svid.prove());
   try {
     return await renew(identity, ways.key, isKnownRoot, Date.now());
   } catch (error) {

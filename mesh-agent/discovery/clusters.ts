@@ -1,4 +1,5 @@
 /** The services that this agent may call: their endpoints with connections, health and load. */
+import { isDeepStrictEqual } from "node:util";
 import type { LoadReport } from "../../shared/http/load-report.ts";
 import { limits } from "../../shared/limits.ts";
 import type { OutboundServicePlan } from "../../shared/plan/plan.ts";
@@ -22,6 +23,7 @@ import type { Endpoint } from "../../shared/wire/endpoint.ts";
 import type { ClientPool } from "../proxy/engine.ts";
 import { Choice, type PickBy } from "./choice.ts";
 import { ClusterEndpoint } from "./cluster-endpoint.ts";
+import { isFound } from "./found-endpoint.ts";
 import type { SecondVersion } from "./second-version.ts";
 
 /** Connections to an endpoint of a service, made when first needed. */
@@ -107,7 +109,7 @@ export class Cluster {
     const before = new Map(this.#endpoints.map((one) => [endpointKey(one.endpoint), one]));
     this.#endpoints = endpoints.map((endpoint) => {
       const known = before.get(endpointKey(endpoint));
-      if (known === undefined || !sameLabels(known.endpoint, endpoint)) {
+      if (known === undefined || !sameKind(known.endpoint, endpoint)) {
         const made = new ClusterEndpoint(endpoint, nowMs);
         made.balance.freshSinceMs = freshSinceMs;
         return made;
@@ -268,13 +270,22 @@ function goesByUser({ balance, traffic, faults = [], mirror = [] }: OutboundServ
 
 /** Pools are made for these. */
 function samePools(one: OutboundServicePlan, other: OutboundServicePlan): boolean {
-  return (["maxConnections", "maxPending", "requestsPerConnection"] as const).every(
+  const sameBounds = (["maxConnections", "maxPending", "requestsPerConnection"] as const).every(
     (name) => one.breaker[name] === other.breaker[name],
   );
+  return sameBounds && sameReach(one, other);
 }
 
-function sameLabels(one: Endpoint, other: Endpoint): boolean {
-  return hasLabels(one.labels, other.labels) && hasLabels(other.labels, one.labels);
+/** How endpoints are called that no agent registered. */
+function sameReach(one: OutboundServicePlan, other: OutboundServicePlan): boolean {
+  const [a, b] = [one.discovery, other.discovery];
+  if (a === undefined && b === undefined) return true;
+  return one.protocol === other.protocol && a?.host === b?.host && isDeepStrictEqual(a?.reach, b?.reach);
+}
+
+function sameKind(one: Endpoint, other: Endpoint): boolean {
+  const sameLabels = hasLabels(one.labels, other.labels) && hasLabels(other.labels, one.labels);
+  return sameLabels && isFound(one) === isFound(other);
 }
 
 export class Clusters {

@@ -1,10 +1,10 @@
 /** What an agent is started with. */
-import type { ObtainOptions } from "../control/obtain-identity.ts";
+import type { TakeOptions } from "../control/take-identity.ts";
 import type { Certificates } from "../front/certificates.ts";
 import type { ChosenLines } from "../telemetry/log-access.ts";
 import type { HostPort } from "./ports.ts";
 
-export interface AgentOptions extends Pick<ObtainOptions, "instance" | "join" | "platform" | "insecure"> {
+export interface AgentOptions extends Pick<TakeOptions, "instance" | "join" | "platform" | "svid" | "insecure"> {
   readonly stateFolder: string;
   /** Holds the key that the state is encrypted under. */
   readonly stateKeyFile: string | undefined;

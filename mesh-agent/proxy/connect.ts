@@ -8,20 +8,29 @@ import type { PeerGuard } from "./peer-guard.ts";
 import { spiffeIdOfCertificate } from "./tls-peer.ts";
 import type { TlsSessions } from "./tls-sessions.ts";
 
+/** With a workload that proves its SPIFFE ID. */
+export interface MeshTls {
+  /** Asked for each new connection, so that a renewed certificate is used at once; see `createClientContext`. */
+  readonly secureContext: () => tls.SecureContext;
+  readonly expectedSpiffeId: string;
+  /** Of this endpoint and identity alone. Absent: each connection proves everything anew. */
+  readonly sessions?: TlsSessions;
+  /** Who a peer is in the mesh, and who is refused in spite of a good certificate. */
+  readonly guard?: PeerGuard;
+}
+
+/** With a server outside of any mesh, whose certificate is for a name (RFC 9525). */
+export interface NamedTls {
+  readonly secureContext: () => tls.SecureContext;
+  readonly serverName: string;
+}
+
 export interface ConnectOptions {
   readonly host: string;
   readonly port: number;
   /** Path of a Unix socket to connect to instead. */
   readonly socketPath?: string;
-  readonly tls?: {
-    /** Asked for each new connection, so that a renewed certificate is used at once; see `createClientContext`. */
-    readonly secureContext: () => tls.SecureContext;
-    readonly expectedSpiffeId: string;
-    /** Of this endpoint and identity alone. Absent: each connection proves everything anew. */
-    readonly sessions?: TlsSessions;
-    /** Who is refused in spite of a good certificate. */
-    readonly guard?: PeerGuard;
-  };
+  readonly tls?: MeshTls | NamedTls;
   /** Time for TCP and TLS; default `limits.agent.connectTimeoutMs`. */
   readonly connectTimeoutMs?: number;
 }
@@ -53,6 +62,7 @@ export function openSocket(
 ): { readonly socket: net.Socket; readonly event: "connect" | "secureConnect" } {
   if (socketPath !== undefined) return { socket: net.connect({ path: socketPath }), event: "connect" };
   if (secure === undefined) return { socket: net.connect({ host, port, noDelay: true }), event: "connect" };
+  if ("serverName" in secure) return openNamed(host, port, secure, protocols);
   const { guard } = secure;
   const offered = secure.sessions?.offer(guard?.revision);
   const socket = tls.connect({
@@ -64,7 +74,7 @@ export function openSocket(
     rejectUnauthorized: true,
     // Not asked with a session, whose identity was verified when it was made.
     checkServerIdentity: (_name, certificate) =>
-      identityError(certificate.raw, secure.expectedSpiffeId) ??
+      identityError(certificate.raw, secure.expectedSpiffeId, guard) ??
       deniedError(guard?.refuse(secure.expectedSpiffeId, certificate.serialNumber)),
   });
   if (guard !== undefined) socket.once("secureConnect", () => guard.admits(socket) || socket.destroy());
@@ -73,9 +83,29 @@ export function openSocket(
   return { socket, event: "secureConnect" };
 }
 
-function identityError(der: Buffer, expected: string): Error | undefined {
+function openNamed(
+  host: string,
+  port: number,
+  { secureContext, serverName }: NamedTls,
+  protocols: readonly string[],
+): ReturnType<typeof openSocket> {
+  const socket = tls.connect({
+    host,
+    port,
+    secureContext: secureContext(),
+    // An address is no name to send (RFC 6066 section 3).
+    ...(net.isIP(serverName) === 0 && { servername: serverName }),
+    ALPNProtocols: [...protocols],
+    rejectUnauthorized: true,
+    checkServerIdentity: (_name, certificate) => tls.checkServerIdentity(serverName, certificate),
+  });
+  socket.setNoDelay(true);
+  return { socket, event: "secureConnect" };
+}
+
+function identityError(der: Buffer, expected: string, guard: PeerGuard | undefined): Error | undefined {
   const found = spiffeIdOfCertificate(der);
-  if (found === expected) return undefined;
+  if (found === expected || (found !== undefined && guard?.nameOf(found) === expected)) return undefined;
   const error = new Error(`the peer is ${found ?? "nobody"}, not ${expected}`);
   return Object.assign(error, { code: "ERR_PEER_IDENTITY" });
 }

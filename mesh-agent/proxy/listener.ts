@@ -114,7 +114,9 @@ export class Listener implements ServerEngine, ConnectionOwner {
       noDelay: true,
     });
     server.on("secureConnection", (socket) => {
-      const spiffeId = identity.guard?.admits(socket) === false ? undefined : spiffeIdOf(socket);
+      const { guard } = identity;
+      const certified = guard?.admits(socket) === false ? undefined : spiffeIdOf(socket);
+      const spiffeId = certified === undefined || guard === undefined ? certified : guard.nameOf(certified);
       if (spiffeId === undefined && required) socket.destroy();
       else this.#accept(socket, spiffeId, socket.alpnProtocol || undefined);
     });

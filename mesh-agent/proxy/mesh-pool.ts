@@ -36,7 +36,9 @@ class MeshPool implements ClientPool {
   #closed = false;
 
   constructor(given: MeshPoolOptions) {
-    const options = given.tls === undefined ? given : { ...given, tls: { sessions: new TlsSessions(), ...given.tls } };
+    const { tls } = given;
+    const resumes = tls !== undefined && "expectedSpiffeId" in tls;
+    const options = resumes ? { ...given, tls: { sessions: new TlsSessions(), ...tls } } : given;
     this.#options = options;
     this.#http1 = createHttp1Pool(options);
     const { meshHeaderTableBytes: headerTableBytes } = limits.http2;

@@ -1,12 +1,16 @@
 /**
- * Peers that are refused although their certificates are good: no new connection with them, on either side, and those that are
- * open end when one of them becomes so.
+ * Who a peer is in this mesh, and peers that are refused although their certificates are good: no new connection with them, on either
+ * side, and those that are open end when one of them becomes so.
  */
 import type { TLSSocket } from "node:tls";
+import { meshIdOf, type OutsideNames } from "../../shared/identity/outside-names.ts";
 import { serialText } from "../../shared/policy/denial.ts";
 import { spiffeIdOfCertificate } from "./tls-peer.ts";
 
 interface Peer {
+  /** As the certificate says. */
+  readonly certified: string | undefined;
+  /** As it is known in the mesh. */
   readonly spiffeId: string | undefined;
   readonly serial: string;
 }
@@ -16,8 +20,26 @@ export class PeerGuard {
   revision = 0;
   #spiffeIds: ReadonlySet<string> = new Set();
   #serials: ReadonlySet<string> = new Set();
+  #names: OutsideNames | undefined;
   /** A client's socket tells the certificate of its peer only at the moment of the handshake: it is noted then. */
   readonly #peers = new Map<TLSSocket, Peer>();
+
+  /** What the SPIFFE ID of a certificate is in the mesh. */
+  nameOf(spiffeId: string): string {
+    return meshIdOf(this.#names, spiffeId);
+  }
+
+  /** How an outside issuer names workloads, from now on: connections with those who are somebody else by it end. @returns how many */
+  setNames(names: OutsideNames | undefined): number {
+    if (names?.id === this.#names?.id && names?.gateway === this.#names?.gateway) return 0;
+    this.#names = names;
+    this.revision++;
+    const others = [...this.#peers].filter(
+      ([, { certified, spiffeId }]) => certified !== undefined && this.nameOf(certified) !== spiffeId,
+    );
+    for (const [socket] of others) socket.destroy();
+    return others.length;
+  }
 
   /**
    * Replaces the list, and ends connections with those on it.
@@ -54,10 +76,11 @@ export class PeerGuard {
   admits(socket: TLSSocket): boolean {
     const certificate = socket.getPeerX509Certificate();
     if (certificate === undefined) return true;
-    const spiffeId = spiffeIdOfCertificate(certificate.raw);
+    const certified = spiffeIdOfCertificate(certificate.raw);
+    const spiffeId = certified === undefined ? undefined : this.nameOf(certified);
     const { serialNumber: serial } = certificate;
     if (this.refuse(spiffeId, serial) !== undefined) return false;
-    this.#peers.set(socket, { spiffeId, serial });
+    this.#peers.set(socket, { certified, spiffeId, serial });
     socket.once("close", () => this.#peers.delete(socket));
     return true;
   }

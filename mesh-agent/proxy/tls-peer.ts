@@ -1,7 +1,7 @@
 /** TLS between agents: who a peer is, by the X.509-SVID standard, and contexts that speak TLS 1.3 only. */
 import * as tls from "node:tls";
 import { limits } from "../../shared/limits.ts";
-import { elements, inside, SEQUENCE } from "../tls/der.ts";
+import { extensionValues, inside, SEQUENCE } from "../tls/der.ts";
 
 /** What an agent proves itself with, and whom it believes. PEM texts. */
 export interface TlsIdentity {
@@ -28,31 +28,18 @@ export function createClientContext(identity: TlsIdentity): tls.SecureContext {
   return tls.createSecureContext(secureContextOptions(identity));
 }
 
-const OID = 0x06;
-const BOOLEAN = 0x01;
 const OCTET_STRING = 0x04;
-/** `[3]` of TBSCertificate (RFC 5280 section 4.1) and `[6]` of GeneralName (section 4.2.1.6). */
-const EXTENSIONS = 0xa3;
+/** `[6]` of GeneralName (RFC 5280 section 4.2.1.6). */
 const URI_NAME = 0x86;
 /** 2.5.29.17 */
 const SUBJECT_ALT_NAME = Buffer.from([0x55, 0x1d, 0x11]);
 
 function uriNames(der: Buffer): string[] {
-  const [certificate] = elements(der, 0, der.length);
-  const [tbs] = inside(der, certificate, SEQUENCE);
-  const wrapper = inside(der, tbs, SEQUENCE).find((element) => element.tag === EXTENSIONS);
-  if (wrapper === undefined) return [];
-  const [list] = inside(der, wrapper, EXTENSIONS);
-  const uris: string[] = [];
-  for (const extension of inside(der, list, SEQUENCE)) {
-    const [id, second, third] = inside(der, extension, SEQUENCE);
-    if (id?.tag !== OID || !der.subarray(id.from, id.to).equals(SUBJECT_ALT_NAME)) continue;
-    const value = second?.tag === BOOLEAN ? third : second;
+  return extensionValues(der, SUBJECT_ALT_NAME).flatMap((value) => {
     const [names] = inside(der, value, OCTET_STRING);
-    for (const name of inside(der, names, SEQUENCE))
-      if (name.tag === URI_NAME) uris.push(der.toString("latin1", name.from, name.to));
-  }
-  return uris;
+    const uris = inside(der, names, SEQUENCE).filter(({ tag }) => tag === URI_NAME);
+    return uris.map(({ from, to }) => der.toString("latin1", from, to));
+  });
 }
 
 /**

@@ -6,10 +6,8 @@
  * believed nobody looks at it.
  */
 import { X509Certificate } from "node:crypto";
-import { der, type Element, elements, inside, SEQUENCE } from "./der.ts";
+import { der, type Element, EXTENSIONS, elements, inside, SEQUENCE } from "./der.ts";
 
-/** `[3]` of TBSCertificate. */
-const EXTENSIONS = 0xa3;
 const OID = 0x06;
 const BOOLEAN = 0x01;
 const OCTET_STRING = 0x04;

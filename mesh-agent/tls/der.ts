@@ -36,6 +36,26 @@ export function inside(der: Buffer, element: Element | undefined, tag: number): 
   return elements(der, element.from, element.to);
 }
 
+const OID = 0x06;
+const BOOLEAN = 0x01;
+/** `[3]` of TBSCertificate (RFC 5280 section 4.1). */
+export const EXTENSIONS = 0xa3;
+
+/** The OCTET STRINGs that a certificate's extensions of an id hold. @param id contents of its OID. @throws RangeError for broken DER */
+export function extensionValues(certificate: Buffer, id: Buffer): Element[] {
+  const [whole] = elements(certificate, 0, certificate.length);
+  const [tbs] = inside(certificate, whole, SEQUENCE);
+  const wrapper = inside(certificate, tbs, SEQUENCE).find((element) => element.tag === EXTENSIONS);
+  if (wrapper === undefined) return [];
+  const [list] = inside(certificate, wrapper, EXTENSIONS);
+  return inside(certificate, list, SEQUENCE).flatMap((extension) => {
+    const [name, second, third] = inside(certificate, extension, SEQUENCE);
+    if (name?.tag !== OID || !certificate.subarray(name.from, name.to).equals(id)) return [];
+    const value = second?.tag === BOOLEAN ? third : second;
+    return value === undefined ? [] : [value];
+  });
+}
+
 /** Tag, length and value, X.690 section 8.1. */
 export function der(tag: number, ...parts: readonly Buffer[]): Buffer {
   const value = Buffer.concat(parts);

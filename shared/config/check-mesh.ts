@@ -2,6 +2,7 @@
 import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
 import { checkAccessShadow } from "./check-access.ts";
 import { checkBalance } from "./check-balance.ts";
+import { checkDiscovery } from "./check-discovery.ts";
 import { checkFaults, FAULTS } from "./check-faults.ts";
 import { checkGrpcWeb } from "./check-grpc-web.ts";
 import { checkHedge } from "./check-hedge.ts";
@@ -28,6 +29,7 @@ export function checkMesh(top: Cursor): DocumentProblem[] {
     ...checkAccess(name, service, services.keys),
     ...checkAccessShadow(name, service.get("access")),
     ...checkTcp(service),
+    ...checkDiscovery(name, service, top),
   ]);
   return [...each, ...checkOutboundPorts(services), ...checkTcpTargets(top), ...checkGrpcWeb(top)];
 }

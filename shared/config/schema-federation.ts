@@ -1,4 +1,4 @@
-/** `federation` of the mesh. */
+/** `federation` of the mesh, and its `identity`: other trust domains, and another issuer for the own one. */
 import * as z from "zod";
 import { limits } from "../limits.ts";
 import { duration, text } from "./fields.ts";
@@ -17,6 +17,23 @@ const partner = z.strictObject({
   refresh: duration(refreshMinMs, refreshMaxMs)
     .optional()
     .describe("How often it is fetched. Default: as the bundle says, else 5m."),
+});
+
+const { idCharsMax } = limits.federation;
+
+export const meshIdentity = z.strictObject({
+  spiffe: z
+    .strictObject({
+      id: text("a template such as spiffe://shop.internal/ns/prod/sa/{service}", /^spiffe:\/\//)
+        .max(idCharsMax, { error: `at most ${idCharsMax} characters` })
+        .describe("SPIFFE IDs of its workloads: `{service}` is the segment that names the service, `*` any segment."),
+      gateway: text("a SPIFFE ID such as spiffe://shop.internal/ns/edge/sa/ingress", /^spiffe:\/\//)
+        .max(idCharsMax, { error: `at most ${idCharsMax} characters` })
+        .optional()
+        .describe("SPIFFE ID of the gateway's ingress. Absent: no ingress has an SVID of this issuer."),
+      ...partner.shape,
+    })
+    .describe("An outside issuer of the own trust domain, such as SPIRE: its SVIDs are good in the mesh, too."),
 });
 
 export const federation = z

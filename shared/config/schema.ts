@@ -33,10 +33,11 @@ import { clientIp } from "./schema-client-ip.ts";
 import { calls, handler, policies } from "./schema-code.ts";
 import { contracts, routeValidate, validate } from "./schema-contracts.ts";
 import { decisionPoint } from "./schema-decisions.ts";
+import { discovery } from "./schema-discovery.ts";
 import { edgeFaults, edgeMirror, edgeTraffic, target } from "./schema-edge-traffic.ts";
 import { exposeSchema } from "./schema-expose.ts";
 import { faults } from "./schema-fault.ts";
-import { federation } from "./schema-federation.ts";
+import { federation, meshIdentity } from "./schema-federation.ts";
 import { graphql } from "./schema-graphql.ts";
 import { hedge } from "./schema-hedge.ts";
 import { idempotency } from "./schema-idempotency.ts";
@@ -224,6 +225,9 @@ const service = z.strictObject({
     .optional()
     .describe("Calls from the mesh that each instance lets through, counted by its agent."),
   owner: ownerName.optional().describe("Whose service it is: one of `owners`."),
+  discovery: discovery
+    .optional()
+    .describe("Where endpoints are found beside agents that register: Kubernetes, Consul, DNS, or a list."),
   validate: validate
     .optional()
     .describe("Routes of the gateway that lead here are held to its API description, unless they say otherwise."),
@@ -244,6 +248,7 @@ const mesh = z.strictObject({
       "An agent that could go on for less than this without the control plane is an alarm. Default: 12h, at most half a certificate's life.",
     ),
   federation: federation.optional().describe("Other trust domains whose workloads `access` may name."),
+  identity: meshIdentity.optional().describe("Identities that are not from the mesh's own authority."),
   services: z.record(serviceName, service),
 });
 

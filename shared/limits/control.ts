@@ -118,6 +118,9 @@ export const wire = {
   csrCharsMax: 8 * KiB,
   keyCharsMax: 512,
   signatureCharsMax: 128,
+  /** A certificate of an SVID, and the signature by its key, which may be RSA of 4,096 bits; base64. */
+  certificateCharsMax: 12 * KiB,
+  svidProofCharsMax: 1 * KiB,
   /** Why a plan is refused. */
   refusalCharsMax: 4 * KiB,
   /** Who changes the document, why, and the file's name. */

@@ -19,6 +19,8 @@ export const federation = {
   refreshDefaultMs: 5 * MINUTE_MS,
   /** How often others are to fetch the own bundle: `spiffe_refresh_hint`. */
   ownRefreshMs: 5 * MINUTE_MS,
+  /** A template of an outside issuer's SPIFFE IDs. */
+  idCharsMax: 512,
   /** Of a reason that is shown. */
   reasonCharsMax: 300,
 } as const;

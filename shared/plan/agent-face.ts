@@ -42,7 +42,8 @@ function outboundPlan(service: ServicePlan): OutboundServicePlan {
   const { subsets, traffic, mirror, faults, timeoutMs, retries, hedge, breaker, balance } = service;
   const tunnels = tunnelsOf(service);
   const optional = { ...(mirror !== undefined && { mirror }), ...(faults !== undefined && { faults }) };
-  const sending = { timeoutMs, retries, ...(hedge !== undefined && { hedge }), breaker, balance };
+  const found = service.discovery === undefined ? {} : { discovery: service.discovery };
+  const sending = { timeoutMs, retries, ...(hedge !== undefined && { hedge }), breaker, balance, ...found };
   return { ...tunnels, subsets, traffic, ...optional, ...sending };
 }
 

@@ -1,9 +1,11 @@
 import type { ServiceConfig } from "../config/schema.ts";
 import type { AccessConfig } from "../config/schema-access.ts";
+import { WEIGHT_LABEL } from "../discovery/dns-records.ts";
 import { limits } from "../limits.ts";
 import type { AccessRule } from "../policy/settings.ts";
 import { compileBalance, compileBreaker } from "./compile-balance.ts";
 import { compileCallLimits } from "./compile-call-limits.ts";
+import { compileDiscovery } from "./compile-discovery.ts";
 import { compileFault } from "./compile-fault.ts";
 import { compileHedge } from "./compile-hedge.ts";
 import { compileProtocol, compileStreamIdle, compileTimeout } from "./compile-protocol.ts";
@@ -15,6 +17,7 @@ import { mapValues, sorted } from "./sorted.ts";
 
 export function compileService(service: ServiceConfig): ServicePlan {
   const timeoutMs = compileTimeout(service);
+  const discovery = compileDiscovery(service);
   return {
     port: service.port,
     protocol: compileProtocol(service),
@@ -28,13 +31,20 @@ export function compileService(service: ServiceConfig): ServicePlan {
     retries: compileRetries(service.retries, compileProtocol(service)),
     ...(service.hedge !== undefined && { hedge: compileHedge(service.hedge) }),
     breaker: compileBreaker(service.breaker),
-    balance: compileBalance(service.balance ?? (service.protocol === "tcp" ? { policy: "least-request" } : undefined)),
+    balance: balanceOf(service),
     ...(service.access !== undefined && { access: service.access.map(compileAccess) }),
+    ...(discovery !== undefined && { discovery }),
     ...(service.shedding !== undefined && { shedding: compileConcurrency(service.shedding) }),
     ...(service.rateLimit !== undefined && {
       rateLimits: compileCallLimits(service.rateLimit, timeoutMs || limits.document.timeoutMsMax),
     }),
   };
+}
+
+/** What is found says its weight by a label of its own. */
+function balanceOf({ balance, protocol, discovery }: ServiceConfig): ServicePlan["balance"] {
+  const settings = compileBalance(balance ?? (protocol === "tcp" ? { policy: "least-request" } : undefined));
+  return discovery === undefined ? settings : { weightLabel: WEIGHT_LABEL, ...settings };
 }
 
 function compileAccess({ from, scopes, methods, paths, claims, mode, audit }: AccessConfig): AccessRule {

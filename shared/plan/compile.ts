@@ -91,7 +91,7 @@ function compileMesh({ gateway, mesh }: Document, trustDomain: string): MeshPlan
     ...(service.expose !== undefined && { expose: compileExpose(name, service.expose, gateway) }),
   }));
   const outageBudgetMs = mesh?.outageBudget === undefined ? undefined : parseDurationMs(mesh.outageBudget);
-  const federation = compileFederation(mesh?.federation);
+  const federation = compileFederation(mesh);
   return {
     trustDomain,
     ...compileJoining(mesh),

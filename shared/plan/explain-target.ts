@@ -14,6 +14,7 @@ import { explainAccess } from "./explain-access.ts";
 import { explainAggregate, explainPart } from "./explain-aggregate.ts";
 import { describeBreaker, explainBalance, explainHedge } from "./explain-balance.ts";
 import { explainCallLimits } from "./explain-call-limits.ts";
+import { explainDiscovery } from "./explain-discovery.ts";
 import { explainFaults } from "./explain-faults.ts";
 import { explainProtocol } from "./explain-protocol.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
@@ -135,6 +136,7 @@ function explainService(plan: Plan, target: UpstreamTarget, method: string, requ
     explainTraffic(service, at, routed),
     ...explainMirror(service, at, routed),
     ...explainFaults(service, at, routed, request.nowMs),
+    ...explainDiscovery(service, at),
     explainBalance(service, at),
     ...explainHedge(service, method, request.priority, at),
     ...explainAccess(service, name, at, routed),

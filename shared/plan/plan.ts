@@ -10,6 +10,7 @@ import type { ProtectedResource } from "../auth/resource.ts";
 import type { TxnContextSettings } from "../auth/txn-context.ts";
 import type { RouteCache } from "../cache/route-cache.ts";
 import type { RouteValidation } from "../contract/route-validation.ts";
+import type { DiscoverySettings } from "../discovery/settings.ts";
 import type { ClientIpSettings } from "../http/client-ip.ts";
 import type { AggregateTarget } from "../policy/aggregate-settings.ts";
 import type { CallLimit } from "../policy/call-limits.ts";
@@ -191,7 +192,7 @@ export interface MeshPlan {
   readonly lives?: CertificateLives;
   /** Agents that go on for less than this without the control plane are an alarm. Absent: as usual. */
   readonly outageBudgetMs?: number;
-  /** Other trust domains. Absent: none. */
+  /** Other trust domains, and the own one where it has an outside issuer. Absent: none. */
   readonly federation?: Partners;
   readonly services: Readonly<Record<string, ServicePlan>>;
 }
@@ -226,6 +227,8 @@ export interface ServicePlan {
   readonly hedge?: HedgeSettings;
   readonly breaker: BreakerSettings;
   readonly balance: BalanceSettings;
+  /** Absent: its endpoints are agents that register. */
+  readonly discovery?: DiscoverySettings;
   /** Absent: every workload of the trust domain may call. */
   readonly access?: readonly AccessRule[];
   /** Absent: its agents refuse nobody for load, and tell none. */
@@ -273,6 +276,7 @@ export type OutboundServicePlan = Pick<
   | "hedge"
   | "breaker"
   | "balance"
+  | "discovery"
 > & {
   /** Absent: HTTP/1.1. */
   readonly protocol?: Exclude<ServiceProtocol, "http">;

@@ -2,12 +2,13 @@
  * How the certificate authority changes what it signs with, in steps that every agent acknowledges, so that no certificate is
  * ever shown to somebody who does not believe it:
  *
- *   trust   the new root is believed beside the old one
+ *   trust   the new root is believed beside the old one; other trust domains, which acknowledge nothing, have the time to fetch it
  *   renew   the new issuer signs, and every agent gets a certificate from it
  *   remove  the old root is believed no longer
  *
  * Another issuer under the same root needs `renew` alone.
  */
+import { limits } from "../limits.ts";
 
 export type RotationStep = "trust" | "renew" | "remove";
 
@@ -21,6 +22,8 @@ export interface Rotation {
   sinceMs: number;
   /** Only grows, and holds for the steps that follow. */
   force: RotationForce;
+  /** Other trust domains are not waited for. */
+  leavesPartners?: true;
   /** Of a rotation of the root, its fingerprint: in step `trust` the root that comes, later the one that goes. */
   other?: string;
 }
@@ -43,9 +46,11 @@ export type AuthorityEvent =
       readonly away: number;
       /** Certificates of the root that goes which are valid and whose holder has got none of the new one. */
       readonly leaves: number;
+      /** Other trust domains, which fetch the own bundle when they like. Absent: none. */
+      readonly partners?: number;
     }
   /** Somebody takes it upon them that those are left behind. */
-  | { readonly type: "force"; readonly step: RotationStep; readonly whom: Exclude<RotationForce, "none"> }
+  | { readonly type: "force"; readonly step: RotationStep; readonly whom: Exclude<RotationForce, "none"> | "partners" }
   /** Gives up what nobody rests on yet. */
   | { readonly type: "abort" };
 
@@ -67,10 +72,11 @@ export function stepAuthority(state: AuthorityState, event: AuthorityEvent, nowM
   const { rotation } = state;
   if (event.type === "begin") return begin(state, event, nowMs);
   if (rotation === undefined) return event.type === "tick" ? UNCHANGED : refuse("no rotation is under way");
-  if (event.type === "tick") return mayPass(rotation, event) ? pass(state, rotation, nowMs) : UNCHANGED;
+  if (event.type === "tick") return mayPass(rotation, event, nowMs) ? pass(state, rotation, nowMs) : UNCHANGED;
   if (event.type === "abort") return abort(state, rotation);
   if (event.step !== rotation.step) return refuse(`the rotation is at step ${rotation.step}, not ${event.step}`);
-  if (rotation.force !== "all") rotation.force = event.whom;
+  if (event.whom === "partners") rotation.leavesPartners = true;
+  else if (rotation.force !== "all") rotation.force = event.whom;
   return { changed: true };
 }
 
@@ -91,12 +97,24 @@ function begin(
 }
 
 function mayPass(
-  { step, force }: Rotation,
-  { live, away, leaves }: Extract<AuthorityEvent, { type: "tick" }>,
+  rotation: Rotation,
+  { live, away, leaves, partners = 0 }: Extract<AuthorityEvent, { type: "tick" }>,
+  nowMs: number,
 ): boolean {
+  const { step, force } = rotation;
   if (force === "all") return true;
+  if (partners > 0 && nowMs < partnersUntilMs(rotation)) return false;
   if (force === "away") return live === 0;
   return live + away === 0 && (step !== "renew" || leaves === 0);
+}
+
+/**
+ * Until when other trust domains have had the time to fetch a new root: its bundle was served for as long as it says itself that
+ * it may be used. Milliseconds since the epoch; 0: they are not waited for.
+ */
+export function partnersUntilMs({ kind, step, sinceMs, leavesPartners }: Rotation): number {
+  const isWaiting = kind === "root" && step === "trust" && leavesPartners !== true;
+  return isWaiting ? sinceMs + limits.federation.ownRefreshMs : 0;
 }
 
 function pass(state: AuthorityState, rotation: Rotation, nowMs: number): AuthorityVerdict {
@@ -141,7 +159,9 @@ export function mustRenew({ rotation }: AuthorityState): boolean {
  */
 export function lookAgainMs({ rotation }: AuthorityState, nowMs: number, everyMs: number, atMostMs: number): number {
   if (rotation === undefined) return Number.POSITIVE_INFINITY;
-  return Math.min(atMostMs, Math.max(everyMs, (nowMs - rotation.sinceMs) / 20));
+  const waitMs = Math.min(atMostMs, Math.max(everyMs, (nowMs - rotation.sinceMs) / 20));
+  const partnersMs = partnersUntilMs(rotation) - nowMs;
+  return partnersMs > 0 ? Math.min(waitMs, partnersMs) : waitMs;
 }
 
 /**

@@ -1,8 +1,10 @@
 /**
  * Which roots of other trust domains are believed: the bundles that the document names, fetched again and again. The last good one
- * is kept when a fetch fails; each stays apart from all others (SPIFFE Federation sections 4.2 and 7.3).
+ * is kept when a fetch fails; each stays apart from all others (SPIFFE Federation sections 4.2 and 7.3). An outside issuer of the
+ * own trust domain is followed in the same way.
  */
 import { isLoopback } from "../http/page-request.ts";
+import type { OutsideNames } from "../identity/outside-names.ts";
 import { limits } from "../limits.ts";
 
 /** As of the document. */
@@ -11,6 +13,8 @@ export interface Partner {
   readonly bundle: string;
   /** Absent: as its bundle says. */
   readonly refreshMs?: number;
+  /** It is an issuer of the own trust domain, which names workloads so. Absent: it is of another one. */
+  readonly names?: OutsideNames;
 }
 export type Partners = Readonly<Record<string, Partner>>;
 
@@ -73,21 +77,30 @@ export function stepFederation(state: FederationState, event: FederationEvent, n
 
 function configure(state: FederationState, partners: Partners, nowMs: number): boolean {
   let isOther = false;
-  for (const [trustDomain, { roots }] of Object.entries(state)) {
-    if (Object.hasOwn(partners, trustDomain)) continue;
+  for (const [trustDomain, { roots, partner }] of Object.entries(state)) {
+    const isKept = Object.hasOwn(partners, trustDomain);
+    if (!isSameNames(partner.names, partners[trustDomain]?.names)) isOther = true;
+    if (isKept) continue;
     isOther ||= roots.length > 0;
     delete state[trustDomain];
   }
   for (const [trustDomain, partner] of Object.entries(partners)) {
     const known = state[trustDomain];
-    if (known === undefined) state[trustDomain] = { partner, roots: [], dueAtMs: nowMs };
-    else if (known.partner.bundle !== partner.bundle) {
+    if (known === undefined) {
+      state[trustDomain] = { partner, roots: [], dueAtMs: nowMs };
+      isOther ||= isIssuer(partner);
+    } else if (known.partner.bundle !== partner.bundle) {
       // Another place counts in its own way; what was believed stays so until that has answered.
       delete known.sequence;
       Object.assign(known, { partner, dueAtMs: nowMs });
     } else if (known.partner.refreshMs !== partner.refreshMs) Object.assign(known, { partner, dueAtMs: nowMs });
+    else known.partner = partner;
   }
   return isOther;
+}
+
+function isSameNames(one: OutsideNames | undefined, other: OutsideNames | undefined): boolean {
+  return one?.id === other?.id && one?.gateway === other?.gateway;
 }
 
 /** An older copy, such as one of a cache, must not bring back a root that is gone. */
@@ -119,10 +132,25 @@ function isSame(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((pem) => other.includes(pem));
 }
 
-/** PEM roots by trust domain, of those that have any. */
+/** PEM roots by trust domain, of others that have any. */
 export function federatedRoots(state: FederationState): Record<string, string[]> {
-  const found = Object.entries(state).filter(([, { roots }]) => roots.length > 0);
+  const found = Object.entries(state).filter(([, { roots, partner }]) => roots.length > 0 && !isIssuer(partner));
   return Object.fromEntries(found.map(([trustDomain, { roots }]) => [trustDomain, roots]));
+}
+
+/** Whether a partner is an issuer of the own trust domain. */
+export const isIssuer = ({ names }: Partner): boolean => names !== undefined;
+
+/** Who else issues for the own trust domain, as agents are told. */
+export interface OutsideIssuer extends OutsideNames {
+  /** PEM. Empty: its bundle is not here yet, or has none. */
+  readonly roots: readonly string[];
+}
+
+/** The outside issuer of the own trust domain; undefined: there is none. */
+export function outsideIssuer(state: FederationState): OutsideIssuer | undefined {
+  const found = Object.values(state).find(({ partner }) => isIssuer(partner));
+  return found?.partner.names === undefined ? undefined : { ...found.partner.names, roots: found.roots };
 }
 
 /** When the first bundle is to be fetched, milliseconds since the epoch; infinite: there is none. */
@@ -138,16 +166,16 @@ export interface FederationAlarm {
 }
 
 export function federationAlarms(state: FederationState): FederationAlarm[] {
-  return Object.entries(state).flatMap(([trustDomain, { roots, fetchedAtMs, failure }]): FederationAlarm[] => {
-    const what = `the bundle of ${trustDomain}`;
+  return Object.entries(state).flatMap(([trustDomain, { partner, roots, fetchedAtMs, failure }]): FederationAlarm[] => {
+    const what = `the bundle of ${isIssuer(partner) ? "the outside issuer of " : ""}${trustDomain}`;
+    const nobody = isIssuer(partner) ? "none of its SVIDs is believed" : "nobody of it is let in";
     if (failure !== undefined) {
-      const kept =
-        fetchedAtMs === undefined ? "nobody of it is let in" : `the one of ${dateOf(fetchedAtMs)} is kept in use`;
+      const kept = fetchedAtMs === undefined ? nobody : `the one of ${dateOf(fetchedAtMs)} is kept in use`;
       const text = `${what} is not to be had since ${dateOf(failure.sinceMs)}: ${failure.reason}; ${kept}`;
       return [{ code: "federation_failed", trustDomain, text }];
     }
     if (fetchedAtMs === undefined || roots.length > 0) return [];
-    const text = `${what} holds no root for X.509-SVIDs: nobody of it is let in`;
+    const text = `${what} holds no root for X.509-SVIDs: ${nobody}`;
     return [{ code: "federation_empty", trustDomain, text }];
   });
 }

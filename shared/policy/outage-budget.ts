@@ -4,8 +4,8 @@
  */
 import { limits } from "../limits.ts";
 
-/** What ends first. Newer agents may name more. */
-export type OutageLimit = "certificate" | "trust" | "token";
+/** What ends first; `outside`: a certificate that the control plane has no part in. Newer agents may name more. */
+export type OutageLimit = "certificate" | "trust" | "token" | "outside";
 
 /** When the credentials in use end, milliseconds since the epoch. */
 export interface CredentialEnds {
@@ -74,11 +74,12 @@ export interface FleetBudget extends AgentBudget {
   readonly below: number;
 }
 
-/** @returns undefined where there is no agent */
+/** @returns undefined where there is no agent that depends on the control plane */
 export function fleetBudget(agents: readonly AgentBudget[], nowMs: number, boundMs: number): FleetBudget | undefined {
   let least: AgentBudget | undefined;
   let below = 0;
   for (const one of agents) {
+    if (one.until.by === ("outside" satisfies OutageLimit)) continue;
     if (least === undefined || one.until.atMs < least.until.atMs) least = one;
     if (outageBudgetMs(one.until, nowMs) < boundMs) below++;
   }

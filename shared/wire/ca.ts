@@ -33,8 +33,11 @@ export type RotateCaRequest = z.infer<typeof rotateCaRequestSchema>;
 export const forceRequestSchema = z.object({
   /** The step that the rotation is at. */
   step: z.enum(["trust", "renew", "remove"]),
-  /** `away`: goes past agents that are not connected. `all`: past anybody. Both hold for the steps that follow. */
-  whom: z.enum(["away", "all"]),
+  /**
+   * `away`: goes past agents that are not connected. `partners`: past other trust domains that may not have fetched the bundle.
+   * `all`: past anybody. All hold for the steps that follow.
+   */
+  whom: z.enum(["away", "partners", "all"]),
   author,
 });
 export type ForceRequest = z.infer<typeof forceRequestSchema>;
@@ -74,6 +77,8 @@ export interface CaStatus {
   /** Roots that agents believe, the one that signs first. */
   readonly roots: readonly (CertificateStatus & { readonly state: "signs" | "comes" | "goes" })[];
   readonly issuer?: CertificateStatus;
+  /** Another issuer of the trust domain, with whose roots this authority has nothing to do. Absent: there is none. */
+  readonly outside?: { readonly id: string; readonly roots: readonly CertificateStatus[] };
   readonly rotation?: Rotation & { readonly waitingFor: WaitingFor };
   /** A key waits for the certificate that `csr` asked for. */
   readonly csrPending: boolean;
@@ -89,6 +94,8 @@ export interface WaitingFor {
   /** At step `renew` of a root: valid certificates of the old root whose holders have no newer one. */
   readonly leaves: number;
   readonly leavesNamed: readonly { readonly name: string; readonly notAfterMs: number }[];
+  /** At step `trust`: other trust domains, and until when they have the time to fetch the new root. Absent: none is waited for. */
+  readonly partners?: { readonly named: readonly string[]; readonly untilMs: number };
 }
 
 /** With `serial`: a certificate that was issued; with `reason`: a request that was refused. */

@@ -20,6 +20,7 @@ export const controlCalls: Readonly<Record<string, readonly Role[] | "open">> = 
   "POST /v1/join/challenge": "open",
   "POST /v1/join/token": "open",
   "POST /v1/join/key": "open",
+  "POST /v1/join/svid": "open",
   "POST /v1/renew": AGENT,
   "GET /v1/agents/connect": AGENT,
   "POST /v1/gateway/lease": GATEWAY,

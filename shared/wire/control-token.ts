@@ -23,6 +23,8 @@ export const controlTokenClaimsSchema = z.object({
   service: z.optional(z.string()),
   /** Agents only: SHA-256 of the certified public key's SPKI, base64url. Without it a token renews nothing. */
   key: z.optional(z.string()),
+  /** Agents only: its certificate is an outside issuer's, and none of the authority's is given for it. */
+  outside: z.optional(z.literal(true)),
   exp: z.number(),
 });
 export type ControlTokenClaims = z.infer<typeof controlTokenClaimsSchema>;

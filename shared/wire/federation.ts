@@ -14,6 +14,8 @@ export interface FederationStatus {
 
 export interface PartnerStatus {
   readonly trustDomain: string;
+  /** It is an issuer of the own trust domain, whose SPIFFE IDs are of this form. Absent: another trust domain. */
+  readonly issues?: string;
   /** Where its bundle is fetched. */
   readonly bundle: string;
   /** PEM roots that are believed for it. Empty: nobody of it is let in. */

@@ -26,6 +26,13 @@ export const deniedPeersSchema = z.object({
 /** By trust domain. */
 export const federatedSchema = z.record(z.string(), z.array(z.string()));
 
+/** As in `shared/policy/federation.ts`. */
+export const outsideIssuerSchema = z.object({
+  id: z.string(),
+  gateway: z.optional(z.string()),
+  roots: z.array(z.string()),
+});
+
 const jwk = z.looseObject({ kty: z.string(), kid: z.string() });
 
 /** What an agent holds of a service: the revision of its registry that counts by `epoch`. */
@@ -171,6 +178,8 @@ export const hubMessageSchema = z.discriminatedUnion("type", [
     denied: z.optional(deniedPeersSchema),
     /** PEM roots of other trust domains, whose workloads access rules may name. Absent: none. */
     federated: z.optional(federatedSchema),
+    /** An outside issuer of the own trust domain, whose SVIDs are good beside the authority's. Absent: there is none. */
+    outside: z.optional(outsideIssuerSchema),
   }),
   /** Renew the certificate at a random moment of that time, whatever is left of it, and say `standing` with this id. */
   z.object({ type: z.literal("renew"), id: z.string(), withinMs: z.number().check(z.nonnegative()) }),

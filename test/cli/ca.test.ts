@@ -44,6 +44,20 @@ test("who is waited for is named, those that are away and certificates apart", (
   );
 });
 
+test("other trust domains are named with the time that they have, once agents are done", async () => {
+  const partners = { named: ["partner.example", "bank.example"], untilMs: 300_000 };
+  expect(describeStep(rotation({}, { partners }))).toBe(
+    "step 1 of 3: every agent learns the new root; until 1970-01-01T00:05:00.000Z other trust domains have the time to fetch it: " +
+      "partner.example, bank.example",
+  );
+  const forced = client(status(rotation({ force: "away" }, { partners })), status());
+  await waitForRotation(forced, { force: "partners" });
+  expect(forced.forceCa).toHaveBeenCalledWith({ step: "trust", whom: "partners", author: expect.anything() });
+  const said = client(status(rotation({ leavesPartners: true }, {})), status());
+  await waitForRotation(said, { force: "partners" });
+  expect(said.forceCa).not.toHaveBeenCalled();
+});
+
 test("waiting goes on over a control plane that is away, and ends with the rotation", async () => {
   const away = new CliError(exitCodes.unreachable, "it does not answer");
   const one = client(status(rotation()), away, status(rotation({ step: "renew" })), status());

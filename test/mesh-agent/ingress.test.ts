@@ -1,7 +1,9 @@
 /** The ingress: what the gateway may bring into the mesh, and what nobody else may. */
 import { createHash } from "node:crypto";
 import { statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { request } from "node:https";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { generateKeyPair } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -88,6 +90,22 @@ test("a request of the gateway reaches the service it names, with the end user's
   await until("the service's agent knows both callers", () =>
     users.log("inbound").some(({ peer, sub }) => peer === "gateway" && sub === "alice"),
   );
+});
+
+test("a service that is found elsewhere is reached as any other, and never sees the token", async () => {
+  const app = createServer((incoming, response) => response.end(JSON.stringify(incoming.headers)));
+  await new Promise<void>((resolve) => app.listen(0, "127.0.0.1", resolve));
+  const { port } = app.address() as AddressInfo;
+  const source = { kind: "static", endpoints: [{ host: "127.0.0.1", port, labels: {} }] } as const;
+  const discovery = { source, reach: { kind: "plain" }, host: "bank.example", keepMs: 1, keepEmptyMs: 1 } as const;
+  control.setPlan("gateway", { outbound: { users: {}, closed: {}, bank: { discovery } } });
+  await until("the ingress knows it", async () => (await ingress.admin("/config")).text.includes("bank.example"));
+  const fields = { "txn-token": await control.txnToken("users:read"), "selvage-service": "bank", "x-own": "kept" };
+  const { status, json } = await enter(fields);
+  app.close();
+  expect(status).toBe(200);
+  expect(json).toMatchObject({ host: "bank.example", "x-own": "kept" });
+  expect(Object.keys(json).filter((name) => name.startsWith("selvage-") || name.startsWith("txn-"))).toEqual([]);
 });
 
 test("a request without a token is refused before anything is looked at", async () => {

@@ -127,3 +127,12 @@ export async function makeAuthority(trustDomain: string): Promise<TestAuthority>
     },
   };
 }
+
+/** A request with a new key of any kind. */
+export async function makeRequest(
+  algorithm: webcrypto.RsaHashedKeyGenParams | (webcrypto.EcKeyGenParams & webcrypto.EcdsaParams),
+): Promise<{ readonly request: string; readonly keyPem: string }> {
+  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
+  const made = await x509.Pkcs10CertificateRequestGenerator.create({ keys, signingAlgorithm: algorithm });
+  return { request: made.toString("base64"), keyPem: await keyToPem(keys.privateKey) };
+}

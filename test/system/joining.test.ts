@@ -86,6 +86,21 @@ test("a suspended agent comes back unattended when all that it had has ended", a
   expect(readState(suspended.folder, "identity.json").token).not.toBe(before);
 });
 
+test("an agent that was away while the root was replaced twice, and lost its identity, comes back by its key", async () => {
+  const away = await (await world.agent("callee", "callee-6")).ready();
+  away.kill("SIGTERM");
+  await away.exited;
+  const [former] = readState(away.folder, "identity.json").roots;
+  rmSync(join(away.folder, "identity.json"));
+  for (const _ of [1, 2])
+    expect((await world.selvage("ca", "rotate-root", "--force", "all", "--timeout", "60s")).code).toBe(0);
+  const again = await world.fleet.run("callee-6", undefined, [], away.folder).ready();
+  expect(again.stdout).toContain("came back as callee by the enrolment key");
+  const { roots } = readState(away.folder, "identity.json");
+  expect([roots.length, roots.includes(former)]).toEqual([1, false]);
+  await until("it is connected", async () => (await again.admin("/config")).text.includes('"connected":true'));
+});
+
 test("the folder of an older agent is taken over: sealed at once, and a key told with the next renewal", async () => {
   await world.setLives(`{ lifetime: ${LIFE_MS}ms, tokenLifetime: 10m }`);
   const former = await (await world.agent("callee", "callee-3")).ready();

@@ -25,7 +25,14 @@ import { canary, changeCanary } from "./calls/canary-calls.ts";
 import { apply, rollback, version } from "./calls/config-calls.ts";
 import { askFederation, ownBundle, refreshFederation } from "./calls/federation-calls.ts";
 import { lease } from "./calls/gateway-calls.ts";
-import { enrolmentKeys, joinByKey, joinByToken, joinChallenge, removeEnrolmentKey } from "./calls/join-calls.ts";
+import {
+  enrolmentKeys,
+  joinByKey,
+  joinBySvid,
+  joinByToken,
+  joinChallenge,
+  removeEnrolmentKey,
+} from "./calls/join-calls.ts";
 import { permitted } from "./calls/permitted.ts";
 import { problem } from "./calls/problem.ts";
 import { services, status } from "./calls/status-calls.ts";
@@ -43,6 +50,7 @@ export function makeApi(): Hono<Api> {
   api.post("/v1/join/challenge", joinChallenge);
   api.post("/v1/join/token", joinByToken);
   api.post("/v1/join/key", joinByKey);
+  api.post("/v1/join/svid", joinBySvid);
   api.post("/v1/renew", renew);
   api.get("/v1/agents/connect", connect);
   api.post("/v1/gateway/lease", lease);

@@ -66,7 +66,8 @@ function refuseOwned(change: Change, judged: Judged): DocumentProblem[] {
       foreign(change, owner === undefined ? "has no owner: it is for administrators" : `is of the owner ${owner}`),
     ];
   }
-  return change.kind === "service" ? refuseShutOut(change, before, after, judged) : [];
+  if (change.kind !== "service") return [];
+  return [...refuseFound(change, before, after), ...refuseShutOut(change, before, after, judged)];
 }
 
 /** Nobody's is nobody's, whatever an owner is called. */
@@ -85,6 +86,15 @@ function refuseOrder(change: Change, { live, next, owners }: Judged): DocumentPr
     is.filter((name) => known.has(name)),
   );
   return isSame ? [] : [foreign(change, "is for administrators, where routes of others change places")];
+}
+
+/** By it agents of others send their requests to any address, and what is in files beside them. */
+function refuseFound(change: Change, before: unknown, after: unknown): DocumentProblem[] {
+  const [was, is] = [before, after].map((service) => membersOf(service ?? {}).discovery);
+  const [, , , member = "discovery"] = change.path;
+  if (after === undefined || member !== "discovery" || sameJson(was, is)) return [];
+  const message = `${partKey(change)}: where its endpoints are found (\`discovery\`) is for administrators`;
+  return [error("SLV3235", [...change.path.slice(0, 3), ...(is === undefined ? [] : ["discovery"])], message)];
 }
 
 /** Who else may call is the service's own word, but routes of others that lead to it must go on to. */

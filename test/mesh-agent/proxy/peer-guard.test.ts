@@ -44,9 +44,9 @@ interface World {
 }
 
 /** @param perConnection requests of one connection */
-async function world(perConnection?: number, as = users): Promise<World> {
+async function world(perConnection?: number, as = users, at = orders): Promise<World> {
   const [called, calling] = [new PeerGuard(), new PeerGuard()];
-  const server = await createMeshServer({ listen: { host: "127.0.0.1", port: 0 }, tls: { ...orders, guard: called } });
+  const server = await createMeshServer({ listen: { host: "127.0.0.1", port: 0 }, tls: { ...at, guard: called } });
   closers.push(() => server.close(0));
   answerWith(server, (target) => `at ${target}`);
   const secureContext = (): ReturnType<typeof createClientContext> => createClientContext(as);
@@ -138,4 +138,29 @@ test("the same list again changes nothing, and sessions stay good", () => {
   expect(guard.deny([ORDERS], ["0A"])).toBe(0);
   expect(guard.deny([ORDERS], ["a"])).toBeUndefined();
   expect(guard.revision).toBe(1);
+});
+
+describe("names of an outside issuer", () => {
+  const names = { id: "spiffe://shop.internal/ns/*/sa/{service}" };
+  const named = async (service: string): Promise<TlsIdentity> => {
+    const leaf = await authority.issue(service, { uris: [`spiffe://shop.internal/ns/prod/sa/${service}`] });
+    return { key: leaf.keyPem, cert: leaf.certPem, ca: authority.rootPem };
+  };
+
+  test("say who a peer is on both sides, whom denials mean, and end connections when they change", async () => {
+    const found = await world(undefined, await named("users"), await named("orders"));
+    const failure = await failureOf(ask(found.pool, "/"));
+    expect(failure.message).toContain("the peer is spiffe://shop.internal/ns/prod/sa/orders");
+    for (const side of SIDES) found[side].setNames(names);
+    expect(await answered(found)).toBe(true);
+    expect(found.called.nameOf("spiffe://shop.internal/ns/prod/sa/users")).toBe(USERS);
+    // The same again is no change.
+    expect([found.called.setNames({ ...names }), found.called.revision]).toEqual([0, 1]);
+    expect(found.called.deny([USERS], [])).toBe(1);
+    expect(await answered(found)).toBe(false);
+    found.called.deny([], []);
+    await expect.poll(() => answered(found)).toBe(true);
+    expect(found.calling.setNames(undefined)).toBe(1);
+    expect(await answered(found)).toBe(false);
+  });
 });

@@ -94,3 +94,32 @@ test("built-in words of JavaScript are no trust domains", () => {
   );
   expect(problems(json).length).toBeGreaterThan(0);
 });
+
+const issuer = (spiffe: object, from = "*") => document(undefined, from, { identity: { spiffe } });
+const outside = { id: "spiffe://shop.internal/ns/prod/sa/{service}", bundle: "https://spire.shop.internal/bundle" };
+
+test("an outside issuer is a partner for the own trust domain", () => {
+  const gateway = "spiffe://shop.internal/ns/edge/sa/ingress";
+  const checked = checkDocument(issuer({ ...outside, gateway, refresh: "30s" }));
+  expect(checked.problems).toEqual([]);
+  if (checked.document === undefined) throw new Error("no document");
+  const { id, bundle } = outside;
+  expect(compile(checked.document).mesh.federation).toEqual({
+    "shop.internal": { bundle, refreshMs: 30_000, names: { id, gateway } },
+  });
+  // Its Workload API may tell of trust domains that the document does not name.
+  expect(problems(issuer(outside, BILLING))).toEqual([]);
+});
+
+test.each<[object, string[]]>([
+  [{ ...outside, id: "spiffe://other.internal/ns/prod/sa/{service}" }, ["SLV3195 mesh.identity.spiffe.id"]],
+  [{ ...outside, id: "spiffe://shop.internal/ns/prod/sa/orders" }, ["SLV3195 mesh.identity.spiffe.id"]],
+  [{ ...outside, id: "spiffe://shop.internal/*/{service}" }, ["SLV3196 mesh.identity.spiffe.id"]],
+  [{ ...outside, gateway: "spiffe://other.internal/ingress" }, ["SLV3197 mesh.identity.spiffe.gateway"]],
+  [{ ...outside, gateway: "spiffe://shop.internal" }, ["SLV3197 mesh.identity.spiffe.gateway"]],
+  [{ ...outside, bundle: "http://spire.shop.internal/" }, ["SLV3255 mesh.identity.spiffe.bundle"]],
+  [{ id: outside.id }, ["SLV2002 mesh.identity.spiffe.bundle"]],
+  [{ ...outside, id: "ns/{service}" }, ["SLV2001 mesh.identity.spiffe.id"]],
+])("%j", (spiffe, expected) => {
+  expect(problems(issuer(spiffe))).toEqual(expected);
+});

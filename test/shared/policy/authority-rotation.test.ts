@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { limits } from "../../../shared/limits.ts";
 import {
   type AuthorityEvent,
   type AuthorityState,
@@ -33,6 +34,30 @@ test("a new root is believed, then signs, then is the only one; each step waits 
   expect(stepAuthority(state, tick(1), 60)).toEqual({ changed: false });
   expect(stepAuthority(state, tick(), 70)).toEqual({ changed: true, passed: "remove", dropped: "a" });
   expect(state).toEqual({ root: "b" });
+});
+
+test("other trust domains have a refresh hint's time to fetch a new root before anything is signed with it", () => {
+  const partners = { type: "tick", live: 0, away: 0, leaves: 0, partners: 1 } as const;
+  const { ownRefreshMs } = limits.federation;
+  const state = rotating();
+  expect(stepAuthority(state, partners, 10 + ownRefreshMs - 1)).toEqual({ changed: false });
+  expect(lookAgainMs(state, 10 + ownRefreshMs - 5, 200, 30_000)).toBe(5);
+  expect(stepAuthority(state, partners, 10 + ownRefreshMs).passed).toBe("trust");
+  // The steps that follow have nothing to do with them.
+  expect(stepAuthority(state, partners, 11 + ownRefreshMs).passed).toBe("renew");
+  expect(stepAuthority(state, partners, 12 + ownRefreshMs).passed).toBe("remove");
+  const issuer: AuthorityState = { root: "a" };
+  stepAuthority(issuer, { type: "begin", kind: "issuer" }, 10);
+  expect(stepAuthority(issuer, partners, 11).passed).toBe("renew");
+  for (const [whom, passes] of [
+    ["away", false],
+    ["partners", true],
+    ["all", true],
+  ] as const)
+    expect(stepAuthority(rotating({ type: "force", step: "trust", whom }), partners, 20).changed).toBe(passes);
+  // Agents are waited for all the same.
+  const left = rotating({ type: "force", step: "trust", whom: "partners" });
+  expect(stepAuthority(left, { ...partners, live: 1 }, 20).changed).toBe(false);
 });
 
 test("a new issuer of the same root needs one step", () => {

@@ -6,6 +6,7 @@ import {
   federatedRoots,
   federationAlarms,
   federationDueAt,
+  outsideIssuer,
   refuseBundleUrl,
   stepFederation,
 } from "../../../shared/policy/federation.ts";
@@ -117,4 +118,27 @@ test.each<[string, boolean]>([
   ["https://", false],
 ])("%s may be the URL of a bundle: %s", (url, may) => {
   expect(refuseBundleUrl(url) === undefined).toBe(may);
+});
+
+test("an outside issuer is apart from other trust domains, and another name is news as well as another root", () => {
+  const state = configured();
+  const [own, bundle] = ["shop.internal", "https://spire.shop.internal/"];
+  const named = (id: string) => ({ [PARTNER]: { bundle: URL }, [own]: { bundle, names: { id } } });
+  const first = "spiffe://shop.internal/ns/prod/sa/{service}";
+  expect(outsideIssuer(state)).toBeUndefined();
+  expect(stepFederation(state, { type: "configured", partners: named(first) }, 2_000)).toBe(true);
+  expect(stepFederation(state, { type: "configured", partners: named(first) }, 3_000)).toBe(false);
+  expect(outsideIssuer(state)).toEqual({ id: first, roots: [] });
+  stepFederation(state, fetched(["a"]), 4_000);
+  expect(stepFederation(state, { type: "fetched", trustDomain: own, url: bundle, roots: ["s"] }, 4_000)).toBe(true);
+  expect([federatedRoots(state), outsideIssuer(state)?.roots]).toEqual([{ [PARTNER]: ["a"] }, ["s"]]);
+  const other = "spiffe://shop.internal/{service}";
+  expect(stepFederation(state, { type: "configured", partners: named(other) }, 5_000)).toBe(true);
+  expect(outsideIssuer(state)).toEqual({ id: other, roots: ["s"] });
+  stepFederation(state, { type: "failed", trustDomain: own, url: bundle, reason: "away" }, 6_000);
+  expect(federationAlarms(state).map(({ text }) => text)).toEqual([
+    expect.stringContaining("of the outside issuer of shop"),
+  ]);
+  expect(stepFederation(state, { type: "configured", partners: { [PARTNER]: { bundle: URL } } }, 7_000)).toBe(true);
+  expect(outsideIssuer(state)).toBeUndefined();
 });

@@ -19,15 +19,25 @@ function signingKey(tokenSecret: string | undefined): Bytes {
   return key;
 }
 
-/** The bearer token of one instance of a service. @param key `keyHash` of the key that is certified with it */
+/** The holder of an agent's token. */
+export interface TokenHolder {
+  readonly service: string;
+  readonly instance: string;
+  /** `keyHash` of the key that is certified with it. */
+  readonly key: string;
+  /** The certificate is an outside issuer's. */
+  readonly outside?: true;
+}
+
+/** The bearer token of one instance of a service. */
 export function signAgentToken(
   tokenSecret: string | undefined,
-  { service, instance, key }: { readonly service: string; readonly instance: string; readonly key: string },
+  { instance, ...claims }: TokenHolder,
   lifetimeMs: number,
   nowMs: number,
 ): Promise<string> {
   const expiresAtMs = nowMs + lifetimeMs;
-  return signToken(tokenSecret, instance, { role: "agent", service, key }, nowMs, expiresAtMs);
+  return signToken(tokenSecret, instance, { role: "agent", ...claims }, nowMs, expiresAtMs);
 }
 
 /** A token of the API. @param sub who gets it */

@@ -34,7 +34,7 @@ export async function readChain(pem: string, spki: Bytes, trustDomain: string, n
     throw refuse("none of the certificates is for the key of the last `selvage ca csr`: sign that request");
   const certificates = await chainFrom(first, given);
   for (const [depth, certificate] of certificates.entries()) {
-    const wrong = refuseAuthority(certificate, depth, trustDomain, nowMs);
+    const wrong = refuseAuthority(certificate, depth, trustDomain, nowMs, limits.authority.externalLeastMs);
     if (wrong !== undefined) throw refuse(`the certificate of "${certificate.subject}": ${wrong}`);
   }
   return { certificates, warnings: warningsOf(certificates, given.length) };
@@ -69,7 +69,7 @@ async function chainFrom(
   const chain = [first];
   for (let last = first; last.subject !== last.issuer; ) {
     const signers = given.filter((one) => one.subject === last.issuer && !chain.includes(one));
-    const next = await findSigner(last, signers);
+    const next = await signerOf(last, signers);
     if (next === undefined)
       throw refuse(
         signers.length === 0
@@ -85,11 +85,13 @@ async function chainFrom(
   return chain;
 }
 
-async function findSigner(
+/** The one of these that signed a certificate. */
+export async function signerOf(
   certificate: x509.X509Certificate,
   signers: readonly x509.X509Certificate[],
 ): Promise<x509.X509Certificate | undefined> {
-  for (const signer of signers) if (await isSignedBy(certificate, signer)) return signer;
+  for (const signer of signers)
+    if (signer.subject === certificate.issuer && (await isSignedBy(certificate, signer))) return signer;
   return undefined;
 }
 
@@ -97,12 +99,17 @@ function isSignedBy(certificate: x509.X509Certificate, signer: x509.X509Certific
   return certificate.verify({ publicKey: signer.publicKey, signatureOnly: true }).catch(() => false);
 }
 
-/** @param depth 0: it signs leaves */
-function refuseAuthority(
+/**
+ * Why a certificate may not sign for workloads of the trust domain now.
+ * @param depth 0: it signs leaves
+ * @param leastMs how long it has to be good from now on
+ */
+export function refuseAuthority(
   certificate: x509.X509Certificate,
   depth: number,
   trustDomain: string,
   nowMs: number,
+  leastMs: number,
 ): string | undefined {
   const basic = certificate.getExtension(x509.BasicConstraintsExtension);
   if (basic?.ca !== true) return "it is no authority (CA:TRUE is missing)";
@@ -115,10 +122,13 @@ function refuseAuthority(
     return "its extended key usage does not allow servers and clients of TLS";
   const unknown = certificate.extensions.find(({ critical, type }) => critical && !KNOWN_CRITICAL.has(type));
   if (unknown !== undefined) return `its critical extension ${unknown.type} is not understood`;
-  return refuseAlgorithms(certificate) ?? refuseTimes(certificate, nowMs) ?? refuseNames(certificate, trustDomain);
+  return (
+    refuseAlgorithms(certificate) ?? refuseTimes(certificate, nowMs, leastMs) ?? refuseNames(certificate, trustDomain)
+  );
 }
 
-function refuseAlgorithms(certificate: x509.X509Certificate): string | undefined {
+/** Keys and signatures that are too weak. */
+export function refuseAlgorithms(certificate: x509.X509Certificate): string | undefined {
   const key = certificate.publicKey.algorithm as { name: string; modulusLength?: number };
   if (key.modulusLength !== undefined && key.modulusLength < RSA_BITS_MIN)
     return `its RSA key has ${key.modulusLength} bits, less than ${RSA_BITS_MIN}`;
@@ -126,10 +136,15 @@ function refuseAlgorithms(certificate: x509.X509Certificate): string | undefined
   return hash?.name === "SHA-1" ? "it is signed with SHA-1" : undefined;
 }
 
-function refuseTimes({ notBefore, notAfter }: x509.X509Certificate, nowMs: number): string | undefined {
+function refuseTimes(
+  { notBefore, notAfter }: x509.X509Certificate,
+  nowMs: number,
+  leastMs: number,
+): string | undefined {
   if (nowMs < notBefore.getTime()) return `it begins at ${notBefore.toISOString()}`;
-  if (notAfter.getTime() - nowMs < limits.authority.externalLeastMs)
-    return `it ends at ${notAfter.toISOString()}: at least ${limits.authority.externalLeastMs / 3_600_000} hours are needed`;
+  if (nowMs >= notAfter.getTime()) return `it has ended at ${notAfter.toISOString()}`;
+  if (notAfter.getTime() - nowMs < leastMs)
+    return `it ends at ${notAfter.toISOString()}: at least ${leastMs / 3_600_000} hours are needed`;
   return undefined;
 }
 

@@ -35,9 +35,12 @@ export async function enrol(c: Call): Promise<Response> {
 export async function renew(c: Call): Promise<Response> {
   const request = await readJson(c.req.raw, renewRequestSchema, CALL_BYTES);
   const { service, instance } = agentOf(c);
-  const { key } = c.get("claims");
-  if (!(await provesKey(request, key))) {
-    const reason = `${instance} does not prove the key that its token is for`;
+  const { key, outside } = c.get("claims");
+  if (outside === true || !(await provesKey(request, key))) {
+    const reason =
+      outside === true
+        ? `the certificate of ${instance} is the outside issuer's, which alone renews it`
+        : `${instance} does not prove the key that its token is for`;
     await authority(c).noteRefusal(service, instance, reason);
     throw new SelvageError("credentials_invalid", reason);
   }

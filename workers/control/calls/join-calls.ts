@@ -5,15 +5,19 @@ import {
   type EnrolmentKeyInfo,
   joinInput,
   keyJoinRequestSchema,
+  type SvidJoinAnswer,
+  svidJoinRequestSchema,
   type TokenJoinRequest,
   tokenJoinRequestSchema,
 } from "../../../shared/wire/joining.ts";
 import { challengeEnd, challengeId, makeChallenge } from "../authority/join-challenge.ts";
 import { isSignedBy, knownAs } from "../authority/key-proof.ts";
+import { readOutsideSvid } from "../authority/outside-svid.ts";
 import { proveToken } from "../authority/outside-tokens.ts";
 import type { IssuedCredentials, ProvenJoin } from "../objects/authority-rpc.ts";
 import { readJson } from "../objects/read-json.ts";
 import type { Refused } from "../objects/rpc.ts";
+import { hubFor } from "../upstream/hubs.ts";
 import { checkInstance } from "./agent-calls.ts";
 import { authority, CALL_BYTES, type Call, config, granted } from "./call.ts";
 
@@ -52,6 +56,26 @@ export async function joinByKey(c: Call): Promise<Response> {
   const joiner = await proveJoin(c, request, joinInput.key(request));
   if (typeof joiner === "string") throw await refusal(c, "an enrolment key", joiner);
   return answer(c, await authority(c).joinByKey(joiner));
+}
+
+export async function joinBySvid(c: Call): Promise<Response> {
+  const request = await readJson(c.req.raw, svidJoinRequestSchema, CALL_BYTES);
+  const { instance, challenge } = request;
+  checkInstance(instance);
+  const nowMs = Date.now();
+  const challengeEndMs = await challengeEnd(c.env.TOKEN_SECRET, challenge, nowMs);
+  if (typeof challengeEndMs === "string") throw await refusal(c, instance, challengeEndMs);
+  const { outside } = await authority(c).trust();
+  if (outside === undefined)
+    throw await refusal(c, instance, "the live document names no outside issuer (`mesh.identity.spiffe`)");
+  const svid = await readOutsideSvid(request, outside, nowMs);
+  if (typeof svid === "string") throw await refusal(c, instance, svid);
+  const proven = { ...svid, instance, challengeId: await challengeId(challenge), challengeEndMs };
+  const { tokenEndMs: expiresAtMs, ...admitted } = granted(await authority(c).joinBySvid(proven));
+  const { service, key, notAfterMs } = svid;
+  const hub = hubFor(c.env, service, instance);
+  c.executionCtx.waitUntil(hub.renewed(service, instance, notAfterMs, { key, expiresAtMs }));
+  return c.json(admitted satisfies SvidJoinAnswer);
 }
 
 /** @returns or why it is not proven */

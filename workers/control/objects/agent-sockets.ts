@@ -3,6 +3,7 @@ import { instanceKey } from "../../../shared/policy/agent-sessions.ts";
 import { type Denied, refuseWorkload } from "../../../shared/policy/denial.ts";
 import { type Connection, readAttachment } from "./connection.ts";
 import { closeCodes } from "./hub-messages.ts";
+import type { RenewedToken } from "./rpc.ts";
 
 /** The sockets of a hub by their connections; found again after a sleep. */
 export class AgentSockets {
@@ -48,6 +49,15 @@ export class AgentSockets {
     for (const other of this.#ctx.getWebSockets(instanceKey(connection.service, connection.instance)))
       if (readAttachment(other).id !== connection.id)
         other.close(closeCodes.replaced, "replaced by a newer connection");
+  }
+
+  /** The connections of an instance last as long as its newer token. */
+  goOnBy(key: string, token: RenewedToken): void {
+    for (const socket of this.#ctx.getWebSockets(key)) {
+      const connection = readAttachment(socket);
+      if (token.expiresAtMs > connection.expiresAtMs)
+        socket.serializeAttachment({ ...connection, ...token } satisfies Connection);
+    }
   }
 
   gone({ id }: Connection): void {

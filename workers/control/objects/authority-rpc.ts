@@ -14,7 +14,8 @@ import type {
 } from "../../../shared/wire/ca.ts";
 import type { EnrolRequest } from "../../../shared/wire/enrolment.ts";
 import type { FederationStatus } from "../../../shared/wire/federation.ts";
-import type { EnrolmentKeyInfo } from "../../../shared/wire/joining.ts";
+import type { EnrolmentKeyInfo, SvidJoinAnswer } from "../../../shared/wire/joining.ts";
+import type { OutsideSvid } from "../authority/outside-svid.ts";
 import type { Actor, Refused, Trust } from "./rpc.ts";
 export type KeyKind = "signing" | "hop";
 
@@ -71,6 +72,16 @@ export interface ProvenTokenJoin extends ProvenJoin {
   readonly judgedBy: number;
 }
 
+/** By an SVID that is proven. */
+export interface ProvenSvidJoin extends OutsideSvid, Pick<ProvenJoin, "challengeId" | "challengeEndMs"> {
+  readonly instance: string;
+}
+
+export interface Admitted extends SvidJoinAnswer {
+  /** When the token ends. */
+  readonly tokenEndMs: number;
+}
+
 export interface AuthorityRpc extends Rpc.DurableObjectBranded {
   /** Makes root, issuer and the keys of gateways where there are none. @returns the trust domain that the authority is for */
   ensure(trustDomain: string): Promise<string>;
@@ -89,6 +100,8 @@ export interface AuthorityRpc extends Rpc.DurableObjectBranded {
   joinByToken(join: ProvenTokenJoin): Promise<IssuedCredentials | Refused | "outdated">;
   /** For the service and instance that the key was kept for. */
   joinByKey(join: ProvenJoin): Promise<IssuedCredentials | Refused>;
+  /** Lets an agent connect whose certificate is an outside issuer's. */
+  joinBySvid(join: ProvenSvidJoin): Promise<Admitted | Refused>;
   /** Writes why somebody does not join, for operators. @param who such as the instance that was named */
   refuseJoining(who: string, reason: string): Promise<Refused>;
   enrolmentKeys(): Promise<EnrolmentKeyInfo[]>;

@@ -18,6 +18,7 @@ import type { Env } from "../env.ts";
 import { laggards, tellTrust } from "../upstream/hubs.ts";
 import { AuthorityKeys, type Keys } from "./authority-keys.ts";
 import type {
+  Admitted,
   AuthorityRpc,
   CaOrder,
   FederationOrder,
@@ -27,6 +28,7 @@ import type {
   KeyKind,
   KeyRings,
   ProvenJoin,
+  ProvenSvidJoin,
   ProvenTokenJoin,
 } from "./authority-rpc.ts";
 import { CertificateDesk } from "./certificate-desk.ts";
@@ -37,6 +39,7 @@ import { LeafIssuer, RENEWAL } from "./leaf-issuer.ts";
 import { LeafStore } from "./leaf-store.ts";
 import { refused } from "./refused.ts";
 import { type Act, type Actor, type Laggards, MAIN, type Refused, type Trust } from "./rpc.ts";
+import { admitSvid } from "./svid-admission.ts";
 
 interface TokenRow extends Record<string, SqlStorageValue> {
   id: string;
@@ -83,13 +86,14 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
       touch: (nowMs) => this.#rings.touch(nowMs),
       turn: () => this.#turnKeys(),
       laggards: async () => laggards(env, (await this.trust()).id),
+      partners: () => this.#federation.partners,
+      outside: () => this.#federation.outside,
     });
-    this.#issuer = new LeafIssuer({
-      ...{ keys: this.#keys, leaves: this.#leaves, desk: this.#desk, tokenSecret: env.TOKEN_SECRET },
-      config: () => this.#config,
-    });
+    const parts = { leaves: this.#leaves, desk: this.#desk, tokenSecret: env.TOKEN_SECRET, config: () => this.#config };
+    this.#issuer = new LeafIssuer({ keys: this.#keys, ...parts });
     this.#joining = new Joining(ctx.storage, {
       issue: (who, csr, cause) => this.#issuer.issue(who, csr, cause, ""),
+      admit: (svid) => admitSvid(parts, svid),
       certifiedLast: (service, instance) => this.#leaves.last(service, instance)?.key,
       settings: () => this.#config.joining(),
       audit,
@@ -332,6 +336,10 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
 
   joinByKey(join: ProvenJoin): Promise<IssuedCredentials | Refused> {
     return this.#joining.byKey(join);
+  }
+
+  joinBySvid(join: ProvenSvidJoin): Promise<Admitted | Refused> {
+    return this.#joining.bySvid(join);
   }
 
   refuseJoining(who: string, reason: string): Promise<Refused> {

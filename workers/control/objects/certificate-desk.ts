@@ -9,10 +9,13 @@ import {
   type AuthorityVerdict,
   lookAgainMs,
   mustRenew,
+  partnersUntilMs,
+  type Rotation,
   renewWithinMs,
 } from "../../../shared/policy/authority-rotation.ts";
 import { type CaAlarm, caAlarms } from "../../../shared/policy/ca-alarms.ts";
 import { refuseWorkload, type Workload } from "../../../shared/policy/denial.ts";
+import type { OutsideIssuer } from "../../../shared/policy/federation.ts";
 import type {
   CaStatus,
   CertificateStatus,
@@ -42,6 +45,10 @@ export interface DeskOptions {
   /** Tells agents, and goes on with what waits for them. */
   readonly turn: () => Promise<void>;
   readonly laggards: () => Promise<Laggards>;
+  /** Names of other trust domains, which fetch the own bundle. */
+  readonly partners: () => readonly string[];
+  /** Who else issues for the own one. */
+  readonly outside: () => OutsideIssuer | undefined;
   readonly audit: (act: Act) => Promise<void>;
 }
 
@@ -81,7 +88,8 @@ export class CertificateDesk {
     if (rotation === undefined) return false;
     const held =
       rotation.kind === "root" && rotation.step === "renew" ? leaves.held(rotation.other ?? "", nowMs) : NONE;
-    const verdict = keys.step({ type: "tick", live, away: agents - live, leaves: held.count }, nowMs);
+    const partners = this.#options.partners().length;
+    const verdict = keys.step({ type: "tick", live, away: agents - live, leaves: held.count, partners }, nowMs);
     if (!verdict.changed) return false;
     touch(nowMs);
     const behind = `${live} connected, ${agents - live} away, ${held.count} certificates left behind`;
@@ -113,7 +121,7 @@ export class CertificateDesk {
     if (order.type === "rotate") return this.#rotate(state.root, order, actor);
     const verdict = keys.step(order, Date.now());
     if (order.type === "abort") return this.#begun(verdict, "ca-rotate", "given up", actor);
-    const past = order.whom === "all" ? "anybody" : "agents that are away";
+    const past = { all: "anybody", away: "agents that are away", partners: "other trust domains" }[order.whom];
     return this.#begun(verdict, "ca-rotate", `step ${order.step}: does not wait for ${past}`, actor);
   }
 
@@ -199,19 +207,35 @@ export class CertificateDesk {
     });
     const isLeaving = rotation?.kind === "root" && rotation.step === "renew";
     const held = isLeaving ? leaves.held(rotation.other ?? "", nowMs) : NONE;
+    const outside = this.#options.outside();
     return {
       trustDomain: state.trustDomain,
       roots: await Promise.all(roots),
+      ...(outside !== undefined && {
+        outside: {
+          id: outside.id,
+          roots: await Promise.all(outside.roots.map((pem) => statusOf({ pem, external: true }))),
+        },
+      }),
       ...(issuer !== undefined && { issuer: await statusOf(issuer) }),
       ...(rotation !== undefined && {
         rotation: {
           ...rotation,
-          waitingFor: { ...waitingFor(await laggards()), leaves: held.count, leavesNamed: held.named },
+          waitingFor: {
+            ...waitingFor(await laggards()),
+            ...{ leaves: held.count, leavesNamed: held.named },
+            ...this.#partnersWaitedFor(rotation, nowMs),
+          },
         },
       }),
       csrPending: keys.store.pending !== undefined,
       alarms: this.alarms(nowMs),
     };
+  }
+
+  #partnersWaitedFor(rotation: Rotation, nowMs: number): Pick<WaitingFor, "partners"> {
+    const [named, untilMs] = [this.#options.partners(), partnersUntilMs(rotation)];
+    return named.length > 0 && nowMs < untilMs ? { partners: { named, untilMs } } : {};
   }
 
   /** What ends soon. */

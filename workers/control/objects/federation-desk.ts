@@ -10,6 +10,9 @@ import {
   federatedRoots,
   federationAlarms,
   federationDueAt,
+  isIssuer,
+  type OutsideIssuer,
+  outsideIssuer,
   type PartnerState,
   type Partners,
   stepFederation,
@@ -48,10 +51,31 @@ export class FederationDesk {
     this.#state = Object.fromEntries(rows.map((row) => [row.trust_domain, JSON.parse(row.state) as PartnerState]));
   }
 
+  /** Names of other trust domains. */
+  get partners(): string[] {
+    const others = Object.entries(this.#state).filter(([, { partner }]) => !isIssuer(partner));
+    return others.map(([trustDomain]) => trustDomain);
+  }
+
+  /** Another issuer of the own one. */
+  get outside(): OutsideIssuer | undefined {
+    return outsideIssuer(this.#state);
+  }
+
   /** For the trust bundle of agents. */
-  get trust(): Pick<Trust, "federated"> {
+  get trust(): Pick<Trust, "federated" | "outside"> {
     const federated = federatedRoots(this.#state);
-    return Object.keys(federated).length === 0 ? {} : { federated };
+    const { outside } = this;
+    return {
+      ...(Object.keys(federated).length > 0 && { federated }),
+      ...(outside !== undefined && { outside }),
+    };
+  }
+
+  /** Roots of the own trust domain, of the authority and of an outside issuer. PEM. */
+  async #roots(): Promise<readonly string[]> {
+    const own = await this.#options.roots();
+    return own.length === 0 ? [] : [...new Set([...own, ...(this.outside?.roots ?? [])])];
   }
 
   get alarms(): FederationAlarm[] {
@@ -83,9 +107,11 @@ export class FederationDesk {
     const nowMs = Date.now();
     const due = Object.entries(this.#state).filter(([, { dueAtMs }]) => dueAtMs <= nowMs);
     if (due.length === 0) return;
-    const own = await this.#options.roots();
+    const [authority, own] = [await this.#options.roots(), await this.#roots()];
     const outcomes = await Promise.all(
-      due.map(([trustDomain, { partner }]) => outcomeOf(trustDomain, partner.bundle, own)),
+      due.map(([trustDomain, { partner }]) =>
+        outcomeOf(trustDomain, partner.bundle, isIssuer(partner) ? authority : own),
+      ),
     );
     if (outcomes.map((outcome) => this.#step(outcome)).includes(true)) this.#options.touch(Date.now());
     await this.#options.turn();
@@ -94,6 +120,7 @@ export class FederationDesk {
   #status(): FederationStatus {
     const partners = Object.entries(this.#state).map(([trustDomain, known]) => ({
       trustDomain,
+      ...(known.partner.names !== undefined && { issues: known.partner.names.id }),
       bundle: known.partner.bundle,
       roots: known.roots,
       ...(known.sequence !== undefined && { sequence: known.sequence }),
@@ -106,7 +133,7 @@ export class FederationDesk {
 
   /** The own bundle as JSON; undefined before the first apply. */
   async #bundle(): Promise<string | undefined> {
-    const roots = await this.#options.roots();
+    const roots = await this.#roots();
     if (roots.length === 0) return undefined;
     const keys = await Promise.all(
       roots.map(async (pem) => {

@@ -18,7 +18,7 @@ export const closeCodes = {
 } as const;
 
 export function trustMessage(trust: Trust, hopKeys?: readonly HopKey[]): string {
-  const { id, roots, issuer, renewWithinMs, denied, federated } = trust;
+  const { id, roots, issuer, renewWithinMs, denied, federated, outside } = trust;
   const txnKeys = trust.txnKeys.map((key) => JSON.parse(key));
   const refused = denied && { denied: { services: denied.services, serials: denied.serials } };
   return JSON.stringify({
@@ -26,6 +26,7 @@ export function trustMessage(trust: Trust, hopKeys?: readonly HopKey[]): string 
     ...(hopKeys && { hopKeys }),
     ...refused,
     ...(federated && { federated }),
+    ...(outside && { outside }),
   });
 }
 

@@ -31,7 +31,16 @@ import { HubStore } from "./hub-store.ts";
 import { MissedNews } from "./missed-news.ts";
 import { PublicationStore } from "./publication-store.ts";
 import { RegistryLinks } from "./registry-links.ts";
-import type { CanaryFaces, CanaryLaggards, HubRpc, Laggards, Publication, Reports, Trust } from "./rpc.ts";
+import type {
+  CanaryFaces,
+  CanaryLaggards,
+  HubRpc,
+  Laggards,
+  Publication,
+  RenewedToken,
+  Reports,
+  Trust,
+} from "./rpc.ts";
 import { whoLacks } from "./who-lacks.ts";
 
 export class Hub extends DurableObject<Env> implements HubRpc {
@@ -133,7 +142,8 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     return { revision, instances: Object.values(sessions.instances), verdicts: this.#verdicts.held(Date.now()) };
   }
 
-  async renewed(service: string, instance: string, certificateNotAfterMs: number): Promise<void> {
+  async renewed(service: string, instance: string, certificateNotAfterMs: number, token?: RenewedToken): Promise<void> {
+    if (token !== undefined) this.#sockets.goOnBy(instanceKey(service, instance), token);
     this.#step({ type: "renewed", key: instanceKey(service, instance), certificateNotAfterMs });
   }
 

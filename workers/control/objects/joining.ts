@@ -1,19 +1,25 @@
-/** How the authority lets workloads in that have no join token: by a token of their platform, or by their enrolment key. */
+/**
+ * How the authority lets workloads in that have no join token: by a token of their platform, by their enrolment key, or by an SVID
+ * of the mesh's outside issuer.
+ */
 import { join as bounds } from "../../../shared/limits/join.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { Workload } from "../../../shared/policy/denial.ts";
 import { isOutdated, refuseEnded, refuseKey, refuseReuse } from "../../../shared/policy/joining.ts";
 import { newRefusalBudget, takeRefusal } from "../../../shared/policy/refusal-budget.ts";
 import type { EnrolmentKeyInfo } from "../../../shared/wire/joining.ts";
-import type { IssuedCredentials, ProvenJoin, ProvenTokenJoin } from "./authority-rpc.ts";
+import type { Admitted, IssuedCredentials, ProvenJoin, ProvenSvidJoin, ProvenTokenJoin } from "./authority-rpc.ts";
 import { JoiningStore } from "./joining-store.ts";
 import type { Issued } from "./leaf-issuer.ts";
 import type { Act, JoiningSettings, Refused, RefusedAct } from "./rpc.ts";
+import type { Admission } from "./svid-admission.ts";
 
 /** What the authority lends. */
 export interface JoiningHost {
   /** Refuses services that left the document, and whoever else may have no certificate. */
   issue(who: Workload, csr: string, cause: string): Promise<Issued | Refused>;
+  /** The same for who needs no certificate. */
+  admit(svid: ProvenSvidJoin): Promise<Admission | Refused>;
   /** Hash of the key that an instance's last certificate is for, as far as that is known. */
   certifiedLast(service: string, instance: string): string | undefined;
   settings(): Promise<JoiningSettings>;
@@ -70,6 +76,29 @@ export class Joining {
     });
   }
 
+  /** It comes again with each SVID and at the end of each token: only the first time is an act. */
+  async bySvid(svid: ProvenSvidJoin): Promise<Admitted | Refused> {
+    const { service, instance, spiffeId, key, challengeId, challengeEndMs } = svid;
+    const who = `${service}/${instance} by the SVID of ${spiffeId}`;
+    const given = await this.#host.admit(svid);
+    if ("refused" in given) return TOLD.has(given.refused.code) ? given : this.refuse(who, given.refused.reason);
+    const late = this.#storage.transactionSync(() => {
+      const reason = this.#refuseChallenge(challengeId, challengeEndMs, Date.now());
+      if (reason !== undefined) return reason;
+      if (!this.#store.use(challengeId, key, challengeEndMs, Date.now())) return FULL;
+      given.record();
+      return undefined;
+    });
+    if (late !== undefined) return this.refuse(who, late);
+    if (given.isFirst) await this.#audit("join", instance, who);
+    return given.admitted;
+  }
+
+  #refuseChallenge(id: string, endMs: number, nowMs: number): string | undefined {
+    const isReplayed = this.#store.usedBy(id) !== undefined;
+    return isReplayed ? "the challenge was used before" : refuseEnded("challenge", endMs, nowMs);
+  }
+
   /**
    * Everything that can fail is done before anything is used up; then all is asked again, for others may have come in between,
    * and done in one transaction.
@@ -87,11 +116,10 @@ export class Joining {
     if ("refused" in issued) return TOLD.has(issued.refused.code) ? issued : this.refuse(who, issued.refused.reason);
     const late = this.#storage.transactionSync(() => {
       const nowMs = Date.now();
-      const isReplayed = this.#store.usedBy(challengeId) !== undefined;
-      const unfresh = isReplayed ? "the challenge was used before" : refuseEnded("challenge", challengeEndMs, nowMs);
+      const unfresh = this.#refuseChallenge(challengeId, challengeEndMs, nowMs);
       const reason = unfresh ?? proof.refuse() ?? proof.use(nowMs);
       if (reason !== undefined) return reason;
-      if (!this.#store.use(challengeId, keyId, challengeEndMs, nowMs)) return "too many challenges are remembered";
+      if (!this.#store.use(challengeId, keyId, challengeEndMs, nowMs)) return FULL;
       this.#store.keepKey({ id: keyId, service, instance, isProven: true }, nowMs, nowMs - keyLifetimeMs);
       issued.record();
       return undefined;
@@ -147,6 +175,8 @@ async function tried(detail: string, write: () => Promise<void>): Promise<void> 
     console.error(JSON.stringify({ kind: "error", act: "audit", reason: String(error), detail }));
   }
 }
+
+const FULL = "too many challenges are remembered";
 
 /** Refusals that say nothing of who may join, and what to do about them. */
 const TOLD: ReadonlySet<string> = new Set(["csr_invalid", "issuance_limited", "issuer_ended"]);

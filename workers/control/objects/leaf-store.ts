@@ -42,6 +42,7 @@ export class LeafStore {
     sql.exec(`CREATE TABLE IF NOT EXISTS leaves (
       id INTEGER PRIMARY KEY AUTOINCREMENT, serial TEXT, service TEXT, instance TEXT, root TEXT, key TEXT, not_after INTEGER)`);
     sql.exec("CREATE INDEX IF NOT EXISTS leaves_of ON leaves (service, instance)");
+    sql.exec("CREATE INDEX IF NOT EXISTS leaves_by_serial ON leaves (serial)");
     sql.exec(`CREATE TABLE IF NOT EXISTS refusals (
       id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER, service TEXT, instance TEXT, cause TEXT, reason TEXT)`);
   }
@@ -153,6 +154,12 @@ export class LeafStore {
     const [row] = rows.toArray();
     if (row === undefined) return undefined;
     return { service: row.service, instance: row.instance, key: row.key, notAfterMs: row.not_after };
+  }
+
+  /** Instances that hold the valid certificate of a serial number. */
+  holders(serial: string): string[] {
+    const rows = this.#sql.exec<LeafRow>("SELECT service, instance FROM leaves WHERE serial = ?", serial).toArray();
+    return rows.map(({ service, instance }) => `${service}/${instance}`);
   }
 
   /** The root of an instance's last certificate and the hash of its key, as far as that is known. */

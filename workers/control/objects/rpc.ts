@@ -6,6 +6,7 @@ import type { Instance } from "../../../shared/policy/agent-sessions.ts";
 import type { CallerReport } from "../../../shared/policy/caller-view.ts";
 import type { SeriesCounts } from "../../../shared/policy/counters.ts";
 import type { Denied } from "../../../shared/policy/denial.ts";
+import type { OutsideIssuer } from "../../../shared/policy/federation.ts";
 import type { FleetVerdict } from "../../../shared/policy/fleet-verdict.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
 import type { InstanceReport, RegistryUpdate, Released } from "../../../shared/policy/registry.ts";
@@ -244,6 +245,15 @@ export interface Trust {
   readonly denied?: Denied;
   /** PEM roots of other trust domains. Absent: none. */
   readonly federated?: Readonly<Record<string, readonly string[]>>;
+  /** Another issuer of the own trust domain. Absent: there is none. */
+  readonly outside?: OutsideIssuer;
+}
+
+/** The token that an open connection goes on by. */
+export interface RenewedToken {
+  /** Hash of the key that it is for. */
+  readonly key: string;
+  readonly expiresAtMs: number;
 }
 
 /** Who does not have a trust bundle yet: agents of all services, those of the gateway, and the first names. */
@@ -309,7 +319,8 @@ export interface HubRpc extends Rpc.DurableObjectBranded {
   canary(faces: CanaryFaces): Promise<void>;
   canaryLaggards(version: number): Promise<CanaryLaggards>;
   status(): Promise<HubStatus>;
-  renewed(service: string, instance: string, certificateNotAfterMs: number): Promise<void>;
+  /** @param token of the certificate, where the one that a connection was opened by ends with the certificate before */
+  renewed(service: string, instance: string, certificateNotAfterMs: number, token?: RenewedToken): Promise<void>;
   /** Tells agents to renew that have not done so by this id. */
   renewAll(id: string, withinMs: number): Promise<void>;
   /** Of a registry: what the callers of its service see together. */
