@@ -15,9 +15,10 @@ import type { RegistryUpdate, Released } from "../../../shared/policy/registry.t
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
 import type { AgentMessage } from "../../../shared/wire/hub.ts";
 import type { AgentSocket } from "./agent-socket.ts";
+import { deniedOf } from "./authority-host.ts";
 import { HubLinks } from "./hub-links.ts";
 import { HubStorage } from "./hub-storage.ts";
-import type { Publication, Reports, Trust } from "./messages.ts";
+import type { CanaryNews, HubSays, MeshPlan, Publication, Reports, TakenPlan, Told, Trust } from "./messages.ts";
 import type { HubNode, Laggards, World } from "./nodes.ts";
 import { DurableNode } from "./virtual-node.ts";
 
@@ -49,7 +50,7 @@ export class HubHost extends DurableNode<World> implements HubNode {
   #asksAgain = false;
 
   protected load(): void {
-    this.state = this.storage.load(this.nowMs);
+    this.state = this.storage.load(this.nowMs, this.world.steps);
     this.#links = new HubLinks(this);
     this.#alarmMemoMs = undefined;
     this.#askedAtMs = 0;
@@ -77,7 +78,43 @@ export class HubHost extends DurableNode<World> implements HubNode {
       if (face === undefined) this.#noFace(service, instance);
       else this.sockets.get(connection)?.toAgent({ type: "plan", ...face });
     }
-    this.step({ type: "published", callable: publication.plan.callable });
+    this.step({ type: "published", callable: this.storage.callable(this.world.steps) });
+  }
+
+  canary(news: CanaryNews): void {
+    const { storage } = this;
+    if (this.world.steps.isOldCanary(news, storage.canary)) return;
+    storage.canary = news;
+    this.say(() => `hears that canary ${news.version} ${news.isOver ? "is over" : "has begun"}`);
+    this.mayCrash();
+    for (const { service, instance, connection } of this.#connected()) {
+      this.sockets.get(connection)?.toAgent(this.#second(service));
+      if (!this.#knows(service)) this.#noFace(service, instance);
+    }
+    this.step({ type: "published", callable: storage.callable(this.world.steps) });
+  }
+
+  canaryLaggards(version: number): number {
+    const isTold = this.#canaryVersion === version;
+    if (!isTold) this.#ask("soon", () => undefined);
+    const knows = (service: string): boolean => !isTold || this.#canaryFace(service) !== undefined;
+    return this.world.steps.canaryLaggardsOf(this.state, version, knows).length;
+  }
+
+  get #canaryVersion(): number {
+    const { version, isOver } = this.storage.canary;
+    return isOver ? 0 : version;
+  }
+
+  #canaryFace(service: string): TakenPlan | undefined {
+    const { version, plan } = this.storage.canary;
+    return plan === undefined || this.#canaryVersion === 0 ? undefined : faceOf(version, plan, service);
+  }
+
+  /** What an agent is told of the canary: its face, or that there is none for its service. */
+  #second(service: string): HubSays {
+    const plan = this.#canaryFace(service);
+    return { type: "canary", version: plan?.version ?? 0, ...(plan && { plan }) };
   }
 
   trust(trust: Trust): void {
@@ -98,7 +135,7 @@ export class HubHost extends DurableNode<World> implements HubNode {
   }
 
   #isDenied({ agent }: AgentSocket): boolean {
-    return this.storage.trust?.denied?.includes(agent.name) === true;
+    return this.world.steps.refuseWorkload(deniedOf(this.storage.trust?.denied ?? []), agent) !== undefined;
   }
 
   laggards(trustId: string): Laggards {
@@ -145,7 +182,7 @@ export class HubHost extends DurableNode<World> implements HubNode {
       answer(waitMs);
       return;
     }
-    this.#ask(false, () => {
+    this.#ask("untold", () => {
       if (this.#isDenied(socket)) return;
       this.sockets.set(socket.id, socket);
       this.#schedule(this.nowMs + control.helloWaitMs);
@@ -153,23 +190,28 @@ export class HubHost extends DurableNode<World> implements HubNode {
     });
   }
 
-  /** What is live may have changed while nobody told this hub. @param now whatever was asked before */
-  #ask(now: boolean, then: () => void): void {
+  /**
+   * What is live may have changed while nobody told this hub.
+   * @param when `untold`: unless it was told since it woke; `soon`: unless it has just asked; `now`: whatever was asked before
+   */
+  #ask(when: "untold" | "soon" | "now", then: () => void): void {
     const sinceMs = this.nowMs - this.#askedAtMs;
     const isSoon = sinceMs >= 0 && sinceMs < control.publishRetryMs;
-    if (!now && (this.#isTold || isSoon)) {
+    if (when !== "now" && (isSoon || (when === "untold" && this.#isTold))) {
       then();
       return;
     }
     this.#askedAtMs = this.nowMs;
     const { network, config } = this.world;
-    network.call<{ told: Publication | undefined }>({
+    network.call<{ told: Told | undefined }>({
       ...{ from: this, to: config, act: "ask for the publication" },
       handle: (reply) => config.publication((told) => reply({ told })),
       onEnd: (answer) => {
         this.#isTold = answer !== undefined;
         this.#asksAgain = answer === undefined;
-        if (answer?.told !== undefined) this.publish(answer.told);
+        const { publication, canary } = answer?.told ?? {};
+        if (publication !== undefined) this.publish(publication);
+        if (canary !== undefined) this.canary(canary);
         then();
       },
     });
@@ -224,7 +266,7 @@ export class HubHost extends DurableNode<World> implements HubNode {
     for (const connection of silent) this.sockets.get(connection)?.closeByHub();
     if (nowMs >= this.storage.syncedAtMs + control.hubSyncMs) this.#sync(nowMs);
     this.#handOver();
-    if (this.#asksAgain) this.#ask(true, () => undefined);
+    if (this.#asksAgain) this.#ask("now", () => undefined);
     this.#schedule(Number.POSITIVE_INFINITY);
     done();
   }
@@ -243,15 +285,19 @@ export class HubHost extends DurableNode<World> implements HubNode {
         if (other !== socket && other.agent === socket.agent) other.closeByHub();
       const { trust } = this.storage;
       if (trust !== undefined && trusts === undefined) socket.toAgent({ type: "trust", ...trust });
+      const second = this.#canaryFace(service);
+      if (face === undefined && second !== undefined) socket.toAgent({ type: "plan", ...second });
       if (face !== undefined && planVersion !== live.version && !isLater) socket.toAgent({ type: "plan", ...face });
+      if (second !== undefined || (hello.canary !== undefined && live.version > 0))
+        socket.toAgent(this.#second(service));
     };
     const { endpoint, certificateNotAfterMs, views } = hello;
     const says = { service, instance, connection: socket.id, endpoint, planVersion, certificateNotAfterMs, trusts };
     this.step({ type: "hello", ...says, takesChanges: views !== undefined, views }, before);
     this.world.rules.greeted(this, socket);
     this.say(() => `greets ${socket.agent.name}, which holds ${views?.map((one) => `${one.service} ${one.revision}`)}`);
-    if (face === undefined) this.#noFace(service, instance);
-    if (isLater) this.#ask(true, () => this.#sendIfLost(socket, told.version));
+    if (!this.#knows(service)) this.#noFace(service, instance);
+    if (isLater) this.#ask("now", () => this.#sendIfLost(socket, told.version));
   }
 
   /** The agent has a version that this hub does not know: of a config store that was lost, unless that says otherwise. */
@@ -269,15 +315,18 @@ export class HubHost extends DurableNode<World> implements HubNode {
     } else if (message.type === "refuse") {
       if (message.version <= version)
         this.step({ type: "refused", key, version: message.version, reason: message.reason });
-    } else if (message.type !== "canary" && message.type !== "observed")
-      this.step({ ...message, key, connection: socket.id });
+    } else if (message.type === "canary") this.step({ type: "canary", key, version: message.version });
+    else if (message.type !== "observed") this.step({ ...message, key, connection: socket.id });
   }
 
-  #face(service: string): { version: number; hash: string; callable: readonly string[] } | undefined {
+  #face(service: string): TakenPlan | undefined {
     const { publication } = this.storage;
-    const callable = publication?.plan.callable.get(service);
-    if (publication === undefined || callable === undefined) return undefined;
-    return { version: publication.version, hash: `${publication.plan.hash}/${service}`, callable };
+    return publication && faceOf(publication.version, publication.plan, service);
+  }
+
+  /** By the live plan or the canary. */
+  #knows(service: string): boolean {
+    return this.#face(service) !== undefined || this.#canaryFace(service) !== undefined;
   }
 
   #noFace(service: string, instance: string): void {
@@ -337,6 +386,11 @@ export class HubHost extends DurableNode<World> implements HubNode {
       isUsed ? Math.max(this.storage.syncedAtMs + hubSyncMs, this.nowMs + owedRetryMs) : Number.POSITIVE_INFINITY,
     );
   }
+}
+
+function faceOf(version: number, plan: MeshPlan, service: string): TakenPlan | undefined {
+  const callable = plan.callable.get(service);
+  return callable && { version, hash: `${plan.hash}/${service}`, callable };
 }
 
 const keyOf = ({ service, instance }: Instance): string => instanceKey(service, instance);

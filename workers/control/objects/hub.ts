@@ -108,7 +108,10 @@ export class Hub extends DurableObject<Env> implements HubRpc {
 
   async canary(faces: CanaryFaces): Promise<void> {
     if (!this.ctx.storage.transactionSync(() => this.#canary.put(faces))) return;
-    for (const known of this.#connected()) this.#news.canary(known);
+    for (const known of this.#connected()) {
+      this.#news.canary(known);
+      if (!this.#knows(known.service)) this.#noFace(known.service, known.instance);
+    }
     this.#step({ type: "published", callable: this.#callable() });
   }
 
@@ -252,8 +255,13 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     };
     const { full } = this.#step({ type: "hello", ...says, takesChanges: views !== undefined, views }, before);
     if (full === true) socket.close(closeCodes.full, "the hub is full");
-    else if (face === undefined && this.#canary.face(service) === undefined) this.#noFace(service, instance);
+    else if (!this.#knows(service)) this.#noFace(service, instance);
     if (isLater) this.ctx.waitUntil(this.#askForLater(service, id, hello.planVersion));
+  }
+
+  /** By the live plan or the canary. */
+  #knows(service: string): boolean {
+    return this.#publication.face(service) !== undefined || this.#canary.face(service) !== undefined;
   }
 
   /** The live plan does not know the service any more: it keeps what it has, and the status says why it is not current. */
