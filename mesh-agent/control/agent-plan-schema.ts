@@ -132,6 +132,27 @@ const shedding = z.object({
 
 const callLimit = z.object({ ...limitCount, by: z.array(z.enum(["service", "identity", "all"])) });
 
+const telemetry = z.object({
+  otlp: z.exactOptional(
+    z.object({
+      endpoint: z.url(),
+      headers: texts,
+      compression: z.exactOptional(z.literal("gzip")),
+      timeoutMs: durationMs,
+    }),
+  ),
+  resource: texts,
+  traces: z.exactOptional(
+    z.object({
+      ratio: z.number().check(z.minimum(0), z.maximum(1)),
+      errors: z.boolean(),
+      slowMs: z.exactOptional(durationMs),
+      trustClients: z.exactOptional(z.literal(true)),
+      clientAddress: z.exactOptional(z.literal(true)),
+    }),
+  ),
+});
+
 export const agentPlanSchema: z.ZodMiniType<AgentPlan> = z.object({
   format: z.literal([PLAN_FORMAT, ACCESS_PLAN_FORMAT, MATCH_PLAN_FORMAT]),
   trustDomain: z.string().check(z.refine(isTrustDomain)),
@@ -147,5 +168,6 @@ export const agentPlanSchema: z.ZodMiniType<AgentPlan> = z.object({
       expose: z.exactOptional(exposeSchema),
     }),
   ),
+  telemetry: z.exactOptional(telemetry),
   outbound: z.record(z.string(), outboundService),
 });

@@ -6,7 +6,7 @@ import type { Finding, Tree } from "./tree.ts";
 const FLOORS: readonly (readonly [pattern: RegExp, floor: number])[] = [
   [/^shared\/(errors\.ts$|limits(\.ts$|\/))/, 0],
   [/^shared\/(http|identity)\//, 1],
-  [/^shared\/(policy|route|cache|contract|auth|transcode|discovery)\//, 2],
+  [/^shared\/(policy|route|cache|contract|auth|transcode|discovery|telemetry)\//, 2],
   [/^shared\/(config|plan|wire)\//, 3],
   [/(^|\/)(index|main)\.ts$/, 7],
   [/^workers\/[^/]+\/(app|api)\.ts$/, 6],

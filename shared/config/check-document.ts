@@ -24,6 +24,7 @@ import { checkResources } from "./check-resources.ts";
 import { checkRoutes, TARGETS } from "./check-routes.ts";
 import { checkShedding } from "./check-shedding.ts";
 import { checkSignatures } from "./check-signature.ts";
+import { checkTelemetry } from "./check-telemetry.ts";
 import { checkUpstreams } from "./check-upstreams.ts";
 import { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, type Path } from "./problem.ts";
@@ -75,6 +76,7 @@ export function checkDocument(json: unknown, secrets?: Secrets): CheckedDocument
     ...checkFleet(top),
     ...checkCallLimits(top),
     ...checkExpose(top),
+    ...checkTelemetry(top),
   ]);
   if (problems.some((problem) => problem.severity === "error")) return { problems };
   return { document: json as Document, problems };

@@ -28,15 +28,15 @@ function checkReference(reference: Reference, path: Path, secrets: Secrets | und
       ),
     ];
   if (
-    ![isEditValue, isProviderSecret, isSignerSecret, isDecisionField, isPartField, isCodeSetting].some((isPlace) =>
-      isPlace(path),
+    ![isEditValue, isProviderSecret, isSignerSecret, isDecisionField, isPartField, isCodeSetting, isExportField].some(
+      (isPlace) => isPlace(path),
     )
   )
     return [
       error(
         "SLV4003",
         path,
-        `${reference.text}: secrets can be used in values of headers and query in \`transform\`, in headers of parts and of decision points, in settings of code, and as secrets of a provider only`,
+        `${reference.text}: secrets can be used in values of headers and query in \`transform\`, in headers of parts, of decision points and of telemetry, in settings of code, and as secrets of a provider only`,
       ),
     ];
   if (secrets === undefined || secrets.has(reference.name)) return [];
@@ -71,6 +71,11 @@ function isSignerSecret(path: Path): boolean {
 /** gateway.decisions.<name>.<kind>.headers.<name> */
 function isDecisionField(path: Path): boolean {
   return path.length === 6 && path[0] === "gateway" && path[1] === "decisions" && path[4] === "headers";
+}
+
+/** telemetry.otlp.headers.<name> */
+function isExportField(path: Path): boolean {
+  return path.length === 4 && path[0] === "telemetry" && path[1] === "otlp" && path[2] === "headers";
 }
 
 /** gateway.routes[n].transform.(request|response|response[n]).(headers|query).(set|add|append).<name> */

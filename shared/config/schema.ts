@@ -53,6 +53,7 @@ import { protocol, streamIdle } from "./schema-protocol.ts";
 import { transform } from "./schema-reshape.ts";
 import { retries } from "./schema-retries.ts";
 import { priority, serviceShedding, shedding } from "./schema-shedding.ts";
+import { telemetry } from "./schema-telemetry.ts";
 import { mirror, trafficRule } from "./schema-traffic.ts";
 import { descriptor, transcode } from "./schema-transcode.ts";
 import { routeStreams, upgrades } from "./schema-tunnels.ts";
@@ -258,6 +259,7 @@ export const documentSchema = z.strictObject({
   name: text("a name: lower-case letters, digits and - inside", /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/),
   include: include.optional(),
   owners: owners.optional(),
+  telemetry: telemetry.optional().describe("What gateway and agents tell of requests, and whom. Absent: nothing."),
   gateway: gateway.optional(),
   mesh: mesh.optional(),
 });

@@ -21,7 +21,13 @@ export function agentPlan(plan: Plan, service: string): AgentPlan | undefined {
   const isNew = own?.access?.some(({ paths, claims }) => paths !== undefined || claims !== undefined) ?? false;
   const older: AgentPlan["format"] = isNew ? ACCESS_PLAN_FORMAT : plan.format;
   const format = Math.max(older, routeFormat(own?.expose?.routes ?? [])) as AgentPlan["format"];
-  const face = { format, trustDomain: mesh.trustDomain, service, outbound };
+  const face = {
+    format,
+    trustDomain: mesh.trustDomain,
+    service,
+    ...(mesh.telemetry && { telemetry: mesh.telemetry }),
+    outbound,
+  };
   return own === undefined ? face : { ...face, inbound: inboundPlan(own) };
 }
 

@@ -22,6 +22,7 @@ import { compileResources } from "./compile-resources.ts";
 import { compileRoute } from "./compile-route.ts";
 import { compileService } from "./compile-service.ts";
 import { compileShedding } from "./compile-shedding.ts";
+import { compileTelemetry } from "./compile-telemetry.ts";
 import { compileUpstream } from "./compile-upstreams.ts";
 import { type GatewayPlan, type MeshPlan, PLAN_FORMAT, type Plan } from "./plan.ts";
 import { routeFormat } from "./route-format.ts";
@@ -33,11 +34,12 @@ import { compileHosts, mapValues } from "./sorted.ts";
  */
 export function compile(document: Document, artifacts: ArtifactTable = {}): Plan {
   const trustDomain = document.mesh?.trustDomain ?? `${document.name}.internal`;
-  const mesh = compileMesh(document, trustDomain);
+  const telemetry = document.telemetry && { telemetry: compileTelemetry(document.telemetry, document.name) };
+  const mesh = { ...compileMesh(document, trustDomain), ...telemetry };
   return {
     format: PLAN_FORMAT,
     name: document.name,
-    gateway: compileGateway(document, trustDomain, mesh, artifacts),
+    gateway: { ...compileGateway(document, trustDomain, mesh, artifacts), ...telemetry },
     mesh,
     ...(document.owners !== undefined && { owners: compileOwners(document, document.owners) }),
   };

@@ -48,6 +48,7 @@ import type { UpstreamSettings } from "../policy/upstream-settings.ts";
 import type { Redirect } from "../route/redirect-location.ts";
 import type { Versioning } from "../route/requested-version.ts";
 import type { RouteMatch } from "../route/route-match.ts";
+import type { TelemetrySettings } from "../telemetry/settings.ts";
 import type { TranscodeSettings } from "../transcode/settings.ts";
 
 /** Raised when a host of the older format could misread a plan. Unknown members alone are no reason: they are ignored. */
@@ -112,6 +113,8 @@ export interface GatewayPlan {
   readonly upstreams?: Readonly<Record<string, UpstreamSettings>>;
   /** Absent: no route asks for a version. */
   readonly versioning?: Versioning;
+  /** Absent: nothing is told. */
+  readonly telemetry?: TelemetrySettings;
   /** Digests of all that its routes need beside it, sorted. Absent: nothing. */
   readonly artifacts?: readonly string[];
   /** In the order of the document; precedence is `matchRoute`'s. */
@@ -198,6 +201,8 @@ export interface MeshPlan {
   readonly lives?: CertificateLives;
   /** Agents that go on for less than this without the control plane are an alarm. Absent: as usual. */
   readonly outageBudgetMs?: number;
+  /** What its agents tell. Absent: nothing. */
+  readonly telemetry?: TelemetrySettings;
   /** Other trust domains, and the own one where it has an outside issuer. Absent: none. */
   readonly federation?: Partners;
   readonly services: Readonly<Record<string, ServicePlan>>;
@@ -265,6 +270,8 @@ export interface AgentPlan {
     ServicePlan,
     "port" | "protocol" | "upgrades" | "streamIdleMs" | "access" | "shedding" | "rateLimits" | "expose"
   >;
+  /** Absent: nothing is told. */
+  readonly telemetry?: TelemetrySettings;
   readonly outbound: Readonly<Record<string, OutboundServicePlan>>;
 }
 

@@ -1,0 +1,73 @@
+/** Checks of `telemetry` that a schema cannot state. */
+import { HOP_BY_HOP } from "../http/header-names.ts";
+import { checkParts } from "./check-introspection.ts";
+import { checkTransport } from "./check-transport.ts";
+import type { Cursor } from "./cursor.ts";
+import { type DocumentProblem, error, warning } from "./problem.ts";
+
+/** What the exporter says itself, or the platform. */
+const OWN_FIELDS: readonly string[] = ["content-type", "content-encoding", "content-length", "host", "user-agent"];
+/** Attributes that say which process it is: it knows them itself. */
+const OWN_ATTRIBUTES: readonly string[] = ["service.name", "service.instance.id"];
+
+export function checkTelemetry(top: Cursor): DocumentProblem[] {
+  const given = top.get("telemetry");
+  if (typeof given.value !== "object" || given.value === null) return [];
+  return [
+    ...checkUse(given),
+    ...checkEndpoint(given.get("otlp", "endpoint")),
+    ...checkFields(given.get("otlp", "headers")),
+    ...checkAttributes(given.get("resource")),
+  ];
+}
+
+function checkUse(given: Cursor): DocumentProblem[] {
+  const [otlp, traces] = [given.get("otlp"), given.get("traces")];
+  if (!traces.exists) {
+    const message = "nothing is told: there is no `traces` beside it";
+    return [warning("SLV3205", given.path, message, { at: "key", expected: "`traces: {}`, or no `telemetry` at all" })];
+  }
+  const problems: DocumentProblem[] = [];
+  if (!otlp.get("endpoint").exists) {
+    const message = "the gateway has no receiver: agents alone find one in their environment";
+    problems.push(warning("SLV3206", traces.path, message, { at: "key", expected: "`telemetry.otlp.endpoint`" }));
+  }
+  const share = Number.parseFloat(traces.get("sample").text ?? "1");
+  if (share === 0 && traces.get("errors").text === "sampled" && !traces.get("slow").exists) {
+    const message = "no span is ever kept: the share is 0%, and neither failures nor slow requests are";
+    problems.push(warning("SLV3207", traces.get("sample").path, message));
+  }
+  return problems;
+}
+
+function checkEndpoint(endpoint: Cursor): DocumentProblem[] {
+  const { text } = endpoint;
+  if (text === undefined || !URL.canParse(text)) return [];
+  const problems = [...checkTransport(endpoint, "spans and credentials are sent"), ...checkParts(endpoint)];
+  const { pathname, search } = new URL(text);
+  const signal = /\/v1\/(traces|metrics|logs)\/?$/.exec(pathname);
+  if (signal !== null || search !== "")
+    problems.push(
+      error("SLV3208", endpoint.path, "the endpoint stands for all signals, whose paths are added to it", {
+        expected: "a URL without the path of a signal, and without a query",
+        suggestion: text.replace(/[?#].*$/, "").replace(/\/v1\/(traces|metrics|logs)\/?$/, ""),
+      }),
+    );
+  return problems;
+}
+
+function checkFields(headers: Cursor): DocumentProblem[] {
+  return headers.entries.flatMap(([name, value]) => {
+    const lower = name.toLowerCase();
+    if (!OWN_FIELDS.includes(lower) && !HOP_BY_HOP.has(lower)) return [];
+    return [error("SLV3209", value.path, `${name} is said by the exporter itself`, { at: "key" })];
+  });
+}
+
+function checkAttributes(resource: Cursor): DocumentProblem[] {
+  return resource.entries.flatMap(([name, value]) => {
+    if (!OWN_ATTRIBUTES.includes(name)) return [];
+    const message = `${name} is said by the gateway and by each agent of itself`;
+    return [error("SLV3210", value.path, message, { at: "key", expected: "an attribute that all of them have" })];
+  });
+}

@@ -1,0 +1,54 @@
+/** `telemetry`: what gateway and agents tell of requests, and whom. */
+import * as z from "zod";
+import { telemetry as max } from "../limits/telemetry.ts";
+import { duration, flag, headerName, headerValue, text, url } from "./fields.ts";
+
+const entries = <T extends z.ZodType>(of: T) =>
+  of.refine((value) => Object.keys(value as object).length <= max.attributesMax, {
+    error: `a mapping of at most ${max.attributesMax}`,
+  });
+
+const otlp = z.strictObject({
+  endpoint: url
+    .optional()
+    .describe(
+      "A receiver of OTLP/HTTP; traces go to /v1/traces below it. Absent: agents take it from their environment.",
+    ),
+  headers: entries(z.record(headerName, headerValue))
+    .optional()
+    .describe("Fields of each request, such as `authorization`. Values may hold `${secret:NAME}`."),
+  compression: z.enum(["gzip", "none"], { error: "gzip or none" }).optional().describe("Of requests. Default: none."),
+  timeout: duration(1, max.timeoutMsMax).optional().describe("For one request to the receiver. Default: 10s."),
+});
+
+const traces = z.strictObject({
+  sample: text("a percentage such as 1% or 0.1%", /^(?:100|\d{1,2}(?:\.\d{1,4})?)%$/, (given) =>
+    typeof given === "number" && given >= 0 && given <= 100 ? `${given}%` : undefined,
+  )
+    .optional()
+    .describe("Share of the traces begun here that is kept whole. Default: 1%."),
+  errors: z
+    .enum(["always", "sampled"], { error: "always or sampled" })
+    .optional()
+    .describe("`always` (default): a hop that sees a failure keeps its spans, whatever the share."),
+  slow: duration(1, max.slowMsMax).optional().describe("A hop that takes longer keeps its spans. Default: none."),
+  trustClients: flag
+    .optional()
+    .describe("Whether a client's `traceparent` says what is sampled. Default: false, it names the trace alone."),
+  clientAddress: flag.optional().describe("Whether spans tell `client.address`. Default: false."),
+});
+
+export const telemetry = z.strictObject({
+  otlp: otlp.optional(),
+  resource: entries(
+    z.record(
+      text("the name of an attribute such as deployment.environment.name", /^[A-Za-z][\w.-]{0,99}$/),
+      text("a text without control characters", /^[^\p{Cc}]{1,1024}$/u),
+    ),
+  )
+    .optional()
+    .describe("Attributes of everything that is told. `service.namespace` is the document's name by default."),
+  traces: traces.optional().describe("Spans of requests. Absent: none."),
+});
+
+export type TelemetryConfig = z.infer<typeof telemetry>;

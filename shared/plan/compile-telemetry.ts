@@ -1,0 +1,39 @@
+import type { TelemetryConfig } from "../config/schema-telemetry.ts";
+import { durationOr, parseDurationMs } from "../config/units.ts";
+import { telemetry as limits } from "../limits/telemetry.ts";
+import type { OtlpSettings, TelemetrySettings, TracesSettings } from "../telemetry/settings.ts";
+import { lowerCaseKeys } from "./sorted.ts";
+
+/** @param name of the document */
+export function compileTelemetry({ otlp, resource, traces }: TelemetryConfig, name: string): TelemetrySettings {
+  const to = otlp === undefined ? undefined : compileOtlp(otlp);
+  return {
+    ...(to !== undefined && { otlp: to }),
+    resource: { "service.namespace": name, ...resource },
+    ...(traces !== undefined && { traces: compileTraces(traces) }),
+  };
+}
+
+function compileOtlp(otlp: NonNullable<TelemetryConfig["otlp"]>): OtlpSettings | undefined {
+  const { endpoint, headers, compression, timeout } = otlp;
+  if (endpoint === undefined) return undefined;
+  return {
+    endpoint: endpoint.replace(/\/+$/, ""),
+    headers: lowerCaseKeys(headers),
+    ...(compression === "gzip" && { compression }),
+    timeoutMs: durationOr(timeout, limits.timeoutMs),
+  };
+}
+
+function compileTraces(traces: NonNullable<TelemetryConfig["traces"]>): TracesSettings {
+  const { sample, errors, slow, trustClients, clientAddress } = traces;
+  const percent = sample === undefined ? limits.samplePercent : Number(sample.slice(0, -1));
+  const slowMs = slow === undefined ? undefined : parseDurationMs(slow);
+  return {
+    ratio: percent / 100,
+    errors: errors !== "sampled",
+    ...(slowMs !== undefined && { slowMs }),
+    ...(trustClients === true && { trustClients }),
+    ...(clientAddress === true && { clientAddress }),
+  };
+}

@@ -1,0 +1,48 @@
+/** Names of attributes, encoded once: a span writes its own as bytes. Names of the OpenTelemetry semantic conventions are stable ones. */
+
+export type AttributeKey = Uint8Array;
+
+/** @param name of ASCII, shorter than 128 characters */
+export function attributeKey(name: string): AttributeKey {
+  const KEY = 0x0a;
+  return Uint8Array.from([KEY, name.length, ...new TextEncoder().encode(name)]);
+}
+
+/** https://opentelemetry.io/docs/specs/semconv/http/http-spans/ and /rpc/, /attributes-registry/; the rest is Selvage's own. */
+export const keys = {
+  method: attributeKey("http.request.method"),
+  methodOriginal: attributeKey("http.request.method_original"),
+  resend: attributeKey("http.request.resend_count"),
+  status: attributeKey("http.response.status_code"),
+  httpRoute: attributeKey("http.route"),
+  path: attributeKey("url.path"),
+  scheme: attributeKey("url.scheme"),
+  urlFull: attributeKey("url.full"),
+  serverAddress: attributeKey("server.address"),
+  serverPort: attributeKey("server.port"),
+  clientAddress: attributeKey("client.address"),
+  userAgent: attributeKey("user_agent.original"),
+  protocolName: attributeKey("network.protocol.name"),
+  protocolVersion: attributeKey("network.protocol.version"),
+  transport: attributeKey("network.transport"),
+  errorType: attributeKey("error.type"),
+  rpcSystem: attributeKey("rpc.system"),
+  rpcService: attributeKey("rpc.service"),
+  rpcMethod: attributeKey("rpc.method"),
+  grpcStatus: attributeKey("rpc.grpc.status_code"),
+  hop: attributeKey("selvage.hop"),
+  route: attributeKey("selvage.route"),
+  planVersion: attributeKey("selvage.plan.version"),
+  peer: attributeKey("selvage.peer"),
+  endpoint: attributeKey("selvage.endpoint"),
+  upstream: attributeKey("selvage.upstream"),
+  attempts: attributeKey("selvage.attempts"),
+  hedge: attributeKey("selvage.hedge"),
+  cache: attributeKey("selvage.cache"),
+  variant: attributeKey("selvage.variant"),
+  auth: attributeKey("selvage.auth.method"),
+  bytesIn: attributeKey("selvage.tunnel.bytes_in"),
+  bytesOut: attributeKey("selvage.tunnel.bytes_out"),
+  kept: attributeKey("selvage.sampled_by"),
+  detail: attributeKey("selvage.detail"),
+} as const;

@@ -1,0 +1,34 @@
+/** What the plan says of telemetry; the same for the gateway and for agents. */
+
+export interface TelemetrySettings {
+  /** Absent: where the agent's environment says; the gateway exports nothing. */
+  readonly otlp?: OtlpSettings;
+  /** Attributes of every resource beside the service's own. */
+  readonly resource: Readonly<Record<string, string>>;
+  /** Absent: no spans. */
+  readonly traces?: TracesSettings;
+}
+
+/** A receiver of OTLP/HTTP in binary. */
+export interface OtlpSettings {
+  /** Without the path of a signal, and without a slash at its end. */
+  readonly endpoint: string;
+  /** Names in lower case. Values may hold `${secret:NAME}`. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Absent: requests are not compressed. */
+  readonly compression?: "gzip";
+  readonly timeoutMs: number;
+}
+
+export interface TracesSettings {
+  /** Share of the traces begun here that is kept, 0 to 1. */
+  readonly ratio: number;
+  /** A hop that sees a failure keeps its span. */
+  readonly errors: boolean;
+  /** A hop that takes longer keeps its span. Absent: none does for that. */
+  readonly slowMs?: number;
+  /** What clients say of sampling is believed. */
+  readonly trustClients?: true;
+  /** Spans tell the client's address. */
+  readonly clientAddress?: true;
+}
