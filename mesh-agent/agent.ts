@@ -47,6 +47,7 @@ import type { Listener } from "./proxy/listener.ts";
 import { createMeshServer, type MeshServerOptions } from "./proxy/mesh-server.ts";
 import type { Log } from "./telemetry/log.ts";
 import { Metrics } from "./telemetry/metrics.ts";
+import { Tracing } from "./telemetry/tracing.ts";
 
 /**
  * Runs until the application ends or a stop is asked for.
@@ -79,6 +80,7 @@ class Agent {
   readonly #service: string;
   readonly #instance: string;
   readonly #metrics = new Metrics();
+  readonly #tracing: Tracing;
   readonly #gate = new Gate();
   readonly #view: KnownView;
   readonly #trust: TrustState;
@@ -112,6 +114,7 @@ class Agent {
     this.#stop = stop;
     this.#service = service;
     this.#instance = instance;
+    this.#tracing = new Tracing(service, instance, log);
     const onTrouble = (message: string): void => log.event("state_trouble", message);
     this.#view = new KnownView(open, identity, onTrouble, () => this.#changed("plan"));
     this.#trust = new TrustState(identity, log, svid);
@@ -330,6 +333,7 @@ class Agent {
       if (fewer) this.#clusters.renewConnections();
     } else if (plan !== undefined) {
       this.#useVersions();
+      if (changed === "plan") void this.#tracing.use(plan.plan.telemetry);
       this.#found.update(plan.plan.outbound, endpoints.services, this.#versions.beside);
       if (changed === "plan") void this.#tcp?.update(plan.plan.outbound);
     }
@@ -377,7 +381,8 @@ class Agent {
 
   get #accessLog() {
     const { accessLog: chosen } = this.#options;
-    return { service: this.#service, instance: this.#instance, log: this.#log, metrics: this.#metrics, chosen };
+    const by = { log: this.#log, metrics: this.#metrics, tracing: this.#tracing };
+    return { service: this.#service, instance: this.#instance, ...by, chosen };
   }
 
   async #close(): Promise<void> {
@@ -389,6 +394,7 @@ class Agent {
     this.#clusters.close();
     this.#app?.close();
     this.#session.stop();
+    await this.#tracing.close();
     this.#runtime.stopped();
   }
 }

@@ -2,6 +2,7 @@
 import type { FieldList } from "../../shared/http/field-list.ts";
 import { limits } from "../../shared/limits.ts";
 import type { BreakerEvent } from "../../shared/policy/breaker.ts";
+import type { AttemptSpan } from "../../shared/telemetry/span-trace.ts";
 import type { ClusterEndpoint } from "../discovery/cluster-endpoint.ts";
 import type { Cluster } from "../discovery/clusters.ts";
 import type { BodyReader, ClientExchange, ExchangeError, ResponseHead } from "../proxy/engine.ts";
@@ -14,6 +15,8 @@ export class Attempt {
   readonly sentAtMs: number;
   /** It was sent while another had no answer yet. */
   readonly isHedge: boolean;
+  /** Undefined: nothing is told of it. */
+  readonly span: AttemptSpan | undefined;
   /** Set when it cannot give an answer any more. */
   failure: ExchangeError | undefined;
   /** An answer that is not passed on yet, since another attempt may be better. */
@@ -40,6 +43,7 @@ export class Attempt {
     sentAtMs: number,
     timeoutMs: number,
     isHedge: boolean,
+    span?: AttemptSpan,
   ) {
     this.#cluster = cluster;
     this.endpoint = endpoint;
@@ -47,6 +51,7 @@ export class Attempt {
     this.sentAtMs = sentAtMs;
     this.timeoutMs = timeoutMs;
     this.isHedge = isHedge;
+    this.span = span;
     this.#isProbe = endpoint.breaker.probedAtMs === sentAtMs;
   }
 
@@ -87,6 +92,7 @@ export class Attempt {
     this.done();
     if (this.over) return;
     this.over = true;
+    this.span?.ended(performance.now(), "cancelled", "the caller left");
     this.record(this.answeredAtMs === undefined ? "abandoned" : "success");
     this.exchange.abort("the caller left");
   }
@@ -97,6 +103,7 @@ export class Attempt {
     if (this.over) return;
     this.over = true;
     const nowMs = performance.now();
+    this.span?.ended(nowMs);
     const tookMs = nowMs - this.sentAtMs;
     const hangs = this.#isProbe || tookMs >= limits.agent.timeoutBlamesMs;
     if (!this.#recorded)
@@ -114,6 +121,7 @@ export class Attempt {
     const { held, over } = this;
     this.done();
     this.over = true;
+    this.span?.ended(performance.now());
     if (held === undefined || over) return;
     const { head, body } = held;
     if (head.bodyLength === "stream" || head.bodyLength > limits.agent.discardBytesMax) {

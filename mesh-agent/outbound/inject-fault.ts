@@ -24,6 +24,7 @@ export function injectFault({ metrics, random }: FaultOptions): Stage<OutboundCa
         : chooseFault(rules, call.asked, (name) => fields.get(name), Date.now(), random());
     if (fault === undefined) next();
     else {
+      call.spans?.event("selvage.fault", performance.now(), fault.kind);
       metrics.fault(call.cluster?.service ?? "", fault.kind);
       inject(call, fault, next);
     }

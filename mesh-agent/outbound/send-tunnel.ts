@@ -9,6 +9,7 @@ import { formatTraceparent } from "../../shared/http/trace-context.ts";
 import { limits } from "../../shared/limits.ts";
 import { mayRetry, retryBackoffMs } from "../../shared/policy/retry.ts";
 import { retryBudgetStep } from "../../shared/policy/retry-budget.ts";
+import type { AttemptSpan } from "../../shared/telemetry/span-trace.ts";
 import type { ClusterEndpoint } from "../discovery/cluster-endpoint.ts";
 import type { Cluster } from "../discovery/clusters.ts";
 import type { Stage } from "../proxy/call.ts";
@@ -16,6 +17,7 @@ import { putDeadline } from "../proxy/call-deadline.ts";
 import type { BodyReader, ClientExchange, RequestHead, ResponseHead } from "../proxy/engine.ts";
 import { type Pump, pumpBody } from "../proxy/pump-body.ts";
 import { openTunnel } from "../proxy/tunnel.ts";
+import { attemptSpan, hearAnswer } from "./attempt-span.ts";
 import { classifyAnswer, classifyFailure, type Ending } from "./classify.ts";
 import type { OutboundCall } from "./outbound-call.ts";
 import type { SendOptions } from "./send-with-retries.ts";
@@ -36,7 +38,9 @@ class Opening {
   readonly #tried = new Set<ClusterEndpoint>();
   #attempts = 0;
   /** The attempt whose end was not seen. */
-  #current: { readonly endpoint: ClusterEndpoint; readonly exchange: ClientExchange } | undefined;
+  #current:
+    | { readonly endpoint: ClusterEndpoint; readonly exchange: ClientExchange; readonly span: AttemptSpan | undefined }
+    | undefined;
   #sentAtMs = 0;
   #isRecorded = false;
   #isOpen = false;
@@ -78,8 +82,9 @@ class Opening {
     this.#isRecorded = false;
     call.facts.attempts = this.#attempts;
     call.facts.endpoint = endpoint.endpoint.instance;
-    const exchange = this.#cluster.pool(endpoint).send(this.#head(nowMs), leftMs);
-    this.#current = { endpoint, exchange };
+    const span = attemptSpan(call, this.#cluster, endpoint, nowMs, this.#attempts - 1, false);
+    const exchange = this.#cluster.pool(endpoint).send(this.#head(nowMs, span), leftMs);
+    this.#current = { endpoint, exchange, span };
     exchange.onInform((status, fields) => call.exchange.inform(status, fields));
     exchange.onFail((error) => {
       if (this.#isOpen) this.#brokenOff(endpoint, error.message);
@@ -96,13 +101,14 @@ class Opening {
       : new SelvageError("no_healthy_endpoint", `${service} has no endpoints`);
   }
 
-  #head(nowMs: number): RequestHead {
+  #head(nowMs: number, span: AttemptSpan | undefined): RequestHead {
     const { upgrade, path, trace, deadlineMs } = this.#call;
     const { method, bodyLength, fields: asSent } = this.#call.exchange.head;
     const fields = asSent.clone();
     putDeadline(fields, false, deadlineMs - nowMs);
     fields.set(ATTEMPT, String(this.#attempts));
-    if (trace !== undefined) fields.set(TRACEPARENT, formatTraceparent(trace));
+    const parent = span ?? trace;
+    if (parent !== undefined) fields.set(TRACEPARENT, formatTraceparent(parent));
     return { method, target: path, fields, bodyLength, ...(upgrade !== undefined && { upgrade }) };
   }
 
@@ -110,6 +116,8 @@ class Opening {
     const { status } = head;
     const isConnect = this.#call.upgrade === undefined;
     const ending = classifyAnswer(head, Date.now(), false);
+    const span = this.#current?.span;
+    if (span !== undefined) hearAnswer(this.#call, span, head, ending.error);
     if (isConnect ? status < 300 && ending.error === undefined : status === 101) {
       this.#record(endpoint, ending);
       this.#isOpen = true;
@@ -145,12 +153,14 @@ class Opening {
       this.#inBudget = true;
       if (endpoint !== undefined) this.#record(endpoint, ending);
       const attempt = this.#leave();
+      attempt?.span?.ended(performance.now(), ending.error, why);
       if (answer !== undefined) attempt?.exchange.abort("another endpoint is tried");
       this.#options.metrics.retry(this.#cluster.service);
       this.#pause = setTimeout(() => this.#send(), pauseMs);
     } else if (answer !== undefined && this.#call.upgrade !== undefined) answer();
     else {
       if (endpoint !== undefined) this.#record(endpoint, ending);
+      this.#current?.span?.ended(performance.now(), ending.error, why);
       this.#giveUp(ending, why, sent);
     }
   }

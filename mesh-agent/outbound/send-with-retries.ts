@@ -13,6 +13,7 @@ import { limits } from "../../shared/limits.ts";
 import type { BreakerEvent } from "../../shared/policy/breaker.ts";
 import { mayRepeat, mayRetry, type RetryVerdict, retryBackoffMs, retryPauseMs } from "../../shared/policy/retry.ts";
 import { isWorthRepeating, retryBudgetStep } from "../../shared/policy/retry-budget.ts";
+import type { AttemptSpan } from "../../shared/telemetry/span-trace.ts";
 import type { ClusterEndpoint } from "../discovery/cluster-endpoint.ts";
 import type { Cluster } from "../discovery/clusters.ts";
 import type { Stage } from "../proxy/call.ts";
@@ -23,6 +24,7 @@ import { type Pump, pumpBody } from "../proxy/pump-body.ts";
 import { RequestBody } from "../proxy/request-body.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { Attempt } from "./attempt.ts";
+import { attemptSpan, hearAnswer } from "./attempt-span.ts";
 import { classifyAnswer, classifyFailure, classifyGrpc, type Ending } from "./classify.ts";
 import { Hedging } from "./hedging.ts";
 import type { OutboundCall } from "./outbound-call.ts";
@@ -127,9 +129,10 @@ class Sending {
     const timeoutMs = Math.min(leftMs, this.#cluster.settings.retries.perTryMs ?? leftMs);
     // By gRPC time is for the whole call, an attempt's own only until its head.
     const tellsMs = this.#call.isGrpc ? endOf(this.#call) - nowMs : timeoutMs;
-    const exchange = this.#cluster.pool(endpoint).send(this.#head(tellsMs), timeoutMs);
+    const span = attemptSpan(this.#call, this.#cluster, endpoint, nowMs, this.#sentInAll - 1, isHedge);
+    const exchange = this.#cluster.pool(endpoint).send(this.#head(tellsMs, span), timeoutMs);
     if (this.#call.idleMs !== undefined) exchange.idleAfter(this.#call.idleMs);
-    const attempt = new Attempt(this.#cluster, endpoint, exchange, nowMs, timeoutMs, isHedge);
+    const attempt = new Attempt(this.#cluster, endpoint, exchange, nowMs, timeoutMs, isHedge, span);
     this.#racing = isHedge ? [...this.#racing, attempt] : [attempt];
     exchange.onInform((status, fields) => this.#call.exchange.inform(status, fields));
     exchange.onFail((error) => this.#failed(attempt, error));
@@ -143,14 +146,15 @@ class Sending {
   }
 
   /** @param leftMs after it nobody waits for this attempt's answer */
-  #head(leftMs: number): RequestHead {
+  #head(leftMs: number, span: AttemptSpan | undefined): RequestHead {
     const { method, bodyLength, fields: asSent } = this.#call.exchange.head;
     const fields = asSent.clone();
     putDeadline(fields, this.#call.isGrpc, leftMs);
     fields.set(ATTEMPT, String(this.#sentInAll));
     if (this.#call.isGrpc && this.#sentInAll > 1) fields.set(GRPC_ATTEMPTS, String(this.#sentInAll - 1));
     if (this.#call.priority !== "normal") fields.set(PRIORITY, this.#call.priority);
-    if (this.#call.trace !== undefined) fields.set(TRACEPARENT, formatTraceparent(this.#call.trace));
+    const parent = span ?? this.#call.trace;
+    if (parent !== undefined) fields.set(TRACEPARENT, formatTraceparent(parent));
     return { method, target: this.#call.path, fields, bodyLength };
   }
 
@@ -173,6 +177,7 @@ class Sending {
     const { isGrpc } = this.#call;
     const ending = classifyAnswer(head, Date.now(), isGrpc);
     attempt.held = { head, body };
+    if (attempt.span !== undefined) hearAnswer(this.#call, attempt.span, head, ending.error);
     if (isGrpc && ending.outcome === undefined && ending.error === undefined)
       this.#answeredByGrpc(attempt, head, ending);
     else if (ending.outcome === undefined) this.#passOn(attempt, ending);
@@ -209,6 +214,7 @@ class Sending {
     attempt.failure = error;
     attempt.over = true;
     attempt.done();
+    attempt.span?.ended(performance.now(), classifyFailure(error).error ?? "upstream_reset", error.message);
     if (over || !this.#racing.includes(attempt)) return;
     if (this.#call.status !== 0) this.#brokenOff(attempt, error);
     else if (held === undefined || attempt.peeks) {

@@ -5,6 +5,7 @@ import type { FieldList } from "../../shared/http/field-list.ts";
 import { GRPC_STATUS, parseGrpcStatus } from "../../shared/http/grpc-call.ts";
 import type { TraceContext } from "../../shared/http/trace-context.ts";
 import { limits } from "../../shared/limits.ts";
+import type { SpanTrace } from "../../shared/telemetry/span-trace.ts";
 import type { BodyReader, BodyWriter, ResponseHead, ServerExchange } from "./engine.ts";
 import { grpcErrorTrailers, isGrpcCall } from "./grpc-answer.ts";
 
@@ -51,6 +52,8 @@ export class Call {
   errorFields: readonly (readonly [name: string, value: string])[] = NOTHING;
   /** Span of this hop; set by the outermost stage. */
   trace: TraceContext | undefined;
+  /** What it leaves for spans; undefined: nothing is told of it. */
+  spans: SpanTrace | undefined;
   /** Monotonic milliseconds by which the answer's head must be there. */
   deadlineMs = Number.POSITIVE_INFINITY;
   /** By gRPC: when all of it must be over, monotonic; undefined: by `deadlineMs`, too. */

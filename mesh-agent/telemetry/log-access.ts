@@ -1,14 +1,16 @@
 /** The outermost stage: the span of this hop, one access log line and one count for each call, however it ends. */
-import { randomFillSync } from "node:crypto";
 import type { FieldList } from "../../shared/http/field-list.ts";
 import { grpcCode, grpcStatusOfHttp } from "../../shared/http/grpc-call.ts";
 import { TRACEPARENT, TRACESTATE } from "../../shared/http/header-names.ts";
 import { childContextOf, parseTraceparent, SPAN_DIGITS, type TraceContext } from "../../shared/http/trace-context.ts";
+import { passedTracestate } from "../../shared/http/trace-state.ts";
 import type { Call, Stage } from "../proxy/call.ts";
 import { accessLines, type LineFacts } from "./access-line.ts";
 import type { LineBytes } from "./line-bytes.ts";
 import type { Log } from "./log.ts";
 import type { Direction, Metrics } from "./metrics.ts";
+import { randomDigits } from "./random-digits.ts";
+import type { Tracer, Tracing } from "./tracing.ts";
 
 export interface AccessLogOptions {
   readonly hop: Direction;
@@ -16,6 +18,7 @@ export interface AccessLogOptions {
   readonly instance: string;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly tracing: Pick<Tracing, "tracer">;
   /** Which requests get a line. */
   readonly chosen: ChosenLines;
 }
@@ -27,35 +30,30 @@ export interface ChosenLines {
   readonly failures: boolean;
 }
 
-/** Random digits are drawn for many spans at once: each call for them costs more than all of a span. */
-const pool = Buffer.alloc((SPAN_DIGITS / 2) * 128);
-let digits = "";
-let used = 0;
-
-function spanDigits(): string {
-  if (used === digits.length) {
-    digits = randomFillSync(pool).toString("hex");
-    used = 0;
-  }
-  used += SPAN_DIGITS;
-  return digits.slice(used - SPAN_DIGITS, used);
-}
-
 export function logAccess(options: AccessLogOptions): Stage {
   const lineOf = accessLines(options);
   return (call, next) => {
     const { fields } = call.exchange.head;
     const parent = fields.has(TRACEPARENT) ? parentOf(fields) : undefined;
-    // A new trace has no vendor state: what came without a usable parent belongs to another one (section 3.3).
-    if (parent === undefined) fields.remove(TRACESTATE);
-    call.trace = childContextOf(parent, spanDigits());
+    passState(fields, parent !== undefined);
+    const { tracer } = options.tracing;
+    if (tracer === undefined) call.trace = childContextOf(parent, randomDigits(SPAN_DIGITS));
+    else tracer.begin(call, options.hop, parent);
     call.onRespond(() => {
       const { peer, tunnel } = call.facts;
       if (tunnel !== undefined) options.metrics.tunnels.opened(options.hop, peer ?? "unknown", tunnel);
     });
-    call.onFinish(() => finish(call, options, lineOf));
+    call.onFinish(() => finish(call, options, lineOf, tracer));
     next();
   };
+}
+
+/** A new trace has no vendor state: what came without a usable parent belongs to another one (section 3.3). */
+function passState(fields: FieldList, hasParent: boolean): void {
+  if (!fields.has(TRACESTATE)) return;
+  const passed = hasParent ? passedTracestate(fields.getAll(TRACESTATE).join()) : undefined;
+  if (passed === undefined) fields.remove(TRACESTATE);
+  else fields.set(TRACESTATE, passed);
 }
 
 function parentOf(fields: FieldList): TraceContext | undefined {
@@ -67,6 +65,7 @@ function finish(
   call: Call,
   { hop, log, metrics, chosen }: AccessLogOptions,
   lineOf: (atMs: number, facts: LineFacts) => LineBytes,
+  tracer: Tracer | undefined,
 ): void {
   const durationMs = performance.now() - call.arrivedAtMs;
   const { route = "unknown", peer = route, tunnel, reason } = call.facts;
@@ -76,6 +75,7 @@ function finish(
     call.facts.grpcStatus ??= untoldStatus(call);
     metrics.grpc(hop, peer, call.facts.grpcStatus);
   }
+  tracer?.end(call, hop, durationMs);
   if (isChosen(call, chosen)) log.bytes(lineOf(Date.now() - durationMs, factsOf(call, durationMs)));
 }
 

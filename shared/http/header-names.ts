@@ -28,6 +28,8 @@ export const CONTENT_DIGEST = "content-digest";
 export const ERROR_CODE = "selvage-error";
 /** On an answer that an agent made itself: `none` when the application has seen nothing, so any method may be retried. */
 export const SENT = "selvage-sent";
+/** On an answer: its trace is kept there though its beginning did not choose it, so that its caller keeps its part, too. */
+export const KEPT = "selvage-kept";
 /** On a 2xx to an upgrade over HTTP/2, between agents: it is an ordinary answer, and no tunnel. */
 export const NOT_SWITCHED = "selvage-not-switched";
 /** On an answer of the gateway, for its front alone: what bounds the stream, see `shared/wire/stream-bounds.ts`. */

@@ -47,6 +47,9 @@ export function childContext(parent: TraceContext | undefined, random: Uint8Arra
   return childContextOf(parent, hex(random));
 }
 
+/** Of a trace that begins here: sampled, and its id is random (level 2, section 3.2.2.6). */
+const NEW_FLAGS = "03";
+
 /** Of a trace id and a span id. */
 export const SPAN_DIGITS = 48;
 
@@ -54,5 +57,5 @@ export const SPAN_DIGITS = 48;
 export function childContextOf(parent: TraceContext | undefined, random: string): TraceContext {
   const spanId = random.slice(32, SPAN_DIGITS);
   if (parent !== undefined) return { traceId: parent.traceId, spanId, flags: parent.flags };
-  return { traceId: random.slice(0, 32), spanId, flags: "01" };
+  return { traceId: random.slice(0, 32), spanId, flags: NEW_FLAGS };
 }

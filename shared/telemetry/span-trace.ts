@@ -1,7 +1,7 @@
 /** What one request leaves for its spans: its own and those of its attempts. Nothing of it is written unless it is kept. */
 import { SPAN_DIGITS, type TraceContext } from "../http/trace-context.ts";
 import { telemetry } from "../limits/telemetry.ts";
-import { isSampled, type KeptBy } from "./sampling.ts";
+import { isFailure, isSampled, type KeptBy } from "./sampling.ts";
 import type { TracesSettings } from "./settings.ts";
 
 const { eventsMax, spansOfRequestMax } = telemetry;
@@ -51,8 +51,10 @@ export class AttemptSpan implements TraceContext {
   /** Why there was none, or what the answer means; undefined: it is well. */
   error: string | undefined;
   reason: string | undefined;
+  readonly #trace: SpanTrace;
 
   constructor(trace: SpanTrace, spanId: string, startMs: number, to: AttemptTo) {
+    this.#trace = trace;
     this.traceId = trace.traceId;
     this.spanId = spanId;
     this.flags = trace.flags;
@@ -65,13 +67,25 @@ export class AttemptSpan implements TraceContext {
     this.port = to.port;
   }
 
-  /** Takes note of how it ended, once. @param status of the answer's head; 0: there was none */
-  ended(nowMs: number, status: number, error?: string, reason?: string): void {
+  /** The head of its answer came. @param error what an answer of ours means; undefined: it is somebody else's */
+  answered(status: number, grpcStatus?: number, error?: string): void {
+    this.status = status;
+    this.grpcStatus = grpcStatus;
+    this.error = error;
+    if (this.failed) this.#trace.sawFailure();
+  }
+
+  /** It is over, once. @param error why there is no whole answer; undefined: there is one, or nobody waited for it */
+  ended(nowMs: number, error?: string, reason?: string): void {
     if (this.endMs !== undefined) return;
     this.endMs = nowMs;
-    this.status = status;
-    this.error = error;
+    this.error ??= error;
     this.reason = reason;
+    if (error !== undefined) this.#trace.sawFailure();
+  }
+
+  get failed(): boolean {
+    return this.error !== undefined || (this.status !== 0 && isFailure(this.status, this.grpcStatus));
   }
 }
 
@@ -96,6 +110,7 @@ export class SpanTrace implements TraceContext {
   /** Set when it is kept all the same. */
   keptBy: KeptBy | "callee" | undefined;
   readonly attempts: AttemptSpan[] = [];
+  readonly settings: TracesSettings;
   events: SpanEvent[] | undefined;
   inner: InnerSpan[] | undefined;
 
@@ -104,7 +119,8 @@ export class SpanTrace implements TraceContext {
    * @param isTrusted what the parent says of sampling is believed
    * @param digits 48 random hex digits
    */
-  constructor(parent: TraceContext | undefined, isTrusted: boolean, { ratio }: TracesSettings, digits: string) {
+  constructor(parent: TraceContext | undefined, isTrusted: boolean, settings: TracesSettings, digits: string) {
+    this.settings = settings;
     const own = digits.slice(0, TRACE_DIGITS);
     const flags = parent === undefined ? RANDOM : Number.parseInt(parent.flags, 16);
     this.traceId = parent?.traceId ?? own;
@@ -112,7 +128,7 @@ export class SpanTrace implements TraceContext {
     this.parentId = parent?.spanId ?? "";
     this.isRandom = (flags & RANDOM) !== 0;
     // Who may not choose must not do so by the id that he gives his trace, either.
-    this.isHead = parent !== undefined && isTrusted ? (flags & SAMPLED) !== 0 : isSampled(own, ratio);
+    this.isHead = parent !== undefined && isTrusted ? (flags & SAMPLED) !== 0 : isSampled(own, settings.ratio);
   }
 
   get isKept(): boolean {
@@ -123,6 +139,11 @@ export class SpanTrace implements TraceContext {
   get flags(): string {
     if (this.isRandom) return this.isKept ? "03" : "02";
     return this.isKept ? "01" : "00";
+  }
+
+  /** From here on it is kept, and so is what follows of it at others: they are told with the next request. */
+  sawFailure(): void {
+    if (this.settings.errors) this.keptBy ??= "error";
   }
 
   /** @param digits 16 random hex digits @returns undefined: there were too many */

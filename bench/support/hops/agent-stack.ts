@@ -28,6 +28,7 @@ server.onExchange(
       instance: "web-1",
       log: new Log(),
       metrics: new Metrics(),
+      tracing: { tracer: undefined },
       chosen: { share: process.env.ACCESS_LOG === "none" ? 0 : 1, failures: true },
     },
     planVersion: () => 1,

@@ -24,7 +24,14 @@ const listen = { host: "127.0.0.1", port: Number(process.env.PORT) };
 const server = await createMeshServer({ listen, proxy: true });
 server.onExchange(
   outboundStack({
-    accessLog: { service: "bench", instance: "bench-1", log: new Log(), metrics: new Metrics(), chosen },
+    accessLog: {
+      service: "bench",
+      instance: "bench-1",
+      log: new Log(),
+      metrics: new Metrics(),
+      tracing: { tracer: undefined },
+      chosen,
+    },
     planVersion: () => 1,
     versions: new Versions(),
     clusters,

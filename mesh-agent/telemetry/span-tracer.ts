@@ -1,0 +1,100 @@
+/** Spans of an agent's calls: one of each hop, one of each attempt at an endpoint. What is not kept is never written. */
+import { KEPT } from "../../shared/http/header-names.ts";
+import { SPAN_DIGITS, type TraceContext } from "../../shared/http/trace-context.ts";
+import { telemetry } from "../../shared/limits/telemetry.ts";
+import { BoundedMap } from "../../shared/policy/bounded-map.ts";
+import { type Environment, type ProcessTelemetry, processTelemetry } from "../../shared/telemetry/environment.ts";
+import { tracesPath } from "../../shared/telemetry/otlp-request.ts";
+import { isFailure, keptBy } from "../../shared/telemetry/sampling.ts";
+import type { TelemetrySettings } from "../../shared/telemetry/settings.ts";
+import { SpanBuffer } from "../../shared/telemetry/span-buffer.ts";
+import { SpanTrace } from "../../shared/telemetry/span-trace.ts";
+import type { Call } from "../proxy/call.ts";
+import type { Log } from "./log.ts";
+import type { Direction } from "./metrics.ts";
+import { OtlpSender } from "./otlp-sender.ts";
+import { randomDigits } from "./random-digits.ts";
+import type { Tracer } from "./tracing.ts";
+import { writeSpans } from "./write-spans.ts";
+
+const { flushMs, itemsMax, keptForMs, keptTracesMax, requestBytesMax } = telemetry;
+
+/** @param own what this process is @returns undefined when it has nothing to tell, or nowhere to */
+export function makeTracer(
+  settings: TelemetrySettings,
+  environment: Environment,
+  own: Readonly<Record<string, string>>,
+  log: Log,
+): Tracer | undefined {
+  const found = processTelemetry(settings, environment, own, tracesPath);
+  if (typeof found === "string") log.event("telemetry_off", `no traces are sent: ${found}`);
+  return typeof found === "object" ? new SpanTracer(found, log) : undefined;
+}
+
+class SpanTracer implements Tracer {
+  readonly #settings: ProcessTelemetry;
+  readonly #sender: OtlpSender;
+  readonly #spans = new SpanBuffer();
+  /** Traces of which a hop of this agent keeps spans, until when: the application stands between its hops, and says nothing of it. */
+  readonly #kept = new BoundedMap<number>(keptTracesMax);
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(settings: ProcessTelemetry, log: Log) {
+    this.#settings = settings;
+    this.#sender = new OtlpSender(settings, (sentence) => log.event("telemetry_trouble", sentence));
+  }
+
+  begin(call: Call, hop: Direction, parent: TraceContext | undefined): void {
+    const { traces } = this.#settings;
+    // Those who call in the mesh have proven who they are.
+    const isTrusted = hop !== "expose" || traces.trustClients === true;
+    const trace = new SpanTrace(parent, isTrusted, traces, randomDigits(SPAN_DIGITS));
+    call.trace = trace;
+    call.spans = trace;
+    if (trace.isHead) return;
+    this.#hearOthers(trace);
+    const tellsCaller = hop === "inbound" || hop === "ingress";
+    call.onRespond((head) => {
+      this.#judge(call, trace);
+      if (tellsCaller && trace.isKept) head.fields.set(KEPT, "1");
+    });
+  }
+
+  end(call: Call, hop: Direction, durationMs: number): void {
+    const { spans: trace } = call;
+    if (trace === undefined) return;
+    if (!trace.isHead) this.#judge(call, trace, durationMs);
+    if (!trace.isKept) return;
+    const nowMs = performance.now();
+    writeSpans(this.#spans, { call, trace, hop, endMs: call.arrivedAtMs + durationMs }, Date.now() - nowMs);
+    const { bytes, count } = this.#spans;
+    if (bytes >= requestBytesMax || count >= itemsMax) this.#flush();
+    else this.#timer ??= setTimeout(() => this.#flush(), flushMs).unref();
+  }
+
+  async close(): Promise<void> {
+    this.#flush();
+    await this.#sender.close();
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const { count } = this.#spans;
+    if (count > 0) this.#sender.add(this.#spans.take(), count);
+  }
+
+  /** Whether it is kept by what is known of it now. */
+  #judge(call: Call, trace: SpanTrace, durationMs = performance.now() - call.arrivedAtMs): void {
+    const failed = call.facts.tunnel === undefined && isFailure(call.status, call.facts.grpcStatus);
+    trace.keptBy ??= keptBy(failed, durationMs, this.#settings.traces);
+    if (trace.keptBy === undefined) this.#hearOthers(trace);
+    else if (this.#kept.get(trace.traceId) === undefined) this.#kept.set(trace.traceId, performance.now() + keptForMs);
+  }
+
+  #hearOthers(trace: SpanTrace): void {
+    if (this.#kept.size === 0) return;
+    const untilMs = this.#kept.get(trace.traceId);
+    if (untilMs !== undefined && performance.now() < untilMs) trace.keptBy = "callee";
+  }
+}

@@ -1,0 +1,125 @@
+/** What an agent's environment says of telemetry, by the words of OpenTelemetry. It changes what the document says, and begins nothing by itself. */
+import { telemetry } from "../limits/telemetry.ts";
+import type { OtlpSettings, TelemetrySettings, TracesSettings } from "./settings.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Settings for one process, ready for use. */
+export interface ProcessTelemetry {
+  readonly traces: TracesSettings;
+  /** Where spans go, whole. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly compression?: "gzip";
+  readonly timeoutMs: number;
+  readonly resource: Readonly<Record<string, string>>;
+}
+
+/**
+ * @param own what the process is: `service.name` and the like, which the environment and the document may not know
+ * @param signalPath of `otlp-request.ts`
+ * @returns undefined when nothing is to be told, or a sentence on why nothing can be
+ */
+export function processTelemetry(
+  settings: TelemetrySettings | undefined,
+  environment: Environment,
+  own: Readonly<Record<string, string>>,
+  signalPath: string,
+): ProcessTelemetry | string | undefined {
+  const { traces } = settings ?? {};
+  const isOff = environment.OTEL_SDK_DISABLED === "true" || environment.OTEL_TRACES_EXPORTER === "none";
+  if (settings === undefined || traces === undefined || isOff) return undefined;
+  const protocol = said(environment, "PROTOCOL");
+  if (protocol !== undefined && protocol !== "http/protobuf")
+    return `OTEL_EXPORTER_OTLP_PROTOCOL is ${protocol}: this agent sends http/protobuf alone`;
+  const url = urlOf(settings.otlp, environment, signalPath);
+  if (url === undefined) return "no receiver: set telemetry.otlp.endpoint, or OTEL_EXPORTER_OTLP_ENDPOINT";
+  if (!URL.canParse(url) || !/^https?:/.test(url)) return `the receiver ${url} is no http or https URL`;
+  const headers = headersOf(settings.otlp, environment);
+  if (typeof headers === "string") return headers;
+  const compression = said(environment, "COMPRESSION") ?? settings.otlp?.compression;
+  const timeout = Number(said(environment, "TIMEOUT") ?? settings.otlp?.timeoutMs ?? telemetry.timeoutMs);
+  const { OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME } = environment;
+  return {
+    traces: { ...traces, ...samplerOf(environment) },
+    url,
+    headers,
+    ...(compression === "gzip" && { compression }),
+    timeoutMs: timeout > 0 && timeout <= telemetry.timeoutMsMax ? timeout : telemetry.timeoutMs,
+    resource: {
+      ...settings.resource,
+      ...own,
+      ...pairs(OTEL_RESOURCE_ATTRIBUTES),
+      ...(OTEL_SERVICE_NAME !== undefined && OTEL_SERVICE_NAME !== "" && { "service.name": OTEL_SERVICE_NAME }),
+    },
+  };
+}
+
+/** Of `OTEL_EXPORTER_OTLP_TRACES_…` or `OTEL_EXPORTER_OTLP_…`; an empty one is as if it were not there. */
+function said(environment: Environment, name: string): string | undefined {
+  const [own, general] = [environment[`OTEL_EXPORTER_OTLP_TRACES_${name}`], environment[`OTEL_EXPORTER_OTLP_${name}`]];
+  return own || general || undefined;
+}
+
+/** A signal's own endpoint is taken as it is, the general one gets the signal's path. */
+function urlOf(otlp: OtlpSettings | undefined, environment: Environment, path: string): string | undefined {
+  const own = environment.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT;
+  if (own) return own;
+  const base = environment.OTEL_EXPORTER_OTLP_ENDPOINT || otlp?.endpoint;
+  return base === undefined ? undefined : base.replace(/\/+$/, "") + path;
+}
+
+/** Those of the document, filled from `SECRET_NAME`, and those of the environment. */
+function headersOf(otlp: OtlpSettings | undefined, environment: Environment): Record<string, string> | string {
+  const headers: Record<string, string> = {};
+  const own = pairs(said(environment, "HEADERS"));
+  for (const [name, value] of Object.entries(otlp?.headers ?? {})) {
+    if (Object.hasOwn(own, name)) continue;
+    let missing = "";
+    headers[name] = value.replace(/\$\{secret:(\w+)\}/g, (_, secret: string) => {
+      const found = environment[`SECRET_${secret}`];
+      if (found === undefined) missing = secret;
+      return found ?? "";
+    });
+    if (missing !== "")
+      return `the field ${name} needs the secret ${missing}: set SECRET_${missing}, or OTEL_EXPORTER_OTLP_HEADERS`;
+  }
+  for (const [name, value] of Object.entries(own)) headers[name.toLowerCase()] = value;
+  return headers;
+}
+
+/** `key=value,key=value`, values with percent escapes; what cannot be read is left out. */
+function pairs(text: string | undefined): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const pair of (text ?? "").split(",").slice(0, telemetry.attributesMax)) {
+    const [, name, value] = /^\s*([\w!#$%&'*+.^`|~-]{1,100})\s*=\s*(.*?)\s*$/.exec(pair) ?? [];
+    if (name !== undefined && value !== undefined) found[name] = unescaped(value);
+  }
+  return found;
+}
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** A hop follows the beginning of its trace in any case; this is for traces that begin here. */
+function samplerOf({ OTEL_TRACES_SAMPLER: sampler, OTEL_TRACES_SAMPLER_ARG: share }: Environment): {
+  readonly ratio?: number;
+} {
+  switch (sampler?.replace(/^parentbased_/, "")) {
+    case "always_on":
+      return { ratio: 1 };
+    case "always_off":
+      return { ratio: 0 };
+    case "traceidratio": {
+      const ratio = share === undefined || share === "" ? 1 : Number(share);
+      return ratio >= 0 && ratio <= 1 ? { ratio } : {};
+    }
+    default:
+      return {};
+  }
+}
