@@ -11,6 +11,7 @@ import type { CallLimit } from "../../../shared/policy/call-limits.ts";
 import type { DeniedPeers } from "../../../shared/policy/denial.ts";
 import type { ConcurrencySettings } from "../../../shared/policy/load-shedding.ts";
 import type { AccessRule } from "../../../shared/policy/settings.ts";
+import type { TelemetrySettings } from "../../../shared/telemetry/settings.ts";
 import type { Endpoint } from "../../../shared/wire/endpoint.ts";
 import {
   type Credentials,
@@ -70,6 +71,8 @@ export class TestControl {
   denied: DeniedPeers | undefined;
   /** PEM roots of other trust domains, from the next `announceTrust` on. */
   federated: Record<string, string[]> | undefined;
+  /** What every plan says of it from the next `setPlan` on. */
+  telemetry: TelemetrySettings | undefined;
   /** Endpoints that no agent registered. */
   extra: Record<string, Endpoint[]> = {};
   /** What is revoked, for agents that face the outside. */
@@ -159,6 +162,7 @@ export class TestControl {
       format: PLAN_FORMAT,
       trustDomain: TRUST_DOMAIN,
       service,
+      ...(this.telemetry !== undefined && { telemetry: this.telemetry }),
       ...(service !== "gateway" && {
         inbound: {
           port: 8080,

@@ -1,0 +1,84 @@
+/** A receiver of OTLP/HTTP that holds requests to the published messages, and misbehaves as it is told. */
+import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { gunzipSync } from "node:zlib";
+import { type ReadSpan, readSpans } from "./otlp-messages.ts";
+
+export interface Received {
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly spans: readonly ReadSpan[];
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+}
+
+export class OtlpReceiver {
+  readonly received: Received[] = [];
+  /** What the next requests are answered, in turn; then 200. */
+  readonly answers: Answer[] = [];
+  /** What was wrong with requests. */
+  readonly faults: string[] = [];
+  readonly #server: Server;
+
+  private constructor() {
+    this.#server = createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on("data", (chunk: Buffer) => chunks.push(chunk));
+      request.on("end", () => {
+        const { url: path = "", headers } = request;
+        const { status, headers: fields, body } = this.answers.shift() ?? { status: 200 };
+        if (status < 300) this.#read(path, headers, Buffer.concat(chunks));
+        response.writeHead(status, { "content-type": "application/x-protobuf", ...fields }).end(body);
+      });
+    });
+  }
+
+  static async start(): Promise<OtlpReceiver> {
+    const receiver = new OtlpReceiver();
+    await new Promise<void>((done) => receiver.#server.listen(0, "127.0.0.1", done));
+    return receiver;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  get spans(): ReadSpan[] {
+    return this.received.flatMap(({ spans }) => spans);
+  }
+
+  of(traceId: string): ReadSpan[] {
+    return this.spans.filter((span) => span.traceId === traceId);
+  }
+
+  #read(path: string, headers: IncomingHttpHeaders, sent: Buffer): void {
+    try {
+      const body = headers["content-encoding"] === "gzip" ? gunzipSync(sent) : sent;
+      if (headers["content-type"] !== "application/x-protobuf")
+        throw new Error(`a request of ${headers["content-type"]}`);
+      this.received.push({ path, headers, spans: readSpans(body) });
+    } catch (error) {
+      this.faults.push((error as Error).message);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((done) => this.#server.close(done));
+  }
+}
+
+/** One line a span, indented below its parent, children by when they began; for people, and to compare. */
+export function treeOf(spans: readonly ReadSpan[], line: (span: ReadSpan) => string): string[] {
+  const ids = new Set(spans.map(({ spanId }) => spanId));
+  const sorted = [...spans].sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
+  const below = (parentId: string | undefined, depth: number): string[] =>
+    sorted
+      .filter((span) => (parentId === undefined ? !ids.has(span.parentId) : span.parentId === parentId))
+      .flatMap((span) => ["  ".repeat(depth) + line(span), ...below(span.spanId, depth + 1)]);
+  return below(undefined, 0);
+}
