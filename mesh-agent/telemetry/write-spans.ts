@@ -92,7 +92,7 @@ const withoutPort = (host: string): string => host.replace(/:\d{1,5}$/, "");
 function writeAttempt(out: SpanBuffer, { call, trace, endMs }: EndedCall, one: AttemptSpan, offsetMs: number): void {
   const { method, target } = call.exchange.head;
   const path = pathOf(target);
-  const name = call.byGrpc ? path.slice(1) : nameOf(method, one.peer);
+  const name = call.byGrpc ? path.slice(1) : nameOf(method, one.to.peer);
   const times = { startMs: one.startMs + offsetMs, endMs: (one.endMs ?? endMs) + offsetMs };
   out.begin(
     { traceId: one.traceId, spanId: one.spanId, flags: trace.flags },
@@ -107,12 +107,12 @@ function writeAttempt(out: SpanBuffer, { call, trace, endMs }: EndedCall, one: A
   }
   out.text(keys.path, path);
   if (one.status !== 0) out.number(keys.status, one.status);
-  out.text(keys.serverAddress, one.address);
-  out.number(keys.serverPort, one.port);
-  out.text(keys.peer, one.peer);
-  out.text(keys.endpoint, one.endpoint);
-  if (one.resend > 0) out.number(keys.resend, one.resend);
-  if (one.isHedge) out.flag(keys.hedge);
+  out.text(keys.serverAddress, one.to.address);
+  out.number(keys.serverPort, one.to.port);
+  out.text(keys.peer, one.to.peer);
+  out.text(keys.endpoint, one.to.endpoint);
+  if (one.to.resend > 0) out.number(keys.resend, one.to.resend);
+  if (one.to.isHedge) out.flag(keys.hedge);
   const isError = one.error !== undefined || one.status >= 400 || (grpcStatus ?? 0) !== 0;
   if (isError) {
     out.text(keys.errorType, one.error ?? typeOf(one.status, grpcStatus));

@@ -11,7 +11,7 @@ const FLOORS: readonly (readonly [pattern: RegExp, floor: number])[] = [
   [/(^|\/)(index|main)\.ts$/, 7],
   [/^workers\/[^/]+\/(app|api)\.ts$/, 6],
   [/^mesh-agent\/(agent|(inbound|outbound)\/stack)\.ts$/, 6],
-  [/^workers\/[^/]+\/(env\.ts$|objects\/|upstream\/|authority\/|cache\/|code\/)/, 4],
+  [/^workers\/[^/]+\/(env\.ts$|objects\/|upstream\/|authority\/|cache\/|code\/|telemetry\/)/, 4],
   [/^mesh-agent\/(proxy|tls|control|discovery|telemetry|workload-api)\//, 4],
   [/^workers\/(gateway\/middleware|control\/calls)\//, 5],
   [/^mesh-agent\/(inbound|outbound|admin|lifecycle|front)\//, 5],

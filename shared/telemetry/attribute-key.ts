@@ -33,6 +33,7 @@ export const keys = {
   peer: attributeKey("selvage.peer"),
   endpoint: attributeKey("selvage.endpoint"),
   upstream: attributeKey("selvage.upstream"),
+  part: attributeKey("selvage.part"),
   attempts: attributeKey("selvage.attempts"),
   hedge: attributeKey("selvage.hedge"),
   cache: attributeKey("selvage.cache"),

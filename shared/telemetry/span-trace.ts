@@ -33,16 +33,7 @@ export class AttemptSpan implements TraceContext {
   readonly spanId: string;
   readonly flags: string;
   readonly startMs: number;
-  /** Earlier attempts of the same call. */
-  readonly resend: number;
-  readonly isHedge: boolean;
-  /** Service or upstream. */
-  readonly peer: string;
-  /** Instance or target. */
-  readonly endpoint: string | undefined;
-  /** Host, and port; of whom it was sent to. */
-  readonly address: string | undefined;
-  readonly port: number | undefined;
+  readonly to: AttemptTo;
   /** Undefined: it is not over. */
   endMs: number | undefined;
   /** 0: there was no answer. */
@@ -59,12 +50,7 @@ export class AttemptSpan implements TraceContext {
     this.spanId = spanId;
     this.flags = trace.flags;
     this.startMs = startMs;
-    this.resend = to.resend;
-    this.isHedge = to.isHedge;
-    this.peer = to.peer;
-    this.endpoint = to.endpoint;
-    this.address = to.address;
-    this.port = to.port;
+    this.to = to;
   }
 
   /** The head of its answer came. @param error what an answer of ours means; undefined: it is somebody else's */
@@ -90,12 +76,22 @@ export class AttemptSpan implements TraceContext {
 }
 
 export interface AttemptTo {
+  /** Earlier attempts of the same call. */
   readonly resend: number;
   readonly isHedge: boolean;
+  /** Service or upstream. */
   readonly peer: string;
+  /** Instance or target. */
   readonly endpoint?: string;
+  /** Host, and port, that it was sent to. */
   readonly address?: string;
   readonly port?: number;
+  /** Where it is another than the request's own. */
+  readonly method?: string;
+  /** With its query, which no span tells. */
+  readonly path?: string;
+  /** Of an aggregate. */
+  readonly part?: string;
 }
 
 /** Times are those of its host's clock, which its host turns into the time of day. */

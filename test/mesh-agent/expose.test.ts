@@ -34,7 +34,7 @@ describe("whoever has proven who it is", () => {
       "x-forwarded-for": "127.0.0.1",
     });
     expect(told["x-internal"]).toBeUndefined();
-    expect(told.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    expect(told.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-03$/);
     expect(Number(told["selvage-deadline-ms"])).toBeGreaterThan(1000);
   });
 

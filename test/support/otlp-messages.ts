@@ -106,10 +106,32 @@ export function otlpMessage(name: string): DescMessage {
   return found;
 }
 
+/** Messages as the registry reads them, whose types it does not know before. */
+interface Attributed {
+  readonly attributes: readonly { readonly key: string; readonly value: Value }[];
+}
 interface Value {
   readonly stringValue: string;
   readonly boolValue: boolean;
   readonly intValue: bigint;
+}
+interface SpanMessage extends Attributed {
+  readonly traceId: Uint8Array;
+  readonly spanId: Uint8Array;
+  readonly parentSpanId: Uint8Array;
+  readonly name: string;
+  readonly kind: number;
+  readonly startTimeUnixNano: bigint;
+  readonly endTimeUnixNano: bigint;
+  readonly flags: number;
+  readonly events: readonly (Attributed & { readonly name: string })[];
+  readonly status?: { readonly code: number; readonly message: string };
+}
+interface RequestMessage {
+  readonly resourceSpans: readonly {
+    readonly resource: Attributed;
+    readonly scopeSpans: readonly { readonly spans: readonly SpanMessage[] }[];
+  }[];
 }
 type Attributes = Readonly<Record<string, string | number | boolean>>;
 
@@ -135,14 +157,14 @@ const KINDS = ["unspecified", "internal", "server", "client"] as const;
 
 /** @throws when it is not of the published form, or has what is not in it */
 export function readSpans(bytes: Uint8Array): ReadSpan[] {
-  const request = fromBinary(otlpMessage("ExportTraceServiceRequest"), bytes) as any;
+  const request = fromBinary(otlpMessage("ExportTraceServiceRequest"), bytes) as unknown as RequestMessage;
   refuseUnknown(request);
-  return request.resourceSpans.flatMap(({ resource, scopeSpans }: any) =>
-    scopeSpans.flatMap(({ spans }: any) => spans.map((span: any) => readSpan(span, attributesOf(resource)))),
+  return request.resourceSpans.flatMap(({ resource, scopeSpans }) =>
+    scopeSpans.flatMap(({ spans }) => spans.map((span) => readSpan(span, attributesOf(resource)))),
   );
 }
 
-function readSpan(span: any, resource: Attributes): ReadSpan {
+function readSpan(span: SpanMessage, resource: Attributes): ReadSpan {
   const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
   return {
     traceId: hex(span.traceId),
@@ -154,18 +176,18 @@ function readSpan(span: any, resource: Attributes): ReadSpan {
     end: span.endTimeUnixNano,
     flags: span.flags,
     attributes: attributesOf(span),
-    events: span.events.map((one: any) => ({ name: one.name, attributes: attributesOf(one) })),
+    events: span.events.map((one) => ({ name: one.name, attributes: attributesOf(one) })),
     failed: span.status?.code === 2,
     message: span.status?.message ?? "",
     resource,
   };
 }
 
-function attributesOf(of: any): Attributes {
-  return Object.fromEntries((of.attributes as any[]).map(({ key, value }) => [key, valueOf(value)]));
+function attributesOf({ attributes }: Attributed): Attributes {
+  return Object.fromEntries(attributes.map(({ key, value }) => [key, valueIn(value)]));
 }
 
-function valueOf({ stringValue, boolValue, intValue }: Value): string | number | boolean {
+function valueIn({ stringValue, boolValue, intValue }: Value): string | number | boolean {
   if (boolValue) return true;
   return stringValue === "" && intValue !== 0n ? Number(intValue) : stringValue;
 }

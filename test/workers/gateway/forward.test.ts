@@ -55,7 +55,7 @@ describe("to the mesh", () => {
     expect(headers.get("selvage-service")).toBe("orders");
     expect(headers.get("selvage-plan")).toBe("1");
     expect(Number(headers.get("selvage-deadline-ms"))).toBeGreaterThan(4000);
-    expect(headers.get("traceparent")).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    expect(headers.get("traceparent")).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-03$/);
     const token = headers.get("txn-token") as string;
     expect(decodeProtectedHeader(token)).toEqual({ alg: "ES256", typ: "txntoken+jwt", kid: "txn-1" });
     const { d: _, ...publicJwk } = gateway.control.signingKey as Record<string, unknown>;
@@ -192,7 +192,7 @@ describe("trace", () => {
     ["x".repeat(5000)],
   ])("%s starts a new one, without its state", async (traceparent) => {
     expect((await gateway.fetch("/mesh/1", { headers: { traceparent, tracestate: "a=b" } })).status).toBe(200);
-    expect(lastSent().headers.get("traceparent")).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    expect(lastSent().headers.get("traceparent")).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-03$/);
     expect(lastSent().headers.get("traceparent")).not.toContain(traceId);
     expect(lastSent().headers.get("tracestate")).toBeNull();
   });

@@ -29,6 +29,8 @@ export function accessLog(instance: string): Stage {
     },
     leave: (c) => {
       const nowMs = Date.now();
+      const held: GatewayEnv["Variables"]["held"] | undefined = c.get("held");
+      held?.tracer?.end(c, instance, nowMs);
       const entry = entryOf(c, instance, timeOf(c.get("arrivedAtMs")), nowMs);
       waitMs ??= logWaitMsOf(c.env.ACCESS_LOG_WAIT_MS);
       const waits = waitMs;

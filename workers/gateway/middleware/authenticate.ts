@@ -24,6 +24,7 @@ import type { Stage } from "../upstream/stages.ts";
 /** Proves who asks, and that they may use the route. Without `auth` everyone is anonymous. */
 export function authenticate(verifiers: Verifiers): Stage {
   return {
+    span: "authenticate",
     enter: (c) => {
       const { auth } = c.get("route");
       if (auth !== undefined) return identify(c, auth, verifiers);

@@ -5,6 +5,7 @@ import type { Stage } from "../upstream/stages.ts";
 /** Which of the routes that match the request but for who asks takes it. What was decided before is the same for all of them. */
 export function chooseSibling(): Stage {
   return {
+    span: "choose sibling",
     enter: (c) => {
       const { siblings: groups } = c.get("held");
       if (groups === undefined) return undefined;

@@ -12,6 +12,7 @@ import type { Stage } from "../upstream/stages.ts";
 export function decide(): Stage {
   let points: DecisionPoints | undefined;
   return {
+    span: "decide",
     enter: (c) => {
       const settings = c.get("route").auth?.decision;
       if (settings === undefined) return undefined;

@@ -31,6 +31,7 @@ import type { AroundStage, Stage } from "../upstream/stages.ts";
  */
 export function idempotency(records: IdempotencyRecords, held: HeldBytes): Stage {
   return {
+    span: "idempotency",
     needs: (c) => c.get("route").idempotency !== undefined,
     around: carryOutOnce(records, held),
   };

@@ -7,10 +7,13 @@ import type { Stage } from "../upstream/stages.ts";
 /** Takes the plan that the whole request is decided by, of two versions one of them, and counts how both do. */
 export function leasePlan(lease: PlanLease, counters: CounterState): Stage {
   return {
+    span: "lease plan",
     enter: (c) => {
-      const decideBy = (held: HeldPlan | undefined): undefined => {
-        if (held === undefined) throw new SelvageError("plan_missing", "no plan was deployed, applied or kept");
-        c.set("held", lease.canary === undefined ? held : lease.canary.choose(c, held));
+      const decideBy = (live: HeldPlan | undefined): undefined => {
+        if (live === undefined) throw new SelvageError("plan_missing", "no plan was deployed, applied or kept");
+        const held = lease.canary === undefined ? live : lease.canary.choose(c, live);
+        c.set("held", held);
+        held.tracer?.begin(c);
       };
       const taken = lease.take(c.env, c.executionCtx, c.get("arrivedAtMs"));
       return taken instanceof Promise ? taken.then(decideBy) : decideBy(taken);

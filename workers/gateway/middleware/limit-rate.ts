@@ -31,6 +31,7 @@ import { noteWouldRefuse } from "../upstream/would-refuse.ts";
  */
 export function limitRate(taker: LimitTaker, held: HeldBytes, lease: PlanLease): Stage {
   return {
+    span: "limit rate",
     needs: (c) => c.get("route").rateLimits.length > 0,
     around: limitBy(taker, held, lease),
   };

@@ -13,6 +13,7 @@ import type { Stage } from "../upstream/stages.ts";
 export function login(logins: Logins): Stage {
   const places = new WeakMap<GatewayPlan, ReadonlyMap<string, LoginPlace>>();
   return {
+    span: "login",
     enter: (c) => {
       const { plan } = c.get("held");
       let known = places.get(plan);

@@ -19,6 +19,7 @@ export function validate(held: HeldBytes, counters: CounterState): Stage {
     return validator;
   };
   return {
+    span: "validate",
     enter: (c) => {
       const { validation } = c.get("route");
       if (validation === undefined) return undefined;

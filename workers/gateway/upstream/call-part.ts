@@ -161,7 +161,7 @@ export class PartCalls {
     const { target, method } = part;
     const body = request.body === undefined ? null : new TextEncoder().encode(request.body);
     if (body !== null) fields.set("content-type", "application/json");
-    const sending = { target, method, path, fields, body, deadlineAtMs, signal };
+    const sending = { target, method, path, fields, body, deadlineAtMs, signal, part: part.name };
     const { shedder, upstreams, held } = this.#forwarder;
     const pass = (made: ForwardCall): Promise<Response> =>
       shedder.call(c, made, (shed) => callTarget(c, { ...made, ...shed }, context, upstreams));

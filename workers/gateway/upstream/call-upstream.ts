@@ -13,6 +13,7 @@ import type { HeldPlan } from "../authority/held-plan.ts";
 import type { HopRequest } from "../authority/hop-signer.ts";
 import type { TxnTokenMinter } from "../authority/txn-token-minter.ts";
 import type { Env } from "../env.ts";
+import type { CallAttempt, RequestTrace } from "../telemetry/request-trace.ts";
 import type { RequestFields } from "./request-fields.ts";
 
 export interface UpstreamCall {
@@ -36,6 +37,9 @@ export interface UpstreamCall {
   readonly isCopy?: boolean;
   /** Ends the call early. A client that goes away needs none: the platform then ends its request with all its calls. */
   readonly signal?: AbortSignal;
+  /** For spans: of an upstream with several targets, and of an aggregate. */
+  readonly attempt?: CallAttempt;
+  readonly part?: string;
   /** What an origin is called by. Absent: the network. */
   readonly fetcher?: Pick<Fetcher, "fetch">;
 }
@@ -52,7 +56,7 @@ export interface CallContext {
   readonly identity: Identity;
   readonly route: string;
   readonly context: TxnContext | undefined;
-  readonly trace: TraceContext;
+  readonly trace: RequestTrace;
   readonly minter: TxnTokenMinter;
 }
 
@@ -61,13 +65,19 @@ export interface CallContext {
  * workerd passes on natively may stand still for longer.
  * @throws SelvageError when there is none, none that has a meaning, or when an agent of the mesh made it
  */
-export async function callUpstream(call: DirectCall, context: CallContext): Promise<Response> {
+export function callUpstream(call: DirectCall, context: CallContext): Promise<Response> {
+  const { trace } = context;
+  if (trace.call === undefined || call.isCopy === true) return sendTraced(call, context, trace);
+  return trace.call(call, (span) => sendTraced(call, context, span));
+}
+
+async function sendTraced(call: DirectCall, context: CallContext, trace: TraceContext): Promise<Response> {
   const nowMs = Date.now();
   const left = deadlineHeader(call.deadlineAtMs, nowMs);
   if (left === undefined) throw new SelvageError("deadline_exceeded", "no time left to call the upstream");
   const { target, fields, method, body } = call;
   if (!call.path.startsWith("/")) throw new SelvageError("internal", "path of a call does not begin with /");
-  const traceparent = formatTraceparent(context.trace);
+  const traceparent = formatTraceparent(trace);
   let url: string;
   if ("origin" in target) {
     fields.set(TRACEPARENT, traceparent);

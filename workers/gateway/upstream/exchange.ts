@@ -3,7 +3,6 @@ import type { TxnContext } from "../../../shared/auth/txn-context.ts";
 import type { SelvageError } from "../../../shared/errors.ts";
 import type { CacheUse, WouldRefuse } from "../../../shared/http/access-log.ts";
 import type { RequestTarget } from "../../../shared/http/request-target.ts";
-import type { TraceContext } from "../../../shared/http/trace-context.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import type { RoutePlan } from "../../../shared/plan/plan.ts";
 import type { Variant } from "../../../shared/policy/edge-traffic.ts";
@@ -12,6 +11,7 @@ import type { Reshaped } from "../../../shared/policy/reshaper.ts";
 import type { HeldPlan } from "../authority/held-plan.ts";
 import type { Soon } from "../cache/cache-store.ts";
 import type { Env } from "../env.ts";
+import type { RequestTrace } from "../telemetry/request-trace.ts";
 import type { Context } from "./context.ts";
 import type { WatchedBody } from "./counted-body.ts";
 import type { RequestFields } from "./request-fields.ts";
@@ -24,7 +24,7 @@ export interface GatewayEnv {
     arrivedAtMs: number;
     /** Of the request: the platform makes a new text each time that it is asked. */
     method: string;
-    trace: TraceContext;
+    trace: RequestTrace;
     /** Who is connected; from find-client on, the client's, as the plan trusts proxies. */
     clientIp: string | undefined;
     /** The error that made the answer; set by problems. */

@@ -8,6 +8,8 @@ import type { GatewayEnv } from "./exchange.ts";
  * are plain calls, which cost a request next to nothing.
  */
 export interface PassedStage {
+  /** What its wait is called in traces; absent: it does not wait, or says so itself. */
+  readonly span?: string;
   /** Refuses by throwing, answers by returning a response, of which stages inside then see nothing; else it lets pass. */
   readonly enter?: (c: Context<GatewayEnv>) => Soon<Response | undefined>;
   /** What became of a request that was let pass; whatever was thrown inside is an answer by then. */
@@ -16,6 +18,8 @@ export interface PassedStage {
 
 /** A stage that stands around those inside it. */
 export interface AroundStage {
+  /** What its wait for those inside is called in traces; absent: it does not wait. */
+  readonly span?: string;
   /** Whether a request needs it at all. */
   readonly needs: (c: Context<GatewayEnv>) => boolean;
   /** @returns the answer, unless those inside have made it: `next` ends when they have */
@@ -44,7 +48,7 @@ export function runStages(stages: readonly Stage[], problems: Problems): (c: Con
 type Step = { readonly [Member in keyof (PassedStage & AroundStage)]: (PassedStage & AroundStage)[Member] | undefined };
 
 const stepOf = (stage: Stage): Step => ({
-  ...{ enter: undefined, leave: undefined, needs: undefined, around: undefined },
+  ...{ span: undefined, enter: undefined, leave: undefined, needs: undefined, around: undefined },
   ...stage,
 });
 
@@ -82,24 +86,31 @@ class StageRun {
   #call(c: Context<GatewayEnv>, at: number): Soon<Entered> {
     const { enter, needs, around } = this.#stages[at] as Step;
     if (enter !== undefined) return enter(c);
-    return around !== undefined && needs?.(c) === true ? this.#around(c, around, at + 1) : undefined;
+    return around !== undefined && needs?.(c) === true ? this.#around(c, around, at) : undefined;
   }
 
-  async #around(c: Context<GatewayEnv>, around: AroundStage["around"], inner: number): Promise<Entered> {
+  async #around(c: Context<GatewayEnv>, around: AroundStage["around"], at: number): Promise<Entered> {
+    const over = waitOf(c, this.#stages[at]?.span);
     const answer = await around(c, async () => {
-      await this.from(c, inner);
+      over?.();
+      await this.from(c, at + 1);
       return undefined;
     });
+    over?.();
     return c.finalized || answer === undefined ? PASSED : answer;
   }
 
   async #enterLater(c: Context<GatewayEnv>, first: number, at: number, entering: Promise<Entered>): Promise<void> {
     let answer: Entered;
+    const { span, enter } = this.#stages[at] as Step;
+    const over = enter && waitOf(c, span);
     try {
       answer = await entering;
     } catch (cause) {
+      over?.();
       return this.#fail(c, first, at, cause);
     }
+    over?.();
     if (answer === undefined) return this.#enter(c, first, at + 1);
     if (answer !== PASSED) c.res = answer;
     return this.#leave(c, first, at);
@@ -134,6 +145,11 @@ class StageRun {
     c.res = this.#problems(cause instanceof Error ? cause : new Error(String(cause)), c);
     return this.#leave(c, first, at);
   }
+}
+
+/** @returns ends it; undefined: nobody records it */
+function waitOf(c: Context<GatewayEnv>, span: string | undefined): (() => void) | undefined {
+  return span === undefined ? undefined : c.get("trace").wait?.(span);
 }
 
 /** The stages inside have made the answer already. */

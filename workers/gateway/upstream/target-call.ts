@@ -166,10 +166,10 @@ export class TargetCall {
     if (!isHedge) this.#attempts++;
     const timeoutMs = Math.min(leftMs, this.#settings.retries.perTryMs ?? leftMs);
     const settings = { target, isHedge, sentAtMs: nowMs, timeoutMs, isStreaming: !this.#isReplayable };
-    return new TargetAttempt(this.#upstream, settings, (to, signal) => this.#sendTo(to, signal));
+    return new TargetAttempt(this.#upstream, settings, (to, signal) => this.#sendTo(to, signal, isHedge));
   }
 
-  async #sendTo({ settings }: TargetState, stop: AbortSignal): Promise<Response> {
+  async #sendTo({ settings }: TargetState, stop: AbortSignal, isHedge: boolean): Promise<Response> {
     const { env } = this.#context;
     const { deadlineHeader } = this.#settings;
     const fields = this.#call.fields.copy();
@@ -178,7 +178,9 @@ export class TargetCall {
     if (this.#isCalledOff) throw new SelvageError("deadline_exceeded", "the call was called off");
     const signal = calledOff === undefined ? stop : AbortSignal.any([stop, calledOff]);
     const fetcher = settings.binding === undefined ? undefined : bindingOf(env, settings.binding);
-    const call = { ...this.#call, target: { origin: settings.url }, fields, signal, body: this.#body };
+    const resend = this.#attempts + this.#hedges - 1;
+    const attempt = { upstream: this.#upstream.name, target: settings.name, resend, isHedge };
+    const call = { ...this.#call, target: { origin: settings.url }, fields, signal, body: this.#body, attempt };
     const deadlineAtMs = this.#deadlineAtMs;
     this.#sent = "body";
     try {

@@ -1,0 +1,46 @@
+/** One request's trace, with what happens to it. */
+
+import { SelvageError } from "../../../shared/errors.ts";
+import { KEPT } from "../../../shared/http/header-names.ts";
+import type { TraceContext } from "../../../shared/http/trace-context.ts";
+import { type AttemptTo, SPAN_ID_DIGITS, SpanTrace } from "../../../shared/telemetry/span-trace.ts";
+import { randomDigits } from "../upstream/random-digits.ts";
+import type { CalledTarget, RequestTrace } from "./request-trace.ts";
+
+export class RequestSpans extends SpanTrace implements RequestTrace {
+  wait(name: string): () => void {
+    const span = this.begin(name, randomDigits(SPAN_ID_DIGITS), Date.now());
+    let isOver = false;
+    return () => {
+      if (span !== undefined && !isOver) span.endMs = Date.now();
+      isOver = true;
+    };
+  }
+
+  async call(to: CalledTarget, send: (trace: TraceContext) => Promise<Response>): Promise<Response> {
+    const span = this.attempt(randomDigits(SPAN_ID_DIGITS), Date.now(), calledAs(to));
+    if (span === undefined) return send(this);
+    try {
+      const answer = await send(span);
+      // A word of the mesh; an origin's would be anybody's.
+      if ("service" in to.target && answer.headers.has(KEPT)) this.keptBy ??= "callee";
+      span.answered(answer.status);
+      span.ended(Date.now());
+      return answer;
+    } catch (cause) {
+      const [code, reason] = cause instanceof SelvageError ? [cause.code, cause.reason] : ["internal", String(cause)];
+      span.ended(Date.now(), code, reason);
+      throw cause;
+    }
+  }
+}
+
+function calledAs({ target, method, path, attempt, part }: CalledTarget): AttemptTo {
+  const called = { resend: attempt?.resend ?? 0, isHedge: attempt?.isHedge ?? false, method, path };
+  const ofPart = { ...called, ...(part !== undefined && { part }) };
+  if ("service" in target) return { ...ofPart, peer: target.service };
+  const { hostname, port, protocol } = new URL(target.origin);
+  const to = { address: hostname, port: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port) };
+  if (attempt === undefined) return { ...ofPart, ...to, peer: hostname };
+  return { ...ofPart, ...to, peer: attempt.upstream, endpoint: attempt.target };
+}

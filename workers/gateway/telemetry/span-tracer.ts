@@ -1,0 +1,74 @@
+/** Spans of the gateway: one of each request, one of each call upstream, one of each stage that had to wait. */
+import { TRACEPARENT } from "../../../shared/http/header-names.ts";
+import { parseTraceparent } from "../../../shared/http/trace-context.ts";
+import { telemetry } from "../../../shared/limits/telemetry.ts";
+import { tracesPath } from "../../../shared/telemetry/otlp-request.ts";
+import { isFailure, keptBy } from "../../../shared/telemetry/sampling.ts";
+import type { OtlpSettings, TelemetrySettings, TracesSettings } from "../../../shared/telemetry/settings.ts";
+import { SpanBuffer } from "../../../shared/telemetry/span-buffer.ts";
+import type { Context } from "../upstream/context.ts";
+import type { GatewayEnv } from "../upstream/exchange.ts";
+import { randomDigits } from "../upstream/random-digits.ts";
+import { OtlpOutbox } from "./otlp-outbox.ts";
+import { RequestSpans } from "./request-spans.ts";
+import type { RequestTracer } from "./request-trace.ts";
+import { tellPlatform, writeRequest } from "./write-request.ts";
+
+const { itemsMax, requestBytesMax } = telemetry;
+const TRACE_DIGITS = 32;
+
+/** What several plans of an isolate have in common, by what they say: a new version changes mostly other things. */
+const tracers = new Map<string, SpanTracer>();
+/** More are hardly in use at once; what the oldest has to tell is still sent. */
+const TRACERS_MAX = 4;
+
+/** @returns undefined when there is nothing to tell, or nobody to tell it */
+export function tracerOf({ traces, otlp, resource }: TelemetrySettings): RequestTracer | undefined {
+  if (traces === undefined || otlp === undefined) return undefined;
+  const key = JSON.stringify({ traces, otlp, resource });
+  const known = tracers.get(key);
+  if (known !== undefined) return known;
+  const tracer = new SpanTracer(traces, otlp, resource);
+  tracers.set(key, tracer);
+  for (const oldest of tracers.keys()) if (tracers.size > TRACERS_MAX) tracers.delete(oldest);
+  return tracer;
+}
+
+class SpanTracer implements RequestTracer {
+  readonly #traces: TracesSettings;
+  readonly #otlp: OtlpSettings;
+  readonly #attributes: Readonly<Record<string, string>>;
+  readonly #spans = new SpanBuffer();
+  #outbox: OtlpOutbox | undefined;
+
+  constructor(traces: TracesSettings, otlp: OtlpSettings, resource: Readonly<Record<string, string>>) {
+    this.#traces = traces;
+    this.#otlp = otlp;
+    this.#attributes = resource;
+  }
+
+  begin(c: Context<GatewayEnv>): void {
+    const { traceId, spanId } = c.get("trace");
+    const parent = parseTraceparent(c.req.raw.headers.get(TRACEPARENT) ?? undefined);
+    const own = parent === undefined ? traceId : randomDigits(TRACE_DIGITS);
+    c.set("trace", new RequestSpans(parent, this.#traces.trustClients === true, this.#traces, own + spanId));
+  }
+
+  end(c: Context<GatewayEnv>, instance: string, nowMs: number): void {
+    const trace = c.get("trace");
+    if (!(trace instanceof RequestSpans)) return;
+    if (!trace.isHead)
+      trace.keptBy ??= keptBy(isFailure(c.res.status, c.get("grpcStatus")), nowMs - c.get("arrivedAtMs"), this.#traces);
+    tellPlatform(c, trace);
+    if (!trace.isKept) return;
+    writeRequest(this.#spans, c, trace, nowMs, this.#traces);
+    const { bytes, count } = this.#spans;
+    this.#outboxOf(instance).added(c.env, c.executionCtx, nowMs, bytes >= requestBytesMax || count >= itemsMax);
+  }
+
+  #outboxOf(instance: string): OtlpOutbox {
+    const own = { "service.name": "gateway", "service.instance.id": instance };
+    this.#outbox ??= new OtlpOutbox(this.#otlp, tracesPath, { ...this.#attributes, ...own }, this.#spans);
+    return this.#outbox;
+  }
+}
