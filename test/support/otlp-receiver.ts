@@ -8,6 +8,8 @@ export interface Received {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly spans: readonly ReadSpan[];
+  /** As it came, but for compression. */
+  readonly body: Buffer;
 }
 
 export interface Answer {
@@ -60,7 +62,7 @@ export class OtlpReceiver {
       const body = headers["content-encoding"] === "gzip" ? gunzipSync(sent) : sent;
       if (headers["content-type"] !== "application/x-protobuf")
         throw new Error(`a request of ${headers["content-type"]}`);
-      this.received.push({ path, headers, spans: readSpans(body) });
+      this.received.push({ path, headers, spans: readSpans(body), body });
     } catch (error) {
       this.faults.push((error as Error).message);
     }
@@ -72,10 +74,12 @@ export class OtlpReceiver {
   }
 }
 
-/** One line a span, indented below its parent, children by when they began; for people, and to compare. */
+/** One line a span, indented below its parent, children by when they began, and by name; for people, and to compare. */
 export function treeOf(spans: readonly ReadSpan[], line: (span: ReadSpan) => string): string[] {
   const ids = new Set(spans.map(({ spanId }) => spanId));
-  const sorted = [...spans].sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
+  const order = (a: ReadSpan, b: ReadSpan): number =>
+    a.start === b.start ? (a.name < b.name ? -1 : 1) : a.start < b.start ? -1 : 1;
+  const sorted = [...spans].sort(order);
   const below = (parentId: string | undefined, depth: number): string[] =>
     sorted
       .filter((span) => (parentId === undefined ? !ids.has(span.parentId) : span.parentId === parentId))

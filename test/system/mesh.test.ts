@@ -4,8 +4,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readState } from "../support/agent-state.ts";
 import { makeAuthority } from "../support/certificates.ts";
+import { collectorProgram, startCollector } from "../support/collector.ts";
+import type { ReadSpan } from "../support/otlp-messages.ts";
+import { OtlpReceiver, treeOf } from "../support/otlp-receiver.ts";
 import { sendRaw } from "../support/raw-http.ts";
 import { type System, startSystem, until } from "../support/system.ts";
+import { applyTraces } from "../support/traced-shop.ts";
 
 let system: System;
 let token: string;
@@ -113,6 +117,69 @@ describe("an agent's inbound listener", () => {
       peer: expect.stringContaining("users"),
       reason: expect.any(String),
     });
+  });
+});
+
+describe("traces", () => {
+  const traceId = "4bf92f3577b34da6a3ce929d0e0e4737";
+  const client = "00f067aa0ba902b7";
+  let receiver: OtlpReceiver;
+  beforeAll(async () => {
+    receiver = await OtlpReceiver.start();
+    await applyTraces(system, receiver.url, "100%");
+    await until("the gateway has the new version", async () => {
+      await system.get("/user/profile", token);
+      return receiver.spans.length > 0;
+    });
+  });
+  afterAll(() => receiver.close());
+
+  test("a request is one tree of spans, from the client's own to the last service", async () => {
+    const response = await system.get("/user/profile", token, { traceparent: `00-${traceId}-${client}-00` });
+    expect(response.status).toBe(200);
+    await until("all of its spans are here", () => receiver.of(traceId).length >= 16);
+    const line = ({ resource, kind, name, attributes }: ReadSpan): string =>
+      `${resource["service.name"]} ${kind} ${name} ${attributes["http.response.status_code"] ?? ""}`.trimEnd();
+    const called = (service: string): string[] => [
+      `  gateway client GET ${service} 200`,
+      "    gateway server GET 200",
+      `      gateway client GET ${service} 200`,
+      `        ${service} server GET 200`,
+    ];
+    // What the gateway waited for itself depends on how long it did.
+    const hops = receiver
+      .of(traceId)
+      .filter(({ resource, kind }) => !(resource["service.name"] === "gateway" && kind === "internal"));
+    expect(treeOf(hops, line)).toEqual([
+      "gateway server GET /user/profile 200",
+      ...called("preferences"),
+      ...called("users"),
+      ...called("orders"),
+      "          orders internal GET inventory 200",
+      "            orders client GET inventory 200",
+      "              inventory server GET 200",
+    ]);
+    expect(hops.filter(({ parentId }) => parentId === client).map(({ name }) => name)).toEqual(["GET /user/profile"]);
+    expect(hops.filter(({ failed }) => failed)).toEqual([]);
+    expect(receiver.faults).toEqual([]);
+  });
+
+  const program = collectorProgram();
+  if (program === undefined) console.warn("no OpenTelemetry collector here: set OTELCOL to try one");
+  test.skipIf(program === undefined)("OpenTelemetry's collector takes the same requests", async () => {
+    const collector = await startCollector(program ?? "");
+    try {
+      for (const { body, path } of receiver.received) {
+        const headers = { "content-type": "application/x-protobuf" };
+        const answer = await fetch(collector.url + path, { method: "POST", headers, body: new Uint8Array(body) });
+        expect(answer.status).toBe(200);
+        expect((await answer.arrayBuffer()).byteLength).toBeLessThan(4);
+      }
+      await until("it has said all", () => collector.said().includes("Name           : GET /user/profile"));
+      for (const { spanId } of receiver.of(traceId)) expect(collector.said()).toContain(spanId);
+    } finally {
+      await collector.stop();
+    }
   });
 });
 
