@@ -20,7 +20,7 @@ import type {
 import { grpcCallBy } from "../proxy/grpc-answer.ts";
 import { GrpcExchange } from "../proxy/grpc-web/grpc-exchange.ts";
 import { pumpBody } from "../proxy/pump-body.ts";
-import { pathOf } from "../telemetry/log-access.ts";
+import { pathOf } from "../telemetry/path-of.ts";
 import { BodyPace } from "./body-pace.ts";
 import { type OpenWebSocket, type WebSockets, webSocketRequest, withoutAccept } from "./web-sockets.ts";
 

@@ -8,7 +8,7 @@ import { limits } from "../../shared/limits.ts";
 import type { StreamBounds } from "../../shared/wire/stream-bounds.ts";
 import type { RequestHead, ServerExchange } from "../proxy/engine.ts";
 import { type FarEnd, Tunnel, type TunnelEnd } from "../proxy/tunnel.ts";
-import { pathOf } from "../telemetry/log-access.ts";
+import { pathOf } from "../telemetry/path-of.ts";
 
 /** One WebSocket that is over, for a line of the log. */
 export interface WebSocketEnd {

@@ -9,8 +9,9 @@ import { accessLines, type LineFacts } from "./access-line.ts";
 import type { LineBytes } from "./line-bytes.ts";
 import type { Log } from "./log.ts";
 import type { Direction, Metrics } from "./metrics.ts";
+import { pathOf } from "./path-of.ts";
 import { randomDigits } from "./random-digits.ts";
-import type { Tracer, Tracing } from "./tracing.ts";
+import type { Tracer } from "./tracer.ts";
 
 export interface AccessLogOptions {
   readonly hop: Direction;
@@ -18,7 +19,8 @@ export interface AccessLogOptions {
   readonly instance: string;
   readonly log: Log;
   readonly metrics: Metrics;
-  readonly tracing: Pick<Tracing, "tracer">;
+  /** Its `tracer` is undefined while nothing is told. */
+  readonly tracing: { readonly tracer: Tracer | undefined };
   /** Which requests get a line. */
   readonly chosen: ChosenLines;
 }
@@ -115,12 +117,4 @@ function factsOf({ exchange, facts, status, trace }: Call, durationMs: number): 
     grpcStatus,
     reason,
   };
-}
-
-/** A target without scheme, authority and query, which may hold secrets. */
-export function pathOf(target: string): string {
-  const start = target.startsWith("http://") ? target.indexOf("/", "http://".length) : 0;
-  if (start < 0) return "/";
-  const query = target.indexOf("?", start);
-  return query < 0 ? target.slice(start) : target.slice(start, query);
 }

@@ -14,7 +14,7 @@ import type { Log } from "./log.ts";
 import type { Direction } from "./metrics.ts";
 import { OtlpSender } from "./otlp-sender.ts";
 import { randomDigits } from "./random-digits.ts";
-import type { Tracer } from "./tracing.ts";
+import type { Tracer } from "./tracer.ts";
 import { writeSpans } from "./write-spans.ts";
 
 const { flushMs, itemsMax, keptForMs, keptTracesMax, requestBytesMax } = telemetry;

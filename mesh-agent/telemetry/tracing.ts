@@ -1,18 +1,7 @@
 /** Whether this agent tells of requests: what does is loaded by the first plan that asks for it. */
-import type { TraceContext } from "../../shared/http/trace-context.ts";
 import type { TelemetrySettings } from "../../shared/telemetry/settings.ts";
-import type { Call } from "../proxy/call.ts";
 import type { Log } from "./log.ts";
-import type { Direction } from "./metrics.ts";
-
-/** Sees every call of the agent. */
-export interface Tracer {
-  /** Sets the call's trace, and what of its answer tells others. */
-  begin(call: Call, hop: Direction, parent: TraceContext | undefined): void;
-  /** @param durationMs from its arrival to its end */
-  end(call: Call, hop: Direction, durationMs: number): void;
-  close(): Promise<void>;
-}
+import type { Tracer } from "./tracer.ts";
 
 export class Tracing {
   readonly #service: string;

@@ -5,8 +5,8 @@ import { isFailure } from "../../shared/telemetry/sampling.ts";
 import { type SpanBuffer, type SpanKind, spanKind } from "../../shared/telemetry/span-buffer.ts";
 import type { AttemptSpan, SpanTrace } from "../../shared/telemetry/span-trace.ts";
 import type { Call } from "../proxy/call.ts";
-import { pathOf } from "./log-access.ts";
 import type { Direction } from "./metrics.ts";
+import { pathOf } from "./path-of.ts";
 
 export interface EndedCall {
   readonly call: Call;

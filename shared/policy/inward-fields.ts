@@ -2,6 +2,7 @@
 import { withoutOwnCookies } from "../http/cookies.ts";
 import { TRACEPARENT, TRACESTATE } from "../http/header-names.ts";
 import { parseTraceparent } from "../http/trace-context.ts";
+import { passedTracestate } from "../http/trace-state.ts";
 import { forgedFields } from "./identity-headers.ts";
 
 export interface ReceivedFields {
@@ -20,20 +21,27 @@ export interface InwardFields {
   readonly ended: readonly string[];
   /** Stands instead of the `Cookie` that came; absent: that stays, or ends. */
   readonly cookies?: string;
+  /** Stands instead of the `tracestate` that came, which was too long or oddly written; absent: that stays, or ends. */
+  readonly tracestate?: string;
 }
 
 /** What the edge itself says comes on top: `forwardingFields`. */
 export function inwardFields({ names, field, dropped, believed }: ReceivedFields): InwardFields {
   const ended = [...dropped];
   if (believed.length > 0) ended.push(...forgedFields(believed, names));
-  // A `tracestate` belongs to its `traceparent` (Trace Context section 3.3.1).
-  if (typeof field(TRACESTATE) === "string" && parseTraceparent(field(TRACEPARENT) ?? undefined) === undefined)
-    ended.push(TRACESTATE);
+  const state = field(TRACESTATE);
+  const passed = typeof state === "string" ? stateOf(state, field(TRACEPARENT)) : undefined;
+  if (typeof state === "string" && passed === undefined) ended.push(TRACESTATE);
+  const tracestate = passed !== undefined && passed !== state ? { tracestate: passed } : undefined;
   const cookies = field("cookie");
-  if (typeof cookies !== "string") return { ended };
+  if (typeof cookies !== "string") return { ended, ...tracestate };
   const kept = withoutOwnCookies(cookies);
-  if (kept === cookies) return { ended };
-  if (kept !== "") return { ended, cookies: kept };
+  if (kept === cookies) return { ended, ...tracestate };
+  if (kept !== "") return { ended, cookies: kept, ...tracestate };
   ended.push("cookie");
-  return { ended };
+  return { ended, ...tracestate };
 }
+
+/** A `tracestate` belongs to its `traceparent` (Trace Context section 3.3.1). */
+const stateOf = (state: string, parent: string | null | undefined): string | undefined =>
+  parseTraceparent(parent ?? undefined) === undefined ? undefined : passedTracestate(state);

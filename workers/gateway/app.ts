@@ -41,6 +41,7 @@ import { stripFields } from "./middleware/strip-fields.ts";
 import { tellIdentity } from "./middleware/tell-identity.ts";
 import { transformHeaders } from "./middleware/transform-headers.ts";
 import { validate } from "./middleware/validate.ts";
+import { Tracing } from "./telemetry/tracing.ts";
 import { codeMeans } from "./upstream/code-means.ts";
 import { Context } from "./upstream/context.ts";
 import { Mirror } from "./upstream/edge-traffic.ts";
@@ -78,7 +79,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Gatewa
     accessLog(isolate),
     grpcErrors(),
     checkRequest(),
-    leasePlan(lease, counters),
+    leasePlan(lease, counters, new Tracing()),
     answerHead(),
     errorPages(),
     findClient(),

@@ -18,7 +18,6 @@ import type { PartCondition } from "../../../shared/policy/part-condition.ts";
 import type { Reshaper } from "../../../shared/policy/reshaper.ts";
 import { compileRoutes, type RouteTable } from "../../../shared/route/match-route.ts";
 import { hasRegex, noRegexes, type Regexes } from "../../../shared/route/value-test.ts";
-import type { RequestTracer } from "../telemetry/request-trace.ts";
 import { sha256Hex } from "../upstream/sha256.ts";
 import { withCode } from "./held-code.ts";
 import { holdEdits } from "./held-edits.ts";
@@ -49,8 +48,6 @@ export interface HeldPlan {
   readonly believed: readonly string[];
   /** Absent: no proxy is trusted. */
   readonly clientIp?: ClientIpRules;
-  /** Absent: no spans are recorded. */
-  readonly tracer?: RequestTracer;
   readonly revocations: RevocationIndex;
   /** Absent: calls into the mesh cannot be signed. */
   readonly signingKey?: SigningKey;
@@ -72,7 +69,6 @@ export async function holdPlan(version: number, hash: string, plan: GatewayPlan)
   const table = compileRoutes(leading, plan.hosts, await regexesOf(plan));
   const clientIp = plan.clientIp && clientIpRules(plan.clientIp);
   const reshaper = await holdEdits(plan);
-  const tracer = await tracerOf(plan);
   const partConditions = await conditionsOfParts(plan);
   const { conditions, keyExpressions } = expressions;
   const held = {
@@ -85,7 +81,6 @@ export async function holdPlan(version: number, hash: string, plan: GatewayPlan)
     ...(clientIp !== undefined && { clientIp }),
     ...(reshaper !== undefined && { reshaper }),
     ...(siblings !== undefined && { siblings }),
-    ...(tracer !== undefined && { tracer }),
   };
 }
 
@@ -98,11 +93,6 @@ function withFault(route: RoutePlan, faults: ReadonlyMap<string, string>): Route
   const quarantine = `the expression ${text}: ${faults.get(text)}`;
   console.warn(JSON.stringify({ kind: "plan", route: route.name, reason: quarantine, answered: "route_quarantined" }));
   return { ...route, quarantine };
-}
-
-async function tracerOf({ telemetry }: GatewayPlan): Promise<RequestTracer | undefined> {
-  if (telemetry?.traces === undefined) return undefined;
-  return (await import("../telemetry/span-tracer.ts")).tracerOf(telemetry);
 }
 
 async function conditionsOfParts({ routes }: GatewayPlan): Promise<HeldPlan["partConditions"]> {

@@ -29,8 +29,7 @@ export function accessLog(instance: string): Stage {
     },
     leave: (c) => {
       const nowMs = Date.now();
-      const held: GatewayEnv["Variables"]["held"] | undefined = c.get("held");
-      held?.tracer?.end(c, instance, nowMs);
+      c.get("trace").end?.(instance, nowMs);
       const entry = entryOf(c, instance, timeOf(c.get("arrivedAtMs")), nowMs);
       waitMs ??= logWaitMsOf(c.env.ACCESS_LOG_WAIT_MS);
       const waits = waitMs;

@@ -16,13 +16,14 @@ export function stripFields(): Stage {
       const fields = new RequestFields(c.req.raw.headers, head);
       const field = (name: string): string | undefined => head.get(name);
       const received = { names: head.keys(), field, dropped: c.get("dropped"), believed };
-      const { ended, cookies } = inwardFields(received);
+      const { ended, cookies, tracestate } = inwardFields(received);
       const { authority } = c.get("target");
       const hops = hopsIn(head.get("via"));
       if (hops >= limits.reshape.viaHopsMax) throw new SelvageError("loop_detected", `passed ${hops} gateways before`);
       const forwarded = { clientIp: c.get("clientIp"), authority, scheme: connection.scheme, hops };
       fields.passEdge(ended, () => forwardingFields(forwarded));
       if (cookies !== undefined) fields.set("cookie", cookies);
+      if (tracestate !== undefined) fields.set("tracestate", tracestate);
       c.set("fields", fields);
       c.set("connection", connection);
       return undefined;

@@ -8,6 +8,16 @@ import { randomDigits } from "../upstream/random-digits.ts";
 import type { CalledTarget, RequestTrace } from "./request-trace.ts";
 
 export class RequestSpans extends SpanTrace implements RequestTrace {
+  readonly end: (instance: string, nowMs: number) => void;
+
+  /** @param end what is done when the answer is there */
+  constructor(
+    ...[parent, isTrusted, settings, digits, end]: [...ConstructorParameters<typeof SpanTrace>, RequestSpans["end"]]
+  ) {
+    super(parent, isTrusted, settings, digits);
+    this.end = end;
+  }
+
   wait(name: string): () => void {
     const span = this.begin(name, randomDigits(SPAN_ID_DIGITS), Date.now());
     let isOver = false;

@@ -1,7 +1,5 @@
 /** What stages and calls see of a request's trace. What records them is loaded by the first plan that has traces. */
 import type { TraceContext } from "../../../shared/http/trace-context.ts";
-import type { Context } from "../upstream/context.ts";
-import type { GatewayEnv } from "../upstream/exchange.ts";
 
 /** The optional members are there where spans are recorded. */
 export interface RequestTrace extends TraceContext {
@@ -9,6 +7,8 @@ export interface RequestTrace extends TraceContext {
   call?(to: CalledTarget, send: (trace: TraceContext) => Promise<Response>): Promise<Response>;
   /** Begins a part of the request that is waited for; the clock of the platform stands still for all else. @returns what ends it, once */
   wait?(name: string): () => void;
+  /** The answer is there. @param instance the isolate's name */
+  end?(instance: string, nowMs: number): void;
 }
 
 /** What a span tells of a call upstream. */
@@ -29,12 +29,4 @@ export interface CallAttempt {
   /** Requests that were sent before it for the same call. */
   readonly resend: number;
   readonly isHedge: boolean;
-}
-
-/** Records the requests that a plan decides. */
-export interface RequestTracer {
-  /** Sets the request's trace, as the plan has it. */
-  begin(c: Context<GatewayEnv>): void;
-  /** The answer is there. @param instance the isolate's name */
-  end(c: Context<GatewayEnv>, instance: string, nowMs: number): void;
 }

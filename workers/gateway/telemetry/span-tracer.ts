@@ -11,30 +11,37 @@ import type { GatewayEnv } from "../upstream/exchange.ts";
 import { randomDigits } from "../upstream/random-digits.ts";
 import { OtlpOutbox } from "./otlp-outbox.ts";
 import { RequestSpans } from "./request-spans.ts";
-import type { RequestTracer } from "./request-trace.ts";
 import { tellPlatform, writeRequest } from "./write-request.ts";
 
 const { itemsMax, requestBytesMax } = telemetry;
 const TRACE_DIGITS = 32;
 
-/** What several plans of an isolate have in common, by what they say: a new version changes mostly other things. */
+/** Of this isolate, by what plans say: a new version changes mostly other things. */
 const tracers = new Map<string, SpanTracer>();
+/** The same, found at once by a plan that was asked about before. */
+const known = new WeakMap<TelemetrySettings, SpanTracer>();
 /** More are hardly in use at once; what the oldest has to tell is still sent. */
 const TRACERS_MAX = 4;
 
-/** @returns undefined when there is nothing to tell, or nobody to tell it */
-export function tracerOf({ traces, otlp, resource }: TelemetrySettings): RequestTracer | undefined {
+/** Sets the request's trace, as its plan has it. */
+export function recordRequest(c: Context<GatewayEnv>, settings: TelemetrySettings): undefined {
+  const tracer = known.get(settings) ?? tracerOf(settings);
+  tracer?.begin(c);
+}
+
+/** @returns undefined when there is nobody to tell */
+function tracerOf(settings: TelemetrySettings): SpanTracer | undefined {
+  const { traces, otlp, resource } = settings;
   if (traces === undefined || otlp === undefined) return undefined;
   const key = JSON.stringify({ traces, otlp, resource });
-  const known = tracers.get(key);
-  if (known !== undefined) return known;
-  const tracer = new SpanTracer(traces, otlp, resource);
+  const tracer = tracers.get(key) ?? new SpanTracer(traces, otlp, resource);
   tracers.set(key, tracer);
+  known.set(settings, tracer);
   for (const oldest of tracers.keys()) if (tracers.size > TRACERS_MAX) tracers.delete(oldest);
   return tracer;
 }
 
-class SpanTracer implements RequestTracer {
+class SpanTracer {
   readonly #traces: TracesSettings;
   readonly #otlp: OtlpSettings;
   readonly #attributes: Readonly<Record<string, string>>;
@@ -51,12 +58,14 @@ class SpanTracer implements RequestTracer {
     const { traceId, spanId } = c.get("trace");
     const parent = parseTraceparent(c.req.raw.headers.get(TRACEPARENT) ?? undefined);
     const own = parent === undefined ? traceId : randomDigits(TRACE_DIGITS);
-    c.set("trace", new RequestSpans(parent, this.#traces.trustClients === true, this.#traces, own + spanId));
+    const isTrusted = this.#traces.trustClients === true;
+    const trace = new RequestSpans(parent, isTrusted, this.#traces, own + spanId, (instance, nowMs) =>
+      this.#end(c, trace, instance, nowMs),
+    );
+    c.set("trace", trace);
   }
 
-  end(c: Context<GatewayEnv>, instance: string, nowMs: number): void {
-    const trace = c.get("trace");
-    if (!(trace instanceof RequestSpans)) return;
+  #end(c: Context<GatewayEnv>, trace: RequestSpans, instance: string, nowMs: number): void {
     if (!trace.isHead)
       trace.keptBy ??= keptBy(isFailure(c.res.status, c.get("grpcStatus")), nowMs - c.get("arrivedAtMs"), this.#traces);
     tellPlatform(c, trace);

@@ -1,0 +1,19 @@
+/** Begins what is recorded of a request: by a recorder that is loaded by the first request whose plan has traces. */
+import type { Soon } from "../cache/cache-store.ts";
+import type { Context } from "../upstream/context.ts";
+import type { GatewayEnv } from "../upstream/exchange.ts";
+
+export class Tracing {
+  #record: typeof import("./span-tracer.ts").recordRequest | undefined;
+
+  /** Of a request whose plan is known. */
+  begin(c: Context<GatewayEnv>): Soon<undefined> {
+    const { telemetry } = c.get("held").plan;
+    if (telemetry?.traces === undefined) return undefined;
+    if (this.#record !== undefined) return this.#record(c, telemetry);
+    return import("./span-tracer.ts").then(({ recordRequest }) => {
+      this.#record = recordRequest;
+      return recordRequest(c, telemetry);
+    });
+  }
+}
