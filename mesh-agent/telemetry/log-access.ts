@@ -53,8 +53,8 @@ export function logAccess(options: AccessLogOptions): Stage {
 /** A new trace has no vendor state: what came without a usable parent belongs to another one (section 3.3). */
 function passState(fields: FieldList, hasParent: boolean): void {
   if (!fields.has(TRACESTATE)) return;
-  const passed = hasParent ? passedTracestate(fields.getAll(TRACESTATE).join()) : undefined;
-  if (passed === undefined) fields.remove(TRACESTATE);
+  const passed = hasParent ? passedTracestate(fields.getAll(TRACESTATE).join()) : "";
+  if (passed === "") fields.remove(TRACESTATE);
   else fields.set(TRACESTATE, passed);
 }
 

@@ -7,6 +7,8 @@ import { type DocumentProblem, error, warning } from "./problem.ts";
 
 /** What the exporter says itself, or the platform. */
 const OWN_FIELDS: readonly string[] = ["content-type", "content-encoding", "content-length", "host", "user-agent"];
+/** Names under which receivers want keys. */
+const CREDENTIALS = /^(?:proxy-)?authorization$|api-?key|token|secret/;
 /** Attributes that say which process it is: it knows them itself. */
 const OWN_ATTRIBUTES: readonly string[] = ["service.name", "service.instance.id"];
 
@@ -59,8 +61,11 @@ function checkEndpoint(endpoint: Cursor): DocumentProblem[] {
 function checkFields(headers: Cursor): DocumentProblem[] {
   return headers.entries.flatMap(([name, value]) => {
     const lower = name.toLowerCase();
-    if (!OWN_FIELDS.includes(lower) && !HOP_BY_HOP.has(lower)) return [];
-    return [error("SLV3209", value.path, `${name} is said by the exporter itself`, { at: "key" })];
+    if (OWN_FIELDS.includes(lower) || HOP_BY_HOP.has(lower))
+      return [error("SLV3209", value.path, `${name} is said by the exporter itself`, { at: "key" })];
+    if (!CREDENTIALS.test(lower) || value.text === undefined || value.text.includes("${secret:")) return [];
+    const message = `${name} is a credential, and every agent shows its plan to who may read its administration`;
+    return [warning("SLV3211", value.path, message, { expected: "a reference such as ${secret:NAME}" })];
   });
 }
 

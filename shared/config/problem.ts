@@ -153,6 +153,7 @@ export const problemCodes = {
   SLV3208: "a receiver of telemetry with the path of one signal, or a query",
   SLV3209: "a field that the exporter says itself",
   SLV3210: "a resource attribute that each process says of itself",
+  SLV3211: "a credential for a receiver of telemetry that stands in the document",
   SLV3220: "an issuer to join by that cannot be used",
   SLV3221: "an issuer to join by, or its keys, without TLS",
   SLV3222: "a rule to join by an issuer that does not exist, or an issuer that no rule names",

@@ -29,19 +29,24 @@ export interface InwardFields {
 export function inwardFields({ names, field, dropped, believed }: ReceivedFields): InwardFields {
   const ended = [...dropped];
   if (believed.length > 0) ended.push(...forgedFields(believed, names));
-  const state = field(TRACESTATE);
-  const passed = typeof state === "string" ? stateOf(state, field(TRACEPARENT)) : undefined;
-  if (typeof state === "string" && passed === undefined) ended.push(TRACESTATE);
-  const tracestate = passed !== undefined && passed !== state ? { tracestate: passed } : undefined;
-  const cookies = field("cookie");
-  if (typeof cookies !== "string") return { ended, ...tracestate };
-  const kept = withoutOwnCookies(cookies);
-  if (kept === cookies) return { ended, ...tracestate };
-  if (kept !== "") return { ended, cookies: kept, ...tracestate };
-  ended.push("cookie");
-  return { ended, ...tracestate };
+  const state = passed(field(TRACESTATE), (value) => stateOf(value, field(TRACEPARENT)), TRACESTATE, ended);
+  const cookies = passed(field("cookie"), withoutOwnCookies, "cookie", ended);
+  return { ended, ...(cookies !== undefined && { cookies }), ...(state !== undefined && { tracestate: state }) };
+}
+
+/** @param edit empty: nothing of it goes on @returns what stands instead of it; undefined: it stays, or ends, or is not there */
+function passed(
+  value: string | null | undefined,
+  edit: (value: string) => string,
+  name: string,
+  ended: string[],
+): string | undefined {
+  if (typeof value !== "string") return undefined;
+  const kept = edit(value);
+  if (kept === "") ended.push(name);
+  return kept === "" || kept === value ? undefined : kept;
 }
 
 /** A `tracestate` belongs to its `traceparent` (Trace Context section 3.3.1). */
-const stateOf = (state: string, parent: string | null | undefined): string | undefined =>
-  parseTraceparent(parent ?? undefined) === undefined ? undefined : passedTracestate(state);
+const stateOf = (state: string, parent: string | null | undefined): string =>
+  parseTraceparent(parent ?? undefined) === undefined ? "" : passedTracestate(state);

@@ -7,9 +7,11 @@ import { createHttp1Pool } from "../../../mesh-agent/proxy/http1/client-pool.ts"
 import { createHttp1Server } from "../../../mesh-agent/proxy/http1/server-engine.ts";
 import { Log } from "../../../mesh-agent/telemetry/log.ts";
 import { Metrics } from "../../../mesh-agent/telemetry/metrics.ts";
+import { Tracing } from "../../../mesh-agent/telemetry/tracing.ts";
 import { loadDocument } from "../../../shared/config/load.ts";
 import { agentPlan } from "../../../shared/plan/agent-face.ts";
 import { compile } from "../../../shared/plan/compile.ts";
+import { compileTelemetry } from "../../../shared/plan/compile-telemetry.ts";
 import { documentOf } from "../sidecars/document.ts";
 
 const { document } = loadDocument(documentOf(["orders"]), "bench.yaml", () => undefined);
@@ -20,15 +22,20 @@ const clusters = new Clusters((_service, { host, port }) => createHttp1Pool({ ho
 const endpoint = { instance: "orders-1", host: "127.0.0.1", port: Number(process.env.UPSTREAM), labels: {} };
 clusters.update(plan.outbound, { orders: [endpoint] });
 
+const log = new Log();
+const tracing = new Tracing("web", "web-1", log);
+const { TELEMETRY } = process.env;
+if (TELEMETRY !== undefined) await tracing.use(compileTelemetry(JSON.parse(TELEMETRY), "bench"));
+
 const server = await createHttp1Server({ listen: { host: "127.0.0.1", port: Number(process.env.PORT) }, proxy: true });
 server.onExchange(
   outboundStack({
     accessLog: {
       service: "web",
       instance: "web-1",
-      log: new Log(),
+      log,
       metrics: new Metrics(),
-      tracing: { tracer: undefined },
+      tracing,
       chosen: { share: process.env.ACCESS_LOG === "none" ? 0 : 1, failures: true },
     },
     planVersion: () => 1,

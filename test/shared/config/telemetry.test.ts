@@ -38,6 +38,11 @@ test.each([
     ["SLV3209 telemetry.otlp.headers.Content-Type"],
   ],
   [
+    "a credential in the document",
+    { otlp: { endpoint, headers: { "X-Api-Key": "abc" } }, traces: {} },
+    ["SLV3211 telemetry.otlp.headers.X-Api-Key"],
+  ],
+  [
     "a process's own attribute",
     { otlp: { endpoint }, resource: { "service.name": "x" }, traces: {} },
     ["SLV3210 telemetry.resource.service.name"],

@@ -33,7 +33,7 @@ test.each([
   ["a sign that is not of ASCII", "foo=ü"],
   ["a control character", "foo=a\u0001"],
 ])("%s is as if there were none", (_, given) => {
-  expect(passedTracestate(given)).toBeUndefined();
+  expect(passedTracestate(given)).toBe("");
 });
 
 test("too long: long members go first, then those at the end", () => {
@@ -41,5 +41,5 @@ test("too long: long members go first, then those at the end", () => {
   const short = Array.from({ length: 10 }, (_, at) => `s${at}=${"y".repeat(57)}`);
   const passed = passedTracestate([short[0], long, ...short.slice(1)].join(","));
   expect(passed).toBe(short.slice(0, 8).join(","));
-  expect(passed?.length).toBeLessThanOrEqual(512);
+  expect(passed.length).toBeLessThanOrEqual(512);
 });
