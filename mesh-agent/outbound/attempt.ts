@@ -2,7 +2,7 @@
 import type { FieldList } from "../../shared/http/field-list.ts";
 import { limits } from "../../shared/limits.ts";
 import type { BreakerEvent } from "../../shared/policy/breaker.ts";
-import type { AttemptSpan } from "../../shared/telemetry/span-trace.ts";
+import { type AttemptSpan, CANCELLED } from "../../shared/telemetry/span-trace.ts";
 import type { ClusterEndpoint } from "../discovery/cluster-endpoint.ts";
 import type { Cluster } from "../discovery/clusters.ts";
 import type { BodyReader, ClientExchange, ExchangeError, ResponseHead } from "../proxy/engine.ts";
@@ -62,7 +62,11 @@ export class Attempt {
     const nowMs = performance.now();
     const failed = event === "failure" || pauseMs !== undefined;
     const time = { tookMs: (this.answeredAtMs ?? nowMs) - this.sentAtMs, failed, pauseMs: pauseMs ?? 0 };
+    const { breaker } = this.endpoint;
+    const before = breaker.ejectedUntilMs;
     this.#cluster.record(this.endpoint, event, this.sentAtMs, nowMs, event === "abandoned" ? undefined : time);
+    if (this.span !== undefined && breaker.ejectedUntilMs > before)
+      this.span.ejectedForMs = Math.round(breaker.ejectedUntilMs - nowMs);
   }
 
   /** Its place at the endpoint is free. */
@@ -92,7 +96,7 @@ export class Attempt {
     this.done();
     if (this.over) return;
     this.over = true;
-    this.span?.ended(performance.now(), "cancelled", "the caller left");
+    this.span?.ended(performance.now(), CANCELLED, "the caller left");
     this.record(this.answeredAtMs === undefined ? "abandoned" : "success");
     this.exchange.abort("the caller left");
   }
@@ -103,7 +107,7 @@ export class Attempt {
     if (this.over) return;
     this.over = true;
     const nowMs = performance.now();
-    this.span?.ended(nowMs);
+    this.span?.ended(nowMs, CANCELLED, "another endpoint answered first");
     const tookMs = nowMs - this.sentAtMs;
     const hangs = this.#isProbe || tookMs >= limits.agent.timeoutBlamesMs;
     if (!this.#recorded)

@@ -296,6 +296,7 @@ class Sending {
     const { budget } = this.#cluster;
     if (!this.#body.replayable || (this.#repeats && !isWorthRepeating(budget))) this.#giveUp(attempt, ending);
     else if (!retryBudgetStep(budget, "retry")) {
+      this.#call.spans?.event("selvage.retry_budget_spent", performance.now());
       // Under overload budgets are spent by others like this one.
       if (ending.error === "overloaded") this.#giveUp(attempt, ending);
       else this.#retryAfter(Math.max(1, this.#backoffMs(denials)), attempt, ending, denials + 1);

@@ -5,7 +5,7 @@ import { telemetry } from "../../shared/limits/telemetry.ts";
 import { BoundedMap } from "../../shared/policy/bounded-map.ts";
 import { type Environment, type ProcessTelemetry, processTelemetry } from "../../shared/telemetry/environment.ts";
 import { tracesPath } from "../../shared/telemetry/otlp-request.ts";
-import { isFailure, keptBy } from "../../shared/telemetry/sampling.ts";
+import { keptBy } from "../../shared/telemetry/sampling.ts";
 import type { TelemetrySettings } from "../../shared/telemetry/settings.ts";
 import { SpanBuffer } from "../../shared/telemetry/span-buffer.ts";
 import { SpanTrace } from "../../shared/telemetry/span-trace.ts";
@@ -15,7 +15,7 @@ import type { Direction } from "./metrics.ts";
 import { OtlpSender } from "./otlp-sender.ts";
 import { randomDigits } from "./random-digits.ts";
 import type { Tracer } from "./tracer.ts";
-import { writeSpans } from "./write-spans.ts";
+import { hasFailed, writeSpans } from "./write-spans.ts";
 
 const { flushMs, itemsMax, keptForMs, keptTracesMax, requestBytesMax } = telemetry;
 
@@ -86,8 +86,7 @@ class SpanTracer implements Tracer {
 
   /** Whether it is kept by what is known of it now. */
   #judge(call: Call, trace: SpanTrace, durationMs = performance.now() - call.arrivedAtMs): void {
-    const failed = call.facts.tunnel === undefined && isFailure(call.status, call.facts.grpcStatus);
-    trace.keptBy ??= keptBy(failed, durationMs, this.#settings.traces);
+    trace.keptBy ??= keptBy(hasFailed(call), durationMs, this.#settings.traces);
     if (trace.keptBy === undefined) this.#hearOthers(trace);
     else if (this.#kept.get(trace.traceId) === undefined) this.#kept.set(trace.traceId, performance.now() + keptForMs);
   }

@@ -3,7 +3,7 @@ import { keys } from "../../shared/telemetry/attribute-key.ts";
 import { grpcStatusNames } from "../../shared/telemetry/grpc-status-names.ts";
 import { isFailure } from "../../shared/telemetry/sampling.ts";
 import { type SpanBuffer, type SpanKind, spanKind } from "../../shared/telemetry/span-buffer.ts";
-import type { AttemptSpan, SpanTrace } from "../../shared/telemetry/span-trace.ts";
+import { type AttemptSpan, CANCELLED, type SpanTrace } from "../../shared/telemetry/span-trace.ts";
 import type { Call } from "../proxy/call.ts";
 import type { Direction } from "./metrics.ts";
 import { pathOf } from "./path-of.ts";
@@ -68,16 +68,24 @@ function writeRequest(out: SpanBuffer, call: Call, path: string): void {
 }
 
 /** What failed at the server's is an error of a server's span; what it refuses is an answer like any other. */
-function writeOutcome(out: SpanBuffer, { facts, status }: Call): void {
+function writeOutcome(out: SpanBuffer, call: Call): void {
+  const { facts, status } = call;
   const { error, reason, grpcStatus, tunnel } = facts;
-  const failed = tunnel === undefined ? isFailure(status, grpcStatus) : error !== undefined;
-  const type = error ?? (failed ? typeOf(status, grpcStatus) : undefined);
-  out.text(keys.errorType, type);
+  const failed = hasFailed(call);
+  const isLeft = status === 0 && tunnel === undefined;
+  out.text(keys.errorType, error ?? (failed || isLeft ? typeOf(status, grpcStatus) : undefined));
   if (failed) out.fail(reason);
 }
 
+/** A caller that left is no failure, nor is what a tunnel was closed with. */
+export function hasFailed({ facts, status }: Call): boolean {
+  const { error, grpcStatus, tunnel } = facts;
+  if (tunnel !== undefined || status === 0) return error !== undefined;
+  return isFailure(status, grpcStatus);
+}
+
 function typeOf(status: number, grpcStatus: number | undefined): string {
-  return statusName(grpcStatus) ?? (status === 0 ? "cancelled" : String(status));
+  return statusName(grpcStatus) ?? (status === 0 ? CANCELLED : String(status));
 }
 
 const statusName = (status: number | undefined): string | undefined =>
@@ -113,6 +121,8 @@ function writeAttempt(out: SpanBuffer, { call, trace, endMs }: EndedCall, one: A
   out.text(keys.endpoint, one.to.endpoint);
   if (one.to.resend > 0) out.number(keys.resend, one.to.resend);
   if (one.to.isHedge) out.flag(keys.hedge);
+  if (one.ejectedForMs !== undefined)
+    out.event("selvage.ejected", times.endMs, keys.detail, `for ${one.ejectedForMs} ms`);
   const isError = one.error !== undefined || one.status >= 400 || (grpcStatus ?? 0) !== 0;
   if (isError) {
     out.text(keys.errorType, one.error ?? typeOf(one.status, grpcStatus));

@@ -6,13 +6,15 @@ export interface TraceContext {
   readonly traceId: string;
   /** 16 hex digits, not all zero: the span that made the request. */
   readonly spanId: string;
-  /** Trace flags, two hex digits; bit 0: sampled. */
+  /** Trace flags, two hex digits; bit 0: sampled, bit 1: the trace id is random. */
   readonly flags: string;
 }
 
 /** Version, trace, span and flags with the dashes between. */
 const TRACEPARENT_LENGTH = 55;
 const DASH = 0x2d;
+/** Others are not passed on (Trace Context level 2, `trace-flags`). */
+const KNOWN_FLAGS = 0b11;
 const ZERO_TRACE = "0".repeat(32);
 const ZERO_SPAN = "0".repeat(16);
 
@@ -30,7 +32,7 @@ export function parseTraceparent(value: string | undefined): TraceContext | unde
   const traceId = value.slice(3, 35);
   const spanId = value.slice(36, 52);
   if (traceId === ZERO_TRACE || spanId === ZERO_SPAN) return undefined;
-  return { traceId, spanId, flags: value.slice(53, 55) };
+  return { traceId, spanId, flags: `0${Number.parseInt(value.charAt(54), 16) & KNOWN_FLAGS}` };
 }
 
 const isHexDigit = (code: number): boolean => (code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x66);
@@ -47,7 +49,7 @@ export function childContext(parent: TraceContext | undefined, random: Uint8Arra
   return childContextOf(parent, hex(random));
 }
 
-/** Of a trace that begins here: sampled, and its id is random (level 2, section 3.2.2.6). */
+/** Of a trace that begins here: sampled, and its id is random (level 2, `random-trace-id`). */
 const NEW_FLAGS = "03";
 
 /** Of a trace id and a span id. */

@@ -27,6 +27,9 @@ export interface InnerSpan {
   endMs: number;
 }
 
+/** Nobody waits for it any more, which is nobody's failure. */
+export const CANCELLED = "cancelled";
+
 /** One request to somebody else: what it was, and how it ended. */
 export class AttemptSpan implements TraceContext {
   readonly traceId: string;
@@ -42,6 +45,8 @@ export class AttemptSpan implements TraceContext {
   /** Why there was none, or what the answer means; undefined: it is well. */
   error: string | undefined;
   reason: string | undefined;
+  /** It took its endpoint out of use, for so long. */
+  ejectedForMs: number | undefined;
   readonly #trace: SpanTrace;
 
   constructor(trace: SpanTrace, spanId: string, startMs: number, to: AttemptTo) {
@@ -67,11 +72,14 @@ export class AttemptSpan implements TraceContext {
     this.endMs = nowMs;
     this.error ??= error;
     this.reason = reason;
-    if (error !== undefined) this.#trace.sawFailure();
+    if (error !== undefined && error !== CANCELLED) this.#trace.sawFailure();
   }
 
   get failed(): boolean {
-    return this.error !== undefined || (this.status !== 0 && isFailure(this.status, this.grpcStatus));
+    return (
+      (this.error !== undefined && this.error !== CANCELLED) ||
+      (this.status !== 0 && isFailure(this.status, this.grpcStatus))
+    );
   }
 }
 

@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import * as tls from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeAuthority, type TestLeaf } from "../support/certificates.ts";
+import { traceContextCases, wrongContext } from "../support/trace-context-cases.ts";
 import { Fleet, type TestAgent, until } from "./support/agents.ts";
 import { TestControl } from "./support/control-plane.ts";
 
@@ -136,6 +137,16 @@ describe("a call through the mesh", () => {
       const spans = [...caller.log("outbound"), ...callee.log("inbound")].filter((line) => line.traceId === traceId);
       return spans.length === 2 && new Set(spans.map(({ spanId }) => spanId)).size === 2;
     });
+  });
+
+  test.each(traceContextCases)("$name", async (one) => {
+    const port = caller.runtime.ports.outbound ?? 0;
+    const lines = (name: string, values: readonly string[] = []): string =>
+      values.map((value) => `${name}: ${value}\r\n`).join("");
+    const fields = lines("traceparent", one.traceparent) + lines("tracestate", one.tracestate);
+    const answer = await raw(port, `GET / HTTP/1.1\r\nHost: callee\r\nConnection: close\r\n${fields}\r\n`);
+    const { headers } = JSON.parse(answer.slice(answer.indexOf("{"), answer.lastIndexOf("}") + 1));
+    expect(wrongContext(one, headers), one.name).toBeUndefined();
   });
 
   test("an unknown service is a problem that names what can be called", async () => {

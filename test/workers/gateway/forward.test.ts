@@ -2,6 +2,7 @@ import { decodeJwt, decodeProtectedHeader, importJWK, jwtVerify } from "jose";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { limits } from "../../../shared/limits.ts";
 import { TxnTokenMinter } from "../../../workers/gateway/authority/txn-token-minter.ts";
+import { traceContextCases, wrongContext } from "../../support/trace-context-cases.ts";
 import { type Gateway, startGateway } from "./support/gateway.ts";
 import { createIssuer, ISSUER, type Issuer } from "./support/issuer.ts";
 import { plan, route } from "./support/plans.ts";
@@ -179,6 +180,15 @@ describe("trace", () => {
     expect(sent).not.toContain("b7ad6b7169203331");
     expect(lastSent().headers.get("tracestate")).toBe("a=b");
     expect(gateway.logs.at(-1)).toMatchObject({ traceId, spanId: sent.slice(36, 52) });
+  });
+
+  test.each(traceContextCases)("$name", async (one) => {
+    const headers = new Headers();
+    for (const value of one.traceparent) headers.append("traceparent", value);
+    for (const value of one.tracestate ?? []) headers.append("tracestate", value);
+    expect((await gateway.fetch("/mesh/1", { headers })).status).toBe(200);
+    const of = (name: string): string | undefined => lastSent().headers.get(name) ?? undefined;
+    expect(wrongContext(one, { traceparent: of("traceparent"), tracestate: of("tracestate") })).toBeUndefined();
   });
 
   test.each([
