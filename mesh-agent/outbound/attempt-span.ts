@@ -27,8 +27,14 @@ export function attemptSpan(
   return spans.attempt(randomDigits(SPAN_ID_DIGITS), nowMs, to);
 }
 
-/** @param error what the answer means where an agent made it */
-export function hearAnswer(call: Call, span: AttemptSpan, { status, fields }: ResponseHead, error?: string): void {
+/**
+ * @param span undefined: nothing is told of it
+ * @param head of the answer; by gRPC also with its trailers instead of its fields
+ * @param error what the answer means where an agent made it
+ */
+export function hearAnswer(call: Call, span: AttemptSpan | undefined, head: ResponseHead, error?: string): void {
+  if (span === undefined) return;
+  const { status, fields } = head;
   span.answered(status, call.isGrpc ? parseGrpcStatus(fields.get(GRPC_STATUS)) : undefined, error);
   if (call.spans !== undefined && fields.has(KEPT)) call.spans.keptBy ??= "callee";
 }

@@ -116,8 +116,7 @@ class Opening {
     const { status } = head;
     const isConnect = this.#call.upgrade === undefined;
     const ending = classifyAnswer(head, Date.now(), false);
-    const span = this.#current?.span;
-    if (span !== undefined) hearAnswer(this.#call, span, head, ending.error);
+    hearAnswer(this.#call, this.#current?.span, head, ending.error);
     if (isConnect ? status < 300 && ending.error === undefined : status === 101) {
       this.#record(endpoint, ending);
       this.#isOpen = true;

@@ -177,7 +177,7 @@ class Sending {
     const { isGrpc } = this.#call;
     const ending = classifyAnswer(head, Date.now(), isGrpc);
     attempt.held = { head, body };
-    if (attempt.span !== undefined) hearAnswer(this.#call, attempt.span, head, ending.error);
+    hearAnswer(this.#call, attempt.span, head, ending.error);
     if (isGrpc && ending.outcome === undefined && ending.error === undefined)
       this.#answeredByGrpc(attempt, head, ending);
     else if (ending.outcome === undefined) this.#passOn(attempt, ending);
@@ -196,6 +196,7 @@ class Sending {
     attempt.peek((trailers) => {
       if (!this.#racing.includes(attempt) || this.#call.finished) return;
       const known = trailers === undefined ? ending : classifyGrpc(trailers);
+      if (trailers !== undefined) hearAnswer(this.#call, attempt.span, { ...head, fields: trailers });
       if (known.outcome === undefined) this.#passOn(attempt, known);
       else this.#decide(attempt, known);
     });

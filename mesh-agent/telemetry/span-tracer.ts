@@ -88,12 +88,14 @@ class SpanTracer implements Tracer {
   #judge(call: Call, trace: SpanTrace, durationMs = performance.now() - call.arrivedAtMs): void {
     trace.keptBy ??= keptBy(hasFailed(call), durationMs, this.#settings.traces);
     if (trace.keptBy === undefined) this.#hearOthers(trace);
-    else if (this.#kept.get(trace.traceId) === undefined) this.#kept.set(trace.traceId, performance.now() + keptForMs);
+    else if (!this.#isKept(trace)) this.#kept.set(trace.traceId, performance.now() + keptForMs);
   }
 
   #hearOthers(trace: SpanTrace): void {
-    if (this.#kept.size === 0) return;
-    const untilMs = this.#kept.get(trace.traceId);
-    if (untilMs !== undefined && performance.now() < untilMs) trace.keptBy = "callee";
+    if (this.#kept.size > 0 && this.#isKept(trace)) trace.keptBy = "callee";
+  }
+
+  #isKept({ traceId }: SpanTrace): boolean {
+    return (this.#kept.get(traceId) ?? Number.NEGATIVE_INFINITY) > performance.now();
   }
 }

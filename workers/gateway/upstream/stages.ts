@@ -91,12 +91,16 @@ class StageRun {
 
   async #around(c: Context<GatewayEnv>, around: AroundStage["around"], at: number): Promise<Entered> {
     const over = waitOf(c, this.#stages[at]?.span);
-    const answer = await around(c, async () => {
+    let answer: Response | undefined;
+    try {
+      answer = await around(c, async () => {
+        over?.();
+        await this.from(c, at + 1);
+        return undefined;
+      });
+    } finally {
       over?.();
-      await this.from(c, at + 1);
-      return undefined;
-    });
-    over?.();
+    }
     return c.finalized || answer === undefined ? PASSED : answer;
   }
 
