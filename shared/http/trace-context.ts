@@ -10,6 +10,12 @@ export interface TraceContext {
   readonly flags: string;
 }
 
+/** Of a span of our own. */
+export interface ChildContext extends TraceContext {
+  /** Empty: it began the trace. */
+  readonly parentId: string;
+}
+
 /** Version, trace, span and flags with the dashes between. */
 const TRACEPARENT_LENGTH = 55;
 const DASH = 0x2d;
@@ -45,7 +51,7 @@ export function formatTraceparent(context: TraceContext): string {
  * The context of a new span: continues the caller's trace or starts one.
  * @param random 24 random bytes: 16 for a trace id, 8 for the span id
  */
-export function childContext(parent: TraceContext | undefined, random: Uint8Array): TraceContext {
+export function childContext(parent: TraceContext | undefined, random: Uint8Array): ChildContext {
   return childContextOf(parent, hex(random));
 }
 
@@ -56,8 +62,9 @@ const NEW_FLAGS = "03";
 export const SPAN_DIGITS = 48;
 
 /** The same, for those who draw for many spans at once. @param random 48 random hex digits */
-export function childContextOf(parent: TraceContext | undefined, random: string): TraceContext {
+export function childContextOf(parent: TraceContext | undefined, random: string): ChildContext {
   const spanId = random.slice(32, SPAN_DIGITS);
-  if (parent !== undefined) return { traceId: parent.traceId, spanId, flags: parent.flags };
-  return { traceId: random.slice(0, 32), spanId, flags: NEW_FLAGS };
+  if (parent === undefined) return { traceId: random.slice(0, 32), spanId, flags: NEW_FLAGS, parentId: "" };
+  const { traceId, flags, spanId: parentId } = parent;
+  return { traceId, spanId, flags, parentId };
 }

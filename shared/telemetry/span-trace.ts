@@ -90,16 +90,18 @@ export interface AttemptTo {
   /** Service or upstream. */
   readonly peer: string;
   /** Instance or target. */
-  readonly endpoint?: string;
+  readonly endpoint?: string | undefined;
   /** Host, and port, that it was sent to. */
-  readonly address?: string;
-  readonly port?: number;
+  readonly address?: string | undefined;
+  readonly port?: number | undefined;
+  /** Instead of these two, and of the peer where that is not known otherwise: the origin of a URL, which is taken apart when it is written. */
+  readonly origin?: string | undefined;
   /** Where it is another than the request's own. */
-  readonly method?: string;
+  readonly method?: string | undefined;
   /** With its query, which no span tells. */
-  readonly path?: string;
+  readonly path?: string | undefined;
   /** Of an aggregate. */
-  readonly part?: string;
+  readonly part?: string | undefined;
 }
 
 /** Times are those of its host's clock, which its host turns into the time of day. */

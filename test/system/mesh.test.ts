@@ -1,4 +1,5 @@
 /** The mesh from outside: hops, routing, traces, and who is refused. */
+import { randomBytes } from "node:crypto";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -124,6 +125,11 @@ describe("traces", () => {
   const traceId = "4bf92f3577b34da6a3ce929d0e0e4737";
   const client = "00f067aa0ba902b7";
   let receiver: OtlpReceiver;
+  const line = ({ resource, kind, name, attributes }: ReadSpan): string =>
+    `${resource["service.name"]} ${kind} ${name} ${attributes["http.response.status_code"] ?? ""}`.trimEnd();
+  /** What the gateway waited for itself depends on how long it did. */
+  const isHop = ({ resource, kind }: ReadSpan): boolean =>
+    resource["service.name"] !== "gateway" || kind !== "internal";
   beforeAll(async () => {
     receiver = await OtlpReceiver.start();
     await applyTraces(system, receiver.url, "100%");
@@ -138,18 +144,13 @@ describe("traces", () => {
     const response = await system.get("/user/profile", token, { traceparent: `00-${traceId}-${client}-00` });
     expect(response.status).toBe(200);
     await until("all of its spans are here", () => receiver.of(traceId).length >= 16);
-    const line = ({ resource, kind, name, attributes }: ReadSpan): string =>
-      `${resource["service.name"]} ${kind} ${name} ${attributes["http.response.status_code"] ?? ""}`.trimEnd();
     const called = (service: string): string[] => [
       `  gateway client GET ${service} 200`,
       "    gateway server GET 200",
       `      gateway client GET ${service} 200`,
       `        ${service} server GET 200`,
     ];
-    // What the gateway waited for itself depends on how long it did.
-    const hops = receiver
-      .of(traceId)
-      .filter(({ resource, kind }) => !(resource["service.name"] === "gateway" && kind === "internal"));
+    const hops = receiver.of(traceId).filter(isHop);
     expect(treeOf(hops, line)).toEqual([
       "gateway server GET /user/profile 200",
       ...called("preferences"),
@@ -162,6 +163,35 @@ describe("traces", () => {
     expect(hops.filter(({ parentId }) => parentId === client).map(({ name }) => name)).toEqual(["GET /user/profile"]);
     expect(hops.filter(({ failed }) => failed)).toEqual([]);
     expect(receiver.faults).toEqual([]);
+  });
+
+  test("a trace that nobody chose is kept by the hops that see a failure, and by those that are asked after it", async () => {
+    const untilTime = new Date(Date.now() + 3_600_000).toISOString();
+    const fault = `faults: [{ match: { path: /* }, until: "${untilTime}", abort: { percent: 100, status: 503 } }]`;
+    await applyTraces(system, receiver.url, "0%", (text) =>
+      text.replace("preferences: { port: 8080,", `preferences: { port: 8080, ${fault},`),
+    );
+    const id = await until("the gateway has the new version", async () => {
+      const one = randomBytes(16).toString("hex");
+      const response = await system.get("/user/profile", token, { traceparent: `00-${one}-${client}-01` });
+      return response.status === 200 && response.headers.has("x-selvage-partial") && one;
+    });
+    await until("its spans are here", () =>
+      receiver.of(id).some(({ resource }) => resource["service.name"] === "inventory"),
+    );
+    expect(treeOf(receiver.of(id).filter(isHop), line)).toEqual([
+      "gateway server GET /user/profile 200",
+      "  gateway client GET preferences 503",
+      "    gateway server GET 503",
+      "  gateway client GET users 200",
+      "  gateway client GET orders 200",
+      "    gateway server GET 200",
+      "      gateway client GET orders 200",
+      "        orders server GET 200",
+      "          orders internal GET inventory 200",
+      "            orders client GET inventory 200",
+      "              inventory server GET 200",
+    ]);
   });
 
   const program = collectorProgram();

@@ -46,11 +46,8 @@ export class RequestSpans extends SpanTrace implements RequestTrace {
 }
 
 function calledAs({ target, method, path, attempt, part }: CalledTarget): AttemptTo {
-  const called = { resend: attempt?.resend ?? 0, isHedge: attempt?.isHedge ?? false, method, path };
-  const ofPart = { ...called, ...(part !== undefined && { part }) };
-  if ("service" in target) return { ...ofPart, peer: target.service };
-  const { hostname, port, protocol } = new URL(target.origin);
-  const to = { address: hostname, port: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port) };
-  if (attempt === undefined) return { ...ofPart, ...to, peer: hostname };
-  return { ...ofPart, ...to, peer: attempt.upstream, endpoint: attempt.target };
+  const origin = "service" in target ? undefined : target.origin;
+  const peer = "service" in target ? target.service : (attempt?.upstream ?? target.origin);
+  const { resend = 0, isHedge = false, target: endpoint } = attempt ?? {};
+  return { resend, isHedge, peer, endpoint, method, path, part, origin };
 }

@@ -1,8 +1,8 @@
 /** What stages and calls see of a request's trace. What records them is loaded by the first plan that has traces. */
-import type { TraceContext } from "../../../shared/http/trace-context.ts";
+import type { ChildContext, TraceContext } from "../../../shared/http/trace-context.ts";
 
 /** The optional members are there where spans are recorded. */
-export interface RequestTrace extends TraceContext {
+export interface RequestTrace extends ChildContext {
   /** Makes a call, which gets the span that its request names as its parent. */
   call?(to: CalledTarget, send: (trace: TraceContext) => Promise<Response>): Promise<Response>;
   /** Begins a part of the request that is waited for; the clock of the platform stands still for all else. @returns what ends it, once */

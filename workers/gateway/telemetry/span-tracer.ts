@@ -1,6 +1,4 @@
 /** Spans of the gateway: one of each request, one of each call upstream, one of each stage that had to wait. */
-import { TRACEPARENT } from "../../../shared/http/header-names.ts";
-import { parseTraceparent } from "../../../shared/http/trace-context.ts";
 import { telemetry } from "../../../shared/limits/telemetry.ts";
 import { tracesPath } from "../../../shared/telemetry/otlp-request.ts";
 import { isFailure, keptBy } from "../../../shared/telemetry/sampling.ts";
@@ -55,8 +53,8 @@ class SpanTracer {
   }
 
   begin(c: Context<GatewayEnv>): void {
-    const { traceId, spanId } = c.get("trace");
-    const parent = parseTraceparent(c.req.raw.headers.get(TRACEPARENT) ?? undefined);
+    const { traceId, spanId, flags, parentId } = c.get("trace");
+    const parent = parentId === "" ? undefined : { traceId, flags, spanId: parentId };
     const own = parent === undefined ? traceId : randomDigits(TRACE_DIGITS);
     const isTrusted = this.#traces.trustClients === true;
     const trace = new RequestSpans(parent, isTrusted, this.#traces, own + spanId, (instance, nowMs) =>
@@ -68,8 +66,8 @@ class SpanTracer {
   #end(c: Context<GatewayEnv>, trace: RequestSpans, instance: string, nowMs: number): void {
     if (!trace.isHead)
       trace.keptBy ??= keptBy(isFailure(c.res.status, c.get("grpcStatus")), nowMs - c.get("arrivedAtMs"), this.#traces);
-    tellPlatform(c, trace);
     if (!trace.isKept) return;
+    tellPlatform(c, trace);
     writeRequest(this.#spans, c, trace, nowMs, this.#traces);
     const { bytes, count } = this.#spans;
     this.#outboxOf(instance).added(c.env, c.executionCtx, nowMs, bytes >= requestBytesMax || count >= itemsMax);

@@ -92,19 +92,21 @@ function writeOutcome(out: SpanBuffer, c: Context<GatewayEnv>, nowMs: number): v
 function writeAttempt(out: SpanBuffer, trace: SpanTrace, one: AttemptSpan, nowMs: number): void {
   const { traceId, spanId, startMs, to, status } = one;
   const method = to.method ?? "GET";
+  const { address = to.peer, port } = to.origin === undefined ? to : addressOf(to.origin);
+  const peer = to.peer === to.origin ? address : to.peer;
   out.begin(
     { traceId, spanId, flags: trace.flags },
     {
-      ...{ name: `${method} ${to.peer}`, kind: spanKind.client, parentId: trace.spanId },
+      ...{ name: `${method} ${peer}`, kind: spanKind.client, parentId: trace.spanId },
       ...{ startMs, endMs: one.endMs ?? nowMs },
     },
   );
   out.text(keys.method, method);
   out.text(keys.path, to.path?.replace(/\?.*$/s, ""));
   if (status !== 0) out.number(keys.status, status);
-  out.text(keys.serverAddress, to.address ?? to.peer);
-  out.number(keys.serverPort, to.port);
-  out.text(keys.peer, to.peer);
+  out.text(keys.serverAddress, address);
+  out.number(keys.serverPort, port);
+  out.text(keys.peer, peer);
   out.text(keys.endpoint, to.endpoint);
   out.text(keys.part, to.part);
   if (to.resend > 0) out.number(keys.resend, to.resend);
@@ -114,6 +116,11 @@ function writeAttempt(out: SpanBuffer, trace: SpanTrace, one: AttemptSpan, nowMs
     out.fail(one.reason);
   }
   out.end();
+}
+
+function addressOf(origin: string): { readonly address: string; readonly port: number } {
+  const { hostname, port, protocol } = new URL(origin);
+  return { address: hostname, port: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port) };
 }
 
 /** Where the platform traces by itself, its span of the request gets what joins it with ours, and what ours knows more. */
