@@ -16,7 +16,7 @@ export const telemetry = {
   /** What waits to be sent, in all; what comes on top is dropped and counted. */
   queueBytesMax: 4 * KiB * KiB,
   /** How long spans wait for others in an agent, and in an isolate. */
-  flushMs: 1_000,
+  flushMs: 500,
   /** For one request to the receiver, unless the document says otherwise. */
   timeoutMs: 10_000,
   timeoutMsMax: 60_000,
