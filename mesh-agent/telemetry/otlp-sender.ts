@@ -26,7 +26,7 @@ const CLOSE_MS = 2_000;
 /** Between two words of the log on the same trouble. */
 const REMIND_MS = 60_000;
 
-export type ReceiverSettings = Pick<ProcessTelemetry, "url" | "headers" | "compression" | "timeoutMs" | "resource">;
+type ReceiverSettings = Pick<ProcessTelemetry, "url" | "headers" | "compression" | "timeoutMs" | "resource">;
 
 export class OtlpSender {
   readonly #settings: ReceiverSettings;

@@ -22,7 +22,6 @@ export const keys = {
   userAgent: attributeKey("user_agent.original"),
   protocolName: attributeKey("network.protocol.name"),
   protocolVersion: attributeKey("network.protocol.version"),
-  transport: attributeKey("network.transport"),
   errorType: attributeKey("error.type"),
   rpcSystem: attributeKey("rpc.system.name"),
   rpcMethod: attributeKey("rpc.method"),
