@@ -10,7 +10,7 @@ let receiver: OtlpReceiver;
 let world: MeshWorld;
 
 const settings = (change: Partial<NonNullable<TelemetrySettings["traces"]>> = {}): TelemetrySettings => ({
-  otlp: { endpoint: receiver.url, headers: { "x-tenant": "t1" }, timeoutMs: 5_000 },
+  otlp: { endpoint: receiver.url, headers: { "x-tenant": "t1" }, compression: "gzip", timeoutMs: 5_000 },
   resource: { "service.namespace": "shop" },
   traces: { ratio: 0, errors: true, ...change },
 });
@@ -61,7 +61,10 @@ test("a sampled call is a part, an attempt below it, and a request below that", 
   expect(JSON.stringify(receiver.of(id), (_, value) => (typeof value === "bigint" ? 0 : value))).not.toContain(
     "secret",
   );
-  expect(receiver.received[0]).toMatchObject({ path: "/v1/traces", headers: { "x-tenant": "t1" } });
+  expect(receiver.received[0]).toMatchObject({
+    path: "/v1/traces",
+    headers: { "x-tenant": "t1", "content-encoding": "gzip" },
+  });
 });
 
 test("a call that is not sampled leaves nothing", async () => {

@@ -29,7 +29,12 @@ let answers: Response[] = [];
 async function start(traces: Partial<TracesSettings>, outside: Outside = () => Response.json({ ok: true })) {
   [seen, posts, answers] = [[], [], []];
   const telemetry = {
-    otlp: { endpoint: RECEIVER, headers: { authorization: "Bearer ${secret:OTLP}" }, timeoutMs: 1_000 },
+    otlp: {
+      endpoint: RECEIVER,
+      headers: { authorization: "Bearer ${secret:OTLP}" },
+      compression: "gzip" as const,
+      timeoutMs: 1_000,
+    },
     resource: { "service.namespace": "shop" },
     traces: { ratio: 1, errors: true, ...traces },
   };
@@ -37,10 +42,16 @@ async function start(traces: Partial<TracesSettings>, outside: Outside = () => R
     if (request.url !== `${RECEIVER}/v1/traces`) return outside(request);
     const answer = answers.shift() ?? new Response(null);
     posts.push({ headers: request.headers, status: answer.status });
-    if (answer.ok) seen.push(...readSpans(new Uint8Array(await request.arrayBuffer())));
+    if (answer.ok) seen.push(...readSpans(await unpacked(request)));
     return answer;
   };
   return startGateway(plan(routes, { telemetry }), receive, { env: { SECRET_OTLP: "s3cret" } });
+}
+
+async function unpacked(request: Request): Promise<Uint8Array> {
+  expect(request.headers.get("content-encoding")).toBe("gzip");
+  const content = request.body?.pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(content ?? null).arrayBuffer());
 }
 
 afterEach(() => vi.restoreAllMocks());
