@@ -46,6 +46,7 @@ import type { ClientPool } from "./proxy/engine.ts";
 import type { Listener } from "./proxy/listener.ts";
 import { createMeshServer, type MeshServerOptions } from "./proxy/mesh-server.ts";
 import type { Log } from "./telemetry/log.ts";
+import type { AccessLogOptions } from "./telemetry/log-access.ts";
 import { Metrics } from "./telemetry/metrics.ts";
 import { Tracing } from "./telemetry/tracing.ts";
 
@@ -80,7 +81,7 @@ class Agent {
   readonly #service: string;
   readonly #instance: string;
   readonly #metrics = new Metrics();
-  readonly #tracing: Tracing;
+  readonly #accessLog: Omit<AccessLogOptions, "hop"> & { readonly tracing: Tracing };
   readonly #gate = new Gate();
   readonly #view: KnownView;
   readonly #trust: TrustState;
@@ -114,7 +115,8 @@ class Agent {
     this.#stop = stop;
     this.#service = service;
     this.#instance = instance;
-    this.#tracing = new Tracing(service, instance, log);
+    const told = { log, metrics: this.#metrics, tracing: new Tracing(service, instance, log) };
+    this.#accessLog = { service, instance, ...told, chosen: options.accessLog };
     const onTrouble = (message: string): void => log.event("state_trouble", message);
     this.#view = new KnownView(open, identity, onTrouble, () => this.#changed("plan"));
     this.#trust = new TrustState(identity, log, svid);
@@ -333,7 +335,7 @@ class Agent {
       if (fewer) this.#clusters.renewConnections();
     } else if (plan !== undefined) {
       this.#useVersions();
-      if (changed === "plan") void this.#tracing.use(plan.plan.telemetry);
+      if (changed === "plan") void this.#accessLog.tracing.use(plan.plan.telemetry);
       this.#found.update(plan.plan.outbound, endpoints.services, this.#versions.beside);
       if (changed === "plan") void this.#tcp?.update(plan.plan.outbound);
     }
@@ -379,12 +381,6 @@ class Agent {
     };
   }
 
-  get #accessLog() {
-    const { accessLog: chosen } = this.#options;
-    const by = { log: this.#log, metrics: this.#metrics, tracing: this.#tracing };
-    return { service: this.#service, instance: this.#instance, ...by, chosen };
-  }
-
   async #close(): Promise<void> {
     const listeners = [this.#listener, this.#outbound].map((one) => one?.close(0));
     await Promise.all([...listeners, this.#tcp?.close(), this.#exposure?.close(), this.#trust.close()]);
@@ -394,7 +390,7 @@ class Agent {
     this.#clusters.close();
     this.#app?.close();
     this.#session.stop();
-    await this.#tracing.close();
+    await this.#accessLog.tracing.close();
     this.#runtime.stopped();
   }
 }
