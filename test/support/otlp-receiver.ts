@@ -74,12 +74,17 @@ export class OtlpReceiver {
   }
 }
 
-/** One line a span, indented below its parent, children by when they began, and by name; for people, and to compare. */
-export function treeOf(spans: readonly ReadSpan[], line: (span: ReadSpan) => string): string[] {
+/**
+ * One line a span, indented below its parent; for people, and to compare.
+ * @param by of children: when they began, or their names where that is chance
+ */
+export function treeOf(
+  spans: readonly ReadSpan[],
+  line: (span: ReadSpan) => string,
+  by: "start" | "name" = "start",
+): string[] {
   const ids = new Set(spans.map(({ spanId }) => spanId));
-  const order = (a: ReadSpan, b: ReadSpan): number =>
-    a.start === b.start ? (a.name < b.name ? -1 : 1) : a.start < b.start ? -1 : 1;
-  const sorted = [...spans].sort(order);
+  const sorted = [...spans].sort((a, b) => (a[by] < b[by] ? -1 : a[by] > b[by] ? 1 : 0));
   const below = (parentId: string | undefined, depth: number): string[] =>
     sorted
       .filter((span) => (parentId === undefined ? !ids.has(span.parentId) : span.parentId === parentId))
