@@ -254,7 +254,7 @@ export class HubHost extends DurableNode<World> implements HubNode {
     } else if (message.type === "refuse") {
       if (message.version <= version)
         this.step({ type: "refused", key, version: message.version, reason: message.reason });
-    } else if (message.type !== "canary" && message.type !== "observed")
+    } else if (message.type !== "canary" && message.type !== "observed" && message.type !== "limits")
       this.step({ ...message, key, connection: socket.id });
   }
 

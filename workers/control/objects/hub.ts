@@ -28,6 +28,7 @@ import { HeldVerdicts, type HubStatus } from "./held-verdicts.ts";
 import { closeCodes, parseMessage, refuseHello } from "./hub-messages.ts";
 import { HUB_SETTINGS as SETTINGS } from "./hub-settings.ts";
 import { HubStore } from "./hub-store.ts";
+import { LimitDesk } from "./limit-desk.ts";
 import { MissedNews } from "./missed-news.ts";
 import { PublicationStore } from "./publication-store.ts";
 import { RegistryLinks } from "./registry-links.ts";
@@ -52,6 +53,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   readonly #missed: MissedNews;
   readonly #state: HubState;
   readonly #links: RegistryLinks;
+  readonly #limits: LimitDesk;
   readonly #verdicts = new HeldVerdicts();
   /** Place among the hubs; undefined: there are fewer by now. */
   readonly #index: number | undefined;
@@ -79,6 +81,15 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       hub: () => hubName(place),
       state: () => this.#state,
       onEvent: (event) => this.#step(event),
+      waitUntil: (promise) => ctx.waitUntil(promise),
+    });
+    this.#limits = new LimitDesk({
+      env,
+      limitsOf: (service) => [
+        ...(this.#publication.face(service)?.limits ?? []),
+        ...(this.#canary.face(service)?.limits ?? []),
+      ],
+      send: (connection, text) => this.#sockets.send(connection, text),
       waitUntil: (promise) => ctx.waitUntil(promise),
     });
     this.#router.get("/v1/agents/connect", (request) => this.#connect(request));
@@ -278,6 +289,9 @@ export class Hub extends DurableObject<Env> implements HubRpc {
         break;
       case "observed":
         this.#links.observed(connection.service, key, message.services);
+        break;
+      case "limits":
+        this.#limits.hear(connection, message);
         break;
       default:
         this.#step({ ...message, key, connection: connection.id });
