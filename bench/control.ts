@@ -1,5 +1,6 @@
 /** What many agents cost the control plane: the real Worker with its objects on disk, and agents that only talk to it. */
 import { setTimeout as delay } from "node:timers/promises";
+import { limits } from "../shared/limits.ts";
 import { ControlWorker } from "../test/support/control-worker.ts";
 import {
   callerNames,
@@ -154,11 +155,14 @@ class Scale {
     await this.#fleet.all("lost it", agents, (agent) => !agent.isBack);
     await delay(awayMs);
     const [before, openMs] = [{ ...traffic }, performance.now()];
+    this.#fleet.seenAtMs.length = 0;
     const back = this.#fleet.all("are back", agents, ({ isBack }) => isBack);
     await control.open();
     const listensMs = performance.now();
+    const cpu = busiestCpu(control.pid);
     const name = awayMs === 0 ? "restart" : "outage";
     const atMs = await back;
+    this.#note(`${name}_busiest_cpu`, `${name}: CPU in the busiest second, cores`, cpu());
     this.#note(`${name}_start_ms`, `${name}: until the process listens, ms`, listensMs - openMs);
     this.#times(
       name,
@@ -169,9 +173,24 @@ class Scale {
     const busiest = Math.max(...atMs.map((from) => atMs.filter((at) => at >= from && at < from + 1000).length));
     this.#note(`${name}_busiest_hellos`, `${name}: agents back in the busiest second`, busiest);
     await delay(12_000);
+    this.#herd(name, atMs);
     this.#load(name, trafficSince(before, traffic), cpuMicroseconds([control.pid]));
     const differs = portsKnown(agents) === known ? 0 : 1;
     this.#note(`${name}_views_differ`, `${name}: views are not what they were`, differs);
+  }
+
+  /** What the control plane is asked and says, pings too, in the busiest second while agents come back: over that at rest. */
+  #herd(name: string, backAtMs: readonly number[]): void {
+    const { seenAtMs, agents } = this.#fleet;
+    const perAgent = 2_000 / limits.control.pingEveryMs;
+    let most = 0;
+    for (let from = 0, to = 0; from < seenAtMs.length; from++) {
+      const endMs = (seenAtMs[from] as number) + 1_000;
+      while (to < seenAtMs.length && (seenAtMs[to] as number) < endMs) to++;
+      most = Math.max(most, to - from + perAgent * backAtMs.filter((at) => at < endMs).length);
+    }
+    this.#note(`${name}_busiest_messages`, `${name}: messages, requests and answers in the busiest second`, most);
+    this.#note(`${name}_over_rest`, `${name}: the same over those at rest`, most / (perAgent * agents.length));
   }
 
   get #rounds(): number {
@@ -200,6 +219,21 @@ class Scale {
     this.#found.set(key, found);
     this.#options.say(`${key} ${value.toPrecision(4)}`);
   }
+}
+
+/** @returns ends it, and gives the most CPU time of any second since, in cores */
+function busiestCpu(pid: number): () => number {
+  let most = 0;
+  let before = cpuMicroseconds([pid]);
+  const timer = setInterval(() => {
+    const now = cpuMicroseconds([pid]);
+    most = Math.max(most, (now - before) / 1e6);
+    before = now;
+  }, 1_000);
+  return () => {
+    clearInterval(timer);
+    return most;
+  };
 }
 
 async function untilAllCurrent(control: ControlWorker, count: number): Promise<void> {

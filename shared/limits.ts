@@ -94,6 +94,8 @@ export const limits = {
     partBodyBytesMax: 1 * MiB,
     /** Life of a plan lease: how long an isolate serves without asking the control plane. */
     planLeaseMs: 2_000,
+    /** A clock that is behind the beginning of the lease by more was set back: requests alone differ by less. */
+    planClockBackMs: 250,
     /** Wait for the control plane on a request's path, after that the last good plan serves. */
     planRefreshWaitMs: 100,
     /** A control plane that fails is asked again after this or down to half of it, beside the requests. */

@@ -57,6 +57,8 @@ export class ControlSession {
   #refusedToken: string | undefined;
   /** The last trust bundle of this run. */
   #wanted: Extract<HubMessage, { type: "trust" }> | undefined;
+  /** Id of the last one that it has said to use. */
+  #trusted: string | undefined;
   #lostMs: number | undefined;
   /** Renewals that it was told to do: the last one, and the last one that it did. */
   readonly #told: { asked?: string; done?: string } = {};
@@ -175,6 +177,7 @@ export class ControlSession {
       ...(view.second.plan !== undefined && { canary: view.second.plan.version }),
       certificateNotAfterMs: certificateFacts(this.identity.certificates).notAfterMs,
       outage: this.standing,
+      ...(this.#trusted !== undefined && { trusts: this.#trusted }),
       views: view.held,
     };
     return this.#phase === "starting" ? [hello] : [hello, { type: this.#phase }];
@@ -236,6 +239,7 @@ export class ControlSession {
 
   #trusts(message: Extract<HubMessage, { type: "trust" }>): void {
     this.#wanted = message;
+    this.#trusted = undefined;
     // Another authority took over: nobody believes this agent until it has a certificate of that one.
     if (!this.#isOutside && !leadsTo(this.identity.certificates, message.roots)) this.#renewal.hurry();
     this.#confirm(message.renewWithinMs);
@@ -246,7 +250,10 @@ export class ControlSession {
     const { id, issuer } = this.#wanted ?? {};
     const isWanted = this.#isOutside || issuer === undefined || isFrom(this.identity.certificates, issuer);
     if (!isWanted) this.#renewal.hurry(withinMs);
-    else if (id !== undefined) this.#hub.send({ type: "trusts", id });
+    else if (id !== undefined) {
+      this.#trusted = id;
+      this.#hub.send({ type: "trusts", id });
+    }
   }
 
   #settle(): void {

@@ -1,6 +1,13 @@
 /** The agent's socket to the hub: opened again whenever it is lost, watched by pings, messages checked before they are handed on. */
 import { limits } from "../../shared/limits.ts";
-import { type AgentMessage, type HubMessage, hubMessageSchema, PING, PONG } from "../../shared/wire/hub.ts";
+import {
+  type AgentMessage,
+  type HubMessage,
+  hubMessageSchema,
+  PING,
+  PONG,
+  RETRY_AFTER_MS,
+} from "../../shared/wire/hub.ts";
 import { backoffMs } from "./backoff.ts";
 import { WebSocketClient } from "./web-socket.ts";
 
@@ -73,9 +80,13 @@ export class HubClient {
       {
         opened: () => this.#opened(socket),
         text: (message) => this.#heard(socket, message),
-        ended: (reason = `${url.origin} cannot be reached or refuses this agent`, status) => {
-          if (status === 401 && socket === this.#socket) this.#options.onRefused();
-          this.#lost(socket, reason);
+        ended: (reason, refused) => {
+          if (refused?.status === 401 && socket === this.#socket) this.#options.onRefused();
+          this.#lost(
+            socket,
+            reason ?? notOpened(url, refused?.status),
+            refused?.status === 503 ? waitOf(refused.headers[RETRY_AFTER_MS]) : undefined,
+          );
         },
       },
     );
@@ -107,19 +118,25 @@ export class HubClient {
     else if (this.#open) socket.send(PING);
   }
 
-  #lost(socket: WebSocketClient, reason: string): void {
+  /** @param waitMs after which the hub wants it back */
+  #lost(socket: WebSocketClient, reason: string, waitMs?: number): void {
     if (socket !== this.#socket) return;
     const wasOpen = this.#open;
     this.#drop();
     this.#options.onConnected(false, reason);
     if (this.#stopped) return;
-    const { reconnectBaseMs, reconnectMaxMs, connectionSteadyMs } = limits.control;
+    const { connectionSteadyMs } = limits.control;
     // A hub that spoke for a while ends the growing of the pauses. One that was heard but briefly does not: two agents of one
     // name that take each other's place would do so without a pause.
     const wasSteady = wasOpen && this.#heardAtMs - this.#openedAtMs >= connectionSteadyMs;
     this.#failures = wasSteady ? 1 : this.#failures + 1;
-    const wait = backoffMs(this.#failures, reconnectBaseMs, reconnectMaxMs, this.#options.random());
-    this.#retryTimer = setTimeout(() => this.#connect(), wait);
+    this.#retryTimer = setTimeout(() => this.#connect(), waitMs ?? this.#pauseMs(wasOpen));
+  }
+
+  #pauseMs(wasOpen: boolean): number {
+    const { reconnectBaseMs, reconnectMaxMs, returnPauseMs } = limits.control;
+    const baseMs = wasOpen ? returnPauseMs : reconnectBaseMs;
+    return backoffMs(this.#failures, baseMs, reconnectMaxMs, this.#options.random());
   }
 
   #drop(): void {
@@ -129,6 +146,15 @@ export class HubClient {
     clearInterval(this.#pingTimer);
     socket?.close();
   }
+}
+
+const notOpened = ({ origin }: URL, status: number | undefined): string =>
+  status === undefined ? `${origin} cannot be reached` : `${origin} refuses this agent (${status})`;
+
+/** @returns milliseconds; undefined for what is no number of them */
+function waitOf(header: string | string[] | undefined): number | undefined {
+  if (typeof header !== "string" || !/^\d{1,9}$/.test(header)) return undefined;
+  return Math.min(Number(header), limits.control.retryAfterMaxMs);
 }
 
 /** @returns undefined for what this format does not know, which is passed over */

@@ -21,6 +21,7 @@ import {
   newDiscovery,
   stepDiscovery,
 } from "../../shared/policy/discovery-view.ts";
+import { type HeldVersions, keepsFormer, secondAfter } from "../../shared/policy/held-versions.ts";
 import type { NamedRevision } from "../../shared/policy/hub-state.ts";
 import { type Endpoint, endpointSchema } from "../../shared/wire/endpoint.ts";
 import { hopKeySchema } from "../../shared/wire/hop-key.ts";
@@ -225,10 +226,10 @@ export class KnownView {
   #take(message: Exclude<HubMessage, NotOfTheView>): Changed | undefined {
     if (message.type === "plan") {
       const plan = this.#checkedPlan(message);
-      const before = this.plan;
+      const [before, held] = [this.plan, this.#heldVersions];
       this.plan = plan;
       this.#keep(this.#planFile.save(plan));
-      if (this.second.plan?.version === plan.version && before !== undefined) this.second.hold(before, true);
+      if (before !== undefined && keepsFormer(plan.version, held)) this.second.hold(before, true);
       this.#forgetUncallable();
       return "plan";
     }
@@ -284,12 +285,16 @@ export class KnownView {
   }
 
   #takeCanary({ version, hash, plan }: Extract<HubMessage, { type: "canary" }>): void {
-    if (plan === undefined || hash === undefined) this.second.release();
-    else {
-      const known = this.#checkedPlan({ type: "plan", version, hash, plan });
-      if (version !== this.plan?.version) this.second.hold(known, false);
-    }
+    const told = plan === undefined || hash === undefined ? undefined : { version, hash, plan };
+    const known = told && this.#checkedPlan({ type: "plan", ...told });
+    const act = secondAfter(known?.version ?? 0, this.#heldVersions);
+    if (act === "release") this.second.release();
+    else if (act === "hold" && known !== undefined) this.second.hold(known, false);
     this.#forgetUncallable();
+  }
+
+  get #heldVersions(): HeldVersions {
+    return { live: this.plan?.version ?? 0, second: this.second.plan?.version ?? 0 };
   }
 
   /** Endpoints of services that neither plan asks for go. */

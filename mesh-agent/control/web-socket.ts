@@ -3,7 +3,7 @@
  * with an HTTP client of 12 MB.
  */
 import { createHash, randomBytes } from "node:crypto";
-import type { IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { Socket } from "node:net";
 import { limits } from "../../shared/limits.ts";
@@ -15,9 +15,12 @@ export interface WebSocketEvents {
   text(message: string): void;
   /**
    * Called once, whatever ends it but `close`.
-   * @param reason absent: it never was open @param status of the answer by which the handshake was refused
+   * @param reason absent: it never was open @param refused the answer by which the handshake was
    */
-  ended(reason?: string, status?: number): void;
+  ended(
+    reason?: string,
+    refused?: { readonly status: number | undefined; readonly headers: IncomingHttpHeaders },
+  ): void;
 }
 
 /** RFC 6455 section 1.3. */
@@ -52,7 +55,7 @@ export class WebSocketClient {
     request.on("response", (response) => {
       response.resume();
       request.destroy();
-      this.#end(undefined, response.statusCode);
+      this.#end(undefined, { status: response.statusCode, headers: response.headers });
     });
     request.on("upgrade", (response, socket, head) => this.#upgraded(response, socket as Socket, head, key));
     request.end();
@@ -152,9 +155,9 @@ export class WebSocketClient {
     setTimeout(() => socket.destroy(), CLOSE_WITHIN_MS).unref();
   }
 
-  #end(reason?: string, status?: number): void {
+  #end(...why: Parameters<WebSocketEvents["ended"]>): void {
     if (this.#over) return;
     this.#over = true;
-    this.#events.ended(reason, status);
+    this.#events.ended(...why);
   }
 }

@@ -1,4 +1,6 @@
 /** Checks of `contracts` and `validate`: names that lead nowhere, and settings that judge nothing. What is in descriptions others check. */
+
+import { targetsOf } from "./check-edge-traffic.ts";
 import { unknownName } from "./check-mesh.ts";
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
@@ -44,6 +46,7 @@ function checkHeld(name: string, validate: Cursor, top: Cursor): DocumentProblem
 /** `validate` of a route. */
 export function checkValidate(route: Cursor, top: Cursor): DocumentProblem[] {
   const validate = route.get("validate");
+  if (!validate.exists) return checkTraffic(route, top);
   if (validate.value !== false) return checkSettings(validate, top.get("gateway", "contracts"));
   if (targetPlace(route, top) !== undefined) return [];
   return [
@@ -51,6 +54,27 @@ export function checkValidate(route: Cursor, top: Cursor): DocumentProblem[] {
       at: "key",
     }),
   ];
+}
+
+/** A request is held to its contract before it is known where it goes. */
+function checkTraffic(route: Cursor, top: Cursor): DocumentProblem[] {
+  const inForce = JSON.stringify(targetPlace(route, top)?.value);
+  const held = new Map(heldPlaces(top));
+  return route
+    .get("traffic")
+    .items.flatMap(targetsOf)
+    .filter(({ name }) => held.has(name) && JSON.stringify(held.get(name)?.value) !== inForce)
+    .map(({ name, place, at }) =>
+      error(
+        "SLV3200",
+        place.path,
+        `${quote(name)} has a \`validate\`, which holds for routes whose \`to\` it is alone`,
+        {
+          at,
+          expected: "`validate` of this route, or `validate: false`",
+        },
+      ),
+    );
 }
 
 /** @param contracts the gateway's */

@@ -31,12 +31,14 @@ export function checkEdgeTraffic(route: Cursor): DocumentProblem[] {
 
 /** Every target that is named beside `to`. */
 export function otherTargets(route: Cursor): NamedTarget[] {
-  const rules = [...route.get("traffic").items, ...route.get("mirror").items];
-  return rules.flatMap((rule) => {
-    const to = rule.get("to");
-    const split = rule.get("split").entries.map(([name, place]) => ({ name, place, at: "key" as const }));
-    return [...(to.text === undefined ? [] : [{ name: to.text, place: to, at: "value" as const }]), ...split];
-  });
+  return [...route.get("traffic").items, ...route.get("mirror").items].flatMap(targetsOf);
+}
+
+/** Where a rule of `traffic` or `mirror` sends requests. */
+export function targetsOf(rule: Cursor): NamedTarget[] {
+  const to = rule.get("to");
+  const split = rule.get("split").entries.map(([name, place]) => ({ name, place, at: "key" as const }));
+  return [...(to.text === undefined ? [] : [{ name: to.text, place: to, at: "value" as const }]), ...split];
 }
 
 function checkRules(route: Cursor): DocumentProblem[] {

@@ -150,6 +150,7 @@ export const problemCodes = {
   SLV3195: "an outside issuer whose SPIFFE IDs name no service of the mesh",
   SLV3196: "an outside issuer all of whose workloads may be a service",
   SLV3197: "a SPIFFE ID of the ingress that an outside issuer cannot give",
+  SLV3200: "a route whose `traffic` leads to what has a `validate` that does not hold there",
   SLV3220: "an issuer to join by that cannot be used",
   SLV3221: "an issuer to join by, or its keys, without TLS",
   SLV3222: "a rule to join by an issuer that does not exist, or an issuer that no rule names",

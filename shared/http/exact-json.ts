@@ -17,6 +17,8 @@ export interface ExactJson {
 export interface JsonFault {
   readonly fault: "bounds" | "form";
   readonly reason: string;
+  /** What was to be made of it is too large, and not it. */
+  readonly isOfEdit?: true;
 }
 
 export function readExactJson(text: string): ExactJson | JsonFault {

@@ -12,14 +12,27 @@ export const control = {
   pingEveryMs: 5_000,
   /** An endpoint is withdrawn when its agent was not heard for this long. */
   endpointLeaseMs: 20_000,
-  /** A socket that closed without a goodbye keeps its endpoint this long, so that a reconnect is no change. */
-  reconnectGraceMs: 1_000,
+  /** A socket that closed without a goodbye keeps its endpoint this long, so that a reconnect is no change: longer than `returnPauseMs`. */
+  reconnectGraceMs: 5_000,
   /**
    * Reconnects: full jitter up to a bound that doubles from base to max. Long enough that agents do not all come in the first seconds
    * after an outage, short against the lease that endpoints have then.
    */
   reconnectBaseMs: 250,
   reconnectMaxMs: 8_000,
+  /** The first pause after a connection that was there, at most: all agents lose theirs at once when the control plane restarts. */
+  returnPauseMs: 4_000,
+  /**
+   * A hub that was restarted takes the agents that it knows over this time, so that they are three times the load of the same
+   * agents at rest at most; a few of them with this long between two at most.
+   */
+  returnSpreadMs: 12_000,
+  returnGapMaxMs: 200,
+  /** Who would wait for less comes at once; and by so much one may come before its time. */
+  returnAtOnceMs: 100,
+  returnEarlyMs: 100,
+  /** An agent waits for no longer, whatever a hub says. */
+  retryAfterMaxMs: 60_000,
   /** A connection that lived this long starts the pauses anew; longer than any pause. */
   connectionSteadyMs: 10_000,
   /** One call of an agent for credentials, and its answer. */

@@ -14,6 +14,18 @@ export const reshape = {
   bodyBytesMax: 1 * MiB,
   /** One line of a stream of JSON values that are edited one by one. */
   lineBytesMax: 256 * KiB,
+  /** A body that is longer is edited while it passes, where its edits can be; a shorter one is held and edited whole. */
+  streamedFromBytes: 64 * KiB,
+  /** Edited output that waits to be taken before more of the body is read. */
+  streamedOutputBytes: 64 * KiB,
+  /** Names of the mappings that are open at once in a body that is edited while it passes. */
+  streamedNamesBytesMax: 1 * MiB,
+  /** What is held back of such a body until it is known which of two members has a name: that between them. */
+  streamedHoldBytesMax: 1 * MiB,
+  /** Bytes that `set` may put into such a body for each one that came, beside `bodyBytesMax`. */
+  streamedGrowthMax: 64,
+  /** Kinds of places that the edits of such a body tell apart. */
+  streamedNodesMax: 1_000,
   /** How deep a body may be nested. */
   depthMax: 64,
   /** Values of a body, of all levels. */

@@ -18,6 +18,7 @@ import type {
 } from "../policy/reshape.ts";
 import { jsonLeaves, valuesIn } from "../policy/reshape-expressions.ts";
 import type { HeaderEdits } from "../policy/settings.ts";
+import { streamProgram } from "../policy/stream-edits/program.ts";
 import { parseValueTemplate } from "../policy/value-template.ts";
 import { acceptedFor, compileTranslation } from "./compile-translation.ts";
 import { lowerCaseKeys, mapValues, sorted } from "./sorted.ts";
@@ -129,7 +130,13 @@ function compileJson(edits: JsonEditsConfig | undefined): { json?: JsonEdits } {
     ...(template !== undefined && { template }),
   };
   if (Object.keys(json).length === 0) return {};
-  return { json: others === "refuse" ? { ...json, others } : json };
+  return {
+    json: {
+      ...json,
+      ...(streamProgram(json) !== undefined && { streams: true as const }),
+      ...(others === "refuse" && { others }),
+    },
+  };
 }
 
 function compileWhen(when: NonNullable<AnswerConfig["when"]>): AnswerCondition {

@@ -2,11 +2,13 @@
 import { parseAnswerExpression, parseKeyExpression } from "../auth/condition.ts";
 import type { Path } from "../config/problem.ts";
 import { SelvageError } from "../errors.ts";
+import { limits } from "../limits.ts";
 import { parseJsonPath } from "../policy/json-path.ts";
 import type { AnswerCondition, AnswerReshape, JsonEdits } from "../policy/reshape.ts";
 import type { RequestFacts } from "../policy/reshape-scope.ts";
 import { type Reshaped, Reshaper } from "../policy/reshaper.ts";
 import { parseRegex } from "../policy/safe-regex.ts";
+import { streamEdits } from "../policy/stream-edits/can-stream.ts";
 import { redirectLocation } from "../route/redirect-location.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import { describeTranslation } from "./explain-translation.ts";
@@ -111,13 +113,17 @@ function describeContent({ body, json }: Pick<AnswerReshape, "body" | "json">): 
   return body.to === "json" ? [describeTranslation(body), ...edits] : [...edits, describeTranslation(body)];
 }
 
-function describeJson({ others, ...edits }: JsonEdits): string {
+function describeJson({ others, streams, ...edits }: JsonEdits): string {
   const said = Object.entries(edits).map(([edit, places]) => {
     if (edit === "template") return "template";
     if (typeof places === "string") return `${edit} ${places}`;
     return `${edit} ${(Array.isArray(places) ? places : Object.keys(places as object)).join(", ")}`;
   });
-  return `JSON body: ${said.join(", ")}${others === "refuse" ? "; others are refused" : ""}`;
+  const { streamedFromBytes, bodyBytesMax } = limits.reshape;
+  const why = streamEdits(edits);
+  const held = `held, at most ${bodyBytesMax} bytes${typeof why === "string" ? `: ${why}` : ""}`;
+  const way = streams === true ? `streams, from ${streamedFromBytes} bytes on` : held;
+  return `JSON body: ${said.join(", ")}${others === "refuse" ? "; others are refused" : ""} (${way})`;
 }
 
 /** @returns undefined: the route leads to upstreams */

@@ -59,7 +59,13 @@ export const ACCESS_PLAN_FORMAT = 2;
 export const MATCH_PLAN_FORMAT = 3;
 /** Of a plan with routes that match by who asks: a gateway of before would give the first of them to everybody. */
 export const IDENTITY_PLAN_FORMAT = 4;
-export type RoutesFormat = typeof PLAN_FORMAT | typeof MATCH_PLAN_FORMAT | typeof IDENTITY_PLAN_FORMAT;
+/** Of a plan with routes that have their contract from what they lead to: a gateway of before would look in it for other paths. */
+export const HELD_PLAN_FORMAT = 5;
+export type RoutesFormat =
+  | typeof PLAN_FORMAT
+  | typeof MATCH_PLAN_FORMAT
+  | typeof IDENTITY_PLAN_FORMAT
+  | typeof HELD_PLAN_FORMAT;
 
 export interface Plan {
   readonly format: typeof PLAN_FORMAT;

@@ -4,15 +4,16 @@
  *
  * An endpoint is visible from `ready` on and leaves at once with `draining`. A connection that ends without a goodbye
  * keeps it for a grace, a control plane that was away itself for a whole lease: nobody loses endpoints because the
- * hub restarted.
+ * hub restarted, nor because it is told to come back later (`return-slots.ts`).
  */
 
 import type { Refusal } from "./acknowledgement.ts";
 import { sameEndpoint, type ViewEndpoint } from "./endpoint.ts";
 import type { GoodUntil } from "./outage-budget.ts";
+import { type Returning, type ReturnSettings, returnWaitMs } from "./return-slots.ts";
 
 /** One instance; plain and serialisable. Times are milliseconds since the epoch. */
-export interface Instance {
+export interface Instance extends Returning {
   readonly service: string;
   readonly instance: string;
   /** Absent: it only calls. */
@@ -49,9 +50,11 @@ export interface SessionsState {
   readonly instances: Record<string, Instance>;
   /** How many there are. */
   size: number;
+  /** Of those that come back: the first time that was not given to one; in memory alone. */
+  nextReturnAtMs: number;
 }
 
-export interface SessionSettings {
+export interface SessionSettings extends ReturnSettings {
   readonly leaseMs: number;
   readonly graceMs: number;
   /** How long an instance that left without a goodbye is remembered. */
@@ -70,12 +73,15 @@ export type SessionEvent =
       readonly certificateNotAfterMs: number;
       readonly outage?: GoodUntil | undefined;
       readonly takesChanges?: boolean | undefined;
+      readonly trusts?: string | undefined;
     }
   | { readonly type: "ready" | "draining" | "closed"; readonly key: string; readonly connection: string }
   /** A sign of life at `atMs`. */
   | { readonly type: "heard"; readonly key: string; readonly atMs: number }
   /** The connection is not there any more after a sleep or restart of the hub; `closed` may follow. */
   | { readonly type: "lost"; readonly key: string }
+  /** It asks to connect. `busy`: the hub can take nobody now. */
+  | { readonly type: "returns"; readonly key: string; readonly busy: boolean }
   | { readonly type: "acknowledged"; readonly key: string; readonly version: number }
   | { readonly type: "refused"; readonly key: string; readonly version: number; readonly reason: string }
   | { readonly type: "trusts"; readonly key: string; readonly id: string }
@@ -106,9 +112,11 @@ export interface SessionsVerdict {
   readonly silent: string[];
   /** Nothing was changed because there are too many. */
   readonly full?: true;
+  /** One that `returns` is to come after this. */
+  waitMs?: number;
 }
 
-export const emptySessions = (): SessionsState => ({ instances: {}, size: 0 });
+export const emptySessions = (): SessionsState => ({ instances: {}, size: 0, nextReturnAtMs: 0 });
 
 /** Instances of two services are apart even under one name, so that no service can take another's. */
 export function instanceKey(service: string, instance: string): string {
@@ -174,6 +182,7 @@ function hello(
     ...(event.outage !== undefined && { outage: event.outage }),
     ...(before?.renewal !== undefined && { renewal: before.renewal }),
     ...(event.takesChanges === true && { takesChanges: true }),
+    ...(event.trusts !== undefined && { trusts: event.trusts }),
     ...(before?.refused === undefined ? {} : { refused: before.refused }),
   });
   verdict.touched.push(key);
@@ -214,9 +223,14 @@ function stepInstance(
       }
       if (known.connected) known.lastHeardMs = nowMs;
       disconnect(known, nowMs + settings.graceMs);
+      delete known.returnsAtMs;
       break;
     case "lost":
       disconnect(known, nowMs + settings.leaseMs);
+      known.returnsAtMs = 0;
+      break;
+    case "returns":
+      if (!isPutOff(state, known, event.busy, nowMs, settings, verdict)) return;
       break;
     case "acknowledged":
       known.planVersion = event.version;
@@ -245,6 +259,24 @@ function stepInstance(
     hear(known, nowMs, settings);
   }
   verdict.touched.push(event.key);
+}
+
+/** Whoever is put off is alive: what callers know of it stays until it had the time to come. */
+function isPutOff(
+  state: SessionsState,
+  known: Instance,
+  busy: boolean,
+  nowMs: number,
+  settings: SessionSettings,
+  verdict: SessionsVerdict,
+): boolean {
+  if (known.connected) return false;
+  // Somebody waits for one that drains.
+  const waitMs = known.phase === "draining" ? 0 : returnWaitMs(state, known, state.size, nowMs, settings);
+  if (waitMs === 0 && !busy) return false;
+  if (waitMs > 0) verdict.waitMs = waitMs;
+  disconnect(known, nowMs + settings.leaseMs);
+  return true;
 }
 
 function tick(state: SessionsState, nowMs: number, settings: SessionSettings, verdict: SessionsVerdict): void {

@@ -56,6 +56,15 @@ export function refuseReuse(usedBy: string | undefined, key: string, reuse: bool
   return usedBy === undefined || usedBy === key || reuse ? undefined : "the token was used before, with another key";
 }
 
+/**
+ * Whether somebody who is let in by the rules of one version has to be judged anew: another is live by now, as the keys of an
+ * issuer may be slow to come.
+ */
+export const isOutdated = (judgedBy: number, live: number): boolean => judgedBy !== live;
+
+/** What was good once and ended until then need not be remembered any more: it is refused for its end. */
+export const forgottenUntil = (nowMs: number): number => nowMs;
+
 /** Plain and serialisable; the public key by which an instance comes back. */
 export interface EnrolmentKey {
   /** SHA-256 of its SPKI, base64url. */
@@ -64,6 +73,26 @@ export interface EnrolmentKey {
   readonly instance: string;
   readonly createdAtMs: number;
   readonly usedAtMs: number;
+}
+
+/** A key that somebody shows. */
+export interface ShownKey extends Pick<EnrolmentKey, "id" | "service" | "instance"> {
+  /** Who shows it has signed by it. */
+  readonly isProven: boolean;
+}
+
+/**
+ * Whether a key is kept as that of the instance that shows it: one that was removed stays so, and one of another instance stays
+ * that one's, unless who shows it has proven to have it.
+ * @param known what is kept under its id
+ */
+export function mayKeepKey(
+  known: (Pick<EnrolmentKey, "service" | "instance"> & { readonly isRemoved: boolean }) | undefined,
+  { service, instance, isProven }: Omit<ShownKey, "id">,
+): boolean {
+  if (known === undefined) return true;
+  const isOthers = known.service !== service || known.instance !== instance;
+  return !known.isRemoved && (isProven || !isOthers);
 }
 
 /** Why nobody comes back by a key, or undefined. @param key undefined: it is not known */

@@ -48,7 +48,7 @@ export function pathsIn(edits: JsonEdits | undefined): string[] {
 }
 
 /** Whether what comes can be sent on within its envelope as it comes, without being read. */
-export function isEnvelope({ others: _, wrap, ...edits }: JsonEdits): boolean {
+export function isEnvelope({ others: _, streams: __, wrap, ...edits }: JsonEdits): boolean {
   return wrap !== undefined && Object.keys(edits).length === 0;
 }
 

@@ -33,9 +33,21 @@ export interface InstanceReport {
 
 /** An instance that is up or draining. Times are milliseconds since the epoch. */
 export interface Member {
+  /** That spoke of it last. */
   readonly hub: string;
   /** Absent: it is up. */
   readonly drain?: Drain;
+  /** Other hubs that said it is up and not that it is gone, the last one last. Absent: none. */
+  readonly others?: readonly Claim[];
+}
+
+/**
+ * An agent moves when the number of hubs changes, and reports of two hubs have no order: the one that has it is whichever does not
+ * say in the end that it is gone.
+ */
+export interface Claim {
+  readonly hub: string;
+  readonly endpoint: ViewEndpoint | undefined;
 }
 
 export interface Drain {
@@ -272,8 +284,8 @@ function takeReports(
   for (const report of event.reports) takeReport(state, event.hub, report, revision, nowMs, settings, verdict);
   if (event.all === true) {
     const named = new Set(event.reports.map(({ instance }) => instance));
-    for (const [instance, { hub }] of state.members)
-      if (hub === event.hub && !named.has(instance)) remove(state, instance, revision, verdict);
+    for (const instance of state.members.keys())
+      if (!named.has(instance)) leave(state, instance, event.hub, revision, verdict);
   }
   for (const instance of forgetMarks(state.view, settings.marksMax)) verdict.touched.add(instance);
 }
@@ -290,14 +302,15 @@ function takeReport(
   const { view, members } = state;
   const known = members.get(instance);
   if (phase === "gone") {
-    // Another hub has it by now.
-    if (known?.hub === hub) remove(state, instance, revision, verdict);
+    leave(state, instance, hub, revision, verdict);
     return;
   }
   if (known === undefined && members.size >= settings.instancesMax) return;
   verdict.touched.add(instance);
+  const claims = known === undefined ? [] : claimsOf(state, instance, known).filter((claim) => claim.hub !== hub);
+  const others = claims.length > 0 && { others: claims };
   if (phase === "up") {
-    members.set(instance, { hub });
+    members.set(instance, { hub, ...others });
     setEndpoint(view, instance, endpoint, revision);
     return;
   }
@@ -306,12 +319,38 @@ function takeReport(
     revision: view.revision,
     boundAtMs: nowMs + settings.drainBoundMs,
   };
-  members.set(instance, { hub, drain: { connection, revision: gone, boundAtMs, told: false } });
+  members.set(instance, { hub, drain: { connection, revision: gone, boundAtMs, told: false }, ...others });
 }
 
-function remove(state: RegistryState, instance: string, revision: number, verdict: RegistryVerdict): void {
-  state.members.delete(instance);
-  setEndpoint(state.view, instance, undefined, revision);
+/** Whoever says that it is up, the last one last. */
+function claimsOf({ view }: RegistryState, instance: string, { hub, drain, others = [] }: Member): readonly Claim[] {
+  return drain !== undefined ? others : [...others, { hub, endpoint: view.entries.get(instance)?.endpoint }];
+}
+
+/** A hub has an instance no more: it is gone, unless another one has it. */
+function leave(
+  { members, view }: RegistryState,
+  instance: string,
+  hub: string,
+  revision: number,
+  verdict: RegistryVerdict,
+): void {
+  const known = members.get(instance);
+  if (known === undefined) return;
+  const others = known.others?.filter((claim) => claim.hub !== hub) ?? [];
+  const last = others.at(-1);
+  if (known.hub !== hub) {
+    if (others.length === (known.others?.length ?? 0)) return;
+    const { others: _, ...rest } = known;
+    members.set(instance, { ...rest, ...(last !== undefined && { others }) });
+  } else if (last === undefined) {
+    members.delete(instance);
+    setEndpoint(view, instance, undefined, revision);
+  } else {
+    const earlier = others.slice(0, -1);
+    members.set(instance, { hub: last.hub, ...(earlier.length > 0 && { others: earlier }) });
+    setEndpoint(view, instance, last.endpoint, revision);
+  }
   verdict.touched.add(instance);
 }
 
@@ -334,7 +373,7 @@ function forgetHubs(state: RegistryState, nowMs: number, settings: RegistrySetti
     state.hubs.delete(hub);
     verdict.hubs.add(hub);
     const revision = state.view.revision + 1;
-    for (const [instance, member] of state.members) if (member.hub === hub) remove(state, instance, revision, verdict);
+    for (const instance of state.members.keys()) leave(state, instance, hub, revision, verdict);
   }
 }
 

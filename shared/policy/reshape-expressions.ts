@@ -1,7 +1,16 @@
 /** The expressions in CEL of the edits of a route. */
 import { type Filling, textValue } from "./edit-value.ts";
 import { leavesOf } from "./own-body.ts";
-import type { EditValue, FieldEdits, JsonEdits, QueryEdits, RequestReshape, Reshape } from "./reshape.ts";
+import type {
+  AnswerReshape,
+  EditValue,
+  FieldEdits,
+  JsonEdits,
+  QueryEdits,
+  RequestReshape,
+  Reshape,
+} from "./reshape.ts";
+import { parseValueTemplate } from "./value-template.ts";
 
 /** Every value of some edits. */
 export function valuesIn(edits: FieldEdits | QueryEdits | undefined): EditValue[] {
@@ -32,6 +41,17 @@ export function reshapeExpressions({ request, answers = [] }: Reshape): ReshapeE
 export function jsonLeaves(edits: JsonEdits | undefined): ReturnType<typeof leavesOf> {
   return leavesOf([...Object.values(edits?.set ?? {}), edits?.template]);
 }
+
+/** Whether an answer gets something that its request says, so that what becomes of it may be the client's doing. */
+export function isByRequest({ when, fields, json }: AnswerReshape): boolean {
+  const texts = jsonLeaves(json).map((leaf) => ("text" in leaf ? parseValueTemplate(leaf.text) : leaf));
+  return [...(isCel(when) ? [when] : []), ...valuesIn(fields), ...texts].some((value) => {
+    if (typeof value === "string") return false;
+    return isCel(value) || value.some((piece) => typeof piece !== "string" && !OF_ANSWER.includes(piece[0] ?? ""));
+  });
+}
+
+const OF_ANSWER = ["body", "response"];
 
 const jsonExpressions = (edits: JsonEdits | undefined): string[] =>
   jsonLeaves(edits).flatMap((leaf) => ("cel" in leaf ? leaf.cel : []));

@@ -42,6 +42,8 @@ export interface JsonEdits {
   readonly wrap?: string;
   /** What the body becomes; `{body.NAME}` is what it was. */
   readonly template?: JsonTemplate;
+  /** They can be made while a body passes. Absent: it is held whole for them. */
+  readonly streams?: true;
   /** Bodies that are no JSON are refused. Absent: they pass as they are. */
   readonly others?: "refuse";
 }

@@ -10,15 +10,17 @@ import type { Filling } from "./edit-value.ts";
 import { type ErrorPage, type FilledPage, fillPage } from "./error-pages.ts";
 import { editJson } from "./json-edits.ts";
 import type { JsonPath } from "./json-place.ts";
+import { fillJson } from "./own-body.ts";
 import {
   type AnswerCondition,
   type AnswerReshape,
   hasStatus,
   type JsonEdits,
+  type JsonTemplate,
   type RequestReshape,
   type Reshape,
 } from "./reshape.ts";
-import { toldText } from "./reshape-expressions.ts";
+import { isByRequest, toldText } from "./reshape-expressions.ts";
 import { type AnswerFacts, type RequestFacts, reshapeScope } from "./reshape-scope.ts";
 import type { SafeRegex } from "./safe-regex.ts";
 import type { Translator } from "./translate/translator.ts";
@@ -79,6 +81,11 @@ export class Reshaper {
   /** Those edits of an answer whose condition holds. */
   chosen({ answers = [] }: Reshape, facts: RequestFacts, answer: AnswerFacts): readonly AnswerReshape[] {
     return answers.filter(({ when }) => when === undefined || this.#holds(when, facts, answer));
+  }
+
+  /** Whether an answer gets something that its request says, so that what becomes of it may be the client's doing. */
+  isByRequest(edits: AnswerReshape): boolean {
+    return isByRequest(edits);
   }
 
   /** What the gateway answers itself. @throws MissingSecret */
@@ -142,7 +149,9 @@ export class Reshaper {
     const edited = this.#edit(read.json, edits, facts, secret, answer);
     if ("fault" in edited) return edited;
     const written = translator.write(edited.value, answer?.status);
-    return written.fault === undefined ? { ...written, fields: translator.fields } : written;
+    return written.fault === undefined
+      ? { ...written, fields: translator.fields }
+      : { ...written, isOfEdit: true as const };
   }
 
   #edit(
@@ -152,15 +161,28 @@ export class Reshaper {
     secret: Secret,
     answer: AnswerFacts | undefined,
   ): { readonly value: unknown } | JsonFault {
-    const filling =
-      answer === undefined ? this.#requestFilling(facts, secret) : this.answerFilling(facts, answer, secret);
+    const filling = this.#bodyFilling(facts, secret, answer);
     const scope = { ...filling.scope, body: json.value };
     try {
-      return { value: editJson(json, edits, { ...filling, scope, tooLong: () => undefined }, this.#engines.paths) };
+      return { value: editJson(json, edits, { ...filling, scope }, this.#engines.paths) };
     } catch (cause) {
-      if (cause instanceof RangeError) return { fault: "bounds", reason: cause.message };
+      if (cause instanceof RangeError) return { fault: "bounds", reason: cause.message, isOfEdit: true };
       throw cause;
     }
+  }
+
+  /**
+   * What edits put into a body that they know nothing of.
+   * @param answer absent: the body is the request's
+   */
+  value(template: JsonTemplate, facts: RequestFacts, secret: Secret, answer?: AnswerFacts): unknown {
+    return fillJson(template, this.#bodyFilling(facts, secret, answer));
+  }
+
+  #bodyFilling(facts: RequestFacts, secret: Secret, answer: AnswerFacts | undefined): Filling {
+    const filling =
+      answer === undefined ? this.#requestFilling(facts, secret) : this.answerFilling(facts, answer, secret);
+    return { ...filling, tooLong: () => undefined };
   }
 
   /** What edits of an answer are filled from. A value that is too long counts as missing. */

@@ -56,9 +56,13 @@ export interface CanaryState {
 }
 
 export type CanaryEvent =
-  /** Who must have the version and does not, and who will not have it. In `promoting`: who does not give it all requests. */
+  /**
+   * Who must have the version and does not, and who will not have it. In `promoting`: who does not give it all requests.
+   * `of`: the phase in which that was asked; an answer that comes in another means nothing.
+   */
   | {
       readonly type: "heard";
+      readonly of: CanaryPhase;
       readonly missing: number;
       readonly refused?: { readonly who: string; readonly reason: string };
     }
@@ -127,11 +131,11 @@ export function canarySums({ routes }: CanaryState): { readonly canary: CanaryCo
 
 function hear(
   state: CanaryState,
-  { missing, refused }: Extract<CanaryEvent, { type: "heard" }>,
+  { of, missing, refused }: Extract<CanaryEvent, { type: "heard" }>,
   nowMs: number,
   settings: CanarySettings,
 ): boolean {
-  if (state.phase === "running") return false;
+  if (state.phase === "running" || state.phase !== of) return false;
   if (refused !== undefined && state.phase === "preparing")
     end(state, "aborted", `${refused.who} refuses it: ${refused.reason}`, nowMs);
   else if (missing > 0) return true;

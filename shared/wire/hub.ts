@@ -1,8 +1,8 @@
 /**
  * Messages between an agent and the hub: JSON text on the WebSocket `GET /v1/agents/connect`, which the agent opens with
- * `Authorization: Bearer <agent token>`. The agent speaks first (`hello`); the hub answers with `trust`, `plan` and
- * `changes` (or `endpoints`, to an agent that names no `views`), to agents that face the outside with `revocations`, and again
- * whenever one of them changes. Unknown members are ignored, unknown types too.
+ * `Authorization: Bearer <agent token>`; 503 with `RETRY_AFTER_MS` tells it when to come. The agent speaks first (`hello`); the
+ * hub answers with `trust`, `plan` and `changes` (or `endpoints`, to an agent that names no `views`), to agents that face the outside
+ * with `revocations`, and again whenever one of them changes. Unknown members are ignored, unknown types too.
  */
 import * as z from "zod/mini";
 import { limits } from "../limits.ts";
@@ -17,6 +17,9 @@ export const WIRE_FORMAT = 1;
 /** Text that the agent sends to show that it lives; the platform answers without waking the hub. */
 export const PING = "ping";
 export const PONG = "pong";
+
+/** `Retry-After` more exactly: a header with milliseconds. */
+export const RETRY_AFTER_MS = "selvage-retry-after-ms";
 
 export const deniedPeersSchema = z.object({
   services: z.array(z.string()),
@@ -82,6 +85,8 @@ export const agentMessageSchema = z.discriminatedUnion("type", [
     /** When its certificate ends, milliseconds since the epoch. */
     certificateNotAfterMs: z.number(),
     outage: z.optional(outageSchema),
+    /** Id of the trust bundle that it uses since it said so; that one is not sent again. Absent: none in this run. */
+    trusts: z.optional(z.string().check(z.maxLength(limits.wire.idCharsMax))),
     /** It takes `changes`, and holds these. Absent: it takes `endpoints`. */
     views: z.optional(z.array(heldSchema)),
   }),

@@ -1,20 +1,40 @@
 /** 16 hours of 24 in proportion without the control plane, and a process that was suspended past the end of everything. */
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { outageOfControl } from "../support/join-outage.ts";
+import { Fleet } from "../mesh-agent/support/agents.ts";
+import { ControlWorker } from "../support/control-worker.ts";
+import { killing, type OutageWorld, outageDocument, outageOfControl, suspending } from "../support/join-outage.ts";
 import { JoinWorld } from "../support/join-world.ts";
 import { until } from "../support/system.ts";
 
-test("two thirds of a life without the control plane", async () => {
-  const world = await JoinWorld.start("{ lifetime: 90s, tokenLifetime: 90s }");
+// 16 of 24 hours are 60 of 90 seconds; the rest is for the machine to notice.
+const LIVES = { lifetime: "90s", tokenLifetime: "90s" };
+const OUTAGE = { awayS: 57, rate: 100, renews: true };
+
+async function servesThrough(world: OutageWorld): Promise<void> {
+  const { sent, failures, restartedOffline } = await outageOfControl(world, OUTAGE);
+  console.log(`${sent} requests, ${failures.length} failed`);
+  expect(failures).toEqual([]);
+  expect(restartedOffline).toBe(true);
+}
+
+test("two thirds of a life with a control plane that stands still", async () => {
+  const world = await JoinWorld.start(JSON.stringify(LIVES));
   try {
-    // 16 of 24 hours are 60 of 90 seconds; the rest is for the machine to notice.
-    const { sent, failures, restartedOffline } = await outageOfControl(world, { awayS: 57, rate: 100, renews: true });
-    console.log(`${sent} requests, ${failures.length} failed`);
-    expect(failures).toEqual([]);
-    expect(restartedOffline).toBe(true);
+    await servesThrough(suspending(world));
   } finally {
     await world.end();
+  }
+});
+
+test("two thirds of a life with a control plane that was killed", async () => {
+  const [control, fleet] = [await ControlWorker.start(), new Fleet()];
+  try {
+    await control.apply(outageDocument(LIVES));
+    await servesThrough(killing(control, fleet));
+  } finally {
+    await fleet.end();
+    await control.end();
   }
 });
 

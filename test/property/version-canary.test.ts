@@ -37,7 +37,7 @@ function run({ seed, canary, stable }: World): End {
   const random = seededRandom(seed);
   const state = newCanary(0);
   let [nowMs, failed] = [0, 0];
-  stepCanary(state, { type: "heard", missing: 0 }, nowMs, settings);
+  stepCanary(state, { type: "heard", of: "preparing", missing: 0 }, nowMs, settings);
   while (state.phase === "running") {
     nowMs += REPORT_MS;
     for (let isolate = 0; isolate < ISOLATES; isolate++) {
@@ -95,7 +95,12 @@ test("whatever is said in whatever order: phases go forward, a share is given in
       const requests = upTo(200);
       const errors = upTo(requests + 1) * upTo(2);
       const all: readonly CanaryEvent[] = [
-        { type: "heard", missing: upTo(3), ...(upTo(20) === 0 && { refused: { who: "a", reason: "b" } }) },
+        {
+          type: "heard",
+          of: upTo(2) === 0 ? "preparing" : "promoting",
+          missing: upTo(3),
+          ...(upTo(20) === 0 && { refused: { who: "a", reason: "b" } }),
+        },
         {
           type: "counted",
           side: upTo(2) === 0 ? "canary" : "stable",

@@ -20,8 +20,16 @@ import {
   updateFor,
 } from "../../shared/policy/registry.ts";
 import { endpointsOf } from "../../shared/policy/service-view.ts";
+import { RETURNS } from "./return-settings.ts";
 
-const hubSettings = { leaseMs: 20_000, graceMs: 1_000, forgetAfterMs: 60_000, instancesMax: 100, marksMax: 2 };
+const hubSettings = {
+  leaseMs: 20_000,
+  graceMs: 1_000,
+  ...RETURNS,
+  forgetAfterMs: 60_000,
+  instancesMax: 100,
+  marksMax: 2,
+};
 const registrySettings = { drainBoundMs: 5_000, hubLeaseMs: 900_000, marksMax: 2, instancesMax: 100 };
 
 interface Agent {

@@ -26,11 +26,13 @@ export interface Traffic {
   changedViews: number;
   /** Connections that ended, or could not be made. */
   failures: number;
+  /** Connections that were asked for and refused. */
+  refused: number;
 }
 
 export const noTraffic = (): Traffic => ({
   ...{ sent: 0, sentBytes: 0, received: 0, receivedBytes: 0, hellos: 0, plans: 0 },
-  ...{ wholeViews: 0, changedViews: 0, failures: 0 },
+  ...{ wholeViews: 0, changedViews: 0, failures: 0, refused: 0 },
 });
 
 /** @returns what came in between */
@@ -64,6 +66,8 @@ export class LightAgent {
   /** The hub has said on this connection what changed. */
   isBack = false;
   isDrained = false;
+  /** Id of the last trust bundle that it has said to use. */
+  #trusted: string | undefined;
 
   constructor(identity: AgentIdentity, port: number, fleet: LightFleet) {
     this.identity = identity;
@@ -79,7 +83,7 @@ export class LightAgent {
       greeting: () => this.#greeting(),
       onMessage: (message) => this.#take(message),
       onRefused: () => undefined,
-      onConnected: (connected) => this.#connection(connected),
+      onConnected: (connected, reason) => this.#connection(connected, reason),
       random: Math.random,
     });
   }
@@ -125,6 +129,7 @@ export class LightAgent {
       planVersion: this.view.plan?.version ?? 0,
       ...(this.view.plan !== undefined && { planHash: this.view.plan.hash }),
       certificateNotAfterMs: this.#notAfterMs,
+      ...(this.#trusted !== undefined && { trusts: this.#trusted }),
       views: this.view.held,
     };
     const messages: AgentMessage[] = [hello, { type: this.#phase }];
@@ -141,7 +146,10 @@ export class LightAgent {
     if (message.type === "changes") this.isBack = true;
     if (message.type === "drained") this.isDrained = true;
     if (message.type === "plan") this.#send({ type: "ack", version: message.version });
-    if (message.type === "trust" && message.id !== undefined) this.#send({ type: "trusts", id: message.id });
+    if (message.type === "trust" && message.id !== undefined) {
+      this.#trusted = message.id;
+      this.#send({ type: "trusts", id: message.id });
+    }
     this.#fleet.noted(this);
   }
 
@@ -163,9 +171,10 @@ export class LightAgent {
     if (this.#hub.send(message)) this.#fleet.countSent(message);
   }
 
-  #connection(connected: boolean): void {
+  #connection(connected: boolean, reason: string | undefined): void {
     if (connected) return;
     this.isBack = false;
+    if (reason?.includes("refuses this agent") === true) this.#fleet.countRefused();
     this.#fleet.traffic.failures++;
     this.#fleet.noted(this);
   }
@@ -184,6 +193,8 @@ const JOINS = 16;
 export class LightFleet {
   readonly agents: LightAgent[] = [];
   readonly traffic = noTraffic();
+  /** When each message, request to connect and answer to one was seen, milliseconds of `performance.now()`. */
+  readonly seenAtMs: number[] = [];
   readonly #waits = new Set<Wait>();
 
   /** Joins by a token each, and connects. @param names `[service, instance]` */
@@ -235,17 +246,30 @@ export class LightFleet {
   countSent(message: AgentMessage): void {
     this.traffic.sent++;
     this.traffic.sentBytes += JSON.stringify(message).length;
-    if (message.type === "hello") this.traffic.hellos++;
+    this.#see(1);
+    if (message.type !== "hello") return;
+    this.traffic.hellos++;
+    this.#see(2);
   }
 
   countReceived(message: HubMessage): void {
     this.traffic.received++;
     this.traffic.receivedBytes += JSON.stringify(message).length;
+    this.#see(1);
     if (message.type === "plan") this.traffic.plans++;
     if (message.type !== "changes") return;
     const whole = message.views.filter(({ from }) => from === undefined).length;
     this.traffic.wholeViews += whole;
     this.traffic.changedViews += message.views.length - whole;
+  }
+
+  countRefused(): void {
+    this.traffic.refused++;
+    this.#see(2);
+  }
+
+  #see(times: number): void {
+    for (let time = 0; time < times; time++) this.seenAtMs.push(performance.now());
   }
 
   stop(): void {

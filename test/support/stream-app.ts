@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { createGzip } from "node:zlib";
 import { type WebSocket, WebSocketServer } from "ws";
+import { itemsText } from "./items-text.ts";
 
 /** What became of one exchange. */
 export interface StreamState {
@@ -57,6 +58,16 @@ const pages: Readonly<Record<string, Serve>> = {
     const bytes = Number(url.searchParams.get("bytes"));
     response.writeHead(200, { "content-length": bytes });
     while (state.sent < bytes && !state.closed) await write(response, state, CHUNK.subarray(0, bytes - state.sent));
+    response.end();
+  },
+  "/items": async (_request, response, url, id) => {
+    const state = stateOf(id);
+    const count = Number(url.searchParams.get("count"));
+    response.writeHead(200, { "content-type": "application/json" });
+    for await (const piece of itemsText(count)) {
+      if (state.closed) return;
+      await write(response, state, piece);
+    }
     response.end();
   },
   "/sink": sink,

@@ -25,6 +25,7 @@ gateway:
     - { name: mesh, match: { path: /mesh/* }, to: app, rewrite: "/*", upgrades: [websocket], timeout: 30s, maxBody: 200MiB }
     - { name: quick-origin, match: { path: /quick/origin/* }, to: "http://127.0.0.1:${app}", rewrite: "/*", upgrades: [websocket], timeout: 2s }
     - { name: quick-mesh, match: { path: /quick/mesh/* }, to: app, rewrite: "/*", upgrades: [websocket], timeout: 2s }
+    - { name: edited, match: { path: /edited/* }, to: "http://127.0.0.1:${app}", rewrite: "/*", timeout: 60s, maxBody: 200MiB, transform: { request: { json: { remove: ["$.items[*].secret"] } }, response: { json: { remove: ["$.items[*].secret"] } } } }
     - { name: small, match: { path: /small/* }, to: "http://127.0.0.1:${app}", rewrite: "/*", maxBody: 1MiB }
     - { name: few, match: { path: /few/* }, to: "http://127.0.0.1:${app}", rewrite: "/*", upgrades: [websocket], maxConnections: 2 }
     - { name: limited, match: { path: /limited/* }, to: "http://127.0.0.1:${app}", rewrite: "/*", upgrades: [websocket], rateLimit: { limit: 1/hour, by: ip, mode: exact } }

@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { TestAgent } from "../mesh-agent/support/agents.ts";
 import { readState } from "../support/agent-state.ts";
-import { outageOfControl } from "../support/join-outage.ts";
+import { outageOfControl, suspending } from "../support/join-outage.ts";
 import { AUDIENCE, JoinWorld } from "../support/join-world.ts";
 import { until } from "../support/system.ts";
 
@@ -17,7 +17,11 @@ beforeAll(async () => {
 afterAll(() => world?.end());
 
 test("without the control plane agents that joined by tokens serve on, also one that starts again", async () => {
-  const { failures, restartedOffline } = await outageOfControl(world, { awayS: 6, rate: 50, renews: false });
+  const { failures, restartedOffline } = await outageOfControl(suspending(world), {
+    awayS: 6,
+    rate: 50,
+    renews: false,
+  });
   expect(failures).toEqual([]);
   expect(restartedOffline).toBe(true);
   expect((await world.audit()).filter(({ act }) => act === "join").length).toBeGreaterThanOrEqual(3);

@@ -6,6 +6,7 @@ import { connect, type Socket } from "node:net";
 import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { EDITED_ITEM, itemsBytes, itemsText } from "../support/items-text.ts";
 import { type StreamWorld, startStreamWorld, type Way } from "../support/stream-world.ts";
 import { until } from "../support/system.ts";
 
@@ -242,6 +243,45 @@ describe.each(WAYS)("bodies and the %s", (way) => {
     await until("the end", () => text.endsWith("0\r\n\r\n"));
     expect(text).toContain("4\r\nbody\r\n");
     socket.destroy();
+  });
+});
+
+describe("JSON that is edited on its way", () => {
+  const COUNT = 30_000;
+  const edited = itemsBytes(COUNT, EDITED_ITEM);
+  const upload = (id: string, body: Iterable<Buffer>): Promise<Response> =>
+    fetch(world.url(`/edited/sink?id=${id}`), {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: Readable.toWeb(Readable.from(body, { objectMode: false })) as ReadableStream<Uint8Array>,
+      duplex: "half",
+    } as RequestInit);
+
+  test("more than is held, down and up", async () => {
+    const before = world.memory();
+    const down = await fetch(world.url(`/edited/items?count=${COUNT}`));
+    const text = await down.text();
+    expect(Buffer.byteLength(text)).toBe(edited);
+    expect(text.endsWith(`,${EDITED_ITEM}]}`)).toBe(true);
+    const up = await upload(newId(), itemsText(COUNT));
+    expect(await up.text()).toBe(String(edited));
+    console.log(`${itemsBytes(COUNT)} bytes edited down and up, resident MiB`, { before, after: world.memory() });
+  });
+
+  test("a client that reads nothing holds it up, and its end reaches the sender", async () => {
+    const id = newId();
+    const socket = await unread(`/edited/items?count=1000000000&id=${id}`);
+    expect(await standstill(id, "sent")).toBeLessThan(HELD_MAX);
+    socket.destroy();
+    await until("the application hears of it", async () => (await world.state(id)).closed);
+  });
+
+  test("what turns out to be no JSON is refused, and the upstream has no whole request of it", async () => {
+    const id = newId();
+    const { status } = await upload(id, [...itemsText(COUNT), Buffer.from("]")]);
+    expect(status).toBe(400);
+    await until("the application hears of it", async () => (await world.state(id)).closed);
+    expect((await world.state(id)).complete).toBe(false);
   });
 });
 

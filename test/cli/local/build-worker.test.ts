@@ -37,6 +37,7 @@ describe("the gateway's modules", () => {
     ["translations", "translator", "a document type, which is not read"],
     ["administration", "key-calls", "not a member that can be changed"],
     ["JSON to gRPC", "transcode-call", "application/grpc-web+proto"],
+    ["edits of long JSON", "stream-edits", "the names of what is open have more than"],
     ["upstreams", "target-calls", "another target answered first"],
   ])("the engine of %s is loaded when something uses it", (_, module, word) => {
     const name = bundle.lazy.find((one) => one.startsWith(`${module}-`));

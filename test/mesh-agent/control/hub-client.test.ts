@@ -6,6 +6,9 @@ import { HubClient } from "../../../mesh-agent/control/hub-client.ts";
 import { limits } from "../../../shared/limits.ts";
 import { acceptWebSocket } from "../support/web-socket-server.ts";
 
+/** Of the longest pauses. */
+const SHARE = 1 / 16;
+
 test("two agents of one name take each other's place with growing pauses", async () => {
   const openedAtMs: number[] = [];
   const server = createServer();
@@ -32,15 +35,16 @@ test("two agents of one name take each other's place with growing pauses", async
     },
     onRefused: () => {},
     onConnected: () => {},
-    random: () => 1,
+    random: () => SHARE,
   });
   client.start();
   await done;
   client.stop();
   server.close();
   expect(heard).toBeGreaterThanOrEqual(2);
-  const { reconnectBaseMs, reconnectMaxMs } = limits.control;
-  const pauses = backoffMs(1, reconnectBaseMs, reconnectMaxMs, 1) + backoffMs(2, reconnectBaseMs, reconnectMaxMs, 1);
+  const { returnPauseMs, reconnectMaxMs } = limits.control;
+  const pauses =
+    backoffMs(1, returnPauseMs, reconnectMaxMs, SHARE) + backoffMs(2, returnPauseMs, reconnectMaxMs, SHARE);
   const [first = 0, , third = 0] = openedAtMs;
   // A timer is early by its rounding at most.
   expect(third - first).toBeGreaterThan(pauses - 10);
@@ -48,6 +52,37 @@ test("two agents of one name take each other's place with growing pauses", async
 
 test("the pauses of reconnects begin anew only after the longest of them", () => {
   expect(limits.control.connectionSteadyMs).toBeGreaterThan(limits.control.reconnectMaxMs);
+});
+
+test.each([
+  ["milliseconds are waited for", "Selvage-Retry-After-Ms: 900\r\n", 900],
+  ["what is no number is passed over", "Retry-After: 9\r\nSelvage-Retry-After-Ms: soon\r\n", 0],
+])("a hub that asks to come later: %s", async (_, header, waitMs) => {
+  const triedAtMs: number[] = [];
+  const { promise: enough, resolve } = Promise.withResolvers<void>();
+  const server = createServer();
+  server.on("upgrade", (_request, stream) => {
+    triedAtMs.push(performance.now());
+    stream.on("error", () => {});
+    stream.end(`HTTP/1.1 503 Service Unavailable\r\n${header}content-length: 0\r\n\r\n`);
+    if (triedAtMs.length === 2) resolve();
+  });
+  await new Promise<void>((listens) => server.listen(0, "127.0.0.1", listens));
+  const reasons: (string | undefined)[] = [];
+  const controlUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const client = new HubClient({
+    ...{ controlUrl, token: () => "token", greeting: () => [], onMessage: () => {}, onRefused: () => {} },
+    onConnected: (_connected, reason) => void reasons.push(reason),
+    random: () => 0.5,
+  });
+  client.start();
+  await enough;
+  client.stop();
+  server.close();
+  const [first = 0, second = 0] = triedAtMs;
+  expect(second - first).toBeGreaterThan(waitMs - 10);
+  if (waitMs === 0) expect(second - first).toBeLessThan(900);
+  expect(reasons[0]).toBe(`${controlUrl} refuses this agent (503)`);
 });
 
 test("pauses grow while nobody opens a connection, however long the process has run", async () => {

@@ -108,6 +108,26 @@ test("explain: edits by the same functions as requests, and what the answer woul
   const { steps } = explain(compile(document), request, 0);
   const texts = Object.fromEntries(steps.map(({ stage, text }) => [stage, text]));
   expect(texts["request edits"]).toBe("x-id: 7; without x-a; without x-none; method POST; query ?q=1");
-  expect(texts["response edits"]).toBe("on 404: 404 becomes 200; JSON body: pick /a, wrap data");
+  expect(texts["response edits"]).toBe(
+    "on 404: 404 becomes 200; JSON body: pick /a, wrap data (streams, from 65536 bytes on)",
+  );
   expect(texts.target).toBe("POST /x/7/b?q=1 to https://o.example");
+});
+
+test("explain: why a body is held for its edits", () => {
+  const { document } = load(
+    `to: "https://o.example", transform: { response: { json: { remove: ["$.a[?@.b]"], others: refuse } } }`,
+  );
+  if (document === undefined) throw new Error("no document");
+  const request = {
+    method: "GET",
+    host: "localhost",
+    path: "/r/7",
+    query: "",
+    headers: [],
+    credential: { kind: "none" },
+  } as const;
+  expect(explain(compile(document), request, 0).steps.map(({ text }) => text)).toContain(
+    "JSON body: remove $.a[?@.b]; others are refused (held, at most 1048576 bytes: $.a[?@.b] looks at values, or counts from the end)",
+  );
 });

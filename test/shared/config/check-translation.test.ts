@@ -170,10 +170,10 @@ describe("compiled", () => {
     };
     const texts = explain(plan, asked, 0).steps.map(({ text }) => text);
     expect(texts.find((text) => text.includes("to soap"))).toContain(
-      'JSON body: wrap b; body from json to soap: SOAP 1.1, action "a", other bodies are refused',
+      'JSON body: wrap b (streams, from 65536 bytes on); body from json to soap: SOAP 1.1, action "a", other bodies are refused',
     );
     expect(texts.find((text) => text.includes("from soap"))).toBe(
-      "body from soap to json: root r, lists /x, number /y, fault C becomes 404, other bodies pass; JSON body: wrap d",
+      "body from soap to json: root r, lists /x, number /y, fault C becomes 404, other bodies pass; JSON body: wrap d (streams, from 65536 bytes on)",
     );
   });
 });

@@ -88,12 +88,43 @@ test.each<[string, Parts, ...string[]]>([
     "warning SLV3161 mesh.services.orders.validate",
   ],
   [
+    "traffic leads there",
+    { service: HELD, route: "to: plain, traffic: [{ split: { plain: 9, orders: 1 } }]" },
+    "error SLV3200 gateway.routes.0.traffic.0.split.orders",
+    "warning SLV3149 mesh.services.orders.validate",
+  ],
+  [
+    "traffic leads to what has another one",
+    {
+      service: HELD,
+      upstream: ", validate: { contract: bills }",
+      route: "to: orders, traffic: [{ match: { headers: { x: y } }, to: partner }]",
+    },
+    "error SLV3200 gateway.routes.0.traffic.0.to",
+    "warning SLV3149 gateway.upstreams.partner.validate",
+  ],
+  [
+    "traffic leads to what has the same",
+    { service: HELD, upstream: HELD, route: "to: orders, traffic: [{ split: { orders: 9, partner: 1 } }]" },
+    "warning SLV3149 gateway.upstreams.partner.validate",
+  ],
+  [
+    "traffic of a route that says itself what it is held to",
+    { service: HELD, route: "to: plain, validate: { contract: bills }, traffic: [{ to: orders }]" },
+    "warning SLV3149 mesh.services.orders.validate",
+  ],
+  [
     "of a service that is exposed",
     { service: `${HELD}, expose: { hosts: [b.example], routes: [{ name: b, match: { path: /* } }] }` },
     "warning SLV3178 mesh.services.orders.validate",
   ],
 ])("%s", (_, parts, ...problems) => {
   expect(told(parts)).toEqual(problems.sort());
+});
+
+test("a gateway that would look for other paths in its contract gets no such plan", () => {
+  expect(compiled({ service: HELD }).gateway.format).toBe(5);
+  expect(compiled({ service: HELD, route: "to: plain" }).gateway.format).toBe(1);
 });
 
 describe("compiled", () => {

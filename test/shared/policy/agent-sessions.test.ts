@@ -11,8 +11,15 @@ import {
   type SessionsState,
   stepSessions,
 } from "../../../shared/policy/agent-sessions.ts";
+import { RETURNS } from "../../support/return-settings.ts";
 
-const settings: SessionSettings = { leaseMs: 20_000, graceMs: 1_000, forgetAfterMs: 3_600_000, instancesMax: 3 };
+const settings: SessionSettings = {
+  leaseMs: 20_000,
+  graceMs: 1_000,
+  ...RETURNS,
+  forgetAfterMs: 3_600_000,
+  instancesMax: 3,
+};
 const KEY = instanceKey("orders", "o1");
 const step = (state: SessionsState, event: SessionEvent, nowMs: number) => stepSessions(state, event, nowMs, settings);
 
@@ -32,6 +39,42 @@ function ready(): SessionsState {
   step(state, { type: "ready", key: KEY, connection: "c1" }, 0);
   return state;
 }
+
+describe("coming back", () => {
+  const returns = (state: SessionsState, nowMs: number, busy = false, key = KEY) =>
+    step(state, { type: "returns", key, busy }, nowMs);
+
+  test("to a hub whose process ended is at the time that it gives, and the endpoint stays until then", () => {
+    const state = ready();
+    const other = instanceKey("orders", "o2");
+    step(state, hello("c2", 80, "o2"), 0);
+    for (const key of [KEY, other]) step(state, { type: "lost", key }, 1_000);
+    expect(returns(state, 1_000).waitMs).toBeUndefined();
+    const later = returns(state, 1_000, false, other);
+    expect([later.waitMs, later.touched]).toEqual([200, [other]]);
+    expect(state.instances[other]?.leaseEndsAtMs).toBe(1_000 + settings.leaseMs);
+    expect(returns(state, 1_150, false, other).waitMs).toBeUndefined();
+  });
+
+  test.each([
+    ["after a connection of its own was lost", "closed"],
+    ["of one that drains", "draining"],
+  ] as const)("%s is at once", (_, type) => {
+    const state = ready();
+    step(state, { type, key: KEY, connection: "c1" }, 10);
+    if (type === "draining") step(state, { type: "lost", key: KEY }, 20);
+    state.nextReturnAtMs = 9_000;
+    expect(returns(state, 30)).toEqual({ touched: [], removed: [], shown: [], silent: [] });
+  });
+
+  test("to a hub that is busy keeps the endpoint for a lease", () => {
+    const state = ready();
+    step(state, { type: "closed", key: KEY, connection: "c1" }, 10);
+    expect(returns(state, 500, true).touched).toEqual([KEY]);
+    expect(state.instances[KEY]?.leaseEndsAtMs).toBe(500 + settings.leaseMs);
+    expect(returns(state, 500, true, "orders/unknown").touched).toEqual([]);
+  });
+});
 
 describe("visibility", () => {
   test("begins with ready, ends with draining", () => {

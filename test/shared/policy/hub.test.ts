@@ -17,9 +17,10 @@ import {
   newHubView,
 } from "../../../shared/policy/hub-state.ts";
 import type { ViewChange } from "../../../shared/policy/service-view.ts";
+import { RETURNS } from "../../support/return-settings.ts";
 
 const settings: HubSettings = {
-  ...{ leaseMs: 20_000, graceMs: 1_000, forgetAfterMs: 3_600_000, instancesMax: 10, marksMax: 10 },
+  ...{ leaseMs: 20_000, graceMs: 1_000, ...RETURNS, forgetAfterMs: 3_600_000, instancesMax: 10, marksMax: 10 },
 };
 const step = (state: HubState, event: HubEvent, nowMs = 0) => stepHub(state, event, nowMs, settings);
 const endpoint = (instance: string) => ({ instance, host: "h", port: 80, labels: {} });

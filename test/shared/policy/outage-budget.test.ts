@@ -14,6 +14,7 @@ import {
   outageBudgetMs,
   viewAgeMs,
 } from "../../../shared/policy/outage-budget.ts";
+import { RETURNS } from "../../support/return-settings.ts";
 
 const HOUR = 3_600_000;
 
@@ -89,7 +90,14 @@ describe("the fleet", () => {
 });
 
 describe("renewing all", () => {
-  const settings = { leaseMs: 20_000, graceMs: 1_000, forgetAfterMs: 3_600_000, instancesMax: 10, marksMax: 10 };
+  const settings = {
+    leaseMs: 20_000,
+    graceMs: 1_000,
+    ...RETURNS,
+    forgetAfterMs: 3_600_000,
+    instancesMax: 10,
+    marksMax: 10,
+  };
   const hello = (instance: string, connection: string): HubEvent => ({
     ...{ type: "hello", service: "s", instance, connection, planVersion: 1, certificateNotAfterMs: 9 },
   });

@@ -46,6 +46,37 @@ test("a batch has one revision, and one that comes late or twice is left", () =>
   expect(shown(state)).toEqual(["i1:80", "i2:80"]);
 });
 
+test("late reports of a hub that an agent has left take nothing from the one that it is at", () => {
+  const state = serving();
+  report(state, "b", up("i1", 81));
+  expect(shown(state)).toEqual(["i1:81", "i2:80"]);
+  // Sent before, and overtaken.
+  report(state, "a", up("i1", 80));
+  report(state, "a", gone("i1"));
+  expect(shown(state)).toEqual(["i1:81", "i2:80"]);
+  report(state, "a", leaves("i1"));
+  expect(shown(state)).toEqual(["i2:80"]);
+  report(state, "a", gone("i1"));
+  expect(shown(state)).toEqual(["i1:81", "i2:80"]);
+  report(state, "b", gone("i1"));
+  expect(shown(state)).toEqual(["i2:80"]);
+  expect([...state.members.keys()]).toEqual(["i2"]);
+});
+
+test.each([
+  ["says that it is gone", (state: RegistryState) => report(state, "a", gone("i1"))],
+  [
+    "tells all, and not it",
+    (state: RegistryState) => step(state, { type: "report", hub: "a", batch: ++batch, reports: [up("i2")], all: true }),
+  ],
+])("an instance of two hubs stays with the second when the first %s", (_, leave) => {
+  const state = serving();
+  report(state, "b", up("i1", 81));
+  leave(state);
+  expect(state.members.get("i1")).toEqual({ hub: "b" });
+  expect(shown(state)).toEqual(["i1:81", "i2:80"]);
+});
+
 test("a hub that could not use an update is told again from what it holds", () => {
   const state = serving();
   report(state, "a", gone("i1"));

@@ -28,7 +28,7 @@ class Canary {
   }
 
   running(): this {
-    this.say({ type: "heard", missing: 0 });
+    this.say({ type: "heard", of: "preparing", missing: 0 });
     return this;
   }
 
@@ -47,7 +47,7 @@ class Canary {
 describe("begin", () => {
   test("it gets nothing before everybody has it, and then its first share", () => {
     const canary = new Canary();
-    canary.say({ type: "heard", missing: 2 });
+    canary.say({ type: "heard", of: "preparing", missing: 2 });
     canary.pass(settings.everyMs ?? 0).count("canary", 1000, 1000);
     expect([canary.state.phase, shareNow(canary.state)]).toEqual(["preparing", 0]);
     canary.running();
@@ -57,13 +57,20 @@ describe("begin", () => {
 
   test("who refuses it ends it, with the reason", () => {
     const canary = new Canary();
-    canary.say({ type: "heard", missing: 1, refused: { who: "agent orders-1 of orders", reason: "format 9" } });
+    canary.say({
+      type: "heard",
+      of: "preparing",
+      missing: 1,
+      refused: { who: "agent orders-1 of orders", reason: "format 9" },
+    });
     expect(canary.state).toMatchObject({ phase: "aborted", reason: "agent orders-1 of orders refuses it: format 9" });
   });
 
   test("who comes later without it does not end it", () => {
     const canary = new Canary().running();
-    expect(canary.say({ type: "heard", missing: 1, refused: { who: "gateway x", reason: "no" } })).toBe(false);
+    expect(canary.say({ type: "heard", of: "running", missing: 1, refused: { who: "gateway x", reason: "no" } })).toBe(
+      false,
+    );
     expect(canary.state.phase).toBe("running");
   });
 
@@ -87,9 +94,11 @@ describe("steps", () => {
     }
     expect(shares).toEqual([100, 1000, 5000]);
     expect([canary.state.phase, shareNow(canary.state)]).toEqual(["promoting", 10_000]);
-    canary.say({ type: "heard", missing: 1 });
+    canary.say({ type: "heard", of: "promoting", missing: 1 });
     expect(canary.state.phase).toBe("promoting");
-    canary.say({ type: "heard", missing: 0 });
+    // Who has it was asked before it was promoted.
+    expect(canary.say({ type: "heard", of: "preparing", missing: 0 })).toBe(false);
+    canary.say({ type: "heard", of: "promoting", missing: 0 });
     expect([canary.state.phase, shareNow(canary.state)]).toEqual(["promoted", 0]);
   });
 
@@ -111,7 +120,7 @@ describe("steps", () => {
   test("do not follow where nobody said how long one takes", () => {
     const canary = new Canary();
     const { everyMs: _, ...still } = settings;
-    stepCanary(canary.state, { type: "heard", missing: 0 }, 0, still);
+    stepCanary(canary.state, { type: "heard", of: "preparing", missing: 0 }, 0, still);
     stepCanary(canary.state, { type: "tick" }, 1e12, still);
     expect([canary.state.phase, shareNow(canary.state)]).toEqual(["running", 100]);
   });

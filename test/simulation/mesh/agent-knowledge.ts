@@ -1,13 +1,17 @@
 /** What an agent knows and keeps on its disk: what `mesh-agent/control/known-view.ts` does with files. */
 import { heldRevisions, newDiscovery } from "../../../shared/policy/discovery-view.ts";
 import type { ViewEndpoint } from "../../../shared/policy/endpoint.ts";
+import type { HeldVersions } from "../../../shared/policy/held-versions.ts";
 import type { NamedRevision } from "../../../shared/policy/hub-state.ts";
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
 import type { HubSays, TakenPlan, Trust } from "./messages.ts";
 import type { Steps } from "./steps.ts";
 
+type KnowledgeSteps = Pick<Steps, "inUse" | "keepsFormer" | "secondAfter" | "stepDiscovery">;
+
 interface Disk {
   plan?: TakenPlan | undefined;
+  second?: TakenPlan | undefined;
   trust?: Trust | undefined;
   endpoints?: {
     readonly services: Readonly<Record<string, readonly ViewEndpoint[]>>;
@@ -24,6 +28,10 @@ const NO_ANSWERS: Answers = { seen: [], resync: [] };
 
 export class AgentKnowledge {
   plan: TakenPlan | undefined;
+  /** A canary, or the plan before it. */
+  second: TakenPlan | undefined;
+  /** The second one is kept for requests under way alone. */
+  isReleased = false;
   trust: Trust | undefined;
   /** By service, what requests go to. */
   services: Readonly<Record<string, readonly ViewEndpoint[]>> = {};
@@ -32,11 +40,11 @@ export class AgentKnowledge {
   #knowsEndpoints = false;
   #discovery = newDiscovery();
   #disk: Disk = {};
-  readonly #steps: Pick<Steps, "inUse" | "stepDiscovery">;
+  readonly #steps: KnowledgeSteps;
   readonly #say: (text: () => string) => void;
 
   /** @param say for the trace */
-  constructor(steps: Pick<Steps, "inUse" | "stepDiscovery">, say: (text: () => string) => void) {
+  constructor(steps: KnowledgeSteps, say: (text: () => string) => void) {
     this.#steps = steps;
     this.#say = say;
   }
@@ -66,8 +74,10 @@ export class AgentKnowledge {
 
   load(): void {
     const { stepDiscovery } = this.#steps;
-    const { plan, trust, endpoints } = this.#disk;
+    const { plan, second, trust, endpoints } = this.#disk;
     this.plan = plan;
+    this.second = second?.version === plan?.version ? undefined : second;
+    this.isReleased = false;
     this.trust = trust;
     this.services = endpoints?.services ?? {};
     this.isFresh = false;
@@ -93,9 +103,17 @@ export class AgentKnowledge {
   take(message: HubSays): Answers {
     switch (message.type) {
       case "plan": {
+        const [before, held] = [this.plan, this.#versions];
         this.plan = this.#disk.plan = message;
-        const said = this.#steps.stepDiscovery(this.#discovery, { type: "callable", services: message.callable });
-        if (said.changed) this.#use();
+        if (before !== undefined && this.#steps.keepsFormer(message.version, held)) this.#hold(before, true);
+        this.#forgetUncallable();
+        return NO_ANSWERS;
+      }
+      case "canary": {
+        const act = this.#steps.secondAfter(message.plan?.version ?? 0, this.#versions);
+        if (act === "release") this.isReleased = this.second !== undefined;
+        else if (act === "hold" && message.plan !== undefined) this.#hold(message.plan, false);
+        this.#forgetUncallable();
         return NO_ANSWERS;
       }
       case "trust":
@@ -112,6 +130,27 @@ export class AgentKnowledge {
       default:
         return NO_ANSWERS;
     }
+  }
+
+  /** The time of the second one is over. */
+  dropSecond(): void {
+    this.second = this.#disk.second = undefined;
+    this.isReleased = false;
+    this.#forgetUncallable();
+  }
+
+  #hold(plan: TakenPlan, isReleased: boolean): void {
+    this.second = this.#disk.second = plan;
+    this.isReleased = isReleased;
+  }
+
+  get #versions(): HeldVersions {
+    return { live: this.plan?.version ?? 0, second: this.second?.version ?? 0 };
+  }
+
+  #forgetUncallable(): void {
+    const services = [this.plan, this.second].flatMap((known) => known?.callable ?? []);
+    if (this.#steps.stepDiscovery(this.#discovery, { type: "callable", services }).changed) this.#use();
   }
 
   settle(): Answers {

@@ -4,12 +4,10 @@ import { waitAfterRenewalMs } from "../../../mesh-agent/control/renewal-time.ts"
 import { renewAtMs } from "../../../mesh-agent/tls/identity.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { Leaf } from "./messages.ts";
-import type { Workload, World } from "./nodes.ts";
-import type { VirtualNode } from "./virtual-node.ts";
+import { type Holder, reissue } from "./reissue.ts";
 
 /** What it needs of the agent. */
-interface Holder extends VirtualNode<World>, Workload {
-  readonly leaf: Leaf | undefined;
+interface Renewing extends Holder {
   renewed(leaf: Leaf): void;
   renewalFailed(): void;
 }
@@ -18,25 +16,38 @@ const { renewBackoffBaseMs, renewBackoffMaxMs } = limits.certificate;
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
 export class AgentRenewal {
-  readonly #agent: Holder;
+  readonly #agent: Renewing;
   #failures = 0;
+  #dueAtMs = Number.POSITIVE_INFINITY;
   #isRunning = false;
   #isHurried = false;
   #timer = 0;
 
-  constructor(agent: Holder) {
+  constructor(agent: Renewing) {
     this.#agent = agent;
   }
 
   start(): void {
     const { leaf, nowMs, world } = this.#agent;
-    if (leaf !== undefined) this.#schedule(renewAtMs(leaf, world.random()) - nowMs);
+    if (leaf === undefined) return;
+    this.#dueAtMs = renewAtMs(leaf, world.random());
+    this.#schedule(this.#dueAtMs - nowMs);
   }
 
   /** The control plane can be reached again. */
   nudge(): void {
     if (this.#failures > 0) this.#soon();
     else if (!this.#isHurried) this.start();
+  }
+
+  /** The time for it came while timers stood still. */
+  overslept(): void {
+    this.#dueAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** A connection failed: what became due while the machine slept is asked for; what failed keeps its pause. */
+  notice(): void {
+    if (this.#failures === 0 && this.#agent.nowMs >= this.#dueAtMs) this.#schedule(0);
   }
 
   hurry(): void {
@@ -60,24 +71,23 @@ export class AgentRenewal {
 
   #run(): void {
     const agent = this.#agent;
-    const { network, authority } = agent.world;
     this.#isRunning = true;
-    network.call<{ leaf: Leaf | undefined }>({
-      ...{ from: agent, to: authority, act: "renew" },
-      handle: (reply) =>
-        authority.issue(agent.instance, { kind: "renewal", service: agent.service }, (leaf) => {
-          const key = { service: agent.service, instance: agent.instance };
-          const hub = agent.world.hubFor(agent);
-          const notAfterMs = leaf?.notAfterMs ?? 0;
-          const tell = (done: (value: true) => void): void => {
-            hub.renewed(key.service, key.instance, notAfterMs);
-            done(true);
-          };
-          if (leaf !== undefined) network.call<true>({ from: authority, to: hub, act: "renewed", handle: tell });
-          reply({ leaf });
-        }),
-      onEnd: (answer) => this.#ended(answer?.leaf),
+    reissue(agent, (answer) => {
+      if (answer?.leaf !== undefined) this.#tellHub(answer.leaf);
+      this.#ended(answer?.leaf);
     });
+  }
+
+  /** The control plane does, beside its answer. */
+  #tellHub({ notAfterMs }: Leaf): void {
+    const { service, instance, world } = this.#agent;
+    const { network, authority } = world;
+    const hub = world.hubFor(this.#agent);
+    const handle = (done: (value: true) => void): void => {
+      hub.renewed(service, instance, notAfterMs);
+      done(true);
+    };
+    network.call<true>({ from: authority, to: hub, act: "renewed", handle });
   }
 
   #ended(leaf: Leaf | undefined): void {
@@ -86,7 +96,9 @@ export class AgentRenewal {
       this.#failures = 0;
       this.#isHurried = false;
       const { nowMs, world } = this.#agent;
-      this.#schedule(waitAfterRenewalMs(leaf, nowMs, world.random()));
+      const waitMs = waitAfterRenewalMs(leaf, nowMs, world.random());
+      this.#dueAtMs = nowMs + waitMs;
+      this.#schedule(waitMs);
       this.#agent.renewed(leaf);
       return;
     }

@@ -7,14 +7,50 @@ import type { MeshWorld } from "./mesh-world.ts";
 
 /** @returns what is not yet as it should be; undefined: nothing */
 export function unsettled(world: MeshWorld): string | undefined {
-  const alive = world.agents.filter(({ isAlive, name }) => isAlive && !world.authority.denied.has(name));
+  const alive = world.agents.filter((agent) => agent.isAlive && !isOutRightly(world, agent));
   return (
+    notBack(world) ??
+    unsettledCanary(world, alive) ??
     firstOf(alive, (agent) => unsettledAgent(world, agent)) ??
     firstOf(alive, (agent) => unsettledView(world, agent)) ??
     firstOf([...world.registries], ([service]) => unsettledRegistry(world, service)) ??
     firstOf(world.hubs, ({ name, state }) => (state.owed.size > 0 ? `${name} owes reports` : undefined)) ??
     unsettledIsolates(world) ??
     unsettledAuthority(world)
+  );
+}
+
+/** Who was enrolled once, and is not taken back although it may be. */
+export function notBack(world: MeshWorld): string | undefined {
+  return firstOf(world.agents, (agent) =>
+    agent.wasRefused && agent.leaf !== undefined && !isOutRightly(world, agent)
+      ? `${agent.name} is not taken back`
+      : undefined,
+  );
+}
+
+/** It is revoked, the document does not name its service, or it has nothing left to come back by. */
+function isOutRightly({ authority, config }: MeshWorld, agent: AgentHost): boolean {
+  if (authority.isDenied(agent)) return true;
+  const hasEnded = agent.openSinceMs === undefined && (agent.leaf?.tokenEndsMs ?? 0) <= authority.nowMs;
+  if (!agent.wasRefused && !hasEnded) return false;
+  const key = authority.desk.key(agent.key);
+  const hasRule = config.live?.plan.join.rules.some(({ service }) => service === agent.service) === true;
+  return !config.isDeclared(agent.service) || (key === undefined && !(agent.hasPlatform && hasRule));
+}
+
+/** None runs, and where one ended everybody knows: what is kept is kept for requests under way. */
+function unsettledCanary({ config, hubs, isolates }: MeshWorld, alive: readonly AgentHost[]): string | undefined {
+  const { open } = config.canary;
+  if (open !== undefined) return `canary ${open.version} is ${open.state.phase}`;
+  return (
+    firstOf(isolates, ({ name, canary }) => canary && `${name} tries ${canary.terms.version}`) ??
+    firstOf(hubs, ({ name, storage: { canary } }) =>
+      canary.isOver ? undefined : `${name} has not heard that canary ${canary.version} is over`,
+    ) ??
+    firstOf(alive, ({ name, known: { second, isReleased } }) =>
+      second === undefined || isReleased ? undefined : `${name} holds ${second.version} beside its version`,
+    )
   );
 }
 
@@ -42,9 +78,8 @@ function unsettledAgent(world: MeshWorld, agent: AgentHost): string | undefined 
 }
 
 function servingOf(world: MeshWorld, service: string): string {
-  const { denied } = world.authority;
   const serving = world.agents.filter(
-    (agent) => agent.service === service && agent.phase === "ready" && !denied.has(agent.name),
+    (agent) => agent.service === service && agent.phase === "ready" && !isOutRightly(world, agent),
   );
   return names(serving.map(({ instance, port }) => ({ instance, port })));
 }
@@ -77,15 +112,16 @@ function unsettledIsolates({ isolates, config, authority }: MeshWorld): string |
   });
 }
 
-function unsettledAuthority({ authority, agents, config }: MeshWorld): string | undefined {
+function unsettledAuthority(world: MeshWorld): string | undefined {
+  const { authority, agents, config } = world;
   if (keyIn(authority.ring, "next") !== undefined) return "a key waits";
   if (authority.state.rotation !== undefined) return `the root's rotation is at ${authority.state.rotation.step}`;
-  return firstOf(agents, ({ phase, leaf, name, service }) =>
-    phase === "ready" &&
-    !authority.denied.has(name) &&
-    config.isDeclared(service) &&
-    leaf?.root !== authority.state.root
-      ? `${name} has a leaf of ${leaf?.root}`
+  return firstOf(agents, (agent) =>
+    agent.phase === "ready" &&
+    !isOutRightly(world, agent) &&
+    config.isDeclared(agent.service) &&
+    agent.leaf?.root !== authority.state.root
+      ? `${agent.name} has a leaf of ${agent.leaf?.root}`
       : undefined,
   );
 }

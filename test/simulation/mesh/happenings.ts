@@ -1,11 +1,18 @@
 /** What happens in a world: operators, workloads and faults, one after the other at times that the seed says. */
+import type { JoinPlan } from "../../../shared/policy/join-rules.ts";
 import { keyIn } from "../../../shared/policy/key-ring.ts";
 import type { AgentHost } from "./agent-host.ts";
-import { type MeshWorld, SERVICES } from "./mesh-world.ts";
+import { TOKEN_SKEW_MS, TRUST_DOMAIN } from "./authority-host.ts";
+import type { CanaryChange, CanaryOrder } from "./canary-host.ts";
+import { HEADER } from "./isolate-canary.ts";
+import { ISSUER, type MeshWorld, SERVICES } from "./mesh-world.ts";
 import type { MeshPlan } from "./messages.ts";
 import type { VirtualNode } from "./virtual-node.ts";
 
 type Happening = (world: MeshWorld) => void;
+
+/** How often canaries begin, and somebody says something of one, in a world that has them. */
+const CANARIES = 3;
 
 /** With how often each is chosen. */
 const ORDERS: readonly (readonly [number, Happening])[] = [
@@ -19,6 +26,8 @@ const ORDERS: readonly (readonly [number, Happening])[] = [
   [0.3, denyOne],
   [0.5, changeHubs],
   [1, joinAsStranger],
+  [0.7, replayToken],
+  [0.3, removeKey],
 ];
 
 const FAULTS: Partial<Record<string, Happening>> = {
@@ -43,7 +52,7 @@ export function happen(world: MeshWorld): void {
 export function begin(world: MeshWorld): void {
   world.authority.wake();
   for (const agent of world.agents) {
-    agent.leaf = world.authority.issueBefore(agent.service, agent.instance, drawAgeMs(world));
+    agent.leaf = world.authority.issueBefore(agent.service, agent.instance, agent.key, drawAgeMs(world));
     world.rules.enrolled.add(agent.name);
     remember(world, agent);
     agent.later(world.random() * 500, () => agent.start());
@@ -72,6 +81,8 @@ export function mend(world: MeshWorld): number {
 }
 
 function drawOrder(world: MeshWorld): Happening {
+  if (world.hasCanaries && world.random() < CANARIES / 20)
+    return world.config.canary.open === undefined ? tryVersion : changeCanary;
   const all = ORDERS.reduce((sum, [weight]) => sum + weight, 0);
   let at = world.random() * all;
   for (const [weight, order] of ORDERS) {
@@ -84,6 +95,8 @@ function drawOrder(world: MeshWorld): Happening {
 /** Most are due for a renewal within the time of a world, some end in it. */
 function drawAgeMs(world: MeshWorld): number {
   const dueMs = 8 * 3_600_000 - 300_000;
+  // Nothing is good any more but the key.
+  if (world.random() < 0.1) return 8 * 86_400_000;
   return world.random() < 0.8 ? dueMs * 0.95 - world.random() * 40_000 : 24 * 3_600_000 - world.random() * 60_000;
 }
 
@@ -95,15 +108,64 @@ function drawPlan(world: MeshWorld, whole = false): MeshPlan {
       service,
       services.filter((other) => other !== service && world.random() < 0.6),
     );
-  const hash = [...callable].map(([service, names]) => `${service}>${names.join("+")}`).join(";");
-  return { hash, callable };
+  const failing = world.hasCanaries && !whole && world.random() < 0.4 ? 0.45 : 0;
+  const joining = SERVICES.filter(() => world.random() < 0.7);
+  const texts = [...callable].map(([service, names]) => `${service}>${names.join("+")}`);
+  const hash = [...texts, `join ${joining}`, ...(failing === 0 ? [] : ["fails"])].join(";");
+  return { hash, callable, failing, join: joinPlan(joining) };
 }
 
-function apply(world: MeshWorld, plan: MeshPlan): void {
+/** Whose namespace is a service's joins as that. */
+function joinPlan(services: readonly string[]): JoinPlan {
+  const issuer = {
+    issuer: ISSUER,
+    audiences: [TRUST_DOMAIN],
+    tokenLifetimeMsMax: 3_600_000,
+    clockSkewMs: TOKEN_SKEW_MS,
+  };
+  const rules = services.map((service) => ({ issuer: "cluster", claims: { ns: [service] }, service }));
+  return { issuers: { cluster: issuer }, rules };
+}
+
+function apply(world: MeshWorld, plan: MeshPlan, canary?: CanaryOrder): void {
   world.network.call<number>({
-    ...{ from: world.admin, to: world.config, act: "apply" },
-    handle: (reply) => world.config.apply(plan, reply),
-    onAnswer: (version) => world.rules.applied(version, plan.hash),
+    ...{ from: world.admin, to: world.config, act: canary === undefined ? "apply" : "apply a canary" },
+    handle: (reply) => world.config.apply(plan, reply, canary),
+    onAnswer: (version) => {
+      if (version > 0) world.rules.applied(version, plan.hash);
+    },
+  });
+}
+
+/** A version is tried with a share of the requests. */
+function tryVersion(world: MeshWorld): void {
+  const first = SHARES[world.draw() % SHARES.length] as number;
+  const isByItself = world.random() < 0.5;
+  const steps = isByItself ? [first, first + 1_000, 9_000] : [first];
+  apply(world, drawPlan(world), {
+    ...{ steps, maxErrors: 0.05, by: world.random() < 0.7 ? "trace" : "ip" },
+    ...(isByItself && { everyMs: 1_000 + world.random() * 3_000 }),
+    ...(world.random() < 0.3 && { match: HEADER }),
+  });
+}
+
+const SHARES = [0, 50, 1_000, 5_000];
+
+function changeCanary(world: MeshWorld): void {
+  const drawn = world.random();
+  if (drawn < 0.5) orderCanary(world, { type: "set", share: SHARES[world.draw() % SHARES.length] as number });
+  else endCanary(world);
+}
+
+/** An operator makes it live, or gives it up. */
+export function endCanary(world: MeshWorld): void {
+  orderCanary(world, world.random() < 0.5 ? { type: "promote" } : { type: "abort", reason: "somebody said so" });
+}
+
+function orderCanary(world: MeshWorld, change: CanaryChange): void {
+  world.network.call<boolean>({
+    ...{ from: world.admin, to: world.config, act: change.type },
+    handle: (reply) => world.config.changeCanary(change, reply),
   });
 }
 
@@ -115,8 +177,35 @@ function rollBack(world: MeshWorld): void {
 function join(world: MeshWorld): void {
   if (world.agents.length >= AGENTS_MAX) return;
   const agent = world.addAgent();
-  const id = addToken(world, agent.service);
-  agent.join({ kind: "token", id, macIsGood: true });
+  agent.join(agent.hasPlatform && world.random() < 0.5 ? undefined : addToken(world, agent.service));
+}
+
+/** Somebody else saw a token of a platform. */
+function replayToken(world: MeshWorld): void {
+  const { authority, network, admin } = world;
+  const token = world.pick([...world.tokens.values()]);
+  if (token === undefined) return;
+  const claims = world.random() < 0.2 ? { ...token.claims, ns: "users" } : token.claims;
+  const shown = claims === token.claims ? token : { id: `${token.id} changed`, claims: { ...claims, aud: "others" } };
+  network.call<boolean>({
+    ...{ from: admin, to: authority, act: `replay ${shown.id}` },
+    handle: (reply) => {
+      const challenge = authority.challenge();
+      const proof = { kind: "platform", token: shown, key: "the key of a stranger", challenge } as const;
+      authority.issue("stranger", proof, (leaf) => reply(leaf !== undefined));
+    },
+  });
+}
+
+/** An operator removes the key by which somebody comes back. */
+function removeKey(world: MeshWorld): void {
+  const agent = world.pick(world.agents);
+  if (agent === undefined) return;
+  agent.say(() => "has its key removed");
+  world.authority.serve(() => {
+    world.authority.desk.removeKey(agent.key);
+    world.rules.keyRemoved(agent.key);
+  });
 }
 
 function addToken(world: MeshWorld, service: string): string {
@@ -147,7 +236,9 @@ function drainOne(world: MeshWorld): void {
 
 function returnOne(world: MeshWorld): void {
   const agent = world.pick(world.agents.filter(({ phase, leaf }) => phase === "gone" && leaf !== undefined));
-  agent?.start();
+  if (agent === undefined) return;
+  if (world.random() < 0.3) agent.oversleep();
+  agent.start();
 }
 
 /** Their number is not changed while agents are waited for: of those away, hubs that are given up say nothing. */
@@ -159,7 +250,8 @@ function changeHubs(world: MeshWorld): void {
 function denyOne(world: MeshWorld): void {
   const agent = world.pick(world.agents);
   if (agent === undefined) return;
-  world.authority.serve(() => world.authority.deny(agent.name));
+  const whom = world.random() < 0.2 ? agent.service : agent.name;
+  world.authority.serve(() => world.authority.deny(whom));
 }
 
 function killOne(world: MeshWorld): void {
@@ -184,6 +276,7 @@ function freeze(world: MeshWorld, agent: AgentHost | undefined): void {
   if (agent === undefined || agent.frozenUntilMs >= world.events.nowMs) return;
   agent.say(() => "is suspended");
   agent.frozenUntilMs = world.events.nowMs + world.random() * 30_000;
+  if (world.random() < 0.3) agent.oversleep();
   agent.troubled(agent.frozenUntilMs);
 }
 

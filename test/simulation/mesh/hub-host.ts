@@ -15,9 +15,10 @@ import type { RegistryUpdate, Released } from "../../../shared/policy/registry.t
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
 import type { AgentMessage } from "../../../shared/wire/hub.ts";
 import type { AgentSocket } from "./agent-socket.ts";
+import { deniedOf } from "./authority-host.ts";
 import { HubLinks } from "./hub-links.ts";
 import { HubStorage } from "./hub-storage.ts";
-import type { Publication, Reports, Trust } from "./messages.ts";
+import type { CanaryNews, HubSays, MeshPlan, Publication, Reports, TakenPlan, Told, Trust } from "./messages.ts";
 import type { HubNode, Laggards, World } from "./nodes.ts";
 import { DurableNode } from "./virtual-node.ts";
 
@@ -26,6 +27,11 @@ const { control } = limits;
 export const HUB_SETTINGS: HubSettings = {
   leaseMs: control.endpointLeaseMs,
   graceMs: control.reconnectGraceMs,
+  returnSpreadMs: control.returnSpreadMs,
+  // The few agents of a world wait as many would.
+  returnGapMaxMs: 6_000,
+  returnAtOnceMs: control.returnAtOnceMs,
+  returnEarlyMs: control.returnEarlyMs,
   forgetAfterMs: control.forgetAfterMs,
   instancesMax: control.instancesMax,
   marksMax: control.viewMarksMax,
@@ -44,7 +50,7 @@ export class HubHost extends DurableNode<World> implements HubNode {
   #asksAgain = false;
 
   protected load(): void {
-    this.state = this.storage.load(this.nowMs);
+    this.state = this.storage.load(this.nowMs, this.world.steps);
     this.#links = new HubLinks(this);
     this.#alarmMemoMs = undefined;
     this.#askedAtMs = 0;
@@ -72,7 +78,43 @@ export class HubHost extends DurableNode<World> implements HubNode {
       if (face === undefined) this.#noFace(service, instance);
       else this.sockets.get(connection)?.toAgent({ type: "plan", ...face });
     }
-    this.step({ type: "published", callable: publication.plan.callable });
+    this.step({ type: "published", callable: this.storage.callable(this.world.steps) });
+  }
+
+  canary(news: CanaryNews): void {
+    const { storage } = this;
+    if (this.world.steps.isOldCanary(news, storage.canary)) return;
+    storage.canary = news;
+    this.say(() => `hears that canary ${news.version} ${news.isOver ? "is over" : "has begun"}`);
+    this.mayCrash();
+    for (const { service, instance, connection } of this.#connected()) {
+      this.sockets.get(connection)?.toAgent(this.#second(service));
+      if (!this.#knows(service)) this.#noFace(service, instance);
+    }
+    this.step({ type: "published", callable: storage.callable(this.world.steps) });
+  }
+
+  canaryLaggards(version: number): number {
+    const isTold = this.#canaryVersion === version;
+    if (!isTold) this.#ask("soon", () => undefined);
+    const knows = (service: string): boolean => !isTold || this.#canaryFace(service) !== undefined;
+    return this.world.steps.canaryLaggardsOf(this.state, version, knows).length;
+  }
+
+  get #canaryVersion(): number {
+    const { version, isOver } = this.storage.canary;
+    return isOver ? 0 : version;
+  }
+
+  #canaryFace(service: string): TakenPlan | undefined {
+    const { version, plan } = this.storage.canary;
+    return plan === undefined || this.#canaryVersion === 0 ? undefined : faceOf(version, plan, service);
+  }
+
+  /** What an agent is told of the canary: its face, or that there is none for its service. */
+  #second(service: string): HubSays {
+    const plan = this.#canaryFace(service);
+    return { type: "canary", version: plan?.version ?? 0, ...(plan && { plan }) };
   }
 
   trust(trust: Trust): void {
@@ -93,7 +135,7 @@ export class HubHost extends DurableNode<World> implements HubNode {
   }
 
   #isDenied({ agent }: AgentSocket): boolean {
-    return this.storage.trust?.denied?.includes(agent.name) === true;
+    return this.world.steps.refuseWorkload(deniedOf(this.storage.trust?.denied ?? []), agent) !== undefined;
   }
 
   laggards(trustId: string): Laggards {
@@ -130,33 +172,46 @@ export class HubHost extends DurableNode<World> implements HubNode {
     }
   }
 
-  /** An agent opens a socket. @param opened called when it is there */
-  connect(socket: AgentSocket, opened: () => void): void {
-    this.#ask(false, () => {
+  /** An agent opens a socket. @param answer called when it is there, or with the time after which the agent is to come */
+  connect(socket: AgentSocket, answer: (waitMs: number) => void): void {
+    if (this.#isDenied(socket)) return;
+    const { service, instance } = socket.agent;
+    const { waitMs } = this.step({ type: "returns", key: instanceKey(service, instance), busy: false });
+    if (waitMs !== undefined) {
+      this.world.rules.toldToWait(socket);
+      answer(waitMs);
+      return;
+    }
+    this.#ask("untold", () => {
       if (this.#isDenied(socket)) return;
       this.sockets.set(socket.id, socket);
       this.#schedule(this.nowMs + control.helloWaitMs);
-      opened();
+      answer(0);
     });
   }
 
-  /** What is live may have changed while nobody told this hub. @param now whatever was asked before */
-  #ask(now: boolean, then: () => void): void {
+  /**
+   * What is live may have changed while nobody told this hub.
+   * @param when `untold`: unless it was told since it woke; `soon`: unless it has just asked; `now`: whatever was asked before
+   */
+  #ask(when: "untold" | "soon" | "now", then: () => void): void {
     const sinceMs = this.nowMs - this.#askedAtMs;
     const isSoon = sinceMs >= 0 && sinceMs < control.publishRetryMs;
-    if (!now && (this.#isTold || isSoon)) {
+    if (when !== "now" && (isSoon || (when === "untold" && this.#isTold))) {
       then();
       return;
     }
     this.#askedAtMs = this.nowMs;
     const { network, config } = this.world;
-    network.call<{ told: Publication | undefined }>({
+    network.call<{ told: Told | undefined }>({
       ...{ from: this, to: config, act: "ask for the publication" },
       handle: (reply) => config.publication((told) => reply({ told })),
       onEnd: (answer) => {
         this.#isTold = answer !== undefined;
         this.#asksAgain = answer === undefined;
-        if (answer?.told !== undefined) this.publish(answer.told);
+        const { publication, canary } = answer?.told ?? {};
+        if (publication !== undefined) this.publish(publication);
+        if (canary !== undefined) this.canary(canary);
         then();
       },
     });
@@ -180,6 +235,7 @@ export class HubHost extends DurableNode<World> implements HubNode {
   step(event: HubEvent, before?: () => void): HubVerdict {
     const verdict = this.world.steps.stepHub(this.state, event, this.nowMs, HUB_SETTINGS);
     this.storage.save(this.state, verdict);
+    this.world.rules.shown(this, verdict);
     // What is written in one turn is written together, and the alarm with it.
     this.#scheduleFor(verdict);
     this.mayCrash();
@@ -210,7 +266,7 @@ export class HubHost extends DurableNode<World> implements HubNode {
     for (const connection of silent) this.sockets.get(connection)?.closeByHub();
     if (nowMs >= this.storage.syncedAtMs + control.hubSyncMs) this.#sync(nowMs);
     this.#handOver();
-    if (this.#asksAgain) this.#ask(true, () => undefined);
+    if (this.#asksAgain) this.#ask("now", () => undefined);
     this.#schedule(Number.POSITIVE_INFINITY);
     done();
   }
@@ -220,6 +276,7 @@ export class HubHost extends DurableNode<World> implements HubNode {
     const face = this.#face(service);
     const live = { version: this.storage.publication?.version ?? 0, hash: face?.hash };
     const told = { version: hello.planVersion, hash: hello.planHash };
+    const trusts = hello.trusts === this.storage.trust?.id ? hello.trusts : undefined;
     const planVersion = this.world.steps.versionHere(told, live);
     const isLater = told.version > live.version;
     const before = (): void => {
@@ -227,16 +284,20 @@ export class HubHost extends DurableNode<World> implements HubNode {
       for (const other of this.sockets.values())
         if (other !== socket && other.agent === socket.agent) other.closeByHub();
       const { trust } = this.storage;
-      if (trust !== undefined) socket.toAgent({ type: "trust", ...trust });
+      if (trust !== undefined && trusts === undefined) socket.toAgent({ type: "trust", ...trust });
+      const second = this.#canaryFace(service);
+      if (face === undefined && second !== undefined) socket.toAgent({ type: "plan", ...second });
       if (face !== undefined && planVersion !== live.version && !isLater) socket.toAgent({ type: "plan", ...face });
+      if (second !== undefined || (hello.canary !== undefined && live.version > 0))
+        socket.toAgent(this.#second(service));
     };
     const { endpoint, certificateNotAfterMs, views } = hello;
-    const says = { service, instance, connection: socket.id, endpoint, planVersion, certificateNotAfterMs };
+    const says = { service, instance, connection: socket.id, endpoint, planVersion, certificateNotAfterMs, trusts };
     this.step({ type: "hello", ...says, takesChanges: views !== undefined, views }, before);
     this.world.rules.greeted(this, socket);
     this.say(() => `greets ${socket.agent.name}, which holds ${views?.map((one) => `${one.service} ${one.revision}`)}`);
-    if (face === undefined) this.#noFace(service, instance);
-    if (isLater) this.#ask(true, () => this.#sendIfLost(socket, told.version));
+    if (!this.#knows(service)) this.#noFace(service, instance);
+    if (isLater) this.#ask("now", () => this.#sendIfLost(socket, told.version));
   }
 
   /** The agent has a version that this hub does not know: of a config store that was lost, unless that says otherwise. */
@@ -254,15 +315,19 @@ export class HubHost extends DurableNode<World> implements HubNode {
     } else if (message.type === "refuse") {
       if (message.version <= version)
         this.step({ type: "refused", key, version: message.version, reason: message.reason });
-    } else if (message.type !== "canary" && message.type !== "observed" && message.type !== "limits")
+    } else if (message.type === "canary") this.step({ type: "canary", key, version: message.version });
+    else if (message.type !== "observed" && message.type !== "limits")
       this.step({ ...message, key, connection: socket.id });
   }
 
-  #face(service: string): { version: number; hash: string; callable: readonly string[] } | undefined {
+  #face(service: string): TakenPlan | undefined {
     const { publication } = this.storage;
-    const callable = publication?.plan.callable.get(service);
-    if (publication === undefined || callable === undefined) return undefined;
-    return { version: publication.version, hash: `${publication.plan.hash}/${service}`, callable };
+    return publication && faceOf(publication.version, publication.plan, service);
+  }
+
+  /** By the live plan or the canary. */
+  #knows(service: string): boolean {
+    return this.#face(service) !== undefined || this.#canaryFace(service) !== undefined;
   }
 
   #noFace(service: string, instance: string): void {
@@ -322,6 +387,11 @@ export class HubHost extends DurableNode<World> implements HubNode {
       isUsed ? Math.max(this.storage.syncedAtMs + hubSyncMs, this.nowMs + owedRetryMs) : Number.POSITIVE_INFINITY,
     );
   }
+}
+
+function faceOf(version: number, plan: MeshPlan, service: string): TakenPlan | undefined {
+  const callable = plan.callable.get(service);
+  return callable && { version, hash: `${plan.hash}/${service}`, callable };
 }
 
 const keyOf = ({ service, instance }: Instance): string => instanceKey(service, instance);

@@ -1,6 +1,8 @@
 /** A gateway isolate under the virtual clock: what `workers/gateway/authority/plan-lease.ts` does with requests and promises. */
 import { limits } from "../../../shared/limits.ts";
-import type { LeaseGrant } from "./messages.ts";
+import { acknowledgeReport, takeReport } from "../../../shared/policy/counters.ts";
+import { type Client, IsolateCanary, isOfCanary, VersionCounts } from "./isolate-canary.ts";
+import type { LeaseGrant, MeshPlan } from "./messages.ts";
 import type { IsolateNode, World } from "./nodes.ts";
 import { VirtualNode } from "./virtual-node.ts";
 
@@ -8,8 +10,11 @@ const { gateway } = limits;
 
 export class IsolateHost extends VirtualNode<World> implements IsolateNode {
   version = 0;
-  hash = "";
+  plan: MeshPlan | undefined;
   key = "";
+  /** A second version that takes a share of the requests. */
+  canary: IsolateCanary | undefined;
+  readonly #counts = new VersionCounts();
   /** When it last heard which key it is to sign with, a time of the world. */
   keyHeardAtMs = 0;
   /** Its lease began with an answer that was asked for then; a time of the world. */
@@ -24,13 +29,14 @@ export class IsolateHost extends VirtualNode<World> implements IsolateNode {
   /** Requests come, each of which looks at the lease. */
   serve(): void {
     this.#take(this.nowMs);
+    if (this.world.hasRequests) this.#decide();
     this.later(100 + this.world.random() * 700, () => this.serve());
   }
 
   #take(nowMs: number): void {
     if (this.version === 0 && this.world.lastGood !== undefined && this.world.random() < 0.3) {
-      const { version, hash } = this.world.lastGood;
-      this.#hold(version, hash);
+      const { version, plan } = this.world.lastGood;
+      this.#hold(version, plan);
     }
     if (nowMs < this.#leaseEndMs && nowMs >= this.#leaseStartMs) {
       if (nowMs * 2 >= this.#leaseStartMs + this.#leaseEndMs) this.#refresh(nowMs);
@@ -49,6 +55,8 @@ export class IsolateHost extends VirtualNode<World> implements IsolateNode {
       else {
         this.#retryAtMs = 0;
         if (isNew) this.#ask(() => undefined);
+        // What was counted while an older report was on its way.
+        else if (answer.counted !== undefined && this.#counts.counters.urgent) this.#ask(() => undefined);
       }
     });
     this.#askKey();
@@ -59,7 +67,9 @@ export class IsolateHost extends VirtualNode<World> implements IsolateNode {
     const sentAtWorldMs = this.world.events.nowMs;
     const call = ++this.#calls;
     const { network, config } = this.world;
-    const asked = { isolate: this.name, version: this.version, hash: this.hash };
+    const { version, canary: held } = this;
+    const counted = takeReport(this.#counts.counters, this.nowMs);
+    const asked = { isolate: this.name, version, hash: this.plan?.hash ?? "", canary: held?.reported, counted };
     const endMs = sentAtWorldMs + gateway.planCallMs;
     network.call<LeaseGrant>({
       ...{ from: this, to: config, act: "lease" },
@@ -70,8 +80,9 @@ export class IsolateHost extends VirtualNode<World> implements IsolateNode {
           done(undefined, false);
           return;
         }
+        if (answer.counted !== undefined) acknowledgeReport(this.#counts.counters, answer.counted);
         const isOvertaken = this.world.habits.isOvertaken(call, this.#takenCall);
-        const isNew = !isOvertaken && this.#accept(answer);
+        const isNew = !isOvertaken && this.#accept(answer, sentAtWorldMs);
         if (!isOvertaken) {
           this.#takenCall = call;
           this.#leaseStartMs = sentAtMs;
@@ -83,22 +94,62 @@ export class IsolateHost extends VirtualNode<World> implements IsolateNode {
     });
   }
 
-  #accept({ version, plan }: LeaseGrant): boolean {
-    if (plan === undefined || (version === this.version && plan.hash === this.hash)) return false;
-    this.#hold(version, plan.hash);
+  #accept({ version, plan, canary }: LeaseGrant, askedAtMs: number): boolean {
+    const before = this.canary?.told;
+    this.canary = canary && IsolateCanary.take(canary, this.canary);
+    if (canary === undefined) this.#counts.forget();
+    this.world.rules.canaries.isolateTold(this, canary, askedAtMs);
+    const isNews = this.canary?.told !== before;
+    if (plan === undefined || (version === this.version && plan.hash === this.plan?.hash)) return isNews;
+    this.#hold(version, plan);
     const { lastGood } = this.world;
-    if (lastGood === undefined || lastGood.atMs < this.nowMs)
-      this.world.lastGood = { version, hash: plan.hash, atMs: this.nowMs };
+    if (lastGood === undefined || lastGood.atMs < this.nowMs) this.world.lastGood = { version, plan, atMs: this.nowMs };
     return true;
   }
 
-  #hold(version: number, hash: string): void {
+  #hold(version: number, plan: MeshPlan): void {
     const before = this.version;
     this.version = version;
-    this.hash = hash;
+    this.plan = plan;
     this.say(() => `decides by version ${version}`);
     this.world.rules.isolateTook(this, before);
   }
+
+  /** Some requests, one of which goes on into the mesh. */
+  #decide(): void {
+    for (let left = REQUESTS; left > 0 && this.plan !== undefined; left--) {
+      const version = this.#decideOne({
+        clientIp: `10.1.0.${this.world.draw() % 200}`,
+        traceId: `${this.world.draw()}`,
+        asks: this.world.random() < 0.05,
+      });
+      if (left === 1) this.world.send(this, version);
+    }
+    if (this.canary !== undefined) this.#reportSoon();
+  }
+
+  #decideOne(client: Client): number {
+    const { canary, version, plan, world } = this;
+    const { steps, rules, random } = world;
+    const isTried = canary?.face !== undefined && isOfCanary(steps.choosesCanary, canary.terms, client);
+    const decides = isTried ? canary.terms.version : version;
+    const isError = random() < ((isTried ? canary.face?.failing : plan?.failing) ?? 0);
+    if (canary === undefined) return decides;
+    this.#counts.add(decides, isError);
+    rules.canaries.drew(canary, client, isTried);
+    return decides;
+  }
+
+  #reportSoon(): void {
+    if (this.#isReporting) return;
+    this.#isReporting = true;
+    this.later(limits.counters.urgentAfterMs, () => {
+      this.#isReporting = false;
+      if (this.canary !== undefined) this.#counts.counters.urgent = true;
+      if (this.#counts.counters.urgent) this.#refresh(this.nowMs);
+    });
+  }
+  #isReporting = false;
 
   #askKey(): void {
     const { network, authority } = this.world;
@@ -118,3 +169,6 @@ export class IsolateHost extends VirtualNode<World> implements IsolateNode {
   #keyCalls = 0;
   #keyTaken = 0;
 }
+
+/** That come at once. */
+const REQUESTS = 6;

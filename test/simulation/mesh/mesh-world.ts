@@ -3,28 +3,29 @@
  * real ones (`steps.ts`); hosts store, send and wait as the real ones do.
  */
 
-import { limits } from "../../../shared/limits.ts";
 import { instanceKey } from "../../../shared/policy/agent-sessions.ts";
 import { hubOf } from "../../../shared/policy/hub-shards.ts";
 import { EventQueue, seededRandom } from "../event-queue.ts";
 import { AgentHost } from "./agent-host.ts";
-import { AuthorityHost } from "./authority-host.ts";
+import { AuthorityHost, TRUST_DOMAIN } from "./authority-host.ts";
 import { ConfigHost } from "./config-host.ts";
 import { type FaultKind, Faults } from "./faults.ts";
 import { HubHost } from "./hub-host.ts";
 import { IsolateHost } from "./isolate-host.ts";
-import type { LastGood } from "./messages.ts";
+import type { LastGood, PlatformToken } from "./messages.ts";
 import { Network } from "./network.ts";
-import type { Habits, Workload, World } from "./nodes.ts";
+import type { Habits, IsolateNode, Workload, World } from "./nodes.ts";
 import { RegistryHost } from "./registry-host.ts";
 import { Rules } from "./rules.ts";
 import { productionSteps, type Steps } from "./steps.ts";
-import { type DurableNode, type Trace, VirtualNode } from "./virtual-node.ts";
+import { type DurableNode, EPOCH_MS, type Trace, VirtualNode } from "./virtual-node.ts";
+import { travel } from "./virtual-request.ts";
 
 export const GOOD_HABITS: Habits = {
   renewalFailed: () => undefined,
   isOvertaken: (call, taken) => call < taken,
   storesVersions: true,
+  isReleased: (phase) => phase === "promoted",
 };
 
 export interface WorldOptions {
@@ -39,6 +40,10 @@ export const SERVICES = ["web", "orders", "stock", "users"] as const;
 /** Clocks are off by half of this at most, so any two by all of it. */
 const SKEW_MS = 300_000;
 const HUBS_MAX = 4;
+export const ISSUER = "https://cluster.test";
+const TOKEN_S = 20;
+/** Share of worlds in which there are canaries: while one runs nothing else is applied. */
+const CANARIES = 0.25;
 
 export class MeshWorld implements World {
   readonly events = new EventQueue();
@@ -56,6 +61,10 @@ export class MeshWorld implements World {
   isolates: IsolateHost[] = [];
   hubs: HubHost[];
   lastGood: LastGood | undefined;
+  /** Some versions are tried before they are live. */
+  readonly hasCanaries: boolean;
+  /** Of the platform, by workload, the last ones. */
+  readonly tokens = new Map<string, PlatformToken>();
   readonly #allHubs: readonly HubHost[];
   readonly #registries = new Map<string, RegistryHost>();
 
@@ -75,6 +84,27 @@ export class MeshWorld implements World {
     for (let at = 0; at < 3 + (this.draw() % 5); at++) this.addAgent();
     this.addIsolate();
     if (this.random() < 0.5) this.addIsolate();
+    this.hasCanaries = this.random() < CANARIES;
+  }
+
+  get hasRequests(): boolean {
+    return this.hasCanaries && this.rules.canaries.areOfInterest;
+  }
+
+  /** By a clock that is right; another one when that has ended. */
+  platformToken({ service, instance }: Workload): PlatformToken {
+    const nowS = (EPOCH_MS + this.events.nowMs) / 1_000;
+    const name = `${service}/${instance}`;
+    const known = this.tokens.get(name);
+    if (known !== undefined && Number(known.claims.exp) > nowS) return known;
+    const claims = { iss: ISSUER, aud: TRUST_DOMAIN, sub: name, ns: service, iat: nowS, exp: nowS + TOKEN_S };
+    const token = { id: `platform-${this.draw()}`, claims };
+    this.tokens.set(name, token);
+    return token;
+  }
+
+  send(isolate: IsolateNode, version: number): void {
+    travel(this, isolate, version);
   }
 
   /** A whole number from 0 up to below 2 to the power of 30. */
@@ -105,7 +135,6 @@ export class MeshWorld implements World {
   setHubs(count: number): void {
     this.hubs = this.#allHubs.slice(0, count);
     this.rules.haveHubsChanged = true;
-    this.rules.slowMs = Math.max(this.rules.slowMs, limits.control.hubSyncMs);
     this.deploy();
   }
 
@@ -136,9 +165,9 @@ export class MeshWorld implements World {
     return this.#allHubs.find((hub) => hub.name === name);
   }
 
-  hubFor({ service, instance }: Workload): HubHost {
+  hubFor = ({ service, instance }: Workload): HubHost => {
     return this.hubs[hubOf(instanceKey(service, instance), this.hubs.length)] as HubHost;
-  }
+  };
 
   /** @param done gets the answers of all, or undefined when some did not answer in time */
   eachHub<T>(

@@ -1,22 +1,32 @@
 /** What each node of a world needs of the world and of the others. */
 import type { AuthorityState } from "../../../shared/policy/authority-rotation.ts";
-import type { HubState } from "../../../shared/policy/hub-state.ts";
+import type { CanaryRollout } from "../../../shared/policy/canary-rollout.ts";
+import type { HubState, HubVerdict } from "../../../shared/policy/hub-state.ts";
 import type { JoinTokenState } from "../../../shared/policy/issuance.ts";
+import type { Lease } from "../../../shared/policy/lease.ts";
 import type { RegistryState, RegistryUpdate, RegistryVerdict, Released } from "../../../shared/policy/registry.ts";
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
+import type { CanaryEvent, CanaryPhase } from "../../../shared/policy/version-canary.ts";
 import type { AgentKnowledge } from "./agent-knowledge.ts";
 import type { AgentEnd, AgentSocket, HubEnd } from "./agent-socket.ts";
 import type { HubStorage } from "./hub-storage.ts";
+import type { Client, IsolateCanary } from "./isolate-canary.ts";
+import type { JoiningDesk } from "./joining-desk.ts";
 import type {
+  CanaryGrant,
+  CanaryNews,
+  Challenge,
   LastGood,
   Leaf,
   LeaseAsk,
   LeaseGrant,
+  PlatformToken,
   Proof,
   Publication,
   Reports,
   StoredVersion,
   TakenPlan,
+  Told,
   Trust,
 } from "./messages.ts";
 import type { Network, NetworkWorld } from "./network.ts";
@@ -35,6 +45,12 @@ export interface World extends NodeWorld, NetworkWorld {
   /** Those in use. */
   readonly hubs: readonly HubNode[];
   lastGood: LastGood | undefined;
+  /** A canary runs, or one has ended not long ago: requests are of interest. */
+  readonly hasRequests: boolean;
+  /** What the platform says of a workload. */
+  platformToken(of: Workload): PlatformToken;
+  /** A request that an isolate has decided goes into the mesh. */
+  send(isolate: IsolateNode, version: number): void;
   /** A whole number from 0 up to below 2 to the power of 30. */
   readonly draw: () => number;
   /** @returns one that is or was in use */
@@ -58,10 +74,14 @@ export interface Habits {
   isOvertaken(call: number, taken: number): boolean;
   /** What is stored before it is acknowledged. */
   storesVersions: boolean;
+  /** Whether a canary that has ended so leaves a version that is live. */
+  isReleased(phase: CanaryPhase): boolean;
 }
 
 /** What the rules are told as it happens. */
 export interface Watch {
+  readonly canaries: CanaryWatch;
+  lookAtVersions(): void;
   planTaken(agent: AgentNode, before: TakenPlan | undefined): void;
   trustTaken(agent: AgentNode): void;
   identityChanged(agent: AgentNode, before: Leaf | undefined): void;
@@ -69,6 +89,8 @@ export interface Watch {
   isolateTook(isolate: IsolateNode, before: number): void;
   keyTaken(isolate: IsolateNode): void;
   greeted(hub: HubNode, socket: AgentSocket): void;
+  toldToWait(socket: AgentSocket): void;
+  shown(hub: HubNode, verdict: HubVerdict): void;
   acknowledged(hub: HubNode, agent: AgentEnd): void;
   registryStepped(registry: RegistryNode, verdict: RegistryVerdict): void;
   leased(isolate: string, version: number): void;
@@ -76,14 +98,36 @@ export interface Watch {
   keyPromoted(kid: string, waitedMs: number): void;
 }
 
+/** The same of canaries of a version. */
+export interface CanaryWatch {
+  begun(rollout: CanaryRollout): void;
+  /** @param isKnown the event meant something */
+  stepped(rollout: CanaryRollout, before: CanaryPhase, event: CanaryEvent, isKnown: boolean): void;
+  /** @param canary undefined: there is none @param askedAtMs time of the world */
+  isolateTold(isolate: IsolateNode, canary: CanaryGrant | undefined, askedAtMs: number): void;
+  drew(canary: IsolateCanary, client: Client, isTried: boolean): void;
+  /** A hop. @param named the version that it was named */
+  decided(request: RequestOnItsWay, agent: AgentNode, named: string | undefined, version: number): void;
+}
+
+export interface RequestOnItsWay {
+  /** That the gateway decided it by. */
+  readonly version: number;
+  /** Time of the world. */
+  readonly beganMs: number;
+  readonly isolate: string;
+}
+
 export type Workload = Pick<Leaf, "service" | "instance">;
 
 export type AgentPhase = "gone" | "joining" | "starting" | "ready" | "draining";
 
 export interface AgentNode extends AgentEnd {
+  readonly key: string;
+  readonly hasPlatform: boolean;
   /** On its disk. */
   leaf: Leaf | undefined;
-  readonly known: Pick<AgentKnowledge, "plan" | "trust" | "usedOf">;
+  readonly known: Pick<AgentKnowledge, "isReleased" | "plan" | "second" | "trust" | "usedOf">;
   readonly phase: AgentPhase;
   readonly isAlive: boolean;
   readonly drainBeganMs: number;
@@ -95,10 +139,13 @@ export interface AgentNode extends AgentEnd {
 
 export interface HubNode extends HubEnd {
   readonly state: HubState;
-  readonly storage: Pick<HubStorage, "publication" | "trust">;
-  /** An agent opens a socket. @param opened called when it is there */
-  connect(socket: AgentSocket, opened: () => void): void;
+  readonly storage: Pick<HubStorage, "canary" | "publication" | "trust">;
+  /** An agent opens a socket. @param answer called when it is there, or with the time after which the agent is to come */
+  connect(socket: AgentSocket, answer: (waitMs: number) => void): void;
   publish(publication: Publication): void;
+  canary(news: CanaryNews): void;
+  /** How many of its agents cannot serve by a canary yet. */
+  canaryLaggards(version: number): number;
   trust(trust: Trust): void;
   laggards(trustId: string): Laggards;
   renewed(service: string, instance: string, certificateNotAfterMs: number): void;
@@ -130,16 +177,20 @@ export interface RegistryNode extends DurableNode {
 export interface ConfigNode extends DurableNode {
   readonly versions: readonly StoredVersion[];
   readonly live: StoredVersion | undefined;
+  /** `open`: the one that runs. */
+  readonly canary: { readonly open: CanaryRollout | undefined };
+  leases(): Lease[];
   isDeclared(service: string): boolean;
   lease(asked: LeaseAsk, reply: (grant: LeaseGrant) => void): void;
-  publication(reply: (told: Publication | undefined) => void): void;
+  publication(reply: (told: Told | undefined) => void): void;
 }
 
 export interface AuthorityNode extends DurableNode {
   readonly state: AuthorityState;
   readonly tokens: ReadonlyMap<string, JoinTokenState>;
-  /** `SERVICE/INSTANCE`. */
-  readonly denied: ReadonlySet<string>;
+  readonly desk: Pick<JoiningDesk, "key" | "keys">;
+  isDenied(who: Workload): boolean;
+  challenge(): Challenge;
   readonly issuerNotAfterMs: number;
   readonly currentKey: string;
   trust(): Trust;
@@ -151,6 +202,7 @@ export interface AuthorityNode extends DurableNode {
 
 export interface IsolateNode extends VirtualNode {
   readonly version: number;
+  readonly canary: IsolateCanary | undefined;
   readonly key: string;
   /** When it last heard which key it is to sign with, a time of the world. */
   readonly keyHeardAtMs: number;

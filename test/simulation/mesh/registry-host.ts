@@ -53,8 +53,8 @@ export class RegistryHost extends DurableNode<World> implements RegistryNode {
   protected load(): void {
     const state = { ...newRegistry(`epoch-${this.world.draw()}`) };
     this.state = this.#view === undefined ? state : { ...state, view: loadView(this.#view) };
-    for (const [instance, { hub, drain }] of this.#members)
-      this.state.members.set(instance, { hub, ...(drain && { drain: { ...drain } }) });
+    for (const [instance, { drain, ...member }] of this.#members)
+      this.state.members.set(instance, { ...member, ...(drain && { drain: { ...drain } }) });
     for (const [hub, link] of this.#hubs) this.state.hubs.set(hub, { ...link });
     this.#view ??= saveView(undefined, this.state.view, []);
     this.#revision = this.state.view.revision;
@@ -188,7 +188,7 @@ export class RegistryHost extends DurableNode<World> implements RegistryNode {
     this.#revision = view.revision;
     for (const instance of touched) {
       const member = members.get(instance);
-      put(this.#members, instance, member && { hub: member.hub, ...(member.drain && { drain: { ...member.drain } }) });
+      put(this.#members, instance, member && { ...member, ...(member.drain && { drain: { ...member.drain } }) });
     }
     for (const hub of hubs) {
       const link = this.state.hubs.get(hub);

@@ -2,31 +2,23 @@
 
 import { limits } from "../../../shared/limits.ts";
 import { type Instance, instanceKey } from "../../../shared/policy/agent-sessions.ts";
+import type { HubVerdict } from "../../../shared/policy/hub-state.ts";
 import type { RegistryVerdict } from "../../../shared/policy/registry.ts";
-import type { AgentEnd, AgentSocket } from "./agent-socket.ts";
+import type { AgentEnd, AgentSocket, HubEnd } from "./agent-socket.ts";
 import { RING_SETTINGS, TRUST_DOMAIN } from "./authority-host.ts";
+import { CanaryRules } from "./canary-rules.ts";
 import type { Leaf, Proof, TakenPlan } from "./messages.ts";
 import type { AgentNode, HubNode, IsolateNode, RegistryNode, Watch, World } from "./nodes.ts";
+import { Violation } from "./violation.ts";
 import { EPOCH_MS } from "./virtual-node.ts";
 
-export type RuleName =
-  | "versions never go back"
-  | "what is said to be served is served"
-  | "no acknowledged version is lost"
-  | "no endpoint stops before its callers know"
-  | "no withdrawn endpoint stays in use"
-  | "no valid credential is dropped"
-  | "no identity outside the rules"
-  | "no root goes that is in use"
-  | "no key is used that somebody lacks"
-  | "everything converges";
-
-export class Violation extends Error {
-  readonly rule: RuleName;
-  constructor(rule: RuleName, text: string) {
-    super(`${rule}: ${text}`);
-    this.rule = rule;
-  }
+/** What a hub told an agent to do. */
+interface Wait {
+  readonly hub: HubEnd;
+  readonly agent: AgentEnd;
+  /** Of the agent then. */
+  readonly life: number;
+  readonly sinceMs: number;
 }
 
 /** After this a caller whose way to the registry works does not use what that has withdrawn: a view settles, calls time out. */
@@ -35,25 +27,33 @@ const STALE_MS = limits.agent.viewSettleMs + 2 * limits.control.objectCallMs + l
 const DECIDED_MS = 2 * limits.control.objectCallMs;
 
 export class Rules implements Watch {
+  readonly canaries: CanaryRules;
   readonly #world: World;
   /** By agent or isolate. */
   readonly #highest = new Map<string, number>();
   readonly #acknowledged = new Map<number, string>();
   /** Since when the registry says so of an instance, by `SERVICE/INSTANCE`; times of the world. */
   readonly #told = new Map<string, { readonly port: number | undefined; readonly sinceMs: number }>();
+  /** By `SERVICE/INSTANCE`. */
+  readonly #waits = new Map<string, Wait>();
   readonly #clockTurns = new Map<string, number>();
   readonly #declaredMs = new Map<string, number>();
-  readonly #usedTokens = new Set<string>();
+  /** Until when a live version had a rule by which workloads join as a service. */
+  readonly #letInMs = new Map<string, number>();
+  /** By whom. */
+  readonly #usedTokens = new Map<string, string>();
   readonly enrolled = new Set<string>();
+  readonly #removedKeys = new Set<string>();
   /** Keys that were not waited for any longer. */
   readonly #hastyKeys = new Set<string>();
   isForced = false;
   haveHubsChanged = false;
-  /** What may take longer to converge: a clock that was set back counts that time again; hubs that changed tell all by and by. */
+  /** What may take longer to converge: a clock that was set back counts that time again. */
   slowMs = 0;
 
   constructor(world: World) {
     this.#world = world;
+    this.canaries = new CanaryRules(world);
   }
 
   get #nowMs(): number {
@@ -61,11 +61,14 @@ export class Rules implements Watch {
   }
 
   planTaken(agent: AgentNode, before: TakenPlan | undefined): void {
-    this.#grows(agent.name, agent.known.plan?.version ?? 0, before?.version ?? 0);
+    const { plan } = agent.known;
+    this.#grows(agent.name, plan?.version ?? 0, before?.version ?? 0);
+    if (plan !== undefined) this.canaries.agentHolds(agent, plan);
   }
 
   isolateTook(isolate: IsolateNode, before: number): void {
     this.#grows(isolate.name, isolate.version, before);
+    this.canaries.isolateHolds(isolate);
   }
 
   #grows(name: string, version: number, before: number): void {
@@ -74,7 +77,29 @@ export class Rules implements Watch {
   }
 
   greeted(hub: HubNode, { agent }: AgentSocket): void {
+    this.#waits.delete(instanceKey(agent.service, agent.instance));
     this.acknowledged(hub, agent);
+  }
+
+  toldToWait({ hub, agent }: AgentSocket): void {
+    const { life } = agent;
+    this.#waits.set(instanceKey(agent.service, agent.instance), { hub, agent, life, sinceMs: this.#nowMs });
+  }
+
+  /** Whom a hub told to come later nobody stops calling until it had the time to come. */
+  shown(hub: HubNode, { shown }: HubVerdict): void {
+    for (const key of shown) {
+      const wait = this.#waits.get(key);
+      const known = hub.state.sessions.instances[key];
+      // With another number of hubs another one has it.
+      if (wait === undefined || wait.hub !== hub || this.#world.hubFor(wait.agent) !== hub) continue;
+      if (wait.life !== wait.agent.life || known?.connected !== false || known.visible) continue;
+      if ((this.#clockTurns.get(hub.name) ?? -1) >= wait.sinceMs || known.phase === "draining") continue;
+      const waitedMs = this.#nowMs - wait.sinceMs;
+      if (waitedMs >= limits.control.returnSpreadMs) continue;
+      const text = `${hub.name} takes ${key} away, ${Math.round(waitedMs)} ms after it told it to wait`;
+      throw new Violation("who is told to wait keeps its endpoint", text);
+    }
   }
 
   acknowledged({ state }: HubNode, { service, instance, name }: AgentEnd): void {
@@ -105,14 +130,19 @@ export class Rules implements Watch {
     for (const [version, hash] of this.#acknowledged)
       if (versions[version - 1]?.plan.hash !== hash)
         throw new Violation("no acknowledged version is lost", `${version} was ${hash}`);
-    for (const service of this.#world.config.live?.plan.callable.keys() ?? [])
-      this.#declaredMs.set(service, this.#nowMs);
+    this.canaries.lookAtLive();
+    const { config } = this.#world;
+    const tried = config.canary.open && config.versions[config.canary.open.version - 1];
+    for (const one of [config.live, tried])
+      for (const service of one?.plan.callable.keys() ?? []) this.#declaredMs.set(service, this.#nowMs);
+    for (const { service } of config.live?.plan.join.rules ?? []) this.#letInMs.set(service, this.#nowMs);
   }
 
   /** @param backMs how far; negative: ahead */
   clockTurned(node: string, backMs: number): void {
     this.slowMs = Math.max(this.slowMs, backMs);
     this.#clockTurns.set(node, this.#nowMs);
+    if (node === "config") this.canaries.isClockTurned = true;
   }
 
   registryStepped(registry: RegistryNode, { touched }: RegistryVerdict): void {
@@ -174,6 +204,8 @@ export class Rules implements Watch {
   #lookAtView(caller: AgentNode, service: string, fineMs: number): void {
     const registry = this.#world.registry(service);
     if (this.#nowMs - registry.troubledAtMs <= STALE_MS) return;
+    // By such a clock it tries again that much later.
+    if (this.#clockTurns.has(registry.name)) return;
     if (!mayCall(this.#world.hubFor(caller), caller, service)) return;
     for (const { instance, port } of caller.known.usedOf(service)) {
       const told = this.#told.get(`${registry.name}/${instance}`);
@@ -203,13 +235,16 @@ export class Rules implements Watch {
     if (fault !== undefined) throw new Violation("no identity outside the rules", `${name}: ${fault}`);
     if (leaf.notAfterMs > authority.issuerNotAfterMs)
       throw new Violation("no identity outside the rules", `${name} outlives its issuer`);
-    if (proof.kind === "token") this.#usedTokens.add(proof.id);
+    if (proof.kind === "token") this.#usedTokens.set(proof.id, name);
+    if (proof.kind === "platform") this.#usedTokens.set(proof.token.id, proof.key);
     this.enrolled.add(name);
   }
 
   #faultOf(leaf: Leaf, proof: Proof, name: string): string | undefined {
     const { authority } = this.#world;
-    if (authority.denied.has(name)) return "it is denied";
+    const isByKey = proof.kind === "key" && this.#removedKeys.has(proof.key);
+    if (authority.isDenied(leaf) || isByKey)
+      throw new Violation("who is revoked stays out", `${name} by ${proof.kind}`);
     if (leaf.spiffeId !== `spiffe://${TRUST_DOMAIN}/service/${leaf.service}`) return `it gets ${leaf.spiffeId}`;
     this.lookAtVersions();
     if (this.#nowMs - (this.#declaredMs.get(leaf.service) ?? Number.NEGATIVE_INFINITY) > DECIDED_MS)
@@ -217,12 +252,29 @@ export class Rules implements Watch {
     const { leafLifetimeMs } = limits.certificate;
     if (leaf.notAfterMs - authority.nowMs > leafLifetimeMs) return "it lives too long";
     if (leaf.notBeforeMs > EPOCH_MS + this.#nowMs - 150_000) return "it begins later than clocks of others";
-    if (proof.kind === "renewal") return this.enrolled.has(name) ? undefined : "it renews what it never had";
+    if (proof.kind === "platform") return this.#faultOfToken(leaf, proof);
+    if (proof.kind !== "token") return this.enrolled.has(name) ? undefined : "it renews what it never had";
     const token = authority.tokens.get(proof.id);
     if (token === undefined || token.service !== leaf.service) return "its token is for another";
     if (!proof.macIsGood) return "it does not know its token's secret";
     if (authority.nowMs >= token.expiresAtMs) return "its token has expired";
-    return this.#usedTokens.has(proof.id) ? "its token was used before" : undefined;
+    if (this.#usedTokens.has(proof.id)) throw new Violation("no token is spent twice", `${name} by ${proof.id}`);
+    return undefined;
+  }
+
+  /** Let in by the rules of a version that is live, or was when somebody was asked. */
+  #faultOfToken({ service, instance }: Leaf, { token, key }: Extract<Proof, { kind: "platform" }>): string | undefined {
+    const usedBy = this.#usedTokens.get(token.id);
+    if (usedBy !== undefined && usedBy !== key)
+      throw new Violation("no token is spent twice", `${service}/${instance} by ${token.id}, which ${usedBy} had`);
+    if (token.claims.ns !== service || token.claims.aud !== TRUST_DOMAIN) return "its token is for another";
+    const isLetIn = this.#nowMs - (this.#letInMs.get(service) ?? Number.NEGATIVE_INFINITY) <= DECIDED_MS;
+    return isLetIn ? undefined : "no rule lets it in any more";
+  }
+
+  /** An operator was told so. */
+  keyRemoved(id: string): void {
+    this.#removedKeys.add(id);
   }
 
   trustTaken(agent: AgentNode): void {
@@ -235,7 +287,7 @@ export class Rules implements Watch {
   lookAtRoots(): void {
     const { authority } = this.#world;
     const serving = this.#world.agents.filter(
-      ({ phase, name }) => (phase === "ready" || phase === "draining") && !authority.denied.has(name),
+      (agent) => (agent.phase === "ready" || agent.phase === "draining") && !authority.isDenied(agent),
     );
     for (const one of serving) {
       const { leaf } = one;
@@ -266,8 +318,7 @@ export class Rules implements Watch {
   /** Nobody who has to be left behind: it is there, and gets certificates. */
   canRenew(agent: AgentNode): boolean {
     const { config, authority } = this.#world;
-    const isDeclared = config.live?.plan.callable.has(agent.service) === true;
-    return isDeclared && !authority.denied.has(agent.name) && this.#rowOf(agent)?.connected === true;
+    return config.isDeclared(agent.service) && !authority.isDenied(agent) && this.#rowOf(agent)?.connected === true;
   }
 
   keyPromoted(kid: string, waitedMs: number): void {

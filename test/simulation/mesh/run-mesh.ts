@@ -1,13 +1,15 @@
 /** One seed: a world, a while in which things happen and fail, and then rest, in which everything has to converge. */
-import { unsettled } from "./convergence.ts";
-import { begin, happen, mend } from "./happenings.ts";
+import { notBack, unsettled } from "./convergence.ts";
+import { begin, endCanary, happen, mend } from "./happenings.ts";
 import { MeshWorld, type WorldOptions } from "./mesh-world.ts";
-import { type RuleName, Violation } from "./rules.ts";
+import { type RuleName, Violation } from "./violation.ts";
 
 /** After this without faults everything is as it should be: the longest pause before a renewal is in it. */
 export const CONVERGED_MS = 75_000;
 const LOOK_MS = 250;
 const FORCE_LOOKS = 20_000 / LOOK_MS;
+/** Nobody waits for a canary that gets no requests. */
+const END_LOOKS = 6_000 / LOOK_MS;
 const TRACE_LINES = 150;
 
 export interface MeshOutcome {
@@ -66,8 +68,13 @@ function rest(world: MeshWorld, sinceMs: number): number {
     const restedMs = events.nowMs - sinceMs;
     const left = unsettled(world);
     if (left === undefined) return restedMs;
-    if (restedMs > CONVERGED_MS + rules.slowMs) throw new Violation("everything converges", left);
+    if (restedMs > CONVERGED_MS + rules.slowMs) {
+      const isBack = notBack(world) === undefined;
+      throw new Violation(isBack ? "everything converges" : "who is enrolled comes back", left);
+    }
     if (looks % FORCE_LOOKS === 0) goOn(world);
+    const phase = world.config.canary.open?.state.phase;
+    if (phase === "running" && looks % END_LOOKS === 0) endCanary(world);
   }
 }
 

@@ -9,6 +9,7 @@ import {
   applyDocument,
   applyShop,
   authority,
+  configStore,
   call,
   enrol,
   enrolWith,
@@ -237,8 +238,10 @@ test("a token or challenge that ended after it was proven is refused: that it wa
   const { csr } = await makeCsr();
   const later = Date.now() + 60_000;
   const proven = { csr, keyId: "k", service: "orders", instance: "late", cause: "test", reuse: false };
-  const good = { ...proven, challengeId: "c", challengeEndMs: later, tokenId: "t", tokenEndMs: later };
+  const { version: judgedBy } = await configStore().joining();
+  const good = { ...proven, judgedBy, challengeId: "c", challengeEndMs: later, tokenId: "t", tokenEndMs: later };
   for (const ended of [{ tokenEndMs: Date.now() }, { challengeEndMs: Date.now() }])
     expect(await authority().joinByToken({ ...good, ...ended })).toMatchObject({ refused: { code: "join_refused" } });
+  expect(await authority().joinByToken({ ...good, judgedBy: judgedBy + 1 })).toBe("outdated");
   expect(await authority().joinByToken(good)).toMatchObject({ service: "orders" });
 });

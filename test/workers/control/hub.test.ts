@@ -2,9 +2,10 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { beforeAll, describe, expect, test } from "vitest";
 import { limits } from "../../../shared/limits.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
+import { RETRY_AFTER_MS } from "../../../shared/wire/hub.ts";
 import { sha256Hex } from "../../../workers/control/authority/bytes.ts";
 import { closeCodes } from "../../../workers/control/objects/hub-messages.ts";
-import { applyShop, call, connect, helloOf, hub, joined, token } from "./support.ts";
+import { applyShop, call, connect, helloOf, hub, joined, TestAgent, token } from "./support.ts";
 
 let timeoutMs = 10_000;
 /** Applies a document that was not live before. */
@@ -173,6 +174,8 @@ describe("endpoints", () => {
 
     second.close();
     await expect.poll(async () => (await statusOf("inventory-grace")).state).toBe("offline");
+    await age("inventory/inventory-grace", { leaseEndsAtMs: Date.now() - 1 }, "hibernate");
+    await runDurableObjectAlarm(hub());
     expect((await orders.take("endpoints")).services.inventory).toEqual([]);
     expect((await statusOf("inventory-grace")).state).toBe("offline");
   });
@@ -206,6 +209,46 @@ describe("endpoints", () => {
     expect(await endpointsOf("inventory")).toEqual([]);
   });
 
+  test("stay while their agents wait for the times that a restarted hub gives them", async () => {
+    const names = Array.from({ length: 5 }, (_, at) => `inventory-back-${at}`);
+    let trusts: string | undefined;
+    for (const [at, name] of names.entries()) {
+      const agent = await connect(await agentToken("inventory", name));
+      agent.send(helloOf(name, 4460 + at));
+      trusts = (await agent.take("trust")).id;
+      agent.send({ type: "ready" });
+    }
+    await expect.poll(() => endpointsOf("inventory")).toEqual(names);
+    await evictDurableObject(hub(), { webSockets: "close" });
+    const ask = async (instance: string): Promise<Response> => {
+      const times = { openedAtMs: Date.now(), expiresAtMs: Date.now() + 60_000 };
+      const connection = JSON.stringify({ id: crypto.randomUUID(), service: "inventory", instance, ...times });
+      const headers = { upgrade: "websocket", "selvage-connection": connection };
+      const answer = await hub().fetch("http://hub/v1/agents/connect", { headers });
+      if (answer.webSocket !== null) new TestAgent(answer.webSocket).close();
+      return answer;
+    };
+    const answers = await Promise.all([...names, "inventory-new"].map(ask));
+    expect(answers.map(({ status }) => status)).toEqual([101, 503, 503, 503, 503, 101]);
+    expect(answers[4]?.headers.get("retry-after")).toBe("1");
+    expect(Number(answers[4]?.headers.get(RETRY_AFTER_MS))).toBeGreaterThan(500);
+    expect(await endpointsOf("inventory")).toEqual(names);
+    // One of an earlier version knows of no time, and asks again until it has come.
+    const late = names[4] as string;
+    await expect.poll(async () => (await ask(late)).status).toBe(101);
+
+    const agent = await connect(await agentToken("inventory", late));
+    agent.send({ ...helloOf(late, 4464), views: [], trusts: trusts ?? "" });
+    await agent.take("changes");
+    expect(agent.messages.map(({ type }) => type)).not.toContain("trust");
+    expect(await endpointsOf("inventory")).toEqual(names);
+    agent.send({ type: "draining" });
+    for (const name of names.slice(0, 4))
+      await age(`inventory/${name}`, { leaseEndsAtMs: Date.now() - 1 }, "hibernate");
+    await runDurableObjectAlarm(hub());
+    expect(await endpointsOf("inventory")).toEqual([]);
+  });
+
   test("a close that wakes a sleeping hub is a close, not a restart", async () => {
     const inventory = await joined("inventory", "inventory-waker", 4450);
     inventory.send({ type: "ready" });
@@ -215,7 +258,9 @@ describe("endpoints", () => {
     await expect.poll(async () => (await statusOf("inventory-waker")).state).toBe("offline");
     const { services } = (await call("GET", "/v1/services", "admin")).body;
     expect(services.inventory?.[0]?.leaseEndsInMs ?? 0).toBeLessThanOrEqual(limits.control.reconnectGraceMs);
-    await expect.poll(() => endpointsOf("inventory"), { timeout: 5_000 }).toEqual([]);
+    await age("inventory/inventory-waker", { leaseEndsAtMs: Date.now() - 1 }, "hibernate");
+    await runDurableObjectAlarm(hub());
+    expect(await endpointsOf("inventory")).toEqual([]);
   });
 
   test("of an agent that sends no ping are withdrawn and its connection is cut", async () => {

@@ -77,3 +77,20 @@ test("a GET gets no content by code, which is told so", async () => {
   expect((await gateway.fetch("/orders", { method: "DELETE" })).status).toBe(200);
   expect(await gateway.sent.at(-1)?.text()).toBe("content");
 });
+
+test("what a policy makes of a kept answer takes it from nobody else", async () => {
+  const path = `/kept/${crypto.randomUUID()}`;
+  const gateway = await start(`
+    - name: kept
+      match: { path: "/kept/*" }
+      cache: { ttl: 1m }
+      policies: [{ use: policies/spoil.ts }]
+      transform: { response: { json: { remove: [/secret] } } }
+      to: https://orders.example
+  `);
+  expect((await gateway.fetch(path)).status).toBe(200);
+  expect((await gateway.fetch(path, { headers: { "x-spoil": "1" } })).status).toBe(502);
+  await gateway.settled();
+  expect((await gateway.fetch(path)).headers.get("cache-status")).toContain("hit");
+  expect(gateway.sent).toHaveLength(1);
+});

@@ -1,5 +1,6 @@
 /** Load shedding at the gateway, against an upstream that holds its answers. */
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { limits } from "../../../shared/limits.ts";
 import type { GatewayPlan } from "../../../shared/plan/plan.ts";
 import type { SheddingSettings } from "../../../shared/policy/load-shedding.ts";
 import { type Gateway, startGateway } from "./support/gateway.ts";
@@ -188,6 +189,26 @@ describe("a client that sends slowly", () => {
     expect(answer.status).toBe(200);
     await answer.text();
     expect(gateway.sent.at(-1)?.method).toBe("POST");
+  });
+
+  test("leaves room for bodies that have to be held", async () => {
+    const upstream = new HeldUpstream();
+    const gateway = await start({ concurrencyMin: 1_000, concurrencyMax: 1_000 }, upstream);
+    const { heldBodiesBytesMax } = limits.gateway;
+    const bytes = limits.upstreams.replayBytesMax;
+    const uploads = Array.from({ length: heldBodiesBytesMax / bytes }, () => slow(bytes));
+    const posted = uploads.map(({ init }) => gateway.fetch("/low", init));
+    // Those that find no room go on as they come.
+    await vi.waitFor(() => expect(gateway.sent.length).toBe(uploads.length / 2));
+    upstream.release();
+    const headers = { "idempotency-key": '"one"', "content-type": "application/json" };
+    const paid = await gateway.fetch("/payments", { method: "POST", body: "{}", headers });
+    expect(paid.status).toBe(200);
+    for (const upload of uploads) {
+      upload.send(bytes);
+      upload.end();
+    }
+    expect(new Set((await Promise.all(posted)).map(({ status }) => status))).toEqual(new Set([200]));
   });
 
   test("lowers nobody's limit", async () => {

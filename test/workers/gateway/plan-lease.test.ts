@@ -79,6 +79,21 @@ describe("with the control plane", () => {
     expect(await status("/two")).toBe(200);
   });
 
+  test("a clock that is set back ends the lease, and the answers count from then on", async () => {
+    await start(one);
+    await status("/one");
+    gateway.control.plan = two;
+    gateway.control.version = 2;
+    pass(-3_600_000);
+    expect(await status("/two")).toBe(200);
+    gateway.control.asked.length = 0;
+    await status("/two");
+    expect(gateway.control.asked).toHaveLength(0);
+    pass(limits.gateway.planLeaseMs / 2);
+    await status("/two");
+    expect(gateway.control.asked).toHaveLength(1);
+  });
+
   test("many requests past a lease cause one call", async () => {
     await start(one);
     await status("/one");

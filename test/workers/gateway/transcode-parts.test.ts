@@ -94,6 +94,21 @@ describe("a part", () => {
     for (const _ of [1, 2]) expect(await asks(world, "/")).toMatchObject({ body: { one: { text: "kept" } } });
     expect(world.asked).toHaveLength(1);
   });
+
+  test("with a cache is asked for again when it is transcoded in another way", async () => {
+    const path = `/one/${crypto.randomUUID()}`;
+    const asked = async (settings: Partial<TranscodeSettings>): Promise<number> => {
+      const cache = { ttlMs: 60_000, methods: ["GET"] } as never;
+      const world = await composed((transcode) => [part("one", [path], { transcode, cache })], settings);
+      world.service = ({ message }) => answer([message]);
+      expect(await asks(world, "/")).toMatchObject({ status: 200 });
+      await world.gateway.settled();
+      return world.asked.length;
+    };
+    expect(await asked({})).toBe(1);
+    expect(await asked({})).toBe(0);
+    expect(await asked({ autoMap: true })).toBe(1);
+  });
 });
 
 describe("a part that fails", () => {

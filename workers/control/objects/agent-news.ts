@@ -34,9 +34,9 @@ export class AgentNews {
     this.#canary = canary;
   }
 
-  /** To one that has just said hello. @param holds the live plan; some canary */
-  greet(agent: Agent, holds: { readonly live: boolean; readonly canary: boolean }): void {
-    this.trust(agent);
+  /** To one that has just said hello. @param holds the live plan; some canary; the trust bundle */
+  greet(agent: Agent, holds: Readonly<Record<"live" | "canary" | "trust", boolean>>): void {
+    if (!holds.trust) this.trust(agent);
     this.revocations(agent);
     const face = this.#publication.face(agent.service);
     const second = this.#canary.face(agent.service);

@@ -68,6 +68,8 @@ export interface ProvenTokenJoin extends ProvenJoin {
   readonly tokenId: string;
   readonly tokenEndMs: number;
   readonly reuse: boolean;
+  /** Version whose rules let it in. */
+  readonly judgedBy: number;
 }
 
 /** By an SVID that is proven. */
@@ -94,7 +96,8 @@ export interface AuthorityRpc extends Rpc.DurableObjectBranded {
   renew(who: Workload, csr: string, keyId?: string): Promise<IssuedCredentials | Refused>;
   /** A line of the issuance log for a renewal that was refused before it came here. */
   noteRefusal(service: string, instance: string, reason: string): Promise<void>;
-  joinByToken(join: ProvenTokenJoin): Promise<IssuedCredentials | Refused>;
+  /** @returns `outdated`: another version is live, whose rules decide */
+  joinByToken(join: ProvenTokenJoin): Promise<IssuedCredentials | Refused | "outdated">;
   /** For the service and instance that the key was kept for. */
   joinByKey(join: ProvenJoin): Promise<IssuedCredentials | Refused>;
   /** Lets an agent connect whose certificate is an outside issuer's. */

@@ -330,7 +330,7 @@ export class Authority extends DurableObject<Env> implements AuthorityRpc {
     return issued.credentials;
   }
 
-  joinByToken(join: ProvenTokenJoin): Promise<IssuedCredentials | Refused> {
+  joinByToken(join: ProvenTokenJoin): Promise<IssuedCredentials | Refused | "outdated"> {
     return this.#joining.byToken(join);
   }
 

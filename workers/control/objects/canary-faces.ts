@@ -2,6 +2,7 @@ import { limits } from "../../../shared/limits.ts";
 import type { AgentPlan } from "../../../shared/plan/plan.ts";
 import type { Instance } from "../../../shared/policy/agent-sessions.ts";
 import type { MeshLimit } from "../../../shared/policy/call-limits.ts";
+import { type CanaryNews, callableByEither, isOldCanary } from "../../../shared/policy/canary-rollout.ts";
 import { canaryLaggardsOf } from "../../../shared/policy/hub-duties.ts";
 import type { HubState } from "../../../shared/policy/hub-state.ts";
 import { callableBy, meshLimitsOf } from "./publication-store.ts";
@@ -20,7 +21,7 @@ interface CanaryFace {
 
 type Callable = readonly (readonly [service: string, names: readonly string[]])[];
 
-interface Summary extends Omit<CanaryFaces, "faces"> {
+interface Summary extends CanaryNews {
   /** Which services each may call that it knows. */
   readonly callable: Callable;
 }
@@ -46,7 +47,7 @@ export class CanaryFaceStore {
 
   /** Inside of a transaction. @returns false when it is what is held, or came before that */
   put({ version, startedAtMs, isOver, faces }: CanaryFaces): boolean {
-    if (this.#isOld({ version, startedAtMs, isOver })) return false;
+    if (isOldCanary({ version, startedAtMs, isOver }, this.#summary)) return false;
     for (const [service] of this.#summary.callable) this.#texts.delete(`canary-face/${service}`);
     for (const { service, hash, plan } of faces)
       this.#texts.put(`canary-face/${service}`, JSON.stringify({ hash, plan }));
@@ -55,13 +56,6 @@ export class CanaryFaceStore {
     this.#texts.put("canary-summary", JSON.stringify(this.#summary));
     this.#faces.clear();
     return true;
-  }
-
-  /** What is told again, or late. A config store that was set back counts anew, later. */
-  #isOld({ version, startedAtMs, isOver }: Omit<CanaryFaces, "faces">): boolean {
-    const held = this.#summary;
-    if (version === held.version && startedAtMs === held.startedAtMs) return held.isOver || !isOver;
-    return version <= held.version && startedAtMs <= held.startedAtMs;
   }
 
   /** Undefined: none runs, or it does not know the service. */
@@ -84,10 +78,7 @@ export class CanaryFaceStore {
 
   /** Which services those of each service may call by either version. @param stable by the live one */
   callable(stable: ReadonlyMap<string, readonly string[]>): Map<string, readonly string[]> {
-    const both = new Map(stable);
-    for (const [service, more] of this.#summary.callable)
-      both.set(service, [...new Set([...(stable.get(service) ?? []), ...more])]);
-    return both;
+    return callableByEither(stable, this.#summary.callable);
   }
 
   /** Who cannot serve by it yet; a hub that was not told of it cannot say whom it concerns: all that are connected. */

@@ -3,12 +3,19 @@
  * `shared/policy/version-canary.ts`.
  */
 import { limits } from "../../../shared/limits.ts";
+import {
+  type CanaryRollout,
+  canaryDueAt,
+  canaryTerms,
+  gatewaysWithout,
+  newsOf,
+  sideOf,
+  withoutAllRequests,
+} from "../../../shared/policy/canary-rollout.ts";
 import { OTHERS, type SeriesCounts } from "../../../shared/policy/counters.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
 import {
   type CanaryEvent,
-  type CanarySettings,
-  type CanaryState,
   canarySums,
   isOpen,
   newCanary,
@@ -24,19 +31,10 @@ import { TextStore } from "./text-store.ts";
 import type { VersionRow } from "./version-store.ts";
 
 /** As it is stored. */
-interface Canary {
-  readonly version: number;
-  readonly stable: number;
-  /** Of the gateway's face. */
-  readonly hash: string;
-  readonly settings: CanarySettings & Pick<CanaryStatus, "by" | "match">;
+interface Canary extends CanaryRollout {
   readonly author: string;
-  readonly startedAtMs: number;
-  readonly state: CanaryState;
   /** Who ended it; empty: nobody did. */
   endedBy: string;
-  /** All hubs know of its beginning, of its end. */
-  told: "nothing" | "begun" | "ended";
 }
 
 const NAME = "canary";
@@ -86,13 +84,8 @@ export class CanaryStore {
   grant(asked: LeaseRequest["canary"], gateway: (version: number) => string): CanaryGrant | undefined {
     const open = this.#open;
     if (open === undefined) return undefined;
-    const { version, hash, state, settings } = open;
-    const { by, match } = settings;
-    const has = asked?.version === version && asked.hash === hash;
-    // Nobody gets it before everybody has it, whatever he asks for.
-    const asks = state.phase === "preparing" ? {} : { ...(match && { match }) };
-    const told = { version, hash, share: shareNow(state), by, ...asks };
-    return has ? told : { ...told, gateway: gateway(version) };
+    const { terms, needsFace } = canaryTerms(open, asked);
+    return needsFace ? { ...terms, gateway: gateway(terms.version) } : terms;
   }
 
   /** What an isolate counted since its last report. */
@@ -128,7 +121,7 @@ export class CanaryStore {
   async look(leases: (nowMs: number) => readonly Lease[]): Promise<number | undefined> {
     const open = this.#open;
     if (open !== undefined) await this.#look(open, leases);
-    return this.#open && dueAt(this.#open, Date.now());
+    return this.#open && canaryDueAt(this.#open, Date.now());
   }
 
   async #look(open: Canary, leases: (nowMs: number) => readonly Lease[]): Promise<void> {
@@ -138,38 +131,39 @@ export class CanaryStore {
       const found = gatewayLaggards(open, leases(Date.now()));
       const refused = found.refused ?? agents.refused;
       const missing = found.count + agents.count;
-      if (this.#open === open) this.#step({ type: "heard", missing, ...(refused && { refused }) }, Date.now());
+      if (this.#open === open)
+        this.#step({ type: "heard", of: "preparing", missing, ...(refused && { refused }) }, Date.now());
     } else if (state.phase === "promoting") {
-      const missing = leases(Date.now()).filter((lease) => !hasAllRequests(lease, open)).length;
-      this.#step({ type: "heard", missing }, Date.now());
+      const missing = withoutAllRequests(open, leases(Date.now()));
+      this.#step({ type: "heard", of: "promoting", missing }, Date.now());
     } else this.#step({ type: "tick" }, Date.now());
   }
 
   /** All hubs know how it stands. */
   get isTold(): boolean {
-    return this.#canary === undefined || this.#canary.told === wantedOf(this.#canary);
+    return this.#canary === undefined || this.#canary.told === newsOf(this.#canary);
   }
 
   /** Tells all hubs that it has begun or ended, unless they know. @throws when some did not answer; those are to be told again */
   async tell(faces: (version: number) => Promise<CanaryFaces["faces"]>): Promise<void> {
     const canary = this.#canary;
     if (canary === undefined || this.isTold) return;
-    const wanted = wantedOf(canary);
-    const { version, startedAtMs } = canary;
-    const ended = { version, startedAtMs, isOver: true, faces: [] };
-    await tellCanary(this.#env, (wanted === "begun" ? await this.faces(faces) : undefined) ?? ended);
+    const wanted = newsOf(canary);
+    const news = await this.news(faces);
+    if (news === undefined) return;
+    await tellCanary(this.#env, news);
     // It may have ended meanwhile, and who told of that may be ahead.
-    if (canary !== this.#canary || wantedOf(canary) !== wanted) return;
+    if (canary !== this.#canary || newsOf(canary) !== wanted) return;
     canary.told = wanted;
     this.#save();
   }
 
-  /** What a hub is told of the one that runs. */
-  async faces(facesOf: (version: number) => Promise<CanaryFaces["faces"]>): Promise<CanaryFaces | undefined> {
-    const open = this.#open;
-    if (open === undefined) return undefined;
-    const { version, startedAtMs } = open;
-    return { version, startedAtMs, isOver: false, faces: await facesOf(version) };
+  /** What hubs have to know: of the one that runs, or that the last one is over. Undefined: there never was one. */
+  async news(facesOf: (version: number) => Promise<CanaryFaces["faces"]>): Promise<CanaryFaces | undefined> {
+    if (this.#canary === undefined) return undefined;
+    const { version, startedAtMs } = this.#canary;
+    const isOver = this.#open === undefined;
+    return { version, startedAtMs, isOver, faces: isOver ? [] : await facesOf(version) };
   }
 
   async status(leases: readonly Lease[]): Promise<CanaryStatus | undefined> {
@@ -199,32 +193,11 @@ export class CanaryStore {
   }
 }
 
-const wantedOf = ({ state }: Canary): "begun" | "ended" => (isOpen(state) ? "begun" : "ended");
-
-function sideOf({ version, stable }: Canary, label: string | undefined): "canary" | "stable" | undefined {
-  if (label === String(version)) return "canary";
-  return label === String(stable) ? "stable" : undefined;
-}
-
-function gatewayLaggards({ version, hash }: Canary, leases: readonly Lease[]): CanaryLaggards {
-  const lacking = leases.filter(({ canary }) => canary?.version !== version || canary.hash !== hash || canary.refused);
-  const named = lacking.map(({ isolate }) => `gateway ${isolate}`);
-  const refusing = lacking.find(({ canary }) => canary?.version === version && canary.hash === hash);
-  const { isolate, canary } = refusing ?? {};
-  const refused = { who: `gateway ${isolate}`, reason: canary?.refused ?? "" };
-  return { count: lacking.length, named, ...(refusing !== undefined && { refused }) };
-}
-
-/** Those that refuse it will refuse it as the live version, too: nobody waits for them. */
-function hasAllRequests({ canary }: Lease, { version }: Canary): boolean {
-  if (canary?.version !== version) return false;
-  return canary.share === limits.canary.sharesMax || canary.refused !== undefined;
-}
-
-function dueAt({ state, settings: { everyMs } }: Canary, nowMs: number): number | undefined {
-  if (state.phase !== "running") return nowMs + limits.canary.lookEveryMs;
-  if (everyMs === undefined || state.step < 0) return undefined;
-  return Math.max(nowMs + limits.canary.everyMsMin, state.stepAtMs + everyMs);
+function gatewayLaggards(open: Canary, leases: readonly Lease[]): CanaryLaggards {
+  const { without, refusing } = gatewaysWithout(open, leases);
+  const named = without.map(({ isolate }) => `gateway ${isolate}`);
+  const refused = refusing && { who: `gateway ${refusing.isolate}`, reason: refusing.canary?.refused ?? "" };
+  return { count: without.length, named, ...(refused && { refused }) };
 }
 
 function statusOf(canary: Canary, { count, named }: CanaryLaggards): CanaryStatus {

@@ -49,7 +49,7 @@ interface Live {
   readonly services: ReadonlySet<string>;
   /** Agents face the outside, and so refuse what is revoked. */
   readonly isExposed: boolean;
-  readonly joining: JoiningSettings;
+  readonly joining: Omit<JoiningSettings, "version">;
   readonly outageBudgetMs: number;
 }
 
@@ -214,7 +214,8 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
   }
 
   async joining(): Promise<JoiningSettings> {
-    return this.#readLive()?.joining ?? {};
+    const live = this.#readLive();
+    return { version: live?.row.version ?? 0, ...live?.joining };
   }
 
   async revoke(request: RevocationRequest, by: string): Promise<RevocationInfo | Refused> {
@@ -365,7 +366,7 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     if (live === undefined) return undefined;
     const revocations = this.#readLive()?.isExposed === true ? this.#revocations.listAfter(0, Date.now()) : undefined;
     const publication = await this.#publication(live);
-    const canary = await this.#canary.faces(this.#faces);
+    const canary = await this.#canary.news(this.#faces);
     return { publication, ...(revocations !== undefined && { revocations }), ...(canary !== undefined && { canary }) };
   }
 

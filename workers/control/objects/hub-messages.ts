@@ -1,7 +1,7 @@
 /** What the hub and agents say to each other, as text, and what ends a connection. */
 import { limits } from "../../../shared/limits.ts";
 import type { HopKey } from "../../../shared/wire/hop-key.ts";
-import { type AgentMessage, agentMessageSchema } from "../../../shared/wire/hub.ts";
+import { type AgentMessage, agentMessageSchema, RETRY_AFTER_MS } from "../../../shared/wire/hub.ts";
 import type { Connection } from "./connection.ts";
 import type { Trust } from "./rpc.ts";
 
@@ -16,6 +16,15 @@ export const closeCodes = {
   moved: 4003,
   denied: 4004,
 } as const;
+
+/** When to come again to a hub that has enough to do. */
+export const BUSY_MS = 1_000;
+
+/** @param waitMs after which the agent is to try again */
+export function comeLater(waitMs: number): Response {
+  const headers = { "retry-after": String(Math.ceil(waitMs / 1000)), [RETRY_AFTER_MS]: String(Math.ceil(waitMs)) };
+  return new Response(null, { status: 503, headers });
+}
 
 export function trustMessage(trust: Trust, hopKeys?: readonly HopKey[]): string {
   const { id, roots, issuer, renewWithinMs, denied, federated, outside } = trust;

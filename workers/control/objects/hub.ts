@@ -18,18 +18,19 @@ import type { RegistryUpdate, Released } from "../../../shared/policy/registry.t
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
 import { type AgentMessage, PING, PONG } from "../../../shared/wire/hub.ts";
 import type { Env } from "../env.ts";
-import { hubCount, hubName } from "../upstream/hubs.ts";
+import { hubName, hubPlace } from "../upstream/hubs.ts";
 import { AgentNews } from "./agent-news.ts";
 import { AgentSockets } from "./agent-sockets.ts";
 import { CanaryFaceStore } from "./canary-faces.ts";
 import { type Connection, connectionSchema, readAttachment } from "./connection.ts";
 import { handOver } from "./hand-over.ts";
 import { HeldVerdicts, type HubStatus } from "./held-verdicts.ts";
-import { closeCodes, parseMessage, refuseHello } from "./hub-messages.ts";
+import { BUSY_MS, closeCodes, comeLater, parseMessage, refuseHello } from "./hub-messages.ts";
 import { HUB_SETTINGS as SETTINGS } from "./hub-settings.ts";
 import { HubStore } from "./hub-store.ts";
 import { LimitDesk } from "./limit-desk.ts";
 import { MissedNews } from "./missed-news.ts";
+import { NextAlarm } from "./next-alarm.ts";
 import { PublicationStore } from "./publication-store.ts";
 import { RegistryLinks } from "./registry-links.ts";
 import type {
@@ -57,13 +58,13 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   readonly #verdicts = new HeldVerdicts();
   /** Place among the hubs; undefined: there are fewer by now. */
   readonly #index: number | undefined;
-  /** When the alarm is set for; undefined: not known since the object woke up or the alarm went off. */
-  #alarmAtMs: number | undefined;
+  readonly #alarm: NextAlarm;
   readonly #router = Router();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
+    this.#alarm = new NextAlarm(ctx, () => this.#nextDue());
     const nowMs = Date.now();
     this.#store = new HubStore(ctx.storage.sql);
     this.#publication = new PublicationStore(ctx.storage.sql);
@@ -73,9 +74,8 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     this.#missed = new MissedNews(env, this);
     this.#state = this.#store.load(nowMs);
     for (const [service, names] of this.#callable()) this.#state.callable.set(service, names);
-    const places = Array.from({ length: limits.control.hubsMax }, (_, index) => index);
-    const place = places.find((index) => ctx.id.equals(env.HUB.idFromName(hubName(index)))) ?? 0;
-    this.#index = place < hubCount(env) ? place : undefined;
+    const { place, inUse } = hubPlace(env, ctx.id);
+    this.#index = inUse ? place : undefined;
     this.#links = new RegistryLinks({
       env,
       hub: () => hubName(place),
@@ -119,7 +119,10 @@ export class Hub extends DurableObject<Env> implements HubRpc {
 
   async canary(faces: CanaryFaces): Promise<void> {
     if (!this.ctx.storage.transactionSync(() => this.#canary.put(faces))) return;
-    for (const known of this.#connected()) this.#news.canary(known);
+    for (const known of this.#connected()) {
+      this.#news.canary(known);
+      if (!this.#knows(known.service)) this.#noFace(known.service, known.instance);
+    }
     this.#step({ type: "published", callable: this.#callable() });
   }
 
@@ -185,7 +188,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       if (sessions.instances[key] !== undefined) continue;
       putSession(sessions, key, { ...known });
       this.#store.putInstance(key, known);
-      this.#schedule(dueAt(known, SETTINGS));
+      this.#alarm.by(dueAt(known, SETTINGS));
     }
   }
 
@@ -208,7 +211,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   }
 
   override async alarm(): Promise<void> {
-    this.#alarmAtMs = undefined;
+    this.#alarm.rang();
     const nowMs = Date.now();
     this.#hearAll();
     this.#sockets.cutOverdue(nowMs);
@@ -217,25 +220,27 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     if (nowMs >= this.#store.syncedAtMs + limits.control.hubSyncMs) this.#sync(nowMs);
     if (this.#missed.asksAgain) await this.#missed.ask();
     await handOver(this.env, this.#index, this.#state, this.#store, this.#sockets);
-    this.#schedule(Number.POSITIVE_INFINITY);
+    this.#alarm.by(Number.POSITIVE_INFINITY);
   }
 
   async #connect(request: IRequest): Promise<Response> {
     const opened = connectionSchema.parse(JSON.parse(request.headers.get("selvage-connection") ?? "null"));
     const key = instanceKey(opened.service, opened.instance);
-    if (this.#sockets.silent >= limits.control.hellosAtOnceMax) {
-      // It lives: whatever callers know of it stays until it had the time to come back.
-      if (this.#state.sessions.instances[key]?.connected === false) this.#step({ type: "lost", key });
-      return new Response(null, { status: 503, headers: { "retry-after": "1" } });
-    }
+    if (this.#isDenied(opened)) return new Response(null, { status: 403 });
+    const busy = this.#sockets.silent >= limits.control.hellosAtOnceMax;
+    const { waitMs } = this.#step({ type: "returns", key, busy });
+    if (busy || waitMs !== undefined) return comeLater(waitMs ?? BUSY_MS);
     if (!this.#missed.isTold) await this.#missed.ask();
-    const { denied } = this.#publication.trust ?? {};
-    if (denied !== undefined && refuseWorkload(denied, opened) !== undefined)
-      return new Response(null, { status: 403 });
+    if (this.#isDenied(opened)) return new Response(null, { status: 403 });
     const { 0: client, 1: server } = new WebSocketPair();
     this.#sockets.accept(server, { ...opened, greeted: false });
-    this.#schedule(Date.now() + limits.control.helloWaitMs);
+    this.#alarm.by(Date.now() + limits.control.helloWaitMs);
     return new Response(null, { status: 101, webSocket: client });
+  }
+
+  #isDenied(opened: Parameters<typeof refuseWorkload>[1]): boolean {
+    const { denied } = this.#publication.trust ?? {};
+    return denied !== undefined && refuseWorkload(denied, opened) !== undefined;
   }
 
   #hello(socket: WebSocket, connection: Connection, hello: Extract<AgentMessage, { type: "hello" }>): void {
@@ -251,15 +256,23 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     const planVersion = versionHere({ version: hello.planVersion, hash: hello.planHash }, live);
     const isCurrent = planVersion === live.version;
     const isLater = hello.planVersion > live.version;
-    const says = { service, instance, connection: id, endpoint, planVersion, certificateNotAfterMs, outage };
+    // Of another bundle it says so itself, once it is in use.
+    const trusts = hello.trusts === this.#publication.trust?.id ? hello.trusts : undefined;
+    const says = { service, instance, connection: id, endpoint, planVersion, certificateNotAfterMs, outage, trusts };
+    const holds = { live: isCurrent || isLater, canary: hello.canary !== undefined, trust: trusts !== undefined };
     const before = (): void => {
       this.#sockets.greeted(socket, connection);
-      this.#news.greet({ service, connection: id }, { live: isCurrent || isLater, canary: hello.canary !== undefined });
+      this.#news.greet({ service, connection: id }, holds);
     };
     const { full } = this.#step({ type: "hello", ...says, takesChanges: views !== undefined, views }, before);
     if (full === true) socket.close(closeCodes.full, "the hub is full");
-    else if (face === undefined && this.#canary.face(service) === undefined) this.#noFace(service, instance);
+    else if (!this.#knows(service)) this.#noFace(service, instance);
     if (isLater) this.ctx.waitUntil(this.#askForLater(service, id, hello.planVersion));
+  }
+
+  /** By the live plan or the canary. */
+  #knows(service: string): boolean {
+    return this.#publication.face(service) !== undefined || this.#canary.face(service) !== undefined;
   }
 
   /** The live plan does not know the service any more: it keeps what it has, and the status says why it is not current. */
@@ -317,9 +330,9 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     this.#links.run(verdict.gaps);
     for (const key of verdict.touched) {
       const known = this.#state.sessions.instances[key];
-      if (known !== undefined) this.#schedule(dueAt(known, SETTINGS));
+      if (known !== undefined) this.#alarm.by(dueAt(known, SETTINGS));
     }
-    if (this.#links.owes) this.#schedule(Date.now() + limits.control.owedRetryMs);
+    if (this.#links.owes) this.#alarm.by(Date.now() + limits.control.owedRetryMs);
     return verdict;
   }
 
@@ -372,14 +385,6 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     for (const known of this.#connected())
       if (!this.#sockets.has(known.connection))
         this.#step({ type: "lost", key: instanceKey(known.service, known.instance) });
-  }
-
-  /** Sees to it that the alarm goes off at `atMs` or before. */
-  #schedule(atMs: number): void {
-    const next = this.#alarmAtMs === undefined ? Math.min(atMs, this.#nextDue()) : atMs;
-    if (next >= (this.#alarmAtMs ?? Number.POSITIVE_INFINITY)) return;
-    this.#alarmAtMs = next;
-    this.ctx.waitUntil(this.ctx.storage.setAlarm(next));
   }
 
   /** When the first instance, socket or registry needs a look. */

@@ -1,6 +1,6 @@
 /** Enrolment keys, and the tokens and challenges that were used, in the authority's SQLite. */
 import { join as bounds } from "../../../shared/limits/join.ts";
-import type { EnrolmentKey } from "../../../shared/policy/joining.ts";
+import { type EnrolmentKey, forgottenUntil, mayKeepKey, type ShownKey } from "../../../shared/policy/joining.ts";
 
 interface KeyRow extends Record<string, SqlStorageValue> {
   id: string;
@@ -9,12 +9,6 @@ interface KeyRow extends Record<string, SqlStorageValue> {
   created_at: number;
   used_at: number;
   removed: number;
-}
-
-/** A key on its way into the store. */
-export interface KeptKey extends Pick<EnrolmentKey, "id" | "service" | "instance"> {
-  /** Who shows it has signed by it. */
-  readonly isProven: boolean;
 }
 
 export class JoiningStore {
@@ -52,17 +46,15 @@ export class JoiningStore {
   }
 
   /**
-   * Keeps the key of an instance, instead of its former one; inside of a transaction. A key that was removed stays so, and one
-   * of another instance stays that one's, unless who shows it has proven to have it.
+   * Keeps the key of an instance where `mayKeepKey` says so, instead of its former one; inside of a transaction.
    * @param sinceMs keys that were not used since are forgotten
    */
-  keepKey({ id, service, instance, isProven }: KeptKey, nowMs: number, sinceMs: number): void {
+  keepKey({ id, service, instance, isProven }: ShownKey, nowMs: number, sinceMs: number): void {
     const known = this.#row(id);
     // Whoever still shows a removed key keeps it known as removed.
     this.#sql.exec("UPDATE enrolment_keys SET used_at = ? WHERE id = ? AND removed = 1", nowMs, id);
     this.#sql.exec("DELETE FROM enrolment_keys WHERE used_at <= ?", sinceMs);
-    const isOthers = known !== undefined && (known.service !== service || known.instance !== instance);
-    if (known?.removed === 1 || (isOthers && !isProven)) return;
+    if (!mayKeepKey(known && { ...known, isRemoved: known.removed === 1 }, { service, instance, isProven })) return;
     const former = "DELETE FROM enrolment_keys WHERE service = ? AND instance = ? AND id != ? AND removed = 0";
     this.#sql.exec(former, service, instance, id);
     this.#sql.exec(
@@ -103,7 +95,9 @@ export class JoiningStore {
   /** Remembers it until it ends. @returns false: there is no room */
   use(id: string, key: string, endsAtMs: number, nowMs: number): boolean {
     this.#used ??= this.#sql.exec<{ count: number }>("SELECT count(*) AS count FROM used_joins").one().count;
-    const ended = this.#sql.exec("DELETE FROM used_joins WHERE ends_at <= ? RETURNING id", nowMs).toArray();
+    const ended = this.#sql
+      .exec("DELETE FROM used_joins WHERE ends_at <= ? RETURNING id", forgottenUntil(nowMs))
+      .toArray();
     this.#used -= ended.length;
     if (this.#used >= bounds.usedTokensMax) return false;
     if (this.usedBy(id) === undefined) this.#used++;

@@ -5,7 +5,7 @@
 import { join as bounds } from "../../../shared/limits/join.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { Workload } from "../../../shared/policy/denial.ts";
-import { refuseEnded, refuseKey, refuseReuse } from "../../../shared/policy/joining.ts";
+import { isOutdated, refuseEnded, refuseKey, refuseReuse } from "../../../shared/policy/joining.ts";
 import { newRefusalBudget, takeRefusal } from "../../../shared/policy/refusal-budget.ts";
 import type { EnrolmentKeyInfo } from "../../../shared/wire/joining.ts";
 import type { Admitted, IssuedCredentials, ProvenJoin, ProvenSvidJoin, ProvenTokenJoin } from "./authority-rpc.ts";
@@ -49,9 +49,11 @@ export class Joining {
     this.#host = host;
   }
 
-  async byToken(join: ProvenTokenJoin): Promise<IssuedCredentials | Refused> {
-    const { keyId, tokenId, tokenEndMs, reuse } = join;
-    return this.#join(join, await this.#keyLifetimeMs(), {
+  async byToken(join: ProvenTokenJoin): Promise<IssuedCredentials | Refused | "outdated"> {
+    const { keyId, tokenId, tokenEndMs, reuse, judgedBy } = join;
+    const settings = await this.#host.settings();
+    if (isOutdated(judgedBy, settings.version)) return "outdated";
+    return this.#join(join, lifetimeOf(settings), {
       refuse: () =>
         refuseEnded("token", tokenEndMs, Date.now()) ?? refuseReuse(this.#store.usedBy(tokenId), keyId, reuse),
       use: (nowMs) =>

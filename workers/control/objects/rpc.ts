@@ -145,7 +145,10 @@ export interface RefusedAct extends Act {
   readonly unwritten: number;
 }
 
-export type JoiningSettings = Pick<Plan["mesh"], "join" | "enrolmentKeyMs" | "lives">;
+export interface JoiningSettings extends Pick<Plan["mesh"], "join" | "enrolmentKeyMs" | "lives"> {
+  /** Of the live document; 0: there is none. */
+  readonly version: number;
+}
 
 export interface AuditQuery {
   /** Entries with lower numbers alone. */
@@ -292,7 +295,7 @@ export interface CanaryFaces extends Pick<Publication, "version" | "faces"> {
 export interface Told {
   readonly publication: Publication;
   readonly revocations?: RevocationList;
-  /** One that runs. */
+  /** One that runs, or that the last one is over: who was out of use at its end has not heard of that. */
   readonly canary?: CanaryFaces;
 }
 

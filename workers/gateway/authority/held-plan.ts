@@ -6,6 +6,7 @@ import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { partConditionsOf } from "../../../shared/plan/part-conditions.ts";
 import {
   type GatewayPlan,
+  HELD_PLAN_FORMAT,
   IDENTITY_PLAN_FORMAT,
   MATCH_PLAN_FORMAT,
   PLAN_FORMAT,
@@ -54,7 +55,7 @@ export interface HeldPlan {
   readonly hop?: HopSigner;
 }
 
-const FORMATS: readonly unknown[] = [PLAN_FORMAT, MATCH_PLAN_FORMAT, IDENTITY_PLAN_FORMAT];
+const FORMATS: readonly unknown[] = [PLAN_FORMAT, MATCH_PLAN_FORMAT, IDENTITY_PLAN_FORMAT, HELD_PLAN_FORMAT];
 
 /** @throws with a reason for operators when the hash is another or the plan cannot be used */
 export async function holdPlan(version: number, hash: string, plan: GatewayPlan): Promise<HeldPlan> {

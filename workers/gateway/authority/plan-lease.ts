@@ -25,6 +25,9 @@ export class PlanLease {
   #held: HeldPlan | undefined;
   #leaseStartMs = 0;
   #leaseEndMs = 0;
+  /** Numbers of the last call, and of that whose answer counts. */
+  #calls = 0;
+  #takenCall = 0;
   /** When the call that runs now began; 0: none runs. */
   #refreshingSinceMs = 0;
   /** Not before this is a control plane asked again that failed; 0: it did not. */
@@ -69,6 +72,7 @@ export class PlanLease {
   take(env: Env, ctx: Wait, nowMs: number): HeldPlan | Promise<HeldPlan | undefined> {
     const held = this.#held;
     if (held === undefined) return this.#takeFirst(env, ctx, nowMs);
+    if (nowMs < this.#leaseStartMs - limits.gateway.planClockBackMs) this.#leaseStartMs = this.#leaseEndMs = 0;
     if (nowMs < this.#leaseEndMs) {
       if (nowMs * 2 >= this.#leaseStartMs + this.#leaseEndMs) this.#startRefresh(env, ctx, nowMs);
       return held;
@@ -108,7 +112,8 @@ export class PlanLease {
   }
 
   #startRefresh(env: Env, ctx: Wait, nowMs: number): Promise<void> | undefined {
-    if (this.#isRefreshing(nowMs) || nowMs < this.#retryAtMs) return undefined;
+    const retryInMs = this.#retryAtMs - nowMs;
+    if (this.#isRefreshing(nowMs) || (retryInMs > 0 && retryInMs <= limits.gateway.planRetryMs)) return undefined;
     this.#refreshingSinceMs = nowMs;
     const refresh = this.#refresh(env, ctx).finally(() => {
       this.#refreshingSinceMs = 0;
@@ -119,7 +124,7 @@ export class PlanLease {
 
   /** A call whose request was broken off leaves its mark behind; it counts no longer than the call may take. */
   #isRefreshing(nowMs: number): boolean {
-    return this.#refreshingSinceMs !== 0 && nowMs - this.#refreshingSinceMs < limits.gateway.planCallMs;
+    return this.#refreshingSinceMs !== 0 && Math.abs(nowMs - this.#refreshingSinceMs) < limits.gateway.planCallMs;
   }
 
   /** One call, and a second one at once when it changed something, so that the control plane knows. Never fails. */
@@ -136,10 +141,12 @@ export class PlanLease {
   /** @returns whether the control plane has to hear of what came of it */
   async #call(env: Env, ctx: Wait): Promise<boolean> {
     const sentAtMs = Date.now();
+    const call = ++this.#calls;
     const answer = await askLease(env, this.#request(sentAtMs));
     if (answer.counted !== undefined) acknowledgeReport(this.#counters, answer.counted);
     // An answer that was overtaken by a younger call's must not bring back what that replaced.
-    if (sentAtMs < this.#leaseStartMs) return false;
+    if (call < this.#takenCall) return false;
+    this.#takenCall = call;
     this.#nothingApplied = answer.version === 0;
     const before = this.#held;
     const refusedBefore = this.#refused;

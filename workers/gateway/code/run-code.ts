@@ -30,6 +30,8 @@ export async function runPolicies(
     answerOf(await send(await chainOf(policies, policies, "policy", exchange, goOn), exchange), exchange),
   );
   if (exchange.inner === undefined) return made;
+  // Whatever is wrong with it from here on may be the code's doing.
+  c.set("takeBack", undefined);
   c.res = made;
   return undefined;
 }

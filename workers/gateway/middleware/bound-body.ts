@@ -22,7 +22,7 @@ export function boundBody(held: HeldBytes): Stage {
       c.set("holding", { held, share: openShare(held, c.get("deadlineAtMs"), c.get("arrivedAtMs")) });
       if (stated !== undefined) return undefined;
       const counted = countedBody(body, bytesMax);
-      c.set("counted", counted);
+      c.set("watched", counted);
       c.set("body", counted.body);
       return undefined;
     },
@@ -30,9 +30,9 @@ export function boundBody(held: HeldBytes): Stage {
       const holding = c.get("holding");
       if (holding === undefined) return;
       closeShare(held, holding.share);
-      // The count may end the body after the call began: whatever the upstream made of half a body is not the answer.
-      const tooLarge = c.get("counted")?.tooLarge;
-      if (tooLarge !== undefined) throw tooLarge;
+      // What watches it may end the body after the call began: whatever the upstream made of half a body is not the answer.
+      const fault = c.get("watched")?.fault;
+      if (fault !== undefined) throw fault;
     },
   };
 }

@@ -13,7 +13,7 @@ export const problems: Problems = (cause, c) => {
       : new SelvageError("internal", cause.stack ?? String(cause), { cause, sent: "body" });
   c.set("failure", error);
   // What its client may not have is kept for nobody: the next one may get a better answer.
-  if (error.code === "answer_invalid" || error.code === "upstream_invalid") c.get("takeBack")?.();
+  if (error.code === "answer_invalid") c.get("takeBack")?.();
   if (c.finalized) {
     // Nothing of an answer that turned out wrong may remain on this one.
     c.res.body?.cancel().catch(() => undefined);

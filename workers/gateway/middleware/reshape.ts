@@ -3,6 +3,7 @@ import { editFields } from "../../../shared/policy/edit-fields.ts";
 import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
 import {
   type AnswerReshape,
+  type JsonTemplate,
   mappedStatus,
   type RequestReshape,
   type Reshape,
@@ -56,7 +57,8 @@ async function editRequestBody(c: Context<GatewayEnv>, { body, json = {} }: Requ
   const translation = await content.translationOf(body, (received, translator) =>
     reshaper.translated(received, translator, json, facts, secret),
   );
-  await content.editRequestBody(c, json, edit, translation);
+  const fill = (template: JsonTemplate): unknown => reshaper.value(template, facts, secret);
+  await content.editRequestBody(c, { edits: json, edit, fill }, translation);
 }
 
 function editAnswer(c: Context<GatewayEnv>, reshape: Reshape, held: HeldBytes): Promise<void> | undefined {
@@ -77,6 +79,7 @@ function editAnswer(c: Context<GatewayEnv>, reshape: Reshape, held: HeldBytes): 
   const isRead = !isOwn && chosen.some(({ body, json }) => body !== undefined || json !== undefined);
   if (!isRead) {
     for (const edits of chosen) finish(edits);
+    if (chosen.some((edits) => reshaper.isByRequest(edits))) c.set("takeBack", undefined);
     mark();
     return undefined;
   }
@@ -88,9 +91,12 @@ function editAnswer(c: Context<GatewayEnv>, reshape: Reshape, held: HeldBytes): 
       const translation = await content.translationOf(body, (received, translator) =>
         reshaper.translated(received, translator, json, facts, secretsOf(c.env), answer),
       );
+      const fill = (template: JsonTemplate): unknown => reshaper.value(template, facts, secretsOf(c.env), answer);
       if (edits.json !== undefined || body !== undefined)
-        await content.editAnswerBody(c, json, edit, held, translation);
+        await content.editAnswerBody(c, { edits: json, edit, fill }, held, translation);
       finish(edits);
+      // Whatever is wrong with it from here on may be the client's doing.
+      if (reshaper.isByRequest(edits)) c.set("takeBack", undefined);
     }
     mark();
   })();

@@ -8,7 +8,7 @@ import { utf8Text } from "../../../shared/http/utf8-text.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
 import { isEnvelope } from "../../../shared/policy/json-edits.ts";
-import type { JsonEdits } from "../../../shared/policy/reshape.ts";
+import type { JsonEdits, JsonTemplate } from "../../../shared/policy/reshape.ts";
 import type { EditedBody, Reshaper } from "../../../shared/policy/reshaper.ts";
 import type { Translation } from "../../../shared/policy/translate/translation.ts";
 import type { Translator } from "../../../shared/policy/translate/translator.ts";
@@ -18,12 +18,20 @@ import type { Context } from "./context.ts";
 import { decodeContent } from "./decode-content.ts";
 import { isBodiless } from "./edited-answer.ts";
 import type { GatewayEnv } from "./exchange.ts";
-import { readAnswer } from "./read-answer.ts";
+import { brokenAnswer, readAnswer, readAnswerHead } from "./read-answer.ts";
 import { hold, readContent } from "./read-content.ts";
+import type { BodyHead } from "./read-head.ts";
 
 type Exchange = Context<GatewayEnv>;
 /** What a text of JSON becomes. */
 type Edit = (text: string) => EditedBody;
+/** Edits of a body, and what carries them out. */
+interface Editing {
+  readonly edits: JsonEdits;
+  readonly edit: Edit;
+  /** What the values become that are set. */
+  readonly fill: (template: JsonTemplate) => unknown;
+}
 /** What becomes of a body that is translated. */
 interface TranslatedContent {
   readonly translator: Translator;
@@ -31,7 +39,8 @@ interface TranslatedContent {
   edit(bytes: Uint8Array, contentType: string | undefined): EditedBody;
 }
 type Content = Parameters<Reshaper["translated"]>[0];
-type Refuse = (fault: JsonFault["fault"], reason: string) => SelvageError;
+/** @param isOfEdit the body itself is one that could be edited */
+type Refuse = (fault: JsonFault["fault"], reason: string, isOfEdit?: boolean) => SelvageError;
 
 const { bodyBytesMax, lineBytesMax } = limits.reshape;
 
@@ -52,8 +61,7 @@ export async function translationOf(
  */
 export async function editRequestBody(
   c: Exchange,
-  edits: JsonEdits,
-  edit: Edit,
+  { edits, edit, fill }: Editing,
   translation?: TranslatedContent,
 ): Promise<void> {
   const fields = c.get("fields");
@@ -71,17 +79,45 @@ export async function editRequestBody(
   const coding = codingOf(stated);
   if (coding === undefined)
     throw new SelvageError("media_type_unsupported", `content encoded as ${stated?.slice(0, 64)}`);
-  const content = await readContent(c);
+  const bytes =
+    edits.streams === true && kind === "json" && !isTranslated
+      ? await streamLong(c, coding, edits, fill)
+      : await wholeRequest(c, coding);
   // As one without a body.
-  if (content.byteLength === 0 && !isTranslated) return;
-  const bytes = coding === "identity" ? content : await decoded(content, coding);
+  if (bytes?.byteLength === 0 && !isTranslated) return;
+  for (const name of ["content-length", "content-encoding", ...DIGESTS]) fields.delete(name);
+  if (bytes === undefined) return;
   if (bytes.byteLength > bodyBytesMax) throw refuseRequest("bounds", `it has more than ${bodyBytesMax} bytes`);
   if (isTranslated) setTranslated(c, translation.edit(bytes, contentType), translation.settings);
   else {
     const text = editText(textOf(bytes, refuseRequest), kind ?? "json", edit, refuseRequest);
     c.set("body", new TextEncoder().encode(text));
   }
-  for (const name of ["content-length", "content-encoding", ...DIGESTS]) fields.delete(name);
+}
+
+async function wholeRequest(c: Exchange, coding: Coding | "identity"): Promise<Uint8Array> {
+  const content = await readContent(c);
+  return coding === "identity" || content.byteLength === 0 ? content : decoded(content, coding);
+}
+
+/** @returns undefined: it is longer than what is held for that, and edited while it passes */
+async function streamLong(
+  c: Exchange,
+  coding: Coding | "identity",
+  edits: JsonEdits,
+  fill: Editing["fill"],
+): Promise<Uint8Array | undefined> {
+  const body = c.get("body");
+  // Another stage holds it already.
+  if (!(body instanceof ReadableStream)) return wholeRequest(c, coding);
+  const { readRequestHead, streamRequestBody } = await import("./stream-request.ts");
+  const head = await readRequestHead(c, body, coding);
+  if (head.rest === undefined) {
+    c.set("body", head.bytes);
+    return head.bytes;
+  }
+  await streamRequestBody(c, head, coding, edits, fill, refuseRequest);
+  return undefined;
 }
 
 /** A request without content gets some where a template makes all of it. */
@@ -109,16 +145,16 @@ function setTranslated(c: Exchange, made: EditedBody, { to }: Translation): void
  */
 export async function editAnswerBody(
   c: Exchange,
-  edits: JsonEdits,
-  edit: Edit,
+  { edits, edit, fill }: Editing,
   held: HeldBytes,
   translation?: TranslatedContent,
 ): Promise<void> {
   const { status } = c.res;
   const headers = answerHeaders(c);
   const { body } = c.res;
+  const refuse = blaming(c);
   // Ranges were not asked for: a part of what is edited would be what nobody may have seen.
-  if (status === 206) throw refuseAnswer("form", "a part of an answer that is edited whole");
+  if (status === 206) throw refuse("form", "a part of an answer that is edited whole");
   if (status === 304) return weaken(headers);
   const isHead = c.req.raw.method === "HEAD";
   const hasContent = body !== null && !isBodiless(status);
@@ -126,26 +162,40 @@ export async function editAnswerBody(
   const contentType = headers.get("content-type") ?? undefined;
   const translated = translation?.translator.takes(contentType) === true ? translation : undefined;
   if (translation?.settings.others === "refuse" && translated === undefined && hasContent)
-    throw refuseAnswer("form", `it is not of the kind ${translation.settings.from}`);
+    throw refuse("form", `it is not of the kind ${translation.settings.from}`);
   const kind = translated === undefined ? jsonKindOf(contentType) : "json";
   if (kind === undefined) {
-    if (edits.others === "refuse" && hasContent) throw refuseAnswer("form", "it is no JSON");
+    if (edits.others === "refuse" && hasContent) throw refuse("form", "it is no JSON");
     return;
   }
   const field = headers.get("content-encoding");
   if (codingOf(field) !== "identity" && !isDecoded(field))
-    throw refuseAnswer("form", `it is encoded as ${field?.slice(0, 64)}`);
-  const isStreamed = translated === undefined && (kind === "lines" || isEnvelope(edits));
-  const whole = !hasContent || isHead || isStreamed ? undefined : await wholeAnswer(c, body, held);
-  if (whole?.byteLength === 0 && translated === undefined) return replaceBody(c, null);
+    throw refuse("form", `it is encoded as ${field?.slice(0, 64)}`);
+  const isPassed = translated === undefined && (kind === "lines" || isEnvelope(edits));
+  const mayStream = translated === undefined && edits.streams === true;
+  const head =
+    !hasContent || isHead || isPassed ? undefined : await (mayStream ? answerHead : wholeAnswer)(c, body, held);
+  if (head?.bytes.byteLength === 0 && translated === undefined) return replaceBody(c, null);
   for (const name of ["content-length", "content-encoding", "accept-ranges", ...DIGESTS]) headers.delete(name);
   weaken(headers);
   for (const [name, value] of translated?.translator.fields ?? []) headers.set(name, value);
   if (!hasContent || isHead) return;
-  if (whole === undefined)
-    return replaceBody(c, body.pipeThrough(kind === "lines" ? editedLines(edit) : enveloped(edits.wrap ?? "")));
-  if (translated !== undefined) return sendTranslated(c, translated.edit(whole, contentType));
-  replaceBody(c, editText(textOf(whole, refuseAnswer), kind, edit, refuseAnswer));
+  if (head === undefined)
+    return replaceBody(c, body.pipeThrough(kind === "lines" ? editedLines(edit, refuse) : enveloped(edits.wrap ?? "")));
+  if (head.rest !== undefined) return replaceBody(c, await streamedAnswer(c, head, edits, fill));
+  if (translated !== undefined) return sendTranslated(c, translated.edit(head.bytes, contentType), refuse);
+  replaceBody(c, editText(textOf(head.bytes, refuse), kind, edit, refuse));
+}
+
+/** What is found after the answer has begun breaks it off. */
+async function streamedAnswer(
+  c: Exchange,
+  head: BodyHead,
+  edits: JsonEdits,
+  fill: Editing["fill"],
+): Promise<ReadableStream<Uint8Array>> {
+  const { editedStream } = await import("./stream-edits.ts");
+  return editedStream(head, edits, fill, { edited: blaming(c), broken: brokenAnswer });
 }
 
 function replaceBody(c: Exchange, body: BodyInit | null): void {
@@ -155,8 +205,8 @@ function replaceBody(c: Exchange, body: BodyInit | null): void {
   c.res = new Response(body, { status, headers });
 }
 
-function sendTranslated(c: Exchange, made: EditedBody): void {
-  if (made.fault !== undefined) throw refuseAnswer(made.fault, made.reason);
+function sendTranslated(c: Exchange, made: EditedBody, refuse: Refuse): void {
+  if (made.fault !== undefined) throw refuse(made.fault, made.reason, made.isOfEdit);
   const headers = answerHeaders(c);
   for (const [name, value] of made.fields ?? []) headers.set(name, value);
   const { status } = c.res;
@@ -169,6 +219,15 @@ const refuseRequest: Refuse = (fault, reason) =>
 
 const refuseAnswer: Refuse = (_, reason) =>
   new SelvageError("upstream_invalid", `the answer cannot be edited: ${reason}`, { sent: "body" });
+
+/** What its client may not have is kept for nobody: the next one may get a better answer. */
+function blaming(c: Exchange): Refuse {
+  const takeBack = c.get("takeBack");
+  return (fault, reason, isOfEdit) => {
+    if (isOfEdit !== true) takeBack?.();
+    return refuseAnswer(fault, reason);
+  };
+}
 
 function weaken(headers: Headers): void {
   const etag = headers.get("etag");
@@ -184,7 +243,7 @@ function textOf(bytes: Uint8Array, refuse: Refuse): string {
 function editText(text: string, kind: JsonKind, edit: Edit, refuse: Refuse): string {
   const edited = (one: string): string => {
     const made = edit(one);
-    if (made.fault !== undefined) throw refuse(made.fault, made.reason);
+    if (made.fault !== undefined) throw refuse(made.fault, made.reason, made.isOfEdit);
     return made.text;
   };
   if (kind === "json") return edited(text);
@@ -202,8 +261,14 @@ async function decoded(content: Uint8Array, coding: Coding): Promise<Uint8Array>
   return found;
 }
 
-const wholeAnswer = (c: Exchange, body: ReadableStream<Uint8Array>, held: HeldBytes): Promise<Uint8Array> =>
-  readAnswer(c, body, held, bodyBytesMax, (reason) => refuseAnswer("bounds", reason));
+type Body = ReadableStream<Uint8Array>;
+
+const wholeAnswer = async (c: Exchange, body: Body, held: HeldBytes): Promise<BodyHead> => ({
+  bytes: await readAnswer(c, body, held, bodyBytesMax, (reason) => blaming(c)("bounds", reason)),
+});
+
+const answerHead = (c: Exchange, body: Body, held: HeldBytes): Promise<BodyHead> =>
+  readAnswerHead(c, body, held, limits.reshape.streamedFromBytes);
 
 /** Nothing gets no envelope: it is no JSON. */
 function enveloped(name: string): ReadableWritablePair<Uint8Array, Uint8Array> {
@@ -223,19 +288,19 @@ function enveloped(name: string): ReadableWritablePair<Uint8Array, Uint8Array> {
 }
 
 /** Each line as it comes; an answer with one that cannot be edited breaks off. */
-function editedLines(edit: Edit): ReadableWritablePair<Uint8Array, Uint8Array> {
+function editedLines(edit: Edit, refuse: Refuse): ReadableWritablePair<Uint8Array, Uint8Array> {
   const encoder = new TextEncoder();
   let rest: Uint8Array[] = [];
   let bytes = 0;
   const finish = (): Uint8Array => {
-    const text = textOf(joinBytes(rest, bytes), refuseAnswer);
+    const text = textOf(joinBytes(rest, bytes), refuse);
     rest = [];
     bytes = 0;
-    return encoder.encode(editText(text, "lines", edit, refuseAnswer));
+    return encoder.encode(editText(text, "lines", edit, refuse));
   };
   const keep = (piece: Uint8Array): void => {
     bytes += piece.byteLength;
-    if (bytes > lineBytesMax) throw refuseAnswer("bounds", `a line has more than ${lineBytesMax} bytes`);
+    if (bytes > lineBytesMax) throw refuse("bounds", `a line has more than ${lineBytesMax} bytes`);
     rest.push(piece);
   };
   return new TransformStream<Uint8Array, Uint8Array>({

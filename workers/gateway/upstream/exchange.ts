@@ -13,7 +13,7 @@ import type { HeldPlan } from "../authority/held-plan.ts";
 import type { Soon } from "../cache/cache-store.ts";
 import type { Env } from "../env.ts";
 import type { Context } from "./context.ts";
-import type { CountedBody } from "./counted-body.ts";
+import type { WatchedBody } from "./counted-body.ts";
 import type { RequestFields } from "./request-fields.ts";
 
 /** What the stages of the chain know of one request. Each is set by the stage named, for those inside it. */
@@ -63,8 +63,8 @@ export interface GatewayEnv {
     body: ReadableStream | Uint8Array | null;
     /** Its part of what the isolate may hold of bodies; undefined: there is no body. */
     holding: { readonly held: HeldBytes; readonly share: Share } | undefined;
-    /** Bytes of a body whose length was not stated, as far as they have come. */
-    counted: CountedBody | undefined;
+    /** What is found out of the body while it passes: a length that was not stated, an edit that cannot be made. */
+    watched: WatchedBody | undefined;
     /** authenticate */
     identity: Identity;
     /** What is added to the answer, whatever that will be; taken by answer-fields. */

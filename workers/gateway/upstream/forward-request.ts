@@ -80,9 +80,9 @@ function send(
 ): Promise<Response> {
   const to = c.get("variant")?.to ?? target.to;
   const { method = c.get("method"), query: edited } = c.get("reshaped") ?? {};
-  const counted = c.get("counted");
+  const watched = c.get("watched");
   const call = {
-    ...(counted !== undefined && { signal: counted.signal }),
+    ...(watched !== undefined && { signal: watched.signal }),
     target: to,
     method,
     path: upstreamPath(c, target) + (edited === undefined ? query : edited(query)),

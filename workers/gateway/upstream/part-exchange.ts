@@ -24,7 +24,7 @@ interface CachedPart {
 
 /**
  * Its key is the route, the part and who answers it, the filled path and query; of what its own headers say it has a digest alone: it may be a
- * secret.
+ * secret. What a call is transcoded by is in that digest, too: by other descriptors the same path is another method.
  */
 export async function partExchange(
   edge: EdgeCache,
@@ -33,7 +33,8 @@ export async function partExchange(
 ): Promise<CacheExchange> {
   const route = c.get("route").name;
   const { host, authority } = c.get("target");
-  const told = headers.length === 0 ? "" : await sha256Hex(JSON.stringify(headers));
+  const told = part.transcode === undefined ? headers : [...headers, part.transcode];
+  const asked = told.length === 0 ? "" : await sha256Hex(JSON.stringify(told));
   const own = fields.copy();
   for (const [name, value] of headers) own.set(name, value);
   const end = path.indexOf("?");
@@ -42,8 +43,8 @@ export async function partExchange(
     scheme: c.get("connection").scheme,
     authority,
     host,
-    // Identities may share what is public; calls whose own headers differ are different calls.
-    route: `${route} ${part.name} ${told}`,
+    // Identities may share what is public; calls whose own headers differ are different calls, and so are those to other methods.
+    route: `${route} ${part.name} ${asked}`,
     source: sourceOf(part.target),
     path: end < 0 ? path : path.slice(0, end),
     query: end < 0 ? "" : path.slice(end),

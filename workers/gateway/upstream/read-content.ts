@@ -18,7 +18,6 @@ export async function readContent(c: Context<GatewayEnv>): Promise<Uint8Array> {
   const bytesMax = limits.gateway.heldBodyBytesMax;
   const stated = Number(c.req.raw.headers.get("content-length") ?? 0);
   if (stated > bytesMax) throw tooLarge(bytesMax);
-  hold(c, stated);
   const mayHold = (bytes: number): boolean => {
     if (bytes > bytesMax) throw tooLarge(bytesMax);
     hold(c, bytes);
@@ -32,13 +31,17 @@ export async function readContent(c: Context<GatewayEnv>): Promise<Uint8Array> {
 }
 
 /**
- * Whether the body of a call is small, and that of the client's request as it comes. Held whole it can be sent again, and how long it
- * took to come is no upstream's doing.
+ * Whether the body of a call is small, that of the client's request as it comes, and has room from here on. Held whole it can be sent
+ * again, and how long it took to come is no upstream's doing; where those who send slowly have taken all the room that there is for
+ * it, half of what is for all, a body goes on as it comes.
  */
 export function mayHoldBody(c: Context<GatewayEnv>, { body, fields }: Pick<UpstreamCall, "body" | "fields">): boolean {
   if (!(body instanceof ReadableStream) || body !== c.get("body")) return false;
   const stated = fields.get("content-length");
-  return stated !== undefined && stated !== null && Number(stated) <= limits.upstreams.replayBytesMax;
+  const holding = c.get("holding");
+  if (stated === undefined || stated === null || !(Number(stated) <= limits.upstreams.replayBytesMax)) return false;
+  const roomBytes = limits.gateway.heldBodiesBytesMax / 2;
+  return holding !== undefined && growShare(holding.held, holding.share, Number(stated), roomBytes, Date.now());
 }
 
 /** Takes so many bytes of what the isolate may hold. @throws SelvageError overloaded */

@@ -136,6 +136,13 @@ const withContent = definePolicy(async (c, next) => {
   await next();
 });
 
+/** What a client asks it for is no JSON. */
+const spoil = definePolicy(async (c, next) => {
+  await next();
+  if (c.req.header("x-spoil") !== undefined)
+    c.res = new Response("{", { headers: { "content-type": "application/json" } });
+});
+
 const make = (code: unknown) => async () => ({ default: code });
 
 export const modules = {
@@ -148,6 +155,7 @@ export const modules = {
   "policies/through.ts": make(through),
   "policies/with-content.ts": make(withContent),
   "policies/tamper.ts": make(tamper),
+  "policies/spoil.ts": make(spoil),
   "policies/etag.ts": make(etag()),
   "policies/no-function.ts": make({ fetch: () => undefined }),
   "policies/broken.ts": async () => {
