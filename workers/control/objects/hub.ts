@@ -73,7 +73,8 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     this.#news = new AgentNews(ctx, env, this.#sockets, this.#publication, this.#canary);
     this.#missed = new MissedNews(env, this);
     this.#state = this.#store.load(nowMs);
-    for (const [service, names] of this.#callable()) this.#state.callable.set(service, names);
+    for (const [service, names] of this.#canary.callable(this.#publication.callable))
+      this.#state.callable.set(service, names);
     const { place, inUse } = hubPlace(env, ctx.id);
     this.#index = inUse ? place : undefined;
     this.#links = new RegistryLinks({
@@ -114,7 +115,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       this.#news.revocations(known);
       this.#sockets.send(known.connection, face.message);
     }
-    this.#step({ type: "published", callable: this.#callable() });
+    this.#step({ type: "published", callable: this.#canary.callable(this.#publication.callable) });
   }
 
   async canary(faces: CanaryFaces): Promise<void> {
@@ -123,7 +124,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       this.#news.canary(known);
       if (!this.#knows(known.service)) this.#noFace(known.service, known.instance);
     }
-    this.#step({ type: "published", callable: this.#callable() });
+    this.#step({ type: "published", callable: this.#canary.callable(this.#publication.callable) });
   }
 
   async canaryLaggards(version: number): Promise<CanaryLaggards> {
@@ -334,11 +335,6 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     }
     if (this.#links.owes) this.#alarm.by(Date.now() + limits.control.owedRetryMs);
     return verdict;
-  }
-
-  /** Which services those of each service may call, by the live plan or by a canary. */
-  #callable(): Map<string, readonly string[]> {
-    return this.#canary.callable(this.#publication.callable);
   }
 
   /** An agent has a later version than this hub: that was not told of it, or the store that made it was lost. */
