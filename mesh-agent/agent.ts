@@ -22,6 +22,7 @@ import { Gate } from "./inbound/drain-gate.ts";
 import type { AppAddress } from "./inbound/forward-tcp.ts";
 import { HopVerifier } from "./inbound/hop-verifier.ts";
 import { ingressStack } from "./inbound/ingress-stack.ts";
+import { ServiceLimits } from "./inbound/service-limits.ts";
 import { shedLoad } from "./inbound/shed-load.ts";
 import { inboundStack } from "./inbound/stack.ts";
 import { TxnVerifier } from "./inbound/txn-verifier.ts";
@@ -89,6 +90,7 @@ class Agent {
   readonly #hopVerifier = new HopVerifier();
   /** One for all that goes to the application, wherever it comes from. */
   readonly #shed = shedLoad(this.#metrics);
+  readonly #limits = new ServiceLimits(() => this.#view, this.#metrics);
   readonly #clusters: Clusters;
   readonly #found: FoundEndpoints;
   readonly #versions = new Versions();
@@ -145,7 +147,7 @@ class Agent {
           onTrouble(`the renewed certificate is in use but not on disk: ${(error as Error).message}`);
         }
       },
-      ...{ log, fleet: new FleetLink(this.#clusters, this.#metrics) },
+      ...{ log, fleet: new FleetLink(this.#clusters, this.#metrics), limits: this.#limits },
     });
     this.#runtime = new RuntimeStatus(options.stateFolder, service, instance, onTrouble);
   }
@@ -284,7 +286,7 @@ class Agent {
       plan: ({ head }) => this.#versions.of(head, this.#plan()),
       versions: this.#versions,
       verifier: this.#verifier,
-      shed: this.#shed,
+      ...{ meshLimits: this.#limits.mesh, shed: this.#shed },
       app: () => this.#appConnections(),
       appAddress: () => this.#appAddress ?? notListening(),
     });

@@ -35,6 +35,7 @@ import { include } from "./limits/include.ts";
 import { edgeTraffic, lifeCycle } from "./limits/life-cycle.ts";
 import { loadShedding } from "./limits/load-shedding.ts";
 import { login } from "./limits/login.ts";
+import { meshLimits } from "./limits/mesh-limits.ts";
 import { openapi } from "./limits/openapi.ts";
 import { decision, introspection } from "./limits/questions.ts";
 import { rateLimit } from "./limits/rate-limit.ts";
@@ -134,6 +135,7 @@ export const limits = {
   signature,
   txnToken,
   login,
+  meshLimits,
   dpop,
   replay,
   clientCertificate,

@@ -130,7 +130,13 @@ const shedding = z.object({
   concurrencyMax: z.int().check(z.minimum(1)),
 });
 
-const callLimit = z.object({ ...limitCount, by: z.array(z.enum(["service", "identity", "all"])) });
+const callLimit = z.object({
+  ...limitCount,
+  by: z.array(z.union([z.enum(["service", "identity", "path", "all"]), z.templateLiteral(["header:", z.string()])])),
+  mode: z.exactOptional(z.enum(["leased", "exact"])),
+  onFailure: z.exactOptional(z.enum(["open", "closed"])),
+  timeoutMs: z.exactOptional(z.number().check(z.positive())),
+});
 
 const telemetry = z.object({
   otlp: z.exactOptional(

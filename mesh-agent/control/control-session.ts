@@ -12,9 +12,17 @@ import type { Log } from "../telemetry/log.ts";
 import { type AgentIdentity, certificateFacts, fingerprintOf, isFrom, leadsTo } from "../tls/identity.ts";
 import { HubClient } from "./hub-client.ts";
 import type { Changed, KnownView } from "./known-view.ts";
+import type { LimitLink } from "./limit-link.ts";
 import { reissue, type WaysBack } from "./reissue.ts";
 import { Renewal } from "./renewal.ts";
 import { standingOf } from "./standing.ts";
+
+/** Asks for what it needs of limits, and gives back what it does not need. */
+export interface SharedLimits {
+  readonly link: LimitLink;
+  usePlans(): void;
+  stop(): void;
+}
 
 export interface ControlSessionOptions {
   readonly identity: AgentIdentity;
@@ -29,6 +37,8 @@ export interface ControlSessionOptions {
   readonly onConnection?: (connected: boolean) => void;
   readonly onIdentity: (identity: AgentIdentity) => void;
   readonly fleet: FleetLink;
+  /** Limits that all instances of the service share. */
+  readonly limits: SharedLimits;
   readonly log: Log;
 }
 
@@ -115,12 +125,18 @@ export class ControlSession {
     this.#hub.send({ type: "observed", services });
   }
 
+  /** @returns false: not connected, nobody hears it */
+  tell(message: AgentMessage): boolean {
+    return this.#hub.send(message);
+  }
+
   start(): void {
     const { svid } = this.#options.ways;
     if (svid !== undefined) svid.onChanged = () => this.#followIssuer();
     this.#followIssuer();
     this.#hub.start();
     this.#options.fleet.start(this, Math.random());
+    this.#options.limits.link.start(this);
     this.#renewal.start();
   }
 
@@ -141,6 +157,7 @@ export class ControlSession {
     this.#renewal.stop();
     this.#options.ways.svid?.stop();
     this.#options.fleet.stop();
+    this.#options.limits.stop();
     this.#hub.stop();
   }
 
@@ -176,10 +193,15 @@ export class ControlSession {
       this.#options.fleet.advised(message.service, message.avoid, message.forMs);
       return;
     }
+    if (message.type === "limited") {
+      this.#options.limits.link.answered(message.answers);
+      return;
+    }
     try {
       const wasSettling = view.isSettling;
       const changed = view.take(message);
       if (changed !== undefined) onChanged(changed);
+      if (changed === "plan") this.#options.limits.usePlans();
       if (view.isSettling && !wasSettling) this.#settleLater();
       this.#answer();
       if (message.type === "changes" || message.type === "endpoints") this.saysDrained = message.type === "changes";
@@ -254,6 +276,7 @@ export class ControlSession {
       this.#renewal.notice();
       if (this.#wasConnected === true) this.#lostMs = Date.now();
     }
+    this.#options.limits.link.connection(connected);
     this.#options.onConnection?.(connected);
     if (this.#wasConnected === connected) return;
     this.#wasConnected = connected;

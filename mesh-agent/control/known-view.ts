@@ -11,6 +11,7 @@ import {
 import { GATEWAY_SERVICE, isTrustDomain } from "../../shared/identity/spiffe-id.ts";
 import { canonicalJson } from "../../shared/plan/canonical-json.ts";
 import type { AgentPlan } from "../../shared/plan/plan.ts";
+import { watchedBy } from "../../shared/plan/watched-services.ts";
 import {
   type DiscoveryState,
   type Endpoints,
@@ -216,13 +217,13 @@ export class KnownView {
    */
   take(message: HubMessage): Changed | undefined {
     this.answers = NO_ANSWERS;
-    if (message.type === "drained" || message.type === "renew" || message.type === "advice") return undefined;
+    if (isNotOfView(message)) return undefined;
     const taken = this.#take(message);
     this.#toldMs[message.type === "changes" ? "endpoints" : message.type] = Date.now();
     return taken;
   }
 
-  #take(message: Exclude<HubMessage, { type: "advice" | "drained" | "renew" }>): Changed | undefined {
+  #take(message: Exclude<HubMessage, NotOfTheView>): Changed | undefined {
     if (message.type === "plan") {
       const plan = this.#checkedPlan(message);
       const [before, held] = [this.plan, this.#heldVersions];
@@ -296,9 +297,9 @@ export class KnownView {
     return { live: this.plan?.version ?? 0, second: this.second.plan?.version ?? 0 };
   }
 
-  /** Endpoints of services that neither plan calls go. */
+  /** Endpoints of services that neither plan asks for go. */
   #forgetUncallable(): void {
-    const services = [this.plan, this.second.plan].flatMap((known) => Object.keys(known?.plan.outbound ?? {}));
+    const services = [this.plan, this.second.plan].flatMap((known) => (known ? watchedBy(known.plan) : []));
     if (stepDiscovery(this.#discovery, { type: "callable", services }).changed) this.#useDiscovery();
   }
 
@@ -366,6 +367,14 @@ export class KnownView {
 }
 
 const NO_ANSWERS: Answers = { seen: [], resync: [] };
+
+/** Messages that say nothing of the view. */
+type NotOfTheView = Extract<HubMessage, { type: "advice" | "drained" | "renew" | "limited" }>;
+
+function isNotOfView(message: HubMessage): message is NotOfTheView {
+  const { type } = message;
+  return type === "drained" || type === "renew" || type === "advice" || type === "limited";
+}
 
 function checkedTrust(message: Trust): Trust {
   if (message.roots.length === 0) throw new Error("a trust bundle without roots");

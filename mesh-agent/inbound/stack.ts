@@ -16,6 +16,7 @@ import { InboundCall } from "./inbound-call.ts";
 import { keepDeadline } from "./keep-deadline.ts";
 import { keepVersion } from "./keep-version.ts";
 import { limitCalls } from "./limit-calls.ts";
+import type { MeshLimits } from "./mesh-limits.ts";
 import type { TxnVerifier } from "./txn-verifier.ts";
 import { verifyTxnToken } from "./verify-txn-token.ts";
 
@@ -26,6 +27,8 @@ export interface InboundOptions {
   readonly plan: (exchange: ServerExchange) => KnownPlan;
   readonly versions: Versions;
   readonly verifier: TxnVerifier;
+  /** Limits that all instances share. */
+  readonly meshLimits: MeshLimits;
   /** `shedLoad`, of all that goes to the application. */
   readonly shed: Stage<InboundCall>;
   /** Connections to the application. */
@@ -42,7 +45,7 @@ export function inboundStack(options: InboundOptions): (exchange: ServerExchange
     verifyTxnToken(options.verifier),
     authorize(options.accessLog),
     keepVersion(options.versions),
-    limitCalls(options.accessLog.metrics),
+    limitCalls(options.accessLog.metrics, options.meshLimits),
     keepDeadline,
     forwardTcp(options.appAddress),
     allowUpgrade((call) => call.plan.plan.inbound?.upgrades),

@@ -1,4 +1,5 @@
 /** Counters of an agent and their Prometheus text form (https://prometheus.io/docs/instrumenting/exposition_formats/). */
+import type { CounterOf } from "../../shared/policy/counters.ts";
 import type { Fault } from "../../shared/policy/fault.ts";
 import type { ConcurrencySettings, Priority } from "../../shared/policy/load-shedding.ts";
 
@@ -50,6 +51,8 @@ export class Metrics {
   readonly #shed = new Map<string, number>();
   /** By labels. */
   readonly #limited = new Map<string, number>();
+  /** By labels. */
+  readonly #uncounted = new Map<string, number>();
 
   /** @param service of the other side; a name of the plan or of the trust domain, so that the series are bounded */
   request(direction: Direction, service: string, status: number, durationMs: number): void {
@@ -126,6 +129,12 @@ export class Metrics {
     this.#limited.set(key, (this.#limited.get(key) ?? 0) + 1);
   }
 
+  /** A call that could not be counted over all instances, by what held instead. @param limit a name of the plan */
+  uncounted(limit: string, answered: CounterOf<"serviceLimit">): void {
+    const key = labelsOf({ limit, answered });
+    this.#uncounted.set(key, (this.#uncounted.get(key) ?? 0) + 1);
+  }
+
   *#all(): Iterable<{ direction: Direction; service: string; series: Series }> {
     for (const direction of Object.keys(this.#requests) as Direction[])
       for (const [service, series] of this.#requests[direction]) yield { direction, service, series };
@@ -178,6 +187,11 @@ export class Metrics {
       lines.push("# TYPE selvage_limited_total counter");
     }
     for (const [labels, count] of this.#limited) lines.push(`selvage_limited_total${labels} ${count}`);
+    if (this.#uncounted.size > 0) {
+      lines.push("# HELP selvage_limit_uncounted_total Calls that could not be counted over all instances.");
+      lines.push("# TYPE selvage_limit_uncounted_total counter");
+    }
+    for (const [labels, count] of this.#uncounted) lines.push(`selvage_limit_uncounted_total${labels} ${count}`);
     if (this.#faults.size > 0) {
       lines.push("# HELP selvage_faults_total Calls that got trouble on purpose.");
       lines.push("# TYPE selvage_faults_total counter");

@@ -5,6 +5,7 @@ import { grpcCallOf } from "../http/grpc-answer.ts";
 import type { Identity } from "../identity/identity.ts";
 import { GATEWAY_SERVICE } from "../identity/spiffe-id.ts";
 import type { AggregatePart, AggregateTarget } from "../policy/aggregate-settings.ts";
+import type { Caller } from "../policy/call-limits.ts";
 import type { Priority } from "../policy/load-shedding.ts";
 import type { UpstreamTarget } from "../policy/settings.ts";
 import { rewritePath } from "../route/rewrite-path.ts";
@@ -140,13 +141,18 @@ function explainService(plan: Plan, target: UpstreamTarget, method: string, requ
     explainBalance(service, at),
     ...explainHedge(service, method, request.priority, at),
     ...explainAccess(service, name, at, routed),
-    ...explainCallLimits(service, at, { service: GATEWAY_SERVICE, user: userOf(request.identity) }),
+    ...explainCallLimits(service, at, callerOf(request)),
     step("limits", "note", describeTimes(service), at),
     ...explainProtocol(service, at, request.header("content-type")),
   ];
 }
 
-const userOf = (identity: Identity): Identity | undefined => (identity.method === "anonymous" ? undefined : identity);
+/** As the service's agent sees the gateway's request. */
+function callerOf(request: Forwarded): Caller {
+  const { identity, path } = request;
+  const user = identity.method === "anonymous" ? undefined : identity;
+  return { service: GATEWAY_SERVICE, user, path, header: (name) => request.header(name) };
+}
 
 function describeTimes({ timeoutMs, retries, breaker }: ServicePlan): string {
   const perTry = retries.perTryMs === undefined ? "" : ` of ${formatDuration(retries.perTryMs)} each`;

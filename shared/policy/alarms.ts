@@ -13,6 +13,14 @@ export type Alarm = { readonly text: string } & (
       readonly limit: string;
       readonly answered: "open" | "closed";
     }
+  /** Of a limit of a service that is counted over all its instances. */
+  | {
+      readonly code: "service_limit_uncounted";
+      readonly requests: number;
+      readonly service: string;
+      readonly limit: string;
+      readonly answered: "share" | "open" | "closed";
+    }
   | { readonly code: "upstream_unhealthy"; readonly requests: number; readonly upstream: string }
   /** `requests` to a service, and the attempts behind the first of them, of all callers. */
   | { readonly code: "retries_high"; readonly service: string; readonly requests: number; readonly retries: number }
@@ -59,6 +67,10 @@ function spoken(ms: number): string {
 export function alarmsOf(sums: readonly SeriesCounts[]): Alarm[] {
   return sums.flatMap(({ kind, labels, counts }): Alarm[] => {
     if (kind === "upstream") return unhealthy(labels, counts.panics ?? 0);
+    if (kind === "serviceLimit")
+      return (["share", "open", "closed"] as const).flatMap((answered) =>
+        uncountedCalls(labels, answered, counts[answered] ?? 0),
+      );
     if (kind !== "limit") return [];
     return (["open", "closed"] as const).flatMap((answered) => uncounted(labels, answered, counts[answered] ?? 0));
   });
@@ -90,4 +102,16 @@ function uncounted(
   if (requests === 0) return [];
   const text = `${nameOf(route, limit)} could not be counted for ${often(requests)} (answered ${answered})`;
   return [{ code: "limit_uncounted", route, limit, requests, answered, text }];
+}
+
+function uncountedCalls(
+  [service = "", limit = ""]: readonly string[],
+  answered: "share" | "open" | "closed",
+  requests: number,
+): Alarm[] {
+  if (requests === 0) return [];
+  const which = limit === OTHERS ? "other limits of services" : `limit \`${limit}\` of service \`${service}\``;
+  const how = answered === "share" ? "each instance its share" : answered;
+  const text = `${which} could not be counted over all instances for ${often(requests)} (answered ${how})`;
+  return [{ code: "service_limit_uncounted", service, limit, requests, answered, text }];
 }

@@ -34,6 +34,11 @@ export class BoundedMap<Value> {
     this.#chars -= known.chars;
   }
 
+  /** Those that were set last come last. */
+  *values(): Generator<Value> {
+    for (const { value } of this.#entries.values()) yield value;
+  }
+
   get size(): number {
     return this.#entries.size;
   }

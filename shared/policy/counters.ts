@@ -14,6 +14,7 @@ const bounds = limits.counters;
  *
  * `limit`: `passed` and `refused` of requests by the count, `open` and `closed` of requests that could not be counted,
  * `wouldRefuse` of requests that passed in shadow; `asked` and `failed` of questions to limiters.
+ * `serviceLimit`: calls from the mesh that could not be counted over all instances of their service, by what held instead.
  * `upstream`: `shed` and `wouldShed` of load shedding; of `gateway.upstreams` attempts that are `retries` and `hedges`, `ejections` of
  * targets, and requests in `panics`: no target was thought to be healthy.
  * `deprecated`: requests of deprecated routes by who called. `fault`: requests that trouble was made for. `mirror`: copies; `skipped`
@@ -29,6 +30,7 @@ const counterKinds = {
     labels: ["route", "limit"],
     counters: ["passed", "refused", "open", "closed", "wouldRefuse", "asked", "failed"],
   },
+  serviceLimit: { labels: ["service", "limit"], counters: ["share", "open", "closed"] },
   upstream: {
     labels: ["upstream"],
     counters: ["shed", "wouldShed", "retries", "hedges", "hedgesWon", "ejections", "panics"],

@@ -43,6 +43,8 @@ export interface TakenLocally<Limit extends LocalLimit> {
   readonly wouldRefuse: readonly Limit[];
   /** Requests at once that this one is counted with, for `endLocal`. */
   readonly running: readonly LocalCount[];
+  /** What was taken of limits that refuse, for `undoLocal`. */
+  readonly taken: readonly Taken<Limit>[];
 }
 
 interface Taken<Limit> {
@@ -66,14 +68,22 @@ export function takeLocal<Limit extends LocalLimit>(
   const refused = outcomes.filter(([, { admitted }]) => !admitted);
   if (refused.length > 0) {
     for (const one of taken) giveBack(one, nowMs);
-    return { outcomes, refused, wouldRefuse: [], running: [] };
+    return { outcomes, refused, wouldRefuse: [], running: [], taken: [] };
   }
   const shadows = wanted.filter(({ settings }) => settings.shadow).map((one) => takeOne(counts, one, nowMs));
   const wouldRefuse = shadows.filter(({ verdict }) => !verdict.admitted).map(({ settings }) => settings);
   const running = [...taken, ...shadows].filter(
     ({ settings, verdict }) => settings.counts === "concurrent" && verdict.admitted,
   );
-  return { outcomes, refused, wouldRefuse, running: running.map(({ count }) => count) };
+  return { outcomes, refused, wouldRefuse, running: running.map(({ count }) => count), taken };
+}
+
+/** The request did not go on, since a limit that is counted elsewhere has refused it: before `endLocal`. */
+export function undoLocal<Limit extends LocalLimit>(
+  { taken }: Pick<TakenLocally<Limit>, "taken">,
+  nowMs: number,
+): void {
+  for (const one of taken) if (one.settings.counts !== "concurrent") giveBack(one, nowMs);
 }
 
 /** The request is over. To be called once. */

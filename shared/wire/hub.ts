@@ -9,6 +9,7 @@ import { limits } from "../limits.ts";
 import type { AgentPlan } from "../plan/plan.ts";
 import { endpointSchema } from "./endpoint.ts";
 import { hopKeySchema } from "./hop-key.ts";
+import { limitedMessage, limitsMessage } from "./mesh-limits.ts";
 import { revocationListSchema } from "./revocations.ts";
 
 export const WIRE_FORMAT = 1;
@@ -116,6 +117,8 @@ export const agentMessageSchema = z.discriminatedUnion("type", [
     type: z.literal("observed"),
     services: z.array(callerReportSchema).check(z.maxLength(limits.fleet.reportServicesMax)),
   }),
+  /** Of limits that are counted over all instances of its service. Answered with `limited`. */
+  limitsMessage,
   z.object({ type: z.literal("ack"), version: z.int() }),
   z.object({
     type: z.literal("refuse"),
@@ -195,6 +198,7 @@ export const hubMessageSchema = z.discriminatedUnion("type", [
     avoid: z.array(z.string()),
     forMs: z.number().check(z.nonnegative()),
   }),
+  limitedMessage,
   /** All that is revoked, to agents that face the outside, before the plan that says so; replaces the list before. */
   z.object({ type: z.literal("revocations"), ...revocationListSchema.shape }),
 ]);

@@ -154,3 +154,101 @@ test("changes with the plan, and counts go on", async () => {
   for (let count = 0; count < 3; count++) statuses.push((await agents.a.calls("http://limited.mesh/")).status);
   expect(statuses).toEqual([200, 200, 429]);
 });
+
+describe("over all instances", () => {
+  const pair = () => [agents["pair-1"], agents["pair-2"]];
+  /** The machine may be busy: whoever waits too long is not counted. */
+  const patient = { timeout: "10s" };
+  /** Both instances go by these limits from here on. */
+  async function holds(...rateLimit: { name: string; [key: string]: unknown }[]): Promise<void> {
+    control.setPlan("pair", { rateLimits: limitsOf(rateLimit) });
+    for (const agent of pair())
+      await until(`${agent.name} holds it`, async () => {
+        const { text } = await agent.admin("/config");
+        return rateLimit.every(({ name }) => text.includes(`"name":"${name}"`));
+      });
+  }
+  async function statuses(count: number, path = "/"): Promise<Record<number, number>> {
+    const answers = await Promise.all(Array.from({ length: count }, () => agents.b.calls(`http://pair.mesh${path}`)));
+    return Object.fromEntries(
+      [200, 429, 503].map((status) => [status, answers.filter((one) => one.status === status).length]),
+    );
+  }
+  const served = () => pair().map((one) => one.log("inbound").filter(({ status }) => status === 200).length);
+
+  test("exact: as many as the limit says, whichever instance is asked", async () => {
+    const before = served();
+    await holds({ limit: "20/hour", by: "service", name: "exact", mode: "exact", ...patient });
+    expect(await statuses(60)).toEqual({ 200: 20, 429: 40, 503: 0 });
+    const after = served().map((count, at) => count - (before[at] ?? 0));
+    expect(Math.min(...after)).toBeGreaterThan(0);
+    const refused = await agents.b.calls("http://pair.mesh/");
+    expect(refused.headers["ratelimit-policy"]).toBe('"exact";q=20;w=3600');
+    expect(refused.headers.ratelimit).toMatch(/^"exact";r=0;t=\d+$/);
+    expect(Number(refused.headers["retry-after"])).toBeGreaterThan(0);
+  });
+
+  test("leased: never more, and what may lie with instances less; few questions", async () => {
+    await holds({ limit: "320/hour", by: "service", name: "leased", mode: "leased", ...patient });
+    const asked = control.heard.length;
+    const { 200: passed = 0 } = await statuses(500);
+    expect(passed).toBeLessThanOrEqual(320);
+    expect(passed).toBeGreaterThanOrEqual(310);
+    const questions = control.heard.slice(asked).flatMap((one) => (one.type === "limits" ? (one.asked ?? []) : []));
+    expect(questions.length).toBeLessThan(250);
+  });
+
+  test("what another limit refuses is given back", async () => {
+    await holds(
+      { limit: "5/hour", by: "service", name: "wide", mode: "exact", ...patient },
+      { limit: "1/hour", by: "path", name: "narrow", mode: "exact", ...patient },
+    );
+    for (const path of ["/one", "/two"]) expect(await statuses(2, path)).toEqual({ 200: 1, 429: 1, 503: 0 });
+    for (const path of ["/three", "/four", "/five"])
+      expect(await statuses(1, path)).toEqual({ 200: 1, 429: 0, 503: 0 });
+    expect(await statuses(1, "/six")).toEqual({ 200: 0, 429: 1, 503: 0 });
+  });
+
+  test("in shadow it refuses nobody", async () => {
+    await holds({ limit: "1/hour", by: "all", name: "hidden", mode: "exact", ...patient, shadow: true });
+    expect(await statuses(3)).toEqual({ 200: 3, 429: 0, 503: 0 });
+    // The calls do not wait for it, and may be over when it is known.
+    await until("it is counted", async () => {
+      const texts = await Promise.all(pair().map(async (one) => (await one.admin("/metrics")).text));
+      const counts = texts.map((text) => /limit="hidden",mode="shadow"\} (\d+)$/m.exec(text)?.[1] ?? "0");
+      return counts.reduce((sum, count) => sum + Number(count), 0) === 2;
+    });
+  });
+
+  test("nobody counts: each instance lets its share through, and it is told when somebody does again", async () => {
+    const states = control.limiters;
+    await holds({ limit: "10/hour", by: "all", name: "shared", mode: "exact", timeout: "50ms" });
+    control.limiters = undefined;
+    expect(await statuses(40)).toEqual({ 200: 10, 429: 30, 503: 0 });
+    control.limiters = states;
+    await until("both have told", async () => {
+      await statuses(2);
+      const told = control.heard.filter(
+        (one) =>
+          one.type === "limits" &&
+          one.counted?.series.some(({ kind, labels }) => kind === "serviceLimit" && labels.join() === "pair,shared"),
+      );
+      return new Set(told.map(({ from }) => from)).size === 2;
+    });
+    expect(await statuses(10)).toEqual({ 200: 0, 429: 10, 503: 0 });
+    expect((await agents["pair-1"].admin("/metrics")).text).toMatch(
+      /^selvage_limit_uncounted_total\{limit="shared",answered="share"\} \d+$/m,
+    );
+  });
+
+  test("nobody counts, and the limit is closed or open", async () => {
+    const states = control.limiters;
+    control.limiters = undefined;
+    const unheard = { limit: "10/hour", by: "all", mode: "exact", timeout: "50ms" };
+    await holds({ ...unheard, name: "closed", onFailure: "closed" });
+    expect(await statuses(6)).toEqual({ 200: 0, 429: 0, 503: 6 });
+    await holds({ ...unheard, name: "open", onFailure: "open" });
+    expect(await statuses(20)).toEqual({ 200: 20, 429: 0, 503: 0 });
+    control.limiters = states;
+  });
+});

@@ -1,3 +1,4 @@
+import type { Limiter } from "../common/objects/limiter.ts";
 import type { AuthorityRpc } from "./objects/authority-rpc.ts";
 import type { ConfigStoreRpc, HubRpc, ServiceRegistryRpc } from "./objects/rpc.ts";
 
@@ -18,6 +19,8 @@ export interface Env {
   readonly AUTHORITY: DurableObjectNamespace<AuthorityRpc>;
   readonly HUB: DurableObjectNamespace<HubRpc>;
   readonly REGISTRY: DurableObjectNamespace<ServiceRegistryRpc>;
+  /** Counts limits of services over all their instances. */
+  readonly MESH_LIMITER: DurableObjectNamespace<Limiter>;
   /** How many hubs there are; absent: `limits.control.hubsDefault`. */
   readonly HUBS?: string;
 }

@@ -5,6 +5,7 @@ import type { Env } from "./env.ts";
 export { Authority } from "./objects/authority.ts";
 export { ConfigStore } from "./objects/config-store.ts";
 export { Hub } from "./objects/hub.ts";
+export { MeshLimiter } from "./objects/mesh-limiter.ts";
 export { ServiceRegistry } from "./objects/service-registry.ts";
 
 const api = makeApi();

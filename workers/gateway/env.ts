@@ -1,10 +1,10 @@
+import type { Limiter } from "../common/objects/limiter.ts";
 import type { CachePurges } from "./objects/cache-purges.ts";
 import type { CacheShard } from "./objects/cache-shard.ts";
 import type { IdempotencyStore } from "./objects/idempotency-store.ts";
 import type { KeptArtifact } from "./objects/kept-artifact.ts";
 import type { KeyShard } from "./objects/key-shard.ts";
 import type { LastGood } from "./objects/last-good.ts";
-import type { Limiter } from "./objects/limiter.ts";
 import type { LimiterShard } from "./objects/limiter-shard.ts";
 import type { ReplayStore } from "./objects/replay-store.ts";
 import type { SessionShard } from "./objects/session-shard.ts";

@@ -3,6 +3,7 @@ import { createApp, type GatewayApp } from "./app.ts";
 import deployedPlan from "./deployed-plan.json";
 import type { Env } from "./env.ts";
 
+export { Limiter } from "../common/objects/limiter.ts";
 export { CacheAdmin } from "./authority/cache-admin.ts";
 export { KeyAdmin } from "./authority/key-admin.ts";
 export { CachePurges } from "./objects/cache-purges.ts";
@@ -11,7 +12,6 @@ export { IdempotencyStore } from "./objects/idempotency-store.ts";
 export { KeptArtifact } from "./objects/kept-artifact.ts";
 export { KeyShard } from "./objects/key-shard.ts";
 export { LastGood } from "./objects/last-good.ts";
-export { Limiter } from "./objects/limiter.ts";
 export { LimiterShard } from "./objects/limiter-shard.ts";
 export { ReplayStore } from "./objects/replay-store.ts";
 export { SessionShard } from "./objects/session-shard.ts";

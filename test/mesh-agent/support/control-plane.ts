@@ -7,6 +7,7 @@ import { TXN_TOKEN_ALGORITHM, TXN_TOKEN_TYPE } from "../../../shared/identity/tx
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import { compileBreaker } from "../../../shared/plan/compile-balance.ts";
 import { type AgentPlan, type ExposePlan, type OutboundServicePlan, PLAN_FORMAT } from "../../../shared/plan/plan.ts";
+import { watchedBy } from "../../../shared/plan/watched-services.ts";
 import type { CallLimit } from "../../../shared/policy/call-limits.ts";
 import type { DeniedPeers } from "../../../shared/policy/denial.ts";
 import type { ConcurrencySettings } from "../../../shared/policy/load-shedding.ts";
@@ -24,6 +25,7 @@ import {
 import type { HopKey } from "../../../shared/wire/hop-key.ts";
 import { type AgentMessage, PING, PONG } from "../../../shared/wire/hub.ts";
 import { makeAuthority, type TestAuthority } from "../../support/certificates.ts";
+import { answerLimits, type LimiterStates } from "./count-limits.ts";
 import { acceptWebSocket, type ServerSocket } from "./web-socket-server.ts";
 
 export const TRUST_DOMAIN = "test.internal";
@@ -86,6 +88,8 @@ export class TestControl {
   /** Set: enrolment and renewal answer this status. */
   failWith: number | undefined;
   failDetail = "told to fail";
+  /** Limits that are counted over all instances: as the control plane counts them, or (undefined) not at all. */
+  limiters: LimiterStates | undefined = new Map();
 
   private constructor(authority: TestAuthority, txnKey: TxnKey) {
     this.authority = authority;
@@ -179,7 +183,11 @@ export class TestControl {
       ),
     };
     this.#plans.set(service, { version, plan });
-    for (const agent of this.#agents.values()) if (agent.service === service) this.#sendPlan(agent);
+    for (const agent of this.#agents.values())
+      if (agent.service === service) {
+        this.#sendPlan(agent);
+        this.#sendEndpoints(agent);
+      }
   }
 
   /** Gives an instance a second version beside its plan. @param access of the service */
@@ -272,6 +280,10 @@ export class TestControl {
           if (this.#plans.get(service)?.version !== planVersion) this.#sendPlan(agent);
           this.#sendEndpoints(agent);
         }
+        if (message.type === "limits" && this.limiters !== undefined) {
+          const all = this.#plans.get(service)?.plan.inbound?.rateLimits ?? [];
+          socket.send(JSON.stringify(answerLimits(this.limiters, message, { service, instance: instance ?? "" }, all)));
+        }
         const agent = this.#agents.get(instance ?? "");
         this.heard.push({ ...message, from: instance ?? "" });
         if (agent === undefined || (message.type !== "ready" && message.type !== "draining")) return;
@@ -320,7 +332,8 @@ export class TestControl {
 
   #sendEndpoints({ service, socket }: Agent): void {
     const services: Record<string, Endpoint[]> = {};
-    for (const name of Object.keys(this.#plans.get(service)?.plan.outbound ?? {})) {
+    const plan = this.#plans.get(service)?.plan;
+    for (const name of plan === undefined ? [] : watchedBy(plan)) {
       const ready = [...this.#agents.values()].filter((agent) => agent.service === name && agent.ready);
       const registered = ready.flatMap(({ endpoint }) => endpoint ?? []);
       const announced = registered.filter(({ instance }) => !this.hidden.has(instance));

@@ -100,6 +100,8 @@ describe("takeLocal", () => {
 
 describe("callLimitKey", () => {
   const limit = (by: CallLimit["by"], more: Partial<CallLimit> = {}): CallLimit => ({ ...perMinute(1), by, ...more });
+  const said: Record<string, string> = { "x-tenant": "t1", "x-empty": "" };
+  const call = { service: "orders", path: "/items", header: (name: string) => said[name] };
   const ann = { sub: "ann", issuer: "i", method: "jwt" } as const;
 
   test.each([
@@ -107,13 +109,19 @@ describe("callLimitKey", () => {
     [limit(["service"]), '[["orders"]]'],
     [limit(["identity"]), '[["jwt","i","ann"]]'],
     [limit(["identity", "service"]), '[["jwt","i","ann"],["orders"]]'],
+    [limit(["header:x-tenant", "path"]), '[["t1"],["/items"]]'],
   ])("%j", (settings, key) => {
-    expect(callLimitKey(settings, { service: "orders", user: ann })).toBe(key);
+    expect(callLimitKey(settings, { ...call, user: ann })).toBe(key);
   });
 
   test("without an end user: together, or refused", () => {
-    expect(callLimitKey(limit(["identity"]), { service: "orders" })).toBe("[[]]");
-    expect(callLimitKey(limit(["identity"], { missing: "refuse" }), { service: "orders" })).toBeUndefined();
+    expect(callLimitKey(limit(["identity"]), call)).toBe("[[]]");
+    expect(callLimitKey(limit(["identity"], { missing: "refuse" }), call)).toMatchObject({ code: "not_permitted" });
+  });
+
+  test.each(["header:x-none", "header:x-empty"] as const)("without %s: together, or refused", (part) => {
+    expect(callLimitKey(limit([part]), call)).toBe("[[]]");
+    expect(callLimitKey(limit([part], { missing: "refuse" }), call)).toMatchObject({ code: "bad_request" });
   });
 
   test("an anonymous token is of nobody", () => {

@@ -1,10 +1,11 @@
 import { limits } from "../../../shared/limits.ts";
 import type { AgentPlan } from "../../../shared/plan/plan.ts";
 import type { Instance } from "../../../shared/policy/agent-sessions.ts";
+import type { MeshLimit } from "../../../shared/policy/call-limits.ts";
 import { type CanaryNews, callableByEither, isOldCanary } from "../../../shared/policy/canary-rollout.ts";
 import { canaryLaggardsOf } from "../../../shared/policy/hub-duties.ts";
 import type { HubState } from "../../../shared/policy/hub-state.ts";
-import { callableBy } from "./publication-store.ts";
+import { callableBy, meshLimitsOf } from "./publication-store.ts";
 import type { CanaryFaces, CanaryLaggards } from "./rpc.ts";
 import { TextStore } from "./text-store.ts";
 
@@ -14,6 +15,8 @@ interface CanaryFace {
   readonly message: string;
   /** As the only one that knows the service. */
   readonly asPlan: string;
+  /** Limits that are counted over all instances. */
+  readonly limits: readonly MeshLimit[];
 }
 
 type Callable = readonly (readonly [service: string, names: readonly string[]])[];
@@ -67,6 +70,7 @@ export class CanaryFaceStore {
     const face = {
       message: JSON.stringify({ type: "canary", ...told }),
       asPlan: JSON.stringify({ type: "plan", ...told }),
+      limits: meshLimitsOf(told.plan),
     };
     this.#faces.set(service, face);
     return face;

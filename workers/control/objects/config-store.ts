@@ -4,6 +4,7 @@ import { GATEWAY_SERVICE } from "../../../shared/identity/spiffe-id.ts";
 import { limits } from "../../../shared/limits.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import type { Plan } from "../../../shared/plan/plan.ts";
+import type { CounterReport } from "../../../shared/policy/counters.ts";
 import { USUAL_LIVES } from "../../../shared/policy/issuance.ts";
 import { leaseNeedsPlan } from "../../../shared/policy/lease.ts";
 import { outageBoundMs } from "../../../shared/policy/outage-budget.ts";
@@ -18,7 +19,7 @@ import { AccessStore, actorOf } from "./access-store.ts";
 import { ArtifactStore } from "./artifact-store.ts";
 import { canaryAct, canaryChangeAct, canaryEndAct } from "./canary-acts.ts";
 import { CanaryStore } from "./canary-store.ts";
-import { CounterStore } from "./counter-store.ts";
+import { CountedReports } from "./counted-reports.ts";
 import { facesOf } from "./faces-of.ts";
 import { LeaseStore, leaseHere } from "./lease-store.ts";
 import { canaryRunning, nothingLive, otherTrustDomain, unknownVersion, withoutArtifacts } from "./refusals.ts";
@@ -39,7 +40,6 @@ import {
   type StoredVersion,
   type Told,
 } from "./rpc.ts";
-import { CALLERS, DRIFT, type LabelOf, SightingStore } from "./sighting-store.ts";
 import { type VersionContent, type VersionRow, VersionStore } from "./version-store.ts";
 
 /** Of the version that is live. */
@@ -58,9 +58,7 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
   readonly #versions: VersionStore;
   readonly #artifacts: ArtifactStore;
   readonly #leases: LeaseStore;
-  readonly #counters: CounterStore;
-  readonly #callers: SightingStore<LabelOf<typeof CALLERS>>;
-  readonly #drift: SightingStore<LabelOf<typeof DRIFT>>;
+  readonly #counted: CountedReports;
   readonly #revocations: RevocationStore;
   readonly #canary: CanaryStore;
   readonly #faces = (version: number) => facesOf(this.#versions.plan(version));
@@ -74,9 +72,7 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     this.#versions = new VersionStore(this.#sql);
     this.#artifacts = new ArtifactStore(this.#sql);
     this.#leases = new LeaseStore(this.#sql);
-    this.#counters = new CounterStore(this.#sql);
-    this.#callers = new SightingStore(this.#sql, CALLERS);
-    this.#drift = new SightingStore(this.#sql, DRIFT);
+    this.#counted = new CountedReports(this.#sql);
     this.#revocations = new RevocationStore(this.#sql);
     this.#canary = new CanaryStore(this.#sql, env, (ended, endedBy) => this.#canaryEnded(ended, endedBy));
   }
@@ -161,7 +157,7 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
   async status(): Promise<ConfigStatus> {
     const live = this.#versions.newest();
     const nowMs = Date.now();
-    const [leases, counters] = [this.#leases.live(nowMs), this.#counters.sums(nowMs)];
+    const [leases, counters] = [this.#leases.live(nowMs), this.#counted.sums(nowMs)];
     const canary = this.#canary.brief;
     const outageBudgetMs = this.#readLive()?.outageBudgetMs ?? limits.fleet.outageMs;
     const { version = 0, hash = "" } = live ?? {};
@@ -181,11 +177,11 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
   }
 
   async deprecatedCallers(): Promise<DeprecatedCaller[]> {
-    return this.#callers.list();
+    return this.#counted.callers();
   }
 
   async drift(): Promise<Drift[]> {
-    return this.#drift.list().map((found) => ({ ...found, side: found.side === "response" ? "response" : "request" }));
+    return this.#counted.drift();
   }
 
   async lease(asked: LeaseRequest): Promise<LeaseGrant> {
@@ -194,11 +190,8 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     const lease = leaseHere(asked, live?.row, nowMs);
     this.#leases.put(lease, nowMs);
     const { counted } = asked;
-    if (counted !== undefined && this.#counters.add(asked.isolate, counted, nowMs)) {
-      this.#callers.add(counted.series, nowMs);
-      this.#drift.add(counted.series, nowMs);
+    if (counted !== undefined && this.#counted.add(asked.isolate, counted, nowMs))
       this.#canary.counted(counted.series, nowMs);
-    }
     if (live === undefined) return { version: 0 };
     const revocations = this.#revocations.listAfter(asked.revocations ?? 0, nowMs);
     const canary = this.#canary.grant(asked.canary, (version) => this.#versions.text("gateway", version) ?? "");
@@ -206,6 +199,10 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     const grant = { version: live.row.version, ...told };
     if (!leaseNeedsPlan(lease, grant.version)) return grant;
     return { ...grant, plan: { hash: live.row.gateway_hash, gateway: live.gateway } };
+  }
+
+  async counted(who: string, report: CounterReport): Promise<void> {
+    this.#counted.add(who, report, Date.now());
   }
 
   async refuseService(service: string): Promise<Refused | undefined> {

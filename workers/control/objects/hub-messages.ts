@@ -80,6 +80,7 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set<AgentMessage["type"]>([
   "canary",
   "standing",
   "observed",
+  "limits",
   "ack",
   "refuse",
 ]);

@@ -18,7 +18,7 @@ import type { RegistryUpdate, Released } from "../../../shared/policy/registry.t
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
 import { type AgentMessage, PING, PONG } from "../../../shared/wire/hub.ts";
 import type { Env } from "../env.ts";
-import { hubCount, hubName } from "../upstream/hubs.ts";
+import { hubName, hubPlace } from "../upstream/hubs.ts";
 import { AgentNews } from "./agent-news.ts";
 import { AgentSockets } from "./agent-sockets.ts";
 import { CanaryFaceStore } from "./canary-faces.ts";
@@ -28,7 +28,9 @@ import { HeldVerdicts, type HubStatus } from "./held-verdicts.ts";
 import { BUSY_MS, closeCodes, comeLater, parseMessage, refuseHello } from "./hub-messages.ts";
 import { HUB_SETTINGS as SETTINGS } from "./hub-settings.ts";
 import { HubStore } from "./hub-store.ts";
+import { LimitDesk } from "./limit-desk.ts";
 import { MissedNews } from "./missed-news.ts";
+import { NextAlarm } from "./next-alarm.ts";
 import { PublicationStore } from "./publication-store.ts";
 import { RegistryLinks } from "./registry-links.ts";
 import type {
@@ -52,16 +54,17 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   readonly #missed: MissedNews;
   readonly #state: HubState;
   readonly #links: RegistryLinks;
+  readonly #limits: LimitDesk;
   readonly #verdicts = new HeldVerdicts();
   /** Place among the hubs; undefined: there are fewer by now. */
   readonly #index: number | undefined;
-  /** When the alarm is set for; undefined: not known since the object woke up or the alarm went off. */
-  #alarmAtMs: number | undefined;
+  readonly #alarm: NextAlarm;
   readonly #router = Router();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
+    this.#alarm = new NextAlarm(ctx, () => this.#nextDue());
     const nowMs = Date.now();
     this.#store = new HubStore(ctx.storage.sql);
     this.#publication = new PublicationStore(ctx.storage.sql);
@@ -70,15 +73,24 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     this.#news = new AgentNews(ctx, env, this.#sockets, this.#publication, this.#canary);
     this.#missed = new MissedNews(env, this);
     this.#state = this.#store.load(nowMs);
-    for (const [service, names] of this.#callable()) this.#state.callable.set(service, names);
-    const places = Array.from({ length: limits.control.hubsMax }, (_, index) => index);
-    const place = places.find((index) => ctx.id.equals(env.HUB.idFromName(hubName(index)))) ?? 0;
-    this.#index = place < hubCount(env) ? place : undefined;
+    for (const [service, names] of this.#canary.callable(this.#publication.callable))
+      this.#state.callable.set(service, names);
+    const { place, inUse } = hubPlace(env, ctx.id);
+    this.#index = inUse ? place : undefined;
     this.#links = new RegistryLinks({
       env,
       hub: () => hubName(place),
       state: () => this.#state,
       onEvent: (event) => this.#step(event),
+      waitUntil: (promise) => ctx.waitUntil(promise),
+    });
+    this.#limits = new LimitDesk({
+      env,
+      limitsOf: (service) => [
+        ...(this.#publication.face(service)?.limits ?? []),
+        ...(this.#canary.face(service)?.limits ?? []),
+      ],
+      send: (connection, text) => this.#sockets.send(connection, text),
       waitUntil: (promise) => ctx.waitUntil(promise),
     });
     this.#router.get("/v1/agents/connect", (request) => this.#connect(request));
@@ -103,7 +115,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       this.#news.revocations(known);
       this.#sockets.send(known.connection, face.message);
     }
-    this.#step({ type: "published", callable: this.#callable() });
+    this.#step({ type: "published", callable: this.#canary.callable(this.#publication.callable) });
   }
 
   async canary(faces: CanaryFaces): Promise<void> {
@@ -112,7 +124,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       this.#news.canary(known);
       if (!this.#knows(known.service)) this.#noFace(known.service, known.instance);
     }
-    this.#step({ type: "published", callable: this.#callable() });
+    this.#step({ type: "published", callable: this.#canary.callable(this.#publication.callable) });
   }
 
   async canaryLaggards(version: number): Promise<CanaryLaggards> {
@@ -177,7 +189,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       if (sessions.instances[key] !== undefined) continue;
       putSession(sessions, key, { ...known });
       this.#store.putInstance(key, known);
-      this.#schedule(dueAt(known, SETTINGS));
+      this.#alarm.by(dueAt(known, SETTINGS));
     }
   }
 
@@ -200,7 +212,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   }
 
   override async alarm(): Promise<void> {
-    this.#alarmAtMs = undefined;
+    this.#alarm.rang();
     const nowMs = Date.now();
     this.#hearAll();
     this.#sockets.cutOverdue(nowMs);
@@ -209,7 +221,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     if (nowMs >= this.#store.syncedAtMs + limits.control.hubSyncMs) this.#sync(nowMs);
     if (this.#missed.asksAgain) await this.#missed.ask();
     await handOver(this.env, this.#index, this.#state, this.#store, this.#sockets);
-    this.#schedule(Number.POSITIVE_INFINITY);
+    this.#alarm.by(Number.POSITIVE_INFINITY);
   }
 
   async #connect(request: IRequest): Promise<Response> {
@@ -223,7 +235,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     if (this.#isDenied(opened)) return new Response(null, { status: 403 });
     const { 0: client, 1: server } = new WebSocketPair();
     this.#sockets.accept(server, { ...opened, greeted: false });
-    this.#schedule(Date.now() + limits.control.helloWaitMs);
+    this.#alarm.by(Date.now() + limits.control.helloWaitMs);
     return new Response(null, { status: 101, webSocket: client });
   }
 
@@ -292,6 +304,9 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       case "observed":
         this.#links.observed(connection.service, key, message.services);
         break;
+      case "limits":
+        this.#limits.hear(connection, message);
+        break;
       default:
         this.#step({ ...message, key, connection: connection.id });
     }
@@ -316,15 +331,10 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     this.#links.run(verdict.gaps);
     for (const key of verdict.touched) {
       const known = this.#state.sessions.instances[key];
-      if (known !== undefined) this.#schedule(dueAt(known, SETTINGS));
+      if (known !== undefined) this.#alarm.by(dueAt(known, SETTINGS));
     }
-    if (this.#links.owes) this.#schedule(Date.now() + limits.control.owedRetryMs);
+    if (this.#links.owes) this.#alarm.by(Date.now() + limits.control.owedRetryMs);
     return verdict;
-  }
-
-  /** Which services those of each service may call, by the live plan or by a canary. */
-  #callable(): Map<string, readonly string[]> {
-    return this.#canary.callable(this.#publication.callable);
   }
 
   /** An agent has a later version than this hub: that was not told of it, or the store that made it was lost. */
@@ -371,14 +381,6 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     for (const known of this.#connected())
       if (!this.#sockets.has(known.connection))
         this.#step({ type: "lost", key: instanceKey(known.service, known.instance) });
-  }
-
-  /** Sees to it that the alarm goes off at `atMs` or before. */
-  #schedule(atMs: number): void {
-    const next = this.#alarmAtMs === undefined ? Math.min(atMs, this.#nextDue()) : atMs;
-    if (next >= (this.#alarmAtMs ?? Number.POSITIVE_INFINITY)) return;
-    this.#alarmAtMs = next;
-    this.ctx.waitUntil(this.ctx.storage.setAlarm(next));
   }
 
   /** When the first instance, socket or registry needs a look. */

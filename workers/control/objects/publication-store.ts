@@ -1,15 +1,19 @@
 import type { RevocationList } from "../../../shared/auth/revocations.ts";
 import type { AgentPlan } from "../../../shared/plan/plan.ts";
+import { watchedBy } from "../../../shared/plan/watched-services.ts";
+import { isMeshLimit, type MeshLimit } from "../../../shared/policy/call-limits.ts";
 import { isOldPublication } from "../../../shared/policy/publication.ts";
 import type { Publication, Trust } from "./rpc.ts";
 import { TextStore } from "./text-store.ts";
 
 /** The live plan's face of one service, ready to send. */
 export interface Face {
-  /** Services that it may call. */
+  /** Services whose endpoints it is told. */
   readonly outbound: readonly string[];
   /** It faces the outside. */
   readonly isExposed: boolean;
+  /** Limits that are counted over all its instances. */
+  readonly limits: readonly MeshLimit[];
   readonly hash: string;
   /** Hub message as JSON text. */
   readonly message: string;
@@ -113,13 +117,19 @@ export class PublicationStore {
     const parsed = JSON.parse(plan) as AgentPlan;
     const message = JSON.stringify({ type: "plan", version: this.version, hash, plan: parsed });
     const isExposed = parsed.inbound?.expose !== undefined;
-    const face = { outbound: Object.keys(parsed.outbound), isExposed, hash, message };
+    const limits = meshLimitsOf(parsed);
+    const face = { outbound: watchedBy(parsed), isExposed, limits, hash, message };
     this.#faces.set(service, face);
     return face;
   }
 }
 
-/** Services that a face lets its agents call. @param plan as JSON text */
+/** Services whose endpoints a face's agents are told. @param plan as JSON text */
 export function callableBy(plan: string): string[] {
-  return Object.keys((JSON.parse(plan) as AgentPlan).outbound);
+  return watchedBy(JSON.parse(plan) as AgentPlan);
+}
+
+/** Limits that a face's agents have counted over all of them. */
+export function meshLimitsOf({ inbound }: AgentPlan): readonly MeshLimit[] {
+  return (inbound?.rateLimits ?? []).filter(isMeshLimit);
 }

@@ -4,7 +4,7 @@ import type { ErrorCode } from "../../../shared/errors.ts";
 import type { Plan } from "../../../shared/plan/plan.ts";
 import type { Instance } from "../../../shared/policy/agent-sessions.ts";
 import type { CallerReport } from "../../../shared/policy/caller-view.ts";
-import type { SeriesCounts } from "../../../shared/policy/counters.ts";
+import type { CounterReport, SeriesCounts } from "../../../shared/policy/counters.ts";
 import type { Denied } from "../../../shared/policy/denial.ts";
 import type { OutsideIssuer } from "../../../shared/policy/federation.ts";
 import type { FleetVerdict } from "../../../shared/policy/fleet-verdict.ts";
@@ -216,6 +216,8 @@ export interface ConfigStoreRpc extends AccessRpc {
   /** What was found last first. */
   drift(): Promise<Drift[]>;
   lease(asked: LeaseRequest): Promise<LeaseGrant>;
+  /** What an agent counted. @param who of a connection, whose reports are numbered */
+  counted(who: string, report: CounterReport): Promise<void>;
   /** For a hub that lacks something; undefined: nothing was applied yet. */
   publication(): Promise<Told | undefined>;
   /** Undefined when the live document lets workloads of that name join, else why not. */

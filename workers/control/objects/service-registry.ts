@@ -22,6 +22,7 @@ import type { Env } from "../env.ts";
 import { eachHub, hubCount, hubName } from "../upstream/hubs.ts";
 import { within } from "../upstream/within.ts";
 import { CallerReports } from "./caller-reports.ts";
+import { NextAlarm } from "./next-alarm.ts";
 import { RegistryStore } from "./registry-store.ts";
 import type { Reports, ServiceRegistryRpc } from "./rpc.ts";
 
@@ -41,10 +42,11 @@ export class ServiceRegistry extends DurableObject<Env> implements ServiceRegist
   /** Made anew: hubs are asked for what they know. */
   #gathering: Promise<void> | undefined;
   readonly #reports: CallerReports;
-  #alarmAtMs: number | undefined;
+  readonly #alarm: NextAlarm;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
+    this.#alarm = new NextAlarm(ctx);
     this.#store = new RegistryStore(ctx.storage.sql);
     this.#state = this.#store.load(() => crypto.randomUUID());
     this.#reports = new CallerReports({
@@ -90,7 +92,7 @@ export class ServiceRegistry extends DurableObject<Env> implements ServiceRegist
   }
 
   override async alarm(): Promise<void> {
-    this.#alarmAtMs = undefined;
+    this.#alarm.rang();
     await this.#gathered(this.#store.service);
     this.#step({ type: "tick" });
   }
@@ -114,7 +116,7 @@ export class ServiceRegistry extends DurableObject<Env> implements ServiceRegist
       this.#store.gathered = true;
     } catch (error) {
       console.warn(JSON.stringify({ kind: "error", act: "gather", service, reason: String(error) }));
-      this.#schedule(Date.now() + owedRetryMs);
+      this.#alarm.by(Date.now() + owedRetryMs);
     }
   }
 
@@ -125,7 +127,7 @@ export class ServiceRegistry extends DurableObject<Env> implements ServiceRegist
     for (const { hub, ...one } of verdict.released)
       this.#call(() => this.env.HUB.getByName(hub).released(this.#store.service, one), `release at ${hub}`);
     for (const hub of lacking(this.#state)) if (!this.#sending.has(hub)) this.ctx.waitUntil(this.#update(hub));
-    this.#schedule(registryDueAt(this.#state, Date.now(), owedRetryMs, SETTINGS));
+    this.#alarm.by(registryDueAt(this.#state, Date.now(), owedRetryMs, SETTINGS));
     return verdict;
   }
 
@@ -153,12 +155,5 @@ export class ServiceRegistry extends DurableObject<Env> implements ServiceRegist
       console.warn(JSON.stringify({ kind: "error", act, service: this.#store.service, reason: String(error) }));
       return undefined;
     }
-  }
-
-  /** Sees to it that the alarm goes off at `atMs` or before. */
-  #schedule(atMs: number): void {
-    if (atMs >= (this.#alarmAtMs ?? Number.POSITIVE_INFINITY)) return;
-    this.#alarmAtMs = atMs;
-    this.ctx.waitUntil(this.ctx.storage.setAlarm(atMs));
   }
 }

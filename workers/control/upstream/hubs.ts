@@ -28,6 +28,13 @@ export function hubName(index: number): string {
   return index === 0 ? MAIN : `hub-${index}`;
 }
 
+/** Place of a hub among all that there may be, and whether there are fewer by now. */
+export function hubPlace(env: Env, id: DurableObjectId): { readonly place: number; readonly inUse: boolean } {
+  const places = Array.from({ length: limits.control.hubsMax }, (_, index) => index);
+  const place = places.find((index) => id.equals(env.HUB.idFromName(hubName(index)))) ?? 0;
+  return { place, inUse: place < hubCount(env) };
+}
+
 /** The hub that holds an instance's socket. */
 export function hubFor(env: Env, service: string, instance: string): DurableObjectStub<HubRpc> {
   return env.HUB.getByName(hubName(hubOf(instanceKey(service, instance), hubCount(env))));

@@ -15,8 +15,8 @@ import {
   takeShardAnswer,
 } from "../../../shared/policy/limit-shard.ts";
 import type { LimitAnswer, LimiterSettings, LimitQuestion } from "../../../shared/policy/limiter-state.ts";
+import type { Limiter } from "../../common/objects/limiter.ts";
 import { within } from "../upstream/wait.ts";
-import type { Limiter } from "./limiter.ts";
 
 const WAIT_MS = limits.rateLimit.shardWaitMs;
 

@@ -1,6 +1,6 @@
 /** The gateway Worker, whose limiter objects and their shards count the calls that reach them. */
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { Limiter as GatewayLimiter } from "../../../../workers/gateway/objects/limiter.ts";
+import { Limiter as GatewayLimiter } from "../../../../workers/common/objects/limiter.ts";
 import { LimiterShard as GatewayLimiterShard } from "../../../../workers/gateway/objects/limiter-shard.ts";
 
 export {
