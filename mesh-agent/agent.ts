@@ -1,9 +1,7 @@
 /** One agent from its first to its last moment, in the order of events. */
-import type { Server } from "node:http";
 import { SelvageError } from "../shared/errors.ts";
 import { limits } from "../shared/limits.ts";
 import type { Endpoint } from "../shared/wire/endpoint.ts";
-import { openAdmin } from "./admin/admin-server.ts";
 import { agentView } from "./admin/agent-view.ts";
 import { ControlSession } from "./control/control-session.ts";
 import { enrolmentKeyFile, keepJoined } from "./control/enrolment-key.ts";
@@ -26,6 +24,7 @@ import { ServiceLimits } from "./inbound/service-limits.ts";
 import { shedLoad } from "./inbound/shed-load.ts";
 import { inboundStack } from "./inbound/stack.ts";
 import { TxnVerifier } from "./inbound/txn-verifier.ts";
+import { AdminListener } from "./lifecycle/admin-listener.ts";
 import type { AgentOptions, IngressRole, RunRole } from "./lifecycle/agent-options.ts";
 import { appEnvironment } from "./lifecycle/app-environment.ts";
 import { AppProcess } from "./lifecycle/app-process.ts";
@@ -103,7 +102,7 @@ class Agent {
   #tcp: TcpListeners | undefined;
   /** The listener to the outside. */
   #exposure: Exposure | undefined;
-  #admin: Server | undefined;
+  readonly #admin = new AdminListener();
   #app: AppConnections | undefined;
   #appAddress: AppAddress | undefined;
   /** The control plane has told the endpoints in this run. */
@@ -308,21 +307,14 @@ class Agent {
     return openListener(what, options, createMeshServer, this.#log);
   }
 
-  async #openAdmin(): Promise<number> {
-    const { admin } = this.#options;
+  #openAdmin(): Promise<number> {
     const view = agentView({
       ...{ session: this.#session, view: this.#view, clusters: this.#clusters, found: this.#found },
       ...{ metrics: this.#metrics, versions: this.#versions, log: this.#log },
       unready: () => this.#unready,
       tcp: () => this.#tcp?.addresses ?? {},
     });
-    try {
-      this.#admin = await openAdmin(admin, view);
-    } catch (error) {
-      throw listenError(error, "admin", admin);
-    }
-    const address = this.#admin.address();
-    return typeof address === "object" && address !== null ? address.port : admin.port;
+    return this.#admin.open(this.#options.admin, view);
   }
 
   /** Takes what the control plane has told into use. */
@@ -386,8 +378,7 @@ class Agent {
   async #close(): Promise<void> {
     const listeners = [this.#listener, this.#outbound].map((one) => one?.close(0));
     await Promise.all([...listeners, this.#tcp?.close(), this.#exposure?.close(), this.#trust.close()]);
-    this.#admin?.close();
-    this.#admin?.closeAllConnections();
+    this.#admin.close();
     this.#found.stop();
     this.#clusters.close();
     this.#app?.close();
