@@ -33,7 +33,7 @@ import type { Exposure } from "./lifecycle/exposure.ts";
 import { keepAliveLint } from "./lifecycle/keep-alive-lint.ts";
 import { meshPools } from "./lifecycle/mesh-pools.ts";
 import { openListener } from "./lifecycle/open-listener.ts";
-import { freePort, listenError } from "./lifecycle/ports.ts";
+import { freePort } from "./lifecycle/ports.ts";
 import { RuntimeStatus } from "./lifecycle/runtime-status.ts";
 import { settleMemory } from "./lifecycle/settle-memory.ts";
 import { lockStateFolder } from "./lifecycle/state-lock.ts";
