@@ -2,6 +2,9 @@
  * The whole test run: the laws, the types, the format and the bundles at once, then every vitest project. Each step runs whatever the
  * others said; the end tells the slowest files and what failed. The last line is `N passed, N failed`: tests, and each step before them
  * as one.
+ *
+ * A few files that failed run once more, with nothing beside them: what passes then is told as unsteady, by name, and fails nothing. A
+ * loaded machine costs nobody his change so, and a race is still on record.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -12,7 +15,12 @@ interface Outcome {
   readonly passed: number;
   /** Names of what failed. */
   readonly failures: readonly string[];
+  /** Names of what failed at first and passed when it ran again. */
+  readonly unsteady?: readonly string[];
 }
+
+/** More files than these are no accident of the machine. */
+const FILES_AGAIN_MAX = 3;
 
 /** What of vitest's JSON report is read here. */
 interface Report {
@@ -106,6 +114,22 @@ async function tests(args: readonly string[]): Promise<Outcome> {
   return { passed: report.numPassedTests, failures };
 }
 
+/** All tests, and those files again that failed, where they are few. */
+async function testsTwice(): Promise<Outcome> {
+  const first = await tests([]);
+  const files = [...new Set(first.failures.map((name) => name.split(": ", 1)[0] ?? name))];
+  const areFiles = files.every((file) => file.endsWith(".test.ts"));
+  if (files.length === 0 || files.length > FILES_AGAIN_MAX || !areFiles) return first;
+  console.log(`\n== once more, alone: ${files.join(", ")}`);
+  const { failures } = await tests(["--maxWorkers=1", ...files]);
+  const unsteady = first.failures.filter((name) => !failures.includes(name));
+  return { passed: first.passed + unsteady.length, failures, unsteady };
+}
+
+const list = (title: string, names: readonly string[]): void => {
+  if (names.length > 0) console.log(`\n${title}:\n${names.map((name) => `  ${name}`).join("\n")}`);
+};
+
 const args = process.argv.slice(2);
 const outcomes: Outcome[] = [];
 if (args.length === 0)
@@ -113,11 +137,13 @@ if (args.length === 0)
 if (args.length === 0 && !outcomes.some(({ failures }) => failures.includes(BUNDLES)))
   environment.SELVAGE_BUILT = built;
 console.log("\n== tests");
-outcomes.push(await step("tests", () => tests(args)));
+outcomes.push(await step("tests", () => (args.length === 0 ? testsTwice() : tests(args))));
 rmSync(scratch, { recursive: true, force: true });
 
 const failures = outcomes.flatMap((outcome) => outcome.failures);
 const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
-if (failures.length > 0) console.log(`\nFailed:\n${failures.map((name) => `  ${name}`).join("\n")}`);
+const unsteady = outcomes.flatMap((outcome) => outcome.unsteady ?? []);
+list("Unsteady: failed, and passed when they ran again alone", unsteady);
+list("Failed", failures);
 console.log(`\n${passed} passed, ${failures.length} failed`);
 process.exitCode = failures.length === 0 ? 0 : 1;
