@@ -113,6 +113,7 @@ export default defineConfig({
                 SESSION_SECRET: Buffer.alloc(32, 5).toString("base64url"),
                 SECRET_WEB_CLIENT: "web-client-secret",
                 FUZZ_FACTOR: String(fuzzFactor),
+                FUZZ_SEED: process.env.SELVAGE_FUZZ_SEED ?? "1",
               },
               serviceBindings: {
                 CONTROL: () => new Response("no control plane in this test", { status: 503 }),

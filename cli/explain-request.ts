@@ -30,10 +30,11 @@ export function requestOf(
     throw new CliError(exitCodes.usage, `${method} is not a method: write it in upper case, such as GET`);
   const headers = (options.header ?? []).map(readHeader);
   const headerOf = (name: string): string | undefined => headers.find(([known]) => known === name)?.[1];
-  const { host, pathAndQuery } = splitTarget(target);
+  const { scheme, host, pathAndQuery } = splitTarget(target);
   const queryAt = pathAndQuery.indexOf("?");
   return {
     method,
+    ...(scheme !== undefined && { scheme }),
     host: host ?? headerOf("host") ?? defaultHost,
     path: queryAt < 0 ? pathAndQuery : pathAndQuery.slice(0, queryAt),
     query: queryAt < 0 ? "" : pathAndQuery.slice(queryAt),
@@ -51,13 +52,14 @@ function readHeader(text: string): [name: string, value: string] {
 }
 
 /** Not by a URL parser: that would resolve and rewrite what is to be judged. */
-function splitTarget(target: string): { host?: string; pathAndQuery: string } {
+function splitTarget(target: string): { scheme?: "http" | "https"; host?: string; pathAndQuery: string } {
   if (target.startsWith("/")) return { pathAndQuery: target };
   const match = /^https?:\/\/([^/?#]+)([^#]*)$/.exec(target);
   if (match?.[1] === undefined)
     throw new CliError(exitCodes.usage, `${target} is neither a path (/orders/42) nor an http URL`);
   const rest = match[2] ?? "";
-  return { host: match[1], pathAndQuery: rest.startsWith("/") ? rest : `/${rest}` };
+  const scheme = target.startsWith("https:") ? "https" : "http";
+  return { scheme, host: match[1], pathAndQuery: rest.startsWith("/") ? rest : `/${rest}` };
 }
 
 /** `name=value`; what is JSON is read as JSON, so that lists and numbers can be said. */

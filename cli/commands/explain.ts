@@ -2,13 +2,14 @@ import { Command } from "commander";
 import { checkDocument } from "../../shared/config/check-document.ts";
 import { loadDocument, type PositionMap } from "../../shared/config/load.ts";
 import type { Path } from "../../shared/config/problem.ts";
-import type { Document } from "../../shared/config/schema.ts";
 import { compile } from "../../shared/plan/compile.ts";
 import { explain } from "../../shared/plan/explain.ts";
+import { type Differences, differencesOf, resultText } from "../../shared/plan/explain-differences.ts";
+import { type Expected, isAsExpected } from "../../shared/plan/explain-expected.ts";
 import { explainExposed } from "../../shared/plan/explain-expose.ts";
+import { fixOf } from "../../shared/plan/explain-fix.ts";
 import type { ExplainRequest, ExplainStep, Explanation } from "../../shared/plan/explain-step.ts";
 import type { ExposePlan, Plan } from "../../shared/plan/plan.ts";
-import type { ArtifactTable } from "../../shared/wire/artifacts.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import { type RequestOptions, requestOf } from "../explain-request.ts";
 import type { ControlOptions } from "../find-system.ts";
@@ -16,13 +17,17 @@ import { connect, type JsonOption, jsonOption, withControl } from "../options.ts
 import { type Cell, columns, print, printJson, type Style, style } from "../output.ts";
 import { fileName, readValidDocument } from "../read-document.ts";
 
-type Options = ControlOptions & JsonOption & RequestOptions & { readonly file?: string; readonly exposed?: string };
+type Options = ControlOptions &
+  JsonOption &
+  RequestOptions & { readonly file?: string; readonly exposed?: string } & {
+    readonly at?: number;
+    readonly expect?: Expected;
+  };
 
 interface Source {
-  readonly document: Document;
+  readonly plan: Plan;
   readonly positions: PositionMap;
   readonly file: string;
-  readonly artifacts: ArtifactTable;
   /** Absent: what the plan needs beside it is not at hand. */
   readonly artifactBytes?: ReadonlyMap<string, Uint8Array>;
   /** Absent: a file that is not live. */
@@ -52,6 +57,16 @@ export function explainCommand(): Command {
       "the request comes to the public listener of this service (`expose`), not to the gateway",
     )
     .option("--file <file>", "explain by this document instead of the live version")
+    .option(
+      "--at <version>",
+      "what was different by this version: only what differs from the live one is shown",
+      version,
+    )
+    .option(
+      "--expect <status>",
+      "exit with 0 when the request would end so, a status or `forward`, else with 1",
+      expected,
+    )
     .addOption(jsonOption())
     .addHelpText(
       "after",
@@ -63,26 +78,100 @@ Examples:
   selvage explain GET /api/v2/orders/42 --as-key 3f9a1c0b5d7e2468
   selvage explain GET /load/orders/1 -H 'x-canary: true' --file selvage.yaml
   selvage explain GET /orders/42 --exposed orders --as alice --file selvage.yaml
+  selvage explain GET /api/v2/orders/42 --as alice --at 7
+  selvage explain DELETE /api/v2/orders/42 --file selvage.yaml --expect 401
   selvage explain GET /user/profile -H "authorization: Bearer $TOKEN" --json`,
     );
   return withControl(command).action(run);
 }
 
+function version(text: string): number {
+  const number = Number(text.replace(/^v/, ""));
+  if (!Number.isSafeInteger(number) || number < 1)
+    throw new CliError(exitCodes.usage, `${text} is not the number of a version, such as 7`);
+  return number;
+}
+
+function expected(text: string): Expected {
+  if (text === "forward") return text;
+  const status = Number(text);
+  if (Number.isInteger(status) && status >= 100 && status <= 599) return status;
+  throw new CliError(exitCodes.usage, `${text} is neither a status such as 403 nor \`forward\``);
+}
+
 async function run(method: string, target: string, options: Options): Promise<void> {
+  if (options.at !== undefined && options.file !== undefined)
+    throw new CliError(exitCodes.usage, "--at compares with the live version: leave out --file");
   const source = await (options.file === undefined ? liveSource(options) : fileSource(options.file));
-  const plan = compile(source.document, source.artifacts);
-  const outside = options.exposed === undefined ? plan.gateway : exposedBy(plan, options.exposed);
+  const asked = await askedBy(source, method, target, options);
+  const older = options.at === undefined ? undefined : await versionSource(options, options.at);
+  if (older !== undefined) compare(asked, explainBy(older, asked, options), source, options);
+  else show(asked, explainBy(source, asked, options), source, options);
+}
+
+async function askedBy(source: Source, method: string, target: string, options: Options): Promise<ExplainRequest> {
+  const outside = options.exposed === undefined ? source.plan.gateway : exposedBy(source.plan, options.exposed);
   const [host = "localhost"] = outside.hosts;
   const named = outside.hosts.find((one) => !one.startsWith("*")) ?? host.replace("*", "any");
   const asked = requestOf(method, target, options, named);
-  const request = options.asKey === undefined ? asked : { ...asked, credential: await keyOf(options.asKey, options) };
-  const explanation =
-    (options.exposed && explainExposed(plan, options.exposed, request, Date.now())) ||
-    explain(plan, request, Date.now(), source.artifactBytes);
+  return options.asKey === undefined ? asked : { ...asked, credential: await keyOf(options.asKey, options) };
+}
+
+function explainBy({ plan, artifactBytes }: Source, request: ExplainRequest, { exposed }: Options): Explanation {
+  if (exposed !== undefined) exposedBy(plan, exposed);
+  const nowMs = Date.now();
+  return (
+    (exposed !== undefined && explainExposed(plan, exposed, request, nowMs)) ||
+    explain(plan, request, nowMs, artifactBytes)
+  );
+}
+
+function show(request: ExplainRequest, explanation: Explanation, source: Source, options: Options): void {
   if (options.json) printJson(toJson(request, explanation, source));
   else print(toText(request, explanation, source));
-  if (explanation.result.outcome === "refuse") throw new CliError(exitCodes.findings, "");
+  judge(explanation, options);
 }
+
+/** A difference is no finding: the command tells what the older version would do. */
+function compare(request: ExplainRequest, before: Explanation, source: Source, options: Options): void {
+  const after = explainBy(source, request, options);
+  const differences = differencesOf(before, after);
+  const { method, host, path, query } = request;
+  if (options.json) {
+    const versions = { at: options.at, live: source.version };
+    printJson({ request: { method, host, path, query }, ...versions, dryRun: true, differences });
+  } else print(differencesText(request, differences, { at: options.at, live: source.version }));
+  if (options.expect !== undefined) judge(before, options);
+}
+
+function judge(explanation: Explanation, { expect }: Options): void {
+  if (expect === undefined) {
+    if (explanation.result.outcome === "refuse") throw new CliError(exitCodes.findings, "");
+  } else if (!isAsExpected(explanation, expect))
+    throw new CliError(exitCodes.findings, `expected ${expect}, it is: ${resultText(explanation)}`);
+}
+
+function differencesText(
+  { method, host, path, query }: ExplainRequest,
+  { route, steps, result }: Differences,
+  { at, live }: { readonly at: number | undefined; readonly live: number | undefined },
+): string {
+  const head = ` request   ${method} ${host}${path}${query}   (version ${at} (-) against version ${live} (+), dry run)`;
+  const sides = (name: string, { before, after }: { before: string | undefined; after: string | undefined }) => [
+    ["-", name, "", before ?? "none"],
+    ["+", name, "", after ?? "none"],
+  ];
+  const rows = [
+    ...(route === undefined ? [] : sides("route", route)),
+    ...steps.map(({ of, step }) => [of === "before" ? "-" : "+", stageOf(step), step.verdict, step.text]),
+    ...(result === undefined ? [] : sides("result", result)),
+  ];
+  if (rows.length === 0) return `${head}\n\n result    no difference`;
+  return `${head}\n\n${indent(columns(rows))}`;
+}
+
+const stageOf = ({ stage, part, variant }: ExplainStep): string =>
+  [variant, part, stage].filter((one) => one !== undefined).join(" ");
 
 function exposedBy({ mesh }: Plan, service: string): ExposePlan {
   const found = Object.hasOwn(mesh.services, service) ? mesh.services[service]?.expose : undefined;
@@ -101,16 +190,19 @@ async function keyOf(id: string, options: Options): Promise<ExplainRequest["cred
 
 async function fileSource(name: string): Promise<Source> {
   const { document, positions, file, artifacts } = await readValidDocument(name, process.env);
-  return { document, positions, file, artifacts: artifacts.table, artifactBytes: artifacts.bytes };
+  return { plan: compile(document, artifacts.table), positions, file, artifactBytes: artifacts.bytes };
+}
+
+async function liveSource(options: ControlOptions): Promise<Source> {
+  const { version } = await connect(options).status();
+  if (version === 0)
+    throw new CliError(exitCodes.findings, "nothing is live yet: apply a document, or explain by one with --file");
+  return versionSource(options, version);
 }
 
 /** The text is loaded for its positions only; what decides is the document as it was applied. */
-async function liveSource(options: ControlOptions): Promise<Source> {
-  const client = connect(options);
-  const { version } = await client.status();
-  if (version === 0)
-    throw new CliError(exitCodes.findings, "nothing is live yet: apply a document, or explain by one with --file");
-  const detail = await client.version(version);
+async function versionSource(options: ControlOptions, version: number): Promise<Source> {
+  const detail = await connect(options).version(version);
   const { document } = checkDocument(detail.document);
   if (document === undefined)
     throw new CliError(
@@ -118,10 +210,9 @@ async function liveSource(options: ControlOptions): Promise<Source> {
       `version ${version} was made by another release of Selvage and cannot be read by this one`,
     );
   return {
-    document,
+    plan: compile(document, detail.artifacts ?? {}),
     positions: loadDocument(detail.source, detail.file, () => "").positions,
     file: detail.file,
-    artifacts: detail.artifacts ?? {},
     version,
   };
 }
@@ -132,7 +223,9 @@ function placeOf(path: Path | undefined, { positions, file }: Source): string {
   return `${fileName(file, included)}:${line}`;
 }
 
-function toJson(request: ExplainRequest, { route, otherRoutes, steps, result }: Explanation, source: Source): unknown {
+function toJson(request: ExplainRequest, explanation: Explanation, source: Source): unknown {
+  const { route, otherRoutes, steps, result } = explanation;
+  const fix = fixOf(explanation);
   const { method, host, path, query, clientIp } = request;
   const located = <T extends { readonly path?: Path }>(one: T) => ({ ...one, place: placeOf(one.path, source) });
   return {
@@ -145,31 +238,39 @@ function toJson(request: ExplainRequest, { route, otherRoutes, steps, result }: 
     otherRoutes: otherRoutes.map(located),
     steps: steps.map(located),
     result,
+    ...(fix !== undefined && { fix }),
   };
 }
 
-function toText(request: ExplainRequest, { route, otherRoutes, steps, result }: Explanation, source: Source): string {
+function toText(request: ExplainRequest, explanation: Explanation, source: Source): string {
+  const { route, otherRoutes, steps, result } = explanation;
   const { method, host, path, query } = request;
   const by = source.version === undefined ? source.file : `version ${source.version}`;
   const head = ` request   ${method} ${host}${path}${query}   (${by}, dry run: nothing is counted or sent)`;
   const routes = otherRoutes.map((other) => ["not", other.name, placeOf(other.path, source), other.why]);
   const params = Object.entries(route?.params ?? {}).map(([name, value]) => `${name}=${value}`);
   const chosen = route === undefined ? [] : [["route", route.name, placeOf(route.path, source), params.join(" ")]];
-  const rows = steps.map(({ stage, verdict, text, part, path: at }): (string | Cell)[] => [
-    part === undefined ? stage : `${part} ${stage}`,
-    { text: verdict, style: verdictStyles[verdict] },
-    placeOf(at, source),
-    text,
+  const rows = steps.map((one): (string | Cell)[] => [
+    stageOf(one),
+    { text: one.verdict, style: verdictStyles[one.verdict] },
+    placeOf(one.path, source),
+    one.text,
   ]);
-  const outcome = style(
-    result.outcome === "refuse" ? "bad" : "ok",
-    result.outcome === "refuse" ? `refused: ${result.text}` : result.text,
-  );
+  const outcome = style(outcomeStyles[result.outcome], resultText(explanation));
+  const fix = fixOf(explanation);
+  const failed = result.outcome === "refuse" ? steps.find((one) => one.code === result.code) : undefined;
   const blocks = [[...chosen, ...routes], rows]
     .filter((block) => block.length > 0)
     .map((block) => indent(columns(block)));
-  return [head, ...blocks, ` result    ${outcome}`].join("\n\n");
+  const lines = [
+    ` result    ${outcome}`,
+    ...(failed === undefined ? [] : [` step      ${stageOf(failed)}, ${placeOf(failed.path, source)}`]),
+    ...(fix === undefined ? [] : [` fix       ${fix}`]),
+  ];
+  return [head, ...blocks, lines.join("\n")].join("\n\n");
 }
+
+const outcomeStyles = { forward: "ok", answer: "ok", drawn: "warn", refuse: "bad" } as const;
 
 const verdictStyles: Readonly<Record<ExplainStep["verdict"], Style>> = {
   pass: "ok",

@@ -45,6 +45,16 @@ export function queryValues(query: string, name: string): string[] {
   });
 }
 
+/** Of any query, in their order, decoded as `queryValues` does. @param query with or without its `?` */
+export function looseParametersOf(query: string): [name: string, value: string][] {
+  const members = (query.startsWith("?") ? query.slice(1) : query).split("&");
+  return members.flatMap((member): [string, string][] => {
+    if (member === "") return [];
+    const at = member.indexOf("=");
+    return [at < 0 ? [decode(member), ""] : [decode(member.slice(0, at)), decode(member.slice(at + 1))]];
+  });
+}
+
 function decode(text: string): string {
   if (!/[+%]/.test(text)) return text;
   return text.replaceAll("+", " ").replace(/(?:%[0-9A-Fa-f]{2})+/g, decodeRun);

@@ -5,19 +5,16 @@ import { type ExplainStep, step } from "./explain-step.ts";
 import { type Routed, routedRequest } from "./explain-traffic.ts";
 import type { ServicePlan } from "./plan.ts";
 
-/** Whether the service lets the gateway make the request. Of the context of its token only the route is known here. */
+/** Whether the service lets the gateway make the request. */
 export function explainAccess(service: ServicePlan, name: string, at: Path, request: Routed): ExplainStep[] {
   const asked = routedRequest(request);
   const { method, path, scopes, claims } = asked;
   const verdict = decideAccess(service.access, { from: GATEWAY_SERVICE, scopes, claims, method, path });
   const list = [...at, "access"];
   const rules = service.access ?? [];
-  const unknown = rules.flatMap(({ claims: named }) => Object.keys(named ?? {})).filter((claim) => !KNOWN.has(claim));
   const audited = (verdict.audited ?? []).map((index) =>
     step("access", "note", "this decision is a line of the agent's log (`audit`)", [...list, index]),
   );
-  if (unknown.length > 0)
-    audited.push(step("access", "note", `${[...new Set(unknown)].join(", ")} of the token is not known here`, list));
   if (!verdict.allowed) {
     const text = `${name} refuses ${GATEWAY_SERVICE}: ${verdict.reason}`;
     return [step("access", "deny", text, list, verdict.code), ...audited];
@@ -35,5 +32,3 @@ export function explainAccess(service: ServicePlan, name: string, at: Path, requ
     ...audited,
   ];
 }
-
-const KNOWN: ReadonlySet<string> = new Set(["sub", "tctx.route"]);

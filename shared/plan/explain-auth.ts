@@ -7,12 +7,13 @@ import type { Path } from "../config/problem.ts";
 import { SelvageError } from "../errors.ts";
 import { anonymous, type Identity } from "../identity/identity.ts";
 import { boundNote, proofOfCertificate, refuseShownToken } from "./explain-bound.ts";
+import { bareHost, endCredentials, type Fields } from "./explain-fields.ts";
 import { introspectionNote, proofOfIntrospection } from "./explain-introspection.ts";
 import { keyNote, proofOfKey } from "./explain-key.ts";
 import { loginHint, proofOfLogin, sessionNote } from "./explain-login.ts";
 import { proofOfSignature, proofOfWebhook, signatureNote } from "./explain-signature.ts";
-import { type Credential, type ExplainRequest, type ExplainStep, joinedHeaders, step } from "./explain-step.ts";
-import type { RoutePlan } from "./plan.ts";
+import { type Credential, type ExplainRequest, type ExplainStep, step } from "./explain-step.ts";
+import type { GatewayPlan, RoutePlan } from "./plan.ts";
 
 export interface ExplainedAuth {
   readonly identity: Identity;
@@ -21,14 +22,19 @@ export interface ExplainedAuth {
 
 type Providers = Readonly<Record<string, IdentityProvider>>;
 
-/** Who asks, and whether the route lets them. A token's claims are judged, its signature is not. */
+/**
+ * Who asks, and whether the route lets them. A token's claims are judged, its signature is not.
+ * @param fields those that go on inside
+ */
 export function explainAuth(
   { auth }: RoutePlan,
   at: Path,
-  providers: Providers,
+  gateway: GatewayPlan,
   request: ExplainRequest,
+  fields: Fields,
   nowMs: number,
 ): ExplainedAuth {
+  const { identity: providers } = gateway;
   const path = [...at, "auth"];
   if (auth === undefined)
     return { identity: anonymous, steps: [step("auth", "pass", "public: no credentials are asked for", at)] };
@@ -39,7 +45,8 @@ export function explainAuth(
       proofs.set(next.provider, proofOf(next.provider, providers, request, nowMs));
       continue;
     }
-    if (next.kind === "identity") return explainIdentity(auth, next.identity, proofs, path, request);
+    if (next.kind === "identity")
+      return explainIdentity(auth, next.identity, proofs, path, request, conditionOf(auth, gateway, request, fields));
     const text = next.kind === "missing" ? missingText(auth, providers, request) : refusedText(next);
     const failed = next.kind === "failed" && next.cause instanceof SelvageError ? next.cause.code : undefined;
     const code = failed ?? (next.kind === "missing" ? "credentials_missing" : "credentials_invalid");
@@ -69,6 +76,7 @@ function explainIdentity(
   proofs: ReadonlyMap<string, Proof>,
   path: Path,
   request: ExplainRequest,
+  isTrue: (who: Identity) => boolean | string,
 ): ExplainedAuth {
   const note = unknownNote(found);
   // Later steps go by the scopes that a credential must have to come this far.
@@ -82,12 +90,17 @@ function explainIdentity(
   const inGroups = groups.length > 0 ? `, groups: ${groups.join(" ")}` : "";
   const said = `${unchecked}${note}${signatureNote(found)}${boundNote(identity, assumed !== "")}`;
   const text = `${assumed}${identity.sub} ${by}${said}, scopes: ${scopes.join(" ") || "none"}${inGroups}`;
-  return { identity, steps: [step("auth", "pass", text, path), ...explainDemands(auth, identity, path, request)] };
+  return { identity, steps: [step("auth", "pass", text, path), ...explainDemands(auth, identity, path, isTrue)] };
 }
 
 /** What the route demands of the identity, each demand that is met, and the first that is not. */
-function explainDemands(auth: AuthSettings, identity: Identity, path: Path, request: ExplainRequest): ExplainStep[] {
-  const refusal = refuseIdentity(auth, identity, (who) => isTrue(auth, who, request));
+function explainDemands(
+  auth: AuthSettings,
+  identity: Identity,
+  path: Path,
+  isTrue: (who: Identity) => boolean | string,
+): ExplainStep[] {
+  const refusal = refuseIdentity(auth, identity, isTrue);
   const met: Record<string, string | undefined> = {
     scopes: auth.scopes.length === 0 ? undefined : `has ${auth.scopes.join(" ")}`,
     claims: auth.claims && `has ${Object.keys(auth.claims).join(", ")} as asked for`,
@@ -103,11 +116,20 @@ function explainDemands(auth: AuthSettings, identity: Identity, path: Path, requ
   return steps;
 }
 
-function isTrue({ when = "" }: AuthSettings, identity: Identity, request: ExplainRequest): boolean | string {
-  const condition = parseCondition(when);
-  if (typeof condition === "string") return condition;
-  const { method, host, path } = request;
-  return condition.evaluate(identity, { method, host, path, headers: joinedHeaders(request) });
+/** Conditions see what is left when credentials have ended. */
+function conditionOf(
+  { when = "" }: AuthSettings,
+  gateway: GatewayPlan,
+  { method, host, path, query }: ExplainRequest,
+  fields: Fields,
+): (who: Identity) => boolean | string {
+  return (who) => {
+    const condition = parseCondition(when);
+    if (typeof condition === "string") return condition;
+    const left = new Map(fields);
+    endCredentials(gateway, left, query);
+    return condition.evaluate(who, { method, host: bareHost(host), path, headers: Object.fromEntries(left) });
+  };
 }
 
 function proofOf(name: string, providers: Providers, request: ExplainRequest, nowMs: number): Proof {

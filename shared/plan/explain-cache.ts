@@ -54,6 +54,7 @@ export function explainCache({ cache, name, policies }: RoutePlan, at: Path, que
         "note",
         "504 unless there is a stored answer: the request asks for no other (only-if-cached)",
         path,
+        "not_stored",
       ),
     ];
   if (verdict.kind === "forward" && verdict.way === "pass")

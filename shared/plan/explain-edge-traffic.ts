@@ -3,7 +3,7 @@ import { identityKey } from "../identity/identity.ts";
 import { chooseVariant, type EdgeTrafficRule, type StickySource } from "../policy/edge-traffic.ts";
 import { matches, type TrafficRequest } from "../policy/traffic.ts";
 import { describeTarget } from "./describe-target.ts";
-import { describeFault } from "./explain-faults.ts";
+import { faultStep } from "./explain-faults.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import type { Forwarded } from "./explain-target.ts";
 import { describeConditions } from "./explain-traffic.ts";
@@ -12,7 +12,14 @@ import type { RoutePlan } from "./plan.ts";
 /** Where the route's traffic rules send a request, as far as that is not drawn. */
 export interface ExplainedTraffic {
   readonly steps: readonly ExplainStep[];
-  /** The route with the target that the request goes to; its own where that is drawn. */
+  /** The target that the request goes to; of several one is drawn. */
+  readonly ways: readonly Way[];
+}
+
+export interface Way {
+  readonly name: string;
+  readonly percent: number;
+  /** The route with this target. */
   readonly route: RoutePlan;
 }
 
@@ -24,28 +31,31 @@ export function explainEdgeTraffic(
   clientIp: string | undefined,
 ): ExplainedTraffic {
   const { traffic, target } = route;
-  if (traffic === undefined || target.kind !== "forward") return { steps: [], route };
+  const own = { name: route.name, percent: 100, route };
+  if (traffic === undefined || target.kind !== "forward") return { steps: [], ways: [own] };
   const { identity } = request;
   const known = identity.method === "anonymous" ? undefined : identityKey(identity);
   const header = (name: string): string | undefined => request.header(name);
   const client = { identity: known, ip: clientIp };
   const choice = chooseVariant(traffic, route.name, askedOf(request), client, header, 0);
   if (choice === undefined)
-    return { steps: [step("traffic", "pass", "no traffic rule matches: the route's own target", at)], route };
+    return { steps: [step("traffic", "pass", "no traffic rule matches: the route's own target", at)], ways: [own] };
   const rule = traffic[choice.rule] as EdgeTrafficRule;
   const place = [...at, "traffic", choice.rule];
   const conditions = describeConditions(rule);
   const why = `rule ${choice.rule + 1}: ${conditions.length === 0 ? "every request" : conditions.join(", ")}`;
+  const wayTo = ({ name, to }: EdgeTrafficRule["variants"][number], percent: number): Way => ({
+    ...{ name, percent },
+    route: { ...route, target: { ...target, to } },
+  });
   if (rule.variants.length > 1 && !isSettled(rule.sticky, client, header)) {
-    const text = `${describeVariants(rule)} (${why}); which of them is drawn, below is what the route's own target does`;
-    return { steps: [step("traffic", "note", text, place)], route };
+    const ways = sharesOf(rule).map(({ variant, percent }) => wayTo(variant, percent));
+    const text = `${ways.map(({ name, percent }) => `${percent} % to ${name}`).join(", ")} (${why}), drawn for each request`;
+    return { steps: [step("traffic", "note", text, place)], ways };
   }
   const kept = rule.sticky === undefined || rule.variants.length === 1 ? "" : ", where this client stays";
   const text = `${choice.variant.name}${kept} (${why})`;
-  return {
-    steps: [step("traffic", "pass", text, place)],
-    route: { ...route, target: { ...target, to: choice.variant.to } },
-  };
+  return { steps: [step("traffic", "pass", text, place)], ways: [wayTo(choice.variant, 100)] };
 }
 
 /** What the route's own trouble and copies do to the request. @param nowMs milliseconds since the epoch */
@@ -60,14 +70,7 @@ export function explainEdgeTrouble(
   const steps: ExplainStep[] = [];
   const fault = faults.findIndex((one) => nowMs < one.untilMs && matches(one, asked, header));
   const hit = faults[fault];
-  if (hit !== undefined)
-    steps.push(
-      step("faults", "note", `until ${new Date(hit.untilMs).toISOString()}: ${describeFault(hit)}`, [
-        ...at,
-        "faults",
-        fault,
-      ]),
-    );
+  if (hit !== undefined) steps.push(faultStep(hit, [...at, "faults", fault]));
   const copy = mirror.findIndex((one) => matches(one, asked, header));
   const copied = mirror[copy];
   if (copied !== undefined) {
@@ -83,10 +86,10 @@ export function explainEdgeTrouble(
   return steps;
 }
 
-/** Of the context of the token only the route is known here. */
-function askedOf({ method, path, route, scopes, identity }: Forwarded): TrafficRequest {
+/** As the transaction token says it. */
+function askedOf({ method, path, route, scopes, identity, context }: Forwarded): TrafficRequest {
   if (identity.method === "anonymous") return { method, path, scopes: undefined, claims: undefined };
-  return { method, path, scopes, claims: { sub: identity.sub, tctx: { route } } };
+  return { method, path, scopes, claims: { sub: identity.sub, tctx: { route, ...context } } };
 }
 
 /** Whether it is known where a client of a split stays. */
@@ -101,7 +104,10 @@ function isSettled(
   return (sticky.by === "ip" ? ip : identity) !== undefined;
 }
 
-function describeVariants({ variants }: EdgeTrafficRule): string {
+/** What has no weight is never drawn. */
+function sharesOf({ variants }: EdgeTrafficRule) {
   const total = variants.reduce((sum, { weight }) => sum + weight, 0);
-  return variants.map(({ name, weight }) => `${Number(((100 * weight) / total).toFixed(2))} % to ${name}`).join(", ");
+  return variants
+    .filter(({ weight }) => weight > 0)
+    .map((variant) => ({ variant, percent: Number(((100 * variant.weight) / total).toFixed(2)) }));
 }

@@ -11,14 +11,20 @@ export function explainFaults({ faults = [] }: ServicePlan, at: Path, request: R
   const asked = routedRequest(request);
   for (const [index, fault] of faults.entries()) {
     if (nowMs >= fault.untilMs || !matches(fault, asked, (name) => request.header(name))) continue;
-    const until = new Date(fault.untilMs).toISOString();
-    return [step("faults", "note", `until ${until}: ${describeFault(fault)}`, [...at, "faults", index])];
+    return [faultStep(fault, [...at, "faults", index])];
   }
   return [];
 }
 
+/** What a fault that has not ended does to a request. */
+export function faultStep(fault: FaultRule, at: Path): ExplainStep {
+  const { untilMs, abort } = fault;
+  const text = `until ${new Date(untilMs).toISOString()}: ${describeFault(fault)}`;
+  return { ...step("faults", "note", text, at), ...(abort !== undefined && { aborts: abort }) };
+}
+
 /** What a fault does to how many. */
-export function describeFault({ delay, abort, reset, slowBody }: FaultRule): string {
+function describeFault({ delay, abort, reset, slowBody }: FaultRule): string {
   return [
     ...(delay === undefined ? [] : [`${delay.percent} % wait ${formatDuration(delay.delayMs)}`]),
     ...(abort === undefined ? [] : [`${abort.percent} % are answered with ${abort.status}`]),

@@ -12,18 +12,15 @@ import { isUnchecked } from "./explain-key.ts";
 import { type ExplainRequest, headerOf, joinedHeaders } from "./explain-step.ts";
 
 export interface KeyRequest extends Pick<LimitKeyFacts, "identity" | "clientIp" | "params"> {
+  /** As it is where limits are asked: without credentials, its host without port. */
   readonly request: ExplainRequest;
   /** Normalised. */
   readonly path: string;
-  /** Whether credentials end before limits are asked. */
-  readonly authenticated: boolean;
 }
 
 /** @returns what of the request could be said with the command and was not, as part of the facts */
-export function keyFacts({ identity, clientIp, params, request, path, authenticated }: KeyRequest): LimitKeyFacts {
-  const ends = (name: string): boolean => authenticated && name === "authorization";
-  const headers = request.headers.filter(([name]) => !ends(name));
-  const { method, host, query } = request;
+export function keyFacts({ identity, clientIp, params, request, path }: KeyRequest): LimitKeyFacts {
+  const { method, host, query, headers } = request;
   return {
     identity,
     clientIp,

@@ -1,7 +1,8 @@
 /** What upstreams would be told of the identity, and which metadata is published. */
 import { type ProtectedResource, resourceDescribedAt } from "../auth/resource.ts";
-import { type TxnContext, txnContext } from "../auth/txn-context.ts";
+import { type ContextScope, queryParameters, type TxnContext, txnContext } from "../auth/txn-context.ts";
 import type { Path } from "../config/problem.ts";
+import { looseParametersOf } from "../http/query-parameters.ts";
 import type { Identity } from "../identity/identity.ts";
 import { identityFields } from "../policy/identity-headers.ts";
 import { normalisePath } from "../route/normalise-path.ts";
@@ -12,18 +13,22 @@ export interface Told {
   readonly steps: readonly ExplainStep[];
   /** Header fields that go on. */
   readonly fields: readonly (readonly [name: string, value: string])[];
+  /** What the transaction token says beside the route. */
+  readonly context?: TxnContext["values"];
 }
 
-/** @param query its parameters by name */
+/** @param query with its `?`; may be empty */
 export function explainTold(
   route: RoutePlan,
   at: Path,
   identity: Identity,
   path: Readonly<Record<string, string>>,
-  query: Readonly<Record<string, string>>,
+  query: string,
 ): Told {
   const headers = explainHeaders(route, [...at, "identityHeaders"], identity);
-  return { fields: headers.fields, steps: [...headers.steps, ...explainContext(route, at, { identity, path, query })] };
+  const scope = { identity, path, query: queryParameters(looseParametersOf(query)) };
+  const context = explainContext(route, at, scope);
+  return { ...context, fields: headers.fields, steps: [...headers.steps, ...context.steps] };
 }
 
 function explainHeaders({ identityHeaders }: RoutePlan, at: Path, identity: Identity): Told {
@@ -43,12 +48,14 @@ function explainHeaders({ identityHeaders }: RoutePlan, at: Path, identity: Iden
 function explainContext(
   { context: settings }: RoutePlan,
   at: Path,
-  scope: Parameters<typeof txnContext>[1],
-): ExplainStep[] {
-  if (settings === undefined) return [];
+  scope: ContextScope,
+): Pick<Told, "steps" | "context"> {
+  if (settings === undefined) return { steps: [] };
   const context = txnContext(settings, scope);
-  if ("refused" in context) return [step("context", "deny", context.refused, [...at, "context"], context.code)];
-  return [step("context", "pass", `transaction token with ${describe(context)}`, [...at, "context"])];
+  const place = [...at, "context"];
+  if ("refused" in context) return { steps: [step("context", "deny", context.refused, place, context.code)] };
+  const text = `transaction token with ${describe(context)}`;
+  return { steps: [step("context", "pass", text, place)], context: context.values };
 }
 
 const describe = ({ text, ofRequest }: TxnContext): string =>

@@ -10,6 +10,7 @@ import { type Reshaped, Reshaper } from "../policy/reshaper.ts";
 import { parseRegex } from "../policy/safe-regex.ts";
 import { streamEdits } from "../policy/stream-edits/can-stream.ts";
 import { redirectLocation } from "../route/redirect-location.ts";
+import { editable, type Fields } from "./explain-fields.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import { describeTranslation } from "./explain-translation.ts";
 import type { GatewayPlan, RoutePlan } from "./plan.ts";
@@ -45,28 +46,19 @@ export interface ReshapedRequest {
   readonly reshaped?: Reshaped;
 }
 
-/** @param headers as they would go on; changed */
+/** @param headers as they would go on, names in lower case; changed */
 export function explainRequestEdits(
   { reshape }: RoutePlan,
   at: Path,
   reshaper: Reshaper,
   facts: RequestFacts,
-  headers: Map<string, string>,
+  headers: Fields,
 ): ReshapedRequest {
   const path = [...at, "transform", "request"];
   if (reshape?.request === undefined) return { steps: [] };
   const before = new Map(headers);
-  const fields = {
-    get: (name: string) => headers.get(name) ?? null,
-    set: (name: string, value: string) => void headers.set(name, value),
-    delete: (name: string) => void headers.delete(name),
-    append: (name: string, value: string) => {
-      const known = headers.get(name);
-      headers.set(name, known === undefined ? value : `${known}, ${value}`);
-    },
-  };
   try {
-    const reshaped = reshaper.request(reshape.request, fields, facts, reference);
+    const reshaped = reshaper.request(reshape.request, editable(headers), facts, reference);
     const said = [
       ...[...headers].filter(([name, value]) => before.get(name) !== value).map(([name, value]) => `${name}: ${value}`),
       ...[...before.keys()].filter((name) => !headers.has(name)).map((name) => `without ${name}`),
@@ -132,10 +124,11 @@ export function explainOwnAnswer(
   at: Path,
   reshaper: Reshaper,
   facts: RequestFacts & { readonly authority: string },
-): ExplainStep | undefined {
+): { readonly step: ExplainStep; readonly status: number } | undefined {
   if (target.kind === "redirect") {
-    const text = `${target.to.status} to ${redirectLocation(target.to, facts)}`;
-    return step("redirect", "pass", text, [...at, "redirect"]);
+    const { status } = target.to;
+    const text = `${status} to ${redirectLocation(target.to, facts)}`;
+    return { step: step("redirect", "pass", text, [...at, "redirect"]), status };
   }
   if (target.kind !== "respond") return undefined;
   const { status, fields, text } = reshaper.answer(target.answer, facts, reference);
@@ -143,5 +136,5 @@ export function explainOwnAnswer(
     ...fields.map(([name, value]) => `${name}: ${value}`),
     ...(text === null ? [] : [`${text.length} characters`]),
   ];
-  return step("respond", "pass", [`${status}`, ...said].join("; "), [...at, "respond"]);
+  return { step: step("respond", "pass", [`${status}`, ...said].join("; "), [...at, "respond"]), status };
 }

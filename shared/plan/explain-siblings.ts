@@ -2,6 +2,7 @@ import { identityMisfit } from "../auth/identity-match.ts";
 import type { Path } from "../config/problem.ts";
 import type { Identity } from "../identity/identity.ts";
 import { explainAuth, isKnownInPart } from "./explain-auth.ts";
+import type { Fields } from "./explain-fields.ts";
 import { type ExplainRequest, type ExplainStep, type Explanation, step } from "./explain-step.ts";
 import type { GatewayPlan, RoutePlan } from "./plan.ts";
 import { siblingFor } from "./siblings.ts";
@@ -19,16 +20,18 @@ export type ChosenSibling = Pick<Explanation, "otherRoutes"> &
  * @returns undefined where the request gets no further than to being asked who it is of: nothing is chosen then
  */
 export function explainSiblings(
-  { routes, identity: providers }: GatewayPlan,
+  gateway: GatewayPlan,
   leader: RoutePlan,
   siblings: readonly RoutePlan[],
   otherRoutes: Explanation["otherRoutes"],
   request: ExplainRequest,
+  fields: Fields,
   nowMs: number,
 ): ChosenSibling | undefined {
+  const { routes } = gateway;
   const pathOf = (route: RoutePlan): Path => ["gateway", "routes", routes.indexOf(route)];
   if (leader.quarantine !== undefined) return undefined;
-  const { identity, steps } = explainAuth(leader, pathOf(leader), providers, request, nowMs);
+  const { identity, steps } = explainAuth(leader, pathOf(leader), gateway, request, fields, nowMs);
   if (steps.some(({ verdict }) => verdict === "deny")) return undefined;
   const route = siblingFor(siblings, identity);
   const names = new Set(siblings.map(({ name }) => name));

@@ -1,11 +1,14 @@
 import type { KeyRecord } from "../auth/api-key.ts";
 import type { Path } from "../config/problem.ts";
 import type { ErrorCode } from "../errors.ts";
+import type { UpstreamTarget } from "../policy/settings.ts";
 
 /** What a request would show. Header names in lower case. */
 export interface ExplainRequest {
   readonly method: string;
   readonly host: string;
+  /** Absent: https. */
+  readonly scheme?: "http" | "https";
   /** As sent, without query. */
   readonly path: string;
   /** With its `?`; may be empty. */
@@ -46,17 +49,44 @@ export interface ExplainStep {
   readonly code?: ErrorCode;
   /** Part of a composed answer that it is about. */
   readonly part?: string;
+  /** Target of a drawn request that it is about. */
+  readonly variant?: string;
+  /** So many of the requests are answered like this, whatever later steps say. */
+  readonly aborts?: { readonly percent: number; readonly status: number };
   /** True: a denial leaves the part out and does not end the request. */
   readonly optional?: boolean;
+}
+
+/** What the upstream would be asked, as far as that is known before anything is sent. */
+export interface SentRequest {
+  readonly to: UpstreamTarget;
+  readonly method: string;
+  readonly path: string;
+  /** With its `?`; may be empty. */
+  readonly query: string;
+  /** But for those of the hop: trace, deadline and transaction token. Secrets are references. Names in lower case. */
+  readonly fields: Readonly<Record<string, string>>;
 }
 
 export interface Explanation {
   readonly route?: { readonly name: string; readonly path: Path; readonly params: Readonly<Record<string, string>> };
   readonly otherRoutes: readonly { readonly name: string; readonly why: string; readonly path: Path }[];
   readonly steps: readonly ExplainStep[];
-  readonly result:
-    | { readonly outcome: "forward" | "answer"; readonly text: string }
-    | { readonly outcome: "refuse"; readonly code: ErrorCode; readonly status: number; readonly text: string };
+  readonly result: Result | DrawnResult;
+}
+
+export type Result =
+  /** `sent`: absent where it is made of several requests. */
+  | { readonly outcome: "forward"; readonly text: string; readonly sent?: SentRequest }
+  /** `status`: absent where code decides it, or what is stored. */
+  | { readonly outcome: "answer"; readonly text: string; readonly status?: number }
+  | { readonly outcome: "refuse"; readonly code: ErrorCode; readonly status: number; readonly text: string };
+
+/** One of these, and nobody knows which before the request is there. */
+export interface DrawnResult {
+  readonly outcome: "drawn";
+  readonly text: string;
+  readonly among: readonly { readonly name: string; readonly percent: number; readonly result: Result }[];
 }
 
 export const step = (

@@ -1,5 +1,7 @@
+import type { TxnContext } from "../auth/txn-context.ts";
 import type { Path } from "../config/problem.ts";
 import { formatDuration } from "../config/units.ts";
+import { SelvageError } from "../errors.ts";
 import { decodeField } from "../http/escapes.ts";
 import { grpcCallOf } from "../http/grpc-answer.ts";
 import type { Identity } from "../identity/identity.ts";
@@ -15,6 +17,7 @@ import { explainAccess } from "./explain-access.ts";
 import { explainAggregate, explainPart } from "./explain-aggregate.ts";
 import { describeBreaker, explainBalance, explainHedge } from "./explain-balance.ts";
 import { explainCallLimits } from "./explain-call-limits.ts";
+import { explainCalls } from "./explain-calls.ts";
 import { explainDiscovery } from "./explain-discovery.ts";
 import { explainFaults } from "./explain-faults.ts";
 import { explainProtocol } from "./explain-protocol.ts";
@@ -33,6 +36,8 @@ export interface Forwarded {
   readonly scopes: readonly string[];
   readonly identity: Identity;
   readonly route: string;
+  /** What the transaction token says beside it. */
+  readonly context?: TxnContext["values"] | undefined;
   readonly priority: Priority;
   /** Milliseconds since the epoch. */
   readonly nowMs: number;
@@ -46,7 +51,8 @@ export interface Forwarded {
 export function explainTarget(plan: Plan, route: RoutePlan, at: Path, request: Forwarded): ExplainStep[] {
   const { target } = route;
   if (target.kind === "forward") {
-    const path = pathFor(target, request);
+    const path = tryPath(target, at, request);
+    if (typeof path !== "string") return [path];
     const via = describeTarget(target.to);
     const steps = [step("target", "pass", `${request.method} ${path}${request.query} to ${via}`, [...at, "to"])];
     if (
@@ -73,6 +79,16 @@ export function pathFor(
 ): string {
   if (rewrite === undefined) return request.path;
   return typeof rewrite === "string" ? rewritePath(rewrite, request.params) : request.rewrite(rewrite, request.path);
+}
+
+/** The same, or why there is none: what an expression has made of it cannot be read in one way. */
+export function tryPath(target: Parameters<typeof pathFor>[0], at: Path, request: Parameters<typeof pathFor>[1]) {
+  try {
+    return pathFor(target, request);
+  } catch (cause) {
+    if (!(cause instanceof SelvageError)) throw cause;
+    return step("rewrite", "deny", cause.reason, [...at, "rewrite"], cause.code);
+  }
 }
 
 function explainOnePart(
@@ -144,6 +160,7 @@ function explainService(plan: Plan, target: UpstreamTarget, method: string, requ
     ...explainCallLimits(service, at, callerOf(request)),
     step("limits", "note", describeTimes(service), at),
     ...explainProtocol(service, at, request.header("content-type")),
+    ...explainCalls(plan, name, at),
   ];
 }
 

@@ -1,3 +1,4 @@
+import type { TxnContext } from "../auth/txn-context.ts";
 import type { Path } from "../config/problem.ts";
 import type { TrafficMatch, TrafficRule } from "../policy/settings.ts";
 import { chooseSubset, matches, type TrafficRequest } from "../policy/traffic.ts";
@@ -9,29 +10,29 @@ export interface Routed {
   readonly method: string;
   readonly path: string;
   readonly route: string;
+  readonly context?: TxnContext["values"] | undefined;
   readonly sub: string;
   readonly scopes: readonly string[];
   header(name: string): string | undefined;
 }
 
 /** The request as an agent asks its rules about it. */
-export function routedRequest({ method, path, route, scopes, sub }: Routed): TrafficRequest {
-  return { method, path, scopes, claims: { sub, tctx: { route } } };
+export function routedRequest({ method, path, route, context, scopes, sub }: Routed): TrafficRequest {
+  return { method, path, scopes, claims: { sub, tctx: { route, ...context } } };
 }
 
-/** Which subset gets the request. Of the context of its token only the route is known here. */
+/** Which subset gets the request. */
 export function explainTraffic(service: ServicePlan, at: Path, request: Routed): ExplainStep {
   const asked = routedRequest(request);
-  const unknown = unknownContext(service.traffic);
   const choice = chooseSubset(service.traffic, asked, (name) => request.header(name), 0);
   if (choice === undefined) {
-    const why = service.traffic.length === 0 ? "no traffic rules" : `no traffic rule matches${unknown}`;
+    const why = service.traffic.length === 0 ? "no traffic rules" : "no traffic rule matches";
     return step("traffic", "pass", `every instance alike (${why})`, at);
   }
   const rule = service.traffic[choice.rule] as TrafficRule;
   const conditions = describeConditions(rule);
   const why = conditions.length === 0 ? "every request" : conditions.join(", ");
-  return step("traffic", "pass", `${describeSplit(rule)} (rule ${choice.rule + 1}: ${why}${unknown})`, [
+  return step("traffic", "pass", `${describeSplit(rule)} (rule ${choice.rule + 1}: ${why})`, [
     ...at,
     "traffic",
     choice.rule,
@@ -61,13 +62,6 @@ export function describeConditions({ headers, cookies, path, methods, claims, sc
     ...(scopes ?? []).map((scope) => `scope ${scope}`),
   ];
 }
-
-function unknownContext(rules: readonly TrafficRule[]): string {
-  const names = rules.flatMap(({ claims }) => Object.keys(claims ?? {})).filter((name) => !KNOWN.has(name));
-  return names.length === 0 ? "" : `; ${[...new Set(names)].join(", ")} of the token is not known here`;
-}
-
-const KNOWN: ReadonlySet<string> = new Set(["sub", "tctx.route"]);
 
 function describeSplit({ split }: TrafficRule): string {
   const weights = Object.entries(split);

@@ -9,8 +9,8 @@ export interface ValidatedRequest {
   readonly method: string;
   /** Normalised. */
   readonly path: string;
-  /** The path that the route's target is asked for. */
-  readonly sent: () => string;
+  /** The path that the route's target is asked for, or why there is none. */
+  readonly sent: () => string | ExplainStep;
 }
 
 /**
@@ -26,6 +26,7 @@ export function explainValidation(
   if (validation === undefined) return [];
   const place = placeOf(validation, at);
   const path = validation.of === undefined ? asked : sent();
+  if (typeof path !== "string") return [path];
   const bytes = artifacts?.get(validation.contract);
   if (bytes === undefined)
     return [

@@ -4,48 +4,35 @@
  */
 import type { Path } from "../config/problem.ts";
 import { formatDuration, formatSize } from "../config/units.ts";
-import { errorTable } from "../errors.ts";
-import { inspectHead } from "../http/inspect-head.ts";
+import { inspectHead, refuseMethod } from "../http/inspect-head.ts";
+import { parseRequestTarget } from "../http/request-target.ts";
 import { corsFields, preflightFields } from "../policy/cors.ts";
-import { applyHeaderEdits, isEmptyEdit } from "../policy/header-edits.ts";
-import { forgedFields } from "../policy/identity-headers.ts";
+import { isEmptyEdit } from "../policy/header-edits.ts";
 import { priorityOf } from "../policy/load-shedding.ts";
 import type { HeaderEdits } from "../policy/settings.ts";
 import { hostWithoutPort } from "../route/compare-routes.ts";
-import { compileRegexes } from "../route/compile-regexes.ts";
-import { explainRoutes, type RouteVerdict } from "../route/explain-routes.ts";
-import { compileRoutes, matchRoute } from "../route/match-route.ts";
 import { normalisePath } from "../route/normalise-path.ts";
-import { requestedVersion, VERSION_FIELD } from "../route/requested-version.ts";
-import { type Condition, describeMisfit, type Found } from "../route/value-test.ts";
-import { believedFields } from "./believed-fields.ts";
 import { explainAuth } from "./explain-auth.ts";
 import { explainCache } from "./explain-cache.ts";
 import { explainClientIp } from "./explain-client-ip.ts";
 import { explainHandler, explainPolicies } from "./explain-code.ts";
 import { explainDecision } from "./explain-decision.ts";
 import { explainEdgeTraffic, explainEdgeTrouble } from "./explain-edge-traffic.ts";
+import { bareHost, editFields, endCredentials, explainBounds, passedFields } from "./explain-fields.ts";
 import { explainIdempotency } from "./explain-idempotency.ts";
 import { explainLifeCycle } from "./explain-life-cycle.ts";
 import { explainLimits } from "./explain-limits.ts";
 import { explainLogin } from "./explain-login.ts";
-import { explainMetadata, explainTold, type Told } from "./explain-outward.ts";
+import { explainMetadata, explainTold } from "./explain-outward.ts";
 import { explainAnswerEdits, explainOwnAnswer, explainRequestEdits, NO_IDS, reshaperFor } from "./explain-reshape.ts";
+import { drawnResult, resultOf, withAborts, withSent } from "./explain-result.ts";
+import { type ChosenRoute, findRoute, takeSibling } from "./explain-route.ts";
 import { explainShedding } from "./explain-shedding.ts";
-import { explainSiblings } from "./explain-siblings.ts";
-import {
-  type ExplainRequest,
-  type ExplainStep,
-  type Explanation,
-  headerOf,
-  joinedHeaders,
-  step,
-} from "./explain-step.ts";
+import { type ExplainRequest, type ExplainStep, type Explanation, headerOf, step } from "./explain-step.ts";
 import { explainUpgrade } from "./explain-streams.ts";
-import { explainTarget, pathFor, queryMembers } from "./explain-target.ts";
+import { explainTarget, tryPath } from "./explain-target.ts";
 import { explainValidation } from "./explain-validation.ts";
-import type { Plan, RegexRewrite, RoutePlan } from "./plan.ts";
-import { siblingsOf } from "./siblings.ts";
+import type { GatewayPlan, Plan, RegexRewrite, RoutePlan } from "./plan.ts";
 
 /**
  * @param nowMs for the times of a token
@@ -64,62 +51,68 @@ export function explain(
   const metadata = explainMetadata(plan.gateway.resources, hostWithoutPort(request.host) ?? "", request.path);
   if (metadata !== undefined) return { otherRoutes: [], steps, result: { outcome: "answer", text: metadata } };
   const preflight = explainCors(plan, request, steps);
-  if (preflight !== undefined) return { otherRoutes: [], steps, result: { outcome: "answer", text: preflight } };
+  if (preflight !== undefined)
+    return { otherRoutes: [], steps, result: { outcome: "answer", text: preflight, status: 204 } };
   const login = explainLogin(plan.gateway, request);
   if (login !== undefined)
     return { otherRoutes: [], steps: [...steps, login], result: { outcome: "answer", text: "would be answered here" } };
+  const fields = passedFields(plan.gateway, request, client.address);
   const { path, refused } = normalisePath(request.path);
   if (path === undefined)
     return finish([...steps, step("path", "deny", `the path ${refused}`, undefined, "ambiguous_path")], []);
-  const found = findRoute(plan, withClient(request, client.address), path, nowMs);
-  if (found.route === undefined) return finish([...steps, ...found.miss], found.otherRoutes);
-  const { route, at, params, otherRoutes } = found;
-  const chosen = { name: route.name, path: at, params };
-  steps.push(...explainOwner(route, at));
+  const found = findRoute(plan.gateway, withClient(request, client.address), path);
+  if (found.route === undefined) return finish([...steps, found.miss], found.otherRoutes);
+  const early = explainEarly(plan.gateway, found, request);
+  if (early.some(isDenial)) return finish([...steps, ...early], found.otherRoutes, chosenOf(found));
+  const taken = takeSibling(plan.gateway, found, { ...request, path }, fields, nowMs);
+  if (taken.route === undefined) return finish([...steps, ...early, ...taken.steps], taken.otherRoutes);
+  const { route, at, params, otherRoutes } = taken;
+  const chosen = chosenOf(taken);
+  steps.push(...explainOwner(route, at), ...early);
   if (route.quarantine !== undefined) return finish(steps, otherRoutes, chosen);
-  const upgrade = explainUpgrade(plan.gateway, route, at, request);
-  steps.push(...upgrade);
-  if (upgrade.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
-  const { identity, steps: authSteps } = explainAuth(route, at, plan.gateway.identity, { ...request, path }, nowMs);
-  steps.push(...authSteps, ...(found.told ?? []));
-  if (authSteps.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
+  const { identity, steps: authSteps } = explainAuth(route, at, plan.gateway, { ...request, path }, fields, nowMs);
+  steps.push(...authSteps, ...(taken.told === undefined ? [] : [taken.told]));
+  if (authSteps.some(isDenial)) return finish(steps, otherRoutes, chosen);
+  const query = route.auth === undefined ? request.query : endCredentials(plan.gateway, fields, request.query);
   const lifeCycle = explainLifeCycle(route, at, params, nowMs);
   steps.push(...lifeCycle);
-  if (lifeCycle.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
+  if (lifeCycle.some(isDenial)) return finish(steps, otherRoutes, chosen);
   const { address: clientIp } = client;
-  const authenticated = route.auth !== undefined;
-  const limits = explainLimits(plan.gateway, route, at, { identity, clientIp, params, request, path, authenticated });
+  const host = bareHost(request.host);
+  const inside = { ...request, host, query, headers: [...fields] };
+  const limits = explainLimits(plan.gateway, route, at, { identity, clientIp, params, request: inside, path });
   steps.push(...limits);
-  if (limits.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
+  if (limits.some(isDenial)) return finish(steps, otherRoutes, chosen);
   if (route.graphql !== undefined)
     steps.push(step("graphql", "note", "its document is judged, of which nothing is known here", [...at, "graphql"]));
   const facts = {
-    ...withClient(request, clientIp),
-    ...{ identity, route: route.name, path, params, headers: joinedHeaders(request) },
+    ...withClient(inside, clientIp),
+    ...{ identity, route: route.name, path, params, headers: Object.fromEntries(fields) },
   };
   const decision = explainDecision(plan.gateway, route, at, facts);
   steps.push(...decision);
-  if (decision.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
+  if (decision.some(isDenial)) return finish(steps, otherRoutes, chosen);
   const reshaper = reshaperFor(plan.gateway);
   const rewrite = (to: RegexRewrite, from: string): string => reshaper.rewrite(to, from);
-  const sent = (): string =>
-    route.target.kind === "forward" ? pathFor(route.target, { path, params, rewrite }) : path;
+  const sent = (): string | ExplainStep =>
+    route.target.kind === "forward" ? tryPath(route.target, at, { path, params, rewrite }) : path;
   const contract = explainValidation(route, at, { method: request.method, path, sent }, artifacts);
   steps.push(...contract);
-  if (contract.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
+  if (contract.some(isDenial)) return finish(steps, otherRoutes, chosen);
   const keySteps = explainIdempotency(route, at, identity, request.method, (name) => headerOf(request, name));
   steps.push(...keySteps);
-  if (keySteps.some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen, route);
+  if (keySteps.some(isDenial)) return finish(steps, otherRoutes, chosen, route);
   steps.push(...explainShedding(plan, route, identity));
-  const told = explainTold(route, at, identity, params, queryMembers(request.query));
-  const headers = forwardedHeaders(plan, request, route, told.fields);
-  const { method, query, host } = request;
-  const shape = { identity, params, method, host: hostWithoutPort(host) ?? host, path, query, clientIp, ...NO_IDS };
-  const requestFacts = { ...shape, scheme: "https" as const, authority: host, fields: new Map(headers) };
-  const edited = explainRequestEdits(route, at, reshaper, requestFacts, headers);
+  const { method, scheme = "https" } = request;
+  const shape = { identity, params, method, host, path, query, clientIp, ...NO_IDS };
+  const requestFacts = { ...shape, scheme, authority: request.host, fields };
+  editFields(fields, route.transform.request);
+  const edited = explainRequestEdits(route, at, reshaper, requestFacts, fields);
+  const told = explainTold(route, at, identity, params, query);
+  for (const [name, value] of told.fields) fields.set(name, value);
   const edits = [...explainEdits(route, at), ...edited.steps, ...explainAnswerEdits(route, at)];
-  steps.push(...edits, ...told.steps, explainBounds(route, at));
-  if ([...edits, ...told.steps].some(({ verdict }) => verdict === "deny")) return finish(steps, otherRoutes, chosen);
+  steps.push(...edits, ...told.steps, explainTimes(route, at));
+  if ([...edits, ...told.steps].some(isDenial)) return finish(steps, otherRoutes, chosen);
   steps.push(...explainPolicies(route, at));
   const handled = explainHandler(route, at);
   if (handled.length > 0)
@@ -130,30 +123,59 @@ export function explain(
   const own = explainOwnAnswer(route, at, reshaper, requestFacts);
   if (own !== undefined)
     return {
-      ...finish([...steps, own], otherRoutes, chosen, route),
-      result: { outcome: "answer", text: `would be answered here: ${own.text}` },
+      ...finish([...steps, own.step], otherRoutes, chosen, route),
+      result: { outcome: "answer", text: `would be answered here: ${own.step.text}`, status: own.status },
     };
   const { scopes } = identity;
-  const header = (name: string): string | undefined => headers.get(name);
+  const header = (name: string): string | undefined => fields.get(name);
   const forwarded = {
-    ...{ method, path, query, params, scopes, identity, route: route.name, nowMs, header },
+    ...{ method, path, query, params, scopes, identity, route: route.name, nowMs, header, context: told.context },
     priority: priorityOf(identity.plan, route.priority, plan.gateway.shedding),
     rewrite,
     artifacts,
   };
   const traffic = explainEdgeTraffic(route, at, forwarded, clientIp);
-  steps.push(
-    ...traffic.steps,
-    ...explainCache(route, at, { method, host, path, query, identity, header, told: told.fields }),
-    ...explainEdgeTrouble(route, at, forwarded, nowMs),
-    ...explainTarget(plan, traffic.route, at, {
-      ...forwarded,
-      method: edited.reshaped?.method ?? method,
-      query: edited.reshaped?.query?.(query) ?? query,
-    }),
+  const going = {
+    ...forwarded,
+    method: edited.reshaped?.method ?? method,
+    query: edited.reshaped?.query?.(query) ?? query,
+  };
+  const cached = { method, host: request.host, path, query, identity, header, told: told.fields };
+  const cache = explainCache(route, at, cached);
+  steps.push(...traffic.steps, ...cache);
+  if (cache.some(({ code }) => code === "not_stored")) {
+    const text = "would be answered here, by what is stored, which is not known now, or with 504";
+    return { route: chosen, otherRoutes, steps, result: { outcome: "answer", text } };
+  }
+  const trouble = explainEdgeTrouble(route, at, forwarded, nowMs);
+  steps.push(...trouble);
+  const ways = traffic.ways.map((way) => {
+    const taking = explainTarget(plan, way.route, at, going);
+    const result = withSent(resultOf(taking, way.route), way.route, going, fields);
+    return { ...way, steps: taking, results: withAborts([{ name: way.name, percent: way.percent, result }], taking) };
+  });
+  for (const { name, steps: own } of ways)
+    steps.push(...(ways.length === 1 ? own : own.map((one) => ({ ...one, variant: name }))));
+  const among = withAborts(
+    ways.flatMap(({ results }) => results),
+    trouble,
   );
-  return finish(steps, otherRoutes, chosen, route);
+  return { route: chosen, otherRoutes, steps, result: drawnResult(among) };
 }
+
+const chosenOf = ({ route, at, params }: ChosenRoute): NonNullable<Explanation["route"]> => ({
+  name: route.name,
+  path: at,
+  params,
+});
+
+/** What is decided before it is known who asks: the same for all routes that only that tells apart. */
+function explainEarly(gateway: GatewayPlan, { route, at }: ChosenRoute, request: ExplainRequest): ExplainStep[] {
+  if (route.quarantine !== undefined) return [];
+  return [...explainBounds(route, request), ...explainUpgrade(gateway, route, at, request)];
+}
+
+const isDenial = ({ verdict }: ExplainStep): boolean => verdict === "deny";
 
 function finish(
   steps: readonly ExplainStep[],
@@ -161,19 +183,17 @@ function finish(
   chosen?: NonNullable<Explanation["route"]>,
   route?: RoutePlan,
 ): Explanation {
-  const base = { ...(chosen !== undefined && { route: chosen }), otherRoutes, steps };
-  const denied = steps.find((one) => one.verdict === "deny" && one.optional !== true);
-  if (denied === undefined) return { ...base, result: { outcome: "forward", text: "would be forwarded" } };
-  const denial = denied.code ?? "internal";
-  // What a part of a composed answer is refused with stays inside; the client hears that a part is missing.
-  const code = route?.target.kind === "aggregate" && denied.stage !== "aggregate" ? "aggregate_part_failed" : denial;
-  const { status, title } = errorTable[code];
-  return { ...base, result: { outcome: "refuse", code, status, text: `${status} ${title}: ${denied.text}` } };
+  return { ...(chosen !== undefined && { route: chosen }), otherRoutes, steps, result: resultOf(steps, route) };
 }
 
-function explainHead({ headers, path, query }: ExplainRequest): ExplainStep | undefined {
-  const { refused } = inspectHead(headers, path.length + query.length);
-  return refused === undefined ? undefined : step("head", "deny", refused.reason, undefined, refused.code);
+function explainHead({ headers, host, method, path, query }: ExplainRequest): ExplainStep | undefined {
+  if (parseRequestTarget(`http://${host}${path}`) === undefined)
+    return step("head", "deny", "host or target of the request is malformed", undefined, "bad_request");
+  const length = headers.find(([name]) => name === "content-length")?.[1];
+  const refused =
+    inspectHead(headers, path.length + query.length).refused ??
+    refuseMethod(method, length !== undefined && length !== "0");
+  return refused && step("head", "deny", refused.reason, undefined, refused.code);
 }
 
 /** @returns the text of the answer when the gateway itself answers: a preflight */
@@ -209,73 +229,11 @@ function withClient({ clientIp: _, ...request }: ExplainRequest, address: string
   return address === undefined ? request : { ...request, clientIp: address };
 }
 
-type FoundRoute =
-  | {
-      route: RoutePlan;
-      at: Path;
-      params: Readonly<Record<string, string>>;
-      otherRoutes: Explanation["otherRoutes"];
-      /** Why it is this one of its siblings. */
-      told?: readonly ExplainStep[];
-    }
-  | { route?: never; miss: readonly ExplainStep[]; otherRoutes: Explanation["otherRoutes"] };
-
-function findRoute({ gateway }: Plan, request: ExplainRequest, path: string, nowMs: number): FoundRoute {
-  const { routes, hosts, versioning } = gateway;
-  const ofRequest = (name: string): string | undefined => headerOf(request, name);
-  const asked = versioning && requestedVersion(versioning, ofRequest, request.query);
-  const { host, method, query, clientIp } = request;
-  const question = {
-    ...{ host, method, path, query, ...(clientIp !== undefined && { clientIp }) },
-    header: (name: string) => (name === VERSION_FIELD ? asked : headerOf(request, name)),
-  };
-  const { regexes } = compileRegexes(routes);
-  const { leading, groups } = siblingsOf(routes);
-  const found = matchRoute(compileRoutes(leading, hosts, regexes), question);
-  const explained = explainRoutes(routes, hosts, question, regexes);
-  const otherRoutes = explained.flatMap(({ route, verdict }, at) =>
-    verdict.kind === "matched"
-      ? []
-      : [{ name: route.name, why: describeVerdict(verdict), path: ["gateway", "routes", at] }],
-  );
-  if (found.route !== undefined) {
-    const { params } = found;
-    const siblings = groups?.get(found.route);
-    const chosen =
-      siblings && explainSiblings(gateway, found.route, siblings, otherRoutes, { ...request, path }, nowMs);
-    if (chosen !== undefined && chosen.route === undefined)
-      return { miss: chosen.steps, otherRoutes: chosen.otherRoutes };
-    const route = chosen?.route ?? found.route;
-    const at = ["gateway", "routes", routes.indexOf(route)];
-    return { route, at, params, otherRoutes, ...(chosen && { otherRoutes: chosen.otherRoutes, told: [chosen.told] }) };
-  }
-  const texts = {
-    unknown_host: `${request.host} is not served: the hosts are ${hosts.join(", ")}`,
-    no_route: "no route matches",
-    method_not_allowed: `${request.method} is not allowed here: ${found.allow?.join(", ")}`,
-  };
-  const at: Path = found.missing === "unknown_host" ? ["gateway", "hosts"] : ["gateway", "routes"];
-  return { miss: [step("route", "deny", texts[found.missing], at, found.missing)], otherRoutes };
-}
-
-function describeCondition(condition: Condition, found: Found): string {
-  if (condition.on !== "header" || condition.name !== VERSION_FIELD) return describeMisfit(condition, found);
-  return `version ${String(found ?? "none")} is asked for, this is ${String(condition.test)}`;
-}
-
 function explainOwner({ owner, quarantine }: RoutePlan, at: Path): ExplainStep[] {
   const owned = owner === undefined ? [] : [step("owner", "note", `the route is of ${owner}`, [...at, "owner"])];
   if (quarantine === undefined) return owned;
   const text = `out of service: ${quarantine}`;
   return [...owned, step("quarantine", "deny", text, [...at, "quarantine"], "route_quarantined")];
-}
-
-function describeVerdict(verdict: Exclude<RouteVerdict, { kind: "matched" }>): string {
-  if (verdict.kind === "host") return `host is none of ${verdict.hosts.join(", ")}`;
-  if (verdict.kind === "path") return `path does not match ${verdict.pattern}`;
-  if (verdict.kind === "method") return `method is none of ${verdict.methods.join(", ")}`;
-  if (verdict.kind === "condition") return describeCondition(verdict.condition, verdict.found);
-  return verdict.kind === "later" ? `equal to ${verdict.than}, but later` : `less specific than ${verdict.than}`;
 }
 
 function explainEdits({ transform }: RoutePlan, at: Path): ExplainStep[] {
@@ -298,37 +256,11 @@ function describeEdits({ remove, set, add }: HeaderEdits): string {
   ].join("; ");
 }
 
-function explainBounds({ timeoutMs, bodyBytesMax }: RoutePlan, at: Path): ExplainStep {
+function explainTimes({ timeoutMs, bodyBytesMax }: RoutePlan, at: Path): ExplainStep {
   return step(
     "bounds",
     "note",
     `answer within ${formatDuration(timeoutMs)}, body up to ${formatSize(bodyBytesMax)}`,
     at,
   );
-}
-
-/** What of the request's headers goes on, with the route's edits; secrets stay references. */
-function forwardedHeaders(
-  { gateway }: Plan,
-  request: ExplainRequest,
-  route: RoutePlan,
-  told: Told["fields"],
-): Map<string, string> {
-  const names = request.headers.map(([name]) => name);
-  const forged = forgedFields(believedFields(gateway), names);
-  const dropped = new Set([...inspectHead(request.headers, 0).dropped, ...forged]);
-  const headers = new Map<string, string>();
-  const append = (name: string, value: string): void => {
-    const before = headers.get(name);
-    headers.set(name, before === undefined ? value : `${before}, ${value}`);
-  };
-  for (const [name, value] of request.headers) if (!dropped.has(name)) append(name, value);
-  const fields = {
-    append,
-    set: (name: string, value: string) => headers.set(name, value),
-    delete: (name: string) => headers.delete(name),
-  };
-  applyHeaderEdits(fields, route.transform.request, (name) => `\${secret:${name}}`);
-  for (const [name, value] of told) headers.set(name, value);
-  return headers;
 }

@@ -142,7 +142,20 @@ describe("explain", () => {
       result: { code: "credentials_missing", status: 401 },
       dryRun: true,
       signatureChecked: false,
+      fix: expect.stringContaining("--as"),
     });
+  });
+  test("--expect: 0 when it would end so, 1 with a word when not, 2 for what is no status", async () => {
+    const expecting = (status: string) =>
+      selvage(["explain", "GET", "/api/v2/orders/42", "--file", shop, "--expect", status]);
+    const held = await expecting("401");
+    expect(held).toMatchObject({ code: 0, stderr: "" });
+    expect(held.stdout).toMatch(/step {6}auth, \S+selvage\.yaml:21\n fix {7}send a credential/);
+    expect(await expecting("forward")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("it is: refused: 401"),
+    });
+    expect(await expecting("often")).toMatchObject({ code: 2, stdout: "" });
   });
 });
 

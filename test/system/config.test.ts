@@ -204,6 +204,21 @@ describe("explain", () => {
     expect(stdout).toContain("profile");
   });
 
+  test("by an older version only what differs is shown", async () => {
+    const edited = join(folder, "narrowed.yaml");
+    writeFileSync(edited, readFileSync(join(root, FILE), "utf8").replace("/api/v2/orders/*", "/api/v9/orders/*"));
+    const before = JSON.parse((await system.selvage("status", "--json")).stdout) as { version: number };
+    await system.selvage("apply", edited, "--wait");
+    const asked = ["explain", "GET", "/api/v2/orders/42", "--as", "alice", "--scope", "orders:read"];
+    const { code, stdout } = await system.selvage(...asked, "--at", String(before.version));
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/- +route +orders\n/);
+    expect(stdout).toMatch(/\+ +result +refused: 404/);
+    expect(stdout).not.toContain("no difference");
+    await system.selvage("rollback", String(before.version), "--wait");
+    expect((await system.selvage(...asked, "--at", String(before.version))).stdout).toContain("no difference");
+  });
+
   test("counts nothing", async () => {
     const subject = await system.token("erin");
     const remaining = async (): Promise<string | undefined> =>

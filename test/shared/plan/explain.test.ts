@@ -60,6 +60,7 @@ test("a request that goes through names every decision", () => {
       "balance",
       "access",
       "limits",
+      "calls",
     ],
   ]);
   expect(explanation.steps.find(({ stage }) => stage === "traffic")).toMatchObject({

@@ -22,6 +22,11 @@ const routes = [
       { headers: {}, variants: split, sticky: { by: "identity" } },
     ],
   }),
+  old("tenants", "/tenants", {
+    auth: { any: ["login"], scopes: [] },
+    context: { members: { tenant: { from: ["identity", "claims", "tenant"] } }, ofRequest: false },
+    traffic: [{ headers: {}, claims: { "tctx.tenant": "acme" }, variants: [variant("beta", 1)] }],
+  }),
   old("cached", "/cached", {
     cache: { ttlMs: 60_000 },
     traffic: [{ headers: { "x-canary": "yes" }, variants: [variant("new", 1)] }],
@@ -61,6 +66,13 @@ describe("where requests go", () => {
     expect(gateway.logs.at(-1)?.variant).toBe("new");
     expect(await hostOf("/canary")).toBe("old.example");
     expect(gateway.logs.at(-1)).not.toHaveProperty("variant");
+  });
+
+  test("by what the transaction token says of the user", async () => {
+    const hostFor = async (tenant: string): Promise<string> =>
+      hostOf("/tenants", { authorization: `Bearer ${await issuer.sign({ tenant })}` });
+    expect(await hostFor("acme")).toBe("beta.example");
+    expect(await hostFor("other")).toBe("old.example");
   });
 
   test("by weight", async () => {

@@ -19,7 +19,7 @@ export function askedOf(c: Context<GatewayEnv>): TrafficRequest {
   return {
     method: c.req.raw.method,
     path: c.get("path"),
-    claims: known ? { sub, tctx: { route: c.get("route").name, ...c.get("context") } } : undefined,
+    claims: known ? { sub, tctx: { route: c.get("route").name, ...c.get("context")?.values } } : undefined,
     scopes: known ? scopes : undefined,
   };
 }

@@ -1,0 +1,54 @@
+/** What becomes of a request in the end, by the steps of its way. */
+import { errorTable } from "../errors.ts";
+import type { Fields } from "./explain-fields.ts";
+import type { DrawnResult, ExplainStep, Explanation, Result } from "./explain-step.ts";
+import { type Forwarded, pathFor } from "./explain-target.ts";
+import type { RoutePlan } from "./plan.ts";
+
+type Among = DrawnResult["among"];
+
+/** @param route where it has come to its target */
+export function resultOf(steps: readonly ExplainStep[], route?: RoutePlan): Result {
+  const denied = steps.find((one) => one.verdict === "deny" && one.optional !== true);
+  if (denied === undefined) return { outcome: "forward", text: "would be forwarded" };
+  const denial = denied.code ?? "internal";
+  // What a part of a composed answer is refused with stays inside; the client hears that a part is missing.
+  const code = route?.target.kind === "aggregate" && denied.stage !== "aggregate" ? "aggregate_part_failed" : denial;
+  const { status, title } = errorTable[code];
+  return { outcome: "refuse", code, status, text: `${status} ${title}: ${denied.text}` };
+}
+
+/** The result with what the upstream of a route would be asked. */
+export function withSent(result: Result, { target }: RoutePlan, going: Forwarded, fields: Fields): Result {
+  if (result.outcome !== "forward" || target.kind !== "forward") return result;
+  const { method, query } = going;
+  // A field's value has no blanks around it (RFC 9110 section 5.5).
+  const trimmed = Object.fromEntries([...fields].map(([name, value]) => [name, value.replace(/^[ \t]+|[ \t]+$/g, "")]));
+  return { ...result, sent: { to: target.to, method, path: pathFor(target, going), query, fields: trimmed } };
+}
+
+/** The results with the part that a fault answers first. @param steps of which one may be a fault */
+export function withAborts(among: Among, steps: readonly ExplainStep[]): Among {
+  const aborts = steps.find((one) => one.aborts !== undefined && one.part === undefined)?.aborts;
+  if (aborts === undefined || aborts.percent === 0) return among;
+  const { percent, status } = aborts;
+  const whole = among.reduce((sum, one) => sum + one.percent, 0);
+  const rest = among.map((one) => ({ ...one, percent: shareOf(one.percent, 100 - percent) }));
+  const name = `abort ${status}`;
+  const text = `would be answered with ${status} by a fault that is made on purpose`;
+  const answered = { name, percent: shareOf(whole, percent), result: { outcome: "answer", text, status } as const };
+  return [answered, ...rest].filter((one) => one.percent > 0);
+}
+
+const shareOf = (percent: number, part: number): number => Number(((percent * part) / 100).toFixed(2));
+
+/** The result of several of which one is drawn. */
+export function drawnResult(among: Among): Explanation["result"] {
+  const [first] = among;
+  if (first === undefined) throw new Error("a request goes nowhere");
+  if (among.length === 1) return first.result;
+  const texts = among.map(({ result }) => (result.outcome === "refuse" ? `refused: ${result.text}` : result.text));
+  if (first.result.outcome === "refuse" && texts.every((text) => text === texts[0])) return first.result;
+  const text = among.map(({ name, percent }, at) => `${percent} % (${name}) ${texts[at]}`).join("; ");
+  return { outcome: "drawn", text, among };
+}
