@@ -190,6 +190,12 @@ export const limits = {
     tokenAgeMsMax: 366 * 86_400_000,
     /** Providers, groups, claims and values that one `auth` names, each. */
     authNamesMax: 32,
+    /** Findings that a document says are meant (`check.ignore`), characters of the reason of one, and of its place. */
+    ignoresMax: 100,
+    ignoreReasonCharsMax: 500,
+    ignorePlaceCharsMax: 500,
+    /** Attempts at one service that one request may come to, by the retries of all services on its way, without a warning. */
+    attemptsProductMax: 8,
   },
   /** Outlier ejection where a service has no `breaker`, and the ends of its range. */
   breaker: {
