@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { checkContractPaths } from "../shared/config/check-contract-paths.ts";
+import { checkDeep } from "../shared/config/check-deep.ts";
 import { codeFrame, fixOf } from "../shared/config/code-frame.ts";
 import { splitFiles } from "../shared/config/document-files.ts";
 import { type Ignored, ignoresIn, unusedIgnores, withoutIgnored } from "../shared/config/ignores.ts";
@@ -54,6 +55,7 @@ export async function readDocument(
     ...checkTranscoded(document, artifacts),
     ...checkContractPaths(document, contractsByName(artifacts)),
     ...codeProblems(document, name),
+    ...checkDeep(document),
   ];
   return { ...withProblems(read, found), artifacts };
 }

@@ -196,6 +196,8 @@ export const limits = {
     ignorePlaceCharsMax: 500,
     /** Attempts at one service that one request may come to, by the retries of all services on its way, without a warning. */
     attemptsProductMax: 8,
+    /** Steps in which these ways are looked for: what calls each other in circles has more of them than can be counted. */
+    chainStepsMax: 20_000,
   },
   /** Outlier ejection where a service has no `breaker`, and the ends of its range. */
   breaker: {
