@@ -35,11 +35,7 @@ export function judgeLive(facts: LiveFacts): LiveGroup[] {
   const { status, drift } = facts;
   return [
     group("control plane", [...clockOf(facts), ...alarmsOf(status)], versionText(status)),
-    group(
-      "gateways",
-      gatewaysOf(status),
-      count(status.gateways.length, "gateway holds a lease", "gateways hold leases"),
-    ),
+    group("gateways", gatewaysOf(status), gatewaysText(status)),
     group("mesh", [...agentsOf(status), ...certificatesOf(facts)], agentsText(status.agents)),
     group("contracts", driftOf(drift), drift.length === 0 ? "none was broken lately" : undefined),
   ];
@@ -57,6 +53,11 @@ const count = (many: number, one: string, more: string): string => `${many} ${ma
 
 function versionText({ version, hash }: Status): string {
   return version === 0 ? "nothing is live yet" : `version ${version} is live (${hash.slice(0, 12)})`;
+}
+
+function gatewaysText({ gateways }: Status): string {
+  if (gateways.length === 0) return "none holds a lease: none has served a request in the last seconds";
+  return count(gateways.length, "gateway holds a lease", "gateways hold leases");
 }
 
 function agentsText(agents: readonly AgentStatus[]): string {

@@ -43,6 +43,9 @@ function checkUsers(rule: Cursor): DocumentProblem[] {
     .map((key) => rule.get(key))
     .filter((asked) => asked.items.length + asked.keys.length > 0)
     .map(({ path }) =>
-      warning("SLV3248", path, "nobody can meet this: no end user is known without `gateway.identity`", { at: "key" }),
+      warning("SLV3248", path, "nobody can meet this: no end user is known without `gateway.identity`", {
+        at: "key",
+        expected: "a provider there, and `auth` in the routes that lead here",
+      }),
     );
 }

@@ -60,5 +60,7 @@ function checkHedge(hedge: Cursor, methods: readonly string[] | undefined): Docu
   const hedged = hedge.get("methods").exists ? hedge.get("methods").texts : HEDGED;
   if (!hedge.exists || methods === undefined || methods.some((method) => hedged.includes(method))) return [];
   const text = `no hedge is ever sent: only ${methods.join(", ")} arrives here, and it is for ${hedged.join(", ")}`;
-  return [warning("SLV3071", hedge.path, text, { at: "key" })];
+  return [
+    warning("SLV3071", hedge.path, text, { at: "key", expected: "no `hedge`, or idempotent `methods` that arrive" }),
+  ];
 }

@@ -31,5 +31,5 @@ function checkUse(service: string, subset: string, labels: Cursor, place: Cursor
   const rules = [...place.get("traffic").items, ...place.get("mirror").items];
   if (rules.some((rule) => rule.get("to").text === subset || rule.get("split", subset).exists)) return [];
   const text = `no rule of \`traffic\` or \`mirror\` of ${service} names the subset ${subset}`;
-  return [warning("SLV3246", labels.path, text, { at: "key" })];
+  return [warning("SLV3246", labels.path, text, { at: "key", expected: `\`to: ${subset}\` in a rule` })];
 }

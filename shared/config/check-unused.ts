@@ -18,13 +18,18 @@ export function checkUnused(top: Cursor): DocumentProblem[] {
     .entries.filter(([name, one]) => !providers.has(name) && !one.get("oidc").exists);
   const asked = gateway.get("decisions").entries.filter(([name]) => !points.has(name));
   return [
-    ...named.map(([name, { path }]) => unused(`no route asks for the identity provider ${quote(name)}`, path)),
-    ...asked.map(([name, { path }]) => unused(`no route asks the decision point ${quote(name)}`, path)),
+    ...named.map(([name, { path }]) =>
+      unused(`no route asks for the identity provider ${quote(name)}`, path, `\`auth: ${name}\` in a route`),
+    ),
+    ...asked.map(([name, { path }]) =>
+      unused(`no route asks the decision point ${quote(name)}`, path, `\`decision: ${name}\` in \`auth\` of a route`),
+    ),
     ...checkServices(top),
   ];
 }
 
-const unused = (text: string, path: Cursor["path"]): DocumentProblem => warning("SLV3246", path, text, { at: "key" });
+const unused = (text: string, path: Cursor["path"], expected: string): DocumentProblem =>
+  warning("SLV3246", path, text, { at: "key", expected });
 
 function authsOf(top: Cursor): Cursor[] {
   const exposed = top.get("mesh", "services").entries.map(([, service]) => service.get("expose"));
@@ -41,6 +46,12 @@ function checkServices(top: Cursor): DocumentProblem[] {
     const callers = service.get("access").items.map((rule) => rule.get("from").text);
     const isForGateway = callers.length > 0 && callers.every((from) => from === GATEWAY_SERVICE);
     if (!isForGateway || led.has(name) || service.get("expose").exists) return [];
-    return [unused(`nobody calls ${name}: only the gateway may, and no route leads there`, service.path)];
+    return [
+      unused(
+        `nobody calls ${name}: only the gateway may, and no route leads there`,
+        service.path,
+        `\`to: ${name}\` in a route`,
+      ),
+    ];
   });
 }

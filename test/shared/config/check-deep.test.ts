@@ -271,6 +271,18 @@ describe("SLV3249: calls of one request", () => {
   ])("%s", (_what, document, expected) => expect(foundIn(document)).toEqual(expected));
 });
 
+test.each<[string, unknown, string[]]>([
+  ["a code and a place", [{ code: "SLV3011", at: "services.orders", reason: "ours" }], []],
+  ["no reason", [{ code: "SLV3011" }], ["SLV2002 check.ignore.0.reason"]],
+  ["no code", [{ code: "3011", reason: "-" }], ["SLV2001 check.ignore.0.code"]],
+  ["a mistyped key", [{ code: "SLV3011", reason: "-", place: "x" }], ["SLV2003 check.ignore.0.place"]],
+  ["too many", Array.from({ length: 101 }, () => ({ code: "SLV3011", reason: "-" })), ["SLV2001 check.ignore"]],
+])("check.ignore: %s", (_what, ignore, expected) => {
+  const document = { ...withService({}), check: { ignore } };
+  const found = checkDocument(document).problems.map(({ code, path }) => `${code} ${placeName(document, path)}`);
+  expect(found).toEqual(expected);
+});
+
 describe("examples have none", () => {
   const examples = new URL("../../../examples/", import.meta.url);
   const names = readdirSync(examples).filter((name) => existsSync(new URL(`${name}/selvage.yaml`, examples)));
