@@ -7,6 +7,7 @@ import type {
   DeprecatedCaller,
   Drift,
   DryRunAnswer,
+  EndpointStatus,
   JoinTokenRequest,
   RenewAllAnswer,
   RenewAllRequest,
@@ -119,6 +120,11 @@ export class ControlClient {
 
   status(): Promise<Status> {
     return this.#call("GET", "/v1/status");
+  }
+
+  /** Endpoints that callers are given, by service. */
+  services(): Promise<{ readonly services: Readonly<Record<string, readonly EndpointStatus[]>> }> {
+    return this.#call("GET", "/v1/services");
   }
 
   async deprecatedCallers(): Promise<readonly DeprecatedCaller[]> {

@@ -142,6 +142,8 @@ export interface MovedMembers {
 
 /** Who is where. `state`: current (acknowledged the live version), behind, refused, offline (known, but not connected). */
 export interface Status {
+  /** When it was said, by the clock of the control plane; absent: a control plane of before. */
+  readonly nowMs?: number;
   readonly version: number;
   readonly hash: string;
   readonly gateways: readonly {

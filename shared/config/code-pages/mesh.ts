@@ -1,0 +1,104 @@
+/** Pages of what is wrong with services, exposed routes and joining. */
+import type { CodePage } from "./page.ts";
+
+export const meshPages = {
+  SLV3011: {
+    why: "A service without `access` can be called by every workload of the trust domain, also by one that somebody took over.",
+    fix: "List who may call it; `access: []` lets nobody in. `selvage mesh edges --file FILE` shows who may call whom.",
+    example: "access: [{ from: gateway, methods: [GET] }, { from: orders }]",
+  },
+  SLV3055: {
+    why: "The protocol of the service has no such thing: a connection of TCP has no path, header or status.",
+    fix: "Remove the setting, or change `protocol`.",
+  },
+  SLV3056: {
+    why: "A caller listens on the `outboundPort` of each service that it calls, and one port is one service.",
+    fix: "Give one of the two another port.",
+  },
+  SLV3057: {
+    why: "The gateway speaks HTTP; it cannot lead to a service of TCP.",
+    fix: "Call it from another service of the mesh, or put a service of HTTP before it.",
+  },
+  SLV3058: {
+    why: "With `mode: shadow` what would be refused is only counted and told.",
+    fix: "Nothing while you look; remove the mode when `selvage status` and the metrics show what you expect.",
+  },
+  SLV3064: {
+    why: "An exposed route runs in an agent, which has none of the gateway's stores.",
+    fix: "Remove the setting, or make it a route of `gateway`.",
+  },
+  SLV3065: {
+    why: "An agent verifies tokens by public keys, and cannot ask others about them.",
+    fix: "Use a provider of `jwt`, or a route of `gateway`.",
+  },
+  SLV3066: {
+    why: "Each instance counts for itself, so a limit that is shared cannot be kept there.",
+    fix: "Use `mode: local`: with n instances up to n times the limit pass; or a route of `gateway`.",
+  },
+  SLV3067: {
+    why: "`access` lets in one caller, so counting by caller is counting everybody together.",
+    fix: "Say `by: all`, or count by `identity`.",
+  },
+  SLV3072: {
+    why: "Each zone is tried once, and the own one first.",
+    fix: "Remove the repetition.",
+  },
+  SLV3220: {
+    why: "Tokens of this issuer could not be verified.",
+    fix: "Write `issuer` exactly as the `iss` of its tokens, and either an https issuer, `jwks` or `keys`.",
+  },
+  SLV3221: {
+    why: "Who can change what is fetched can join as any service.",
+    fix: "Use https.",
+  },
+  SLV3222: {
+    why: "An issuer without a rule lets nobody join; a rule without its issuer neither.",
+    fix: "Correct the name, or add what is missing.",
+  },
+  SLV3223: {
+    why: "Everybody can get a token of a public issuer. Without a condition on whose it is, strangers join the mesh.",
+    fix: "Name the organisation, repository, account or project in the rule.",
+    example: "- { issuer: github, claims: { repository: my-org/orders }, service: orders }",
+  },
+  SLV3224: {
+    why: "Whatever runs on that platform joins as this service.",
+    fix: "Narrow the rule by namespace, service account or another claim.",
+  },
+  SLV3225: {
+    why: "Rules are tried from the top; this one is never reached.",
+    fix: "Move it up, or remove it.",
+  },
+  SLV3226: {
+    why: "The template names the service that somebody joins as, so it must come to one that is declared.",
+    fix: "List in `allow` what it may come to, and use claims that the rule demands.",
+  },
+  SLV3227: {
+    why: "A token that ends before the certificate cannot renew it late in its life.",
+    fix: "Make the token live at least as long as the certificate, or shorten the certificate's life.",
+  },
+  SLV3255: {
+    why: "Whoever serves the bundle of another trust domain says who may speak for it.",
+    fix: "Use an https URL of a public host, as `docs/spiffe.md` has it.",
+  },
+  SLV3256: {
+    why: "The own trust domain is known already.",
+    fix: "Remove it from `mesh.federation`, or correct its name.",
+  },
+  SLV3257: {
+    why: "Without the other domain's bundle none of its workloads can prove itself.",
+    fix: "Add it to `mesh.federation`, or correct the name.",
+  },
+  SLV3258: {
+    why: "Workloads of the own mesh have short names.",
+    fix: "Write the name of the service.",
+    example: "access: [{ from: orders }]",
+  },
+  SLV3259: {
+    why: "Its bundle is fetched, and nobody of it may call anything.",
+    fix: "Add an access rule for one of its workloads, or remove it.",
+  },
+  SLV3270: {
+    why: "The outage budget is how long the fleet goes on without the control plane. Lives of certificates and keys do not allow this one.",
+    fix: "Lower `mesh.outageBudget`, or lengthen what the message names.",
+  },
+} as const satisfies Record<string, CodePage>;
