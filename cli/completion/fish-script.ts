@@ -15,7 +15,7 @@ export function fishScript(all: readonly CommandWords[]): string {
 function __selvage_at
   set -l at
   for word in (commandline -opc)[2..]
-    set -l next (string join ' ' $at $word)
+    set -l next (string join -- ' ' $at $word)
     if contains -- "$next" ${paths.join(" ")}
       set at $next
     end

@@ -1,5 +1,8 @@
 /** The control plane as it is reached from here: whether it answers, by which clock, and what ends soon. */
+import { existsSync } from "node:fs";
+import path from "node:path";
 import { limits } from "../../shared/limits.ts";
+import { LOCAL_SYSTEM_FILE } from "../../shared/wire/runtime-files.ts";
 import { CliError } from "../cli-error.ts";
 import { ControlClient } from "../control-client.ts";
 import { type ControlOptions, findControl, stateFolder } from "../find-system.ts";
@@ -18,7 +21,7 @@ const CLOCK_FAIL_MS = 60_000;
 
 export async function checkControl(options: ControlOptions): Promise<ControlFindings> {
   const isNamed = options.control !== undefined || process.env.SELVAGE_CONTROL_URL !== undefined;
-  if (!isNamed && stateFolder(process.env) === undefined) {
+  if (!isNamed && !hasLocalSystem()) {
     const fix = "npm start or selvage serve, or name one: --control URL";
     return { findings: [warn("control plane", "none runs here, and none is named", fix)], isUnreachable: false };
   }
@@ -44,6 +47,11 @@ export async function checkControl(options: ControlOptions): Promise<ControlFind
     const fix = more.join(" ") || "is it running, and is this its address? --control URL --token TOKEN";
     return { findings: [fail("control plane", text, fix)], isUnreachable: true };
   }
+}
+
+function hasLocalSystem(): boolean {
+  const state = stateFolder(process.env);
+  return state !== undefined && existsSync(path.join(state, LOCAL_SYSTEM_FILE));
 }
 
 /** @param beforeMs and what follows: own clock around the answer that says `theirMs` */
