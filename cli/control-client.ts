@@ -5,6 +5,7 @@ import type {
   ApplyAnswer,
   ApplyRequest,
   DeprecatedCaller,
+  DrainRequest,
   Drift,
   DryRunAnswer,
   EndpointStatus,
@@ -213,6 +214,10 @@ export class ControlClient {
 
   renewAgents(request: RenewAllRequest): Promise<RenewAllAnswer> {
     return this.#call("POST", "/v1/agents/renew", request);
+  }
+
+  drainAgent(request: DrainRequest): Promise<DrainRequest> {
+    return this.#call("POST", "/v1/agents/drain", request);
   }
 
   createKey(request: CreateKeyRequest): Promise<CreatedKey> {

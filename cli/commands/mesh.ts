@@ -9,8 +9,9 @@ import { CliError, exitCodes } from "../cli-error.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { comparable } from "../live-version.ts";
 import { locateDocument, placeOf } from "../located-document.ts";
-import { connect, type JsonOption, jsonOption, withControl } from "../options.ts";
+import { connect, durationArgument, type JsonOption, jsonOption, withControl } from "../options.ts";
 import { ago, type Cell, print, printJson, say, table } from "../output.ts";
+import { waitForDrain } from "../wait-for-drain.ts";
 import { joinTokenCommand } from "./join-token.ts";
 
 type Options = ControlOptions & JsonOption;
@@ -35,12 +36,24 @@ export function meshCommand(): Command {
     .option("--of <service>", "calls from and to this service alone")
     .addHelpText("after", "\nExamples:\n  selvage mesh edges --file selvage.yaml\n  selvage mesh edges --of orders")
     .action(edgesOf);
+  const drain = withControl(new Command("drain").addOption(jsonOption()))
+    .description(
+      "Have one instance leave: callers go elsewhere, what runs is finished, it ends. Who supervises it may start it again. Exit code 1: it did not in time.",
+    )
+    .argument("<instance>", "as `selvage mesh status` says it, or SERVICE/INSTANCE")
+    .option("--timeout <duration>", "how long to wait", durationArgument, 90_000)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  selvage mesh drain orders/7f3a\n  selvage mesh drain orders/7f3a --timeout 2m",
+    )
+    .action(meshDrain);
   const join = joinTokenCommand().name("join");
   return new Command("mesh")
     .description("The mesh: its instances, what each serves, and who may call whom.")
     .addCommand(status)
     .addCommand(config)
     .addCommand(edges)
+    .addCommand(drain)
     .addCommand(join)
     .addHelpText("after", "\nExamples:\n  selvage mesh status\n  selvage mesh edges --of orders");
 }
@@ -125,6 +138,16 @@ function printConfig(
     rows.length === 0 ? "may call no service" : table(["MAY CALL", "ENDPOINTS", "TIMEOUT", "RETRIES", "SUBSETS"], rows),
   );
   say(`\nall of it: --json; who may call it: selvage mesh edges --of ${service}`);
+}
+
+async function meshDrain(name: string, options: Options & { readonly timeout: number }): Promise<void> {
+  const client = connect(options);
+  const { service, instance } = findAgent((await client.status()).agents, name);
+  await client.drainAgent({ service, instance });
+  const tookMs = await waitForDrain(client, { service, instance }, options.timeout);
+  if (options.json) printJson({ service, instance, tookMs });
+  else print(`${service}/${instance} has left after ${ago(tookMs)}`);
+  say("who is there now: selvage mesh status");
 }
 
 async function edgesOf(options: Options & { readonly file?: string; readonly of?: string }): Promise<void> {

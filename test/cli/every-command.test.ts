@@ -77,6 +77,7 @@ const ASKING: Readonly<Record<string, string>> = {
   "mesh status": "mesh status",
   "mesh config": "mesh config orders/1",
   "mesh edges": "mesh edges",
+  "mesh drain": "mesh drain orders/1",
   "mesh join": "mesh join orders",
   "join-token": "join-token orders",
   "join keys": "join keys",

@@ -281,13 +281,13 @@ describe("what the command line tells of it", () => {
     expect(agents.length).toBeGreaterThan(4);
     for (const agent of agents) expect(agent.age).toBe("fresh");
     expect((await system.selvage("certs")).stdout).toMatch(
-      /root +[0-9a-f]{16}[^]*issuer +[0-9a-f]{16}[^]*SERVICE +INSTANCE/,
+      /root +[0-9a-f]{16}[\s\S]*issuer +[0-9a-f]{16}[\s\S]*SERVICE +INSTANCE/,
     );
   });
 
   test("routes, edges, the document and its secrets are those of the live version", async () => {
     const { routes } = await json("routes");
-    expect(routes.map(({ name }: { name: string }) => name)).toEqual(["orders", "load", "profile"].sort(() => 0));
+    expect(routes.map(({ name }: { name: string }) => name)).toEqual(["profile", "orders", "load"]);
     const { edges } = await json("mesh", "edges", "--of", "inventory");
     expect(edges).toMatchObject([{ from: "orders", to: "inventory", verdict: "allowed" }]);
     const { stdout } = await system.selvage("config", "view");
@@ -302,5 +302,22 @@ describe("what the command line tells of it", () => {
       ...{ node: "ok", ports: "ok", state: "ok", leftovers: "ok" },
       ...{ "control plane": "ok", clock: "ok", certificates: "ok" },
     });
+  });
+
+  test("mesh drain: one instance leaves under load, and no request is lost", async () => {
+    const { agents } = await json("mesh", "status", "--service", "orders");
+    const { instance } = agents[0];
+    let isOver = false;
+    const statuses: number[] = [];
+    const load = (async () => {
+      while (!isOver) statuses.push((await system.get("/load/orders/1", token)).status);
+    })();
+    const { code, stdout, stderr } = await system.selvage("mesh", "drain", `orders/${instance}`);
+    isOver = true;
+    await load;
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("draining") });
+    expect(stdout).toContain(`orders/${instance} has left`);
+    expect(statuses.filter((status) => status !== 200)).toEqual([]);
+    expect((await system.selvage("mesh", "drain", `orders/${instance}`)).code).toBe(1);
   });
 });

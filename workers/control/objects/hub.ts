@@ -163,6 +163,12 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     this.#step({ type: "renew", id, withinMs });
   }
 
+  async drain(service: string, instance: string): Promise<boolean> {
+    const key = instanceKey(service, instance);
+    this.#step({ type: "drain", key });
+    return this.#state.sessions.instances[key]?.connected === true;
+  }
+
   async judged(service: string, verdict: FleetVerdict): Promise<void> {
     if (this.#verdicts.take(service, verdict, Date.now()))
       this.#step({ type: "advised", service, avoid: advisedOf(verdict), forMs: limits.fleet.verdictForMs });
