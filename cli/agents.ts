@@ -14,7 +14,7 @@ export function findAgent(agents: readonly AgentStatus[], name: string): AgentSt
     const which = found.map(({ service, instance }) => `${service}/${instance}`).join(", ");
     throw new CliError(exitCodes.usage, `${name} is several instances: ${which}`);
   }
-  const near = nearestName(name, names);
+  const near = nearestName(name, [...agents.map(({ instance }) => instance), ...names]);
   const hint = near === undefined ? "selvage mesh status lists them" : `did you mean ${near}?`;
   throw new CliError(exitCodes.findings, `no instance ${name} is known: ${hint}`);
 }

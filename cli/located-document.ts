@@ -1,7 +1,7 @@
 /** A document to look at, with the places of its lines: a file, or the live version. */
 import { checkDocument } from "../shared/config/check-document.ts";
 import { loadDocument, type PositionMap } from "../shared/config/load.ts";
-import type { Path } from "../shared/config/problem.ts";
+import type { Path, ProblemCode } from "../shared/config/problem.ts";
 import type { Document } from "../shared/config/schema.ts";
 import type { ArtifactTable } from "../shared/wire/artifacts.ts";
 import { CliError, exitCodes } from "./cli-error.ts";
@@ -20,13 +20,21 @@ export interface LocatedDocument {
   readonly version?: number;
 }
 
-/** @param file absent: the live version. @throws CliError when it cannot be read, or nothing is live */
-export function locateDocument(options: ControlOptions, file: string | undefined): Promise<LocatedDocument> {
-  return file === undefined ? liveDocument(options) : documentIn(file);
+/**
+ * @param file absent: the live version
+ * @param unsaid problems of a file that the caller tells of itself
+ * @throws CliError when it cannot be read, or nothing is live
+ */
+export function locateDocument(
+  options: ControlOptions,
+  file: string | undefined,
+  unsaid?: ProblemCode,
+): Promise<LocatedDocument> {
+  return file === undefined ? liveDocument(options) : documentIn(file, unsaid);
 }
 
-async function documentIn(name: string): Promise<LocatedDocument> {
-  const { document, positions, file, artifacts } = await readValidDocument(name, process.env);
+async function documentIn(name: string, unsaid: ProblemCode | undefined): Promise<LocatedDocument> {
+  const { document, positions, file, artifacts } = await readValidDocument(name, process.env, false, unsaid);
   return { document, positions, file, artifacts: artifacts.table, artifactBytes: artifacts.bytes };
 }
 

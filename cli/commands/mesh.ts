@@ -124,7 +124,7 @@ function printConfig(
   print(`${service}/${instance}  version ${version}, ${state}, ${phase}\n`);
   const { inbound } = plan;
   if (inbound !== undefined) {
-    const rules = inbound.access === undefined ? "any workload may call" : `${inbound.access.length} access rules`;
+    const rules = inbound.access === undefined ? "any workload may call" : `access rules: ${inbound.access.length}`;
     print(`serves  ${inbound.protocol} of port ${inbound.port}, ${rules}\n`);
   }
   const rows = Object.entries(plan.outbound).map(([called, { timeoutMs, retries, subsets }]) => [

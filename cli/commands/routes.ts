@@ -1,7 +1,9 @@
 import { Command } from "commander";
 import { compile } from "../../shared/plan/compile.ts";
 import type { RoutePlan } from "../../shared/plan/plan.ts";
+import { hostRank, hostWithoutPort } from "../../shared/route/compare-routes.ts";
 import { byPrecedence } from "../../shared/route/precedence.ts";
+import { CliError, exitCodes } from "../cli-error.ts";
 import { describeMatch, describePolicies, describeRouteTarget } from "../describe-route.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { type LocatedDocument, locateDocument, placeOf, sourceName } from "../located-document.ts";
@@ -31,12 +33,19 @@ export function routesCommand(): Command {
 async function routes(options: Options): Promise<void> {
   const source = await locateDocument(options, options.file);
   const plan = compile(source.document, source.artifacts);
+  refuseForeign(options.host, plan.gateway.hosts);
   const found = byPrecedence(plan.gateway.routes, options.host)
     .filter(({ route }) => options.owner === undefined || route.owner === options.owner)
     .map(({ route, index }) => lineOf(route, placeOf(["gateway", "routes", index], source)));
   const { version = null, file } = source;
   if (options.json) return printJson({ version, file, routes: found });
   printRoutes(found, source);
+}
+
+function refuseForeign(given: string | undefined, hosts: readonly string[]): void {
+  const host = given === undefined ? undefined : hostWithoutPort(given);
+  if (given === undefined || (host !== undefined && hostRank(hosts, host) !== undefined)) return;
+  throw new CliError(exitCodes.findings, `the gateway does not serve ${given}: it has ${hosts.join(", ")}`);
 }
 
 interface RouteLine {
@@ -51,12 +60,12 @@ interface RouteLine {
 
 function lineOf(route: RoutePlan, place: string): RouteLine {
   const { methods, path } = describeMatch(route);
-  const { name, owner, target } = route;
+  const { name, owner, target, quarantine } = route;
   return {
     name,
     methods,
     match: path,
-    target: describeRouteTarget(target),
+    target: quarantine === undefined ? describeRouteTarget(target) : "503",
     policies: describePolicies(route),
     ...(owner !== undefined && { owner }),
     place,

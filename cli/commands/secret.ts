@@ -46,7 +46,7 @@ function withFile(command: Command): Command {
 }
 
 async function tell(options: Options, isCheck: boolean): Promise<void> {
-  const source = await locateDocument(options, options.file);
+  const source = await locateDocument(options, options.file, "SLV4001");
   const secrets = findSecrets(process.env);
   const found = secretUses(source.document).map(({ name, paths }) => ({
     name,
