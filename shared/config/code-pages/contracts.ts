@@ -102,4 +102,8 @@ export const contractPages = {
     why: "Agents get no contracts: requests that come by `expose` are not checked.",
     fix: "Lead these requests through a route of the gateway, or know that the app has to check them.",
   },
+  SLV3200: {
+    why: "What requests are held to is decided by `to` alone; those that `traffic` sends elsewhere would not be held to what they come to.",
+    fix: "Say `validate` at the route itself, or `validate: false`.",
+  },
 } as const satisfies Record<string, CodePage>;

@@ -226,4 +226,34 @@ export const gatewayPages = {
     why: "`Host` follows the URL that is called; another one is not sent.",
     fix: "Use an upstream whose `url` has that host and whose `binding` leads to the address.",
   },
+  SLV3205: {
+    why: "Without `traces` nothing is sent, whatever else stands there.",
+    fix: "Add `traces: {}`, or remove `telemetry`.",
+  },
+  SLV3206: {
+    why: "Agents find a receiver in their environment; the gateway has only the document.",
+    fix: "Set `telemetry.otlp.endpoint`.",
+  },
+  SLV3207: {
+    why: "The share is 0 %, and neither failures nor slow requests are kept.",
+    fix: "Raise `sample`, or keep failures or slow requests.",
+  },
+  SLV3208: {
+    why: "The endpoint stands for all signals; their paths are added to it.",
+    fix: "Write the URL without `/v1/traces` and without a query.",
+    example: "otlp: { endpoint: https://collector.example:4318 }",
+  },
+  SLV3209: {
+    why: "The exporter says this field of each request itself.",
+    fix: "Remove it.",
+  },
+  SLV3210: {
+    why: "The gateway and each agent say this of themselves; one value for all would be wrong.",
+    fix: "Keep attributes that all of them have in common.",
+  },
+  SLV3211: {
+    why: "Every agent shows its plan to whoever may read its administration, with this credential in it.",
+    fix: "Put a reference in its place.",
+    example: 'headers: { authorization: "Bearer ${secret:COLLECTOR_TOKEN}" }',
+  },
 } as const satisfies Record<string, CodePage>;

@@ -43,6 +43,68 @@ export const meshPages = {
     why: "Each zone is tried once, and the own one first.",
     fix: "Remove the repetition.",
   },
+  SLV3180: {
+    why: "The source could not be asked as the document says, or a token would go to somebody who can be listened to.",
+    fix: "Correct the name, URL or server. A source that gets a token is asked by https, or on loopback.",
+  },
+  SLV3181: {
+    why: "The setting belongs to another kind of source, so it decides nothing.",
+    fix: "Remove it, or choose the source that it is for.",
+  },
+  SLV3182: {
+    why: "Methods, paths, scopes and claims are looked at by the agent before the service, and there is none.",
+    fix: "Leave in `access` only who calls, or run an agent before the service and reach it by that.",
+  },
+  SLV3183: {
+    why: "Plain requests can be read and made by whoever reaches the service; `access` binds workloads of the mesh alone.",
+    fix: "Reach it by `tls` or `spiffe`, or keep others away from it by the network.",
+  },
+  SLV3184: {
+    why: "Connections of TCP go from agent to agent; without one before the service nobody takes them.",
+    fix: "Run an agent before it, or name its workload by `spiffe`.",
+  },
+  SLV3185: {
+    why: "Without the bundle of that trust domain its workloads cannot prove themselves.",
+    fix: "Write a SPIFFE ID of the own trust domain, or add the other one to `mesh.federation`.",
+  },
+  SLV3186: {
+    why: "The address is none, is in the list already, or is one that agents may not call.",
+    fix: "Write `HOST:PORT` once, with a port from 1 to 65535.",
+  },
+  SLV3187: {
+    why: "Agents before a service do this work, and what is found by `discovery` has none.",
+    fix: "Remove the setting, or run agents before the service.",
+  },
+  SLV3190: {
+    why: "The field belongs to the hop between agents and says nothing that a limit could count by.",
+    fix: "Count by `service` for who calls, or by `identity` for the end user.",
+  },
+  SLV3191: {
+    why: "Calls at once are counted by each instance alone; nobody else knows when they end.",
+    fix: "Leave `mode` out, or use a `limit` in a time.",
+  },
+  SLV3192: {
+    why: "A call might wait for its count until its own time is over.",
+    fix: "Make `timeout` of the limit shorter than that of the service.",
+  },
+  SLV3193: {
+    why: "The limit is so low that no part of it can be lent to an instance: each call is asked for anyway.",
+    fix: "Say `mode: exact`, which does the same and tells so.",
+  },
+  SLV3195: {
+    why: "SVIDs of that issuer would be of nobody in this mesh.",
+    fix: "Write an ID with `{service}` that lies in the own trust domain.",
+    example: "id: spiffe://shop.internal/ns/prod/sa/{service}",
+  },
+  SLV3196: {
+    why: "Whatever workload of the trust domain has the name of a service is taken for it.",
+    fix: "Add a segment that only workloads of the mesh have.",
+    example: "id: spiffe://shop.internal/ns/prod/sa/{service}",
+  },
+  SLV3197: {
+    why: "The ingress would never be known by it.",
+    fix: "Write the SPIFFE ID that the outside issuer gives to the ingress, in the own trust domain.",
+  },
   SLV3220: {
     why: "Tokens of this issuer could not be verified.",
     fix: "Write `issuer` exactly as the `iss` of its tokens, and either an https issuer, `jwks` or `keys`.",

@@ -92,7 +92,11 @@ export async function renewAll(env: Env, id: string, withinMs: number): Promise<
 
 /** Tells one agent to leave. @returns false: it is not connected */
 export function drain(env: Env, service: string, instance: string): Promise<boolean> {
-  return within(hubFor(env, service, instance).drain(service, instance), limits.control.objectCallMs, "drain");
+  return within(
+    hubFor(env, service, instance).drain(instanceKey(service, instance)),
+    limits.control.objectCallMs,
+    "drain",
+  );
 }
 
 /** @returns the latest revision of another list that a hub holds instead; undefined: all hold this one */
