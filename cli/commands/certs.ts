@@ -1,12 +1,9 @@
 import { Command } from "commander";
 import { printable } from "../../shared/config/code-frame.ts";
-import type { Document } from "../../shared/config/schema.ts";
-import { limits } from "../../shared/limits.ts";
-import { compileLives } from "../../shared/plan/compile-join.ts";
-import { type CertificateAge, certificateAge } from "../../shared/policy/certificate-age.ts";
-import { USUAL_LIVES } from "../../shared/policy/issuance.ts";
+import type { CertificateAge } from "../../shared/policy/certificate-age.ts";
 import type { AgentStatus } from "../../shared/wire/admin.ts";
 import type { CaStatus } from "../../shared/wire/ca.ts";
+import { ageOf, certificateLifeMs, isOverdue } from "../agent-certificate.ts";
 import { certificateTable } from "../certificate-table.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { ControlOptions } from "../find-system.ts";
@@ -35,24 +32,18 @@ interface Held extends Pick<AgentStatus, "service" | "instance" | "state"> {
 async function certs(options: Options): Promise<void> {
   const client = connect(options);
   const [ca, { agents }, live] = await Promise.all([client.ca(), client.status(), liveVersion(client)]);
-  const lifetimeMs = lifeOf(live?.document);
+  const lifetimeMs = certificateLifeMs(live?.document);
   const nowMs = Date.now();
   const held = agents
     .filter(({ service }) => options.service === undefined || service === options.service)
-    .map(({ service, instance, state, certificateNotAfterMs: notAfterMs }): Held => {
-      const age = certificateAge(notAfterMs, lifetimeMs, limits.certificate.renewAtShare, nowMs);
-      return { service, instance, state, notAfterMs, age };
+    .map((agent): Held => {
+      const { service, instance, state, certificateNotAfterMs: notAfterMs } = agent;
+      return { service, instance, state, notAfterMs, age: ageOf(agent, lifetimeMs, nowMs) };
     });
-  const late = held.filter(({ age, state }) => age === "late" || (age === "ended" && state !== "offline"));
+  const late = held.filter(({ age, state }) => isOverdue(age, state));
   if (options.json) printJson({ ...ca, lifetimeMs, agents: held });
   else printAll(ca, held, late);
   if (late.length > 0 || ca.alarms.length > 0) throw new CliError(exitCodes.findings, "");
-}
-
-function lifeOf(document: unknown): number {
-  const stated = ((document ?? {}) as Partial<Document>).mesh?.certificates;
-  const lives = stated === undefined ? undefined : compileLives(stated);
-  return (lives ?? USUAL_LIVES).certificateMs;
 }
 
 function printAll(ca: CaStatus, held: readonly Held[], late: readonly Held[]): void {

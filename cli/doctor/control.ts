@@ -1,11 +1,13 @@
 /** The control plane as it is reached from here: whether it answers, by which clock, and what ends soon. */
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { limits } from "../../shared/limits.ts";
+import type { AgentStatus } from "../../shared/wire/admin.ts";
 import { LOCAL_SYSTEM_FILE } from "../../shared/wire/runtime-files.ts";
+import { ageOf, certificateLifeMs, isOverdue } from "../agent-certificate.ts";
 import { CliError } from "../cli-error.ts";
 import { ControlClient } from "../control-client.ts";
 import { type ControlOptions, findControl, stateFolder } from "../find-system.ts";
+import { liveVersion } from "../live-version.ts";
 import { ago } from "../output.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
 
@@ -30,13 +32,13 @@ export async function checkControl(options: ControlOptions): Promise<ControlFind
     const beforeMs = Date.now();
     const status = await client.status();
     const afterMs = Date.now();
-    const ca = await client.ca();
+    const [ca, live] = await Promise.all([client.ca(), liveVersion(client)]);
     const alarms = [...(status.alarms ?? []), ...ca.alarms].map(({ text }) => text);
     return {
       findings: [
         ok("control plane", `answers in ${afterMs - beforeMs} ms; version ${status.version} is live`),
         ...(status.nowMs === undefined ? [] : [checkClock(status.nowMs, beforeMs, afterMs)]),
-        ...checkAgents(status.agents),
+        ...checkAgents(status.agents, certificateLifeMs(live?.document)),
         ...[...new Set(alarms)].map((text) => warn("alarm", text, "selvage status")),
       ],
       isUnreachable: false,
@@ -65,19 +67,11 @@ export function checkClock(theirMs: number, beforeMs: number, afterMs: number): 
     : fail("clock", `${text}: tokens and certificates are refused`, fix);
 }
 
-interface Holder {
-  readonly service: string;
-  readonly instance: string;
-  readonly state: string;
-  readonly certificateNotAfterMs: number;
-}
-
-function checkAgents(agents: readonly Holder[]): Finding[] {
-  const live = agents.filter(({ state }) => state !== "offline");
+function checkAgents(agents: readonly AgentStatus[], lifetimeMs: number): Finding[] {
   const nowMs = Date.now();
-  const soonMs = limits.certificate.leafLifetimeMs / 4;
-  const late = live.filter(({ certificateNotAfterMs }) => certificateNotAfterMs - nowMs < soonMs);
+  const live = agents.filter(({ state }) => state !== "offline");
+  const late = live.filter((agent) => isOverdue(ageOf(agent, lifetimeMs, nowMs), agent.state));
   if (late.length === 0) return live.length === 0 ? [] : [ok("certificates", `of ${live.length} agents are fresh`)];
   const names = late.map(({ service, instance }) => `${service}/${instance}`).join(", ");
-  return [warn("certificates", `end in less than ${ago(soonMs)}: ${names}`, "selvage certs, then selvage renew")];
+  return [warn("certificates", `should have been renewed: ${names}`, "selvage certs, then selvage renew")];
 }
