@@ -8,7 +8,7 @@ import { splitFiles } from "../shared/config/document-files.ts";
 import { type Ignored, ignoresIn, unusedIgnores, withoutIgnored } from "../shared/config/ignores.ts";
 import { type LoadedDocument, loadDocument } from "../shared/config/load.ts";
 import { placeName } from "../shared/config/place-name.ts";
-import { type DocumentProblem, problemCodes } from "../shared/config/problem.ts";
+import { type DocumentProblem, type ProblemCode, problemCodes } from "../shared/config/problem.ts";
 import type { Document } from "../shared/config/schema.ts";
 import { limits } from "../shared/limits.ts";
 import { type Artifacts, buildArtifacts, noArtifacts } from "./artifacts/build-artifacts.ts";
@@ -86,14 +86,19 @@ export function readSource(name: string): string {
   return withIncluded(readText(name), name, readText);
 }
 
-/** The document, after its warnings were said. @throws CliError (exit 2) after all its problems were said */
+/**
+ * The document, after its warnings were said.
+ * @param unsaid problems that the caller tells of itself
+ * @throws CliError (exit 2) after all its problems were said
+ */
 export async function readValidDocument(
   name: string,
   environment: NodeJS.ProcessEnv,
   quarantine = false,
+  unsaid?: ProblemCode,
 ): Promise<ReadDocument & { document: Document }> {
   const read = await readDocument(name, environment, quarantine);
-  sayProblems(read);
+  sayProblems({ ...read, problems: read.problems.filter(({ code }) => code !== unsaid) });
   const { document } = read;
   if (document === undefined)
     throw new CliError(exitCodes.usage, `${read.file} is not valid: ${countProblems(read)}. Nothing was done.`);

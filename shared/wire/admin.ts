@@ -11,6 +11,7 @@
  *   GET  /v1/drift                { drift: Drift[] } what was found last first
  *   POST /v1/join-tokens          JoinTokenRequest -> { token, expiresAtMs }
  *   POST /v1/agents/renew         RenewAllRequest -> RenewAllAnswer (202)
+ *   POST /v1/agents/drain         DrainRequest -> DrainRequest (202), 409 `agent_away`
  *   GET  /v1/services             { revision, services: { name: EndpointStatus[] } }
  *   GET  /healthz                 200 without a token
  */
@@ -77,6 +78,13 @@ export interface RenewAllAnswer {
   readonly id: string;
   readonly withinMs: number;
 }
+
+/** One agent leaves as at SIGTERM. How far it is says its `phase` in the status. */
+export const drainRequestSchema = z.object({
+  service: z.string().check(z.minLength(1), z.maxLength(limits.wire.hostCharsMax)),
+  instance: z.string().check(z.minLength(1), z.maxLength(limits.wire.instanceCharsMax)),
+});
+export type DrainRequest = z.infer<typeof drainRequestSchema>;
 
 export interface VersionInfo {
   readonly version: number;

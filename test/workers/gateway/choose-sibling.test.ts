@@ -170,6 +170,6 @@ describe("nobody gets a sibling's target by what they say themselves", () => {
 });
 
 test("an older gateway refuses such a plan by its format, and newer ones are refused here", async () => {
-  const newer = { ...plan(routes), format: 5 as 4 };
+  const newer = { ...plan(routes), format: 6 as 4 };
   await expect(holdPlan(1, await planHash(newer), newer)).rejects.toThrow(/reads 1, 3, 4/);
 });

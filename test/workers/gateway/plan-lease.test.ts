@@ -280,7 +280,7 @@ describe("what is left behind", () => {
   test("holds no key that could be read without the token", async () => {
     await start(one);
     await status("/one");
-    const row = await lastGood().read();
+    const row = await gateway.lastGoods.getByName("").read();
     expect(row).toMatchObject({ version: 1, kid: "txn-1 hop-1" });
     expect(JSON.stringify(row)).not.toContain(gateway.control.signingKey?.d as string);
     expect(JSON.stringify(row)).not.toContain("test-control-token");
@@ -289,12 +289,12 @@ describe("what is left behind", () => {
   test("is written when something changes, not at each lease", async () => {
     await start(one);
     await status("/one");
-    const before = await lastGood().read();
+    const before = await gateway.lastGoods.getByName("").read();
     for (let at = 0; at < 3; at++) {
       pass(limits.gateway.planLeaseMs);
       await status("/one");
     }
-    expect(await lastGood().read()).toEqual(before);
+    expect(await gateway.lastGoods.getByName("").read()).toEqual(before);
   });
 
   test("never goes back to an older lease, and holds large plans", async () => {
@@ -323,7 +323,7 @@ describe("what is left behind", () => {
     await status("/one");
     const origin = { kind: "forward", to: { origin: "http://origin.example" } } as const;
     const other = await startGateway(plan([route("x", "/x", { target: origin })]), () => Response.json({}), {
-      env: { CONTROL_TOKEN: "another" },
+      env: { CONTROL_TOKEN: "another", LAST_GOOD: gateway.lastGoods },
     });
     other.control.mode = "down";
     expect((await other.fetch("/one")).status).toBe(503);

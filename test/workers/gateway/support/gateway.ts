@@ -94,6 +94,8 @@ export interface Gateway {
   /** Requests that left the gateway, but for those to the control plane. */
   readonly sent: Request[];
   readonly logs: Record<string, unknown>[];
+  /** What its isolates leave behind for each other, and for no other gateway's. */
+  readonly lastGoods: Env["LAST_GOOD"];
   /** @param init `whole: false`: what goes on beside the request is not waited for; see `settled` */
   fetch(path: string, init?: RequestInit & { host?: string; whole?: boolean }): Promise<Response>;
   /** What has gone on beside the requests so far is over; their answers must have been read. */
@@ -116,13 +118,17 @@ export async function startGateway(
   playOutside(outside, sent);
   vi.spyOn(console, "log").mockImplementation((line: string) => void logs.push(JSON.parse(line)));
   vi.spyOn(console, "warn").mockImplementation((line: string) => void logs.push(JSON.parse(line)));
-  const bindings = { ...env, CONTROL: control, CLIENT_IP: "cf-connecting-ip", ...options.env } as unknown as Env;
+  const lastGood = (env as unknown as Env).LAST_GOOD.getByName(crypto.randomUUID());
+  const lastGoods = { getByName: () => lastGood } as unknown as Env["LAST_GOOD"];
+  const own = { CONTROL: control, CLIENT_IP: "cf-connecting-ip", LAST_GOOD: lastGoods };
+  const bindings = { ...env, ...own, ...options.env } as unknown as Env;
   let app = createApp(crypto.randomUUID(), options.deployed ?? null);
   const beside: Promise<void>[] = [];
   return {
     control,
     sent,
     logs,
+    lastGoods,
     settled: () => Promise.all(beside.splice(0)),
     restart: (deployed = null) => {
       app = createApp(crypto.randomUUID(), deployed);
