@@ -47,6 +47,7 @@ import type { PurgeAnswer, PurgeRequest, PurgeStatus } from "../shared/wire/purg
 import type { RevocationInfo, RevocationRequest, Revocations } from "../shared/wire/revocations.ts";
 import type { RotateAnswer, RotateRequest } from "../shared/wire/rotation.ts";
 import type { MadeToken, RevokedTokens, TokenInfo, TokenRequest } from "../shared/wire/tokens.ts";
+import type { UsageAnswer, UsageQuery } from "../shared/wire/usage.ts";
 import { CliError, type ExitCode, exitCodes } from "./cli-error.ts";
 import type { ControlAddress } from "./find-system.ts";
 
@@ -134,6 +135,10 @@ export class ControlClient {
 
   async drift(): Promise<readonly Drift[]> {
     return (await this.#call<{ drift: Drift[] }>("GET", "/v1/drift")).drift;
+  }
+
+  usage(query: Partial<Record<keyof UsageQuery, string>>): Promise<UsageAnswer> {
+    return this.#call("GET", `/v1/usage?${new URLSearchParams(query)}`);
   }
 
   joinToken(request: JoinTokenRequest): Promise<{ token: string; expiresAtMs: number }> {

@@ -45,6 +45,7 @@ import { signature } from "./limits/signature.ts";
 import { translation } from "./limits/translation.ts";
 import { identityHeaders, resource, txnContext } from "./limits/upstream.ts";
 import { upstreams } from "./limits/upstream-targets.ts";
+import { usage } from "./limits/usage.ts";
 import { validation } from "./limits/validation.ts";
 import { workloadApi } from "./limits/workload-api.ts";
 import { zones } from "./limits/zones.ts";
@@ -254,4 +255,5 @@ export const limits = {
   translation,
   route,
   include,
+  usage,
 } as const;

@@ -47,6 +47,7 @@ import { permitted } from "./calls/permitted.ts";
 import { problem } from "./calls/problem.ts";
 import { services, status } from "./calls/status-calls.ts";
 import { askTokens, makeToken, revokeToken } from "./calls/token-calls.ts";
+import { usage } from "./calls/usage-calls.ts";
 
 const DIGEST = `:digest{${ARTIFACT_DIGEST}}`;
 const KEY = "/v1/keys/:id{[0-9a-f]{16}}";
@@ -77,6 +78,7 @@ export function makeApi(): Hono<Api> {
   api.get("/v1/services", services);
   api.get("/v1/deprecated", async (c) => c.json({ callers: await config(c).deprecatedCallers() }));
   api.get("/v1/drift", async (c) => c.json({ drift: await config(c).drift() }));
+  api.get("/v1/usage", usage);
   api.post("/v1/join-tokens", joinToken);
   api.get("/v1/join/keys", enrolmentKeys);
   api.delete("/v1/join/keys/:id{[0-9A-Za-z_-]{43}}", removeEnrolmentKey);

@@ -11,6 +11,7 @@ import type { FleetVerdict } from "../../../shared/policy/fleet-verdict.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
 import type { InstanceReport, RegistryUpdate, Released } from "../../../shared/policy/registry.ts";
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
+import type { UsageFilter, UsageGroups } from "../../../shared/policy/usage-report.ts";
 import type { DeprecatedCaller, Drift, VersionInfo } from "../../../shared/wire/admin.ts";
 import type { ArtifactTable } from "../../../shared/wire/artifacts.ts";
 import type { AuditPage } from "../../../shared/wire/audit.ts";
@@ -356,3 +357,20 @@ export interface ServiceRegistryRpc extends Rpc.DurableObjectBranded {
   /** All callers of the hub go by that revision. */
   seen(service: string, hub: string, held: HeldRevision): Promise<void>;
 }
+
+/** Keeps what a part of the isolates count, see `usage-store.ts`. */
+export interface UsageStoreRpc extends Rpc.DurableObjectBranded {
+  /** Counts a report, unless it was counted before. */
+  add(isolate: string, report: CounterReport): Promise<void>;
+  read(asked: UsageRequest): Promise<UsageSums>;
+  /** Everything that was counted since the object was made. */
+  totals(): Promise<readonly SeriesCounts[]>;
+}
+
+export interface UsageRequest extends UsageFilter {
+  readonly windowMs: number;
+  readonly atMs: number;
+}
+
+/** Sums by name of each slot in which something was counted, oldest first. */
+export type UsageSums = readonly { readonly atMs: number; readonly groups: UsageGroups }[];

@@ -1,0 +1,90 @@
+/** What sums of counters say of usage: rows by route, consumer, plan or service, and when a service was down. */
+import { limits } from "../limits.ts";
+import type { Outage, UsageBy, UsageRow } from "../wire/usage.ts";
+import type { SeriesCounts } from "./counters.ts";
+import { CLASS_COUNTERS, percentileMs, type ReportedCounts } from "./usage-counters.ts";
+
+export interface UsageFilter {
+  readonly by: UsageBy;
+  readonly route?: string | undefined;
+  readonly consumer?: string | undefined;
+}
+
+/** Sums by name, of one slot or several. */
+export type UsageGroups = Map<string, Record<string, number>>;
+
+const LABEL_AT = { routes: 0, consumers: 1, plans: 2, services: 0 } as const;
+
+/** Adds what passes the filter to the sums of its name. */
+export function addGroups(groups: UsageGroups, series: Iterable<SeriesCounts>, filter: UsageFilter): void {
+  const { by, route, consumer } = filter;
+  const wanted = by === "services" ? "call" : "usage";
+  for (const { kind, labels, counts } of series) {
+    if (kind !== wanted) continue;
+    if (by !== "services" && route !== undefined && labels[0] !== route) continue;
+    if (by !== "services" && consumer !== undefined && labels[1] !== consumer) continue;
+    const name = labels[LABEL_AT[by]] ?? "";
+    const sums = groups.get(name) ?? {};
+    groups.set(name, sums);
+    for (const [counter, count] of Object.entries(counts)) sums[counter] = (sums[counter] ?? 0) + count;
+  }
+}
+
+/** @param spanMs time that the sums are of @returns rows, most requests first */
+export function usageRows(groups: UsageGroups, by: UsageBy, spanMs: number): UsageRow[] {
+  return [...groups]
+    .map(([name, counts]) => rowOf(name, counts, by, spanMs))
+    .sort((a, b) => b.requests - a.requests || (a.name < b.name ? -1 : 1));
+}
+
+function rowOf(name: string, counts: ReportedCounts, by: UsageBy, spanMs: number): UsageRow {
+  const noAnswer = counts.noAnswer ?? 0;
+  const requests = requestsOf(counts);
+  const errors = failedOf(counts);
+  const statuses = Object.fromEntries(
+    CLASS_COUNTERS.flatMap((counter) => (counts[counter] ? [[counter.slice(1), counts[counter]]] : [])),
+  );
+  const own = by === "services" ? { noAnswer } : { limited: counts.limited ?? 0, denied: counts.denied ?? 0 };
+  const perSecond = spanMs > 0 ? (requests * 1000) / spanMs : 0;
+  if (requests === 0) return { name, requests, perSecond, statuses, errors, ...own };
+  const percentile = (percent: number): number => tenths(percentileMs(counts, percent) ?? 0);
+  return {
+    ...{ name, requests, perSecond: Math.round(perSecond * 1000) / 1000, success: (requests - errors) / requests },
+    ...{ statuses, errors, ...own, meanMs: tenths((counts.sumMs ?? 0) / requests) },
+    ...{ p50Ms: percentile(50), p95Ms: percentile(95), p99Ms: percentile(99) },
+  };
+}
+
+const tenths = (ms: number): number => Math.round(ms * 10) / 10;
+
+const requestsOf = (counts: ReportedCounts): number =>
+  CLASS_COUNTERS.reduce((sum, counter) => sum + (counts[counter] ?? 0), counts.noAnswer ?? 0);
+
+const failedOf = (counts: ReportedCounts): number => (counts.s5xx ?? 0) + (counts.noAnswer ?? 0);
+
+/**
+ * When something was down: slots in which so many of its calls failed, those that touch as one.
+ * @param slots sums of its slots, the oldest first
+ */
+export function outagesOf(
+  slots: readonly { readonly atMs: number; readonly counts: ReportedCounts }[],
+  slotMs: number,
+): Outage[] {
+  const found: Outage[] = [];
+  for (const { atMs, counts } of slots) {
+    const [requests, failed] = [requestsOf(counts), failedOf(counts)];
+    if (failed === 0 || failed * 100 < requests * limits.usage.downPercent) continue;
+    const last = found.at(-1);
+    const joins = last?.toMs === atMs;
+    const before = joins ? last : { fromMs: atMs, requests: 0, failed: 0 };
+    const outage = {
+      fromMs: before.fromMs,
+      toMs: atMs + slotMs,
+      requests: before.requests + requests,
+      failed: before.failed + failed,
+    };
+    if (joins) found[found.length - 1] = outage;
+    else found.push(outage);
+  }
+  return found;
+}
