@@ -1,5 +1,6 @@
 /** Usage for people, and as CSV for other programs. */
-import type { Outage, UsageAnswer, UsageBy, UsageRow } from "../shared/wire/usage.ts";
+import type { Outage, UsageBy, UsageRow } from "../shared/policy/usage-report.ts";
+import type { UsageAnswer } from "../shared/wire/usage.ts";
 import { type Cell, table } from "./output.ts";
 
 const HEADS: Readonly<Record<UsageBy, string>> = {

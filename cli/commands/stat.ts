@@ -1,6 +1,7 @@
 import { Argument, Command, Option } from "commander";
 import { limits } from "../../shared/limits.ts";
-import { USAGE_BY, type UsageAnswer, type UsageBy } from "../../shared/wire/usage.ts";
+import { USAGE_BY, type UsageBy } from "../../shared/policy/usage-report.ts";
+import type { UsageAnswer } from "../../shared/wire/usage.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { connect, durationArgument, type JsonOption, jsonOption, withControl } from "../options.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Argument, Command } from "commander";
 import { limits } from "../../shared/limits.ts";
-import { USAGE_BY, type UsageBy } from "../../shared/wire/usage.ts";
+import { USAGE_BY, type UsageBy } from "../../shared/policy/usage-report.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { connect, durationArgument, type JsonOption, jsonOption, withControl } from "../options.ts";
 import { print, printJson } from "../output.ts";

@@ -1,8 +1,43 @@
 /** What sums of counters say of usage: rows by route, consumer, plan or service, and when a service was down. */
 import { limits } from "../limits.ts";
-import type { Outage, UsageBy, UsageRow } from "../wire/usage.ts";
 import type { SeriesCounts } from "./counters.ts";
 import { CLASS_COUNTERS, percentileMs, type ReportedCounts } from "./usage-counters.ts";
+
+/** What usage is told by. */
+export const USAGE_BY = ["routes", "consumers", "plans", "services"] as const;
+export type UsageBy = (typeof USAGE_BY)[number];
+
+/** Of one route, consumer, plan or service. Ratios and percentiles are absent where nothing was counted. */
+export interface UsageRow {
+  /** `*`: all beyond the bound of what is told apart; empty: no route, or nobody who is known, or no plan. */
+  readonly name: string;
+  readonly requests: number;
+  readonly perSecond: number;
+  /** Of the requests, those that did not fail (5xx, or no answer), 0 to 1. */
+  readonly success?: number;
+  readonly statuses: Readonly<Record<string, number>>;
+  /** Answers 5xx; of a service also calls without an answer. */
+  readonly errors: number;
+  /** 429 by the gateway or what is behind it; absent: of services. */
+  readonly limited?: number;
+  /** 401 and 403; absent: of services. */
+  readonly denied?: number;
+  /** Calls without an answer; of services alone. */
+  readonly noAnswer?: number;
+  readonly meanMs?: number;
+  readonly p50Ms?: number;
+  readonly p95Ms?: number;
+  readonly p99Ms?: number;
+  /** When it was down: slots of time in which half of the calls failed; of services alone. */
+  readonly down?: readonly Outage[];
+}
+
+export interface Outage {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly requests: number;
+  readonly failed: number;
+}
 
 export interface UsageFilter {
   readonly by: UsageBy;

@@ -43,6 +43,7 @@ import {
   joinChallenge,
   removeEnrolmentKey,
 } from "./calls/join-calls.ts";
+import { metrics } from "./calls/metrics-calls.ts";
 import { permitted } from "./calls/permitted.ts";
 import { problem } from "./calls/problem.ts";
 import { services, status } from "./calls/status-calls.ts";
@@ -79,6 +80,7 @@ export function makeApi(): Hono<Api> {
   api.get("/v1/deprecated", async (c) => c.json({ callers: await config(c).deprecatedCallers() }));
   api.get("/v1/drift", async (c) => c.json({ drift: await config(c).drift() }));
   api.get("/v1/usage", usage);
+  api.get("/v1/metrics", metrics);
   api.post("/v1/join-tokens", joinToken);
   api.get("/v1/join/keys", enrolmentKeys);
   api.delete("/v1/join/keys/:id{[0-9A-Za-z_-]{43}}", removeEnrolmentKey);

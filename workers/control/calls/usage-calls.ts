@@ -1,9 +1,9 @@
 /** Calls that tell of usage. */
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
-import { outagesOf, type UsageGroups, usageRows } from "../../../shared/policy/usage-report.ts";
+import { outagesOf, type UsageGroups, type UsageRow, usageRows } from "../../../shared/policy/usage-report.ts";
 import { oldestKeptMs, resolutionFor, slotStartMs } from "../../../shared/policy/usage-rollup.ts";
-import { type UsageAnswer, type UsageQuery, type UsageRow, usageQuerySchema } from "../../../shared/wire/usage.ts";
+import { type UsageAnswer, type UsageQuery, usageQuerySchema } from "../../../shared/wire/usage.ts";
 import type { UsageSums } from "../objects/rpc.ts";
 import { addSums, askUsage } from "../upstream/usage-shards.ts";
 import type { Call } from "./call.ts";
