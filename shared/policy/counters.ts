@@ -137,7 +137,11 @@ export function takeReport(state: CounterState, nowMs: number): CounterReport | 
 function takeSeries(all: Map<string, Series>): SeriesCounts[] {
   const told: SeriesCounts[] = [];
   let chars = 0;
-  for (const [key, one] of [...all]) {
+  const isBulk = ([, { kind }]: readonly [string, Series]): boolean => kind === "usage" || kind === "call";
+  const entries = [...all];
+  // What alarms and canaries are judged by does not wait for what is of use over days.
+  const inOrder = [...entries.filter((entry) => !isBulk(entry)), ...entries.filter(isBulk)];
+  for (const [key, one] of inOrder) {
     if (told.length >= bounds.reportSeriesMax || chars >= bounds.reportCharsMax) break;
     const counts = takeUnreported(one);
     if (counts === undefined) continue;
@@ -158,6 +162,11 @@ export function acknowledgeReport(state: CounterState, seq: number): void {
 /** Which of the series is meant, as one text. */
 export function seriesKey(kind: string, labels: readonly string[]): string {
   return [kind, ...labels].join("\n");
+}
+
+/** Adds counts to sums of the same names. */
+export function addCounts(sums: Record<string, number>, counts: Readonly<Record<string, number>>): void {
+  for (const [counter, count] of Object.entries(counts)) sums[counter] = (sums[counter] ?? 0) + count;
 }
 
 function takeUnreported({ kind, counts, reported }: Series): Record<string, number> | undefined {

@@ -2,6 +2,7 @@
 import type { MetricFamily, Sample } from "../http/metrics-text.ts";
 import { counterKinds, type SeriesCounts } from "./counters.ts";
 import { CLASS_COUNTERS, cumulativeBuckets, type ReportedCounts } from "./usage-counters.ts";
+import { addTo, type UsageGroups } from "./usage-report.ts";
 
 /** @param series sums that never fall */
 export function gatewayMetrics(series: readonly SeriesCounts[]): MetricFamily[] {
@@ -106,13 +107,8 @@ function eventSamples(
 }
 
 /** Sums over all labels but the first: histograms by consumer would be too many series. */
-function byFirstLabel(series: readonly SeriesCounts[]): Map<string, ReportedCounts> {
-  const sums = new Map<string, Record<string, number>>();
-  for (const { labels, counts } of series) {
-    const name = labels[0] ?? "";
-    const sum = sums.get(name) ?? {};
-    sums.set(name, sum);
-    for (const [counter, count] of Object.entries(counts)) sum[counter] = (sum[counter] ?? 0) + count;
-  }
+function byFirstLabel(series: readonly SeriesCounts[]): UsageGroups {
+  const sums: UsageGroups = new Map();
+  for (const { labels, counts } of series) addTo(sums, labels[0] ?? "", counts);
   return sums;
 }

@@ -1,6 +1,6 @@
 /** What sums of counters say of usage: rows by route, consumer, plan or service, and when a service was down. */
 import { limits } from "../limits.ts";
-import type { SeriesCounts } from "./counters.ts";
+import { addCounts, type SeriesCounts } from "./counters.ts";
 import { CLASS_COUNTERS, percentileMs, type ReportedCounts } from "./usage-counters.ts";
 
 /** What usage is told by. */
@@ -59,10 +59,20 @@ export function addGroups(groups: UsageGroups, series: Iterable<SeriesCounts>, f
     if (by !== "services" && route !== undefined && labels[0] !== route) continue;
     if (by !== "services" && consumer !== undefined && labels[1] !== consumer) continue;
     const name = labels[LABEL_AT[by]] ?? "";
-    const sums = groups.get(name) ?? {};
-    groups.set(name, sums);
-    for (const [counter, count] of Object.entries(counts)) sums[counter] = (sums[counter] ?? 0) + count;
+    addTo(groups, name, counts);
   }
+}
+
+/** Adds the sums of other groups to those of the same names. */
+export function mergeGroups(groups: UsageGroups, others: UsageGroups): void {
+  for (const [name, counts] of others) addTo(groups, name, counts);
+}
+
+/** Adds counts to the sums of a name. */
+export function addTo(groups: UsageGroups, name: string, counts: ReportedCounts): void {
+  const sums = groups.get(name) ?? {};
+  groups.set(name, sums);
+  addCounts(sums, counts);
 }
 
 /** @param spanMs time that the sums are of @returns rows, most requests first */

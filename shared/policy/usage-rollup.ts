@@ -4,7 +4,7 @@
  * day and of all time, and the reports go: few rows are written, and none is needed twice.
  */
 import { limits } from "../limits.ts";
-import { type CounterReport, OTHERS, type SeriesCounts, seriesKey } from "./counters.ts";
+import { addCounts, type CounterReport, OTHERS, type SeriesCounts, seriesKey } from "./counters.ts";
 
 const bounds = limits.usage;
 
@@ -117,8 +117,4 @@ function foldedLabels(size: number, labels: readonly string[]): readonly string[
   const max = bounds.slotSeriesMax;
   if (size < max) return labels;
   return labels.map((label, at) => (at === 0 && size < 2 * max ? label : OTHERS));
-}
-
-function addCounts(sums: Counts, counts: Readonly<Counts>): void {
-  for (const counter in counts) sums[counter] = (sums[counter] ?? 0) + (counts[counter] ?? 0);
 }

@@ -66,6 +66,13 @@ describe("counters of answers", () => {
     expect(counterReportSchema.safeParse(takeReport(state, NOW)).success).toBe(true);
   });
 
+  test("what alarms are made of goes first", () => {
+    const state = newCounters();
+    for (let at = 0; at < 300; at++) seriesOf(state, "usage", `route-${at}`, "", "").counts.s2xx++;
+    seriesOf(state, "limit", "login", "by-ip").counts.open++;
+    expect(takeReport(state, NOW)?.series[0]?.kind).toBe("limit");
+  });
+
   test("reports stay small, and series that always have news push out no others", () => {
     const state = newCounters();
     const all = Array.from({ length: 400 }, (_, at) => seriesOf(state, "usage", `route-${at}`, "x".repeat(100), ""));

@@ -1,11 +1,17 @@
 /** Calls that tell of usage. */
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
-import { outagesOf, type UsageGroups, type UsageRow, usageRows } from "../../../shared/policy/usage-report.ts";
+import {
+  mergeGroups,
+  outagesOf,
+  type UsageGroups,
+  type UsageRow,
+  usageRows,
+} from "../../../shared/policy/usage-report.ts";
 import { oldestKeptMs, resolutionFor, slotStartMs } from "../../../shared/policy/usage-rollup.ts";
 import { type UsageAnswer, type UsageQuery, usageQuerySchema } from "../../../shared/wire/usage.ts";
 import type { UsageSums } from "../objects/rpc.ts";
-import { addSums, askUsage } from "../upstream/usage-shards.ts";
+import { askUsage } from "../upstream/usage-shards.ts";
 import type { Call } from "./call.ts";
 
 export async function usage(c: Call): Promise<Response> {
@@ -16,7 +22,7 @@ export async function usage(c: Call): Promise<Response> {
   const fromMs = Math.max(slotStartMs(of, nowMs - windowMs), oldestKeptMs(of, nowMs));
   const slots = await askUsage(c.env, { by, route, consumer, windowMs, atMs: nowMs });
   const sums: UsageGroups = new Map();
-  for (const { groups } of slots) addSums(sums, groups);
+  for (const { groups } of slots) mergeGroups(sums, groups);
   const rows = usageRows(sums, by, nowMs - fromMs);
   const { rowsMax } = limits.usage;
   const shown = rows.slice(0, rowsMax);

@@ -2,7 +2,7 @@
 import { limits } from "../../../shared/limits.ts";
 import type { CounterReport, SeriesCounts } from "../../../shared/policy/counters.ts";
 import { hubOf } from "../../../shared/policy/hub-shards.ts";
-import type { UsageGroups } from "../../../shared/policy/usage-report.ts";
+import { mergeGroups, type UsageGroups } from "../../../shared/policy/usage-report.ts";
 import { addToSlot, isKept, slotOf } from "../../../shared/policy/usage-rollup.ts";
 import type { Env } from "../env.ts";
 import type { UsageRequest, UsageStoreRpc, UsageSums } from "../objects/rpc.ts";
@@ -38,7 +38,7 @@ export async function askUsage(env: Env, asked: UsageRequest): Promise<UsageSums
   for (const { atMs, groups } of (await eachShard(env, (shard) => shard.read(asked))).flat()) {
     const sums: UsageGroups = slots.get(atMs) ?? new Map();
     slots.set(atMs, sums);
-    addSums(sums, groups);
+    mergeGroups(sums, groups);
   }
   return [...slots].sort(([a], [b]) => a - b).map(([atMs, groups]) => ({ atMs, groups }));
 }
@@ -48,15 +48,6 @@ export async function usageTotals(env: Env): Promise<SeriesCounts[]> {
   const slot = slotOf([]);
   for (const series of (await eachShard(env, (shard) => shard.totals())).flat()) addToSlot(slot, series);
   return [...slot.values()];
-}
-
-/** Adds sums to those of the same names. */
-export function addSums(to: UsageGroups, groups: UsageGroups): void {
-  for (const [name, counts] of groups) {
-    const sums = to.get(name) ?? {};
-    to.set(name, sums);
-    for (const [counter, count] of Object.entries(counts)) sums[counter] = (sums[counter] ?? 0) + count;
-  }
 }
 
 function eachShard<T>(env: Env, ask: (shard: DurableObjectStub<UsageStoreRpc>) => Promise<T>): Promise<T[]> {
