@@ -59,8 +59,8 @@ export async function call(method: string, path: string, as?: string, body?: unk
   });
   const text = await response.text();
   const isText = response.headers.get("content-type")?.startsWith("text/plain") === true;
-  const body = text === "" ? undefined : isText ? text : JSON.parse(text);
-  return { status: response.status, headers: response.headers, body };
+  const told = text === "" ? undefined : isText ? text : JSON.parse(text);
+  return { status: response.status, headers: response.headers, body: told };
 }
 
 /** A small shop: orders may call inventory, which nobody else may; users may be called by all. */
