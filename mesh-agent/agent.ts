@@ -1,6 +1,7 @@
 /** One agent from its first to its last moment, in the order of events. */
 import { SelvageError } from "../shared/errors.ts";
 import { limits } from "../shared/limits.ts";
+import { ZONE_LABEL } from "../shared/policy/zones.ts";
 import type { Endpoint } from "../shared/wire/endpoint.ts";
 import { agentView } from "./admin/agent-view.ts";
 import { ControlSession } from "./control/control-session.ts";
@@ -273,8 +274,9 @@ class Agent {
     const listener = this.#listener;
     if (listener === undefined || !wasReady) return;
     const hurried = (): boolean => this.#stop.hurried;
-    const session = this.#options.role.kind === "run" ? this.#session : undefined;
-    const known = callersKnow(session, this.#exposure !== undefined);
+    const isIngress = this.#options.role.kind === "ingress";
+    const session = this.#endpoint() === undefined ? undefined : this.#session;
+    const known = callersKnow(session, isIngress || this.#exposure !== undefined);
     const how = { gate: this.#gate, boundMs, known, hurried };
     await Promise.all([drainListener({ ...how, listener }), this.#exposure?.drain(how)]);
   }
@@ -349,8 +351,11 @@ class Agent {
   }
 
   #endpoint(): Endpoint | undefined {
-    const { role } = this.#options;
-    if (role.kind !== "run") return undefined;
+    const { role, zone } = this.#options;
+    if (role.kind === "ingress") {
+      const labels: Record<string, string> = zone === undefined ? {} : { [ZONE_LABEL]: zone };
+      return role.advertise && { instance: this.#instance, ...role.advertise, labels };
+    }
     const { labels, advertise } = role;
     return { instance: this.#instance, host: advertise.host, port: advertise.port || this.#inboundPort, labels };
   }

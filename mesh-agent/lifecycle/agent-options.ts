@@ -38,6 +38,8 @@ export interface RunRole {
 export interface IngressRole {
   readonly kind: "ingress";
   readonly listen: HostPort;
+  /** What gateways are told to reach it by. Absent: they know it by a fixed address. */
+  readonly advertise: HostPort | undefined;
   /** PEM texts. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
 }

@@ -12,6 +12,12 @@ import { revocationListSchema } from "./revocations.ts";
 
 const jwk = z.looseObject({ kty: z.string(), kid: z.string() });
 
+/** What is known of the mesh's ingress agents: a revision of their registry. */
+const ingressRevision = {
+  epoch: z.string().check(z.maxLength(limits.wire.idCharsMax)),
+  revision: z.int().check(z.minimum(0)),
+};
+
 export const leaseRequestSchema = z.object({
   /** Random id of the isolate. */
   isolate: z.string().check(z.minLength(8), z.maxLength(limits.wire.idCharsMax)),
@@ -25,6 +31,8 @@ export const leaseRequestSchema = z.object({
   signingKey: z.optional(z.string().check(z.maxLength(limits.wire.idCharsMax))),
   /** The same of the hop key. */
   hopKey: z.optional(z.string().check(z.maxLength(limits.wire.idCharsMax))),
+  /** What it calls ingress agents by; absent: their fixed address. Naming a revision acknowledges what left before it. */
+  ingress: z.optional(z.object(ingressRevision)),
   /** What it counted since the last report that was taken. */
   counted: z.optional(counterReportSchema),
   refused: z.optional(
@@ -66,6 +74,11 @@ export const leaseAnswerSchema = z.object({
   hopKey: z.optional(hopKeySchema),
   /** A second version; absent: there is none, and one that is held is dropped. It is read by those who take it: `toldCanarySchema`. */
   canary: z.optional(z.custom<ToldCanary>((value) => typeof value === "object" && value !== null)),
+  /**
+   * Where ingress agents are, as `HOST:PORT`; none: at the fixed address. Absent when the isolate already has it, and where no ingress
+   * agent says where it is.
+   */
+  ingress: z.optional(z.object({ ...ingressRevision, addresses: z.array(z.string()) })),
   /** Number of the last report that was taken. Absent: none was sent. */
   counted: z.optional(z.int()),
 });

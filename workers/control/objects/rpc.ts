@@ -8,6 +8,7 @@ import type { CounterReport, SeriesCounts } from "../../../shared/policy/counter
 import type { Denied } from "../../../shared/policy/denial.ts";
 import type { OutsideIssuer } from "../../../shared/policy/federation.ts";
 import type { FleetVerdict } from "../../../shared/policy/fleet-verdict.ts";
+import type { ToldIngress } from "../../../shared/policy/ingress-callers.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
 import type { InstanceReport, RegistryUpdate, Released } from "../../../shared/policy/registry.ts";
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
@@ -89,6 +90,8 @@ export interface LeaseGrant {
   readonly revocations?: RevocationList;
   /** Absent: none runs. */
   readonly canary?: CanaryGrant;
+  /** Absent: the isolate holds it, or there is nothing to hold. */
+  readonly ingress?: ToldIngress;
 }
 
 /** A second version, its face for gateways as JSON; absent when the isolate has it. */
@@ -217,6 +220,8 @@ export interface ConfigStoreRpc extends AccessRpc {
   /** What was found last first. */
   drift(): Promise<Drift[]>;
   lease(asked: LeaseRequest): Promise<LeaseGrant>;
+  /** Of the registry of the ingress agents, to whose callers the store belongs; as of `HubRpc`. */
+  view(service: string, update: RegistryUpdate): Promise<HeldRevision | undefined>;
   /** What an agent counted. @param who of a connection, whose reports are numbered */
   counted(who: string, report: CounterReport): Promise<void>;
   /** For a hub that lacks something; undefined: nothing was applied yet. */

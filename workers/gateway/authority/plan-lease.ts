@@ -163,7 +163,7 @@ export class PlanLease {
     if (canary === undefined) canaryBefore?.forget(this.#counters);
     this.#leaseStartMs = sentAtMs;
     this.#leaseEndMs = sentAtMs + Math.min(answer.leaseMs, limits.gateway.planLeaseMs);
-    const isNew = held?.version !== before?.version || held?.hash !== before?.hash;
+    const isNew = held?.version !== before?.version || held?.hash !== before?.hash || answer.ingress !== undefined;
     const hasKeys = held?.signingKey !== before?.signingKey || held?.hop !== before?.hop;
     // An older report was on its way until now.
     const hasMore = answer.counted !== undefined && this.#counters.urgent;
@@ -177,6 +177,7 @@ export class PlanLease {
     if (revision !== 0) request.revocations = revision;
     if (this.#held?.signingKey !== undefined) request.signingKey = this.#held.signingKey.kid;
     if (this.#held?.hop !== undefined) request.hopKey = this.#held.hop.kid;
+    if (this.#held?.ingress !== undefined) request.ingress = this.#held.ingress.held;
     if (this.#refused !== undefined) request.refused = this.#refused;
     const canary = this.canary?.reported;
     if (canary !== undefined) request.canary = canary;
@@ -188,7 +189,7 @@ export class PlanLease {
   /** What to hold after an answer: the same object when nothing changed. */
   async #accept(answer: LeaseAnswer): Promise<HeldPlan | undefined> {
     const held = withRevocations(await this.#acceptPlan(answer), answer);
-    return held === undefined ? undefined : withKeys(held, answer);
+    return held === undefined ? undefined : withIngress(await withKeys(held, answer), answer);
   }
 
   async #acceptPlan({ version, plan }: LeaseAnswer): Promise<HeldPlan | undefined> {
@@ -198,8 +199,9 @@ export class PlanLease {
       const fresh = this.canary?.promoted(version, plan.hash) ?? (await holdPlan(version, plan.hash, plan.gateway));
       this.#refused = undefined;
       if (held === undefined) return fresh;
-      const { revocations, signingKey, hop } = held;
-      return { ...fresh, revocations, ...(signingKey && { signingKey }), ...(hop && { hop }) };
+      const { revocations, signingKey, hop, ingress } = held;
+      const keys = { ...(signingKey && { signingKey }), ...(hop && { hop }) };
+      return { ...fresh, revocations, ...keys, ...(ingress && { ingress }) };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       console.warn(JSON.stringify({ kind: "plan", version, reason }));
@@ -236,6 +238,14 @@ async function withKeys(held: HeldPlan, { signingKey, hopKey }: LeaseAnswer): Pr
     ...(signing && { signingKey: await importSigningKey(signing) }),
     ...(hop && { hop: await HopSigner.import(hop) }),
   };
+}
+
+/** The same object when it has been told before: requests under way see the change. The module is loaded by the first answer. */
+async function withIngress(held: HeldPlan, { ingress }: LeaseAnswer): Promise<HeldPlan> {
+  if (ingress === undefined) return held;
+  const known = held.ingress ?? new (await import("./held-ingress.ts")).HeldIngress();
+  known.take(ingress);
+  return held.ingress === known ? held : { ...held, ingress: known };
 }
 
 /** The same object when the list is the one that is held. */
