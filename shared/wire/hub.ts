@@ -74,7 +74,7 @@ export const agentMessageSchema = z.discriminatedUnion("type", [
     type: z.literal("hello"),
     format: z.literal(WIRE_FORMAT),
     instance: z.string().check(z.minLength(1), z.maxLength(limits.wire.instanceCharsMax)),
-    /** Where others reach its inbound listener; absent for agents that only call (ingress). */
+    /** Where others reach its inbound listener; absent for agents that only call. Of an ingress: where gateways reach it. */
     endpoint: z.optional(endpointSchema),
     /** Last good plan, 0 for none; an equal one is not sent again. */
     planVersion: z.int().check(z.minimum(0)),
