@@ -11,8 +11,8 @@ export function ingressUpstream(addresses: readonly string[]): UpstreamSettings 
   const { breaker, upstreams } = limits;
   return {
     targets: addresses.map((name) => ({ name, url: name, weight: 1, group: 0 })),
-    // How long an answer takes is its service's doing.
-    balance: { policy: "least-request", sufficientPercent: upstreams.sufficientPercent },
+    // How long an answer takes is its service's doing, and calls of clients that went away never say that they are over.
+    balance: { policy: "round-robin", sufficientPercent: upstreams.sufficientPercent },
     retries: RETRIES,
     breaker: {
       consecutiveFailures: breaker.consecutiveFailures,
