@@ -30,6 +30,7 @@ import { appEnvironment } from "./lifecycle/app-environment.ts";
 import { AppProcess } from "./lifecycle/app-process.ts";
 import { callersKnow, drainListener } from "./lifecycle/drain.ts";
 import type { Exposure } from "./lifecycle/exposure.ts";
+import { nodeOptionsOf } from "./lifecycle/in-app.ts";
 import { keepAliveLint } from "./lifecycle/keep-alive-lint.ts";
 import { meshPools } from "./lifecycle/mesh-pools.ts";
 import { openListener } from "./lifecycle/open-listener.ts";
@@ -198,7 +199,8 @@ class Agent {
     const admin = await this.#openAdmin();
     const all = { inbound: this.#listener.port, outbound: ports.outbound, admin, app: ports.app };
     if (role.workloadApi !== undefined) await this.#trust.serve(role.workloadApi);
-    const environment = appEnvironment(process.env, ports, this.#tcp.addresses, role.workloadApi);
+    const nodeOptions = nodeOptionsOf(role, process.env, this.#log);
+    const environment = appEnvironment(process.env, ports, this.#tcp.addresses, role.workloadApi, nodeOptions);
     const app = await AppProcess.start(role.command, environment);
     this.#stop.passOn = (signal) => app.signal(signal);
     this.#runtime.update({ ports: all, ...(app.pid !== undefined && { appPid: app.pid }) });
