@@ -129,13 +129,16 @@ function propagate(outbound) {
   subscribe("undici:request:create", ({ request }) => {
     const served = inUse.getStore();
     if (served === undefined || served.isOver || request.method === "CONNECT") return;
-    const { protocol, hostname, host } = new URL(String(request.origin));
+    // What is thrown here would end the application.
+    const origin = String(request.origin);
+    if (!URL.canParse(origin)) return;
+    const { protocol, hostname, host } = new URL(origin);
     if (protocol !== "http:" || !isThroughMesh(hostname, request.host ?? host)) return;
     const { headers } = request;
     // Undici 5 keeps them as lines.
     const names = Array.isArray(headers)
       ? headers.filter((_, at) => at % 2 === 0)
-      : (headers.match(/^[^:\r\n]+/gm) ?? []);
+      : (String(headers ?? "").match(/^[^:\r\n]+/gm) ?? []);
     const given = new Set(names.map((name) => String(name).toLowerCase()));
     passOn(
       served,
