@@ -11,22 +11,17 @@ import { type ClientOptions, WebSocket } from "ws";
 import { createHttp1Server } from "../../mesh-agent/proxy/http1/server-engine.ts";
 import { FieldList } from "../../shared/http/field-list.ts";
 import { proven } from "../support/hop-proof.ts";
-import { OtlpReceiver, treeOf } from "../support/otlp-receiver.ts";
 import { Fleet, type TestAgent, until } from "./support/agents.ts";
 import { TestControl } from "./support/control-plane.ts";
 
 const fleet = new Fleet();
 let control: TestControl;
-let receiver: OtlpReceiver;
 let caller: TestAgent;
 let callee: TestAgent;
 let outbound = 0;
 
 beforeAll(async () => {
   control = await TestControl.start();
-  receiver = await OtlpReceiver.start();
-  const otlp = { endpoint: receiver.url, headers: {}, timeoutMs: 5_000 };
-  control.telemetry = { otlp, resource: {}, traces: { ratio: 0, errors: false } };
   const upgrades = ["echo-raw", "websocket"];
   control.setPlan("caller", { outbound: { chat: { upgrades }, plain: { upgrades: [] } } });
   control.setPlan("chat", { inbound: { upgrades } });
@@ -44,7 +39,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await fleet.end();
-  await Promise.all([control.close(), receiver.close()]);
+  await control.close();
 });
 
 /** A client that connects to the outbound listener as one that knows it would. */
@@ -382,28 +377,3 @@ describe("an agent that stops", () => {
 function statusOf(agent: TestAgent): string {
   return readFileSync(`/proc/${agent.runtime.pid}/status`, "utf8");
 }
-
-test("a tunnel is one span from its beginning to its end, and tells what went through", async () => {
-  const traceId = "d".repeat(32);
-  const socket = await opened(
-    direct("/", { headers: { host: "chat.mesh", traceparent: `00-${traceId}-${"e".repeat(16)}-01` } }),
-  );
-  await echo(socket, "x".repeat(1_000));
-  socket.close(1000);
-  await closed(socket);
-  await until("its spans are here", () => receiver.of(traceId).length >= 3);
-  const spans = receiver.of(traceId);
-  expect(
-    treeOf(
-      spans,
-      ({ resource, kind, attributes }) =>
-        `${resource["service.name"]} ${kind} ${attributes["http.response.status_code"]}`,
-    ),
-  ).toEqual(["caller internal 101", "  caller client 101", "    chat server 101"]);
-  const hops = spans.filter(({ kind }) => kind !== "client");
-  for (const { attributes } of hops) {
-    expect(Number(attributes["selvage.tunnel.bytes_in"])).toBeGreaterThan(0);
-    expect(Number(attributes["selvage.tunnel.bytes_out"])).toBeGreaterThan(0);
-  }
-  expect([spans.some(({ failed }) => failed), receiver.faults]).toEqual([false, []]);
-});
