@@ -34,16 +34,18 @@ export function inApp(command: readonly string[], inherited = ""): InApp {
   // Node would not start: it may not read a file that nobody allowed.
   if ([...command, ...inherited.split(/\s+/)].some((option) => /^--(experimental-)?permission$/.test(option)))
     return { trouble: "the application runs under Node's permissions" };
+  const file = hookFile();
+  if (file === undefined) return { trouble: "bin/in-app.cjs is not beside the agent" };
   // Within double quotes, backslash and quote are escaped.
-  const quoted = `--require "${hookFile().replace(/["\\]/g, "\\$&")}"`;
+  const quoted = `--require "${file.replace(/["\\]/g, "\\$&")}"`;
   return { nodeOptions: inherited === "" ? quoted : `${inherited} ${quoted}` };
 }
 
 /** Beside the launcher, wherever sources or bundles are. */
-function hookFile(): string {
+function hookFile(): string | undefined {
   for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
     const file = join(folder, "bin", "in-app.cjs");
     if (existsSync(file)) return file;
-    if (folder === dirname(folder)) throw new Error("the package is not whole: bin/in-app.cjs is missing");
+    if (folder === dirname(folder)) return undefined;
   }
 }
