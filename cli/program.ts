@@ -27,6 +27,7 @@ import { rotateCommand } from "./commands/rotate.ts";
 import { schemaCommand } from "./commands/schema.ts";
 import { statusCommand } from "./commands/status.ts";
 import { tokenCommand } from "./commands/token.ts";
+import { devCommand } from "./dev/dev-command.ts";
 import { packageVersion } from "./local/package-root.ts";
 import { serveCommand } from "./local/serve-command.ts";
 import { say, style } from "./output.ts";
@@ -57,7 +58,18 @@ function makeProgram(): Command {
       "\nExit codes: 0 ok, 1 findings or denied, 2 wrong usage or invalid document, 3 control plane unreachable.",
     );
   const groups: readonly (readonly [title: string, commands: readonly Command[]])[] = [
-    ["Build:", [checkCommand(), explainCommand(), planCommand(), contractCommand(), schemaCommand(), importCommand()]],
+    [
+      "Build:",
+      [
+        devCommand(),
+        checkCommand(),
+        explainCommand(),
+        planCommand(),
+        contractCommand(),
+        schemaCommand(),
+        importCommand(),
+      ],
+    ],
     [
       "Ship:",
       [
