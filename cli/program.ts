@@ -15,6 +15,7 @@ import { explainCommand } from "./commands/explain.ts";
 import { federationCommand } from "./commands/federation.ts";
 import { historyCommand } from "./commands/history.ts";
 import { importCommand } from "./commands/import.ts";
+import { initCommand } from "./commands/init.ts";
 import { joinCommand } from "./commands/join.ts";
 import { joinTokenCommand } from "./commands/join-token.ts";
 import { keysCommand } from "./commands/keys.ts";
@@ -26,6 +27,7 @@ import { rollbackCommand } from "./commands/rollback.ts";
 import { rotateCommand } from "./commands/rotate.ts";
 import { schemaCommand } from "./commands/schema.ts";
 import { statusCommand } from "./commands/status.ts";
+import { testCommand } from "./commands/test.ts";
 import { tokenCommand } from "./commands/token.ts";
 import { devCommand } from "./dev/dev-command.ts";
 import { packageVersion } from "./local/package-root.ts";
@@ -61,8 +63,10 @@ function makeProgram(): Command {
     [
       "Build:",
       [
+        initCommand(),
         devCommand(),
         checkCommand(),
+        testCommand(),
         explainCommand(),
         planCommand(),
         contractCommand(),
