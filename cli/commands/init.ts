@@ -58,9 +58,10 @@ async function init(given: string, options: Options): Promise<void> {
 }
 
 function summary(found: Found, decision: Decision, replaced: readonly string[]): string {
-  const { api, upstreams } = found;
+  const { api, unusable, upstreams } = found;
   const seen = [
     ...(api === undefined ? [] : [`${api.file} (${api.operations} operations)`]),
+    ...(unusable === undefined ? [] : [unusable.file]),
     ...upstreams.map(({ from, port }) => `${from} (port ${port})`),
   ];
   const { contract, routes, identity, limit, undecided } = decision;

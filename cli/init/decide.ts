@@ -35,8 +35,8 @@ const PROVIDER = "clients";
 export function decide(found: Found): Decision {
   const name = nameOf(found.name);
   const undecided: string[] = [];
-  const api = found.api?.fault === undefined ? found.api : undefined;
-  if (found.api?.fault !== undefined) undecided.push(`${found.api.file} is not used: ${found.api.fault}`);
+  const { api, unusable } = found;
+  if (unusable !== undefined) undecided.push(`${unusable.file} is not used: ${unusable.why}`);
   const limit = { value: "100/minute", why: "our default" };
   if (api === undefined) return { name, undecided, limit, routes: upstreamRoutes(found.upstreams, undecided) };
   const [upstream, ...others] = found.upstreams;

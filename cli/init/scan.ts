@@ -17,14 +17,14 @@ export interface FoundDescription {
   readonly file: string;
   readonly description: Description;
   readonly operations: number;
-  /** Why it cannot be used; absent: it can. */
-  readonly fault?: string;
 }
 
 export interface Found {
   /** Of the folder. */
   readonly name: string;
   readonly api?: FoundDescription;
+  /** A description that is there and cannot be used. */
+  readonly unusable?: { readonly file: string; readonly why: string };
   readonly upstreams: readonly FoundUpstream[];
 }
 
@@ -34,23 +34,21 @@ const COMPOSE = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-c
 
 /** @param folder absolute */
 export function scanFolder(folder: string): Found {
-  const api = findDescription(folder);
   const upstreams = [...composeUpstreams(folder), ...packageUpstreams(folder)];
-  return { name: path.basename(folder), upstreams, ...(api !== undefined && { api }) };
+  return { name: path.basename(folder), upstreams, ...findDescription(folder) };
 }
 
-function findDescription(folder: string): FoundDescription | undefined {
+function findDescription(folder: string): Pick<Found, "api" | "unusable"> {
   const names = FOLDERS.flatMap((below) => DESCRIPTIONS.map((name) => below + name));
   const file = names.find((name) => existsSync(path.join(folder, name)));
-  if (file === undefined) return undefined;
+  if (file === undefined) return {};
   const readFile = documentFolder(path.join(folder, "selvage.yaml"));
   const description = openDescription({ openapi: file }, readFile);
-  if (description === undefined) return undefined;
   const { contract, problems } = readContract({ openapi: file }, readFile, []);
-  const errors = problems.filter(({ severity }) => severity === "error");
-  const isUsable = contract !== undefined && errors.length === 0;
-  const operations = operationsOf(description).length;
-  return { file, description, operations, ...(!isUsable && { fault: errors[0]?.message ?? "it cannot be read" }) };
+  const fault = problems.find(({ severity }) => severity === "error");
+  if (description === undefined || contract === undefined || fault !== undefined)
+    return { unusable: { file, why: fault?.message ?? "it cannot be read" } };
+  return { api: { file, description, operations: operationsOf(description).length } };
 }
 
 /** One operation of a description. */

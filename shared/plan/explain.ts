@@ -162,8 +162,20 @@ function sentOn(
 ): SentOn | undefined {
   if (target.kind !== "forward" || transcode !== undefined) return undefined;
   const path = pathFor(target, asked) + asked.query;
-  return { to: describeTarget(target.to), method: asked.method, path, headers: Object.fromEntries(headers) };
+  const shown = [...headers].map(([name, value]) => [name, CREDENTIALS.has(name) ? HIDDEN : value]);
+  return { to: describeTarget(target.to), method: asked.method, path, headers: Object.fromEntries(shown) };
 }
+
+/** Fields whose values are nobody's to read, also where they go on. */
+const CREDENTIALS: ReadonlySet<string> = new Set([
+  "authorization",
+  "proxy-authorization",
+  "cookie",
+  "dpop",
+  "txn-token",
+  "x-api-key",
+]);
+const HIDDEN = "(not shown)";
 
 function finish(
   steps: readonly ExplainStep[],
