@@ -1,4 +1,5 @@
 /** `selvage dev`: gateway and control plane on workerd, and a document that is live as soon as it is saved. */
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { Command } from "commander";
 import type { AccessLogEntry } from "../../shared/http/access-log.ts";
@@ -55,6 +56,7 @@ Examples:
 
 async function dev(name: string, options: Options): Promise<void> {
   if (name === "-") throw new CliError(exitCodes.usage, "dev watches a file: it cannot be stdin");
+  if (!existsSync(name)) throw new CliError(exitCodes.usage, `there is no file ${name}: selvage init writes one`);
   if (options.state !== undefined) process.env.SELVAGE_STATE = path.resolve(options.state);
   const ports = await choosePorts(options);
   const system = await openSystem({

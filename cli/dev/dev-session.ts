@@ -73,6 +73,8 @@ export class DevSession {
     try {
       await this.#take(await readDocument(this.#means.name, process.env), startMs);
     } catch (fault) {
+      // What failed for now, such as a control plane that is away, is tried again with the next change of any file.
+      this.#content = undefined;
       if (!(fault instanceof CliError)) throw fault;
       this.#kept(fault.message);
     }
