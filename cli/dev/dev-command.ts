@@ -2,11 +2,16 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { Command } from "commander";
+import type { Document } from "../../shared/config/schema.ts";
 import type { AccessLogEntry } from "../../shared/http/access-log.ts";
 import { dev as bounds } from "../../shared/limits/dev.ts";
+import { openDescription } from "../artifacts/build-contract.ts";
+import { documentFolder } from "../artifacts/document-folder.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import { codeSource } from "../code/check-code.ts";
 import { ControlClient } from "../control-client.ts";
+import { exampleRequest } from "../init/example-request.ts";
+import { operationsOf } from "../init/scan.ts";
 import { codeOfDocument } from "../local/live-document.ts";
 import { LOOPBACK, parsePort } from "../local/ports.ts";
 import { connectionsOf } from "../local/process-info.ts";
@@ -144,8 +149,7 @@ function ready(gateway: string, control: string, session: DevSession, name: stri
     (file) => file !== ".dev.vars" && file !== ".env",
   );
   const listed = own.length > 6 ? `${own.slice(0, 6).join(", ")} and ${own.length - 6} more` : own.join(", ");
-  const routePath = session.live?.document.gateway?.routes[0]?.match.path;
-  const target = (typeof routePath === "string" ? routePath : "/").replace(/\*+|\{[^}]*\}|:\w+/g, "1");
+  const target = session.live === undefined ? "/" : exampleTarget(session.live.document, name);
   return `
 selvage dev ready
 
@@ -156,6 +160,18 @@ selvage dev ready
   Try: curl -i ${gateway}${target}
   Why: selvage explain GET ${target}
 `;
+}
+
+/** A path that the first route takes, by its description where it has one. */
+function exampleTarget({ gateway }: Document, name: string): string {
+  const [route] = gateway?.routes ?? [];
+  const base = typeof route?.match.path === "string" ? route.match.path : "/";
+  const contract = (route?.validate || undefined)?.contract;
+  const settings = contract === undefined ? undefined : gateway?.contracts?.[contract];
+  const description = settings && openDescription(settings, documentFolder(name));
+  const gets = description && operationsOf(description).filter(({ method }) => method === "GET");
+  const described = gets && exampleRequest(gets, description, base.replace(/\/?\*$/, ""));
+  return described?.url ?? base.replace(/\*|\{[^}]*\}/g, "1");
 }
 
 function readEntry(line: string): AccessLogEntry | undefined {

@@ -1,5 +1,5 @@
 /** From what a folder tells to what a first document says, each with its reason. */
-import { sampleOf } from "../dev/sample.ts";
+import { exampleRequest } from "./example-request.ts";
 import { type Found, type FoundDescription, type FoundOperation, type FoundUpstream, operationsOf } from "./scan.ts";
 
 /** A value and why it is that. */
@@ -158,23 +158,6 @@ function exampleOf(
   hasIdentity: boolean,
 ): Pick<Decision, "example"> {
   const fitting = operationsOf(description).filter((operation) => !hasIdentity || !isPublic(operation));
-  const operation = fitting.find(({ method }) => method === "GET") ?? fitting[0];
-  if (operation === undefined) return {};
-  const parameters = [...operation.item.get("parameters").items, ...operation.place.get("parameters").items].flatMap(
-    (place) => description.follow(place) ?? [],
-  );
-  const values = parameters.map((place) => {
-    const given = place.get("example");
-    const value = given.exists ? given.value : sampleOf(place.get("schema"), description);
-    return { place, name: place.get("name").text ?? "", text: encodeURIComponent(String(value ?? "1")) };
-  });
-  const path = operation.template.replace(
-    /\{([^{}]*)\}/g,
-    (_, name: string) => values.find((one) => one.name === name && one.place.get("in").text === "path")?.text ?? "1",
-  );
-  const query = values
-    .filter(({ place }) => place.get("in").text === "query" && place.get("required").value === true)
-    .map(({ name, text }) => `${encodeURIComponent(name)}=${text}`);
-  const url = base + path + (query.length > 0 ? `?${query.join("&")}` : "");
-  return { example: { method: operation.method, url } };
+  const example = exampleRequest(fitting, description, base);
+  return example === undefined ? {} : { example };
 }

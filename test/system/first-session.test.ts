@@ -112,7 +112,7 @@ const pids = (): number[] =>
 
 test("dev took the next port, names who has the wished one, and says what to try", () => {
   expect(stderr).toMatch(new RegExp(`is taken by pid ${process.pid} .*Using \\d+ instead`));
-  expect(stderr).toContain(`Try: curl -i ${url}/v1/1`);
+  expect(stderr).toContain(`Try: curl -i ${url}/v1/orders/1`);
   expect(stderr).toContain("watching     selvage.yaml, openapi.yaml");
 });
 
