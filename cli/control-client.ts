@@ -5,8 +5,10 @@ import type {
   ApplyAnswer,
   ApplyRequest,
   DeprecatedCaller,
+  DrainRequest,
   Drift,
   DryRunAnswer,
+  EndpointStatus,
   JoinTokenRequest,
   RenewAllAnswer,
   RenewAllRequest,
@@ -121,6 +123,11 @@ export class ControlClient {
     return this.#call("GET", "/v1/status");
   }
 
+  /** Endpoints that callers are given, by service. */
+  services(): Promise<{ readonly services: Readonly<Record<string, readonly EndpointStatus[]>> }> {
+    return this.#call("GET", "/v1/services");
+  }
+
   async deprecatedCallers(): Promise<readonly DeprecatedCaller[]> {
     return (await this.#call<{ callers: DeprecatedCaller[] }>("GET", "/v1/deprecated")).callers;
   }
@@ -207,6 +214,10 @@ export class ControlClient {
 
   renewAgents(request: RenewAllRequest): Promise<RenewAllAnswer> {
     return this.#call("POST", "/v1/agents/renew", request);
+  }
+
+  drainAgent(request: DrainRequest): Promise<DrainRequest> {
+    return this.#call("POST", "/v1/agents/drain", request);
   }
 
   createKey(request: CreateKeyRequest): Promise<CreatedKey> {

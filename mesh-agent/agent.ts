@@ -132,6 +132,8 @@ class Agent {
       endpoint: () => this.#endpoint(),
       onChanged: (changed) => this.#changed(changed),
       onConnection: () => this.#useVersions(),
+      // A second word is no hurry, as a second signal would be: it may be the same one, sent again.
+      onDrain: () => void (stop.signal === undefined && stop.stop("SIGTERM")),
       onIdentity: (renewed) => {
         const isOther = this.#trust.renew(renewed);
         this.#useTrust();

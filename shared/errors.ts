@@ -180,6 +180,7 @@ export const errorTable = {
     "Unprocessable content",
     "The certificates cannot be used; nothing was changed.",
   ),
+  agent_away: row("client", 409, 9, "Conflict", "No such agent is connected."),
   workload_denied: row("client", 403, 7, "Forbidden", "The control plane refuses this workload."),
   join_token_outdated: row(
     "client",

@@ -1,33 +1,18 @@
 import { Command } from "commander";
-import { checkDocument } from "../../shared/config/check-document.ts";
-import { loadDocument, type PositionMap } from "../../shared/config/load.ts";
 import type { Path } from "../../shared/config/problem.ts";
-import type { Document } from "../../shared/config/schema.ts";
 import { compile } from "../../shared/plan/compile.ts";
 import { explain } from "../../shared/plan/explain.ts";
 import { explainExposed } from "../../shared/plan/explain-expose.ts";
 import type { ExplainRequest, ExplainStep, Explanation } from "../../shared/plan/explain-step.ts";
 import type { ExposePlan, Plan } from "../../shared/plan/plan.ts";
-import type { ArtifactTable } from "../../shared/wire/artifacts.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import { type RequestOptions, requestOf } from "../explain-request.ts";
 import type { ControlOptions } from "../find-system.ts";
+import { type LocatedDocument, locateDocument, placeOf, sourceName } from "../located-document.ts";
 import { connect, type JsonOption, jsonOption, withControl } from "../options.ts";
 import { type Cell, columns, print, printJson, type Style, style } from "../output.ts";
-import { fileName, readValidDocument } from "../read-document.ts";
 
 type Options = ControlOptions & JsonOption & RequestOptions & { readonly file?: string; readonly exposed?: string };
-
-interface Source {
-  readonly document: Document;
-  readonly positions: PositionMap;
-  readonly file: string;
-  readonly artifacts: ArtifactTable;
-  /** Absent: what the plan needs beside it is not at hand. */
-  readonly artifactBytes?: ReadonlyMap<string, Uint8Array>;
-  /** Absent: a file that is not live. */
-  readonly version?: number;
-}
 
 export function explainCommand(): Command {
   const command = new Command("explain")
@@ -69,7 +54,7 @@ Examples:
 }
 
 async function run(method: string, target: string, options: Options): Promise<void> {
-  const source = await (options.file === undefined ? liveSource(options) : fileSource(options.file));
+  const source = await locateDocument(options, options.file);
   const plan = compile(source.document, source.artifacts);
   const outside = options.exposed === undefined ? plan.gateway : exposedBy(plan, options.exposed);
   const [host = "localhost"] = outside.hosts;
@@ -99,40 +84,11 @@ async function keyOf(id: string, options: Options): Promise<ExplainRequest["cred
   return { kind: "key", record: await connect(options).key(id) };
 }
 
-async function fileSource(name: string): Promise<Source> {
-  const { document, positions, file, artifacts } = await readValidDocument(name, process.env);
-  return { document, positions, file, artifacts: artifacts.table, artifactBytes: artifacts.bytes };
-}
-
-/** The text is loaded for its positions only; what decides is the document as it was applied. */
-async function liveSource(options: ControlOptions): Promise<Source> {
-  const client = connect(options);
-  const { version } = await client.status();
-  if (version === 0)
-    throw new CliError(exitCodes.findings, "nothing is live yet: apply a document, or explain by one with --file");
-  const detail = await client.version(version);
-  const { document } = checkDocument(detail.document);
-  if (document === undefined)
-    throw new CliError(
-      exitCodes.usage,
-      `version ${version} was made by another release of Selvage and cannot be read by this one`,
-    );
-  return {
-    document,
-    positions: loadDocument(detail.source, detail.file, () => "").positions,
-    file: detail.file,
-    artifacts: detail.artifacts ?? {},
-    version,
-  };
-}
-
-function placeOf(path: Path | undefined, { positions, file }: Source): string {
-  if (path === undefined) return "built in";
-  const { line, file: included } = positions.find(path, "key");
-  return `${fileName(file, included)}:${line}`;
-}
-
-function toJson(request: ExplainRequest, { route, otherRoutes, steps, result }: Explanation, source: Source): unknown {
+function toJson(
+  request: ExplainRequest,
+  { route, otherRoutes, steps, result }: Explanation,
+  source: LocatedDocument,
+): unknown {
   const { method, host, path, query, clientIp } = request;
   const located = <T extends { readonly path?: Path }>(one: T) => ({ ...one, place: placeOf(one.path, source) });
   return {
@@ -148,10 +104,13 @@ function toJson(request: ExplainRequest, { route, otherRoutes, steps, result }: 
   };
 }
 
-function toText(request: ExplainRequest, { route, otherRoutes, steps, result }: Explanation, source: Source): string {
+function toText(
+  request: ExplainRequest,
+  { route, otherRoutes, steps, result }: Explanation,
+  source: LocatedDocument,
+): string {
   const { method, host, path, query } = request;
-  const by = source.version === undefined ? source.file : `version ${source.version}`;
-  const head = ` request   ${method} ${host}${path}${query}   (${by}, dry run: nothing is counted or sent)`;
+  const head = ` request   ${method} ${host}${path}${query}   (${sourceName(source)}, dry run: nothing is counted or sent)`;
   const routes = otherRoutes.map((other) => ["not", other.name, placeOf(other.path, source), other.why]);
   const params = Object.entries(route?.params ?? {}).map(([name, value]) => `${name}=${value}`);
   const chosen = route === undefined ? [] : [["route", route.name, placeOf(route.path, source), params.join(" ")]];

@@ -11,12 +11,13 @@ import { CliError, exitCodes } from "../cli-error.ts";
 import { type Decision, decide } from "../init/decide.ts";
 import { type Found, scanFolder } from "../init/scan.ts";
 import { documentText, IGNORED, SCHEMA_FILE, TEST_SCHEMA_FILE, testText } from "../init/write.ts";
-import { columns, print, say, style } from "../output.ts";
+import { type JsonOption, jsonOption } from "../options.ts";
+import { columns, print, printJson, say, style } from "../output.ts";
 
 const DOCUMENT = "selvage.yaml";
 const TESTS = "selvage.test.yaml";
 
-interface Options {
+interface Options extends JsonOption {
   readonly yes?: boolean;
   readonly force?: boolean;
 }
@@ -27,7 +28,11 @@ export function initCommand(): Command {
     .argument("[folder]", "where to look and to write", ".")
     .option("-y, --yes", "ask nothing")
     .option("--force", `replace a ${DOCUMENT} and a ${TESTS} that are there`)
-    .addHelpText("after", "\nAsks on a terminal alone.\n\nExamples:\n  selvage init\n  selvage init services/orders -y")
+    .addOption(jsonOption())
+    .addHelpText(
+      "after",
+      "\nAsks on a terminal alone, and not with --json.\n\nExamples:\n  selvage init\n  selvage init services/orders -y",
+    )
     .action(init);
 }
 
@@ -43,14 +48,18 @@ async function init(given: string, options: Options): Promise<void> {
   const found = scanFolder(folder);
   const decision = decide(found);
   const text = documentText(decision);
-  print(summary(found, decision, there));
-  if (!options.yes && process.stdin.isTTY && process.stdout.isTTY && !(await agreed(text))) {
+  if (!options.json) print(summary(found, decision, there));
+  if (!options.yes && !options.json && process.stdin.isTTY && process.stdout.isTTY && !(await agreed(text))) {
     print("Nothing was written.");
     return;
   }
   const written = write(folder, text, testText(decision));
   const read = await readCases(path.relative(process.cwd(), path.join(folder, TESTS)), process.env);
   const results = runDry(read);
+  if (options.json) {
+    printJson({ decision, written, problems: read.document.problems.length, tests: countText(results) });
+    return;
+  }
   print(`\n${written.map((name) => `${style("ok", "ok")} ${name}`).join("\n")}`);
   print(`${style("ok", "ok")} check: ${read.document.problems.length} problems; test: ${countText(results)}`);
   const at = path.relative(process.cwd(), folder);

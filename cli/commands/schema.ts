@@ -11,7 +11,7 @@ export function schemaCommand(): Command {
     .addOption(jsonOption())
     .addHelpText(
       "after",
-      "\nExamples:\n  selvage schema > selvage.schema.json\n  # then, first line of selvage.yaml:\n  # yaml-language-server: $schema=./selvage.schema.json",
+      "\nExamples:\n  selvage schema > selvage.schema.json\n  # then, first line of selvage.yaml:\n  # yaml-language-server: $schema=./selvage.schema.json\n  selvage schema | jq .properties.gateway.properties",
     )
     .action(({ tests }: { tests?: boolean }) => printJson(tests ? testFileJsonSchema() : documentJsonSchema()));
 }

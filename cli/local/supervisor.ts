@@ -277,9 +277,14 @@ function howEnded(child: Child): string {
   return signal ? `was ended by ${signal} (pid ${child.pid})` : `ended with status ${code ?? "?"} (pid ${child.pid})`;
 }
 
+/** Processes that a supervisor of this state folder started, whether it lives or not (Linux; elsewhere none). */
+export function supervisedPids(state: string): number[] {
+  return pids().filter((pid) => pid !== process.pid && environmentOf(pid, SUPERVISED) === state);
+}
+
 /** Ends what a supervisor of this state folder left behind when it was killed itself (Linux). */
 export async function endLeftovers(state: string): Promise<number> {
-  const left = pids().filter((pid) => pid !== process.pid && environmentOf(pid, SUPERVISED) === state);
+  const left = supervisedPids(state);
   for (const pid of left) {
     try {
       process.kill(pid, "SIGKILL");

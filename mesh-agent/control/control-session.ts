@@ -35,6 +35,8 @@ export interface ControlSessionOptions {
   readonly onChanged: (changed: Changed) => void;
   /** Nobody tells of a second plan while it is not connected. */
   readonly onConnection?: (connected: boolean) => void;
+  /** It is to leave, as at SIGTERM. */
+  readonly onDrain: () => void;
   readonly onIdentity: (identity: AgentIdentity) => void;
   readonly fleet: FleetLink;
   /** Limits that all instances of the service share. */
@@ -187,6 +189,11 @@ export class ControlSession {
     const { view, onChanged, log } = this.#options;
     if (message.type === "renew") {
       this.#renew(message.id, message.withinMs);
+      return;
+    }
+    if (message.type === "drain") {
+      log.event("told_to_drain", "the control plane asks this agent to leave");
+      this.#options.onDrain();
       return;
     }
     if (message.type === "advice") {

@@ -369,11 +369,11 @@ export class KnownView {
 const NO_ANSWERS: Answers = { seen: [], resync: [] };
 
 /** Messages that say nothing of the view. */
-type NotOfTheView = Extract<HubMessage, { type: "advice" | "drained" | "renew" | "limited" }>;
+type NotOfTheView = Extract<HubMessage, { type: "advice" | "drain" | "drained" | "renew" | "limited" }>;
 
 function isNotOfView(message: HubMessage): message is NotOfTheView {
   const { type } = message;
-  return type === "drained" || type === "renew" || type === "advice" || type === "limited";
+  return type === "drain" || type === "drained" || type === "renew" || type === "advice" || type === "limited";
 }
 
 function checkedTrust(message: Trust): Trust {

@@ -45,6 +45,7 @@ export const controlCalls: Readonly<Record<string, readonly Role[] | "open">> = 
   "GET /v1/join/keys": ADMIN,
   "DELETE /v1/join/keys/:id": ADMIN,
   "POST /v1/agents/renew": ADMIN,
+  "POST /v1/agents/drain": ADMIN,
   "POST /v1/revocations": ADMIN,
   "GET /v1/revocations": ALL,
   "DELETE /v1/revocations/:id": ADMIN,

@@ -191,6 +191,8 @@ export const hubMessageSchema = z.discriminatedUnion("type", [
   }),
   /** Renew the certificate at a random moment of that time, whatever is left of it, and say `standing` with this id. */
   z.object({ type: z.literal("renew"), id: z.string(), withinMs: z.number().check(z.nonnegative()) }),
+  /** Leave as at SIGTERM: say `draining`, finish what runs, end. */
+  z.object({ type: z.literal("drain") }),
   /** Most callers see these instances of a service failing: to be used less for that time; replaces what was said before. */
   z.object({
     type: z.literal("advice"),

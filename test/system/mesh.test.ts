@@ -240,3 +240,84 @@ describe("maintenance of the control plane", () => {
     }
   });
 });
+
+describe("what the command line tells of it", () => {
+  const json = async (...args: string[]) => {
+    const { code, stdout, stderr } = await system.selvage(...args, "--json");
+    expect(code, stderr).toBe(0);
+    return JSON.parse(stdout);
+  };
+
+  test("mesh status: every instance, current and ready", async () => {
+    const { version, agents } = await json("mesh", "status");
+    expect(version).toBeGreaterThan(0);
+    expect(new Set(agents.map(({ service }: { service: string }) => service))).toEqual(
+      new Set(["gateway", "users", "preferences", "orders", "inventory"]),
+    );
+    for (const agent of agents) expect(agent).toMatchObject({ version, state: "current", phase: "ready" });
+    const { stdout } = await system.selvage("mesh", "status", "--service", "orders");
+    expect(stdout).toMatch(/^SERVICE +INSTANCE +VERSION +STATE/);
+    expect(stdout).not.toContain("inventory");
+  });
+
+  test("mesh config: the part of the plan that the agent says it has, without what is not its own", async () => {
+    const { agents } = await json("mesh", "status", "--service", "orders");
+    const { instance } = agents[0];
+    const told = await json("mesh", "config", `orders/${instance}`);
+    const [own] = system.processes().filter(({ name, role }) => role === "agent" && name === instance);
+    if (own?.ports.admin === undefined) throw new Error(`${instance} has no admin listener`);
+    const said = (await (await fetch(`http://127.0.0.1:${own.ports.admin}/config`)).json()) as {
+      plan: { plan: object };
+    };
+    expect(told.plan).toEqual(said.plan.plan);
+    expect(Object.keys(told.plan.outbound)).toEqual(["inventory"]);
+    expect(told.endpoints.inventory).toHaveLength(1);
+    expect((await system.selvage("mesh", "config", "nobody")).code).toBe(1);
+  });
+
+  test("certs: every certificate is fresh, and the root that it comes from", async () => {
+    const { roots, agents } = await json("certs");
+    expect(roots).toMatchObject([{ state: "signs" }]);
+    expect(agents.length).toBeGreaterThan(4);
+    for (const agent of agents) expect(agent.age).toBe("fresh");
+    expect((await system.selvage("certs")).stdout).toMatch(
+      /root +[0-9a-f]{16}[\s\S]*issuer +[0-9a-f]{16}[\s\S]*SERVICE +INSTANCE/,
+    );
+  });
+
+  test("routes, edges, the document and its secrets are those of the live version", async () => {
+    const { routes } = await json("routes");
+    expect(routes.map(({ name }: { name: string }) => name)).toEqual(["profile", "orders", "load"]);
+    const { edges } = await json("mesh", "edges", "--of", "inventory");
+    expect(edges).toMatchObject([{ from: "orders", to: "inventory", verdict: "allowed" }]);
+    const { stdout } = await system.selvage("config", "view");
+    expect(stdout).toContain("selvage: 1");
+    expect(await json("secret", "check")).toMatchObject({ missing: [] });
+  });
+
+  test("doctor finds nothing that fails", async () => {
+    const { findings } = await json("doctor");
+    const found = new Map(findings.map(({ what, verdict }: { what: string; verdict: string }) => [what, verdict]));
+    expect(Object.fromEntries(found)).toMatchObject({
+      ...{ node: "ok", ports: "ok", state: "ok", leftovers: "ok" },
+      ...{ "control plane": "ok", clock: "ok", certificates: "ok" },
+    });
+  });
+
+  test("mesh drain: one instance leaves under load, and no request is lost", async () => {
+    const { agents } = await json("mesh", "status", "--service", "orders");
+    const { instance } = agents[0];
+    let isOver = false;
+    const statuses: number[] = [];
+    const load = (async () => {
+      while (!isOver) statuses.push((await system.get("/load/orders/1", token)).status);
+    })();
+    const { code, stdout, stderr } = await system.selvage("mesh", "drain", `orders/${instance}`);
+    isOver = true;
+    await load;
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("draining") });
+    expect(stdout).toContain(`orders/${instance} has left`);
+    expect(statuses.filter((status) => status !== 200)).toEqual([]);
+    expect((await system.selvage("mesh", "drain", `orders/${instance}`)).code).toBe(1);
+  });
+});

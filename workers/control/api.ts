@@ -4,7 +4,17 @@ import { SelvageError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
 import { ARTIFACT_DIGEST } from "../../shared/wire/artifacts.ts";
 import type { Revocations } from "../../shared/wire/revocations.ts";
-import { askCache, askKeys, changeKeys, purge, renewAgents, revoke, rotate, unrevoke } from "./calls/admin-calls.ts";
+import {
+  askCache,
+  askKeys,
+  changeKeys,
+  drainAgent,
+  purge,
+  renewAgents,
+  revoke,
+  rotate,
+  unrevoke,
+} from "./calls/admin-calls.ts";
 import { connect, enrol, joinToken, renew } from "./calls/agent-calls.ts";
 import { askMissing, getArtifact, putArtifact } from "./calls/artifact-calls.ts";
 import { askAudit } from "./calls/audit-calls.ts";
@@ -71,6 +81,7 @@ export function makeApi(): Hono<Api> {
   api.get("/v1/join/keys", enrolmentKeys);
   api.delete("/v1/join/keys/:id{[0-9A-Za-z_-]{43}}", removeEnrolmentKey);
   api.post("/v1/agents/renew", renewAgents);
+  api.post("/v1/agents/drain", drainAgent);
   api.post("/v1/revocations", revoke);
   api.get("/v1/revocations", async (c) => c.json((await config(c).revocations()) satisfies Revocations));
   api.delete("/v1/revocations/:id{[0-9a-f-]{36}}", unrevoke);

@@ -108,12 +108,10 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     this.ctx.storage.transactionSync(() => this.#publication.put(publication));
     for (const known of this.#connected()) {
       const face = this.#publication.face(known.service);
-      if (face === undefined) {
-        this.#noFace(known.service, known.instance);
-        continue;
-      }
-      this.#news.revocations(known);
-      this.#sockets.send(known.connection, face.message);
+      if (face !== undefined) {
+        this.#news.revocations(known);
+        this.#sockets.send(known.connection, face.message);
+      } else this.#noFace(known.service, known.instance);
     }
     this.#step({ type: "published", callable: this.#canary.callable(this.#publication.callable) });
   }
@@ -161,6 +159,11 @@ export class Hub extends DurableObject<Env> implements HubRpc {
 
   async renewAll(id: string, withinMs: number): Promise<void> {
     this.#step({ type: "renew", id, withinMs });
+  }
+
+  async drain(key: string): Promise<boolean> {
+    this.#step({ type: "drain", key });
+    return this.#state.sessions.instances[key]?.connected === true;
   }
 
   async judged(service: string, verdict: FleetVerdict): Promise<void> {

@@ -120,6 +120,7 @@ export interface Act {
     | "ca-import"
     | "cache-purge"
     | "agents-renew"
+    | "agent-drain"
     | "federation-refresh"
     | "join"
     | "join-refused"
@@ -325,6 +326,8 @@ export interface HubRpc extends Rpc.DurableObjectBranded {
   renewed(service: string, instance: string, certificateNotAfterMs: number, token?: RenewedToken): Promise<void>;
   /** Tells agents to renew that have not done so by this id. */
   renewAll(id: string, withinMs: number): Promise<void>;
+  /** Tells an agent to leave. @param key as of `instanceKey`. @returns false: it is not connected here */
+  drain(key: string): Promise<boolean>;
   /** Of a registry: what the callers of its service see together. */
   judged(service: string, verdict: FleetVerdict): Promise<void>;
   /** Of a registry: what changed of its service. */

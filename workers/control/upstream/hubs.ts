@@ -90,6 +90,15 @@ export async function renewAll(env: Env, id: string, withinMs: number): Promise<
   await eachHub(env, (hub) => hub.renewAll(id, withinMs));
 }
 
+/** Tells one agent to leave. @returns false: it is not connected */
+export function drain(env: Env, service: string, instance: string): Promise<boolean> {
+  return within(
+    hubFor(env, service, instance).drain(instanceKey(service, instance)),
+    limits.control.objectCallMs,
+    "drain",
+  );
+}
+
 /** @returns the latest revision of another list that a hub holds instead; undefined: all hold this one */
 export async function tellRevoked(env: Env, list: RevocationList): Promise<number | undefined> {
   const others = (await eachHub(env, (hub) => hub.revoked(list))).filter((other) => other !== undefined);
