@@ -23,4 +23,6 @@ export interface Env {
   readonly MESH_LIMITER: DurableObjectNamespace<Limiter>;
   /** How many hubs there are; absent: `limits.control.hubsDefault`. */
   readonly HUBS?: string;
+  /** How long a gateway isolate serves without asking again, in ms; absent, and at most: `limits.gateway.planLeaseMs`. */
+  readonly GATEWAY_LEASE_MS?: string;
 }
