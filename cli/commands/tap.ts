@@ -1,10 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { limits } from "../../shared/limits.ts";
 import type { TapEntry } from "../../shared/policy/tap-entry.ts";
 import { compileTapFilter } from "../../shared/policy/tap-filter.ts";
-import { CliError, exitCodes } from "../cli-error.ts";
 import { type ControlClient, ControlRefusal } from "../control-client.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { connect, durationArgument, withControl } from "../options.ts";
@@ -22,7 +21,7 @@ import { tapHead, tapLines } from "../tap/tap-rows.ts";
 import { testFile } from "../tap/test-case.ts";
 
 interface Options extends ControlOptions, FilterOptions {
-  readonly output: string;
+  readonly output: "table" | "ndjson";
   readonly save?: string;
 }
 
@@ -46,7 +45,9 @@ export function tapCommand(): Command {
     .option("--for <duration>", "end after that", durationArgument, DEFAULT_FOR_MS)
     .option("--reveal", "show queries and headers, but for credentials; needs role admin")
     .option("--save <file>", "write the requests as cases of a test")
-    .option("-o, --output <form>", "table or ndjson", "table")
+    .addOption(
+      new Option("-o, --output <form>", "for people or for programs").choices(["table", "ndjson"]).default("table"),
+    )
     .addHelpText(
       "after",
       `
@@ -62,8 +63,6 @@ Examples:
 }
 
 async function tap(options: Options): Promise<void> {
-  if (options.output !== "table" && options.output !== "ndjson")
-    throw new CliError(exitCodes.usage, `-o ${options.output}: expected table or ndjson`);
   const client = connect(options);
   const request = tapRequestOf(options);
   const { id } = await client.openTap(request);

@@ -4,7 +4,7 @@ export const taps = {
   /** Taps at one time, of all who tap. */
   max: 8,
   /** A tap that is not read for so long is over, milliseconds: what a program leaves behind that was killed. */
-  leaseMs: 8_000,
+  leaseMs: 6_000,
   /** The whole life of a tap, milliseconds. */
   forMsMax: 3_600_000,
   /** Pause between two reads by the CLI, and between two reports of a source, milliseconds. */
