@@ -42,7 +42,9 @@ export function tapCommand(): Command {
     .option("--at <hops>", "seen there: gateway, ingress, outbound, inbound, expose", hopsArgument)
     .option("--hops", "with the other hops of their traces under them")
     .option("--max <rate>", "show at most so many, count the others", rateArgument, limits.taps.perSecondDefault)
-    .option("--for <duration>", "end after that", durationArgument, DEFAULT_FOR_MS)
+    .addOption(
+      new Option("--for <duration>", "end after that").argParser(durationArgument).default(DEFAULT_FOR_MS, "10m"),
+    )
     .option("--reveal", "show queries and headers, but for credentials; needs role admin")
     .option("--save <file>", "write the requests as cases of a test")
     .addOption(

@@ -35,7 +35,7 @@ export const taps = {
   /** Values in one list of a filter, and characters of one. */
   valuesMax: 32,
   valueCharsMax: 512,
-  /** Characters of a query or of a header's value that are shown. */
+  /** Characters of a path, a query, or of all headers together that are shown. */
   detailCharsMax: 2_048,
   /** Headers that are shown. */
   headersMax: 64,

@@ -1,17 +1,11 @@
 /** A request as a tap shows it. What may hold secrets is hidden before it leaves the source. */
 import type { AccessLogEntry } from "../http/access-log.ts";
 import { taps } from "../limits/taps.ts";
-import type { Tappable } from "./tap-filter.ts";
 
 /** `query` with its values hidden, unless the tap may reveal; headers only where it may. */
 export type TapEntry = AccessLogEntry & {
   readonly query?: string;
   readonly headers?: Readonly<Record<string, string>>;
-};
-
-/** What a source knows of a request: a member that is absent may also be undefined. */
-export type SourceEntry = Tappable & {
-  readonly [Name in Exclude<keyof AccessLogEntry, keyof Tappable>]: AccessLogEntry[Name] | undefined;
 };
 
 /** Read only for requests that are shown. */
@@ -28,6 +22,7 @@ export function tapEntry(entry: AccessLogEntry, { query, headers }: TapDetail, r
   const shown = reveal ? query.slice(0, taps.detailCharsMax) : hideValues(query);
   return {
     ...entry,
+    path: entry.path.slice(0, taps.detailCharsMax),
     ...(shown !== "" && { query: shown }),
     ...(reveal && { headers: shownHeaders(headers) }),
   };
@@ -51,9 +46,12 @@ const CREDENTIAL =
 export function shownHeaders(headers: TapDetail["headers"]): Record<string, string> {
   const found: Record<string, string> = {};
   let count = 0;
+  let room: number = taps.detailCharsMax;
   for (const [name, value] of headers) {
-    if (++count > taps.headersMax) break;
-    const shown = CREDENTIAL.test(name) ? HIDDEN : value.slice(0, taps.detailCharsMax);
+    if (++count > taps.headersMax || room <= name.length) break;
+    room -= name.length;
+    const shown = CREDENTIAL.test(name) ? HIDDEN : value.slice(0, room);
+    room -= shown.length;
     const key = name.toLowerCase();
     Object.defineProperty(found, key, {
       value: Object.hasOwn(found, key) ? `${found[key]}, ${shown}` : shown,

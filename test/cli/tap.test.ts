@@ -46,11 +46,12 @@ describe("the command", () => {
         --hops                    with the other hops of their traces under them
         --max <rate>              show at most so many, count the others (default:
                                   100)
-        --for <duration>          end after that (default: 600000)
+        --for <duration>          end after that (default: 10m)
         --reveal                  show queries and headers, but for credentials; needs
                                   role admin
         --save <file>             write the requests as cases of a test
-        -o, --output <form>       table or ndjson (default: "table")
+        -o, --output <form>       for people or for programs (choices: "table",
+                                  "ndjson", default: "table")
         --control <url>           control plane (SELVAGE_CONTROL_URL, else the local
                                   system)
         --token <token>           token of the API (SELVAGE_TOKEN, else the local

@@ -34,10 +34,11 @@ export function accessLog(instance: string, lease: Pick<PlanLease, "taps">): Sta
       c.get("trace").end?.(instance, nowMs);
       const entry = entryOf(c, instance, timeOf(c.get("arrivedAtMs")), nowMs);
       waitMs ??= logWaitMsOf(c.env.ACCESS_LOG_WAIT_MS);
-      lease.taps?.see(entry, c, nowMs);
       const waits = waitMs;
-      const write = (): void =>
+      const write = (): void => {
+        lease.taps?.see(entry, c, nowMs);
         buffer.add(gatewayLogLine(entry, c.get("wouldRefuse")), waits, nowMs, () => c.executionCtx);
+      };
       const shadows = c.get("shadows");
       // The line waits for what they say, the answer does not.
       if (shadows === undefined) write();

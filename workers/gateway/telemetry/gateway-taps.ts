@@ -43,7 +43,10 @@ export class GatewayTaps {
   /** A request that is answered. */
   see(entry: GatewayLogEntry, c: Context<GatewayEnv>, nowMs: number): void {
     if (!endTaps(this.#source, nowMs)) return;
-    seeRequest(this.#source, entry as AccessLogEntry, () => detailOf(c.req.raw), nowMs);
+    const wouldRefuse = c.get("wouldRefuse");
+    // What is not known is undefined here, and absent once it is sent.
+    const whole = { ...entry, ...(wouldRefuse && { wouldRefuse }) } as AccessLogEntry;
+    seeRequest(this.#source, whole, () => detailOf(c.req.raw), nowMs);
     if (nowMs < this.#reportingUntilMs && this.#reportingUntilMs <= nowMs + 2 * ROUND_MS) return;
     this.#reportingUntilMs = nowMs + ROUND_MS;
     c.executionCtx.waitUntil(this.#reportOn(c.env));
