@@ -192,6 +192,14 @@ export const limits = {
     tokenAgeMsMax: 366 * 86_400_000,
     /** Providers, groups, claims and values that one `auth` names, each. */
     authNamesMax: 32,
+    /** Findings that a document says are meant (`check.ignore`), characters of the reason of one, and of its place. */
+    ignoresMax: 100,
+    ignoreReasonCharsMax: 500,
+    ignorePlaceCharsMax: 500,
+    /** Attempts at one service that one request may come to, by the retries of all services on its way, without a warning. */
+    attemptsProductMax: 8,
+    /** Steps in which these ways are looked for: what calls each other in circles has more of them than can be counted. */
+    chainStepsMax: 20_000,
   },
   /** Outlier ejection where a service has no `breaker`, and the ends of its range. */
   breaker: {

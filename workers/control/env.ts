@@ -24,4 +24,6 @@ export interface Env {
   readonly TAPS: DurableObjectNamespace<TapsRpc>;
   /** How many hubs there are; absent: `limits.control.hubsDefault`. */
   readonly HUBS?: string;
+  /** How long a gateway isolate serves without asking again, in ms; absent, and at most: `limits.gateway.planLeaseMs`. */
+  readonly GATEWAY_LEASE_MS?: string;
 }

@@ -21,6 +21,7 @@ import { canaryAct, canaryChangeAct, canaryEndAct } from "./canary-acts.ts";
 import { CanaryStore } from "./canary-store.ts";
 import { CountedReports } from "./counted-reports.ts";
 import { facesOf } from "./faces-of.ts";
+import { gatewayLeaseMs } from "./gateway-lease-ms.ts";
 import { LeaseStore, leaseHere } from "./lease-store.ts";
 import { canaryRunning, nothingLive, otherTrustDomain, unknownVersion, withoutArtifacts } from "./refusals.ts";
 import { describeRevocation, RevocationStore } from "./revocation-store.ts";
@@ -187,7 +188,7 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
   async lease(asked: LeaseRequest): Promise<LeaseGrant> {
     const nowMs = Date.now();
     const live = this.#readLive();
-    const lease = leaseHere(asked, live?.row, nowMs);
+    const lease = leaseHere(asked, live?.row, nowMs, gatewayLeaseMs(this.env));
     this.#leases.put(lease, nowMs);
     const { counted } = asked;
     if (counted !== undefined && this.#counted.add(asked.isolate, counted, nowMs))
