@@ -106,6 +106,9 @@ const mesh: readonly CommandEntry[] = [
 ];
 
 const operate: readonly CommandEntry[] = [
+  entry("tap", "live requests, filtered where they happen", async () =>
+    (await import("./commands/tap.ts")).tapCommand(),
+  ),
   entry("serve", "run the gateway and the control plane on this machine", async () =>
     (await import("./local/serve-command.ts")).serveCommand(),
   ),

@@ -46,6 +46,7 @@ import { tcpStack } from "./outbound/tcp-stack.ts";
 import type { ClientPool } from "./proxy/engine.ts";
 import type { Listener } from "./proxy/listener.ts";
 import { createMeshServer, type MeshServerOptions } from "./proxy/mesh-server.ts";
+import { AgentTaps } from "./telemetry/agent-taps.ts";
 import type { Log } from "./telemetry/log.ts";
 import type { AccessLogOptions } from "./telemetry/log-access.ts";
 import { Metrics } from "./telemetry/metrics.ts";
@@ -83,6 +84,7 @@ class Agent {
   readonly #instance: string;
   readonly #metrics = new Metrics();
   readonly #accessLog: Omit<AccessLogOptions, "hop"> & { readonly tracing: Tracing };
+  readonly #taps = new AgentTaps();
   readonly #gate = new Gate();
   readonly #view: KnownView;
   readonly #trust: TrustState;
@@ -117,7 +119,7 @@ class Agent {
     this.#stop = stop;
     this.#service = service;
     this.#instance = instance;
-    const told = { log, metrics: this.#metrics, tracing: new Tracing(service, instance, log) };
+    const told = { log, metrics: this.#metrics, tracing: new Tracing(service, instance, log), taps: this.#taps };
     this.#accessLog = { service, instance, ...told, chosen: options.accessLog };
     const onTrouble = (message: string): void => log.event("state_trouble", message);
     this.#view = new KnownView(open, identity, onTrouble, () => this.#changed("plan"));
@@ -149,7 +151,7 @@ class Agent {
           onTrouble(`the renewed certificate is in use but not on disk: ${(error as Error).message}`);
         }
       },
-      ...{ log, fleet: new FleetLink(this.#clusters, this.#metrics), limits: this.#limits },
+      ...{ log, fleet: new FleetLink(this.#clusters, this.#metrics), limits: this.#limits, taps: this.#taps },
     });
     this.#runtime = new RuntimeStatus(options.stateFolder, service, instance, onTrouble);
   }

@@ -18,6 +18,7 @@ export async function lease(c: Call): Promise<Response> {
     ...(signing === undefined ? {} : { signingKey: JSON.parse(signing.secret) }),
     ...(hop === undefined ? {} : { hopKey: { kid: hop.kid, key: hop.secret } }),
     ...(grant.canary === undefined ? {} : { canary }),
+    ...(grant.taps === undefined ? {} : { taps: grant.taps }),
     ...(asked.counted === undefined ? {} : { counted: asked.counted.seq }),
   };
   return c.json(answer);

@@ -197,7 +197,7 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     const revocations = this.#revocations.listAfter(asked.revocations ?? 0, nowMs);
     const canary = this.#canary.grant(asked.canary, (version) => this.#versions.text("gateway", version) ?? "");
     const told = { ...(revocations !== undefined && { revocations }), ...(canary !== undefined && { canary }) };
-    const grant = { version: live.row.version, ...told };
+    const grant = { version: live.row.version, ...told, ...this.taps.at(nowMs) };
     if (!leaseNeedsPlan(lease, grant.version)) return grant;
     return { ...grant, plan: { hash: live.row.gateway_hash, gateway: live.gateway } };
   }
