@@ -32,6 +32,7 @@ interface RunFlags extends CommonFlags {
   readonly advertise?: HostPort;
   readonly outbound: HostPort;
   readonly workloadApi?: string;
+  readonly propagation: boolean;
   readonly expose?: HostPort;
   readonly exposeCert?: string;
   readonly exposeKey?: string;
@@ -152,6 +153,7 @@ function commandLine(
       "serve the SPIFFE Workload API there, such as unix:///run/orders/spiffe.sock",
       unixSocket,
     )
+    .option("--no-propagation", "load nothing into the application: it passes traceparent on itself")
     .option("--expose <address>", "public TLS listener (default: the document's `listen`)", address)
     .option(
       "--expose-cert <file>",
@@ -192,7 +194,7 @@ function commonOptions(flags: CommonFlags): Omit<AgentOptions, "role"> {
 
 function runRole(command: readonly string[], flags: RunFlags): RunRole {
   refusePlain("--outbound", flags.outbound, flags);
-  const { label, port: appPort, inbound, outbound, workloadApi } = flags;
+  const { label, port: appPort, inbound, outbound, workloadApi, propagation } = flags;
   const labels = flags.zone === undefined ? label : { ...label, [ZONE_LABEL]: flags.zone };
   const advertise = flags.advertise ?? { host: advertisedHost(inbound.host), port: 0 };
   const { expose, exposeCert: cert, exposeKey: key } = flags;
@@ -209,6 +211,7 @@ function runRole(command: readonly string[], flags: RunFlags): RunRole {
     outbound,
     advertise,
     workloadApi,
+    propagation,
     expose,
     exposeCertificates,
   };

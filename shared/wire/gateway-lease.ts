@@ -5,6 +5,7 @@
 import * as z from "zod/mini";
 import { limits } from "../limits.ts";
 import type { GatewayPlan } from "../plan/plan.ts";
+import type { ToldTap } from "../policy/tap-source.ts";
 import type { ToldCanary } from "./canary.ts";
 import { counterReportSchema } from "./counters.ts";
 import { hopKeySchema } from "./hop-key.ts";
@@ -79,6 +80,8 @@ export const leaseAnswerSchema = z.object({
    * agent says where it is.
    */
   ingress: z.optional(z.object({ ...ingressRevision, addresses: z.array(z.string()) })),
+  /** Taps that are open, which are read by those who take them: `toldTapsSchema`. Absent: no news of any. */
+  taps: z.optional(z.custom<readonly ToldTap[]>(Array.isArray)),
   /** Number of the last report that was taken. Absent: none was sent. */
   counted: z.optional(z.int()),
 });

@@ -76,7 +76,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Gatewa
   const edgeOf = edgeCaches(counters);
   const caller = { ...forwarder, ...codeMeans };
   const stages = [
-    accessLog(isolate),
+    accessLog(isolate, lease),
     grpcErrors(),
     checkRequest(),
     leasePlan(lease, counters, new Tracing()),

@@ -256,4 +256,28 @@ export const gatewayPages = {
     fix: "Put a reference in its place.",
     example: 'headers: { authorization: "Bearer ${secret:COLLECTOR_TOKEN}" }',
   },
+  SLV3242: {
+    why: "The outer time is over first, so the inner one is never reached and its failure is told in other words.",
+    fix: "Make the inner time shorter than the one around it.",
+  },
+  SLV3243: {
+    why: "Each layer repeats what the other has repeated: attempts multiply when a service is already in trouble.",
+    fix: "Keep retries in one layer, the nearest to what fails.",
+  },
+  SLV3244: {
+    why: "The bound never comes into effect beside another one, so it promises what does not happen.",
+    fix: "Change one of the two; the message says how they work together.",
+  },
+  SLV3245: {
+    why: "Attempts are allowed, and nothing of what happens is a reason for one.",
+    fix: "Name reasons in `on`, or remove `retries`.",
+  },
+  SLV3246: {
+    why: "It is checked and kept for nothing; mostly what named it was renamed or removed.",
+    fix: "Use it, or remove it.",
+  },
+  SLV3249: {
+    why: "A request to a Worker may make a limited number of calls, and retries count.",
+    fix: "Lower attempts or the number of calls.",
+  },
 } as const satisfies Record<string, CodePage>;

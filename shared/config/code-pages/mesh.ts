@@ -163,4 +163,32 @@ export const meshPages = {
     why: "The outage budget is how long the fleet goes on without the control plane. Lives of certificates and keys do not allow this one.",
     fix: "Lower `mesh.outageBudget`, or lengthen what the message names.",
   },
+  SLV3247: {
+    why: "Requests that are sent to the subset find nobody.",
+    fix: "Correct its labels, or start instances that carry them. `selvage mesh status` lists instances.",
+  },
+  SLV3248: {
+    why: "Another rule lets in all that this one would, or nobody can come by it: it only looks like protection.",
+    fix: "Remove it, or narrow the other one. `selvage mesh edges --file FILE` shows who may call.",
+  },
+  SLV3250: {
+    why: "Agents renew from a third of a certificate's life on; this one has not, and will be refused when it ends.",
+    fix: "Look at the agent's log, and have it renew: `selvage certs`, `selvage renew`.",
+  },
+  SLV3251: {
+    why: "Requests there are still decided by another version.",
+    fix: "`selvage status` says who and why; a refused version is mended by applying another one.",
+  },
+  SLV3252: {
+    why: "The control plane counts something that is wrong now.",
+    fix: "`selvage status` tells all alarms, each with what to do.",
+  },
+  SLV3253: {
+    why: "Clients or upstreams send what the contract does not have.",
+    fix: "`selvage drift` shows where. Correct the side that is wrong, or the contract.",
+  },
+  SLV3254: {
+    why: "Tokens and certificates are judged by time; with clocks apart good ones are refused.",
+    fix: "Set the clock by NTP. `selvage doctor` says by how much it differs.",
+  },
 } as const satisfies Record<string, CodePage>;

@@ -193,7 +193,7 @@ export class ConfigStore extends GatewayStore implements ConfigStoreRpc {
     const revocations = this.#revocations.listAfter(asked.revocations ?? 0, nowMs);
     const canary = this.#canary.grant(asked.canary, (version) => this.#versions.text("gateway", version) ?? "");
     const told = { ...(revocations !== undefined && { revocations }), ...(canary !== undefined && { canary }) };
-    const grant = { version: live.row.version, ...told, ...where };
+    const grant = { version: live.row.version, ...told, ...where, ...this.taps.at(nowMs) };
     if (!leaseNeedsPlan(lease, grant.version)) return grant;
     return { ...grant, plan: { hash: live.row.gateway_hash, gateway: live.gateway } };
   }

@@ -7,6 +7,7 @@ import type { HeldRevision } from "../../../shared/policy/service-view.ts";
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { Env } from "../env.ts";
 import { AccessStore } from "./access-store.ts";
+import { gatewayLeaseMs } from "./gateway-lease-ms.ts";
 import { IngressDesk } from "./ingress-desk.ts";
 import { LeaseStore, leaseHere } from "./lease-store.ts";
 import type { VersionRow } from "./version-store.ts";
@@ -37,7 +38,7 @@ export class GatewayStore extends AccessStore {
     nowMs: number,
   ): { readonly lease: Lease; readonly ingress?: ToldIngress } {
     const ingress = this.#ingress.tell(asked.ingress, nowMs);
-    const lease = leaseHere(asked, row, nowMs);
+    const lease = leaseHere(asked, row, nowMs, gatewayLeaseMs(this.env));
     // Who holds none yet goes by nothing older than what it is told now.
     const held = asked.ingress ?? (ingress && { epoch: ingress.epoch, revision: ingress.revision });
     this.leases.put({ ...lease, ...(held && { ingress: held }) }, nowMs);

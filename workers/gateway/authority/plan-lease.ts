@@ -8,6 +8,7 @@ import type { GatewayPlan } from "../../../shared/plan/plan.ts";
 import { acknowledgeReport, type CounterState, newCounters, takeReport } from "../../../shared/policy/counters.ts";
 import type { LeaseAnswer, LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { Env } from "../env.ts";
+import type { GatewayTaps } from "../telemetry/gateway-taps.ts";
 import { sleep, until, within } from "../upstream/wait.ts";
 import { askLease } from "./ask-lease.ts";
 import type { HeldCanary } from "./held-canary.ts";
@@ -37,6 +38,8 @@ export class PlanLease {
   #nothingApplied = false;
   /** A second version that takes a share of the requests; most of the time there is none. */
   canary: HeldCanary | undefined;
+  /** Live taps; most of the time there are none. */
+  taps: GatewayTaps | undefined;
   /** Until when a request is thought to see to a report; 0: none does. */
   #reportingUntilMs = 0;
 
@@ -158,6 +161,7 @@ export class PlanLease {
       const { artifacts } = held.plan;
       if (artifacts !== undefined && artifacts !== before?.plan.artifacts) ctx.waitUntil(keep(artifacts, env));
     }
+    this.taps = await tapsOf(answer, this.taps);
     this.#held = held;
     this.canary = canary;
     if (canary === undefined) canaryBefore?.forget(this.#counters);
@@ -220,6 +224,16 @@ async function canaryOf(
   if (canary === undefined || held === undefined) return undefined;
   const { HeldCanary: Canary } = await import("./held-canary.ts");
   return Canary.take(canary, held, before);
+}
+
+/** The module is loaded by the first tap. */
+async function tapsOf({ taps }: LeaseAnswer, before: GatewayTaps | undefined): Promise<GatewayTaps | undefined> {
+  const nowMs = Date.now();
+  if (taps === undefined || taps.length === 0) return before?.goesOn(nowMs) === true ? before : undefined;
+  const { GatewayTaps: Taps } = await import("../telemetry/gateway-taps.ts");
+  const told = before ?? new Taps();
+  told.tell(taps, nowMs);
+  return told;
 }
 
 /** The module is loaded by the first plan that needs something: most need nothing. */
