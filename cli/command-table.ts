@@ -17,8 +17,17 @@ export const entry = (name: string, summary: string, load: () => Promise<Command
 });
 
 const build: readonly CommandEntry[] = [
+  entry("init", "write a first document and its tests for what a folder holds", async () =>
+    (await import("./commands/init.ts")).initCommand(),
+  ),
+  entry("dev", "run it here, live each time a file is saved", async () =>
+    (await import("./dev/dev-command.ts")).devCommand(),
+  ),
   entry("check", "check a document: form, references, routes that hide each other, secrets", async () =>
     (await import("./commands/check.ts")).checkCommand(),
+  ),
+  entry("test", "judge requests as test files expect them", async () =>
+    (await import("./commands/test.ts")).testCommand(),
   ),
   entry("explain", "what would become of a request, and why", async () =>
     (await import("./commands/explain.ts")).explainCommand(),
@@ -103,6 +112,9 @@ const mesh: readonly CommandEntry[] = [
 ];
 
 const operate: readonly CommandEntry[] = [
+  entry("tap", "live requests, filtered where they happen", async () =>
+    (await import("./commands/tap.ts")).tapCommand(),
+  ),
   entry("serve", "run the gateway and the control plane on this machine", async () =>
     (await import("./local/serve-command.ts")).serveCommand(),
   ),

@@ -1,6 +1,7 @@
 /** Calls of the control API, as shared/wire/admin.ts has them; everything that can go wrong becomes an exit code. */
 import type { KeyRecord } from "../shared/auth/api-key.ts";
 import { limits } from "../shared/limits.ts";
+import type { TapNews } from "../shared/policy/tap-desk.ts";
 import type {
   ApplyAnswer,
   ApplyRequest,
@@ -46,6 +47,7 @@ import type {
 import type { PurgeAnswer, PurgeRequest, PurgeStatus } from "../shared/wire/purges.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../shared/wire/revocations.ts";
 import type { RotateAnswer, RotateRequest } from "../shared/wire/rotation.ts";
+import type { TapRequest } from "../shared/wire/taps.ts";
 import type { MadeToken, RevokedTokens, TokenInfo, TokenRequest } from "../shared/wire/tokens.ts";
 import type { UsageAnswer, UsageQuery } from "../shared/wire/usage.ts";
 import { CliError, type ExitCode, exitCodes } from "./cli-error.ts";
@@ -249,6 +251,18 @@ export class ControlClient {
 
   revokeKey(id: string): Promise<KeyRecord> {
     return this.#call("POST", `/v1/keys/${id}/revoke`);
+  }
+
+  openTap(request: TapRequest): Promise<{ id: string }> {
+    return this.#call("POST", "/v1/taps", request);
+  }
+
+  readTap(id: string): Promise<TapNews> {
+    return this.#call("POST", `/v1/taps/${id}/read`);
+  }
+
+  async closeTap(id: string): Promise<void> {
+    await this.#send("DELETE", `/v1/taps/${id}`, undefined, CALL_TIMEOUT_MS);
   }
 
   purge(request: PurgeRequest): Promise<PurgeAnswer> {

@@ -34,6 +34,8 @@ export interface LoadedFile extends LoadedDocument {
 export interface ReadDocument extends LoadedFile {
   /** What the document needs beside its plan; nothing where the document itself is not valid. */
   readonly artifacts: Artifacts;
+  /** Of those beside it that were asked for, whether they are there or not; relative to its folder. */
+  readonly beside: readonly string[];
 }
 
 /**
@@ -48,8 +50,11 @@ export async function readDocument(
 ): Promise<ReadDocument> {
   const read = loadFile(name, environment, quarantine);
   const { document } = read;
-  if (document === undefined) return { ...read, artifacts: noArtifacts };
-  const artifacts = await buildArtifacts(document, documentFolder(name), builders);
+  if (document === undefined) return { ...read, artifacts: noArtifacts, beside: [] };
+  const readFile = documentFolder(name);
+  const beside = new Set<string>();
+  const readNoted = (file: string): Uint8Array => readFile(beside.add(file) && file);
+  const artifacts = await buildArtifacts(document, readNoted, builders);
   const found = [
     ...artifacts.problems,
     ...checkTranscoded(document, artifacts),
@@ -57,7 +62,7 @@ export async function readDocument(
     ...codeProblems(document, name),
     ...checkDeep(document),
   ];
-  return { ...withProblems(read, found), artifacts };
+  return { ...withProblems(read, found), artifacts, beside: [...beside] };
 }
 
 /** The same as it stands, without a look at other files than those with routes. */

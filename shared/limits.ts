@@ -42,6 +42,7 @@ import { rateLimit } from "./limits/rate-limit.ts";
 import { reshape } from "./limits/reshape.ts";
 import { regex, route } from "./limits/route.ts";
 import { signature } from "./limits/signature.ts";
+import { taps } from "./limits/taps.ts";
 import { translation } from "./limits/translation.ts";
 import { identityHeaders, resource, txnContext } from "./limits/upstream.ts";
 import { upstreams } from "./limits/upstream-targets.ts";
@@ -126,6 +127,7 @@ export const limits = {
   },
   aggregate,
   artifacts,
+  taps,
   code,
   identity,
   apiKeys,

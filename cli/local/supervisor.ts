@@ -95,6 +95,21 @@ export class Supervisor {
     return { started, entries: this.entries().filter((entry) => entry.name === name) };
   }
 
+  /**
+   * Ends the child of that name and starts it as it is described now; its log goes on.
+   * @throws Error with the last lines of its log when it ended or was not ready in time
+   */
+  async replace(spec: ChildSpec): Promise<Child> {
+    await this.#busy.get(spec.name)?.catch(() => undefined);
+    this.#specs.set(spec.name, spec);
+    return this.#exclusively(spec.name, async () => {
+      const child = this.#children.get(spec.name);
+      this.#children.delete(spec.name);
+      if (child !== undefined) await endGroup(child.pid, bounds.leftoverGraceMs);
+      return this.#launch(spec);
+    });
+  }
+
   /** What runs right now. */
   entries(): ProcessEntry[] {
     return [...this.#children.values()].filter((child) => child.exit === undefined).flatMap(entriesOf);

@@ -8,6 +8,7 @@ import type { GoodUntil } from "../../shared/policy/outage-budget.ts";
 import type { Endpoint } from "../../shared/wire/endpoint.ts";
 import { type AgentMessage, type HubMessage, WIRE_FORMAT } from "../../shared/wire/hub.ts";
 import type { FleetLink } from "../discovery/fleet-link.ts";
+import type { AgentTaps } from "../telemetry/agent-taps.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type AgentIdentity, certificateFacts, fingerprintOf, isFrom, leadsTo } from "../tls/identity.ts";
 import { HubClient } from "./hub-client.ts";
@@ -41,6 +42,7 @@ export interface ControlSessionOptions {
   readonly fleet: FleetLink;
   /** Limits that all instances of the service share. */
   readonly limits: SharedLimits;
+  readonly taps: AgentTaps;
   readonly log: Log;
 }
 
@@ -160,6 +162,7 @@ export class ControlSession {
     this.#options.ways.svid?.stop();
     this.#options.fleet.stop();
     this.#options.limits.stop();
+    this.#options.taps.stop();
     this.#hub.stop();
   }
 
@@ -202,6 +205,10 @@ export class ControlSession {
     }
     if (message.type === "limited") {
       this.#options.limits.link.answered(message.answers);
+      return;
+    }
+    if (message.type === "taps") {
+      this.#options.taps.tell(message.taps, () => this.identity);
       return;
     }
     try {

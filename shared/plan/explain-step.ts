@@ -54,9 +54,21 @@ export interface Explanation {
   readonly route?: { readonly name: string; readonly path: Path; readonly params: Readonly<Record<string, string>> };
   readonly otherRoutes: readonly { readonly name: string; readonly why: string; readonly path: Path }[];
   readonly steps: readonly ExplainStep[];
+  /** What would be sent on; absent where nothing is, or more than one request. */
+  readonly upstream?: SentOn;
   readonly result:
     | { readonly outcome: "forward" | "answer"; readonly text: string }
     | { readonly outcome: "refuse"; readonly code: ErrorCode; readonly status: number; readonly text: string };
+}
+
+export interface SentOn {
+  /** `service orders`, `upstream payments` or an origin. */
+  readonly to: string;
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  /** Of the client's and the document's making; names in lower case. Selvage adds some of its own. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 export const step = (

@@ -19,6 +19,7 @@ import { normalisePath } from "../route/normalise-path.ts";
 import { requestedVersion, VERSION_FIELD } from "../route/requested-version.ts";
 import { type Condition, describeMisfit, type Found } from "../route/value-test.ts";
 import { believedFields } from "./believed-fields.ts";
+import { describeTarget } from "./describe-target.ts";
 import { explainAuth } from "./explain-auth.ts";
 import { explainCache } from "./explain-cache.ts";
 import { explainClientIp } from "./explain-client-ip.ts";
@@ -39,6 +40,7 @@ import {
   type Explanation,
   headerOf,
   joinedHeaders,
+  type SentOn,
   step,
 } from "./explain-step.ts";
 import { explainUpgrade } from "./explain-streams.ts";
@@ -142,18 +144,38 @@ export function explain(
     artifacts,
   };
   const traffic = explainEdgeTraffic(route, at, forwarded, clientIp);
+  const asked = { method: edited.reshaped?.method ?? method, query: edited.reshaped?.query?.(query) ?? query };
   steps.push(
     ...traffic.steps,
     ...explainCache(route, at, { method, host, path, query, identity, header, told: told.fields }),
     ...explainEdgeTrouble(route, at, forwarded, nowMs),
-    ...explainTarget(plan, traffic.route, at, {
-      ...forwarded,
-      method: edited.reshaped?.method ?? method,
-      query: edited.reshaped?.query?.(query) ?? query,
-    }),
+    ...explainTarget(plan, traffic.route, at, { ...forwarded, ...asked }),
   );
-  return finish(steps, otherRoutes, chosen, route);
+  const upstream = sentOn(traffic.route, { ...forwarded, ...asked }, headers);
+  return { ...finish(steps, otherRoutes, chosen, route), ...(upstream !== undefined && { upstream }) };
 }
+
+function sentOn(
+  { target, transcode }: RoutePlan,
+  asked: Parameters<typeof pathFor>[1] & { readonly method: string; readonly query: string },
+  headers: ReadonlyMap<string, string>,
+): SentOn | undefined {
+  if (target.kind !== "forward" || transcode !== undefined) return undefined;
+  const path = pathFor(target, asked) + asked.query;
+  const shown = [...headers].map(([name, value]) => [name, CREDENTIALS.has(name) ? HIDDEN : value]);
+  return { to: describeTarget(target.to), method: asked.method, path, headers: Object.fromEntries(shown) };
+}
+
+/** Fields whose values are nobody's to read, also where they go on. */
+const CREDENTIALS: ReadonlySet<string> = new Set([
+  "authorization",
+  "proxy-authorization",
+  "cookie",
+  "dpop",
+  "txn-token",
+  "x-api-key",
+]);
+const HIDDEN = "(not shown)";
 
 function finish(
   steps: readonly ExplainStep[],

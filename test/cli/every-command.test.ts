@@ -53,6 +53,8 @@ const ALONE: Readonly<Record<string, readonly [line: string, code?: number]>> = 
   completion: ["completion bash"],
   help: ["help SLV3012"],
   doctor: ["doctor"],
+  init: ["init nowhere", 2],
+  test: ["test nowhere.yaml", 2],
 };
 
 /** Command lines that ask the control plane. */
@@ -68,6 +70,9 @@ const ASKING: Readonly<Record<string, string>> = {
   rollback: "rollback 1",
   history: "history",
   "config view": "config view",
+  stat: "stat routes --window 1h",
+  top: "top",
+  tap: "tap --route orders",
   "secret list": "secret list",
   "secret check": "secret check",
   status: "status",
@@ -146,7 +151,7 @@ describe("help", () => {
 
 describe("without a system", () => {
   test("every command is tried below", () => {
-    const tried = new Set([...Object.keys(ALONE), ...Object.keys(ASKING), "secret set", "serve"]);
+    const tried = new Set([...Object.keys(ALONE), ...Object.keys(ASKING), "secret set", "serve", "dev"]);
     expect(leaves.filter((name) => !tried.has(name))).toEqual([]);
     expect([...tried].filter((name) => !leaves.includes(name))).toEqual([]);
   });

@@ -1,15 +1,17 @@
 /** The mesh from outside: hops, routing, traces, and who is refused. */
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { limits } from "../../shared/limits.ts";
 import { readState } from "../support/agent-state.ts";
 import { makeAuthority } from "../support/certificates.ts";
 import { collectorProgram, startCollector } from "../support/collector.ts";
 import type { ReadSpan } from "../support/otlp-messages.ts";
 import { OtlpReceiver, treeOf } from "../support/otlp-receiver.ts";
 import { sendRaw } from "../support/raw-http.ts";
-import { type System, startSystem, until } from "../support/system.ts";
+import { ended, root, type System, startSystem, until } from "../support/system.ts";
 import { applyTraces } from "../support/traced-shop.ts";
 
 let system: System;
@@ -51,6 +53,76 @@ test("one trace id in the logs of all four hops", async () => {
     ]),
   );
   expect(new Set(hops.map(({ spanId }) => spanId)).size).toBe(hops.length);
+});
+
+describe("selvage tap", () => {
+  const selvage = (...args: string[]) =>
+    spawn(process.execPath, [join(root, "bin/selvage.mjs"), "tap", ...args], {
+      env: { ...process.env, SELVAGE_STATE: system.state, NO_COLOR: "1" },
+    });
+  const adminToken = (): string => JSON.parse(readFileSync(join(system.state, "local.json"), "utf8")).adminToken;
+
+  /** Asks until a request is shown: sources learn of a tap within two seconds. */
+  async function shown(child: ReturnType<typeof selvage>, path: string, what: RegExp): Promise<string> {
+    let output = "";
+    child.stdout.on("data", (chunk) => {
+      output += chunk;
+    });
+    await until("a row of the tap", async () => {
+      await system.get(path, token, { "x-secret": "s3cret" });
+      return what.test(output);
+    });
+    return output;
+  }
+
+  test("shows a route's requests with all hops of their traces under them, and hides values", async () => {
+    const [child, killed] = [selvage("--route", "load", "--hops", "--for", "1m"), selvage("--service", "orders")];
+    const [done, gone] = [ended(child), ended(killed)];
+    const output = await shown(child, "/load/orders/tapped?token=s3cret&page=7", /└ inbound [^└]+└ inbound .*\n/);
+    await shown(killed, "/load/orders/killed", /killed/);
+    killed.kill("SIGKILL");
+    child.kill("SIGINT");
+    await gone;
+    const { stderr } = await done;
+    expect(stderr).toMatch(/-- \d+ of \d+ requests shown \(filter\), 0 dropped, query values and headers hidden/);
+    expect(output).toContain("token=…&page=…");
+    expect(output).not.toContain("s3cret");
+    expect(output).not.toContain("/api/v2");
+    const whole = output.split(/^(?=\d\d:)/m).find((part) => part.match(/└/g)?.length === 4) ?? output;
+    expect(whole.match(/└ \w+/g)).toEqual(["└ ingress", "└ inbound", "└ outbound", "└ inbound"]);
+  });
+
+  test("reveals what an administrator may see, and saves cases of a test", async () => {
+    const file = join(system.state, "case.yaml");
+    const filter = ["--path", "/load/orders/revealed", "--status", "2xx", "--reveal", "-o", "ndjson", "--save", file];
+    const child = selvage(...filter);
+    const done = ended(child);
+    const output = await shown(child, "/load/orders/revealed?page=7", /\n/);
+    child.kill("SIGINT");
+    await done;
+    const [first] = output.split("\n").map((line) => JSON.parse(line || "null"));
+    expect(first).toMatchObject({ hop: "gateway", query: "page=7", route: "load", status: 200, sub: "alice" });
+    expect(first.headers).toMatchObject({ authorization: "…", "x-secret": "…" });
+    expect(readFileSync(file, "utf8")).toMatch(/- name: GET \/load\/orders\/revealed 200\n(.*\n)*.*as: alice/);
+  });
+
+  test("of a program that was killed nothing is left after its lease", async () => {
+    const control = system.process("control", "control").ports.http as number;
+    const open = async () => {
+      const response = await fetch(`http://127.0.0.1:${control}/v1/taps`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${adminToken()}` },
+        body: JSON.stringify({
+          filter: { hops: ["inbound"], services: ["orders"] },
+          ...{ perSecond: 1, forMs: 60_000, joined: false, reveal: false },
+        }),
+      });
+      return response.status;
+    };
+    // Its place shows whether it is over: there are so many.
+    for (let count = 1; count < limits.taps.max; count++) expect(await open()).toBe(201);
+    await until("the place of the tap", async () => (await open()) === 201);
+  });
 });
 
 describe("routing", () => {

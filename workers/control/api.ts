@@ -47,10 +47,12 @@ import { metrics } from "./calls/metrics-calls.ts";
 import { permitted } from "./calls/permitted.ts";
 import { problem } from "./calls/problem.ts";
 import { services, status } from "./calls/status-calls.ts";
+import { closeTap, openTap, readTap, reportTaps } from "./calls/tap-calls.ts";
 import { askTokens, makeToken, revokeToken } from "./calls/token-calls.ts";
 import { usage } from "./calls/usage-calls.ts";
 
 const DIGEST = `:digest{${ARTIFACT_DIGEST}}`;
+const TAP = "/v1/taps/:id{[0-9a-f-]{36}}";
 const KEY = "/v1/keys/:id{[0-9a-f]{16}}";
 
 export function makeApi(): Hono<Api> {
@@ -67,6 +69,10 @@ export function makeApi(): Hono<Api> {
   api.get("/v1/agents/connect", connect);
   api.post("/v1/gateway/lease", lease);
   api.get(`/v1/gateway/artifacts/${DIGEST}`, (c) => getArtifact(c.env, c.req.param("digest") ?? ""));
+  api.post("/v1/taps", openTap);
+  api.post("/v1/taps/report", reportTaps);
+  api.post(`${TAP}/read`, readTap);
+  api.delete(TAP, closeTap);
   api.post("/v1/artifacts/missing", (c) => askMissing(c.env, c.req.raw));
   api.put(`/v1/artifacts/${DIGEST}`, (c) => putArtifact(c.env, c.req.param("digest") ?? "", c.req.raw));
   api.post("/v1/config/versions", apply);

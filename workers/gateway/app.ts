@@ -77,7 +77,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Gatewa
   const edgeOf = edgeCaches(counters);
   const caller = { ...forwarder, ...codeMeans };
   const stages = [
-    accessLog(isolate),
+    accessLog(isolate, lease),
     countUsage(counters),
     grpcErrors(),
     checkRequest(),

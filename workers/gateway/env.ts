@@ -21,7 +21,7 @@ export interface Env {
   readonly CONTROL: Fetcher;
   /** Bearer of role `gateway`. */
   readonly CONTROL_TOKEN: string;
-  /** Ingress agent of the mesh, such as `http://127.0.0.1:8790`. */
+  /** Ingress agent of the mesh, such as `http://127.0.0.1:8790`, where none says itself where it is. Its scheme holds for all. */
   readonly INGRESS_URL: string;
   /** Where the client's address is believed from; see docs/gateway.md. Absent: `cf-connecting-ip`. */
   readonly CLIENT_IP?: "cf-connecting-ip" | "socket";

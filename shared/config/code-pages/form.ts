@@ -115,4 +115,20 @@ export const formPages = {
     why: "What was ignored is gone, or was misspelt: the entry would hide something new by accident.",
     fix: "Remove the entry, or correct its code and place.",
   },
+  SLV3228: {
+    why: "A case that expects nothing passes whatever happens, and protects nothing.",
+    fix: "Say what is to come of the request: its status, its route, or who refuses it.",
+  },
+  SLV3229: {
+    why: "No answer can be all of what is expected, so the case fails always.",
+    fix: "Remove the expectation that is not meant.",
+  },
+  SLV3230: {
+    why: "The route or service was renamed or removed; the case would fail for its name alone.",
+    fix: "Correct the name. `selvage routes --file FILE` lists the routes.",
+  },
+  SLV3231: {
+    why: "No client could send this request, so it says nothing about real ones.",
+    fix: "Write a method, a path from `/` on and fields of the form that HTTP has.",
+  },
 } as const satisfies Record<string, CodePage>;

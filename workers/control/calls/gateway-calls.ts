@@ -1,6 +1,6 @@
 /** Calls of gateway isolates. */
-import { limits } from "../../../shared/limits.ts";
 import { type LeaseAnswer, leaseRequestSchema } from "../../../shared/wire/gateway-lease.ts";
+import { gatewayLeaseMs } from "../objects/gateway-lease-ms.ts";
 import { readJson } from "../objects/read-json.ts";
 import { missingKeys } from "../upstream/missing-keys.ts";
 import { keepUsage, withoutUsage } from "../upstream/usage-shards.ts";
@@ -18,13 +18,15 @@ export async function lease(c: Call): Promise<Response> {
   const { gateway, ...told } = grant.canary ?? {};
   const canary = { ...told, ...(gateway !== undefined && { gateway: JSON.parse(gateway) }) } as LeaseAnswer["canary"];
   const answer: LeaseAnswer = {
-    leaseMs: limits.gateway.planLeaseMs,
+    leaseMs: gatewayLeaseMs(c.env),
     version: grant.version,
     ...(grant.plan === undefined ? {} : { plan: { hash: grant.plan.hash, gateway: JSON.parse(grant.plan.gateway) } }),
     ...(grant.revocations === undefined ? {} : { revocations: grant.revocations }),
     ...(signing === undefined ? {} : { signingKey: JSON.parse(signing.secret) }),
     ...(hop === undefined ? {} : { hopKey: { kid: hop.kid, key: hop.secret } }),
     ...(grant.canary === undefined ? {} : { canary }),
+    ...(grant.ingress === undefined ? {} : { ingress: grant.ingress }),
+    ...(grant.taps === undefined ? {} : { taps: grant.taps }),
     ...(counted === undefined || !isKept ? {} : { counted: counted.seq }),
   };
   return c.json(answer);

@@ -10,7 +10,7 @@ import {
 } from "../../../shared/policy/usage-report.ts";
 import { oldestKeptMs, resolutionFor, slotStartMs } from "../../../shared/policy/usage-rollup.ts";
 import { type UsageAnswer, type UsageQuery, usageQuerySchema } from "../../../shared/wire/usage.ts";
-import type { UsageSums } from "../objects/rpc.ts";
+import type { UsageSums } from "../objects/usage-rpc.ts";
 import { askUsage } from "../upstream/usage-shards.ts";
 import type { Call } from "./call.ts";
 

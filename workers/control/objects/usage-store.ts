@@ -19,7 +19,7 @@ import {
   slotStartMs,
 } from "../../../shared/policy/usage-rollup.ts";
 import type { Env } from "../env.ts";
-import type { UsageRequest, UsageStoreRpc, UsageSums } from "./rpc.ts";
+import type { UsageRequest, UsageStoreRpc, UsageSums } from "./usage-rpc.ts";
 
 interface ReportRow extends Record<string, SqlStorageValue> {
   isolate: string;

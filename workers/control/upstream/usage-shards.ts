@@ -5,7 +5,7 @@ import { hubOf } from "../../../shared/policy/hub-shards.ts";
 import { mergeGroups, type UsageGroups } from "../../../shared/policy/usage-report.ts";
 import { addToSlot, isKept, slotOf } from "../../../shared/policy/usage-rollup.ts";
 import type { Env } from "../env.ts";
-import type { UsageRequest, UsageStoreRpc, UsageSums } from "../objects/rpc.ts";
+import type { UsageRequest, UsageStoreRpc, UsageSums } from "../objects/usage-rpc.ts";
 import { within } from "./within.ts";
 
 const { shards } = limits.usage;
