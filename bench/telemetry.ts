@@ -14,11 +14,13 @@ const CONNECTIONS = 32;
 const SAMPLES = { off: undefined, defaults: "1%", all: "100%" } as const;
 type Way = keyof typeof SAMPLES;
 const ways = Object.keys(SAMPLES) as Way[];
-const parts = ["edge", "agent"] as const;
+const parts = ["edge", "agent", "app"] as const;
+/** What an application does for a request: the last two make a call. */
+const DEEDS = ["serve", "http", "fetch"] as const;
 
 const bench: Bench = {
   question:
-    "What do traces cost at the edge and in an agent, at their defaults and with every trace kept? (CPU a request)",
+    "What do traces cost at the edge, in an agent and in an application, by default and with all kept? (CPU a request)",
   run: (options) => onStage((off) => onStage((defaults) => onStage((all) => measure({ off, defaults, all }, options)))),
 };
 export default bench;
@@ -28,10 +30,11 @@ async function measure(stages: Record<Way, Stage>, options: BenchOptions): Promi
   const upstream = await startUpstream(stages.off.system);
   const figures: Figure[] = [];
   if (only.includes("edge")) figures.push(...(await measureEdge(stages, upstream, options)));
-  if (!only.includes("agent")) return figures;
   const programs = new Programs();
   try {
-    return [...figures, ...(await measureAgent(stages.off, programs, upstream, options))];
+    if (only.includes("agent")) figures.push(...(await measureAgent(stages.off, programs, upstream, options)));
+    if (only.includes("app")) figures.push(...(await measureApp(programs, upstream, options)));
+    return figures;
   } finally {
     programs.stop();
   }
@@ -67,6 +70,36 @@ async function measureAgent(
     variants.push({ name, pids: [pid], load });
   }
   return figuresOf("agent", await compareAll(variants, options));
+}
+
+/** Applications that load what passes the trace on, beside the same ones without. */
+async function measureApp(programs: Programs, upstream: number, options: BenchOptions): Promise<Figure[]> {
+  const file = path.join(import.meta.dirname, "support/calling-app.ts");
+  const hook = path.join(import.meta.dirname, "../bin/in-app.cjs");
+  const headers = {
+    traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00",
+    "selvage-deadline-ms": "9000",
+  };
+  const figures: Figure[] = [];
+  for (const deed of DEEDS) {
+    const variants: Variant[] = [];
+    for (const [name, flags] of [
+      ["off", []],
+      ["propagated", ["--require", hook]],
+    ] as const) {
+      const port = await freePort();
+      const env = { PORT: String(port), UPSTREAM: String(upstream), SELVAGE_OUTBOUND: `http://127.0.0.1:${upstream}` };
+      const pid = await programs.start("proxies", process.execPath, [...flags, file], port, env);
+      variants.push({ name, pids: [pid], load: { port, path: `/${deed}`, connections: CONNECTIONS, headers } });
+    }
+    const rounds = await compareAll(variants, options);
+    figures.push({
+      name: `app_${deed}_cpu_ratio`,
+      what: `app: ${deed}, with its trace passed on, over the application alone`,
+      spread: cpuRatio(rounds.get("propagated"), rounds.get("off")),
+    });
+  }
+  return figures;
 }
 
 function compareAll(variants: readonly Variant[], { quick, rounds, say }: BenchOptions): Promise<Map<string, Round[]>> {

@@ -1,12 +1,15 @@
 /** Calls of the control API, as shared/wire/admin.ts has them; everything that can go wrong becomes an exit code. */
 import type { KeyRecord } from "../shared/auth/api-key.ts";
 import { limits } from "../shared/limits.ts";
+import type { TapNews } from "../shared/policy/tap-desk.ts";
 import type {
   ApplyAnswer,
   ApplyRequest,
   DeprecatedCaller,
+  DrainRequest,
   Drift,
   DryRunAnswer,
+  EndpointStatus,
   JoinTokenRequest,
   RenewAllAnswer,
   RenewAllRequest,
@@ -44,7 +47,9 @@ import type {
 import type { PurgeAnswer, PurgeRequest, PurgeStatus } from "../shared/wire/purges.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../shared/wire/revocations.ts";
 import type { RotateAnswer, RotateRequest } from "../shared/wire/rotation.ts";
+import type { TapRequest } from "../shared/wire/taps.ts";
 import type { MadeToken, RevokedTokens, TokenInfo, TokenRequest } from "../shared/wire/tokens.ts";
+import type { UsageAnswer, UsageQuery } from "../shared/wire/usage.ts";
 import { CliError, type ExitCode, exitCodes } from "./cli-error.ts";
 import type { ControlAddress } from "./find-system.ts";
 
@@ -121,12 +126,21 @@ export class ControlClient {
     return this.#call("GET", "/v1/status");
   }
 
+  /** Endpoints that callers are given, by service. */
+  services(): Promise<{ readonly services: Readonly<Record<string, readonly EndpointStatus[]>> }> {
+    return this.#call("GET", "/v1/services");
+  }
+
   async deprecatedCallers(): Promise<readonly DeprecatedCaller[]> {
     return (await this.#call<{ callers: DeprecatedCaller[] }>("GET", "/v1/deprecated")).callers;
   }
 
   async drift(): Promise<readonly Drift[]> {
     return (await this.#call<{ drift: Drift[] }>("GET", "/v1/drift")).drift;
+  }
+
+  usage(query: Partial<Record<keyof UsageQuery, string>>): Promise<UsageAnswer> {
+    return this.#call("GET", `/v1/usage?${new URLSearchParams(query)}`);
   }
 
   joinToken(request: JoinTokenRequest): Promise<{ token: string; expiresAtMs: number }> {
@@ -209,6 +223,10 @@ export class ControlClient {
     return this.#call("POST", "/v1/agents/renew", request);
   }
 
+  drainAgent(request: DrainRequest): Promise<DrainRequest> {
+    return this.#call("POST", "/v1/agents/drain", request);
+  }
+
   createKey(request: CreateKeyRequest): Promise<CreatedKey> {
     return this.#call("POST", "/v1/keys", request);
   }
@@ -233,6 +251,18 @@ export class ControlClient {
 
   revokeKey(id: string): Promise<KeyRecord> {
     return this.#call("POST", `/v1/keys/${id}/revoke`);
+  }
+
+  openTap(request: TapRequest): Promise<{ id: string }> {
+    return this.#call("POST", "/v1/taps", request);
+  }
+
+  readTap(id: string): Promise<TapNews> {
+    return this.#call("POST", `/v1/taps/${id}/read`);
+  }
+
+  async closeTap(id: string): Promise<void> {
+    await this.#send("DELETE", `/v1/taps/${id}`, undefined, CALL_TIMEOUT_MS);
   }
 
   purge(request: PurgeRequest): Promise<PurgeAnswer> {

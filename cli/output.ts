@@ -47,7 +47,14 @@ export function columns(rows: readonly (readonly (string | Cell)[])[]): string {
   const widths = Array.from({ length: last + 1 }, (_, at) =>
     Math.max(...lines.map((line) => printable(line[at]?.text ?? "").length)),
   );
-  return lines.map((line) => line.map((cell, at) => pad(cell, widths[at] ?? 0, at === last)).join("  ")).join("\n");
+  return lines
+    .map((line) =>
+      line
+        .map((cell, at) => pad(cell, widths[at] ?? 0, at === last))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }
 
 function pad(cell: Cell, width: number, last: boolean): string {

@@ -2,10 +2,13 @@
 import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { checkContractPaths } from "../shared/config/check-contract-paths.ts";
-import { codeFrame } from "../shared/config/code-frame.ts";
+import { checkDeep } from "../shared/config/check-deep.ts";
+import { codeFrame, fixOf } from "../shared/config/code-frame.ts";
 import { splitFiles } from "../shared/config/document-files.ts";
+import { type Ignored, ignoresIn, unusedIgnores, withoutIgnored } from "../shared/config/ignores.ts";
 import { type LoadedDocument, loadDocument } from "../shared/config/load.ts";
-import { type DocumentProblem, problemCodes } from "../shared/config/problem.ts";
+import { placeName } from "../shared/config/place-name.ts";
+import { type DocumentProblem, type ProblemCode, problemCodes } from "../shared/config/problem.ts";
 import type { Document } from "../shared/config/schema.ts";
 import { limits } from "../shared/limits.ts";
 import { type Artifacts, buildArtifacts, noArtifacts } from "./artifacts/build-artifacts.ts";
@@ -24,11 +27,15 @@ export interface LoadedFile extends LoadedDocument {
   readonly source: string;
   /** As a person would write it: relative where that is shorter. */
   readonly file: string;
+  /** Warnings that the document itself says are meant; absent: none. */
+  readonly ignored?: readonly Ignored<DocumentProblem>[];
 }
 
 export interface ReadDocument extends LoadedFile {
   /** What the document needs beside its plan; nothing where the document itself is not valid. */
   readonly artifacts: Artifacts;
+  /** Of those beside it that were asked for, whether they are there or not; relative to its folder. */
+  readonly beside: readonly string[];
 }
 
 /**
@@ -43,15 +50,19 @@ export async function readDocument(
 ): Promise<ReadDocument> {
   const read = loadFile(name, environment, quarantine);
   const { document } = read;
-  if (document === undefined) return { ...read, artifacts: noArtifacts };
-  const artifacts = await buildArtifacts(document, documentFolder(name), builders);
+  if (document === undefined) return { ...read, artifacts: noArtifacts, beside: [] };
+  const readFile = documentFolder(name);
+  const beside = new Set<string>();
+  const readNoted = (file: string): Uint8Array => readFile(beside.add(file) && file);
+  const artifacts = await buildArtifacts(document, readNoted, builders);
   const found = [
     ...artifacts.problems,
     ...checkTranscoded(document, artifacts),
     ...checkContractPaths(document, contractsByName(artifacts)),
     ...codeProblems(document, name),
+    ...checkDeep(document),
   ];
-  return { ...withProblems(read, found), artifacts };
+  return { ...withProblems(read, found), artifacts, beside: [...beside] };
 }
 
 /** The same as it stands, without a look at other files than those with routes. */
@@ -65,12 +76,14 @@ export function loadFile(name: string, environment: NodeJS.ProcessEnv, quarantin
 }
 
 function withProblems(loaded: LoadedFile, found: readonly DocumentProblem[]): LoadedFile {
-  const placed = found.map((problem) =>
-    problem.file === undefined ? { ...problem, ...loaded.positions.find(problem.path, problem.at) } : problem,
+  const place = (problem: DocumentProblem): DocumentProblem =>
+    problem.file === undefined ? { ...problem, ...loaded.positions.find(problem.path, problem.at) } : problem;
+  const { document, ...rest } = { ...loaded, problems: [...loaded.problems, ...found.map(place)] };
+  if (found.some(({ severity }) => severity === "error") || document === undefined) return rest;
+  const { kept, ignored, unused } = withoutIgnored(rest.problems, ignoresIn(document), ({ path: at }) =>
+    placeName(document, at),
   );
-  const { document, ...rest } = { ...loaded, problems: [...loaded.problems, ...placed] };
-  const isBroken = found.some(({ severity }) => severity === "error");
-  return isBroken || document === undefined ? rest : { ...rest, document };
+  return { ...rest, document, problems: [...kept, ...unusedIgnores(unused).map(place)], ignored };
 }
 
 /** The text of a document with the files that it includes. @throws CliError when a file cannot be read */
@@ -78,14 +91,19 @@ export function readSource(name: string): string {
   return withIncluded(readText(name), name, readText);
 }
 
-/** The document, after its warnings were said. @throws CliError (exit 2) after all its problems were said */
+/**
+ * The document, after its warnings were said.
+ * @param unsaid problems that the caller tells of itself
+ * @throws CliError (exit 2) after all its problems were said
+ */
 export async function readValidDocument(
   name: string,
   environment: NodeJS.ProcessEnv,
   quarantine = false,
+  unsaid?: ProblemCode,
 ): Promise<ReadDocument & { document: Document }> {
   const read = await readDocument(name, environment, quarantine);
-  sayProblems(read);
+  sayProblems({ ...read, problems: read.problems.filter(({ code }) => code !== unsaid) });
   const { document } = read;
   if (document === undefined)
     throw new CliError(exitCodes.usage, `${read.file} is not valid: ${countProblems(read)}. Nothing was done.`);
@@ -115,10 +133,12 @@ export function countProblems({ problems }: Pick<ReadDocument, "problems">): str
 }
 
 /** Problems for programs. */
-export function problemsAsJson({ problems, file }: ReadDocument): unknown[] {
+export function problemsAsJson({ problems, file, document }: ReadDocument): unknown[] {
   return problems.map((problem) => ({
     ...problem,
     file: fileName(file, problem.file),
+    place: placeName(document, problem.path),
+    fix: fixOf(problem),
     meaning: problemCodes[problem.code],
   }));
 }

@@ -1,6 +1,7 @@
 /** One agent from its first to its last moment, in the order of events. */
 import { SelvageError } from "../shared/errors.ts";
 import { limits } from "../shared/limits.ts";
+import { ZONE_LABEL } from "../shared/policy/zones.ts";
 import type { Endpoint } from "../shared/wire/endpoint.ts";
 import { agentView } from "./admin/agent-view.ts";
 import { ControlSession } from "./control/control-session.ts";
@@ -30,6 +31,8 @@ import { appEnvironment } from "./lifecycle/app-environment.ts";
 import { AppProcess } from "./lifecycle/app-process.ts";
 import { callersKnow, drainListener } from "./lifecycle/drain.ts";
 import type { Exposure } from "./lifecycle/exposure.ts";
+import { awaitFirstView } from "./lifecycle/first-view.ts";
+import { nodeOptionsOf } from "./lifecycle/in-app.ts";
 import { keepAliveLint } from "./lifecycle/keep-alive-lint.ts";
 import { meshPools } from "./lifecycle/mesh-pools.ts";
 import { openListener } from "./lifecycle/open-listener.ts";
@@ -45,6 +48,7 @@ import { tcpStack } from "./outbound/tcp-stack.ts";
 import type { ClientPool } from "./proxy/engine.ts";
 import type { Listener } from "./proxy/listener.ts";
 import { createMeshServer, type MeshServerOptions } from "./proxy/mesh-server.ts";
+import { AgentTaps } from "./telemetry/agent-taps.ts";
 import type { Log } from "./telemetry/log.ts";
 import type { AccessLogOptions } from "./telemetry/log-access.ts";
 import { Metrics } from "./telemetry/metrics.ts";
@@ -71,8 +75,6 @@ export async function runAgent(options: AgentOptions, log: Log, stop: StopReques
 
 /** As a shell tells a process that SIGTERM ended. */
 const STOPPED_EARLY = 143;
-const POLL_MS = 20;
-const REMIND_MS = 10_000;
 
 class Agent {
   readonly #options: AgentOptions;
@@ -82,6 +84,7 @@ class Agent {
   readonly #instance: string;
   readonly #metrics = new Metrics();
   readonly #accessLog: Omit<AccessLogOptions, "hop"> & { readonly tracing: Tracing };
+  readonly #taps = new AgentTaps();
   readonly #gate = new Gate();
   readonly #view: KnownView;
   readonly #trust: TrustState;
@@ -116,7 +119,7 @@ class Agent {
     this.#stop = stop;
     this.#service = service;
     this.#instance = instance;
-    const told = { log, metrics: this.#metrics, tracing: new Tracing(service, instance, log) };
+    const told = { log, metrics: this.#metrics, tracing: new Tracing(service, instance, log), taps: this.#taps };
     this.#accessLog = { service, instance, ...told, chosen: options.accessLog };
     const onTrouble = (message: string): void => log.event("state_trouble", message);
     this.#view = new KnownView(open, identity, onTrouble, () => this.#changed("plan"));
@@ -132,6 +135,8 @@ class Agent {
       endpoint: () => this.#endpoint(),
       onChanged: (changed) => this.#changed(changed),
       onConnection: () => this.#useVersions(),
+      // A second word is no hurry, as a second signal would be: it may be the same one, sent again.
+      onDrain: () => void (stop.signal === undefined && stop.stop("SIGTERM")),
       onIdentity: (renewed) => {
         const isOther = this.#trust.renew(renewed);
         this.#useTrust();
@@ -146,7 +151,7 @@ class Agent {
           onTrouble(`the renewed certificate is in use but not on disk: ${(error as Error).message}`);
         }
       },
-      ...{ log, fleet: new FleetLink(this.#clusters, this.#metrics), limits: this.#limits },
+      ...{ log, fleet: new FleetLink(this.#clusters, this.#metrics), limits: this.#limits, taps: this.#taps },
     });
     this.#runtime = new RuntimeStatus(options.stateFolder, service, instance, onTrouble);
   }
@@ -167,22 +172,13 @@ class Agent {
 
   /** Law 9: no listener before plan, trust and endpoints. @returns false when it is to stop before that */
   async #firstView(): Promise<boolean> {
-    const startMs = performance.now();
-    let remindMs = startMs + REMIND_MS / 5;
-    for (;;) {
-      const nowMs = performance.now();
-      if (this.#stop.signal !== undefined) return false;
-      const offline = nowMs - startMs >= limits.agent.offlineStartMs;
-      if (this.#view.complete && (this.#isFresh || offline)) break;
-      if (nowMs >= remindMs) {
-        this.#log.event("plan_awaited", `waiting for a plan that names ${this.#service}`);
-        remindMs = nowMs + REMIND_MS;
-      }
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
+    const stopped = (): boolean => this.#stop.signal !== undefined;
+    const isThere = (offline: boolean): boolean => this.#view.complete && (this.#isFresh || offline);
+    const remind = (): void => this.#log.event("plan_awaited", `waiting for a plan that names ${this.#service}`);
+    if (!(await awaitFirstView({ isThere, stopped, remind }))) return false;
     for (const changed of ["trust", "plan"] as const) this.#changed(changed);
-    await this.#found.ready(() => this.#stop.signal !== undefined);
-    return this.#stop.signal === undefined;
+    await this.#found.ready(stopped);
+    return !stopped();
   }
 
   async #runApplication(role: RunRole): Promise<number> {
@@ -196,7 +192,8 @@ class Agent {
     const admin = await this.#openAdmin();
     const all = { inbound: this.#listener.port, outbound: ports.outbound, admin, app: ports.app };
     if (role.workloadApi !== undefined) await this.#trust.serve(role.workloadApi);
-    const environment = appEnvironment(process.env, ports, this.#tcp.addresses, role.workloadApi);
+    const nodeOptions = nodeOptionsOf(role, process.env, this.#log);
+    const environment = appEnvironment(process.env, ports, this.#tcp.addresses, role.workloadApi, nodeOptions);
     const app = await AppProcess.start(role.command, environment);
     this.#stop.passOn = (signal) => app.signal(signal);
     this.#runtime.update({ ports: all, ...(app.pid !== undefined && { appPid: app.pid }) });
@@ -271,8 +268,9 @@ class Agent {
     const listener = this.#listener;
     if (listener === undefined || !wasReady) return;
     const hurried = (): boolean => this.#stop.hurried;
-    const session = this.#options.role.kind === "run" ? this.#session : undefined;
-    const known = callersKnow(session, this.#exposure !== undefined);
+    const isIngress = this.#options.role.kind === "ingress";
+    const session = this.#endpoint() === undefined ? undefined : this.#session;
+    const known = callersKnow(session, isIngress || this.#exposure !== undefined);
     const how = { gate: this.#gate, boundMs, known, hurried };
     await Promise.all([drainListener({ ...how, listener }), this.#exposure?.drain(how)]);
   }
@@ -347,8 +345,11 @@ class Agent {
   }
 
   #endpoint(): Endpoint | undefined {
-    const { role } = this.#options;
-    if (role.kind !== "run") return undefined;
+    const { role, zone } = this.#options;
+    if (role.kind === "ingress") {
+      const labels: Record<string, string> = zone === undefined ? {} : { [ZONE_LABEL]: zone };
+      return role.advertise && { instance: this.#instance, ...role.advertise, labels };
+    }
     const { labels, advertise } = role;
     return { instance: this.#instance, host: advertise.host, port: advertise.port || this.#inboundPort, labels };
   }

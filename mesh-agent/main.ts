@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { ingressAddress } from "../shared/policy/ingress-callers.ts";
 import { ZONE_LABEL } from "../shared/policy/zones.ts";
 import { Certificates } from "./front/certificates.ts";
 import { frontCommand } from "./front/front-command.ts";
@@ -31,12 +32,14 @@ interface RunFlags extends CommonFlags {
   readonly advertise?: HostPort;
   readonly outbound: HostPort;
   readonly workloadApi?: string;
+  readonly propagation: boolean;
   readonly expose?: HostPort;
   readonly exposeCert?: string;
   readonly exposeKey?: string;
 }
 interface IngressFlags extends CommonFlags {
   readonly listen: HostPort;
+  readonly advertise?: HostPort;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
 }
@@ -68,7 +71,10 @@ Examples:
       Takes the gateway's requests on this machine.
 
   $ selvage-agent ingress --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem
-      Takes them from elsewhere, over TLS.`;
+      Takes them from elsewhere, over TLS.
+
+  $ selvage-agent ingress --listen 0.0.0.0:443 --advertise ingress-1.shop.example --tls-cert cert.pem --tls-key key.pem
+      One of several: gateways hear from the control plane where each is, and acknowledge when it leaves.`;
 
 const address = (text: string): HostPort => {
   try {
@@ -147,6 +153,7 @@ function commandLine(
       "serve the SPIFFE Workload API there, such as unix:///run/orders/spiffe.sock",
       unixSocket,
     )
+    .option("--no-propagation", "load nothing into the application: it passes traceparent on itself")
     .option("--expose <address>", "public TLS listener (default: the document's `listen`)", address)
     .option(
       "--expose-cert <file>",
@@ -161,6 +168,9 @@ function commandLine(
   withCommonFlags(program.command("ingress"))
     .description("bring the gateway's requests into the mesh")
     .requiredOption("--listen <address>", "listener for the gateway", address)
+    .option("--advertise <address>", "what gateways reach it by, one of several (default: a fixed address)", (text) =>
+      parseHostPort(text, 0),
+    )
     .option("--tls-cert <file>", "PEM certificate of the listener")
     .option("--tls-key <file>", "PEM key of the listener")
     .addHelpText("after", INGRESS_EXAMPLES)
@@ -184,7 +194,7 @@ function commonOptions(flags: CommonFlags): Omit<AgentOptions, "role"> {
 
 function runRole(command: readonly string[], flags: RunFlags): RunRole {
   refusePlain("--outbound", flags.outbound, flags);
-  const { label, port: appPort, inbound, outbound, workloadApi } = flags;
+  const { label, port: appPort, inbound, outbound, workloadApi, propagation } = flags;
   const labels = flags.zone === undefined ? label : { ...label, [ZONE_LABEL]: flags.zone };
   const advertise = flags.advertise ?? { host: advertisedHost(inbound.host), port: 0 };
   const { expose, exposeCert: cert, exposeKey: key } = flags;
@@ -201,6 +211,7 @@ function runRole(command: readonly string[], flags: RunFlags): RunRole {
     outbound,
     advertise,
     workloadApi,
+    propagation,
     expose,
     exposeCertificates,
   };
@@ -208,12 +219,22 @@ function runRole(command: readonly string[], flags: RunFlags): RunRole {
 
 function ingressRole(flags: IngressFlags): IngressRole {
   const { listen, tlsCert, tlsKey } = flags;
+  const advertise = flags.advertise && advertisedIngress(flags.advertise, listen);
   if ((tlsCert === undefined) !== (tlsKey === undefined)) throw new Error("--tls-cert and --tls-key belong together");
   if (tlsCert === undefined || tlsKey === undefined) {
     refusePlain("--listen", listen, flags, " or give --tls-cert and --tls-key");
-    return { kind: "ingress", listen, tls: undefined };
+    return { kind: "ingress", listen, advertise, tls: undefined };
   }
-  return { kind: "ingress", listen, tls: { cert: readPem(tlsCert), key: readPem(tlsKey) } };
+  return { kind: "ingress", listen, advertise, tls: { cert: readPem(tlsCert), key: readPem(tlsKey) } };
+}
+
+/** Gateways put it into URLs. */
+function advertisedIngress({ host, port }: HostPort, listen: HostPort): HostPort {
+  const told = { host, port: port || listen.port };
+  if (told.port === 0) throw new Error("--advertise needs a port where --listen takes any free one");
+  if (ingressAddress(host, told.port) === undefined)
+    throw new Error(`--advertise ${JSON.stringify(host)} is neither a name nor an address of a host`);
+  return told;
 }
 
 /** Whoever reaches a plain listener speaks with this agent's identity, or reads what it knows. */

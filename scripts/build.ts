@@ -16,7 +16,7 @@ const [gateway, control, agent, cli] = await Promise.all([
   buildWorkerFolder("wrangler.toml", path.join(dist, "gateway")),
   buildWorkerFolder("workers/control/wrangler.toml", path.join(dist, "control")),
   nodeProgram("agent", "mesh-agent/main.ts", true),
-  nodeProgram("cli", "cli/main.ts"),
+  nodeProgram("cli", "cli/main.ts", true),
 ]);
 compilePolicy();
 for (const built of [gateway, control]) tellWorker(built);

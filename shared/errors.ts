@@ -170,6 +170,8 @@ export const errorTable = {
   artifacts_full: row("client", 409, 8, "Conflict", "No more artifacts are taken for now."),
   key_unknown: row("client", 404, 5, "Not found", "There is no such key."),
   key_not_active: row("client", 409, 9, "Conflict", "The key is revoked, expired or rolled already."),
+  tap_unknown: row("client", 404, 5, "Not found", "There is no such tap, or it is over."),
+  taps_full: row("client", 409, 8, "Conflict", "There are as many taps as there may be."),
   revocation_unknown: row("client", 404, 5, "Not found", "There is no such revocation."),
   revocations_full: row("client", 409, 8, "Conflict", "The list of revocations is full; nothing was changed."),
   rotation_refused: row("client", 409, 9, "Conflict", "The key cannot be replaced right now."),
@@ -180,6 +182,7 @@ export const errorTable = {
     "Unprocessable content",
     "The certificates cannot be used; nothing was changed.",
   ),
+  agent_away: row("client", 409, 9, "Conflict", "No such agent is connected."),
   workload_denied: row("client", 403, 7, "Forbidden", "The control plane refuses this workload."),
   join_token_outdated: row(
     "client",

@@ -42,9 +42,11 @@ import { rateLimit } from "./limits/rate-limit.ts";
 import { reshape } from "./limits/reshape.ts";
 import { regex, route } from "./limits/route.ts";
 import { signature } from "./limits/signature.ts";
+import { taps } from "./limits/taps.ts";
 import { translation } from "./limits/translation.ts";
 import { identityHeaders, resource, txnContext } from "./limits/upstream.ts";
 import { upstreams } from "./limits/upstream-targets.ts";
+import { usage } from "./limits/usage.ts";
 import { validation } from "./limits/validation.ts";
 import { workloadApi } from "./limits/workload-api.ts";
 import { zones } from "./limits/zones.ts";
@@ -125,6 +127,7 @@ export const limits = {
   },
   aggregate,
   artifacts,
+  taps,
   code,
   identity,
   apiKeys,
@@ -190,6 +193,14 @@ export const limits = {
     tokenAgeMsMax: 366 * 86_400_000,
     /** Providers, groups, claims and values that one `auth` names, each. */
     authNamesMax: 32,
+    /** Findings that a document says are meant (`check.ignore`), characters of the reason of one, and of its place. */
+    ignoresMax: 100,
+    ignoreReasonCharsMax: 500,
+    ignorePlaceCharsMax: 500,
+    /** Attempts at one service that one request may come to, by the retries of all services on its way, without a warning. */
+    attemptsProductMax: 8,
+    /** Steps in which these ways are looked for: what calls each other in circles has more of them than can be counted. */
+    chainStepsMax: 20_000,
   },
   /** Outlier ejection where a service has no `breaker`, and the ends of its range. */
   breaker: {
@@ -246,4 +257,5 @@ export const limits = {
   translation,
   route,
   include,
+  usage,
 } as const;

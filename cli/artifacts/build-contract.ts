@@ -35,6 +35,23 @@ export interface ReadContract {
 /** @param place of the settings in the document */
 export function readContract(settings: ContractConfig, readFile: ReadFile, place: Path): ReadContract {
   const files = new OpenFiles(readFile);
+  const { description, problems } = describeFiles(settings, files, place);
+  if (description === undefined) return outcome(undefined, [...problems, ...files.problems], files);
+  const read = readOpenapi(description);
+  const contract = read && withSchemas(read, description);
+  return outcome(contract, [...problems, ...description.problems, ...files.problems], files);
+}
+
+/** The description with its overlays as it was written, examples and all; undefined: it cannot be read. */
+export function openDescription(settings: ContractConfig, readFile: ReadFile): Description | undefined {
+  return describeFiles(settings, new OpenFiles(readFile), []).description;
+}
+
+function describeFiles(
+  settings: ContractConfig,
+  files: OpenFiles,
+  place: Path,
+): { description?: Description; problems: DocumentProblem[] } {
   const problems: DocumentProblem[] = [];
   const open = (name: string, at: Path): SourceFile | undefined => {
     const file = files.open(name);
@@ -44,7 +61,7 @@ export function readContract(settings: ContractConfig, readFile: ReadFile, place
   };
   const base = open(settings.openapi, [...place, "openapi"]);
   const overlays = (settings.overlays ?? []).map((name, at) => open(name, [...place, "overlays", at]));
-  if (base?.value === undefined) return outcome(undefined, [...problems, ...files.problems], files);
+  if (base?.value === undefined) return { problems };
   const origins = new Origins(base);
   let root: unknown = base.value;
   for (const overlay of overlays) {
@@ -55,10 +72,7 @@ export function readContract(settings: ContractConfig, readFile: ReadFile, place
   }
   const isChanged = root !== base.value;
   const find: SourceFile["find"] = (path, at) => (isChanged ? origins.find(root, path, at) : base.find(path, at));
-  const description = new Description({ file: settings.openapi, value: root, find }, files.open);
-  const read = readOpenapi(description);
-  const contract = read && withSchemas(read, description);
-  return outcome(contract, [...problems, ...description.problems, ...files.problems], files);
+  return { description: new Description({ file: settings.openapi, value: root, find }, files.open), problems };
 }
 
 function outcome(contract: Contract | undefined, found: readonly DocumentProblem[], files: OpenFiles): ReadContract {

@@ -6,7 +6,8 @@ import { codeSource } from "../code/check-code.ts";
 import { writeCode } from "../code/write-code.ts";
 import { ENTRY_MODULE } from "../local/build-worker.ts";
 import { CONFIG_FILE, isReplaceable, makeGatewayFolder, sizeLine } from "../local/gateway-folder.ts";
-import { print, style } from "../output.ts";
+import { type JsonOption, jsonOption } from "../options.ts";
+import { print, printJson, style } from "../output.ts";
 import { readValidDocument } from "../read-document.ts";
 
 export function buildCommand(): Command {
@@ -14,14 +15,15 @@ export function buildCommand(): Command {
     .description("Make the gateway Worker with the code of a document, for `wrangler deploy`.")
     .argument("<file>", "document whose `policies` and `handler` name the code")
     .option("--out <folder>", `where it goes; a ${CONFIG_FILE} that is there stays as it is`, "selvage-gateway")
+    .addOption(jsonOption())
     .addHelpText(
       "after",
-      "\nExample:\n  selvage build selvage.yaml --out gateway && npx wrangler deploy -c gateway/wrangler.toml",
+      "\nExamples:\n  selvage build selvage.yaml\n  selvage build selvage.yaml --out gateway && npx wrangler deploy -c gateway/wrangler.toml",
     )
     .action(build);
 }
 
-async function build(name: string, { out }: { out: string }): Promise<void> {
+async function build(name: string, { out, json }: JsonOption & { readonly out: string }): Promise<void> {
   if (name === "-") throw new CliError(exitCodes.usage, "code is found beside the document: give it as a file");
   const folder = path.resolve(out);
   if (!isReplaceable(folder))
@@ -32,7 +34,9 @@ async function build(name: string, { out }: { out: string }): Promise<void> {
   const own = writeCode(source, folder);
   const all = readdirSync(folder).filter((file) => file.endsWith(path.extname(ENTRY_MODULE)));
   const files = (names: readonly string[]): string[] => names.map((file) => path.join(folder, file));
+  const config = path.join(out, CONFIG_FILE);
+  if (json) return printJson({ folder, config, code: source.files });
   print(sizeLine("gateway", files(all.filter((file) => !own.includes(file)))));
   print(sizeLine(`your code, ${source.files.length} files`, files(own)));
-  print(`${style("ok", "ok")} npx wrangler deploy -c ${path.join(out, CONFIG_FILE)}`);
+  print(`${style("ok", "ok")} npx wrangler deploy -c ${config}`);
 }

@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { printable } from "../../shared/config/code-frame.ts";
-import type { CaStatus, CertificateStatus, ForceRequest, IssuanceEntry } from "../../shared/wire/ca.ts";
+import type { CaStatus, ForceRequest, IssuanceEntry } from "../../shared/wire/ca.ts";
+import { certificateTable } from "../certificate-table.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { ControlClient } from "../control-client.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { author, connect, durationArgument, type JsonOption, jsonOption, withControl } from "../options.ts";
-import { ago, type Cell, print, printJson, say, style, table } from "../output.ts";
+import { ago, print, printJson, say, style, table } from "../output.ts";
 import { describeStep, waitForRotation } from "../wait-for-rotation.ts";
 
 type Options = ControlOptions & JsonOption;
@@ -142,11 +143,9 @@ async function status(options: Options): Promise<void> {
   if (found.alarms.length > 0) throw new CliError(exitCodes.findings, "");
 }
 
-function printStatus({ trustDomain, roots, issuer, outside, rotation, csrPending, alarms }: CaStatus): void {
-  const rows = roots.map((root) => row("root", root, root.state));
-  if (issuer !== undefined) rows.push(row("issuer", issuer, "signs"));
-  for (const root of outside?.roots ?? []) rows.push(row("root", root, "believed"));
-  print(`trust domain ${trustDomain}\n\n${table(["", "SHA-256", "SUBJECT", "BY", "STATE", "ENDS"], rows)}`);
+function printStatus(found: CaStatus): void {
+  const { trustDomain, outside, rotation, csrPending, alarms } = found;
+  print(`trust domain ${trustDomain}\n\n${certificateTable(found)}`);
   if (outside !== undefined) print(`\n${describeOutside(outside.id)}`);
   if (rotation !== undefined)
     print(`\nrotation of the ${rotation.kind}, ${describeStep(rotation)} (for ${ago(Date.now() - rotation.sinceMs)})`);
@@ -159,14 +158,6 @@ function describeOutside(id: string): string {
     `workloads are also ${printable(id)} by SVIDs of an outside issuer, which renews and rotates them itself: ` +
     "no command here does; selvage revoke holds for them, too"
   );
-}
-
-function row(kind: string, certificate: CertificateStatus, state: string): (string | Cell)[] {
-  const { fingerprint, subject, external, notAfterMs } = certificate;
-  const date = new Date(notAfterMs).toISOString().slice(0, 10);
-  const leftMs = notAfterMs - Date.now();
-  const ends: Cell = leftMs > 0 ? { text: `${date}, in ${ago(leftMs)}` } : { text: `${date}, over`, style: "bad" };
-  return [kind, fingerprint.slice(0, 16), subject, external ? "outside" : "itself", state, ends];
 }
 
 async function log(options: Options): Promise<void> {

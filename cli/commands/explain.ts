@@ -1,6 +1,4 @@
 import { Command } from "commander";
-import { checkDocument } from "../../shared/config/check-document.ts";
-import { loadDocument, type PositionMap } from "../../shared/config/load.ts";
 import type { Path } from "../../shared/config/problem.ts";
 import { compile } from "../../shared/plan/compile.ts";
 import { explain } from "../../shared/plan/explain.ts";
@@ -13,9 +11,10 @@ import type { ExposePlan, Plan } from "../../shared/plan/plan.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import { type RequestOptions, requestOf } from "../explain-request.ts";
 import type { ControlOptions } from "../find-system.ts";
+import { type LocatedDocument, locateDocument, locateVersion, placeOf, sourceName } from "../located-document.ts";
 import { connect, type JsonOption, jsonOption, withControl } from "../options.ts";
 import { type Cell, columns, print, printJson, type Style, style } from "../output.ts";
-import { fileName, readValidDocument } from "../read-document.ts";
+import { shownResult } from "../shown-fields.ts";
 
 type Options = ControlOptions &
   JsonOption &
@@ -24,14 +23,8 @@ type Options = ControlOptions &
     readonly expect?: Expected;
   };
 
-interface Source {
+interface Source extends LocatedDocument {
   readonly plan: Plan;
-  readonly positions: PositionMap;
-  readonly file: string;
-  /** Absent: what the plan needs beside it is not at hand. */
-  readonly artifactBytes?: ReadonlyMap<string, Uint8Array>;
-  /** Absent: a file that is not live. */
-  readonly version?: number;
 }
 
 export function explainCommand(): Command {
@@ -102,12 +95,17 @@ function expected(text: string): Expected {
 async function run(method: string, target: string, options: Options): Promise<void> {
   if (options.at !== undefined && options.file !== undefined)
     throw new CliError(exitCodes.usage, "--at compares with the live version: leave out --file");
-  const source = await (options.file === undefined ? liveSource(options) : fileSource(options.file));
+  const source = compiled(await locateDocument(options, options.file));
   const asked = await askedBy(source, method, target, options);
-  const older = options.at === undefined ? undefined : await versionSource(options, options.at);
+  const older = options.at === undefined ? undefined : compiled(await locateVersion(options, options.at));
   if (older !== undefined) compare(asked, explainBy(older, asked, options), source, options);
   else show(asked, explainBy(source, asked, options), source, options);
 }
+
+const compiled = (located: LocatedDocument): Source => ({
+  ...located,
+  plan: compile(located.document, located.artifacts),
+});
 
 async function askedBy(source: Source, method: string, target: string, options: Options): Promise<ExplainRequest> {
   const outside = options.exposed === undefined ? source.plan.gateway : exposedBy(source.plan, options.exposed);
@@ -188,41 +186,6 @@ async function keyOf(id: string, options: Options): Promise<ExplainRequest["cred
   return { kind: "key", record: await connect(options).key(id) };
 }
 
-async function fileSource(name: string): Promise<Source> {
-  const { document, positions, file, artifacts } = await readValidDocument(name, process.env);
-  return { plan: compile(document, artifacts.table), positions, file, artifactBytes: artifacts.bytes };
-}
-
-async function liveSource(options: ControlOptions): Promise<Source> {
-  const { version } = await connect(options).status();
-  if (version === 0)
-    throw new CliError(exitCodes.findings, "nothing is live yet: apply a document, or explain by one with --file");
-  return versionSource(options, version);
-}
-
-/** The text is loaded for its positions only; what decides is the document as it was applied. */
-async function versionSource(options: ControlOptions, version: number): Promise<Source> {
-  const detail = await connect(options).version(version);
-  const { document } = checkDocument(detail.document);
-  if (document === undefined)
-    throw new CliError(
-      exitCodes.usage,
-      `version ${version} was made by another release of Selvage and cannot be read by this one`,
-    );
-  return {
-    plan: compile(document, detail.artifacts ?? {}),
-    positions: loadDocument(detail.source, detail.file, () => "").positions,
-    file: detail.file,
-    version,
-  };
-}
-
-function placeOf(path: Path | undefined, { positions, file }: Source): string {
-  if (path === undefined) return "built in";
-  const { line, file: included } = positions.find(path, "key");
-  return `${fileName(file, included)}:${line}`;
-}
-
 function toJson(request: ExplainRequest, explanation: Explanation, source: Source): unknown {
   const { route, otherRoutes, steps, result } = explanation;
   const fix = fixOf(explanation);
@@ -237,7 +200,7 @@ function toJson(request: ExplainRequest, explanation: Explanation, source: Sourc
     route: route === undefined ? null : located(route),
     otherRoutes: otherRoutes.map(located),
     steps: steps.map(located),
-    result,
+    result: shownResult(result),
     ...(fix !== undefined && { fix }),
   };
 }
@@ -245,8 +208,7 @@ function toJson(request: ExplainRequest, explanation: Explanation, source: Sourc
 function toText(request: ExplainRequest, explanation: Explanation, source: Source): string {
   const { route, otherRoutes, steps, result } = explanation;
   const { method, host, path, query } = request;
-  const by = source.version === undefined ? source.file : `version ${source.version}`;
-  const head = ` request   ${method} ${host}${path}${query}   (${by}, dry run: nothing is counted or sent)`;
+  const head = ` request   ${method} ${host}${path}${query}   (${sourceName(source)}, dry run: nothing is counted or sent)`;
   const routes = otherRoutes.map((other) => ["not", other.name, placeOf(other.path, source), other.why]);
   const params = Object.entries(route?.params ?? {}).map(([name, value]) => `${name}=${value}`);
   const chosen = route === undefined ? [] : [["route", route.name, placeOf(route.path, source), params.join(" ")]];

@@ -12,7 +12,11 @@ import { print, printJson, say, style } from "../output.ts";
 export function importCommand(): Command {
   return new Command("import")
     .description("Write parts of a document from what others describe.")
-    .addCommand(arazzoCommand());
+    .addCommand(arazzoCommand())
+    .addHelpText(
+      "after",
+      "\nExamples:\n  selvage import arazzo buy.arazzo.yaml --source shop=shop.openapi.yaml --service shop=orders\n  selvage help import arazzo",
+    );
 }
 
 interface ArazzoOptions extends JsonOption {

@@ -3,6 +3,7 @@ import { printable } from "../../shared/config/code-frame.ts";
 import type { Document } from "../../shared/config/schema.ts";
 import type { AgentStatus, Status } from "../../shared/wire/admin.ts";
 import type { PurgeStatus } from "../../shared/wire/purges.ts";
+import { certificateLeft } from "../agents.ts";
 import { percent } from "../canary-options.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { ControlOptions } from "../find-system.ts";
@@ -106,7 +107,7 @@ function agentTable(agents: readonly AgentStatus[]): string {
     stateCell(agent.state),
     agent.phase,
     `${ago(agent.lastSeenMsAgo)} ago`,
-    agent.certificateNotAfterMs > Date.now() ? ago(agent.certificateNotAfterMs - Date.now()) : "ended",
+    certificateLeft(agent),
     agent.reason ?? "",
   ]);
   return table(["SERVICE", "INSTANCE", "VERSION", "STATE", "PHASE", "HEARD", "CERTIFICATE", "REASON"], rows);

@@ -67,7 +67,7 @@ export function pids(): number[] {
 
 /** Who listens on a TCP port of this machine (Linux; elsewhere, or for other users' processes, undefined). */
 export function listenerOf(port: number): ProcessInfo | undefined {
-  const inodes = listeningInodes(port);
+  const inodes = socketInodes(port, LISTEN);
   if (inodes.size === 0) return undefined;
   for (const pid of pids()) {
     if (holdsSocket(pid, inodes)) return { pid, command: commandOf(pid) };
@@ -76,14 +76,20 @@ export function listenerOf(port: number): ProcessInfo | undefined {
 }
 
 const LISTEN = "0A";
+const ESTABLISHED = "01";
 
-function listeningInodes(port: number): Set<string> {
+/** Connections that a TCP port of this machine has, by ids of their sockets (Linux; elsewhere none). */
+export function connectionsOf(port: number): Set<string> {
+  return socketInodes(port, ESTABLISHED);
+}
+
+function socketInodes(port: number, wantedState: string): Set<string> {
   const wanted = port.toString(16).toUpperCase().padStart(4, "0");
   const inodes = new Set<string>();
   for (const table of ["tcp", "tcp6"]) {
     for (const line of (readText(`/proc/net/${table}`) ?? "").split("\n").slice(1)) {
       const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
-      if (state === LISTEN && local?.endsWith(`:${wanted}`) === true && inode !== undefined) inodes.add(inode);
+      if (state === wantedState && local?.endsWith(`:${wanted}`) === true && inode !== undefined) inodes.add(inode);
     }
   }
   return inodes;

@@ -26,6 +26,10 @@ export function serveCommand(): Command {
     .option("--ingress-url <url>", "where the gateway reaches the mesh's ingress agent", "http://127.0.0.1:8790")
     .option("--state <folder>", "state folder (SELVAGE_STATE, else .selvage)")
     .option("--document <file>", "document to apply when nothing is live yet")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  selvage serve --document selvage.yaml\n  selvage serve --state /var/lib/selvage --gateway-port 8080",
+    )
     .action(serve);
 }
 

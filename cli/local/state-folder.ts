@@ -50,6 +50,11 @@ export function takeStateFolder(state: string): () => void {
   return () => rmSync(lock, { force: true });
 }
 
+/** Process of the system that runs on this folder; undefined: none does. */
+export function systemPid(state: string): number | undefined {
+  return holderOf(path.join(state, LOCK_FILE));
+}
+
 function holderOf(lock: string): number | undefined {
   try {
     const [pid = "", startTime] = readFileSync(lock, "utf8").trim().split(" ");
@@ -91,6 +96,19 @@ export function documentSecrets(state: string, environment: NodeJS.ProcessEnv): 
     if (name.startsWith("SECRET_") && value !== undefined) secrets[name] = value;
   }
   return secrets;
+}
+
+/**
+ * Keeps a secret in `<state>/secrets`, in place of an earlier value of it.
+ * @param value one line
+ * @throws Error as `documentSecrets`
+ */
+export function keepSecret(state: string, name: string, value: string): void {
+  const file = path.join(state, SECRETS_FILE);
+  readSecretsFile(file);
+  const lines = existsSync(file) ? readFileSync(file, "utf8").trimEnd().split("\n") : [];
+  const others = lines.filter((line) => line !== "" && !line.startsWith(`${name}=`));
+  writePrivate(file, `${[...others, `${name}=${value}`].join("\n")}\n`);
 }
 
 function readSecretsFile(file: string): Record<string, string> {

@@ -95,6 +95,21 @@ export class Supervisor {
     return { started, entries: this.entries().filter((entry) => entry.name === name) };
   }
 
+  /**
+   * Ends the child of that name and starts it as it is described now; its log goes on.
+   * @throws Error with the last lines of its log when it ended or was not ready in time
+   */
+  async replace(spec: ChildSpec): Promise<Child> {
+    await this.#busy.get(spec.name)?.catch(() => undefined);
+    this.#specs.set(spec.name, spec);
+    return this.#exclusively(spec.name, async () => {
+      const child = this.#children.get(spec.name);
+      this.#children.delete(spec.name);
+      if (child !== undefined) await endGroup(child.pid, bounds.leftoverGraceMs);
+      return this.#launch(spec);
+    });
+  }
+
   /** What runs right now. */
   entries(): ProcessEntry[] {
     return [...this.#children.values()].filter((child) => child.exit === undefined).flatMap(entriesOf);
@@ -262,9 +277,14 @@ function howEnded(child: Child): string {
   return signal ? `was ended by ${signal} (pid ${child.pid})` : `ended with status ${code ?? "?"} (pid ${child.pid})`;
 }
 
+/** Processes that a supervisor of this state folder started, whether it lives or not (Linux; elsewhere none). */
+export function supervisedPids(state: string): number[] {
+  return pids().filter((pid) => pid !== process.pid && environmentOf(pid, SUPERVISED) === state);
+}
+
 /** Ends what a supervisor of this state folder left behind when it was killed itself (Linux). */
 export async function endLeftovers(state: string): Promise<number> {
-  const left = pids().filter((pid) => pid !== process.pid && environmentOf(pid, SUPERVISED) === state);
+  const left = supervisedPids(state);
   for (const pid of left) {
     try {
       process.kill(pid, "SIGKILL");

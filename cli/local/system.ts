@@ -14,7 +14,7 @@ import { freePort, LOOPBACK, type PortWish, takenPorts } from "./ports.ts";
 import { documentSecrets, type SystemKeys, systemKeys, takeStateFolder, writePrivate } from "./state-folder.ts";
 import { endLeftovers, Supervisor } from "./supervisor.ts";
 import { type SupervisorApi, serveSupervisorApi } from "./supervisor-api.ts";
-import { type PreparedWorker, prepareWorker, type WorkerSettings, workerChild } from "./worker-process.ts";
+import { type PreparedWorker, prepareWorker, renewWorker, type WorkerSettings, workerChild } from "./worker-process.ts";
 
 export interface SystemOptions {
   /** State folder, absolute. */
@@ -47,8 +47,12 @@ type GatewayAccess =
 export type WorkersOptions = GatewayAccess & {
   readonly controlPort: number;
   readonly ingressUrl: string;
+  /** How long the gateway serves a version without asking whether there is another, in ms. Absent: as deployed. */
+  readonly gatewayLeaseMs?: number;
   /** The user's own code for the gateway. Absent: that of the last time, if any. */
   readonly code?: CodeSource;
+  /** `host:port` of an HTTP proxy for what the gateway fetches of upstreams. */
+  readonly outboundProxy?: string;
   /** What `${env:}` references of documents mean here, for others who apply one. */
   readonly environment?: Readonly<Record<string, string>>;
 };
@@ -133,6 +137,14 @@ function onParentEnd(callback: () => void): void {
  * @returns where the system is and how to administer it
  */
 export async function startWorkers(system: OpenSystem, options: WorkersOptions): Promise<LocalSystem> {
+  return (await startRenewable(system, options)).local;
+}
+
+/** @returns beside it how the gateway is started anew, with other code and with the secrets of the environment as it is then */
+export async function startRenewable(
+  system: OpenSystem,
+  options: WorkersOptions,
+): Promise<{ local: LocalSystem; renewGateway: (code: CodeSource) => Promise<void> }> {
   const { state, api } = system;
   const keys = systemKeys(state);
   const control = `http://127.0.0.1:${options.controlPort}`;
@@ -147,9 +159,10 @@ export async function startWorkers(system: OpenSystem, options: WorkersOptions):
     prepareWorker("gateway", state, options.code),
     prepareAccess(system, options),
   ]);
+  const means = { keys, keyPort, cachePort, token: gatewayToken, at: access.at };
   await Promise.all([
     startControl(system, controlWorker, options, keys, { keyPort, cachePort }),
-    startGateway(system, gatewayWorker, options, { keys, keyPort, cachePort, token: gatewayToken, at: access.at }),
+    system.supervisor.start(gatewayChild(system, gatewayWorker, options, means)),
     access.front && system.supervisor.start(access.front),
   ]);
   const local: LocalSystem = {
@@ -160,7 +173,11 @@ export async function startWorkers(system: OpenSystem, options: WorkersOptions):
     ...(options.environment === undefined ? {} : { environment: options.environment }),
   };
   writePrivate(path.join(state, LOCAL_SYSTEM_FILE), `${JSON.stringify(local, null, 2)}\n`);
-  return local;
+  const renewGateway = async (code: CodeSource): Promise<void> => {
+    const renewed = await renewWorker("gateway", state, code);
+    await system.supervisor.replace(gatewayChild(system, renewed, options, means));
+  };
+  return { local, renewGateway };
 }
 
 interface Access {
@@ -188,7 +205,7 @@ async function prepareAccess({ state, supervisor }: OpenSystem, options: Workers
 async function startControl(
   { supervisor }: OpenSystem,
   worker: PreparedWorker,
-  { controlPort }: WorkersOptions,
+  { controlPort, gatewayLeaseMs }: WorkersOptions,
   { tokenSecret, keySecret, keyAdminSecret }: SystemKeys,
   { keyPort, cachePort }: AdminPorts,
 ): Promise<void> {
@@ -196,7 +213,11 @@ async function startControl(
   const settings = {
     host: LOOPBACK,
     port: controlPort,
-    vars: { CONTROL_URL: url, ...(process.env.HUBS !== undefined && { HUBS: process.env.HUBS }) },
+    vars: {
+      CONTROL_URL: url,
+      ...(process.env.HUBS !== undefined && { HUBS: process.env.HUBS }),
+      ...(gatewayLeaseMs !== undefined && { GATEWAY_LEASE_MS: String(gatewayLeaseMs) }),
+    },
     secrets: { TOKEN_SECRET: tokenSecret, KEY_SECRET: keySecret, KEY_ADMIN_SECRET: keyAdminSecret },
     services: { KEY_ADMIN: `${LOOPBACK}:${keyPort}`, CACHE_ADMIN: `${LOOPBACK}:${cachePort}` },
   };
@@ -204,12 +225,12 @@ async function startControl(
   await supervisor.start({ ...spec, ready: (signal) => answersWell(`${url}/healthz`, signal) });
 }
 
-async function startGateway(
+function gatewayChild(
   { supervisor, state }: OpenSystem,
   worker: PreparedWorker,
-  { controlPort, ingressUrl }: WorkersOptions,
+  { controlPort, ingressUrl, outboundProxy }: WorkersOptions,
   { keys, keyPort, cachePort, token, at }: AdminPorts & GatewayMeans,
-): Promise<void> {
+): ChildSpec {
   const settings = {
     ...at,
     // On loopback, whatever the gateway itself listens on.
@@ -232,8 +253,9 @@ async function startGateway(
       ...(process.env.SESSION_SECRET_OLD !== undefined && { SESSION_SECRET_OLD: process.env.SESSION_SECRET_OLD }),
     },
     services: { ...boundServices(process.env), CONTROL: `127.0.0.1:${controlPort}` },
+    ...(outboundProxy !== undefined && { outboundProxy }),
   };
-  await supervisor.start(workerChild("gateway", worker, settings, supervisor.logFile("gateway")));
+  return workerChild("gateway", worker, settings, supervisor.logFile("gateway"));
 }
 
 /** Waits until a URL answers with a status of 2xx. */

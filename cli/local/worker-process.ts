@@ -33,6 +33,8 @@ export interface WorkerSettings {
   readonly entrypoints?: readonly EntrypointSocket[];
   readonly vars?: Readonly<Record<string, string>>;
   readonly secrets?: Readonly<Record<string, string>>;
+  /** `host:port` of an HTTP proxy for what it fetches. */
+  readonly outboundProxy?: string;
   /** Service binding to what answers it, or to `host:port`. */
   readonly services?: Readonly<Record<string, string | BoundService>>;
 }
@@ -49,6 +51,18 @@ export async function prepareWorker(name: WorkerName, state: string, code?: Code
   const folder = path.join(state, "workers", name);
   mkdirSync(path.join(folder, "objects"), { recursive: true, mode: 0o700 });
   removeEmptyDatabases(path.join(folder, "objects"));
+  return makeModules(name, folder, code);
+}
+
+/**
+ * The same for a Worker that runs, which goes on with the modules that it started with.
+ * @param code what the gateway is deployed with from its next start on
+ */
+export function renewWorker(name: WorkerName, state: string, code: CodeSource): Promise<PreparedWorker> {
+  return makeModules(name, path.join(state, "workers", name), code);
+}
+
+async function makeModules(name: WorkerName, folder: string, code?: CodeSource): Promise<PreparedWorker> {
   const ownCode = path.join(folder, "code");
   if (code !== undefined) {
     mkdirSync(ownCode, { recursive: true });
@@ -96,6 +110,7 @@ export function workerChild(
     vars,
     secrets: Object.keys(secrets),
     services,
+    ...(settings.outboundProxy !== undefined && { outboundProxy: settings.outboundProxy }),
     folder: worker.folder,
   });
   writeFileSync(configFile, text, { mode: 0o600 });

@@ -20,6 +20,8 @@ export interface WorkerValues {
   readonly secrets: readonly string[];
   /** Service binding to what answers it, or to the `host:port` of an HTTP server; also such as are not in wrangler.toml. */
   readonly services: Readonly<Record<string, string | BoundService>>;
+  /** `host:port` of an HTTP proxy that everything goes through which no binding answers. Absent: there is none. */
+  readonly outboundProxy?: string;
   /** Folder of the configuration file, absolute; files of `services` are named from there. Absent: there are none. */
   readonly folder?: string;
 }
@@ -68,6 +70,9 @@ export function workerdConfig(worker: WorkerDefinition, values: WorkerValues): s
       ([binding, service]) => `(name = ${text(`service:${binding}`)}, ${boundService(service, values.folder ?? "")})`,
     ),
   ];
+  const { outboundProxy } = values;
+  if (outboundProxy !== undefined)
+    services.push(`(name = "outbound", external = (address = ${text(outboundProxy)}, http = (style = proxy)))`);
   const hasObjects = worker.durableObjects.length > 0;
   if (hasObjects) services.push(`(name = "objects", disk = (path = ${text(values.objectsFolder)}, writable = true))`);
   const fields = [
@@ -76,6 +81,7 @@ export function workerdConfig(worker: WorkerDefinition, values: WorkerValues): s
     `compatibilityFlags = ${list(worker.compatibilityFlags.map(text), "")}`,
     `bindings = ${list(bindings(worker, values), "    ")}`,
   ];
+  if (outboundProxy !== undefined) fields.push(`globalOutbound = "outbound"`);
   if (hasObjects) {
     fields.push(
       `durableObjectNamespaces = ${list(namespaces(worker), "    ")}`,

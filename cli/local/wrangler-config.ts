@@ -36,6 +36,7 @@ export class WorkerConfigError extends Error {
 
 /** Keys that mean something on Cloudflare's network only: nothing is lost when they are not looked at here. */
 const DEPLOYMENT_KEYS = new Set([
+  "analytics_engine_datasets",
   "$schema",
   "account_id",
   "dev",

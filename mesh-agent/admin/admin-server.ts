@@ -1,6 +1,7 @@
 /** For operators and probes, on loopback: is it alive, is it ready, what does it count, what is it configured by. */
 import type { IncomingMessage, Server } from "node:http";
 import { isIP } from "node:net";
+import { inFormat, metricsContentType, metricsFormat } from "../../shared/http/metrics-text.ts";
 import { hostWithoutPort } from "../../shared/route/compare-routes.ts";
 import { nodeHttp } from "../proxy/node-http.ts";
 
@@ -16,10 +17,8 @@ export interface AdminView {
 /** @throws the error of `listen` */
 export async function openAdmin(at: { host: string; port: number }, view: AdminView): Promise<Server> {
   const server = nodeHttp.createServer((request, response) => {
-    const { status, body } = isForeign(request) ? MISDIRECTED : answerOf(request, view);
-    const isText = typeof body === "string";
-    const content = Buffer.from(isText ? body : JSON.stringify(body));
-    const type = isText ? "text/plain; version=0.0.4" : "application/json";
+    const { status, body, type = "application/json" } = isForeign(request) ? MISDIRECTED : answerOf(request, view);
+    const content = Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
     response.writeHead(status, { "content-type": type, "content-length": content.length });
     response.end(content);
   });
@@ -44,6 +43,8 @@ function isForeign({ headers, socket }: IncomingMessage): boolean {
 interface Answer {
   readonly status: number;
   readonly body: string | object;
+  /** Of a text. */
+  readonly type?: string;
 }
 
 const MISDIRECTED: Answer = {
@@ -51,7 +52,7 @@ const MISDIRECTED: Answer = {
   body: { status: 421, title: "Misdirected request: use the listener's address" },
 };
 
-function answerOf({ method, url = "/" }: IncomingMessage, { unready, metrics, config }: AdminView): Answer {
+function answerOf({ method, url = "/", headers }: IncomingMessage, { unready, metrics, config }: AdminView): Answer {
   switch (method === "GET" ? /^[^?]*?(?=\/?(?:\?|$))/.exec(url)?.[0] : undefined) {
     case "/healthz":
       return { status: 200, body: { status: "alive" } };
@@ -60,8 +61,10 @@ function answerOf({ method, url = "/" }: IncomingMessage, { unready, metrics, co
       if (reason === undefined) return { status: 200, body: { status: "ready" } };
       return { status: 503, body: { status: "not ready", reason } };
     }
-    case "/metrics":
-      return { status: 200, body: metrics() };
+    case "/metrics": {
+      const format = metricsFormat(headers.accept);
+      return { status: 200, body: inFormat(metrics(), format), type: metricsContentType[format] };
+    }
     case "/config":
       return { status: 200, body: config() };
     default:

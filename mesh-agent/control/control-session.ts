@@ -8,6 +8,7 @@ import type { GoodUntil } from "../../shared/policy/outage-budget.ts";
 import type { Endpoint } from "../../shared/wire/endpoint.ts";
 import { type AgentMessage, type HubMessage, WIRE_FORMAT } from "../../shared/wire/hub.ts";
 import type { FleetLink } from "../discovery/fleet-link.ts";
+import type { AgentTaps } from "../telemetry/agent-taps.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type AgentIdentity, certificateFacts, fingerprintOf, isFrom, leadsTo } from "../tls/identity.ts";
 import { HubClient } from "./hub-client.ts";
@@ -35,10 +36,13 @@ export interface ControlSessionOptions {
   readonly onChanged: (changed: Changed) => void;
   /** Nobody tells of a second plan while it is not connected. */
   readonly onConnection?: (connected: boolean) => void;
+  /** It is to leave, as at SIGTERM. */
+  readonly onDrain: () => void;
   readonly onIdentity: (identity: AgentIdentity) => void;
   readonly fleet: FleetLink;
   /** Limits that all instances of the service share. */
   readonly limits: SharedLimits;
+  readonly taps: AgentTaps;
   readonly log: Log;
 }
 
@@ -158,6 +162,7 @@ export class ControlSession {
     this.#options.ways.svid?.stop();
     this.#options.fleet.stop();
     this.#options.limits.stop();
+    this.#options.taps.stop();
     this.#hub.stop();
   }
 
@@ -189,12 +194,21 @@ export class ControlSession {
       this.#renew(message.id, message.withinMs);
       return;
     }
+    if (message.type === "drain") {
+      log.event("told_to_drain", "the control plane asks this agent to leave");
+      this.#options.onDrain();
+      return;
+    }
     if (message.type === "advice") {
       this.#options.fleet.advised(message.service, message.avoid, message.forMs);
       return;
     }
     if (message.type === "limited") {
       this.#options.limits.link.answered(message.answers);
+      return;
+    }
+    if (message.type === "taps") {
+      this.#options.taps.tell(message.taps, () => this.identity);
       return;
     }
     try {

@@ -369,11 +369,10 @@ export class KnownView {
 const NO_ANSWERS: Answers = { seen: [], resync: [] };
 
 /** Messages that say nothing of the view. */
-type NotOfTheView = Extract<HubMessage, { type: "advice" | "drained" | "renew" | "limited" }>;
+type NotOfTheView = Extract<HubMessage, { type: "advice" | "drain" | "drained" | "renew" | "limited" | "taps" }>;
 
 function isNotOfView(message: HubMessage): message is NotOfTheView {
-  const { type } = message;
-  return type === "drained" || type === "renew" || type === "advice" || type === "limited";
+  return ["advice", "drain", "drained", "renew", "limited", "taps"].includes(message.type);
 }
 
 function checkedTrust(message: Trust): Trust {

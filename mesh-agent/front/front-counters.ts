@@ -29,7 +29,7 @@ export class FrontCounters {
       ...metric("selvage_front_requests_in_flight", "gauge", "Requests in flight.", [["", now.exchanges]]),
       ...metric("selvage_front_requests_total", "counter", "Requests with a good head.", [["", this.requests]]),
       ...metric("selvage_front_answers_broken_total", "counter", "Answers that ended too early.", [["", this.broken]]),
-      ...metric("selvage_front_websockets", "gauge", "WebSockets that are open.", [["", open]]),
+      ...metric("selvage_front_open_websockets", "gauge", "WebSockets that are open.", [["", open]]),
       ...metric("selvage_front_websockets_total", "counter", "WebSockets that were opened.", [["", total]]),
       ...metric("selvage_front_websocket_bytes_total", "counter", "Bytes of those that are over.", [
         [`{direction="in"}`, bytesIn],

@@ -28,6 +28,8 @@ export interface RunRole {
   readonly outbound: HostPort;
   /** Path of the socket of the SPIFFE Workload API. */
   readonly workloadApi: string | undefined;
+  /** Calls of the application carry on the trace of the request that causes them. */
+  readonly propagation: boolean;
   /** Where the listener to the outside is, instead of where the document says. */
   readonly expose: HostPort | undefined;
   /** Without one nothing is shown to the outside. */
@@ -38,6 +40,8 @@ export interface RunRole {
 export interface IngressRole {
   readonly kind: "ingress";
   readonly listen: HostPort;
+  /** What gateways are told to reach it by. Absent: they know it by a fixed address. */
+  readonly advertise: HostPort | undefined;
   /** PEM texts. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
 }

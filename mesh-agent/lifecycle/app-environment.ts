@@ -5,12 +5,14 @@
  * @param ports of the application, and of the outbound listener on loopback
  * @param tcp services of TCP that it may call, to the addresses of their listeners
  * @param workloadApi path of the socket of the SPIFFE Workload API
+ * @param nodeOptions instead of the agent's own
  */
 export function appEnvironment(
   inherited: NodeJS.ProcessEnv,
   ports: { readonly app: number; readonly outbound: number },
   tcp: Readonly<Record<string, string>> = {},
   workloadApi?: string,
+  nodeOptions?: string,
 ): NodeJS.ProcessEnv {
   const proxy = `http://127.0.0.1:${ports.outbound}`;
   // Calls by https would otherwise go through the proxy for http where no other is named (Node's fetch does that).
@@ -22,6 +24,7 @@ export function appEnvironment(
     PORT: String(ports.app),
     SELVAGE_OUTBOUND: proxy,
     ...(workloadApi !== undefined && { SPIFFE_ENDPOINT_SOCKET: `unix://${workloadApi}` }),
+    ...(nodeOptions !== undefined && { NODE_OPTIONS: nodeOptions }),
     NODE_USE_ENV_PROXY: "1",
     HTTP_PROXY: proxy,
     http_proxy: proxy,

@@ -34,9 +34,10 @@ export async function drainListener({ listener, gate, boundMs, known, hurried }:
 
 /**
  * Callers in the mesh know when the control plane, which asks them, says so. Where it cannot be asked they had the time to hear it from
- * others; an earlier one does not say it. Whoever calls from outside has a while to notice; nobody asks the gateway.
- * @param session absent: this is an ingress
- * @param isExposed it is called from outside the mesh, too; its listeners share a gate
+ * others; an earlier one does not say it. Gateways that hear of ingresses from the control plane are asked in the same way. Whoever
+ * calls from outside, or by a fixed address, has a while to notice.
+ * @param session absent: this is an ingress that nobody is told of
+ * @param isExposed it is called by a fixed address, too: an ingress, or one with a listener to the outside, which shares the gate
  */
 export function callersKnow(
   session: { readonly isDrained: boolean; readonly saysDrained: boolean } | undefined,

@@ -1,11 +1,14 @@
 /** The outermost stage: the span of this hop, one access log line and one count for each call, however it ends. */
+import type { AccessLogEntry } from "../../shared/http/access-log.ts";
 import type { FieldList } from "../../shared/http/field-list.ts";
 import { grpcCode, grpcStatusOfHttp } from "../../shared/http/grpc-call.ts";
 import { TRACEPARENT, TRACESTATE } from "../../shared/http/header-names.ts";
 import { childContextOf, parseTraceparent, SPAN_DIGITS, type TraceContext } from "../../shared/http/trace-context.ts";
 import { passedTracestate } from "../../shared/http/trace-state.ts";
+import type { TapDetail } from "../../shared/policy/tap-entry.ts";
 import type { Call, Stage } from "../proxy/call.ts";
-import { accessLines, type LineFacts } from "./access-line.ts";
+import { accessLines, type HopNames, type LineFacts } from "./access-line.ts";
+import type { AgentTaps } from "./agent-taps.ts";
 import type { LineBytes } from "./line-bytes.ts";
 import type { Log } from "./log.ts";
 import type { Direction, Metrics } from "./metrics.ts";
@@ -21,6 +24,8 @@ export interface AccessLogOptions {
   readonly metrics: Metrics;
   /** Its `tracer` is undefined while nothing is told. */
   readonly tracing: { readonly tracer: Tracer | undefined };
+  /** Absent: nobody can tap. */
+  readonly taps?: AgentTaps;
   /** Which requests get a line. */
   readonly chosen: ChosenLines;
 }
@@ -65,7 +70,7 @@ function parentOf(fields: FieldList): TraceContext | undefined {
 
 function finish(
   call: Call,
-  { hop, log, metrics, chosen }: AccessLogOptions,
+  { hop, service, instance, log, metrics, chosen, taps }: AccessLogOptions,
   lineOf: (atMs: number, facts: LineFacts) => LineBytes,
   tracer: Tracer | undefined,
 ): void {
@@ -78,6 +83,7 @@ function finish(
     metrics.grpc(hop, peer, call.facts.grpcStatus);
   }
   tracer?.end(call, hop, durationMs);
+  if (taps?.isOn === true) taps.see(entryOf(call, { hop, service, instance }, durationMs), () => detailOf(call));
   if (isChosen(call, chosen)) log.bytes(lineOf(Date.now() - durationMs, factsOf(call, durationMs)));
 }
 
@@ -90,6 +96,20 @@ function isChosen({ facts, status, trace }: Call, { share, failures }: ChosenLin
   if (status === 0 || status >= 500 || facts.error !== undefined) return failures;
   if (share >= 1) return true;
   return share > 0 && Number.parseInt(trace?.traceId.slice(-8) ?? "0", 16) < share * 2 ** 32;
+}
+
+/** The same that a line says, for taps. */
+function entryOf(call: Call, names: HopNames, durationMs: number): AccessLogEntry {
+  const { tunnel, ...facts } = factsOf(call, durationMs);
+  const through = tunnel && { protocol: tunnel.protocol, bytesIn: tunnel.in, bytesOut: tunnel.out };
+  const time = new Date(Date.now() - durationMs).toISOString();
+  // What is not known is undefined here, and absent once it is sent.
+  return { time, kind: "access", ...names, ...facts, ...through } as AccessLogEntry;
+}
+
+function detailOf({ exchange: { head } }: Call): TapDetail {
+  const at = head.target.indexOf("?");
+  return { query: at < 0 ? "" : head.target.slice(at + 1), headers: head.fields };
 }
 
 function factsOf({ exchange, facts, status, trace }: Call, durationMs: number): LineFacts {

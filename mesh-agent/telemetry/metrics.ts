@@ -1,9 +1,9 @@
 /** Counters of an agent and their Prometheus text form (https://prometheus.io/docs/instrumenting/exposition_formats/). */
+
+import { labelsOf } from "../../shared/http/metrics-text.ts";
 import type { CounterOf } from "../../shared/policy/counters.ts";
 import type { Fault } from "../../shared/policy/fault.ts";
 import type { ConcurrencySettings, Priority } from "../../shared/policy/load-shedding.ts";
-
-import { labelsOf } from "./labels.ts";
 import { TunnelMetrics } from "./tunnel-metrics.ts";
 
 export type Direction = "inbound" | "outbound" | "ingress" | "expose";
@@ -221,14 +221,17 @@ function histogram(labels: Record<string, string>, series: Series): string[] {
   return lines;
 }
 
+/** Those of a name together, as the format has it. */
 function gaugeLines(gauges: readonly Gauge[]): string[] {
-  const lines: string[] = [];
-  const told = new Set<string>();
-  for (const { name, help, labels, value } of gauges) {
-    if (!told.has(name))
-      lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${name.endsWith("_total") ? "counter" : "gauge"}`);
-    told.add(name);
-    lines.push(`${name}${labelsOf(labels ?? {})} ${value}`);
+  const families = new Map<string, Gauge[]>();
+  for (const gauge of gauges) {
+    const family = families.get(gauge.name) ?? [];
+    families.set(gauge.name, family);
+    family.push(gauge);
   }
-  return lines;
+  return [...families].flatMap(([name, family]) => [
+    `# HELP ${name} ${family[0]?.help ?? ""}`,
+    `# TYPE ${name} ${name.endsWith("_total") ? "counter" : "gauge"}`,
+    ...family.map(({ labels, value }) => `${name}${labelsOf(labels ?? {})} ${value}`),
+  ]);
 }

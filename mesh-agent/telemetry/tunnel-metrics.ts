@@ -1,5 +1,5 @@
 /** Counters of tunnels: connections that have changed their protocol, and those of TCP. */
-import { labelsOf } from "./labels.ts";
+import { labelsOf } from "../../shared/http/metrics-text.ts";
 
 interface Tunnel {
   readonly protocol: string;

@@ -15,7 +15,7 @@ export interface Finding {
 }
 
 const SKIPPED = new Set(["node_modules", "dist", ".git", ".selvage", ".wrangler", "coverage", ".vitest"]);
-const TEXT = /\.(ts|tsx|mjs|js|json|md|yaml|yml|toml|capnp|css|html)$|(^|\/)(LICENSE|run|\.npmrc|\.gitignore)$/;
+const TEXT = /\.(ts|tsx|mjs|cjs|js|json|md|yaml|yml|toml|capnp|css|html)$|(^|\/)(LICENSE|run|\.npmrc|\.gitignore)$/;
 
 /** Reads every text file below `root`, without what is installed or made. */
 export function readTree(root: string): Tree {

@@ -5,20 +5,18 @@ import { grpcStatusOfWord } from "../policy/grpc-status.ts";
 import { isOwnBinding } from "../policy/own-bindings.ts";
 import { RETRY_WORDS } from "../policy/settings.ts";
 import { checkBalance } from "./check-balance.ts";
-import { callsOfCode } from "./check-code.ts";
-import { otherTargets } from "./check-edge-traffic.ts";
 import { checkHedge } from "./check-hedge.ts";
 import { checkTimes } from "./check-mesh.ts";
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
+import { usesIn } from "./route-targets.ts";
 import { quote } from "./schema-problems.ts";
-import { splitPartUrl } from "./template.ts";
 import { parseDurationMs } from "./units.ts";
 
 export function checkUpstreams(top: Cursor): DocumentProblem[] {
   const upstreams = top.get("gateway", "upstreams");
   const services = top.get("mesh", "services").keys;
-  const used = usedNames(top.get("gateway", "routes"));
+  const used = new Set(usesIn(top).map(({ name }) => name));
   const problems = upstreams.entries.flatMap(([name, upstream]) => [
     ...checkName(name, upstream, services, used),
     ...checkTargets(upstream.get("targets")),
@@ -33,19 +31,6 @@ export function checkUpstreams(top: Cursor): DocumentProblem[] {
   if (upstreams.keys.length > upstreamsMax)
     problems.push(error("SLV1003", upstreams.path, `a gateway has at most ${upstreamsMax} upstreams`));
   return problems;
-}
-
-/** Names that routes and parts of aggregates lead to. */
-function usedNames(routes: Cursor): ReadonlySet<string> {
-  const named = routes.items.flatMap((route) => [
-    route.get("to").text ?? "",
-    ...[...otherTargets(route), ...callsOfCode(route)].map(({ name }) => name),
-    ...route.get("aggregate").entries.map(([, part]) => {
-      const target = splitPartUrl(part.get("get").text ?? "")?.target;
-      return target !== undefined && "service" in target ? target.service : "";
-    }),
-  ]);
-  return new Set(named);
 }
 
 function checkName(

@@ -37,6 +37,15 @@ export function codeFrame(
   return lines.join("\n");
 }
 
+/** What to write instead, in one line; undefined: nothing says it. */
+export function fixOf({ code, expected, suggestion }: DocumentProblem): string | undefined {
+  const said = [
+    ...(suggestion === undefined ? [] : [advice(code, suggestion)]),
+    ...(expected === undefined ? [] : [`expected ${expected}`]),
+  ];
+  return said.length === 0 ? undefined : said.join("; ");
+}
+
 /** Known names are guessed at; for the rest it is said how it is written. */
 function advice(code: DocumentProblem["code"], suggestion: string): string {
   const isName = code === "SLV2003" || (code.startsWith("SLV30") && code <= "SLV3004");

@@ -29,6 +29,7 @@ import { tlsTerminator } from "./schema-bound.ts";
 import { breaker } from "./schema-breaker.ts";
 import { cache, gatewayCache } from "./schema-cache.ts";
 import { callLimits } from "./schema-call-limits.ts";
+import { check } from "./schema-check.ts";
 import { clientIp } from "./schema-client-ip.ts";
 import { calls, handler, policies } from "./schema-code.ts";
 import { contracts, routeValidate, validate } from "./schema-contracts.ts";
@@ -260,6 +261,7 @@ export const documentSchema = z.strictObject({
   include: include.optional(),
   owners: owners.optional(),
   telemetry: telemetry.optional().describe("What gateway and agents tell of requests, and whom. Absent: nothing."),
+  check: check.optional(),
   gateway: gateway.optional(),
   mesh: mesh.optional(),
 });

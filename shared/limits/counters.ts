@@ -1,7 +1,7 @@
 /** Bounds of what isolates count and report to the control plane, `shared/policy/counters.ts`. */
 export const counters = {
   /** Series that an isolate counts apart; later ones of a kind are counted together. */
-  seriesMax: 512,
+  seriesMax: 1_024,
   /** Characters of one label: an origin can be long. */
   labelCharsMax: 128,
   /** The same of the names of kinds and of what is counted. */
@@ -10,6 +10,8 @@ export const counters = {
   eventsMax: 32,
   /** Series in one report, which travels with a lease request; the others are in the next. */
   reportSeriesMax: 128,
+  /** The same in characters of JSON, but for one series: a lease request holds `control.callBytesMax`. */
+  reportCharsMax: 40_000,
   /** What nobody has to hear of at once is reported this often. */
   reportEveryMs: 10_000,
   /** What an operator must hear of is reported this long after it was counted, if no request renews the lease before. */

@@ -3,7 +3,7 @@
  * step; the host stores the rows that a step touched.
  */
 import { limits } from "../limits.ts";
-import { type CounterReport, OTHERS, type SeriesCounts, seriesKey } from "./counters.ts";
+import { addCounts, type CounterReport, OTHERS, type SeriesCounts, seriesKey } from "./counters.ts";
 
 const bounds = limits.counters;
 
@@ -86,8 +86,4 @@ function addSeries(slot: Map<string, SlotSeries>, { kind, labels, counts }: Seri
     return addSeries(slot, { kind, labels: labels.map(() => OTHERS), counts });
   slot.set(key, { kind, labels: [...labels], counts: { ...counts } });
   return key;
-}
-
-function addCounts(sums: Counts, counts: Readonly<Counts>): void {
-  for (const [counter, count] of Object.entries(counts)) sums[counter] = (sums[counter] ?? 0) + count;
 }

@@ -6,6 +6,7 @@
  * one has the next number: whoever takes each number once has counted everything once, whatever is lost on the way.
  */
 import { limits } from "../limits.ts";
+import { CLASS_COUNTERS, LATENCY_COUNTERS } from "./usage-counters.ts";
 
 const bounds = limits.counters;
 
@@ -23,9 +24,11 @@ const bounds = limits.counters;
  * too many to be read in shadow, `unavailable` since their contract was. `drift`: those in which something was found, by operation,
  * place and keyword.
  * `version`: requests by which of two versions decided them, while there are two: `errors` failed, `refused` got another problem.
+ * `usage`: requests by status and latency (`usage-counters.ts`); `limited` of them got 429, `denied` 401 or 403.
+ * `call`: the same of calls to what routes lead to, until the head of its answer; `noAnswer`: there was none.
  * `cache`: requests by what the cache did (`CacheUse` of the access log), and `bytes` of content that came out of it.
  */
-const counterKinds = {
+export const counterKinds = {
   limit: {
     labels: ["route", "limit"],
     counters: ["passed", "refused", "open", "closed", "wouldRefuse", "asked", "failed"],
@@ -45,6 +48,11 @@ const counterKinds = {
     labels: ["route"],
     counters: ["hit", "stale", "revalidated", "error", "collapsed", "miss", "pass", "bytes"],
   },
+  usage: {
+    labels: ["route", "consumer", "plan"],
+    counters: [...CLASS_COUNTERS, "limited", "denied", "sumMs", ...LATENCY_COUNTERS],
+  },
+  call: { labels: ["upstream"], counters: [...CLASS_COUNTERS, "noAnswer", "sumMs", ...LATENCY_COUNTERS] },
 } as const satisfies Record<string, { readonly labels: readonly string[]; readonly counters: readonly string[] }>;
 
 export type CounterKind = keyof typeof counterKinds;
@@ -117,17 +125,33 @@ export function takeReport(state: CounterState, nowMs: number): CounterReport | 
   if (state.pending !== undefined && age >= 0 && age < bounds.reportKeptMs) return state.pending;
   state.pending = undefined;
   if (!state.urgent && state.seq > 0 && age >= 0 && age < bounds.reportEveryMs) return undefined;
-  const series: SeriesCounts[] = [];
-  for (const one of state.series.values()) {
-    if (series.length >= bounds.reportSeriesMax) break;
-    const counts = takeUnreported(one);
-    if (counts !== undefined) series.push({ kind: one.kind, labels: one.labels, counts });
-  }
+  const series = takeSeries(state.series);
   state.urgent = false;
   if (series.length === 0) return undefined;
   state.madeAtMs = nowMs;
   state.pending = { seq: ++state.seq, series };
   return state.pending;
+}
+
+/** As many as a report holds. They go behind all others, so that each gets its turn. */
+function takeSeries(all: Map<string, Series>): SeriesCounts[] {
+  const told: SeriesCounts[] = [];
+  let chars = 0;
+  const isBulk = ([, { kind }]: readonly [string, Series]): boolean => kind === "usage" || kind === "call";
+  const entries = [...all];
+  // What alarms and canaries are judged by does not wait for what is of use over days.
+  const inOrder = [...entries.filter((entry) => !isBulk(entry)), ...entries.filter(isBulk)];
+  for (const [key, one] of inOrder) {
+    if (told.length >= bounds.reportSeriesMax || chars >= bounds.reportCharsMax) break;
+    const counts = takeUnreported(one);
+    if (counts === undefined) continue;
+    const series = { kind: one.kind, labels: one.labels, counts };
+    chars += JSON.stringify(series).length;
+    told.push(series);
+    all.delete(key);
+    all.set(key, one);
+  }
+  return told;
 }
 
 /** The control plane has counted all reports up to this one. */
@@ -138,6 +162,11 @@ export function acknowledgeReport(state: CounterState, seq: number): void {
 /** Which of the series is meant, as one text. */
 export function seriesKey(kind: string, labels: readonly string[]): string {
   return [kind, ...labels].join("\n");
+}
+
+/** Adds counts to sums of the same names. */
+export function addCounts(sums: Record<string, number>, counts: Readonly<Record<string, number>>): void {
+  for (const [counter, count] of Object.entries(counts)) sums[counter] = (sums[counter] ?? 0) + count;
 }
 
 function takeUnreported({ kind, counts, reported }: Series): Record<string, number> | undefined {

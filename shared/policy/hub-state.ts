@@ -86,6 +86,8 @@ export type HubEvent =
   | { readonly type: "unsubscribed"; readonly service: string }
   /** All agents are to renew that have not done so by this id. */
   | { readonly type: "renew"; readonly id: string; readonly withinMs: number }
+  /** One agent is to leave, if it is connected and does not yet. */
+  | { readonly type: "drain"; readonly key: string }
   /** What the callers of a service should use less. */
   | {
       readonly type: "advised";
@@ -110,6 +112,7 @@ export type HubPush =
       readonly services: Readonly<Record<string, readonly ViewEndpoint[]>>;
     }
   | { readonly type: "drained" }
+  | { readonly type: "drain" }
   | { readonly type: "renew"; readonly id: string; readonly withinMs: number }
   | { readonly type: "advice"; readonly service: string; readonly avoid: readonly string[]; readonly forMs: number };
 

@@ -60,6 +60,12 @@ export function stepHub(state: HubState, event: HubEvent, nowMs: number, setting
       if (lacking.length > 0) verdict.sends.push({ to: lacking.map(({ connection }) => connection), message: event });
       break;
     }
+    case "drain": {
+      const known = state.sessions.instances[event.key];
+      if (known?.connected === true && known.phase !== "draining")
+        verdict.sends.push({ to: [known.connection], message: { type: "drain" } });
+      break;
+    }
     case "advised": {
       const callers = callersOf(state, event.service).filter(([, { connected }]) => connected);
       const to = callers.map(([, { connection }]) => connection);

@@ -3,6 +3,7 @@
  * so a version is everywhere once each lease has acknowledged it or has ended.
  */
 import type { Refusal } from "./acknowledgement.ts";
+import type { HeldRevision } from "./service-view.ts";
 
 /** Plain and serialisable; one row of the store. */
 export interface Lease {
@@ -14,6 +15,8 @@ export interface Lease {
   hopKey?: string;
   /** The canary that it holds. */
   canary?: HeldCanary;
+  /** What it knows of the mesh's ingress agents; absent: it goes by their fixed address. */
+  ingress?: HeldRevision;
   /** Milliseconds since the epoch. */
   expiresAtMs: number;
 }

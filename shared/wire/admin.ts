@@ -11,6 +11,7 @@
  *   GET  /v1/drift                { drift: Drift[] } what was found last first
  *   POST /v1/join-tokens          JoinTokenRequest -> { token, expiresAtMs }
  *   POST /v1/agents/renew         RenewAllRequest -> RenewAllAnswer (202)
+ *   POST /v1/agents/drain         DrainRequest -> DrainRequest (202), 409 `agent_away`
  *   GET  /v1/services             { revision, services: { name: EndpointStatus[] } }
  *   GET  /healthz                 200 without a token
  */
@@ -78,6 +79,13 @@ export interface RenewAllAnswer {
   readonly withinMs: number;
 }
 
+/** One agent leaves as at SIGTERM. How far it is says its `phase` in the status. */
+export const drainRequestSchema = z.object({
+  service: z.string().check(z.minLength(1), z.maxLength(limits.wire.hostCharsMax)),
+  instance: z.string().check(z.minLength(1), z.maxLength(limits.wire.instanceCharsMax)),
+});
+export type DrainRequest = z.infer<typeof drainRequestSchema>;
+
 export interface VersionInfo {
   readonly version: number;
   readonly hash: string;
@@ -142,6 +150,8 @@ export interface MovedMembers {
 
 /** Who is where. `state`: current (acknowledged the live version), behind, refused, offline (known, but not connected). */
 export interface Status {
+  /** When it was said, by the clock of the control plane; absent: a control plane of before. */
+  readonly nowMs?: number;
   readonly version: number;
   readonly hash: string;
   readonly gateways: readonly {

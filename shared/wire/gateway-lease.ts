@@ -5,12 +5,19 @@
 import * as z from "zod/mini";
 import { limits } from "../limits.ts";
 import type { GatewayPlan } from "../plan/plan.ts";
+import type { ToldTap } from "../policy/tap-source.ts";
 import type { ToldCanary } from "./canary.ts";
 import { counterReportSchema } from "./counters.ts";
 import { hopKeySchema } from "./hop-key.ts";
 import { revocationListSchema } from "./revocations.ts";
 
 const jwk = z.looseObject({ kty: z.string(), kid: z.string() });
+
+/** What is known of the mesh's ingress agents: a revision of their registry. */
+const ingressRevision = {
+  epoch: z.string().check(z.maxLength(limits.wire.idCharsMax)),
+  revision: z.int().check(z.minimum(0)),
+};
 
 export const leaseRequestSchema = z.object({
   /** Random id of the isolate. */
@@ -25,6 +32,8 @@ export const leaseRequestSchema = z.object({
   signingKey: z.optional(z.string().check(z.maxLength(limits.wire.idCharsMax))),
   /** The same of the hop key. */
   hopKey: z.optional(z.string().check(z.maxLength(limits.wire.idCharsMax))),
+  /** What it calls ingress agents by; absent: their fixed address. Naming a revision acknowledges what left before it. */
+  ingress: z.optional(z.object(ingressRevision)),
   /** What it counted since the last report that was taken. */
   counted: z.optional(counterReportSchema),
   refused: z.optional(
@@ -66,6 +75,13 @@ export const leaseAnswerSchema = z.object({
   hopKey: z.optional(hopKeySchema),
   /** A second version; absent: there is none, and one that is held is dropped. It is read by those who take it: `toldCanarySchema`. */
   canary: z.optional(z.custom<ToldCanary>((value) => typeof value === "object" && value !== null)),
+  /**
+   * Where ingress agents are, as `HOST:PORT`; none: at the fixed address. Absent when the isolate already has it, and where no ingress
+   * agent says where it is.
+   */
+  ingress: z.optional(z.object({ ...ingressRevision, addresses: z.array(z.string()) })),
+  /** Taps that are open, which are read by those who take them: `toldTapsSchema`. Absent: no news of any. */
+  taps: z.optional(z.custom<readonly ToldTap[]>(Array.isArray)),
   /** Number of the last report that was taken. Absent: none was sent. */
   counted: z.optional(z.int()),
 });

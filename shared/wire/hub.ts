@@ -11,6 +11,7 @@ import { endpointSchema } from "./endpoint.ts";
 import { hopKeySchema } from "./hop-key.ts";
 import { limitedMessage, limitsMessage } from "./mesh-limits.ts";
 import { revocationListSchema } from "./revocations.ts";
+import { toldTapsSchema } from "./taps.ts";
 
 export const WIRE_FORMAT = 1;
 
@@ -74,7 +75,7 @@ export const agentMessageSchema = z.discriminatedUnion("type", [
     type: z.literal("hello"),
     format: z.literal(WIRE_FORMAT),
     instance: z.string().check(z.minLength(1), z.maxLength(limits.wire.instanceCharsMax)),
-    /** Where others reach its inbound listener; absent for agents that only call (ingress). */
+    /** Where others reach its inbound listener; absent for agents that only call. Of an ingress: where gateways reach it. */
     endpoint: z.optional(endpointSchema),
     /** Last good plan, 0 for none; an equal one is not sent again. */
     planVersion: z.int().check(z.minimum(0)),
@@ -191,6 +192,8 @@ export const hubMessageSchema = z.discriminatedUnion("type", [
   }),
   /** Renew the certificate at a random moment of that time, whatever is left of it, and say `standing` with this id. */
   z.object({ type: z.literal("renew"), id: z.string(), withinMs: z.number().check(z.nonnegative()) }),
+  /** Leave as at SIGTERM: say `draining`, finish what runs, end. */
+  z.object({ type: z.literal("drain") }),
   /** Most callers see these instances of a service failing: to be used less for that time; replaces what was said before. */
   z.object({
     type: z.literal("advice"),
@@ -198,6 +201,8 @@ export const hubMessageSchema = z.discriminatedUnion("type", [
     avoid: z.array(z.string()),
     forMs: z.number().check(z.nonnegative()),
   }),
+  /** Taps that are open, told again while they are. */
+  z.object({ type: z.literal("taps"), taps: toldTapsSchema }),
   limitedMessage,
   /** All that is revoked, to agents that face the outside, before the plan that says so; replaces the list before. */
   z.object({ type: z.literal("revocations"), ...revocationListSchema.shape }),

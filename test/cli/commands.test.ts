@@ -75,7 +75,7 @@ describe("check", () => {
   test("warnings fail only when asked to", async () => {
     const file = edited("warned.yaml", "users: { port: 8080, access: [{ from: gateway }] }", "users: { port: 8080 }");
     expect((await selvage(["check", file])).code).toBe(0);
-    expect((await selvage(["check", "--fail-on-warning", file])).code).toBe(1);
+    expect((await selvage(["check", "--fail-on", "warning", file])).code).toBe(1);
   });
   test("files that cannot be read: 2", async () => {
     writeFileSync(path.join(folder, "latin1.yaml"), Buffer.from([0x61, 0x3a, 0xe9]));

@@ -2,6 +2,7 @@
 import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { OutboundServicePlan } from "../../shared/plan/plan.ts";
+import { OtlpReceiver, treeOf } from "../support/otlp-receiver.ts";
 import { Fleet, type TestAgent, until } from "./support/agents.ts";
 import { outboundDefaults, TestControl } from "./support/control-plane.ts";
 import { EchoClient, statusOf } from "./support/grpc-client.ts";
@@ -9,6 +10,7 @@ import { EchoClient, statusOf } from "./support/grpc-client.ts";
 const fleet = new Fleet();
 const clients: EchoClient[] = [];
 let control: TestControl;
+let receiver: OtlpReceiver;
 let caller: TestAgent;
 let callee: TestAgent;
 let client: EchoClient;
@@ -32,6 +34,9 @@ const direct = (service: string): EchoClient =>
 
 beforeAll(async () => {
   control = await TestControl.start();
+  receiver = await OtlpReceiver.start();
+  const otlp = { endpoint: receiver.url, headers: {}, timeoutMs: 5_000 };
+  control.telemetry = { otlp, resource: {}, traces: { ratio: 0, errors: false } };
   control.setPlan("caller", {
     outbound: { callee: byGrpc, locked: { protocol: "grpc" }, empty: { protocol: "grpc" } },
   });
@@ -51,7 +56,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const one of clients) one.close();
   await fleet.end();
-  await control.close();
+  await Promise.all([control.close(), receiver.close()]);
 });
 
 describe("a client reaches a service", () => {
@@ -245,4 +250,34 @@ test("calls are counted and logged by their status of gRPC", async () => {
   expect(text).toMatch(/selvage_grpc_requests_total\{direction="outbound",service="callee",grpc_status="9"\} [1-9]/);
   expect(text).toMatch(/selvage_grpc_requests_total\{direction="outbound",service="callee",grpc_status="0"\} [1-9]/);
   await until("it is logged", () => callee.log("inbound").some(({ grpcStatus }) => grpcStatus === 9));
+});
+
+test.each([
+  ["Unary", "hello", "OK", "3a", [false, false, false]],
+  ["Fail", "13", "INTERNAL", "3b", [true, true, true]],
+  ["Fail", "5", "NOT_FOUND", "3c", [false, true, false]],
+] as const)("%s of %s has spans that tell of RPC, whose status is %s", async (name, body, status, id, failed) => {
+  const traceId = id.padStart(32, "c");
+  const metadata = new grpc.Metadata();
+  metadata.set("traceparent", `00-${traceId}-00f067aa0ba902b7-01`);
+  await client.unary(name, body, metadata);
+  await until("its spans are here", () => receiver.of(traceId).length >= 3);
+  const spans = receiver.of(traceId);
+  const rpc = `test.Echo/${name}`;
+  expect(treeOf(spans, (span) => `${span.resource["service.name"]} ${span.kind} ${span.name}`)).toEqual([
+    `caller internal ${rpc}`,
+    `  caller client ${rpc}`,
+    `    callee server ${rpc}`,
+  ]);
+  for (const { attributes } of spans)
+    expect(attributes).toMatchObject({
+      "rpc.system.name": "grpc",
+      "rpc.method": rpc,
+      "rpc.response.status_code": status,
+      "http.request.method": "POST",
+    });
+  const order = ["internal", "client", "server"];
+  const sorted = [...spans].sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
+  expect(sorted.map((span) => span.failed)).toEqual(failed);
+  expect(receiver.faults).toEqual([]);
 });

@@ -95,6 +95,28 @@ test("of a call that failed and was retried both attempts are there, and what th
   expect(receiver.of(id).filter(({ attributes }) => attributes["selvage.sampled_by"] === "error")).toHaveLength(2);
 });
 
+test("what takes longer than `slow` is kept by the hop that sees it, and what does not is not", async () => {
+  world.control.telemetry = settings({ slowMs: 400 });
+  await world.use([world.endpoint(0)]);
+  const slow = newTrace("00");
+  world.instance(0).app.behave = (...request) => setTimeout(() => plain(200)(...request), 500);
+  await until("a slow call is kept", async () => {
+    await world.call("slow", "GET", slow.fields);
+    return receiver.of(slow.id).length >= 2;
+  });
+  expect(shown(slow.id).slice(0, 2)).toEqual(["caller internal GET callee 200", "  caller client GET callee 200"]);
+  for (const { attributes, failed, resource } of receiver.of(slow.id)) {
+    expect([resource["service.name"], failed]).toEqual(["caller", false]);
+    if (attributes["selvage.hop"] !== undefined) expect(attributes["selvage.sampled_by"]).toBe("slow");
+  }
+  world.instance(0).app.behave = plain(200);
+  const [quick, after] = [newTrace("00"), newTrace("01")];
+  expect((await world.call("quick", "GET", quick.fields)).status).toBe(200);
+  expect((await world.call("after", "GET", after.fields)).status).toBe(200);
+  await until("the next call's spans are here", () => receiver.of(after.id).length >= 3);
+  expect(receiver.of(quick.id)).toEqual([]);
+});
+
 test("nothing was sent that OTLP does not know", () => {
   expect(receiver.faults).toEqual([]);
 });

@@ -290,7 +290,7 @@ export class Endpoints {
 
   #take(agent: Agent, message: HubPush): void {
     if (!agent.connected || message.type === "endpoints") return;
-    if (message.type === "renew" || message.type === "advice") return;
+    if (message.type === "renew" || message.type === "advice" || message.type === "drain") return;
     const { connection } = agent;
     if (message.type === "drained") {
       if (agent.phase === "draining") this.#release(agent);

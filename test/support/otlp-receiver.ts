@@ -1,7 +1,9 @@
 /** A receiver of OTLP/HTTP that holds requests to the published messages, and misbehaves as it is told. */
-import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
+import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer, Server as TlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";
+import type { TestLeaf } from "./certificates.ts";
 import { type ReadSpan, readSpans } from "./otlp-messages.ts";
 
 export interface Received {
@@ -24,10 +26,10 @@ export class OtlpReceiver {
   readonly answers: Answer[] = [];
   /** What was wrong with requests. */
   readonly faults: string[] = [];
-  readonly #server: Server;
+  readonly #server: Server | TlsServer;
 
-  private constructor() {
-    this.#server = createServer((request, response) => {
+  private constructor(tls: TestLeaf | undefined) {
+    const take: RequestListener = (request, response) => {
       const chunks: Buffer[] = [];
       request.on("data", (chunk: Buffer) => chunks.push(chunk));
       request.on("end", () => {
@@ -36,17 +38,20 @@ export class OtlpReceiver {
         if (status < 300) this.#read(path, headers, Buffer.concat(chunks));
         response.writeHead(status, { "content-type": "application/x-protobuf", ...fields }).end(body);
       });
-    });
+    };
+    this.#server =
+      tls === undefined ? createServer(take) : createTlsServer({ key: tls.keyPem, cert: tls.certPem }, take);
   }
 
-  static async start(): Promise<OtlpReceiver> {
-    const receiver = new OtlpReceiver();
+  /** @param tls absent: plain HTTP */
+  static async start(tls?: TestLeaf): Promise<OtlpReceiver> {
+    const receiver = new OtlpReceiver(tls);
     await new Promise<void>((done) => receiver.#server.listen(0, "127.0.0.1", done));
     return receiver;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `${this.#server instanceof TlsServer ? "https://localhost" : "http://127.0.0.1"}:${(this.#server.address() as AddressInfo).port}`;
   }
 
   get spans(): ReadSpan[] {

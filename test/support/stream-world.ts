@@ -47,10 +47,10 @@ export class StreamWorld {
   readonly plain: number;
   readonly secure: number;
   readonly #app: number;
-  readonly #agents: readonly ChildProcess[];
+  readonly #agents: ChildProcess[];
   readonly #folder: string;
 
-  constructor(served: Served, ports: readonly number[], agents: readonly ChildProcess[], folder: string) {
+  constructor(served: Served, ports: readonly number[], agents: ChildProcess[], folder: string) {
     const [plain = 0, secure = 0, app = 0] = ports;
     this.served = served;
     this.plain = plain;
@@ -67,6 +67,14 @@ export class StreamWorld {
 
   async go(id: string): Promise<void> {
     await (await fetch(`http://127.0.0.1:${this.#app}/go?id=${id}`)).text();
+  }
+
+  /** One more ingress agent, which gateways are told of. */
+  async startIngress(port: number, admin: number): Promise<ChildProcess> {
+    const folder = join(this.#folder, `ingress-${port}`);
+    const agent = await startIngressAgent(this.served, folder, port, ["--admin", `127.0.0.1:${admin}`]);
+    this.#agents.push(agent);
+    return agent;
   }
 
   url(path: string): string {
@@ -112,6 +120,16 @@ export class StreamWorld {
   }
 }
 
+function startIngressAgent(
+  served: Served,
+  folder: string,
+  port: number,
+  more: readonly string[] = [],
+): Promise<ChildProcess> {
+  const args = ["ingress", "--listen", `127.0.0.1:${port}`, "--advertise", "127.0.0.1", ...more];
+  return startAgent(served, folder, "gateway", args);
+}
+
 /** Starts all of it; the front has a plain listener and one with TLS. */
 export async function startStreamWorld(): Promise<StreamWorld> {
   const folder = mkdtempSync(join(tmpdir(), "selvage-streams-"));
@@ -127,7 +145,7 @@ export async function startStreamWorld(): Promise<StreamWorld> {
     ...["--ingress-url", `http://127.0.0.1:${ingress}`],
   ]);
   const agents = [
-    await startAgent(served, folder, "gateway", ["ingress", "--listen", `127.0.0.1:${ingress}`]),
+    await startIngressAgent(served, folder, ingress),
     await startAgent(served, folder, "app", [
       "run",
       "--port",

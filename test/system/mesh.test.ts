@@ -1,15 +1,17 @@
 /** The mesh from outside: hops, routing, traces, and who is refused. */
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { limits } from "../../shared/limits.ts";
 import { readState } from "../support/agent-state.ts";
 import { makeAuthority } from "../support/certificates.ts";
 import { collectorProgram, startCollector } from "../support/collector.ts";
 import type { ReadSpan } from "../support/otlp-messages.ts";
 import { OtlpReceiver, treeOf } from "../support/otlp-receiver.ts";
 import { sendRaw } from "../support/raw-http.ts";
-import { type System, startSystem, until } from "../support/system.ts";
+import { ended, root, type System, startSystem, until } from "../support/system.ts";
 import { applyTraces } from "../support/traced-shop.ts";
 
 let system: System;
@@ -51,6 +53,76 @@ test("one trace id in the logs of all four hops", async () => {
     ]),
   );
   expect(new Set(hops.map(({ spanId }) => spanId)).size).toBe(hops.length);
+});
+
+describe("selvage tap", () => {
+  const selvage = (...args: string[]) =>
+    spawn(process.execPath, [join(root, "bin/selvage.mjs"), "tap", ...args], {
+      env: { ...process.env, SELVAGE_STATE: system.state, NO_COLOR: "1" },
+    });
+  const adminToken = (): string => JSON.parse(readFileSync(join(system.state, "local.json"), "utf8")).adminToken;
+
+  /** Asks until a request is shown: sources learn of a tap within two seconds. */
+  async function shown(child: ReturnType<typeof selvage>, path: string, what: RegExp): Promise<string> {
+    let output = "";
+    child.stdout.on("data", (chunk) => {
+      output += chunk;
+    });
+    await until("a row of the tap", async () => {
+      await system.get(path, token, { "x-secret": "s3cret" });
+      return what.test(output);
+    });
+    return output;
+  }
+
+  test("shows a route's requests with all hops of their traces under them, and hides values", async () => {
+    const [child, killed] = [selvage("--route", "load", "--hops", "--for", "1m"), selvage("--service", "orders")];
+    const [done, gone] = [ended(child), ended(killed)];
+    const output = await shown(child, "/load/orders/tapped?token=s3cret&page=7", /└ inbound [^└]+└ inbound .*\n/);
+    await shown(killed, "/load/orders/killed", /killed/);
+    killed.kill("SIGKILL");
+    child.kill("SIGINT");
+    await gone;
+    const { stderr } = await done;
+    expect(stderr).toMatch(/-- \d+ of \d+ requests shown \(filter\), 0 dropped, query values and headers hidden/);
+    expect(output).toContain("token=…&page=…");
+    expect(output).not.toContain("s3cret");
+    expect(output).not.toContain("/api/v2");
+    const whole = output.split(/^(?=\d\d:)/m).find((part) => part.match(/└/g)?.length === 4) ?? output;
+    expect(whole.match(/└ \w+/g)).toEqual(["└ ingress", "└ inbound", "└ outbound", "└ inbound"]);
+  });
+
+  test("reveals what an administrator may see, and saves cases of a test", async () => {
+    const file = join(system.state, "case.yaml");
+    const filter = ["--path", "/load/orders/revealed", "--status", "2xx", "--reveal", "-o", "ndjson", "--save", file];
+    const child = selvage(...filter);
+    const done = ended(child);
+    const output = await shown(child, "/load/orders/revealed?page=7", /\n/);
+    child.kill("SIGINT");
+    await done;
+    const [first] = output.split("\n").map((line) => JSON.parse(line || "null"));
+    expect(first).toMatchObject({ hop: "gateway", query: "page=7", route: "load", status: 200, sub: "alice" });
+    expect(first.headers).toMatchObject({ authorization: "…", "x-secret": "…" });
+    expect(readFileSync(file, "utf8")).toMatch(/- name: GET \/load\/orders\/revealed 200\n(.*\n)*.*as: alice/);
+  });
+
+  test("of a program that was killed nothing is left after its lease", async () => {
+    const control = system.process("control", "control").ports.http as number;
+    const open = async () => {
+      const response = await fetch(`http://127.0.0.1:${control}/v1/taps`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${adminToken()}` },
+        body: JSON.stringify({
+          filter: { hops: ["inbound"], services: ["orders"] },
+          ...{ perSecond: 1, forMs: 60_000, joined: false, reveal: false },
+        }),
+      });
+      return response.status;
+    };
+    // Its place shows whether it is over: there are so many.
+    for (let count = 1; count < limits.taps.max; count++) expect(await open()).toBe(201);
+    await until("the place of the tap", async () => (await open()) === 201);
+  });
 });
 
 describe("routing", () => {
@@ -238,5 +310,86 @@ describe("maintenance of the control plane", () => {
     } finally {
       system.kill(name, "ingress", "SIGCONT");
     }
+  });
+});
+
+describe("what the command line tells of it", () => {
+  const json = async (...args: string[]) => {
+    const { code, stdout, stderr } = await system.selvage(...args, "--json");
+    expect(code, stderr).toBe(0);
+    return JSON.parse(stdout);
+  };
+
+  test("mesh status: every instance, current and ready", async () => {
+    const { version, agents } = await json("mesh", "status");
+    expect(version).toBeGreaterThan(0);
+    expect(new Set(agents.map(({ service }: { service: string }) => service))).toEqual(
+      new Set(["gateway", "users", "preferences", "orders", "inventory"]),
+    );
+    for (const agent of agents) expect(agent).toMatchObject({ version, state: "current", phase: "ready" });
+    const { stdout } = await system.selvage("mesh", "status", "--service", "orders");
+    expect(stdout).toMatch(/^SERVICE +INSTANCE +VERSION +STATE/);
+    expect(stdout).not.toContain("inventory");
+  });
+
+  test("mesh config: the part of the plan that the agent says it has, without what is not its own", async () => {
+    const { agents } = await json("mesh", "status", "--service", "orders");
+    const { instance } = agents[0];
+    const told = await json("mesh", "config", `orders/${instance}`);
+    const [own] = system.processes().filter(({ name, role }) => role === "agent" && name === instance);
+    if (own?.ports.admin === undefined) throw new Error(`${instance} has no admin listener`);
+    const said = (await (await fetch(`http://127.0.0.1:${own.ports.admin}/config`)).json()) as {
+      plan: { plan: object };
+    };
+    expect(told.plan).toEqual(said.plan.plan);
+    expect(Object.keys(told.plan.outbound)).toEqual(["inventory"]);
+    expect(told.endpoints.inventory).toHaveLength(1);
+    expect((await system.selvage("mesh", "config", "nobody")).code).toBe(1);
+  });
+
+  test("certs: every certificate is fresh, and the root that it comes from", async () => {
+    const { roots, agents } = await json("certs");
+    expect(roots).toMatchObject([{ state: "signs" }]);
+    expect(agents.length).toBeGreaterThan(4);
+    for (const agent of agents) expect(agent.age).toBe("fresh");
+    expect((await system.selvage("certs")).stdout).toMatch(
+      /root +[0-9a-f]{16}[\s\S]*issuer +[0-9a-f]{16}[\s\S]*SERVICE +INSTANCE/,
+    );
+  });
+
+  test("routes, edges, the document and its secrets are those of the live version", async () => {
+    const { routes } = await json("routes");
+    expect(routes.map(({ name }: { name: string }) => name)).toEqual(["profile", "orders", "load"]);
+    const { edges } = await json("mesh", "edges", "--of", "inventory");
+    expect(edges).toMatchObject([{ from: "orders", to: "inventory", verdict: "allowed" }]);
+    const { stdout } = await system.selvage("config", "view");
+    expect(stdout).toContain("selvage: 1");
+    expect(await json("secret", "check")).toMatchObject({ missing: [] });
+  });
+
+  test("doctor finds nothing that fails", async () => {
+    const { findings } = await json("doctor");
+    const found = new Map(findings.map(({ what, verdict }: { what: string; verdict: string }) => [what, verdict]));
+    expect(Object.fromEntries(found)).toMatchObject({
+      ...{ node: "ok", ports: "ok", state: "ok", leftovers: "ok" },
+      ...{ "control plane": "ok", clock: "ok", certificates: "ok" },
+    });
+  });
+
+  test("mesh drain: one instance leaves under load, and no request is lost", async () => {
+    const { agents } = await json("mesh", "status", "--service", "orders");
+    const { instance } = agents[0];
+    let isOver = false;
+    const statuses: number[] = [];
+    const load = (async () => {
+      while (!isOver) statuses.push((await system.get("/load/orders/1", token)).status);
+    })();
+    const { code, stdout, stderr } = await system.selvage("mesh", "drain", `orders/${instance}`);
+    isOver = true;
+    await load;
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("draining") });
+    expect(stdout).toContain(`orders/${instance} has left`);
+    expect(statuses.filter((status) => status !== 200)).toEqual([]);
+    expect((await system.selvage("mesh", "drain", `orders/${instance}`)).code).toBe(1);
   });
 });

@@ -1,4 +1,5 @@
 /** Streams through the whole chain: nothing is held back, nothing is held without bound, and ends reach the other side. */
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { request } from "node:http";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
@@ -6,9 +7,10 @@ import { connect, type Socket } from "node:net";
 import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { limits } from "../../shared/limits.ts";
 import { EDITED_ITEM, itemsBytes, itemsText } from "../support/items-text.ts";
 import { type StreamWorld, startStreamWorld, type Way } from "../support/stream-world.ts";
-import { until } from "../support/system.ts";
+import { freePorts, until } from "../support/system.ts";
 
 let world: StreamWorld;
 beforeAll(async () => {
@@ -301,5 +303,73 @@ describe("a route's `maxBody`", () => {
     });
     expect(complete).toBe(false);
     expect(received).toBeLessThanOrEqual(MiB);
+  });
+});
+
+describe("ingress agents behind one gateway", () => {
+  /** Calls into the mesh one after the other, by a few clients, until it is told to stop. @returns what was not answered 200 */
+  function load(methods: readonly string[]): () => Promise<string[]> {
+    const failed: string[] = [];
+    let goesOn = true;
+    const client = async (): Promise<void> => {
+      for (let at = 0; goesOn; at++) {
+        const method = methods[at % methods.length] as string;
+        const path = method === "GET" ? "state?id=load" : "sink?id=load";
+        const response = await fetch(world.url(`/mesh/${path}`), {
+          method,
+          ...(method === "POST" && { body: "body" }),
+        });
+        const text = await response.text();
+        if (response.status !== 200) failed.push(`${method} ${response.status} ${text}`);
+      }
+    };
+    const clients = Promise.all(Array.from({ length: 4 }, client));
+    return async () => {
+      goesOn = false;
+      await clients;
+      return failed;
+    };
+  }
+
+  const isCalled = (admin: number): Promise<unknown> =>
+    until(
+      "the gateway calls it",
+      async () => {
+        await (await fetch(world.url("/mesh/state?id=load"))).text();
+        const metrics = await fetch(`http://127.0.0.1:${admin}/metrics`).then(
+          (response) => response.text(),
+          () => "",
+        );
+        return /^selvage_requests_total\{.*\} [1-9]/m.test(metrics);
+      },
+      40_000,
+    );
+
+  test("leave one after the other without a failed request, and one that dies costs no GET", async () => {
+    const ports = await freePorts(6);
+    const start = async (listen: number, admin: number): Promise<ChildProcess> => {
+      const agent = await world.startIngress(listen, admin);
+      await isCalled(admin);
+      return agent;
+    };
+    const [a = 0, b = 0, c = 0, ...admins] = ports;
+    const [first, second, third] = await Promise.all([a, b, c].map((port, at) => start(port, admins[at] ?? 0)));
+    const stopLoad = load(["GET", "POST"]);
+    const drains: number[] = [];
+    for (const agent of [first as ChildProcess, second as ChildProcess]) {
+      const startMs = performance.now();
+      const over = once(agent, "exit");
+      agent.kill("SIGTERM");
+      expect(await over).toEqual([0, null]);
+      drains.push(Math.round(performance.now() - startMs));
+    }
+    expect(await stopLoad()).toEqual([]);
+    // At its bound each would have gone on for longer than that.
+    expect(Math.max(...drains)).toBeLessThan(limits.control.drainBoundMs);
+    const stopReading = load(["GET"]);
+    third?.kill("SIGKILL");
+    await once(third as ChildProcess, "exit");
+    await delay(300);
+    expect(await stopReading()).toEqual([]);
   });
 });

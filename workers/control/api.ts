@@ -4,7 +4,17 @@ import { SelvageError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
 import { ARTIFACT_DIGEST } from "../../shared/wire/artifacts.ts";
 import type { Revocations } from "../../shared/wire/revocations.ts";
-import { askCache, askKeys, changeKeys, purge, renewAgents, revoke, rotate, unrevoke } from "./calls/admin-calls.ts";
+import {
+  askCache,
+  askKeys,
+  changeKeys,
+  drainAgent,
+  purge,
+  renewAgents,
+  revoke,
+  rotate,
+  unrevoke,
+} from "./calls/admin-calls.ts";
 import { connect, enrol, joinToken, renew } from "./calls/agent-calls.ts";
 import { askMissing, getArtifact, putArtifact } from "./calls/artifact-calls.ts";
 import { askAudit } from "./calls/audit-calls.ts";
@@ -33,12 +43,16 @@ import {
   joinChallenge,
   removeEnrolmentKey,
 } from "./calls/join-calls.ts";
+import { metrics } from "./calls/metrics-calls.ts";
 import { permitted } from "./calls/permitted.ts";
 import { problem } from "./calls/problem.ts";
 import { services, status } from "./calls/status-calls.ts";
+import { closeTap, openTap, readTap, reportTaps } from "./calls/tap-calls.ts";
 import { askTokens, makeToken, revokeToken } from "./calls/token-calls.ts";
+import { usage } from "./calls/usage-calls.ts";
 
 const DIGEST = `:digest{${ARTIFACT_DIGEST}}`;
+const TAP = "/v1/taps/:id{[0-9a-f-]{36}}";
 const KEY = "/v1/keys/:id{[0-9a-f]{16}}";
 
 export function makeApi(): Hono<Api> {
@@ -55,6 +69,10 @@ export function makeApi(): Hono<Api> {
   api.get("/v1/agents/connect", connect);
   api.post("/v1/gateway/lease", lease);
   api.get(`/v1/gateway/artifacts/${DIGEST}`, (c) => getArtifact(c.env, c.req.param("digest") ?? ""));
+  api.post("/v1/taps", openTap);
+  api.post("/v1/taps/report", reportTaps);
+  api.post(`${TAP}/read`, readTap);
+  api.delete(TAP, closeTap);
   api.post("/v1/artifacts/missing", (c) => askMissing(c.env, c.req.raw));
   api.put(`/v1/artifacts/${DIGEST}`, (c) => putArtifact(c.env, c.req.param("digest") ?? "", c.req.raw));
   api.post("/v1/config/versions", apply);
@@ -67,10 +85,13 @@ export function makeApi(): Hono<Api> {
   api.get("/v1/services", services);
   api.get("/v1/deprecated", async (c) => c.json({ callers: await config(c).deprecatedCallers() }));
   api.get("/v1/drift", async (c) => c.json({ drift: await config(c).drift() }));
+  api.get("/v1/usage", usage);
+  api.get("/v1/metrics", metrics);
   api.post("/v1/join-tokens", joinToken);
   api.get("/v1/join/keys", enrolmentKeys);
   api.delete("/v1/join/keys/:id{[0-9A-Za-z_-]{43}}", removeEnrolmentKey);
   api.post("/v1/agents/renew", renewAgents);
+  api.post("/v1/agents/drain", drainAgent);
   api.post("/v1/revocations", revoke);
   api.get("/v1/revocations", async (c) => c.json((await config(c).revocations()) satisfies Revocations));
   api.delete("/v1/revocations/:id{[0-9a-f-]{36}}", unrevoke);

@@ -1,6 +1,7 @@
 import type { Limiter } from "../common/objects/limiter.ts";
 import type { AuthorityRpc } from "./objects/authority-rpc.ts";
-import type { ConfigStoreRpc, HubRpc, ServiceRegistryRpc } from "./objects/rpc.ts";
+import type { ConfigStoreRpc, HubRpc, ServiceRegistryRpc, TapsRpc } from "./objects/rpc.ts";
+import type { UsageStoreRpc } from "./objects/usage-rpc.ts";
 
 /** Bindings of the control Worker, see `wrangler.toml`. */
 export interface Env {
@@ -21,6 +22,10 @@ export interface Env {
   readonly REGISTRY: DurableObjectNamespace<ServiceRegistryRpc>;
   /** Counts limits of services over all their instances. */
   readonly MESH_LIMITER: DurableObjectNamespace<Limiter>;
+  readonly TAPS: DurableObjectNamespace<TapsRpc>;
+  readonly USAGE: DurableObjectNamespace<UsageStoreRpc>;
   /** How many hubs there are; absent: `limits.control.hubsDefault`. */
   readonly HUBS?: string;
+  /** How long a gateway isolate serves without asking again, in ms; absent, and at most: `limits.gateway.planLeaseMs`. */
+  readonly GATEWAY_LEASE_MS?: string;
 }

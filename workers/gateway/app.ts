@@ -18,6 +18,7 @@ import { cache } from "./middleware/cache.ts";
 import { checkRequest } from "./middleware/check-request.ts";
 import { chooseSibling } from "./middleware/choose-sibling.ts";
 import { cors } from "./middleware/cors.ts";
+import { countUsage } from "./middleware/count-usage.ts";
 import { decide } from "./middleware/decide.ts";
 import { errorPages } from "./middleware/error-pages.ts";
 import { findClient } from "./middleware/find-client.ts";
@@ -76,7 +77,8 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Gatewa
   const edgeOf = edgeCaches(counters);
   const caller = { ...forwarder, ...codeMeans };
   const stages = [
-    accessLog(isolate),
+    accessLog(isolate, lease),
+    countUsage(counters),
     grpcErrors(),
     checkRequest(),
     leasePlan(lease, counters, new Tracing()),

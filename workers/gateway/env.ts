@@ -10,13 +10,18 @@ import type { ReplayStore } from "./objects/replay-store.ts";
 import type { SessionShard } from "./objects/session-shard.ts";
 import type { UpstreamMonitor } from "./objects/upstream-monitor.ts";
 
+/** As much of an Analytics Engine dataset as is used. */
+export interface UsagePoints {
+  writeDataPoint(point: { indexes: string[]; blobs: string[]; doubles: number[] }): void;
+}
+
 /** Bindings of the gateway Worker: `wrangler.toml` when deployed, the generated workerd configuration when self-hosted. */
 export interface Env {
   /** The control Worker. */
   readonly CONTROL: Fetcher;
   /** Bearer of role `gateway`. */
   readonly CONTROL_TOKEN: string;
-  /** Ingress agent of the mesh, such as `http://127.0.0.1:8790`. */
+  /** Ingress agent of the mesh, such as `http://127.0.0.1:8790`, where none says itself where it is. Its scheme holds for all. */
   readonly INGRESS_URL: string;
   /** Where the client's address is believed from; see docs/gateway.md. Absent: `cf-connecting-ip`. */
   readonly CLIENT_IP?: "cf-connecting-ip" | "socket";
@@ -52,6 +57,8 @@ export interface Env {
   /** Artifacts of plans, one object for each digest. */
   readonly ARTIFACTS: DurableObjectNamespace<KeptArtifact>;
   readonly LAST_GOOD: DurableObjectNamespace<LastGood>;
+  /** Gets a data point of each request. Absent: nobody does. */
+  readonly USAGE?: UsagePoints;
   /** Values of `${secret:NAME}`. */
   readonly [secret: `SECRET_${string}`]: string | undefined;
 }

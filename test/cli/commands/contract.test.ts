@@ -16,7 +16,7 @@ const selvage = (...args: string[]) => runSelvage(folder.path, args);
 
 test("the example is whole, and shows what it has", async () => {
   const [check, contract, json, unknown] = await Promise.all([
-    selvage("check", "--fail-on-warning", example),
+    selvage("check", "--fail-on", "warning", example),
     selvage("contract", example),
     selvage("contract", example, "orders", "--json"),
     selvage("contract", example, "ordres"),

@@ -73,6 +73,18 @@ async function until(check: () => boolean): Promise<void> {
 describe("Supervisor", () => {
   const LIVES = "setInterval(() => {}, 1000)";
 
+  test("replaces a child that runs by another of its name, whose end it then watches", async () => {
+    const supervisor = supervise();
+    const first = await supervisor.start(child(supervisor, "idp", LIVES));
+    const second = await supervisor.replace(child(supervisor, "idp", `console.error("second");${LIVES}`));
+    expect(second.pid).not.toBe(first.pid);
+    expect(isAlive(first.pid)).toBe(false);
+    expect(supervisor.entries().map(({ pid }) => pid)).toEqual([second.pid]);
+    expect(said).toEqual([]);
+    process.kill(second.pid, "SIGKILL");
+    await until(() => said.some((line) => line.includes(`SIGKILL (pid ${second.pid})`)));
+  });
+
   test("writes down what runs, and ends it", async () => {
     const supervisor = supervise();
     const { pid } = await supervisor.start(child(supervisor, "idp", LIVES));

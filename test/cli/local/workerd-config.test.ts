@@ -105,6 +105,13 @@ describe("workerdConfig", () => {
     );
   });
 
+  test("what no binding answers goes through a proxy, if there is one", () => {
+    const text = workerdConfig(worker, { ...values, outboundProxy: "127.0.0.1:9" });
+    expect(text).toContain('(name = "outbound", external = (address = "127.0.0.1:9", http = (style = proxy)))');
+    expect(text).toContain('globalOutbound = "outbound"');
+    expect(workerdConfig(worker, values)).not.toContain("globalOutbound");
+  });
+
   test("says what has no value", () => {
     const needing = parseWorkerDefinition(`${WRANGLER}[secrets]\nrequired = ["KEY"]\n`, "/project/wrangler.toml");
     expect(() => workerdConfig(needing, { ...values, services: {} })).toThrow(

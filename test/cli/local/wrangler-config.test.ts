@@ -59,7 +59,9 @@ required = ["KEY"]
 
   test("passes over what is for a deployment alone", () => {
     expect(() =>
-      parse(`workers_dev = true\nroutes = ["a.example/*"]\n[observability]\nenabled = true\n`),
+      parse(
+        `workers_dev = true\nroutes = ["a.example/*"]\n[observability]\nenabled = true\n[[analytics_engine_datasets]]\nbinding = "USAGE"\n`,
+      ),
     ).not.toThrow();
   });
 

@@ -5,7 +5,11 @@ import { openAdmin } from "../../../mesh-agent/admin/admin-server.ts";
 
 let server: Server;
 beforeEach(async () => {
-  const view = { unready: () => undefined, metrics: () => "", config: () => ({ secretive: true }) };
+  const view = {
+    unready: () => undefined,
+    metrics: () => "# TYPE a_total counter\na_total 1\n",
+    config: () => ({ secretive: true }),
+  };
   server = await openAdmin({ host: "127.0.0.1", port: 0 }, view);
 });
 afterEach(() => {
@@ -38,4 +42,18 @@ test.each(["evil.example", "evil.example:80", "127.0.0.1.evil.example"])(
 
 test.each(["//[", "//evil.example/config", "http://[/"])("the target %s is answered, as not found", async (target) => {
   expect(await statusOf(target, "127.0.0.1")).toBe("404");
+});
+
+test.each([
+  ["text/plain", "text/plain; version=0.0.4; charset=utf-8", "# TYPE a_total counter\na_total 1\n"],
+  [
+    "application/openmetrics-text;version=1.0.0,text/plain;q=0.5",
+    "application/openmetrics-text; version=1.0.0; charset=utf-8",
+    "# TYPE a counter\na_total 1\n# EOF\n",
+  ],
+])("metrics are in the form of Accept: %s", async (accept, type, text) => {
+  const { port } = server.address() as AddressInfo;
+  const response = await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { accept } });
+  expect(response.headers.get("content-type")).toBe(type);
+  expect(await response.text()).toBe(text);
 });

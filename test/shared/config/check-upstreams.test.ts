@@ -183,3 +183,13 @@ test("explain tells targets, their order, and whether a request is sent again", 
   expect(post.hedge).toContain("not sent twice");
   expect(explained(pay, "PUT").retries).toContain("body of a stated length up to 64KiB");
 });
+
+test("an upstream that only a part posts to is used", () => {
+  const posted = { name: "all", match: { path: "/all" }, aggregate: { one: { post: "other:/jobs" } } };
+  const routes = [{ name: "pay", match: { path: "/*" }, to: "pay" }, posted];
+  expect(
+    problemsOf(
+      documentWith({ targets: [A] }, { upstreams: { pay: { targets: [A] }, other: { targets: [A] } }, routes }),
+    ),
+  ).toEqual([]);
+});

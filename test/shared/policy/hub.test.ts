@@ -58,6 +58,17 @@ function serving(): HubState {
   return state;
 }
 
+test("one agent is told to leave, while it is connected and does not yet", () => {
+  const state = serving();
+  const drain = { type: "drain", key: "orders/o1" } as const;
+  expect(step(state, drain).sends).toEqual([{ to: ["of o1"], message: { type: "drain" } }]);
+  step(state, said("draining", "orders", "o1"));
+  expect(step(state, drain).sends).toEqual([]);
+  step(state, said("closed", "users", "u1"));
+  expect(step(state, { ...drain, key: "users/u1" }).sends).toEqual([]);
+  expect(step(state, { ...drain, key: "nobody/n1" }).sends).toEqual([]);
+});
+
 test("whoever does not hold a canary lacks it, and whoever does as long as endpoints are unknown that it needs", () => {
   const state = serving();
   const lacking = (version: number) =>

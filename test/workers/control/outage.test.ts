@@ -57,6 +57,33 @@ test("agents are told to renew until they have said that they did", async () => 
   two.close();
 });
 
+test("one agent is told to leave", async () => {
+  const one = await joined("orders", "orders-leaves");
+  const who = { service: "orders", instance: "orders-leaves" };
+  expect((await call("POST", "/v1/agents/drain", "admin", who)).status).toBe(202);
+  expect(await one.take("drain")).toEqual({ type: "drain" });
+  one.send({ type: "draining" });
+  await expect.poll(async () => (await agentOf("orders-leaves")).phase).toBe("draining");
+  one.close();
+  await expect.poll(async () => (await call("POST", "/v1/agents/drain", "admin", who)).status).toBe(409);
+  const { entries } = (await call("GET", "/v1/audit", "admin")).body;
+  expect(entries.filter(({ act }: { act: string }) => act === "agent-drain")).toMatchObject([
+    { by: "tester", detail: "orders/orders-leaves" },
+  ]);
+});
+
+test.each([
+  ["no token", undefined, {}, 401],
+  ["a viewer's token", "viewer", { service: "orders", instance: "o" }, 403],
+  ["an instance that nobody knows", "admin", { service: "orders", instance: "nobody" }, 409],
+  ["a service alone", "admin", { service: "orders" }, 400],
+  ["names that are none", "admin", { service: 1, instance: {} }, 400],
+  ["a name without end", "admin", { service: "orders", instance: "x".repeat(10_000) }, 400],
+])("a drain with %s is refused", async (_what, as, body, refusal) => {
+  const bearer = as === "viewer" ? await token({ role: "viewer", sub: "looks" }) : as;
+  expect((await call("POST", "/v1/agents/drain", bearer, body)).status).toBe(refusal);
+});
+
 test.each([
   ["no token", undefined, {}, 401],
   ["an agent's token", "agent", {}, 403],

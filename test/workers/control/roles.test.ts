@@ -26,7 +26,7 @@ const registered = makeApi()
   .map(({ method, path }) => {
     const asked = path.replace(/:(\w+)(\{.*?\}+(?=\/|$))?/g, (_, name: string) => {
       if (path.includes("denied")) return `w-${"0".repeat(12)}`;
-      if (name === "id") return path.includes("revocations") ? "0".repeat(36) : "0".repeat(16);
+      if (name === "id") return /revocations|taps/.test(path) ? "0".repeat(36) : "0".repeat(16);
       return SAMPLES[name] ?? name;
     });
     return { name: `${method} ${path}`, method, asked };

@@ -58,7 +58,9 @@ export async function call(method: string, path: string, as?: string, body?: unk
     ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
   });
   const text = await response.text();
-  return { status: response.status, headers: response.headers, body: text === "" ? undefined : JSON.parse(text) };
+  const isText = response.headers.get("content-type")?.startsWith("text/plain") === true;
+  const told = text === "" ? undefined : isText ? text : JSON.parse(text);
+  return { status: response.status, headers: response.headers, body: told };
 }
 
 /** A small shop: orders may call inventory, which nobody else may; users may be called by all. */

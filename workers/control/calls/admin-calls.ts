@@ -1,7 +1,13 @@
 /** Calls about keys, stored answers and revocations; each leaves a line in the audit log. */
 import type { KeyRecord } from "../../../shared/auth/api-key.ts";
+import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
-import { type RenewAllAnswer, renewAllRequestSchema } from "../../../shared/wire/admin.ts";
+import {
+  type DrainRequest,
+  drainRequestSchema,
+  type RenewAllAnswer,
+  renewAllRequestSchema,
+} from "../../../shared/wire/admin.ts";
 import type { CreatedKey, ImportAnswer } from "../../../shared/wire/keys.ts";
 import { describePurgeAnswer } from "../../../shared/wire/purges.ts";
 import { type RevocationInfo, revocationRequestSchema } from "../../../shared/wire/revocations.ts";
@@ -9,7 +15,7 @@ import { type RotateAnswer, rotateRequestSchema } from "../../../shared/wire/rot
 import { readJson } from "../objects/read-json.ts";
 import type { Act } from "../objects/rpc.ts";
 import { askCacheAdmin } from "../upstream/cache-admin.ts";
-import { renewAll } from "../upstream/hubs.ts";
+import { drain, renewAll } from "../upstream/hubs.ts";
 import { askKeyAdmin } from "../upstream/key-admin.ts";
 import { audit, authority, CALL_BYTES, type Call, config, granted } from "./call.ts";
 
@@ -28,6 +34,14 @@ export async function renewAgents(c: Call): Promise<Response> {
   await renewAll(c.env, id, withinMs);
   if (request.id === undefined) await audit(c, "agents-renew", `all, within ${withinMs} ms`);
   return c.json({ id, withinMs } satisfies RenewAllAnswer, 202);
+}
+
+export async function drainAgent(c: Call): Promise<Response> {
+  const { service, instance } = await readJson(c.req.raw, drainRequestSchema, CALL_BYTES);
+  if (!(await drain(c.env, service, instance)))
+    throw new SelvageError("agent_away", `${service}/${instance} is not connected`);
+  await audit(c, "agent-drain", `${service}/${instance}`);
+  return c.json({ service, instance } satisfies DrainRequest, 202);
 }
 
 /** Keys and stored answers lie beside the gateway, which answers. */

@@ -61,6 +61,8 @@ const TOLD: ReadonlySet<string> = new Set([
   "revocations_full",
   "rotation_refused",
   "service_undeclared",
+  "tap_unknown",
+  "taps_full",
   "version_unknown",
 ]);
 

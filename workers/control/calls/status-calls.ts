@@ -31,6 +31,7 @@ export async function status(c: Call): Promise<Response> {
   const fleet = budgetOf(instances, nowMs, boundMs);
   const alarms = [...alarmsOf(counters), ...endings, ...outageAlarms(fleet), ...retryAlarms(verdicts)];
   return c.json({
+    nowMs,
     version,
     hash,
     gateways,

@@ -1,14 +1,17 @@
-/** What the config store keeps about those who use the API: their tokens, and what they did. */
+/** What the config store keeps about those who use the API: their tokens, what they did, and what they tap. */
 import { DurableObject } from "cloudflare:workers";
+import type { ToldTap } from "../../../shared/policy/tap-source.ts";
 import type { AuditPage } from "../../../shared/wire/audit.ts";
 import type { TokenInfo } from "../../../shared/wire/tokens.ts";
 import type { Env } from "../env.ts";
 import { AuditLog } from "./audit-log.ts";
 import type { AccessRpc, Act, Actor, AuditQuery, Refused, RefusedAct } from "./rpc.ts";
 import { TokenStore } from "./token-store.ts";
+import { ToldTaps } from "./told-taps.ts";
 
 export class AccessStore extends DurableObject<Env> implements AccessRpc {
   protected readonly acts: AuditLog;
+  protected readonly taps = new ToldTaps();
   readonly #tokens: TokenStore;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -16,6 +19,10 @@ export class AccessStore extends DurableObject<Env> implements AccessRpc {
     const { sql } = ctx.storage;
     this.acts = new AuditLog(sql, (work) => ctx.waitUntil(work));
     this.#tokens = new TokenStore(sql);
+  }
+
+  async tapping(taps: readonly ToldTap[]): Promise<void> {
+    this.taps.put(taps, Date.now());
   }
 
   async addToken(made: TokenInfo, maker: Actor): Promise<Refused | undefined> {

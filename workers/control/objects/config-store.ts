@@ -15,13 +15,13 @@ import type { RevocationInfo, RevocationRequest, Revocations } from "../../../sh
 import { sha256Hex } from "../authority/bytes.ts";
 import type { Env } from "../env.ts";
 import { publish, tellRevoked } from "../upstream/hubs.ts";
-import { AccessStore, actorOf } from "./access-store.ts";
+import { actorOf } from "./access-store.ts";
 import { ArtifactStore } from "./artifact-store.ts";
 import { canaryAct, canaryChangeAct, canaryEndAct } from "./canary-acts.ts";
 import { CanaryStore } from "./canary-store.ts";
 import { CountedReports } from "./counted-reports.ts";
 import { facesOf } from "./faces-of.ts";
-import { LeaseStore, leaseHere } from "./lease-store.ts";
+import { GatewayStore } from "./gateway-store.ts";
 import { canaryRunning, nothingLive, otherTrustDomain, unknownVersion, withoutArtifacts } from "./refusals.ts";
 import { describeRevocation, RevocationStore } from "./revocation-store.ts";
 import {
@@ -53,11 +53,10 @@ interface Live {
   readonly outageBudgetMs: number;
 }
 
-export class ConfigStore extends AccessStore implements ConfigStoreRpc {
+export class ConfigStore extends GatewayStore implements ConfigStoreRpc {
   readonly #sql: SqlStorage;
   readonly #versions: VersionStore;
   readonly #artifacts: ArtifactStore;
-  readonly #leases: LeaseStore;
   readonly #counted: CountedReports;
   readonly #revocations: RevocationStore;
   readonly #canary: CanaryStore;
@@ -71,7 +70,6 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     this.#sql.exec("CREATE TABLE IF NOT EXISTS published (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER)");
     this.#versions = new VersionStore(this.#sql);
     this.#artifacts = new ArtifactStore(this.#sql);
-    this.#leases = new LeaseStore(this.#sql);
     this.#counted = new CountedReports(this.#sql);
     this.#revocations = new RevocationStore(this.#sql);
     this.#canary = new CanaryStore(this.#sql, env, (ended, endedBy) => this.#canaryEnded(ended, endedBy));
@@ -122,7 +120,7 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
   }
 
   async canary(): Promise<CanaryStatus | undefined> {
-    return this.#canary.status(this.#leases.live(Date.now()));
+    return this.#canary.status(this.leases.live(Date.now()));
   }
 
   async changeCanary(change: CanaryChange, by: Actor): Promise<CanaryStatus | Refused> {
@@ -157,7 +155,7 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
   async status(): Promise<ConfigStatus> {
     const live = this.#versions.newest();
     const nowMs = Date.now();
-    const [leases, counters] = [this.#leases.live(nowMs), this.#counted.sums(nowMs)];
+    const [leases, counters] = [this.leases.live(nowMs), this.#counted.sums(nowMs)];
     const canary = this.#canary.brief;
     const outageBudgetMs = this.#readLive()?.outageBudgetMs ?? limits.fleet.outageMs;
     const { version = 0, hash = "" } = live ?? {};
@@ -187,8 +185,7 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
   async lease(asked: LeaseRequest): Promise<LeaseGrant> {
     const nowMs = Date.now();
     const live = this.#readLive();
-    const lease = leaseHere(asked, live?.row, nowMs);
-    this.#leases.put(lease, nowMs);
+    const { lease, ...where } = this.renewLease(asked, live?.row, nowMs);
     const { counted } = asked;
     if (counted !== undefined && this.#counted.add(asked.isolate, counted, nowMs))
       this.#canary.counted(counted.series, nowMs);
@@ -196,7 +193,7 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
     const revocations = this.#revocations.listAfter(asked.revocations ?? 0, nowMs);
     const canary = this.#canary.grant(asked.canary, (version) => this.#versions.text("gateway", version) ?? "");
     const told = { ...(revocations !== undefined && { revocations }), ...(canary !== undefined && { canary }) };
-    const grant = { version: live.row.version, ...told };
+    const grant = { version: live.row.version, ...told, ...where, ...this.taps.at(nowMs) };
     if (!leaseNeedsPlan(lease, grant.version)) return grant;
     return { ...grant, plan: { hash: live.row.gateway_hash, gateway: live.gateway } };
   }
@@ -293,7 +290,7 @@ export class ConfigStore extends AccessStore implements ConfigStoreRpc {
   }
 
   #look(): Promise<number | undefined> {
-    return this.#canary.look((nowMs) => this.#leases.live(nowMs));
+    return this.#canary.look((nowMs) => this.leases.live(nowMs));
   }
 
   /** A service of the canary alone: its instances must be there before it gets requests. */

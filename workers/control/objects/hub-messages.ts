@@ -1,5 +1,6 @@
 /** What the hub and agents say to each other, as text, and what ends a connection. */
 import { limits } from "../../../shared/limits.ts";
+import type { HubEvent } from "../../../shared/policy/hub-state.ts";
 import type { HopKey } from "../../../shared/wire/hop-key.ts";
 import { type AgentMessage, agentMessageSchema, RETRY_AFTER_MS } from "../../../shared/wire/hub.ts";
 import type { Connection } from "./connection.ts";
@@ -84,3 +85,11 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set<AgentMessage["type"]>([
   "ack",
   "refuse",
 ]);
+
+/** What an agent says of a plan, as an event of its hub. @param key as of `instanceKey` */
+export function planVerdict(key: string, said: Extract<AgentMessage, { type: "ack" | "refuse" }>): HubEvent {
+  const { version } = said;
+  return said.type === "ack"
+    ? { type: "acknowledged", key, version }
+    : { type: "refused", key, version, reason: said.reason };
+}

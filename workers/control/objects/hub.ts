@@ -25,7 +25,7 @@ import { CanaryFaceStore } from "./canary-faces.ts";
 import { type Connection, connectionSchema, readAttachment } from "./connection.ts";
 import { handOver } from "./hand-over.ts";
 import { HeldVerdicts, type HubStatus } from "./held-verdicts.ts";
-import { BUSY_MS, closeCodes, comeLater, parseMessage, refuseHello } from "./hub-messages.ts";
+import { BUSY_MS, closeCodes, comeLater, parseMessage, planVerdict, refuseHello } from "./hub-messages.ts";
 import { HUB_SETTINGS as SETTINGS } from "./hub-settings.ts";
 import { HubStore } from "./hub-store.ts";
 import { LimitDesk } from "./limit-desk.ts";
@@ -108,12 +108,10 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     this.ctx.storage.transactionSync(() => this.#publication.put(publication));
     for (const known of this.#connected()) {
       const face = this.#publication.face(known.service);
-      if (face === undefined) {
-        this.#noFace(known.service, known.instance);
-        continue;
-      }
-      this.#news.revocations(known);
-      this.#sockets.send(known.connection, face.message);
+      if (face !== undefined) {
+        this.#news.revocations(known);
+        this.#sockets.send(known.connection, face.message);
+      } else this.#noFace(known.service, known.instance);
     }
     this.#step({ type: "published", callable: this.#canary.callable(this.#publication.callable) });
   }
@@ -161,6 +159,15 @@ export class Hub extends DurableObject<Env> implements HubRpc {
 
   async renewAll(id: string, withinMs: number): Promise<void> {
     this.#step({ type: "renew", id, withinMs });
+  }
+
+  async drain(key: string): Promise<boolean> {
+    this.#step({ type: "drain", key });
+    return this.#state.sessions.instances[key]?.connected === true;
+  }
+
+  async tapping(text: string): Promise<void> {
+    for (const { connection } of this.#connected()) this.#sockets.send(connection, text);
   }
 
   async judged(service: string, verdict: FleetVerdict): Promise<void> {
@@ -288,18 +295,12 @@ export class Hub extends DurableObject<Env> implements HubRpc {
     if (this.#state.sessions.instances[key]?.connection !== connection.id) return;
     switch (message.type) {
       case "canary":
-        this.#step({ type: "canary", key, version: message.version, refused: message.refused });
-        break;
       case "trusts":
-        this.#step({ type: "trusts", key, id: message.id });
+        this.#step({ ...message, key });
         break;
       case "ack":
-        if (message.version <= this.#publication.version)
-          this.#step({ type: "acknowledged", key, version: message.version });
-        break;
       case "refuse":
-        if (message.version <= this.#publication.version)
-          this.#step({ type: "refused", key, version: message.version, reason: message.reason });
+        if (message.version <= this.#publication.version) this.#step(planVerdict(key, message));
         break;
       case "observed":
         this.#links.observed(connection.service, key, message.services);

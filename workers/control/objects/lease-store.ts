@@ -44,13 +44,12 @@ export class LeaseStore {
   }
 }
 
-const SETTINGS = { leaseMs: limits.gateway.planLeaseMs, slackMs: limits.control.gatewayLeaseSlackMs };
-
 /** The lease that an isolate asks for, with versions as this store counts them. @param row of the live one */
-export function leaseHere(asked: LeaseRequest, row: VersionRow | undefined, nowMs: number): Lease {
+export function leaseHere(asked: LeaseRequest, row: VersionRow | undefined, nowMs: number, leaseMs: number): Lease {
+  const settings = { leaseMs, slackMs: limits.control.gatewayLeaseSlackMs };
   const { isolate, version, hash, refused, signingKey, hopKey, canary } = asked;
   const live = { version: row?.version ?? 0, hash: row?.gateway_hash };
   const isHere = refused !== undefined && versionHere(refused, live) === refused.version;
   const held = { isolate, version: versionHere({ version, hash }, live), signingKey, hopKey, canary };
-  return renewedLease({ ...held, refused: isHere ? refused : undefined }, nowMs, SETTINGS);
+  return renewedLease({ ...held, refused: isHere ? refused : undefined }, nowMs, settings);
 }

@@ -8,15 +8,19 @@ import type { CounterReport, SeriesCounts } from "../../../shared/policy/counter
 import type { Denied } from "../../../shared/policy/denial.ts";
 import type { OutsideIssuer } from "../../../shared/policy/federation.ts";
 import type { FleetVerdict } from "../../../shared/policy/fleet-verdict.ts";
+import type { ToldIngress } from "../../../shared/policy/ingress-callers.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
 import type { InstanceReport, RegistryUpdate, Released } from "../../../shared/policy/registry.ts";
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
+import type { TapNews } from "../../../shared/policy/tap-desk.ts";
+import type { TapReport, TapsAnswer, ToldTap } from "../../../shared/policy/tap-source.ts";
 import type { DeprecatedCaller, Drift, VersionInfo } from "../../../shared/wire/admin.ts";
 import type { ArtifactTable } from "../../../shared/wire/artifacts.ts";
 import type { AuditPage } from "../../../shared/wire/audit.ts";
 import type { CanaryChange, CanaryRequest, CanaryStatus, ToldCanary } from "../../../shared/wire/canary.ts";
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../../../shared/wire/revocations.ts";
+import type { TapRequest } from "../../../shared/wire/taps.ts";
 import type { TokenInfo } from "../../../shared/wire/tokens.ts";
 import type { HubStatus } from "./held-verdicts.ts";
 
@@ -89,6 +93,10 @@ export interface LeaseGrant {
   readonly revocations?: RevocationList;
   /** Absent: none runs. */
   readonly canary?: CanaryGrant;
+  /** Absent: the isolate holds it, or there is nothing to hold. */
+  readonly ingress?: ToldIngress;
+  /** Absent: nobody taps. */
+  readonly taps?: readonly ToldTap[];
 }
 
 /** A second version, its face for gateways as JSON; absent when the isolate has it. */
@@ -119,7 +127,9 @@ export interface Act {
     | "ca-csr"
     | "ca-import"
     | "cache-purge"
+    | "tap"
     | "agents-renew"
+    | "agent-drain"
     | "federation-refresh"
     | "join"
     | "join-refused"
@@ -171,6 +181,8 @@ export interface Actor {
 
 /** Tokens of the API, and what was done with them. */
 export interface AccessRpc extends Rpc.DurableObjectBranded {
+  /** Taps that are open, for gateways; replaces those that were told before. */
+  tapping(taps: readonly ToldTap[]): Promise<void>;
   addToken(made: TokenInfo, maker: Actor): Promise<Refused | undefined>;
   /** Those that have not ended, newest first. */
   tokens(): Promise<TokenInfo[]>;
@@ -216,6 +228,8 @@ export interface ConfigStoreRpc extends AccessRpc {
   /** What was found last first. */
   drift(): Promise<Drift[]>;
   lease(asked: LeaseRequest): Promise<LeaseGrant>;
+  /** Of the registry of the ingress agents, to whose callers the store belongs; as of `HubRpc`. */
+  view(service: string, update: RegistryUpdate): Promise<HeldRevision | undefined>;
   /** What an agent counted. @param who of a connection, whose reports are numbered */
   counted(who: string, report: CounterReport): Promise<void>;
   /** For a hub that lacks something; undefined: nothing was applied yet. */
@@ -325,6 +339,10 @@ export interface HubRpc extends Rpc.DurableObjectBranded {
   renewed(service: string, instance: string, certificateNotAfterMs: number, token?: RenewedToken): Promise<void>;
   /** Tells agents to renew that have not done so by this id. */
   renewAll(id: string, withinMs: number): Promise<void>;
+  /** Tells an agent to leave. @param key as of `instanceKey`. @returns false: it is not connected here */
+  drain(key: string): Promise<boolean>;
+  /** To all agents that are connected, as a message. */
+  tapping(text: string): Promise<void>;
   /** Of a registry: what the callers of its service see together. */
   judged(service: string, verdict: FleetVerdict): Promise<void>;
   /** Of a registry: what changed of its service. */
@@ -352,4 +370,14 @@ export interface ServiceRegistryRpc extends Rpc.DurableObjectBranded {
   observed(service: string, caller: string, report: Omit<CallerReport, "service">): Promise<void>;
   /** All callers of the hub go by that revision. */
   seen(service: string, hub: string, held: HeldRevision): Promise<void>;
+}
+
+export interface TapsRpc extends Rpc.DurableObjectBranded {
+  /** @param by subject of the token, who alone may read it */
+  open(request: TapRequest, by: string): Promise<{ id: string } | Refused>;
+  read(id: string, by: string): Promise<TapNews | Refused>;
+  /** One that is over, or another's, stays as it is. */
+  close(id: string, by: string): Promise<void>;
+  /** Of a source. */
+  report(reports: readonly TapReport[]): Promise<TapsAnswer>;
 }

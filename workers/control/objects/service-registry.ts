@@ -19,7 +19,7 @@ import {
 } from "../../../shared/policy/registry.ts";
 import { endpointsOf, type HeldRevision } from "../../../shared/policy/service-view.ts";
 import type { Env } from "../env.ts";
-import { eachHub, hubCount, hubName } from "../upstream/hubs.ts";
+import { eachHub, GATEWAYS, hubCount, hubName, viewerAt } from "../upstream/hubs.ts";
 import { within } from "../upstream/within.ts";
 import { CallerReports } from "./caller-reports.ts";
 import { NextAlarm } from "./next-alarm.ts";
@@ -87,7 +87,7 @@ export class ServiceRegistry extends DurableObject<Env> implements ServiceRegist
 
   #judge(verdict: FleetVerdict): void {
     for (const [hub, { subscribed }] of this.#state.hubs)
-      if (subscribed)
+      if (subscribed && hub !== GATEWAYS)
         this.#call(() => this.env.HUB.getByName(hub).judged(this.#store.service, verdict), `judge at ${hub}`);
   }
 
@@ -135,7 +135,7 @@ export class ServiceRegistry extends DurableObject<Env> implements ServiceRegist
   async #update(hub: string): Promise<void> {
     this.#sending.add(hub);
     const update = updateFor(this.#state, hub);
-    const sent = this.env.HUB.getByName(hub).view(this.#store.service, update);
+    const sent = viewerAt(this.env, hub).view(this.#store.service, update);
     const taken = await this.#try(within(sent, objectCallMs, hub), `update ${hub}`);
     if (taken !== undefined) await scheduler.wait(changeGapMs);
     this.#sending.delete(hub);

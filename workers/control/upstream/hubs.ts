@@ -28,6 +28,14 @@ export function hubName(index: number): string {
   return index === 0 ? MAIN : `hub-${index}`;
 }
 
+/** What registries know the config store by, which holds views for gateways as hubs do for agents. */
+export const GATEWAYS = "gateways";
+
+/** Whoever holds views under that name. */
+export function viewerAt(env: Env, name: string): Pick<DurableObjectStub<HubRpc>, "view"> {
+  return name === GATEWAYS ? env.CONFIG.getByName(MAIN) : env.HUB.getByName(name);
+}
+
 /** Place of a hub among all that there may be, and whether there are fewer by now. */
 export function hubPlace(env: Env, id: DurableObjectId): { readonly place: number; readonly inUse: boolean } {
   const places = Array.from({ length: limits.control.hubsMax }, (_, index) => index);
@@ -88,6 +96,15 @@ export async function tellTrust(env: Env, trust: Trust): Promise<void> {
 /** Tells all agents to renew that have not done so by this id. */
 export async function renewAll(env: Env, id: string, withinMs: number): Promise<void> {
   await eachHub(env, (hub) => hub.renewAll(id, withinMs));
+}
+
+/** Tells one agent to leave. @returns false: it is not connected */
+export function drain(env: Env, service: string, instance: string): Promise<boolean> {
+  return within(
+    hubFor(env, service, instance).drain(instanceKey(service, instance)),
+    limits.control.objectCallMs,
+    "drain",
+  );
 }
 
 /** @returns the latest revision of another list that a hub holds instead; undefined: all hold this one */

@@ -44,9 +44,13 @@ export class HeldCanary {
     let held = before === undefined ? undefined : before.#knownOf(told);
     if (held === undefined && gateway !== undefined) held = await hold(version, hash, gateway);
     if (typeof held !== "object") return new HeldCanary(own, held, series);
-    const { revocations, signingKey, hop } = stable;
-    const isSame = held.revocations === revocations && held.signingKey === signingKey && held.hop === hop;
-    const keys = { ...(signingKey && { signingKey }), ...(hop && { hop }) };
+    const { revocations, signingKey, hop, ingress } = stable;
+    const isSame =
+      held.revocations === revocations &&
+      held.signingKey === signingKey &&
+      held.hop === hop &&
+      held.ingress === ingress;
+    const keys = { ...(signingKey && { signingKey }), ...(hop && { hop }), ...(ingress && { ingress }) };
     return new HeldCanary(own, isSame ? held : { ...held, revocations, ...keys }, series);
   }
 

@@ -21,6 +21,7 @@ import { hasRegex, noRegexes, type Regexes } from "../../../shared/route/value-t
 import { sha256Hex } from "../upstream/sha256.ts";
 import { withCode } from "./held-code.ts";
 import { holdEdits } from "./held-edits.ts";
+import type { HeldIngress } from "./held-ingress.ts";
 import type { HopSigner } from "./hop-signer.ts";
 import type { SigningKey } from "./signing-key.ts";
 
@@ -53,6 +54,8 @@ export interface HeldPlan {
   readonly signingKey?: SigningKey;
   /** Absent: calls into the mesh cannot be proven. */
   readonly hop?: HopSigner;
+  /** Absent: the mesh is reached by its fixed address. */
+  readonly ingress?: HeldIngress;
 }
 
 const FORMATS: readonly unknown[] = [PLAN_FORMAT, MATCH_PLAN_FORMAT, IDENTITY_PLAN_FORMAT, HELD_PLAN_FORMAT];

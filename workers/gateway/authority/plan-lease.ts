@@ -8,6 +8,7 @@ import type { GatewayPlan } from "../../../shared/plan/plan.ts";
 import { acknowledgeReport, type CounterState, newCounters, takeReport } from "../../../shared/policy/counters.ts";
 import type { LeaseAnswer, LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
 import type { Env } from "../env.ts";
+import type { GatewayTaps } from "../telemetry/gateway-taps.ts";
 import { sleep, until, within } from "../upstream/wait.ts";
 import { askLease } from "./ask-lease.ts";
 import type { HeldCanary } from "./held-canary.ts";
@@ -37,6 +38,8 @@ export class PlanLease {
   #nothingApplied = false;
   /** A second version that takes a share of the requests; most of the time there is none. */
   canary: HeldCanary | undefined;
+  /** Live taps; most of the time there are none. */
+  taps: GatewayTaps | undefined;
   /** Until when a request is thought to see to a report; 0: none does. */
   #reportingUntilMs = 0;
 
@@ -158,12 +161,13 @@ export class PlanLease {
       const { artifacts } = held.plan;
       if (artifacts !== undefined && artifacts !== before?.plan.artifacts) ctx.waitUntil(keep(artifacts, env));
     }
+    this.taps = await tapsOf(answer, this.taps);
     this.#held = held;
     this.canary = canary;
     if (canary === undefined) canaryBefore?.forget(this.#counters);
     this.#leaseStartMs = sentAtMs;
     this.#leaseEndMs = sentAtMs + Math.min(answer.leaseMs, limits.gateway.planLeaseMs);
-    const isNew = held?.version !== before?.version || held?.hash !== before?.hash;
+    const isNew = held?.version !== before?.version || held?.hash !== before?.hash || answer.ingress !== undefined;
     const hasKeys = held?.signingKey !== before?.signingKey || held?.hop !== before?.hop;
     // An older report was on its way until now.
     const hasMore = answer.counted !== undefined && this.#counters.urgent;
@@ -177,6 +181,7 @@ export class PlanLease {
     if (revision !== 0) request.revocations = revision;
     if (this.#held?.signingKey !== undefined) request.signingKey = this.#held.signingKey.kid;
     if (this.#held?.hop !== undefined) request.hopKey = this.#held.hop.kid;
+    if (this.#held?.ingress !== undefined) request.ingress = this.#held.ingress.held;
     if (this.#refused !== undefined) request.refused = this.#refused;
     const canary = this.canary?.reported;
     if (canary !== undefined) request.canary = canary;
@@ -188,7 +193,7 @@ export class PlanLease {
   /** What to hold after an answer: the same object when nothing changed. */
   async #accept(answer: LeaseAnswer): Promise<HeldPlan | undefined> {
     const held = withRevocations(await this.#acceptPlan(answer), answer);
-    return held === undefined ? undefined : withKeys(held, answer);
+    return held === undefined ? undefined : withIngress(await withKeys(held, answer), answer);
   }
 
   async #acceptPlan({ version, plan }: LeaseAnswer): Promise<HeldPlan | undefined> {
@@ -198,8 +203,9 @@ export class PlanLease {
       const fresh = this.canary?.promoted(version, plan.hash) ?? (await holdPlan(version, plan.hash, plan.gateway));
       this.#refused = undefined;
       if (held === undefined) return fresh;
-      const { revocations, signingKey, hop } = held;
-      return { ...fresh, revocations, ...(signingKey && { signingKey }), ...(hop && { hop }) };
+      const { revocations, signingKey, hop, ingress } = held;
+      const keys = { ...(signingKey && { signingKey }), ...(hop && { hop }) };
+      return { ...fresh, revocations, ...keys, ...(ingress && { ingress }) };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       console.warn(JSON.stringify({ kind: "plan", version, reason }));
@@ -220,6 +226,16 @@ async function canaryOf(
   return Canary.take(canary, held, before);
 }
 
+/** The module is loaded by the first tap. */
+async function tapsOf({ taps }: LeaseAnswer, before: GatewayTaps | undefined): Promise<GatewayTaps | undefined> {
+  const nowMs = Date.now();
+  if (taps === undefined || taps.length === 0) return before?.goesOn(nowMs) === true ? before : undefined;
+  const { GatewayTaps: Taps } = await import("../telemetry/gateway-taps.ts");
+  const told = before ?? new Taps();
+  told.tell(taps, nowMs);
+  return told;
+}
+
 /** The module is loaded by the first plan that needs something: most need nothing. */
 async function keep(artifacts: readonly string[], env: Env): Promise<void> {
   const { keepArtifacts } = await import("./artifacts.ts");
@@ -236,6 +252,14 @@ async function withKeys(held: HeldPlan, { signingKey, hopKey }: LeaseAnswer): Pr
     ...(signing && { signingKey: await importSigningKey(signing) }),
     ...(hop && { hop: await HopSigner.import(hop) }),
   };
+}
+
+/** The same object when it has been told before: requests under way see the change. The module is loaded by the first answer. */
+async function withIngress(held: HeldPlan, { ingress }: LeaseAnswer): Promise<HeldPlan> {
+  if (ingress === undefined) return held;
+  const known = held.ingress ?? new (await import("./held-ingress.ts")).HeldIngress();
+  known.take(ingress);
+  return held.ingress === known ? held : { ...held, ingress: known };
 }
 
 /** The same object when the list is the one that is held. */

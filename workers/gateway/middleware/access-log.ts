@@ -2,6 +2,7 @@ import { type GatewayLogEntry, gatewayLogLine } from "../../../shared/http/acces
 import { TRACEPARENT } from "../../../shared/http/header-names.ts";
 import { childContextOf, parseTraceparent, SPAN_DIGITS } from "../../../shared/http/trace-context.ts";
 import { limits } from "../../../shared/limits.ts";
+import type { PlanLease } from "../authority/plan-lease.ts";
 import { clientIpOf } from "../upstream/client-ip.ts";
 import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
@@ -12,8 +13,9 @@ import type { Stage } from "../upstream/stages.ts";
 /**
  * Continues or starts the trace, and writes one line for each request, whatever becomes of it.
  * @param instance the isolate's name
+ * @param lease tells of live taps
  */
-export function accessLog(instance: string): Stage {
+export function accessLog(instance: string, lease: Pick<PlanLease, "taps">): Stage {
   const buffer = new LineBuffer((text) => console.log(text));
   const timeOf = isoTimes();
   let waitMs: number | undefined;
@@ -33,8 +35,10 @@ export function accessLog(instance: string): Stage {
       const entry = entryOf(c, instance, timeOf(c.get("arrivedAtMs")), nowMs);
       waitMs ??= logWaitMsOf(c.env.ACCESS_LOG_WAIT_MS);
       const waits = waitMs;
-      const write = (): void =>
+      const write = (): void => {
+        lease.taps?.see(entry, c, nowMs);
         buffer.add(gatewayLogLine(entry, c.get("wouldRefuse")), waits, nowMs, () => c.executionCtx);
+      };
       const shadows = c.get("shadows");
       // The line waits for what they say, the answer does not.
       if (shadows === undefined) write();

@@ -1,9 +1,9 @@
 import { SelvageError } from "../../../shared/errors.ts";
-import type { Identity } from "../../../shared/identity/identity.ts";
 import { limits } from "../../../shared/limits.ts";
 import { type CounterState, OTHERS, seriesOf } from "../../../shared/policy/counters.ts";
 import { isDeprecated, judgeLifeCycle, type LifeCycle, lifeCycleFields } from "../../../shared/policy/life-cycle.ts";
 import { tellAnswer } from "../upstream/answer-headers.ts";
+import { callerOf } from "../upstream/caller-name.ts";
 import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import type { Stage } from "../upstream/stages.ts";
@@ -53,14 +53,4 @@ class DeprecatedCalls {
     const told = isKnown || this.#known.has(key) ? caller : OTHERS;
     seriesOf(this.#counters, "deprecated", route, told).counts.requests++;
   }
-}
-
-/**
- * As operators know their callers; a subject only where nothing says which consumer it belongs to. An issuer may call people as it
- * likes, a report to the control plane holds printable ASCII.
- */
-function callerOf({ consumer, method, sub }: Identity): string {
-  if (method === "anonymous") return "anonymous";
-  const caller = (consumer ?? sub).toWellFormed().replace(/[^\x20-\x7e]+/g, encodeURIComponent);
-  return caller === OTHERS ? `${caller} ` : caller;
 }

@@ -13,7 +13,8 @@ export function callTarget(
   context: CallContext,
   upstreams: Upstreams,
 ): Promise<Response> {
-  return isDirect(call) ? callUpstream(call, context) : upstreams.call(c, call, context);
+  const answer = isDirect(call) ? callUpstream(call, context) : upstreams.call(c, call, context);
+  return call.isCopy === true ? answer : upstreams.counts.watch(call.target, answer);
 }
 
 const isDirect = (call: UpstreamCall): call is DirectCall => !("upstream" in call.target);

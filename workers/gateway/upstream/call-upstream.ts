@@ -102,7 +102,8 @@ async function sendTraced(call: DirectCall, context: CallContext, trace: TraceCo
     signal,
     encodeResponseBody,
   };
-  const sending = send(call.fetcher, url, init, deadline);
+  const fetcher = "origin" in target ? call.fetcher : context.held.ingress;
+  const sending = send(fetcher, url, init, deadline);
   const response = await (timer === undefined ? sending : sending.finally(() => clearTimeout(timer)));
   const fault = faultOf(response);
   if (fault !== undefined) {
@@ -141,7 +142,7 @@ function pathAsSent(path: string): string {
 
 /** The platform's errors are opaque: all that is certain is whether the time was up. */
 async function send(
-  fetcher: UpstreamCall["fetcher"],
+  fetcher: UpstreamCall["fetcher"] | HeldPlan["ingress"],
   url: string,
   init: RequestInit,
   deadline: AbortSignal,

@@ -1,4 +1,5 @@
 import type { CounterState } from "../../../shared/policy/counters.ts";
+import { CallCounts } from "./call-counts.ts";
 import type { CallContext, UpstreamCall } from "./call-upstream.ts";
 import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
@@ -9,11 +10,14 @@ export class Upstreams {
   readonly #isolate: string;
   readonly #counters: CounterState;
   #calls: TargetCalls | undefined;
+  /** Of calls to upstreams and to all else. */
+  readonly counts: CallCounts;
 
   /** @param isolate its random name */
   constructor(isolate: string, counters: CounterState) {
     this.#isolate = isolate;
     this.#counters = counters;
+    this.counts = new CallCounts(counters);
   }
 
   /**

@@ -22,6 +22,8 @@ export class FakeControl {
   hopKey: HopKey | undefined = newHopKey("hop-1");
   /** A second version for a share of the requests. */
   canary: (Omit<NonNullable<LeaseAnswer["canary"]>, "hash" | "gateway"> & { plan: GatewayPlan }) | undefined;
+  /** Where ingress agents are; undefined: nobody says it. */
+  ingress: LeaseAnswer["ingress"];
   /** Announced instead of the plan's own. */
   hash: string | undefined;
   revocations: RevocationList = { revision: 0, entries: [] };
@@ -72,6 +74,8 @@ export class FakeControl {
     if (this.signingKey !== undefined && request.signingKey !== this.signingKey.kid)
       answer.signingKey = this.signingKey as JWK & { kid: string; kty: string };
     if (this.hopKey !== undefined && request.hopKey !== this.hopKey.kid) answer.hopKey = this.hopKey;
+    if (this.ingress !== undefined && request.ingress?.revision !== this.ingress.revision)
+      answer.ingress = this.ingress;
     if (request.counted !== undefined && this.acknowledges) answer.counted = request.counted.seq;
     return answer;
   }

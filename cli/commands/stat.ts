@@ -1,0 +1,76 @@
+import { Argument, Command, Option } from "commander";
+import { limits } from "../../shared/limits.ts";
+import { USAGE_BY, type UsageBy } from "../../shared/policy/usage-report.ts";
+import type { UsageAnswer } from "../../shared/wire/usage.ts";
+import { CliError, exitCodes } from "../cli-error.ts";
+import type { ControlOptions } from "../find-system.ts";
+import { connect, durationArgument, type JsonOption, jsonOption, withControl } from "../options.ts";
+import { print, printJson, say } from "../output.ts";
+import { CSV_HEAD, csvLines, outageLines, usageTable } from "../usage-table.ts";
+
+interface StatOptions extends ControlOptions, JsonOption {
+  readonly window: number;
+  readonly route?: string;
+  readonly consumer?: string;
+  readonly export?: "csv" | "ndjson";
+}
+
+export function statCommand(): Command {
+  const command = new Command("stat")
+    .description("Requests, success, latency and errors, by route, consumer, plan or service.")
+    .addArgument(new Argument("[by]", "what they are told by").choices(USAGE_BY).default("routes"))
+    .option("--window <duration>", "how far back, at most 90 days (2160h)", durationArgument, 3_600_000)
+    .option("--route <name>", "requests of this route alone")
+    .option("--consumer <name>", "requests of this consumer alone")
+    .addOption(new Option("--export <format>", "each slot of time on its own").choices(["csv", "ndjson"]))
+    .addOption(jsonOption().conflicts("export"))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  selvage stat
+  selvage stat consumers --route orders --window 24h
+  selvage stat services --json
+  selvage stat routes --window 168h --export csv > usage.csv`,
+    );
+  return withControl(command).action(stat);
+}
+
+async function stat(by: UsageBy, { window, route, consumer, ...options }: StatOptions): Promise<void> {
+  refuseFilters(by, window, route ?? consumer);
+  const answer = await connect(options).usage({
+    by,
+    windowMs: String(window),
+    ...(route !== undefined && { route }),
+    ...(consumer !== undefined && { consumer }),
+    ...(options.export !== undefined && { each: "slots" }),
+  });
+  if (options.json) return printJson(answer);
+  if (options.export === "csv") return printCsv(answer);
+  if (options.export === "ndjson") return printLines(answer);
+  if (answer.rows.length === 0) return print(`nothing was counted since ${new Date(answer.fromMs).toISOString()}`);
+  print(usageTable(answer));
+  for (const line of outageLines(answer.rows)) print(line);
+  if (answer.leftOut > 0) say(`${answer.leftOut} rows with fewer requests are left out`);
+}
+
+function refuseFilters(by: UsageBy, window: number, filter: string | undefined): void {
+  if (by === "services" && filter !== undefined)
+    throw new CliError(exitCodes.usage, "calls to services are not counted by route or consumer: leave out the filter");
+  const { keptMs } = limits.usage.resolutions.day;
+  if (window < 1 || window > keptMs)
+    throw new CliError(
+      exitCodes.usage,
+      `usage is kept for ${keptMs / 86_400_000} days: give a --window of at most 2160h`,
+    );
+}
+
+function printCsv({ slots }: UsageAnswer): void {
+  print(CSV_HEAD);
+  for (const { atMs, rows } of slots ?? []) for (const line of csvLines(rows, atMs)) print(line);
+}
+
+function printLines({ by, slotMs, slots }: UsageAnswer): void {
+  for (const { atMs, rows } of slots ?? [])
+    for (const row of rows) print(JSON.stringify({ fromMs: atMs, toMs: atMs + slotMs, by, ...row }));
+}

@@ -1,0 +1,77 @@
+/** The control plane as it is reached from here: whether it answers, by which clock, and what ends soon. */
+import { existsSync } from "node:fs";
+import path from "node:path";
+import type { AgentStatus } from "../../shared/wire/admin.ts";
+import { LOCAL_SYSTEM_FILE } from "../../shared/wire/runtime-files.ts";
+import { ageOf, certificateLifeMs, isOverdue } from "../agent-certificate.ts";
+import { CliError } from "../cli-error.ts";
+import { ControlClient } from "../control-client.ts";
+import { type ControlOptions, findControl, stateFolder } from "../find-system.ts";
+import { liveVersion } from "../live-version.ts";
+import { ago } from "../output.ts";
+import { type Finding, fail, ok, warn } from "./finding.ts";
+
+export interface ControlFindings {
+  readonly findings: readonly Finding[];
+  /** One was named, or runs, and does not answer. */
+  readonly isUnreachable: boolean;
+}
+
+/** More than this is said; certificates and tokens are backdated by less than a minute. */
+const CLOCK_WARN_MS = 5_000;
+const CLOCK_FAIL_MS = 60_000;
+
+export async function checkControl(options: ControlOptions): Promise<ControlFindings> {
+  const isNamed = options.control !== undefined || process.env.SELVAGE_CONTROL_URL !== undefined;
+  if (!isNamed && !hasLocalSystem()) {
+    const fix = "npm start or selvage serve, or name one: --control URL";
+    return { findings: [warn("control plane", "none runs here, and none is named", fix)], isUnreachable: false };
+  }
+  try {
+    const client = new ControlClient(findControl(options, process.env));
+    const beforeMs = Date.now();
+    const status = await client.status();
+    const afterMs = Date.now();
+    const [ca, live] = await Promise.all([client.ca(), liveVersion(client)]);
+    const alarms = [...(status.alarms ?? []), ...ca.alarms].map(({ text }) => text);
+    return {
+      findings: [
+        ok("control plane", `answers in ${afterMs - beforeMs} ms; version ${status.version} is live`),
+        ...(status.nowMs === undefined ? [] : [checkClock(status.nowMs, beforeMs, afterMs)]),
+        ...checkAgents(status.agents, certificateLifeMs(live?.document)),
+        ...[...new Set(alarms)].map((text) => warn("alarm", text, "selvage status")),
+      ],
+      isUnreachable: false,
+    };
+  } catch (fault) {
+    if (!(fault instanceof CliError)) throw fault;
+    const [text = "", ...more] = fault.message.split("\n");
+    const fix = more.join(" ") || "is it running, and is this its address? --control URL --token TOKEN";
+    return { findings: [fail("control plane", text, fix)], isUnreachable: true };
+  }
+}
+
+function hasLocalSystem(): boolean {
+  const state = stateFolder(process.env);
+  return state !== undefined && existsSync(path.join(state, LOCAL_SYSTEM_FILE));
+}
+
+/** @param beforeMs and what follows: own clock around the answer that says `theirMs` */
+export function checkClock(theirMs: number, beforeMs: number, afterMs: number): Finding {
+  const off = theirMs < beforeMs ? theirMs - beforeMs : Math.max(0, theirMs - afterMs);
+  if (Math.abs(off) < CLOCK_WARN_MS) return ok("clock", "goes as that of the control plane");
+  const text = `this machine is ${ago(Math.abs(off))} ${off > 0 ? "behind" : "ahead of"} the control plane`;
+  const fix = "set the clock by NTP: timedatectl set-ntp true";
+  return Math.abs(off) < CLOCK_FAIL_MS
+    ? warn("clock", text, fix)
+    : fail("clock", `${text}: tokens and certificates are refused`, fix);
+}
+
+function checkAgents(agents: readonly AgentStatus[], lifetimeMs: number): Finding[] {
+  const nowMs = Date.now();
+  const live = agents.filter(({ state }) => state !== "offline");
+  const late = live.filter((agent) => isOverdue(ageOf(agent, lifetimeMs, nowMs), agent.state));
+  if (late.length === 0) return live.length === 0 ? [] : [ok("certificates", `of ${live.length} agents are fresh`)];
+  const names = late.map(({ service, instance }) => `${service}/${instance}`).join(", ");
+  return [warn("certificates", `should have been renewed: ${names}`, "selvage certs, then selvage renew")];
+}

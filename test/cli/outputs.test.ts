@@ -1,0 +1,117 @@
+/** What commands print, as it is printed: of the shop, and of a control plane that says the same always. */
+import { readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { checkDocument } from "../../shared/config/check-document.ts";
+import type { Status, VersionDetail } from "../../shared/wire/admin.ts";
+import type { CaStatus, CertificateStatus } from "../../shared/wire/ca.ts";
+import { runInProcess } from "../support/run-cli.ts";
+
+const NOW_MS = Date.UTC(2026, 10, 21, 12);
+const HOUR_MS = 3_600_000;
+const FILE = "examples/shop/selvage.yaml";
+const source = readFileSync(path.resolve(import.meta.dirname, "../..", FILE), "utf8");
+
+const agent = (service: string, instance: string, more: Partial<Status["agents"][number]> = {}) => ({
+  ...{ service, instance, version: 7, state: "current" as const, phase: "ready" as const, lastSeenMsAgo: 2_000 },
+  certificateNotAfterMs: NOW_MS + 20 * HOUR_MS,
+  outage: { budgetMs: 20 * HOUR_MS, limitedBy: "certificate" },
+  ...more,
+});
+const certificate = (fingerprint: string, days: number): CertificateStatus => ({
+  ...{ fingerprint: fingerprint.repeat(16), subject: `CN=${fingerprint}`, external: false, pem: "" },
+  notBeforeMs: NOW_MS - 24 * HOUR_MS,
+  notAfterMs: NOW_MS + days * 24 * HOUR_MS,
+});
+
+const status: Status = {
+  ...{ nowMs: NOW_MS, version: 7, hash: "f".repeat(64), gateways: [], keys: [], alarms: [] },
+  agents: [
+    agent("users", "users-1"),
+    agent("orders", "orders-2", { certificateNotAfterMs: NOW_MS + 2 * HOUR_MS, phase: "draining" }),
+    agent("orders", "orders-1", { version: 6, state: "refused", reason: "no port \u001b[31m8080" }),
+    agent("inventory", "inventory-1", { state: "offline", certificateNotAfterMs: NOW_MS - HOUR_MS }),
+  ],
+};
+const ca: CaStatus = {
+  ...{ trustDomain: "shop.internal", csrPending: false, alarms: [] },
+  roots: [{ ...certificate("a1b2", 3_000), state: "signs" }],
+  issuer: certificate("c3d4", 200),
+};
+const endpoint = { instance: "inventory-2", host: "127.0.0.1", port: 1, labels: {}, leaseEndsInMs: 1 };
+
+let server: Server;
+let control: string;
+beforeAll(async () => {
+  vi.useFakeTimers({ toFake: ["Date"], now: NOW_MS });
+  const { document } = checkDocument(
+    (await import("yaml")).parse(source.replaceAll(/\$\{env:[^}]*:-([^}]*)\}/g, "$1")),
+  );
+  const version: VersionDetail = {
+    ...{ version: 7, hash: status.hash, author: "ana", reason: "", file: FILE, appliedAtMs: NOW_MS },
+    ...{ source, document },
+  };
+  const answers: Record<string, unknown> = {
+    "/v1/status": status,
+    "/v1/ca": ca,
+    "/v1/services": { revision: 1, services: { inventory: [endpoint], users: [endpoint] } },
+    "/v1/config/versions/7": version,
+    "/v1/config/versions/6": { ...version, version: 6 },
+  };
+  server = createServer(({ url = "" }, response) => {
+    const answer = answers[url];
+    response.writeHead(answer === undefined ? 404 : 200, { "content-type": "application/json" });
+    response.end(JSON.stringify(answer ?? { title: "Not found", status: 404 }));
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  control = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(() => {
+  vi.useRealTimers();
+  server.closeAllConnections();
+  server.close();
+});
+
+const lines = [
+  `routes --file ${FILE}`,
+  `routes --file ${FILE} --host api.shop.example --json`,
+  "routes --file examples/limits/selvage.yaml",
+  "routes --file examples/teams/selvage.yaml --owner payments",
+  `mesh edges --file ${FILE} --of orders`,
+  "secret list --file examples/webhooks/selvage.yaml",
+  "secret check --file examples/webhooks/selvage.yaml",
+  "help SLV3012",
+  "help slv4001 --json",
+  "routes --host localhost:8080",
+  "routes --host elsewhere.example",
+  "mesh status",
+  "mesh status --service users --json",
+  "mesh config orders-2",
+  "mesh config inventory-1",
+  "mesh config order-1",
+  "mesh edges --of inventory --json",
+  "certs",
+  "certs --service users --json",
+  "config view 6",
+  "doctor --json",
+];
+
+describe("outputs", () => {
+  test.each(lines)("%s", async (line) => {
+    const environment = { SELVAGE_CONTROL_URL: control, SELVAGE_TOKEN: "t", SELVAGE_STATE: ".vitest/nowhere" };
+    const { code, stdout, stderr } = await runInProcess(line.split(" "), environment);
+    const text = `$ selvage ${line}\n${stdout}--- said\n${stderr}--- exit code ${code}\n`;
+    expect(text).not.toContain("\u001b");
+    if (!line.startsWith("doctor"))
+      await expect(text).toMatchFileSnapshot(`golden/${line.replaceAll(/[^\w]+/g, "-")}.txt`);
+    else
+      expect(JSON.parse(stdout).findings).toEqual(
+        expect.arrayContaining([
+          { what: "clock", verdict: "ok", text: "goes as that of the control plane" },
+          expect.objectContaining({ verdict: "warn", text: "should have been renewed: orders/orders-2" }),
+        ]),
+      );
+  });
+});

@@ -1,0 +1,20 @@
+/** What other objects and calls ask of a usage store. */
+import type { CounterReport, SeriesCounts } from "../../../shared/policy/counters.ts";
+import type { UsageFilter, UsageGroups } from "../../../shared/policy/usage-report.ts";
+
+/** Keeps what a part of the isolates count, see `usage-store.ts`. */
+export interface UsageStoreRpc extends Rpc.DurableObjectBranded {
+  /** Counts a report, unless it was counted before. */
+  add(isolate: string, report: CounterReport): Promise<void>;
+  read(asked: UsageRequest): Promise<UsageSums>;
+  /** Everything that was counted since the object was made. */
+  totals(): Promise<readonly SeriesCounts[]>;
+}
+
+export interface UsageRequest extends UsageFilter {
+  readonly windowMs: number;
+  readonly atMs: number;
+}
+
+/** Sums by name of each slot in which something was counted, oldest first. */
+export type UsageSums = readonly { readonly atMs: number; readonly groups: UsageGroups }[];

@@ -1,0 +1,58 @@
+/** Whoever tells the objects that keep usage something, or asks them, does it here. */
+import { limits } from "../../../shared/limits.ts";
+import type { CounterReport, SeriesCounts } from "../../../shared/policy/counters.ts";
+import { hubOf } from "../../../shared/policy/hub-shards.ts";
+import { mergeGroups, type UsageGroups } from "../../../shared/policy/usage-report.ts";
+import { addToSlot, isKept, slotOf } from "../../../shared/policy/usage-rollup.ts";
+import type { Env } from "../env.ts";
+import type { UsageRequest, UsageStoreRpc, UsageSums } from "../objects/usage-rpc.ts";
+import { within } from "./within.ts";
+
+const { shards } = limits.usage;
+const { objectCallMs } = limits.control;
+
+/**
+ * Has a report counted. A lease never fails for it.
+ * @returns whether it was, or nothing of it is kept; if not, the isolate sends it again
+ */
+export async function keepUsage(env: Env, isolate: string, report: CounterReport | undefined): Promise<boolean> {
+  if (report === undefined || !report.series.some(isKept)) return true;
+  const name = shardName(hubOf(isolate, shards));
+  try {
+    await within(env.USAGE.getByName(name).add(isolate, report), limits.usage.addMs, name);
+    return true;
+  } catch (error) {
+    console.warn(JSON.stringify({ kind: "usage", shard: name, reason: String(error) }));
+    return false;
+  }
+}
+
+/** What of a report the window of the last minutes is made of. */
+export function withoutUsage({ seq, series }: CounterReport): CounterReport {
+  return { seq, series: series.filter(({ kind }) => kind !== "usage" && kind !== "call") };
+}
+
+/** Sums by name of each slot, of all objects, oldest first. @throws when one does not answer in time */
+export async function askUsage(env: Env, asked: UsageRequest): Promise<UsageSums> {
+  const slots = new Map<number, UsageGroups>();
+  for (const { atMs, groups } of (await eachShard(env, (shard) => shard.read(asked))).flat()) {
+    const sums: UsageGroups = slots.get(atMs) ?? new Map();
+    slots.set(atMs, sums);
+    mergeGroups(sums, groups);
+  }
+  return [...slots].sort(([a], [b]) => a - b).map(([atMs, groups]) => ({ atMs, groups }));
+}
+
+/** What was counted since the beginning, of all objects. @throws when one does not answer: sums that fall would be taken for news */
+export async function usageTotals(env: Env): Promise<SeriesCounts[]> {
+  const slot = slotOf([]);
+  for (const series of (await eachShard(env, (shard) => shard.totals())).flat()) addToSlot(slot, series);
+  return [...slot.values()];
+}
+
+function eachShard<T>(env: Env, ask: (shard: DurableObjectStub<UsageStoreRpc>) => Promise<T>): Promise<T[]> {
+  const names = Array.from({ length: shards }, (_, index) => shardName(index));
+  return Promise.all(names.map((name) => within(ask(env.USAGE.getByName(name)), objectCallMs, name)));
+}
+
+const shardName = (index: number): string => `usage-${index}`;
