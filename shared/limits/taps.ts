@@ -3,6 +3,8 @@
 export const taps = {
   /** Taps at one time, of all who tap. */
   max: 8,
+  /** Of a tap's id, which is the control plane's. */
+  idCharsMax: 64,
   /** A tap that is not read for so long is over, milliseconds: what a program leaves behind that was killed. */
   leaseMs: 6_000,
   /** The whole life of a tap, milliseconds. */

@@ -16,12 +16,13 @@ import type { TapsAnswer, ToldTap } from "../policy/tap-source.ts";
 const value = z.string().check(z.minLength(1), z.maxLength(bounds.valueCharsMax));
 const values = z.optional(z.array(value).check(z.minLength(1), z.maxLength(bounds.valuesMax)));
 const status = z.int().check(z.minimum(0), z.maximum(599));
-const id = z.string().check(z.minLength(1), z.maxLength(64));
+const id = z.string().check(z.minLength(1), z.maxLength(bounds.idCharsMax));
 const count = z.int().check(z.minimum(0));
-const hop = z.enum(["gateway", "ingress", "outbound", "inbound", "expose"]);
+const HOPS = ["gateway", "ingress", "outbound", "inbound", "expose"] as const;
+const hop = z.enum(HOPS);
 
 const filterSchema = z.strictObject({
-  hops: z.array(hop).check(z.minLength(1), z.maxLength(5)),
+  hops: z.array(hop).check(z.minLength(1), z.maxLength(HOPS.length)),
   routes: values,
   services: values,
   methods: values,
