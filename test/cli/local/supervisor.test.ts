@@ -31,7 +31,7 @@ function supervise(restart = false): Supervisor {
   return supervisor;
 }
 
-/** A Node program that is ready when it has written a file. */
+/** A Node program that is ready when it has written its pid into a file. */
 function child(supervisor: Supervisor, name: string, script: string): ChildSpec {
   const marker = path.join(state, `${name}.ready`);
   return {
@@ -40,13 +40,13 @@ function child(supervisor: Supervisor, name: string, script: string): ChildSpec 
     service: name,
     version: "v1",
     command: process.execPath,
-    args: ["-e", `${script};require("fs").writeFileSync(${JSON.stringify(marker)}, "")`],
+    args: ["-e", `${script};require("fs").writeFileSync(${JSON.stringify(marker)}, String(process.pid))`],
     environment: {},
     logFile: supervisor.logFile(name),
     ports: { http: 1234 },
-    ready: async (signal) => {
-      rmSync(marker, { force: true });
-      while (!existsSync(marker)) await delay(10, undefined, { signal });
+    ready: async (signal, pid) => {
+      const isWritten = (): boolean => existsSync(marker) && readFileSync(marker, "utf8") === String(pid);
+      while (!isWritten()) await delay(10, undefined, { signal });
     },
   };
 }
