@@ -68,12 +68,14 @@ test.each([
   [
     "respond: { status: 418, body: 'hi {path.id}' }",
     "would be answered here: 418; content-type: text/plain; charset=utf-8; 4 characters",
+    418,
   ],
   [
     "redirect: { status: 301, host: o.example, path: '/n/*' }",
     "would be answered here: 301 to https://o.example/n/b?q=1",
+    301,
   ],
-])("explain: %s", (route, text) => {
+])("explain: %s", (route, text, status) => {
   const { document } = load(route);
   if (document === undefined) throw new Error("no document");
   const request = {
@@ -84,7 +86,7 @@ test.each([
     headers: [],
     credential: { kind: "none" },
   } as const;
-  expect(explain(compile(document), request, 0).result).toEqual({ outcome: "answer", text });
+  expect(explain(compile(document), request, 0).result).toEqual({ outcome: "answer", text, status });
 });
 
 test("explain: edits by the same functions as requests, and what the answer would go through", () => {

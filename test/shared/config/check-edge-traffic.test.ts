@@ -198,8 +198,13 @@ describe("explain", () => {
     const canary = steps(split, 0, [["x-canary", "on"]]).texts;
     expect(canary).toContain("traffic: orders-next (rule 1: x-canary: on)");
     expect(canary).toContain("target: GET /orders/7 to service orders-next");
-    expect(steps(split, 0).texts).toContain(
-      "traffic: 90 % to orders, 10 % to orders-next (rule 2: every request); which of them is drawn, below is what the route's own target does",
+    const drawn = steps(split, 0);
+    expect(drawn.result).toBe("90 % (orders) would be forwarded; 10 % (orders-next) would be forwarded");
+    expect(drawn.texts).toContain(
+      "traffic: 90 % to orders, 10 % to orders-next (rule 2: every request), drawn for each request",
+    );
+    expect(drawn.texts).toEqual(
+      expect.arrayContaining(["orders", "orders-next"].map((to) => `target: GET /orders/7 to service ${to}`)),
     );
   });
 
