@@ -1,19 +1,11 @@
+import { CREDENTIAL_FIELDS } from "../shared/http/credential-fields.ts";
 import type { Explanation, Result } from "../shared/plan/explain-step.ts";
 
-/** Fields whose values are nobody's to read, also where they go on. */
-const CREDENTIALS: ReadonlySet<string> = new Set([
-  "authorization",
-  "proxy-authorization",
-  "cookie",
-  "dpop",
-  "txn-token",
-  "x-api-key",
-]);
 const HIDDEN = "(not shown)";
 
 /** Fields as they may be shown. */
 export function withoutCredentials(fields: Readonly<Record<string, string>>): Record<string, string> {
-  const shown = Object.entries(fields).map(([name, value]) => [name, CREDENTIALS.has(name) ? HIDDEN : value]);
+  const shown = Object.entries(fields).map(([name, value]) => [name, CREDENTIAL_FIELDS.has(name) ? HIDDEN : value]);
   return Object.fromEntries(shown);
 }
 

@@ -1,5 +1,6 @@
 /** Runs the cases of a file: on the pure engine, or against a gateway. */
 import type { Path } from "../../shared/config/problem.ts";
+import { CREDENTIAL_FIELDS } from "../../shared/http/credential-fields.ts";
 import { compile } from "../../shared/plan/compile.ts";
 import { explain } from "../../shared/plan/explain.ts";
 import type { Plan } from "../../shared/plan/plan.ts";
@@ -125,7 +126,7 @@ function explainCommand(
   file: string,
 ): string {
   const shown = Object.entries(headers).map(([name, value]) =>
-    /^(authorization|cookie|x-api-key|dpop)$/i.test(name) ? `-H '${name}: ...'` : `-H ${quoted(`${name}: ${value}`)}`,
+    CREDENTIAL_FIELDS.has(name.toLowerCase()) ? `-H '${name}: ...'` : `-H ${quoted(`${name}: ${value}`)}`,
   );
   const options = [
     ...shown,

@@ -1,18 +1,10 @@
 /** Which of a resource's answers a request selects: the fields that `Vary` names (RFC 9111 section 4.1). */
+import { CREDENTIAL_FIELDS } from "../http/credential-fields.ts";
 import { limits } from "../limits.ts";
 import type { FieldReader } from "./cache-request.ts";
 import { splitList, TOKEN } from "./directives.ts";
 import type { StoredHead } from "./stored-head.ts";
 
-/** Fields that prove who somebody is: their values are never written down. */
-const CREDENTIALS: ReadonlySet<string> = new Set([
-  "authorization",
-  "proxy-authorization",
-  "cookie",
-  "dpop",
-  "txn-token",
-  "x-api-key",
-]);
 /** Lists of choices whose order says nothing but by `q` (RFC 9110 section 12.5); names of `Accept` parameters alone have no case. */
 const PREFERENCES: ReadonlySet<string> = new Set(["accept", "accept-charset", "accept-encoding", "accept-language"]);
 
@@ -40,7 +32,7 @@ export function selectionOf(
     if (unsent.includes(name)) continue;
     const value = normalisedField(name, fields);
     if (value === null) by.push([name, null]);
-    else if (CREDENTIALS.has(name)) return { refused: "vary-credentials" };
+    else if (CREDENTIAL_FIELDS.has(name)) return { refused: "vary-credentials" };
     else if (value.length > limits.cache.selectingCharsMax) return { refused: "vary" };
     else by.push([name, value]);
   }
