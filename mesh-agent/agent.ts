@@ -312,6 +312,7 @@ class Agent {
       unready: () => this.#unready,
       tcp: () => this.#tcp?.addresses ?? {},
     });
+    this.#accessLog.tracing.families = view.metrics;
     return this.#admin.open(this.#options.admin, view);
   }
 

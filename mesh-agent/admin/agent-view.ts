@@ -27,7 +27,7 @@ export interface AgentParts {
 export function agentView(parts: AgentParts): AdminView {
   return {
     unready: parts.unready,
-    metrics: () => parts.metrics.render(gauges(parts)),
+    metrics: () => parts.metrics.families(gauges(parts)),
     config: () => config(parts),
   };
 }

@@ -49,7 +49,7 @@ async function openFrontAdmin(front: Front, at: HostPort | undefined) {
   try {
     return await openAdmin(at, {
       unready: () => undefined,
-      metrics: () => front.counters.render(front.counts(), front.webSockets),
+      metrics: () => front.counters.families(front.counts(), front.webSockets),
       config: () => ({ ports: front.ports }),
     });
   } catch (error) {

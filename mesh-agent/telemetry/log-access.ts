@@ -11,6 +11,7 @@ import { accessLines, type HopNames, type LineFacts } from "./access-line.ts";
 import type { AgentTaps } from "./agent-taps.ts";
 import type { LineBytes } from "./line-bytes.ts";
 import type { Log } from "./log.ts";
+import type { LogExporter } from "./log-exporter.ts";
 import type { Direction, Metrics } from "./metrics.ts";
 import { pathOf } from "./path-of.ts";
 import { randomDigits } from "./random-digits.ts";
@@ -22,8 +23,8 @@ export interface AccessLogOptions {
   readonly instance: string;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Its `tracer` is undefined while nothing is told. */
-  readonly tracing: { readonly tracer: Tracer | undefined };
+  /** Its `tracer` and `logs` are undefined while nothing is told. */
+  readonly tracing: { readonly tracer: Tracer | undefined; readonly logs?: LogExporter | undefined };
   /** Absent: nobody can tap. */
   readonly taps?: AgentTaps;
   /** Which requests get a line. */
@@ -70,20 +71,25 @@ function parentOf(fields: FieldList): TraceContext | undefined {
 
 function finish(
   call: Call,
-  { hop, service, instance, log, metrics, chosen, taps }: AccessLogOptions,
+  { hop, service, instance, log, metrics, chosen, taps, tracing }: AccessLogOptions,
   lineOf: (atMs: number, facts: LineFacts) => LineBytes,
   tracer: Tracer | undefined,
 ): void {
   const durationMs = performance.now() - call.arrivedAtMs;
   const { route = "unknown", peer = route, tunnel, reason } = call.facts;
-  if (tunnel === undefined) metrics.request(hop, peer, call.status, durationMs);
-  else metrics.tunnels.closed(hop, peer, tunnel, reason === undefined);
   if (call.byGrpc) {
     call.facts.grpcStatus ??= untoldStatus(call);
     metrics.grpc(hop, peer, call.facts.grpcStatus);
   }
+  // It decides what is kept, also for who comes after it.
   tracer?.end(call, hop, durationMs);
-  if (taps?.isOn === true) taps.see(entryOf(call, { hop, service, instance }, durationMs), () => detailOf(call));
+  const { spans } = call;
+  if (tunnel === undefined)
+    metrics.request(hop, peer, call.status, durationMs, spans?.isKept === true ? spans : undefined);
+  else metrics.tunnels.closed(hop, peer, tunnel, reason === undefined);
+  const entry = (): AccessLogEntry => entryOf(call, { hop, service, instance }, durationMs);
+  if (taps?.isOn === true) taps.see(entry(), () => detailOf(call));
+  tracing.logs?.request(call, durationMs, entry);
   if (isChosen(call, chosen)) log.bytes(lineOf(Date.now() - durationMs, factsOf(call, durationMs)));
 }
 

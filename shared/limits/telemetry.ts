@@ -37,4 +37,12 @@ export const telemetry = {
   /** Traces begun here of which spans are kept, percent, unless the document says otherwise. */
   samplePercent: 1,
   slowMsMax: 600_000,
+  /** How often metrics are sent, unless the document says otherwise. */
+  metricsEveryMs: 60_000,
+  metricsEveryMsMin: 1_000,
+  metricsEveryMsMax: 3_600_000,
+  /** Requests of which a log record is sent, percent, unless the document says otherwise. */
+  logSamplePercent: 1,
+  /** `Server-Timing` names stages that were waited for at least as long. */
+  timingMsMin: 1,
 } as const;

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { metricsText } from "../../../shared/http/metrics-text.ts";
 import { Metrics } from "../../../mesh-agent/telemetry/metrics.ts";
 
 test("renders counters and cumulative histograms in Prometheus text form", () => {
@@ -7,7 +8,7 @@ test("renders counters and cumulative histograms in Prometheus text form", () =>
   metrics.request("outbound", "orders", 200, 40_000);
   metrics.request("outbound", "orders", 0, 1);
   metrics.retry("orders");
-  const text = metrics.render([{ name: "g", help: "A gauge.", labels: { a: 'b"\n' }, value: 1 }]);
+  const text = metricsText(metrics.families([{ name: "g", help: "A gauge.", labels: { a: 'b"\n' }, value: 1 }]));
   const labels = 'direction="outbound",service="orders"';
   for (const line of [
     `selvage_requests_total{${labels},status="2xx"} 2`,

@@ -1,6 +1,6 @@
 /** Spans of the gateway: one of each request, one of each call upstream, one of each stage that had to wait. */
 import { telemetry } from "../../../shared/limits/telemetry.ts";
-import { tracesPath } from "../../../shared/telemetry/otlp-request.ts";
+import { signalPath } from "../../../shared/telemetry/otlp-request.ts";
 import { isFailure, keptBy } from "../../../shared/telemetry/sampling.ts";
 import type { OtlpSettings, TelemetrySettings, TracesSettings } from "../../../shared/telemetry/settings.ts";
 import { SpanBuffer } from "../../../shared/telemetry/span-buffer.ts";
@@ -75,7 +75,7 @@ class SpanTracer {
 
   #outboxOf(instance: string): OtlpOutbox {
     const own = { "service.name": "gateway", "service.instance.id": instance };
-    this.#outbox ??= new OtlpOutbox(this.#otlp, tracesPath, { ...this.#attributes, ...own }, this.#spans);
+    this.#outbox ??= new OtlpOutbox(this.#otlp, signalPath.traces, { ...this.#attributes, ...own }, this.#spans);
     return this.#outbox;
   }
 }
