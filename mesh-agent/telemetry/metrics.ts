@@ -77,7 +77,12 @@ export class Metrics {
   request(direction: Direction, service: string, status: number, durationMs: number, kept?: KeptSpan): void {
     let series = this.#requests[direction].get(service);
     if (series === undefined) {
-      series = { classes: Array(6).fill(0), buckets: Array(BUCKETS.length).fill(0), sumSeconds: 0, exemplars: undefined };
+      series = {
+        classes: Array(6).fill(0),
+        buckets: Array(BUCKETS.length).fill(0),
+        sumSeconds: 0,
+        exemplars: undefined,
+      };
       this.#requests[direction].set(service, series);
     }
     const at = Math.min(5, Math.max(0, Math.floor(status / 100)));
@@ -173,7 +178,9 @@ export class Metrics {
         name: "selvage_request_duration_seconds",
         type: "histogram",
         help: "Time from a request's head to the end of its answer.",
-        samples: [...this.#all()].flatMap(({ direction, service, series }) => histogram({ direction, service }, series)),
+        samples: [...this.#all()].flatMap(({ direction, service, series }) =>
+          histogram({ direction, service }, series),
+        ),
       },
       {
         name: "selvage_grpc_requests_total",

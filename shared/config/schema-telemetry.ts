@@ -27,9 +27,7 @@ const percentage = () =>
   );
 
 const traces = z.strictObject({
-  sample: percentage()
-    .optional()
-    .describe("Share of the traces begun here that is kept whole. Default: 1%."),
+  sample: percentage().optional().describe("Share of the traces begun here that is kept whole. Default: 1%."),
   errors: z
     .enum(["always", "sampled"], { error: "always or sampled" })
     .optional()

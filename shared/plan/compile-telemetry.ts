@@ -1,7 +1,13 @@
 import type { TelemetryConfig } from "../config/schema-telemetry.ts";
 import { durationOr, parseDurationMs } from "../config/units.ts";
 import { telemetry as limits } from "../limits/telemetry.ts";
-import type { LogsSettings, MetricsSettings, OtlpSettings, TelemetrySettings, TracesSettings } from "../telemetry/settings.ts";
+import type {
+  LogsSettings,
+  MetricsSettings,
+  OtlpSettings,
+  TelemetrySettings,
+  TracesSettings,
+} from "../telemetry/settings.ts";
 import { lowerCaseKeys } from "./sorted.ts";
 
 /** @param name of the document */

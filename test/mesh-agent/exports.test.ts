@@ -58,7 +58,9 @@ test("metrics are sums since the start, by the names of the conventions where th
   const [total] = pointsOf("caller", "selvage_requests_total").slice(-1);
   expect(total).toMatchObject({ kind: "sum", attributes: { direction: "outbound", service: "callee", status: "2xx" } });
   expect(pointsOf("caller", "selvage_plan_version").at(-1)).toMatchObject({ kind: "gauge", start: 0n });
-  expect(pointsOf("callee", "http.server.request.duration").at(-1)).toMatchObject({
+  const served = (): ReadPoint | undefined => pointsOf("callee", "http.server.request.duration").at(-1);
+  await until("the other agent tells it, too", () => served() !== undefined);
+  expect(served()).toMatchObject({
     attributes: { "selvage.hop": "inbound", "selvage.peer": "caller" },
   });
   // They are not told twice, by two names.
@@ -77,7 +79,7 @@ test("a request whose spans are kept is the exemplar of its bucket, once, and no
   await until("its spans are here", () => receiver.of(kept).length >= 3);
   const [outer] = receiver.of(kept).filter(({ kind }) => kind === "internal");
   expect(told()[0]).toMatchObject({ spanId: outer?.spanId, value: expect.any(Number) });
-  const { admin } = world.ports;
+  const { admin } = world.caller.runtime.ports;
   const open = { accept: "application/openmetrics-text" };
   const text = await (await fetch(`http://127.0.0.1:${admin}/metrics`, { headers: open })).text();
   expect(text).toContain(` # {trace_id="${kept}",span_id="${outer?.spanId}"} ${told()[0]?.value} `);
@@ -91,7 +93,9 @@ test("a request that failed is a record of both agents, without its query and wh
   world.instance(0).app.behave = plain(200);
   await ask("well", well);
   await until("both have told it", () => logsOf(failed).length >= 2);
-  const hops = logsOf(failed).sort((a, b) => String(a.attributes["selvage.hop"]).localeCompare(String(b.attributes["selvage.hop"])));
+  const hops = logsOf(failed).sort((a, b) =>
+    String(a.attributes["selvage.hop"]).localeCompare(String(b.attributes["selvage.hop"])),
+  );
   expect(hops.map(({ severity, event, attributes }) => [severity, event, attributes["selvage.hop"]])).toEqual([
     ["ERROR", "selvage.request", "inbound"],
     ["ERROR", "selvage.request", "outbound"],
@@ -110,6 +114,7 @@ test("a request that failed is a record of both agents, without its query and wh
 
 test("of those that went well it is the share of their traces", async () => {
   world.control.telemetry = settings({ ratio: 0.5, failures: true });
+  world.control.setPlan("callee", {});
   await world.use([world.endpoint(0)]);
   const [chosen, other] = ["f".repeat(32), "6".repeat(32)];
   await until("one of the share is told by both", async () => {
@@ -125,10 +130,15 @@ test("of those that went well it is the share of their traces", async () => {
 });
 
 test("an agent's own troubles are told, what goes well is not", async () => {
-  world.control.dropSockets();
+  await world.control.close();
+  await world.control.open();
   await until("it is told", () => receiver.logs.some(({ event }) => event === "selvage.agent.control_lost"));
   const [lost] = receiver.logs.filter(({ event }) => event === "selvage.agent.control_lost");
-  expect(lost).toMatchObject({ severity: "WARN", traceId: "", body: expect.stringContaining("the control plane is away") });
+  expect(lost).toMatchObject({
+    severity: "WARN",
+    traceId: "",
+    body: expect.stringContaining("the control plane is away"),
+  });
   expect(receiver.logs.map(({ event }) => event)).not.toContain("selvage.agent.control_connected");
 });
 

@@ -1,5 +1,5 @@
 /** What of the messages that OTLP publishes is needed (opentelemetry/proto: collector, trace, metrics, logs, resource, common; v1). */
-import { create, createFileRegistry, type DescMessage, fromBinary, type Message } from "@bufbuild/protobuf";
+import { create, createFileRegistry, type DescMessage } from "@bufbuild/protobuf";
 import {
   type FieldDescriptorProto,
   FieldDescriptorProto_Label,

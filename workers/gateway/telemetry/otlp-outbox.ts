@@ -18,6 +18,8 @@ import {
   otlpContentType,
   otlpRequest,
   otlpResource,
+  type Signal,
+  signalPath,
 } from "../../../shared/telemetry/otlp-request.ts";
 import type { OtlpSettings } from "../../../shared/telemetry/settings.ts";
 import type { Env } from "../env.ts";
@@ -40,7 +42,7 @@ export interface ItemBuffer {
 
 export class OtlpOutbox {
   readonly #settings: OtlpSettings;
-  readonly #path: string;
+  readonly #signal: Signal;
   readonly #resource: Uint8Array;
   readonly #items: ItemBuffer;
   readonly #queue = newExportQueue();
@@ -50,10 +52,10 @@ export class OtlpOutbox {
   #caredForMs = 0;
   #saidAtMs = Number.NEGATIVE_INFINITY;
 
-  /** @param path of the signal, below the endpoint @param resource its attributes */
-  constructor(settings: OtlpSettings, path: string, resource: Readonly<Record<string, string>>, items: ItemBuffer) {
+  /** @param resource its attributes */
+  constructor(settings: OtlpSettings, signal: Signal, resource: Readonly<Record<string, string>>, items: ItemBuffer) {
     this.#settings = settings;
-    this.#path = path;
+    this.#signal = signal;
     this.#resource = otlpResource(resource);
     this.#items = items;
   }
@@ -104,7 +106,7 @@ export class OtlpOutbox {
     try {
       const headers = { ...this.#headers(env), "content-type": otlpContentType, "user-agent": "selvage-gateway" };
       const isPacked = compression === "gzip";
-      const answer = await fetch(endpoint + this.#path, {
+      const answer = await fetch(endpoint + signalPath[this.#signal], {
         method: "POST",
         headers: isPacked ? { ...headers, "content-encoding": "gzip" } : headers,
         body: isPacked ? await packed(bytes) : bytes,
@@ -132,7 +134,7 @@ export class OtlpOutbox {
     if (nowMs - this.#saidAtMs < REMIND_MS) return;
     this.#saidAtMs = nowMs;
     const { sent, dropped, rejected } = this.#queue;
-    console.warn(JSON.stringify({ kind: "telemetry", reason, sent, dropped, rejected }));
+    console.warn(JSON.stringify({ kind: "telemetry", signal: this.#signal, reason, sent, dropped, rejected }));
   }
 }
 

@@ -1,42 +1,30 @@
 /** Spans of the gateway: one of each request, one of each call upstream, one of each stage that had to wait. */
 import { telemetry } from "../../../shared/limits/telemetry.ts";
-import { signalPath } from "../../../shared/telemetry/otlp-request.ts";
 import { isFailure, keptBy } from "../../../shared/telemetry/sampling.ts";
 import type { OtlpSettings, TelemetrySettings, TracesSettings } from "../../../shared/telemetry/settings.ts";
 import { SpanBuffer } from "../../../shared/telemetry/span-buffer.ts";
 import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { randomDigits } from "../upstream/random-digits.ts";
+import { BySettings } from "./by-settings.ts";
 import { OtlpOutbox } from "./otlp-outbox.ts";
 import { RequestSpans } from "./request-spans.ts";
+import { TimedTrace } from "./timed-trace.ts";
 import { tellPlatform, writeRequest } from "./write-request.ts";
 
 const { itemsMax, requestBytesMax } = telemetry;
 const TRACE_DIGITS = 32;
 
-/** Of this isolate, by what plans say: a new version changes mostly other things. */
-const tracers = new Map<string, SpanTracer>();
-/** The same, found at once by a plan that was asked about before. */
-const known = new WeakMap<TelemetrySettings, SpanTracer>();
-/** More are hardly in use at once; what the oldest has to tell is still sent. */
-const TRACERS_MAX = 4;
+const tracers = new BySettings(
+  "traces",
+  ({ traces, otlp, resource }) => traces && new SpanTracer(traces, otlp, resource),
+);
 
 /** Sets the request's trace, as its plan has it. */
 export function recordRequest(c: Context<GatewayEnv>, settings: TelemetrySettings): undefined {
-  const tracer = known.get(settings) ?? tracerOf(settings);
-  tracer?.begin(c);
-}
-
-/** @returns undefined when there is nobody to tell */
-function tracerOf(settings: TelemetrySettings): SpanTracer | undefined {
-  const { traces, otlp, resource } = settings;
-  if (traces === undefined || otlp === undefined) return undefined;
-  const key = JSON.stringify({ traces, otlp, resource });
-  const tracer = tracers.get(key) ?? new SpanTracer(traces, otlp, resource);
-  tracers.set(key, tracer);
-  known.set(settings, tracer);
-  for (const oldest of tracers.keys()) if (tracers.size > TRACERS_MAX) tracers.delete(oldest);
-  return tracer;
+  const tracer = tracers.of(settings);
+  if (tracer !== undefined) tracer.begin(c);
+  else if (settings.serverTiming === true) c.set("trace", new TimedTrace(c.get("trace")));
 }
 
 class SpanTracer {
@@ -75,7 +63,7 @@ class SpanTracer {
 
   #outboxOf(instance: string): OtlpOutbox {
     const own = { "service.name": "gateway", "service.instance.id": instance };
-    this.#outbox ??= new OtlpOutbox(this.#otlp, signalPath.traces, { ...this.#attributes, ...own }, this.#spans);
+    this.#outbox ??= new OtlpOutbox(this.#otlp, "traces", { ...this.#attributes, ...own }, this.#spans);
     return this.#outbox;
   }
 }

@@ -1,4 +1,4 @@
-/** Begins what is recorded of a request: by a recorder that is loaded by the first request whose plan has traces. */
+/** Begins what is recorded of a request: by a recorder that is loaded by the first request whose plan has traces, or tells times. */
 import type { Soon } from "../cache/cache-store.ts";
 import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
@@ -9,7 +9,8 @@ export class Tracing {
   /** Of a request whose plan is known. */
   begin(c: Context<GatewayEnv>): Soon<undefined> {
     const { telemetry } = c.get("held").plan;
-    if (telemetry?.traces === undefined) return undefined;
+    if (telemetry === undefined || (telemetry.traces === undefined && telemetry.serverTiming !== true))
+      return undefined;
     if (this.#record !== undefined) return this.#record(c, telemetry);
     return import("./span-tracer.ts").then(({ recordRequest }) => {
       this.#record = recordRequest;

@@ -51,6 +51,12 @@ export interface PartCaller {
   readonly signal: AbortSignal;
 }
 
+/** Requests of one call of a part, for whatever reason there are several. */
+interface SentBefore {
+  count: number;
+}
+type SendingCaller = PartCaller & { readonly sent: SentBefore };
+
 export class PartCalls {
   readonly #forwarder: Forwarder;
   readonly #edgeOf: (env: Env) => EdgeCache;
@@ -88,8 +94,9 @@ export class PartCalls {
   async #answer(caller: PartCaller, call: PartCall, deadlineAtMs: number): Promise<Response> {
     const { part, request } = call;
     let path = request.path;
+    const sent: SentBefore = { count: 0 };
     for (let left = part.redirects ?? 0; ; left--) {
-      const answer = await this.#attempt(caller, call, path, deadlineAtMs);
+      const answer = await this.#attempt({ ...caller, sent }, call, path, deadlineAtMs);
       if (left === 0 || answer.status < 300 || answer.status > 399) return answer;
       const next = redirectPath(answer.status, answer.headers.get("location"), part.target, path);
       if (next === undefined) return answer;
@@ -98,14 +105,14 @@ export class PartCalls {
     }
   }
 
-  #attempt(caller: PartCaller, call: PartCall, path: string, deadlineAtMs: number): Promise<Response> {
+  #attempt(caller: SendingCaller, call: PartCall, path: string, deadlineAtMs: number): Promise<Response> {
     if (call.part.retries === undefined) return this.#send(caller, call, path, deadlineAtMs);
     return this.#repeat(caller, call, path, deadlineAtMs, call.part.retries);
   }
 
   /** Law 7: within the deadline, and within what the origin's calls may be repeated. */
   async #repeat(
-    caller: PartCaller,
+    caller: SendingCaller,
     call: PartCall,
     path: string,
     deadlineAtMs: number,
@@ -152,8 +159,8 @@ export class PartCalls {
     return budget;
   }
 
-  async #send(caller: PartCaller, call: PartCall, path: string, deadlineAtMs: number): Promise<Response> {
-    const { c, context, signal } = caller;
+  async #send(caller: SendingCaller, call: PartCall, path: string, deadlineAtMs: number): Promise<Response> {
+    const { c, context, signal, sent } = caller;
     const { part, request } = call;
     const fields = caller.fields.copy();
     await setOwnKey(fields, caller, call);
@@ -161,7 +168,8 @@ export class PartCalls {
     const { target, method } = part;
     const body = request.body === undefined ? null : new TextEncoder().encode(request.body);
     if (body !== null) fields.set("content-type", "application/json");
-    const sending = { target, method, path, fields, body, deadlineAtMs, signal, part: part.name };
+    const resend = sent.count++;
+    const sending = { target, method, path, fields, body, deadlineAtMs, signal, part: part.name, resend };
     const { shedder, upstreams, held } = this.#forwarder;
     const pass = (made: ForwardCall): Promise<Response> =>
       shedder.call(c, made, (shed) => callTarget(c, { ...made, ...shed }, context, upstreams));
