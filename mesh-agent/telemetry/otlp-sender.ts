@@ -23,8 +23,6 @@ import { nodeHttp } from "../proxy/node-http.ts";
 const compress = promisify(gzip);
 /** How long the end of the agent may take for it. */
 const CLOSE_MS = 2_000;
-/** Between two words of the log on the same trouble. */
-const REMIND_MS = 60_000;
 
 export class OtlpSender {
   readonly #settings: ReceiverSettings;
@@ -105,7 +103,7 @@ export class OtlpSender {
 
   #complain(reason: string): void {
     const nowMs = performance.now();
-    if (nowMs - this.#saidAtMs < REMIND_MS) return;
+    if (nowMs - this.#saidAtMs < telemetry.remindMs) return;
     this.#saidAtMs = nowMs;
     const { sent, dropped, rejected } = this.#queue;
     this.#onTrouble(

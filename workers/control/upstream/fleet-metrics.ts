@@ -4,6 +4,7 @@ import { acknowledgementOf } from "../../../shared/policy/acknowledgement.ts";
 import type { Instance } from "../../../shared/policy/agent-sessions.ts";
 import type { FleetVerdict } from "../../../shared/policy/fleet-verdict.ts";
 import { gatewayMetrics } from "../../../shared/policy/gateway-metrics.ts";
+import type { TelemetrySettings } from "../../../shared/telemetry/settings.ts";
 import type { Env } from "../env.ts";
 import { type ConfigStatus, MAIN } from "../objects/rpc.ts";
 import { hubsStatus } from "./hubs.ts";
@@ -13,6 +14,8 @@ import { usageTotals } from "./usage-shards.ts";
 export interface FleetMetrics {
   readonly gateways: readonly MetricFamily[];
   readonly fleet: readonly MetricFamily[];
+  /** Of the live version: to whom they are sent. */
+  readonly settings: TelemetrySettings | undefined;
 }
 
 /** @throws when an object does not answer: sums that fall would be taken for news */
@@ -25,6 +28,7 @@ export async function fleetMetrics(env: Env): Promise<FleetMetrics> {
   return {
     gateways: gatewayMetrics(totals),
     fleet: [...gatewayGauges(live), ...agentGauges(instances, verdicts, live.version)],
+    settings: live.telemetry,
   };
 }
 

@@ -1,16 +1,8 @@
 /** Tells log records of requests: by what is loaded by the first request whose plan has them. */
-import type { GatewayLogEntry, WouldRefuse } from "../../../shared/http/access-log.ts";
 import type { TelemetrySettings } from "../../../shared/telemetry/settings.ts";
 import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
-
-/** An answered request, as its line in the log has it. */
-export interface Answered {
-  readonly entry: GatewayLogEntry;
-  readonly wouldRefuse: readonly WouldRefuse[] | undefined;
-  /** When its answer was there, in milliseconds since 1970. */
-  readonly nowMs: number;
-}
+import type { Answered } from "./request-logs.ts";
 
 export class Logging {
   #tell: typeof import("./request-logs.ts").tellRequest | undefined;

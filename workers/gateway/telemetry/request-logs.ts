@@ -1,4 +1,5 @@
 /** Log records of requests at the gateway. */
+import type { GatewayLogEntry, WouldRefuse } from "../../../shared/http/access-log.ts";
 import { telemetry } from "../../../shared/limits/telemetry.ts";
 import { LogBuffer } from "../../../shared/telemetry/log-buffer.ts";
 import { isLogged, writeRequestLog } from "../../../shared/telemetry/request-log.ts";
@@ -7,10 +8,17 @@ import type { LogsSettings, TelemetrySettings } from "../../../shared/telemetry/
 import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { BySettings, type Receivable } from "./by-settings.ts";
-import type { Answered } from "./logging.ts";
 import { OtlpOutbox } from "./otlp-outbox.ts";
 
 const { itemsMax, requestBytesMax } = telemetry;
+
+/** An answered request, as its line in the log has it. */
+export interface Answered {
+  readonly entry: GatewayLogEntry;
+  readonly wouldRefuse: readonly WouldRefuse[] | undefined;
+  /** When its answer was there, in milliseconds since 1970. */
+  readonly nowMs: number;
+}
 
 const tellers = new BySettings("logs", (settings) => settings.logs && new LogTeller(settings, settings.logs));
 
