@@ -19,6 +19,18 @@ test.each([
   ["nothing to tell", {}, ["SLV3205 telemetry"]],
   ["a receiver, and nothing for it", { otlp: { endpoint } }, ["SLV3205 telemetry"]],
   ["no receiver", { traces: {} }, ["SLV3206 telemetry.traces"]],
+  ["no receiver of what comes first", { logs: {}, metrics: {} }, ["SLV3206 telemetry.metrics"]],
+  ["times for clients", { serverTiming: true }, []],
+  ["times that are not told", { serverTiming: false }, ["SLV3205 telemetry"]],
+  ["a receiver beside times alone", { otlp: { endpoint }, serverTiming: true }, ["SLV3205 telemetry.otlp"]],
+  ["each signal alone", { otlp: { endpoint }, metrics: {} }, []],
+  [
+    "logs of no request",
+    { otlp: { endpoint }, logs: { sample: "0%", errors: "sampled" } },
+    ["SLV3201 telemetry.logs.sample"],
+  ],
+  ["logs of failures alone", { otlp: { endpoint }, logs: { sample: "0%" } }, []],
+  ["metrics too often", { otlp: { endpoint }, metrics: { every: "10ms" } }, ["SLV2001 telemetry.metrics.every"]],
   [
     "nothing that is ever kept",
     { otlp: { endpoint }, traces: { sample: "0%", errors: "sampled" } },
