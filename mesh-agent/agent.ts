@@ -310,6 +310,7 @@ class Agent {
       ...{ session: this.#session, view: this.#view, clusters: this.#clusters, found: this.#found },
       ...{ metrics: this.#metrics, versions: this.#versions, log: this.#log },
       unready: () => this.#unready,
+      exposed: this.#options.role.kind === "run" ? this.#options.role.exposeCertificates : undefined,
       tcp: () => this.#tcp?.addresses ?? {},
     });
     this.#accessLog.tracing.families = view.metrics;

@@ -51,6 +51,7 @@ export function logAccess(options: AccessLogOptions): Stage {
       const { peer, tunnel } = call.facts;
       if (tunnel !== undefined) options.metrics.tunnels.opened(options.hop, peer ?? "unknown", tunnel);
     });
+    options.metrics.inFlight[options.hop]++;
     call.onFinish(() => finish(call, options, lineOf, tracer));
     next();
   };
@@ -76,6 +77,7 @@ function finish(
   tracer: Tracer | undefined,
 ): void {
   const durationMs = performance.now() - call.arrivedAtMs;
+  metrics.inFlight[hop]--;
   const { route = "unknown", peer = route, tunnel, reason } = call.facts;
   if (call.byGrpc) {
     call.facts.grpcStatus ??= untoldStatus(call);

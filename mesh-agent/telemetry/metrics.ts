@@ -1,4 +1,6 @@
 /** What an agent counts. */
+
+import type { LoadReport } from "../../shared/http/load-report.ts";
 import type { Exemplar, MetricFamily, Sample } from "../../shared/http/metrics-text.ts";
 import type { CounterOf } from "../../shared/policy/counters.ts";
 import type { Fault } from "../../shared/policy/fault.ts";
@@ -36,6 +38,10 @@ export interface Gauge {
 
 export class Metrics {
   readonly tunnels = new TunnelMetrics();
+  /** Requests and tunnels that are not over. */
+  readonly inFlight: Record<Direction, number> = { inbound: 0, outbound: 0, ingress: 0, expose: 0 };
+  /** Of the application, where it is measured. */
+  load: (() => LoadReport) | undefined;
   readonly #requests: Record<Direction, Map<string, Series>> = {
     inbound: new Map(),
     outbound: new Map(),
@@ -194,6 +200,13 @@ export class Metrics {
       },
       ...[this.#retries, this.#hedges, this.#refused, this.#shed, this.#limited, this.#uncounted].map(familyOf),
       ...[this.#faults, this.#mirrors].map(familyOf),
+      {
+        name: "selvage_requests_in_flight",
+        type: "gauge",
+        help: "Requests and tunnels by direction that are not over.",
+        samples: Object.entries(this.inFlight).map(([direction, value]) => ({ labels: { direction }, value })),
+      },
+      ...loadFamilies(this.load?.()),
       ...this.tunnels.families(),
       ...gaugeFamilies(gauges),
     ];
@@ -215,6 +228,25 @@ function histogram(labels: Record<string, string>, { classes, buckets, sumSecond
     { suffix: "_bucket", labels: { ...labels, le: "+Inf" }, value: count, exemplar: exemplars?.[BUCKETS.length] },
     { suffix: "_sum", labels, value: sumSeconds },
     { suffix: "_count", labels, value: count },
+  ];
+}
+
+function loadFamilies(load: LoadReport | undefined): MetricFamily[] {
+  if (load === undefined) return [];
+  const { places, utilization } = load;
+  return [
+    {
+      name: "selvage_concurrency_places",
+      type: "gauge",
+      help: "Requests that the application takes at once, as load shedding has found.",
+      samples: [{ labels: {}, value: places }],
+    },
+    {
+      name: "selvage_concurrency_utilization_ratio",
+      type: "gauge",
+      help: "Share of these places that is in use, lately.",
+      samples: [{ labels: {}, value: utilization }],
+    },
   ];
 }
 

@@ -5,6 +5,7 @@ import type { Instance } from "../../../shared/policy/agent-sessions.ts";
 import type { FleetVerdict } from "../../../shared/policy/fleet-verdict.ts";
 import { gatewayMetrics } from "../../../shared/policy/gateway-metrics.ts";
 import type { TelemetrySettings } from "../../../shared/telemetry/settings.ts";
+import type { CaStatus } from "../../../shared/wire/ca.ts";
 import type { Env } from "../env.ts";
 import { type ConfigStatus, MAIN } from "../objects/rpc.ts";
 import { hubsStatus } from "./hubs.ts";
@@ -20,14 +21,15 @@ export interface FleetMetrics {
 
 /** @throws when an object does not answer: sums that fall would be taken for news */
 export async function fleetMetrics(env: Env): Promise<FleetMetrics> {
-  const [totals, live, { instances, verdicts }] = await Promise.all([
+  const [totals, live, { instances, verdicts }, authority] = await Promise.all([
     usageTotals(env),
     env.CONFIG.getByName(MAIN).status(),
     hubsStatus(env),
+    env.AUTHORITY.getByName(MAIN).ca(),
   ]);
   return {
     gateways: gatewayMetrics(totals),
-    fleet: [...gatewayGauges(live), ...agentGauges(instances, verdicts, live.version)],
+    fleet: [...gatewayGauges(live), ...agentGauges(instances, verdicts, live.version), authorityGauge(authority)],
     settings: live.telemetry,
   };
 }
@@ -80,6 +82,19 @@ function agentGauges(
       [...[...ends].map(([service, value]) => ({ labels: { service }, value }))],
     ),
   ];
+}
+
+function authorityGauge({ roots, issuer, outside }: CaStatus): MetricFamily {
+  const all = [
+    ...roots.map((one) => ({ ...one, kind: "root" })),
+    ...(outside?.roots ?? []).map((one) => ({ ...one, kind: "outside root" })),
+    ...(issuer === undefined ? [] : [{ ...issuer, kind: "issuer" }]),
+  ];
+  return gauge(
+    "selvage_ca_certificate_expiry_timestamp_seconds",
+    "When a certificate of the authority ends, or a root that agents believe.",
+    all.map(({ kind, fingerprint, notAfterMs }) => ({ labels: { kind, fingerprint }, value: notAfterMs / 1000 })),
+  );
 }
 
 const gauge = (name: string, help: string, samples: readonly Sample[]): MetricFamily => ({
