@@ -81,7 +81,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Gatewa
     countUsage(counters),
     grpcErrors(),
     checkRequest(),
-    leasePlan(lease, counters, new Tracing()),
+    leasePlan(lease, counters, new Tracing(counters)),
     answerHead(),
     errorPages(),
     findClient(),

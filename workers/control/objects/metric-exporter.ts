@@ -5,6 +5,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { MetricFamily } from "../../../shared/http/metrics-text.ts";
 import { telemetry } from "../../../shared/limits/telemetry.ts";
+import { limits } from "../../../shared/limits.ts";
 import { MetricBuffer, type MetricTimes } from "../../../shared/telemetry/metric-buffer.ts";
 import { otlpRequest, otlpResource } from "../../../shared/telemetry/otlp-request.ts";
 import type { OtlpSettings } from "../../../shared/telemetry/settings.ts";
@@ -23,7 +24,6 @@ export class MetricExporter extends DurableObject<Env> implements MetricExporter
   /** Set while an export is under way that may go by what was live before. */
   #isWoken = false;
   #saidAtMs = Number.NEGATIVE_INFINITY;
-  #sentAtMs = 0;
 
   async wake(): Promise<void> {
     this.#isWoken = true;
@@ -45,11 +45,13 @@ export class MetricExporter extends DurableObject<Env> implements MetricExporter
     const { gateways, fleet, settings } = await fleetMetrics(this.env);
     if (settings?.metrics === undefined || settings.otlp === undefined) return undefined;
     const nowMs = Date.now();
-    const times = { startMs: await this.#startMs(nowMs), nowMs, exemplarsSinceMs: this.#sentAtMs };
-    this.#sentAtMs = nowMs;
+    const { everyMs } = settings.metrics;
+    // Isolates tell them with their reports, some time after the request.
+    const exemplarsSinceMs = nowMs - everyMs - limits.counters.reportEveryMs;
+    const times = { startMs: await this.#startMs(nowMs), nowMs, exemplarsSinceMs };
     await this.#send(settings.otlp, { ...settings.resource, "service.name": GATEWAY }, gateways, times);
     await this.#send(settings.otlp, { ...settings.resource, "service.name": CONTROL }, fleet, times);
-    return settings.metrics.everyMs;
+    return everyMs;
   }
 
   /** Nobody knows when the first request was counted: what was counted before the first export is told as if it were then. */

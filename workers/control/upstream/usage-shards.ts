@@ -1,11 +1,11 @@
 /** Whoever tells the objects that keep usage something, or asks them, does it here. */
 import { limits } from "../../../shared/limits.ts";
-import type { CounterReport, SeriesCounts } from "../../../shared/policy/counters.ts";
+import type { CounterReport } from "../../../shared/policy/counters.ts";
 import { hubOf } from "../../../shared/policy/hub-shards.ts";
 import { mergeGroups, type UsageGroups } from "../../../shared/policy/usage-report.ts";
 import { addToSlot, isKept, slotOf } from "../../../shared/policy/usage-rollup.ts";
 import type { Env } from "../env.ts";
-import type { UsageRequest, UsageStoreRpc, UsageSums } from "../objects/usage-rpc.ts";
+import type { UsageRequest, UsageStoreRpc, UsageSums, UsageTotals } from "../objects/usage-rpc.ts";
 import { within } from "./within.ts";
 
 const { shards } = limits.usage;
@@ -44,10 +44,11 @@ export async function askUsage(env: Env, asked: UsageRequest): Promise<UsageSums
 }
 
 /** What was counted since the beginning, of all objects. @throws when one does not answer: sums that fall would be taken for news */
-export async function usageTotals(env: Env): Promise<SeriesCounts[]> {
+export async function usageTotals(env: Env): Promise<UsageTotals> {
   const slot = slotOf([]);
-  for (const series of (await eachShard(env, (shard) => shard.totals())).flat()) addToSlot(slot, series);
-  return [...slot.values()];
+  const all = await eachShard(env, (shard) => shard.totals());
+  for (const one of all.flatMap(({ series }) => series)) addToSlot(slot, one);
+  return { series: [...slot.values()], exemplars: all.flatMap(({ exemplars }) => exemplars) };
 }
 
 function eachShard<T>(env: Env, ask: (shard: DurableObjectStub<UsageStoreRpc>) => Promise<T>): Promise<T[]> {

@@ -1,5 +1,9 @@
 /** Spans of the gateway: one of each request, one of each call upstream, one of each stage that had to wait. */
+
 import { telemetry } from "../../../shared/limits/telemetry.ts";
+import { limits } from "../../../shared/limits.ts";
+import type { CounterState } from "../../../shared/policy/counters.ts";
+import { noteExemplar } from "../../../shared/policy/route-exemplars.ts";
 import { isFailure, keptBy } from "../../../shared/telemetry/sampling.ts";
 import type { OtlpSettings, TelemetrySettings, TracesSettings } from "../../../shared/telemetry/settings.ts";
 import { SpanBuffer } from "../../../shared/telemetry/span-buffer.ts";
@@ -21,9 +25,9 @@ const tracers = new BySettings(
 );
 
 /** Sets the request's trace, as its plan has it. */
-export function recordRequest(c: Context<GatewayEnv>, settings: TelemetrySettings): undefined {
+export function recordRequest(c: Context<GatewayEnv>, settings: TelemetrySettings, counters: CounterState): undefined {
   const tracer = tracers.of(settings);
-  if (tracer !== undefined) tracer.begin(c);
+  if (tracer !== undefined) tracer.begin(c, counters);
   else if (settings.serverTiming === true) c.set("trace", new TimedTrace(c.get("trace")));
 }
 
@@ -40,21 +44,26 @@ class SpanTracer {
     this.#attributes = resource;
   }
 
-  begin(c: Context<GatewayEnv>): void {
+  begin(c: Context<GatewayEnv>, counters: CounterState): void {
     const { traceId, spanId, flags, parentId } = c.get("trace");
     const parent = parentId === "" ? undefined : { traceId, flags, spanId: parentId };
     const own = parent === undefined ? traceId : randomDigits(TRACE_DIGITS);
     const isTrusted = this.#traces.trustClients === true;
     const trace = new RequestSpans(parent, isTrusted, this.#traces, own + spanId, (instance, nowMs) =>
-      this.#end(c, trace, instance, nowMs),
+      this.#end(c, trace, instance, nowMs, counters),
     );
     c.set("trace", trace);
   }
 
-  #end(c: Context<GatewayEnv>, trace: RequestSpans, instance: string, nowMs: number): void {
-    if (!trace.isHead)
-      trace.keptBy ??= keptBy(isFailure(c.res.status, c.get("grpcStatus")), nowMs - c.get("arrivedAtMs"), this.#traces);
+  #end(c: Context<GatewayEnv>, trace: RequestSpans, instance: string, nowMs: number, counters: CounterState): void {
+    const ms = Math.max(0, nowMs - c.get("arrivedAtMs"));
+    if (!trace.isHead) trace.keptBy ??= keptBy(isFailure(c.res.status, c.get("grpcStatus")), ms, this.#traces);
     if (!trace.isKept) return;
+    counters.exemplars ??= new Map();
+    const route: GatewayEnv["Variables"]["route"] | undefined = c.get("route");
+    const { traceId, spanId } = trace;
+    const exemplar = { route: route?.name ?? "", traceId, spanId, ms, atMs: nowMs };
+    noteExemplar(counters.exemplars, exemplar, limits.counters.reportExemplarsMax);
     tellPlatform(c, trace);
     writeRequest(this.#spans, c, trace, nowMs, this.#traces);
     const { bytes, count } = this.#spans;
