@@ -1,4 +1,4 @@
-/** What traces cost: the gateway and an agent that tell nothing, beside such as keep a share by default, and all of them. */
+/** What telemetry costs: the gateway and an agent that tell nothing, beside such as tell all signals by default, and of traces all. */
 import path from "node:path";
 import { buildProgram } from "../cli/local/build-worker.ts";
 import { freePort } from "../cli/local/ports.ts";
@@ -10,7 +10,7 @@ import { Programs } from "./support/sidecars/programs.ts";
 import { onStage, type Stage, startUpstream } from "./support/stage.ts";
 
 const CONNECTIONS = 32;
-/** Share of the traces that is kept; undefined: nothing is told. Failures are kept in both. */
+/** Share of the traces that is kept; undefined: nothing is told. Failures are kept in both, metrics and logs are told by their defaults. */
 const SAMPLES = { off: undefined, defaults: "1%", all: "100%" } as const;
 type Way = keyof typeof SAMPLES;
 const ways = Object.keys(SAMPLES) as Way[];
@@ -20,7 +20,7 @@ const DEEDS = ["serve", "http", "fetch"] as const;
 
 const bench: Bench = {
   question:
-    "What do traces cost at the edge, in an agent and in an application, by default and with all kept? (CPU a request)",
+    "What do traces, metrics and logs cost at the edge, in an agent and in an application, by default and with all traces kept? (CPU a request)",
   run: (options) => onStage((off) => onStage((defaults) => onStage((all) => measure({ off, defaults, all }, options)))),
 };
 export default bench;
@@ -115,7 +115,7 @@ function figuresOf(part: string, rounds: ReadonlyMap<string, Round[]>): Figure[]
   for (const name of ["defaults", "all"] as const)
     figures.push({
       name: `${part}_${name}_cpu_ratio`,
-      what: `${part}: ${SAMPLES[name]} of the traces kept, over nothing told`,
+      what: `${part}: metrics, logs, and ${SAMPLES[name]} of the traces kept, over nothing told`,
       spread: cpuRatio(rounds.get(name), rounds.get("off")),
     });
   for (const [name, all] of rounds)
@@ -130,6 +130,8 @@ function figuresOf(part: string, rounds: ReadonlyMap<string, Round[]>): Figure[]
 const telemetryOf = (receiver: number, sample: string): object => ({
   otlp: { endpoint: `http://127.0.0.1:${receiver}` },
   traces: { sample },
+  metrics: {},
+  logs: {},
 });
 
 function documentOf(upstream: number, sample: string | undefined): string {

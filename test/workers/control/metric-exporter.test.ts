@@ -1,7 +1,9 @@
 /** Metrics of gateways and of the fleet, as the receiver of the live document gets them. */
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { metricsText } from "../../../shared/http/metrics-text.ts";
 import { MAIN } from "../../../workers/control/objects/rpc.ts";
+import { fleetMetrics } from "../../../workers/control/upstream/fleet-metrics.ts";
 import { type ReadPoint, readMetrics } from "../../support/read-otlp.ts";
 import { applyDocument, bindings, call, shop } from "./support.ts";
 
@@ -31,11 +33,11 @@ const apply = async (telemetry?: object): Promise<void> => {
   const document = { ...shop(`${1_000 + Math.floor(Math.random() * 9_000)}ms`), ...(telemetry && { telemetry }) };
   expect((await applyDocument(document)).status).toBeLessThan(300);
 };
-const count = (isolate: string, seq: number, s2xx: number): Promise<unknown> =>
+const count = (isolate: string, seq: number, s2xx: number, exemplars: readonly unknown[] = []): Promise<unknown> =>
   call("POST", "/v1/gateway/lease", "gateway", {
     ...{ isolate, version: 0 },
     counted: {
-      seq,
+      ...{ seq, exemplars },
       series: [{ kind: "usage", labels: ["orders", "acme", ""], counts: { s2xx, le8: s2xx, sumMs: 5 * s2xx } }],
     },
   });
@@ -79,6 +81,27 @@ test("sums of all isolates are told, by a resource of the gateway's, and the fle
   expect(last("http.server.request.duration")).toMatchObject({ value: 9, start: duration?.start });
 });
 
+test("of several isolates the latest kept request of a bucket is its exemplar", async () => {
+  const atMs = Date.now();
+  const exemplar = (digit: string, ms: number, ago = 0): object => ({
+    ...{ route: "orders", traceId: digit.repeat(32), spanId: digit.repeat(16), ms, atMs: atMs - ago },
+  });
+  await count("isolate-1", 3, 1, [exemplar("1", 7, 10), exemplar("2", 700), exemplar("3", 7_000, 3_600_000)]);
+  await count("isolate-2", 2, 1, [exemplar("4", 8)]);
+  await runDurableObjectAlarm(exporter);
+  // The third is from long ago, and was told then.
+  expect(last("http.server.request.duration")?.exemplars).toEqual([
+    { traceId: "4".repeat(32), spanId: "4".repeat(16), value: 0.008 },
+    { traceId: "2".repeat(32), spanId: "2".repeat(16), value: 0.7 },
+  ]);
+  const text = metricsText((await fleetMetrics(bindings)).gateways, "openmetrics");
+  expect(text).toMatch(
+    new RegExp(
+      `_bucket\\{route="orders",le="0.008"\\} \\d+ # \\{trace_id="4{32}",span_id="4{16}"\\} 0.008 ${(atMs / 1000).toFixed(3)}`,
+    ),
+  );
+});
+
 test("what is not taken is said, and told with the next", async () => {
   status = 503;
   await runDurableObjectAlarm(exporter);
@@ -87,7 +110,7 @@ test("what is not taken is said, and told with the next", async () => {
   ]);
   status = 200;
   expect(await runDurableObjectAlarm(exporter)).toBe(true);
-  expect(last("http.server.request.duration")?.value).toBe(9);
+  expect(last("http.server.request.duration")?.value).toBe(11);
 });
 
 test("a secret that the control plane does not have is said, and nothing is sent", async () => {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { upstream } from "../../../shared/config/schema-upstreams.ts";
 import { compileUpstream } from "../../../shared/plan/compile-upstreams.ts";
 import type { TelemetrySettings } from "../../../shared/telemetry/settings.ts";
+import { leaseRequestSchema } from "../../../shared/wire/gateway-lease.ts";
 import { type ReadLog, type ReadSpan, readLogs, readSpans } from "../../support/read-otlp.ts";
 import { type Gateway, type Outside, startGateway } from "./support/gateway.ts";
 import { limit, part, plan, route } from "./support/plans.ts";
@@ -96,6 +97,25 @@ test("a client that is trusted with its trace is told of by the share of its id"
   expect(logs.map(({ traceId }) => traceId)).toEqual(["f".repeat(32)]);
 });
 
+test("a kept request is told with the report of what is counted, another is not", async () => {
+  const gateway = await start({ traces: { ratio: 0, errors: true } }, ({ url }) => {
+    return new Response("x", { status: url.endsWith("/broken") ? 500 : 200 });
+  });
+  for (const target of ["/origin/well", "/origin/broken"]) await ask(gateway, target);
+  const told = () => gateway.control.asked.flatMap(({ counted }) => counted?.exemplars ?? []);
+  await vi.waitFor(
+    async () => {
+      await ask(gateway, "/origin/well");
+      expect(told()).not.toEqual([]);
+    },
+    { timeout: 15_000, interval: 200 },
+  );
+  const server = spans.find(({ kind }) => kind === "server");
+  const { traceId, spanId } = server ?? {};
+  expect(told()).toEqual([{ route: "origin", traceId, spanId, ms: expect.any(Number), atMs: expect.any(Number) }]);
+  for (const one of gateway.control.asked) expect(leaseRequestSchema.safeParse(one).error).toBeUndefined();
+});
+
 const timings = (answer: Response): string[] =>
   (answer.headers.get("server-timing") ?? "").split(", ").map((one) => one.replace(/\d+(\.\d+)?$/, "N"));
 const slow: Outside = async () => {
@@ -145,7 +165,7 @@ test("an attempt that took its target out of use says so", async () => {
     { traces },
     ({ url }) => new Response("x", { status: url.includes("a.example") ? 503 : 200 }),
   );
-  for (let n = 0; n < 3; n++) expect((await ask(gateway, "/pay")).status).toBe(200);
+  for (let n = 0; n < 2; n++) expect((await ask(gateway, "/pay")).status).toBe(200);
   const calls = spans.filter(({ kind }) => kind === "client");
   const ejecting = calls.filter(({ events }) => events.some(({ name }) => name === "selvage.ejected"));
   expect(ejecting.map(({ attributes }) => attributes["selvage.endpoint"])).toEqual(["http://a.example"]);

@@ -62,8 +62,9 @@ class SpanTracer {
     counters.exemplars ??= new Map();
     const route: GatewayEnv["Variables"]["route"] | undefined = c.get("route");
     const { traceId, spanId } = trace;
-    const exemplar = { route: route?.name ?? "", traceId, spanId, ms, atMs: nowMs };
-    noteExemplar(counters.exemplars, exemplar, limits.counters.reportExemplarsMax);
+    const { labelCharsMax, reportExemplarsMax } = limits.counters;
+    const name = route?.name.slice(0, labelCharsMax) ?? "";
+    noteExemplar(counters.exemplars, { route: name, traceId, spanId, ms, atMs: nowMs }, reportExemplarsMax);
     tellPlatform(c, trace);
     writeRequest(this.#spans, c, trace, nowMs, this.#traces);
     const { bytes, count } = this.#spans;
