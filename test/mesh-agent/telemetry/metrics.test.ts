@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { metricsText } from "../../../shared/http/metrics-text.ts";
 import { Metrics } from "../../../mesh-agent/telemetry/metrics.ts";
+import { metricsText } from "../../../shared/http/metrics-text.ts";
 
 test("renders counters and cumulative histograms in Prometheus text form", () => {
   const metrics = new Metrics();
@@ -22,4 +22,15 @@ test("renders counters and cumulative histograms in Prometheus text form", () =>
     'g{a="b\\"\\n"} 1',
   ])
     expect(text.split("\n")).toContain(line);
+});
+
+test("says what is going on, and what the application takes where that is measured", () => {
+  const metrics = new Metrics();
+  metrics.inFlight.inbound = 3;
+  const lines = (): string[] => metricsText(metrics.families([])).split("\n");
+  expect(lines()).toContain('selvage_requests_in_flight{direction="inbound"} 3');
+  expect(lines().join()).not.toContain("selvage_concurrency_");
+  metrics.load = () => ({ utilization: 0.5, places: 8, queueMs: 0, full: [0, 0, 0] });
+  expect(lines()).toContain("selvage_concurrency_places 8");
+  expect(lines()).toContain("selvage_concurrency_utilization_ratio 0.5");
 });

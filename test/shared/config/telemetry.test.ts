@@ -83,12 +83,18 @@ test("gateway and agents get the same settings, with every default", () => {
     otlp: { endpoint: `${endpoint}/base/`, headers: { "X-Tenant": "t" } },
     resource: { team: "a" },
     traces: { slow: "500ms" },
+    metrics: {},
+    logs: {},
+    serverTiming: true,
   };
   const plan = compile(checkDocument(documentOf(telemetry)).document as Document);
   const settings = {
     otlp: { endpoint: `${endpoint}/base`, headers: { "x-tenant": "t" }, timeoutMs: 10_000 },
     resource: { "service.namespace": "shop", team: "a" },
     traces: { ratio: 0.01, errors: true, slowMs: 500 },
+    metrics: { everyMs: 60_000 },
+    logs: { ratio: 0.01, failures: true },
+    serverTiming: true,
   };
   expect(plan.gateway.telemetry).toEqual(settings);
   expect(agentPlan(plan, "orders")?.telemetry).toEqual(settings);
