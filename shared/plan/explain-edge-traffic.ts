@@ -4,8 +4,8 @@ import { chooseVariant, type EdgeTrafficRule, type StickySource } from "../polic
 import { matches, type TrafficRequest } from "../policy/traffic.ts";
 import { describeTarget } from "./describe-target.ts";
 import { faultStep } from "./explain-faults.ts";
+import type { Forwarded } from "./explain-forwarded.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
-import type { Forwarded } from "./explain-target.ts";
 import { describeConditions } from "./explain-traffic.ts";
 import type { RoutePlan } from "./plan.ts";
 
