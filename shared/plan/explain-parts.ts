@@ -1,6 +1,6 @@
 /** The calls of a composed answer one by one, and what becomes of a part whose source is lost, as far as that is known before any call. */
 import type { Path } from "../config/problem.ts";
-import { decodeField } from "../http/escapes.ts";
+import { looseParametersOf } from "../http/query-parameters.ts";
 import type { AggregatePart, AggregateTarget } from "../policy/aggregate-settings.ts";
 import type { TranscodeSettings } from "../transcode/settings.ts";
 import { explainPart } from "./explain-aggregate.ts";
@@ -18,7 +18,8 @@ export function explainParts(
   request: Forwarded,
   inside: (part: AggregatePart, asked: Forwarded) => readonly ExplainStep[],
 ): ExplainStep[] {
-  const known = { ...request, query: queryMembers(request.query) };
+  // As the gateway reads it: of several members of one name the last counts.
+  const known = { ...request, query: Object.fromEntries(looseParametersOf(request.query)) };
   const lost = new Map<string, Loss>();
   const told = new Map<string, ExplainStep[]>();
   const tell = (part: AggregatePart): void => {
@@ -87,16 +88,3 @@ function partCall(
   const text = "becomes a call by gRPC; of which method other parts decide";
   return { steps: [step("transcode", "note", text, [...place, "transcode"])], asked: made };
 }
-
-/** As the gateway reads it: of several members of one name the last counts, a value may hold `=`. */
-export function queryMembers(query: string): Record<string, string> {
-  const pairs = query.slice(1).split("&");
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const at = pair.indexOf("=");
-      return (at < 0 ? [pair, ""] : [pair.slice(0, at), pair.slice(at + 1)]).map(decodeLoosely) as [string, string];
-    }),
-  );
-}
-
-const decodeLoosely = (text: string): string => decodeField(text) ?? text;

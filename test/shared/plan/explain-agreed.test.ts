@@ -48,6 +48,10 @@ gateway:
     - { name: groups, match: { path: /groups }, auth: { any: [opaque], groups: [ops] }, to: open }
     - { name: whose, match: { path: /whose }, auth: { any: [opaque], when: "identity.sub == 'a'" }, to: open }
     - { name: where, match: { path: /where }, auth: { any: [opaque], groups: [ops], when: "request.method == 'PUT'" }, to: open }
+    - name: sticky
+      match: { path: /sticky }
+      to: open
+      traffic: [{ split: { open: 50, closed: 50 }, sticky: { cookie: side } }]
     - { name: optional, match: { path: /optional }, auth: { any: [partners], optional: true }, to: open }
     - { name: both, match: { path: /both }, auth: { all: [signed, partners], scopes: [read] }, to: open }
 mesh:
@@ -101,6 +105,11 @@ describe("parts of composed answers", () => {
     expect(endOf("/needs?q=..")).toBe("418 aggregate_part_failed");
   });
 
+  test("are asked for what the gateway reads, also in a query that is not well formed", () => {
+    expect(callsOf("/needs?q=%FF&q=a+b")).toEqual([["only", "pass", expect.stringContaining("GET /a%20b to")]]);
+    expect(callsOf("/needs?q=%FF")).toEqual([["only", "pass", expect.stringContaining("GET /%EF%BF%BD to")]]);
+  });
+
   test("of a service that a fault answers for fail", () => {
     expect(endOf("/faulty")).toBe("502 aggregate_part_failed");
   });
@@ -121,6 +130,13 @@ test("by a method or a URL that GraphQL has not, nothing is asked", () => {
 test("a request for a WebSocket goes on as one", () => {
   const { result } = ask("/chat", { upgrade: "WebSocket" });
   expect(result).toMatchObject({ outcome: "forward", sent: { fields: { upgrade: "websocket" } } });
+});
+
+test("a client stays where it is by a cookie that holds a share, and by no other", () => {
+  const among = (cookie: string) => ask("/sticky", { cookie }).steps.find(({ stage }) => stage === "traffic")?.text;
+  expect(among("side=1")).toContain("where this client stays");
+  for (const cookie of ["side=b", "beside=1", "other=side=1"])
+    expect(among(cookie)).toContain("drawn for each request");
 });
 
 describe("of a credential that nobody was asked about", () => {
