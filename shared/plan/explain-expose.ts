@@ -18,7 +18,9 @@ export function explainExposed(
 ): Explanation | undefined {
   const own = Object.hasOwn(plan.mesh.services, service) ? plan.mesh.services[service] : undefined;
   if (own?.expose === undefined) return undefined;
-  const asked = { ...request, credential: checkable(request.credential) };
+  // Loops of gateways are no matter of an agent, which hands requests to its own application.
+  const headers = request.headers.filter(([name]) => name !== "via");
+  const asked = { ...request, headers, credential: checkable(request.credential) };
   const explanation = explain(asGateway(plan, own.expose, own), asked, nowMs);
   const placed = <T extends { readonly path?: Path }>(one: T): T =>
     one.path === undefined ? one : { ...one, path: exposePlace(service, one.path) ?? one.path };

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { loadDocument } from "../../../shared/config/load.ts";
 import { compile } from "../../../shared/plan/compile.ts";
 import { explain } from "../../../shared/plan/explain.ts";
+import { explainExposed } from "../../../shared/plan/explain-expose.ts";
 import type { Credential } from "../../../shared/plan/explain-step.ts";
 
 const { document, problems } = loadDocument(
@@ -58,6 +59,7 @@ mesh:
   trustDomain: t.internal
   services:
     open: { port: 8080 }
+    shown: { port: 8083, expose: { hosts: [h], routes: [{ name: r, match: { path: /x } }] } }
     closed: { port: 8081, access: [] }
     faulty: { port: 8082, faults: [{ match: { methods: [GET] }, until: "2100-01-01T00:00:00Z", abort: { percent: 100, status: 503 } }] }
 `,
@@ -164,4 +166,10 @@ describe("of a credential that nobody was asked about", () => {
 test("nobody is not told of as the holder of a token that no provider asks for", () => {
   const token: Credential = { kind: "token", header: { alg: "ES256" }, claims: { sub: "a" } };
   expect(ask("/optional", {}, token).steps[0]?.text).not.toContain("CHECKED");
+});
+
+test("an agent that faces the outside counts no gateways that a request has passed", () => {
+  const headers = [["via", Array(9).fill("1.1 selvage").join(", ")]] as const;
+  const request = { method: "GET", host: "h", path: "/x", query: "", headers, credential: NOBODY };
+  expect(explainExposed(plan, "shown", request, 0)?.result.outcome).toBe("forward");
 });

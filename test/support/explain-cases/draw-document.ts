@@ -87,7 +87,7 @@ function drawPath(draw: Draw): string {
   return `/${segments.join("/")}${draw.chance(40) ? `${count > 0 ? "/" : ""}*` : ""}`;
 }
 
-function drawMatch(draw: Draw): Json {
+export function drawMatch(draw: Draw): Json {
   return {
     path: drawPath(draw),
     ...draw.maybe(30, "methods", () => draw.some(METHODS)),
@@ -119,7 +119,7 @@ function drawRoute(draw: Draw, name: string, match: Json, rare: readonly string[
     match,
     ...(auth !== undefined && { auth }),
     ...draw.maybe(4, "quarantine", () => "too many errors"),
-    ...draw.maybe(8, "maxBody", () => "8B"),
+    ...draw.maybe(12, "maxBody", () => "8B"),
     ...draw.maybe(10, "lifecycle", () => drawLifeCycle(draw)),
     ...draw.maybe(25, "rateLimit", () => drawLimit(draw, auth !== undefined, params)),
     ...draw.maybe(12, "idempotency", () => ({ ...draw.maybe(60, "required", () => true) })),
@@ -170,7 +170,7 @@ function drawForward(draw: Draw, path: string, params: readonly string[], isAske
         ? `/${draw.one(SEGMENTS)}${params.map((one) => `/{${one}}`).join("")}${rest}`
         : { regex: draw.one(["^/([a-z]+)", "[0-9]+", "/items"]), to: draw.one(["/x", "/y/$1", "", "."]) },
     ),
-    ...draw.maybe(12, "upgrades", () => ["websocket"]),
+    ...draw.maybe(25, "upgrades", () => ["websocket"]),
     ...draw.maybe(20, "traffic", () => drawTraffic(draw, isAsked)),
     ...draw.maybe(8, "faults", () => [
       {
@@ -210,7 +210,7 @@ function drawTraffic(draw: Draw, isAsked: boolean): Json[] {
   }));
 }
 
-function drawAuth(draw: Draw, rare: readonly string[]): unknown {
+export function drawAuth(draw: Draw, rare: readonly string[]): unknown {
   if (draw.chance(30)) return undefined;
   if (draw.chance(25)) return draw.one(["login", "partners", ...rare]);
   const optional = draw.chance(25);
@@ -247,7 +247,7 @@ function drawLifeCycle(draw: Draw): Json {
   ]);
 }
 
-function drawLimit(draw: Draw, isAsked: boolean, params: readonly string[]): Json {
+export function drawLimit(draw: Draw, isAsked: boolean, params: readonly string[]): Json {
   return {
     limit: "100000/hour",
     mode: "local",
@@ -325,7 +325,7 @@ export function drawRule(draw: Draw): Json {
     ...draw.maybe(40, "methods", () => draw.some(METHODS)),
     ...draw.maybe(40, "paths", () => draw.some([...SEGMENTS.map((one) => `/${one}/*`), "/orders", "/x/*", "/*"])),
     ...draw.maybe(25, "scopes", () => [draw.one(SCOPES)]),
-    ...draw.maybe(20, "claims", () =>
+    ...draw.maybe(35, "claims", () =>
       draw.one([{ "tctx.tenant": draw.one(TENANTS) }, { sub: "alice" }, { "tctx.route": "r1" }]),
     ),
     ...draw.maybe(10, "mode", () => "shadow"),

@@ -20,8 +20,11 @@ export interface Body {
   readonly text: string;
 }
 
+const ORIGINS = ["https://app.shop.example", "https://evil.example"] as const;
+
 const BODIES: readonly Body[] = [
   { type: "text/plain", text: "x" },
+  { type: "text/plain", text: "8 octets" },
   { type: "text/plain", text: "a longer body" },
   { type: "application/json", text: '{"query":"{a}"}' },
   { type: "application/json", text: '{"query":"{a{b{c{d}}}}"}' },
@@ -99,7 +102,8 @@ function drawHeaders(draw: Draw): [string, string][] {
     "beta=on; side=b; beta=1",
     "__Host-selvage-session-web=1; beta=on",
   ]);
-  often(15, "origin", ["https://app.shop.example", "https://evil.example"]);
+  if (draw.chance(7)) headers.push(...drawUpgrade(draw));
+  else often(15, "origin", ORIGINS);
   often(10, "access-control-request-method", ["GET", "DELETE"]);
   often(15, "x-forwarded-for", ["203.0.113.5", "203.0.113.5, 10.0.0.2", "no address"]);
   often(8, "forwarded", ["for=203.0.113.6", "for=unknown"]);
@@ -116,7 +120,6 @@ function drawHeaders(draw: Draw): [string, string][] {
   often(3, "cache-control", ["no-cache", "only-if-cached"]);
   often(3, "dpop", ["x"]);
   often(8, "accept", ["application/vnd.shop.v2+json", "application/vnd.shop+json; version=1", "text/html", "*/*"]);
-  if (draw.chance(6)) headers.push(...drawUpgrade(draw));
   return headers;
 }
 
@@ -125,5 +128,9 @@ function drawUpgrade(draw: Draw): [string, string][] {
     ["upgrade", draw.one(["websocket", "websocket", "WebSocket", "h2c"])],
     ["sec-websocket-key", draw.chance(90) ? "dGhlIHNhbXBsZSBub25jZQ==" : "short"],
     ["sec-websocket-version", draw.chance(90) ? "13" : "8"],
+    ...draw.some<[string, string]>([
+      ["accept", "*/*"],
+      ["origin", draw.one(ORIGINS)],
+    ]),
   ];
 }

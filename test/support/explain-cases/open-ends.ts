@@ -24,6 +24,8 @@ export function isLeftOpen(said: Explanation, happened: Happened): boolean {
   if (isForged(happened)) return said.steps.some(({ stage }) => stage === "auth");
   const { log, headers } = happened;
   const denial = denialOf(said);
+  // Whoever shows one of two credentials is asked for the other one, or hears that the first is not good.
+  if (denial?.text.startsWith("only some") && log.error === "credentials_invalid") return true;
   const before = denial === undefined ? said.steps : said.steps.slice(0, said.steps.indexOf(denial));
   const says = (stage: string, text: string): boolean =>
     before.some((one) => one.stage === stage && one.text.includes(text));

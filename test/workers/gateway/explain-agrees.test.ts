@@ -15,7 +15,7 @@ import { outside, startWorld, type World } from "./support/explained-world.ts";
 import { startGateway } from "./support/gateway.ts";
 
 const { FUZZ_FACTOR, FUZZ_SEED } = env as unknown as Record<string, string>;
-const DOCUMENTS = 30 * Number(FUZZ_FACTOR);
+const DOCUMENTS = 25 * Number(FUZZ_FACTOR);
 const REQUESTS = 80;
 /** Another one finds other cases; what fails says which it was. */
 const SEED = Number(FUZZ_SEED);
