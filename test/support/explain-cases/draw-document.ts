@@ -119,7 +119,7 @@ function drawRoute(draw: Draw, name: string, match: Json, rare: readonly string[
     match,
     ...(auth !== undefined && { auth }),
     ...draw.maybe(4, "quarantine", () => "too many errors"),
-    ...draw.maybe(12, "maxBody", () => "8B"),
+    ...draw.maybe(20, "maxBody", () => "8B"),
     ...draw.maybe(10, "lifecycle", () => drawLifeCycle(draw)),
     ...draw.maybe(25, "rateLimit", () => drawLimit(draw, auth !== undefined, params)),
     ...draw.maybe(12, "idempotency", () => ({ ...draw.maybe(60, "required", () => true) })),
@@ -171,7 +171,7 @@ function drawForward(draw: Draw, path: string, params: readonly string[], isAske
         : { regex: draw.one(["^/([a-z]+)", "[0-9]+", "/items"]), to: draw.one(["/x", "/y/$1", "", "."]) },
     ),
     ...draw.maybe(25, "upgrades", () => ["websocket"]),
-    ...draw.maybe(20, "traffic", () => drawTraffic(draw, isAsked)),
+    ...draw.maybe(35, "traffic", () => drawTraffic(draw, isAsked)),
     ...draw.maybe(8, "faults", () => [
       {
         match: { headers: { "x-a": "b" } },
@@ -199,7 +199,7 @@ function drawTraffic(draw: Draw, isAsked: boolean): Json[] {
     ]);
   return Array.from({ length: 1 + draw.below(2) }, () => ({
     match: match(),
-    ...(draw.chance(75)
+    ...(draw.chance(40)
       ? { to: drawTarget(draw) }
       : {
           split: { [SERVICES[0]]: 50, [SERVICES[1]]: 50 },

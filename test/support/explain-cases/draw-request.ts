@@ -23,6 +23,7 @@ export interface Body {
 const ORIGINS = ["https://app.shop.example", "https://evil.example"] as const;
 
 const BODIES: readonly Body[] = [
+  { type: "text/plain", text: "8 octets" },
   { type: "text/plain", text: "x" },
   { type: "text/plain", text: "8 octets" },
   { type: "text/plain", text: "a longer body" },
@@ -64,7 +65,7 @@ export function drawRequest(draw: Draw, aims: readonly Aim[], keys: number, nowM
     headers: drawHeaders(draw),
     clientIp: draw.one(["192.0.2.9", "10.1.2.3", "198.51.100.7", "2001:db8::1"]),
     shown,
-    ...(draw.chance(25) && !["GET", "HEAD", "TRACE", "OPTIONS"].includes(method) && { body: draw.one(BODIES) }),
+    ...(draw.chance(40) && !["GET", "HEAD", "TRACE", "OPTIONS"].includes(method) && { body: draw.one(BODIES) }),
   };
 }
 
