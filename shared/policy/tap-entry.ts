@@ -39,7 +39,8 @@ export function hideValues(query: string): string {
   return hidden.join("&").slice(0, taps.detailCharsMax);
 }
 
-const CREDENTIAL =
+/** Names of fields and parameters whose values may prove who somebody is. */
+export const CREDENTIAL =
   /auth|cookie|token|secret|password|signature|session|credential|jwt|api-?key|-key$|^dpop$|^key$|cert/i;
 
 /** Headers with their values, but for those that may carry a credential. */

@@ -42,6 +42,7 @@ import { stripFields } from "./middleware/strip-fields.ts";
 import { tellIdentity } from "./middleware/tell-identity.ts";
 import { transformHeaders } from "./middleware/transform-headers.ts";
 import { validate } from "./middleware/validate.ts";
+import type { RecordKeeper } from "./telemetry/record-keeper.ts";
 import { Tracing } from "./telemetry/tracing.ts";
 import { codeMeans } from "./upstream/code-means.ts";
 import { Context } from "./upstream/context.ts";
@@ -62,8 +63,9 @@ export interface GatewayApp {
  * The gateway of one isolate. The order of its stages is the order of this list; the first is the outermost.
  * @param isolate random name of the isolate
  * @param deployed the plan that the Worker was deployed with, if any
+ * @param keeper keeps some requests for later questions; absent: none is kept
  */
-export function createApp(isolate: string, deployed: GatewayPlan | null): GatewayApp {
+export function createApp(isolate: string, deployed: GatewayPlan | null, keeper?: RecordKeeper): GatewayApp {
   const counters = newCounters();
   const lease = new PlanLease(isolate, deployed, counters);
   const verifiers = new Verifiers();
@@ -77,7 +79,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Gatewa
   const edgeOf = edgeCaches(counters);
   const caller = { ...forwarder, ...codeMeans };
   const stages = [
-    accessLog(isolate, lease),
+    accessLog(isolate, lease, keeper),
     countUsage(counters),
     grpcErrors(),
     checkRequest(),

@@ -128,6 +128,8 @@ export interface Act {
     | "ca-import"
     | "cache-purge"
     | "tap"
+    | "records"
+    | "records-delete"
     | "agents-renew"
     | "agent-drain"
     | "federation-refresh"

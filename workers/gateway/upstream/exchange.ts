@@ -33,6 +33,8 @@ export interface GatewayEnv {
     grpcStatus: number | undefined;
     /** Limits that the request passed without being counted; set by limit-rate. */
     uncounted: readonly string[] | undefined;
+    /** An operator has asked for what is decided; set by explain-asked. */
+    explained: true | undefined;
     /** What policies in shadow would have refused it with; kept by would-refuse. */
     wouldRefuse: WouldRefuse[] | undefined;
     /** Until policies in shadow that are asked beside the request have said it. */
