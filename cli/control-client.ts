@@ -45,6 +45,7 @@ import type {
   UpdateKeyRequest,
 } from "../shared/wire/keys.ts";
 import type { PurgeAnswer, PurgeRequest, PurgeStatus } from "../shared/wire/purges.ts";
+import type { RecordsAnswer, TraceRecord } from "../shared/wire/records.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../shared/wire/revocations.ts";
 import type { RotateAnswer, RotateRequest } from "../shared/wire/rotation.ts";
 import type { TapRequest } from "../shared/wire/taps.ts";
@@ -263,6 +264,24 @@ export class ControlClient {
 
   async closeTap(id: string): Promise<void> {
     await this.#send("DELETE", `/v1/taps/${id}`, undefined, CALL_TIMEOUT_MS);
+  }
+
+  /** Past requests, newest first. */
+  records(query: {
+    readonly route?: string;
+    readonly because?: string;
+    readonly limit?: string;
+  }): Promise<RecordsAnswer> {
+    return this.#call("GET", `/v1/records?${new URLSearchParams(query)}`);
+  }
+
+  /** @throws ControlRefusal `record_unknown`: nothing is kept of it */
+  trace(traceId: string): Promise<TraceRecord> {
+    return this.#call("GET", `/v1/records/${traceId}`);
+  }
+
+  explainToken(host: string): Promise<{ token: string; expiresAtMs: number }> {
+    return this.#call("POST", "/v1/explain-tokens", { host });
   }
 
   purge(request: PurgeRequest): Promise<PurgeAnswer> {

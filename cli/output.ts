@@ -57,6 +57,14 @@ export function columns(rows: readonly (readonly (string | Cell)[])[]): string {
     .join("\n");
 }
 
+/** A block of lines, one space in. */
+export function indent(text: string): string {
+  return text
+    .split("\n")
+    .map((line) => ` ${line}`.trimEnd())
+    .join("\n");
+}
+
 function pad(cell: Cell, width: number, last: boolean): string {
   const text = printable(cell.text);
   const shown = cell.style === undefined ? text : style(cell.style, text);

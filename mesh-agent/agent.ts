@@ -48,6 +48,7 @@ import { tcpStack } from "./outbound/tcp-stack.ts";
 import type { ClientPool } from "./proxy/engine.ts";
 import type { Listener } from "./proxy/listener.ts";
 import { createMeshServer, type MeshServerOptions } from "./proxy/mesh-server.ts";
+import { AgentRecords } from "./telemetry/agent-records.ts";
 import { AgentTaps } from "./telemetry/agent-taps.ts";
 import type { Log } from "./telemetry/log.ts";
 import type { AccessLogOptions } from "./telemetry/log-access.ts";
@@ -85,6 +86,7 @@ class Agent {
   readonly #metrics = new Metrics();
   readonly #accessLog: Omit<AccessLogOptions, "hop"> & { readonly tracing: Tracing };
   readonly #taps = new AgentTaps();
+  readonly #records = new AgentRecords(() => this.#session.identity);
   readonly #gate = new Gate();
   readonly #view: KnownView;
   readonly #trust: TrustState;
@@ -120,7 +122,7 @@ class Agent {
     this.#service = service;
     this.#instance = instance;
     const told = { log, metrics: this.#metrics, tracing: new Tracing(service, instance, log), taps: this.#taps };
-    this.#accessLog = { service, instance, ...told, chosen: options.accessLog };
+    this.#accessLog = { service, instance, ...told, records: this.#records, chosen: options.accessLog };
     const onTrouble = (message: string): void => log.event("state_trouble", message);
     this.#view = new KnownView(open, identity, onTrouble, () => this.#changed("plan"));
     this.#trust = new TrustState(identity, log, svid);
@@ -328,6 +330,7 @@ class Agent {
     } else if (plan !== undefined) {
       this.#useVersions();
       if (changed === "plan") void this.#accessLog.tracing.use(plan.plan.telemetry);
+      if (changed === "plan") this.#records.use(plan.plan.telemetry);
       this.#found.update(plan.plan.outbound, endpoints.services, this.#versions.beside);
       if (changed === "plan") void this.#tcp?.update(plan.plan.outbound);
     }
@@ -384,6 +387,7 @@ class Agent {
     this.#clusters.close();
     this.#app?.close();
     this.#session.stop();
+    this.#records.stop();
     await this.#accessLog.tracing.close();
     this.#runtime.stopped();
   }

@@ -39,6 +39,7 @@ import { meshLimits } from "./limits/mesh-limits.ts";
 import { openapi } from "./limits/openapi.ts";
 import { decision, introspection } from "./limits/questions.ts";
 import { rateLimit } from "./limits/rate-limit.ts";
+import { records } from "./limits/records.ts";
 import { reshape } from "./limits/reshape.ts";
 import { regex, route } from "./limits/route.ts";
 import { signature } from "./limits/signature.ts";
@@ -258,4 +259,5 @@ export const limits = {
   route,
   include,
   usage,
+  records,
 } as const;

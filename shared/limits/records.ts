@@ -21,9 +21,8 @@ export const records = {
   failedOfReport: 8,
   /** Requests of one report, of all routes. */
   ofReportMax: 256,
-  /** Hops of one report of an agent, and what it sends a second on average. */
+  /** Hops of one report of an agent. */
   hopsOfReport: 64,
-  hopsPerSecond: 10,
   /** How long what failed, or was asked for, waits for others before it is reported, milliseconds. */
   soonMs: 1_000,
   /** The same for what was drawn alone. */
@@ -42,6 +41,11 @@ export const records = {
   /** Of a route's name, and of a time, in a report or question. */
   routeCharsMax: 256,
   timeCharsMax: 32,
+  /** How long a token lives by which an operator has requests explained, and its characters at most. */
+  explainTokenMs: 900_000,
+  explainTokenCharsMax: 1_024,
+  /** Characters of what an answer says of it: fields of an answer together have 8 to 16 KiB with most. */
+  explainedCharsMax: 4_096,
   /** Headers of a record; characters of all of them, and of one value. */
   headersMax: 64,
   headerCharsMax: 4_096,

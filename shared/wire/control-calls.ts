@@ -32,6 +32,7 @@ export const controlCalls: Readonly<Record<string, readonly Role[] | "open">> = 
   "GET /v1/records": ALL,
   "GET /v1/records/:trace": ALL,
   "DELETE /v1/records": ADMIN,
+  "POST /v1/explain-tokens": ADMIN,
   "POST /v1/records/report": ["agent", "gateway"],
   "POST /v1/config/versions": CHANGE,
   "GET /v1/config/versions": ALL,

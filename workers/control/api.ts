@@ -47,7 +47,7 @@ import {
 import { metrics } from "./calls/metrics-calls.ts";
 import { permitted } from "./calls/permitted.ts";
 import { problem } from "./calls/problem.ts";
-import { askRecords, askTrace, clearRecords, reportRecords } from "./calls/record-calls.ts";
+import { askRecords, askTrace, clearRecords, explainToken, reportRecords } from "./calls/record-calls.ts";
 import { services, status } from "./calls/status-calls.ts";
 import { closeTap, openTap, readTap, reportTaps } from "./calls/tap-calls.ts";
 import { askTokens, makeToken, revokeToken } from "./calls/token-calls.ts";
@@ -75,6 +75,7 @@ export function makeApi(): Hono<Api> {
   api.post("/v1/taps/report", reportTaps);
   api.post(`${TAP}/read`, readTap);
   api.delete(TAP, closeTap);
+  api.post("/v1/explain-tokens", explainToken);
   api.get("/v1/records", askRecords);
   api.delete("/v1/records", clearRecords);
   api.post("/v1/records/report", reportRecords);

@@ -21,6 +21,7 @@ import { cors } from "./middleware/cors.ts";
 import { countUsage } from "./middleware/count-usage.ts";
 import { decide } from "./middleware/decide.ts";
 import { errorPages } from "./middleware/error-pages.ts";
+import { explainAsked } from "./middleware/explain-asked.ts";
 import { findClient } from "./middleware/find-client.ts";
 import { forward } from "./middleware/forward.ts";
 import { grpcErrors } from "./middleware/grpc-errors.ts";
@@ -83,6 +84,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null, keeper?
     countUsage(counters),
     grpcErrors(),
     checkRequest(),
+    explainAsked(),
     leasePlan(lease, counters, new Tracing()),
     answerHead(),
     errorPages(),

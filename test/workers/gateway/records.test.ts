@@ -1,7 +1,9 @@
 /** What an isolate keeps of its requests, and what it tells the control plane of them. */
+import { base64url, SignJWT } from "jose";
 import { afterEach, expect, test, vi } from "vitest";
 import { records as bounds } from "../../../shared/limits/records.ts";
 import type { RequestRecord } from "../../../shared/policy/request-record.ts";
+import { EXPLAIN_TOKEN_TYPE, explainAudience } from "../../../shared/wire/explain-token.ts";
 import { RecordKeeper } from "../../../workers/gateway/telemetry/record-keeper.ts";
 import { type Gateway, type Outside, startGateway } from "./support/gateway.ts";
 import { limit, plan, route } from "./support/plans.ts";
@@ -114,4 +116,59 @@ test("a control plane that does not answer costs no request anything, and what i
     () => expect(gateway.logs.filter(({ kind }) => kind === "records")).toMatchObject([{ dropped: 2 }]),
     waiting,
   );
+});
+
+const SECRET = "s".repeat(43);
+const NOW_S = Math.floor(Date.now() / 1000);
+const tokenFor = (wrong: { host?: string; secret?: string; typ?: string; age?: number; exp?: number } = {}) =>
+  new SignJWT({})
+    .setProtectedHeader({ alg: "HS256", typ: wrong.typ ?? EXPLAIN_TOKEN_TYPE })
+    .setSubject("ann")
+    .setIssuer("selvage")
+    .setAudience(explainAudience(wrong.host ?? "api.shop.example"))
+    .setIssuedAt(NOW_S - (wrong.age ?? 0))
+    .setExpirationTime(wrong.exp ?? NOW_S + 600)
+    .sign(base64url.decode(wrong.secret ?? SECRET));
+
+async function explained(token: string | undefined, path: string): Promise<[Response, Gateway]> {
+  const gateway = await startGateway(plan(routes), () => new Response("ok", { headers: { "selvage-explain": "x" } }), {
+    keeper: new RecordKeeper(),
+    env: { KEY_ADMIN_SECRET: SECRET },
+  });
+  const headers = { traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01`, tracestate: "selvage=explain,a=b" };
+  const sent = token === undefined ? headers : { ...headers, "x-selvage-explain": token };
+  return [await gateway.fetch(path, { headers: sent, whole: false }), gateway];
+}
+
+test("an operator with a token is told what is decided, and the request is kept as asked for", async () => {
+  const [answer, gateway] = await explained(await tokenFor(), "/open/1?a=b");
+  const said = JSON.parse(new TextDecoder().decode(base64url.decode(answer.headers.get("selvage-explain") ?? "")));
+  expect(said.entry).toMatchObject({ route: "open", status: 200, traceId: "a".repeat(32) });
+  expect(said.decisions.map(({ stage }: { stage: string }) => stage)).toEqual(["route", "auth", "target"]);
+  expect(answer.headers.get("cache-control")).toBe("no-store");
+  await told(gateway);
+  expect(kept(gateway)).toMatchObject([{ because: "asked", entry: { route: "open" } }]);
+  expect(kept(gateway)[0]?.request.headers).toContainEqual(["x-selvage-explain", "…"]);
+  const [call] = gateway.sent;
+  expect(call?.headers.has("x-selvage-explain")).toBe(false);
+  expect(call?.headers.get("tracestate")).toBe("selvage=explain,a=b");
+});
+
+test.each<[string, () => Promise<string> | undefined]>([
+  ["none", () => undefined],
+  ["one for another host", () => tokenFor({ host: "other.example" })],
+  ["one of another key", () => tokenFor({ secret: "t".repeat(43) })],
+  ["one of another kind", () => tokenFor({ typ: "selvage-control+jwt" })],
+  ["one that is over", () => tokenFor({ exp: NOW_S - 60 })],
+  ["one that was to live too long", () => tokenFor({ age: 3_600, exp: NOW_S + 3_600 })],
+  ["anything", () => Promise.resolve("anything")],
+  ["a long one", () => Promise.resolve("a".repeat(8_000))],
+])("a token that is %s asks for nothing, and goes nowhere", async (_, make) => {
+  const [answer, gateway] = await explained(await make(), "/open/1");
+  expect(answer.status).toBe(200);
+  expect(answer.headers.has("selvage-explain")).toBe(false);
+  expect(answer.headers.has("cache-control")).toBe(false);
+  const [call] = gateway.sent;
+  expect(call?.headers.has("x-selvage-explain")).toBe(false);
+  expect(call?.headers.get("tracestate")).toBe("a=b");
 });

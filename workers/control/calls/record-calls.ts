@@ -1,11 +1,21 @@
 /** Calls that keep past requests, and tell of them. */
+import { SignJWT } from "jose";
 import type { Document } from "../../../shared/config/schema.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { records as bounds } from "../../../shared/limits/records.ts";
+import {
+  EXPLAIN_TOKEN_ALGORITHM,
+  EXPLAIN_TOKEN_ISSUER,
+  EXPLAIN_TOKEN_TYPE,
+  type ExplainToken,
+  explainAudience,
+  explainTokenRequestSchema,
+} from "../../../shared/wire/explain-token.ts";
 import { recordsQuerySchema, recordsReportSchema } from "../../../shared/wire/records.ts";
 import { readJson } from "../objects/read-json.ts";
 import { MAIN } from "../objects/rpc.ts";
-import { audit, type Call, config } from "./call.ts";
+import { gatewayKey } from "../upstream/gateway-admin.ts";
+import { audit, CALL_BYTES, type Call, config } from "./call.ts";
 
 const store = (c: Call) => c.env.RECORDS.getByName(MAIN);
 
@@ -46,6 +56,24 @@ export async function reportRecords(c: Call): Promise<Response> {
   const isGateway = role === "gateway";
   const hops = isGateway ? [] : report.hops.filter((hop) => hop.service === service);
   return c.json(await store(c).report({ ...report, records: isGateway ? report.records : [], hops }));
+}
+
+/** A token by which whoever makes the call has requests to one host explained by the gateway, for a while. */
+export async function explainToken(c: Call): Promise<Response> {
+  const { host } = await readJson(c.req.raw, explainTokenRequestSchema, CALL_BYTES);
+  const key = gatewayKey(c.env.KEY_ADMIN_SECRET);
+  const issuedAt = Math.floor(Date.now() / 1000);
+  const expiresAt = issuedAt + bounds.explainTokenMs / 1000;
+  const token = await new SignJWT({})
+    .setProtectedHeader({ alg: EXPLAIN_TOKEN_ALGORITHM, typ: EXPLAIN_TOKEN_TYPE })
+    .setSubject(c.get("claims").sub)
+    .setIssuer(EXPLAIN_TOKEN_ISSUER)
+    .setAudience(explainAudience(host))
+    .setIssuedAt(issuedAt)
+    .setExpirationTime(expiresAt)
+    .sign(key);
+  await audit(c, "explain-token", `requests to ${host}`);
+  return c.json({ token, expiresAtMs: expiresAt * 1000 } satisfies ExplainToken, 201);
 }
 
 const json = (text: string): Response => new Response(text, { headers: { "content-type": "application/json" } });

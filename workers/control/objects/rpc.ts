@@ -130,6 +130,7 @@ export interface Act {
     | "tap"
     | "records"
     | "records-delete"
+    | "explain-token"
     | "agents-renew"
     | "agent-drain"
     | "federation-refresh"

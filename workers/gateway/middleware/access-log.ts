@@ -35,6 +35,7 @@ export function accessLog(instance: string, lease: Pick<PlanLease, "taps">, keep
       const nowMs = Date.now();
       c.get("trace").end?.(instance, nowMs);
       const entry = entryOf(c, instance, timeOf(c.get("arrivedAtMs")), nowMs);
+      c.get("explained")?.(entry);
       waitMs ??= logWaitMsOf(c.env.ACCESS_LOG_WAIT_MS);
       const waits = waitMs;
       const write = (): void => {

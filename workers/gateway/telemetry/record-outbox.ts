@@ -3,7 +3,7 @@
  * not take is dropped, and counted with the next.
  */
 import { credentialNamesOf } from "../../../shared/auth/credential-names.ts";
-import type { AccessLogEntry, GatewayLogEntry } from "../../../shared/http/access-log.ts";
+import type { GatewayLogEntry } from "../../../shared/http/access-log.ts";
 import { records as limits } from "../../../shared/limits/records.ts";
 import { type RouteDraw, takeDrawn } from "../../../shared/policy/record-draw.ts";
 import { type RecordSettings, USUAL_RECORDS } from "../../../shared/policy/record-settings.ts";
@@ -15,6 +15,7 @@ import type { GatewayEnv } from "../upstream/exchange.ts";
 import { readText } from "../upstream/read-text.ts";
 import { sleep } from "../upstream/wait.ts";
 import { recordOf } from "./make-record.ts";
+import { wholeEntry } from "./whole-entry.ts";
 
 type Draws = ReadonlyMap<string, RouteDraw<RequestRecord>>;
 
@@ -53,7 +54,7 @@ export class RecordOutbox {
     this.#settings = settings;
     const { identity } = c.get("held").plan;
     try {
-      put(recordOf(c, whole(entry, c), because, credentialNamesOf(identity), settings.hide));
+      put(recordOf(c, wholeEntry(entry, c), because, credentialNamesOf(identity), settings.hide));
     } catch (error) {
       // No answer fails because it is not written down.
       this.#complain(String(error));
@@ -113,12 +114,6 @@ export class RecordOutbox {
     this.#saidAtMs = nowMs;
     console.warn(JSON.stringify({ kind: "records", reason, dropped: this.#dropped }));
   }
-}
-
-/** What is not known is undefined in the gateway's entries, and absent once it is sent. */
-function whole(entry: GatewayLogEntry, c: Context<GatewayEnv>): AccessLogEntry {
-  const wouldRefuse = c.get("wouldRefuse");
-  return { ...entry, ...(wouldRefuse && { wouldRefuse }) } as AccessLogEntry;
 }
 
 /** @throws when the control plane cannot be reached in time, or refuses */

@@ -1,7 +1,7 @@
 import type { ClientConnection } from "../../../shared/auth/client-connection.ts";
 import type { TxnContext } from "../../../shared/auth/txn-context.ts";
 import type { SelvageError } from "../../../shared/errors.ts";
-import type { CacheUse, WouldRefuse } from "../../../shared/http/access-log.ts";
+import type { CacheUse, GatewayLogEntry, WouldRefuse } from "../../../shared/http/access-log.ts";
 import type { RequestTarget } from "../../../shared/http/request-target.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import type { RoutePlan } from "../../../shared/plan/plan.ts";
@@ -33,8 +33,8 @@ export interface GatewayEnv {
     grpcStatus: number | undefined;
     /** Limits that the request passed without being counted; set by limit-rate. */
     uncounted: readonly string[] | undefined;
-    /** An operator has asked for what is decided; set by explain-asked. */
-    explained: true | undefined;
+    /** Tells an operator who has asked for it what was decided, with the answer; set by explain-asked. */
+    explained: ((entry: GatewayLogEntry) => void) | undefined;
     /** What policies in shadow would have refused it with; kept by would-refuse. */
     wouldRefuse: WouldRefuse[] | undefined;
     /** Until policies in shadow that are asked beside the request have said it. */
