@@ -140,7 +140,7 @@ function recordBlocks(told: Told, hops: readonly AccessLogEntry[]): string[] {
   const { method, path, traceId, time, plan, status, durationMs } = entry;
   const by = told.source === undefined ? `version ${plan}, which cannot be read any more` : `version ${plan}`;
   const head = [
-    ` request   ${method} ${request.authority}${path}${request.query}   (${by}, ${time}, kept since ${BECAUSE[because]})`,
+    ` request   ${method} ${request.authority}${path}${request.query}   (${by}, ${time}, kept: ${BECAUSE[because]})`,
     ` trace     ${traceId}`,
   ].join("\n");
   const rows = decisions.map((one) => [

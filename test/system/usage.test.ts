@@ -109,3 +109,61 @@ describe("metrics", () => {
     }
   });
 });
+
+describe("records", () => {
+  const shown = async (...args: string[]) => {
+    const { code, stdout, stderr } = await system.selvage("explain", ...args);
+    return { code, text: stdout, stderr };
+  };
+  const traced = (traceId: string) => ({ traceparent: `00-${traceId}-${"1".repeat(16)}-01` });
+  const keptAs = (traceId: string, text: RegExp) =>
+    until(`${traceId} is kept`, async () => {
+      const told = await shown("--trace", traceId);
+      return told.code === 0 && text.test(told.text) ? told.text : undefined;
+    });
+  const refused = "a".repeat(32);
+  const failed = "b".repeat(32);
+
+  test("explain what was refused at the gateway and what in the mesh, with secrets in none of it", async () => {
+    const secrets = { authorization: "Bearer hush-a", cookie: "s=hush-b", "x-api-key": "hush-c", dpop: "hush-d" };
+    const answer = await system.get("/api/v2/orders/7?token=hush-e&page=2", undefined, {
+      ...secrets,
+      ...traced(refused),
+    });
+    const problem = (await answer.json()) as { traceId: string };
+    expect([answer.status, problem.traceId]).toEqual([401, refused]);
+    const gateway = await keptAs(problem.traceId, / result {4}401 credentials_invalid /);
+    expect(gateway).toMatch(/^ request {3}GET 127\.0\.0\.1:\d+\/api\/v2\/orders\/7\?token=…&page=2 {3}\(version 1, /);
+    expect(gateway).toMatch(
+      /^ route +pass +\S+selvage\.yaml:\d+ +orders takes it\n auth +deny +\S+selvage\.yaml:\d+ /m,
+    );
+    const token = await system.token("alice", "orders:read");
+    const headers = { authorization: `Bearer ${token}`, ...traced(failed) };
+    const put = await fetch(`${system.url}/api/v2/orders/42`, { method: "PUT", headers, body: "{}" });
+    expect(put.status).toBe(403);
+    expect(await keptAs(failed, /└ inbound/)).toMatch(/└ inbound +PUT +\/api\/v2\/orders\/42 +403 .*✗ access_denied/);
+    const texts = globSync("**/*.sqlite*", { cwd: system.state }).map((file) =>
+      readFileSync(join(system.state, file)).toString("latin1"),
+    );
+    expect(texts.some((text) => text.includes(refused))).toBe(true);
+    for (const text of texts) expect(text).not.toMatch(/hush-/);
+  });
+
+  test("outlive a restart of the control plane", async () => {
+    await system.restart("control");
+    await keptAs(refused, / result {4}401 credentials_invalid /);
+    await keptAs(failed, /└ inbound/);
+    const unknown = await shown("--trace", "c".repeat(32));
+    expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining("explain --live")]);
+  });
+
+  test("are explained at once to who asks for it, with all hops", async () => {
+    const token = await system.token("alice", "orders:read");
+    const url = `${system.url}/api/v2/orders/42`;
+    const live = await shown("--live", "GET", url, "-H", `authorization: Bearer ${token}`);
+    expect(live.text).toMatch(/^ auth +pass +\S+selvage\.yaml:\d+ +alice by login, with orders:read$/m);
+    const [, traceId = ""] = /--trace ([0-9a-f]{32})/.exec(live.stderr) ?? [];
+    const kept = await keptAs(traceId, /└ ingress(?:.|\n)*└ inbound/);
+    expect(kept).toContain("kept: it was asked for");
+  });
+});
