@@ -102,7 +102,7 @@ export class RecordKeeper {
   }
 }
 
-/** Beside chance. Faults that were made on purpose are not worth a look, nor what an upstream answered with 4xx. */
+/** Beside chance. What an upstream answered with 4xx is no failure: agents of the mesh say so where they have refused themselves. */
 function keptBecause({ status, error }: GatewayLogEntry, c: Context<GatewayEnv>): KeptBecause | undefined {
   if (c.get("explained") !== undefined) return "asked";
   return status >= 500 || error !== undefined ? "failed" : undefined;
