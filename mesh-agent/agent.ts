@@ -49,6 +49,7 @@ import type { ClientPool } from "./proxy/engine.ts";
 import type { Listener } from "./proxy/listener.ts";
 import { createMeshServer, type MeshServerOptions } from "./proxy/mesh-server.ts";
 import { AgentTaps } from "./telemetry/agent-taps.ts";
+import { EdgeCounts } from "./telemetry/edge-counts.ts";
 import type { Log } from "./telemetry/log.ts";
 import type { AccessLogOptions } from "./telemetry/log-access.ts";
 import { Metrics } from "./telemetry/metrics.ts";
@@ -120,7 +121,8 @@ class Agent {
     this.#service = service;
     this.#instance = instance;
     const told = { log, metrics: this.#metrics, tracing: new Tracing(service, instance, log), taps: this.#taps };
-    this.#accessLog = { service, instance, ...told, chosen: options.accessLog };
+    const edges = new EdgeCounts(service);
+    this.#accessLog = { service, instance, ...told, edges, chosen: options.accessLog };
     const onTrouble = (message: string): void => log.event("state_trouble", message);
     this.#view = new KnownView(open, identity, onTrouble, () => this.#changed("plan"));
     this.#trust = new TrustState(identity, log, svid);
@@ -151,7 +153,7 @@ class Agent {
           onTrouble(`the renewed certificate is in use but not on disk: ${(error as Error).message}`);
         }
       },
-      ...{ log, fleet: new FleetLink(this.#clusters, this.#metrics), limits: this.#limits, taps: this.#taps },
+      ...{ log, fleet: new FleetLink(this.#clusters, this.#metrics), limits: this.#limits, taps: this.#taps, edges },
     });
     this.#runtime = new RuntimeStatus(options.stateFolder, service, instance, onTrouble);
   }

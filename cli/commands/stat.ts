@@ -12,16 +12,18 @@ interface StatOptions extends ControlOptions, JsonOption {
   readonly window: number;
   readonly route?: string;
   readonly consumer?: string;
+  readonly of?: string;
   readonly export?: "csv" | "ndjson";
 }
 
 export function statCommand(): Command {
   const command = new Command("stat")
-    .description("Requests, success, latency and errors, by route, consumer, plan or service.")
+    .description("Requests, success, latency and errors, by route, consumer, plan, service or edge of the mesh.")
     .addArgument(new Argument("[by]", "what they are told by").choices(USAGE_BY).default("routes"))
     .option("--window <duration>", "how far back, at most 90 days (2160h)", durationArgument, 3_600_000)
     .option("--route <name>", "requests of this route alone")
     .option("--consumer <name>", "requests of this consumer alone")
+    .option("--of <service>", "with edges: those from and to this service alone")
     .addOption(new Option("--export <format>", "each slot of time on its own").choices(["csv", "ndjson"]))
     .addOption(jsonOption().conflicts("export"))
     .addHelpText(
@@ -31,18 +33,20 @@ Examples:
   selvage stat
   selvage stat consumers --route orders --window 24h
   selvage stat services --json
+  selvage stat edges --of orders
   selvage stat routes --window 168h --export csv > usage.csv`,
     );
   return withControl(command).action(stat);
 }
 
-async function stat(by: UsageBy, { window, route, consumer, ...options }: StatOptions): Promise<void> {
-  refuseFilters(by, window, route ?? consumer);
+async function stat(by: UsageBy, { window, route, consumer, of, ...options }: StatOptions): Promise<void> {
+  refuseFilters(by, window, route ?? consumer, of);
   const answer = await connect(options).usage({
     by,
     windowMs: String(window),
     ...(route !== undefined && { route }),
     ...(consumer !== undefined && { consumer }),
+    ...(of !== undefined && { of }),
     ...(options.export !== undefined && { each: "slots" }),
   });
   if (options.json) return printJson(answer);
@@ -51,12 +55,15 @@ async function stat(by: UsageBy, { window, route, consumer, ...options }: StatOp
   if (answer.rows.length === 0) return print(`nothing was counted since ${new Date(answer.fromMs).toISOString()}`);
   print(usageTable(answer));
   for (const line of outageLines(answer.rows)) print(line);
+  if (by === "services") say("these are the gateway's calls; those within the mesh: selvage stat edges");
   if (answer.leftOut > 0) say(`${answer.leftOut} rows with fewer requests are left out`);
 }
 
-function refuseFilters(by: UsageBy, window: number, filter: string | undefined): void {
-  if (by === "services" && filter !== undefined)
+function refuseFilters(by: UsageBy, window: number, filter: string | undefined, of: string | undefined): void {
+  if ((by === "services" || by === "edges") && filter !== undefined)
     throw new CliError(exitCodes.usage, "calls to services are not counted by route or consumer: leave out the filter");
+  if (by !== "edges" && of !== undefined)
+    throw new CliError(exitCodes.usage, "--of is for edges: selvage stat edges --of SERVICE");
   const { keptMs } = limits.usage.resolutions.day;
   if (window < 1 || window > keptMs)
     throw new CliError(

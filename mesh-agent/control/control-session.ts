@@ -9,6 +9,7 @@ import type { Endpoint } from "../../shared/wire/endpoint.ts";
 import { type AgentMessage, type HubMessage, WIRE_FORMAT } from "../../shared/wire/hub.ts";
 import type { FleetLink } from "../discovery/fleet-link.ts";
 import type { AgentTaps } from "../telemetry/agent-taps.ts";
+import type { EdgeCounts } from "../telemetry/edge-counts.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type AgentIdentity, certificateFacts, fingerprintOf, isFrom, leadsTo } from "../tls/identity.ts";
 import { HubClient } from "./hub-client.ts";
@@ -43,6 +44,7 @@ export interface ControlSessionOptions {
   /** Limits that all instances of the service share. */
   readonly limits: SharedLimits;
   readonly taps: AgentTaps;
+  readonly edges: EdgeCounts;
   readonly log: Log;
 }
 
@@ -141,6 +143,7 @@ export class ControlSession {
     this.#hub.start();
     this.#options.fleet.start(this, Math.random());
     this.#options.limits.link.start(this);
+    this.#options.edges.start(this);
     this.#renewal.start();
   }
 
@@ -163,6 +166,7 @@ export class ControlSession {
     this.#options.fleet.stop();
     this.#options.limits.stop();
     this.#options.taps.stop();
+    this.#options.edges.stop();
     this.#hub.stop();
   }
 
@@ -205,6 +209,10 @@ export class ControlSession {
     }
     if (message.type === "limited") {
       this.#options.limits.link.answered(message.answers);
+      return;
+    }
+    if (message.type === "edges") {
+      this.#options.edges.heard(message.seq);
       return;
     }
     if (message.type === "taps") {

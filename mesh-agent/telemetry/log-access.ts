@@ -9,6 +9,7 @@ import type { TapDetail } from "../../shared/policy/tap-entry.ts";
 import type { Call, Stage } from "../proxy/call.ts";
 import { accessLines, type HopNames, type LineFacts } from "./access-line.ts";
 import type { AgentTaps } from "./agent-taps.ts";
+import type { EdgeCounts } from "./edge-counts.ts";
 import type { LineBytes } from "./line-bytes.ts";
 import type { Log } from "./log.ts";
 import type { Direction, Metrics } from "./metrics.ts";
@@ -22,6 +23,8 @@ export interface AccessLogOptions {
   readonly instance: string;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Absent: calls are not counted by edge. */
+  readonly edges?: EdgeCounts;
   /** Its `tracer` is undefined while nothing is told. */
   readonly tracing: { readonly tracer: Tracer | undefined };
   /** Absent: nobody can tap. */
@@ -48,7 +51,9 @@ export function logAccess(options: AccessLogOptions): Stage {
     else tracer.begin(call, options.hop, parent);
     call.onRespond(() => {
       const { peer, tunnel } = call.facts;
-      if (tunnel !== undefined) options.metrics.tunnels.opened(options.hop, peer ?? "unknown", tunnel);
+      if (tunnel === undefined) return;
+      options.metrics.tunnels.opened(options.hop, peer ?? "unknown", tunnel);
+      options.edges?.opened(options.hop, call);
     });
     call.onFinish(() => finish(call, options, lineOf, tracer));
     next();
@@ -70,7 +75,7 @@ function parentOf(fields: FieldList): TraceContext | undefined {
 
 function finish(
   call: Call,
-  { hop, service, instance, log, metrics, chosen, taps }: AccessLogOptions,
+  { hop, service, instance, log, metrics, edges, chosen, taps }: AccessLogOptions,
   lineOf: (atMs: number, facts: LineFacts) => LineBytes,
   tracer: Tracer | undefined,
 ): void {
@@ -82,6 +87,7 @@ function finish(
     call.facts.grpcStatus ??= untoldStatus(call);
     metrics.grpc(hop, peer, call.facts.grpcStatus);
   }
+  edges?.ended(hop, call, durationMs);
   tracer?.end(call, hop, durationMs);
   if (taps?.isOn === true) taps.see(entryOf(call, { hop, service, instance }, durationMs), () => detailOf(call));
   if (isChosen(call, chosen)) log.bytes(lineOf(Date.now() - durationMs, factsOf(call, durationMs)));

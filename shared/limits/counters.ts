@@ -7,7 +7,7 @@ export const counters = {
   /** The same of the names of kinds and of what is counted. */
   nameCharsMax: 32,
   labelsMax: 5,
-  eventsMax: 32,
+  eventsMax: 40,
   /** Series in one report, which travels with a lease request; the others are in the next. */
   reportSeriesMax: 128,
   /** The same in characters of JSON, but for one series: a lease request holds `control.callBytesMax`. */

@@ -69,7 +69,8 @@ function labelled(kind: keyof typeof counterKinds, labels: readonly string[]): R
   return Object.fromEntries(counterKinds[kind].labels.map((name, at) => [name, labels[at] ?? ""]));
 }
 
-function statusSamples(labels: Record<string, string>, counts: ReportedCounts): Sample[] {
+/** Requests by class of status, beside other labels. */
+export function statusSamples(labels: Record<string, string>, counts: ReportedCounts): Sample[] {
   const classes = CLASS_COUNTERS.map((counter) => [counter.slice(1), counts[counter] ?? 0] as const);
   const all = [...classes, ["none", counts.noAnswer ?? 0] as const];
   return all.flatMap(([status, value]) => (value === 0 ? [] : [{ labels: { ...labels, status }, value }]));
@@ -81,7 +82,8 @@ function refusedSamples(routes: ReadonlyMap<string, ReportedCounts>): Sample[] {
   );
 }
 
-function histogramSamples(labels: Record<string, string>, counts: ReportedCounts): Sample[] {
+/** Samples of a histogram, beside other labels. */
+export function histogramSamples(labels: Record<string, string>, counts: ReportedCounts): Sample[] {
   const buckets = cumulativeBuckets(counts);
   return [
     ...buckets.map(({ leSeconds, count }) => ({

@@ -5,8 +5,10 @@ import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { checkDocument } from "../../shared/config/check-document.ts";
+import type { UsageRow } from "../../shared/policy/usage-report.ts";
 import type { Status, VersionDetail } from "../../shared/wire/admin.ts";
 import type { CaStatus, CertificateStatus } from "../../shared/wire/ca.ts";
+import type { UsageAnswer } from "../../shared/wire/usage.ts";
 import { runInProcess } from "../support/run-cli.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 21, 12);
@@ -42,6 +44,22 @@ const ca: CaStatus = {
 };
 const endpoint = { instance: "inventory-2", host: "127.0.0.1", port: 1, labels: {}, leaseEndsInMs: 1 };
 
+const none = { wouldRefuse: 0, unsecured: 0, connections: 0, isOpen: false };
+const called = (source: string, destination: string, more: Partial<UsageRow>, edge: object = {}): UsageRow => ({
+  ...{ name: `${source} -> ${destination}`, requests: 100, perSecond: 0.5, success: 1, statuses: {}, errors: 0 },
+  ...{ noAnswer: 0, denied: 0, p95Ms: 12.5, ...more },
+  edge: { ...none, source, destination, ...edge },
+});
+const edges: UsageAnswer = {
+  ...{ by: "edges", fromMs: NOW_MS - 24 * HOUR_MS, toMs: NOW_MS, slotMs: HOUR_MS, leftOut: 0 },
+  rows: [
+    called("gateway", "orders", { success: 0.98 }),
+    called("orders", "inventory", { denied: 3 }, { wouldRefuse: 2 }),
+    called("users", "inventory", { requests: 4, denied: 4 }),
+    called("orders", "legacy", { requests: 2 }, { unsecured: 1 }),
+  ],
+};
+
 let server: Server;
 let control: string;
 beforeAll(async () => {
@@ -59,6 +77,8 @@ beforeAll(async () => {
     "/v1/services": { revision: 1, services: { inventory: [endpoint], users: [endpoint] } },
     "/v1/config/versions/7": version,
     "/v1/config/versions/6": { ...version, version: 6 },
+    "/v1/usage?by=edges&windowMs=86400000": edges,
+    "/v1/usage?by=edges&windowMs=3600000&of=inventory": { ...edges, rows: [] },
   };
   server = createServer(({ url = "" }, response) => {
     const answer = answers[url];
@@ -91,7 +111,9 @@ const lines = [
   "mesh config orders-2",
   "mesh config inventory-1",
   "mesh config order-1",
-  "mesh edges --of inventory --json",
+  "mesh edges",
+  "mesh edges --of inventory --window 1h --json",
+  "mesh edges --of users",
   "certs",
   "certs --service users --json",
   "config view 6",

@@ -2,6 +2,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { CalledEdge } from "../../cli/called-edges.ts";
 import { metricsContentType } from "../../shared/http/metrics-text.ts";
 import { agentRuntimeSchema } from "../../shared/wire/runtime-files.ts";
 import type { UsageAnswer } from "../../shared/wire/usage.ts";
@@ -55,6 +56,23 @@ test("every request is counted once, by route, and told within a while", async (
     noAnswer: 0,
     down: [],
   });
+});
+
+test("calls within the mesh are counted by edge, and told beside who may call", async () => {
+  await until("the called agents have told of it", async () =>
+    Boolean((await rowOf("edges", "gateway -> orders")) && (await rowOf("edges", "orders -> inventory"))),
+  );
+  expect(await rowOf("edges", "gateway -> orders")).toMatchObject({
+    requests: expect.any(Number),
+    ...{ success: 1, denied: 0, p95Ms: expect.any(Number) },
+    edge: { source: "gateway", destination: "orders", unsecured: 0 },
+  });
+  const { edges } = JSON.parse((await system.selvage("mesh", "edges", "--json")).stdout);
+  const marks = edges.map(({ from, to, marks }: CalledEdge) => [`${from} -> ${to}`, marks]);
+  expect(marks).toContainEqual(["orders -> inventory", []]);
+  expect(await (await control("/v1/metrics")).text()).toMatch(
+    /^selvage_mesh_requests_total\{source="orders",destination="inventory",status="2xx"\} [1-9]/m,
+  );
 });
 
 test("the commands show it", async () => {

@@ -15,12 +15,12 @@ import { askUsage } from "../upstream/usage-shards.ts";
 import type { Call } from "./call.ts";
 
 export async function usage(c: Call): Promise<Response> {
-  const { by, route, consumer, windowMs: told, each } = asked(c);
+  const { by, route, consumer, of: end, windowMs: told, each } = asked(c);
   const [nowMs, windowMs] = [Date.now(), Number(told)];
   const of = resolutionFor(windowMs);
   const { slotMs } = limits.usage.resolutions[of];
   const fromMs = Math.max(slotStartMs(of, nowMs - windowMs), oldestKeptMs(of, nowMs));
-  const slots = await askUsage(c.env, { by, route, consumer, windowMs, atMs: nowMs });
+  const slots = await askUsage(c.env, { by, route, consumer, of: end, windowMs, atMs: nowMs });
   const sums: UsageGroups = new Map();
   for (const { groups } of slots) mergeGroups(sums, groups);
   const rows = usageRows(sums, by, nowMs - fromMs);

@@ -82,6 +82,7 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set<AgentMessage["type"]>([
   "standing",
   "observed",
   "limits",
+  "edges",
   "ack",
   "refuse",
 ]);
