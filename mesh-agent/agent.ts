@@ -1,5 +1,4 @@
 /** One agent from its first to its last moment, in the order of events. */
-import { SelvageError } from "../shared/errors.ts";
 import { limits } from "../shared/limits.ts";
 import { ZONE_LABEL } from "../shared/policy/zones.ts";
 import type { Endpoint } from "../shared/wire/endpoint.ts";
@@ -12,11 +11,12 @@ import { identityFile, type Obtained } from "./control/obtain-identity.ts";
 import { makeStateFolder, type OpenState, stateIn } from "./control/state-file.ts";
 import { openStateBox } from "./control/state-key.ts";
 import { takeIdentity } from "./control/take-identity.ts";
+import { ToldCondition } from "./control/told-condition.ts";
 import { Versions } from "./control/versions.ts";
 import { Clusters } from "./discovery/clusters.ts";
 import { FleetLink } from "./discovery/fleet-link.ts";
 import { FoundEndpoints } from "./discovery/found-endpoints.ts";
-import { AppConnections } from "./inbound/app-connections.ts";
+import { AppConnections, notListening } from "./inbound/app-connections.ts";
 import { Gate } from "./inbound/drain-gate.ts";
 import type { AppAddress } from "./inbound/forward-tcp.ts";
 import { HopVerifier } from "./inbound/hop-verifier.ts";
@@ -154,6 +154,10 @@ class Agent {
         }
       },
       ...{ log, fleet: new FleetLink(this.#clusters, this.#metrics), limits: this.#limits, taps: this.#taps, edges },
+      condition: new ToldCondition(
+        () => this.#view,
+        () => this.#found,
+      ),
     });
     this.#runtime = new RuntimeStatus(options.stateFolder, service, instance, onTrouble);
   }
@@ -389,8 +393,4 @@ class Agent {
     await this.#accessLog.tracing.close();
     this.#runtime.stopped();
   }
-}
-
-function notListening(): never {
-  throw new SelvageError("app_unreachable", "the application does not listen yet");
 }

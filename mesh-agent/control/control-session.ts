@@ -18,6 +18,7 @@ import type { LimitLink } from "./limit-link.ts";
 import { reissue, type WaysBack } from "./reissue.ts";
 import { Renewal } from "./renewal.ts";
 import { standingOf } from "./standing.ts";
+import type { ToldCondition } from "./told-condition.ts";
 
 /** Asks for what it needs of limits, and gives back what it does not need. */
 export interface SharedLimits {
@@ -45,6 +46,7 @@ export interface ControlSessionOptions {
   readonly limits: SharedLimits;
   readonly taps: AgentTaps;
   readonly edges: EdgeCounts;
+  readonly condition: ToldCondition;
   readonly log: Log;
 }
 
@@ -144,6 +146,7 @@ export class ControlSession {
     this.#options.fleet.start(this, Math.random());
     this.#options.limits.link.start(this);
     this.#options.edges.start(this);
+    this.#options.condition.start(this);
     this.#renewal.start();
   }
 
@@ -167,6 +170,7 @@ export class ControlSession {
     this.#options.limits.stop();
     this.#options.taps.stop();
     this.#options.edges.stop();
+    this.#options.condition.stop();
     this.#hub.stop();
   }
 
@@ -224,6 +228,7 @@ export class ControlSession {
       const changed = view.take(message);
       if (changed !== undefined) onChanged(changed);
       if (changed === "plan") this.#options.limits.usePlans();
+      if (changed === "plan") this.#options.condition.look();
       if (view.isSettling && !wasSettling) this.#settleLater();
       this.#answer();
       if (message.type === "changes" || message.type === "endpoints") this.saysDrained = message.type === "changes";
@@ -293,8 +298,10 @@ export class ControlSession {
 
   #connection(connected: boolean, reason: string | undefined): void {
     const { log, identity } = this.#options;
-    if (connected) this.#renewal.nudge();
-    else {
+    if (connected) {
+      this.#renewal.nudge();
+      this.#options.condition.connected();
+    } else {
       this.#renewal.notice();
       if (this.#wasConnected === true) this.#lostMs = Date.now();
     }

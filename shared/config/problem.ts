@@ -191,6 +191,7 @@ export const problemCodes = {
   SLV3257: "an access rule for a trust domain that `mesh.federation` does not name",
   SLV3258: "a workload of the own mesh that is named by its SPIFFE ID",
   SLV3259: "a trust domain whose workloads no access rule names",
+  SLV3260: "a secret that a gateway or agent which runs does not have",
   SLV3270: "an outage budget that no agent can have",
   SLV4001: "a secret was not found",
   SLV4002: "an environment variable is not set",

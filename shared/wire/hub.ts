@@ -7,6 +7,7 @@
 import * as z from "zod/mini";
 import { limits } from "../limits.ts";
 import type { AgentPlan } from "../plan/plan.ts";
+import { conditionMessage } from "./condition.ts";
 import { edgesHeardMessage, edgesMessage } from "./edges.ts";
 import { endpointSchema } from "./endpoint.ts";
 import { hopKeySchema } from "./hop-key.ts";
@@ -123,6 +124,7 @@ export const agentMessageSchema = z.discriminatedUnion("type", [
   limitsMessage,
   /** What was counted of the mesh's edges. Answered with `edges`. */
   edgesMessage,
+  conditionMessage,
   z.object({ type: z.literal("ack"), version: z.int() }),
   z.object({
     type: z.literal("refuse"),

@@ -187,6 +187,10 @@ export const meshPages = {
     why: "Clients or upstreams send what the contract does not have.",
     fix: "`selvage drift` shows where. Correct the side that is wrong, or the contract.",
   },
+  SLV3260: {
+    why: "What runs says that it has no value for a secret of its plan: routes that need it are answered 500 `secret_missing`, exports of traces do not leave.",
+    fix: "At a deployed gateway `npx wrangler secret put SECRET_NAME`; at a local system `selvage secret set NAME`, then start it anew; for agents `SECRET_NAME` in their environment.",
+  },
   SLV3254: {
     why: "Tokens and certificates are judged by time; with clocks apart good ones are refused.",
     fix: "Set the clock by NTP. `selvage doctor` says by how much it differs.",

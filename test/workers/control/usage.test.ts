@@ -1,6 +1,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import { limits } from "../../../shared/limits.ts";
+import type { SeriesCounts } from "../../../shared/policy/counters.ts";
 import { hubOf } from "../../../shared/policy/hub-shards.ts";
 import { applyDocument, bindings, call, joined, shop } from "./support.ts";
 
@@ -115,13 +116,16 @@ describe("usage", () => {
 });
 
 describe("calls by edge of the mesh", () => {
-  const edge = (from: string, to: string, s2xx: number) => ({ kind: "edge", labels: [from, to], counts: { s2xx } });
+  const edge = (from: string, to: string, s2xx: number): SeriesCounts => ({
+    kind: "edge",
+    ...{ labels: [from, to], counts: { s2xx } },
+  });
   const rowsOf = async (query = "") => (await counts(`by=edges${query}`)).sort();
 
   test("are counted once for each number of a run, and answered", async () => {
     expect((await applyDocument(shop())).status).toBe(201);
     const agent = await joined("orders", "orders-1");
-    const tell = async (run: string, seq: number, ...series: object[]): Promise<void> => {
+    const tell = async (run: string, seq: number, ...series: SeriesCounts[]): Promise<void> => {
       agent.send({ type: "edges", run, counted: { seq, series } });
       expect(await agent.take("edges")).toMatchObject({ seq });
     };
@@ -138,7 +142,11 @@ describe("calls by edge of the mesh", () => {
   test("are believed of an agent's own service alone; names that are no services are one", async () => {
     const agent = await joined("orders", "orders-2");
     const told = [edge("users", "payments", 100), edge("orders", "made-up", 1), edge("orders", "made-up-too", 1)];
-    agent.send({ type: "edges", run: "cc", counted: { seq: 1, series: [...told, { ...told[0], kind: "usage" }] } });
+    agent.send({
+      type: "edges",
+      run: "cc",
+      counted: { seq: 1, series: [...told, { ...edge("users", "payments", 1), kind: "usage" }] },
+    });
     await agent.take("edges");
     expect(await rowsOf()).toContainEqual(["orders -> *", 2]);
     expect(await rowsOf("&of=payments")).toEqual([]);

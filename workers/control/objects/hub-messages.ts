@@ -83,6 +83,7 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set<AgentMessage["type"]>([
   "observed",
   "limits",
   "edges",
+  "condition",
   "ack",
   "refuse",
 ]);
