@@ -112,6 +112,9 @@ const mesh: readonly CommandEntry[] = [
 ];
 
 const operate: readonly CommandEntry[] = [
+  entry("logs", "what the processes of the local system wrote", async () =>
+    (await import("./commands/logs.ts")).logsCommand(),
+  ),
   entry("tap", "live requests, filtered where they happen", async () =>
     (await import("./commands/tap.ts")).tapCommand(),
   ),

@@ -53,6 +53,7 @@ const ALONE: Readonly<Record<string, readonly [line: string, code?: number]>> = 
   completion: ["completion bash"],
   help: ["help SLV3012"],
   doctor: ["doctor"],
+  logs: ["logs", 3],
   init: ["init nowhere", 2],
   test: ["test nowhere.yaml", 2],
 };

@@ -75,6 +75,32 @@ test("calls within the mesh are counted by edge, and told beside who may call", 
   );
 });
 
+test("logs: the lines of one request at all of its hops, and of nobody else", async () => {
+  const answer = await system.get("/load/orders/42", await system.token("alice"));
+  await answer.body?.cancel();
+  const line = await until("the gateway has written it", async () => {
+    const found = (await system.selvage("logs", "gateway", "--json")).stdout.trimEnd().split("\n");
+    return found
+      .map((one) => JSON.parse(one))
+      .findLast(({ path, status }) => path === "/load/orders/42" && status === 200);
+  });
+  const hops = async () => {
+    const { stdout } = await system.selvage("logs", "--trace", line.traceId, "--ndjson");
+    return stdout
+      .trimEnd()
+      .split("\n")
+      .map((one) => JSON.parse(one));
+  };
+  await until("all hops have", async () => (await hops()).length === 5);
+  expect((await hops()).map(({ hop, level }) => `${hop} ${level}`).sort()).toEqual([
+    "gateway info",
+    "inbound info",
+    "inbound info",
+    "ingress info",
+    "outbound info",
+  ]);
+});
+
 test("the commands show it", async () => {
   const { stdout } = await system.selvage("stat", "routes", "--window", "10m");
   expect(stdout.split("\n")[0]).toMatch(/^ROUTE +REQUESTS +RATE +SUCCESS +P50 +P95 +P99 +ERRORS +429 +401\/403$/);
