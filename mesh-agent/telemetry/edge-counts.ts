@@ -36,8 +36,9 @@ export class EdgeCounts {
   readonly #service: string;
   readonly #counters = newCounters();
   readonly #run = randomBytes(8).toString("hex");
-  /** By the other side, called from here (`>`) or calling. */
-  readonly #known = new Map<string, EdgeSeries>();
+  /** By the other side. */
+  readonly #callers = new Map<string, EdgeSeries>();
+  readonly #called = new Map<string, EdgeSeries>();
   /** Connections that are open. */
   readonly #open = new Map<EdgeSeries, number>();
   #hub: EdgeHub | undefined;
@@ -105,20 +106,20 @@ export class EdgeCounts {
 
   /** @returns undefined: another agent counts it, or it is no edge of the mesh */
   #seriesOf(hop: Direction, { facts }: Call): EdgeSeries | undefined {
-    if (hop === "inbound") return this.#series("<", facts.peer ?? UNKNOWN);
+    if (hop === "inbound") {
+      const from = facts.peer ?? UNKNOWN;
+      return this.#callers.get(from) ?? this.#make(this.#callers, from, from, this.#service);
+    }
     if (hop === "expose") return undefined;
     const to = facts.peer ?? facts.notCallable;
-    return to !== undefined && (facts.outside !== undefined || isUnmet(facts)) ? this.#series(">", to) : undefined;
+    if (to === undefined || (facts.outside === undefined && !isUnmet(facts))) return undefined;
+    return this.#called.get(to) ?? this.#make(this.#called, to, this.#service, to);
   }
 
-  #series(way: "<" | ">", other: string): EdgeSeries {
-    const key = way + other;
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
-    const [from, to] = way === "<" ? [other, this.#service] : [this.#service, other];
+  #make(known: Map<string, EdgeSeries>, other: string, from: string, to: string): EdgeSeries {
     const made = seriesOf(this.#counters, "edge", from, to);
     // Names that an application makes up are counted together, and not remembered.
-    if (made.labels[0] !== OTHERS) this.#known.set(key, made);
+    if (made.labels[0] !== OTHERS) known.set(other, made);
     return made;
   }
 
