@@ -141,7 +141,7 @@ describe("calls by edge of the mesh", () => {
 
   test("are believed of an agent's own service alone; names that are no services are one", async () => {
     const agent = await joined("orders", "orders-2");
-    const told = [edge("users", "payments", 100), edge("orders", "made-up", 1), edge("orders", "made-up-too", 1)];
+    const told = [edge("users", "inventory", 100), edge("orders", "made-up", 1), edge("orders", "made-up-too", 1)];
     agent.send({
       type: "edges",
       run: "cc",
@@ -149,7 +149,7 @@ describe("calls by edge of the mesh", () => {
     });
     await agent.take("edges");
     expect(await rowsOf()).toContainEqual(["orders -> *", 2]);
-    expect(await rowsOf("&of=payments")).toEqual([]);
+    expect(await rowsOf("&of=inventory")).toEqual([]);
     expect(await counts("by=routes")).not.toContainEqual(["users", 100]);
     agent.close();
   });
