@@ -1,6 +1,6 @@
 /** What sums of counters say of usage: rows by route, consumer, plan, service or edge of the mesh, and when a service was down. */
 import { limits } from "../limits.ts";
-import { addCounts, type SeriesCounts } from "./counters.ts";
+import { addCounts, type SeriesCounts, seriesKey } from "./counters.ts";
 import { CLASS_COUNTERS, percentileMs, type ReportedCounts } from "./usage-counters.ts";
 
 /** What usage is told by. */
@@ -55,7 +55,8 @@ export interface Outage {
 }
 
 export interface UsageFilter {
-  readonly by: UsageBy;
+  /** `shadow`: what policies in shadow have judged, by `seriesKey`; see `shadow-report.ts`. */
+  readonly by: UsageBy | "shadow";
   readonly route?: string | undefined;
   readonly consumer?: string | undefined;
   /** One end of an edge. */
@@ -79,10 +80,16 @@ const ARROW = " -> ";
 
 /** Adds what passes the filter to the sums of its name. */
 export function addGroups(groups: UsageGroups, series: Iterable<SeriesCounts>, filter: UsageFilter): void {
-  const { kind: wanted, labelAt } = SOURCES[filter.by];
+  const { by } = filter;
+  if (by === "shadow") {
+    for (const { kind, labels, counts } of series)
+      if (kind === "shadow" || kind === "serviceShadow") addTo(groups, seriesKey(kind, labels), counts);
+    return;
+  }
+  const { kind: wanted, labelAt } = SOURCES[by];
   for (const { kind, labels, counts } of series) {
     if (kind !== wanted || !passes(labels, filter)) continue;
-    addTo(groups, filter.by === "edges" ? labels.join(ARROW) : (labels[labelAt] ?? ""), counts);
+    addTo(groups, by === "edges" ? labels.join(ARROW) : (labels[labelAt] ?? ""), counts);
   }
 }
 
