@@ -47,6 +47,7 @@ import type {
 import type { PurgeAnswer, PurgeRequest, PurgeStatus } from "../shared/wire/purges.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../shared/wire/revocations.ts";
 import type { RotateAnswer, RotateRequest } from "../shared/wire/rotation.ts";
+import type { ShadowAnswer, ShadowQuery } from "../shared/wire/shadow.ts";
 import type { TapRequest } from "../shared/wire/taps.ts";
 import type { MadeToken, RevokedTokens, TokenInfo, TokenRequest } from "../shared/wire/tokens.ts";
 import type { UsageAnswer, UsageQuery } from "../shared/wire/usage.ts";
@@ -137,6 +138,10 @@ export class ControlClient {
 
   async drift(): Promise<readonly Drift[]> {
     return (await this.#call<{ drift: Drift[] }>("GET", "/v1/drift")).drift;
+  }
+
+  shadow(query: Partial<Record<keyof ShadowQuery, string>>): Promise<ShadowAnswer> {
+    return this.#call("GET", `/v1/shadow?${new URLSearchParams(query)}`);
   }
 
   usage(query: Partial<Record<keyof UsageQuery, string>>): Promise<UsageAnswer> {

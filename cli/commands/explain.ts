@@ -194,7 +194,7 @@ async function keyOf(id: string, options: Options): Promise<ExplainRequest["cred
 }
 
 function toJson(request: ExplainRequest, explanation: Explanation, source: Source): unknown {
-  const { route, otherRoutes, steps, result } = explanation;
+  const { route, otherRoutes, steps, result, wouldRefuse } = explanation;
   const fix = fixOf(explanation);
   const { method, host, path, query, clientIp } = request;
   const located = <T extends { readonly path?: Path }>(one: T) => ({ ...one, place: placeOf(one.path, source) });
@@ -208,6 +208,7 @@ function toJson(request: ExplainRequest, explanation: Explanation, source: Sourc
     otherRoutes: otherRoutes.map(located),
     steps: steps.map(located),
     result: shownResult(result),
+    ...(wouldRefuse !== undefined && { wouldRefuse }),
     ...(fix !== undefined && { fix }),
   };
 }
@@ -227,7 +228,10 @@ function toText(request: ExplainRequest, explanation: Explanation, source: Sourc
   ]);
   const outcome = style(outcomeStyles[result.outcome], resultText(explanation));
   const fix = fixOf(explanation);
-  const failed = result.outcome === "refuse" ? steps.find((one) => one.code === result.code) : undefined;
+  const failed =
+    result.outcome === "refuse"
+      ? steps.find(({ verdict, code }) => verdict === "deny" && code === result.code)
+      : undefined;
   const blocks = [[...chosen, ...routes], rows]
     .filter((block) => block.length > 0)
     .map((block) => indent(columns(block)));
@@ -244,6 +248,7 @@ const outcomeStyles = { forward: "ok", answer: "ok", drawn: "warn", refuse: "bad
 const verdictStyles: Readonly<Record<ExplainStep["verdict"], Style>> = {
   pass: "ok",
   deny: "bad",
+  "would-deny": "warn",
   note: "dim",
   skip: "dim",
 };

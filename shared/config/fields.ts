@@ -102,8 +102,13 @@ function exists(instant: string): boolean {
 
 export const flag = z.boolean({ error: "true or false" });
 
-/** The one word for whatever could refuse requests and is only to be watched. */
-export const shadow = flag.describe("`true`: decided, counted and logged, and nobody is refused. Default: false.");
+/** Whatever could refuse requests and is only to be watched says so by this key. */
+export const mode = z
+  .enum(["enforce", "shadow"], { error: "enforce or shadow" })
+  .describe("`shadow`: decided, counted and logged, and nobody is refused. Default: enforce.");
+
+/** Another way to say it, and where `mode` says how a limit counts the way to say both. */
+export const shadow = flag.describe("`true`: the same as `mode: shadow`. Default: false.");
 
 export const method = text(
   "a method in upper case such as GET",

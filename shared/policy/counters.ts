@@ -24,6 +24,8 @@ const bounds = limits.counters;
  * too many to be read in shadow, `unavailable` since their contract was. `drift`: those in which something was found, by operation,
  * place and keyword.
  * `version`: requests by which of two versions decided them, while there are two: `errors` failed, `refused` got another problem.
+ * `shadow`: requests that a policy in shadow has judged, by what it would have refused them with (empty: it would not have).
+ * `serviceShadow`: the same of policies of a service, which its agents count.
  * `usage`: requests by status and latency (`usage-counters.ts`); `limited` of them got 429, `denied` 401 or 403.
  * `call`: the same of calls to what routes lead to, until the head of its answer; `noAnswer`: there was none.
  * `cache`: requests by what the cache did (`CacheUse` of the access log), and `bytes` of content that came out of it.
@@ -48,6 +50,8 @@ export const counterKinds = {
     labels: ["route"],
     counters: ["hit", "stale", "revalidated", "error", "collapsed", "miss", "pass", "bytes"],
   },
+  shadow: { labels: ["route", "policy", "error"], counters: ["requests"] },
+  serviceShadow: { labels: ["service", "policy", "error"], counters: ["requests"] },
   usage: {
     labels: ["route", "consumer", "plan"],
     counters: [...CLASS_COUNTERS, "limited", "denied", "sumMs", ...LATENCY_COUNTERS],

@@ -1,6 +1,6 @@
 /** What sums of counters say of usage: rows by route, consumer, plan or service, and when a service was down. */
 import { limits } from "../limits.ts";
-import { addCounts, type SeriesCounts } from "./counters.ts";
+import { addCounts, type SeriesCounts, seriesKey } from "./counters.ts";
 import { CLASS_COUNTERS, percentileMs, type ReportedCounts } from "./usage-counters.ts";
 
 /** What usage is told by. */
@@ -40,7 +40,8 @@ export interface Outage {
 }
 
 export interface UsageFilter {
-  readonly by: UsageBy;
+  /** `shadow`: what policies in shadow have judged, by `seriesKey`; see `shadow-report.ts`. */
+  readonly by: UsageBy | "shadow";
   readonly route?: string | undefined;
   readonly consumer?: string | undefined;
 }
@@ -48,11 +49,16 @@ export interface UsageFilter {
 /** Sums by name, of one slot or several. */
 export type UsageGroups = Map<string, Record<string, number>>;
 
-const LABEL_AT = { routes: 0, consumers: 1, plans: 2, services: 0 } as const;
+const LABEL_AT: Readonly<Record<UsageBy, number>> = { routes: 0, consumers: 1, plans: 2, services: 0 };
 
 /** Adds what passes the filter to the sums of its name. */
 export function addGroups(groups: UsageGroups, series: Iterable<SeriesCounts>, filter: UsageFilter): void {
   const { by, route, consumer } = filter;
+  if (by === "shadow") {
+    for (const { kind, labels, counts } of series)
+      if (kind === "shadow" || kind === "serviceShadow") addTo(groups, seriesKey(kind, labels), counts);
+    return;
+  }
   const wanted = by === "services" ? "call" : "usage";
   for (const { kind, labels, counts } of series) {
     if (kind !== wanted) continue;

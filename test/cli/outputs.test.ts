@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { checkDocument } from "../../shared/config/check-document.ts";
 import type { Status, VersionDetail } from "../../shared/wire/admin.ts";
 import type { CaStatus, CertificateStatus } from "../../shared/wire/ca.ts";
+import type { ShadowAnswer } from "../../shared/wire/shadow.ts";
 import { writeCliFiles } from "../support/cli-files.ts";
 import { CANNED_LINES, FILE_LINES } from "../support/golden-lines.ts";
 import { goldenFile, goldenText, maskOutput } from "../support/mask-output.ts";
@@ -44,6 +45,18 @@ const ca: CaStatus = {
   roots: [{ ...certificate("a1b2", 3_000), state: "signs" }],
   issuer: certificate("c3d4", 200),
 };
+const judged = (of: "route" | "service", name: string, policy: string, errors: Record<string, number>) => {
+  const wouldRefuse = Object.values(errors).reduce((sum, count) => sum + count, 0);
+  return { of, name, policy, judged: 5_300, wouldRefuse, share: wouldRefuse / 5_300, errors };
+};
+const shadow: ShadowAnswer = {
+  ...{ fromMs: NOW_MS - HOUR_MS, toMs: NOW_MS, leftOut: 0 },
+  rows: [
+    judged("route", "orders", "auth", { credentials_missing: 40, scope_missing: 2 }),
+    judged("service", "orders", "access", { access_denied: 1 }),
+    judged("route", "orders", "limit:tighter", {}),
+  ],
+};
 const endpoint = { instance: "inventory-2", host: "127.0.0.1", port: 1, labels: {}, leaseEndsInMs: 1 };
 
 let server: Server;
@@ -61,6 +74,7 @@ beforeAll(async () => {
     "/v1/status": status,
     "/v1/ca": ca,
     "/v1/services": { revision: 1, services: { inventory: [endpoint], users: [endpoint] } },
+    "/v1/shadow?windowMs=3600000": shadow,
     "/v1/config/versions/7": version,
     "/v1/config/versions/6": { ...version, version: 6 },
   };

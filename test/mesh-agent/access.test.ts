@@ -75,11 +75,19 @@ test("what a rule in shadow would refuse passes, is counted and told", async () 
   await until("it is logged", () => callee.log("inbound").some(({ path }) => path === "/shadow"));
   expect(callee.log("inbound").find(({ path }) => path === "/shadow")).toMatchObject({
     status: 200,
-    wouldRefuse: [{ error: "access_denied" }],
+    wouldRefuse: [{ policy: "access", error: "access_denied" }],
     reason: "in shadow: no rule lets caller use DELETE",
   });
   const { text } = await callee.admin("/metrics");
   expect(text).toMatch(/^selvage_access_refused_total\{from="caller",mode="shadow"\} 1$/m);
+  expect(text).toMatch(/^selvage_would_refuse_total\{policy="access",error="access_denied"\} 1$/m);
+  expect(await ask("/shadow")).toBe(200);
+  expect((await callee.admin("/metrics")).text).toMatch(/^selvage_shadow_judged_total\{policy="access"\} 2$/m);
+  const told = (): string[] =>
+    control.heard
+      .flatMap((one) => (one.type === "limits" ? (one.counted?.series ?? []) : []))
+      .map(({ labels }) => labels.join());
+  await until("the control plane hears of it", () => told().includes("callee,access,access_denied"));
 });
 
 test("each decision of a rule with audit is a line of its own", async () => {

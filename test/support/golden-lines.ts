@@ -35,6 +35,9 @@ export const CANNED_LINES: readonly string[] = [
   "certs",
   "certs --service users --json",
   "config view 6",
+  "stat shadow",
+  "stat shadow --json",
+  "stat shadow --route orders",
 ];
 
 /** Of files, without a system. */

@@ -1,5 +1,5 @@
 /** Who uses what and how it goes, seen from outside: the commands, and a Prometheus that scrapes the control plane and agents. */
-import { globSync, readFileSync } from "node:fs";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { metricsContentType } from "../../shared/http/metrics-text.ts";
@@ -108,4 +108,28 @@ describe("metrics", () => {
       await prometheus.stop();
     }
   });
+});
+
+test("what is in shadow passes, and one command says what would not, of the gateway and of the mesh", async () => {
+  const asked = 'scopes: ["orders:read"]';
+  const shop = readFileSync("examples/shop/selvage.yaml", "utf8");
+  const file = join(system.state, "shadow.yaml");
+  // The route's own, and the rule of the service behind it.
+  writeFileSync(file, shop.replaceAll(asked, `${asked}, mode: shadow`));
+  const diff = await system.selvage("diff", file);
+  expect(diff.stdout).toMatch(/auth\.mode.*\n?.*refuses nobody/);
+  expect((await system.selvage("apply", file, "--wait")).code).toBe(0);
+  for (let at = 0; at < 3; at++) expect((await system.get("/api/v2/orders/42")).status).toBe(200);
+  expect((await system.get("/api/v2/orders/42", await system.token("alice"))).status).toBe(200);
+  let table = "";
+  await until("gateway and agents have told", async () => {
+    await system.get("/there-is-no-such-route");
+    table = (await system.selvage("stat", "shadow")).stdout;
+    return /^route +orders +auth /m.test(table) && /^service +orders +access /m.test(table);
+  });
+  expect(table).toMatch(/^route +orders +auth +4 +3 +75\.00 % +credentials_missing 3$/m);
+  // Agents tell the first at once, and what comes then a while later.
+  expect(table).toMatch(/^service +orders +access +[1-4] +[1-3] +\S+ % +\w+ [1-3]$/m);
+  const explained = await system.selvage("explain", "GET", "/api/v2/orders/42");
+  expect([explained.code, explained.stdout]).toEqual([0, expect.stringContaining("shadow: would be refused by auth")]);
 });

@@ -21,7 +21,7 @@ export const meshPages = {
   },
   SLV3058: {
     why: "With `mode: shadow` what would be refused is only counted and told.",
-    fix: "Nothing while you look; remove the mode when `selvage status` and the metrics show what you expect.",
+    fix: "Nothing while you look; remove the mode when `selvage stat shadow` shows what you expect.",
   },
   SLV3064: {
     why: "An exposed route runs in an agent, which has none of the gateway's stores.",

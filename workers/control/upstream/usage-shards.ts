@@ -29,7 +29,7 @@ export async function keepUsage(env: Env, isolate: string, report: CounterReport
 
 /** What of a report the window of the last minutes is made of. */
 export function withoutUsage({ seq, series }: CounterReport): CounterReport {
-  return { seq, series: series.filter(({ kind }) => kind !== "usage" && kind !== "call") };
+  return { seq, series: series.filter(({ kind }) => kind !== "usage" && kind !== "call" && kind !== "shadow") };
 }
 
 /** Sums by name of each slot, of all objects, oldest first. @throws when one does not answer in time */

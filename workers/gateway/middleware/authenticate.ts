@@ -11,8 +11,10 @@ import {
 import type { IdentityProvider } from "../../../shared/auth/providers.ts";
 import { resourceOf, withResourceMetadata } from "../../../shared/auth/resource.ts";
 import { revocationOf } from "../../../shared/auth/revocations.ts";
+import { passInShadow, refusalOfUnproven } from "../../../shared/auth/shadow-auth.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { anonymous, type Identity } from "../../../shared/identity/identity.ts";
+import type { CounterState } from "../../../shared/policy/counters.ts";
 import type { ProofContext } from "../authority/verifier.ts";
 import type { Verifiers } from "../authority/verifiers.ts";
 import { tellAnswer } from "../upstream/answer-headers.ts";
@@ -20,14 +22,18 @@ import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { readContent } from "../upstream/read-content.ts";
 import type { Stage } from "../upstream/stages.ts";
+import { notePassed, noteWouldRefuse } from "../upstream/would-refuse.ts";
+
+/** What becomes of all proofs together. */
+type Decided = Exclude<NextProof, { kind: "ask" }>;
 
 /** Proves who asks, and that they may use the route. Without `auth` everyone is anonymous. */
-export function authenticate(verifiers: Verifiers): Stage {
+export function authenticate(verifiers: Verifiers, counters: CounterState): Stage {
   return {
     span: "authenticate",
     enter: (c) => {
       const { auth } = c.get("route");
-      if (auth !== undefined) return identify(c, auth, verifiers);
+      if (auth !== undefined) return identify(c, auth, verifiers, counters);
       c.set("identity", anonymous);
       return undefined;
     },
@@ -39,12 +45,17 @@ async function identify(
   c: Context<GatewayEnv>,
   auth: AuthSettings,
   verifiers: Verifiers,
+  counters: CounterState,
 ): Promise<Response | undefined> {
   const loading = verifiers.load(c.get("held").plan.identity);
   if (loading !== undefined) await loading;
   const proofs = new Map<string, Proof>();
   const outcome = await prove(c, auth, verifiers, proofs);
   if (c.get("held").siblings?.has(c.get("route")) === true) tellVary(c, proofs, verifiers);
+  if (auth.mode === "shadow") {
+    pass(c, auth, outcome, verifiers, counters);
+    return undefined;
+  }
   const instead = await answerInstead(c, outcome, verifiers, proofs);
   if (instead !== undefined) return instead;
   const identity = found(c, auth, outcome, proofs, verifiers);
@@ -53,6 +64,21 @@ async function identify(
   c.set("identity", identity);
   demand(c, auth, identity, proofs, verifiers);
   return undefined;
+}
+
+/** Nobody is refused, asked to log in or told what is missing; credentials end here all the same. */
+function pass(
+  c: Context<GatewayEnv>,
+  auth: AuthSettings,
+  outcome: Decided,
+  verifiers: Verifiers,
+  counters: CounterState,
+): void {
+  dropCredentials(c, verifiers);
+  const { identity, refusal } = passInShadow(auth, outcome, (who) => isTrue(c, auth.when, who));
+  c.set("identity", identity);
+  if (refusal === undefined) notePassed(c, counters, "auth");
+  else noteWouldRefuse(c, counters, { policy: "auth", error: refusal.code, reason: refusal.reason });
 }
 
 /** Those of every provider of the plan: a key that is shown where it is not asked for is a key still. */
@@ -75,7 +101,7 @@ async function prove(
   auth: AuthSettings,
   verifiers: Verifiers,
   proofs: Map<string, Proof>,
-): Promise<NextProof> {
+): Promise<Decided> {
   for (;;) {
     const next = nextProof(auth, proofs);
     if (next.kind !== "ask") return next;
@@ -137,7 +163,7 @@ function addToAnswer(c: Context<GatewayEnv>, name: string, value: string): void 
 /** What leads to a proof whoever showed none, where a provider knows how. Who showed another one that is not good hears that. */
 async function answerInstead(
   c: Context<GatewayEnv>,
-  outcome: NextProof,
+  outcome: Decided,
   verifiers: Verifiers,
   proofs: ReadonlyMap<string, Proof>,
 ): Promise<Response | undefined> {
@@ -158,7 +184,7 @@ async function answerInstead(
 function found(
   c: Context<GatewayEnv>,
   auth: AuthSettings,
-  outcome: NextProof,
+  outcome: Decided,
   proofs: ReadonlyMap<string, Proof>,
   verifiers: Verifiers,
 ): Identity {
@@ -167,10 +193,9 @@ function found(
     if (outcome.cause instanceof SelvageError && outcome.cause.code === "limit_exceeded") c.header("retry-after", "1");
     throw outcome.cause;
   }
-  const invalid = outcome.kind === "refused";
   challenge(c, auth, verifiers, (name) => errorOfProof(proofs.get(name)));
-  const reason = outcome.kind === "ask" ? "no proof" : outcome.reason;
-  throw new SelvageError(invalid ? "credentials_invalid" : "credentials_missing", reason);
+  const { code, reason } = refusalOfUnproven(outcome);
+  throw new SelvageError(code, reason);
 }
 
 /** What the route demands of whoever it is. */

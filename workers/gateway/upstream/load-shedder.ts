@@ -22,7 +22,7 @@ import type { UpstreamCall } from "./call-upstream.ts";
 import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import { mayHoldBody, readContent } from "./read-content.ts";
-import { noteWouldRefuse } from "./would-refuse.ts";
+import { notePassed, noteWouldRefuse } from "./would-refuse.ts";
 
 /** What a call is told by the shedder; its body may be held by then. */
 export type ShedCall = Pick<UpstreamCall, "priority" | "onLoad" | "body">;
@@ -84,8 +84,8 @@ export class LoadShedder {
     }
     if (isFull || wouldRefuse) {
       upstream.counts.wouldShed++;
-      noteWouldRefuse(c, { error: "overloaded" });
-    }
+      noteWouldRefuse(c, this.#counters, { policy: "shedding", error: "overloaded" });
+    } else if (settings.mode === "shadow") notePassed(c, this.#counters, "shedding");
     upstream.open.set(ticket, call.deadlineAtMs);
     const onLoad = (report: LoadReport): void => hearLoad(upstream.load, report, Date.now());
     const isStreaming = body instanceof ReadableStream;
