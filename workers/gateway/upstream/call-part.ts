@@ -25,6 +25,7 @@ import type { CallContext, ForwardCall } from "./call-upstream.ts";
 import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import type { Forwarder } from "./forward-request.ts";
+import { withShed } from "./load-shedder.ts";
 import { type PartSend, partExchange } from "./part-exchange.ts";
 import { readEncoded } from "./read-encoded.ts";
 import { readText } from "./read-text.ts";
@@ -164,7 +165,7 @@ export class PartCalls {
     const sending = { target, method, path, fields, body, deadlineAtMs, signal, part: part.name };
     const { shedder, upstreams, held } = this.#forwarder;
     const pass = (made: ForwardCall): Promise<Response> =>
-      shedder.call(c, made, (shed) => callTarget(c, { ...made, ...shed }, context, upstreams));
+      shedder.call(c, made, (shed) => callTarget(c, withShed(made, shed), context, upstreams));
     if (part.transcode === undefined) return pass(sending);
     const { transcodePart } = await import("./transcode-call.ts");
     return transcodePart(c, part.transcode, sending, held, pass);
