@@ -150,7 +150,7 @@ async function measureApp(programs: Programs, upstream: number, options: BenchOp
 function compareAll(variants: readonly Variant[], { quick, rounds, say }: BenchOptions): Promise<Map<string, Round[]>> {
   const plan = quick
     ? { rounds: rounds ?? 8, durationMs: 400, warmUpMs: 1_000, fine: true as const }
-    : { rounds: rounds ?? 60, durationMs: 400, warmUpMs: 3_000, fine: true as const };
+    : { rounds: rounds ?? 80, durationMs: 400, warmUpMs: 3_000, fine: true as const };
   say(`${plan.rounds} rounds of ${plan.durationMs / 1000} s for each of ${variants.length} variants`);
   return compare(variants, plan);
 }
