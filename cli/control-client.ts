@@ -324,7 +324,7 @@ export class ControlClient {
     body: unknown,
     timeoutMs: number,
   ): Promise<{ status: number; text: string }> {
-    const { url, token } = this.#address;
+    const { url, token, found } = this.#address;
     try {
       const response = await fetch(url + path, {
         method,
@@ -337,7 +337,8 @@ export class ControlClient {
       });
       return { status: response.status, text: await response.text() };
     } catch (fault) {
-      throw new CliError(exitCodes.unreachable, `the control plane at ${url} does not answer: ${reasonOf(fault)}`);
+      const what = `the control plane at ${url} does not answer: ${reasonOf(fault)}`;
+      throw new CliError(exitCodes.unreachable, found === undefined ? what : `${what}\n${found}`);
     }
   }
 }

@@ -13,7 +13,7 @@ import { type RequestOptions, requestOf } from "../explain-request.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { type LocatedDocument, locateDocument, locateVersion, placeOf, sourceName } from "../located-document.ts";
 import { connect, type JsonOption, jsonOption, withControl } from "../options.ts";
-import { type Cell, columns, print, printJson, type Style, style } from "../output.ts";
+import { type Cell, columns, print, printJson, type Style, sayNext, style } from "../output.ts";
 import { shownResult } from "../shown-fields.ts";
 
 type Options = ControlOptions &
@@ -128,6 +128,13 @@ function show(request: ExplainRequest, explanation: Explanation, source: Source,
   if (options.json) printJson(toJson(request, explanation, source));
   else print(toText(request, explanation, source));
   judge(explanation, options);
+  if (!options.json && options.expect === undefined) sayNext(afterExplain(explanation, source));
+}
+
+/** What is said of a request that would go through: to see it done, or to have it so. */
+function afterExplain({ route }: Explanation, { version, file }: Source): string {
+  if (version === undefined) return `selvage apply ${file}`;
+  return route === undefined ? "selvage tap" : `selvage tap --route ${route.name}`;
 }
 
 /** A difference is no finding: the command tells what the older version would do. */

@@ -41,7 +41,7 @@ export async function checkControl(options: ControlOptions): Promise<ControlFind
     };
   } catch (fault) {
     if (!(fault instanceof CliError)) throw fault;
-    const [text = "", ...more] = fault.message.split("\n");
+    const [text = "", ...more] = fault.message.split("\n").filter((line) => !line.startsWith("Next: "));
     const fix = more.join(" ") || "is it running, and is this its address? --control URL --token TOKEN";
     return { findings: [fail("control plane", text, fix)], isUnreachable: true };
   }

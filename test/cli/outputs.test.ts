@@ -1,7 +1,8 @@
 /** What commands print, as it is printed: of the shop, and of a control plane that says the same always. */
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { checkDocument } from "../../shared/config/check-document.ts";
@@ -10,6 +11,9 @@ import type { Status, VersionDetail } from "../../shared/wire/admin.ts";
 import type { CaStatus, CertificateStatus } from "../../shared/wire/ca.ts";
 import type { ShadowAnswer } from "../../shared/wire/shadow.ts";
 import type { UsageAnswer } from "../../shared/wire/usage.ts";
+import { writeCliFiles } from "../support/cli-files.ts";
+import { CANNED_LINES, FILE_LINES } from "../support/golden-lines.ts";
+import { goldenFile, goldenText, maskOutput } from "../support/mask-output.ts";
 import { runInProcess } from "../support/run-cli.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 21, 12);
@@ -108,49 +112,33 @@ afterAll(() => {
   server.close();
 });
 
-const lines = [
-  `routes --file ${FILE}`,
-  `routes --file ${FILE} --host api.shop.example --json`,
-  "routes --file examples/limits/selvage.yaml",
-  "routes --file examples/teams/selvage.yaml --owner payments",
-  `mesh edges --file ${FILE} --of orders`,
-  "secret list --file examples/webhooks/selvage.yaml",
-  "secret check --file examples/webhooks/selvage.yaml",
-  "help SLV3012",
-  "help slv4001 --json",
-  "routes --host localhost:8080",
-  "routes --host elsewhere.example",
-  "mesh status",
-  "mesh status --service users --json",
-  "mesh config orders-2",
-  "mesh config inventory-1",
-  "mesh config order-1",
-  "mesh edges",
-  "mesh edges --of inventory --window 1h --json",
-  "mesh edges --of users",
-  "certs",
-  "certs --service users --json",
-  "config view 6",
-  "stat shadow",
-  "stat shadow --json",
-  "stat shadow --route orders",
-  "doctor --json",
-];
-
 describe("outputs", () => {
-  test.each(lines)("%s", async (line) => {
+  test.each([...CANNED_LINES, "doctor --json"])("%s", async (line) => {
     const environment = { SELVAGE_CONTROL_URL: control, SELVAGE_TOKEN: "t", SELVAGE_STATE: ".vitest/nowhere" };
-    const { code, stdout, stderr } = await runInProcess(line.split(" "), environment);
-    const text = `$ selvage ${line}\n${stdout}--- said\n${stderr}--- exit code ${code}\n`;
+    const found = await runInProcess(line.split(" "), environment);
+    const text = goldenText(line, found, (part) => part);
     expect(text).not.toContain("\u001b");
-    if (!line.startsWith("doctor"))
-      await expect(text).toMatchFileSnapshot(`golden/${line.replaceAll(/[^\w]+/g, "-")}.txt`);
+    if (!line.startsWith("doctor")) await expect(text).toMatchFileSnapshot(goldenFile("", line));
     else
-      expect(JSON.parse(stdout).findings).toEqual(
+      expect(JSON.parse(found.stdout).findings).toEqual(
         expect.arrayContaining([
           { what: "clock", verdict: "ok", text: "goes as that of the control plane" },
           expect.objectContaining({ verdict: "warn", text: "should have been renewed: orders/orders-2" }),
         ]),
       );
+  });
+});
+
+describe("outputs of files", () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "selvage-files-"));
+  const names = { [path.relative(process.cwd(), folder)]: "<folder>", [folder]: "<folder>" };
+  beforeAll(() => writeCliFiles(folder));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test.each(FILE_LINES)("$line", async ({ line, head }) => {
+    const args = line.replaceAll("@", `${folder}/`).split(" ");
+    const found = await runInProcess(args, { SELVAGE_STATE: folder });
+    const text = goldenText(line, found, (part) => maskOutput(part, names), head);
+    await expect(text).toMatchFileSnapshot(goldenFile("files/", line));
   });
 });

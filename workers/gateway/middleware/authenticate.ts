@@ -15,8 +15,9 @@ import { passInShadow, refusalOfUnproven } from "../../../shared/auth/shadow-aut
 import { SelvageError } from "../../../shared/errors.ts";
 import { anonymous, type Identity } from "../../../shared/identity/identity.ts";
 import type { CounterState } from "../../../shared/policy/counters.ts";
-import type { ProofContext } from "../authority/verifier.ts";
+import type { ProofContext, Verdict } from "../authority/verifier.ts";
 import type { Verifiers } from "../authority/verifiers.ts";
+import type { Soon } from "../cache/cache-store.ts";
 import { tellAnswer } from "../upstream/answer-headers.ts";
 import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
@@ -56,8 +57,10 @@ async function identify(
     pass(c, auth, outcome, verifiers, counters);
     return undefined;
   }
-  const instead = await answerInstead(c, outcome, verifiers, proofs);
-  if (instead !== undefined) return instead;
+  if (outcome.kind === "missing" || outcome.kind === "refused") {
+    const instead = await answerInstead(c, verifiers, proofs);
+    if (instead !== undefined) return instead;
+  }
   const identity = found(c, auth, outcome, proofs, verifiers);
   // What proved the client to us is no business of those inside: they get the Txn-Token.
   dropCredentials(c, verifiers);
@@ -106,30 +109,37 @@ async function prove(
     const next = nextProof(auth, proofs);
     if (next.kind !== "ask") return next;
     const provider = c.get("held").plan.identity[next.provider];
-    proofs.set(
-      next.provider,
+    const proof: Soon<Proof> =
       provider === undefined
         ? { kind: "refused", reason: "the plan has no such provider" }
-        : await proveBy(c, provider, verifiers),
-    );
+        : proveBy(c, provider, verifiers);
+    proofs.set(next.provider, proof instanceof Promise ? await proof : proof);
   }
 }
 
-async function proveBy(c: Context<GatewayEnv>, provider: IdentityProvider, verifiers: Verifiers): Promise<Proof> {
+/** Without a promise where there is nothing to wait for. */
+function proveBy(c: Context<GatewayEnv>, provider: IdentityProvider, verifiers: Verifiers): Soon<Proof> {
   const verifier = verifiers.of(provider);
   if (verifier.vary !== undefined) addToAnswer(c, "vary", verifier.vary);
   const credential = verifier.credentialOf(c.req.raw, provider, c.get("target"), c.get("connection"));
   if (credential === undefined) return { kind: "absent" };
   try {
     const verifying = verifier.verify(credential, provider, proofContext(c));
-    const verdict = verifying instanceof Promise ? await verifying : verifying;
-    if (typeof verdict === "string") return { kind: "refused", reason: verdict };
-    if ("reason" in verdict) return { kind: "refused", ...verdict };
-    const revoked = revocationOf(c.get("held").revocations, verdict, c.get("arrivedAtMs"));
-    return revoked === undefined ? { kind: "proven", identity: verdict } : { kind: "refused", reason: revoked };
+    return verifying instanceof Promise
+      ? verifying.then((verdict) => proofOf(c, verdict)).catch(failed)
+      : proofOf(c, verifying);
   } catch (cause) {
-    return { kind: "failed", cause };
+    return failed(cause);
   }
+}
+
+const failed = (cause: unknown): Proof => ({ kind: "failed", cause });
+
+function proofOf(c: Context<GatewayEnv>, verdict: Verdict): Proof {
+  if (typeof verdict === "string") return { kind: "refused", reason: verdict };
+  if ("reason" in verdict) return { kind: "refused", ...verdict };
+  const revoked = revocationOf(c.get("held").revocations, verdict, c.get("arrivedAtMs"));
+  return revoked === undefined ? { kind: "proven", identity: verdict } : { kind: "refused", reason: revoked };
 }
 
 /** Caches behind the gateway must not give one route's answer for that of another, which somebody else gets. */
@@ -163,11 +173,9 @@ function addToAnswer(c: Context<GatewayEnv>, name: string, value: string): void 
 /** What leads to a proof whoever showed none, where a provider knows how. Who showed another one that is not good hears that. */
 async function answerInstead(
   c: Context<GatewayEnv>,
-  outcome: Decided,
   verifiers: Verifiers,
   proofs: ReadonlyMap<string, Proof>,
 ): Promise<Response | undefined> {
-  if (outcome.kind !== "missing" && outcome.kind !== "refused") return undefined;
   const lacking = [...proofs].flatMap(([name, { kind }]) => {
     const provider = c.get("held").plan.identity[name];
     return provider === undefined || kind === "proven" ? [] : [{ provider, kind, verifier: verifiers.of(provider) }];
