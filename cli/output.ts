@@ -16,6 +16,11 @@ export function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
+/** The last line of a screen: what somebody new would do now. */
+export function sayNext(command: string): void {
+  say(`\nNext: ${command}`);
+}
+
 export function printJson(value: unknown): void {
   print(JSON.stringify(value, null, 2));
 }

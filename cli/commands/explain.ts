@@ -14,7 +14,7 @@ import { type RequestOptions, readHeader, requestOf } from "../explain-request.t
 import type { ControlOptions } from "../find-system.ts";
 import { type LocatedDocument, locateDocument, locateVersion, placeOf, sourceName } from "../located-document.ts";
 import { connect, type JsonOption, jsonOption, withControl } from "../options.ts";
-import { type Cell, columns, indent, print, printJson, type Style, style } from "../output.ts";
+import { type Cell, columns, indent, print, printJson, type Style, sayNext, style } from "../output.ts";
 import { explainLive } from "../records/explain-live.ts";
 import { explainTrace } from "../records/explain-trace.ts";
 import { shownResult } from "../shown-fields.ts";
@@ -153,6 +153,13 @@ function show(request: ExplainRequest, explanation: Explanation, source: Source,
   if (options.json) printJson(toJson(request, explanation, source));
   else print(toText(request, explanation, source));
   judge(explanation, options);
+  if (!options.json && options.expect === undefined) sayNext(afterExplain(explanation, source));
+}
+
+/** What is said of a request that would go through: to see it done, or to have it so. */
+function afterExplain({ route }: Explanation, { version, file }: Source): string {
+  if (version === undefined) return `selvage apply ${file}`;
+  return route === undefined ? "selvage tap" : `selvage tap --route ${route.name}`;
 }
 
 /** A difference is no finding: the command tells what the older version would do. */
@@ -201,7 +208,7 @@ async function keyOf(id: string, options: Options): Promise<ExplainRequest["cred
 }
 
 function toJson(request: ExplainRequest, explanation: Explanation, source: Source): unknown {
-  const { route, otherRoutes, steps, result } = explanation;
+  const { route, otherRoutes, steps, result, wouldRefuse } = explanation;
   const fix = fixOf(explanation);
   const { method, host, path, query, clientIp } = request;
   const located = <T extends { readonly path?: Path }>(one: T) => ({ ...one, place: placeOf(one.path, source) });
@@ -215,6 +222,7 @@ function toJson(request: ExplainRequest, explanation: Explanation, source: Sourc
     otherRoutes: otherRoutes.map(located),
     steps: steps.map(located),
     result: shownResult(result),
+    ...(wouldRefuse !== undefined && { wouldRefuse }),
     ...(fix !== undefined && { fix }),
   };
 }
@@ -234,7 +242,10 @@ function toText(request: ExplainRequest, explanation: Explanation, source: Sourc
   ]);
   const outcome = style(outcomeStyles[result.outcome], resultText(explanation));
   const fix = fixOf(explanation);
-  const failed = result.outcome === "refuse" ? steps.find((one) => one.code === result.code) : undefined;
+  const failed =
+    result.outcome === "refuse"
+      ? steps.find(({ verdict, code }) => verdict === "deny" && code === result.code)
+      : undefined;
   const blocks = [[...chosen, ...routes], rows]
     .filter((block) => block.length > 0)
     .map((block) => indent(columns(block)));
@@ -251,6 +262,7 @@ const outcomeStyles = { forward: "ok", answer: "ok", drawn: "warn", refuse: "bad
 const verdictStyles: Readonly<Record<ExplainStep["verdict"], Style>> = {
   pass: "ok",
   deny: "bad",
+  "would-deny": "warn",
   note: "dim",
   skip: "dim",
 };

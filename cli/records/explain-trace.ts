@@ -7,7 +7,8 @@ import { type Differences, differencesOf } from "../../shared/plan/explain-diffe
 import type { RecordedDecision, RequestRecord } from "../../shared/policy/request-record.ts";
 import type { TraceRecord } from "../../shared/wire/records.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
-import { type ControlClient, ControlRefusal } from "../control-client.ts";
+import type { ControlClient } from "../control-client.ts";
+import { ControlRefusal } from "../control-link.ts";
 import { differenceRows } from "../difference-rows.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { type LocatedDocument, locateVersion, placeOf } from "../located-document.ts";

@@ -10,6 +10,7 @@ import type { Call, Stage } from "../proxy/call.ts";
 import { accessLines, type HopNames, type LineFacts } from "./access-line.ts";
 import type { AgentRecords } from "./agent-records.ts";
 import type { AgentTaps } from "./agent-taps.ts";
+import type { EdgeCounts } from "./edge-counts.ts";
 import type { LineBytes } from "./line-bytes.ts";
 import type { Log } from "./log.ts";
 import type { Direction, Metrics } from "./metrics.ts";
@@ -23,6 +24,8 @@ export interface AccessLogOptions {
   readonly instance: string;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Absent: calls are not counted by edge. */
+  readonly edges?: EdgeCounts;
   /** Its `tracer` is undefined while nothing is told. */
   readonly tracing: { readonly tracer: Tracer | undefined };
   /** Absent: nobody can tap. */
@@ -51,7 +54,9 @@ export function logAccess(options: AccessLogOptions): Stage {
     else tracer.begin(call, options.hop, parent);
     call.onRespond(() => {
       const { peer, tunnel } = call.facts;
-      if (tunnel !== undefined) options.metrics.tunnels.opened(options.hop, peer ?? "unknown", tunnel);
+      if (tunnel === undefined) return;
+      options.metrics.tunnels.opened(options.hop, peer ?? "unknown", tunnel);
+      options.edges?.opened(options.hop, call);
     });
     call.onFinish(() => finish(call, options, lineOf, tracer, isAsked));
     next();
@@ -77,7 +82,7 @@ function parentOf(fields: FieldList): TraceContext | undefined {
 
 function finish(
   call: Call,
-  { hop, service, instance, log, metrics, chosen, taps, records }: AccessLogOptions,
+  { hop, service, instance, log, metrics, edges, chosen, taps, records }: AccessLogOptions,
   lineOf: (atMs: number, facts: LineFacts) => LineBytes,
   tracer: Tracer | undefined,
   isAsked: boolean,
@@ -90,6 +95,7 @@ function finish(
     call.facts.grpcStatus ??= untoldStatus(call);
     metrics.grpc(hop, peer, call.facts.grpcStatus);
   }
+  edges?.ended(hop, call, durationMs);
   tracer?.end(call, hop, durationMs);
   if (taps?.isOn === true) taps.see(entryOf(call, { hop, service, instance }, durationMs), () => detailOf(call));
   if (isAsked || isFailure(call))

@@ -130,8 +130,10 @@ export function recordedDecisions(facts: DecisionFacts): RecordedDecision[] {
     const text = tell(facts);
     if (text !== undefined && text !== "") told.push(decision(stage, "pass", text));
   }
-  for (const { error, limit } of entry.wouldRefuse ?? [])
-    told.push(decision(STAGES[error] ?? "target", "would-deny", limit === undefined ? error : `${error} by ${limit}`));
+  for (const { error, limit, reason } of entry.wouldRefuse ?? []) {
+    const by = limit === undefined ? error : `${error} by ${limit}`;
+    told.push(decision(STAGES[error] ?? "target", "would-deny", reason === undefined ? by : `${by}: ${reason}`));
+  }
   if (entry.error !== undefined && denied !== undefined) told.push(decision(denied, "deny", whyOf(facts, denied)));
   return told.slice(0, records.decisionsMax);
 }

@@ -47,6 +47,7 @@ export const controlCalls: Readonly<Record<string, readonly Role[] | "open">> = 
   "GET /v1/deprecated": ALL,
   "GET /v1/drift": ALL,
   "GET /v1/usage": ALL,
+  "GET /v1/shadow": ALL,
   "GET /v1/metrics": ALL,
   "GET /v1/audit": ALL,
   "POST /v1/tokens": CHANGE,

@@ -1,7 +1,8 @@
 /** Who uses what and how it goes, seen from outside: the commands, and a Prometheus that scrapes the control plane and agents. */
-import { globSync, readFileSync } from "node:fs";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { CalledEdge } from "../../cli/called-edges.ts";
 import { metricsContentType } from "../../shared/http/metrics-text.ts";
 import { agentRuntimeSchema } from "../../shared/wire/runtime-files.ts";
 import type { UsageAnswer } from "../../shared/wire/usage.ts";
@@ -55,6 +56,49 @@ test("every request is counted once, by route, and told within a while", async (
     noAnswer: 0,
     down: [],
   });
+});
+
+test("calls within the mesh are counted by edge, and told beside who may call", async () => {
+  await until("the called agents have told of it", async () =>
+    Boolean((await rowOf("edges", "gateway -> orders")) && (await rowOf("edges", "orders -> inventory"))),
+  );
+  expect(await rowOf("edges", "gateway -> orders")).toMatchObject({
+    requests: expect.any(Number),
+    ...{ success: 1, denied: 0, p95Ms: expect.any(Number) },
+    edge: { source: "gateway", destination: "orders", unsecured: 0 },
+  });
+  const { edges } = JSON.parse((await system.selvage("mesh", "edges", "--json")).stdout);
+  const marks = edges.map(({ from, to, marks }: CalledEdge) => [`${from} -> ${to}`, marks]);
+  expect(marks).toContainEqual(["orders -> inventory", []]);
+  expect(await (await control("/v1/metrics")).text()).toMatch(
+    /^selvage_mesh_requests_total\{source="orders",destination="inventory",status="2xx"\} [1-9]/m,
+  );
+});
+
+test("logs: the lines of one request at all of its hops, and of nobody else", async () => {
+  const answer = await system.get("/load/orders/42", await system.token("alice"));
+  await answer.body?.cancel();
+  const line = await until("the gateway has written it", async () => {
+    const found = (await system.selvage("logs", "gateway", "--json")).stdout.trimEnd().split("\n");
+    return found
+      .map((one) => JSON.parse(one))
+      .findLast(({ path, status }) => path === "/load/orders/42" && status === 200);
+  });
+  const hops = async () => {
+    const { stdout } = await system.selvage("logs", "--trace", line.traceId, "--ndjson");
+    return stdout
+      .trimEnd()
+      .split("\n")
+      .map((one) => JSON.parse(one));
+  };
+  await until("all hops have", async () => (await hops()).length === 5);
+  expect((await hops()).map(({ hop, level }) => `${hop} ${level}`).sort()).toEqual([
+    "gateway info",
+    "inbound info",
+    "inbound info",
+    "ingress info",
+    "outbound info",
+  ]);
 });
 
 test("the commands show it", async () => {
@@ -166,4 +210,28 @@ describe("records", () => {
     const kept = await keptAs(traceId, /└ ingress(?:.|\n)*└ inbound/);
     expect(kept).toContain("kept: it was asked for");
   });
+});
+
+test("what is in shadow passes, and one command says what would not, of the gateway and of the mesh", async () => {
+  const asked = 'scopes: ["orders:read"]';
+  const shop = readFileSync("examples/shop/selvage.yaml", "utf8");
+  const file = join(system.state, "shadow.yaml");
+  // The route's own, and the rule of the service behind it.
+  writeFileSync(file, shop.replaceAll(asked, `${asked}, mode: shadow`));
+  const diff = await system.selvage("diff", file);
+  expect(diff.stdout).toMatch(/auth\.mode.*\n?.*refuses nobody/);
+  expect((await system.selvage("apply", file, "--wait")).code).toBe(0);
+  for (let at = 0; at < 3; at++) expect((await system.get("/api/v2/orders/42")).status).toBe(200);
+  expect((await system.get("/api/v2/orders/42", await system.token("alice"))).status).toBe(200);
+  let table = "";
+  await until("gateway and agents have told", async () => {
+    await system.get("/there-is-no-such-route");
+    table = (await system.selvage("stat", "shadow")).stdout;
+    return /^route +orders +auth /m.test(table) && /^service +orders +access /m.test(table);
+  });
+  expect(table).toMatch(/^route +orders +auth +4 +3 +75\.00 % +credentials_missing 3$/m);
+  // Agents tell the first at once, and what comes then a while later.
+  expect(table).toMatch(/^service +orders +access +[1-4] +[1-3] +\S+ % +\w+ [1-3]$/m);
+  const explained = await system.selvage("explain", "GET", "/api/v2/orders/42");
+  expect([explained.code, explained.stdout]).toEqual([0, expect.stringContaining("shadow: would be refused by auth")]);
 });

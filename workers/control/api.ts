@@ -51,7 +51,7 @@ import { askRecords, askTrace, clearRecords, explainToken, reportRecords } from 
 import { services, status } from "./calls/status-calls.ts";
 import { closeTap, openTap, readTap, reportTaps } from "./calls/tap-calls.ts";
 import { askTokens, makeToken, revokeToken } from "./calls/token-calls.ts";
-import { usage } from "./calls/usage-calls.ts";
+import { shadow, usage } from "./calls/usage-calls.ts";
 
 const DIGEST = `:digest{${ARTIFACT_DIGEST}}`;
 const TAP = "/v1/taps/:id{[0-9a-f-]{36}}";
@@ -93,6 +93,7 @@ export function makeApi(): Hono<Api> {
   api.get("/v1/deprecated", async (c) => c.json({ callers: await config(c).deprecatedCallers() }));
   api.get("/v1/drift", async (c) => c.json({ drift: await config(c).drift() }));
   api.get("/v1/usage", usage);
+  api.get("/v1/shadow", shadow);
   api.get("/v1/metrics", metrics);
   api.post("/v1/join-tokens", joinToken);
   api.get("/v1/join/keys", enrolmentKeys);

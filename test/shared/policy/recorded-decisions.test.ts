@@ -49,7 +49,7 @@ test("a request that was refused tells nothing of what comes behind", () => {
 });
 
 test("what failed behind the gateway says where, and what would have refused it", () => {
-  const wouldRefuse = [{ error: "limit_exceeded", limit: "strict" }] as const;
+  const wouldRefuse = [{ policy: "limit", error: "limit_exceeded", limit: "strict" }] as const;
   expect(told({}, { error: "no_healthy_endpoint", reason: "all ejected", status: 503, wouldRefuse }).slice(-2)).toEqual(
     ["limits would-deny limit_exceeded by strict", "target deny service orders: no_healthy_endpoint: all ejected"],
   );

@@ -101,6 +101,12 @@ function drawnOf({ result, route }: Explanation, { variant, fault }: Record<stri
   return drawn.result;
 }
 
+/** Codes of policies in shadow at the gateway, as explained and as logged. What agents would refuse stands in their logs. */
+const inShadow = ({ steps }: Explanation): unknown[] =>
+  steps.filter(({ verdict, stage }) => verdict === "would-deny" && stage !== "access").map(({ code }) => code);
+const inShadowOf = ({ wouldRefuse = [] }: { wouldRefuse?: { error: string }[] }): unknown[] =>
+  wouldRefuse.map(({ error }) => error);
+
 /** @returns what they do not agree on */
 function disagreement(said: Explanation, answer: Response, gateway: Gateway): string | undefined {
   const log = gateway.logs.findLast(({ kind }) => kind === "access") ?? {};
@@ -126,6 +132,8 @@ function disagreement(said: Explanation, answer: Response, gateway: Gateway): st
     return differ("error", undefined, log.error) ?? differ("status", result.status, answer.status);
   const failed = differ("error", undefined, log.error) ?? differ("status", 200, answer.status);
   if (failed !== undefined) return failed;
+  const wouldBe = differ("would be refused", JSON.stringify(inShadow(said)), JSON.stringify(inShadowOf(log)));
+  if (wouldBe !== undefined) return wouldBe;
   const [sent] = gateway.sent.splice(0);
   if (result.sent === undefined) return undefined;
   if (sent === undefined) return "nothing was sent";

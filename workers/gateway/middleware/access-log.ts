@@ -26,13 +26,20 @@ export function accessLog(instance: string, lease: Pick<PlanLease, "taps">, keep
       const request = c.req.raw;
       c.set("arrivedAtMs", Date.now());
       c.set("method", request.method);
-      const parent = parseTraceparent(request.headers.get(TRACEPARENT) ?? undefined);
+      // The platform's object is read this once: each look into it is a way out of JavaScript and back, and an iterator is one more
+      // object of the platform for the collector.
+      const lines: [name: string, value: string][] = [];
+      request.headers.forEach((value, name) => void lines.push([name, value]));
+      const head = new Map(lines);
+      c.set("lines", lines);
+      c.set("head", head);
+      const parent = parseTraceparent(head.get(TRACEPARENT));
       c.set("trace", childContextOf(parent, randomDigits(SPAN_DIGITS)));
       c.set("clientIp", clientIpOf(request, c.env.CLIENT_IP));
       return undefined;
     },
     leave: (c) => {
-      const nowMs = Date.now();
+      const nowMs = c.get("answeredAtMs");
       c.get("trace").end?.(instance, nowMs);
       const entry = entryOf(c, instance, timeOf(c.get("arrivedAtMs")), nowMs);
       c.get("explained")?.(entry);

@@ -25,6 +25,9 @@ export interface GatewayEnv {
     /** Of the request: the platform makes a new text each time that it is asked. */
     method: string;
     trace: RequestTrace;
+    /** The client's fields as they came, line by line; and by their names in lower case. */
+    lines: readonly (readonly [name: string, value: string])[];
+    head: ReadonlyMap<string, string>;
     /** Who is connected; from find-client on, the client's, as the plan trusts proxies. */
     clientIp: string | undefined;
     /** The error that made the answer; set by problems. */
@@ -39,14 +42,14 @@ export interface GatewayEnv {
     wouldRefuse: WouldRefuse[] | undefined;
     /** Until policies in shadow that are asked beside the request have said it. */
     shadows: Promise<void> | undefined;
+    /** count-usage */
+    answeredAtMs: number;
     /** lease-plan */
     held: HeldPlan;
     /** check-request */
     target: RequestTarget;
     /** Of the request as it reached us. */
     scheme: "http" | "https";
-    /** The client's fields as they came, by their names in lower case. */
-    head: ReadonlyMap<string, string>;
     /** Request fields that end here. */
     dropped: readonly string[];
     /** match-request */
