@@ -2,9 +2,9 @@ import { type AuthSettings, nextProof, type Proof, refuseIdentity } from "../aut
 import { parseCondition } from "../auth/condition.ts";
 import { identityOfClaims, refuseClaims } from "../auth/jwt-claims.ts";
 import type { IdentityProvider, JwtProvider } from "../auth/providers.ts";
+import { refusalOfUnproven } from "../auth/shadow-auth.ts";
 import { refuseTokenHeader } from "../auth/token-form.ts";
 import type { Path } from "../config/problem.ts";
-import { SelvageError } from "../errors.ts";
 import { anonymous, type Identity } from "../identity/identity.ts";
 import { boundNote, proofOfCertificate, refuseShownToken } from "./explain-bound.ts";
 import { bareHost, endCredentials, type Fields } from "./explain-fields.ts";
@@ -48,11 +48,14 @@ export function explainAuth(
     if (next.kind === "identity")
       return explainIdentity(auth, next.identity, proofs, path, request, conditionOf(auth, gateway, request, fields));
     const text = next.kind === "missing" ? missingText(auth, providers, request, proofs) : refusedText(next);
-    const failed = next.kind === "failed" && next.cause instanceof SelvageError ? next.cause.code : undefined;
-    const code = failed ?? (next.kind === "missing" ? "credentials_missing" : "credentials_invalid");
-    return { identity: anonymous, steps: [step("auth", "deny", text, path, code)] };
+    const { code } = refusalOfUnproven(next);
+    const told = auth.mode === "shadow" ? `${text}; in shadow: passes as anonymous` : text;
+    return { identity: anonymous, steps: [step("auth", denialOf(auth), told, path, code)] };
   }
 }
+
+/** In shadow it goes on. */
+const denialOf = ({ mode }: AuthSettings): "deny" | "would-deny" => (mode === "shadow" ? "would-deny" : "deny");
 
 function missingText(
   auth: AuthSettings,
@@ -128,7 +131,7 @@ function explainDemands(
   const steps: ExplainStep[] = [];
   for (const [demand, text] of Object.entries(met)) {
     const at = [...path, demand];
-    if (refusal?.by === demand) return [...steps, step(demand, "deny", refusal.reason, at, refusal.code)];
+    if (refusal?.by === demand) return [...steps, step(demand, denialOf(auth), refusal.reason, at, refusal.code)];
     if (text !== undefined && Object.hasOwn(known, demand)) steps.push(step(demand, "pass", text, at));
     else if (text !== undefined) steps.push(step(demand, "note", OPEN_DEMAND, at));
   }

@@ -3,6 +3,7 @@ import { readConfirmation } from "../auth/confirmation.ts";
 import { exposePlace } from "../config/expose-place.ts";
 import type { Path } from "../config/problem.ts";
 import { explain } from "./explain.ts";
+import { withShadows } from "./explain-result.ts";
 import { type Credential, type ExplainRequest, type ExplainStep, type Explanation, step } from "./explain-step.ts";
 import type { ExposePlan, Plan, RoutePlan, ServicePlan } from "./plan.ts";
 
@@ -26,12 +27,12 @@ export function explainExposed(
     one.path === undefined ? one : { ...one, path: exposePlace(service, one.path) ?? one.path };
   const { route, otherRoutes, steps, result } = explanation;
   const passes = result.outcome === "forward";
-  return {
+  return withShadows({
     ...(route !== undefined && { route: placed(route) }),
     otherRoutes: otherRoutes.map(placed),
     steps: [listenStep(service, own.expose), ...steps.map(placed), ...(passes ? sheddingSteps(service, own) : [])],
     result: passes ? { outcome: "forward", text: "would be passed to the application" } : result,
-  };
+  });
 }
 
 /** No step of the mesh is on the way: its agent hands a request to the application at once. */

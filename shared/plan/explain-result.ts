@@ -4,7 +4,7 @@ import { failureStatus, titleOf } from "../policy/aggregate-answer.ts";
 import type { AggregateTarget } from "../policy/aggregate-settings.ts";
 import type { Fields } from "./explain-fields.ts";
 import type { Forwarded } from "./explain-forwarded.ts";
-import type { DrawnResult, ExplainStep, Explanation, Result } from "./explain-step.ts";
+import type { DrawnResult, ExplainStep, Explanation, Result, WouldRefused } from "./explain-step.ts";
 import { pathFor } from "./explain-target.ts";
 import type { RoutePlan } from "./plan.ts";
 
@@ -51,6 +51,20 @@ export function withAborts(among: Among, steps: readonly ExplainStep[]): Among {
 }
 
 const shareOf = (percent: number, part: number): number => Number(((percent * part) / 100).toFixed(2));
+
+/** Says with the result what would refuse the request if it were enforced. */
+export function withShadows(explanation: Explanation): Explanation {
+  const would = explanation.steps.flatMap(({ stage, part, verdict, code }): WouldRefused[] => {
+    if (verdict !== "would-deny" || code === undefined) return [];
+    return [{ stage: part === undefined ? stage : `${part} ${stage}`, code, status: errorTable[code].status }];
+  });
+  const { result } = explanation;
+  if (would.length === 0) return explanation;
+  const by = would.map(({ stage, code, status }) => `${stage} (${status} ${code})`).join(", ");
+  const isRefused = result.outcome === "refuse";
+  const text = isRefused ? result.text : `${result.text}; shadow: would be refused by ${by}`;
+  return { ...explanation, result: { ...result, text }, wouldRefuse: would };
+}
 
 /** The result of several of which one is drawn. */
 export function drawnResult(among: Among): Explanation["result"] {

@@ -27,7 +27,7 @@ import { explainLimits } from "./explain-limits.ts";
 import { explainLogin } from "./explain-login.ts";
 import { explainMetadata, explainTold } from "./explain-outward.ts";
 import { explainAnswerEdits, explainOwnAnswer, explainRequestEdits, NO_IDS, reshaperFor } from "./explain-reshape.ts";
-import { drawnResult, resultOf, withAborts, withSent } from "./explain-result.ts";
+import { drawnResult, resultOf, withAborts, withSent, withShadows } from "./explain-result.ts";
 import { type ChosenRoute, findRoute, takeSibling } from "./explain-route.ts";
 import { explainShedding } from "./explain-shedding.ts";
 import { type ExplainRequest, type ExplainStep, type Explanation, headerOf, step } from "./explain-step.ts";
@@ -45,6 +45,15 @@ export function explain(
   request: ExplainRequest,
   nowMs: number,
   artifacts?: ReadonlyMap<string, Uint8Array>,
+): Explanation {
+  return withShadows(follow(plan, request, nowMs, artifacts));
+}
+
+function follow(
+  plan: Plan,
+  request: ExplainRequest,
+  nowMs: number,
+  artifacts: ReadonlyMap<string, Uint8Array> | undefined,
 ): Explanation {
   const head = explainHead(request);
   if (head !== undefined) return finish([head], []);

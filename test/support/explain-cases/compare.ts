@@ -3,6 +3,7 @@ import type { Explanation } from "../../../shared/plan/explain-step.ts";
 import { otherAnswer } from "./compare-answer.ts";
 import { otherParts } from "./compare-parts.ts";
 import { askedBefore, otherSent } from "./compare-sent.ts";
+import { otherShadow } from "./compare-shadow.ts";
 import { denialOf, differ, drawnOf, firstOf, type Happened, type Upstreams } from "./happened.ts";
 import { isLeftOpen, isOfSiblings, isUnknown } from "./open-ends.ts";
 
@@ -53,6 +54,7 @@ function otherEnd(said: Explanation, happened: Happened, upstreams: Upstreams): 
     () => differ("error", undefined, log.error),
     () => differ("status", good ?? status, status),
     () => otherIdentity(said, happened),
+    () => otherShadow(said, happened),
     () => (result.outcome === "answer" ? undefined : otherSent(said, result, happened, upstreams)),
     () => otherParts(said, happened),
     () => otherAnswer(said, happened),

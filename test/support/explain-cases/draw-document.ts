@@ -120,9 +120,12 @@ function drawRoute(draw: Draw, name: string, match: Json, rare: readonly string[
     ...(auth !== undefined && { auth }),
     ...draw.maybe(4, "quarantine", () => "too many errors"),
     ...draw.maybe(20, "maxBody", () => "8B"),
-    ...draw.maybe(10, "lifecycle", () => drawLifeCycle(draw)),
+    ...draw.maybe(10, "lifecycle", () => ({ ...drawLifeCycle(draw), ...draw.maybe(25, "mode", () => "shadow") })),
     ...draw.maybe(25, "rateLimit", () => drawLimit(draw, auth !== undefined, params)),
-    ...draw.maybe(12, "idempotency", () => ({ ...draw.maybe(60, "required", () => true) })),
+    ...draw.maybe(12, "idempotency", () => ({
+      ...draw.maybe(60, "required", () => true),
+      ...draw.maybe(30, "mode", () => "shadow"),
+    })),
     ...draw.maybe(8, "graphql", () => drawGraphql(draw)),
     ...draw.maybe(12, "validate", () => drawValidate(draw)),
     ...draw.maybe(50, "transform", () => ({
@@ -223,6 +226,7 @@ export function drawAuth(draw: Draw, rare: readonly string[]): unknown {
     ...(!optional && draw.maybe(15, "groups", () => draw.some(["staff", "ops"]))),
     ...(!optional && draw.maybe(15, "claims", () => ({ tenant: draw.some(TENANTS) }))),
     ...draw.maybe(20, "when", () => draw.one(CONDITIONS)),
+    ...draw.maybe(20, "mode", () => "shadow"),
   };
 }
 
