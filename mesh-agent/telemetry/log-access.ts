@@ -4,11 +4,13 @@ import type { FieldList } from "../../shared/http/field-list.ts";
 import { grpcCode, grpcStatusOfHttp } from "../../shared/http/grpc-call.ts";
 import { TRACEPARENT, TRACESTATE } from "../../shared/http/header-names.ts";
 import { childContextOf, parseTraceparent, SPAN_DIGITS, type TraceContext } from "../../shared/http/trace-context.ts";
-import { passedTracestate } from "../../shared/http/trace-state.ts";
+import { isExplained, passedTracestate } from "../../shared/http/trace-state.ts";
 import type { TapDetail } from "../../shared/policy/tap-entry.ts";
 import type { Call, Stage } from "../proxy/call.ts";
 import { accessLines, type HopNames, type LineFacts } from "./access-line.ts";
+import type { AgentRecords } from "./agent-records.ts";
 import type { AgentTaps } from "./agent-taps.ts";
+import type { EdgeCounts } from "./edge-counts.ts";
 import type { LineBytes } from "./line-bytes.ts";
 import type { Log } from "./log.ts";
 import type { LogExporter } from "./log-exporter.ts";
@@ -23,10 +25,14 @@ export interface AccessLogOptions {
   readonly instance: string;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Absent: calls are not counted by edge. */
+  readonly edges?: EdgeCounts;
   /** Its `tracer` and `logs` are undefined while nothing is told. */
   readonly tracing: { readonly tracer: Tracer | undefined; readonly logs?: LogExporter | undefined };
   /** Absent: nobody can tap. */
   readonly taps?: AgentTaps;
+  /** Absent: nothing is kept. */
+  readonly records?: AgentRecords;
   /** Which requests get a line. */
   readonly chosen: ChosenLines;
 }
@@ -43,26 +49,32 @@ export function logAccess(options: AccessLogOptions): Stage {
   return (call, next) => {
     const { fields } = call.exchange.head;
     const parent = fields.has(TRACEPARENT) ? parentOf(fields) : undefined;
-    passState(fields, parent !== undefined);
+    const isAsked = passState(fields, parent !== undefined);
     const { tracer } = options.tracing;
     if (tracer === undefined) call.trace = childContextOf(parent, randomDigits(SPAN_DIGITS));
     else tracer.begin(call, options.hop, parent);
     call.onRespond(() => {
       const { peer, tunnel } = call.facts;
-      if (tunnel !== undefined) options.metrics.tunnels.opened(options.hop, peer ?? "unknown", tunnel);
+      if (tunnel === undefined) return;
+      options.metrics.tunnels.opened(options.hop, peer ?? "unknown", tunnel);
+      options.edges?.opened(options.hop, call);
     });
     options.metrics.inFlight[options.hop]++;
-    call.onFinish(() => finish(call, options, lineOf, tracer));
+    call.onFinish(() => finish(call, options, lineOf, tracer, isAsked));
     next();
   };
 }
 
-/** A new trace has no vendor state: what came without a usable parent belongs to another one (section 3.3). */
-function passState(fields: FieldList, hasParent: boolean): void {
-  if (!fields.has(TRACESTATE)) return;
+/**
+ * A new trace has no vendor state: what came without a usable parent belongs to another one (section 3.3).
+ * @returns whether the gateway says in it that an operator asks about the request
+ */
+function passState(fields: FieldList, hasParent: boolean): boolean {
+  if (!fields.has(TRACESTATE)) return false;
   const passed = hasParent ? passedTracestate(fields.getAll(TRACESTATE).join()) : "";
   if (passed === "") fields.remove(TRACESTATE);
   else fields.set(TRACESTATE, passed);
+  return isExplained(passed);
 }
 
 function parentOf(fields: FieldList): TraceContext | undefined {
@@ -72,9 +84,10 @@ function parentOf(fields: FieldList): TraceContext | undefined {
 
 function finish(
   call: Call,
-  { hop, service, instance, log, metrics, chosen, taps, tracing }: AccessLogOptions,
+  { hop, service, instance, log, metrics, edges, chosen, taps, records, tracing }: AccessLogOptions,
   lineOf: (atMs: number, facts: LineFacts) => LineBytes,
   tracer: Tracer | undefined,
+  isAsked: boolean,
 ): void {
   const durationMs = performance.now() - call.arrivedAtMs;
   metrics.inFlight[hop]--;
@@ -89,8 +102,10 @@ function finish(
   if (tunnel === undefined)
     metrics.request(hop, peer, call.status, durationMs, spans?.isKept === true ? spans : undefined);
   else metrics.tunnels.closed(hop, peer, tunnel, reason === undefined);
+  edges?.ended(hop, call, durationMs);
   const entry = (): AccessLogEntry => entryOf(call, { hop, service, instance }, durationMs);
   if (taps?.isOn === true) taps.see(entry(), () => detailOf(call));
+  if (isAsked || isFailure(call)) records?.see(call.trace?.traceId ?? "", isAsked, entry);
   tracing.logs?.request(call, durationMs, entry);
   if (isChosen(call, chosen)) log.bytes(lineOf(Date.now() - durationMs, factsOf(call, durationMs)));
 }
@@ -100,10 +115,13 @@ function untoldStatus({ status }: Call): number {
   return status >= 300 ? grpcStatusOfHttp(status) : grpcCode.cancelled;
 }
 
-function isChosen({ facts, status, trace }: Call, { share, failures }: ChosenLines): boolean {
-  if (status === 0 || status >= 500 || facts.error !== undefined) return failures;
+/** No answer, or one of 500 and above, or one that the agent made. */
+const isFailure = ({ facts, status }: Call): boolean => status === 0 || status >= 500 || facts.error !== undefined;
+
+function isChosen(call: Call, { share, failures }: ChosenLines): boolean {
+  if (isFailure(call)) return failures;
   if (share >= 1) return true;
-  return share > 0 && Number.parseInt(trace?.traceId.slice(-8) ?? "0", 16) < share * 2 ** 32;
+  return share > 0 && Number.parseInt(call.trace?.traceId.slice(-8) ?? "0", 16) < share * 2 ** 32;
 }
 
 /** The same that a line says, for taps. */

@@ -6,6 +6,7 @@ import type { CounterOf } from "../../shared/policy/counters.ts";
 import type { Fault } from "../../shared/policy/fault.ts";
 import type { ConcurrencySettings, Priority } from "../../shared/policy/load-shedding.ts";
 import { LabelledCounter } from "./labelled-counter.ts";
+import { ShadowCounts } from "./shadow-counts.ts";
 import { TunnelMetrics } from "./tunnel-metrics.ts";
 
 export type Direction = "inbound" | "outbound" | "ingress" | "expose";
@@ -38,6 +39,7 @@ export interface Gauge {
 
 export class Metrics {
   readonly tunnels = new TunnelMetrics();
+  readonly shadows = new ShadowCounts();
   /** Requests and tunnels that are not over. */
   readonly inFlight: Record<Direction, number> = { inbound: 0, outbound: 0, ingress: 0, expose: 0 };
   /** Of the application, where it is measured. */
@@ -208,6 +210,7 @@ export class Metrics {
       },
       ...loadFamilies(this.load?.()),
       ...this.tunnels.families(),
+      ...this.shadows.families(),
       ...gaugeFamilies(gauges),
     ];
   }

@@ -50,14 +50,15 @@ function checkUse(given: Cursor): DocumentProblem[] {
 function checkSilence(given: Cursor): DocumentProblem[] {
   const [timing, otlp] = [given.get("serverTiming"), given.get("otlp")];
   const expected = "`traces: {}`, `metrics: {}` or `logs: {}`";
-  if (timing.value !== true) {
+  const isOfUse = timing.value === true || given.get("records").exists;
+  if (!isOfUse) {
     const message = "nothing is told: there is no `traces`, `metrics` or `logs` beside it";
     return [
       warning("SLV3205", given.path, message, { at: "key", expected: `${expected}, or no \`telemetry\` at all` }),
     ];
   }
   if (!otlp.exists) return [];
-  const message = "the receiver gets nothing: times go to clients alone";
+  const message = "the receiver gets nothing: there is no `traces`, `metrics` or `logs` beside it";
   return [warning("SLV3205", otlp.path, message, { at: "key", expected: `${expected} beside it, or no \`otlp\`` })];
 }
 

@@ -1,6 +1,7 @@
 import type { TelemetryConfig } from "../config/schema-telemetry.ts";
 import { durationOr, parseDurationMs } from "../config/units.ts";
 import { telemetry as limits } from "../limits/telemetry.ts";
+import { type RecordSettings, USUAL_RECORDS } from "../policy/record-settings.ts";
 import type {
   LogsSettings,
   MetricsSettings,
@@ -8,11 +9,11 @@ import type {
   TelemetrySettings,
   TracesSettings,
 } from "../telemetry/settings.ts";
-import { lowerCaseKeys } from "./sorted.ts";
+import { lowerCaseKeys, sorted } from "./sorted.ts";
 
 /** @param name of the document */
 export function compileTelemetry(telemetry: TelemetryConfig, name: string): TelemetrySettings {
-  const { otlp, resource, traces, metrics, logs, serverTiming } = telemetry;
+  const { otlp, resource, traces, metrics, logs, serverTiming, records } = telemetry;
   const to = otlp === undefined ? undefined : compileOtlp(otlp);
   return {
     ...(to !== undefined && { otlp: to }),
@@ -21,7 +22,18 @@ export function compileTelemetry(telemetry: TelemetryConfig, name: string): Tele
     ...(metrics !== undefined && { metrics: compileMetrics(metrics) }),
     ...(logs !== undefined && { logs: compileLogs(logs) }),
     ...(serverTiming === true && { serverTiming }),
+    ...(records !== undefined && { records: compileRecords(records) }),
   };
+}
+
+function compileRecords(records: NonNullable<TelemetryConfig["records"]>): RecordSettings | "off" {
+  if (records === "off") return records;
+  const { perRoute = USUAL_RECORDS.perRoute, keep, hide } = records;
+  const lists = Object.entries(hide ?? {}).flatMap(([of, names]) =>
+    names === undefined || names.length === 0 ? [] : [[of, sorted(names.map((name) => name.toLowerCase()))]],
+  );
+  const keepMs = durationOr(keep, USUAL_RECORDS.keepMs);
+  return { perRoute, keepMs, ...(lists.length > 0 && { hide: Object.fromEntries(lists) }) };
 }
 
 function compileOtlp(otlp: NonNullable<TelemetryConfig["otlp"]>): OtlpSettings | undefined {

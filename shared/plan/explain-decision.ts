@@ -19,8 +19,10 @@ export function explainDecision(
   if (point === undefined)
     return [step("decision", "deny", `there is no decision point ${settings.by}`, path, "decision_unavailable")];
   const evaluation = evaluationOf(settings, point, facts);
-  if ("missing" in evaluation) return [step("decision", "deny", evaluation.missing, path, "not_permitted")];
+  const inShadow = auth?.mode === "shadow" || settings.mode === "shadow";
+  if ("missing" in evaluation)
+    return [step("decision", inShadow ? "would-deny" : "deny", evaluation.missing, path, "not_permitted")];
   const failing = `${point.onFailure} when nobody answers within ${formatDuration(point.timeoutMs)}`;
   const text = `${settings.by} WAS NOT ASKED; would be asked ${canonicalJson(evaluation)} (${failing})`;
-  return [step("decision", "note", text, path)];
+  return [step("decision", "note", inShadow ? `in shadow: nobody is refused; ${text}` : text, path)];
 }

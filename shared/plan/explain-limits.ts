@@ -33,6 +33,7 @@ export function explainLimits(
     const shared = limit.scope === "gateway" ? " over all routes with this limit" : "";
     const shadow = limit.shadow === true ? describeShadow(key) : "";
     const text = `${shadow}${texts.join(", ")}, counted by ${key.text}${shared}; not counted now`;
+    if (key.refused !== undefined) return step(`limit ${limit.name}`, "would-deny", text, path, key.refused.code);
     return step(`limit ${limit.name}`, "note", text, path);
   });
 }

@@ -43,6 +43,20 @@ export function gatewayMetrics(series: readonly SeriesCounts[], exemplars: Route
       samples: [...byFirstLabel(calls)].flatMap(([upstream, counts]) => histogramSamples({ upstream }, counts)),
     },
     {
+      name: "selvage_gateway_shadow_judged_total",
+      type: "counter",
+      help: "Requests that a policy in shadow has judged, by route.",
+      samples: judgedSamples(of("shadow")),
+    },
+    {
+      name: "selvage_gateway_would_refuse_total",
+      type: "counter",
+      help: "Requests that a policy in shadow would have refused, by route and code.",
+      samples: of("shadow").flatMap(({ labels, counts }) =>
+        labels[2] === "" ? [] : [{ labels: labelled("shadow", labels), value: counts.requests ?? 0 }],
+      ),
+    },
+    {
       name: "selvage_gateway_cache_bytes_total",
       type: "counter",
       help: "Bytes of content that came out of the cache, by route.",
@@ -72,7 +86,8 @@ function labelled(kind: keyof typeof counterKinds, labels: readonly string[]): R
   return Object.fromEntries(counterKinds[kind].labels.map((name, at) => [name, labels[at] ?? ""]));
 }
 
-function statusSamples(labels: Record<string, string>, counts: ReportedCounts): Sample[] {
+/** Requests by class of status, beside other labels. */
+export function statusSamples(labels: Record<string, string>, counts: ReportedCounts): Sample[] {
   const classes = CLASS_COUNTERS.map((counter) => [counter.slice(1), counts[counter] ?? 0] as const);
   const all = [...classes, ["none", counts.noAnswer ?? 0] as const];
   return all.flatMap(([status, value]) => (value === 0 ? [] : [{ labels: { ...labels, status }, value }]));
@@ -84,7 +99,8 @@ function refusedSamples(routes: ReadonlyMap<string, ReportedCounts>): Sample[] {
   );
 }
 
-function histogramSamples(
+/** Samples of a histogram, beside other labels. */
+export function histogramSamples(
   labels: Record<string, string>,
   counts: ReportedCounts,
   exemplar: (bucket: LatencyCounter) => RouteExemplar | undefined = () => undefined,
@@ -106,6 +122,15 @@ function inSeconds(one: RouteExemplar | undefined): Exemplar | undefined {
   if (one === undefined) return undefined;
   const { traceId, spanId, ms, atMs } = one;
   return { traceId, spanId, value: ms / 1000, atMs };
+}
+
+function judgedSamples(series: readonly SeriesCounts[]): Sample[] {
+  const sums: UsageGroups = new Map();
+  for (const { labels, counts } of series) addTo(sums, labels.slice(0, 2).join("\n"), counts);
+  return [...sums].map(([key, { requests = 0 }]) => {
+    const [route = "", policy = ""] = key.split("\n");
+    return { labels: { route, policy }, value: requests };
+  });
 }
 
 function eventSamples(

@@ -1,4 +1,5 @@
 /** What the plan says of telemetry; the same for the gateway and for agents. */
+import type { RecordSettings } from "../policy/record-settings.ts";
 
 export interface TelemetrySettings {
   /** Absent: where the agent's environment says; the gateway exports nothing. */
@@ -13,6 +14,8 @@ export interface TelemetrySettings {
   readonly logs?: LogsSettings;
   /** Answers of the gateway say what took how long. */
   readonly serverTiming?: true;
+  /** Absent: past requests are kept as usual. */
+  readonly records?: RecordSettings | "off";
 }
 
 /** A receiver of OTLP/HTTP in binary. */

@@ -56,7 +56,10 @@ test("a record says what the line in the log says", () => {
       fault: "delay",
     },
     ...{ status: 503, error: "overloaded", reason: "no place", uncounted: ["a", "b"], grpcStatus: 14 },
-    wouldRefuse: [{ error: "limit_exceeded", limit: "by-ip" }, { error: "overloaded" }],
+    wouldRefuse: [
+      { policy: "limit", error: "limit_exceeded", limit: "by-ip" },
+      { policy: "shedding", error: "overloaded" },
+    ],
     ...{ sub: "alice", clientIp: "192.0.2.1" },
   };
   expect(written(told)).toEqual({

@@ -4,6 +4,7 @@ import { acknowledgementOf } from "../../../shared/policy/acknowledgement.ts";
 import type { Instance } from "../../../shared/policy/agent-sessions.ts";
 import type { FleetVerdict } from "../../../shared/policy/fleet-verdict.ts";
 import { gatewayMetrics } from "../../../shared/policy/gateway-metrics.ts";
+import { meshMetrics } from "../../../shared/policy/mesh-metrics.ts";
 import { mergeExemplars } from "../../../shared/policy/route-exemplars.ts";
 import type { TelemetrySettings } from "../../../shared/telemetry/settings.ts";
 import type { CaStatus } from "../../../shared/wire/ca.ts";
@@ -30,7 +31,12 @@ export async function fleetMetrics(env: Env): Promise<FleetMetrics> {
   ]);
   return {
     gateways: gatewayMetrics(totals.series, mergeExemplars(totals.exemplars)),
-    fleet: [...gatewayGauges(live), ...agentGauges(instances, verdicts, live.version), authorityGauge(authority)],
+    fleet: [
+      ...meshMetrics(totals.series),
+      ...gatewayGauges(live),
+      ...agentGauges(instances, verdicts, live.version),
+      authorityGauge(authority),
+    ],
     settings: live.telemetry,
   };
 }
