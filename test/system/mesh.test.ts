@@ -361,7 +361,7 @@ describe("what the command line tells of it", () => {
     const { routes } = await json("routes");
     expect(routes.map(({ name }: { name: string }) => name)).toEqual(["profile", "orders", "load"]);
     const { edges } = await json("mesh", "edges", "--of", "inventory");
-    expect(edges).toMatchObject([{ from: "orders", to: "inventory", verdict: "allowed" }]);
+    expect(edges).toContainEqual(expect.objectContaining({ from: "orders", to: "inventory", verdict: "allowed" }));
     const { stdout } = await system.selvage("config", "view");
     expect(stdout).toContain("selvage: 1");
     expect(await json("secret", "check")).toMatchObject({ missing: [] });
