@@ -22,5 +22,6 @@ export function explainDecision(
   if ("missing" in evaluation) return [step("decision", "deny", evaluation.missing, path, "not_permitted")];
   const failing = `${point.onFailure} when nobody answers within ${formatDuration(point.timeoutMs)}`;
   const text = `${settings.by} WAS NOT ASKED; would be asked ${canonicalJson(evaluation)} (${failing})`;
-  return [step("decision", "note", text, path)];
+  const said = { by: settings.by, asked: evaluation, onFailure: point.onFailure };
+  return [{ ...step("decision", "note", text, path), facts: said }];
 }

@@ -23,8 +23,9 @@ import { explainFaults } from "./explain-faults.ts";
 import { explainProtocol } from "./explain-protocol.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import { explainMirror, explainTraffic } from "./explain-traffic.ts";
-import { explainTranscode, type KnownArtifacts } from "./explain-transcode.ts";
+import { explainTranscode } from "./explain-transcode.ts";
 import { explainUpstream } from "./explain-upstream.ts";
+import type { KnownArtifacts } from "./known-artifacts.ts";
 import type { Plan, RegexRewrite, RoutePlan, ServicePlan } from "./plan.ts";
 
 /** What reaches the target, after the gateway's own changes. */
