@@ -45,6 +45,7 @@ import type {
   UpdateKeyRequest,
 } from "../shared/wire/keys.ts";
 import type { PurgeAnswer, PurgeRequest, PurgeStatus } from "../shared/wire/purges.ts";
+import type { RecordsAnswer } from "../shared/wire/records.ts";
 import type { RevocationInfo, RevocationRequest, Revocations } from "../shared/wire/revocations.ts";
 import type { RotateAnswer, RotateRequest } from "../shared/wire/rotation.ts";
 import type { TapRequest } from "../shared/wire/taps.ts";
@@ -141,6 +142,12 @@ export class ControlClient {
 
   usage(query: Partial<Record<keyof UsageQuery, string>>): Promise<UsageAnswer> {
     return this.#call("GET", `/v1/usage?${new URLSearchParams(query)}`);
+  }
+
+  /** Past requests that are kept, newest first. */
+  records(query: { readonly route?: string; readonly limit: number }): Promise<RecordsAnswer> {
+    const members = Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]);
+    return this.#call("GET", `/v1/records?${new URLSearchParams(members)}`);
   }
 
   joinToken(request: JoinTokenRequest): Promise<{ token: string; expiresAtMs: number }> {
