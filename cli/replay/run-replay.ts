@@ -1,11 +1,13 @@
 /** Replays past requests between two versions: where they come from, and what is told of them. */
 import { checkDocument } from "../../shared/config/check-document.ts";
+import { replays } from "../../shared/limits/replay.ts";
 import type { Version } from "../../shared/plan/changes/find-changes.ts";
 import { compile } from "../../shared/plan/compile.ts";
 import { preparePlan } from "../../shared/plan/explain.ts";
 import { KnownArtifacts } from "../../shared/plan/known-artifacts.ts";
 import type { Plan } from "../../shared/plan/plan.ts";
 import { type Replay, replay } from "../../shared/plan/replay.ts";
+import type { RequestRecord } from "../../shared/policy/request-record.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { ControlClient } from "../control-client.ts";
 import { ago, print, say } from "../output.ts";
@@ -45,10 +47,14 @@ export async function findRecords(
   of: Version,
 ): Promise<FoundRecords> {
   const routes = (of.document?.gateway?.routes ?? []).map(({ name }) => name);
-  const found =
-    file === undefined ? await fetchRecords(client(), routes) : { records: inOrder(readRecords(file)), leftOut: 0 };
+  const found = file === undefined ? await fetchRecords(client(), routes) : newestOf(inOrder(readRecords(file)));
   if (save !== undefined) writeRecords(save, found.records);
   return found;
+}
+
+function newestOf(records: readonly RequestRecord[]): FoundRecords {
+  const leftOut = Math.max(0, records.length - replays.recordsMax);
+  return { records: records.slice(leftOut), leftOut };
 }
 
 export function replayBetween(

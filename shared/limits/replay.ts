@@ -2,7 +2,7 @@
 
 export const replays = {
   /** Records that one run replays; what is beyond them is counted. A few seconds of work. */
-  recordsMax: 50_000,
+  recordsMax: 20_000,
   /** Records that one call of the control API is asked for. */
   pageMax: 1_000,
   /** Bytes of a file of records. */

@@ -32,11 +32,12 @@ export function proofOfRecorded(
   return { kind: "proven", identity: unseen(name, provider) };
 }
 
-/** Whether the credentials of then are those of a provider: of this name and kind, or renamed. */
+/** Whether the credentials of then are those of a provider: of this kind, and of its issuer or else of its name, where that is known. */
 function isTheirs(identity: RecordedIdentity, name: string, provider: IdentityProvider): boolean {
   if (identity.method !== provider.kind) return false;
   const issuer = issuerOf(provider);
-  return issuer === undefined ? identity.provider === name : identity.issuer === issuer;
+  if (issuer !== undefined) return identity.issuer === issuer;
+  return identity.provider === undefined || identity.provider === name;
 }
 
 function issuerOf(provider: IdentityProvider): string | undefined {

@@ -41,13 +41,16 @@ export interface PreparedPlan {
   readonly plan: Plan;
   readonly routes: PreparedRoutes;
   readonly reshaper: Reshaper;
+  /** Names of routes that ask who it is. */
+  readonly asking: ReadonlySet<string>;
   readonly artifacts: KnownArtifacts | undefined;
 }
 
 /** @param tellsOthers whether explanations say of each other route why it lost, which costs as much as there are routes */
 export function preparePlan(plan: Plan, artifacts: KnownArtifacts | undefined, tellsOthers = true): PreparedPlan {
   const { gateway } = plan;
-  return { plan, routes: prepareRoutes(gateway, tellsOthers), reshaper: reshaperFor(gateway), artifacts };
+  const asking = new Set(gateway.routes.flatMap(({ name, auth }) => (auth === undefined ? [] : [name])));
+  return { plan, routes: prepareRoutes(gateway, tellsOthers), reshaper: reshaperFor(gateway), asking, artifacts };
 }
 
 /**

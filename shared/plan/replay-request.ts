@@ -2,20 +2,23 @@
 import type { ErrorCode } from "../errors.ts";
 import type { RequestRecord } from "../policy/request-record.ts";
 import { HIDDEN } from "../policy/tap-entry.ts";
+import type { PreparedPlan } from "./explain.ts";
 import type { Credential, ExplainRequest, Explanation } from "./explain-step.ts";
 
-/** In the place of what is hidden: it has the form of every field whose form is judged, and is nobody's value. */
+/** In the place of what is hidden in a field: it has every form that is judged, and is nobody's value. */
 const STANDS_FOR_HIDDEN = '"hidden"';
-const OF_QUERY = "hidden";
+const IN_TARGET = "hidden";
 
-export function requestOfRecord({ entry, request }: RequestRecord): ExplainRequest {
+/** @param before the plan that it was decided by, or one like it */
+export function requestOfRecord({ entry, request }: RequestRecord, before: PreparedPlan): ExplainRequest {
   const { connectedFrom = entry.clientIp } = request;
   return {
-    ...{ method: entry.method, host: request.authority || entry.host, scheme: request.scheme, path: entry.path },
-    query: request.query.replaceAll(HIDDEN, OF_QUERY),
+    ...{ method: entry.method, host: request.authority || entry.host, scheme: request.scheme },
+    path: entry.path.replaceAll(HIDDEN, IN_TARGET),
+    query: request.query.replaceAll(HIDDEN, IN_TARGET),
     headers: request.headers.map(([name, value]) => [name, value === HIDDEN ? STANDS_FOR_HIDDEN : value]),
     ...(connectedFrom !== undefined && { clientIp: connectedFrom }),
-    credential: credentialOf(request.identity, entry),
+    credential: credentialOf(request.identity, entry, before),
   };
 }
 
@@ -24,13 +27,16 @@ export const timeOfRecord = ({ entry }: RequestRecord): number => Date.parse(ent
 
 function credentialOf(
   identity: RequestRecord["request"]["identity"],
-  { error, reason }: RequestRecord["entry"],
+  { error, reason, route }: RequestRecord["entry"],
+  { asking }: PreparedPlan,
 ): Credential {
+  // Whoever was let in as nobody by a route that asks had nothing that it takes.
+  const isNobody = identity?.method === "anonymous" && route !== undefined && asking.has(route);
   return {
     kind: "recorded",
     ...(identity !== undefined && { identity }),
     ...((error === "credentials_invalid" || error === "cross_site") && { refused: reason ?? error }),
-    ...(error === "credentials_missing" && { missing: true }),
+    ...((error === "credentials_missing" || isNobody) && { missing: true }),
   };
 }
 
@@ -51,8 +57,9 @@ export function saysWhatWas({ route, result }: Explanation, { entry }: RequestRe
   const results = result.outcome === "drawn" ? result.among.map((one) => one.result) : [result];
   const refusals = results.flatMap((one) => (one.outcome === "refuse" ? [one.code] : []));
   const { error } = entry;
-  const isOfDocument = error !== undefined && BY_DOCUMENT.has(error);
-  const isSame = isOfDocument ? refusals.includes(error) : refusals.length < results.length;
+  const isTold = error !== undefined && refusals.includes(error);
+  const isElse = error === undefined || !BY_DOCUMENT.has(error);
+  const isSame = isTold || (isElse && refusals.length < results.length);
   return isSame && (!isNamed(entry) || route?.name === entry.route);
 }
 

@@ -53,7 +53,7 @@ export function replay(before: PreparedPlan, after: PreparedPlan, records: Itera
   let changed = 0;
   let unexplained = 0;
   for (const record of records) {
-    const request = requestOfRecord(record);
+    const request = requestOfRecord(record, before);
     const nowMs = timeOfRecord(record);
     const was = explainBy(before, request, nowMs);
     requests++;

@@ -10,6 +10,7 @@ import { freePort } from "../../cli/local/ports.ts";
 import { checkDocument } from "../../shared/config/check-document.ts";
 import type { Document } from "../../shared/config/schema.ts";
 import { compile } from "../../shared/plan/compile.ts";
+import { preparePlan } from "../../shared/plan/explain.ts";
 import type { RequestRecord } from "../../shared/policy/request-record.ts";
 import { recordOf } from "../support/request-records.ts";
 import { runInProcess } from "../support/run-cli.ts";
@@ -28,7 +29,7 @@ const documentOf = (...routes: Json[]): Json => ({
 });
 const usual = documentOf(orders, items);
 const { document } = checkDocument(usual);
-const plan = compile(document as Document);
+const plan = preparePlan(compile(document as Document), undefined);
 
 const HOUR_MS = 3_600_000;
 const NOW_MS = Date.now() - 5 * HOUR_MS;

@@ -72,8 +72,9 @@ function requestOf({ method, host, path, query, headers, clientIp, shown }: Draw
 
 function drawRecords(draw: Draw, source: DrawnDocument, plan: Plan): RequestRecord[] {
   const aims = source.gateway.routes.map(({ match }) => match as { path: string; methods?: string[] });
+  const by = prepared(plan);
   return Array.from({ length: REQUESTS }, (_, at) =>
-    recordOf(plan, requestOf(drawRequest(draw, aims, 3, NOW)), NOW, at + 1),
+    recordOf(by, requestOf(drawRequest(draw, aims, 3, NOW)), NOW, at + 1),
   );
 }
 
@@ -114,8 +115,8 @@ test("what a change of one route is told of is explained otherwise, and all that
   for (let seed = 1; seed <= DOCUMENTS; seed++) {
     const draw = new Draw(1_000 + seed);
     const { source, plan } = drawValid(draw);
-    const requests = drawRecords(draw, source, plan).map(requestOfRecord);
     const was = prepared(plan);
+    const requests = drawRecords(draw, source, plan).map((record) => requestOfRecord(record, was));
     const befores = requests.map((request) => explainBy(was, request, NOW));
     for (const [name, change] of Object.entries(CHANGES)) {
       const { routes } = source.gateway;

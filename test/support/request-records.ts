@@ -3,9 +3,8 @@
 import type { AccessLogEntry } from "../../shared/http/access-log.ts";
 import { CREDENTIAL_FIELDS } from "../../shared/http/credential-fields.ts";
 import type { IdentityMethod } from "../../shared/identity/identity.ts";
-import { explain } from "../../shared/plan/explain.ts";
+import { explainBy, type PreparedPlan } from "../../shared/plan/explain.ts";
 import type { Credential, ExplainRequest, ExplainStep, Explanation } from "../../shared/plan/explain-step.ts";
-import type { Plan } from "../../shared/plan/plan.ts";
 import type { RecordedIdentity, RequestRecord } from "../../shared/policy/request-record.ts";
 import { HIDDEN } from "../../shared/policy/tap-entry.ts";
 
@@ -14,13 +13,13 @@ import { HIDDEN } from "../../shared/policy/tap-entry.ts";
  * @param hidden names of fields and parameters that may carry a credential, beside the usual ones
  */
 export function recordOf(
-  plan: Plan,
+  plan: PreparedPlan,
   request: ExplainRequest,
   nowMs: number,
   number: number,
   hidden: readonly string[] = ["x-api-key", "key", "dpop", "txn-token", "idempotency-key"],
 ): RequestRecord {
-  const said = explain(plan, request, nowMs);
+  const said = explainBy(plan, request, nowMs);
   const identity = identityIn(said.steps, request.credential);
   const hides = (name: string): boolean => CREDENTIAL_FIELDS.has(name) || hidden.includes(name);
   const query = request.query.replace(/([^?&=]+)=([^&]*)/g, (all, name) => (hides(name) ? `${name}=${HIDDEN}` : all));

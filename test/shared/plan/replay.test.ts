@@ -69,8 +69,9 @@ const ask = (
 });
 
 const usual = documentOf(Object.values(routes));
-const records = (requests: readonly ExplainRequest[], source = usual): RequestRecord[] =>
-  requests.map((request, at) => recordOf(planOf(source), request, NOW, at + 1));
+const usualPlan = preparePlan(planOf(usual), undefined);
+const records = (requests: readonly ExplainRequest[]): RequestRecord[] =>
+  requests.map((request, at) => recordOf(usualPlan, request, NOW, at + 1));
 const replayed = (given: readonly RequestRecord[], after: Json, before = usual): Replay =>
   replay(preparePlan(planOf(before), undefined, false), preparePlan(planOf(after), undefined, false), given);
 const changed = (found: Replay) => found.groups.flatMap(({ requests }) => requests);
