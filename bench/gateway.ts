@@ -6,7 +6,7 @@ import type { OpenSystem } from "../cli/local/system.ts";
 import { AUDIENCE, issuerOf, readKey, signToken } from "../examples/shop/tokens.ts";
 import { agentChild, idpChild, ingressChild } from "../scripts/support/shop.ts";
 import type { Bench, BenchOptions, Figure } from "./support/bench.ts";
-import { type CompareOptions, cpuRatio, type Round, spreadOf } from "./support/compare.ts";
+import { type CompareOptions, middleRatio, type Round, spreadOf } from "./support/compare.ts";
 import { runLoad } from "./support/load.ts";
 import { NGINX, startNginx } from "./support/nginx.ts";
 import { compareRoutes, type Gateway, type Running, startGateway } from "./support/routes.ts";
@@ -39,7 +39,7 @@ const what: Record<Name, string> = {
   nginx: "nginx: forward",
 };
 
-const PLAN: CompareOptions = { rounds: 9, durationMs: 1_200, warmUpMs: 1_500 };
+const PLAN: CompareOptions = { rounds: 36, durationMs: 300, warmUpMs: 2_000, fine: true };
 /** Offered whatever comes back, far below what each of them bears. */
 const LATENCY = {
   ratePerSecond: 1_000,
@@ -151,7 +151,7 @@ function cpuFigures(rounds: ReadonlyMap<string, readonly Round[]>): Figure[] {
   const ratio = (name: Name, peer: Name): Figure => ({
     name: peer === "bare" ? `${name}_cpu_ratio` : `${name}_cpu_over_${peer}`,
     what: `${what[name]}, CPU over ${what[peer]}`,
-    spread: cpuRatio(of(name), of(peer)),
+    spread: middleRatio(of(name), of(peer)),
   });
   const ratios = measured.filter((name) => name !== "bare").map((name) => ratio(name, "bare"));
   const others =

@@ -74,8 +74,10 @@ const observe: readonly CommandEntry[] = [
   entry("status", "the live version, who serves it, and what is wrong", async () =>
     (await import("./commands/status.ts")).statusCommand(),
   ),
-  entry("stat", "requests, success, latency and errors by route, consumer, plan or service", async () =>
-    (await import("./commands/stat.ts")).statCommand(),
+  entry(
+    "stat",
+    "requests, success, latency and errors by route, consumer, plan or service; what is in shadow",
+    async () => (await import("./commands/stat.ts")).statCommand(),
   ),
   entry("top", "the busiest routes of the last minute or two, live", async () =>
     (await import("./commands/top.ts")).topCommand(),
@@ -112,6 +114,9 @@ const mesh: readonly CommandEntry[] = [
 ];
 
 const operate: readonly CommandEntry[] = [
+  entry("logs", "what the processes of the local system wrote", async () =>
+    (await import("./commands/logs.ts")).logsCommand(),
+  ),
   entry("tap", "live requests, filtered where they happen", async () =>
     (await import("./commands/tap.ts")).tapCommand(),
   ),

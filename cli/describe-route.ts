@@ -42,9 +42,9 @@ export function describePolicies(route: RoutePlan): string[] {
     ...(lifeCycle?.deprecatedAtMs === undefined ? [] : ["deprecated"]),
     auth === undefined ? "public" : describeAuth(auth),
     ...rateLimits.map(describeLimit),
-    ...present("idempotency", route.idempotency),
-    ...(validation === undefined ? [] : [`contract ${validation.name}`]),
-    ...present("graphql", route.graphql),
+    ...present(shadowed("idempotency", route.idempotency?.mode === "shadow"), route.idempotency),
+    ...(validation === undefined ? [] : [shadowed(`contract ${validation.name}`, validation.requests === "shadow")]),
+    ...present(shadowed("graphql", route.graphql?.shadow === true), route.graphql),
     ...policies.map(({ file }) => `code ${file}`),
     ...(cache === undefined ? [] : [cache.shared === true ? "cache shared" : "cache"]),
     ...present("reshape", route.reshape),
@@ -56,13 +56,16 @@ export function describePolicies(route: RoutePlan): string[] {
   ];
 }
 
-function describeAuth({ any, all = [], optional, scopes, when, decision }: AuthSettings): string {
+const shadowed = (name: string, isShadow: boolean): string => (isShadow ? `${name} (shadow)` : name);
+
+function describeAuth({ any, all = [], optional, scopes, when, decision, mode }: AuthSettings): string {
   const who = [...all, ...(any.length === 0 ? [] : [any.join("|")])].join("&");
   const more = [
     ...(optional ? ["optional"] : []),
     ...(scopes.length > 0 ? [`scopes ${scopes.join(" ")}`] : []),
     ...(when === undefined ? [] : ["when"]),
-    ...(decision === undefined ? [] : ["decision"]),
+    ...(decision === undefined ? [] : [shadowed("decision", decision.mode === "shadow")]),
+    ...(mode === undefined ? [] : ["shadow: open"]),
   ];
   return more.length === 0 ? `auth ${who}` : `auth ${who} (${more.join(", ")})`;
 }

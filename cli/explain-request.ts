@@ -44,7 +44,8 @@ export function requestOf(
   };
 }
 
-function readHeader(text: string): [name: string, value: string] {
+/** @param text such as `x-canary: true` */
+export function readHeader(text: string): [name: string, value: string] {
   const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):\s*(.*?)\s*$/.exec(text) ?? [];
   if (name === undefined || value === undefined)
     throw new CliError(exitCodes.usage, `${JSON.stringify(text)} is not a header: write 'name: value'`);

@@ -12,6 +12,8 @@ export interface ControlOptions {
 export interface ControlAddress {
   readonly url: string;
   readonly token: string;
+  /** How the address was found, and what helps when nothing answers there, for people; absent: nobody has to be told. */
+  readonly found?: string;
 }
 
 /** @throws CliError that says what to set */
@@ -30,7 +32,14 @@ export function findControl(options: ControlOptions, environment: NodeJS.Process
     throw new CliError(exitCodes.usage, `${url} is not an http or https URL`);
   if (token === undefined)
     throw new CliError(exitCodes.usage, `no token for ${url}: give --token, or set SELVAGE_TOKEN`);
-  return { url, token };
+  return { url, token, found: howFound(url, options, environment) };
+}
+
+function howFound(url: string, { control }: ControlOptions, environment: NodeJS.ProcessEnv): string {
+  if (control !== undefined) return `The address is from --control.\nNext: selvage doctor --control ${url}`;
+  if (environment.SELVAGE_CONTROL_URL) return "The address is from SELVAGE_CONTROL_URL.\nNext: selvage doctor";
+  const state = stateFolder(environment) ?? ".selvage";
+  return `The address is that of the local system in ${state}: it has ended without a word, or hangs.\nNext: selvage doctor`;
 }
 
 /** SELVAGE_STATE, else the nearest `.selvage` upwards in which a system was started; undefined: none. */

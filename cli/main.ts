@@ -1,6 +1,9 @@
 /** Entry of `selvage`; see bin/selvage.mjs. */
+import { config } from "zod/v4/core";
 import { runCli } from "./program.ts";
 
+// A command uses each schema once: compiling them, before they are made, costs more than it saves.
+config({ jitless: true });
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on("error", (fault: NodeJS.ErrnoException) => {
   if (fault.code !== "EPIPE") throw fault;

@@ -16,6 +16,11 @@ export function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
+/** The last line of a screen: what somebody new would do now. */
+export function sayNext(command: string): void {
+  say(`\nNext: ${command}`);
+}
+
 export function printJson(value: unknown): void {
   print(JSON.stringify(value, null, 2));
 }
@@ -54,6 +59,14 @@ export function columns(rows: readonly (readonly (string | Cell)[])[]): string {
         .join("  ")
         .trimEnd(),
     )
+    .join("\n");
+}
+
+/** A block of lines, one space in. */
+export function indent(text: string): string {
+  return text
+    .split("\n")
+    .map((line) => ` ${line}`.trimEnd())
     .join("\n");
 }
 

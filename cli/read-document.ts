@@ -13,7 +13,6 @@ import type { Document } from "../shared/config/schema.ts";
 import { limits } from "../shared/limits.ts";
 import { type Artifacts, buildArtifacts, noArtifacts } from "./artifacts/build-artifacts.ts";
 import { builders } from "./artifacts/builders.ts";
-import { checkTranscoded } from "./artifacts/check-transcoded.ts";
 import { contractsByName } from "./artifacts/contracts-by-name.ts";
 import { documentFolder } from "./artifacts/document-folder.ts";
 import { CliError, exitCodes } from "./cli-error.ts";
@@ -57,12 +56,18 @@ export async function readDocument(
   const artifacts = await buildArtifacts(document, readNoted, builders);
   const found = [
     ...artifacts.problems,
-    ...checkTranscoded(document, artifacts),
+    ...(await transcodedProblems(document, artifacts)),
     ...checkContractPaths(document, contractsByName(artifacts)),
     ...codeProblems(document, name),
     ...checkDeep(document),
   ];
   return { ...withProblems(read, found), artifacts, beside: [...beside] };
+}
+
+/** What looks into descriptors is loaded where there are some. */
+async function transcodedProblems(document: Document, artifacts: Artifacts): Promise<DocumentProblem[]> {
+  if (!Object.keys(artifacts.table).some((name) => name.startsWith("descriptors."))) return [];
+  return (await import("./artifacts/check-transcoded.ts")).checkTranscoded(document, artifacts);
 }
 
 /** The same as it stands, without a look at other files than those with routes. */

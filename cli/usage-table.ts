@@ -1,5 +1,5 @@
 /** Usage for people, and as CSV for other programs. */
-import type { Outage, UsageBy, UsageRow } from "../shared/policy/usage-report.ts";
+import type { EdgeFacts, Outage, UsageBy, UsageRow } from "../shared/policy/usage-report.ts";
 import type { UsageAnswer } from "../shared/wire/usage.ts";
 import { type Cell, table } from "./output.ts";
 
@@ -8,6 +8,7 @@ const HEADS: Readonly<Record<UsageBy, string>> = {
   consumers: "CONSUMER",
   plans: "PLAN",
   services: "SERVICE",
+  edges: "FROM -> TO",
 };
 
 /** What a row without a name is. */
@@ -16,10 +17,14 @@ const NAMELESS: Readonly<Record<UsageBy, string>> = {
   consumers: "(no consumer)",
   plans: "(no plan)",
   services: "(no service)",
+  edges: "(no service)",
 };
 
 export function usageTable({ by, rows }: Pick<UsageAnswer, "by" | "rows">): string {
-  const own = by === "services" ? ["NO ANSWER"] : ["429", "401/403"];
+  const own = { services: ["NO ANSWER"], edges: ["NO ANSWER", "REFUSED", "SECURED"] }[by as string] ?? [
+    "429",
+    "401/403",
+  ];
   const head = [HEADS[by], "REQUESTS", "RATE", "SUCCESS", "P50", "P95", "P99", "ERRORS", ...own];
   return table(
     head,
@@ -28,7 +33,6 @@ export function usageTable({ by, rows }: Pick<UsageAnswer, "by" | "rows">): stri
 }
 
 function cellsOf(row: UsageRow, by: UsageBy): (string | Cell)[] {
-  const own = by === "services" ? [row.noAnswer ?? 0] : [row.limited ?? 0, row.denied ?? 0];
   return [
     shownName(row.name, by),
     String(row.requests),
@@ -36,26 +40,42 @@ function cellsOf(row: UsageRow, by: UsageBy): (string | Cell)[] {
     successCell(row.success),
     ...[row.p50Ms, row.p95Ms, row.p99Ms].map(millisText),
     row.errors === 0 ? "0" : { text: String(row.errors), style: "bad" },
-    ...own.map(String),
+    ...ownCells(row, by),
   ];
 }
 
-const shownName = (name: string, by: UsageBy): string => (name === "*" ? "(others)" : name || NAMELESS[by]);
+function ownCells({ noAnswer = 0, limited = 0, denied = 0, requests, edge }: UsageRow, by: UsageBy): (string | Cell)[] {
+  if (by === "services") return [String(noAnswer)];
+  if (by !== "edges") return [String(limited), String(denied)];
+  return [String(noAnswer), denied === 0 ? "0" : { text: String(denied), style: "bad" }, securedCell(requests, edge)];
+}
 
-function rateText(perSecond: number): string {
+/** Whether both ends proved who they are, by mTLS. */
+export function securedCell(requests: number, edge: Pick<EdgeFacts, "unsecured"> | undefined): string | Cell {
+  if (requests === 0 || edge === undefined) return "-";
+  if (edge.unsecured === 0) return { text: "mTLS", style: "ok" };
+  return { text: edge.unsecured === requests ? "no" : "in part", style: "bad" };
+}
+
+const shownName = (name: string, by: UsageBy): string =>
+  name === "*" || name === "* -> *" ? "(others)" : name || NAMELESS[by];
+
+/** By the second, or the minute. */
+export function rateText(perSecond: number): string {
   if (perSecond === 0) return "0/s";
   return perSecond < 0.1 ? `${Number((perSecond * 60).toPrecision(2))}/min` : `${Number(perSecond.toPrecision(3))}/s`;
 }
 
-/** Rounded down: 100 % is said only of no failure at all. */
-function successCell(success: number | undefined): string | Cell {
+/** A share. Rounded down: 100 % is said only of no failure at all. */
+export function successCell(success: number | undefined): string | Cell {
   if (success === undefined) return "-";
   const text = `${success === 1 ? "100" : (Math.floor(success * 10_000) / 100).toFixed(2)} %`;
   if (success >= 0.999) return text;
   return { text, style: success < 0.99 ? "bad" : "warn" };
 }
 
-function millisText(ms: number | undefined): string {
+/** A time; undefined: none is known. */
+export function millisText(ms: number | undefined): string {
   if (ms === undefined) return "-";
   return ms < 10_000 ? `${Number(ms.toPrecision(3))} ms` : `${Number((ms / 1000).toPrecision(3))} s`;
 }

@@ -1,5 +1,4 @@
 /** One agent from its first to its last moment, in the order of events. */
-import { SelvageError } from "../shared/errors.ts";
 import { limits } from "../shared/limits.ts";
 import { ZONE_LABEL } from "../shared/policy/zones.ts";
 import type { Endpoint } from "../shared/wire/endpoint.ts";
@@ -12,11 +11,12 @@ import { identityFile, type Obtained } from "./control/obtain-identity.ts";
 import { makeStateFolder, type OpenState, stateIn } from "./control/state-file.ts";
 import { openStateBox } from "./control/state-key.ts";
 import { takeIdentity } from "./control/take-identity.ts";
+import { ToldCondition } from "./control/told-condition.ts";
 import { Versions } from "./control/versions.ts";
 import { Clusters } from "./discovery/clusters.ts";
 import { FleetLink } from "./discovery/fleet-link.ts";
 import { FoundEndpoints } from "./discovery/found-endpoints.ts";
-import { AppConnections } from "./inbound/app-connections.ts";
+import { AppConnections, notListening } from "./inbound/app-connections.ts";
 import { Gate } from "./inbound/drain-gate.ts";
 import type { AppAddress } from "./inbound/forward-tcp.ts";
 import { HopVerifier } from "./inbound/hop-verifier.ts";
@@ -48,7 +48,9 @@ import { tcpStack } from "./outbound/tcp-stack.ts";
 import type { ClientPool } from "./proxy/engine.ts";
 import type { Listener } from "./proxy/listener.ts";
 import { createMeshServer, type MeshServerOptions } from "./proxy/mesh-server.ts";
+import { AgentRecords } from "./telemetry/agent-records.ts";
 import { AgentTaps } from "./telemetry/agent-taps.ts";
+import { EdgeCounts } from "./telemetry/edge-counts.ts";
 import type { Log } from "./telemetry/log.ts";
 import type { AccessLogOptions } from "./telemetry/log-access.ts";
 import { Metrics } from "./telemetry/metrics.ts";
@@ -85,6 +87,7 @@ class Agent {
   readonly #metrics = new Metrics();
   readonly #accessLog: Omit<AccessLogOptions, "hop"> & { readonly tracing: Tracing };
   readonly #taps = new AgentTaps();
+  readonly #records = new AgentRecords(() => this.#session.identity);
   readonly #gate = new Gate();
   readonly #view: KnownView;
   readonly #trust: TrustState;
@@ -120,7 +123,8 @@ class Agent {
     this.#service = service;
     this.#instance = instance;
     const told = { log, metrics: this.#metrics, tracing: new Tracing(service, instance, log), taps: this.#taps };
-    this.#accessLog = { service, instance, ...told, chosen: options.accessLog };
+    const edges = new EdgeCounts(service);
+    this.#accessLog = { service, instance, ...told, records: this.#records, edges, chosen: options.accessLog };
     const onTrouble = (message: string): void => log.event("state_trouble", message);
     this.#view = new KnownView(open, identity, onTrouble, () => this.#changed("plan"));
     this.#trust = new TrustState(identity, log, svid);
@@ -151,7 +155,11 @@ class Agent {
           onTrouble(`the renewed certificate is in use but not on disk: ${(error as Error).message}`);
         }
       },
-      ...{ log, fleet: new FleetLink(this.#clusters, this.#metrics), limits: this.#limits, taps: this.#taps },
+      ...{ log, fleet: new FleetLink(this.#clusters, this.#metrics), limits: this.#limits, taps: this.#taps, edges },
+      condition: new ToldCondition(
+        () => this.#view,
+        () => this.#found,
+      ),
     });
     this.#runtime = new RuntimeStatus(options.stateFolder, service, instance, onTrouble);
   }
@@ -328,6 +336,7 @@ class Agent {
     } else if (plan !== undefined) {
       this.#useVersions();
       if (changed === "plan") void this.#accessLog.tracing.use(plan.plan.telemetry);
+      if (changed === "plan") this.#records.use(plan.plan.telemetry);
       this.#found.update(plan.plan.outbound, endpoints.services, this.#versions.beside);
       if (changed === "plan") void this.#tcp?.update(plan.plan.outbound);
     }
@@ -384,11 +393,8 @@ class Agent {
     this.#clusters.close();
     this.#app?.close();
     this.#session.stop();
+    this.#records.stop();
     await this.#accessLog.tracing.close();
     this.#runtime.stopped();
   }
-}
-
-function notListening(): never {
-  throw new SelvageError("app_unreachable", "the application does not listen yet");
 }

@@ -2,29 +2,24 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import path from "node:path";
-import { type Bundle, buildProgram, type WorkerBundle } from "../cli/local/build-worker.ts";
+import { buildCli, buildOwnProgram } from "../cli/local/build-cli.ts";
+import type { WorkerBundle } from "../cli/local/build-worker.ts";
 import { buildWorkerFolder, sizeLine } from "../cli/local/gateway-folder.ts";
 import { packageRoot } from "../cli/local/package-root.ts";
 
 const dist = path.resolve(packageRoot, process.argv[2] ?? "dist");
-/** Programs that are found where they are installed, and only by those who use them. */
-const EXTERNAL = ["esbuild", "rolldown", "workerd"];
 
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
 const [gateway, control, agent, cli] = await Promise.all([
   buildWorkerFolder("wrangler.toml", path.join(dist, "gateway")),
   buildWorkerFolder("workers/control/wrangler.toml", path.join(dist, "control")),
-  nodeProgram("agent", "mesh-agent/main.ts", true),
-  nodeProgram("cli", "cli/main.ts", true),
+  buildOwnProgram("agent", "mesh-agent/main.ts", dist),
+  buildCli(dist),
 ]);
 compilePolicy();
 for (const built of [gateway, control]) tellWorker(built);
 for (const { file, parts } of [agent, cli]) tell(path.relative(packageRoot, file), [file, ...parts]);
-
-function nodeProgram(name: string, entry: string, split = false): Promise<Bundle> {
-  return buildProgram(path.join(packageRoot, entry), path.join(dist, `${name}.mjs`), { external: EXTERNAL, split });
-}
 
 /** `selvage/policy` with its types, which lean on those of hono alone. */
 function compilePolicy(): void {

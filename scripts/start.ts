@@ -3,9 +3,10 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { ControlClient } from "../cli/control-client.ts";
 import { prepareAgent } from "../cli/local/agent-program.ts";
+import { plainFront } from "../cli/local/front-process.ts";
 import { applyDocument, reapplyLive } from "../cli/local/live-document.ts";
 import { packageRoot, packageVersion } from "../cli/local/package-root.ts";
-import { LOOPBACK, type PortWish, parsePort } from "../cli/local/ports.ts";
+import { type PortWish, parsePort } from "../cli/local/ports.ts";
 import { stateFolderOf } from "../cli/local/state-folder.ts";
 import { type OpenSystem, openSystem, startWorkers } from "../cli/local/system.ts";
 import { workerdVersion } from "../cli/local/worker-process.ts";
@@ -55,13 +56,7 @@ async function bringUp(system: OpenSystem, ports: Record<Part, number>): Promise
   // It is awaited below; a failure before that must not count as unhandled.
   early.catch(() => undefined);
   const workers = startWorkers(system, {
-    front: {
-      program,
-      listen: [{ scheme: "http", host: LOOPBACK, port: ports.gateway }],
-      redirect: [],
-      tlsCert: [],
-      tlsKey: [],
-    },
+    front: plainFront(program, ports.gateway),
     controlPort: ports.control,
     ingressUrl: `http://127.0.0.1:${ports.ingress}`,
     environment,
@@ -163,8 +158,10 @@ function announce(ports: Record<Part, number>): void {
     "",
     "  Try in a second terminal:",
     ...(folder ? [`    export SELVAGE_STATE=${folder}`] : []),
+    `    curl -i ${url("gateway")}/user/profile      # 401: nobody is logged in`,
     `    curl -i -H "authorization: Bearer $(npm run -s demo:token -- alice)" ${url("gateway")}/user/profile`,
     "    npx selvage explain GET /user/profile --as alice",
+    "    npx selvage tap",
     "",
     "  Ctrl-C ends everything.",
   ];

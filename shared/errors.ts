@@ -170,6 +170,7 @@ export const errorTable = {
   artifacts_full: row("client", 409, 8, "Conflict", "No more artifacts are taken for now."),
   key_unknown: row("client", 404, 5, "Not found", "There is no such key."),
   key_not_active: row("client", 409, 9, "Conflict", "The key is revoked, expired or rolled already."),
+  record_unknown: row("client", 404, 5, "Not found", "Nothing is kept of this trace."),
   tap_unknown: row("client", 404, 5, "Not found", "There is no such tap, or it is over."),
   taps_full: row("client", 409, 8, "Conflict", "There are as many taps as there may be."),
   revocation_unknown: row("client", 404, 5, "Not found", "There is no such revocation."),

@@ -39,6 +39,7 @@ import { meshLimits } from "./limits/mesh-limits.ts";
 import { openapi } from "./limits/openapi.ts";
 import { decision, introspection } from "./limits/questions.ts";
 import { rateLimit } from "./limits/rate-limit.ts";
+import { records } from "./limits/records.ts";
 import { reshape } from "./limits/reshape.ts";
 import { regex, route } from "./limits/route.ts";
 import { signature } from "./limits/signature.ts";
@@ -98,6 +99,8 @@ export const limits = {
     planLeaseMs: 2_000,
     /** A clock that is behind the beginning of the lease by more was set back: requests alone differ by less. */
     planClockBackMs: 250,
+    /** Names of secrets of its plan that a gateway or agent says it lacks. */
+    missingSecretsMax: 32,
     /** Wait for the control plane on a request's path, after that the last good plan serves. */
     planRefreshWaitMs: 100,
     /** A control plane that fails is asked again after this or down to half of it, beside the requests. */
@@ -258,4 +261,5 @@ export const limits = {
   route,
   include,
   usage,
+  records,
 } as const;

@@ -9,6 +9,8 @@ export interface LoadOptions {
   /** Instead of that one alone: connections take turns. */
   readonly ports?: readonly number[];
   readonly path: string;
+  /** Instead of that one alone: requests take turns. */
+  readonly paths?: readonly string[];
   /** Absent: GET. */
   readonly method?: string;
   /** Of every request; ASCII. */
@@ -46,7 +48,9 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
 class LoadRun {
   readonly #options: LoadOptions;
   readonly #nextFields: () => Fields;
-  readonly #requests = new Map<Fields, Buffer>();
+  /** By path, and by fields. */
+  readonly #requests = new Map<string, Map<Fields, Buffer>>();
+  #turn = 0;
   readonly #sockets: Socket[] = [];
   readonly #idle: Socket[] = [];
   /** When the open request of a connection was due. */
@@ -67,14 +71,16 @@ class LoadRun {
 
   #nextRequest(): Buffer {
     const fields = this.#nextFields();
-    const known = this.#requests.get(fields);
+    const { port, path: only, paths = [only], method = "GET", body } = this.#options;
+    const path = paths[this.#turn++ % paths.length] ?? only;
+    const known = this.#requests.get(path)?.get(fields);
     if (known !== undefined) return known;
-    const { port, path, method = "GET", body } = this.#options;
     const length = body === undefined ? {} : { "content-length": String(body.length) };
     const headers = Object.entries({ host: `127.0.0.1:${port}`, ...length, ...fields });
     const lines = [`${method} ${path} HTTP/1.1`, ...headers.map(([name, value]) => `${name}: ${value}`)];
     const request = Buffer.from(`${lines.join("\r\n")}\r\n\r\n${body ?? ""}`, "latin1");
-    this.#requests.set(fields, request);
+    const written = this.#requests.get(path) ?? new Map<Fields, Buffer>();
+    this.#requests.set(path, written.set(fields, request));
     return request;
   }
 

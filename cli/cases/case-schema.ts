@@ -63,7 +63,10 @@ const expectRequest = z.strictObject({
     .optional()
     .describe("Whether services of the mesh let the gateway make the request, in the dry run."),
   steps: z
-    .record(words("a stage"), z.enum(["pass", "deny", "skip", "note"], { error: "pass, deny, skip or note" }))
+    .record(
+      words("a stage"),
+      z.enum(["pass", "deny", "would-deny", "skip", "note"], { error: "pass, deny, would-deny, skip or note" }),
+    )
     .optional()
     .describe("Verdicts of stages as `selvage explain` shows them."),
   headers: z

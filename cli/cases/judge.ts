@@ -107,7 +107,7 @@ function isOwnRefusal(status: number): boolean {
 function accessOf(service: string, steps: readonly ExplainStep[]): string | undefined {
   const found = steps.filter(({ stage, path }) => stage === "access" && path?.[2] === service);
   if (found.some(({ verdict }) => verdict === "deny")) return "deny";
-  return found.some(({ verdict }) => verdict === "pass") ? "allow" : undefined;
+  return found.some(({ verdict }) => verdict === "pass" || verdict === "would-deny") ? "allow" : undefined;
 }
 
 /** A call in the mesh. */

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { ControlClient } from "../control-client.ts";
 import { judgeLive, type LiveGroup, lifetimeIn } from "./live.ts";
+import { type SecretPlaces, secretPlaces } from "./secret-places.ts";
 
 const POLL_MS = 500;
 
@@ -37,5 +38,7 @@ async function askOnce(client: Asked): Promise<LiveGroup[]> {
   const answeredAtMs = Date.now();
   const drift = await client.drift();
   const live = status.version === 0 ? undefined : await client.version(status.version);
-  return judgeLive({ status, drift, lifetimeMs: lifetimeIn(live?.document), askedAtMs, answeredAtMs });
+  const isLacking = (status.alarms ?? []).some(({ code }) => code === "secret_missing");
+  const secrets: SecretPlaces = isLacking ? secretPlaces(live) : new Map();
+  return judgeLive({ status, drift, secrets, lifetimeMs: lifetimeIn(live?.document), askedAtMs, answeredAtMs });
 }

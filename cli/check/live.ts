@@ -4,14 +4,18 @@ import { parseDurationMs } from "../../shared/config/units.ts";
 import { limits } from "../../shared/limits.ts";
 import { certificateAge } from "../../shared/policy/certificate-age.ts";
 import type { AgentStatus, Drift, Status } from "../../shared/wire/admin.ts";
+import { CLOCK_FIX, judgeClock } from "../clock.ts";
 import { ago } from "../output.ts";
 import type { Finding } from "./finding.ts";
+import type { SecretPlaces } from "./secret-places.ts";
 
 export interface LiveFacts {
   readonly status: Status;
   readonly drift: readonly Drift[];
   /** How long certificates of workloads live, in milliseconds. */
   readonly lifetimeMs: number;
+  /** Where the live document uses its secrets. */
+  readonly secrets: SecretPlaces;
   /** By the own clock, milliseconds since the epoch: when the status was asked for, and when it was there. */
   readonly askedAtMs: number;
   readonly answeredAtMs: number;
@@ -35,8 +39,12 @@ export function judgeLive(facts: LiveFacts): LiveGroup[] {
   const { status, drift } = facts;
   return [
     group("control plane", [...clockOf(facts), ...alarmsOf(status)], versionText(status)),
-    group("gateways", gatewaysOf(status), gatewaysText(status)),
-    group("mesh", [...agentsOf(status), ...certificatesOf(facts)], agentsText(status.agents)),
+    group("gateways", [...gatewaysOf(status), ...secretsOf(facts, "gateways")], gatewaysText(status)),
+    group(
+      "mesh",
+      [...agentsOf(status), ...certificatesOf(facts), ...secretsOf(facts, "agents")],
+      agentsText(status.agents),
+    ),
     group("contracts", driftOf(drift), drift.length === 0 ? "none was broken lately" : undefined),
   ];
 }
@@ -67,17 +75,11 @@ function agentsText(agents: readonly AgentStatus[]): string {
   return `${count(connected, "agent is connected", "agents are connected")}${gone}`;
 }
 
-/** Certificates and tokens are backdated by less than the second, so that beyond it they are refused. */
-const CLOCK_WARN_MS = 1_000;
-const CLOCK_FAIL_MS = 60_000;
-
 function clockOf({ status: { nowMs }, askedAtMs, answeredAtMs }: LiveFacts): Finding[] {
   if (nowMs === undefined) return [];
-  const offMs = nowMs < askedAtMs ? nowMs - askedAtMs : Math.max(0, nowMs - answeredAtMs);
-  if (Math.abs(offMs) < CLOCK_WARN_MS) return [];
-  const text = `this machine's clock is ${ago(Math.abs(offMs))} ${offMs > 0 ? "behind" : "ahead of"} the control plane's`;
-  const severity = Math.abs(offMs) < CLOCK_FAIL_MS ? "warning" : "error";
-  return [found("SLV3254", severity, "clock", text, "set the clock by NTP")];
+  const { verdict, text } = judgeClock(nowMs, askedAtMs, answeredAtMs);
+  if (verdict === "ok") return [];
+  return [found("SLV3254", verdict === "fail" ? "error" : "warning", "clock", text, CLOCK_FIX)];
 }
 
 function alarmsOf({ alarms = [], verdicts = [] }: Status): Finding[] {
@@ -85,10 +87,28 @@ function alarmsOf({ alarms = [], verdicts = [] }: Status): Finding[] {
     const text = `${many} of ${count(callers, "caller sees", "callers see")} ${instance} of ${service} failing`;
     return found("SLV3252", "warning", `agents.${service}/${instance}`, text, "selvage status");
   });
-  return [
-    ...alarms.map(({ code, text }) => found("SLV3252", "warning", `alarms.${code}`, text, "selvage status")),
-    ...failing,
-  ];
+  return [...alarms.flatMap((alarm) => (alarm.code === "secret_missing" ? [] : [alarmOf(alarm)])), ...failing];
+}
+
+const alarmOf = ({ code, text }: NonNullable<Status["alarms"]>[number]): Finding =>
+  found("SLV3252", "warning", `alarms.${code}`, text, "selvage status");
+
+/** Whatever needs the secret is answered 500, or not exported. */
+function secretsOf({ status: { alarms = [] }, secrets }: LiveFacts, of: "gateways" | "agents"): Finding[] {
+  return alarms.flatMap((alarm) => {
+    if (alarm.code !== "secret_missing") return [];
+    const { secret, gateways, services } = alarm;
+    if (of === "gateways" ? gateways === 0 : services.length === 0) return [];
+    const who = of === "gateways" ? "the gateway" : `agents of ${services.join(", ")}`;
+    const { place, usedAt } = secrets.get(secret) ?? { place: `secrets.${secret}`, usedAt: undefined };
+    const used = usedAt === undefined ? "" : `, used at ${usedAt}`;
+    const fix =
+      of === "gateways"
+        ? `npx wrangler secret put SECRET_${secret}; a local system: selvage secret set ${secret}, and start it anew`
+        : `SECRET_${secret} in the environment of these agents`;
+    const text = `secret ${secret} is missing at ${who}${used}`;
+    return [found("SLV3260", "error", place, text, fix)];
+  });
 }
 
 function gatewaysOf({ gateways, version }: Status): Finding[] {

@@ -9,7 +9,8 @@ import { type CanaryOptions, canaryRequest, withCanary } from "../canary-options
 import { changesText, countText } from "../changes-text.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import { type CodeSource, codeSource } from "../code/check-code.ts";
-import { type ControlClient, ControlRefusal } from "../control-client.ts";
+import type { ControlClient } from "../control-client.ts";
+import { ControlRefusal } from "../control-link.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { comparable, liveVersion } from "../live-version.ts";
 import type { NextVersion } from "../next-version.ts";

@@ -12,7 +12,7 @@ import { CliError, exitCodes } from "../cli-error.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { packageVersion } from "../local/package-root.ts";
 import { connect, durationArgument, type JsonOption, jsonOption, withControl } from "../options.ts";
-import { print, printJson, say, style } from "../output.ts";
+import { print, printJson, say, sayNext, style } from "../output.ts";
 import { countProblems, problemsAsJson, type ReadDocument, readDocument, sayProblems } from "../read-document.ts";
 
 const FORMATS = ["text", "short", "json", "github", "sarif"] as const;
@@ -164,9 +164,17 @@ function conclude(
 ): void {
   const broken = documents.filter(({ document }) => document === undefined);
   const words = broken.map((read) => `${read.file} is not valid: ${countProblems(read)}`).join("\n");
-  if (broken.length > 0) throw new CliError(exitCodes.usage, output === "text" ? words : "");
-  if (fault !== undefined) throw fault;
   const shown = findings.filter(({ ignored }) => ignored === undefined);
+  const worst = shown.find(({ severity }) => severity === "error") ?? shown[0];
+  const next = worst === undefined ? afterCheck(documents) : `selvage help ${worst.code}`;
+  if (broken.length > 0) throw new CliError(exitCodes.usage, output === "text" ? `${words}\n\nNext: ${next}` : "");
+  if (fault !== undefined) throw fault;
+  if (output === "text") sayNext(next);
   if (shown.some(({ severity }) => severity === "error" || failOn === "warning"))
     throw new CliError(exitCodes.findings, "");
+}
+
+function afterCheck([read, ...more]: readonly ReadDocument[]): string {
+  const file = read === undefined || more.length > 0 || read.file === "stdin" ? "FILE" : read.file;
+  return `selvage test, then selvage apply ${file}`;
 }

@@ -9,11 +9,14 @@ import { fixOf } from "../../shared/plan/explain-fix.ts";
 import type { ExplainRequest, ExplainStep, Explanation } from "../../shared/plan/explain-step.ts";
 import type { ExposePlan, Plan } from "../../shared/plan/plan.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
-import { type RequestOptions, requestOf } from "../explain-request.ts";
+import { differenceRows, stageOf } from "../difference-rows.ts";
+import { type RequestOptions, readHeader, requestOf } from "../explain-request.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { type LocatedDocument, locateDocument, locateVersion, placeOf, sourceName } from "../located-document.ts";
 import { connect, type JsonOption, jsonOption, withControl } from "../options.ts";
-import { type Cell, columns, print, printJson, type Style, style } from "../output.ts";
+import { type Cell, columns, indent, print, printJson, type Style, sayNext, style } from "../output.ts";
+import { explainLive } from "../records/explain-live.ts";
+import { explainTrace } from "../records/explain-trace.ts";
 import { shownResult } from "../shown-fields.ts";
 
 type Options = ControlOptions &
@@ -21,6 +24,8 @@ type Options = ControlOptions &
   RequestOptions & { readonly file?: string; readonly exposed?: string } & {
     readonly at?: number;
     readonly expect?: Expected;
+    readonly trace?: string;
+    readonly live?: true;
   };
 
 interface Source extends LocatedDocument {
@@ -30,8 +35,13 @@ interface Source extends LocatedDocument {
 export function explainCommand(): Command {
   const command = new Command("explain")
     .description("Say what would become of a request and why: a dry run, nothing is counted or sent.")
-    .argument("<method>", "such as GET")
-    .argument("<target>", "path with query, or a whole URL")
+    .argument("[method]", "such as GET")
+    .argument("[target]", "path with query, or a whole URL")
+    .option(
+      "--live",
+      "send the request, and show what the gateway says that it decided; needs role admin and a whole URL",
+    )
+    .option("--trace <id>", "what became of this past request: the id of its trace, or a whole `traceparent`")
     .option("-H, --header <name: value>", "a request header; can be repeated", (value, all: string[] = []) => [
       ...all,
       value,
@@ -72,6 +82,8 @@ Examples:
   selvage explain GET /load/orders/1 -H 'x-canary: true' --file selvage.yaml
   selvage explain GET /orders/42 --exposed orders --as alice --file selvage.yaml
   selvage explain GET /api/v2/orders/42 --as alice --at 7
+  selvage explain --trace 4bf92f3577b34da6a3ce929d0e0e4736
+  selvage explain --live GET https://api.example/api/v2/orders/42 -H "authorization: Bearer $TOKEN"
   selvage explain DELETE /api/v2/orders/42 --file selvage.yaml --expect 401
   selvage explain GET /user/profile -H "authorization: Bearer $TOKEN" --json`,
     );
@@ -92,7 +104,20 @@ function expected(text: string): Expected {
   throw new CliError(exitCodes.usage, `${text} is neither a status such as 403 nor \`forward\``);
 }
 
-async function run(method: string, target: string, options: Options): Promise<void> {
+async function run(method: string | undefined, target: string | undefined, options: Options): Promise<void> {
+  const { trace } = options;
+  if (trace !== undefined) {
+    if (method !== undefined)
+      throw new CliError(exitCodes.usage, "--trace names a request: leave out method and target");
+    return explainTrace(trace, options);
+  }
+  if (method === undefined || target === undefined)
+    throw new CliError(exitCodes.usage, "say which request, such as GET /orders/42, or a past one by --trace");
+  if (options.live === true) return explainLive(method, target, (options.header ?? []).map(readHeader), options);
+  return dryRun(method, target, options);
+}
+
+async function dryRun(method: string, target: string, options: Options): Promise<void> {
   if (options.at !== undefined && options.file !== undefined)
     throw new CliError(exitCodes.usage, "--at compares with the live version: leave out --file");
   const source = compiled(await locateDocument(options, options.file));
@@ -128,6 +153,13 @@ function show(request: ExplainRequest, explanation: Explanation, source: Source,
   if (options.json) printJson(toJson(request, explanation, source));
   else print(toText(request, explanation, source));
   judge(explanation, options);
+  if (!options.json && options.expect === undefined) sayNext(afterExplain(explanation, source));
+}
+
+/** What is said of a request that would go through: to see it done, or to have it so. */
+function afterExplain({ route }: Explanation, { version, file }: Source): string {
+  if (version === undefined) return `selvage apply ${file}`;
+  return route === undefined ? "selvage tap" : `selvage tap --route ${route.name}`;
 }
 
 /** A difference is no finding: the command tells what the older version would do. */
@@ -151,25 +183,14 @@ function judge(explanation: Explanation, { expect }: Options): void {
 
 function differencesText(
   { method, host, path, query }: ExplainRequest,
-  { route, steps, result }: Differences,
+  differences: Differences,
   { at, live }: { readonly at: number | undefined; readonly live: number | undefined },
 ): string {
   const head = ` request   ${method} ${host}${path}${query}   (version ${at} (-) against version ${live} (+), dry run)`;
-  const sides = (name: string, { before, after }: { before: string | undefined; after: string | undefined }) => [
-    ["-", name, "", before ?? "none"],
-    ["+", name, "", after ?? "none"],
-  ];
-  const rows = [
-    ...(route === undefined ? [] : sides("route", route)),
-    ...steps.map(({ of, step }) => [of === "before" ? "-" : "+", stageOf(step), step.verdict, step.text]),
-    ...(result === undefined ? [] : sides("result", result)),
-  ];
+  const rows = differenceRows(differences);
   if (rows.length === 0) return `${head}\n\n result    no difference`;
   return `${head}\n\n${indent(columns(rows))}`;
 }
-
-const stageOf = ({ stage, part, variant }: ExplainStep): string =>
-  [variant, part, stage].filter((one) => one !== undefined).join(" ");
 
 function exposedBy({ mesh }: Plan, service: string): ExposePlan {
   const found = Object.hasOwn(mesh.services, service) ? mesh.services[service]?.expose : undefined;
@@ -187,7 +208,7 @@ async function keyOf(id: string, options: Options): Promise<ExplainRequest["cred
 }
 
 function toJson(request: ExplainRequest, explanation: Explanation, source: Source): unknown {
-  const { route, otherRoutes, steps, result } = explanation;
+  const { route, otherRoutes, steps, result, wouldRefuse } = explanation;
   const fix = fixOf(explanation);
   const { method, host, path, query, clientIp } = request;
   const located = <T extends { readonly path?: Path }>(one: T) => ({ ...one, place: placeOf(one.path, source) });
@@ -201,6 +222,7 @@ function toJson(request: ExplainRequest, explanation: Explanation, source: Sourc
     otherRoutes: otherRoutes.map(located),
     steps: steps.map(located),
     result: shownResult(result),
+    ...(wouldRefuse !== undefined && { wouldRefuse }),
     ...(fix !== undefined && { fix }),
   };
 }
@@ -220,7 +242,10 @@ function toText(request: ExplainRequest, explanation: Explanation, source: Sourc
   ]);
   const outcome = style(outcomeStyles[result.outcome], resultText(explanation));
   const fix = fixOf(explanation);
-  const failed = result.outcome === "refuse" ? steps.find((one) => one.code === result.code) : undefined;
+  const failed =
+    result.outcome === "refuse"
+      ? steps.find(({ verdict, code }) => verdict === "deny" && code === result.code)
+      : undefined;
   const blocks = [[...chosen, ...routes], rows]
     .filter((block) => block.length > 0)
     .map((block) => indent(columns(block)));
@@ -237,13 +262,7 @@ const outcomeStyles = { forward: "ok", answer: "ok", drawn: "warn", refuse: "bad
 const verdictStyles: Readonly<Record<ExplainStep["verdict"], Style>> = {
   pass: "ok",
   deny: "bad",
+  "would-deny": "warn",
   note: "dim",
   skip: "dim",
 };
-
-function indent(text: string): string {
-  return text
-    .split("\n")
-    .map((line) => ` ${line}`.trimEnd())
-    .join("\n");
-}

@@ -9,13 +9,15 @@ import { countText } from "../cases/report.ts";
 import { runDry } from "../cases/run-cases.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import { type Decision, decide } from "../init/decide.ts";
+import { type PackageText, withScripts } from "../init/package-scripts.ts";
 import { type Found, scanFolder } from "../init/scan.ts";
 import { documentText, IGNORED, SCHEMA_FILE, TEST_SCHEMA_FILE, testText } from "../init/write.ts";
 import { type JsonOption, jsonOption } from "../options.ts";
-import { columns, print, printJson, say, style } from "../output.ts";
+import { columns, print, printJson, sayNext, style } from "../output.ts";
 
 const DOCUMENT = "selvage.yaml";
 const TESTS = "selvage.test.yaml";
+const PACKAGE = "package.json";
 
 interface Options extends JsonOption {
   readonly yes?: boolean;
@@ -48,12 +50,14 @@ async function init(given: string, options: Options): Promise<void> {
   const found = scanFolder(folder);
   const decision = decide(found);
   const text = documentText(decision);
-  if (!options.json) print(summary(found, decision, there));
-  if (!options.yes && !options.json && process.stdin.isTTY && process.stdout.isTTY && !(await agreed(text))) {
+  const isAsked = !options.yes && !options.json && process.stdin.isTTY === true && process.stdout.isTTY === true;
+  const scripts = scriptsFor(folder, decision, isAsked || options.yes === true);
+  if (!options.json) print(summary(found, decision, there, scripts));
+  if (isAsked && !(await agreed(text))) {
     print("Nothing was written.");
     return;
   }
-  const written = write(folder, text, testText(decision));
+  const written = [...write(folder, text, testText(decision)), ...writeScripts(folder, scripts)];
   const read = await readCases(path.relative(process.cwd(), path.join(folder, TESTS)), process.env);
   const results = runDry(read);
   if (options.json) {
@@ -63,10 +67,28 @@ async function init(given: string, options: Options): Promise<void> {
   print(`\n${written.map((name) => `${style("ok", "ok")} ${name}`).join("\n")}`);
   print(`${style("ok", "ok")} check: ${read.document.problems.length} problems; test: ${countText(results)}`);
   const at = path.relative(process.cwd(), folder);
-  say(`\nNext: ${at === "" ? "" : `cd ${at} && `}selvage dev${decision.contract === undefined ? "" : " --stub"}`);
+  sayNext(`${at === "" ? "" : `cd ${at} && `}selvage dev${decision.contract === undefined ? "" : " --stub"}`);
 }
 
-function summary(found: Found, decision: Decision, replaced: readonly string[]): string {
+/** @param mayMake whether somebody has agreed to a package.json where there is none */
+function scriptsFor(folder: string, { contract }: Decision, mayMake: boolean): PackageText | undefined {
+  const file = path.join(folder, PACKAGE);
+  const given = existsSync(file) ? readFileSync(file, "utf8") : undefined;
+  return given === undefined && !mayMake ? undefined : withScripts(given, contract !== undefined);
+}
+
+function writeScripts(folder: string, scripts: PackageText | undefined): string[] {
+  if (scripts === undefined) return [];
+  writeFileSync(path.join(folder, PACKAGE), scripts.text);
+  return [`${PACKAGE} (scripts ${scripts.added.join(", ")})`];
+}
+
+function summary(
+  found: Found,
+  decision: Decision,
+  replaced: readonly string[],
+  scripts: PackageText | undefined,
+): string {
   const { api, unusable, upstreams } = found;
   const seen = [
     ...(api === undefined ? [] : [`${api.file} (${api.operations} operations)`]),
@@ -86,6 +108,7 @@ function summary(found: Found, decision: Decision, replaced: readonly string[]):
       `(${why})`,
     ]),
     ["auth", identity?.value ?? "none", `(${identity?.why ?? "nothing asks for credentials"})`],
+    ...(scripts === undefined ? [] : [["scripts", scripts.added.join(", "), `(of ${PACKAGE})`]]),
     ["limit", `${limit.value} by ${identity === undefined ? "address" : "client"}`, `(${limit.why})`],
   ];
   const notes = undecided.map((note) => `\n  ${style("warn", "!")}  ${note}`).join("");

@@ -1,11 +1,15 @@
 import { Command } from "commander";
+import { limits } from "../../shared/limits.ts";
 import { agentPlan } from "../../shared/plan/agent-face.ts";
 import { compile } from "../../shared/plan/compile.ts";
-import { type MeshEdge, meshEdges } from "../../shared/plan/mesh-edges.ts";
+import { meshEdges } from "../../shared/plan/mesh-edges.ts";
 import type { AgentPlan } from "../../shared/plan/plan.ts";
 import type { AgentStatus } from "../../shared/wire/admin.ts";
+import type { UsageAnswer } from "../../shared/wire/usage.ts";
 import { certificateLeft, findAgent } from "../agents.ts";
+import { calledEdges } from "../called-edges.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
+import { edgeTable } from "../edge-table.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { comparable } from "../live-version.ts";
 import { locateDocument, placeOf } from "../located-document.ts";
@@ -15,6 +19,15 @@ import { waitForDrain } from "../wait-for-drain.ts";
 import { joinTokenCommand } from "./join-token.ts";
 
 type Options = ControlOptions & JsonOption;
+
+interface EdgeOptions extends Options {
+  readonly file?: string;
+  readonly of?: string;
+  readonly window: number;
+}
+
+/** Long enough that what is not called in it is worth a question. */
+const DAY_MS = limits.usage.resolutions.day.slotMs;
 
 export function meshCommand(): Command {
   const status = withControl(new Command("status").addOption(jsonOption()))
@@ -31,10 +44,14 @@ export function meshCommand(): Command {
     )
     .action(meshConfig);
   const edges = withControl(new Command("edges").addOption(jsonOption()))
-    .description("Who may call whom, by the live version or a document.")
+    .description("Who may call whom, and who does, by the live version; or who may by a document.")
     .option("--file <file>", "by this document instead of the live version")
     .option("--of <service>", "calls from and to this service alone")
-    .addHelpText("after", "\nExamples:\n  selvage mesh edges --file selvage.yaml\n  selvage mesh edges --of orders")
+    .option("--window <duration>", "how far back calls are counted, at most 90 days (2160h)", durationArgument, DAY_MS)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  selvage mesh edges --of orders --window 168h\n  selvage mesh edges --file selvage.yaml",
+    )
     .action(edgesOf);
   const drain = withControl(new Command("drain").addOption(jsonOption()))
     .description(
@@ -150,19 +167,35 @@ async function meshDrain(name: string, options: Options & { readonly timeout: nu
   say("who is there now: selvage mesh status");
 }
 
-async function edgesOf(options: Options & { readonly file?: string; readonly of?: string }): Promise<void> {
+async function edgesOf(options: EdgeOptions): Promise<void> {
   const source = await locateDocument(options, options.file);
   const { of } = options;
-  const edges = meshEdges(compile(source.document, source.artifacts))
+  const declared = meshEdges(compile(source.document, source.artifacts))
     .filter(({ from, to }) => of === undefined || from === of || to === of || from === "*")
-    .map((edge) => ({ ...edge, place: placeOf(edge.path, source) }));
-  if (options.json) return printJson({ version: source.version ?? null, file: source.file, edges });
+    .map(({ path, ...edge }) => ({ ...edge, place: placeOf(path, source) }));
+  const usage = options.file === undefined ? await callsIn(options) : undefined;
+  const edges = calledEdges(declared, usage);
+  if (options.json)
+    return printJson({
+      ...{ version: source.version ?? null, file: source.file, edges },
+      ...(usage !== undefined && { fromMs: usage.fromMs, toMs: usage.toMs }),
+    });
   if (edges.length === 0) return print("nobody may call a service");
-  print(table(["FROM", "TO", "", "ASKS FOR", "BY ROUTES", "PLACE"], edges.map(edgeRow)));
-  say("\nwho calls is not counted by edge; one call: selvage explain METHOD PATH");
+  print(edgeTable(edges, usage !== undefined));
+  if (options.file !== undefined) say("\nwho does call is known of the live version alone: leave out --file");
+  if (usage === undefined) return;
+  if (usage.leftOut > 0) say(`\n${usage.leftOut} edges with fewer calls are left out: --of SERVICE`);
+  say(`\ncalls since ${new Date(usage.fromMs).toISOString()}; over time: selvage stat edges`);
 }
 
-function edgeRow({ from, to, verdict, asks, routes, place }: MeshEdge & { readonly place: string }): (string | Cell)[] {
-  const styles = { allowed: "ok", shadow: "warn", denied: "bad" } as const;
-  return [from, to, { text: verdict, style: styles[verdict] }, asks.join("; "), routes.join(", "), place];
+/** Who may call is told all the same when it is not known who does. */
+async function callsIn({ window, of, ...options }: EdgeOptions): Promise<UsageAnswer | undefined> {
+  const asked = { by: "edges", windowMs: String(window), ...(of !== undefined && { of }) };
+  return connect(options)
+    .usage(asked)
+    .catch((fault: unknown) => {
+      if (!(fault instanceof CliError)) throw fault;
+      say(`who does call is not known: ${fault.message}`);
+      return undefined;
+    });
 }

@@ -69,11 +69,11 @@ async function tell(options: Options, isCheck: boolean): Promise<void> {
 
 const hereCell = (here: boolean): Cell => (here ? { text: "yes", style: "ok" } : { text: "no", style: "warn" });
 
-/** What a deployed gateway has, only Cloudflare knows: nothing tells of secrets. */
+/** What a deployed gateway lacks it says itself, once it serves the document; what it has nobody tells. */
 function nextSteps(missing: readonly string[], lookedIn: string): string {
   const [first = ""] = missing;
   return [
-    `not in ${lookedIn}: ${missing.join(", ")}. What a deployed gateway has is not known here.`,
+    `not in ${lookedIn}: ${missing.join(", ")}. What a deployed gateway lacks: selvage check --live`,
     `  local     selvage secret set ${first}`,
     ...missing.map((name) => `  deployed  npx wrangler secret put SECRET_${name}`),
   ].join("\n");

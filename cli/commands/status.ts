@@ -9,6 +9,7 @@ import { CliError, exitCodes } from "../cli-error.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { connect, type JsonOption, jsonOption, withControl } from "../options.ts";
 import { ago, type Cell, print, printJson, style, table } from "../output.ts";
+import { sourceTable } from "../source-table.ts";
 
 export function statusCommand(): Command {
   const command = new Command("status")
@@ -56,6 +57,8 @@ function printStatus(found: Status, purges: PurgeStatus | undefined, quarantined
     print(`version ${version} is a canary, ${phase}, with ${percent(share)} of the requests: selvage canary status`);
   }
   print(`\n${gatewayTable(found)}\n\n${agentTable(found.agents)}`);
+  const sources = sourceTable(found.agents);
+  if (sources !== undefined) print(`\n${sources}`);
   if (found.outage !== undefined) print(`\n${describeOutage(found.outage)}`);
   for (const one of found.verdicts ?? []) print(`\n${style("warn", "failing")}: ${printable(describeVerdict(one))}`);
   if (found.keys.length > 0) print(`\n${keyTable(found)}`);

@@ -4,10 +4,11 @@ import { Command, Option } from "commander";
 import { limits } from "../../shared/limits.ts";
 import type { TapEntry } from "../../shared/policy/tap-entry.ts";
 import { compileTapFilter } from "../../shared/policy/tap-filter.ts";
-import { type ControlClient, ControlRefusal } from "../control-client.ts";
+import type { ControlClient } from "../control-client.ts";
+import { ControlRefusal } from "../control-link.ts";
 import type { ControlOptions } from "../find-system.ts";
 import { connect, durationArgument, withControl } from "../options.ts";
-import { print, say } from "../output.ts";
+import { print, say, sayNext } from "../output.ts";
 import { HopJoiner, type Joined } from "../tap/join-hops.ts";
 import {
   type FilterOptions,
@@ -50,6 +51,7 @@ export function tapCommand(): Command {
     .addOption(
       new Option("-o, --output <form>", "for people or for programs").choices(["table", "ndjson"]).default("table"),
     )
+    .addOption(new Option("--ndjson", "the same as -o ndjson").implies({ output: "ndjson" }))
     .addOption(new Option("--json", "the same as -o ndjson").implies({ output: "ndjson" }))
     .addHelpText(
       "after",
@@ -135,11 +137,15 @@ class Screen {
 
   end(rest: readonly Joined[]): void {
     this.show(rest);
-    const { save, reveal } = this.#options;
+    const { save, reveal, output } = this.#options;
     const hidden = reveal ? "credentials hidden" : "query values and headers hidden; --reveal needs role admin";
     say(`-- ${this.#shown} of ${this.#seen} requests shown (filter), ${this.#dropped} dropped, ${hidden}`);
-    if (save === undefined) return;
+    if (save === undefined) {
+      if (output === "table") sayNext("selvage explain METHOD PATH says why; --save FILE makes test cases");
+      return;
+    }
     writeFileSync(save, testFile(this.#saved));
-    say(`${save} is written. Next: selvage test ${save}`);
+    say(`${save} is written`);
+    sayNext(`selvage test ${save}`);
   }
 }

@@ -4,7 +4,7 @@ import { githubReport, junitReport, textReport } from "../cases/report.ts";
 import { type CaseResult, runDry, runLive } from "../cases/run-cases.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import { type JsonOption, jsonOption } from "../options.ts";
-import { print, printJson, say } from "../output.ts";
+import { print, printJson, sayNext } from "../output.ts";
 
 interface Options extends JsonOption {
   readonly live?: string;
@@ -35,8 +35,10 @@ Examples:
 async function test(files: readonly string[], options: Options): Promise<void> {
   const origin = options.live === undefined ? undefined : originOf(options.live);
   const results: CaseResult[] = [];
+  const documents = new Set<string>();
   for (const file of files) {
     const read = await readCases(file, process.env);
+    documents.add(read.document.file);
     results.push(...(origin === undefined ? runDry(read) : await runLive(read, origin)));
   }
   const failed = results.filter(({ outcome }) => outcome === "failed");
@@ -44,12 +46,11 @@ async function test(files: readonly string[], options: Options): Promise<void> {
   else print({ text: textReport, github: githubReport, junit: junitReport }[options.reporter](results));
   if (failed.length > 0) throw new CliError(exitCodes.findings, "");
   if (!options.json && options.reporter === "text")
-    say(
-      origin === undefined
-        ? "Next: selvage test --live http://127.0.0.1:8787, or selvage apply"
-        : "Next: selvage apply --wait",
-    );
+    sayNext(`${origin === undefined ? "selvage test --live http://127.0.0.1:8787, or " : ""}${applying(documents)}`);
 }
+
+const applying = (documents: ReadonlySet<string>): string =>
+  `selvage apply ${documents.size === 1 ? [...documents][0] : "FILE"}`;
 
 function originOf(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;

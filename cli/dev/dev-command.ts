@@ -12,6 +12,8 @@ import { codeSource } from "../code/check-code.ts";
 import { ControlClient } from "../control-client.ts";
 import { exampleRequest } from "../init/example-request.ts";
 import { operationsOf } from "../init/scan.ts";
+import { prepareAgent } from "../local/agent-program.ts";
+import { plainFront } from "../local/front-process.ts";
 import { codeOfDocument } from "../local/live-document.ts";
 import { LOOPBACK, parsePort } from "../local/ports.ts";
 import { connectionsOf } from "../local/process-info.ts";
@@ -71,7 +73,7 @@ async function dev(name: string, options: Options): Promise<void> {
       { name: "gateway", host: LOOPBACK, port: ports.gateway, setting: "--gateway-port" },
       { name: "control API", host: LOOPBACK, port: ports.control, setting: "--control-port" },
     ],
-    stopOrder: [["gateway"], ["control"]],
+    stopOrder: [["front"], ["gateway"], ["control"]],
   });
   try {
     await run(system, name, options, ports);
@@ -108,8 +110,7 @@ async function run(
   const given = useVariables(variables?.values ?? {}, process.env, new Map());
   const code = codeOfDocument(name, process.env) ?? codeSource({ selvage: 1, name: "none" }, name);
   const { local, renewGateway } = await startRenewable(system, {
-    host: LOOPBACK,
-    gatewayPort: ports.gateway,
+    front: plainFront(prepareAgent(system.state), ports.gateway),
     controlPort: ports.control,
     ingressUrl: options.ingressUrl,
     code,

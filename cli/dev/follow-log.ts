@@ -6,10 +6,11 @@ import { dev } from "../../shared/limits/dev.ts";
 /**
  * @param file whose folder is there
  * @param line called for each whole line from now on, without its end
+ * @param from where to begin, in bytes; absent: at the end
  * @returns ends it
  */
-export function followLog(file: string, line: (text: string) => void): () => void {
-  let offset = sizeOf(file);
+export function followLog(file: string, line: (text: string) => void, from: number = sizeOf(file)): () => void {
+  let offset = from;
   let rest = "";
   const decoder = new TextDecoder();
   const read = (): void => {

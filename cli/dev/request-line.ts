@@ -5,7 +5,7 @@ import type { PositionMap } from "../../shared/config/load.ts";
 import type { Path } from "../../shared/config/problem.ts";
 import type { Document } from "../../shared/config/schema.ts";
 import type { ErrorCode } from "../../shared/errors.ts";
-import type { AccessLogEntry } from "../../shared/http/access-log.ts";
+import { type AccessLogEntry, policyName } from "../../shared/http/access-log.ts";
 import { explain } from "../../shared/plan/explain.ts";
 import type { Plan } from "../../shared/plan/plan.ts";
 import { style } from "../output.ts";
@@ -22,7 +22,20 @@ export interface LiveDocument {
 
 /** @param stub the operation whose example was the upstream's answer */
 export function requestLine(entry: AccessLogEntry, live: LiveDocument | undefined, stub?: string): string {
-  const { method, path, status, durationMs, route, sub, clientIp, cache, error, reason, variant } = entry;
+  const {
+    method,
+    path,
+    status,
+    durationMs,
+    route,
+    sub,
+    clientIp,
+    cache,
+    error,
+    reason,
+    variant,
+    wouldRefuse = [],
+  } = entry;
   const look = status >= 500 ? "bad" : status >= 400 ? "warn" : "ok";
   const place = error === undefined || live === undefined ? undefined : placeOfError(entry, error, live);
   const denied = error === undefined ? [] : [`${error}${place === undefined ? "" : ` (${place})`}`, reason ?? ""];
@@ -33,6 +46,7 @@ export function requestLine(entry: AccessLogEntry, live: LiveDocument | undefine
     ...(cache === undefined ? [] : [`cache:${cache}`]),
     ...(variant === undefined ? [] : [`variant:${variant}`]),
     ...denied,
+    ...wouldRefuse.map((one) => `${policyName(one)}:would-deny (${one.error})`),
   ].filter((part) => part !== "");
   const shown = [method.padEnd(6), path.padEnd(24)].map(printable).join(" ");
   const took = `${Math.round(durationMs)}ms`.padStart(6);

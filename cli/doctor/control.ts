@@ -5,10 +5,10 @@ import type { AgentStatus } from "../../shared/wire/admin.ts";
 import { LOCAL_SYSTEM_FILE } from "../../shared/wire/runtime-files.ts";
 import { ageOf, certificateLifeMs, isOverdue } from "../agent-certificate.ts";
 import { CliError } from "../cli-error.ts";
+import { CLOCK_FIX, judgeClock } from "../clock.ts";
 import { ControlClient } from "../control-client.ts";
 import { type ControlOptions, findControl, stateFolder } from "../find-system.ts";
 import { liveVersion } from "../live-version.ts";
-import { ago } from "../output.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
 
 export interface ControlFindings {
@@ -16,10 +16,6 @@ export interface ControlFindings {
   /** One was named, or runs, and does not answer. */
   readonly isUnreachable: boolean;
 }
-
-/** More than this is said; certificates and tokens are backdated by less than a minute. */
-const CLOCK_WARN_MS = 5_000;
-const CLOCK_FAIL_MS = 60_000;
 
 export async function checkControl(options: ControlOptions): Promise<ControlFindings> {
   const isNamed = options.control !== undefined || process.env.SELVAGE_CONTROL_URL !== undefined;
@@ -45,7 +41,7 @@ export async function checkControl(options: ControlOptions): Promise<ControlFind
     };
   } catch (fault) {
     if (!(fault instanceof CliError)) throw fault;
-    const [text = "", ...more] = fault.message.split("\n");
+    const [text = "", ...more] = fault.message.split("\n").filter((line) => !line.startsWith("Next: "));
     const fix = more.join(" ") || "is it running, and is this its address? --control URL --token TOKEN";
     return { findings: [fail("control plane", text, fix)], isUnreachable: true };
   }
@@ -58,13 +54,9 @@ function hasLocalSystem(): boolean {
 
 /** @param beforeMs and what follows: own clock around the answer that says `theirMs` */
 export function checkClock(theirMs: number, beforeMs: number, afterMs: number): Finding {
-  const off = theirMs < beforeMs ? theirMs - beforeMs : Math.max(0, theirMs - afterMs);
-  if (Math.abs(off) < CLOCK_WARN_MS) return ok("clock", "goes as that of the control plane");
-  const text = `this machine is ${ago(Math.abs(off))} ${off > 0 ? "behind" : "ahead of"} the control plane`;
-  const fix = "set the clock by NTP: timedatectl set-ntp true";
-  return Math.abs(off) < CLOCK_FAIL_MS
-    ? warn("clock", text, fix)
-    : fail("clock", `${text}: tokens and certificates are refused`, fix);
+  const { verdict, text } = judgeClock(theirMs, beforeMs, afterMs);
+  if (verdict === "ok") return ok("clock", text);
+  return verdict === "warn" ? warn("clock", text, CLOCK_FIX) : fail("clock", text, CLOCK_FIX);
 }
 
 function checkAgents(agents: readonly AgentStatus[], lifetimeMs: number): Finding[] {

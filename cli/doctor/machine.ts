@@ -36,7 +36,7 @@ const wish = (name: string, port: string | undefined, usual: number, setting: st
 
 /** Programs that go by these variables would ask a proxy for what runs on this machine. */
 export function checkProxy(environment: NodeJS.ProcessEnv): Finding {
-  const value = (name: string): string | undefined => environment[name] || environment[name.toLowerCase()];
+  const value = (name: string): string | undefined => environment[name] || environment[name.toLowerCase()] || undefined;
   const name = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].find((one) => value(one) !== undefined);
   if (name === undefined) return ok("proxy", "no proxy is set");
   const excepted = (value("NO_PROXY") ?? "").split(/[\s,]+/);

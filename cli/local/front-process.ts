@@ -28,6 +28,12 @@ export interface FrontSettings {
   readonly bounds?: Readonly<Record<string, string>>;
 }
 
+/** One listener on loopback, without TLS. */
+export const plainFront = (program: Promise<string>, port: number): FrontSettings => ({
+  ...{ program, listen: [{ scheme: "http", host: LOOPBACK, port }] },
+  ...{ redirect: [], tlsCert: [], tlsKey: [] },
+});
+
 /** Where the gateway waits for its front, and by which fields it knows it. */
 export interface PrivateDoor {
   /** Absent: a port of loopback, where paths are too long for a socket or the system has none. */

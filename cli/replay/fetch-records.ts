@@ -1,4 +1,5 @@
 /** Records of past requests from the control plane: of all routes, as far as one run replays them. */
+import { records as bounds } from "../../shared/limits/records.ts";
 import { replays } from "../../shared/limits/replay.ts";
 import type { RequestRecord } from "../../shared/policy/request-record.ts";
 import type { ControlClient } from "../control-client.ts";
@@ -16,7 +17,8 @@ export async function fetchRecords(
   client: Pick<ControlClient, "records">,
   routes: readonly string[],
 ): Promise<FoundRecords> {
-  const { records, leftOut } = await client.records({ limit: replays.pageMax });
+  const limit = String(bounds.answerMax);
+  const { records, leftOut } = await client.records({ limit });
   if (leftOut === 0) return { records: inOrder(records), leftOut };
   const found = new Map<string, RequestRecord>();
   const add = (some: readonly RequestRecord[]): void => {
@@ -27,7 +29,7 @@ export async function fetchRecords(
   let toldMs = Date.now();
   for (const [at, route] of routes.entries()) {
     if (found.size >= replays.recordsMax) break;
-    const page = await client.records({ route, limit: replays.pageMax });
+    const page = await client.records({ route, limit });
     add(page.records);
     missing += page.leftOut;
     if (Date.now() - toldMs < replays.tellEveryMs) continue;

@@ -8,6 +8,7 @@ import {
   type ReplayedRequest,
   type ReplayGroup,
 } from "../../shared/plan/replay.ts";
+import { isInShadow } from "../../shared/plan/replay-view.ts";
 import { type Cell, columns, style } from "../output.ts";
 
 /** Groups one below the other. @param span what of the time the records are of, such as `of the last 24 h` */
@@ -37,10 +38,14 @@ function isEqualInAll(requests: readonly ReplayedRequest[], at: number): boolean
 
 function rowOf(change: ReplayChange, withValues: boolean): (string | Cell)[] {
   const { kind, about, name } = change;
-  const isRefused = name === "verdict" && change.after !== "pass";
   const values = withValues ? valuesText(change) : "another for each";
   const place = [kind, about, SHOWN_NAMES[name] ?? name].filter((one) => one !== "").join(" ");
-  return [`  ${place}`, isRefused ? { text: values, style: "bad" } : values];
+  return [`  ${place}`, styled(change, values)];
+}
+
+function styled({ name, after }: ReplayChange, text: string): string | Cell {
+  if (name !== "verdict" || after === "pass") return text;
+  return { text, style: isInShadow({ verdict: String(after) }) ? "warn" : "bad" };
 }
 
 /** Names that stand for the whole of what they are about. */

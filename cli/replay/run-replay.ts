@@ -102,8 +102,7 @@ export function printReplay(report: ReplayReport, { records: file }: ReplayOptio
 
 function whyNone(file: string | undefined, { document }: Version): string {
   if (file !== undefined) return `${file} has no records`;
-  const telemetry = document?.telemetry as { readonly records?: unknown } | undefined;
-  return telemetry?.records === "off"
+  return document?.telemetry?.records === "off"
     ? "records of requests are switched off (telemetry.records)"
     : "no request was recorded yet";
 }

@@ -1,5 +1,6 @@
 /** A request of a tap as a row for people. */
 import { printable } from "../../shared/config/code-frame.ts";
+import { policyName } from "../../shared/http/access-log.ts";
 import type { TapEntry } from "../../shared/policy/tap-entry.ts";
 import { type Style, style } from "../output.ts";
 import type { Joined } from "./join-hops.ts";
@@ -61,7 +62,7 @@ function chainOf({ sub, cache, error, reason, fault, variant, wouldRefuse, attem
   if (variant !== undefined) parts.push(`variant:${variant}`);
   if (fault !== undefined) parts.push(`fault:${fault}`);
   if (attempts !== undefined && attempts > 1) parts.push(`attempts:${attempts}`);
-  for (const { error: would } of wouldRefuse ?? []) parts.push(`would:${would}`);
+  for (const one of wouldRefuse ?? []) parts.push(`${policyName(one)}:would-deny`);
   if (error !== undefined) parts.push(`✗ ${error}`);
   if (error !== undefined && reason !== undefined) parts.push(`(${reason.slice(0, 60)})`);
   return parts.join(" ");

@@ -65,6 +65,7 @@ const auth = z.strictObject({
   claims: z.exactOptional(z.record(z.string(), claimValues)),
   groups: z.exactOptional(texts),
   when: z.exactOptional(z.string()),
+  mode: z.exactOptional(z.literal("shadow")),
 });
 
 const edits = z.object({ remove: texts, set: textMap, add: textMap });

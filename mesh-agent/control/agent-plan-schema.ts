@@ -138,7 +138,18 @@ const callLimit = z.object({
   timeoutMs: z.exactOptional(z.number().check(z.positive())),
 });
 
+const names = z.exactOptional(z.array(z.string()));
 const telemetry = z.object({
+  records: z.exactOptional(
+    z.union([
+      z.literal("off"),
+      z.object({
+        perRoute: z.int().check(z.positive()),
+        keepMs: durationMs,
+        hide: z.exactOptional(z.object({ headers: names, query: names, claims: names })),
+      }),
+    ]),
+  ),
   otlp: z.exactOptional(
     z.object({
       endpoint: z.url(),

@@ -9,6 +9,7 @@ import type { Endpoint } from "../../shared/wire/endpoint.ts";
 import { type AgentMessage, type HubMessage, WIRE_FORMAT } from "../../shared/wire/hub.ts";
 import type { FleetLink } from "../discovery/fleet-link.ts";
 import type { AgentTaps } from "../telemetry/agent-taps.ts";
+import type { EdgeCounts } from "../telemetry/edge-counts.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type AgentIdentity, certificateFacts, fingerprintOf, isFrom, leadsTo } from "../tls/identity.ts";
 import { HubClient } from "./hub-client.ts";
@@ -17,6 +18,7 @@ import type { LimitLink } from "./limit-link.ts";
 import { reissue, type WaysBack } from "./reissue.ts";
 import { Renewal } from "./renewal.ts";
 import { standingOf } from "./standing.ts";
+import type { ToldCondition } from "./told-condition.ts";
 
 /** Asks for what it needs of limits, and gives back what it does not need. */
 export interface SharedLimits {
@@ -43,6 +45,8 @@ export interface ControlSessionOptions {
   /** Limits that all instances of the service share. */
   readonly limits: SharedLimits;
   readonly taps: AgentTaps;
+  readonly edges: EdgeCounts;
+  readonly condition: ToldCondition;
   readonly log: Log;
 }
 
@@ -141,6 +145,8 @@ export class ControlSession {
     this.#hub.start();
     this.#options.fleet.start(this, Math.random());
     this.#options.limits.link.start(this);
+    this.#options.edges.start(this);
+    this.#options.condition.start(this);
     this.#renewal.start();
   }
 
@@ -163,6 +169,8 @@ export class ControlSession {
     this.#options.fleet.stop();
     this.#options.limits.stop();
     this.#options.taps.stop();
+    this.#options.edges.stop();
+    this.#options.condition.stop();
     this.#hub.stop();
   }
 
@@ -207,6 +215,10 @@ export class ControlSession {
       this.#options.limits.link.answered(message.answers);
       return;
     }
+    if (message.type === "edges") {
+      this.#options.edges.heard(message.seq);
+      return;
+    }
     if (message.type === "taps") {
       this.#options.taps.tell(message.taps, () => this.identity);
       return;
@@ -216,6 +228,7 @@ export class ControlSession {
       const changed = view.take(message);
       if (changed !== undefined) onChanged(changed);
       if (changed === "plan") this.#options.limits.usePlans();
+      if (changed === "plan") this.#options.condition.look();
       if (view.isSettling && !wasSettling) this.#settleLater();
       this.#answer();
       if (message.type === "changes" || message.type === "endpoints") this.saysDrained = message.type === "changes";
@@ -285,8 +298,10 @@ export class ControlSession {
 
   #connection(connected: boolean, reason: string | undefined): void {
     const { log, identity } = this.#options;
-    if (connected) this.#renewal.nudge();
-    else {
+    if (connected) {
+      this.#renewal.nudge();
+      this.#options.condition.connected();
+    } else {
       this.#renewal.notice();
       if (this.#wasConnected === true) this.#lostMs = Date.now();
     }

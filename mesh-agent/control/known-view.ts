@@ -369,10 +369,13 @@ export class KnownView {
 const NO_ANSWERS: Answers = { seen: [], resync: [] };
 
 /** Messages that say nothing of the view. */
-type NotOfTheView = Extract<HubMessage, { type: "advice" | "drain" | "drained" | "renew" | "limited" | "taps" }>;
+type NotOfTheView = Extract<
+  HubMessage,
+  { type: "advice" | "drain" | "drained" | "renew" | "limited" | "edges" | "taps" }
+>;
 
 function isNotOfView(message: HubMessage): message is NotOfTheView {
-  return ["advice", "drain", "drained", "renew", "limited", "taps"].includes(message.type);
+  return ["advice", "drain", "drained", "renew", "limited", "edges", "taps"].includes(message.type);
 }
 
 function checkedTrust(message: Trust): Trust {

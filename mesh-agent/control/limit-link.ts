@@ -25,6 +25,7 @@ interface Waiting {
 }
 
 const { questionsMax, callsMax, batchGapMs } = limits.meshLimits;
+const { agentReportEveryMs, urgentAfterMs } = limits.counters;
 
 export class LimitLink {
   readonly #service: () => string;
@@ -35,6 +36,7 @@ export class LimitLink {
   readonly #counters = newCounters();
   #questions = 0;
   #leaving: NodeJS.Timeout | undefined;
+  #leavingLater: NodeJS.Timeout | undefined;
 
   /** @param service whose limits it asks for */
   constructor(service: () => string) {
@@ -78,6 +80,18 @@ export class LimitLink {
     this.#counters.urgent = true;
   }
 
+  /** What a policy in shadow said of a call. @param policy as `policyName` says it, @param error empty: it passes */
+  judged(policy: string, error: string): void {
+    seriesOf(this.#counters, "serviceShadow", this.#service(), policy, error).counts.requests++;
+    this.#leavingLater ??= setTimeout(
+      () => {
+        this.#leavingLater = undefined;
+        this.#leave();
+      },
+      this.#counters.seq === 0 ? urgentAfterMs : agentReportEveryMs,
+    ).unref();
+  }
+
   answered(answers: readonly LimitedAnswer[]): void {
     for (const one of answers) this.#waiting.get(one.n)?.take(heardAnswer(one));
     if (this.#counters.urgent) this.#leaveSoon();
@@ -93,7 +107,9 @@ export class LimitLink {
 
   stop(): void {
     clearTimeout(this.#leaving);
+    clearTimeout(this.#leavingLater);
     this.#leaving = undefined;
+    this.#counters.urgent = true;
     this.#leave();
     this.connection(false);
   }

@@ -1,5 +1,6 @@
 /** The services that this agent may call: their endpoints with connections, health and load. */
 import { isDeepStrictEqual } from "node:util";
+import type { Reach } from "../../shared/discovery/settings.ts";
 import type { LoadReport } from "../../shared/http/load-report.ts";
 import { limits } from "../../shared/limits.ts";
 import type { OutboundServicePlan } from "../../shared/plan/plan.ts";
@@ -166,6 +167,11 @@ export class Cluster {
     const own = this.#endpoints.filter(({ endpoint }) => endpoint.labels[ZONE_LABEL] === this.#ownZone);
     const first = this.settings.balance.zones === undefined || own.length === 0 ? this.#endpoints : own;
     for (const endpoint of first.slice(0, limits.agent.warmEndpointsMax)) this.pool(endpoint).warm?.();
+  }
+
+  /** How an endpoint is reached that is no agent of this mesh; undefined: it is one. */
+  outside({ endpoint }: ClusterEndpoint): Reach["kind"] | undefined {
+    return isFound(endpoint) ? this.settings.discovery?.reach?.kind : undefined;
   }
 
   pool(endpoint: ClusterEndpoint): ClientPool {

@@ -6,6 +6,7 @@ import { setTimeout } from "node:timers/promises";
 import * as z from "zod/mini";
 import type { DiscoverySettings } from "../../shared/discovery/settings.ts";
 import { limits } from "../../shared/limits.ts";
+import type { Condition } from "../../shared/wire/condition.ts";
 import { type Endpoint, endpointSchema } from "../../shared/wire/endpoint.ts";
 import type { OpenState, StateFile } from "../control/state-file.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -34,6 +35,8 @@ export class FoundEndpoints {
   #kept: Kept | undefined;
   #savedMs = Number.NEGATIVE_INFINITY;
   #isStopped = false;
+  /** Called when a source says something else, or does not answer any more, or again. */
+  onNews: () => void = () => {};
 
   /** @param clusters get both kinds of endpoints */
   constructor(open: OpenState, clusters: Clusters, log: Log) {
@@ -66,6 +69,15 @@ export class FoundEndpoints {
   /** By service. @param nowMs since the epoch */
   statuses(nowMs: number): Record<string, SourceStatus> {
     return Object.fromEntries([...this.#services].sort().map(([name, found]) => [name, found.status(nowMs)]));
+  }
+
+  /** What the control plane is told of them: the age of an answer only where no newer one comes. @param nowMs since the epoch */
+  told(nowMs: number): Condition["sources"] {
+    return Object.entries(this.statuses(nowMs)).map(([service, { ageMs, refusedWhy: _, error, ...status }]) => {
+      const reason = error?.slice(0, limits.discovery.reasonCharsMax);
+      const goodAtMs = reason === undefined || ageMs === undefined ? undefined : nowMs - ageMs;
+      return { service, ...status, ...(reason && { error: reason }), ...(goodAtMs !== undefined && { goodAtMs }) };
+    });
   }
 
   stop(): void {
@@ -123,6 +135,7 @@ export class FoundEndpoints {
   }
 
   #tellFailing(service: string, reason: string | undefined): void {
+    this.onNews();
     if (reason === undefined) this.#log.event("source_well", `the source of ${service} answers again`, { service });
     else this.#log.event("source_failing", `the source of ${service}: ${reason}`, { service });
   }
@@ -131,6 +144,7 @@ export class FoundEndpoints {
     if (this.#isStopped) return;
     this.#use();
     this.#save();
+    this.onNews();
   }
 
   #confirmed(): void {

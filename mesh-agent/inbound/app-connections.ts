@@ -1,4 +1,5 @@
 /** Connections to the application on loopback, in the protocol that the document declares for it. */
+import { SelvageError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
 import type { ServiceProtocol } from "../../shared/plan/plan.ts";
 import type { ClientPool } from "../proxy/engine.ts";
@@ -41,4 +42,9 @@ export class AppConnections {
   close(): void {
     this.#pool?.close();
   }
+}
+
+/** @throws SelvageError app_unreachable, always */
+export function notListening(): never {
+  throw new SelvageError("app_unreachable", "the application does not listen yet");
 }

@@ -24,9 +24,9 @@ export function authorize({ log, metrics }: AuthorizeOptions): Stage<InboundCall
       metrics.accessRefused(accessRules.from, verdict.allowed ? "shadow" : "enforce");
     if (!verdict.allowed) throw new SelvageError(verdict.code, verdict.reason);
     if (verdict.shadow !== undefined) {
-      call.facts.wouldRefuse = [...(call.facts.wouldRefuse ?? []), { error: verdict.shadow.code }];
+      metrics.shadows.wouldRefuse(call.facts, { policy: "access", error: verdict.shadow.code });
       call.facts.note = `in shadow: ${verdict.shadow.reason}`;
-    }
+    } else if (accessRules.inShadow) metrics.shadows.passed("access");
     next();
   };
 }

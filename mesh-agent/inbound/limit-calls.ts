@@ -1,6 +1,6 @@
 /** Holds callers to the service's own limits: those that this instance counts for itself, and those that all instances share. */
 import { SelvageError } from "../../shared/errors.ts";
-import type { WouldRefuse } from "../../shared/http/access-log.ts";
+import { policyName, type WouldRefuse } from "../../shared/http/access-log.ts";
 import { TEMPORARY_REDUCED_CAPACITY } from "../../shared/http/problem-types.ts";
 import { limits } from "../../shared/limits.ts";
 import {
@@ -45,6 +45,8 @@ export function limitCalls(metrics: Metrics, mesh: MeshLimits): Stage<InboundCal
     const taken = takeLocal(counts, wanted.local, Date.now());
     if (taken.refused.length > 0) refuse(call, taken, metrics);
     for (const { name } of taken.wouldRefuse) said.wouldRefuse(name, "limit_exceeded");
+    for (const { settings } of wanted.local)
+      if (settings.shadow === true && !taken.wouldRefuse.includes(settings)) said.passed(settings.name);
     if (taken.running.length > 0) call.onFinish(() => endLocal(taken));
     if (wanted.mesh.length === 0) next();
     else takeMesh(call, mesh, wanted.mesh, taken, metrics, said, next);
@@ -62,9 +64,12 @@ class Shadows {
   }
 
   wouldRefuse(limit: string, error: WouldRefuse["error"]): void {
-    const { facts } = this.#call;
-    facts.wouldRefuse = [...(facts.wouldRefuse ?? []), { error, limit }];
+    this.#metrics.shadows.wouldRefuse(this.#call.facts, { policy: "limit", error, limit });
     this.#metrics.limited("inbound", limit, "shadow");
+  }
+
+  passed(limit: string): void {
+    this.#metrics.shadows.passed(policyName({ policy: "limit", limit }));
   }
 }
 
@@ -162,6 +167,7 @@ function takeShadow(mesh: MeshLimits, kept: KeptKey, said: Shadows): void {
     if (verdict?.admitted === false) said.wouldRefuse(settings.name, "limit_exceeded");
     else if (verdict === undefined && settings.onFailure === "closed")
       said.wouldRefuse(settings.name, "limiter_unavailable");
+    else said.passed(settings.name);
   };
   const taken = mesh.refusal(kept) ?? mesh.take(kept);
   if (taken instanceof Promise) void taken.then(tell);

@@ -23,6 +23,7 @@ export class ServiceLimits {
         this.link.uncounted(limit, answered);
       },
     });
+    metrics.shadows.onJudged = (policy, error) => this.link.judged(policy, error);
   }
 
   /** What is held of limits that no plan has any more goes back. */

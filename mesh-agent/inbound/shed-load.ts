@@ -53,8 +53,10 @@ function admit(
   const priority = priorityIn(call);
   const { ticket, wouldRefuse } = enterUpstream(state, priority, routeOf(call.exchange.head), clock(), settings);
   if (wouldRefuse) metrics.shed(priority, settings.mode);
-  if (wouldRefuse && ticket !== undefined)
-    call.facts.wouldRefuse = [...(call.facts.wouldRefuse ?? []), { error: "overloaded" }];
+  if (settings.mode === "shadow") {
+    if (wouldRefuse) metrics.shadows.wouldRefuse(call.facts, { policy: "shedding", error: "overloaded" });
+    else metrics.shadows.passed("shedding");
+  }
   if (ticket !== undefined) watch(call, state, ticket, settings, clock);
   // Last, so that what it tells is with this request gone. Who refuses nobody asks nobody to refuse; the mesh alone is told.
   if (settings.mode === "enforce" && call.from !== undefined)

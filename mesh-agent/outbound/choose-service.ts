@@ -60,7 +60,10 @@ export function chooseServiceByHost(clusters: Clusters): Stage<OutboundCall> {
 /** By the name that the gateway asks for. */
 export function toService(call: OutboundCall, service: string, path: string, clusters: Clusters): void {
   const cluster = clusters.get(service, call.epoch);
-  if (cluster === undefined) throw unknownService(service, clusters);
+  if (cluster === undefined) {
+    call.facts.notCallable = service;
+    throw unknownService(service, clusters);
+  }
   call.cluster = cluster;
   call.isGrpc = call.byGrpc && cluster.settings.protocol === "grpc";
   call.allowIdle(cluster.settings.streamIdleMs);

@@ -1,5 +1,6 @@
 import type { Priority } from "../../shared/policy/load-shedding.ts";
 import type { TrafficRequest } from "../../shared/policy/traffic.ts";
+import type { ClusterEndpoint } from "../discovery/cluster-endpoint.ts";
 import type { Cluster } from "../discovery/clusters.ts";
 import { Call } from "../proxy/call.ts";
 
@@ -23,6 +24,13 @@ export class OutboundCall extends Call {
   callerRetries = false;
   /** The pace of its answer's body, where a fault slows it down. */
   answerBytesPerSecond: number | undefined;
+
+  /** It goes to that endpoint now. @param attempts with this one */
+  attempts(attempts: number, cluster: Cluster, endpoint: ClusterEndpoint): void {
+    this.facts.attempts = attempts;
+    this.facts.endpoint = endpoint.endpoint.instance;
+    this.facts.outside = cluster.outside(endpoint);
+  }
 
   /** As rules are asked about it. */
   get asked(): TrafficRequest {

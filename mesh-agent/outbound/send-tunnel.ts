@@ -80,8 +80,7 @@ class Opening {
     this.#tried.add(endpoint);
     this.#sentAtMs = nowMs;
     this.#isRecorded = false;
-    call.facts.attempts = this.#attempts;
-    call.facts.endpoint = endpoint.endpoint.instance;
+    call.attempts(this.#attempts, this.#cluster, endpoint);
     const span = attemptSpan(call, this.#cluster, endpoint, nowMs, this.#attempts - 1, false);
     const exchange = this.#cluster.pool(endpoint).send(this.#head(nowMs, span), leftMs);
     this.#current = { endpoint, exchange, span };

@@ -124,8 +124,7 @@ class Sending {
   #sendTo(endpoint: ClusterEndpoint, nowMs: number, leftMs: number, isHedge: boolean): void {
     if (!isHedge) this.#attempts++;
     this.#tried.add(endpoint);
-    this.#call.facts.attempts = this.#sentInAll;
-    this.#call.facts.endpoint = endpoint.endpoint.instance;
+    this.#call.attempts(this.#sentInAll, this.#cluster, endpoint);
     const timeoutMs = Math.min(leftMs, this.#cluster.settings.retries.perTryMs ?? leftMs);
     // By gRPC time is for the whole call, an attempt's own only until its head.
     const tellsMs = this.#call.isGrpc ? endOf(this.#call) - nowMs : timeoutMs;

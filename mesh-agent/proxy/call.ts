@@ -1,4 +1,5 @@
 /** One request on its way through a stack of stages: what they learn of it, and the one way to answer it. */
+import type { Reach } from "../../shared/discovery/settings.ts";
 import { type ErrorCode, SelvageError } from "../../shared/errors.ts";
 import type { WouldRefuse } from "../../shared/http/access-log.ts";
 import type { FieldList } from "../../shared/http/field-list.ts";
@@ -22,9 +23,15 @@ export class CallFacts {
   /** Calling workload (inbound) or called service (outbound, ingress). */
   peer: string | undefined;
   endpoint: string | undefined;
+  /** How the endpoint is reached, where it is no agent of this mesh. */
+  outside: Reach["kind"] | undefined;
+  /** The service that was asked for, where the plan does not let this agent call it. */
+  notCallable: string | undefined;
   attempts: number | undefined;
   sub: string | undefined;
   error: ErrorCode | undefined;
+  /** Nothing had left when it failed here. */
+  isUnsent = false;
   reason: string | undefined;
   /** What the request lost on its way, which went on; stands before the reason. */
   note: string | undefined;
@@ -168,6 +175,7 @@ export class Call {
   fail(thrown: unknown): void {
     if (this.#finished) return;
     const error = thrown instanceof SelvageError ? thrown : unexpected(thrown);
+    if (this.facts.error === undefined) this.facts.isUnsent = error.sent === "none";
     this.facts.error ??= error.code;
     this.facts.reason ??= error.reason;
     if (this.status !== 0 && this.byGrpc) this.#endByTrailers(error);

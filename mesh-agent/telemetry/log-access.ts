@@ -4,11 +4,13 @@ import type { FieldList } from "../../shared/http/field-list.ts";
 import { grpcCode, grpcStatusOfHttp } from "../../shared/http/grpc-call.ts";
 import { TRACEPARENT, TRACESTATE } from "../../shared/http/header-names.ts";
 import { childContextOf, parseTraceparent, SPAN_DIGITS, type TraceContext } from "../../shared/http/trace-context.ts";
-import { passedTracestate } from "../../shared/http/trace-state.ts";
+import { isExplained, passedTracestate } from "../../shared/http/trace-state.ts";
 import type { TapDetail } from "../../shared/policy/tap-entry.ts";
 import type { Call, Stage } from "../proxy/call.ts";
 import { accessLines, type HopNames, type LineFacts } from "./access-line.ts";
+import type { AgentRecords } from "./agent-records.ts";
 import type { AgentTaps } from "./agent-taps.ts";
+import type { EdgeCounts } from "./edge-counts.ts";
 import type { LineBytes } from "./line-bytes.ts";
 import type { Log } from "./log.ts";
 import type { Direction, Metrics } from "./metrics.ts";
@@ -22,10 +24,14 @@ export interface AccessLogOptions {
   readonly instance: string;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Absent: calls are not counted by edge. */
+  readonly edges?: EdgeCounts;
   /** Its `tracer` is undefined while nothing is told. */
   readonly tracing: { readonly tracer: Tracer | undefined };
   /** Absent: nobody can tap. */
   readonly taps?: AgentTaps;
+  /** Absent: nothing is kept. */
+  readonly records?: AgentRecords;
   /** Which requests get a line. */
   readonly chosen: ChosenLines;
 }
@@ -42,25 +48,31 @@ export function logAccess(options: AccessLogOptions): Stage {
   return (call, next) => {
     const { fields } = call.exchange.head;
     const parent = fields.has(TRACEPARENT) ? parentOf(fields) : undefined;
-    passState(fields, parent !== undefined);
+    const isAsked = passState(fields, parent !== undefined);
     const { tracer } = options.tracing;
     if (tracer === undefined) call.trace = childContextOf(parent, randomDigits(SPAN_DIGITS));
     else tracer.begin(call, options.hop, parent);
     call.onRespond(() => {
       const { peer, tunnel } = call.facts;
-      if (tunnel !== undefined) options.metrics.tunnels.opened(options.hop, peer ?? "unknown", tunnel);
+      if (tunnel === undefined) return;
+      options.metrics.tunnels.opened(options.hop, peer ?? "unknown", tunnel);
+      options.edges?.opened(options.hop, call);
     });
-    call.onFinish(() => finish(call, options, lineOf, tracer));
+    call.onFinish(() => finish(call, options, lineOf, tracer, isAsked));
     next();
   };
 }
 
-/** A new trace has no vendor state: what came without a usable parent belongs to another one (section 3.3). */
-function passState(fields: FieldList, hasParent: boolean): void {
-  if (!fields.has(TRACESTATE)) return;
+/**
+ * A new trace has no vendor state: what came without a usable parent belongs to another one (section 3.3).
+ * @returns whether the gateway says in it that an operator asks about the request
+ */
+function passState(fields: FieldList, hasParent: boolean): boolean {
+  if (!fields.has(TRACESTATE)) return false;
   const passed = hasParent ? passedTracestate(fields.getAll(TRACESTATE).join()) : "";
   if (passed === "") fields.remove(TRACESTATE);
   else fields.set(TRACESTATE, passed);
+  return isExplained(passed);
 }
 
 function parentOf(fields: FieldList): TraceContext | undefined {
@@ -70,9 +82,10 @@ function parentOf(fields: FieldList): TraceContext | undefined {
 
 function finish(
   call: Call,
-  { hop, service, instance, log, metrics, chosen, taps }: AccessLogOptions,
+  { hop, service, instance, log, metrics, edges, chosen, taps, records }: AccessLogOptions,
   lineOf: (atMs: number, facts: LineFacts) => LineBytes,
   tracer: Tracer | undefined,
+  isAsked: boolean,
 ): void {
   const durationMs = performance.now() - call.arrivedAtMs;
   const { route = "unknown", peer = route, tunnel, reason } = call.facts;
@@ -82,8 +95,11 @@ function finish(
     call.facts.grpcStatus ??= untoldStatus(call);
     metrics.grpc(hop, peer, call.facts.grpcStatus);
   }
+  edges?.ended(hop, call, durationMs);
   tracer?.end(call, hop, durationMs);
   if (taps?.isOn === true) taps.see(entryOf(call, { hop, service, instance }, durationMs), () => detailOf(call));
+  if (isAsked || isFailure(call))
+    records?.see(call.trace?.traceId ?? "", isAsked, () => entryOf(call, { hop, service, instance }, durationMs));
   if (isChosen(call, chosen)) log.bytes(lineOf(Date.now() - durationMs, factsOf(call, durationMs)));
 }
 
@@ -92,10 +108,13 @@ function untoldStatus({ status }: Call): number {
   return status >= 300 ? grpcStatusOfHttp(status) : grpcCode.cancelled;
 }
 
-function isChosen({ facts, status, trace }: Call, { share, failures }: ChosenLines): boolean {
-  if (status === 0 || status >= 500 || facts.error !== undefined) return failures;
+/** No answer, or one of 500 and above, or one that the agent made. */
+const isFailure = ({ facts, status }: Call): boolean => status === 0 || status >= 500 || facts.error !== undefined;
+
+function isChosen(call: Call, { share, failures }: ChosenLines): boolean {
+  if (isFailure(call)) return failures;
   if (share >= 1) return true;
-  return share > 0 && Number.parseInt(trace?.traceId.slice(-8) ?? "0", 16) < share * 2 ** 32;
+  return share > 0 && Number.parseInt(call.trace?.traceId.slice(-8) ?? "0", 16) < share * 2 ** 32;
 }
 
 /** The same that a line says, for taps. */

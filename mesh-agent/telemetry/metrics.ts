@@ -4,6 +4,7 @@ import { labelsOf } from "../../shared/http/metrics-text.ts";
 import type { CounterOf } from "../../shared/policy/counters.ts";
 import type { Fault } from "../../shared/policy/fault.ts";
 import type { ConcurrencySettings, Priority } from "../../shared/policy/load-shedding.ts";
+import { ShadowCounts } from "./shadow-counts.ts";
 import { TunnelMetrics } from "./tunnel-metrics.ts";
 
 export type Direction = "inbound" | "outbound" | "ingress" | "expose";
@@ -31,6 +32,7 @@ export interface Gauge {
 
 export class Metrics {
   readonly tunnels = new TunnelMetrics();
+  readonly shadows = new ShadowCounts();
   readonly #requests: Record<Direction, Map<string, Series>> = {
     inbound: new Map(),
     outbound: new Map(),
@@ -202,7 +204,7 @@ export class Metrics {
       lines.push("# TYPE selvage_mirrored_total counter");
     }
     for (const [labels, count] of this.#mirrors) lines.push(`selvage_mirrored_total${labels} ${count}`);
-    lines.push(...this.tunnels.render());
+    lines.push(...this.tunnels.render(), ...this.shadows.render());
     lines.push(...gaugeLines(gauges));
     return `${lines.join("\n")}\n`;
   }

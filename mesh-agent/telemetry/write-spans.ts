@@ -1,4 +1,6 @@
 /** The spans of one call, as bytes. Attributes are those of the semantic conventions; what they lack is named `selvage.…`. */
+
+import { policyName } from "../../shared/http/access-log.ts";
 import { keys } from "../../shared/telemetry/attribute-key.ts";
 import { grpcStatusNames } from "../../shared/telemetry/grpc-status-names.ts";
 import { isFailure } from "../../shared/telemetry/sampling.ts";
@@ -52,8 +54,8 @@ function writeHop(out: SpanBuffer, { call, trace, hop, endMs }: EndedCall, offse
   out.text(keys.kept, trace.isHead ? undefined : trace.keptBy);
   if (trace.events !== undefined)
     for (const { name, atMs, detail } of trace.events) out.event(name, atMs + offsetMs, keys.detail, detail);
-  for (const { error, limit } of facts.wouldRefuse ?? [])
-    out.event("selvage.would_refuse", endMs + offsetMs, keys.detail, limit === undefined ? error : `${error} ${limit}`);
+  for (const one of facts.wouldRefuse ?? [])
+    out.event("selvage.would_refuse", endMs + offsetMs, keys.detail, `${policyName(one)} ${one.error}`);
   writeOutcome(out, call);
   out.end();
 }

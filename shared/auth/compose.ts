@@ -30,6 +30,8 @@ export interface AuthSettings extends IdentityDemands {
   readonly when?: string;
   /** Decision point that must permit the request, and what it is asked. Judged by a stage of its own, after all else. */
   readonly decision?: DecisionSettings;
+  /** Nobody is refused: see `shadow-auth.ts`. Of the decision as well. */
+  readonly mode?: "shadow";
 }
 
 export interface Refused {

@@ -43,6 +43,8 @@ export interface DecisionSettings {
   readonly action?: { readonly name?: Template; readonly properties?: Fillings };
   readonly resource?: EntityFilling;
   readonly context?: Fillings;
+  /** It is asked beside the request, which nobody is refused by. */
+  readonly mode?: "shadow";
 }
 
 /** What is known of a request that is to be decided. */

@@ -64,7 +64,7 @@ function checkFields(limit: Cursor): DocumentProblem[] {
 /** What belongs to a count over all instances, and what does not. */
 function checkMode(limit: Cursor, serviceTimeout: Cursor): DocumentProblem[] {
   const mode = limit.get("mode");
-  const isLocal = !mode.exists || mode.text === "local";
+  const isLocal = !["leased", "exact"].includes(mode.text ?? "");
   if (isLocal)
     return ["onFailure", "timeout"].flatMap((name) => {
       const setting = limit.get(name);

@@ -2,6 +2,7 @@
 
 import { targetsOf } from "./check-edge-traffic.ts";
 import { unknownName } from "./check-mesh.ts";
+import { checkValidateMode } from "./check-shadow.ts";
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
 import { quote } from "./schema-problems.ts";
@@ -84,6 +85,7 @@ function checkSettings(validate: Cursor, contracts: Cursor): DocumentProblem[] {
   return [
     ...(isUnknown ? [unknownName("SLV3140", "contract", contract.text, contracts.keys, contract.path)] : []),
     ...checkModes(validate),
+    ...checkValidateMode(validate),
   ];
 }
 

@@ -22,6 +22,7 @@ import { checkOwners } from "./check-owners.ts";
 import { checkReferences } from "./check-references.ts";
 import { checkResources } from "./check-resources.ts";
 import { checkRoutes, TARGETS } from "./check-routes.ts";
+import { checkShadow } from "./check-shadow.ts";
 import { checkShedding } from "./check-shedding.ts";
 import { checkSignatures } from "./check-signature.ts";
 import { checkTelemetry } from "./check-telemetry.ts";
@@ -69,6 +70,7 @@ export function checkDocument(json: unknown, secrets?: Secrets): CheckedDocument
     ...checkContext(top),
     ...checkResources(top),
     ...checkShedding(top),
+    ...checkShadow(top),
     ...checkUpstreams(top),
     ...checkMesh(top),
     ...checkFederation(top),

@@ -206,7 +206,7 @@ function checkCounting(rateLimit: Cursor): DocumentProblem[] {
       ];
     const [mode, cost] = [limit.get("mode"), limit.get("cost")];
     const problems: DocumentProblem[] = [];
-    if (mode.text !== undefined && mode.text !== "local")
+    if (mode.text !== undefined && !["local", "enforce", "shadow"].includes(mode.text))
       problems.push(
         error("SLV3066", mode.path, `an agent counts by itself: \`mode: ${mode.text}\` needs the gateway`, {
           expected: "`mode: local`, or none: with n instances up to n times the limit pass",

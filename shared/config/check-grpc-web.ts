@@ -1,8 +1,10 @@
 /** Checks of routes to services by gRPC: calls pass the edge as gRPC-Web, which are POST and no JSON. */
+
 import { callsOfCode } from "./check-code.ts";
 import type { Cursor } from "./cursor.ts";
 import { partTargets } from "./part-call.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
+import { isShadow } from "./shadow.ts";
 import { validatePlace } from "./validate-place.ts";
 
 export function checkGrpcWeb(top: Cursor): DocumentProblem[] {
@@ -80,7 +82,9 @@ function checkHeld(top: Cursor, names: ReadonlySet<string>): DocumentProblem[] {
     .get("gateway", "routes")
     .items.filter((route) => names.has(route.get("to").text ?? "") && !route.get("transcode").exists);
   const held = plain.flatMap((route) => validatePlace(route, top) ?? []);
-  const enforced = held.filter((validate) => !["off", "shadow"].includes(validate.get("requests").text ?? ""));
+  const enforced = held.filter(
+    (validate) => !isShadow(validate) && !["off", "shadow"].includes(validate.get("requests").text ?? ""),
+  );
   return [...new Map(enforced.map(({ path }) => [path.join(), path])).values()].map((path) =>
     warning("SLV3161", path, "calls by gRPC are refused where the description does not have them", { at: "key" }),
   );

@@ -2,6 +2,7 @@
 import { limits } from "../limits.ts";
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
+import { isShadow } from "./shadow.ts";
 import { parseDurationMs } from "./units.ts";
 
 /** What only one of the routes that have a limit can say. @param at where the route has it, by its name or whole */
@@ -24,7 +25,7 @@ export function checkUnasked(limit: Cursor): DocumentProblem[] {
 /** On a public route the default is an outage for everybody, the other an open door: the author must choose. */
 function checkAbsent(route: Cursor, limit: Cursor, at: Cursor): DocumentProblem[] {
   // In shadow it refuses nobody, counted or not.
-  if (limit.get("shadow").value === true) return [];
+  if (isShadow(limit)) return [];
   const isPublic = !route.get("auth").exists || route.get("auth", "optional").value === true;
   if (!isPublic || limit.entries.length === 0 || limit.get("onFailure").exists) return [];
   const message =

@@ -8,6 +8,7 @@ import { matchPattern } from "./match-pattern.ts";
 import { type DocumentProblem, error, type Path, warning } from "./problem.ts";
 import { keySource } from "./schema-limit-keys.ts";
 import { quote } from "./schema-problems.ts";
+import { isShadow } from "./shadow.ts";
 
 /** A limit of a route. */
 export interface UsedLimit {
@@ -168,7 +169,7 @@ export function checkEvasion(route: Cursor, used: readonly UsedLimit[]): Documen
   const found = used
     .filter(({ limit }) => limit.get("by").exists)
     .map((one) => ({ ...one, part: partsOf(one.limit).find(isChosen) }));
-  if (found.some(({ limit, part }) => part === undefined && limit.get("shadow").value !== true)) return [];
+  if (found.some(({ limit, part }) => part === undefined && !isShadow(limit))) return [];
   return found.flatMap(({ named, part }) => {
     if (part === undefined) return [];
     const text = `clients choose ${describePart(part)} themselves: one that sends another with each request is never refused`;

@@ -25,6 +25,7 @@ export function checkTelemetry(top: Cursor): DocumentProblem[] {
 
 function checkUse(given: Cursor): DocumentProblem[] {
   const [otlp, traces] = [given.get("otlp"), given.get("traces")];
+  if (!traces.exists && !otlp.exists && given.get("records").exists) return [];
   if (!traces.exists) {
     const message = "nothing is told: there is no `traces` beside it";
     return [warning("SLV3205", given.path, message, { at: "key", expected: "`traces: {}`, or no `telemetry` at all" })];

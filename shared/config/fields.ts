@@ -18,10 +18,11 @@ export function suggestValue(expected: string, given: unknown): string | undefin
 /** A text of a certain form. `expected` is a noun phrase and the key under which `suggest` is found again. */
 export function text(expected: string, pattern: RegExp, suggest?: Suggest) {
   if (suggest !== undefined) suggesters.set(expected, suggest);
+  const max = limits.document.textBytesMax;
+  // Both at once: each call of a method makes the schema anew, and there are hundreds of texts.
   return z
     .string({ error: expected })
-    .max(limits.document.textBytesMax, { error: `a text of at most ${limits.document.textBytesMax} characters` })
-    .regex(pattern, { error: expected });
+    .check(z.maxLength(max, { error: `a text of at most ${max} characters` }), z.regex(pattern, { error: expected }));
 }
 
 /** A name that others refer to. Names of built-in members of objects are refused: no look-up may ever find those. */
@@ -78,7 +79,7 @@ export function whole(min: number, max: number) {
   suggesters.set(expected, (given) =>
     typeof given === "string" && /^\d{1,9}$/.test(given.trim()) ? given.trim() : undefined,
   );
-  return z.int({ error: expected }).min(min, { error: expected }).max(max, { error: expected });
+  return z.int({ error: expected }).check(z.gte(min, { error: expected }), z.lte(max, { error: expected }));
 }
 
 /** Any number between two bounds. */
@@ -101,8 +102,13 @@ function exists(instant: string): boolean {
 
 export const flag = z.boolean({ error: "true or false" });
 
-/** The one word for whatever could refuse requests and is only to be watched. */
-export const shadow = flag.describe("`true`: decided, counted and logged, and nobody is refused. Default: false.");
+/** Whatever could refuse requests and is only to be watched says so by this key. */
+export const mode = z
+  .enum(["enforce", "shadow"], { error: "enforce or shadow" })
+  .describe("`shadow`: decided, counted and logged, and nobody is refused. Default: enforce.");
+
+/** Another way to say it, and where `mode` says how a limit counts the way to say both. */
+export const shadow = flag.describe("`true`: the same as `mode: shadow`. Default: false.");
 
 export const method = text(
   "a method in upper case such as GET",

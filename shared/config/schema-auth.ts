@@ -1,7 +1,7 @@
 /** What a route asks of whoever calls it. */
 import * as z from "zod";
 import { limits } from "../limits.ts";
-import { claimName, flag, list, name, scope, text } from "./fields.ts";
+import { claimName, flag, list, mode, name, scope, text } from "./fields.ts";
 import { decision } from "./schema-decisions.ts";
 
 const max = limits.document;
@@ -43,6 +43,11 @@ export const auth = z.union([
       .optional()
       .describe("Expression in CEL over `identity` and `request` that must be true."),
     decision: decision.optional().describe("Decision point that must permit the request; asked last."),
+    mode: mode
+      .optional()
+      .describe(
+        "`shadow`: nobody is refused, so the route is open: whoever is not let in passes as who was proven, or as anonymous, and is counted and logged. Default: enforce.",
+      ),
   }),
 ]);
 

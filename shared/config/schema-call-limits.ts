@@ -32,10 +32,10 @@ const callLimit = z.strictObject({
     .optional()
     .describe("`sliding`: the limit holds in any window (default). `fixed`: in each window of the clock, UTC."),
   mode: z
-    .enum(["local", "leased", "exact"], { error: "local, leased or exact" })
+    .enum(["local", "leased", "exact", "enforce", "shadow"], { error: "local, leased, exact, enforce or shadow" })
     .optional()
     .describe(
-      "`local`: each instance for itself (default). Over all instances of the service: `leased`, they hold tokens in advance, or `exact`, each call is asked for.",
+      "`local`: each instance for itself (default). Over all instances of the service: `leased`, they hold tokens in advance, or `exact`, each call is asked for. `shadow`: counted by default, and nobody is refused.",
     ),
   onFailure: z
     .enum(["share", "open", "closed"], { error: "share, open or closed" })

@@ -1,7 +1,7 @@
 /** `gateway.contracts`, and `validate` of routes: API descriptions, and how requests and answers are held to them. */
 import * as z from "zod";
 import { limits } from "../limits.ts";
-import { between, flag, name, text, whole } from "./fields.ts";
+import { between, flag, mode as force, name, text, whole } from "./fields.ts";
 
 const max = limits.openapi;
 const file = text(
@@ -30,6 +30,7 @@ const unknown = z.enum(["refuse", "pass"], { error: "refuse or pass" });
 /** Of a service or upstream: what holds for all routes that lead there and say nothing themselves. */
 export const validate = z.strictObject({
   contract: contractName.describe("One of `contracts`."),
+  mode: force.optional().describe("Of requests, in place of `requests`: `enforce` or `shadow`. Default: enforce."),
   requests: mode
     .optional()
     .describe(

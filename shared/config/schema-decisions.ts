@@ -1,7 +1,7 @@
 /** External decision points, and what a route asks of one. */
 import * as z from "zod";
 import { limits } from "../limits.ts";
-import { claimName, duration, flag, headerName, headerValue, list, name, text, url } from "./fields.ts";
+import { claimName, duration, flag, headerName, headerValue, list, mode, name, text, url } from "./fields.ts";
 
 const max = limits.decision;
 
@@ -49,6 +49,9 @@ export const decision = z.union([
       .describe("Default: name `{request.method}`."),
     resource: entity.optional().describe("Default: type `route`, id the route's name, properties `path` and `params`."),
     context: fillings.optional().describe("Default: none."),
+    mode: mode
+      .optional()
+      .describe("`shadow`: it is asked beside the request, which does not wait and is not refused. Default: enforce."),
   }),
 ]);
 

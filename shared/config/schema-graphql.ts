@@ -1,7 +1,7 @@
 /** `graphql` of a route: what a GraphQL service may be asked for. */
 import * as z from "zod";
 import { limits } from "../limits.ts";
-import { flag, list, shadow, text, whole } from "./fields.ts";
+import { flag, list, mode, shadow, text, whole } from "./fields.ts";
 
 const max = limits.graphql;
 const graphqlName = text("a name of GraphQL", /^[_A-Za-z]\w{0,127}$/);
@@ -31,6 +31,7 @@ export const graphql = z.strictObject({
     .max(max.allowMax, { error: `a list of at most ${max.allowMax}` })
     .optional()
     .describe("Documents that pass, by the SHA-256 of their text. Default: any."),
+  mode: mode.optional(),
   shadow: shadow.optional(),
 });
 

@@ -1,7 +1,7 @@
 /** `idempotency` of a route. */
 import * as z from "zod";
 import { limits } from "../limits.ts";
-import { duration, flag, headerName, list, method, size, text } from "./fields.ts";
+import { duration, flag, headerName, list, method, mode, size, text } from "./fields.ts";
 
 const bounds = limits.idempotency;
 
@@ -33,6 +33,11 @@ export const idempotency = z.strictObject({
     .refine((value) => URL.canParse(value), { error: "an http or https URL" })
     .optional()
     .describe("Where clients read about keys; refusals link to it."),
+  mode: mode
+    .optional()
+    .describe(
+      "`shadow`: requests whose key is missing or not valid pass, and are counted and logged; a valid key holds as ever. Default: enforce.",
+    ),
 });
 
 export type IdempotencyConfig = z.infer<typeof idempotency>;

@@ -1,7 +1,7 @@
 /** `lifecycle` of a route, and how requests say which version of an interface they mean. */
 import * as z from "zod";
 import { limits } from "../limits.ts";
-import { between, headerName, instant, text } from "./fields.ts";
+import { between, headerName, instant, mode, text } from "./fields.ts";
 
 const link = text("an http or https URL, or a path", /^(?:https?:\/\/[\x21-\x7e]+|\/[\x21-\x7e]*)$/);
 const { brownoutsMax } = limits.lifeCycle;
@@ -33,6 +33,9 @@ export const lifeCycle = z.strictObject({
     .max(brownoutsMax, { error: `a list of at most ${brownoutsMax}` })
     .optional()
     .describe("Times in which requests are refused with 503, so that callers notice before the end."),
+  mode: mode
+    .optional()
+    .describe("`shadow`: its end and its brownouts refuse nobody, and are counted and logged. Default: enforce."),
 });
 
 const versionName = text("a version such as 2, v2 or 2026-11-01", /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);

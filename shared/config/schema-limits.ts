@@ -38,10 +38,10 @@ export const rateLimit = z.strictObject({
     .describe("`sliding`: the limit holds in any window (default). `fixed`: in each window of the clock, UTC."),
   cost: cost.optional().describe("Given: requests cost what their answers say."),
   mode: z
-    .enum(["leased", "exact", "local"], { error: "leased, exact or local" })
+    .enum(["leased", "exact", "local", "enforce", "shadow"], { error: "leased, exact, local, enforce or shadow" })
     .optional()
     .describe(
-      "`leased`: isolates hold tokens in advance (default). `exact`: one call a request. `local`: each isolate for itself.",
+      "`leased`: isolates hold tokens in advance (default). `exact`: one call a request. `local`: each isolate for itself. `shadow`: counted by default, and nobody is refused.",
     ),
   onFailure: z
     .enum(["open", "closed"], { error: "open or closed" })

@@ -1,7 +1,7 @@
 /** `gateway.shedding`, that of a service of the mesh, and the priority of a route. */
 import * as z from "zod";
 import { limits } from "../limits.ts";
-import { shadow, text, whole } from "./fields.ts";
+import { mode, shadow, text, whole } from "./fields.ts";
 
 const { concurrencyMax, plansMax, toleranceMax } = limits.loadShedding;
 
@@ -11,6 +11,7 @@ export const priority = z.enum(PRIORITIES, { error: `one of ${PRIORITIES.join(",
 const toleranceError = { error: `a number from 1 to ${toleranceMax}` };
 
 const concurrency = {
+  mode: mode.optional(),
   shadow: shadow.optional(),
   tolerance: z
     .number(toleranceError)

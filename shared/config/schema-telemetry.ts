@@ -1,7 +1,8 @@
 /** `telemetry`: what gateway and agents tell of requests, and whom. */
 import * as z from "zod";
+import { records as kept } from "../limits/records.ts";
 import { telemetry as max } from "../limits/telemetry.ts";
-import { duration, flag, headerName, headerValue, text, url } from "./fields.ts";
+import { duration, flag, headerName, headerValue, text, url, whole } from "./fields.ts";
 
 const entries = <T extends z.ZodType>(of: T) =>
   of.refine((value) => Object.keys(value as object).length <= max.attributesMax, {
@@ -38,6 +39,29 @@ const traces = z.strictObject({
   clientAddress: flag.optional().describe("Whether spans tell `client.address`. Default: false."),
 });
 
+const hidden = z.array(text("a name", new RegExp(`^[^\\p{Cc}]{1,${kept.hiddenCharsMax}}$`, "u"))).max(kept.hiddenMax);
+
+const records = z.union(
+  [
+    z.literal("off"),
+    z.strictObject({
+      perRoute: whole(1, kept.perRouteMax)
+        .optional()
+        .describe(`Requests of each route that are kept by chance. Default: ${kept.perRoute}.`),
+      keep: duration(kept.keepMsMin, kept.keepMsMax).optional().describe("How long a record is kept. Default: 24h."),
+      hide: z
+        .strictObject({
+          headers: hidden.optional().describe("Headers whose values are hidden, beside those of credentials."),
+          query: hidden.optional().describe("Parameters whose values are hidden, beside those of credentials."),
+          claims: hidden.optional().describe("Claims that are left out, beside those that say something of a person."),
+        })
+        .optional()
+        .describe("Names in any case."),
+    }),
+  ],
+  { error: "off, or a mapping with perRoute, keep or hide" },
+);
+
 export const telemetry = z.strictObject({
   otlp: otlp.optional(),
   resource: entries(
@@ -49,6 +73,9 @@ export const telemetry = z.strictObject({
     .optional()
     .describe("Attributes of everything that is told. `service.namespace` is the document's name by default."),
   traces: traces.optional().describe("Spans of requests. Absent: none."),
+  records: records
+    .optional()
+    .describe("Past requests that are kept for `explain --trace` and for replays. `off`: none. Absent: as usual."),
 });
 
 export type TelemetryConfig = z.infer<typeof telemetry>;

@@ -3,10 +3,30 @@ import { jsonText } from "./json-text.ts";
 
 /** A policy in shadow would have refused a request. */
 export interface WouldRefuse {
+  readonly policy: ShadowPolicy;
   readonly error: ErrorCode;
   /** Name of the limit, where one would have. */
   readonly limit?: string;
+  /** Why, for operators; of `auth` and `decision`. */
+  readonly reason?: string;
 }
+
+/** What can be in shadow. */
+export type ShadowPolicy =
+  | "access"
+  | "answer"
+  | "auth"
+  | "contract"
+  | "decision"
+  | "graphql"
+  | "idempotency"
+  | "lifecycle"
+  | "limit"
+  | "shedding";
+
+/** As one word, by which it is counted: `auth`, `limit:tighter`. */
+export const policyName = ({ policy, limit }: Pick<WouldRefuse, "policy" | "limit">): string =>
+  limit === undefined ? policy : `${policy}:${limit}`;
 
 /**
  * hit: from what is stored, fresh; stale: from it, stale, and asked for again beside; revalidated: from it, the upstream confirmed

@@ -5,5 +5,6 @@ export const CREDENTIAL_FIELDS: ReadonlySet<string> = new Set([
   "cookie",
   "dpop",
   "txn-token",
+  "x-selvage-explain",
   "x-api-key",
 ]);

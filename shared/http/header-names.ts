@@ -34,6 +34,10 @@ export const KEPT = "selvage-kept";
 export const NOT_SWITCHED = "selvage-not-switched";
 /** On an answer of the gateway, for its front alone: what bounds the stream, see `shared/wire/stream-bounds.ts`. */
 export const STREAM = "selvage-stream";
+/** On a client's request: the token of an operator who asks what is decided about it. It ends at the edge. */
+export const EXPLAIN = "x-selvage-explain";
+/** On an answer to that: what was decided, see `shared/wire/explain-token.ts`. */
+export const EXPLAINED = "selvage-explain";
 /** On an answer of an aggregate, for clients: names of the optional parts that are missing (comma separated). */
 export const PARTIAL = "x-selvage-partial";
 
@@ -76,7 +80,11 @@ export function asRead(name: string): string {
 export function isForgeable(name: string): boolean {
   const read = asRead(name);
   return (
-    read === TXN_TOKEN || read.startsWith(POLICY_PREFIX) || read.startsWith("x-forwarded-") || FORWARDING.has(read)
+    read === TXN_TOKEN ||
+    read === EXPLAIN ||
+    read.startsWith(POLICY_PREFIX) ||
+    read.startsWith("x-forwarded-") ||
+    FORWARDING.has(read)
   );
 }
 

@@ -21,3 +21,21 @@ export function passedTracestate(value: string): string {
   while (chars() > charsMax) kept.pop();
   return kept.join();
 }
+
+/** What the gateway says of a request that an operator asks about, to the agents on its way. Nobody else is believed it. */
+const EXPLAINED = "selvage=explain";
+
+/** @param value empty: there is none */
+export const withExplained = (value: string): string => (value === "" ? EXPLAINED : `${EXPLAINED},${value}`);
+
+/** @param value as `passedTracestate` makes it */
+export const isExplained = (value: string): boolean => value === EXPLAINED || value.startsWith(`${EXPLAINED},`);
+
+/** A client's, without what the gateway alone may say. @param value as `passedTracestate` makes it */
+export function withoutOwnState(value: string): string {
+  if (!value.includes("selvage=")) return value;
+  return value
+    .split(",")
+    .filter((one) => !one.startsWith("selvage="))
+    .join();
+}

@@ -134,6 +134,8 @@ export const wire = {
   /** A certificate of an SVID, and the signature by its key, which may be RSA of 4,096 bits; base64. */
   certificateCharsMax: 12 * KiB,
   svidProofCharsMax: 1 * KiB,
+  /** Name of a secret, as in `${secret:NAME}`. */
+  secretNameCharsMax: 128,
   /** Why a plan is refused. */
   refusalCharsMax: 4 * KiB,
   /** Who changes the document, why, and the file's name. */

@@ -7,13 +7,17 @@ export const counters = {
   /** The same of the names of kinds and of what is counted. */
   nameCharsMax: 32,
   labelsMax: 5,
-  eventsMax: 32,
+  eventsMax: 40,
   /** Series in one report, which travels with a lease request; the others are in the next. */
   reportSeriesMax: 128,
   /** The same in characters of JSON, but for one series: a lease request holds `control.callBytesMax`. */
   reportCharsMax: 40_000,
   /** What nobody has to hear of at once is reported this often. */
   reportEveryMs: 10_000,
+  /** The same of what agents count of policies in shadow, which is of use over days. */
+  agentReportEveryMs: 30_000,
+  /** Series of them in one report: policies of a service, each with a few codes. */
+  agentSeriesMax: 64,
   /** What an operator must hear of is reported this long after it was counted, if no request renews the lease before. */
   urgentAfterMs: 500,
   /** A report that nobody took for so long is dropped: what it tells is no longer of the last minutes. */

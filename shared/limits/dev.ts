@@ -14,6 +14,9 @@ export const dev = {
   portsTried: 50,
   /** Bytes of the access log that are read at once. */
   logChunkBytes: 256 * 1024,
+  /** Lines that `selvage logs` shows of all processes unless asked otherwise, and at most. */
+  logLines: 100,
+  logLinesMax: 50_000,
   /** Requests whose stub is remembered until their line is written. */
   stubsRemembered: 1_000,
   /** Levels of a schema that a made-up example has. */

@@ -61,6 +61,9 @@ export const discovery = {
   keptWriteMs: 5 * MINUTE_MS,
   /** An agent that starts waits so long for the first word of its sources. */
   firstAnswerMs: 3 * SECOND_MS,
+  /** Sources that an agent tells the control plane of; and how long after something changed, so that what comes together travels together. */
+  toldSourcesMax: 100,
+  toldAfterMs: SECOND_MS,
   /** Of a reason that is shown. */
   reasonCharsMax: 300,
 } as const;

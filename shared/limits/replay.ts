@@ -3,8 +3,6 @@
 export const replays = {
   /** Records that one run replays; what is beyond them is counted. A few seconds of work. */
   recordsMax: 20_000,
-  /** Records that one call of the control API is asked for. */
-  pageMax: 1_000,
   /** Bytes of a file of records. */
   fileBytesMax: 512 * 1024 * 1024,
   /** Requests of one group that are shown; `--json` has all. */

@@ -8,6 +8,13 @@ export const usage = {
   isolateCallersMax: 384,
   /** Objects of the control plane that keep it, each for a part of the isolates. */
   shards: 4,
+  /** The same for what agents count of the mesh's edges: objects of their own, so that no mesh pushes out what gateways count. */
+  edgeShards: 2,
+  /** An agent tells what it counted this long after the first call, and then so often while there are calls. */
+  edgeFirstMs: 1_000,
+  edgeEveryMs: 30_000,
+  /** While nothing but connections that were opened earlier is there, that they still are is told this often. */
+  edgeOpenEveryMs: 1_800_000,
   /** What is kept for how long: the finest first, in slots of the length. */
   resolutions: {
     minute: { slotMs: MINUTE_MS, keptMs: 2 * HOUR_MS },

@@ -1,4 +1,5 @@
 import type { CallLimitConfig, CallLimitsConfig } from "../config/schema-call-limits.ts";
+import { countingMode, inShadow } from "../config/shadow.ts";
 import { parseDurationMs } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import { type CallLimit, type CallLimitPart, fieldOf } from "../policy/call-limits.ts";
@@ -23,7 +24,7 @@ export function compileCallLimits(config: CallLimitsConfig, timeoutMs: number): 
       by,
       ...(limit.missing === "refuse" && { missing: limit.missing }),
       ...compileMode(limit),
-      ...(limit.shadow === true && { shadow: true }),
+      ...(inShadow(limit) && { shadow: true }),
     };
   });
 }
@@ -42,10 +43,11 @@ const labelOf = (by: readonly CallLimitPart[]): string =>
 
 /** What is the default is the same as none. */
 function compileMode({
-  mode,
+  mode: stated,
   onFailure,
   timeout,
 }: CallLimitConfig): Pick<CallLimit, "mode" | "onFailure" | "timeoutMs"> {
+  const mode = countingMode(stated);
   if (mode === undefined || mode === "local") return {};
   const timeoutMs = timeout === undefined ? undefined : parseDurationMs(timeout);
   const isOther = timeoutMs !== undefined && timeoutMs !== limits.meshLimits.waitMs;

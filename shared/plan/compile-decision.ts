@@ -31,7 +31,7 @@ function endpointOf(text: string): string {
 /** What a route asks. */
 export function compileDecision(decision: DecisionConfig): DecisionSettings {
   if (typeof decision === "string") return { by: decision };
-  const { by, subject, action, resource, context } = decision;
+  const { by, subject, action, resource, context, mode } = decision;
   return {
     by,
     ...(subject !== undefined && { subject: compileEntity(subject) }),
@@ -43,6 +43,7 @@ export function compileDecision(decision: DecisionConfig): DecisionSettings {
     }),
     ...(resource !== undefined && { resource: compileEntity(resource) }),
     ...(context !== undefined && { context: compileFillings(context) }),
+    ...(mode === "shadow" && { mode }),
   };
 }
 

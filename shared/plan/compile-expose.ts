@@ -1,5 +1,6 @@
 import type { JwtProvider } from "../auth/providers.ts";
 import type { Document, RouteConfig, ServiceConfig } from "../config/schema.ts";
+import { inShadow } from "../config/shadow.ts";
 import { compileClientIp } from "./compile-client-ip.ts";
 import { compileCors } from "./compile-cors.ts";
 import { compileProvider } from "./compile-identity.ts";
@@ -39,7 +40,7 @@ export function compileExpose(service: string, config: ExposeConfig, gateway: Do
 function ofAgent(route: RouteConfig, service: string): RouteConfig {
   if (route.rateLimit === undefined) return { ...route, to: service };
   const rateLimit = listOf(route.rateLimit).map((limit) =>
-    typeof limit === "string" ? limit : { ...limit, mode: "local" as const },
+    typeof limit === "string" ? limit : { ...limit, mode: "local" as const, shadow: inShadow(limit) },
   );
   return { ...route, to: service, rateLimit };
 }

@@ -1,4 +1,5 @@
 import type { GraphqlConfig } from "../config/schema-graphql.ts";
+import { inShadow } from "../config/shadow.ts";
 import { limits } from "../limits.ts";
 import type { GraphqlSettings } from "../policy/graphql-guard.ts";
 import { mapValues, sorted } from "./sorted.ts";
@@ -6,7 +7,7 @@ import { mapValues, sorted } from "./sorted.ts";
 const { depthDefault, aliasesDefault, rootFieldsDefault, tokensDefault } = limits.graphql;
 
 export function compileGraphql(config: GraphqlConfig): GraphqlSettings {
-  const { costs = {}, maxCost, introspection, allow, shadow } = config;
+  const { costs = {}, maxCost, introspection, allow } = config;
   return {
     depthMax: config.maxDepth ?? depthDefault,
     aliasesMax: config.maxAliases ?? aliasesDefault,
@@ -19,6 +20,6 @@ export function compileGraphql(config: GraphqlConfig): GraphqlSettings {
     operations: sorted(config.operations ?? ["query", "mutation"]),
     ...(introspection === true && { introspection }),
     ...(allow !== undefined && { allow: sorted(allow.map((hash) => hash.toLowerCase())) }),
-    ...(shadow === true && { shadow }),
+    ...(inShadow(config) && { shadow: true as const }),
   };
 }

@@ -20,5 +20,6 @@ export function compileIdempotency(config: IdempotencyConfig): IdempotencySettin
     ...(waitMs !== undefined && { waitMs }),
     onUnknown: config.onUnknown ?? "refuse",
     ...(documentation !== undefined && { documentation }),
+    ...(config.mode === "shadow" && { mode: config.mode }),
   };
 }

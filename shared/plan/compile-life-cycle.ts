@@ -19,6 +19,7 @@ export function compileLifeCycle(config: LifeCycleConfig): LifeCycle {
     ...(docs !== undefined && { docs }),
     ...(policy !== undefined && { policy }),
     ...(times.length > 0 && { brownouts: times }),
+    ...(config.mode === "shadow" && { mode: config.mode }),
   };
 }
 

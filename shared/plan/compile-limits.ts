@@ -1,5 +1,6 @@
 import type { RouteConfig } from "../config/schema.ts";
 import type { LegacyRateLimitHeaders, NamedLimitConfig, RateLimitConfig } from "../config/schema-limits.ts";
+import { countingMode, inShadow } from "../config/shadow.ts";
 import { parseDurationMs, parseRate } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import type { RateLimitSettings, ResponseCost } from "../policy/settings.ts";
@@ -71,10 +72,10 @@ function compileRateLimit(
     by: compileLimitKey(config.by),
     ...(config.missing === "refuse" && { missing: config.missing }),
     ...(rows !== undefined && { rows }),
-    mode: config.mode ?? "leased",
+    mode: countingMode(config.mode) ?? "leased",
     onFailure: config.onFailure ?? "closed",
     ...compileTimeout(config.timeout),
-    ...(config.shadow === true && { shadow: true }),
+    ...(inShadow(config) && { shadow: true }),
   };
 }
 

@@ -87,7 +87,7 @@ type Traffic = Readonly<Record<string, Pick<ServicePlan, "traffic">>>;
 function compileAuth(auth: AuthConfig | undefined): AuthSettings | undefined {
   if (auth === undefined) return undefined;
   if (typeof auth === "string") return { any: [auth], scopes: [] };
-  const { any = [], all = [], optional, scopes, claims, groups, when, decision } = auth;
+  const { any = [], all = [], optional, scopes, claims, groups, when, decision, mode } = auth;
   return {
     any: [...new Set(any)],
     ...(all.length > 0 && { all: [...new Set(all)] }),
@@ -97,6 +97,7 @@ function compileAuth(auth: AuthConfig | undefined): AuthSettings | undefined {
     ...(groups !== undefined && { groups: sorted(groups) }),
     ...(when !== undefined && { when }),
     ...(decision !== undefined && { decision: compileDecision(decision) }),
+    ...(mode === "shadow" && { mode }),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { ConcurrencyConfig, SheddingConfig } from "../config/schema-shedding.ts";
+import { inShadow } from "../config/shadow.ts";
 import { limits } from "../limits.ts";
 import type { ConcurrencySettings, SheddingSettings } from "../policy/load-shedding.ts";
 import { mapValues } from "./sorted.ts";
@@ -12,7 +13,7 @@ export function compileShedding(config: SheddingConfig): SheddingSettings {
 export function compileConcurrency(config: ConcurrencyConfig): ConcurrencySettings {
   const { tolerance, concurrencyMin, concurrencyMax } = limits.loadShedding;
   return {
-    mode: config.shadow === true ? "shadow" : "enforce",
+    mode: inShadow(config) ? "shadow" : "enforce",
     tolerance: config.tolerance ?? tolerance,
     concurrencyMin: config.minConcurrency ?? concurrencyMin,
     concurrencyMax: config.maxConcurrency ?? concurrencyMax,

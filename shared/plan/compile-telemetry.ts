@@ -1,17 +1,32 @@
 import type { TelemetryConfig } from "../config/schema-telemetry.ts";
 import { durationOr, parseDurationMs } from "../config/units.ts";
 import { telemetry as limits } from "../limits/telemetry.ts";
+import { type RecordSettings, USUAL_RECORDS } from "../policy/record-settings.ts";
 import type { OtlpSettings, TelemetrySettings, TracesSettings } from "../telemetry/settings.ts";
-import { lowerCaseKeys } from "./sorted.ts";
+import { lowerCaseKeys, sorted } from "./sorted.ts";
 
 /** @param name of the document */
-export function compileTelemetry({ otlp, resource, traces }: TelemetryConfig, name: string): TelemetrySettings {
+export function compileTelemetry(
+  { otlp, resource, traces, records }: TelemetryConfig,
+  name: string,
+): TelemetrySettings {
   const to = otlp === undefined ? undefined : compileOtlp(otlp);
   return {
     ...(to !== undefined && { otlp: to }),
     resource: { "service.namespace": name, ...resource },
     ...(traces !== undefined && { traces: compileTraces(traces) }),
+    ...(records !== undefined && { records: compileRecords(records) }),
   };
+}
+
+function compileRecords(records: NonNullable<TelemetryConfig["records"]>): RecordSettings | "off" {
+  if (records === "off") return records;
+  const { perRoute = USUAL_RECORDS.perRoute, keep, hide } = records;
+  const lists = Object.entries(hide ?? {}).flatMap(([of, names]) =>
+    names === undefined || names.length === 0 ? [] : [[of, sorted(names.map((name) => name.toLowerCase()))]],
+  );
+  const keepMs = durationOr(keep, USUAL_RECORDS.keepMs);
+  return { perRoute, keepMs, ...(lists.length > 0 && { hide: Object.fromEntries(lists) }) };
 }
 
 function compileOtlp(otlp: NonNullable<TelemetryConfig["otlp"]>): OtlpSettings | undefined {

@@ -38,7 +38,13 @@ export function compileValidation(
   const found = validationOf(route, defaults);
   if (found === undefined) return {};
   const { config, of } = found;
-  const { contract: name, requests = "enforce", responses = "off", responseShare = 1, basePath } = config;
+  const {
+    contract: name,
+    requests = config.mode ?? "enforce",
+    responses = "off",
+    responseShare = 1,
+    basePath,
+  } = config;
   if (requests === "off" && responses === "off") return {};
   return {
     validation: {

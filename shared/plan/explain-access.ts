@@ -21,7 +21,7 @@ export function explainAccess(service: ServicePlan, name: string, at: Path, requ
   }
   if (verdict.shadow !== undefined) {
     const text = `${name} would refuse ${GATEWAY_SERVICE}, but only in shadow: ${verdict.shadow.reason}`;
-    return [step("access", "pass", text, list, verdict.shadow.code), ...audited];
+    return [step("access", "would-deny", text, list, verdict.shadow.code), ...audited];
   }
   if (verdict.rule < 0) return [step("access", "pass", `${name} has no list: every workload may call it`, at)];
   const rule = rules[verdict.rule];

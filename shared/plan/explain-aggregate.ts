@@ -8,7 +8,7 @@ import { limits } from "../limits.ts";
 import { fetchesOf, latestTimes } from "../policy/aggregate-budget.ts";
 import type { AggregatePart, AggregateTarget, StatusPolicy } from "../policy/aggregate-settings.ts";
 import { parsePartCondition } from "../policy/part-condition.ts";
-import { fillTemplate } from "../policy/template.ts";
+import { fillTemplate, type TemplateScope } from "../policy/template.ts";
 import { describeTarget } from "./describe-target.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import type { RoutePlan } from "./plan.ts";
@@ -67,14 +67,17 @@ export function explainPart(
   request: ComposedRequest,
 ): ExplainedPart {
   const place: Path = [...at, "aggregate", part.name];
-  const path = previewPath(part, request);
+  const { path, missing } = previewPath(target, part, request);
   const via = describeTarget(part.target);
   const begins = latestTimes(target.parts).get(part.name)?.beginsMs ?? 0;
   const condition = explainCondition(target.parts, part, request);
   const notes = [...describeOrder(part, begins), ...describeCalls(part), ...describeResult(part), ...condition.words];
   const text = `${part.method} ${path} to ${via} (${notes.join(", ")})`;
-  const call = step("call", condition.isFalse ? "skip" : "pass", text, [...place, part.method.toLowerCase()]);
-  return { part, at: place, path, step: call };
+  const callAt = [...place, part.method.toLowerCase()];
+  const why = condition.fault ?? (missing && !condition.isFalse ? `{${missing}} is missing or unusable` : undefined);
+  if (why !== undefined && !condition.isFalse)
+    return { part, at: place, path, step: step("call", "deny", `${text}: ${why}`, callAt, "aggregate_part_failed") };
+  return { part, at: place, path, step: step("call", condition.isFalse ? "skip" : "pass", text, callAt) };
 }
 
 function describeOrder({ dependsOn, after = [] }: AggregatePart, beginsMs: number): string[] {
@@ -120,7 +123,7 @@ function explainCondition(
   parts: readonly AggregatePart[],
   { when }: AggregatePart,
   request: ComposedRequest,
-): { readonly words: readonly string[]; readonly isFalse: boolean } {
+): { readonly words: readonly string[]; readonly isFalse: boolean; readonly fault?: string } {
   if (when === undefined) return { words: [], isFalse: false };
   const parsed = parsePartCondition(when);
   if (typeof parsed === "string") return { words: [`condition: ${parsed}`], isFalse: false };
@@ -131,17 +134,27 @@ function explainCondition(
   if (unknown.length > 0 || parsed.names.includes("request"))
     return { words: [`when ${when}, which depends on ${unknown.join(", ") || "the request"}`], isFalse: false };
   const verdict = parsed.evaluate({ identity, path: params, query, request: { method, path } });
-  if (typeof verdict === "string") return { words: [`when ${when}, which has no value: ${verdict}`], isFalse: false };
+  if (typeof verdict === "string")
+    return { words: [`when ${when}`], isFalse: false, fault: `its condition has no value: ${verdict}` };
   return { words: [`when ${when}, which is ${verdict}`], isFalse: !verdict };
 }
 
-function previewPath(part: AggregatePart, { identity, params, query }: ComposedRequest): string {
-  const scope = { identity, path: params, query };
-  return part.path
-    .map((piece) => {
-      if (typeof piece === "string") return piece;
-      const filled = fillTemplate([piece], scope);
-      return "text" in filled ? filled.text : `{${piece.join(".")}}`;
-    })
-    .join("");
+/** @returns `missing`: what the path needs of the request, and it does not have */
+function previewPath(
+  { parts }: AggregateTarget,
+  part: AggregatePart,
+  { identity, params, query }: ComposedRequest,
+): { readonly path: string; readonly missing?: string } {
+  const scope: TemplateScope = { identity, path: params, query };
+  const isKnown = ([root = ""]: readonly string[]): boolean =>
+    Object.hasOwn(scope, root) && !parts.some(({ name }) => name === root);
+  let missing: string | undefined;
+  const path = part.path.map((piece) => {
+    if (typeof piece === "string") return piece;
+    const filled = fillTemplate([piece], scope);
+    if ("text" in filled) return filled.text;
+    if (isKnown(piece)) missing ??= filled.missing;
+    return `{${piece.join(".")}}`;
+  });
+  return { path: path.join(""), ...(missing !== undefined && { missing }) };
 }

@@ -2,9 +2,9 @@ import { type AuthSettings, nextProof, type Proof, refuseIdentity } from "../aut
 import { parseCondition } from "../auth/condition.ts";
 import { identityOfClaims, refuseClaims } from "../auth/jwt-claims.ts";
 import type { IdentityProvider, JwtProvider } from "../auth/providers.ts";
+import { refusalOfUnproven } from "../auth/shadow-auth.ts";
 import { refuseTokenHeader } from "../auth/token-form.ts";
 import type { Path } from "../config/problem.ts";
-import { SelvageError } from "../errors.ts";
 import { anonymous, type Identity } from "../identity/identity.ts";
 import { boundNote, proofOfCertificate, refuseShownToken } from "./explain-bound.ts";
 import { bareHost, endCredentials, type Fields } from "./explain-fields.ts";
@@ -51,16 +51,25 @@ export function explainAuth(
     }
     if (next.kind === "identity")
       return explainIdentity(auth, next.identity, proofs, path, request, conditionOf(auth, gateway, request, fields));
-    const text = next.kind === "missing" ? missingText(auth, providers, request) : refusedText(next);
-    const failed = next.kind === "failed" && next.cause instanceof SelvageError ? next.cause.code : undefined;
-    const code = failed ?? (next.kind === "missing" ? "credentials_missing" : "credentials_invalid");
-    return { identity: anonymous, steps: [step("auth", "deny", text, path, code)] };
+    const text = next.kind === "missing" ? missingText(auth, providers, request, proofs) : refusedText(next);
+    const { code } = refusalOfUnproven(next);
+    const told = auth.mode === "shadow" ? `${text}; in shadow: passes as anonymous` : text;
+    return { identity: anonymous, steps: [step("auth", denialOf(auth), told, path, code)] };
   }
 }
 
-function missingText(auth: AuthSettings, providers: Providers, request: ExplainRequest): string {
+/** In shadow it goes on. */
+const denialOf = ({ mode }: AuthSettings): "deny" | "would-deny" => (mode === "shadow" ? "would-deny" : "deny");
+
+function missingText(
+  auth: AuthSettings,
+  providers: Providers,
+  request: ExplainRequest,
+  proofs: ReadonlyMap<string, Proof>,
+): string {
   const names = [...(auth.all ?? []), ...(auth.any.length > 0 ? [auth.any.join(" or ")] : [])].join(" and ");
-  if (request.credential.kind !== "none") return `only some of the credentials: ${names} is asked for`;
+  const isSome = request.credential.kind !== "none" || [...proofs.values()].some(({ kind }) => kind === "proven");
+  if (isSome) return `only some of the credentials: ${names} is asked for`;
   const login = [...(auth.all ?? []), ...auth.any].map((name) => providers[name]).find((one) => one?.kind === "oidc");
   const hint = login === undefined ? ", or -H 'authorization: Bearer ...'" : loginHint(login, request);
   return `no credentials: ${names} is asked for; try --as SUB${hint}`;
@@ -69,9 +78,19 @@ function missingText(auth: AuthSettings, providers: Providers, request: ExplainR
 const refusedText = (refused: { kind: "refused"; reason: string } | { kind: "failed"; cause: unknown }): string =>
   refused.kind === "refused" ? refused.reason : String(refused.cause);
 
-/** What is said beside an identity of which only the form of its credential is known here. */
+/** What is said beside an identity of which only the form of its credential is known here, or of one that it is composed of. */
 const unknownNote = (found: Identity): string =>
-  keyNote(found) + introspectionNote(found) + sessionNote(found) + unseenNote(found);
+  composedOf(found)
+    .map((one) => keyNote(one) + introspectionNote(one) + sessionNote(one) + unseenNote(one))
+    .join("");
+
+/** Who is composed has the claims of the others under the names of their providers. */
+function composedOf(found: Identity): Identity[] {
+  const others = Object.values(found.claims).filter(
+    (one): one is Identity["claims"] => typeof one === "object" && one !== null && !Array.isArray(one),
+  );
+  return [found, ...others.map((claims) => ({ ...found, claims }))];
+}
 
 export const isKnownInPart = (identity: Identity): boolean => unknownNote(identity) !== "";
 
@@ -89,11 +108,11 @@ function explainIdentity(
   const { scopes, groups } = identity;
   const proven = [...proofs].filter(([, { kind }]) => kind === "proven").map(([name]) => name);
   const by = proven.length === 0 ? "no credentials, which are optional here" : `by ${proven.join(" and ")}`;
-  const unchecked =
-    request.credential.kind === "token" && note === "" ? " (claims only: the SIGNATURE WAS NOT CHECKED)" : "";
+  const isOfToken = request.credential.kind === "token" && found.method === "jwt";
+  const unchecked = isOfToken ? " (claims only: the SIGNATURE WAS NOT CHECKED)" : "";
   const assumed = request.credential.kind === "assumed" ? "assumed to be " : "";
   const inGroups = groups.length > 0 ? `, groups: ${groups.join(" ")}` : "";
-  const said = `${unchecked}${note}${signatureNote(found)}${boundNote(identity, assumed !== "")}`;
+  const said = `${unchecked}${note}${composedOf(found).map(signatureNote).join("")}${boundNote(identity, assumed !== "")}`;
   const text = `${assumed}${identity.sub} ${by}${said}, scopes: ${scopes.join(" ") || "none"}${inGroups}`;
   const { method, sub, issuer, consumer, plan } = identity;
   const facts = { by: proven, method, sub, issuer, scopes, groups, consumer, plan };
@@ -108,7 +127,8 @@ function explainDemands(
   path: Path,
   isTrue: (who: Identity) => boolean | string,
 ): ExplainStep[] {
-  const refusal = refuseIdentity(auth, identity, isTrue);
+  const known = isKnownInPart(identity) ? certainDemands(auth) : auth;
+  const refusal = refuseIdentity(known, identity, isTrue);
   const met: Record<string, string | undefined> = {
     scopes: auth.scopes.length === 0 ? undefined : `has ${auth.scopes.join(" ")}`,
     claims: auth.claims && `has ${Object.keys(auth.claims).join(", ")} as asked for`,
@@ -118,10 +138,18 @@ function explainDemands(
   const steps: ExplainStep[] = [];
   for (const [demand, text] of Object.entries(met)) {
     const at = [...path, demand];
-    if (refusal?.by === demand) return [...steps, step(demand, "deny", refusal.reason, at, refusal.code)];
-    if (text !== undefined) steps.push(step(demand, "pass", text, at));
+    if (refusal?.by === demand) return [...steps, step(demand, denialOf(auth), refusal.reason, at, refusal.code)];
+    if (text !== undefined && Object.hasOwn(known, demand)) steps.push(step(demand, "pass", text, at));
+    else if (text !== undefined) steps.push(step(demand, "note", OPEN_DEMAND, at));
   }
   return steps;
+}
+
+const OPEN_DEMAND = "is decided by whose credential it is, which is not known here";
+
+/** What does not depend on whom a credential is of, where only whoever is asked about it knows. Scopes are taken for granted. */
+function certainDemands({ claims: _, groups: __, when, ...certain }: AuthSettings): AuthSettings {
+  return when === undefined || /\bidentity\b/.test(when) ? certain : { ...certain, when };
 }
 
 /** Conditions see what is left when credentials have ended. */

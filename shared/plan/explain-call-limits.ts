@@ -17,9 +17,10 @@ export function explainCallLimits(
     const path = [...at, "rateLimit", ...(rateLimits.length > 1 ? [index] : [])];
     const stage = `limit ${limit.name}`;
     const key = callLimitKey(limit, caller);
-    if (typeof key !== "string" && limit.shadow !== true) {
+    if (typeof key !== "string") {
       const lack = key.code === "not_permitted" ? "is on behalf of no end user" : "lacks a field that it is counted by";
-      return step(stage, "deny", `the call ${lack} (\`missing: refuse\`)`, path, key.code);
+      const verdict = limit.shadow === true ? "would-deny" : "deny";
+      return step(stage, verdict, `the call ${lack} (\`missing: refuse\`)`, path, key.code);
     }
     const shadow = limit.shadow === true ? "in shadow: nobody is refused; " : "";
     const text = `${shadow}${describeCount(limit)}, ${describeMode(limit)}, counted by ${describeParts(limit, caller)}; not counted now`;

@@ -19,9 +19,12 @@ export function explainDecision(
   if (point === undefined)
     return [step("decision", "deny", `there is no decision point ${settings.by}`, path, "decision_unavailable")];
   const evaluation = evaluationOf(settings, point, facts);
-  if ("missing" in evaluation) return [step("decision", "deny", evaluation.missing, path, "not_permitted")];
+  const inShadow = auth?.mode === "shadow" || settings.mode === "shadow";
+  if ("missing" in evaluation)
+    return [step("decision", inShadow ? "would-deny" : "deny", evaluation.missing, path, "not_permitted")];
   const failing = `${point.onFailure} when nobody answers within ${formatDuration(point.timeoutMs)}`;
   const text = `${settings.by} WAS NOT ASKED; would be asked ${canonicalJson(evaluation)} (${failing})`;
-  const said = { by: settings.by, asked: evaluation, onFailure: point.onFailure };
-  return [{ ...step("decision", "note", text, path), facts: said }];
+  const said = { by: settings.by, asked: evaluation, onFailure: point.onFailure, shadow: inShadow || undefined };
+  const told = inShadow ? `in shadow: nobody is refused; ${text}` : text;
+  return [{ ...step("decision", "note", told, path), facts: said }];
 }

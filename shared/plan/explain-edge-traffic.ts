@@ -1,11 +1,11 @@
 import type { Path } from "../config/problem.ts";
 import { identityKey } from "../identity/identity.ts";
-import { chooseVariant, type EdgeTrafficRule, type StickySource } from "../policy/edge-traffic.ts";
+import { chooseVariant, type EdgeTrafficRule, type StickySource, type VariantChoice } from "../policy/edge-traffic.ts";
 import { matches, type TrafficRequest } from "../policy/traffic.ts";
 import { describeTarget } from "./describe-target.ts";
 import { faultStep } from "./explain-faults.ts";
+import type { Forwarded } from "./explain-forwarded.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
-import type { Forwarded } from "./explain-target.ts";
 import { describeConditions } from "./explain-traffic.ts";
 import type { RoutePlan } from "./plan.ts";
 
@@ -48,7 +48,7 @@ export function explainEdgeTraffic(
     ...{ name, percent },
     route: { ...route, target: { ...target, to } },
   });
-  if (rule.variants.length > 1 && !isSettled(rule.sticky, client, header)) {
+  if (rule.variants.length > 1 && !isSettled(rule.sticky, client, choice, header)) {
     const ways = sharesOf(rule).map(({ variant, percent }) => wayTo(variant, percent));
     const text = `${ways.map(({ name, percent }) => `${percent} % to ${name}`).join(", ")} (${why}), drawn for each request`;
     return { steps: [step("traffic", "note", text, place)], ways };
@@ -96,11 +96,13 @@ function askedOf({ method, path, route, scopes, identity, context }: Forwarded):
 function isSettled(
   sticky: StickySource | undefined,
   { identity, ip }: { readonly identity: string | undefined; readonly ip: string | undefined },
+  { cookie }: VariantChoice,
   header: (name: string) => string | undefined,
 ): boolean {
   if (sticky === undefined) return false;
   if ("header" in sticky) return Boolean(header(sticky.header));
-  if ("cookie" in sticky) return header("cookie")?.includes(`${sticky.cookie}=`) === true;
+  // Who shows none that holds a share is given one.
+  if ("cookie" in sticky) return cookie === undefined;
   return (sticky.by === "ip" ? ip : identity) !== undefined;
 }
 

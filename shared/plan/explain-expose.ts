@@ -3,6 +3,7 @@ import { readConfirmation } from "../auth/confirmation.ts";
 import { exposePlace } from "../config/expose-place.ts";
 import type { Path } from "../config/problem.ts";
 import { explain } from "./explain.ts";
+import { withShadows } from "./explain-result.ts";
 import { type Credential, type ExplainRequest, type ExplainStep, type Explanation, step } from "./explain-step.ts";
 import type { ExposePlan, Plan, RoutePlan, ServicePlan } from "./plan.ts";
 
@@ -18,18 +19,20 @@ export function explainExposed(
 ): Explanation | undefined {
   const own = Object.hasOwn(plan.mesh.services, service) ? plan.mesh.services[service] : undefined;
   if (own?.expose === undefined) return undefined;
-  const asked = { ...request, credential: checkable(request.credential) };
+  // Loops of gateways are no matter of an agent, which hands requests to its own application.
+  const headers = request.headers.filter(([name]) => name !== "via");
+  const asked = { ...request, headers, credential: checkable(request.credential) };
   const explanation = explain(asGateway(plan, own.expose, own), asked, nowMs);
   const placed = <T extends { readonly path?: Path }>(one: T): T =>
     one.path === undefined ? one : { ...one, path: exposePlace(service, one.path) ?? one.path };
   const { route, otherRoutes, steps, result } = explanation;
   const passes = result.outcome === "forward";
-  return {
+  return withShadows({
     ...(route !== undefined && { route: placed(route) }),
     otherRoutes: otherRoutes.map(placed),
     steps: [listenStep(service, own.expose), ...steps.map(placed), ...(passes ? sheddingSteps(service, own) : [])],
     result: passes ? { outcome: "forward", text: "would be passed to the application" } : result,
-  };
+  });
 }
 
 /** No step of the mesh is on the way: its agent hands a request to the application at once. */

@@ -18,7 +18,7 @@ export function explainIdempotency(
   const path = [...at, "idempotency"];
   const read = readIdempotencyKey(idempotency, method, header(idempotency.header));
   const denied = (text: string, code: "idempotency_key_missing" | "idempotency_key_invalid"): ExplainStep[] => [
-    step("idempotency", "deny", text, path, code),
+    step("idempotency", idempotency.mode === "shadow" ? "would-deny" : "deny", text, path, code),
   ];
   if (read.kind === "missing")
     return denied(`no ${idempotency.header}: try -H '${idempotency.header}: "a-new-uuid"'`, "idempotency_key_missing");

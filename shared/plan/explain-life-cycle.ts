@@ -13,18 +13,22 @@ export function explainLifeCycle(
   if (lifeCycle === undefined) return [];
   const place = [...at, "lifecycle"];
   const verdict = judgeLifeCycle(lifeCycle, nowMs, 0);
-  if (verdict.kind === "over") return [step("life cycle", "deny", "the route has ended", place, "route_ended")];
+  const denial = lifeCycle.mode === "shadow" ? "would-deny" : "deny";
+  const over = step("life cycle", denial, "the route has ended", place, "route_ended");
+  if (verdict.kind === "over" && denial === "deny") return [over];
   const told = lifeCycleFields(lifeCycle, params).map(([name, value]) => `${name}: ${value}`);
   const counted = isDeprecated(lifeCycle, nowMs) ? "; the caller is counted" : "";
   const steps =
     told.length === 0 ? [] : [step("life cycle", "note", `answers say ${told.join(", ")}${counted}`, place)];
   if (verdict.kind === "pass") return steps;
+  if (verdict.kind === "over") return [...steps, over];
   const running = lifeCycle.brownouts?.find(({ untilMs }) => untilMs === verdict.endsAtMs);
   const ends = new Date(verdict.endsAtMs).toISOString();
   const percent = running?.percent ?? 100;
-  const text = `${percent} % of the requests are refused until ${ends}`;
+  const refused = denial === "deny" ? "are refused" : "would be refused";
+  const text = `${percent} % of the requests ${refused} until ${ends}`;
   return [
     ...steps,
-    percent < 100 ? step("brownout", "note", text, place) : step("brownout", "deny", text, place, "brownout"),
+    percent < 100 ? step("brownout", "note", text, place) : step("brownout", denial, text, place, "brownout"),
   ];
 }

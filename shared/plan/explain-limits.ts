@@ -34,7 +34,9 @@ export function explainLimits(
     const shared = limit.scope === "gateway" ? " over all routes with this limit" : "";
     const shadow = limit.shadow === true ? describeShadow(key) : "";
     const text = `${shadow}${texts.join(", ")}, counted by ${key.text}${shared}; not counted now`;
-    return { ...step(`limit ${limit.name}`, "note", text, path), facts };
+    const name = `limit ${limit.name}`;
+    if (key.refused !== undefined) return { ...step(name, "would-deny", text, path, key.refused.code), facts };
+    return { ...step(name, "note", text, path), facts };
   });
 }
 

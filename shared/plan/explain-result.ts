@@ -1,8 +1,11 @@
 /** What becomes of a request in the end, by the steps of its way. */
 import { errorTable } from "../errors.ts";
+import { failureStatus, titleOf } from "../policy/aggregate-answer.ts";
+import type { AggregateTarget } from "../policy/aggregate-settings.ts";
 import type { Fields } from "./explain-fields.ts";
-import type { DrawnResult, ExplainStep, Explanation, Result } from "./explain-step.ts";
-import { type Forwarded, pathFor } from "./explain-target.ts";
+import type { Forwarded } from "./explain-forwarded.ts";
+import type { DrawnResult, ExplainStep, Explanation, Result, WouldRefused } from "./explain-step.ts";
+import { pathFor } from "./explain-target.ts";
 import type { RoutePlan } from "./plan.ts";
 
 type Among = DrawnResult["among"];
@@ -12,10 +15,17 @@ export function resultOf(steps: readonly ExplainStep[], route?: RoutePlan): Resu
   const denied = steps.find((one) => one.verdict === "deny" && one.optional !== true);
   if (denied === undefined) return { outcome: "forward", text: "would be forwarded" };
   const denial = denied.code ?? "internal";
-  // What a part of a composed answer is refused with stays inside; the client hears that a part is missing.
-  const code = route?.target.kind === "aggregate" && denied.stage !== "aggregate" ? "aggregate_part_failed" : denial;
-  const { status, title } = errorTable[code];
-  return { outcome: "refuse", code, status, text: `${status} ${title}: ${denied.text}` };
+  if (route?.target.kind === "aggregate" && denied.part !== undefined) return partFailed(denied, route.target);
+  const { status, title } = errorTable[denial];
+  return { outcome: "refuse", code: denial, status, text: `${status} ${title}: ${denied.text}` };
+}
+
+/** What a part of a composed answer is refused with stays inside; the client hears that a part is missing. */
+function partFailed({ part = "", text, aborts }: ExplainStep, { answer }: AggregateTarget): Result {
+  // What the mesh refuses has no answer of an upstream; a fault is one.
+  const failure = { kind: "failed", status: 502, reason: text, ...(aborts && { answered: aborts.status }) } as const;
+  const status = failureStatus(part, failure, answer?.status);
+  return { outcome: "refuse", code: "aggregate_part_failed", status, text: `${status} ${titleOf(status)}: ${text}` };
 }
 
 /** The result with what the upstream of a route would be asked. */
@@ -41,6 +51,20 @@ export function withAborts(among: Among, steps: readonly ExplainStep[]): Among {
 }
 
 const shareOf = (percent: number, part: number): number => Number(((percent * part) / 100).toFixed(2));
+
+/** Says with the result what would refuse the request if it were enforced. */
+export function withShadows(explanation: Explanation): Explanation {
+  const would = explanation.steps.flatMap(({ stage, part, verdict, code }): WouldRefused[] => {
+    if (verdict !== "would-deny" || code === undefined) return [];
+    return [{ stage: part === undefined ? stage : `${part} ${stage}`, code, status: errorTable[code].status }];
+  });
+  const { result } = explanation;
+  if (would.length === 0) return explanation;
+  const by = would.map(({ stage, code, status }) => `${stage} (${status} ${code})`).join(", ");
+  const isRefused = result.outcome === "refuse";
+  const text = isRefused ? result.text : `${result.text}; shadow: would be refused by ${by}`;
+  return { ...explanation, result: { ...result, text }, wouldRefuse: would };
+}
 
 /** The result of several of which one is drawn. */
 export function drawnResult(among: Among): Explanation["result"] {

@@ -3,7 +3,7 @@ import type { Path } from "../config/problem.ts";
 import { compileRegexes } from "../route/compile-regexes.ts";
 import { explainRoutes, type RouteVerdict } from "../route/explain-routes.ts";
 import { compileRoutes, matchRoute, type RouteTable } from "../route/match-route.ts";
-import { requestedVersion, VERSION_FIELD } from "../route/requested-version.ts";
+import { fieldsWithVersion, VERSION_FIELD } from "../route/requested-version.ts";
 import { type Condition, describeMisfit, type Found, type Regexes } from "../route/value-test.ts";
 import type { Fields } from "./explain-fields.ts";
 import { explainSiblings } from "./explain-siblings.ts";
@@ -53,11 +53,10 @@ export function findRoute(prepared: PreparedRoutes, request: ExplainRequest, pat
   const { gateway, table, regexes, groups, tellsOthers } = prepared;
   const { routes, hosts, versioning } = gateway;
   const ofRequest = (name: string): string | undefined => headerOf(request, name);
-  const asked = versioning && requestedVersion(versioning, ofRequest, request.query);
   const { host, method, query, clientIp } = request;
   const question = {
     ...{ host, method, path, query, ...(clientIp !== undefined && { clientIp }) },
-    header: (name: string) => (name === VERSION_FIELD ? asked : headerOf(request, name)),
+    header: fieldsWithVersion(versioning, ofRequest, query),
   };
   const found = matchRoute(table, question);
   const explained = tellsOthers ? explainRoutes(routes, hosts, question, regexes) : [];

@@ -55,8 +55,8 @@ export type Facts = Readonly<Record<string, unknown>>;
 /** One thing that is decided about a request, and by which part of the document. */
 export interface ExplainStep {
   readonly stage: string;
-  /** `note`: nothing is decided, something is said. */
-  readonly verdict: "pass" | "deny" | "skip" | "note";
+  /** `note`: nothing is decided, something is said. `would-deny`: in shadow, so that it goes on. */
+  readonly verdict: "pass" | "deny" | "would-deny" | "skip" | "note";
   readonly text: string;
   /** What of the text programs compare. Absent: the text is all that there is. */
   readonly facts?: Facts;
@@ -89,6 +89,15 @@ export interface Explanation {
   readonly otherRoutes: readonly { readonly name: string; readonly why: string; readonly path: Path }[];
   readonly steps: readonly ExplainStep[];
   readonly result: Result | DrawnResult;
+  /** What policies in shadow would refuse it with, in their order; absent: none would, as far as is known. */
+  readonly wouldRefuse?: readonly WouldRefused[];
+}
+
+export interface WouldRefused {
+  /** With its part, where it is about one. */
+  readonly stage: string;
+  readonly code: ErrorCode;
+  readonly status: number;
 }
 
 export type Result =

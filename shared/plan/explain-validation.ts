@@ -82,8 +82,10 @@ function explainUnknown(
       ? `no operation of ${name} has this path${basePath === "" ? "" : ` behind ${basePath}`}`
       : `the operations of ${name} at this path are for ${allow.join(", ")}`;
   if (requests === "off" || unknownOperations === "pass") return step("contract", "skip", `${what}: it passes`, place);
-  if (requests === "shadow") return step("contract", "note", `${what}: it would be refused, and is counted`, place);
-  return step("contract", "deny", what, place, allow === undefined ? "operation_unknown" : "method_not_allowed");
+  const code = allow === undefined ? "operation_unknown" : "method_not_allowed";
+  if (requests === "shadow")
+    return step("contract", "would-deny", `${what}: it would be refused, and is counted`, place, code);
+  return step("contract", "deny", what, place, code);
 }
 
 const WORDS: Readonly<Record<ValidationMode, string>> = {

@@ -11,6 +11,7 @@ import { isEmptyEdit } from "../policy/header-edits.ts";
 import { priorityOf } from "../policy/load-shedding.ts";
 import type { Reshaper } from "../policy/reshaper.ts";
 import type { HeaderEdits } from "../policy/settings.ts";
+import { WEBSOCKET } from "../policy/upgrade.ts";
 import { hostWithoutPort } from "../route/compare-routes.ts";
 import { normalisePath } from "../route/normalise-path.ts";
 import { explainAuth } from "./explain-auth.ts";
@@ -20,13 +21,14 @@ import { explainHandler, explainPolicies } from "./explain-code.ts";
 import { explainDecision } from "./explain-decision.ts";
 import { explainEdgeTraffic, explainEdgeTrouble } from "./explain-edge-traffic.ts";
 import { bareHost, editFields, endCredentials, explainBounds, passedFields } from "./explain-fields.ts";
+import { explainGraphql } from "./explain-graphql.ts";
 import { explainIdempotency } from "./explain-idempotency.ts";
 import { explainLifeCycle } from "./explain-life-cycle.ts";
 import { explainLimits } from "./explain-limits.ts";
 import { explainLogin } from "./explain-login.ts";
 import { explainMetadata, explainTold } from "./explain-outward.ts";
 import { explainAnswerEdits, explainOwnAnswer, explainRequestEdits, NO_IDS, reshaperFor } from "./explain-reshape.ts";
-import { drawnResult, resultOf, withAborts, withSent } from "./explain-result.ts";
+import { drawnResult, resultOf, withAborts, withSent, withShadows } from "./explain-result.ts";
 import { type ChosenRoute, findRoute, type PreparedRoutes, prepareRoutes, takeSibling } from "./explain-route.ts";
 import { explainShedding } from "./explain-shedding.ts";
 import { type ExplainRequest, type ExplainStep, type Explanation, headerOf, step } from "./explain-step.ts";
@@ -68,6 +70,10 @@ export function explain(
 
 /** The same, for many requests by one plan. @param nowMs for the times of a token */
 export function explainBy(prepared: PreparedPlan, request: ExplainRequest, nowMs: number): Explanation {
+  return withShadows(follow(prepared, request, nowMs));
+}
+
+function follow(prepared: PreparedPlan, request: ExplainRequest, nowMs: number): Explanation {
   const { plan, routes, reshaper, artifacts } = prepared;
   const head = explainHead(request);
   if (head !== undefined) return finish([head], []);
@@ -95,6 +101,7 @@ export function explainBy(prepared: PreparedPlan, request: ExplainRequest, nowMs
   const chosen = chosenOf(taken);
   steps.push(...explainOwner(route, at), ...early);
   if (route.quarantine !== undefined) return finish(steps, otherRoutes, chosen);
+  if (early.some(({ stage, verdict }) => stage === "upgrade" && verdict === "pass")) fields.set("upgrade", WEBSOCKET);
   const { identity, steps: authSteps } = explainAuth(route, at, plan.gateway, { ...request, path }, fields, nowMs);
   steps.push(...authSteps, ...(taken.told === undefined ? [] : [taken.told]));
   if (authSteps.some(isDenial)) return finish(steps, otherRoutes, chosen);
@@ -108,8 +115,9 @@ export function explainBy(prepared: PreparedPlan, request: ExplainRequest, nowMs
   const limits = explainLimits(plan.gateway, route, at, { identity, clientIp, params, request: inside, path });
   steps.push(...limits);
   if (limits.some(isDenial)) return finish(steps, otherRoutes, chosen);
-  if (route.graphql !== undefined)
-    steps.push(step("graphql", "note", "its document is judged, of which nothing is known here", [...at, "graphql"]));
+  const graphql = explainGraphql(route, at, inside);
+  steps.push(...graphql);
+  if (graphql.some(isDenial)) return finish(steps, otherRoutes, chosen);
   const facts = {
     ...withClient(inside, clientIp),
     ...{ identity, route: route.name, path, params, headers: Object.fromEntries(fields) },

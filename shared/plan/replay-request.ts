@@ -27,18 +27,29 @@ export const timeOfRecord = ({ entry }: RequestRecord): number => Date.parse(ent
 
 function credentialOf(
   identity: RequestRecord["request"]["identity"],
-  { error, reason, route }: RequestRecord["entry"],
+  entry: RequestRecord["entry"],
   { asking }: PreparedPlan,
 ): Credential {
+  const { error, route } = entry;
+  const refused = refusalOf(entry);
   // Whoever was let in as nobody by a route that asks had nothing that it takes.
-  const isNobody = identity?.method === "anonymous" && route !== undefined && asking.has(route);
+  const isNobody =
+    refused === undefined && identity?.method === "anonymous" && route !== undefined && asking.has(route);
   return {
     kind: "recorded",
     ...(identity !== undefined && { identity }),
-    ...((error === "credentials_invalid" || error === "cross_site") && { refused: reason ?? error }),
+    ...(refused !== undefined && { refused }),
     ...((error === "credentials_missing" || isNobody) && { missing: true }),
   };
 }
+
+/** Why credentials were refused, or would have been by what is in shadow. */
+function refusalOf({ error, reason, wouldRefuse = [] }: RequestRecord["entry"]): string | undefined {
+  const found = [{ error, reason }, ...wouldRefuse].find((one) => REFUSES_CREDENTIALS.has(one.error));
+  return found && (found.reason ?? found.error);
+}
+
+const REFUSES_CREDENTIALS: ReadonlySet<string | undefined> = new Set<ErrorCode>(["credentials_invalid", "cross_site"]);
 
 /** What a document alone can refuse with. All else comes of counts, of content, of code or of what answers. */
 const BY_DOCUMENT: ReadonlySet<string> = new Set<ErrorCode>([

@@ -15,7 +15,7 @@ export interface Aspect {
   readonly kind: ReplayKind;
   /** Empty: there is one of its kind. */
   readonly about: string;
-  /** `pass`, `skip`, or the code of the refusal. */
+  /** `pass`, `skip`, the code of the refusal, or `would-deny` with that code: in shadow, so that it goes on. */
   readonly verdict: string;
   readonly facts: Facts;
   /** A name that only one side has is no difference: it is not known to the other, or nothing of it matters there. */
@@ -42,7 +42,7 @@ export function viewOf(explanation: Explanation): ReplayView {
   for (const step of steps) {
     const kind = kindOf(step);
     if (kind === undefined || kind === "route") continue;
-    if (step.verdict !== "deny" && SHOWN_AS_SENT.has(step.stage) && !isComposed) continue;
+    if (!refuses(step) && SHOWN_AS_SENT.has(step.stage) && !isComposed) continue;
     add(aspectOf(step, kind));
   }
   if (sent !== undefined) add({ kind: "transform", about: "request", verdict: "pass", facts: sent });
@@ -72,28 +72,42 @@ const OF_REQUEST_STAGES: ReadonlySet<string> = new Set([
   "cors",
 ]);
 
+/** Whether it is refused, or would be if that were enforced: of one kind both times. */
+const refuses = ({ verdict }: ExplainStep): boolean => verdict === "deny" || verdict === "would-deny";
+
 /** Undefined: it changes how a request is carried out, and not what becomes of it. */
-function kindOf({ stage, verdict, path }: ExplainStep): ReplayKind | undefined {
+function kindOf(step: ExplainStep): ReplayKind | undefined {
+  const { stage, path } = step;
   if (stage.startsWith("limit ")) return "limit";
   if (stage === "mesh" || (path?.[0] === "mesh" && OF_MESH.has(stage))) return "access";
-  if (stage === "identity") return verdict === "deny" ? "route" : undefined;
-  if (stage === "life cycle" && verdict === "deny") return "outcome";
+  if (stage === "identity") return refuses(step) ? "route" : undefined;
+  if (stage === "life cycle" && refuses(step)) return "outcome";
   if (Object.hasOwn(KINDS, stage)) return KINDS[stage];
-  return verdict === "deny" ? "outcome" : undefined;
+  return refuses(step) ? "outcome" : undefined;
 }
 
 function aspectOf(step: ExplainStep, kind: ReplayKind): Aspect {
-  const { verdict, code } = step;
   return {
-    ...{ kind, about: aboutOf(step, kind) },
-    verdict: verdict === "deny" ? (code ?? "internal") : verdict === "skip" ? "skip" : "pass",
-    facts: verdict === "deny" ? {} : { ...factsOf(step, kind), ...(code !== undefined && { would: code }) },
+    ...{ kind, about: aboutOf(step, kind), verdict: verdictOf(step), facts: factsOf(step, kind) },
     ...((kind === "auth" || kind === "contract" || step.stage === "calls") && { commonOnly: true }),
   };
 }
 
-function factsOf({ stage, text, facts }: ExplainStep, kind: ReplayKind): Facts {
-  if (facts !== undefined) return facts;
+function verdictOf({ verdict, code = "internal" }: ExplainStep): string {
+  if (verdict === "deny") return code;
+  if (verdict === "would-deny") return `${IN_SHADOW}${code}`;
+  return verdict === "skip" ? "skip" : "pass";
+}
+
+const IN_SHADOW = "would-deny ";
+
+/** Whether something in shadow would refuse. */
+export const isInShadow = ({ verdict }: Pick<Aspect, "verdict">): boolean => verdict.startsWith(IN_SHADOW);
+
+function factsOf(step: ExplainStep, kind: ReplayKind): Facts {
+  const { stage, verdict, text, facts } = step;
+  if (verdict === "deny") return {};
+  if (facts !== undefined || refuses(step)) return facts ?? {};
   // A demand that is met makes no difference to whom it lets through, nor does what is written down of it.
   if (kind === "auth" || stage === "access") return {};
   return OF_REQUEST_STAGES.has(stage) ? { shows: text } : { says: text };
@@ -109,10 +123,11 @@ function aboutOf({ stage, part, path }: ExplainStep, kind: ReplayKind): string {
   return `${where}${service}${limit}`;
 }
 
-/** A refusal stays one, and data counts for more than a text beside it. */
+/** A refusal stays one, what is in shadow gives way to it, and data counts for more than a text beside it. */
 function merged(known: Aspect | undefined, added: Aspect): Aspect {
   if (known === undefined) return added;
-  const verdict = known.verdict === "pass" ? added.verdict : known.verdict;
+  const isOpen = known.verdict === "pass" || (isInShadow(known) && added.verdict !== "pass" && !isInShadow(added));
+  const verdict = isOpen ? added.verdict : known.verdict;
   const isText = (one: Facts): boolean => "says" in one || "shows" in one;
   if (isText(known.facts) && isText(added.facts)) {
     const texts = Object.entries(added.facts).map(([name, text]) => [

@@ -4,7 +4,7 @@ import { canonicalJson } from "./canonical-json.ts";
 import { explainBy, type PreparedPlan } from "./explain.ts";
 import type { Explanation } from "./explain-step.ts";
 import { requestOfRecord, saysWhatWas, timeOfRecord } from "./replay-request.ts";
-import { type Aspect, type ReplayKind, type ReplayView, replayKinds, viewOf } from "./replay-view.ts";
+import { type Aspect, isInShadow, type ReplayKind, type ReplayView, replayKinds, viewOf } from "./replay-view.ts";
 
 /** One difference between the two explanations of a request. Values as JSON has them; null: there is none. */
 export interface ReplayChange {
@@ -110,7 +110,7 @@ function differences(key: string, was: ReplayView, is: ReplayView): ReplayChange
   const { kind, about } = before;
   if (before.verdict !== after.verdict)
     return [{ kind, about, name: "verdict", before: before.verdict, after: after.verdict }];
-  if (before.verdict !== "pass") return [];
+  if (before.verdict !== "pass" && !isInShadow(before)) return [];
   const isCommon = before.commonOnly === true;
   const names = new Set([...Object.keys(before.facts), ...Object.keys(after.facts)]);
   return [...names].flatMap((name) => {
@@ -131,8 +131,11 @@ const CALLS = " calls";
 function onOneSide(aspect: Aspect, other: ReplayView, side: "before" | "after"): ReplayChange[] {
   const { kind, about, verdict, facts } = aspect;
   if (about.endsWith(CALLS) && verdict === "pass") return [];
-  const isRefusal = verdict !== "pass" && verdict !== "skip";
-  if (!other.reaches(kind) && !isRefusal) return [];
-  const had = isRefusal ? verdict : facts;
+  const isShadow = isInShadow(aspect);
+  const refuses = verdict !== "pass" && verdict !== "skip";
+  // What else would end a request is decided before its target is.
+  const isReached = other.reaches(isShadow && kind === "outcome" ? "transform" : kind);
+  if (!isReached && (isShadow || !refuses)) return [];
+  const had = refuses ? verdict : facts;
   return [{ kind, about, name: "", before: null, after: null, [side]: had }];
 }

@@ -43,6 +43,24 @@ export interface Instance extends Returning {
   readonly takesChanges?: boolean;
   /** Id of the trust bundle that it has said to use on this connection. */
   trusts?: string;
+  /** What it has said of itself on this connection; absent: there is nothing to say. */
+  condition?: AgentCondition;
+}
+
+export interface AgentCondition {
+  readonly missingSecrets: readonly string[];
+  readonly sources: readonly SourceCondition[];
+}
+
+/** How a source of one service's endpoints does, as in `shared/wire/condition.ts`. */
+export interface SourceCondition {
+  readonly service: string;
+  readonly kind: string;
+  readonly endpoints: number;
+  readonly refused?: number | undefined;
+  readonly empty?: true | undefined;
+  readonly error?: string | undefined;
+  readonly goodAtMs?: number | undefined;
 }
 
 export interface SessionsState {
@@ -98,6 +116,7 @@ export type SessionEvent =
       readonly outage: GoodUntil;
       readonly renewal?: string | undefined;
     }
+  | ({ readonly type: "condition"; readonly key: string; readonly connection: string } & AgentCondition)
   | { readonly type: "renewed"; readonly key: string; readonly certificateNotAfterMs: number }
   | { readonly type: "tick" };
 
@@ -249,6 +268,9 @@ function stepInstance(
     case "standing":
       known.outage = event.outage;
       if (event.renewal !== undefined) known.renewal = event.renewal;
+      break;
+    case "condition":
+      known.condition = { missingSecrets: event.missingSecrets, sources: event.sources };
       break;
     case "renewed":
       known.certificateNotAfterMs = event.certificateNotAfterMs;

@@ -24,6 +24,14 @@ export type Alarm = { readonly text: string } & (
   | { readonly code: "upstream_unhealthy"; readonly requests: number; readonly upstream: string }
   /** `requests` to a service, and the attempts behind the first of them, of all callers. */
   | { readonly code: "retries_high"; readonly service: string; readonly requests: number; readonly retries: number }
+  /** A secret of the document that some gateways or agents lack. */
+  | {
+      readonly code: "secret_missing";
+      readonly secret: string;
+      /** How many isolates of the gateway, and of which services agents. */
+      readonly gateways: number;
+      readonly services: readonly string[];
+    }
   /** `agents`: how many are below the bound; `agent`: the one that is lowest. */
   | {
       readonly code: "outage_budget";
@@ -53,6 +61,26 @@ export function retryAlarms(verdicts: ReadonlyMap<string, FleetVerdict>): Alarm[
     const percent = Math.round((100 * retries) / (requests + retries));
     const text = `${percent} % of all attempts at \`${service}\` are retries (${retries} beside ${requests} requests)`;
     return [{ code: "retries_high", service, requests, retries, text }];
+  });
+}
+
+interface Lacking {
+  readonly missingSecrets?: readonly string[];
+}
+
+/** @param gateways those that hold leases @param agents those that are connected */
+export function secretAlarms(
+  gateways: readonly Lacking[],
+  agents: readonly (Lacking & { readonly service: string })[],
+): Alarm[] {
+  const names = new Set([...gateways, ...agents].flatMap(({ missingSecrets = [] }) => missingSecrets));
+  const lacks = ({ missingSecrets = [] }: Lacking, secret: string): boolean => missingSecrets.includes(secret);
+  return [...names].sort().map((secret) => {
+    const count = gateways.filter((one) => lacks(one, secret)).length;
+    const services = [...new Set(agents.filter((one) => lacks(one, secret)).map(({ service }) => service))].sort();
+    const who = [...(count > 0 ? ["the gateway"] : []), ...services.map((service) => `agents of \`${service}\``)];
+    const text = `secret \`${secret}\` is missing at ${who.join(", ")}: SECRET_${secret} is not set`;
+    return { code: "secret_missing", secret, gateways: count, services, text };
   });
 }
 

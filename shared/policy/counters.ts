@@ -24,8 +24,13 @@ const bounds = limits.counters;
  * too many to be read in shadow, `unavailable` since their contract was. `drift`: those in which something was found, by operation,
  * place and keyword.
  * `version`: requests by which of two versions decided them, while there are two: `errors` failed, `refused` got another problem.
+ * `shadow`: requests that a policy in shadow has judged, by what it would have refused them with (empty: it would not have).
+ * `serviceShadow`: the same of policies of a service, which its agents count.
  * `usage`: requests by status and latency (`usage-counters.ts`); `limited` of them got 429, `denied` 401 or 403.
  * `call`: the same of calls to what routes lead to, until the head of its answer; `noAnswer`: there was none.
+ * `edge`: the same of calls between workloads of the mesh, until the end of the answer, as agents count them; `denied` of them were refused by
+ * access rules, `wouldRefuse` passed rules in shadow, `plain` went to an endpoint that proves no identity. `opened`: connections of TCP or
+ * with a protocol of their own; `open`: such that were there when it was told.
  * `cache`: requests by what the cache did (`CacheUse` of the access log), and `bytes` of content that came out of it.
  */
 export const counterKinds = {
@@ -48,11 +53,21 @@ export const counterKinds = {
     labels: ["route"],
     counters: ["hit", "stale", "revalidated", "error", "collapsed", "miss", "pass", "bytes"],
   },
+  shadow: { labels: ["route", "policy", "error"], counters: ["requests"] },
+  serviceShadow: { labels: ["service", "policy", "error"], counters: ["requests"] },
   usage: {
     labels: ["route", "consumer", "plan"],
     counters: [...CLASS_COUNTERS, "limited", "denied", "sumMs", ...LATENCY_COUNTERS],
   },
   call: { labels: ["upstream"], counters: [...CLASS_COUNTERS, "noAnswer", "sumMs", ...LATENCY_COUNTERS] },
+  edge: {
+    labels: ["source", "destination"],
+    counters: [
+      ...CLASS_COUNTERS,
+      ...(["noAnswer", "denied", "wouldRefuse", "plain", "opened", "open", "sumMs"] as const),
+      ...LATENCY_COUNTERS,
+    ],
+  },
 } as const satisfies Record<string, { readonly labels: readonly string[]; readonly counters: readonly string[] }>;
 
 export type CounterKind = keyof typeof counterKinds;
@@ -173,10 +188,12 @@ function takeUnreported({ kind, counts, reported }: Series): Record<string, numb
   const found: Record<string, number> = {};
   const [all, told] = [counts as Record<string, number>, reported as Record<string, number>];
   for (const counter of counterKinds[kind].counters) {
-    const more = (all[counter] ?? 0) - (told[counter] ?? 0);
+    // Sums of times may have parts of a millisecond, which wait for the next report.
+    const now = Math.floor(all[counter] ?? 0);
+    const more = now - (told[counter] ?? 0);
     if (more <= 0) continue;
     found[counter] = more;
-    told[counter] = all[counter] ?? 0;
+    told[counter] = now;
   }
   return Object.keys(found).length === 0 ? undefined : found;
 }

@@ -40,6 +40,20 @@ export function gatewayMetrics(series: readonly SeriesCounts[]): MetricFamily[] 
       samples: [...byFirstLabel(calls)].flatMap(([upstream, counts]) => histogramSamples({ upstream }, counts)),
     },
     {
+      name: "selvage_gateway_shadow_judged_total",
+      type: "counter",
+      help: "Requests that a policy in shadow has judged, by route.",
+      samples: judgedSamples(of("shadow")),
+    },
+    {
+      name: "selvage_gateway_would_refuse_total",
+      type: "counter",
+      help: "Requests that a policy in shadow would have refused, by route and code.",
+      samples: of("shadow").flatMap(({ labels, counts }) =>
+        labels[2] === "" ? [] : [{ labels: labelled("shadow", labels), value: counts.requests ?? 0 }],
+      ),
+    },
+    {
       name: "selvage_gateway_cache_bytes_total",
       type: "counter",
       help: "Bytes of content that came out of the cache, by route.",
@@ -69,7 +83,8 @@ function labelled(kind: keyof typeof counterKinds, labels: readonly string[]): R
   return Object.fromEntries(counterKinds[kind].labels.map((name, at) => [name, labels[at] ?? ""]));
 }
 
-function statusSamples(labels: Record<string, string>, counts: ReportedCounts): Sample[] {
+/** Requests by class of status, beside other labels. */
+export function statusSamples(labels: Record<string, string>, counts: ReportedCounts): Sample[] {
   const classes = CLASS_COUNTERS.map((counter) => [counter.slice(1), counts[counter] ?? 0] as const);
   const all = [...classes, ["none", counts.noAnswer ?? 0] as const];
   return all.flatMap(([status, value]) => (value === 0 ? [] : [{ labels: { ...labels, status }, value }]));
@@ -81,7 +96,8 @@ function refusedSamples(routes: ReadonlyMap<string, ReportedCounts>): Sample[] {
   );
 }
 
-function histogramSamples(labels: Record<string, string>, counts: ReportedCounts): Sample[] {
+/** Samples of a histogram, beside other labels. */
+export function histogramSamples(labels: Record<string, string>, counts: ReportedCounts): Sample[] {
   const buckets = cumulativeBuckets(counts);
   return [
     ...buckets.map(({ leSeconds, count }) => ({
@@ -92,6 +108,15 @@ function histogramSamples(labels: Record<string, string>, counts: ReportedCounts
     { suffix: "_sum", labels, value: (counts.sumMs ?? 0) / 1000 },
     { suffix: "_count", labels, value: buckets.at(-1)?.count ?? 0 },
   ];
+}
+
+function judgedSamples(series: readonly SeriesCounts[]): Sample[] {
+  const sums: UsageGroups = new Map();
+  for (const { labels, counts } of series) addTo(sums, labels.slice(0, 2).join("\n"), counts);
+  return [...sums].map(([key, { requests = 0 }]) => {
+    const [route = "", policy = ""] = key.split("\n");
+    return { labels: { route, policy }, value: requests };
+  });
 }
 
 function eventSamples(

@@ -23,6 +23,8 @@ export interface IdempotencySettings {
   readonly onUnknown: "refuse" | "retry";
   /** Where clients read about it. */
   readonly documentation?: string;
+  /** Requests without a key, or with none that is valid, pass as if there were no keys. */
+  readonly mode?: "shadow";
 }
 
 /**

@@ -2,7 +2,7 @@
 import { withoutOwnCookies } from "../http/cookies.ts";
 import { TRACEPARENT, TRACESTATE } from "../http/header-names.ts";
 import { parseTraceparent } from "../http/trace-context.ts";
-import { passedTracestate } from "../http/trace-state.ts";
+import { passedTracestate, withoutOwnState } from "../http/trace-state.ts";
 import { forgedFields } from "./identity-headers.ts";
 
 export interface ReceivedFields {
@@ -49,4 +49,4 @@ function passed(
 
 /** A `tracestate` belongs to its `traceparent` (Trace Context section 3.3.1). */
 const stateOf = (state: string, parent: string | null | undefined): string =>
-  parseTraceparent(parent ?? undefined) === undefined ? "" : passedTracestate(state);
+  parseTraceparent(parent ?? undefined) === undefined ? "" : withoutOwnState(passedTracestate(state));

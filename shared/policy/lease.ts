@@ -15,6 +15,8 @@ export interface Lease {
   hopKey?: string;
   /** The canary that it holds. */
   canary?: HeldCanary;
+  /** Secrets of its plan that it lacks. */
+  missingSecrets?: readonly string[];
   /** What it knows of the mesh's ingress agents; absent: it goes by their fixed address. */
   ingress?: HeldRevision;
   /** Milliseconds since the epoch. */
@@ -44,14 +46,15 @@ export function renewedLease(
     readonly signingKey?: string | undefined;
     readonly hopKey?: string | undefined;
     readonly canary?: HeldCanary | undefined;
+    readonly missingSecrets?: readonly string[] | undefined;
   },
   nowMs: number,
   settings: LeaseSettings,
 ): Lease {
-  const { isolate, version, refused, signingKey, hopKey, canary } = asked;
+  const { isolate, version, refused, signingKey, hopKey, canary, missingSecrets } = asked;
   const expiresAtMs = nowMs + settings.leaseMs + settings.slackMs;
   const keys = { ...(signingKey !== undefined && { signingKey }), ...(hopKey !== undefined && { hopKey }) };
-  const held = { ...keys, ...(canary !== undefined && { canary }) };
+  const held = { ...keys, ...(canary !== undefined && { canary }), ...(missingSecrets && { missingSecrets }) };
   return { isolate, version, expiresAtMs, ...held, ...(refused === undefined ? {} : { refused }) };
 }
 

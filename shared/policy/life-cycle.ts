@@ -13,6 +13,8 @@ export interface LifeCycle {
   readonly docs?: string;
   readonly policy?: string;
   readonly brownouts?: readonly Brownout[];
+  /** Neither its end nor brownouts refuse anybody. */
+  readonly mode?: "shadow";
 }
 
 export interface Brownout {
@@ -39,6 +41,10 @@ export function judgeLifeCycle(lifeCycle: LifeCycle, nowMs: number, random: numb
     if (nowMs >= fromMs && nowMs < untilMs && random * 100 < percent) return { kind: "brownout", endsAtMs: untilMs };
   return PASS;
 }
+
+/** What whoever is not carried out is answered. */
+export const errorOfLifeCycle = ({ kind }: Exclude<LifeCycleVerdict, { kind: "pass" }>): "route_ended" | "brownout" =>
+  kind === "over" ? "route_ended" : "brownout";
 
 /** Whether it is deprecated by now. */
 export const isDeprecated = ({ deprecatedAtMs }: LifeCycle, nowMs: number): boolean =>

@@ -1,5 +1,6 @@
 /** A request as a tap shows it. What may hold secrets is hidden before it leaves the source. */
 import type { AccessLogEntry } from "../http/access-log.ts";
+import { CREDENTIAL_FIELDS } from "../http/credential-fields.ts";
 import { taps } from "../limits/taps.ts";
 
 /** `query` with its values hidden, unless the tap may reveal; headers only where it may. */
@@ -39,7 +40,8 @@ export function hideValues(query: string): string {
   return hidden.join("&").slice(0, taps.detailCharsMax);
 }
 
-const CREDENTIAL =
+/** Names of fields and parameters whose values may prove who somebody is. */
+export const CREDENTIAL =
   /auth|cookie|token|secret|password|signature|session|credential|jwt|api-?key|-key$|^dpop$|^key$|cert/i;
 
 /** Headers with their values, but for those that may carry a credential. */
@@ -50,7 +52,8 @@ export function shownHeaders(headers: TapDetail["headers"]): Record<string, stri
   for (const [name, value] of headers) {
     if (++count > taps.headersMax || room <= name.length) break;
     room -= name.length;
-    const shown = CREDENTIAL.test(name) ? HIDDEN : value.slice(0, room);
+    const isHidden = CREDENTIAL.test(name) || CREDENTIAL_FIELDS.has(name.toLowerCase());
+    const shown = isHidden ? HIDDEN : value.slice(0, room);
     room -= shown.length;
     const key = name.toLowerCase();
     Object.defineProperty(found, key, {

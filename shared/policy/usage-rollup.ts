@@ -26,7 +26,8 @@ export interface RollupState {
 
 /** Kinds of counters that are of use over days; others have a memory of their own. */
 const KEPT: ReadonlySet<string> = new Set([
-  ...["usage", "call", "limit", "upstream", "cache", "fault", "mirror", "validation"],
+  ...["usage", "call", "edge", "limit", "upstream", "cache", "fault", "mirror", "validation"],
+  ...["shadow", "serviceShadow"],
 ]);
 
 export const newRollup = (): RollupState => ({ minuteMs: undefined, minute: new Map(), heard: new Map() });

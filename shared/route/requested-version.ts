@@ -33,6 +33,18 @@ export function requestedVersion(
   );
 }
 
+/**
+ * A request's fields as routes look for them, with the version that it asks for among them.
+ * @param versioning absent: no route asks for one
+ */
+export function fieldsWithVersion(
+  versioning: Versioning | undefined,
+  header: (name: string) => string | null | undefined,
+  query: string,
+): (name: string) => string | null | undefined {
+  return (name) => (name === VERSION_FIELD ? versioning && requestedVersion(versioning, header, query) : header(name));
+}
+
 /** Several that differ are none of them, as with lines of a field: nobody knows which one an upstream takes. */
 function queried(name: string, query: string): string | undefined {
   return query === "" ? undefined : [...new Set(queryValues(query, name))].join(", ");

@@ -75,17 +75,28 @@ function headersOf(otlp: OtlpSettings | undefined, environment: Environment): Re
   const own = pairs(said(environment, "HEADERS"));
   for (const [name, value] of Object.entries(otlp?.headers ?? {})) {
     if (Object.hasOwn(own, name)) continue;
-    let missing = "";
-    headers[name] = value.replace(/\$\{secret:(\w+)\}/g, (_, secret: string) => {
-      const found = environment[`SECRET_${secret}`];
-      if (found === undefined) missing = secret;
-      return found ?? "";
-    });
-    if (missing !== "")
+    const [missing] = missingIn(value, environment);
+    headers[name] = value.replace(SECRET, (_, secret: string) => environment[`SECRET_${secret}`] ?? "");
+    if (missing !== undefined)
       return `the field ${name} needs the secret ${missing}: set SECRET_${missing}, or OTEL_EXPORTER_OTLP_HEADERS`;
   }
   for (const [name, value] of Object.entries(own)) headers[name.toLowerCase()] = value;
   return headers;
+}
+
+const SECRET = /\$\{secret:(\w+)\}/g;
+
+/** Names of secrets of a text that the environment does not have. */
+function missingIn(text: string, environment: Environment): string[] {
+  const names = [...text.matchAll(SECRET)].map(([, name = ""]) => name);
+  return names.filter((name) => environment[`SECRET_${name}`] === undefined);
+}
+
+/** Secrets that the document's fields of exports need and the environment does not have. @returns sorted, each once */
+export function missingTelemetrySecrets(settings: TelemetrySettings | undefined, environment: Environment): string[] {
+  const own = pairs(said(environment, "HEADERS"));
+  const fields = Object.entries(settings?.otlp?.headers ?? {}).filter(([name]) => !Object.hasOwn(own, name));
+  return [...new Set(fields.flatMap(([, value]) => missingIn(value, environment)))].sort();
 }
 
 /** `key=value,key=value`, values with percent escapes; what cannot be read is left out. */

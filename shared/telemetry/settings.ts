@@ -1,4 +1,5 @@
 /** What the plan says of telemetry; the same for the gateway and for agents. */
+import type { RecordSettings } from "../policy/record-settings.ts";
 
 export interface TelemetrySettings {
   /** Absent: where the agent's environment says; the gateway exports nothing. */
@@ -7,6 +8,8 @@ export interface TelemetrySettings {
   readonly resource: Readonly<Record<string, string>>;
   /** Absent: no spans. */
   readonly traces?: TracesSettings;
+  /** Absent: past requests are kept as usual. */
+  readonly records?: RecordSettings | "off";
 }
 
 /** A receiver of OTLP/HTTP in binary. */

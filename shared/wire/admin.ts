@@ -18,6 +18,7 @@
 import * as z from "zod/mini";
 import { limits } from "../limits.ts";
 import type { ChangeSummary } from "../plan/changes/summary.ts";
+import type { SourceCondition } from "../policy/agent-sessions.ts";
 import type { Alarm } from "../policy/alarms.ts";
 import type { CaAlarm } from "../policy/ca-alarms.ts";
 import type { SeriesCounts } from "../policy/counters.ts";
@@ -160,6 +161,8 @@ export interface Status {
     readonly state: "current" | "behind" | "refused";
     readonly reason?: string;
     readonly leaseEndsInMs: number;
+    /** Secrets of its plan that it lacks. Absent: none. */
+    readonly missingSecrets?: readonly string[];
   }[];
   readonly agents: readonly AgentStatus[];
   readonly keys: readonly KeyRingStatus[];
@@ -187,6 +190,10 @@ export interface AgentStatus {
   readonly outage?: { readonly budgetMs: number; readonly limitedBy: string };
   /** Id of the last renewal that it was told to do and did. */
   readonly renewal?: string;
+  /** Secrets of its plan that it lacks. Absent: none. */
+  readonly missingSecrets?: readonly string[];
+  /** Sources that it asks for endpoints. Absent: none. */
+  readonly sources?: readonly SourceCondition[];
 }
 export interface EndpointStatus extends Endpoint {
   /** Callers see it failing. */

@@ -7,6 +7,7 @@ import { limits } from "../limits.ts";
 import type { GatewayPlan } from "../plan/plan.ts";
 import type { ToldTap } from "../policy/tap-source.ts";
 import type { ToldCanary } from "./canary.ts";
+import { missingSecretsSchema } from "./condition.ts";
 import { counterReportSchema } from "./counters.ts";
 import { hopKeySchema } from "./hop-key.ts";
 import { revocationListSchema } from "./revocations.ts";
@@ -43,6 +44,8 @@ export const leaseRequestSchema = z.object({
       reason: z.string().check(z.maxLength(limits.wire.refusalCharsMax)),
     }),
   ),
+  /** Secrets of its plan that it lacks; absent: none. Said with each lease, so that nothing has to be remembered. */
+  missingSecrets: z.optional(missingSecretsSchema),
   /** The canary that it holds, and the share that it gives it; `refused`: why it does not hold this one. */
   canary: z.optional(
     z.object({

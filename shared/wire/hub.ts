@@ -7,6 +7,8 @@
 import * as z from "zod/mini";
 import { limits } from "../limits.ts";
 import type { AgentPlan } from "../plan/plan.ts";
+import { conditionMessage } from "./condition.ts";
+import { edgesHeardMessage, edgesMessage } from "./edges.ts";
 import { endpointSchema } from "./endpoint.ts";
 import { hopKeySchema } from "./hop-key.ts";
 import { limitedMessage, limitsMessage } from "./mesh-limits.ts";
@@ -120,6 +122,9 @@ export const agentMessageSchema = z.discriminatedUnion("type", [
   }),
   /** Of limits that are counted over all instances of its service. Answered with `limited`. */
   limitsMessage,
+  /** What was counted of the mesh's edges. Answered with `edges`. */
+  edgesMessage,
+  conditionMessage,
   z.object({ type: z.literal("ack"), version: z.int() }),
   z.object({
     type: z.literal("refuse"),
@@ -204,6 +209,7 @@ export const hubMessageSchema = z.discriminatedUnion("type", [
   /** Taps that are open, told again while they are. */
   z.object({ type: z.literal("taps"), taps: toldTapsSchema }),
   limitedMessage,
+  edgesHeardMessage,
   /** All that is revoked, to agents that face the outside, before the plan that says so; replaces the list before. */
   z.object({ type: z.literal("revocations"), ...revocationListSchema.shape }),
 ]);

@@ -47,7 +47,7 @@ export const limitsMessage = z.object({
   type: z.literal("limits"),
   asked: some(askedSchema),
   back: some(backSchema),
-  /** Calls that could not be counted. */
+  /** Calls that could not be counted, and what policies in shadow said. */
   counted: z.optional(counterReportSchema),
 });
 export type LimitsMessage = z.infer<typeof limitsMessage>;

@@ -16,10 +16,12 @@ export const usageQuerySchema = z.strictObject({
     ),
     String(limits.usage.resolutions.hour.slotMs),
   ),
-  /** Requests of this route alone; not of services. */
+  /** Requests of this route alone; not of services and edges. */
   route: z.optional(name),
   /** The same of a consumer. */
   consumer: z.optional(name),
+  /** Edges from or to this service alone. */
+  of: z.optional(name),
   /** `slots`: also each slot of time on its own. */
   each: z.optional(z.literal("slots")),
 });

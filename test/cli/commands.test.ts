@@ -55,7 +55,7 @@ async function withServer<T>(
 describe("check", () => {
   test("a good document: 0, on stdout", async () => {
     const { code, stdout, stderr } = await selvage(["check", shop]);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: `\nNext: selvage test, then selvage apply ${shop}\n` });
     expect(stdout).toContain("3 routes, 4 services, 0 errors, 0 warnings");
   });
   test("a broken one: 2, frames on stderr, nothing on stdout", async () => {
@@ -84,10 +84,10 @@ describe("check", () => {
   test("secrets come from the environment or a private file", async () => {
     const file = edited("secret.yaml", "x-request-source: external", 'x-request-source: "${secret:KEY}"');
     expect((await selvage(["check", file])).stderr).toContain("the secret KEY was not found in the environment");
-    expect((await selvage(["check", file], { SECRET_KEY: "v" })).stderr).toBe("");
+    expect((await selvage(["check", file], { SECRET_KEY: "v" })).stderr).toMatch(/^\nNext: /);
     const state = mkdtempSync(path.join(folder, "state-"));
     writeFileSync(path.join(state, "secrets"), "KEY=v\n", { mode: 0o600 });
-    expect((await selvage(["check", file], { SELVAGE_STATE: state })).stderr).toBe("");
+    expect((await selvage(["check", file], { SELVAGE_STATE: state })).stderr).toMatch(/^\nNext: /);
     const open = mkdtempSync(path.join(folder, "state-"));
     writeFileSync(path.join(open, "secrets"), "KEY=v\n", { mode: 0o644 });
     expect(await selvage(["check", file], { SELVAGE_STATE: open })).toMatchObject({
@@ -133,7 +133,7 @@ describe("explain", () => {
       "--scope",
       "orders:read",
     ]);
-    expect(forward).toMatchObject({ code: 0, stderr: "" });
+    expect(forward).toMatchObject({ code: 0, stderr: `\nNext: selvage apply ${shop}\n` });
     expect(forward.stdout).toMatch(/route\s+orders\s+\S+selvage\.yaml:19/);
     expect(forward.stdout).toMatch(/access\s+pass\s+\S+selvage\.yaml:48/);
     const refused = await selvage(["explain", "GET", "/api/v2/orders/42", "--file", shop, "--json"]);

@@ -1,15 +1,30 @@
 /** All commands: their help as it is printed, and what they do without network and without a system. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePort } from "../../cli/local/ports.ts";
 import { makeProgram, wholeProgram } from "../../cli/program-tree.ts";
+import { LOCAL_SYSTEM_FILE } from "../../shared/wire/runtime-files.ts";
+import { writeCliFiles } from "../support/cli-files.ts";
+import {
+  CANNED_LINES,
+  EDGE_LINES,
+  FILE_LINES,
+  FIRST_LINES,
+  MESH_LINES,
+  VERSION_LINES,
+} from "../support/golden-lines.ts";
 import { runInProcess } from "../support/run-cli.ts";
 
 const shop = path.resolve(import.meta.dirname, "../../examples/shop/selvage.yaml");
 const described = path.resolve(import.meta.dirname, "../../examples/openapi/selvage.yaml");
+
+/** Linux lets us have a network of our own, in which there is nothing. */
+const hasNamespaces = spawnSync("unshare", ["--map-root-user", "--net", "true"]).status === 0;
 
 interface Named {
   readonly name: string;
@@ -36,7 +51,7 @@ function helpOf(command: Command): string {
   return text;
 }
 
-/** Command lines that need no control plane, and their exit code. `serve` goes on until it is ended. */
+/** Command lines that need no control plane, and their exit code; `@` is a folder with files. `serve` goes on until it is ended. */
 const ALONE: Readonly<Record<string, readonly [line: string, code?: number]>> = {
   check: [`check ${shop}`],
   explain: [`explain GET /load/orders/1 --as a --scope orders:read --file ${shop}`],
@@ -45,17 +60,18 @@ const ALONE: Readonly<Record<string, readonly [line: string, code?: number]>> = 
   plan: [`plan ${shop}`],
   contract: [`contract ${described}`],
   schema: ["schema"],
-  "import arazzo": ["import arazzo nowhere.yaml", 2],
+  "import arazzo": ["import arazzo @look.arazzo.yaml --source shop=@openapi.yaml --service shop=orders", 1],
   build: ["build nowhere.yaml", 2],
   "secret list": [`secret list --file ${shop}`],
   "secret check": [`secret check --file ${shop}`],
   "mesh edges": [`mesh edges --file ${shop}`],
-  "join test": [`join test nowhere.jwt --file ${shop}`, 2],
+  "join test": [`join test @keys.jsonl --file ${shop}`, 1],
   completion: ["completion bash"],
   help: ["help SLV3012"],
   doctor: ["doctor"],
-  init: ["init nowhere", 2],
-  test: ["test nowhere.yaml", 2],
+  logs: ["logs", 3],
+  init: ["init @api"],
+  test: ["test @selvage.test.yaml"],
 };
 
 /** Command lines that ask the control plane. */
@@ -114,12 +130,21 @@ const ASKING: Readonly<Record<string, string>> = {
 };
 
 let state: string;
+/** Of a system that has ended without a word. */
+let left: string;
 let closed: string;
+const argsOf = (line: string): string[] => line.replaceAll("@", `${state}/`).split(" ");
 beforeAll(async () => {
   state = mkdtempSync(path.join(tmpdir(), "selvage-every-"));
+  left = mkdtempSync(path.join(tmpdir(), "selvage-left-"));
   closed = `http://127.0.0.1:${await freePort()}`;
+  writeCliFiles(state);
+  const system = { control: closed, gateway: closed, adminToken: "t" };
+  writeFileSync(path.join(left, LOCAL_SYSTEM_FILE), JSON.stringify(system));
 });
-afterAll(() => rmSync(state, { recursive: true, force: true }));
+afterAll(() => {
+  for (const folder of [state, left]) rmSync(folder, { recursive: true, force: true });
+});
 
 describe("help", () => {
   test("of every command", async () => {
@@ -148,6 +173,15 @@ describe("help", () => {
     );
     expect(without.map(({ name }) => name)).toEqual(["serve"]);
   });
+
+  test("each has an output that is kept, but for those that go on, or read what is typed", () => {
+    const lines = [...FILE_LINES, ...FIRST_LINES, ...MESH_LINES, ...EDGE_LINES, ...VERSION_LINES].map(
+      ({ line }) => line,
+    );
+    const kept = [...CANNED_LINES, ...lines, "dev"];
+    const without = leaves.filter((name) => !kept.some((line) => `${line} `.startsWith(`${name} `)));
+    expect(without).toEqual(["secret set", "serve"]);
+  });
 });
 
 describe("without a system", () => {
@@ -157,22 +191,63 @@ describe("without a system", () => {
     expect([...tried].filter((name) => !leaves.includes(name))).toEqual([]);
   });
 
-  test.each(Object.entries(ALONE))("%s needs none", async (_, [line, code = 0]) => {
-    const found = await runInProcess(line.split(" "), { SELVAGE_STATE: state });
+  test.each(Object.entries(ALONE))("%s needs none, and connects nowhere", async (_, [line, code = 0]) => {
+    const connected: unknown[] = [];
+    const note = (socket: unknown): void => void connected.push(socket);
+    subscribe("net.client.socket", note);
+    const found = await runInProcess(argsOf(line), { SELVAGE_STATE: state });
+    unsubscribe("net.client.socket", note);
     expect(found.code, found.stderr).toBe(code);
     if (code === 0) expect(found.stdout).not.toBe("");
+    expect(connected).toEqual([]);
+  });
+
+  test.skipIf(!hasNamespaces)("nor is there a network at all", async () => {
+    rmSync(path.join(state, "api"), { recursive: true });
+    writeCliFiles(state);
+    const lines = Object.values(ALONE).map(([line]) => argsOf(line));
+    const program = path.join(import.meta.dirname, "../support/run-lines.ts");
+    const args = ["--map-root-user", "--net", process.execPath, program, JSON.stringify(lines)];
+    const { stderr } = spawnSync("unshare", args, { env: { ...process.env, SELVAGE_STATE: state }, encoding: "utf8" });
+    const codes: unknown = JSON.parse(stderr.split("\n").at(-1) ?? "");
+    expect(codes).toEqual(Object.values(ALONE).map(([, code = 0]) => code));
   });
 
   test.each(Object.entries(ASKING))("%s: exit code 3, and what to start", async (_, line) => {
-    const found = await runInProcess(line.split(" "), { SELVAGE_STATE: state });
+    const found = await runInProcess(argsOf(line), { SELVAGE_STATE: state });
     expect(found).toMatchObject({ code: 3, stdout: "", stderr: expect.stringContaining(`nothing runs on ${state}`) });
   });
 
-  test.each(Object.entries({ ...ASKING, doctor: "doctor" }))("%s: exit code 3, and what was tried", async (_, line) => {
-    const where = { SELVAGE_STATE: state, SELVAGE_CONTROL_URL: closed, SELVAGE_TOKEN: "t" };
-    const { code, stdout, stderr } = await runInProcess(line.split(" "), where);
-    expect(code, stderr).toBe(3);
-    expect(stdout + stderr).toContain(`the control plane at ${closed} does not answer`);
+  test.each(Object.entries(ASKING))("%s: exit code 3, what was tried and by whose word", async (name, line) => {
+    const isPlain = /--(?:nd)?json/.test(line);
+    const json = isPlain ? [] : ["--json"];
+    const ways = [
+      [[...json, "--control", closed, "--token", "t"], {}, "from --control"],
+      [json, { SELVAGE_STATE: state, SELVAGE_CONTROL_URL: closed, SELVAGE_TOKEN: "t" }, "from SELVAGE_CONTROL_URL"],
+      [[], { SELVAGE_STATE: left }, `of the local system in ${left}`],
+    ] as const;
+    for (const [more, environment, how] of ways) {
+      const { code, stdout, stderr } = await runInProcess([...argsOf(line), ...more], environment);
+      expect({ name, code, stdout }, stderr).toEqual({ name, code: 3, stdout: "" });
+      expect(stderr).toContain(`the control plane at ${closed} does not answer`);
+      expect(stderr).toContain(how);
+      expect(stderr).toMatch(/\nNext: selvage doctor/);
+    }
+  });
+
+  test("doctor and check --live tell what they found all the same", async () => {
+    const where = { SELVAGE_STATE: left };
+    const doctor = await runInProcess(["doctor"], where);
+    expect(doctor).toMatchObject({ code: 3, stdout: expect.stringContaining(`the control plane at ${closed}`) });
+    expect(doctor.stdout).toContain(`of the local system in ${left}`);
+    const check = await runInProcess(["check", "--live", shop], where);
+    expect(check).toMatchObject({ code: 3, stdout: expect.stringContaining("3 routes") });
+    expect(check.stderr).toContain(`the control plane at ${closed} does not answer`);
+  });
+
+  test("test --live: 3, and the gateway that was tried", async () => {
+    const found = await runInProcess([...argsOf("test @selvage.test.yaml --live"), closed], { SELVAGE_STATE: state });
+    expect(found).toMatchObject({ code: 3, stdout: "", stderr: expect.stringContaining(`${closed} does not answer`) });
   });
 
   test("secret set says where secrets of a deployed gateway are kept", async () => {

@@ -1,12 +1,19 @@
 /** What commands print, as it is printed: of the shop, and of a control plane that says the same always. */
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { checkDocument } from "../../shared/config/check-document.ts";
+import type { UsageRow } from "../../shared/policy/usage-report.ts";
 import type { Status, VersionDetail } from "../../shared/wire/admin.ts";
 import type { CaStatus, CertificateStatus } from "../../shared/wire/ca.ts";
+import type { ShadowAnswer } from "../../shared/wire/shadow.ts";
+import type { UsageAnswer } from "../../shared/wire/usage.ts";
+import { writeCliFiles } from "../support/cli-files.ts";
+import { CANNED_LINES, FILE_LINES } from "../support/golden-lines.ts";
+import { goldenFile, goldenText, maskOutput } from "../support/mask-output.ts";
 import { runInProcess } from "../support/run-cli.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 21, 12);
@@ -40,7 +47,35 @@ const ca: CaStatus = {
   roots: [{ ...certificate("a1b2", 3_000), state: "signs" }],
   issuer: certificate("c3d4", 200),
 };
+const judged = (of: "route" | "service", name: string, policy: string, errors: Record<string, number>) => {
+  const wouldRefuse = Object.values(errors).reduce((sum, count) => sum + count, 0);
+  return { of, name, policy, judged: 5_300, wouldRefuse, share: wouldRefuse / 5_300, errors };
+};
+const shadow: ShadowAnswer = {
+  ...{ fromMs: NOW_MS - HOUR_MS, toMs: NOW_MS, leftOut: 0 },
+  rows: [
+    judged("route", "orders", "auth", { credentials_missing: 40, scope_missing: 2 }),
+    judged("service", "orders", "access", { access_denied: 1 }),
+    judged("route", "orders", "limit:tighter", {}),
+  ],
+};
 const endpoint = { instance: "inventory-2", host: "127.0.0.1", port: 1, labels: {}, leaseEndsInMs: 1 };
+
+const none = { wouldRefuse: 0, unsecured: 0, connections: 0, isOpen: false };
+const called = (source: string, destination: string, more: Partial<UsageRow>, edge: object = {}): UsageRow => ({
+  ...{ name: `${source} -> ${destination}`, requests: 100, perSecond: 0.5, success: 1, statuses: {}, errors: 0 },
+  ...{ noAnswer: 0, denied: 0, p95Ms: 12.5, ...more },
+  edge: { ...none, source, destination, ...edge },
+});
+const edges: UsageAnswer = {
+  ...{ by: "edges", fromMs: NOW_MS - 24 * HOUR_MS, toMs: NOW_MS, slotMs: HOUR_MS, leftOut: 0 },
+  rows: [
+    called("gateway", "orders", { success: 0.98 }),
+    called("orders", "inventory", { denied: 3 }, { wouldRefuse: 2 }),
+    called("users", "inventory", { requests: 4, denied: 4 }),
+    called("orders", "legacy", { requests: 2 }, { unsecured: 1 }),
+  ],
+};
 
 let server: Server;
 let control: string;
@@ -57,8 +92,11 @@ beforeAll(async () => {
     "/v1/status": status,
     "/v1/ca": ca,
     "/v1/services": { revision: 1, services: { inventory: [endpoint], users: [endpoint] } },
+    "/v1/shadow?windowMs=3600000": shadow,
     "/v1/config/versions/7": version,
     "/v1/config/versions/6": { ...version, version: 6 },
+    "/v1/usage?by=edges&windowMs=86400000": edges,
+    "/v1/usage?by=edges&windowMs=3600000&of=inventory": { ...edges, rows: [] },
   };
   server = createServer(({ url = "" }, response) => {
     const answer = answers[url];
@@ -74,44 +112,33 @@ afterAll(() => {
   server.close();
 });
 
-const lines = [
-  `routes --file ${FILE}`,
-  `routes --file ${FILE} --host api.shop.example --json`,
-  "routes --file examples/limits/selvage.yaml",
-  "routes --file examples/teams/selvage.yaml --owner payments",
-  `mesh edges --file ${FILE} --of orders`,
-  "secret list --file examples/webhooks/selvage.yaml",
-  "secret check --file examples/webhooks/selvage.yaml",
-  "help SLV3012",
-  "help slv4001 --json",
-  "routes --host localhost:8080",
-  "routes --host elsewhere.example",
-  "mesh status",
-  "mesh status --service users --json",
-  "mesh config orders-2",
-  "mesh config inventory-1",
-  "mesh config order-1",
-  "mesh edges --of inventory --json",
-  "certs",
-  "certs --service users --json",
-  "config view 6",
-  "doctor --json",
-];
-
 describe("outputs", () => {
-  test.each(lines)("%s", async (line) => {
+  test.each([...CANNED_LINES, "doctor --json"])("%s", async (line) => {
     const environment = { SELVAGE_CONTROL_URL: control, SELVAGE_TOKEN: "t", SELVAGE_STATE: ".vitest/nowhere" };
-    const { code, stdout, stderr } = await runInProcess(line.split(" "), environment);
-    const text = `$ selvage ${line}\n${stdout}--- said\n${stderr}--- exit code ${code}\n`;
+    const found = await runInProcess(line.split(" "), environment);
+    const text = goldenText(line, found, (part) => part);
     expect(text).not.toContain("\u001b");
-    if (!line.startsWith("doctor"))
-      await expect(text).toMatchFileSnapshot(`golden/${line.replaceAll(/[^\w]+/g, "-")}.txt`);
+    if (!line.startsWith("doctor")) await expect(text).toMatchFileSnapshot(goldenFile("", line));
     else
-      expect(JSON.parse(stdout).findings).toEqual(
+      expect(JSON.parse(found.stdout).findings).toEqual(
         expect.arrayContaining([
           { what: "clock", verdict: "ok", text: "goes as that of the control plane" },
           expect.objectContaining({ verdict: "warn", text: "should have been renewed: orders/orders-2" }),
         ]),
       );
+  });
+});
+
+describe("outputs of files", () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "selvage-files-"));
+  const names = { [path.relative(process.cwd(), folder)]: "<folder>", [folder]: "<folder>" };
+  beforeAll(() => writeCliFiles(folder));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test.each(FILE_LINES)("$line", async ({ line, head }) => {
+    const args = line.replaceAll("@", `${folder}/`).split(" ");
+    const found = await runInProcess(args, { SELVAGE_STATE: folder });
+    const text = goldenText(line, found, (part) => maskOutput(part, names), head);
+    await expect(text).toMatchFileSnapshot(goldenFile("files/", line));
   });
 });

@@ -52,6 +52,7 @@ describe("the command", () => {
         --save <file>             write the requests as cases of a test
         -o, --output <form>       for people or for programs (choices: "table",
                                   "ndjson", default: "table")
+        --ndjson                  the same as -o ndjson
         --json                    the same as -o ndjson
         --control <url>           control plane (SELVAGE_CONTROL_URL, else the local
                                   system)

@@ -11,6 +11,7 @@ const SEED = process.env.SELVAGE_FUZZ_SEED ?? String(Math.floor(Date.now() / 86_
 test.each([
   ["gateway", "test/workers/gateway/explain-agrees.test.ts"],
   ["agent", "test/mesh-agent/explain-agrees.test.ts"],
+  ["agent", "test/mesh-agent/explain-exposed.test.ts"],
 ])("%s", (project, file) => {
   const vitest = join(dirname(createRequire(import.meta.url).resolve("vitest/package.json")), "vitest.mjs");
   const env = { ...process.env, SELVAGE_FUZZ_FACTOR: String(FACTOR), SELVAGE_FUZZ_SEED: SEED };

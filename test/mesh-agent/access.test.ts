@@ -1,6 +1,7 @@
 /** Access lists at two agents: paths and claims, rules in shadow, rules with audit. */
 import { request } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { addCounts } from "../../shared/policy/counters.ts";
 import type { AccessRule } from "../../shared/policy/settings.ts";
 import { Fleet, type TestAgent, until } from "./support/agents.ts";
 import { TestControl } from "./support/control-plane.ts";
@@ -75,11 +76,19 @@ test("what a rule in shadow would refuse passes, is counted and told", async () 
   await until("it is logged", () => callee.log("inbound").some(({ path }) => path === "/shadow"));
   expect(callee.log("inbound").find(({ path }) => path === "/shadow")).toMatchObject({
     status: 200,
-    wouldRefuse: [{ error: "access_denied" }],
+    wouldRefuse: [{ policy: "access", error: "access_denied" }],
     reason: "in shadow: no rule lets caller use DELETE",
   });
   const { text } = await callee.admin("/metrics");
   expect(text).toMatch(/^selvage_access_refused_total\{from="caller",mode="shadow"\} 1$/m);
+  expect(text).toMatch(/^selvage_would_refuse_total\{policy="access",error="access_denied"\} 1$/m);
+  expect(await ask("/shadow")).toBe(200);
+  expect((await callee.admin("/metrics")).text).toMatch(/^selvage_shadow_judged_total\{policy="access"\} 2$/m);
+  const told = (): string[] =>
+    control.heard
+      .flatMap((one) => (one.type === "limits" ? (one.counted?.series ?? []) : []))
+      .map(({ labels }) => labels.join());
+  await until("the control plane hears of it", () => told().includes("callee,access,access_denied"));
 });
 
 test("each decision of a rule with audit is a line of its own", async () => {
@@ -100,3 +109,40 @@ test("each decision of a rule with audit is a line of its own", async () => {
   const { text } = await callee.admin("/metrics");
   expect(text).toMatch(/^selvage_access_refused_total\{from="caller",mode="enforce"\} \d+$/m);
 });
+
+test("calls are told by edge, each once: by the called side, and by the caller what reached none", async () => {
+  expect((await caller.calls("http://nobody.mesh/")).status).toBe(404);
+  const answered = callee.log("inbound");
+  callee.kill("SIGTERM");
+  await callee.exited;
+  await until("the caller knows that it left", async () => !(await caller.admin("/config")).text.includes("callee-1"));
+  expect(await ask("/")).toBe(503);
+  caller.kill("SIGTERM");
+  await caller.exited;
+  const byEdge = await told();
+  const { denied, wouldRefuse, s2xx = 0, s4xx = 0, ...more } = byEdge["caller callee-1"] ?? {};
+  expect([denied, wouldRefuse, s2xx + s4xx]).toEqual([answered.filter(isRefused).length, 1, answered.length]);
+  expect(more).not.toHaveProperty("noAnswer");
+  expect(byEdge["caller caller-1"]).toMatchObject({ noAnswer: 1 });
+  expect(byEdge["nobody caller-1"]).toMatchObject({ s4xx: 1, denied: 1 });
+});
+
+const isRefused = ({ error }: Record<string, unknown>): boolean =>
+  error === "access_denied" || error === "txn_token_missing";
+
+/** Sums by the other end of the edge and who told it, a report of each number once. */
+async function told(): Promise<Record<string, Record<string, number>>> {
+  const sums: Record<string, Record<string, number>> = {};
+  const taken = new Set<string>();
+  for (const message of control.heard) {
+    if (message.type !== "edges" || taken.has(`${message.run} ${message.counted.seq}`)) continue;
+    taken.add(`${message.run} ${message.counted.seq}`);
+    for (const { labels, counts } of message.counted.series) {
+      const other = labels[1] === "callee" ? "caller" : labels[1];
+      const key = `${other} ${message.from}`;
+      sums[key] ??= {};
+      addCounts(sums[key], counts);
+    }
+  }
+  return sums;
+}

@@ -85,7 +85,8 @@ describe("by calling service", () => {
         .log("inbound")
         .some(
           ({ status, wouldRefuse }) =>
-            status === 200 && JSON.stringify(wouldRefuse) === '[{"error":"limit_exceeded","limit":"watched"}]',
+            status === 200 &&
+            JSON.stringify(wouldRefuse) === '[{"policy":"limit","error":"limit_exceeded","limit":"watched"}]',
         ),
     );
     expect((await agents.limited.admin("/metrics")).text).toMatch(/limit="watched",mode="shadow"/);

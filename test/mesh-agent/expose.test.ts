@@ -18,6 +18,27 @@ const bearer: ExposedWorld["bearer"] = (claims) => world.bearer(claims);
 /** What the application got. */
 const seen = ({ json }: OutsideAnswer): Record<string, string> => json.headers as Record<string, string>;
 
+describe("where `auth` is in shadow", () => {
+  test.each<[string, () => Promise<Record<string, string>>, string | undefined, string | undefined]>([
+    ["nobody", async () => ({}), undefined, "credentials_missing"],
+    ["a token that is none", async () => ({ authorization: "Bearer a.b.c" }), undefined, "credentials_invalid"],
+    ["somebody without the scope", () => bearer({ scope: "other" }), "ann", "scope_missing"],
+    ["somebody with it", () => bearer(), "ann", undefined],
+  ])("%s passes as who that is", async (_, headersOf, sub, error) => {
+    const answer = await ask(`/tried?${error}`, { headers: { ...(await headersOf()), "x-user": "admin" } });
+    expect([answer.status, answer.headers["www-authenticate"]]).toEqual([200, undefined]);
+    expect([seen(answer)["x-user"], seen(answer).authorization]).toEqual([sub, undefined]);
+    const name = error ?? "";
+    const metrics = `selvage_would_refuse_total{policy="auth",error="${name}"} 1`;
+    if (error !== undefined) expect((await world.agent.admin("/metrics")).text).toContain(metrics);
+    await until("it is logged", () =>
+      world.agent
+        .log("expose")
+        .some(({ route, wouldRefuse }) => route === "tried" && JSON.stringify(wouldRefuse)?.includes(name) !== false),
+    );
+  });
+});
+
 describe("whoever has proven who it is", () => {
   test("is let in, and the application is told by the route's own words", async () => {
     const answer = await ask("/orders/1?a=b", { headers: { ...(await bearer()), "x-internal": "1" } });

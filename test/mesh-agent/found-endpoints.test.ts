@@ -297,6 +297,16 @@ test("calls go on while a source is away, also those of an agent that starts the
   await until("the failure is told", async () => (await config()).discovery.cart?.error?.includes("500") === true);
   expect(await call("cart")).toBe(app.host);
   expect((await web.admin("/metrics")).text).toContain('selvage_source_up{service="cart",source="consul"} 0');
+  await until("the control plane is told", () =>
+    control.heard.some(
+      (message) =>
+        message.type === "condition" &&
+        message.sources.some(({ service, error, goodAtMs }) => service === "cart" && error && goodAtMs),
+    ),
+  );
+  const edges = control.heard.flatMap((message) => (message.type === "edges" ? [...message.counted.series] : []));
+  const plain = edges.find(({ labels: [from], counts }) => from === "web" && (counts.plain ?? 0) > 0);
+  expect(plain?.counts.plain).toBeGreaterThan(0);
   await until("it is on disk", () => existsSync(join(folder, "found.json")));
   expect(readFileSync(join(folder, "found.json"), "utf8")).not.toContain("cart");
   const { appPid } = web.runtime;

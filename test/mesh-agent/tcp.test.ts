@@ -266,6 +266,15 @@ describe("listeners", () => {
   });
 });
 
+test("connections are counted by edge when they open, by the called side", async () => {
+  const told = () => control.heard.flatMap((message) => (message.type === "edges" ? [...message.counted.series] : []));
+  await until("the first report is there", () => told().length > 0);
+  const [first] = told();
+  expect(first).toMatchObject({ kind: "edge", labels: ["caller", "db"] });
+  expect(first?.counts.opened).toBe(first?.counts.s2xx);
+  expect(Object.keys(first?.counts ?? {}).filter((name) => name.startsWith("le"))).toEqual([]);
+});
+
 function rssOf(agent: TestAgent): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${agent.runtime.pid}/status`, "utf8"))?.[1]);
 }

@@ -20,6 +20,15 @@ interface DrawnDocument {
 
 const ISSUER = "https://login.shop.example/";
 const AUDIENCE = "shop";
+const PARTIES = {
+  ...{
+    issuer: ISSUER,
+    audience: AUDIENCE,
+    opaqueIssuer: "https://opaque.shop.example/",
+    certificateIssuer: "CN=devices",
+  },
+  signer: { keyid: "k", jwk: { kty: "OKP", crv: "Ed25519", x: "JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs" } },
+};
 const NOW = Date.UTC(2026, 10, 20);
 const DOCUMENTS = 10;
 const REQUESTS = 30;
@@ -33,7 +42,7 @@ const prepared = (plan: Plan): PreparedPlan => preparePlan(plan, undefined, fals
 
 function drawValid(draw: Draw): { readonly source: DrawnDocument; readonly plan: Plan } {
   for (let tries = 0; tries < 100; tries++) {
-    const source = drawDocument(draw, ISSUER, AUDIENCE) as unknown as DrawnDocument;
+    const source = drawDocument(draw, PARTIES) as unknown as DrawnDocument;
     const plan = planOf(source);
     if (plan !== undefined) return { source, plan };
   }

@@ -66,6 +66,7 @@ export class LightAgent {
   /** The hub has said on this connection what changed. */
   isBack = false;
   isDrained = false;
+  #isLeaving = false;
   /** Id of the last trust bundle that it has said to use. */
   #trusted: string | undefined;
 
@@ -102,6 +103,17 @@ export class LightAgent {
     this.#phase = "draining";
     this.isDrained = false;
     this.#send({ type: "draining" });
+  }
+
+  /** Was told to, so it ends as soon as nobody calls it. */
+  #leave(): void {
+    this.#isLeaving = true;
+    this.drain();
+  }
+
+  #drained(): void {
+    this.isDrained = true;
+    if (this.#isLeaving) this.stop();
   }
 
   /** As its next process, or at another address: greets anew, and is ready. */
@@ -144,7 +156,8 @@ export class LightAgent {
     if (this.view.isSettling && !wasSettling) this.#settleLater();
     this.#answer();
     if (message.type === "changes") this.isBack = true;
-    if (message.type === "drained") this.isDrained = true;
+    if (message.type === "drain") this.#leave();
+    if (message.type === "drained") this.#drained();
     if (message.type === "plan") this.#send({ type: "ack", version: message.version });
     if (message.type === "trust" && message.id !== undefined) {
       this.#trusted = message.id;
@@ -198,7 +211,10 @@ export class LightFleet {
   readonly #waits = new Set<Wait>();
 
   /** Joins by a token each, and connects. @param names `[service, instance]` */
-  async join(control: ControlWorker, names: readonly (readonly [string, string])[]): Promise<LightAgent[]> {
+  async join(
+    control: Pick<ControlWorker, "joinToken">,
+    names: readonly (readonly [string, string])[],
+  ): Promise<LightAgent[]> {
     const joined: LightAgent[] = [];
     let next = 0;
     const work = async (): Promise<void> => {

@@ -41,8 +41,9 @@ export function recordOf(
 }
 
 function identityIn(steps: readonly ExplainStep[], credential: Credential): RecordedIdentity | undefined {
-  const facts = steps.find(({ stage, verdict }) => stage === "auth" && verdict === "pass")?.facts;
-  if (facts === undefined) return undefined;
+  const said = steps.find(({ stage }) => stage === "auth");
+  if (said === undefined || said.verdict === "deny") return undefined;
+  const { facts = { by: [] } } = said;
   const [provider] = facts.by as string[];
   if (provider === undefined)
     return { method: "anonymous", sub: "anonymous", issuer: "", scopes: [], groups: [], claims: {} };
@@ -58,13 +59,17 @@ function identityIn(steps: readonly ExplainStep[], credential: Credential): Reco
 
 function entryOf(
   { method, host, path }: ExplainRequest,
-  { route, result }: Explanation,
+  { route, steps, result }: Explanation,
   nowMs: number,
   number: number,
   sub: string | undefined,
 ): AccessLogEntry {
   const ended = result.outcome === "drawn" ? result.among[0]?.result : result;
   const refused = ended?.outcome === "refuse" ? ended : undefined;
+  const shadowed = steps.filter(({ stage, verdict }) => stage === "auth" && verdict === "would-deny");
+  const wouldRefuse = shadowed.map(
+    ({ code = "internal", text }) => ({ policy: "auth", error: code, reason: text }) as const,
+  );
   const status = ended?.outcome === "forward" ? 200 : (ended?.status ?? 200);
   return {
     ...{ time: new Date(nowMs).toISOString(), kind: "access", hop: "gateway", service: "gateway", instance: "i" },
@@ -72,6 +77,7 @@ function entryOf(
     ...{ method, host, path, status, durationMs: 1, plan: 1 },
     ...(route !== undefined && refused?.code !== "route_quarantined" && { route: route.name }),
     ...(sub !== undefined && { sub }),
+    ...(wouldRefuse.length > 0 && { wouldRefuse }),
     ...(refused !== undefined && { error: refused.code, reason: refused.text }),
   };
 }

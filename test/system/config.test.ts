@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { orderLoad } from "../support/outages.ts";
-import { root, type System, startSystem } from "../support/system.ts";
+import { root, type System, startSystem, until } from "../support/system.ts";
 
 const FILE = "examples/shop/selvage.yaml";
 
@@ -115,6 +115,22 @@ test("status names every agent and its version", async () => {
   expect(code).toBe(0);
   for (const name of ["users-1", "preferences-1", "orders-v1-1", "orders-v1-2", "orders-v2-1", "inventory-1"])
     expect(stdout).toContain(name);
+});
+
+test("a secret that the gateway lacks is found, with the line that uses it, and no longer once it is not used", async () => {
+  const [from, to] = ["x-request-source: external", `x-request-source: "\${secret:NOT_THERE}"`];
+  const file = edited("secret.yaml", [from, to]);
+  expect((await system.selvage("apply", file, "--wait")).code).toBe(0);
+  expect((await system.get("/api/v2/orders/1", token)).status).toBe(500);
+  await until("the gateway has said so", async () => (await system.selvage("status")).stdout.includes("NOT_THERE"));
+  const { code, stdout } = await system.selvage("check", FILE, "--live", "--json");
+  expect(code).toBe(1);
+  const found = JSON.parse(stdout).problems.find((one: { code: string }) => one.code === "SLV3260");
+  const line = readFileSync(file, "utf8").split(to)[0]?.split("\n").length;
+  expect(found.message).toBe(`secret NOT_THERE is missing at the gateway, used at ${file}:${line}`);
+  expect(found.fix).toContain("npx wrangler secret put SECRET_NOT_THERE");
+  expect((await system.selvage("apply", FILE, "--wait")).code).toBe(0);
+  await until("it has forgotten", async () => !(await system.selvage("status")).stdout.includes("NOT_THERE"));
 });
 
 test("the control API answers administrators alone", async () => {

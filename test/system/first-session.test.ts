@@ -1,4 +1,4 @@
-/** The session of somebody new: init, dev, a request, an edit, a bad edit, check, explain, test; each screen names the next command. */
+/** The session of somebody new: init, dev, a request, an edit, a bad edit, check, test, explain, tap; each screen names the next command. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, createServer, request as httpRequest, type Server } from "node:http";
@@ -6,22 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PROCESSES_FILE, type ProcessEntry } from "../../shared/wire/runtime-files.ts";
+import { OPENAPI } from "../support/cli-files.ts";
 import { runSelvage } from "../support/run-selvage.ts";
 import { type Ended, ended, freePorts, processesOf, root, until } from "../support/system.ts";
 
-const OPENAPI = `openapi: 3.1.0
-info: { title: Orders, version: "1" }
-servers: [{ url: https://api.shop.example/v1 }]
-paths:
-  /orders/{id}:
-    get:
-      operationId: getOrder
-      parameters: [{ name: id, in: path, required: true, schema: { type: integer } }]
-      responses:
-        "200":
-          description: found
-          content: { application/json: { example: { id: 7, state: open } } }
-`;
 const folder = join(mkdtempSync(join(tmpdir(), "selvage-first-")), "shop");
 const state = join(folder, ".selvage");
 const file = join(folder, "selvage.yaml");
@@ -37,9 +25,11 @@ beforeAll(async () => {
   mkdirSync(folder);
   writeFileSync(join(folder, "openapi.yaml"), OPENAPI);
   writeFileSync(join(folder, "compose.yaml"), 'services: { orders: { ports: ["1:80"] } }\n');
-  const made = await runSelvage(folder, ["init"]);
+  const made = await runSelvage(folder, ["init", "-y"]);
   expect(made).toMatchObject({ code: 0 });
-  expect(made.stderr).toContain("Next: selvage dev --stub");
+  expect(made.stdout).toMatch(/^Scanning shop {2}found openapi.yaml \(1 operations\), .*compose.yaml/);
+  expect(made.stdout).toContain("ok package.json (scripts dev, test, check)");
+  expect(made.stderr).toMatch(/^Next: selvage dev --stub$/m);
   const [port = 0, control = 0] = await freePorts(2);
   squatter = createServer();
   await new Promise<void>((done) => squatter.listen(port, "127.0.0.1", done));
@@ -114,6 +104,7 @@ test("dev took the next port, names who has the wished one, and says what to try
   expect(stderr).toMatch(new RegExp(`is taken by pid ${process.pid} .*Using \\d+ instead`));
   expect(stderr).toContain(`Try: curl -i ${url}/v1/orders/1`);
   expect(stderr).toContain("watching     selvage.yaml, openapi.yaml");
+  expect(stderr).toMatch(/^ {2}Why: selvage explain GET \/v1\/orders\/1$/m);
 });
 
 test("a request is answered by the example of its description, and is a line", async () => {
@@ -176,8 +167,10 @@ test("code is rebuilt when it is saved; variables of .dev.vars are secrets", asy
     / {6}rateLimit:.*\n/,
     '      policies: [{ use: policy.ts }]\n      transform: { response: { headers: { set: { x-var: "${env:WORD}" } } } }\n',
   );
-  await saidOf(/version 3 -> 4 in \d+ ms, gateway started anew/);
-  expect((await get("/v1/orders/7")).headers).toMatchObject({ "x-word": "a1", "x-var": "hidden" });
+  const { port } = await get("/v1/orders/7");
+  await saidOf(/version 3 -> 4 in \d+ ms, gateway started anew: its code changed, 1 connection kept/);
+  const answer = await get("/v1/orders/7");
+  expect(answer).toMatchObject({ port, headers: { "x-word": "a1", "x-var": "hidden" } });
   writeFileSync(join(folder, "word.ts"), 'export const word = "b";\n');
   await saidOf(/means the same, in \d+ ms, gateway started anew: its code changed/);
   expect((await get("/v1/orders/7")).headers).toMatchObject({ "x-word": "b1" });
@@ -195,7 +188,9 @@ test("check, explain and test answer about the same document; a case that fails 
     run("test", "--live", url),
   ]);
   expect(checked).toMatchObject({ code: 0 });
+  expect(checked.stderr).toMatch(/^Next: selvage test, then selvage apply selvage.yaml$/m);
   expect(explained).toMatchObject({ code: 0 });
+  expect(explained.stderr).toMatch(/^Next: selvage tap --route api$/m);
   expect(explained.stdout).toMatch(/route +api +selvage\.yaml:\d+/);
   expect(tested).toMatchObject({ code: 1 });
   expect(tested.stdout).toMatch(/wrong\.test\.yaml:4:24 +outcome\n +expected +forward\n +seen +refuse/);
@@ -203,7 +198,33 @@ test("check, explain and test answer about the same document; a case that fails 
   expect(tested.stdout).toContain("3 cases: 2 passed, 1 failed");
   expect(live).toMatchObject({ code: 0 });
   expect(live.stdout).toContain("2 passed, 0 failed");
-  expect(live.stderr).toContain("Next: selvage apply");
+  expect(live.stderr).toMatch(/^Next: selvage apply selvage.yaml$/m);
+});
+
+test("a tap shows a request as it comes, and saves it as a case that is judged", async () => {
+  const tap = spawn(
+    process.execPath,
+    [join(root, "bin/selvage.mjs"), "tap", "--route", "api", "--save", "seen.test.yaml"],
+    { cwd: folder, env: { ...process.env, SELVAGE_STATE: state, NO_COLOR: "1" }, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  const end = ended(tap);
+  let rows = "";
+  tap.stdout?.on("data", (text) => {
+    rows += text;
+  });
+  await until(
+    () => `a row: ${rows}`,
+    async () => {
+      await get("/v1/orders/7?fields=id");
+      return /GET +\/v1\/orders\/7\S* +200/.test(rows);
+    },
+  );
+  tap.kill("SIGINT");
+  const { code, stderr: said } = await end;
+  expect({ code, said }).toEqual({ code: 0, said: expect.stringMatching(/^Next: selvage test seen.test.yaml$/m) });
+  const judged = await runSelvage(folder, ["test", "seen.test.yaml"], { SELVAGE_STATE: state, WORD: "hidden" });
+  expect(judged).toMatchObject({ code: 0, stderr: expect.stringMatching(/^Next: /m) });
+  expect(judged.stdout).toMatch(/ 0 failed$/m);
 });
 
 test("SIGINT ends everything that was started", async () => {

@@ -52,6 +52,13 @@ describe("npm start", () => {
     expect(processesOf(state).length).toBeGreaterThan(13);
     child.kill("SIGTERM");
     const { stdout, stderr } = await end;
+    expect(stderr).toMatch(/^ {2}selvage [\d.]+ · node [\d.]+ · workerd [\d-]+ · offline$/m);
+    expect(stderr).toMatch(/^ {2}✓ mesh +\d+ services under their agents +\d+ ms$/m);
+    const gateway = `http://127.0.0.1:${chosen.SELVAGE_GATEWAY_PORT}`;
+    expect(stdout).toMatch(new RegExp(`^ {2}gateway +${gateway}$`, "m"));
+    expect(stdout.split("Try in a second terminal:")[1]).toMatch(
+      new RegExp(`curl -i ${gateway}/user/profile[^]*demo:token[^]*selvage explain GET [^]*selvage tap\n`),
+    );
     await until("every process has gone", () => processesOf(state).length === 0);
     expect(stdout + stderr).not.toMatch(/ENOTFOUND|EAI_AGAIN|getaddrinfo/);
     // What it was told to keep is still there: a second start serves with the same authority and version.

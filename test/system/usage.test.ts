@@ -1,12 +1,26 @@
 /** Who uses what and how it goes, seen from outside: the commands, and a Prometheus that scrapes the control plane and agents. */
-import { globSync, readFileSync } from "node:fs";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { CalledEdge } from "../../cli/called-edges.ts";
+import type { ReplayReport } from "../../cli/replay/run-replay.ts";
 import { metricsContentType } from "../../shared/http/metrics-text.ts";
 import { agentRuntimeSchema } from "../../shared/wire/runtime-files.ts";
 import type { UsageAnswer } from "../../shared/wire/usage.ts";
 import { hasPrometheus, hasPromtool, promtoolComplaints, startPrometheus } from "../support/promtool.ts";
 import { type System, startSystem, until } from "../support/system.ts";
+
+const shop = readFileSync("examples/shop/selvage.yaml", "utf8");
+/** One route more for each of three requests, which does one thing otherwise. */
+const WITH_THREE = shop.replace(
+  "\nmesh:",
+  `
+    - { name: scoped, match: { path: /load/orders/3 }, auth: { any: [login], scopes: ["orders:all"] }, to: orders }
+    - { name: limited, match: { path: /load/orders/5 }, auth: login, rateLimit: { limit: 5/minute, by: identity }, to: orders }
+    - { name: kept, match: { path: /load/orders/7 }, auth: login, cache: { ttl: 9s, shared: false }, to: orders }
+
+mesh:`,
+);
 
 let system: System;
 let scrapeToken: string;
@@ -33,6 +47,7 @@ beforeAll(async () => {
   const token = await system.token("alice");
   for (let at = 0; at < 5; at++) await system.get("/api/v2/orders/42", token);
   for (let at = 0; at < 3; at++) await system.get("/api/v2/orders/42");
+  for (let at = 0; at < 9; at++) await system.get(`/load/orders/${at}`, token);
   await system.get("/there-is-no-such-route");
 });
 afterAll(() => system?.stop());
@@ -55,6 +70,49 @@ test("every request is counted once, by route, and told within a while", async (
     noAnswer: 0,
     down: [],
   });
+});
+
+test("calls within the mesh are counted by edge, and told beside who may call", async () => {
+  await until("the called agents have told of it", async () =>
+    Boolean((await rowOf("edges", "gateway -> orders")) && (await rowOf("edges", "orders -> inventory"))),
+  );
+  expect(await rowOf("edges", "gateway -> orders")).toMatchObject({
+    requests: expect.any(Number),
+    ...{ success: 1, denied: 0, p95Ms: expect.any(Number) },
+    edge: { source: "gateway", destination: "orders", unsecured: 0 },
+  });
+  const { edges } = JSON.parse((await system.selvage("mesh", "edges", "--json")).stdout);
+  const marks = edges.map(({ from, to, marks }: CalledEdge) => [`${from} -> ${to}`, marks]);
+  expect(marks).toContainEqual(["orders -> inventory", []]);
+  expect(await (await control("/v1/metrics")).text()).toMatch(
+    /^selvage_mesh_requests_total\{source="orders",destination="inventory",status="2xx"\} [1-9]/m,
+  );
+});
+
+test("logs: the lines of one request at all of its hops, and of nobody else", async () => {
+  const answer = await system.get("/load/orders/42", await system.token("alice"));
+  await answer.body?.cancel();
+  const line = await until("the gateway has written it", async () => {
+    const found = (await system.selvage("logs", "gateway", "--json")).stdout.trimEnd().split("\n");
+    return found
+      .map((one) => JSON.parse(one))
+      .findLast(({ path, status }) => path === "/load/orders/42" && status === 200);
+  });
+  const hops = async () => {
+    const { stdout } = await system.selvage("logs", "--trace", line.traceId, "--ndjson");
+    return stdout
+      .trimEnd()
+      .split("\n")
+      .map((one) => JSON.parse(one));
+  };
+  await until("all hops have", async () => (await hops()).length === 5);
+  expect((await hops()).map(({ hop, level }) => `${hop} ${level}`).sort()).toEqual([
+    "gateway info",
+    "inbound info",
+    "inbound info",
+    "ingress info",
+    "outbound info",
+  ]);
 });
 
 test("the commands show it", async () => {
@@ -108,4 +166,112 @@ describe("metrics", () => {
       await prometheus.stop();
     }
   });
+});
+
+describe("records", () => {
+  const shown = async (...args: string[]) => {
+    const { code, stdout, stderr } = await system.selvage("explain", ...args);
+    return { code, text: stdout, stderr };
+  };
+  const traced = (traceId: string) => ({ traceparent: `00-${traceId}-${"1".repeat(16)}-01` });
+  const keptAs = (traceId: string, text: RegExp) =>
+    until(`${traceId} is kept`, async () => {
+      const told = await shown("--trace", traceId);
+      return told.code === 0 && text.test(told.text) ? told.text : undefined;
+    });
+  const refused = "a".repeat(32);
+  const failed = "b".repeat(32);
+
+  test("explain what was refused at the gateway and what in the mesh, with secrets in none of it", async () => {
+    const secrets = { authorization: "Bearer hush-a", cookie: "s=hush-b", "x-api-key": "hush-c", dpop: "hush-d" };
+    const answer = await system.get("/api/v2/orders/7?token=hush-e&page=2", undefined, {
+      ...secrets,
+      ...traced(refused),
+    });
+    const problem = (await answer.json()) as { traceId: string };
+    expect([answer.status, problem.traceId]).toEqual([401, refused]);
+    const gateway = await keptAs(problem.traceId, / result {4}401 credentials_invalid /);
+    expect(gateway).toMatch(/^ request {3}GET 127\.0\.0\.1:\d+\/api\/v2\/orders\/7\?token=…&page=2 {3}\(version 1, /);
+    expect(gateway).toMatch(
+      /^ route +pass +\S+selvage\.yaml:\d+ +orders takes it\n auth +deny +\S+selvage\.yaml:\d+ /m,
+    );
+    const token = await system.token("alice", "orders:read");
+    const headers = { authorization: `Bearer ${token}`, ...traced(failed) };
+    const put = await fetch(`${system.url}/api/v2/orders/42`, { method: "PUT", headers, body: "{}" });
+    expect(put.status).toBe(403);
+    expect(await keptAs(failed, /└ inbound/)).toMatch(/└ inbound +PUT +\/api\/v2\/orders\/42 +403 .*✗ access_denied/);
+    const texts = globSync("**/*.sqlite*", { cwd: system.state }).map((file) =>
+      readFileSync(join(system.state, file)).toString("latin1"),
+    );
+    expect(texts.some((text) => text.includes(refused))).toBe(true);
+    for (const text of texts) expect(text).not.toMatch(/hush-/);
+  });
+
+  test("outlive a restart of the control plane", async () => {
+    await system.restart("control");
+    await keptAs(refused, / result {4}401 credentials_invalid /);
+    await keptAs(failed, /└ inbound/);
+    const unknown = await shown("--trace", "c".repeat(32));
+    expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining("explain --live")]);
+  });
+
+  test("are explained at once to who asks for it, with all hops", async () => {
+    const token = await system.token("alice", "orders:read");
+    const url = `${system.url}/api/v2/orders/42`;
+    const live = await shown("--live", "GET", url, "-H", `authorization: Bearer ${token}`);
+    expect(live.text).toMatch(/^ auth +pass +\S+selvage\.yaml:\d+ +alice by login, with orders:read$/m);
+    const [, traceId = ""] = /--trace ([0-9a-f]{32})/.exec(live.stderr) ?? [];
+    const kept = await keptAs(traceId, /└ ingress(?:.|\n)*└ inbound/);
+    expect(kept).toContain("kept: it was asked for");
+  });
+
+  test("are replayed by a document that is to come, and exactly those that it changes are told", async () => {
+    const path = (name: string): string => join(system.state, name);
+    const [next, live, saved] = [path("next.yaml"), path("live.yaml"), path("kept.ndjson")];
+    writeFileSync(next, WITH_THREE);
+    writeFileSync(live, shop);
+    const replay = await until("all three are kept", async () => {
+      const found = await system.selvage("diff", next, "--replay", "--save", saved, "--json", "--exit-code");
+      const { replay: report } = JSON.parse(found.stdout) as { replay: ReplayReport };
+      return report.changed >= 3 ? report : undefined;
+    });
+    expect(replay).toMatchObject({ changed: 3, unexplained: 0 });
+    expect(replay.requests).toBeGreaterThan(20);
+    const told = replay.groups.flatMap(({ kinds, requests }) =>
+      requests.map((one) => `${one.path} of ${one.sub}: ${kinds.join(" ")}`),
+    );
+    expect(told.sort()).toEqual([
+      "/load/orders/3 of alice: route auth outcome",
+      "/load/orders/5 of alice: route limit",
+      "/load/orders/7 of alice: route cache",
+    ]);
+    const same = await system.selvage("diff", live, "--replay", "--exit-code");
+    expect(same).toMatchObject({ code: 0, stdout: expect.stringMatching(/replayed: none changes\n$/) });
+    expect(readFileSync(saved, "utf8")).not.toMatch(/eyJ[\w-]+\.|hush-/);
+    const alone = await system.selvage("diff", next, "--base", live, "--records", saved, "--exit-code");
+    expect(alone).toMatchObject({ code: 1, stdout: expect.stringContaining("replayed: 3 change\n") });
+  });
+});
+
+test("what is in shadow passes, and one command says what would not, of the gateway and of the mesh", async () => {
+  const asked = 'scopes: ["orders:read"]';
+  const file = join(system.state, "shadow.yaml");
+  // The route's own, and the rule of the service behind it.
+  writeFileSync(file, shop.replaceAll(asked, `${asked}, mode: shadow`));
+  const diff = await system.selvage("diff", file);
+  expect(diff.stdout).toMatch(/auth\.mode.*\n?.*refuses nobody/);
+  expect((await system.selvage("apply", file, "--wait")).code).toBe(0);
+  for (let at = 0; at < 3; at++) expect((await system.get("/api/v2/orders/42")).status).toBe(200);
+  expect((await system.get("/api/v2/orders/42", await system.token("alice"))).status).toBe(200);
+  let table = "";
+  await until("gateway and agents have told", async () => {
+    await system.get("/there-is-no-such-route");
+    table = (await system.selvage("stat", "shadow")).stdout;
+    return /^route +orders +auth /m.test(table) && /^service +orders +access /m.test(table);
+  });
+  expect(table).toMatch(/^route +orders +auth +4 +3 +75\.00 % +credentials_missing 3$/m);
+  // Agents tell the first at once, and what comes then a while later.
+  expect(table).toMatch(/^service +orders +access +[1-4] +[1-3] +\S+ % +\w+ [1-3]$/m);
+  const explained = await system.selvage("explain", "GET", "/api/v2/orders/42");
+  expect([explained.code, explained.stdout]).toEqual([0, expect.stringContaining("shadow: would be refused by auth")]);
 });

@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import { SelvageError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
 import { ARTIFACT_DIGEST } from "../../shared/wire/artifacts.ts";
+import { TRACE_ID } from "../../shared/wire/records.ts";
 import type { Revocations } from "../../shared/wire/revocations.ts";
 import {
   askCache,
@@ -46,10 +47,11 @@ import {
 import { metrics } from "./calls/metrics-calls.ts";
 import { permitted } from "./calls/permitted.ts";
 import { problem } from "./calls/problem.ts";
+import { askRecords, askTrace, clearRecords, explainToken, reportRecords } from "./calls/record-calls.ts";
 import { services, status } from "./calls/status-calls.ts";
 import { closeTap, openTap, readTap, reportTaps } from "./calls/tap-calls.ts";
 import { askTokens, makeToken, revokeToken } from "./calls/token-calls.ts";
-import { usage } from "./calls/usage-calls.ts";
+import { shadow, usage } from "./calls/usage-calls.ts";
 
 const DIGEST = `:digest{${ARTIFACT_DIGEST}}`;
 const TAP = "/v1/taps/:id{[0-9a-f-]{36}}";
@@ -73,6 +75,11 @@ export function makeApi(): Hono<Api> {
   api.post("/v1/taps/report", reportTaps);
   api.post(`${TAP}/read`, readTap);
   api.delete(TAP, closeTap);
+  api.post("/v1/explain-tokens", explainToken);
+  api.get("/v1/records", askRecords);
+  api.delete("/v1/records", clearRecords);
+  api.post("/v1/records/report", reportRecords);
+  api.get(`/v1/records/:trace{${TRACE_ID}}`, askTrace);
   api.post("/v1/artifacts/missing", (c) => askMissing(c.env, c.req.raw));
   api.put(`/v1/artifacts/${DIGEST}`, (c) => putArtifact(c.env, c.req.param("digest") ?? "", c.req.raw));
   api.post("/v1/config/versions", apply);
@@ -86,6 +93,7 @@ export function makeApi(): Hono<Api> {
   api.get("/v1/deprecated", async (c) => c.json({ callers: await config(c).deprecatedCallers() }));
   api.get("/v1/drift", async (c) => c.json({ drift: await config(c).drift() }));
   api.get("/v1/usage", usage);
+  api.get("/v1/shadow", shadow);
   api.get("/v1/metrics", metrics);
   api.post("/v1/join-tokens", joinToken);
   api.get("/v1/join/keys", enrolmentKeys);

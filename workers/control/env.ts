@@ -1,5 +1,6 @@
 import type { Limiter } from "../common/objects/limiter.ts";
 import type { AuthorityRpc } from "./objects/authority-rpc.ts";
+import type { RecordsRpc } from "./objects/records-rpc.ts";
 import type { ConfigStoreRpc, HubRpc, ServiceRegistryRpc, TapsRpc } from "./objects/rpc.ts";
 import type { UsageStoreRpc } from "./objects/usage-rpc.ts";
 
@@ -24,6 +25,7 @@ export interface Env {
   readonly MESH_LIMITER: DurableObjectNamespace<Limiter>;
   readonly TAPS: DurableObjectNamespace<TapsRpc>;
   readonly USAGE: DurableObjectNamespace<UsageStoreRpc>;
+  readonly RECORDS: DurableObjectNamespace<RecordsRpc>;
   /** How many hubs there are; absent: `limits.control.hubsDefault`. */
   readonly HUBS?: string;
   /** How long a gateway isolate serves without asking again, in ms; absent, and at most: `limits.gateway.planLeaseMs`. */

@@ -21,6 +21,7 @@ import { cors } from "./middleware/cors.ts";
 import { countUsage } from "./middleware/count-usage.ts";
 import { decide } from "./middleware/decide.ts";
 import { errorPages } from "./middleware/error-pages.ts";
+import { explainAsked } from "./middleware/explain-asked.ts";
 import { findClient } from "./middleware/find-client.ts";
 import { forward } from "./middleware/forward.ts";
 import { grpcErrors } from "./middleware/grpc-errors.ts";
@@ -42,6 +43,7 @@ import { stripFields } from "./middleware/strip-fields.ts";
 import { tellIdentity } from "./middleware/tell-identity.ts";
 import { transformHeaders } from "./middleware/transform-headers.ts";
 import { validate } from "./middleware/validate.ts";
+import type { RecordKeeper } from "./telemetry/record-keeper.ts";
 import { Tracing } from "./telemetry/tracing.ts";
 import { codeMeans } from "./upstream/code-means.ts";
 import { Context } from "./upstream/context.ts";
@@ -62,8 +64,9 @@ export interface GatewayApp {
  * The gateway of one isolate. The order of its stages is the order of this list; the first is the outermost.
  * @param isolate random name of the isolate
  * @param deployed the plan that the Worker was deployed with, if any
+ * @param keeper keeps some requests for later questions; absent: none is kept
  */
-export function createApp(isolate: string, deployed: GatewayPlan | null): GatewayApp {
+export function createApp(isolate: string, deployed: GatewayPlan | null, keeper?: RecordKeeper): GatewayApp {
   const counters = newCounters();
   const lease = new PlanLease(isolate, deployed, counters);
   const verifiers = new Verifiers();
@@ -77,10 +80,11 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Gatewa
   const edgeOf = edgeCaches(counters);
   const caller = { ...forwarder, ...codeMeans };
   const stages = [
-    accessLog(isolate, lease),
+    accessLog(isolate, lease, keeper),
     countUsage(counters),
     grpcErrors(),
     checkRequest(),
+    explainAsked(),
     leasePlan(lease, counters, new Tracing()),
     answerHead(),
     errorPages(),
@@ -93,14 +97,14 @@ export function createApp(isolate: string, deployed: GatewayPlan | null): Gatewa
     boundBody(held),
     stripFields(),
     allowUpgrade(),
-    authenticate(verifiers),
+    authenticate(verifiers, counters),
     chooseSibling(),
     lifeCycle(counters),
     limitRate(taker, held, lease),
-    guardGraphql(),
-    decide(),
+    guardGraphql(counters),
+    decide(counters),
     validate(held, counters),
-    idempotency(records, held),
+    idempotency(records, held, counters),
     transformHeaders(),
     reshape(held),
     tellIdentity(),

@@ -2,6 +2,7 @@ import type { GatewayPlan } from "../../shared/plan/plan.ts";
 import { createApp, type GatewayApp } from "./app.ts";
 import deployedPlan from "./deployed-plan.json";
 import type { Env } from "./env.ts";
+import { RecordKeeper } from "./telemetry/record-keeper.ts";
 
 export { Limiter } from "../common/objects/limiter.ts";
 export { CacheAdmin } from "./authority/cache-admin.ts";
@@ -22,7 +23,7 @@ let app: GatewayApp | undefined;
 /** One app an isolate; made by its first request, since isolates have no randomness before that. */
 export default {
   fetch(request, env, ctx) {
-    app ??= createApp(crypto.randomUUID(), deployedPlan as GatewayPlan | null);
+    app ??= createApp(crypto.randomUUID(), deployedPlan as GatewayPlan | null, new RecordKeeper());
     return app.fetch(request, env, ctx);
   },
 } satisfies ExportedHandler<Env>;

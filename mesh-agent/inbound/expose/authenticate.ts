@@ -9,18 +9,22 @@ import {
   refuseIdentity,
 } from "../../../shared/auth/compose.ts";
 import { type RevocationIndex, revocationOf } from "../../../shared/auth/revocations.ts";
+import { passInShadow, refusalOfUnproven } from "../../../shared/auth/shadow-auth.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import type { Stage } from "../../proxy/call.ts";
+import type { Metrics } from "../../telemetry/metrics.ts";
 import type { ExposedCall } from "./exposed-call.ts";
 import type { JwtVerifier } from "./jwt-verifier.ts";
 
 type Proofs = Map<string, Proof>;
+type Decided = Exclude<NextProof, { kind: "ask" }>;
 
 export interface AuthenticateOptions {
   readonly verifier: JwtVerifier;
   /** What is revoked now, whenever a token was found good. */
   readonly revocations: () => RevocationIndex;
+  readonly accessLog: { readonly metrics: Metrics };
 }
 
 export function authenticate(options: AuthenticateOptions): Stage<ExposedCall> {
@@ -42,7 +46,8 @@ function prove(
   for (;;) {
     const asked = nextProof(auth, proofs);
     if (asked.kind !== "ask") {
-      admit(call, auth, asked, proofs);
+      if (auth.mode === "shadow") pass(call, auth, asked, options.accessLog.metrics);
+      else admit(call, auth, asked, proofs);
       next();
       return;
     }
@@ -81,8 +86,22 @@ function proofOf(verdict: Identity | string, revocations: RevocationIndex): Proo
   return revoked === undefined ? { kind: "proven", identity: verdict } : { kind: "refused", reason: revoked };
 }
 
+/** In shadow nobody is refused; credentials end here all the same. */
+function pass(call: ExposedCall, auth: AuthSettings, outcome: Decided, { shadows }: Metrics): void {
+  endCredentials(call);
+  const { identity, refusal } = passInShadow(auth, outcome, (who) => isTrue(call, auth.when, who));
+  call.identity = identity;
+  call.facts.sub = identity.sub;
+  if (refusal === undefined) shadows.passed("auth");
+  else shadows.wouldRefuse(call.facts, { policy: "auth", error: refusal.code, reason: refusal.reason });
+}
+
+/** What proved the client to us is no business of the application. */
+const endCredentials = (call: ExposedCall): void =>
+  call.exchange.head.fields.removeWhere((name) => name === "authorization" || name === "dpop");
+
 /** @throws SelvageError unless somebody was found who may pass */
-function admit(call: ExposedCall, auth: AuthSettings, outcome: NextProof, proofs: Proofs): void {
+function admit(call: ExposedCall, auth: AuthSettings, outcome: Decided, proofs: Proofs): void {
   if (outcome.kind === "failed") {
     if (outcome.cause instanceof SelvageError && outcome.cause.code === "limit_exceeded")
       call.addToErrors(["retry-after", "1"]);
@@ -90,14 +109,13 @@ function admit(call: ExposedCall, auth: AuthSettings, outcome: NextProof, proofs
   }
   if (outcome.kind !== "identity") {
     challenge(call, auth, (name) => errorOfProof(proofs.get(name)));
-    const reason = outcome.kind === "ask" ? "no proof" : outcome.reason;
-    throw new SelvageError(outcome.kind === "refused" ? "credentials_invalid" : "credentials_missing", reason);
+    const { code, reason } = refusalOfUnproven(outcome);
+    throw new SelvageError(code, reason);
   }
   const { identity } = outcome;
   call.identity = identity;
   call.facts.sub = identity.sub;
-  // What proved the client to us is no business of the application.
-  call.exchange.head.fields.removeWhere((name) => name === "authorization" || name === "dpop");
+  endCredentials(call);
   const refusal = refuseIdentity(auth, identity, (who) => isTrue(call, auth.when, who));
   if (refusal === undefined) return;
   if (refusal.code === "scope_missing") challenge(call, auth, (name) => errorOfScopes(proofs.get(name)));

@@ -1,6 +1,6 @@
 /** Every limit of the route must admit the request, as this instance counts; those in shadow are counted and refuse nobody. */
 import { createHash } from "node:crypto";
-import type { WouldRefuse } from "../../../shared/http/access-log.ts";
+import { policyName, type WouldRefuse } from "../../../shared/http/access-log.ts";
 import { limits } from "../../../shared/limits.ts";
 import { chooseRows, withRows } from "../../../shared/policy/limit-rows.ts";
 import {
@@ -34,12 +34,18 @@ export function limitRate(metrics: Metrics): Stage<ExposedCall> {
       next();
       return;
     }
-    const wouldRefuse: WouldRefuse[] = [];
-    const taken = takeLocal(counts, wantedBy(call, all, wouldRefuse), Date.now());
+    const lacking: WouldRefuse[] = [];
+    const wanted = wantedBy(call, all, lacking);
+    const taken = takeLocal(counts, wanted, Date.now());
     if (taken.refused.length > 0) refuse(call, taken, metrics);
-    for (const { name } of taken.wouldRefuse) wouldRefuse.push({ error: "limit_exceeded", limit: name });
-    for (const { limit = "" } of wouldRefuse) metrics.limited("expose", limit, "shadow");
-    if (wouldRefuse.length > 0) call.facts.wouldRefuse = wouldRefuse;
+    const beyond = taken.wouldRefuse.map(({ name }) => beyondLimit(name));
+    for (const one of [...lacking, ...beyond]) {
+      metrics.limited("expose", one.limit ?? "", "shadow");
+      metrics.shadows.wouldRefuse(call.facts, one);
+    }
+    for (const { settings } of wanted)
+      if (settings.shadow === true && !taken.wouldRefuse.includes(settings))
+        metrics.shadows.passed(policyName({ policy: "limit", limit: settings.name }));
     if (taken.running.length > 0) call.onFinish(() => endLocal(taken));
     const told = toldBy(call, taken.outcomes);
     call.onAnswer(({ fields }) => {
@@ -49,6 +55,8 @@ export function limitRate(metrics: Metrics): Stage<ExposedCall> {
   };
 }
 
+const beyondLimit = (limit: string): WouldRefuse => ({ policy: "limit", error: "limit_exceeded", limit });
+
 /** Those of the route, with the numbers that hold for who calls. */
 function limitsOf({ held, identity, match }: ExposedCall): readonly RateLimitSettings[] {
   const { rateLimits } = match.route;
@@ -56,11 +64,11 @@ function limitsOf({ held, identity, match }: ExposedCall): readonly RateLimitSet
   return limitRows === undefined ? rateLimits : withRows(rateLimits, chooseRows(limitRows, rateLimits, identity));
 }
 
-/** @throws SelvageError when a limit wants what the request lacks @param wouldRefuse gets what limits in shadow would say to that */
+/** @throws SelvageError when a limit wants what the request lacks @param lacking gets what limits in shadow would say to that */
 function wantedBy(
   call: ExposedCall,
   all: readonly RateLimitSettings[],
-  wouldRefuse: WouldRefuse[],
+  lacking: WouldRefuse[],
 ): WantedLocally<RateLimitSettings>[] {
   const facts = factsOf(call);
   return all.flatMap((settings) => {
@@ -68,7 +76,7 @@ function wantedBy(
     if (typeof key === "string")
       return { settings, key: `${call.match.route.name}\n${isLongKey(key) ? hashed(key) : key}` };
     if (settings.shadow !== true) throw key;
-    wouldRefuse.push({ error: key.code, limit: settings.name });
+    lacking.push({ policy: "limit", error: key.code, limit: settings.name });
     return [];
   });
 }

@@ -5,6 +5,7 @@ import { formPages } from "./form.ts";
 import { gatewayPages } from "./gateway.ts";
 import { meshPages } from "./mesh.ts";
 import type { CodePage } from "./page.ts";
+import { shadowPages } from "./shadow.ts";
 
 export interface FoundPage extends CodePage {
   readonly code: ProblemCode;
@@ -12,7 +13,13 @@ export interface FoundPage extends CodePage {
   readonly meaning: string;
 }
 
-const pages: Readonly<Record<string, CodePage>> = { ...formPages, ...gatewayPages, ...contractPages, ...meshPages };
+const pages: Readonly<Record<string, CodePage>> = {
+  ...formPages,
+  ...gatewayPages,
+  ...contractPages,
+  ...meshPages,
+  ...shadowPages,
+};
 
 /** @param text a code in any case; the digits alone will do. @returns undefined: no such code, or it has no page */
 export function findPage(text: string): FoundPage | undefined {

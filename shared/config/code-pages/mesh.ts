@@ -21,7 +21,7 @@ export const meshPages = {
   },
   SLV3058: {
     why: "With `mode: shadow` what would be refused is only counted and told.",
-    fix: "Nothing while you look; remove the mode when `selvage status` and the metrics show what you expect.",
+    fix: "Nothing while you look; remove the mode when `selvage stat shadow` shows what you expect.",
   },
   SLV3064: {
     why: "An exposed route runs in an agent, which has none of the gateway's stores.",
@@ -186,6 +186,10 @@ export const meshPages = {
   SLV3253: {
     why: "Clients or upstreams send what the contract does not have.",
     fix: "`selvage drift` shows where. Correct the side that is wrong, or the contract.",
+  },
+  SLV3260: {
+    why: "What runs says that it has no value for a secret of its plan: routes that need it are answered 500 `secret_missing`, exports of traces do not leave.",
+    fix: "At a deployed gateway `npx wrangler secret put SECRET_NAME`; at a local system `selvage secret set NAME`, then start it anew; for agents `SECRET_NAME` in their environment.",
   },
   SLV3254: {
     why: "Tokens and certificates are judged by time; with clocks apart good ones are refused.",

@@ -19,6 +19,13 @@ export function meaningOf(kind: PartKind, path: Path, was: unknown, is: unknown)
   if (kind === "service") return path.length === 0 ? ofService(was, is) : withinService(path, was, is);
   if (kind === "owner") return { text: "what the owner may do" };
   if (kind === "identity provider") return ofProvider(path, was, is);
+  if (
+    kind === "limit" &&
+    path.length > 0 &&
+    /^(?:mode|shadow)$/.test(String(path.at(-1))) &&
+    ofShadow(was, is) !== undefined
+  )
+    return ofShadow(was, is);
   if (kind === "limit") return { text: "how much the routes that name it let pass" };
   if (kind === "gateway" && path.length > 0) return ofGateway(path, was, is);
   return undefined;
@@ -32,11 +39,15 @@ function ofRoute(was: unknown, is: unknown): Meaning | undefined {
   if (was !== undefined) return undefined;
   if (quarantine !== undefined) return { text: "a new route that is out of service", effect: "narrows" };
   if (auth === undefined) return { text: `a new route, ${PUBLIC}`, effect: "widens" };
+  if (membersOf(auth).mode === "shadow")
+    return { text: "a new route, open: its `auth` is in shadow", effect: "widens" };
   return { text: "a new route" };
 }
 
 function withinRoute(path: Path, was: unknown, is: unknown): Meaning | undefined {
   const [key] = path;
+  const ofMode = isPolicyMode(path) ? ofShadow(was, is) : undefined;
+  if (ofMode !== undefined) return ofMode;
   if (key === "auth") return ofAuth(path, was, is);
   if (key === "quarantine") {
     if (is === undefined) return { text: "in service again", effect: "widens" };
@@ -49,6 +60,21 @@ function withinRoute(path: Path, was: unknown, is: unknown): Meaning | undefined
   }
   if (key === "match") return { text: "other requests are this route's", effect: "moves" };
   return ELSEWHERE.has(String(key)) ? { text: "requests go elsewhere", effect: "moves" } : undefined;
+}
+
+/** `mode` or `shadow` of a policy, and not the mode of something else. */
+function isPolicyMode(path: Path): boolean {
+  const last = path.at(-1);
+  return path.length > 1 && (last === "mode" || last === "shadow" || (path[0] === "validate" && last === "requests"));
+}
+
+/** Whether a policy refuses anybody from now on; undefined: that stays as it was. */
+function ofShadow(was: unknown, is: unknown): Meaning | undefined {
+  const inShadow = (value: unknown): boolean => value === "shadow" || value === true;
+  if (inShadow(was) === inShadow(is)) return undefined;
+  return inShadow(is)
+    ? { text: "in shadow: refuses nobody, and is counted", effect: "widens" }
+    : { text: "refuses from now on", effect: "narrows" };
 }
 
 /** Keys of a route that keep something out. */
@@ -72,7 +98,13 @@ const ELSEWHERE: ReadonlySet<string> = new Set([
 
 function ofAuth(path: Path, was: unknown, is: unknown): Meaning {
   if (path.length === 1 && is === undefined) return { text: PUBLIC, effect: "widens" };
-  if (path.length === 1 && was === undefined) return { text: "callers have to prove who they are", effect: "narrows" };
+  const inShadow = membersOf(is).mode === "shadow";
+  if (path.length === 1 && was === undefined)
+    return inShadow
+      ? { text: "credentials are looked at, in shadow: nobody is refused" }
+      : { text: "callers have to prove who they are", effect: "narrows" };
+  if (path.length === 1 && inShadow && membersOf(was).mode !== "shadow")
+    return { text: "in shadow: refuses nobody, and is counted", effect: "widens" };
   const last = path.at(-1);
   const isDemand =
     last === "scopes" || last === "all" || path[1] === "claims" || last === "when" || last === "decision";
@@ -103,6 +135,8 @@ function ofService(was: unknown, is: unknown): Meaning | undefined {
 
 function withinService(path: Path, was: unknown, is: unknown): Meaning | undefined {
   const [key] = path;
+  const ofMode = isPolicyMode(path) ? ofShadow(was, is) : undefined;
+  if (ofMode !== undefined) return ofMode;
   if (key === "access") return ofAccess(path, was, is);
   if (key === "expose") {
     if (path.length > 1) return { text: "what the outside may ask of it" };
@@ -140,6 +174,7 @@ function ofProvider(path: Path, was: unknown, is: unknown): Meaning {
 
 function ofGateway(path: Path, was: unknown, is: unknown): Meaning | undefined {
   const [key] = path;
+  if (key === "shedding" && isPolicyMode(path)) return ofShadow(was, is);
   if (key === "hosts") {
     const effect = compareSets(was, is);
     return { text: "the hosts that are served", ...(effect !== undefined && { effect }) };

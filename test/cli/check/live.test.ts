@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { judgeLive, lifetimeIn } from "../../../cli/check/live.ts";
+import type { SecretPlaces } from "../../../cli/check/secret-places.ts";
 import type { AgentStatus, Drift, Status } from "../../../shared/wire/admin.ts";
 
 const HOUR = 3_600_000;
@@ -26,8 +27,14 @@ const broken: Drift = {
   lastAtMs: NOW,
 };
 
+const secrets: SecretPlaces = new Map([["API_KEY", { place: "routes.pay", usedAt: "selvage.yaml:12" }]]);
+const lacking: Status = {
+  ...well,
+  alarms: [{ code: "secret_missing", secret: "API_KEY", gateways: 2, services: ["orders", "users"], text: "it is" }],
+};
+
 const judge = (status: Status, drift: readonly Drift[] = [], lifetimeMs = 24 * HOUR) =>
-  judgeLive({ status, drift, lifetimeMs, askedAtMs: NOW, answeredAtMs: NOW });
+  judgeLive({ status, drift, lifetimeMs, secrets, askedAtMs: NOW, answeredAtMs: NOW });
 const foundIn = (...args: Parameters<typeof judge>): string[] =>
   judge(...args).flatMap(({ findings }) => findings.map(({ severity, code, place }) => `${severity} ${code} ${place}`));
 const withAgent = (more: Partial<AgentStatus>): Status => ({ ...well, agents: [{ ...agent, ...more }] });
@@ -62,10 +69,18 @@ test.each<[string, Status, string[]]>([
     { ...well, alarms: [{ code: "upstream_unhealthy", upstream: "pay", requests: 1, text: "no target" }] },
     ["warning SLV3252 alarms.upstream_unhealthy"],
   ],
-  ["a clock a little off", { ...well, nowMs: NOW + 900 }, []],
+  ["secrets that are lacking", lacking, ["error SLV3260 routes.pay", "error SLV3260 routes.pay"]],
+  ["a clock a little off", { ...well, nowMs: NOW + 4_999 }, []],
   ["a clock behind", { ...well, nowMs: NOW + 5_000 }, ["warning SLV3254 clock"]],
   ["a clock far ahead", { ...well, nowMs: NOW - 61_000 }, ["error SLV3254 clock"]],
 ])("%s", (_what, status, expected) => expect(foundIn(status)).toEqual(expected));
+
+test("secrets: who lacks them, the line that uses them, and what to do", () => {
+  const [gateway, agents] = judge(lacking).flatMap(({ findings }) => findings);
+  expect(gateway).toMatchObject({ fix: expect.stringContaining("SECRET_API_KEY") });
+  expect(gateway?.message).toBe("secret API_KEY is missing at the gateway, used at selvage.yaml:12");
+  expect(agents?.message).toBe("secret API_KEY is missing at agents of orders, users, used at selvage.yaml:12");
+});
 
 test("contracts: one finding for each route, what was last first", () => {
   const older = { ...broken, requests: 2, place: "body /old", lastAtMs: NOW - HOUR };

@@ -54,7 +54,7 @@ test("without a name it is selvage.yaml; warnings fail when asked to", async () 
 test("what a document ignores is no finding, and is told as such", async () => {
   expect(await check("--fail-on", "warning", "meant.yaml")).toEqual({
     code: 0,
-    stderr: "",
+    stderr: "\nNext: selvage test, then selvage apply meant.yaml\n",
     stdout: "ok meant.yaml: 1 routes, 1 services, 0 errors, 0 warnings, 1 ignored\n",
   });
   const { stdout } = await check("-o", "sarif", "meant.yaml");

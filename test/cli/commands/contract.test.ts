@@ -21,7 +21,7 @@ test("the example is whole, and shows what it has", async () => {
     selvage("contract", example, "orders", "--json"),
     selvage("contract", example, "ordres"),
   ]);
-  expect(check).toMatchObject({ code: 0, stderr: "" });
+  expect(check).toMatchObject({ code: 0, stderr: expect.stringMatching(/^\nNext: /) });
   expect(contract.stdout).toMatch(
     /^GET +\/orders\/\{orderId\}\/invoice\.\{format\} +getInvoice +orderId format +200 default \(off\)$/m,
   );

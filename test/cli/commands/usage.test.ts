@@ -26,6 +26,19 @@ const services = [
     down: [{ fromMs: AT, toMs: AT + 180_000, requests: 100, failed: 98 }],
   }),
 ];
+const edges = [
+  row("orders -> inventory", 100, {
+    ...{ noAnswer: 1, denied: 0, errors: 1, success: 0.99 },
+    edge: {
+      ...{ source: "orders", destination: "inventory", wouldRefuse: 0, unsecured: 0 },
+      ...{ connections: 0, isOpen: false },
+    },
+  }),
+  row("orders -> billing", 4, {
+    denied: 2,
+    edge: { source: "orders", destination: "billing", wouldRefuse: 0, unsecured: 1, connections: 0, isOpen: false },
+  }),
+];
 
 const asked: string[] = [];
 let server: Server;
@@ -35,7 +48,7 @@ beforeAll(async () => {
     asked.push(request.url ?? "");
     const query = new URL(request.url ?? "", "http://control").searchParams;
     const by = (query.get("by") ?? "routes") as UsageAnswer["by"];
-    const rows = { routes, services, consumers: [], plans: [row("gold", 3)] }[by];
+    const rows = { routes, services, consumers: [], edges, plans: [row("gold", 3)] }[by];
     const slots = query.has("each") ? { slots: [{ atMs: AT, rows }] } : {};
     const answer: UsageAnswer = { by, fromMs: AT, toMs: AT + 3_600_000, slotMs: 60_000, rows, leftOut: 2, ...slots };
     response.setHeader("content-type", "application/json").end(JSON.stringify(answer));
@@ -69,6 +82,14 @@ test("services, and when they were down", async () => {
   expect(stdout).toMatch(/^orders was down 2026-11-02T10:00Z to 2026-11-02T10:03Z: 98 of 100 calls failed$/m);
 });
 
+test("edges of the mesh, and those of one service", async () => {
+  const { stdout } = await selvage("stat", "edges", "--of", "orders");
+  expect(asked.at(-1)).toBe("/v1/usage?by=edges&windowMs=3600000&of=orders");
+  expect(stdout).toMatch(/^FROM -> TO .* ERRORS +NO ANSWER +REFUSED +SECURED$/m);
+  expect(stdout).toMatch(/^orders -> inventory +100 .* 1 +1 +0 +mTLS$/m);
+  expect(stdout).toMatch(/^orders -> billing +4 .* 0 +0 +2 +in part$/m);
+});
+
 test("lines and CSV, for other programs", async () => {
   const csv = (await selvage("stat", "--export", "csv")).stdout.split("\n");
   expect(asked.at(-1)).toBe("/v1/usage?by=routes&windowMs=3600000&each=slots");
@@ -96,6 +117,8 @@ test("nothing, JSON, and once where nobody looks on", async () => {
 test.each([
   [["stat", "--window", "2161h"], 2, /kept for 90 days/],
   [["stat", "services", "--route", "orders"], 2, /leave out the filter/],
+  [["stat", "edges", "--consumer", "acme"], 2, /leave out the filter/],
+  [["stat", "services", "--of", "orders"], 2, /--of is for edges/],
   [["stat", "--json", "--export", "csv"], 2, /cannot be used with/],
   [["stat", "--control", "http://127.0.0.1:1"], 3, /127\.0\.0\.1:1/],
 ] as const)("%j ends with %d", async (args, code, said) => {

@@ -91,5 +91,7 @@ test("a line tells who was denied, by which setting, and where it stands", () =>
     / 192\.0\.2\.1 +credentials_missing \(api\/selvage.yaml:10\)$/,
   );
   expect(shown({ error: "upstream_unreachable" })).toContain("(api/selvage.yaml:12)");
+  const would = { policy: "auth", error: "scope_missing" } as const;
+  expect(shown({ wouldRefuse: [would] })).toMatch(/ auth:would-deny \(scope_missing\)$/);
   expect(shown({ cache: "hit" }, "getOrder")).toMatch(/stub:getOrder {2}cache:hit$/);
 });

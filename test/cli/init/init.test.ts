@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { decide } from "../../../cli/init/decide.ts";
+import { withScripts } from "../../../cli/init/package-scripts.ts";
 import { scanFolder } from "../../../cli/init/scan.ts";
 import { documentText, testText } from "../../../cli/init/write.ts";
 import { runSelvage } from "../../support/run-selvage.ts";
@@ -114,4 +115,35 @@ test("what is written passes check without a warning, and its tests; nothing is 
   const again = await runSelvage(folder, ["init", "-y"]);
   expect(again).toMatchObject({ code: 2 });
   expect(again.stderr).toContain("--force");
+});
+
+const NO_TEST = 'echo "Error: no test specified" && exit 1';
+
+test.each([
+  ["none", undefined, ["dev", "test", "check"]],
+  ["one without scripts", '{ "name": "shop" }', ["dev", "test", "check"]],
+  ["what npm writes", JSON.stringify({ scripts: { test: NO_TEST } }), ["dev", "test", "check"]],
+  ["own scripts, which stay", '{ "scripts": { "dev": "vite", "test": "vitest" } }', ["check"]],
+  ["all of them", '{ "scripts": { "dev": "a", "test": "b", "check": "c" } }', undefined],
+  ["what is no package.json", "[", undefined],
+  ["scripts that are none", '{ "scripts": [] }', undefined],
+])("package.json: %s", (_, given, added) => {
+  const made = withScripts(given, true);
+  expect(made?.added).toEqual(added);
+  if (made === undefined) return;
+  const { name, scripts } = JSON.parse(made.text);
+  expect(scripts).toMatchObject({ check: "npx selvage check", ...(given?.includes("vite") && { dev: "vite" }) });
+  expect(name).toBe(given?.includes("shop") ? "shop" : undefined);
+});
+
+test("package.json is written with the indent that it has, and made only where somebody agrees", async () => {
+  const has = folderOf({ "package.json": '{\n\t"name": "shop"\n}\n' });
+  const made = await runSelvage(has, ["init"]);
+  expect(made.stdout).toContain("ok package.json (scripts dev, test, check)");
+  expect(readFileSync(path.join(has, "package.json"), "utf8")).toContain(
+    '\n\t"scripts": {\n\t\t"dev": "npx selvage dev",\n',
+  );
+  const without = folderOf({});
+  expect((await runSelvage(without, ["init"])).stdout).not.toContain("package.json");
+  expect((await runSelvage(without, ["init", "-y", "--force"])).stdout).toContain("ok package.json");
 });

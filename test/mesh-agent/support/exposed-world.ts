@@ -22,6 +22,12 @@ const ROUTES = [
   { name: "limited", match: { path: "/limited" }, rateLimit: { limit: "2/hour", by: "ip" } },
   { name: "by-user", match: { path: "/by-user" }, auth: "login", rateLimit: { limit: "1/hour", by: "identity" } },
   { name: "watched", match: { path: "/watched" }, rateLimit: { limit: "1/hour", by: "all", shadow: true } },
+  {
+    name: "tried",
+    match: { path: "/tried" },
+    auth: { any: ["login"], scopes: ["orders:read"], mode: "shadow" },
+    identityHeaders: { "x-user": "{identity.sub}" },
+  },
   { name: "one", match: { path: "/hold" }, rateLimit: { concurrent: 1, by: "all" } },
   { name: "adults", match: { path: "/adults" }, auth: { any: ["login"], when: "identity.claims.age >= 18.0" } },
 ];

@@ -24,7 +24,7 @@ const facts: fc.Arbitrary<LineFacts> = fc.record({
   attempts: maybe(fc.nat(9)),
   sub: maybe(text),
   error: maybe(fc.constantFrom(...(Object.keys(errorTable) as (keyof typeof errorTable)[]))),
-  wouldRefuse: maybe(fc.constant([{ error: "overloaded" as const }])),
+  wouldRefuse: maybe(fc.constant([{ policy: "shedding" as const, error: "overloaded" as const }])),
   route: maybe(text),
   clientIp: maybe(text),
   grpcStatus: maybe(fc.nat(16)),

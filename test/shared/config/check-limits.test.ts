@@ -50,6 +50,8 @@ test.each<[object, object]>([
 
 test("a limit is in shadow only where that is said", () => {
   expect(limitsOf({ limit: "9/day", by: "ip", shadow: true })).toMatchObject([{ shadow: true }]);
+  expect(limitsOf({ limit: "9/day", by: "ip", mode: "shadow" })).toMatchObject([{ mode: "leased", shadow: true }]);
+  expect(limitsOf({ limit: "9/day", by: "ip", mode: "enforce" })?.[0]).not.toHaveProperty("shadow");
   expect(limitsOf({ limit: "9/day", by: "ip", shadow: false })?.[0]).not.toHaveProperty("shadow");
 });
 
@@ -72,7 +74,7 @@ test.each<[string, object, string[]]>([
     { limit: "9/day", cost: { estimate: 1, body: "usage" } },
     ["SLV2001 rateLimit.cost.body"],
   ],
-  ["shadow as a mode", { limit: "9/day", mode: "shadow" }, ["SLV2001 rateLimit.mode"]],
+  ["shadow in two ways", { limit: "9/day", mode: "shadow", shadow: true }, ["SLV3232 rateLimit.shadow"]],
   ["shadow that is no flag", { limit: "9/day", shadow: "yes" }, ["SLV2001 rateLimit.shadow"]],
   ["an unknown mode", { limit: "9/day", mode: "sloppy" }, ["SLV2001 rateLimit.mode"]],
   [

@@ -52,7 +52,7 @@ test.each<[string, string[], string?]>([
   ["  shedding: { tolerance: 0.5 }", ["error SLV2001 shedding.tolerance"]],
   ["  shedding: { tolerance: '2' }", ["error SLV2001 shedding.tolerance"]],
   ["  shedding: { shadow: off }", ["error SLV2001 shedding.shadow"]],
-  ["  shedding: { mode: shadow }", ["error SLV2003 shedding.mode"]],
+  ["  shedding: { mode: on }", ["error SLV2001 shedding.mode"]],
   ["  shedding: { plans: { gold: highest } }", ["error SLV2001 shedding.plans.gold"]],
   ["  shedding: { maxConcurrency: 0 }", ["error SLV2001 shedding.maxConcurrency"]],
   ["  shedding: { concurrency: 3 }", ["error SLV2003 shedding.concurrency"]],

@@ -47,6 +47,15 @@ test.each([
     { otlp: { endpoint }, resource: { "service.name": "x" }, traces: {} },
     ["SLV3210 telemetry.resource.service.name"],
   ],
+  ["records alone", { records: "off" }, []],
+  [
+    "records with all of it",
+    { records: { perRoute: 10, keep: "7d", hide: { headers: ["X-A"], query: [], claims: ["b"] } } },
+    [],
+  ],
+  ["a receiver beside records alone", { otlp: { endpoint }, records: "off" }, ["SLV3205 telemetry"]],
+  ["records for ever", { records: { keep: "30d" } }, ["SLV2001 telemetry.records.keep"]],
+  ["records by another word", { records: "on" }, ["SLV2001 telemetry.records"]],
   ["an unknown word", { otlp: { endpoint }, traces: { ratio: 1 } }, ["SLV2003 telemetry.traces.ratio"]],
   ["a number for a share", { otlp: { endpoint }, traces: { sample: 5 } }, ["SLV2001 telemetry.traces.sample"]],
   ["a share above all", { otlp: { endpoint }, traces: { sample: "101%" } }, ["SLV2001 telemetry.traces.sample"]],
@@ -87,4 +96,14 @@ test("without it nothing is in any plan", () => {
   const { telemetry: _, ...rest } = documentOf({});
   const plan = compile(checkDocument(rest).document as Document);
   expect(JSON.stringify([plan, agentPlan(plan, "orders")])).not.toContain("telemetry");
+});
+
+test("what is said of records is in the plans of the gateway and of agents, and what is not is as usual", () => {
+  const planOf = (records: unknown) => compile(checkDocument(documentOf({ records })).document as Document);
+  const off = planOf("off");
+  expect([off.gateway.telemetry?.records, off.mesh.telemetry?.records]).toEqual(["off", "off"]);
+  expect(planOf({}).gateway.telemetry?.records).toEqual({ perRoute: 200, keepMs: 86_400_000 });
+  expect(planOf({ keep: "1h", hide: { query: ["B", "a"] } }).gateway.telemetry?.records).toEqual({
+    ...{ perRoute: 200, keepMs: 3_600_000, hide: { query: ["a", "b"] } },
+  });
 });

@@ -37,7 +37,11 @@ const entries: fc.Arbitrary<GatewayLogEntry> = fc
     ...({ time: "2026-01-02T03:04:05.678Z", kind: "access", hop: "gateway", service: "gateway" } as const),
     ...some,
   }));
-const wouldRefuse = maybe(fc.array(fc.record({ error: fc.constant("limit_exceeded" as const), limit: text })));
+const wouldRefuse = maybe(
+  fc.array(
+    fc.record({ policy: fc.constant("limit" as const), error: fc.constant("limit_exceeded" as const), limit: text }),
+  ),
+);
 
 test("a line is what JSON makes of its entry, whatever texts are in it", () => {
   fc.assert(

@@ -69,6 +69,8 @@ test("what gateways counted is metrics whose samples are told apart", () => {
   seriesOf(counters, "call", "orders").counts.noAnswer++;
   Object.assign(seriesOf(counters, "cache", "r").counts, { hit: 2, bytes: 500 });
   seriesOf(counters, "limit", "r", "by-ip").counts.refused++;
+  seriesOf(counters, "shadow", "r", "auth", "scope_missing").counts.requests += 2;
+  seriesOf(counters, "shadow", "r", "auth", "").counts.requests++;
   const lines = metricsText(gatewayMetrics([...counters.series.values()])).split("\n");
   for (const line of [
     'selvage_gateway_requests_total{route="r",consumer="acme",plan="gold",status="5xx"} 1',
@@ -79,6 +81,8 @@ test("what gateways counted is metrics whose samples are told apart", () => {
     'selvage_gateway_cache_bytes_total{route="r"} 500',
     'selvage_gateway_cache_events_total{route="r",event="hit"} 2',
     'selvage_gateway_limit_events_total{route="r",limit="by-ip",event="refused"} 1',
+    'selvage_gateway_would_refuse_total{route="r",policy="auth",error="scope_missing"} 2',
+    'selvage_gateway_shadow_judged_total{route="r",policy="auth"} 3',
   ])
     expect(lines).toContain(line);
   const samples = lines.filter((line) => line !== "" && !line.startsWith("#")).map((line) => line.replace(/ \S+$/, ""));

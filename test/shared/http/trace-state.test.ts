@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { passedTracestate } from "../../../shared/http/trace-state.ts";
+import { isExplained, passedTracestate, withExplained, withoutOwnState } from "../../../shared/http/trace-state.ts";
 
 const many = (count: number): string => Array.from({ length: count }, (_, at) => `k${at}=v`).join(",");
 
@@ -42,4 +42,15 @@ test("too long: long members go first, then those at the end", () => {
   const passed = passedTracestate([short[0], long, ...short.slice(1)].join(","));
   expect(passed).toBe(short.slice(0, 8).join(","));
   expect(passed.length).toBeLessThanOrEqual(512);
+});
+
+test("the gateway's word is found where the gateway has put it, and nobody else's", () => {
+  for (const value of ["", "a=b"]) {
+    expect(isExplained(withExplained(value))).toBe(true);
+    expect(withoutOwnState(withExplained(value))).toBe(value);
+    expect(passedTracestate(withExplained(value))).toBe(withExplained(value));
+  }
+  for (const value of ["", "a=b", "a=b,selvage=explain", "selvage=explained", "xselvage=explain"])
+    expect(isExplained(value)).toBe(false);
+  expect(withoutOwnState("a=b,selvage=explain,xselvage=c")).toBe("a=b,xselvage=c");
 });

@@ -65,7 +65,7 @@ test.each<[string, string, Partial<RouteValidation>, string]>([
     "PUT",
     "/v1/a/1",
     { requests: "shadow" },
-    "note  the operations of orders at this path are for GET, HEAD: it would be refused, and is counted",
+    "would-deny method_not_allowed the operations of orders at this path are for GET, HEAD: it would be refused, and is counted",
   ],
   [
     "PUT",

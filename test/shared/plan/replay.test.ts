@@ -231,3 +231,71 @@ describe("what a change is told as", () => {
     expect(told(replayed(records([request]), after))).toEqual(expected);
   });
 });
+
+describe("what is in shadow", () => {
+  const orders = ask("GET", "/orders/1", alice);
+  const post = ask("POST", "/orders/1", alice);
+  const broken = ask("GET", "/orders/1", { kind: "malformed", reason: "no JWT" }, { authorization: "Bearer x" });
+  const withOrders = (change: Json): Json =>
+    documentOf(Object.values({ ...routes, orders: { ...routes.orders, ...change } }));
+  const auth = (more: Json): Json => withOrders({ auth: { any: ["login"], ...more } });
+  const keyed = (mode: string): Json => withOrders({ idempotency: { required: true, mode } });
+  const limited = (shadow: boolean): Json =>
+    withOrders({ rateLimit: { name: "own", limit: "9/minute", by: { header: "x-a" }, missing: "refuse", shadow } });
+  const access = (more: Json): Json =>
+    documentOf(Object.values(routes), { orders: { access: [{ from: "gateway", scopes: ["write"], ...more }] } });
+  const shadow = { mode: "shadow" };
+  const ends = (status: number, code: string): string =>
+    `outcome ends | "refused with ${status} ${code}" | "forwarded"`;
+
+  test.each<[string, ExplainRequest, Json, Json, string, string]>([
+    [
+      "auth",
+      orders,
+      auth({ scopes: ["write"] }),
+      auth({ scopes: ["write"], ...shadow }),
+      "auth verdict",
+      "403 scope_missing",
+    ],
+    ["nobody's request", ask("GET", "/orders/1"), auth({}), auth(shadow), "auth verdict", "401 credentials_missing"],
+    ["broken credentials", broken, auth({}), auth(shadow), "auth verdict", "401 credentials_invalid"],
+    [
+      "an idempotency key",
+      post,
+      keyed("enforce"),
+      keyed("shadow"),
+      "outcome idempotency verdict",
+      "400 idempotency_key_missing",
+    ],
+    ["a limit", orders, limited(false), limited(true), "limit own verdict", "400 bad_request"],
+    ["access", orders, access({}), access(shadow), "access orders verdict", "403 access_denied"],
+  ])("%s: refuses by its mode, both ways", (_, request, enforced, watched, what, ended) => {
+    const [status, code] = ended.split(" ");
+    const past = (by: Json) => [recordOf(preparePlan(planOf(by), undefined), request, NOW, 1)];
+    const opened = replayed(past(enforced), watched, enforced);
+    expect(opened.unexplained).toBe(0);
+    expect(told(opened)).toEqual(
+      expect.arrayContaining([`${what} | "${code}" | "would-deny ${code}"`, ends(Number(status), `${code}`)]),
+    );
+    expect(opened.groups[0]?.kinds).toContain("outcome");
+    const closed = replayed(past(watched), enforced, watched);
+    expect(closed.unexplained).toBe(0);
+    expect(told(closed)).toEqual(
+      expect.arrayContaining([
+        `${what} | "would-deny ${code}" | "${code}"`,
+        `outcome ends | "forwarded" | "refused with ${ended}"`,
+      ]),
+    );
+    // Against itself it changes nothing.
+    expect(replayed(past(watched), watched, watched).changed).toBe(0);
+  });
+
+  test("a policy that is new in shadow is told, and ends nothing", () => {
+    expect(told(replayed(records([orders]), auth({ scopes: ["write"], ...shadow })))).toEqual([
+      'auth verdict | "pass" | "would-deny scope_missing"',
+    ]);
+    expect(told(replayed(records([post]), keyed("shadow")))).toEqual([
+      'outcome idempotency | null | "would-deny idempotency_key_missing"',
+    ]);
+  });
+});

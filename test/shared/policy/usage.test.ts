@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { metricsText } from "../../../shared/http/metrics-text.ts";
 import { limits } from "../../../shared/limits.ts";
 import { newCounters, type SeriesCounts, seriesOf, takeReport } from "../../../shared/policy/counters.ts";
+import { meshMetrics } from "../../../shared/policy/mesh-metrics.ts";
 import { countAnswer, cumulativeBuckets, percentileMs } from "../../../shared/policy/usage-counters.ts";
 import { addGroups, outagesOf, type UsageGroups, usageRows } from "../../../shared/policy/usage-report.ts";
 import {
@@ -59,11 +61,23 @@ describe("counters of answers", () => {
 
   test("a series with all of them is a report that the control plane takes", () => {
     const state = newCounters();
-    for (const kind of ["usage", "call"] as const) {
+    for (const kind of ["usage", "call", "edge"] as const) {
       const { counts } = seriesOf(state, kind, "r", "c", "p");
       for (const name in counts) counts[name as "s2xx"] = 1;
     }
     expect(counterReportSchema.safeParse(takeReport(state, NOW)).success).toBe(true);
+  });
+
+  test("parts of a millisecond are told once they are whole", () => {
+    const state = newCounters();
+    const { counts } = seriesOf(state, "edge", "a", "b");
+    const told = [0.6, 0.6, 0.9].map((ms, at) => {
+      countAnswer(counts, 200, ms);
+      const made = takeReport(state, NOW + at * limits.counters.reportEveryMs);
+      state.pending = undefined;
+      return made?.series[0]?.counts.sumMs;
+    });
+    expect(told).toEqual([undefined, 1, 1]);
   });
 
   test("what alarms are made of goes first", () => {
@@ -182,6 +196,37 @@ describe("the report", () => {
       ...{ name: "orders", requests: 100, perSecond: 1, success: 0.9, errors: 10, limited: 0, denied: 0 },
       ...{ statuses: { "2xx": 90, "5xx": 10 }, meanMs: 7, p50Ms: 7, p95Ms: 7.9, p99Ms: 8 },
     });
+  });
+
+  test("edges say who calls whom, what was refused and what was not secured; connections have no time", () => {
+    const edge = (counts: Record<string, number>, ...labels: string[]) => ({ kind: "edge", labels, counts });
+    const groups: UsageGroups = new Map();
+    const counted = [
+      edge({ s2xx: 8, s4xx: 2, denied: 2, wouldRefuse: 1, le8: 10, sumMs: 50 }, "orders", "inventory"),
+      edge({ s2xx: 3, opened: 3, open: 1 }, "orders", "db"),
+      edge({ noAnswer: 1, plain: 1, leInf: 1 }, "users", "legacy"),
+    ];
+    addGroups(groups, counted, { by: "edges", of: "orders" });
+    const none = { wouldRefuse: 0, unsecured: 0, connections: 0, isOpen: false };
+    expect(usageRows(groups, "edges", 100_000)).toEqual([
+      {
+        ...{ name: "orders -> inventory", requests: 10, perSecond: 0.1, success: 1, errors: 0, noAnswer: 0, denied: 2 },
+        ...{ statuses: { "2xx": 8, "4xx": 2 }, meanMs: 5, p50Ms: 7, p95Ms: 7.9, p99Ms: 8 },
+        edge: { ...none, source: "orders", destination: "inventory", wouldRefuse: 1 },
+      },
+      {
+        ...{ name: "orders -> db", requests: 3, perSecond: 0.03, success: 1, errors: 0, noAnswer: 0, denied: 0 },
+        statuses: { "2xx": 3 },
+        edge: { ...none, source: "orders", destination: "db", connections: 3, isOpen: true },
+      },
+    ]);
+    const text = metricsText(meshMetrics(counted));
+    expect(text).toContain('selvage_mesh_requests_total{source="users",destination="legacy",status="none"} 1');
+    expect(text).toContain(
+      'selvage_mesh_refused_requests_total{source="orders",destination="inventory",mode="shadow"} 1',
+    );
+    expect(text).toContain('selvage_mesh_unsecured_requests_total{source="users",destination="legacy"} 1');
+    expect(text).toContain('selvage_mesh_request_duration_seconds_count{source="orders",destination="db"} 0');
   });
 
   test("a service was down where half of its calls failed", () => {

@@ -316,7 +316,7 @@ export class HubHost extends DurableNode<World> implements HubNode {
       if (message.version <= version)
         this.step({ type: "refused", key, version: message.version, reason: message.reason });
     } else if (message.type === "canary") this.step({ type: "canary", key, version: message.version });
-    else if (message.type !== "observed" && message.type !== "limits")
+    else if (message.type !== "observed" && message.type !== "limits" && message.type !== "edges")
       this.step({ ...message, key, connection: socket.id });
   }
 

@@ -1,28 +1,36 @@
 /** Documents in which everything that decides about a request meets everything else. */
 import type { Draw } from "./draw.ts";
+import { drawAggregate } from "./draw-aggregate.ts";
+import { CONTRACT, DECISIONS, drawDecision, drawGraphql, drawValidate } from "./draw-guards.ts";
+import { drawAsked, drawProviders, type Parties, RARE } from "./draw-providers.ts";
+import { drawUpstreams, UPSTREAMS } from "./draw-upstreams.ts";
 import { COOKIES, HEADERS, HOSTS, NAMES, QUERIES, SCOPES, SEGMENTS, SERVICES, TENANTS, VALUES } from "./words.ts";
 
 type Json = Record<string, unknown>;
 
 export const METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"] as const;
 
-/** @param issuer of tokens, @param audience of them */
-export function drawDocument(draw: Draw, issuer: string, audience: string): Json {
+export function drawDocument(draw: Draw, parties: Parties): Json {
+  const identity = drawProviders(draw, parties);
+  const rare = RARE.filter((name) => name in identity);
   return {
     selvage: 1,
     name: "shop",
     gateway: {
       hosts: HOSTS,
-      identity: {
-        login: { jwt: { issuer, audience, claims: { groups: "groups", plan: "plan" } } },
-        partners: { apiKey: { header: "x-api-key", ...draw.maybe(30, "query", () => "key") } },
-      },
+      identity,
+      decisions: DECISIONS,
+      contracts: { [CONTRACT]: { openapi: "shop.yaml" } },
+      upstreams: drawUpstreams(draw),
       ...draw.maybe(40, "cors", () => drawCors(draw)),
       ...draw.maybe(40, "clientIp", () => ({
         trustedProxies: ["10.0.0.0/8"],
         header: draw.one(["x-forwarded-for", "forwarded", "x-real-ip"]),
       })),
-      ...draw.maybe(25, "versioning", () => ({ header: "api-version", ...draw.maybe(50, "default", () => "1") })),
+      ...draw.maybe(30, "versioning", () => ({
+        ...draw.one([{ header: "api-version" }, { query: "page" }, { mediaType: "application/vnd.shop" }]),
+        ...draw.maybe(50, "default", () => "1"),
+      })),
       ...draw.maybe(30, "identityHeaders", () => ({
         "x-user": "{identity.sub}",
         "x-tenant": "{identity.claims.tenant}",
@@ -31,7 +39,9 @@ export function drawDocument(draw: Draw, issuer: string, audience: string): Json
         tenant: "{identity.claims.tenant}",
         ...draw.maybe(30, "q", () => "{query.q}"),
       })),
-      routes: drawRoutes(draw),
+      ...draw.maybe(15, "resources", () => [{ identifier: "https://api.shop.example/orders" }]),
+      ...draw.maybe(15, "errorPages", () => [{ on: ["4xx"], json: { oops: "{error.code}" } }]),
+      routes: drawRoutes(draw, rare),
     },
     mesh: {
       trustDomain: "shop.internal",
@@ -48,20 +58,20 @@ function drawCors(draw: Draw): Json {
   };
 }
 
-function drawRoutes(draw: Draw): Json[] {
+function drawRoutes(draw: Draw, rare: readonly string[]): Json[] {
   const count = 2 + draw.below(7);
   return Array.from({ length: count }, (_, at) => `r${at}`).flatMap((name) =>
-    draw.chance(12) ? drawSiblings(draw, name) : [drawRoute(draw, name, drawMatch(draw))],
+    draw.chance(12) ? drawSiblings(draw, name, rare) : [drawRoute(draw, name, drawMatch(draw), rare)],
   );
 }
 
 /** Routes that only who asks tells apart. */
-function drawSiblings(draw: Draw, name: string): Json[] {
+function drawSiblings(draw: Draw, name: string, rare: readonly string[]): Json[] {
   const match = drawMatch(draw);
-  const auth = { any: draw.some(["login", "partners"]), optional: true };
+  const auth = { any: drawAsked(draw, rare), optional: true };
   const asked = [{ groups: ["staff"] }, { plan: ["gold"] }, { method: "anonymous" }, { scopes: ["read"] }, undefined];
   return draw.some(asked).map((identity, at) => {
-    const { auth: _, maxBody: __, timeout: ___, cache: ____, ...route } = drawRoute(draw, `${name}-${at}`, match);
+    const { auth: _, maxBody: __, timeout: ___, cache: ____, ...route } = drawRoute(draw, `${name}-${at}`, match, rare);
     return { ...route, auth, match: { ...match, ...(identity !== undefined && { identity }) } };
   });
 }
@@ -77,7 +87,7 @@ function drawPath(draw: Draw): string {
   return `/${segments.join("/")}${draw.chance(40) ? `${count > 0 ? "/" : ""}*` : ""}`;
 }
 
-function drawMatch(draw: Draw): Json {
+export function drawMatch(draw: Draw): Json {
   return {
     path: drawPath(draw),
     ...draw.maybe(30, "methods", () => draw.some(METHODS)),
@@ -85,6 +95,7 @@ function drawMatch(draw: Draw): Json {
     ...draw.maybe(15, "headers", () => ({ [draw.one(HEADERS)]: drawTest(draw) })),
     ...draw.maybe(12, "query", () => ({ [draw.one(QUERIES)]: drawTest(draw) })),
     ...draw.maybe(10, "cookies", () => ({ [draw.one(COOKIES)]: drawTest(draw) })),
+    ...draw.maybe(8, "version", () => draw.one(["1", "2"])),
     ...draw.maybe(10, "ip", () => draw.one([["192.0.2.0/24"], ["10.0.0.0/8", "198.51.100.7/32"]])),
   };
 }
@@ -100,20 +111,29 @@ function drawTest(draw: Draw): unknown {
   ]);
 }
 
-function drawRoute(draw: Draw, name: string, match: Json): Json {
+function drawRoute(draw: Draw, name: string, match: Json, rare: readonly string[]): Json {
   const params = [...String(match.path).matchAll(/\{(\w+)/g)].map(([, one]) => one as string);
-  const auth = drawAuth(draw);
+  const auth = drawAuth(draw, rare);
   const common = {
     name,
     match,
     ...(auth !== undefined && { auth }),
     ...draw.maybe(4, "quarantine", () => "too many errors"),
-    ...draw.maybe(8, "maxBody", () => "8B"),
-    ...draw.maybe(10, "lifecycle", () => drawLifeCycle(draw)),
+    ...draw.maybe(20, "maxBody", () => "8B"),
+    ...draw.maybe(10, "lifecycle", () => ({ ...drawLifeCycle(draw), ...draw.maybe(25, "mode", () => "shadow") })),
     ...draw.maybe(25, "rateLimit", () => drawLimit(draw, auth !== undefined, params)),
-    ...draw.maybe(12, "idempotency", () => ({ ...draw.maybe(60, "required", () => true) })),
-    ...draw.maybe(50, "transform", () => ({ request: drawEdits(draw, params) })),
+    ...draw.maybe(12, "idempotency", () => ({
+      ...draw.maybe(60, "required", () => true),
+      ...draw.maybe(30, "mode", () => "shadow"),
+    })),
+    ...draw.maybe(8, "graphql", () => drawGraphql(draw)),
+    ...draw.maybe(12, "validate", () => drawValidate(draw)),
+    ...draw.maybe(50, "transform", () => ({
+      request: drawEdits(draw, params),
+      ...draw.maybe(40, "response", () => ({ headers: { set: { "x-told": "told" }, remove: ["x-inside"] } })),
+    })),
   };
+  if (draw.chance(25)) return { ...common, ...drawAggregate(draw, params) };
   if (draw.chance(8))
     return {
       ...common,
@@ -140,7 +160,9 @@ function drawRoute(draw: Draw, name: string, match: Json): Json {
 }
 
 const drawTarget = (draw: Draw): string =>
-  draw.chance(70) ? draw.one(SERVICES) : draw.one(["http://origin.example:8080", "https://other.example"]);
+  draw.chance(65)
+    ? draw.one(SERVICES)
+    : draw.one(["http://origin.example:8080", "https://other.example", ...UPSTREAMS]);
 
 function drawForward(draw: Draw, path: string, params: readonly string[], isAsked: boolean, common: Json): Json {
   const rest = path.endsWith("*") ? "/*" : "";
@@ -151,7 +173,8 @@ function drawForward(draw: Draw, path: string, params: readonly string[], isAske
         ? `/${draw.one(SEGMENTS)}${params.map((one) => `/{${one}}`).join("")}${rest}`
         : { regex: draw.one(["^/([a-z]+)", "[0-9]+", "/items"]), to: draw.one(["/x", "/y/$1", "", "."]) },
     ),
-    ...draw.maybe(20, "traffic", () => drawTraffic(draw, isAsked)),
+    ...draw.maybe(25, "upgrades", () => ["websocket"]),
+    ...draw.maybe(35, "traffic", () => drawTraffic(draw, isAsked)),
     ...draw.maybe(8, "faults", () => [
       {
         match: { headers: { "x-a": "b" } },
@@ -179,28 +202,31 @@ function drawTraffic(draw: Draw, isAsked: boolean): Json[] {
     ]);
   return Array.from({ length: 1 + draw.below(2) }, () => ({
     match: match(),
-    ...(draw.chance(75)
+    ...(draw.chance(40)
       ? { to: drawTarget(draw) }
       : {
           split: { [SERVICES[0]]: 50, [SERVICES[1]]: 50 },
           ...draw.maybe(60, "sticky", () =>
-            draw.one<unknown>(["ip", { header: "x-a" }, ...(isAsked ? ["identity"] : [])]),
+            draw.one<unknown>(["ip", { header: "x-a" }, { cookie: "side" }, ...(isAsked ? ["identity"] : [])]),
           ),
         }),
   }));
 }
 
-function drawAuth(draw: Draw): unknown {
+export function drawAuth(draw: Draw, rare: readonly string[]): unknown {
   if (draw.chance(30)) return undefined;
-  if (draw.chance(25)) return draw.one(["login", "partners"]);
+  if (draw.chance(25)) return draw.one(["login", "partners", ...rare]);
   const optional = draw.chance(25);
+  const asked = drawAsked(draw, rare);
   return {
-    any: draw.some(["login", "partners"]),
+    ...(draw.chance(12) ? { all: asked } : { any: asked }),
+    ...draw.maybe(10, "decision", () => drawDecision(draw)),
     ...(optional && { optional }),
     ...(!optional && draw.maybe(40, "scopes", () => [draw.one(SCOPES)])),
     ...(!optional && draw.maybe(15, "groups", () => draw.some(["staff", "ops"]))),
     ...(!optional && draw.maybe(15, "claims", () => ({ tenant: draw.some(TENANTS) }))),
     ...draw.maybe(20, "when", () => draw.one(CONDITIONS)),
+    ...draw.maybe(20, "mode", () => "shadow"),
   };
 }
 
@@ -225,7 +251,7 @@ function drawLifeCycle(draw: Draw): Json {
   ]);
 }
 
-function drawLimit(draw: Draw, isAsked: boolean, params: readonly string[]): Json {
+export function drawLimit(draw: Draw, isAsked: boolean, params: readonly string[]): Json {
   return {
     limit: "100000/hour",
     mode: "local",
@@ -303,7 +329,7 @@ export function drawRule(draw: Draw): Json {
     ...draw.maybe(40, "methods", () => draw.some(METHODS)),
     ...draw.maybe(40, "paths", () => draw.some([...SEGMENTS.map((one) => `/${one}/*`), "/orders", "/x/*", "/*"])),
     ...draw.maybe(25, "scopes", () => [draw.one(SCOPES)]),
-    ...draw.maybe(20, "claims", () =>
+    ...draw.maybe(35, "claims", () =>
       draw.one([{ "tctx.tenant": draw.one(TENANTS) }, { sub: "alice" }, { "tctx.route": "r1" }]),
     ),
     ...draw.maybe(10, "mode", () => "shadow"),

@@ -1,16 +1,8 @@
 /** Requests of every kind: ordinary ones, and what clients send who are up to something. */
 import type { Draw } from "./draw.ts";
 import { METHODS } from "./draw-document.ts";
-import { COOKIES, HEADERS, QUERIES, SCOPES, SEGMENTS, TENANTS, VALUES } from "./words.ts";
-
-/** How a request proves whom it is of. */
-export type Shown =
-  | { readonly kind: "none" }
-  | { readonly kind: "basic" }
-  | { readonly kind: "broken" }
-  | { readonly kind: "token"; readonly claims: Readonly<Record<string, unknown>> }
-  /** One of the keys that there are. */
-  | { readonly kind: "key"; readonly at: number; readonly inQuery: boolean };
+import { drawShown, type Shown } from "./draw-shown.ts";
+import { COOKIES, HEADERS, QUERIES, SEGMENTS, VALUES } from "./words.ts";
 
 export interface DrawnRequest {
   readonly method: string;
@@ -20,8 +12,26 @@ export interface DrawnRequest {
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly clientIp: string;
   readonly shown: Shown;
-  readonly body?: string;
+  readonly body?: Body;
 }
+
+export interface Body {
+  readonly type: string;
+  readonly text: string;
+}
+
+const ORIGINS = ["https://app.shop.example", "https://evil.example"] as const;
+
+const BODIES: readonly Body[] = [
+  { type: "text/plain", text: "8 octets" },
+  { type: "text/plain", text: "x" },
+  { type: "text/plain", text: "8 octets" },
+  { type: "text/plain", text: "a longer body" },
+  { type: "application/json", text: '{"query":"{a}"}' },
+  { type: "application/json", text: '{"query":"{a{b{c{d}}}}"}' },
+  { type: "application/json", text: '{"query":"mutation{a}"}' },
+  { type: "application/json", text: '{"items":[]}' },
+];
 
 /** What a request may aim at. */
 export interface Aim {
@@ -55,8 +65,7 @@ export function drawRequest(draw: Draw, aims: readonly Aim[], keys: number, nowM
     headers: drawHeaders(draw),
     clientIp: draw.one(["192.0.2.9", "10.1.2.3", "198.51.100.7", "2001:db8::1"]),
     shown,
-    ...(draw.chance(25) &&
-      !["GET", "HEAD", "TRACE", "OPTIONS"].includes(method) && { body: draw.one(["x", "a longer body"]) }),
+    ...(draw.chance(40) && !["GET", "HEAD", "TRACE", "OPTIONS"].includes(method) && { body: draw.one(BODIES) }),
   };
 }
 
@@ -94,7 +103,8 @@ function drawHeaders(draw: Draw): [string, string][] {
     "beta=on; side=b; beta=1",
     "__Host-selvage-session-web=1; beta=on",
   ]);
-  often(15, "origin", ["https://app.shop.example", "https://evil.example"]);
+  if (draw.chance(7)) headers.push(...drawUpgrade(draw));
+  else often(15, "origin", ORIGINS);
   often(10, "access-control-request-method", ["GET", "DELETE"]);
   often(15, "x-forwarded-for", ["203.0.113.5", "203.0.113.5, 10.0.0.2", "no address"]);
   often(8, "forwarded", ["for=203.0.113.6", "for=unknown"]);
@@ -110,27 +120,18 @@ function drawHeaders(draw: Draw): [string, string][] {
   often(3, "content-type", ["application/json", "application/grpc, text/plain"]);
   often(3, "cache-control", ["no-cache", "only-if-cached"]);
   often(3, "dpop", ["x"]);
+  often(8, "accept", ["application/vnd.shop.v2+json", "application/vnd.shop+json; version=1", "text/html", "*/*"]);
   return headers;
 }
 
-function drawShown(draw: Draw, keys: number, nowMs: number): Shown {
-  if (draw.chance(30)) return { kind: "none" };
-  if (draw.chance(5)) return { kind: "basic" };
-  if (draw.chance(5)) return { kind: "broken" };
-  if (draw.chance(30)) return { kind: "key", at: draw.below(keys), inQuery: draw.chance(20) };
-  const now = Math.floor(nowMs / 1000);
-  return {
-    kind: "token",
-    claims: {
-      sub: draw.one(["alice", "bob"]),
-      scope: draw.one(["", ...SCOPES, "read write"]),
-      ...draw.maybe(60, "tenant", () => draw.one(TENANTS)),
-      ...draw.maybe(40, "groups", () => draw.some(["staff", "ops"])),
-      ...draw.maybe(30, "plan", () => draw.one(["gold", "free"])),
-      ...draw.maybe(4, "aud", () => "another"),
-      ...draw.maybe(4, "iss", () => "https://evil.example/"),
-      ...draw.maybe(4, "exp", () => now - 3600),
-      ...draw.maybe(3, "nbf", () => now + 3600),
-    },
-  };
+function drawUpgrade(draw: Draw): [string, string][] {
+  return [
+    ["upgrade", draw.one(["websocket", "websocket", "WebSocket", "h2c"])],
+    ["sec-websocket-key", draw.chance(90) ? "dGhlIHNhbXBsZSBub25jZQ==" : "short"],
+    ["sec-websocket-version", draw.chance(90) ? "13" : "8"],
+    ...draw.some<[string, string]>([
+      ["accept", "*/*"],
+      ["origin", draw.one(ORIGINS)],
+    ]),
+  ];
 }

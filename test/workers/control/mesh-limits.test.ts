@@ -113,6 +113,47 @@ describe("an agent", () => {
     agent.close();
   });
 
+  test("says what policies in shadow of its own service would refuse, each report once", async () => {
+    const agent = await joined("users", "users-shadow");
+    const judged = (service: string, error: string, requests: number) => ({
+      ...{ kind: "serviceShadow", labels: [service, "access", error], counts: { requests } },
+    });
+    const counted = {
+      seq: 1,
+      series: [
+        judged("users", "access_denied", 2),
+        judged("users", "", 6),
+        judged("orders", "access_denied", 99),
+        judged("users", "evil", 99),
+      ],
+    };
+    agent.send({ type: "limits", counted });
+    agent.send({ type: "limits", counted });
+    const shadow = (route: string, error: string) => ({
+      ...{ kind: "shadow", labels: [route, "auth", error], counts: { requests: 1 } },
+    });
+    const series = [shadow("orders", "credentials_missing"), shadow("orders", "scope_missing"), shadow("orders", "")];
+    await call("POST", "/v1/gateway/lease", "gateway", {
+      isolate: "isolate-shadow",
+      version: 0,
+      counted: { seq: 1, series },
+    });
+    const rows = async () => (await call("GET", "/v1/shadow?windowMs=3600000", "admin")).body.rows;
+    await expect.poll(async () => (await rows()).length).toBe(2);
+    expect(await rows()).toEqual([
+      {
+        ...{ of: "service", name: "users", policy: "access", judged: 8, wouldRefuse: 2, share: 0.25 },
+        errors: { access_denied: 2 },
+      },
+      {
+        ...{ of: "route", name: "orders", policy: "auth", judged: 3, wouldRefuse: 2, share: 2 / 3 },
+        errors: { credentials_missing: 1, scope_missing: 1 },
+      },
+    ]);
+    expect((await call("GET", "/v1/shadow?by=routes", "admin")).status).toBe(400);
+    agent.close();
+  });
+
   const one = { n: 1, limit: "exact", key: "k", cost: 1, more: 0 };
   const { keyCharsMax, questionsMax, callsMax } = limits.meshLimits;
   test.each([

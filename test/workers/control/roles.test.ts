@@ -20,6 +20,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
   digest: "A".repeat(43),
   version: "1",
   jti: "no-such-token",
+  trace: "0".repeat(32),
 };
 const registered = makeApi()
   .routes.filter(({ method }) => method !== "ALL")

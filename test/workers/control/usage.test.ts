@@ -1,8 +1,9 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import { limits } from "../../../shared/limits.ts";
+import type { SeriesCounts } from "../../../shared/policy/counters.ts";
 import { hubOf } from "../../../shared/policy/hub-shards.ts";
-import { bindings, call } from "./support.ts";
+import { applyDocument, bindings, call, joined, shop } from "./support.ts";
 
 const lease = (isolate: string, counted?: unknown) =>
   call("POST", "/v1/gateway/lease", "gateway", { isolate, version: 0, counted });
@@ -111,6 +112,53 @@ describe("usage", () => {
   test("is told to those who may see how things are", async () => {
     expect((await call("GET", "/v1/usage?by=routes", "gateway")).status).toBe(403);
     expect((await call("GET", "/v1/usage?by=routes")).status).toBe(401);
+  });
+});
+
+describe("calls by edge of the mesh", () => {
+  const edge = (from: string, to: string, s2xx: number): SeriesCounts => ({
+    kind: "edge",
+    ...{ labels: [from, to], counts: { s2xx } },
+  });
+  const rowsOf = async (query = "") => (await counts(`by=edges${query}`)).sort();
+
+  test("are counted once for each number of a run, and answered", async () => {
+    expect((await applyDocument(shop())).status).toBe(201);
+    const agent = await joined("orders", "orders-1");
+    const tell = async (run: string, seq: number, ...series: SeriesCounts[]): Promise<void> => {
+      agent.send({ type: "edges", run, counted: { seq, series } });
+      expect(await agent.take("edges")).toMatchObject({ seq });
+    };
+    for (const seq of [1, 1, 2, 1]) await tell("aa", seq, edge("gateway", "orders", 5));
+    await tell("bb", 1, edge("gateway", "orders", 1), edge("orders", "users", 2));
+    expect(await rowsOf()).toEqual([
+      ["gateway -> orders", 11],
+      ["orders -> users", 2],
+    ]);
+    expect(await rowsOf("&of=users")).toEqual([["orders -> users", 2]]);
+    agent.close();
+  });
+
+  test("are believed of an agent's own service alone; names that are no services are one", async () => {
+    const agent = await joined("orders", "orders-2");
+    const told = [edge("users", "inventory", 100), edge("orders", "made-up", 1), edge("orders", "made-up-too", 1)];
+    agent.send({
+      type: "edges",
+      run: "cc",
+      counted: { seq: 1, series: [...told, { ...edge("users", "payments", 1), kind: "usage" }] },
+    });
+    await agent.take("edges");
+    expect(await rowsOf()).toContainEqual(["orders -> *", 2]);
+    expect(await rowsOf("&of=inventory")).toEqual([]);
+    expect(await counts("by=routes")).not.toContainEqual(["users", 100]);
+    agent.close();
+  });
+
+  test("are kept beside what gateways count, and are metrics", async () => {
+    const text = (await call("GET", "/v1/metrics", "admin")).body;
+    expect(text).toContain('selvage_mesh_requests_total{source="gateway",destination="orders",status="2xx"} 11');
+    const gateways = storeOf(ISOLATES[0] as string);
+    expect((await gateways.totals()).map(({ kind }) => kind)).not.toContain("edge");
   });
 });
 

@@ -104,6 +104,10 @@ test("a batch that is too large is refused before anything of it is hashed", asy
 test("in shadow everything passes, and the log says what would have been refused", async () => {
   expect((await ask("/watched", { query: "{ __schema { a } }" })).status).toBe(200);
   expect(gateway.logs.at(-1)).toMatchObject({ status: 200, wouldRefuse: [{ error: "graphql_refused" }] });
+  const large = `{ a(b: "${"x".repeat(1024 * 1024)}") }`;
+  expect((await ask("/watched", { query: large })).status).toBe(200);
+  expect(gateway.logs.at(-1)).toMatchObject({ wouldRefuse: [{ policy: "graphql", error: "body_too_large" }] });
+  expect(texts.at(-1)?.length).toBeGreaterThan(large.length);
   const put = await gateway.fetch("/watched", { method: "PUT", body: "a" });
   expect([put.status, put.headers.get("allow")]).toEqual([200, null]);
 });

@@ -29,6 +29,8 @@ const routes = [
   versioned("2", "items-2"),
   versioned("2", "things-2", "/things/*"),
   route("things", "/things/*"),
+  { ...versioned("1", "reads", "/kept-items/*"), cache: { ttlMs: 60_000 } },
+  route("writes", "/kept-items/*", { match: { ...route("", "/kept-items/*").match, methods: ["POST"] } }),
 ];
 
 let gateway: Gateway;
@@ -136,6 +138,13 @@ describe("versions", () => {
     const { headers } = await gateway.fetch("/things/1");
     expect(gateway.logs.at(-1)?.route).toBe("things");
     expect(headers.get("vary")).toBe("api-version");
+  });
+
+  test("of a route that keeps answers are no matter to writes beside it", async () => {
+    const ask = async (method: string) => (await gateway.fetch("/kept-items/1", { method })).status;
+    const version = { "api-version": "2" };
+    expect([await ask("GET"), await ask("POST")]).toEqual([200, 200]);
+    expect((await gateway.fetch("/kept-items/1", { method: "POST", headers: version })).status).toBe(200);
   });
 
   test("that nothing serves, and fields that pass for ours", async () => {

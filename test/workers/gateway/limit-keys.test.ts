@@ -248,9 +248,9 @@ describe("what a request lacks", () => {
     await gateway.settled();
     const noted = gateway.logs.filter(({ kind }) => kind === "access").map(({ wouldRefuse }) => wouldRefuse);
     expect(noted).toEqual([
-      [{ error: "bad_request", limit: "calls" }],
+      [{ policy: "limit", error: "bad_request", limit: "calls" }],
       undefined,
-      [{ error: "bad_request", limit: "calls" }],
+      [{ policy: "limit", error: "bad_request", limit: "calls" }],
     ]);
   });
 

@@ -239,7 +239,7 @@ test("in shadow nobody is refused, and the log says who would be", async () => {
   upstream.release();
   expect((await Promise.all(held)).map(({ status }) => status)).toEqual(Array(8).fill(200));
   const said = gateway.logs.flatMap(({ wouldRefuse }) => (wouldRefuse === undefined ? [] : [wouldRefuse]));
-  expect(said).toEqual(Array(3).fill([{ error: "overloaded" }]));
+  expect(said).toEqual(Array(3).fill([{ policy: "shedding", error: "overloaded" }]));
 });
 
 test("without `shedding` there is no limit", async () => {

@@ -25,7 +25,7 @@ function start(
 
 const lines = ({ logs }: Gateway): Record<string, unknown>[] => logs.filter(({ kind }) => kind === "access");
 const said = (gateway: Gateway): unknown[] => lines(gateway).map(({ wouldRefuse }) => wouldRefuse);
-const exceeded = (name: string): unknown => [{ error: "limit_exceeded", limit: name }];
+const exceeded = (name: string): unknown => [{ policy: "limit", error: "limit_exceeded", limit: name }];
 
 async function ask(gateway: Gateway, times: number): Promise<Response[]> {
   const answers: Response[] = [];
@@ -89,8 +89,8 @@ describe("a limit in shadow", () => {
     const [, second, , fourth] = said(gateway);
     expect(second).toEqual(exceeded("one"));
     expect(fourth).toEqual([
-      { error: "limit_exceeded", limit: "one" },
-      { error: "limit_exceeded", limit: "three" },
+      { policy: "limit", error: "limit_exceeded", limit: "one" },
+      { policy: "limit", error: "limit_exceeded", limit: "three" },
     ]);
   });
 
@@ -176,7 +176,7 @@ describe("whose limiter does not answer", () => {
     await gateway.settled();
     expect(lines(gateway).at(-1)).toMatchObject({
       status: 200,
-      wouldRefuse: [{ error: "limiter_unavailable", limit: "mute" }],
+      wouldRefuse: [{ policy: "limit", error: "limiter_unavailable", limit: "mute" }],
     });
   });
 

@@ -11,6 +11,7 @@ import { acknowledgementOf } from "../../../shared/policy/acknowledgement.ts";
 import type { Instance } from "../../../shared/policy/agent-sessions.ts";
 import type { FleetVerdict } from "../../../shared/policy/fleet-verdict.ts";
 import { gatewayMetrics } from "../../../shared/policy/gateway-metrics.ts";
+import { meshMetrics } from "../../../shared/policy/mesh-metrics.ts";
 import type { ConfigStatus } from "../objects/rpc.ts";
 import { hubsStatus } from "../upstream/hubs.ts";
 import { usageTotals } from "../upstream/usage-shards.ts";
@@ -24,6 +25,7 @@ export async function metrics(c: Call): Promise<Response> {
   ]);
   const families = [
     ...gatewayMetrics(totals),
+    ...meshMetrics(totals),
     ...gatewayGauges(live),
     ...agentGauges(instances, verdicts, live.version),
   ];

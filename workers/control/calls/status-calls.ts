@@ -3,7 +3,7 @@ import { GATEWAY_SERVICE } from "../../../shared/identity/spiffe-id.ts";
 import { limits } from "../../../shared/limits.ts";
 import { acknowledgementOf } from "../../../shared/policy/acknowledgement.ts";
 import type { Instance } from "../../../shared/policy/agent-sessions.ts";
-import { alarmsOf, outageAlarms, retryAlarms } from "../../../shared/policy/alarms.ts";
+import { alarmsOf, outageAlarms, retryAlarms, secretAlarms } from "../../../shared/policy/alarms.ts";
 import type { FleetVerdict } from "../../../shared/policy/fleet-verdict.ts";
 import { keyIn } from "../../../shared/policy/key-ring.ts";
 import type { Lease } from "../../../shared/policy/lease.ts";
@@ -25,11 +25,18 @@ export async function status(c: Call): Promise<Response> {
     version: lease.version,
     ...acknowledgementOf(version, lease.version, lease.refused),
     leaseEndsInMs: lease.expiresAtMs - nowMs,
+    ...(lease.missingSecrets && { missingSecrets: lease.missingSecrets }),
   }));
   const agents = instances.map((known) => agentStatus(known, version, nowMs));
   const { windowMs } = limits.counters;
   const fleet = budgetOf(instances, nowMs, boundMs);
-  const alarms = [...alarmsOf(counters), ...endings, ...outageAlarms(fleet), ...retryAlarms(verdicts)];
+  const alarms = [
+    ...alarmsOf(counters),
+    ...endings,
+    ...outageAlarms(fleet),
+    ...retryAlarms(verdicts),
+    ...secretAlarms(gateways, agents),
+  ];
   return c.json({
     nowMs,
     version,
@@ -99,7 +106,13 @@ function agentStatus(known: Instance, live: number, nowMs: number): AgentStatus 
     certificateNotAfterMs,
     outage: { budgetMs: outageBudgetMs(until, nowMs), limitedBy: until.by },
     ...(renewal !== undefined && { renewal }),
+    ...(known.connected && saidBy(known)),
   };
+}
+
+function saidBy({ condition }: Instance): Pick<AgentStatus, "missingSecrets" | "sources"> {
+  const { missingSecrets = [], sources = [] } = condition ?? {};
+  return { ...(missingSecrets.length > 0 && { missingSecrets }), ...(sources.length > 0 && { sources }) };
 }
 
 export async function services(c: Call): Promise<Response> {

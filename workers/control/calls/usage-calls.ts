@@ -1,6 +1,8 @@
 /** Calls that tell of usage. */
+import type * as z from "zod/mini";
 import { SelvageError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
+import { shadowRows } from "../../../shared/policy/shadow-report.ts";
 import {
   mergeGroups,
   outagesOf,
@@ -9,18 +11,18 @@ import {
   usageRows,
 } from "../../../shared/policy/usage-report.ts";
 import { oldestKeptMs, resolutionFor, slotStartMs } from "../../../shared/policy/usage-rollup.ts";
-import { type UsageAnswer, type UsageQuery, usageQuerySchema } from "../../../shared/wire/usage.ts";
+import { type ShadowAnswer, shadowQuerySchema } from "../../../shared/wire/shadow.ts";
+import { type UsageAnswer, usageQuerySchema } from "../../../shared/wire/usage.ts";
 import type { UsageSums } from "../objects/usage-rpc.ts";
 import { askUsage } from "../upstream/usage-shards.ts";
 import type { Call } from "./call.ts";
 
 export async function usage(c: Call): Promise<Response> {
-  const { by, route, consumer, windowMs: told, each } = asked(c);
+  const { by, route, consumer, of, windowMs: told, each } = asked(c, usageQuerySchema);
   const [nowMs, windowMs] = [Date.now(), Number(told)];
-  const of = resolutionFor(windowMs);
-  const { slotMs } = limits.usage.resolutions[of];
-  const fromMs = Math.max(slotStartMs(of, nowMs - windowMs), oldestKeptMs(of, nowMs));
-  const slots = await askUsage(c.env, { by, route, consumer, windowMs, atMs: nowMs });
+  const { slotMs } = limits.usage.resolutions[resolutionFor(windowMs)];
+  const fromMs = firstSlotMs(windowMs, nowMs);
+  const slots = await askUsage(c.env, { by, route, consumer, of, windowMs, atMs: nowMs });
   const sums: UsageGroups = new Map();
   for (const { groups } of slots) mergeGroups(sums, groups);
   const rows = usageRows(sums, by, nowMs - fromMs);
@@ -44,9 +46,30 @@ function withOutages(row: UsageRow, slots: UsageSums, slotMs: number): UsageRow 
   return { ...row, down: outagesOf(own, slotMs) };
 }
 
+/** What would happen if policies in shadow were enforced. */
+export async function shadow(c: Call): Promise<Response> {
+  const windowMs = Number(asked(c, shadowQuerySchema).windowMs);
+  const nowMs = Date.now();
+  const groups: UsageGroups = new Map();
+  for (const slot of await askUsage(c.env, { by: "shadow", windowMs, atMs: nowMs })) mergeGroups(groups, slot.groups);
+  const rows = shadowRows(groups);
+  const shown = rows.slice(0, limits.usage.rowsMax);
+  const answer: ShadowAnswer = {
+    ...{ fromMs: firstSlotMs(windowMs, nowMs), toMs: nowMs },
+    ...{ rows: shown, leftOut: rows.length - shown.length },
+  };
+  return c.json(answer);
+}
+
+/** Start of the oldest slot that a window is told of. */
+function firstSlotMs(windowMs: number, nowMs: number): number {
+  const of = resolutionFor(windowMs);
+  return Math.max(slotStartMs(of, nowMs - windowMs), oldestKeptMs(of, nowMs));
+}
+
 /** @throws SelvageError bad_request */
-function asked(c: Call): UsageQuery {
-  const read = usageQuerySchema.safeParse(c.req.query());
+function asked<Query>(c: Call, schema: z.ZodMiniType<Query>): Query {
+  const read = schema.safeParse(c.req.query());
   if (read.success) return read.data;
   const errors = read.error.issues.map(({ path, message }) => ({ path, message }));
   throw new SelvageError("bad_request", `a query of usage that cannot be read: ${JSON.stringify(errors)}`, {

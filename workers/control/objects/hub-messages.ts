@@ -82,6 +82,8 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set<AgentMessage["type"]>([
   "standing",
   "observed",
   "limits",
+  "edges",
+  "condition",
   "ack",
   "refuse",
 ]);

@@ -28,7 +28,6 @@ import { HeldVerdicts, type HubStatus } from "./held-verdicts.ts";
 import { BUSY_MS, closeCodes, comeLater, parseMessage, planVerdict, refuseHello } from "./hub-messages.ts";
 import { HUB_SETTINGS as SETTINGS } from "./hub-settings.ts";
 import { HubStore } from "./hub-store.ts";
-import { LimitDesk } from "./limit-desk.ts";
 import { MissedNews } from "./missed-news.ts";
 import { NextAlarm } from "./next-alarm.ts";
 import { PublicationStore } from "./publication-store.ts";
@@ -43,6 +42,7 @@ import type {
   Reports,
   Trust,
 } from "./rpc.ts";
+import { ToldDesk } from "./told-desk.ts";
 import { whoLacks } from "./who-lacks.ts";
 
 export class Hub extends DurableObject<Env> implements HubRpc {
@@ -54,7 +54,7 @@ export class Hub extends DurableObject<Env> implements HubRpc {
   readonly #missed: MissedNews;
   readonly #state: HubState;
   readonly #links: RegistryLinks;
-  readonly #limits: LimitDesk;
+  readonly #told: ToldDesk;
   readonly #verdicts = new HeldVerdicts();
   /** Place among the hubs; undefined: there are fewer by now. */
   readonly #index: number | undefined;
@@ -84,8 +84,8 @@ export class Hub extends DurableObject<Env> implements HubRpc {
       onEvent: (event) => this.#step(event),
       waitUntil: (promise) => ctx.waitUntil(promise),
     });
-    this.#limits = new LimitDesk({
-      env,
+    this.#told = new ToldDesk({
+      ...{ env, knows: (service: string) => this.#knows(service) },
       limitsOf: (service) => [
         ...(this.#publication.face(service)?.limits ?? []),
         ...(this.#canary.face(service)?.limits ?? []),
@@ -306,7 +306,8 @@ export class Hub extends DurableObject<Env> implements HubRpc {
         this.#links.observed(connection.service, key, message.services);
         break;
       case "limits":
-        this.#limits.hear(connection, message);
+      case "edges":
+        this.#told.hear(connection, message);
         break;
       default:
         this.#step({ ...message, key, connection: connection.id });

@@ -47,9 +47,9 @@ export class LeaseStore {
 /** The lease that an isolate asks for, with versions as this store counts them. @param row of the live one */
 export function leaseHere(asked: LeaseRequest, row: VersionRow | undefined, nowMs: number, leaseMs: number): Lease {
   const settings = { leaseMs, slackMs: limits.control.gatewayLeaseSlackMs };
-  const { isolate, version, hash, refused, signingKey, hopKey, canary } = asked;
+  const { isolate, version, hash, refused, signingKey, hopKey, canary, missingSecrets } = asked;
   const live = { version: row?.version ?? 0, hash: row?.gateway_hash };
   const isHere = refused !== undefined && versionHere(refused, live) === refused.version;
-  const held = { isolate, version: versionHere({ version, hash }, live), signingKey, hopKey, canary };
+  const held = { isolate, version: versionHere({ version, hash }, live), signingKey, hopKey, canary, missingSecrets };
   return renewedLease({ ...held, refused: isHere ? refused : undefined }, nowMs, settings);
 }

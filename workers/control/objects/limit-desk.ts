@@ -1,7 +1,8 @@
+import { errorTable } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { MeshLimit } from "../../../shared/policy/call-limits.ts";
 import { countingWay } from "../../../shared/policy/change-limiter.ts";
-import type { CounterReport } from "../../../shared/policy/counters.ts";
+import type { CounterReport, SeriesCounts } from "../../../shared/policy/counters.ts";
 import { countingOf, type LimitAnswer } from "../../../shared/policy/limiter-state.ts";
 import {
   type AskedLimit,
@@ -14,6 +15,7 @@ import {
 import type { Limiter } from "../../common/objects/limiter.ts";
 import { sha256Hex } from "../authority/bytes.ts";
 import type { Env } from "../env.ts";
+import { keepUsage } from "../upstream/usage-shards.ts";
 import { within } from "../upstream/within.ts";
 import type { Connection } from "./connection.ts";
 import { MAIN } from "./rpc.ts";
@@ -93,12 +95,23 @@ export class LimitDesk {
 
   /** What an agent says of other services' limits is not believed. */
   async #count({ id, service }: Asker, { seq, series }: CounterReport): Promise<void> {
-    const own = series.filter(({ kind, labels }) => kind === "serviceLimit" && labels[0] === service);
-    if (own.length === 0) return;
-    const store = this.#options.env.CONFIG.getByName(MAIN);
-    const report = { seq, series: own };
-    await within(store.counted(id, report), limits.control.objectCallMs, "counted");
+    const own = series.filter(({ labels }) => labels[0] === service);
+    const uncounted = own.filter(({ kind }) => kind === "serviceLimit");
+    const judged = own.filter(isJudged).slice(0, limits.counters.agentSeriesMax);
+    const { env } = this.#options;
+    const keeping = keepUsage(env, id, { seq, series: judged });
+    if (uncounted.length > 0) {
+      const counting = env.CONFIG.getByName(MAIN).counted(id, { seq, series: uncounted });
+      await within(counting, limits.control.objectCallMs, "counted");
+    }
+    await keeping;
   }
+}
+
+/** Of a policy that a service can have in shadow, with a code that there is. */
+function isJudged({ kind, labels: [, policy = "", error = ""] }: SeriesCounts): boolean {
+  if (kind !== "serviceShadow" || !/^(?:access|auth|shedding|limit:.+)$/.test(policy)) return false;
+  return error === "" || Object.hasOwn(errorTable, error);
 }
 
 const tell =

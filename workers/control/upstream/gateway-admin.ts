@@ -47,12 +47,16 @@ export async function askGateway(
   }
 }
 
-function tokenFor(secret: string | undefined, role: string, by: string): Promise<string> {
+/** Of tokens that the gateway checks. @throws SelvageError secret_missing */
+export function gatewayKey(secret: string | undefined): Uint8Array {
   const key = secret === undefined ? undefined : fromBase64Url(secret);
-  if (key === undefined || key.length < 32) {
-    const detail = "KEY_ADMIN_SECRET must be 32 random bytes or more as base64url, here and at the gateway.";
-    throw new SelvageError("secret_missing", detail, { members: { detail } });
-  }
+  if (key !== undefined && key.length >= 32) return key;
+  const detail = "KEY_ADMIN_SECRET must be 32 random bytes or more as base64url, here and at the gateway.";
+  throw new SelvageError("secret_missing", detail, { members: { detail } });
+}
+
+async function tokenFor(secret: string | undefined, role: string, by: string): Promise<string> {
+  const key = gatewayKey(secret);
   const issuedAt = Math.floor(Date.now() / 1000);
   return new SignJWT({ role })
     .setProtectedHeader({ alg: CONTROL_TOKEN_ALGORITHM, typ: CONTROL_TOKEN_TYPE })

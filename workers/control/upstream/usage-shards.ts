@@ -3,12 +3,19 @@ import { limits } from "../../../shared/limits.ts";
 import type { CounterReport, SeriesCounts } from "../../../shared/policy/counters.ts";
 import { hubOf } from "../../../shared/policy/hub-shards.ts";
 import { mergeGroups, type UsageGroups } from "../../../shared/policy/usage-report.ts";
-import { addToSlot, isKept, slotOf } from "../../../shared/policy/usage-rollup.ts";
+import { isKept, slotOf } from "../../../shared/policy/usage-rollup.ts";
 import type { Env } from "../env.ts";
 import type { UsageRequest, UsageStoreRpc, UsageSums } from "../objects/usage-rpc.ts";
 import { within } from "./within.ts";
 
-const { shards } = limits.usage;
+/** Objects that keep what one kind of programs counts. */
+interface Shards {
+  readonly prefix: string;
+  readonly count: number;
+}
+
+const GATEWAYS: Shards = { prefix: "usage", count: limits.usage.shards };
+const AGENTS: Shards = { prefix: "edges", count: limits.usage.edgeShards };
 const { objectCallMs } = limits.control;
 
 /**
@@ -17,9 +24,18 @@ const { objectCallMs } = limits.control;
  */
 export async function keepUsage(env: Env, isolate: string, report: CounterReport | undefined): Promise<boolean> {
   if (report === undefined || !report.series.some(isKept)) return true;
-  const name = shardName(hubOf(isolate, shards));
+  return add(env, GATEWAYS, isolate, report);
+}
+
+/** The same of what a run of an agent counts of the mesh's edges. */
+export async function keepEdges(env: Env, run: string, report: CounterReport): Promise<boolean> {
+  return report.series.length === 0 || add(env, AGENTS, run, report);
+}
+
+async function add(env: Env, shards: Shards, who: string, report: CounterReport): Promise<boolean> {
+  const name = shardName(shards, hubOf(who, shards.count));
   try {
-    await within(env.USAGE.getByName(name).add(isolate, report), limits.usage.addMs, name);
+    await within(env.USAGE.getByName(name).add(who, report), limits.usage.addMs, name);
     return true;
   } catch (error) {
     console.warn(JSON.stringify({ kind: "usage", shard: name, reason: String(error) }));
@@ -29,13 +45,14 @@ export async function keepUsage(env: Env, isolate: string, report: CounterReport
 
 /** What of a report the window of the last minutes is made of. */
 export function withoutUsage({ seq, series }: CounterReport): CounterReport {
-  return { seq, series: series.filter(({ kind }) => kind !== "usage" && kind !== "call") };
+  return { seq, series: series.filter(({ kind }) => kind !== "usage" && kind !== "call" && kind !== "shadow") };
 }
 
 /** Sums by name of each slot, of all objects, oldest first. @throws when one does not answer in time */
 export async function askUsage(env: Env, asked: UsageRequest): Promise<UsageSums> {
   const slots = new Map<number, UsageGroups>();
-  for (const { atMs, groups } of (await eachShard(env, (shard) => shard.read(asked))).flat()) {
+  const shards = asked.by === "edges" ? AGENTS : GATEWAYS;
+  for (const { atMs, groups } of (await eachShard(env, shards, (shard) => shard.read(asked))).flat()) {
     const sums: UsageGroups = slots.get(atMs) ?? new Map();
     slots.set(atMs, sums);
     mergeGroups(sums, groups);
@@ -45,14 +62,18 @@ export async function askUsage(env: Env, asked: UsageRequest): Promise<UsageSums
 
 /** What was counted since the beginning, of all objects. @throws when one does not answer: sums that fall would be taken for news */
 export async function usageTotals(env: Env): Promise<SeriesCounts[]> {
-  const slot = slotOf([]);
-  for (const series of (await eachShard(env, (shard) => shard.totals())).flat()) addToSlot(slot, series);
-  return [...slot.values()];
+  const of = (shards: Shards) => eachShard(env, shards, (shard) => shard.totals());
+  const sums = await Promise.all([GATEWAYS, AGENTS].map(async (shards) => slotOf((await of(shards)).flat())));
+  return sums.flatMap((slot) => [...slot.values()]);
 }
 
-function eachShard<T>(env: Env, ask: (shard: DurableObjectStub<UsageStoreRpc>) => Promise<T>): Promise<T[]> {
-  const names = Array.from({ length: shards }, (_, index) => shardName(index));
+function eachShard<T>(
+  env: Env,
+  shards: Shards,
+  ask: (shard: DurableObjectStub<UsageStoreRpc>) => Promise<T>,
+): Promise<T[]> {
+  const names = Array.from({ length: shards.count }, (_, index) => shardName(shards, index));
   return Promise.all(names.map((name) => within(ask(env.USAGE.getByName(name)), objectCallMs, name)));
 }
 
-const shardName = (index: number): string => `usage-${index}`;
+const shardName = ({ prefix }: Shards, index: number): string => `${prefix}-${index}`;

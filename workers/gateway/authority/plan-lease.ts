@@ -15,6 +15,7 @@ import type { HeldCanary } from "./held-canary.ts";
 import { type HeldPlan, holdPlan, planHash } from "./held-plan.ts";
 import { HopSigner } from "./hop-signer.ts";
 import { loadLastGood, saveLastGood } from "./last-good-store.ts";
+import { missingSecrets } from "./missing-secrets.ts";
 import { importSigningKey } from "./signing-key.ts";
 
 type Wait = Pick<ExecutionContext, "waitUntil">;
@@ -145,7 +146,7 @@ export class PlanLease {
   async #call(env: Env, ctx: Wait): Promise<boolean> {
     const sentAtMs = Date.now();
     const call = ++this.#calls;
-    const answer = await askLease(env, this.#request(sentAtMs));
+    const answer = await askLease(env, this.#request(env, sentAtMs));
     if (answer.counted !== undefined) acknowledgeReport(this.#counters, answer.counted);
     // An answer that was overtaken by a younger call's must not bring back what that replaced.
     if (call < this.#takenCall) return false;
@@ -174,7 +175,7 @@ export class PlanLease {
     return isNew || canary?.told !== canaryBefore?.told || hasKeys || hasMore || this.#refused !== refusedBefore;
   }
 
-  #request(nowMs: number): LeaseRequest {
+  #request(env: Env, nowMs: number): LeaseRequest {
     const request: LeaseRequest = { isolate: this.#isolate, version: this.#held?.version ?? 0 };
     if (this.#held !== undefined) request.hash = this.#held.hash;
     const revision = this.#held?.revocations.revision ?? 0;
@@ -185,6 +186,8 @@ export class PlanLease {
     if (this.#refused !== undefined) request.refused = this.#refused;
     const canary = this.canary?.reported;
     if (canary !== undefined) request.canary = canary;
+    const missing = this.#held === undefined ? [] : missingSecrets(this.#held.plan, env);
+    if (missing.length > 0) request.missingSecrets = missing;
     const counted = takeReport(this.#counters, nowMs);
     if (counted !== undefined) request.counted = counted;
     return request;

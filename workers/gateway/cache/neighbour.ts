@@ -2,6 +2,7 @@
 import { invalidationOf, isSafe } from "../../../shared/cache/invalidation.ts";
 import type { Invalidation } from "../../../shared/cache/verdict.ts";
 import { matchRoute } from "../../../shared/route/match-route.ts";
+import { fieldsWithVersion } from "../../../shared/route/requested-version.ts";
 import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 
@@ -12,9 +13,9 @@ export function invalidationBeside(c: Context<GatewayEnv>): Invalidation | undef
   const { headers } = c.req.raw;
   const { host, authority, query } = c.get("target");
   const path = c.get("path");
-  const header = (name: string): string | null => headers.get(name);
+  const { table, siblings, plan } = c.get("held");
+  const header = fieldsWithVersion(plan.versioning, (name) => headers.get(name), query);
   const asked = { host: authority, method: "GET", path, query, header, clientIp: c.get("clientIp") };
-  const { table, siblings } = c.get("held");
   const found = matchRoute(table, asked).route;
   // Of siblings whoever asks the next time may be of any; those with a cache name their answers alike.
   const route = (found && siblings?.get(found)?.find((one) => one.cache !== undefined)) ?? found;

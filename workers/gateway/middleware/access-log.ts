@@ -3,6 +3,7 @@ import { TRACEPARENT } from "../../../shared/http/header-names.ts";
 import { childContextOf, parseTraceparent, SPAN_DIGITS } from "../../../shared/http/trace-context.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { PlanLease } from "../authority/plan-lease.ts";
+import type { RecordKeeper } from "../telemetry/record-keeper.ts";
 import { clientIpOf } from "../upstream/client-ip.ts";
 import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
@@ -14,8 +15,9 @@ import type { Stage } from "../upstream/stages.ts";
  * Continues or starts the trace, and writes one line for each request, whatever becomes of it.
  * @param instance the isolate's name
  * @param lease tells of live taps
+ * @param keeper keeps some for later questions; absent: none is kept
  */
-export function accessLog(instance: string, lease: Pick<PlanLease, "taps">): Stage {
+export function accessLog(instance: string, lease: Pick<PlanLease, "taps">, keeper?: RecordKeeper): Stage {
   const buffer = new LineBuffer((text) => console.log(text));
   const timeOf = isoTimes();
   let waitMs: number | undefined;
@@ -24,19 +26,28 @@ export function accessLog(instance: string, lease: Pick<PlanLease, "taps">): Sta
       const request = c.req.raw;
       c.set("arrivedAtMs", Date.now());
       c.set("method", request.method);
-      const parent = parseTraceparent(request.headers.get(TRACEPARENT) ?? undefined);
+      // The platform's object is read this once: each look into it is a way out of JavaScript and back, and an iterator is one more
+      // object of the platform for the collector.
+      const lines: [name: string, value: string][] = [];
+      request.headers.forEach((value, name) => void lines.push([name, value]));
+      const head = new Map(lines);
+      c.set("lines", lines);
+      c.set("head", head);
+      const parent = parseTraceparent(head.get(TRACEPARENT));
       c.set("trace", childContextOf(parent, randomDigits(SPAN_DIGITS)));
       c.set("clientIp", clientIpOf(request, c.env.CLIENT_IP));
       return undefined;
     },
     leave: (c) => {
-      const nowMs = Date.now();
+      const nowMs = c.get("answeredAtMs");
       c.get("trace").end?.(instance, nowMs);
       const entry = entryOf(c, instance, timeOf(c.get("arrivedAtMs")), nowMs);
+      c.get("explained")?.(entry);
       waitMs ??= logWaitMsOf(c.env.ACCESS_LOG_WAIT_MS);
       const waits = waitMs;
       const write = (): void => {
         lease.taps?.see(entry, c, nowMs);
+        keeper?.see(entry, c);
         buffer.add(gatewayLogLine(entry, c.get("wouldRefuse")), waits, nowMs, () => c.executionCtx);
       };
       const shadows = c.get("shadows");

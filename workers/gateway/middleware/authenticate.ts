@@ -11,23 +11,30 @@ import {
 import type { IdentityProvider } from "../../../shared/auth/providers.ts";
 import { resourceOf, withResourceMetadata } from "../../../shared/auth/resource.ts";
 import { revocationOf } from "../../../shared/auth/revocations.ts";
+import { passInShadow, refusalOfUnproven } from "../../../shared/auth/shadow-auth.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { anonymous, type Identity } from "../../../shared/identity/identity.ts";
-import type { ProofContext } from "../authority/verifier.ts";
+import type { CounterState } from "../../../shared/policy/counters.ts";
+import type { ProofContext, Verdict } from "../authority/verifier.ts";
 import type { Verifiers } from "../authority/verifiers.ts";
+import type { Soon } from "../cache/cache-store.ts";
 import { tellAnswer } from "../upstream/answer-headers.ts";
 import type { Context } from "../upstream/context.ts";
 import type { GatewayEnv } from "../upstream/exchange.ts";
 import { readContent } from "../upstream/read-content.ts";
 import type { Stage } from "../upstream/stages.ts";
+import { notePassed, noteWouldRefuse } from "../upstream/would-refuse.ts";
+
+/** What becomes of all proofs together. */
+type Decided = Exclude<NextProof, { kind: "ask" }>;
 
 /** Proves who asks, and that they may use the route. Without `auth` everyone is anonymous. */
-export function authenticate(verifiers: Verifiers): Stage {
+export function authenticate(verifiers: Verifiers, counters: CounterState): Stage {
   return {
     span: "authenticate",
     enter: (c) => {
       const { auth } = c.get("route");
-      if (auth !== undefined) return identify(c, auth, verifiers);
+      if (auth !== undefined) return identify(c, auth, verifiers, counters);
       c.set("identity", anonymous);
       return undefined;
     },
@@ -39,20 +46,42 @@ async function identify(
   c: Context<GatewayEnv>,
   auth: AuthSettings,
   verifiers: Verifiers,
+  counters: CounterState,
 ): Promise<Response | undefined> {
   const loading = verifiers.load(c.get("held").plan.identity);
   if (loading !== undefined) await loading;
   const proofs = new Map<string, Proof>();
   const outcome = await prove(c, auth, verifiers, proofs);
   if (c.get("held").siblings?.has(c.get("route")) === true) tellVary(c, proofs, verifiers);
-  const instead = await answerInstead(c, outcome, verifiers, proofs);
-  if (instead !== undefined) return instead;
+  if (auth.mode === "shadow") {
+    pass(c, auth, outcome, verifiers, counters);
+    return undefined;
+  }
+  if (outcome.kind === "missing" || outcome.kind === "refused") {
+    const instead = await answerInstead(c, verifiers, proofs);
+    if (instead !== undefined) return instead;
+  }
   const identity = found(c, auth, outcome, proofs, verifiers);
   // What proved the client to us is no business of those inside: they get the Txn-Token.
   dropCredentials(c, verifiers);
   c.set("identity", identity);
   demand(c, auth, identity, proofs, verifiers);
   return undefined;
+}
+
+/** Nobody is refused, asked to log in or told what is missing; credentials end here all the same. */
+function pass(
+  c: Context<GatewayEnv>,
+  auth: AuthSettings,
+  outcome: Decided,
+  verifiers: Verifiers,
+  counters: CounterState,
+): void {
+  dropCredentials(c, verifiers);
+  const { identity, refusal } = passInShadow(auth, outcome, (who) => isTrue(c, auth.when, who));
+  c.set("identity", identity);
+  if (refusal === undefined) notePassed(c, counters, "auth");
+  else noteWouldRefuse(c, counters, { policy: "auth", error: refusal.code, reason: refusal.reason });
 }
 
 /** Those of every provider of the plan: a key that is shown where it is not asked for is a key still. */
@@ -75,35 +104,42 @@ async function prove(
   auth: AuthSettings,
   verifiers: Verifiers,
   proofs: Map<string, Proof>,
-): Promise<NextProof> {
+): Promise<Decided> {
   for (;;) {
     const next = nextProof(auth, proofs);
     if (next.kind !== "ask") return next;
     const provider = c.get("held").plan.identity[next.provider];
-    proofs.set(
-      next.provider,
+    const proof: Soon<Proof> =
       provider === undefined
         ? { kind: "refused", reason: "the plan has no such provider" }
-        : await proveBy(c, provider, verifiers),
-    );
+        : proveBy(c, provider, verifiers);
+    proofs.set(next.provider, proof instanceof Promise ? await proof : proof);
   }
 }
 
-async function proveBy(c: Context<GatewayEnv>, provider: IdentityProvider, verifiers: Verifiers): Promise<Proof> {
+/** Without a promise where there is nothing to wait for. */
+function proveBy(c: Context<GatewayEnv>, provider: IdentityProvider, verifiers: Verifiers): Soon<Proof> {
   const verifier = verifiers.of(provider);
   if (verifier.vary !== undefined) addToAnswer(c, "vary", verifier.vary);
   const credential = verifier.credentialOf(c.req.raw, provider, c.get("target"), c.get("connection"));
   if (credential === undefined) return { kind: "absent" };
   try {
     const verifying = verifier.verify(credential, provider, proofContext(c));
-    const verdict = verifying instanceof Promise ? await verifying : verifying;
-    if (typeof verdict === "string") return { kind: "refused", reason: verdict };
-    if ("reason" in verdict) return { kind: "refused", ...verdict };
-    const revoked = revocationOf(c.get("held").revocations, verdict, c.get("arrivedAtMs"));
-    return revoked === undefined ? { kind: "proven", identity: verdict } : { kind: "refused", reason: revoked };
+    return verifying instanceof Promise
+      ? verifying.then((verdict) => proofOf(c, verdict)).catch(failed)
+      : proofOf(c, verifying);
   } catch (cause) {
-    return { kind: "failed", cause };
+    return failed(cause);
   }
+}
+
+const failed = (cause: unknown): Proof => ({ kind: "failed", cause });
+
+function proofOf(c: Context<GatewayEnv>, verdict: Verdict): Proof {
+  if (typeof verdict === "string") return { kind: "refused", reason: verdict };
+  if ("reason" in verdict) return { kind: "refused", ...verdict };
+  const revoked = revocationOf(c.get("held").revocations, verdict, c.get("arrivedAtMs"));
+  return revoked === undefined ? { kind: "proven", identity: verdict } : { kind: "refused", reason: revoked };
 }
 
 /** Caches behind the gateway must not give one route's answer for that of another, which somebody else gets. */
@@ -137,11 +173,9 @@ function addToAnswer(c: Context<GatewayEnv>, name: string, value: string): void 
 /** What leads to a proof whoever showed none, where a provider knows how. Who showed another one that is not good hears that. */
 async function answerInstead(
   c: Context<GatewayEnv>,
-  outcome: NextProof,
   verifiers: Verifiers,
   proofs: ReadonlyMap<string, Proof>,
 ): Promise<Response | undefined> {
-  if (outcome.kind !== "missing" && outcome.kind !== "refused") return undefined;
   const lacking = [...proofs].flatMap(([name, { kind }]) => {
     const provider = c.get("held").plan.identity[name];
     return provider === undefined || kind === "proven" ? [] : [{ provider, kind, verifier: verifiers.of(provider) }];
@@ -158,7 +192,7 @@ async function answerInstead(
 function found(
   c: Context<GatewayEnv>,
   auth: AuthSettings,
-  outcome: NextProof,
+  outcome: Decided,
   proofs: ReadonlyMap<string, Proof>,
   verifiers: Verifiers,
 ): Identity {
@@ -167,10 +201,9 @@ function found(
     if (outcome.cause instanceof SelvageError && outcome.cause.code === "limit_exceeded") c.header("retry-after", "1");
     throw outcome.cause;
   }
-  const invalid = outcome.kind === "refused";
   challenge(c, auth, verifiers, (name) => errorOfProof(proofs.get(name)));
-  const reason = outcome.kind === "ask" ? "no proof" : outcome.reason;
-  throw new SelvageError(invalid ? "credentials_invalid" : "credentials_missing", reason);
+  const { code, reason } = refusalOfUnproven(outcome);
+  throw new SelvageError(code, reason);
 }
 
 /** What the route demands of whoever it is. */

@@ -7,23 +7,17 @@ import type { Stage } from "../upstream/stages.ts";
 export function checkRequest(): Stage {
   return {
     enter: (c) => {
-      const { url, headers, body } = c.req.raw;
+      const { url, body } = c.req.raw;
       const method = c.get("method");
       const target = parseRequestTarget(url);
       if (target === undefined) throw new SelvageError("bad_request", "host or target of the request is malformed");
       c.set("target", target);
       c.set("scheme", url.startsWith("https:") ? "https" : "http");
-      // The platform's object is read this once: each look into it is a way out of JavaScript and back, and an iterator is one more
-      // object of the platform for the collector.
-      const lines: [name: string, value: string][] = [];
-      headers.forEach((value, name) => void lines.push([name, value]));
-      const head = new Map(lines);
-      const { dropped, refused } = inspectHead(lines, target.path.length + target.query.length);
+      const { dropped, refused } = inspectHead(c.get("lines"), target.path.length + target.query.length);
       if (refused !== undefined) throw new SelvageError(refused.code, refused.reason);
-      const unserved = refuseMethod(method, body !== null && head.get("content-length") !== "0");
+      const unserved = refuseMethod(method, body !== null && c.get("head").get("content-length") !== "0");
       if (unserved !== undefined) throw new SelvageError(unserved.code, unserved.reason);
       c.set("dropped", dropped);
-      c.set("head", head);
       return undefined;
     },
   };

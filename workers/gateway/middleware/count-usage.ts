@@ -14,7 +14,9 @@ export function countUsage(counters: CounterState): Stage {
       // What inner stages set is absent when the request did not get that far.
       const route: GatewayEnv["Variables"]["route"] | undefined = c.get("route");
       const identity: GatewayEnv["Variables"]["identity"] | undefined = c.get("identity");
-      const tookMs = Date.now() - c.get("arrivedAtMs");
+      const nowMs = Date.now();
+      c.set("answeredAtMs", nowMs);
+      const tookMs = nowMs - c.get("arrivedAtMs");
       counts.count(route?.name ?? "", identity, c.res.status, tookMs);
       if (c.env.USAGE !== undefined) writePoint(c, c.env.USAGE, tookMs);
     },

@@ -2,6 +2,7 @@ import { SelvageError } from "../../../shared/errors.ts";
 import { type GrpcCall, grpcCallOf } from "../../../shared/http/grpc-answer.ts";
 import { GRPC_PUSHBACK, GRPC_STATUS, parseGrpcStatus, parsePushbackMs } from "../../../shared/http/grpc-call.ts";
 import { limits } from "../../../shared/limits.ts";
+import type { CounterState } from "../../../shared/policy/counters.ts";
 import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
 import {
   type IdempotencyOutcome,
@@ -24,24 +25,25 @@ import { readContent } from "../upstream/read-content.ts";
 import { AnswerRoom, type Recorded, readableFields, recordAnswer } from "../upstream/record-answer.ts";
 import { sha256Hex } from "../upstream/sha256.ts";
 import type { AroundStage, Stage } from "../upstream/stages.ts";
+import { notePassed, noteWouldRefuse } from "../upstream/would-refuse.ts";
 
 /**
  * Of requests with the same key one is carried out; the others get its answer.
  * @param held what the isolate holds of bodies
  */
-export function idempotency(records: IdempotencyRecords, held: HeldBytes): Stage {
+export function idempotency(records: IdempotencyRecords, held: HeldBytes, counters: CounterState): Stage {
   return {
     span: "idempotency",
     needs: (c) => c.get("route").idempotency !== undefined,
-    around: carryOutOnce(records, held),
+    around: carryOutOnce(records, held, counters),
   };
 }
 
-function carryOutOnce(records: IdempotencyRecords, held: HeldBytes): AroundStage["around"] {
+function carryOutOnce(records: IdempotencyRecords, held: HeldBytes, counters: CounterState): AroundStage["around"] {
   return async (c, next) => {
     const settings = c.get("route").idempotency;
     if (settings === undefined) return next();
-    const key = keyOf(c, settings);
+    const key = keyOf(c, settings, counters);
     if (key === undefined) return next();
     const address = await records.addressOf(c.env, c.get("route").name, c.get("identity"), key);
     const work = new Attempt(c, settings, { records, held }, address).perform(await fingerprintOf(c, settings), next);
@@ -51,9 +53,15 @@ function carryOutOnce(records: IdempotencyRecords, held: HeldBytes): AroundStage
   };
 }
 
-function keyOf(c: Context<GatewayEnv>, settings: IdempotencySettings): string | undefined {
+function keyOf(c: Context<GatewayEnv>, settings: IdempotencySettings, counters: CounterState): string | undefined {
   const { method, headers } = c.req.raw;
   const read = readIdempotencyKey(settings, method, headers.get(settings.header));
+  const isLacking = read.kind === "missing" || read.kind === "invalid";
+  if (settings.mode === "shadow" && isLacking) {
+    noteWouldRefuse(c, counters, { policy: "idempotency", error: `idempotency_key_${read.kind}` });
+    return undefined;
+  }
+  if (settings.mode === "shadow") notePassed(c, counters, "idempotency");
   if (read.kind === "none") return undefined;
   if (read.kind === "key") return read.key;
   if (read.kind === "missing") throw refusal(c, settings, "idempotency_key_missing", `no ${settings.header}`);

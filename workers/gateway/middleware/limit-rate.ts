@@ -1,4 +1,5 @@
 import { SelvageError } from "../../../shared/errors.ts";
+import { policyName } from "../../../shared/http/access-log.ts";
 import { TEMPORARY_REDUCED_CAPACITY } from "../../../shared/http/problem-types.ts";
 import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
 import {
@@ -21,7 +22,7 @@ import { settleAfter } from "../upstream/settle-cost.ts";
 import { type ShadowLimits, takeShadows } from "../upstream/shadow-limits.ts";
 import type { AroundStage, Stage } from "../upstream/stages.ts";
 import type { LimitTaker, TakenLimits, WantedLimit } from "../upstream/take-limits.ts";
-import { noteWouldRefuse } from "../upstream/would-refuse.ts";
+import { notePassed, noteWouldRefuse, workBeside } from "../upstream/would-refuse.ts";
 
 /**
  * Every limit of the route must admit the request; what one of them took is given back when another refuses. Those in shadow
@@ -63,7 +64,7 @@ function limitBy(taker: LimitTaker, held: HeldBytes, lease: PlanLease): AroundSt
     if (closed.length > 0) failClosed(c, closed, taken.restMs);
     for (const [settings] of outcomes) taker.counts.of(route, settings).passed++;
     const shadow = shadows.length > 0 ? takeShadows(taker, caller, await wantedShadows(c, taker, shadows)) : undefined;
-    if (shadow !== undefined) c.set("shadows", tellShadows(c, taker, shadow));
+    if (shadow !== undefined) workBeside(c, [tellShadows(c, taker, shadow)]);
     const reserving = rateLimits.filter(({ counts }) => counts !== undefined);
     // A part of an answer does not say what all of it cost.
     if (reserving.some(({ cost }) => cost?.body !== undefined)) dropRange(c);
@@ -101,7 +102,7 @@ async function wantedShadows(
   const { wanted, lacking } = await keyLimits(c, shadows);
   for (const { settings, error } of lacking) {
     counts.of(c.get("route").name, settings).wouldRefuse++;
-    noteWouldRefuse(c, { error: error.code, limit: settings.name });
+    noteWouldRefuse(c, counts.counters, { policy: "limit", error: error.code, limit: settings.name });
   }
   return wanted;
 }
@@ -122,8 +123,11 @@ async function tellShadows(c: Context<GatewayEnv>, { counts }: LimitTaker, { ver
     else if (isUncounted && onFailure === "open") counts.uncounted(route, settings);
     else {
       counts.of(route, settings).wouldRefuse++;
-      noteWouldRefuse(c, { error: isUncounted ? "limiter_unavailable" : "limit_exceeded", limit });
+      const error = isUncounted ? "limiter_unavailable" : "limit_exceeded";
+      noteWouldRefuse(c, counts.counters, { policy: "limit", error, limit });
+      continue;
     }
+    notePassed(c, counts.counters, policyName({ policy: "limit", limit }));
   }
 }
 

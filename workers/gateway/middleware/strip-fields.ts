@@ -1,5 +1,7 @@
 import { SelvageError } from "../../../shared/errors.ts";
 import { forwardingFields, hopsIn } from "../../../shared/http/forwarding-fields.ts";
+import { TRACESTATE } from "../../../shared/http/header-names.ts";
+import { withExplained } from "../../../shared/http/trace-state.ts";
 import { limits } from "../../../shared/limits.ts";
 import { inwardFields } from "../../../shared/policy/inward-fields.ts";
 import { connectionOf } from "../upstream/client-connection.ts";
@@ -24,6 +26,7 @@ export function stripFields(): Stage {
       fields.passEdge(ended, () => forwardingFields(forwarded));
       if (cookies !== undefined) fields.set("cookie", cookies);
       if (tracestate !== undefined) fields.set("tracestate", tracestate);
+      if (c.get("explained") !== undefined) fields.set(TRACESTATE, withExplained(fields.get(TRACESTATE) ?? ""));
       c.set("fields", fields);
       c.set("connection", connection);
       return undefined;

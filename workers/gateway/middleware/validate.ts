@@ -2,7 +2,6 @@ import type { CounterState } from "../../../shared/policy/counters.ts";
 import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
 import type { Stage } from "../upstream/stages.ts";
 import type { Validator } from "../upstream/validator.ts";
-import { noteWouldRefuse } from "../upstream/would-refuse.ts";
 
 /**
  * Holds requests, and answers, to the contract of their route. It stands behind whatever says who may ask how much, so that
@@ -15,7 +14,7 @@ export function validate(held: HeldBytes, counters: CounterState): Stage {
   let validator: Validator | undefined;
   const load = async (): Promise<Validator> => {
     const { Validator } = await import("../upstream/validator.ts");
-    validator ??= new Validator(held, counters, noteWouldRefuse);
+    validator ??= new Validator(held, counters);
     return validator;
   };
   return {

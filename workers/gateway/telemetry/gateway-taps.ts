@@ -45,7 +45,7 @@ export class GatewayTaps {
     if (!endTaps(this.#source, nowMs)) return;
     const wouldRefuse = c.get("wouldRefuse");
     // What is not known is undefined here, and absent once it is sent.
-    const whole = { ...entry, ...(wouldRefuse && { wouldRefuse }) } as AccessLogEntry;
+    const whole = (wouldRefuse === undefined ? entry : { ...entry, wouldRefuse }) as AccessLogEntry;
     seeRequest(this.#source, whole, () => detailOf(c.req.raw), nowMs);
     if (nowMs < this.#reportingUntilMs && this.#reportingUntilMs <= nowMs + 2 * ROUND_MS) return;
     this.#reportingUntilMs = nowMs + ROUND_MS;

@@ -1,4 +1,6 @@
 /** The spans of one request, as bytes. Attributes are those of the semantic conventions; what they lack is named `selvage.…`. */
+
+import { policyName } from "../../../shared/http/access-log.ts";
 import { keys } from "../../../shared/telemetry/attribute-key.ts";
 import { isFailure } from "../../../shared/telemetry/sampling.ts";
 import type { TracesSettings } from "../../../shared/telemetry/settings.ts";
@@ -79,8 +81,8 @@ function writeOutcome(out: SpanBuffer, c: Context<GatewayEnv>, nowMs: number): v
   const { status } = c.res;
   const fault = c.get("fault");
   if (fault !== undefined) out.event("selvage.fault", nowMs, keys.detail, fault);
-  for (const { error, limit } of c.get("wouldRefuse") ?? [])
-    out.event("selvage.would_refuse", nowMs, keys.detail, limit === undefined ? error : `${error} ${limit}`);
+  for (const one of c.get("wouldRefuse") ?? [])
+    out.event("selvage.would_refuse", nowMs, keys.detail, `${policyName(one)} ${one.error}`);
   for (const limit of c.get("uncounted") ?? []) out.event("selvage.uncounted", nowMs, keys.detail, limit);
   if (c.get("replayed") === true) out.event("selvage.replayed", nowMs);
   const failure = c.get("failure");

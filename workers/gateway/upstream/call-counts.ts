@@ -13,9 +13,8 @@ export class CallCounts {
     this.#counters = counters;
   }
 
-  /** Counts what becomes of a call. @returns the same answer */
-  async watch(target: UpstreamTarget, answer: Promise<Response>): Promise<Response> {
-    const sentAtMs = Date.now();
+  /** Counts what becomes of a call. @param sentAtMs milliseconds since 1970 @returns the same answer */
+  async watch(target: UpstreamTarget, answer: Promise<Response>, sentAtMs: number): Promise<Response> {
     try {
       const response = await answer;
       countAnswer(this.#of(target), response.status, Date.now() - sentAtMs);

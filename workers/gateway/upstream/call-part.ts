@@ -1,6 +1,7 @@
 /** One call of an aggregate's part: its attempts and redirects within its time, and what its answer is. */
 
 import { isSafe } from "../../../shared/cache/invalidation.ts";
+import type { RouteCache } from "../../../shared/cache/route-cache.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { parseWholeNumbers } from "../../../shared/http/whole-numbers.ts";
 import { limits } from "../../../shared/limits.ts";
@@ -25,6 +26,7 @@ import type { CallContext, ForwardCall } from "./call-upstream.ts";
 import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import type { Forwarder } from "./forward-request.ts";
+import { withShed } from "./load-shedder.ts";
 import { type PartSend, partExchange } from "./part-exchange.ts";
 import { readEncoded } from "./read-encoded.ts";
 import { readText } from "./read-text.ts";
@@ -77,18 +79,30 @@ export class PartCalls {
   }
 
   /** The answer that is stored, where the part has a cache and one will do. */
-  async #cached(caller: PartCaller, call: PartCall, deadlineAtMs: number): Promise<Response> {
+  #cached(caller: PartCaller, call: PartCall, deadlineAtMs: number): Promise<Response> {
     const { cache } = call.part;
-    if (cache === undefined) return this.#answer(caller, call, deadlineAtMs);
+    return cache === undefined
+      ? this.#answer(caller, call, deadlineAtMs)
+      : this.#ofCache(caller, call, cache, deadlineAtMs);
+  }
+
+  async #ofCache(caller: PartCaller, call: PartCall, cache: RouteCache, deadlineAtMs: number): Promise<Response> {
     const send: PartSend = (fields, untilMs) => this.#answer({ ...caller, fields }, call, untilMs);
     const edge = this.#edgeOf(caller.c.env);
     return new CachedExchange(await partExchange(edge, { ...caller, cache, deadlineAtMs, send }, call)).answer();
   }
 
-  async #answer(caller: PartCaller, call: PartCall, deadlineAtMs: number): Promise<Response> {
+  #answer(caller: PartCaller, call: PartCall, deadlineAtMs: number): Promise<Response> {
+    const { part, request } = call;
+    return part.redirects === undefined
+      ? this.#attempt(caller, call, request.path, deadlineAtMs)
+      : this.#follow(caller, call, part.redirects, deadlineAtMs);
+  }
+
+  async #follow(caller: PartCaller, call: PartCall, redirects: number, deadlineAtMs: number): Promise<Response> {
     const { part, request } = call;
     let path = request.path;
-    for (let left = part.redirects ?? 0; ; left--) {
+    for (let left = redirects; ; left--) {
       const answer = await this.#attempt(caller, call, path, deadlineAtMs);
       if (left === 0 || answer.status < 300 || answer.status > 399) return answer;
       const next = redirectPath(answer.status, answer.headers.get("location"), part.target, path);
@@ -152,11 +166,22 @@ export class PartCalls {
     return budget;
   }
 
-  async #send(caller: PartCaller, call: PartCall, path: string, deadlineAtMs: number): Promise<Response> {
+  #send(caller: PartCaller, call: PartCall, path: string, deadlineAtMs: number): Promise<Response> {
+    const fields = caller.fields.copy();
+    const keying = setOwnKey(fields, caller, call);
+    if (keying === undefined) return this.#sendWith(fields, caller, call, path, deadlineAtMs);
+    return keying.then(() => this.#sendWith(fields, caller, call, path, deadlineAtMs));
+  }
+
+  #sendWith(
+    fields: RequestFields,
+    caller: PartCaller,
+    call: PartCall,
+    path: string,
+    deadlineAtMs: number,
+  ): Promise<Response> {
     const { c, context, signal } = caller;
     const { part, request } = call;
-    const fields = caller.fields.copy();
-    await setOwnKey(fields, caller, call);
     for (const [name, value] of request.headers) fields.set(name, value);
     const { target, method } = part;
     const body = request.body === undefined ? null : new TextEncoder().encode(request.body);
@@ -164,21 +189,26 @@ export class PartCalls {
     const sending = { target, method, path, fields, body, deadlineAtMs, signal, part: part.name };
     const { shedder, upstreams, held } = this.#forwarder;
     const pass = (made: ForwardCall): Promise<Response> =>
-      shedder.call(c, made, (shed) => callTarget(c, { ...made, ...shed }, context, upstreams));
+      shedder.call(c, made, (shed) => callTarget(c, withShed(made, shed), context, upstreams));
     if (part.transcode === undefined) return pass(sending);
-    const { transcodePart } = await import("./transcode-call.ts");
-    return transcodePart(c, part.transcode, sending, held, pass);
+    const { transcode } = part;
+    return import("./transcode-call.ts").then((one) => one.transcodePart(c, transcode, sending, held, pass));
   }
 }
 
 /**
  * Each call that does something has a key of its own, the same whenever the client repeats its request: with the client's key the
  * second call of a fan-out would be taken for a repetition of the first.
+ * @returns undefined: it needs none
  */
-async function setOwnKey(fields: RequestFields, { idempotencyKey }: PartCaller, { part, at }: PartCall): Promise<void> {
-  if (idempotencyKey === undefined || isSafe(part.method)) return;
+function setOwnKey(
+  fields: RequestFields,
+  { idempotencyKey }: PartCaller,
+  { part, at }: PartCall,
+): Promise<void> | undefined {
+  if (idempotencyKey === undefined || isSafe(part.method)) return undefined;
   const { field, value } = idempotencyKey;
-  fields.set(field, `"${await sha256Hex(`${value}\n${part.name}\n${at}`)}"`);
+  return sha256Hex(`${value}\n${part.name}\n${at}`).then((key) => fields.set(field, `"${key}"`));
 }
 
 /** Undefined: it succeeded, or another attempt would meet the same. */

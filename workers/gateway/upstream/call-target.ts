@@ -13,8 +13,9 @@ export function callTarget(
   context: CallContext,
   upstreams: Upstreams,
 ): Promise<Response> {
-  const answer = isDirect(call) ? callUpstream(call, context) : upstreams.call(c, call, context);
-  return call.isCopy === true ? answer : upstreams.counts.watch(call.target, answer);
+  const nowMs = Date.now();
+  const answer = isDirect(call) ? callUpstream(call, context, nowMs) : upstreams.call(c, call, context);
+  return call.isCopy === true ? answer : upstreams.counts.watch(call.target, answer, nowMs);
 }
 
 const isDirect = (call: UpstreamCall): call is DirectCall => !("upstream" in call.target);

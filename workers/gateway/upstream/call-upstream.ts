@@ -14,6 +14,7 @@ import type { HopRequest } from "../authority/hop-signer.ts";
 import type { TxnTokenMinter } from "../authority/txn-token-minter.ts";
 import type { Env } from "../env.ts";
 import type { CallAttempt, RequestTrace } from "../telemetry/request-trace.ts";
+import { signalsOf, signalsOfHead } from "./call-signals.ts";
 import type { RequestFields } from "./request-fields.ts";
 
 export interface UpstreamCall {
@@ -28,7 +29,7 @@ export interface UpstreamCall {
   /** For agents that shed load. */
   readonly priority: Priority;
   /** Gets what agents say of the service's load, with whatever answer. */
-  readonly onLoad?: (report: LoadReport) => void;
+  readonly onLoad?: ((report: LoadReport) => void) | undefined;
   /** Whether the answer's content stays as it is encoded, also for those who read it here. */
   readonly isRaw?: boolean;
   /** The deadline holds for the head alone, also where the body is read here. */
@@ -63,16 +64,21 @@ export interface CallContext {
 /**
  * The upstream's answer, its body not yet read. The deadline holds for its head, and for a body that is read here: one that
  * workerd passes on natively may stand still for longer.
+ * @param nowMs milliseconds since 1970
  * @throws SelvageError when there is none, none that has a meaning, or when an agent of the mesh made it
  */
-export function callUpstream(call: DirectCall, context: CallContext): Promise<Response> {
+export function callUpstream(call: DirectCall, context: CallContext, nowMs: number): Promise<Response> {
   const { trace } = context;
-  if (trace.call === undefined || call.isCopy === true) return sendTraced(call, context, trace);
-  return trace.call(call, (span) => sendTraced(call, context, span));
+  if (trace.call === undefined || call.isCopy === true) return sendTraced(call, context, trace, nowMs);
+  return trace.call(call, (span) => sendTraced(call, context, span, nowMs));
 }
 
-async function sendTraced(call: DirectCall, context: CallContext, trace: TraceContext): Promise<Response> {
-  const nowMs = Date.now();
+async function sendTraced(
+  call: DirectCall,
+  context: CallContext,
+  trace: TraceContext,
+  nowMs: number,
+): Promise<Response> {
   const left = deadlineHeader(call.deadlineAtMs, nowMs);
   if (left === undefined) throw new SelvageError("deadline_exceeded", "no time left to call the upstream");
   const { target, fields, method, body } = call;
@@ -89,22 +95,20 @@ async function sendTraced(call: DirectCall, context: CallContext, trace: TraceCo
     await signForMesh(hop, fields, context, nowMs);
     url = context.env.INGRESS_URL + path;
   }
-  const ofHead = call.isStream === true ? new AbortController() : undefined;
-  const timer = ofHead && setTimeout(() => ofHead.abort(), call.deadlineAtMs - nowMs);
-  const deadline = ofHead?.signal ?? AbortSignal.timeout(call.deadlineAtMs - nowMs);
-  const signal = call.signal === undefined ? deadline : AbortSignal.any([deadline, call.signal]);
-  const encodeResponseBody = call.isRaw === true ? "manual" : "automatic";
-  const init: RequestInit = {
-    method,
-    headers: fields.toHeaders(),
-    body,
-    redirect: "manual",
-    signal,
-    encodeResponseBody,
-  };
+  const { deadline, signal, clear } =
+    call.isStream === true ? signalsOfHead(call, nowMs) : signalsOf(call.signal, call.deadlineAtMs, nowMs);
+  const init: RequestInit = { method, headers: fields.toHeaders(), redirect: "manual", signal };
+  if (body !== null) init.body = body;
+  if (call.isRaw === true) init.encodeResponseBody = "manual";
   const fetcher = "origin" in target ? call.fetcher : context.held.ingress;
-  const sending = send(fetcher, url, init, deadline);
-  const response = await (timer === undefined ? sending : sending.finally(() => clearTimeout(timer)));
+  let response: Response;
+  try {
+    response = await (fetcher === undefined ? fetch(url, init) : fetcher.fetch(url, init));
+  } catch (cause) {
+    throw unanswered(cause, deadline);
+  } finally {
+    clear?.();
+  }
   const fault = faultOf(response);
   if (fault !== undefined) {
     void response.body?.cancel().catch(() => undefined);
@@ -141,23 +145,14 @@ function pathAsSent(path: string): string {
 }
 
 /** The platform's errors are opaque: all that is certain is whether the time was up. */
-async function send(
-  fetcher: UpstreamCall["fetcher"] | HeldPlan["ingress"],
-  url: string,
-  init: RequestInit,
-  deadline: AbortSignal,
-): Promise<Response> {
-  try {
-    return await (fetcher === undefined ? fetch(url, init) : fetcher.fetch(url, init));
-  } catch (cause) {
-    if (cause instanceof SelvageError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    // Nothing says how far it went.
-    throw new SelvageError(deadline.aborted ? "upstream_timeout" : "upstream_unreachable", reason, {
-      sent: "body",
-      cause,
-    });
-  }
+function unanswered(cause: unknown, deadline: AbortSignal): SelvageError {
+  if (cause instanceof SelvageError) return cause;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  // Nothing says how far it went.
+  return new SelvageError(deadline.aborted ? "upstream_timeout" : "upstream_unreachable", reason, {
+    sent: "body",
+    cause,
+  });
 }
 
 /** RFC 9110 section 15.2.2. */

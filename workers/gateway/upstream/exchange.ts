@@ -1,7 +1,7 @@
 import type { ClientConnection } from "../../../shared/auth/client-connection.ts";
 import type { TxnContext } from "../../../shared/auth/txn-context.ts";
 import type { SelvageError } from "../../../shared/errors.ts";
-import type { CacheUse, WouldRefuse } from "../../../shared/http/access-log.ts";
+import type { CacheUse, GatewayLogEntry, WouldRefuse } from "../../../shared/http/access-log.ts";
 import type { RequestTarget } from "../../../shared/http/request-target.ts";
 import type { Identity } from "../../../shared/identity/identity.ts";
 import type { RoutePlan } from "../../../shared/plan/plan.ts";
@@ -25,6 +25,9 @@ export interface GatewayEnv {
     /** Of the request: the platform makes a new text each time that it is asked. */
     method: string;
     trace: RequestTrace;
+    /** The client's fields as they came, line by line; and by their names in lower case. */
+    lines: readonly (readonly [name: string, value: string])[];
+    head: ReadonlyMap<string, string>;
     /** Who is connected; from find-client on, the client's, as the plan trusts proxies. */
     clientIp: string | undefined;
     /** The error that made the answer; set by problems. */
@@ -33,18 +36,20 @@ export interface GatewayEnv {
     grpcStatus: number | undefined;
     /** Limits that the request passed without being counted; set by limit-rate. */
     uncounted: readonly string[] | undefined;
+    /** Tells an operator who has asked for it what was decided, with the answer; set by explain-asked. */
+    explained: ((entry: GatewayLogEntry) => void) | undefined;
     /** What policies in shadow would have refused it with; kept by would-refuse. */
     wouldRefuse: WouldRefuse[] | undefined;
     /** Until policies in shadow that are asked beside the request have said it. */
     shadows: Promise<void> | undefined;
+    /** count-usage */
+    answeredAtMs: number;
     /** lease-plan */
     held: HeldPlan;
     /** check-request */
     target: RequestTarget;
     /** Of the request as it reached us. */
     scheme: "http" | "https";
-    /** The client's fields as they came, by their names in lower case. */
-    head: ReadonlyMap<string, string>;
     /** Request fields that end here. */
     dropped: readonly string[];
     /** match-request */

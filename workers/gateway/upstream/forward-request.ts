@@ -11,7 +11,7 @@ import type { ForwardCall } from "./call-upstream.ts";
 import type { Context } from "./context.ts";
 import { injectFault, type Mirror } from "./edge-traffic.ts";
 import type { GatewayEnv } from "./exchange.ts";
-import type { LoadShedder } from "./load-shedder.ts";
+import { type LoadShedder, withShed } from "./load-shedder.ts";
 import type { RequestFields } from "./request-fields.ts";
 import type { Upstreams } from "./upstreams.ts";
 
@@ -49,10 +49,10 @@ export function upstreamPath(c: Context<GatewayEnv>, { rewrite }: ForwardTarget)
 }
 
 /**
- * The upstream's answer as it came, its body not yet read.
+ * The upstream's answer as it came, its body not yet read. What cannot be sent at all is thrown at once.
  * @throws SelvageError when there is none
  */
-export async function sendOn(
+export function sendOn(
   c: Context<GatewayEnv>,
   target: ForwardTarget,
   outgoing: Outgoing,
@@ -60,8 +60,9 @@ export async function sendOn(
 ): Promise<Response> {
   if (c.get("method") === "POST") refuseGrpc(c.get("head").get("content-type") ?? null);
   const { faults } = c.get("route");
-  const fault = faults === undefined ? undefined : await injectFault(c, faults, forwarder.counters);
-  return fault ?? send(c, target, outgoing, forwarder);
+  if (faults === undefined) return send(c, target, outgoing, forwarder);
+  const injecting = injectFault(c, faults, forwarder.counters);
+  return injecting.then((fault) => fault ?? send(c, target, outgoing, forwarder));
 }
 
 /** The platform carries no trailers, so nobody would hear how a call has ended. */
@@ -114,5 +115,5 @@ function sendOut(
   const calling = { env: c.env, held, identity, route, context: c.get("context"), trace, minter };
   // What is said on a WebSocket is not copied, and one without it is a client that hangs.
   if (copies !== undefined && c.get("upgrade") === undefined) mirror.copy(c, copies, call, calling, upstreams);
-  return shedder.call(c, call, (shed) => callTarget(c, { ...call, ...shed }, calling, upstreams));
+  return shedder.call(c, call, (shed) => callTarget(c, withShed(call, shed), calling, upstreams));
 }

@@ -8,12 +8,12 @@ import { placeOf } from "./limit-call.ts";
 type Counts = Series<"limit">["counts"];
 
 export class LimitCounts {
-  readonly #counters: CounterState;
+  readonly counters: CounterState;
   /** Settings live as long as their plan. */
   readonly #known = new WeakMap<RateLimitSettings, { readonly counts: Counts; readonly line: Seldom }>();
 
   constructor(counters: CounterState = newCounters()) {
-    this.#counters = counters;
+    this.counters = counters;
   }
 
   of(route: string, settings: RateLimitSettings): Counts {
@@ -25,7 +25,7 @@ export class LimitCounts {
     const { counts, line } = this.#find(route, settings);
     const { name, onFailure } = settings;
     counts[onFailure]++;
-    this.#counters.urgent = true;
+    this.counters.urgent = true;
     const requests = stepSeldom(line, Date.now(), limits.counters.lineEveryMs);
     if (requests === 0) return;
     const reason = `limit ${name} of route ${route} did not answer`;
@@ -36,7 +36,7 @@ export class LimitCounts {
     const known = this.#known.get(settings);
     if (known !== undefined) return known;
     const made = {
-      counts: seriesOf(this.#counters, "limit", placeOf(route, settings), settings.name).counts,
+      counts: seriesOf(this.counters, "limit", placeOf(route, settings), settings.name).counts,
       line: newSeldom(),
     };
     this.#known.set(settings, made);

@@ -18,14 +18,22 @@ import {
 import { nameOfTarget } from "../../../shared/policy/settings.ts";
 import { endOfAnswer, endOfFailure, type SheddingEnd } from "../../../shared/policy/shedding-end.ts";
 import { hearLoad, newUpstreamLoad, refusesByLoad, type UpstreamLoad } from "../../../shared/policy/upstream-load.ts";
-import type { UpstreamCall } from "./call-upstream.ts";
+import type { ForwardCall, UpstreamCall } from "./call-upstream.ts";
 import type { Context } from "./context.ts";
 import type { GatewayEnv } from "./exchange.ts";
 import { mayHoldBody, readContent } from "./read-content.ts";
-import { noteWouldRefuse } from "./would-refuse.ts";
+import { notePassed, noteWouldRefuse } from "./would-refuse.ts";
 
 /** What a call is told by the shedder; its body may be held by then. */
 export type ShedCall = Pick<UpstreamCall, "priority" | "onLoad" | "body">;
+
+/** The call with what the shedder says of it. */
+export const withShed = (call: ForwardCall, { priority, onLoad, body }: ShedCall): UpstreamCall => ({
+  ...call,
+  priority,
+  onLoad,
+  body,
+});
 
 /** What the shedder looks at of a call. */
 type ShedQuestion = Pick<UpstreamCall, "target" | "fields" | "body" | "deadlineAtMs">;
@@ -84,8 +92,8 @@ export class LoadShedder {
     }
     if (isFull || wouldRefuse) {
       upstream.counts.wouldShed++;
-      noteWouldRefuse(c, { error: "overloaded" });
-    }
+      noteWouldRefuse(c, this.#counters, { policy: "shedding", error: "overloaded" });
+    } else if (settings.mode === "shadow") notePassed(c, this.#counters, "shedding");
     upstream.open.set(ticket, call.deadlineAtMs);
     const onLoad = (report: LoadReport): void => hearLoad(upstream.load, report, Date.now());
     const isStreaming = body instanceof ReadableStream;

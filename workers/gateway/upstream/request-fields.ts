@@ -34,7 +34,7 @@ export class RequestFields implements FieldSet, EditableFields {
   /**
    * What the edge changes before anybody else does. It is done when somebody reads one of these fields or changes something.
    * @param ended names of fields that end here, in lower case
-   * @param said what the edge says in `FORWARDING_FIELDS`
+   * @param said what the edge says in `FORWARDING_FIELDS`, names in lower case
    */
   passEdge(ended: readonly string[], said: () => readonly Field[]): void {
     this.#ended = ended;
@@ -53,7 +53,8 @@ export class RequestFields implements FieldSet, EditableFields {
 
   set(name: string, value: string): void {
     this.#pass();
-    this.#set(name, value);
+    this.#toChange().set(name.toLowerCase(), value);
+    this.#edits.push(["set", name, value]);
   }
 
   append(name: string, value: string): void {
@@ -65,7 +66,7 @@ export class RequestFields implements FieldSet, EditableFields {
 
   delete(name: string): void {
     this.#pass();
-    this.#delete(name);
+    this.#delete(name.toLowerCase());
   }
 
   [Symbol.iterator](): IterableIterator<[string, string]> {
@@ -76,7 +77,9 @@ export class RequestFields implements FieldSet, EditableFields {
   /** The same fields, to be changed apart from these. */
   copy(): RequestFields {
     this.#pass();
-    const copy = new RequestFields(this.#client, new Map(this.#values));
+    // Whoever changes something first makes a map of its own.
+    this.#own = undefined;
+    const copy = new RequestFields(this.#client, this.#values);
     copy.#edits.push(...this.#edits);
     return copy;
   }
@@ -86,19 +89,16 @@ export class RequestFields implements FieldSet, EditableFields {
     this.#pass();
     const headers = new Headers(this.#client);
     for (const edit of this.#edits)
-      if (edit[0] === "delete") headers.delete(edit[1]);
-      else headers[edit[0]](edit[1], edit[2]);
+      if (edit[0] === "set") headers.set(edit[1], edit[2]);
+      else if (edit[0] === "append") headers.append(edit[1], edit[2]);
+      else headers.delete(edit[1]);
     return headers;
   }
 
-  #set(name: string, value: string): void {
-    this.#toChange().set(name.toLowerCase(), value);
-    this.#edits.push(["set", name, value]);
-  }
-
+  /** @param name in lower case */
   #delete(name: string): void {
-    if (!this.#values.has(name.toLowerCase())) return;
-    this.#toChange().delete(name.toLowerCase());
+    if (!this.#values.has(name)) return;
+    this.#toChange().delete(name);
     this.#edits.push(["delete", name]);
   }
 
@@ -108,7 +108,11 @@ export class RequestFields implements FieldSet, EditableFields {
     this.#ended = NONE;
     this.#said = undefined;
     for (const name of ended) this.#delete(name);
-    for (const [name, value] of said()) this.#set(name, value);
+    const own = this.#toChange();
+    for (const [name, value] of said()) {
+      own.set(name, value);
+      this.#edits.push(["set", name, value]);
+    }
   }
 
   #toChange(): Map<string, string> {

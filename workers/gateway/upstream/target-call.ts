@@ -184,7 +184,8 @@ export class TargetCall {
     const deadlineAtMs = this.#deadlineAtMs;
     this.#sent = "body";
     try {
-      return await callUpstream({ ...call, deadlineAtMs, ...(fetcher !== undefined && { fetcher }) }, this.#context);
+      const made = { ...call, deadlineAtMs, ...(fetcher !== undefined && { fetcher }) };
+      return await callUpstream(made, this.#context, Date.now());
     } catch (cause) {
       // Nobody waits for it any more, which is no failure of the target.
       if (!this.#isCalledOff) throw cause;

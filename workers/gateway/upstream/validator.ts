@@ -5,7 +5,6 @@ import { findOperation, type OperationSearch, pathBehind } from "../../../shared
 import { parseContract, type ReadyContract, readyContract } from "../../../shared/contract/ready-contract.ts";
 import { type RouteValidation, type ValidationMode, weakerMode } from "../../../shared/contract/route-validation.ts";
 import { SelvageError } from "../../../shared/errors.ts";
-import type { WouldRefuse } from "../../../shared/http/access-log.ts";
 import type { CounterState } from "../../../shared/policy/counters.ts";
 import type { HeldBytes } from "../../../shared/policy/held-bytes.ts";
 import { Artifacts } from "../authority/artifacts.ts";
@@ -27,10 +26,9 @@ import {
   shadowBody,
 } from "./validate-request.ts";
 import { sleep } from "./wait.ts";
+import { notePassed, noteWouldRefuse, workBeside } from "./would-refuse.ts";
 
 type Exchange = Context<GatewayEnv>;
-
-type Note = (c: Exchange, one: WouldRefuse) => void;
 
 /** What is left to do with a request whose answer has begun. */
 type Later = () => Promise<void>;
@@ -40,14 +38,11 @@ export class Validator {
   readonly #held: HeldBytes;
   readonly #reading: ShadowReading;
   readonly #counts: DriftCounts;
-  readonly #note: Note;
+  readonly #counters: CounterState;
 
-  /**
-   * @param held what the isolate holds of bodies
-   * @param note takes note of what would have been refused
-   */
-  constructor(held: HeldBytes, counters: CounterState, note: Note) {
-    this.#note = note;
+  /** @param held what the isolate holds of bodies */
+  constructor(held: HeldBytes, counters: CounterState) {
+    this.#counters = counters;
     this.#held = held;
     this.#reading = new ShadowReading(held);
     this.#counts = new DriftCounts(counters);
@@ -108,7 +103,7 @@ export class Validator {
       if (!isPath) c.header("allow", search.allow.join(", "));
       throw error;
     }
-    this.#note(c, { error: error.code });
+    noteWouldRefuse(c, this.#counters, { policy: "contract", error: error.code });
     return undefined;
   }
 
@@ -139,10 +134,13 @@ export class Validator {
     const body = shadowBody(asked, this.#reading);
     return async () => {
       const findings = await judgedOrNot(() => judgeShadowRequest(asked, body));
-      if (findings === undefined || findings.length === 0)
-        return this.#counts.verdict(c.get("route").name, "request", findings === undefined ? "skipped" : "valid");
+      if (findings === undefined) return this.#counts.verdict(c.get("route").name, "request", "skipped");
+      if (findings.length === 0) {
+        notePassed(c, this.#counters, "contract");
+        return this.#counts.verdict(c.get("route").name, "request", "valid");
+      }
       this.#count(c, operation.id, contract, findings);
-      this.#note(c, { error: "request_invalid" });
+      noteWouldRefuse(c, this.#counters, { policy: "contract", error: "request_invalid" });
     };
   }
 
@@ -153,16 +151,8 @@ export class Validator {
     const isJudged = !isOurs && (mode === "enforce" || Math.random() < settings.responseShare);
     const works = later === undefined ? [] : [afterwards(later)];
     if (isJudged && mode === "shadow") works.push(this.#watchAnswer(asked));
-    if (works.length > 0) this.#beside(c, works);
+    if (works.length > 0) workBeside(c, works);
     return isJudged && mode === "enforce" ? this.#enforceAnswer(asked) : undefined;
-  }
-
-  /** Nobody waits for it but the line of the access log. */
-  #beside(c: Exchange, works: readonly Promise<void>[]): void {
-    const before = c.get("shadows");
-    const all = Promise.allSettled([...(before === undefined ? [] : [before]), ...works]).then(() => undefined);
-    c.executionCtx.waitUntil(all);
-    c.set("shadows", all);
   }
 
   async #enforceAnswer(asked: Asked): Promise<void> {
@@ -182,10 +172,13 @@ export class Validator {
     const answer = shadowAnswer(asked, this.#reading);
     return afterwards(async () => {
       const findings = await judgedOrNot(() => judgeShadowAnswer(asked, answer));
-      if (findings === undefined) this.#counts.verdict(route, "response", "skipped");
-      else if (findings.length === 0) this.#counts.verdict(route, "response", "valid");
-      else
-        this.#counts.found({ route, operation: operation.id, side: "response", isKnown: contract.isKnown }, findings);
+      if (findings === undefined) return this.#counts.verdict(route, "response", "skipped");
+      if (findings.length === 0) {
+        notePassed(c, this.#counters, "answer");
+        return this.#counts.verdict(route, "response", "valid");
+      }
+      this.#counts.found({ route, operation: operation.id, side: "response", isKnown: contract.isKnown }, findings);
+      noteWouldRefuse(c, this.#counters, { policy: "answer", error: "answer_invalid" });
     });
   }
 

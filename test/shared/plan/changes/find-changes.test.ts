@@ -117,6 +117,18 @@ describe("is told in the document's words, with what it means", () => {
       ['route orders: auth: "login" -> {"any":["login"],"scopes":["orders:read"]} who may call'],
     ],
     [
+      "auth in shadow",
+      [[[...orders, "auth"], { any: ["login"], mode: "shadow" }]],
+      [
+        'route orders: auth: "login" -> {"any":["login"],"mode":"shadow"} [widens] in shadow: refuses nobody, and is counted',
+      ],
+    ],
+    [
+      "access in shadow",
+      [[[...payments, "access", 0, "mode"], "shadow"]],
+      ['service payments: access[0].mode: - -> "shadow" [widens] in shadow: refuses nobody, and is counted'],
+    ],
+    [
       "a limit away",
       [[[...orders, "rateLimit"], undefined]],
       ['route orders: rateLimit: "by-ip" -> - [widens] no longer limited'],

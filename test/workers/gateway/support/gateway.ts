@@ -7,9 +7,11 @@ import type { GatewayPlan } from "../../../../shared/plan/plan.ts";
 import { versionHere } from "../../../../shared/policy/acknowledgement.ts";
 import type { LeaseAnswer, LeaseRequest } from "../../../../shared/wire/gateway-lease.ts";
 import type { HopKey } from "../../../../shared/wire/hop-key.ts";
+import { type RecordsReport, recordsReportSchema } from "../../../../shared/wire/records.ts";
 import { createApp } from "../../../../workers/gateway/app.ts";
 import { planHash } from "../../../../workers/gateway/authority/held-plan.ts";
 import type { Env } from "../../../../workers/gateway/env.ts";
+import type { RecordKeeper } from "../../../../workers/gateway/telemetry/record-keeper.ts";
 
 /** What the outside answers. Undefined: nobody is there. */
 export type Outside = (request: Request) => Response | undefined | Promise<Response | undefined>;
@@ -33,6 +35,8 @@ export class FakeControl {
   /** Whether reports of counters are acknowledged. */
   acknowledges = true;
   readonly asked: LeaseRequest[] = [];
+  /** Of past requests. */
+  readonly recordReports: RecordsReport[] = [];
   /** By digest. */
   readonly artifacts = new Map<string, Uint8Array<ArrayBuffer>>();
   readonly artifactsAsked: string[] = [];
@@ -45,6 +49,11 @@ export class FakeControl {
     if (digest !== undefined) {
       this.artifactsAsked.push(digest);
       return new Response(this.artifacts.get(digest) ?? null, { status: this.artifacts.has(digest) ? 200 : 404 });
+    }
+    if (new URL(input).pathname === "/v1/records/report") {
+      const report = recordsReportSchema.parse(JSON.parse(String(init.body)));
+      this.recordReports.push(report);
+      return Response.json({ drawn: 0 });
     }
     const request = JSON.parse(String(init.body)) as LeaseRequest;
     this.asked.push(request);
@@ -112,7 +121,7 @@ export interface Gateway {
 export async function startGateway(
   plan: GatewayPlan | undefined,
   outside: Outside,
-  options: { env?: Partial<Env>; deployed?: GatewayPlan | null } = {},
+  options: { env?: Partial<Env>; deployed?: GatewayPlan | null; keeper?: RecordKeeper } = {},
 ): Promise<Gateway> {
   const control = new FakeControl();
   control.plan = plan;
@@ -126,7 +135,7 @@ export async function startGateway(
   const lastGoods = { getByName: () => lastGood } as unknown as Env["LAST_GOOD"];
   const own = { CONTROL: control, CLIENT_IP: "cf-connecting-ip", LAST_GOOD: lastGoods };
   const bindings = { ...env, ...own, ...options.env } as unknown as Env;
-  let app = createApp(crypto.randomUUID(), options.deployed ?? null);
+  let app = createApp(crypto.randomUUID(), options.deployed ?? null, options.keeper);
   const beside: Promise<void>[] = [];
   return {
     control,
