@@ -1,4 +1,4 @@
-/** What traces and live taps cost: a gateway and an agent that tell nothing, beside such as keep a share by default, and all of them. */
+/** What telemetry costs: the gateway and an agent that tell nothing, beside such as tell all signals by default, and of traces all; and live taps. */
 import path from "node:path";
 import { buildProgram } from "../cli/local/build-worker.ts";
 import { freePort } from "../cli/local/ports.ts";
@@ -11,7 +11,7 @@ import { Programs } from "./support/sidecars/programs.ts";
 import { onStage, type Stage, startUpstream } from "./support/stage.ts";
 
 const CONNECTIONS = 32;
-/** Share of the traces that is kept; undefined: nothing is told. Failures are kept in both. `again` shows what two that are alike differ by. */
+/** Share of the traces that is kept; undefined: nothing is told. Failures are kept in both, metrics and logs are told by their defaults. `again` shows what two that are alike differ by. */
 const SAMPLES = { off: undefined, again: undefined, defaults: "1%", all: "100%" } as const;
 type Way = keyof typeof SAMPLES;
 const ways = Object.keys(SAMPLES) as Way[];
@@ -24,7 +24,7 @@ const TAPPED = { ratePerSecond: 1_000, oneOf: 10, path: "/forward/tapped" } as c
 
 const bench: Bench = {
   question:
-    "What do traces and taps cost at the edge, in an agent and in an application, by default and with all? (CPU a request)",
+    "What do traces, metrics, logs and taps cost at the edge, in an agent and in an application, by default and with all? (CPU a request)",
   run: (options) => withStages(ways, (stages) => measure(stages, options)),
 };
 export default bench;
@@ -158,7 +158,7 @@ function compareAll(variants: readonly Variant[], { quick, rounds, say }: BenchO
 function figuresOf(part: string, rounds: ReadonlyMap<string, Round[]>): Figure[] {
   const figures: Figure[] = [];
   for (const name of ["defaults", "all"] as const) {
-    const what = `${part}: ${SAMPLES[name]} of the traces kept, over nothing told`;
+    const what = `${part}: metrics, logs, and ${SAMPLES[name]} of the traces kept, over nothing told`;
     figures.push(ratioOf(`${part}_${name}_cpu_ratio`, what, rounds, name));
   }
   figures.push(ratioOf(`${part}_again_cpu_ratio`, `${part}: nothing told, over nothing told`, rounds, "again"));
@@ -182,6 +182,8 @@ function absolutesOf(part: string, rounds: ReadonlyMap<string, Round[]>): Figure
 const telemetryOf = (receiver: number, sample: string): object => ({
   otlp: { endpoint: `http://127.0.0.1:${receiver}` },
   traces: { sample },
+  metrics: {},
+  logs: {},
 });
 
 function documentOf(upstream: number, sample: string | undefined): string {

@@ -156,10 +156,7 @@ class Agent {
         }
       },
       ...{ log, fleet: new FleetLink(this.#clusters, this.#metrics), limits: this.#limits, taps: this.#taps, edges },
-      condition: new ToldCondition(
-        () => this.#view,
-        () => this.#found,
-      ),
+      condition: new ToldCondition(this.#view, this.#found),
     });
     this.#runtime = new RuntimeStatus(options.stateFolder, service, instance, onTrouble);
   }
@@ -318,8 +315,10 @@ class Agent {
       ...{ session: this.#session, view: this.#view, clusters: this.#clusters, found: this.#found },
       ...{ metrics: this.#metrics, versions: this.#versions, log: this.#log },
       unready: () => this.#unready,
+      exposed: this.#options.role.kind === "run" ? this.#options.role.exposeCertificates : undefined,
       tcp: () => this.#tcp?.addresses ?? {},
     });
+    this.#accessLog.tracing.families = view.metrics;
     return this.#admin.open(this.#options.admin, view);
   }
 

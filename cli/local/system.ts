@@ -203,7 +203,7 @@ async function prepareAccess({ state, supervisor }: OpenSystem, options: Workers
 }
 
 async function startControl(
-  { supervisor }: OpenSystem,
+  { supervisor, state }: OpenSystem,
   worker: PreparedWorker,
   { controlPort, gatewayLeaseMs }: WorkersOptions,
   { tokenSecret, keySecret, keyAdminSecret }: SystemKeys,
@@ -218,7 +218,11 @@ async function startControl(
       ...(process.env.HUBS !== undefined && { HUBS: process.env.HUBS }),
       ...(gatewayLeaseMs !== undefined && { GATEWAY_LEASE_MS: String(gatewayLeaseMs) }),
     },
-    secrets: { TOKEN_SECRET: tokenSecret, KEY_SECRET: keySecret, KEY_ADMIN_SECRET: keyAdminSecret },
+    secrets: {
+      // For the receiver of metrics.
+      ...documentSecrets(state, process.env),
+      ...{ TOKEN_SECRET: tokenSecret, KEY_SECRET: keySecret, KEY_ADMIN_SECRET: keyAdminSecret },
+    },
     services: { KEY_ADMIN: `${LOOPBACK}:${keyPort}`, CACHE_ADMIN: `${LOOPBACK}:${cachePort}` },
   };
   const spec = workerChild("control", worker, settings, supervisor.logFile("control"));

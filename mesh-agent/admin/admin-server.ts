@@ -1,15 +1,14 @@
 /** For operators and probes, on loopback: is it alive, is it ready, what does it count, what is it configured by. */
 import type { IncomingMessage, Server } from "node:http";
 import { isIP } from "node:net";
-import { inFormat, metricsContentType, metricsFormat } from "../../shared/http/metrics-text.ts";
+import { type MetricFamily, metricsContentType, metricsFormat, metricsText } from "../../shared/http/metrics-text.ts";
 import { hostWithoutPort } from "../../shared/route/compare-routes.ts";
 import { nodeHttp } from "../proxy/node-http.ts";
 
 export interface AdminView {
   /** Why requests would not be served now; undefined: they would. */
   readonly unready: () => string | undefined;
-  /** Prometheus text. */
-  readonly metrics: () => string;
+  readonly metrics: () => readonly MetricFamily[];
   /** Everything that decides, without secrets. */
   readonly config: () => object;
 }
@@ -63,7 +62,7 @@ function answerOf({ method, url = "/", headers }: IncomingMessage, { unready, me
     }
     case "/metrics": {
       const format = metricsFormat(headers.accept);
-      return { status: 200, body: inFormat(metrics(), format), type: metricsContentType[format] };
+      return { status: 200, body: metricsText(metrics(), format), type: metricsContentType[format] };
     }
     case "/config":
       return { status: 200, body: config() };

@@ -5,10 +5,12 @@ import type { KnownView } from "../control/known-view.ts";
 import type { Versions } from "../control/versions.ts";
 import type { Clusters } from "../discovery/clusters.ts";
 import type { FoundEndpoints } from "../discovery/found-endpoints.ts";
+import type { Certificates } from "../front/certificates.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Gauge, Metrics } from "../telemetry/metrics.ts";
 import { certificateFacts } from "../tls/identity.ts";
 import type { AdminView } from "./admin-server.ts";
+import { expiryFamily } from "./expiry-family.ts";
 import { sourceGauges } from "./source-gauges.ts";
 
 export interface AgentParts {
@@ -20,6 +22,8 @@ export interface AgentParts {
   readonly versions: Versions;
   readonly log: Log;
   readonly unready: () => string | undefined;
+  /** Of the listener to the outside. */
+  readonly exposed: Pick<Certificates, "notAfterMs"> | undefined;
   /** Where TCP services are called: service to address. */
   readonly tcp: () => Readonly<Record<string, string>>;
 }
@@ -27,7 +31,10 @@ export interface AgentParts {
 export function agentView(parts: AgentParts): AdminView {
   return {
     unready: parts.unready,
-    metrics: () => parts.metrics.render(gauges(parts)),
+    metrics: () => [
+      ...parts.metrics.families(gauges(parts)),
+      ...expiryFamily("selvage_exposed_certificate_expiry_timestamp_seconds", parts.exposed),
+    ],
     config: () => config(parts),
   };
 }

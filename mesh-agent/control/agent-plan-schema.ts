@@ -168,6 +168,14 @@ const telemetry = z.object({
       clientAddress: z.exactOptional(z.literal(true)),
     }),
   ),
+  metrics: z.exactOptional(z.object({ everyMs: durationMs })),
+  logs: z.exactOptional(
+    z.object({
+      ratio: z.number().check(z.minimum(0), z.maximum(1)),
+      failures: z.boolean(),
+      clients: z.exactOptional(z.literal(true)),
+    }),
+  ),
 });
 
 export const agentPlanSchema: z.ZodMiniType<AgentPlan> = z.object({

@@ -16,22 +16,21 @@ export interface ConditionHub {
 const NOTHING: Condition = { missingSecrets: [], sources: [] };
 
 export class ToldCondition {
-  readonly #view: () => KnownView;
-  readonly #found: () => FoundEndpoints;
+  readonly #view: KnownView;
+  readonly #found: FoundEndpoints;
   #hub: ConditionHub | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** On this connection. */
   #told = NOTHING;
 
-  /** Both are asked when there is a plan. */
-  constructor(view: () => KnownView, found: () => FoundEndpoints) {
+  constructor(view: KnownView, found: FoundEndpoints) {
     this.#view = view;
     this.#found = found;
   }
 
   start(hub: ConditionHub): void {
     this.#hub = hub;
-    this.#found().onNews = () => this.look();
+    this.#found.onNews = () => this.look();
   }
 
   /** A new connection: nothing was said on it. */
@@ -60,10 +59,10 @@ export class ToldCondition {
   }
 
   #now(): Condition {
-    const missing = missingTelemetrySecrets(this.#view().plan?.plan.telemetry, process.env);
+    const missing = missingTelemetrySecrets(this.#view.plan?.plan.telemetry, process.env);
     return {
       missingSecrets: missing.slice(0, limits.gateway.missingSecretsMax),
-      sources: this.#found().told(Date.now()).slice(0, limits.discovery.toldSourcesMax),
+      sources: this.#found.told(Date.now()).slice(0, limits.discovery.toldSourcesMax),
     };
   }
 }

@@ -45,6 +45,11 @@ export class Certificates {
     this.#loaded = load(files, readAll(files));
   }
 
+  /** When the first of them ends, in milliseconds since 1970. */
+  get notAfterMs(): number {
+    return Math.min(...this.#loaded.named.map(({ leaf }) => leaf.validToDate.getTime()));
+  }
+
   /** For clients that ask for no name. */
   get first(): tls.SecureContextOptions {
     return this.#loaded.first;

@@ -1,5 +1,6 @@
-/** What a front counts, and its Prometheus text form. */
+/** What a front counts. */
 import type { ErrorCode } from "../../shared/errors.ts";
+import type { MetricFamily, Sample } from "../../shared/http/metrics-text.ts";
 import type { TurnedAway } from "./admission.ts";
 import type { WebSockets } from "./web-sockets.ts";
 
@@ -19,49 +20,44 @@ export class FrontCounters {
   }
 
   /** @param now what is open right now */
-  render(
+  families(
     now: { readonly connections: number; readonly exchanges: number },
     webSockets: Pick<WebSockets, "open" | "total" | "bytesIn" | "bytesOut">,
-  ): string {
+  ): MetricFamily[] {
     const { open, total, bytesIn, bytesOut } = webSockets;
-    const lines = [
-      ...metric("selvage_front_connections", "gauge", "Connections of clients.", [["", now.connections]]),
-      ...metric("selvage_front_requests_in_flight", "gauge", "Requests in flight.", [["", now.exchanges]]),
-      ...metric("selvage_front_requests_total", "counter", "Requests with a good head.", [["", this.requests]]),
-      ...metric("selvage_front_answers_broken_total", "counter", "Answers that ended too early.", [["", this.broken]]),
-      ...metric("selvage_front_open_websockets", "gauge", "WebSockets that are open.", [["", open]]),
-      ...metric("selvage_front_websockets_total", "counter", "WebSockets that were opened.", [["", total]]),
-      ...metric("selvage_front_websocket_bytes_total", "counter", "Bytes of those that are over.", [
-        [`{direction="in"}`, bytesIn],
-        [`{direction="out"}`, bytesOut],
-      ]),
-      ...metric(
-        "selvage_front_refused_total",
-        "counter",
-        "Requests that the front answered by itself.",
-        labelled("code", this.#refused),
-      ),
-      ...metric(
-        "selvage_front_turned_away_total",
-        "counter",
-        "Connections that were not taken.",
-        labelled("bound", this.#turnedAway),
-      ),
+    return [
+      one("selvage_front_connections", "gauge", "Connections of clients.", now.connections),
+      one("selvage_front_requests_in_flight", "gauge", "Requests in flight.", now.exchanges),
+      one("selvage_front_requests_total", "counter", "Requests with a good head.", this.requests),
+      one("selvage_front_answers_broken_total", "counter", "Answers that ended too early.", this.broken),
+      one("selvage_front_open_websockets", "gauge", "WebSockets that are open.", open),
+      one("selvage_front_websockets_total", "counter", "WebSockets that were opened.", total),
+      {
+        name: "selvage_front_websocket_bytes_total",
+        type: "counter",
+        help: "Bytes of those that are over.",
+        samples: labelled("direction", Object.entries({ in: bytesIn, out: bytesOut })),
+      },
+      {
+        name: "selvage_front_refused_total",
+        type: "counter",
+        help: "Requests that the front answered by itself.",
+        samples: labelled("code", this.#refused),
+      },
+      {
+        name: "selvage_front_turned_away_total",
+        type: "counter",
+        help: "Connections that were not taken.",
+        samples: labelled("bound", this.#turnedAway),
+      },
     ];
-    return `${lines.join("\n")}\n`;
   }
 }
 
-type Sample = readonly [labels: string, value: number];
-
-function labelled(name: string, counts: ReadonlyMap<string, number>): Sample[] {
-  return [...counts].map(([value, count]) => [`{${name}="${value}"}`, count]);
+function labelled(name: string, counts: Iterable<readonly [label: string, value: number]>): Sample[] {
+  return [...counts].map(([label, value]) => ({ labels: { [name]: label }, value }));
 }
 
-function metric(name: string, type: "gauge" | "counter", help: string, samples: readonly Sample[]): string[] {
-  return [
-    `# HELP ${name} ${help}`,
-    `# TYPE ${name} ${type}`,
-    ...samples.map(([labels, value]) => `${name}${labels} ${value}`),
-  ];
+function one(name: string, type: MetricFamily["type"], help: string, value: number): MetricFamily {
+  return { name, type, help, samples: [{ labels: {}, value }] };
 }

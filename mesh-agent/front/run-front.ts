@@ -3,6 +3,7 @@
 import { listenText } from "../../shared/http/listen-address.ts";
 import { limits } from "../../shared/limits.ts";
 import { openAdmin } from "../admin/admin-server.ts";
+import { expiryFamily } from "../admin/expiry-family.ts";
 import type { HostPort } from "../lifecycle/ports.ts";
 import { listenError } from "../lifecycle/ports.ts";
 import { settleMemory } from "../lifecycle/settle-memory.ts";
@@ -35,7 +36,7 @@ export async function runFront(options: FrontProcessOptions, log: Log, stop: Sto
   await front.open();
   const unwatch =
     certificates === undefined ? undefined : watchCertificates(certificates, (text) => log.event("certificates", text));
-  const admin = await openFrontAdmin(front, options.admin);
+  const admin = await openFrontAdmin(front, options.admin, certificates);
   log.event("ready", `the front listens on ${options.listen.map(listenText).join(", ")}`);
   await stop.asked;
   admin?.close();
@@ -44,12 +45,15 @@ export async function runFront(options: FrontProcessOptions, log: Log, stop: Sto
   return 0;
 }
 
-async function openFrontAdmin(front: Front, at: HostPort | undefined) {
+async function openFrontAdmin(front: Front, at: HostPort | undefined, certificates: Certificates | undefined) {
   if (at === undefined) return undefined;
   try {
     return await openAdmin(at, {
       unready: () => undefined,
-      metrics: () => front.counters.render(front.counts(), front.webSockets),
+      metrics: () => [
+        ...front.counters.families(front.counts(), front.webSockets),
+        ...expiryFamily("selvage_front_certificate_expiry_timestamp_seconds", certificates),
+      ],
       config: () => ({ ports: front.ports }),
     });
   } catch (error) {

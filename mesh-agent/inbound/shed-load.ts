@@ -31,13 +31,18 @@ export function shedLoad(metrics: Metrics): Stage<InboundCall> {
   const phaseMs = Math.random() * limits.loadShedding.probeEveryMs;
   const clock = (): number => performance.now() + phaseMs;
   let state: SheddingState | undefined;
+  const begin = (settings: ConcurrencySettings): SheddingState => {
+    const begun = newShedding(settings);
+    metrics.load = () => loadOf(begun, clock());
+    return begun;
+  };
   return (call, next) => {
     const settings = call.plan.plan.inbound?.shedding;
     if (settings === undefined) {
       next();
       return;
     }
-    state ??= newShedding(settings);
+    state ??= begin(settings);
     admit(call, state, settings, clock, metrics);
     next();
   };

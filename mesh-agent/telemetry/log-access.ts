@@ -13,6 +13,7 @@ import type { AgentTaps } from "./agent-taps.ts";
 import type { EdgeCounts } from "./edge-counts.ts";
 import type { LineBytes } from "./line-bytes.ts";
 import type { Log } from "./log.ts";
+import type { LogExporter } from "./log-exporter.ts";
 import type { Direction, Metrics } from "./metrics.ts";
 import { pathOf } from "./path-of.ts";
 import { randomDigits } from "./random-digits.ts";
@@ -26,8 +27,8 @@ export interface AccessLogOptions {
   readonly metrics: Metrics;
   /** Absent: calls are not counted by edge. */
   readonly edges?: EdgeCounts;
-  /** Its `tracer` is undefined while nothing is told. */
-  readonly tracing: { readonly tracer: Tracer | undefined };
+  /** Its `tracer` and `logs` are undefined while nothing is told. */
+  readonly tracing: { readonly tracer: Tracer | undefined; readonly logs?: LogExporter | undefined };
   /** Absent: nobody can tap. */
   readonly taps?: AgentTaps;
   /** Absent: nothing is kept. */
@@ -58,6 +59,7 @@ export function logAccess(options: AccessLogOptions): Stage {
       options.metrics.tunnels.opened(options.hop, peer ?? "unknown", tunnel);
       options.edges?.opened(options.hop, call);
     });
+    options.metrics.inFlight[options.hop]++;
     call.onFinish(() => finish(call, options, lineOf, tracer, isAsked));
     next();
   };
@@ -82,24 +84,29 @@ function parentOf(fields: FieldList): TraceContext | undefined {
 
 function finish(
   call: Call,
-  { hop, service, instance, log, metrics, edges, chosen, taps, records }: AccessLogOptions,
+  { hop, service, instance, log, metrics, edges, chosen, taps, records, tracing }: AccessLogOptions,
   lineOf: (atMs: number, facts: LineFacts) => LineBytes,
   tracer: Tracer | undefined,
   isAsked: boolean,
 ): void {
   const durationMs = performance.now() - call.arrivedAtMs;
+  metrics.inFlight[hop]--;
   const { route = "unknown", peer = route, tunnel, reason } = call.facts;
-  if (tunnel === undefined) metrics.request(hop, peer, call.status, durationMs);
-  else metrics.tunnels.closed(hop, peer, tunnel, reason === undefined);
   if (call.byGrpc) {
     call.facts.grpcStatus ??= untoldStatus(call);
     metrics.grpc(hop, peer, call.facts.grpcStatus);
   }
-  edges?.ended(hop, call, durationMs);
+  // It decides what is kept, also for who comes after it.
   tracer?.end(call, hop, durationMs);
-  if (taps?.isOn === true) taps.see(entryOf(call, { hop, service, instance }, durationMs), () => detailOf(call));
-  if (isAsked || isFailure(call))
-    records?.see(call.trace?.traceId ?? "", isAsked, () => entryOf(call, { hop, service, instance }, durationMs));
+  const { spans } = call;
+  if (tunnel === undefined)
+    metrics.request(hop, peer, call.status, durationMs, spans?.isKept === true ? spans : undefined);
+  else metrics.tunnels.closed(hop, peer, tunnel, reason === undefined);
+  edges?.ended(hop, call, durationMs);
+  const entry = (): AccessLogEntry => entryOf(call, { hop, service, instance }, durationMs);
+  if (taps?.isOn === true) taps.see(entry(), () => detailOf(call));
+  if (isAsked || isFailure(call)) records?.see(call.trace?.traceId ?? "", isAsked, entry);
+  tracing.logs?.request(call, durationMs, entry);
   if (isChosen(call, chosen)) log.bytes(lineOf(Date.now() - durationMs, factsOf(call, durationMs)));
 }
 

@@ -6,6 +6,9 @@ export class Log {
   readonly #stdout = new LineOutput(1);
   readonly #stderr = new LineOutput(2);
 
+  /** Hears of the agent's own events, where they are told elsewhere, too. */
+  onEvent: ((event: string, sentence: string, members: object) => void) | undefined;
+
   /** Lines that nobody read in time. */
   get dropped(): number {
     return this.#stdout.dropped + this.#stderr.dropped;
@@ -30,6 +33,7 @@ export class Log {
   event(event: string, sentence: string, members: object = {}): void {
     this.line({ time: new Date().toISOString(), kind: "agent", event, message: sentence, ...members });
     this.say(sentence);
+    this.onEvent?.(event, sentence, members);
   }
 
   /** Writes what is held before the process ends. @returns false when somebody does not read it */

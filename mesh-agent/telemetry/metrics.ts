@@ -1,9 +1,11 @@
-/** Counters of an agent and their Prometheus text form (https://prometheus.io/docs/instrumenting/exposition_formats/). */
+/** What an agent counts. */
 
-import { labelsOf } from "../../shared/http/metrics-text.ts";
+import type { LoadReport } from "../../shared/http/load-report.ts";
+import type { Exemplar, MetricFamily, Sample } from "../../shared/http/metrics-text.ts";
 import type { CounterOf } from "../../shared/policy/counters.ts";
 import type { Fault } from "../../shared/policy/fault.ts";
 import type { ConcurrencySettings, Priority } from "../../shared/policy/load-shedding.ts";
+import { LabelledCounter } from "./labelled-counter.ts";
 import { ShadowCounts } from "./shadow-counts.ts";
 import { TunnelMetrics } from "./tunnel-metrics.ts";
 
@@ -20,7 +22,12 @@ interface Series {
   readonly classes: number[];
   readonly buckets: number[];
   sumSeconds: number;
+  /** The last of each bucket; made by the first. */
+  exemplars: (Exemplar | undefined)[] | undefined;
 }
+
+/** The span of a request, where it is kept. */
+type KeptSpan = Pick<Exemplar, "traceId" | "spanId">;
 
 /** A value that is read when it is asked for. */
 export interface Gauge {
@@ -33,6 +40,10 @@ export interface Gauge {
 export class Metrics {
   readonly tunnels = new TunnelMetrics();
   readonly shadows = new ShadowCounts();
+  /** Requests and tunnels that are not over. */
+  readonly inFlight: Record<Direction, number> = { inbound: 0, outbound: 0, ingress: 0, expose: 0 };
+  /** Of the application, where it is measured. */
+  load: (() => LoadReport) | undefined;
   readonly #requests: Record<Direction, Map<string, Series>> = {
     inbound: new Map(),
     outbound: new Map(),
@@ -40,27 +51,46 @@ export class Metrics {
     expose: new Map(),
   };
   readonly #grpc = new Map<string, { direction: Direction; service: string; counts: number[] }>();
-  readonly #retries = new Map<string, number>();
-  /** By labels. */
-  readonly #hedges = new Map<string, number>();
-  /** By labels. */
-  readonly #faults = new Map<string, number>();
-  /** By labels. */
-  readonly #mirrors = new Map<string, number>();
-  /** By labels. */
-  readonly #refused = new Map<string, number>();
-  /** By labels. */
-  readonly #shed = new Map<string, number>();
-  /** By labels. */
-  readonly #limited = new Map<string, number>();
-  /** By labels. */
-  readonly #uncounted = new Map<string, number>();
+  readonly #retries = new LabelledCounter("selvage_retries_total", "Attempts after the first.");
+  readonly #hedges = new LabelledCounter(
+    "selvage_hedges_total",
+    "Attempts beside one without an answer; over_budget ones were not sent.",
+  );
+  readonly #faults = new LabelledCounter("selvage_faults_total", "Calls that got trouble on purpose.");
+  readonly #mirrors = new LabelledCounter(
+    "selvage_mirrored_total",
+    "Copies of calls; skipped: too large, too many, or no endpoint.",
+  );
+  readonly #refused = new LabelledCounter(
+    "selvage_access_refused_total",
+    "Requests that the access list refuses; in mode shadow they went on.",
+  );
+  readonly #shed = new LabelledCounter(
+    "selvage_shed_total",
+    "Requests without a place at the application; in mode shadow they went on.",
+  );
+  readonly #limited = new LabelledCounter(
+    "selvage_limited_total",
+    "Requests beyond a limit; in mode shadow they went on.",
+  );
+  readonly #uncounted = new LabelledCounter(
+    "selvage_limit_uncounted_total",
+    "Calls that could not be counted over all instances.",
+  );
 
-  /** @param service of the other side; a name of the plan or of the trust domain, so that the series are bounded */
-  request(direction: Direction, service: string, status: number, durationMs: number): void {
+  /**
+   * @param service of the other side; a name of the plan or of the trust domain, so that the series are bounded
+   * @param kept what becomes an exemplar, of each bucket the last one
+   */
+  request(direction: Direction, service: string, status: number, durationMs: number, kept?: KeptSpan): void {
     let series = this.#requests[direction].get(service);
     if (series === undefined) {
-      series = { classes: Array(6).fill(0), buckets: Array(BUCKETS.length).fill(0), sumSeconds: 0 };
+      series = {
+        classes: Array(6).fill(0),
+        buckets: Array(BUCKETS.length).fill(0),
+        sumSeconds: 0,
+        exemplars: undefined,
+      };
       this.#requests[direction].set(service, series);
     }
     const at = Math.min(5, Math.max(0, Math.floor(status / 100)));
@@ -70,6 +100,9 @@ export class Metrics {
     let bucket = 0;
     while (bucket < BUCKETS.length && seconds > (BUCKETS[bucket] as number)) bucket++;
     if (bucket < BUCKETS.length) series.buckets[bucket] = (series.buckets[bucket] as number) + 1;
+    if (kept === undefined) return;
+    series.exemplars ??= [];
+    series.exemplars[bucket] = { traceId: kept.traceId, spanId: kept.spanId, value: seconds, atMs: Date.now() };
   }
 
   /** Requests to a service that this agent sent on, and attempts behind the first of them. */
@@ -77,7 +110,7 @@ export class Metrics {
     let requests = 0;
     for (const direction of ["outbound", "ingress"] as const)
       for (const count of this.#requests[direction].get(service)?.classes ?? []) requests += count;
-    return { requests, retries: this.#retries.get(service) ?? 0 };
+    return { requests, retries: this.#retries.valueOf({ service }) };
   }
 
   /** How a call by gRPC ended. */
@@ -92,49 +125,42 @@ export class Metrics {
   }
 
   retry(service: string): void {
-    this.#retries.set(service, (this.#retries.get(service) ?? 0) + 1);
+    this.#retries.add({ service });
   }
 
   /** `sent`: a second attempt beside one without an answer; `won`: it answered first. */
   hedge(service: string, result: "sent" | "won" | "over_budget"): void {
-    const key = labelsOf({ service, result });
-    this.#hedges.set(key, (this.#hedges.get(key) ?? 0) + 1);
+    this.#hedges.add({ service, result });
   }
 
   /** A request that the access list refuses; in shadow it went on all the same. @param from calling service */
   accessRefused(from: string, mode: "enforce" | "shadow"): void {
-    const key = labelsOf({ from, mode });
-    this.#refused.set(key, (this.#refused.get(key) ?? 0) + 1);
+    this.#refused.add({ from, mode });
   }
 
   /** A call that got trouble on purpose. */
   fault(service: string, kind: Fault["kind"]): void {
-    const key = labelsOf({ service, kind });
-    this.#faults.set(key, (this.#faults.get(key) ?? 0) + 1);
+    this.#faults.add({ service, kind });
   }
 
   /** A call that was to be copied. */
   mirror(service: string, result: "sent" | "skipped"): void {
-    const key = labelsOf({ service, result });
-    this.#mirrors.set(key, (this.#mirrors.get(key) ?? 0) + 1);
+    this.#mirrors.add({ service, result });
   }
 
   /** A request that found no place at the application; in shadow it went on all the same. */
   shed(priority: Priority, mode: ConcurrencySettings["mode"]): void {
-    const key = labelsOf({ priority, mode });
-    this.#shed.set(key, (this.#shed.get(key) ?? 0) + 1);
+    this.#shed.add({ priority, mode });
   }
 
   /** A request beyond a limit; in shadow it went on all the same. @param limit a name of the plan */
   limited(direction: Direction, limit: string, mode: ConcurrencySettings["mode"]): void {
-    const key = labelsOf({ direction, limit, mode });
-    this.#limited.set(key, (this.#limited.get(key) ?? 0) + 1);
+    this.#limited.add({ direction, limit, mode });
   }
 
   /** A call that could not be counted over all instances, by what held instead. @param limit a name of the plan */
   uncounted(limit: string, answered: CounterOf<"serviceLimit">): void {
-    const key = labelsOf({ limit, answered });
-    this.#uncounted.set(key, (this.#uncounted.get(key) ?? 0) + 1);
+    this.#uncounted.add({ limit, answered });
   }
 
   *#all(): Iterable<{ direction: Direction; service: string; series: Series }> {
@@ -142,98 +168,102 @@ export class Metrics {
       for (const [service, series] of this.#requests[direction]) yield { direction, service, series };
   }
 
-  render(gauges: readonly Gauge[]): string {
-    const lines: string[] = [];
-    lines.push("# HELP selvage_requests_total Requests by direction, service and status class (0: no answer).");
-    lines.push("# TYPE selvage_requests_total counter");
-    for (const { direction, service, series } of this.#all())
-      series.classes.forEach((count, at) => {
-        if (count === 0) return;
-        const status = at === 0 ? "0" : `${at}xx`;
-        lines.push(`selvage_requests_total${labelsOf({ direction, service, status })} ${count}`);
-      });
-    lines.push("# HELP selvage_request_duration_seconds Time from a request's head to the end of its answer.");
-    lines.push("# TYPE selvage_request_duration_seconds histogram");
-    for (const { direction, service, series } of this.#all()) lines.push(...histogram({ direction, service }, series));
-    if (this.#grpc.size > 0) {
-      lines.push("# HELP selvage_grpc_requests_total Calls by gRPC by direction, service and status of gRPC.");
-      lines.push("# TYPE selvage_grpc_requests_total counter");
-    }
-    for (const { direction, service, counts } of this.#grpc.values())
-      counts.forEach((count, status) => {
-        const labels = labelsOf({ direction, service, grpc_status: String(status) });
-        if (count > 0) lines.push(`selvage_grpc_requests_total${labels} ${count}`);
-      });
-    lines.push("# HELP selvage_retries_total Attempts after the first.");
-    lines.push("# TYPE selvage_retries_total counter");
-    for (const [service, count] of this.#retries) lines.push(`selvage_retries_total${labelsOf({ service })} ${count}`);
-    if (this.#hedges.size > 0) {
-      lines.push("# HELP selvage_hedges_total Attempts beside one without an answer; over_budget ones were not sent.");
-      lines.push("# TYPE selvage_hedges_total counter");
-    }
-    for (const [labels, count] of this.#hedges) lines.push(`selvage_hedges_total${labels} ${count}`);
-    if (this.#refused.size > 0) {
-      lines.push(
-        "# HELP selvage_access_refused_total Requests that the access list refuses; in mode shadow they went on.",
-      );
-      lines.push("# TYPE selvage_access_refused_total counter");
-    }
-    for (const [labels, count] of this.#refused) lines.push(`selvage_access_refused_total${labels} ${count}`);
-    if (this.#shed.size > 0) {
-      lines.push("# HELP selvage_shed_total Requests without a place at the application; in mode shadow they went on.");
-      lines.push("# TYPE selvage_shed_total counter");
-    }
-    for (const [labels, count] of this.#shed) lines.push(`selvage_shed_total${labels} ${count}`);
-    if (this.#limited.size > 0) {
-      lines.push("# HELP selvage_limited_total Requests beyond a limit; in mode shadow they went on.");
-      lines.push("# TYPE selvage_limited_total counter");
-    }
-    for (const [labels, count] of this.#limited) lines.push(`selvage_limited_total${labels} ${count}`);
-    if (this.#uncounted.size > 0) {
-      lines.push("# HELP selvage_limit_uncounted_total Calls that could not be counted over all instances.");
-      lines.push("# TYPE selvage_limit_uncounted_total counter");
-    }
-    for (const [labels, count] of this.#uncounted) lines.push(`selvage_limit_uncounted_total${labels} ${count}`);
-    if (this.#faults.size > 0) {
-      lines.push("# HELP selvage_faults_total Calls that got trouble on purpose.");
-      lines.push("# TYPE selvage_faults_total counter");
-    }
-    for (const [labels, count] of this.#faults) lines.push(`selvage_faults_total${labels} ${count}`);
-    if (this.#mirrors.size > 0) {
-      lines.push("# HELP selvage_mirrored_total Copies of calls; skipped: too large, too many, or no endpoint.");
-      lines.push("# TYPE selvage_mirrored_total counter");
-    }
-    for (const [labels, count] of this.#mirrors) lines.push(`selvage_mirrored_total${labels} ${count}`);
-    lines.push(...this.tunnels.render(), ...this.shadows.render());
-    lines.push(...gaugeLines(gauges));
-    return `${lines.join("\n")}\n`;
+  /** @param gauges those of a name together */
+  families(gauges: readonly Gauge[]): MetricFamily[] {
+    return [
+      {
+        name: "selvage_requests_total",
+        type: "counter",
+        help: "Requests by direction, service and status class (0: no answer).",
+        samples: [...this.#all()].flatMap(({ direction, service, series }) =>
+          series.classes.flatMap((value, at) => {
+            const status = at === 0 ? "0" : `${at}xx`;
+            return value === 0 ? [] : [{ labels: { direction, service, status }, value }];
+          }),
+        ),
+      },
+      {
+        name: "selvage_request_duration_seconds",
+        type: "histogram",
+        help: "Time from a request's head to the end of its answer.",
+        samples: [...this.#all()].flatMap(({ direction, service, series }) =>
+          histogram({ direction, service }, series),
+        ),
+      },
+      {
+        name: "selvage_grpc_requests_total",
+        type: "counter",
+        help: "Calls by gRPC by direction, service and status of gRPC.",
+        samples: [...this.#grpc.values()].flatMap(({ direction, service, counts }) =>
+          counts.flatMap((value, status) =>
+            value === 0 ? [] : [{ labels: { direction, service, grpc_status: String(status) }, value }],
+          ),
+        ),
+      },
+      ...[this.#retries, this.#hedges, this.#refused, this.#shed, this.#limited, this.#uncounted].map(familyOf),
+      ...[this.#faults, this.#mirrors].map(familyOf),
+      {
+        name: "selvage_requests_in_flight",
+        type: "gauge",
+        help: "Requests and tunnels by direction that are not over.",
+        samples: Object.entries(this.inFlight).map(([direction, value]) => ({ labels: { direction }, value })),
+      },
+      ...loadFamilies(this.load?.()),
+      ...this.tunnels.families(),
+      ...this.shadows.families(),
+      ...gaugeFamilies(gauges),
+    ];
   }
 }
 
-function histogram(labels: Record<string, string>, series: Series): string[] {
-  const name = "selvage_request_duration_seconds";
-  const count = series.classes.reduce((sum, one) => sum + one, 0);
+const familyOf = (counter: LabelledCounter): MetricFamily => counter.family;
+
+function histogram(labels: Record<string, string>, { classes, buckets, sumSeconds, exemplars }: Series): Sample[] {
+  const count = classes.reduce((sum, one) => sum + one, 0);
   let below = 0;
-  const lines = BUCKETS.map((bound, at) => {
-    below += series.buckets[at] as number;
-    return `${name}_bucket${labelsOf({ ...labels, le: String(bound) })} ${below}`;
+  const bounded = BUCKETS.map((bound, at) => {
+    below += buckets[at] as number;
+    const exemplar = exemplars?.[at];
+    return { suffix: "_bucket", labels: { ...labels, le: String(bound) }, value: below, exemplar };
   });
-  lines.push(`${name}_bucket${labelsOf({ ...labels, le: "+Inf" })} ${count}`);
-  lines.push(`${name}_sum${labelsOf(labels)} ${series.sumSeconds}`, `${name}_count${labelsOf(labels)} ${count}`);
-  return lines;
+  return [
+    ...bounded,
+    { suffix: "_bucket", labels: { ...labels, le: "+Inf" }, value: count, exemplar: exemplars?.[BUCKETS.length] },
+    { suffix: "_sum", labels, value: sumSeconds },
+    { suffix: "_count", labels, value: count },
+  ];
 }
 
-/** Those of a name together, as the format has it. */
-function gaugeLines(gauges: readonly Gauge[]): string[] {
-  const families = new Map<string, Gauge[]>();
-  for (const gauge of gauges) {
-    const family = families.get(gauge.name) ?? [];
-    families.set(gauge.name, family);
-    family.push(gauge);
+function loadFamilies(load: LoadReport | undefined): MetricFamily[] {
+  if (load === undefined) return [];
+  const { places, utilization } = load;
+  return [
+    {
+      name: "selvage_concurrency_places",
+      type: "gauge",
+      help: "Requests that the application takes at once, as load shedding has found.",
+      samples: [{ labels: {}, value: places }],
+    },
+    {
+      name: "selvage_concurrency_utilization_ratio",
+      type: "gauge",
+      help: "Share of these places that is in use, lately.",
+      samples: [{ labels: {}, value: utilization }],
+    },
+  ];
+}
+
+/** Those of a name together, as the formats have it. */
+function gaugeFamilies(gauges: readonly Gauge[]): MetricFamily[] {
+  const families = new Map<string, { help: string; samples: Sample[] }>();
+  for (const { name, help, labels = {}, value } of gauges) {
+    const family = families.get(name) ?? { help, samples: [] };
+    families.set(name, family);
+    family.samples.push({ labels, value });
   }
-  return [...families].flatMap(([name, family]) => [
-    `# HELP ${name} ${family[0]?.help ?? ""}`,
-    `# TYPE ${name} ${name.endsWith("_total") ? "counter" : "gauge"}`,
-    ...family.map(({ labels, value }) => `${name}${labelsOf(labels ?? {})} ${value}`),
-  ]);
+  return [...families].map(([name, family]) => ({
+    name,
+    type: name.endsWith("_total") ? "counter" : "gauge",
+    ...family,
+  }));
 }

@@ -3,7 +3,7 @@ import { request as httpsRequest, type RequestOptions } from "node:https";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { telemetry } from "../../shared/limits/telemetry.ts";
-import type { ProcessTelemetry } from "../../shared/telemetry/environment.ts";
+import type { ReceiverSettings } from "../../shared/telemetry/environment.ts";
 import {
   type ExportBatch,
   exportEnded,
@@ -23,26 +23,24 @@ import { nodeHttp } from "../proxy/node-http.ts";
 const compress = promisify(gzip);
 /** How long the end of the agent may take for it. */
 const CLOSE_MS = 2_000;
-/** Between two words of the log on the same trouble. */
-const REMIND_MS = 60_000;
-
-type ReceiverSettings = Pick<ProcessTelemetry, "url" | "headers" | "compression" | "timeoutMs" | "resource">;
 
 export class OtlpSender {
   readonly #settings: ReceiverSettings;
   readonly #url: URL;
   readonly #resource: Uint8Array;
+  readonly #what: string;
   readonly #onTrouble: (sentence: string) => void;
   readonly #queue = newExportQueue();
   #sending: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #saidAtMs = Number.NEGATIVE_INFINITY;
 
-  /** @param onTrouble hears of what was lost, once a minute at most */
-  constructor(settings: ReceiverSettings, onTrouble: (sentence: string) => void) {
+  /** @param what is sent, in the plural @param onTrouble hears of what was lost, once a minute at most */
+  constructor(settings: ReceiverSettings, what: string, onTrouble: (sentence: string) => void) {
     this.#settings = settings;
     this.#url = new URL(settings.url);
     this.#resource = otlpResource(settings.resource);
+    this.#what = what;
     this.#onTrouble = onTrouble;
   }
 
@@ -105,10 +103,12 @@ export class OtlpSender {
 
   #complain(reason: string): void {
     const nowMs = performance.now();
-    if (nowMs - this.#saidAtMs < REMIND_MS) return;
+    if (nowMs - this.#saidAtMs < telemetry.remindMs) return;
     this.#saidAtMs = nowMs;
     const { sent, dropped, rejected } = this.#queue;
-    this.#onTrouble(`spans were lost: ${reason} (${sent} sent, ${dropped} dropped, ${rejected} rejected so far)`);
+    this.#onTrouble(
+      `${this.#what} were lost: ${reason} (${sent} sent, ${dropped} dropped, ${rejected} rejected so far)`,
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 /** What policies in shadow have said of calls: counted for metrics and for the control plane, and noted with the call. */
 import { policyName, type WouldRefuse } from "../../shared/http/access-log.ts";
-import { labelsOf } from "../../shared/http/metrics-text.ts";
+import type { MetricFamily } from "../../shared/http/metrics-text.ts";
 import type { CallFacts } from "../proxy/call.ts";
 
 interface Judged {
@@ -34,22 +34,24 @@ export class ShadowCounts {
     this.onJudged(policy, error);
   }
 
-  /** Lines of Prometheus text. */
-  render(): string[] {
+  families(): MetricFamily[] {
     const all = [...this.#judged.values()];
-    if (all.length === 0) return [];
     const sum = ({ errors }: Judged): number => [...errors.values()].reduce((total, count) => total + count, 0);
     return [
-      "# HELP selvage_shadow_judged_total Calls that a policy in shadow has judged.",
-      "# TYPE selvage_shadow_judged_total counter",
-      ...all.map((one) => `selvage_shadow_judged_total${labelsOf({ policy: one.policy })} ${sum(one)}`),
-      "# HELP selvage_would_refuse_total Calls that a policy in shadow would have refused.",
-      "# TYPE selvage_would_refuse_total counter",
-      ...all.flatMap(({ policy, errors }) =>
-        [...errors]
-          .filter(([error]) => error !== "")
-          .map(([error, count]) => `selvage_would_refuse_total${labelsOf({ policy, error })} ${count}`),
-      ),
+      {
+        name: "selvage_shadow_judged_total",
+        type: "counter",
+        help: "Calls that a policy in shadow has judged.",
+        samples: all.map((one) => ({ labels: { policy: one.policy }, value: sum(one) })),
+      },
+      {
+        name: "selvage_would_refuse_total",
+        type: "counter",
+        help: "Calls that a policy in shadow would have refused.",
+        samples: all.flatMap(({ policy, errors }) =>
+          [...errors].flatMap(([error, value]) => (error === "" ? [] : [{ labels: { policy, error }, value }])),
+        ),
+      },
     ];
   }
 }

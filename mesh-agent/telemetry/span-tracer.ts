@@ -3,10 +3,9 @@ import { KEPT } from "../../shared/http/header-names.ts";
 import { SPAN_DIGITS, type TraceContext } from "../../shared/http/trace-context.ts";
 import { telemetry } from "../../shared/limits/telemetry.ts";
 import { BoundedMap } from "../../shared/policy/bounded-map.ts";
-import { type Environment, type ProcessTelemetry, processTelemetry } from "../../shared/telemetry/environment.ts";
-import { tracesPath } from "../../shared/telemetry/otlp-request.ts";
+import { type Environment, type ReceiverSettings, receiverOf, tracesOf } from "../../shared/telemetry/environment.ts";
 import { keptBy } from "../../shared/telemetry/sampling.ts";
-import type { TelemetrySettings } from "../../shared/telemetry/settings.ts";
+import type { TelemetrySettings, TracesSettings } from "../../shared/telemetry/settings.ts";
 import { SpanBuffer } from "../../shared/telemetry/span-buffer.ts";
 import { SpanTrace } from "../../shared/telemetry/span-trace.ts";
 import type { Call } from "../proxy/call.ts";
@@ -14,10 +13,11 @@ import type { Log } from "./log.ts";
 import type { Direction } from "./metrics.ts";
 import { OtlpSender } from "./otlp-sender.ts";
 import { randomDigits } from "./random-digits.ts";
+import { SendSoon } from "./send-soon.ts";
 import type { Tracer } from "./tracer.ts";
 import { hasFailed, writeSpans } from "./write-spans.ts";
 
-const { flushMs, itemsMax, keptForMs, keptTracesMax, requestBytesMax } = telemetry;
+const { keptForMs, keptTracesMax } = telemetry;
 
 /** @param own what this process is @returns undefined when it has nothing to tell, or nowhere to */
 export function makeTracer(
@@ -26,26 +26,28 @@ export function makeTracer(
   own: Readonly<Record<string, string>>,
   log: Log,
 ): Tracer | undefined {
-  const found = processTelemetry(settings, environment, own, tracesPath);
+  const found = receiverOf("traces", settings, environment, own);
   if (typeof found === "string") log.event("telemetry_off", `no traces are sent: ${found}`);
-  return typeof found === "object" ? new SpanTracer(found, log) : undefined;
+  if (typeof found !== "object" || settings.traces === undefined) return undefined;
+  return new SpanTracer(found, tracesOf(settings.traces, environment), log);
 }
 
 class SpanTracer implements Tracer {
-  readonly #settings: ProcessTelemetry;
+  readonly #traces: TracesSettings;
   readonly #sender: OtlpSender;
   readonly #spans = new SpanBuffer();
+  readonly #soon: SendSoon;
   /** Traces of which a hop of this agent keeps spans, until when: the application stands between its hops, and says nothing of it. */
   readonly #kept = new BoundedMap<number>(keptTracesMax);
-  #timer: NodeJS.Timeout | undefined;
 
-  constructor(settings: ProcessTelemetry, log: Log) {
-    this.#settings = settings;
-    this.#sender = new OtlpSender(settings, (sentence) => log.event("telemetry_trouble", sentence));
+  constructor(settings: ReceiverSettings, traces: TracesSettings, log: Log) {
+    this.#traces = traces;
+    this.#sender = new OtlpSender(settings, "spans", (sentence) => log.event("telemetry_trouble", sentence));
+    this.#soon = new SendSoon(this.#spans, this.#sender);
   }
 
   begin(call: Call, hop: Direction, parent: TraceContext | undefined): void {
-    const { traces } = this.#settings;
+    const traces = this.#traces;
     // Those who call in the mesh have proven who they are.
     const isTrusted = hop !== "expose" || traces.trustClients === true;
     const trace = new SpanTrace(parent, isTrusted, traces, randomDigits(SPAN_DIGITS));
@@ -67,26 +69,17 @@ class SpanTracer implements Tracer {
     if (!trace.isKept) return;
     const nowMs = performance.now();
     writeSpans(this.#spans, { call, trace, hop, endMs: call.arrivedAtMs + durationMs }, Date.now() - nowMs);
-    const { bytes, count } = this.#spans;
-    if (bytes >= requestBytesMax || count >= itemsMax) this.#flush();
-    else this.#timer ??= setTimeout(() => this.#flush(), flushMs).unref();
+    this.#soon.added();
   }
 
   async close(): Promise<void> {
-    this.#flush();
+    this.#soon.flush();
     await this.#sender.close();
-  }
-
-  #flush(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const { count } = this.#spans;
-    if (count > 0) this.#sender.add(this.#spans.take(), count);
   }
 
   /** Whether it is kept by what is known of it now. */
   #judge(call: Call, trace: SpanTrace, durationMs = performance.now() - call.arrivedAtMs): void {
-    trace.keptBy ??= keptBy(hasFailed(call), durationMs, this.#settings.traces);
+    trace.keptBy ??= keptBy(hasFailed(call), durationMs, this.#traces);
     if (trace.keptBy === undefined) this.#hearOthers(trace);
     else if (!this.#isKept(trace)) this.#kept.set(trace.traceId, performance.now() + keptForMs);
   }

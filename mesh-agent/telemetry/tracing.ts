@@ -1,48 +1,52 @@
-/** Whether this agent tells of requests: what does is loaded by the first plan that asks for it. */
+/** What this agent tells a receiver: spans, log records and metrics, each by what is loaded by the first plan that asks for it. */
+import type { MetricFamily } from "../../shared/http/metrics-text.ts";
 import type { TelemetrySettings } from "../../shared/telemetry/settings.ts";
 import type { Log } from "./log.ts";
+import type { LogExporter } from "./log-exporter.ts";
+import type { MetricExporter } from "./metric-exporter.ts";
+import { Told } from "./told.ts";
 import type { Tracer } from "./tracer.ts";
 
 export class Tracing {
-  readonly #service: string;
-  readonly #instance: string;
-  readonly #log: Log;
-  #settings: TelemetrySettings | undefined;
-  #tracer: Tracer | undefined;
-  #isClosed = false;
+  /** What `/metrics` has. */
+  families: () => readonly MetricFamily[] = () => [];
+  readonly #traces: Told<Tracer>;
+  readonly #logs: Told<LogExporter>;
+  readonly #metrics: Told<MetricExporter>;
 
   constructor(service: string, instance: string, log: Log) {
-    this.#service = service;
-    this.#instance = instance;
-    this.#log = log;
+    const own = { "service.name": service, "service.instance.id": instance };
+    this.#traces = new Told("traces", async (settings) => {
+      const { makeTracer } = await import("./span-tracer.ts");
+      return makeTracer(settings, process.env, own, log);
+    });
+    this.#logs = new Told("logs", async (settings) => {
+      const { makeLogExporter } = await import("./log-exporter.ts");
+      return makeLogExporter(settings, process.env, own, log);
+    });
+    this.#metrics = new Told("metrics", async (settings) => {
+      const { makeMetricExporter } = await import("./metric-exporter.ts");
+      return makeMetricExporter(settings, process.env, own, log, () => this.families());
+    });
   }
 
-  /** Undefined: nothing is told. */
+  /** Undefined: no spans are told. */
   get tracer(): Tracer | undefined {
-    return this.#tracer;
+    return this.#traces.teller;
   }
 
-  /** @param settings of the plan; where they change, what was told by the former ones is sent to where they say */
+  /** Undefined: no log records are told. */
+  get logs(): LogExporter | undefined {
+    return this.#logs.teller;
+  }
+
+  /** @param settings of the plan */
   async use(settings: TelemetrySettings | undefined): Promise<void> {
-    if (JSON.stringify(settings) === JSON.stringify(this.#settings)) return;
-    this.#settings = settings;
-    const made = settings?.traces === undefined ? undefined : await this.#make(settings);
-    // A later plan may have come while it was loaded.
-    if (this.#settings !== settings || this.#isClosed) return;
-    const former = this.#tracer;
-    this.#tracer = made;
-    await former?.close();
-  }
-
-  async #make(settings: TelemetrySettings): Promise<Tracer | undefined> {
-    const { makeTracer } = await import("./span-tracer.ts");
-    const own = { "service.name": this.#service, "service.instance.id": this.#instance };
-    return makeTracer(settings, process.env, own, this.#log);
+    await Promise.all([this.#traces.use(settings), this.#logs.use(settings), this.#metrics.use(settings)]);
   }
 
   /** Sends what waits, within a bound. */
   async close(): Promise<void> {
-    this.#isClosed = true;
-    await this.#tracer?.close();
+    await Promise.all([this.#traces.close(), this.#logs.close(), this.#metrics.close()]);
   }
 }

@@ -1,5 +1,5 @@
 /** Counters of tunnels: connections that have changed their protocol, and those of TCP. */
-import { labelsOf } from "../../shared/http/metrics-text.ts";
+import type { MetricFamily, Sample } from "../../shared/http/metrics-text.ts";
 
 interface Tunnel {
   readonly protocol: string;
@@ -46,26 +46,31 @@ export class TunnelMetrics {
     return known.series;
   }
 
-  /** Lines of Prometheus text. */
-  render(): string[] {
+  families(): MetricFamily[] {
     const all = [...this.#series.values()];
-    if (all.length === 0) return [];
-    const lines = (name: string, label: string, values: (series: Series) => Record<string, number>): string[] =>
+    const samples = (label: string, values: (series: Series) => Record<string, number>): Sample[] =>
       all.flatMap(({ labels, series }) =>
-        Object.entries(values(series)).map(
-          ([value, count]) => `${name}${labelsOf({ ...labels, [label]: value })} ${count}`,
-        ),
+        Object.entries(values(series)).map(([name, value]) => ({ labels: { ...labels, [label]: name }, value })),
       );
     return [
-      "# HELP selvage_tunnels_open Connections of TCP, or that have changed their protocol, that are open.",
-      "# TYPE selvage_tunnels_open gauge",
-      ...all.map(({ labels, series }) => `selvage_tunnels_open${labelsOf(labels)} ${series.open}`),
-      "# HELP selvage_tunnels_total Those that are over: ended by both sides, or broken off.",
-      "# TYPE selvage_tunnels_total counter",
-      ...lines("selvage_tunnels_total", "end", ({ ended, brokenOff }) => ({ ended, "broken-off": brokenOff })),
-      "# HELP selvage_tunnel_bytes_total Bytes of those that are over, from the caller (in) and to it (out).",
-      "# TYPE selvage_tunnel_bytes_total counter",
-      ...lines("selvage_tunnel_bytes_total", "way", ({ bytesIn, bytesOut }) => ({ in: bytesIn, out: bytesOut })),
+      {
+        name: "selvage_tunnels_open",
+        type: "gauge",
+        help: "Connections of TCP, or that have changed their protocol, that are open.",
+        samples: all.map(({ labels, series }) => ({ labels, value: series.open })),
+      },
+      {
+        name: "selvage_tunnels_total",
+        type: "counter",
+        help: "Those that are over: ended by both sides, or broken off.",
+        samples: samples("end", ({ ended, brokenOff }) => ({ ended, "broken-off": brokenOff })),
+      },
+      {
+        name: "selvage_tunnel_bytes_total",
+        type: "counter",
+        help: "Bytes of those that are over, from the caller (in) and to it (out).",
+        samples: samples("way", ({ bytesIn, bytesOut }) => ({ in: bytesIn, out: bytesOut })),
+      },
     ];
   }
 }

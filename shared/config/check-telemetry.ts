@@ -23,30 +23,54 @@ export function checkTelemetry(top: Cursor): DocumentProblem[] {
   ];
 }
 
+const SIGNALS = ["traces", "metrics", "logs"] as const;
+
 function checkUse(given: Cursor): DocumentProblem[] {
-  const [otlp, traces] = [given.get("otlp"), given.get("traces")];
-  if (!traces.exists && !otlp.exists && given.get("records").exists) return [];
-  if (!traces.exists) {
-    const message = "nothing is told: there is no `traces` beside it";
-    return [warning("SLV3205", given.path, message, { at: "key", expected: "`traces: {}`, or no `telemetry` at all" })];
-  }
+  const told = SIGNALS.map((signal) => given.get(signal)).filter(({ exists }) => exists);
+  const first = told[0];
+  if (first === undefined) return checkSilence(given);
   const problems: DocumentProblem[] = [];
-  if (!otlp.get("endpoint").exists) {
+  if (!given.get("otlp", "endpoint").exists) {
     const message = "the gateway has no receiver: agents alone find one in their environment";
-    problems.push(warning("SLV3206", traces.path, message, { at: "key", expected: "`telemetry.otlp.endpoint`" }));
+    problems.push(warning("SLV3206", first.path, message, { at: "key", expected: "`telemetry.otlp.endpoint`" }));
   }
-  const share = Number.parseFloat(traces.get("sample").text ?? "1");
-  if (share === 0 && traces.get("errors").text === "sampled" && !traces.get("slow").exists) {
+  const [traces, logs] = [given.get("traces"), given.get("logs")];
+  if (isNone(traces) && !traces.get("slow").exists) {
     const message = "no span is ever kept: the share is 0%, and neither failures nor slow requests are";
     problems.push(warning("SLV3207", traces.get("sample").path, message));
   }
+  if (isNone(logs)) {
+    const message = "no request is ever told of: the share is 0%, and failures are not either";
+    problems.push(warning("SLV3201", logs.get("sample").path, message));
+  }
   return problems;
+}
+
+/** Nothing is sent. */
+function checkSilence(given: Cursor): DocumentProblem[] {
+  const [timing, otlp] = [given.get("serverTiming"), given.get("otlp")];
+  const expected = "`traces: {}`, `metrics: {}` or `logs: {}`";
+  const isOfUse = timing.value === true || given.get("records").exists;
+  if (!isOfUse) {
+    const message = "nothing is told: there is no `traces`, `metrics` or `logs` beside it";
+    return [
+      warning("SLV3205", given.path, message, { at: "key", expected: `${expected}, or no \`telemetry\` at all` }),
+    ];
+  }
+  if (!otlp.exists) return [];
+  const message = "the receiver gets nothing: there is no `traces`, `metrics` or `logs` beside it";
+  return [warning("SLV3205", otlp.path, message, { at: "key", expected: `${expected} beside it, or no \`otlp\`` })];
+}
+
+/** Of a signal: the share is none, and so are failures. */
+function isNone(signal: Cursor): boolean {
+  return Number.parseFloat(signal.get("sample").text ?? "1") === 0 && signal.get("errors").text === "sampled";
 }
 
 function checkEndpoint(endpoint: Cursor): DocumentProblem[] {
   const { text } = endpoint;
   if (text === undefined || !URL.canParse(text)) return [];
-  const problems = [...checkTransport(endpoint, "spans and credentials are sent"), ...checkParts(endpoint)];
+  const problems = [...checkTransport(endpoint, "what is told and credentials are sent"), ...checkParts(endpoint)];
   const { pathname, search } = new URL(text);
   const signal = /\/v1\/(traces|metrics|logs)\/?$/.exec(pathname);
   if (signal !== null || search !== "")

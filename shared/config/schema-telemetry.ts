@@ -13,7 +13,7 @@ const otlp = z.strictObject({
   endpoint: url
     .optional()
     .describe(
-      "A receiver of OTLP/HTTP; traces go to /v1/traces below it. Absent: agents take it from their environment.",
+      "A receiver of OTLP/HTTP; traces go to /v1/traces below it, the others alike. Absent: agents take it from their environment.",
     ),
   headers: entries(z.record(headerName, headerValue))
     .optional()
@@ -22,12 +22,13 @@ const otlp = z.strictObject({
   timeout: duration(1, max.timeoutMsMax).optional().describe("For one request to the receiver. Default: 10s."),
 });
 
-const traces = z.strictObject({
-  sample: text("a percentage such as 1% or 0.1%", /^(?:100|\d{1,2}(?:\.\d{1,4})?)%$/, (given) =>
+const percentage = () =>
+  text("a percentage such as 1% or 0.1%", /^(?:100|\d{1,2}(?:\.\d{1,4})?)%$/, (given) =>
     typeof given === "number" && given >= 0 && given <= 100 ? `${given}%` : undefined,
-  )
-    .optional()
-    .describe("Share of the traces begun here that is kept whole. Default: 1%."),
+  );
+
+const traces = z.strictObject({
+  sample: percentage().optional().describe("Share of the traces begun here that is kept whole. Default: 1%."),
   errors: z
     .enum(["always", "sampled"], { error: "always or sampled" })
     .optional()
@@ -37,6 +38,23 @@ const traces = z.strictObject({
     .optional()
     .describe("Whether a client's `traceparent` says what is sampled. Default: false, it names the trace alone."),
   clientAddress: flag.optional().describe("Whether spans tell `client.address`. Default: false."),
+});
+
+const metrics = z.strictObject({
+  every: duration(max.metricsEveryMsMin, max.metricsEveryMsMax)
+    .optional()
+    .describe("How often agents, and the control plane for all gateways, send what they count. Default: 60s."),
+});
+
+const logs = z.strictObject({
+  sample: percentage().optional().describe("Share of the requests that a log record is sent of. Default: 1%."),
+  errors: z
+    .enum(["always", "sampled"], { error: "always or sampled" })
+    .optional()
+    .describe("`always` (default): of requests that failed a record is sent, whatever the share."),
+  clients: flag
+    .optional()
+    .describe("Whether records tell who asked: `client.address` and `enduser.id`. Default: false."),
 });
 
 const hidden = z.array(text("a name", new RegExp(`^[^\\p{Cc}]{1,${kept.hiddenCharsMax}}$`, "u"))).max(kept.hiddenMax);
@@ -73,6 +91,11 @@ export const telemetry = z.strictObject({
     .optional()
     .describe("Attributes of everything that is told. `service.namespace` is the document's name by default."),
   traces: traces.optional().describe("Spans of requests. Absent: none."),
+  metrics: metrics.optional().describe("Metrics that are sent, beside `/metrics`. Absent: none."),
+  logs: logs.optional().describe("Log records of requests, and of agents' troubles. Absent: none."),
+  serverTiming: flag
+    .optional()
+    .describe("Whether answers of the gateway say in `Server-Timing` what took how long. Default: false."),
   records: records
     .optional()
     .describe("Past requests that are kept for `explain --trace` and for replays. `off`: none. Absent: as usual."),

@@ -1,6 +1,6 @@
 /**
- * Metrics as text: that of Prometheus 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/), which is what others
- * are made of, and OpenMetrics 1.0 (https://prometheus.io/docs/specs/om/open_metrics_spec/).
+ * Metrics as text: that of Prometheus 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/), and OpenMetrics 1.0
+ * (https://prometheus.io/docs/specs/om/open_metrics_spec/), which has exemplars, too.
  */
 
 export type MetricsFormat = "prometheus" | "openmetrics";
@@ -10,15 +10,26 @@ export const metricsContentType: Readonly<Record<MetricsFormat, string>> = {
   openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
 };
 
+/** One measurement of those that a sample counts, and the span that it is of. */
+export interface Exemplar {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly value: number;
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+}
+
 /** Labels and their value. */
 export interface Sample {
   /** Behind the family's name, such as `_bucket`. */
   readonly suffix?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
+  /** Of a bucket. */
+  readonly exemplar?: Exemplar | undefined;
 }
 
-/** Metrics of one name. */
+/** Metrics of one name. Of a histogram all samples of the same labels stand together: buckets, sum, and the count last. */
 export interface MetricFamily {
   /** Of a counter with its `_total`. */
   readonly name: string;
@@ -35,18 +46,20 @@ export function labelsOf(labels: Readonly<Record<string, string>>): string {
 
 const escaped = (value: string): string => value.replace(/\\/g, "\\\\").replace(/"/g, '\\"').replace(/\n/g, "\\n");
 
-/** @returns text of 0.0.4; families without a sample are left out */
-export function metricsText(families: readonly MetricFamily[]): string {
-  const lines = families.flatMap(({ name, type, help, samples }) =>
-    samples.length === 0
-      ? []
-      : [
-          `# HELP ${name} ${help}`,
-          `# TYPE ${name} ${type}`,
-          ...samples.map(({ suffix = "", labels, value }) => `${name}${suffix}${labelsOf(labels)} ${value}`),
-        ],
-  );
+/** @returns text; families without a sample are left out */
+export function metricsText(families: readonly MetricFamily[], format: MetricsFormat = "prometheus"): string {
+  const told = families.filter(({ samples }) => samples.length > 0);
+  const lines = told.flatMap(format === "prometheus" ? prometheusLines : openLines);
+  if (format === "openmetrics") lines.push("# EOF");
   return lines.length === 0 ? "" : `${lines.join("\n")}\n`;
+}
+
+function prometheusLines({ name, type, help, samples }: MetricFamily): string[] {
+  return [
+    `# HELP ${name} ${help}`,
+    `# TYPE ${name} ${type}`,
+    ...samples.map(({ suffix = "", labels, value }) => `${name}${suffix}${labelsOf(labels)} ${value}`),
+  ];
 }
 
 /** Which format a client would rather have, by its Accept field; that of Prometheus where it says nothing. */
@@ -68,25 +81,23 @@ export function metricsFormat(accept: string | undefined): MetricsFormat {
 /** Units that stand at the end of a name. */
 const UNIT = /_(seconds|bytes|ratio)$/;
 
-/** @param text of 0.0.4, the lines of a family together, its HELP before its TYPE */
-export function inFormat(text: string, format: MetricsFormat): string {
-  if (format === "prometheus") return text;
-  const types = new Map<string, string>();
-  for (const [, name = "", type = ""] of text.matchAll(/^# TYPE (\S+) (\S+)$/gm)) types.set(name, type);
-  const familyOf = (name: string): string =>
-    types.get(name) === "counter" && name.endsWith("_total") ? name.slice(0, -"_total".length) : name;
-  const lines = text.split("\n").flatMap((line) => {
-    const [, what, name = "", rest = ""] = /^# (HELP|TYPE) (\S+) (.*)$/.exec(line) ?? [];
-    if (what === "HELP") return `# HELP ${familyOf(name)} ${rest.replaceAll('"', '\\"')}`;
-    if (what === "TYPE") return typeLines(familyOf(name), rest);
-    // A bound is a number with a point, always written alike.
-    return line === "" ? [] : line.replace(/([{,]le=")(\d+)"/, '$1$2.0"');
-  });
-  return `${[...lines, "# EOF"].join("\n")}\n`;
+function openLines({ name, type, help, samples }: MetricFamily): string[] {
+  const family = type === "counter" ? name.replace(/_total$/, "") : name;
+  const [, unit] = UNIT.exec(family) ?? [];
+  return [
+    `# HELP ${family} ${help.replaceAll('"', '\\"')}`,
+    `# TYPE ${family} ${type}`,
+    ...(unit === undefined ? [] : [`# UNIT ${family} ${unit}`]),
+    ...samples.map(({ suffix = "", labels, value, exemplar }) => {
+      // A bound is a number with a point, always written alike.
+      const written = labelsOf(labels).replace(/([{,]le=")(\d+)"/, '$1$2.0"');
+      return `${name}${suffix}${written} ${value}${exemplarText(exemplar)}`;
+    }),
+  ];
 }
 
-function typeLines(name: string, type: string): string[] {
-  const [, unit] = UNIT.exec(name) ?? [];
-  const line = `# TYPE ${name} ${type}`;
-  return unit === undefined ? [line] : [line, `# UNIT ${name} ${unit}`];
+function exemplarText(exemplar: Exemplar | undefined): string {
+  if (exemplar === undefined) return "";
+  const { traceId, spanId, value, atMs } = exemplar;
+  return ` # ${labelsOf({ trace_id: traceId, span_id: spanId })} ${value} ${(atMs / 1000).toFixed(3)}`;
 }

@@ -8,6 +8,8 @@ export const counters = {
   nameCharsMax: 32,
   labelsMax: 5,
   eventsMax: 40,
+  /** Exemplars of one report: of each route and bucket of latency one. */
+  reportExemplarsMax: 64,
   /** Series in one report, which travels with a lease request; the others are in the next. */
   reportSeriesMax: 128,
   /** The same in characters of JSON, but for one series: a lease request holds `control.callBytesMax`. */

@@ -37,4 +37,16 @@ export const telemetry = {
   /** Traces begun here of which spans are kept, percent, unless the document says otherwise. */
   samplePercent: 1,
   slowMsMax: 600_000,
+  /** How often metrics are sent, unless the document says otherwise. */
+  metricsEveryMs: 60_000,
+  metricsEveryMsMin: 1_000,
+  metricsEveryMsMax: 3_600_000,
+  /** From when the control plane hears of settings of metrics until it sends them by these. */
+  metricsWakeMs: 1_000,
+  /** Between two words of a log on the same trouble. */
+  remindMs: 60_000,
+  /** Requests of which a log record is sent, percent, unless the document says otherwise. */
+  logSamplePercent: 1,
+  /** `Server-Timing` names stages that were waited for at least as long. */
+  timingMsMin: 1,
 } as const;

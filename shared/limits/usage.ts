@@ -25,6 +25,8 @@ export const usage = {
   slotSeriesMax: 768,
   /** Rows of one answer of the API; those with the fewest requests are left out, and their number is told. */
   rowsMax: 1_000,
+  /** Exemplars that one object holds in memory: of each route and bucket one. */
+  exemplarsMax: 2_048,
   /** Isolates whose last report an object remembers. */
   isolatesMax: 4_000,
   /** An upstream was down in a slot in which this share of the calls, in percent, failed. */

@@ -2,19 +2,26 @@ import type { TelemetryConfig } from "../config/schema-telemetry.ts";
 import { durationOr, parseDurationMs } from "../config/units.ts";
 import { telemetry as limits } from "../limits/telemetry.ts";
 import { type RecordSettings, USUAL_RECORDS } from "../policy/record-settings.ts";
-import type { OtlpSettings, TelemetrySettings, TracesSettings } from "../telemetry/settings.ts";
+import type {
+  LogsSettings,
+  MetricsSettings,
+  OtlpSettings,
+  TelemetrySettings,
+  TracesSettings,
+} from "../telemetry/settings.ts";
 import { lowerCaseKeys, sorted } from "./sorted.ts";
 
 /** @param name of the document */
-export function compileTelemetry(
-  { otlp, resource, traces, records }: TelemetryConfig,
-  name: string,
-): TelemetrySettings {
+export function compileTelemetry(telemetry: TelemetryConfig, name: string): TelemetrySettings {
+  const { otlp, resource, traces, metrics, logs, serverTiming, records } = telemetry;
   const to = otlp === undefined ? undefined : compileOtlp(otlp);
   return {
     ...(to !== undefined && { otlp: to }),
     resource: { "service.namespace": name, ...resource },
     ...(traces !== undefined && { traces: compileTraces(traces) }),
+    ...(metrics !== undefined && { metrics: compileMetrics(metrics) }),
+    ...(logs !== undefined && { logs: compileLogs(logs) }),
+    ...(serverTiming === true && { serverTiming }),
     ...(records !== undefined && { records: compileRecords(records) }),
   };
 }
@@ -42,13 +49,29 @@ function compileOtlp(otlp: NonNullable<TelemetryConfig["otlp"]>): OtlpSettings |
 
 function compileTraces(traces: NonNullable<TelemetryConfig["traces"]>): TracesSettings {
   const { sample, errors, slow, trustClients, clientAddress } = traces;
-  const percent = sample === undefined ? limits.samplePercent : Number(sample.slice(0, -1));
   const slowMs = slow === undefined ? undefined : parseDurationMs(slow);
   return {
-    ratio: percent / 100,
+    ratio: ratioOf(sample, limits.samplePercent),
     errors: errors !== "sampled",
     ...(slowMs !== undefined && { slowMs }),
     ...(trustClients === true && { trustClients }),
     ...(clientAddress === true && { clientAddress }),
   };
+}
+
+function compileMetrics({ every }: NonNullable<TelemetryConfig["metrics"]>): MetricsSettings {
+  return { everyMs: durationOr(every, limits.metricsEveryMs) };
+}
+
+function compileLogs({ sample, errors, clients }: NonNullable<TelemetryConfig["logs"]>): LogsSettings {
+  return {
+    ratio: ratioOf(sample, limits.logSamplePercent),
+    failures: errors !== "sampled",
+    ...(clients === true && { clients }),
+  };
+}
+
+/** @param sample such as `5%` */
+function ratioOf(sample: string | undefined, otherwisePercent: number): number {
+  return (sample === undefined ? otherwisePercent : Number(sample.slice(0, -1))) / 100;
 }

@@ -6,6 +6,7 @@
  * one has the next number: whoever takes each number once has counted everything once, whatever is lost on the way.
  */
 import { limits } from "../limits.ts";
+import type { RouteExemplar, RouteExemplars } from "./route-exemplars.ts";
 import { CLASS_COUNTERS, LATENCY_COUNTERS } from "./usage-counters.ts";
 
 const bounds = limits.counters;
@@ -92,10 +93,14 @@ export interface CounterReport {
   /** From 1; each number is one report. */
   readonly seq: number;
   readonly series: readonly SeriesCounts[];
+  /** Absent: there was none. */
+  readonly exemplars?: readonly RouteExemplar[];
 }
 
 export interface CounterState {
   readonly series: Map<string, Series>;
+  /** Since the last report; made by the first. */
+  exemplars: RouteExemplars | undefined;
   /** The last report that was made, and when. */
   seq: number;
   madeAtMs: number;
@@ -107,6 +112,7 @@ export interface CounterState {
 
 export const newCounters = (): CounterState => ({
   series: new Map(),
+  exemplars: undefined,
   seq: 0,
   madeAtMs: 0,
   pending: undefined,
@@ -144,7 +150,9 @@ export function takeReport(state: CounterState, nowMs: number): CounterReport | 
   state.urgent = false;
   if (series.length === 0) return undefined;
   state.madeAtMs = nowMs;
-  state.pending = { seq: ++state.seq, series };
+  const exemplars = state.exemplars && [...state.exemplars.values()];
+  state.exemplars = undefined;
+  state.pending = { seq: ++state.seq, series, ...(exemplars !== undefined && { exemplars }) };
   return state.pending;
 }
 

@@ -1,11 +1,12 @@
 /** What gateways counted since the beginning, as metrics. Their names and labels are in docs/usage.md, and stay. */
-import type { MetricFamily, Sample } from "../http/metrics-text.ts";
+import type { Exemplar, MetricFamily, Sample } from "../http/metrics-text.ts";
 import { counterKinds, type SeriesCounts } from "./counters.ts";
-import { CLASS_COUNTERS, cumulativeBuckets, type ReportedCounts } from "./usage-counters.ts";
+import { exemplarOf, type RouteExemplar, type RouteExemplars } from "./route-exemplars.ts";
+import { CLASS_COUNTERS, cumulativeBuckets, type LatencyCounter, type ReportedCounts } from "./usage-counters.ts";
 import { addTo, type UsageGroups } from "./usage-report.ts";
 
 /** @param series sums that never fall */
-export function gatewayMetrics(series: readonly SeriesCounts[]): MetricFamily[] {
+export function gatewayMetrics(series: readonly SeriesCounts[], exemplars: RouteExemplars = new Map()): MetricFamily[] {
   const of = (wanted: string): SeriesCounts[] => series.filter(({ kind }) => kind === wanted);
   const [usage, calls] = [of("usage"), of("call")];
   return [
@@ -25,7 +26,9 @@ export function gatewayMetrics(series: readonly SeriesCounts[]): MetricFamily[] 
       name: "selvage_gateway_request_duration_seconds",
       type: "histogram",
       help: "Time from a request's arrival until the head of its answer, by route.",
-      samples: [...byFirstLabel(usage)].flatMap(([route, counts]) => histogramSamples({ route }, counts)),
+      samples: [...byFirstLabel(usage)].flatMap(([route, counts]) =>
+        histogramSamples({ route }, counts, (bucket) => exemplarOf(exemplars, route, bucket)),
+      ),
     },
     {
       name: "selvage_gateway_upstream_calls_total",
@@ -97,17 +100,28 @@ function refusedSamples(routes: ReadonlyMap<string, ReportedCounts>): Sample[] {
 }
 
 /** Samples of a histogram, beside other labels. */
-export function histogramSamples(labels: Record<string, string>, counts: ReportedCounts): Sample[] {
+export function histogramSamples(
+  labels: Record<string, string>,
+  counts: ReportedCounts,
+  exemplar: (bucket: LatencyCounter) => RouteExemplar | undefined = () => undefined,
+): Sample[] {
   const buckets = cumulativeBuckets(counts);
   return [
-    ...buckets.map(({ leSeconds, count }) => ({
+    ...buckets.map(({ name, leSeconds, count }) => ({
       suffix: "_bucket",
       labels: { ...labels, le: Number.isFinite(leSeconds) ? String(leSeconds) : "+Inf" },
       value: count,
+      exemplar: inSeconds(exemplar(name)),
     })),
     { suffix: "_sum", labels, value: (counts.sumMs ?? 0) / 1000 },
     { suffix: "_count", labels, value: buckets.at(-1)?.count ?? 0 },
   ];
+}
+
+function inSeconds(one: RouteExemplar | undefined): Exemplar | undefined {
+  if (one === undefined) return undefined;
+  const { traceId, spanId, ms, atMs } = one;
+  return { traceId, spanId, value: ms / 1000, atMs };
 }
 
 function judgedSamples(series: readonly SeriesCounts[]): Sample[] {

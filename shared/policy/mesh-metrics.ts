@@ -34,7 +34,7 @@ export function meshMetrics(series: readonly SeriesCounts[]): MetricFamily[] {
       name: "selvage_mesh_request_duration_seconds",
       type: "histogram",
       help: "Time of these calls until the end of the answer; connections have none.",
-      samples: each(histogramSamples),
+      samples: each((labels, counts) => histogramSamples(labels, counts)),
     },
   ];
 }

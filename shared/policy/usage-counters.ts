@@ -28,21 +28,28 @@ export function countAnswer(counts: Signals, status: number, tookMs: number): vo
 /** Counts how long something took that has no status. */
 export function countLatency(counts: Signals, tookMs: number): void {
   const ms = Math.max(0, tookMs);
+  counts[latencyCounterOf(ms)]++;
+  counts.sumMs += ms;
+}
+
+/** The bucket of so many milliseconds. */
+export function latencyCounterOf(ms: number): LatencyCounter {
   let at = 0;
   while (ms > (BOUNDS_MS[at] as number)) at++;
-  counts[LATENCY_COUNTERS[at] as LatencyCounter]++;
-  counts.sumMs += ms;
+  return LATENCY_COUNTERS[at] as LatencyCounter;
 }
 
 /** Sums of some of these counters, as they are reported: zeros are absent. */
 export type ReportedCounts = Readonly<Record<string, number>>;
 
 /** Those of a histogram of Prometheus. @returns count of each bound in seconds, with those below it */
-export function cumulativeBuckets(counts: ReportedCounts): { readonly leSeconds: number; readonly count: number }[] {
+export function cumulativeBuckets(
+  counts: ReportedCounts,
+): { readonly name: LatencyCounter; readonly leSeconds: number; readonly count: number }[] {
   let count = 0;
   return LATENCY_COUNTERS.map((name, at) => {
     count += counts[name] ?? 0;
-    return { leSeconds: (BOUNDS_MS[at] as number) / 1000, count };
+    return { name, leSeconds: (BOUNDS_MS[at] as number) / 1000, count };
   });
 }
 

@@ -42,4 +42,10 @@ export const keys = {
   bytesOut: attributeKey("selvage.tunnel.bytes_out"),
   kept: attributeKey("selvage.sampled_by"),
   detail: attributeKey("selvage.detail"),
+  durationMs: attributeKey("selvage.duration_ms"),
+  fault: attributeKey("selvage.fault"),
+  uncounted: attributeKey("selvage.uncounted"),
+  wouldRefuse: attributeKey("selvage.would_refuse"),
+  reason: attributeKey("selvage.reason"),
+  endUser: attributeKey("enduser.id"),
 } as const;

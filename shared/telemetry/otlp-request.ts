@@ -4,12 +4,17 @@
  */
 import { parseRetryAfterMs } from "../http/retry-after.ts";
 import { utf8Text } from "../http/utf8-text.ts";
-import { telemetry } from "../limits/telemetry.ts";
 import { attributeKey } from "./attribute-key.ts";
 import { ProtoWriter } from "./proto-writer.ts";
+import { writeText } from "./write-attribute.ts";
 
+export type Signal = "traces" | "metrics" | "logs";
 /** Where a signal goes, below the endpoint. */
-export const tracesPath = "/v1/traces";
+export const signalPath: Readonly<Record<Signal, string>> = {
+  traces: "/v1/traces",
+  metrics: "/v1/metrics",
+  logs: "/v1/logs",
+};
 export const otlpContentType = "application/x-protobuf";
 
 const SCOPE_NAME = "selvage";
@@ -19,21 +24,12 @@ const SCOPE_X = 0x12;
 const SCOPE = 0x0a;
 const ATTRIBUTE = 0x0a;
 const NAME = 0x0a;
-const VALUE = 0x12;
-const STRING_VALUE = 0x0a;
 
 /** A resource, encoded once for all requests. */
 export function otlpResource(attributes: Readonly<Record<string, string>>): Uint8Array {
   const out = new ProtoWriter();
   const resource = out.open(RESOURCE);
-  for (const [name, value] of Object.entries(attributes)) {
-    const attribute = out.open(ATTRIBUTE);
-    out.raw(attributeKey(name));
-    const place = out.open(VALUE);
-    out.text(STRING_VALUE, value, telemetry.textCharsMax);
-    out.close(place);
-    out.close(attribute);
-  }
+  for (const [name, value] of Object.entries(attributes)) writeText(out, ATTRIBUTE, attributeKey(name), value);
   out.close(resource);
   return out.copy();
 }

@@ -3,6 +3,9 @@
 const FIRST_BYTES = 4096;
 const TWO_32 = 2 ** 32;
 const REPLACEMENT = 0xfffd;
+/** One number on its way. */
+const DOUBLE_BYTES = new Uint8Array(8);
+const DOUBLE = new DataView(DOUBLE_BYTES.buffer);
 
 export class ProtoWriter {
   #bytes = new Uint8Array(FIRST_BYTES);
@@ -72,13 +75,22 @@ export class ProtoWriter {
     this.#word(value);
   }
 
+  /** @param value a whole number from 0 to 2^53 */
+  fixed64(value: number): void {
+    const high = Math.floor(value / TWO_32);
+    this.#need(8);
+    this.#word(value - high * TWO_32);
+    this.#word(high);
+  }
+
+  double(value: number): void {
+    DOUBLE.setFloat64(0, value, true);
+    this.raw(DOUBLE_BYTES);
+  }
+
   /** Nanoseconds since 1970, to within 256 of them. @param ms milliseconds since 1970, with a fraction */
   nanoseconds(ms: number): void {
-    const ns = Math.round(ms * 1e6);
-    const high = Math.floor(ns / TWO_32);
-    this.#need(8);
-    this.#word(ns - high * TWO_32);
-    this.#word(high);
+    this.fixed64(Math.round(ms * 1e6));
   }
 
   /** @param digits of hexadecimal in lower case, two a byte */

@@ -8,6 +8,12 @@ export interface TelemetrySettings {
   readonly resource: Readonly<Record<string, string>>;
   /** Absent: no spans. */
   readonly traces?: TracesSettings;
+  /** Absent: metrics are there to be asked for, and sent to nobody. */
+  readonly metrics?: MetricsSettings;
+  /** Absent: logs are those of the processes' output. */
+  readonly logs?: LogsSettings;
+  /** Answers of the gateway say what took how long. */
+  readonly serverTiming?: true;
   /** Absent: past requests are kept as usual. */
   readonly records?: RecordSettings | "off";
 }
@@ -34,4 +40,18 @@ export interface TracesSettings {
   readonly trustClients?: true;
   /** Spans tell the client's address. */
   readonly clientAddress?: true;
+}
+
+export interface MetricsSettings {
+  /** From one time that they are sent to the next. */
+  readonly everyMs: number;
+}
+
+export interface LogsSettings {
+  /** Share of the requests that are told, 0 to 1. */
+  readonly ratio: number;
+  /** Requests that failed are told, whatever the share. */
+  readonly failures: boolean;
+  /** Records tell who asked: the client's address, and the subject. */
+  readonly clients?: true;
 }

@@ -3,6 +3,7 @@ import type { TraceContext } from "../http/trace-context.ts";
 import { telemetry } from "../limits/telemetry.ts";
 import type { AttributeKey } from "./attribute-key.ts";
 import { ProtoWriter } from "./proto-writer.ts";
+import { writeFlag, writeNumber, writeText } from "./write-attribute.ts";
 
 /** `SpanKind`. */
 export const spanKind = { internal: 1, server: 2, client: 3 } as const;
@@ -27,10 +28,6 @@ const EVENT_ATTRIBUTE = 0x1a;
 const STATUS_MESSAGE = 0x12;
 const STATUS_CODE = 0x18;
 const STATUS_ERROR = 2;
-const VALUE = 0x12;
-const STRING_VALUE = 0x0a;
-const BOOL_VALUE = 0x10;
-const INT_VALUE = 0x18;
 
 const { textCharsMax } = telemetry;
 
@@ -78,32 +75,17 @@ export class SpanBuffer {
 
   /** @param value undefined: nothing is written */
   text(key: AttributeKey, value: string | undefined): void {
-    if (value !== undefined) this.#text(ATTRIBUTE, key, value);
+    if (value !== undefined) writeText(this.#out, ATTRIBUTE, key, value);
   }
 
   /** @param value a whole number from 0 on; undefined: nothing is written */
   number(key: AttributeKey, value: number | undefined): void {
-    if (value === undefined) return;
-    const out = this.#out;
-    const attribute = out.open(ATTRIBUTE);
-    out.raw(key);
-    const place = out.open(VALUE);
-    out.byte(INT_VALUE);
-    out.varint(value);
-    out.close(place);
-    out.close(attribute);
+    if (value !== undefined) writeNumber(this.#out, ATTRIBUTE, key, value);
   }
 
   /** Something that is so. */
   flag(key: AttributeKey): void {
-    const out = this.#out;
-    const attribute = out.open(ATTRIBUTE);
-    out.raw(key);
-    const place = out.open(VALUE);
-    out.byte(BOOL_VALUE);
-    out.byte(1);
-    out.close(place);
-    out.close(attribute);
+    writeFlag(this.#out, ATTRIBUTE, key);
   }
 
   /** @param atMs milliseconds since 1970 @param key with a value, the one attribute of the event */
@@ -113,7 +95,7 @@ export class SpanBuffer {
     out.byte(EVENT_TIME);
     out.nanoseconds(atMs);
     out.text(EVENT_NAME, name, textCharsMax);
-    if (key !== undefined && value !== undefined) this.#text(EVENT_ATTRIBUTE, key, value);
+    if (key !== undefined && value !== undefined) writeText(out, EVENT_ATTRIBUTE, key, value);
     out.close(place);
   }
 
@@ -138,15 +120,5 @@ export class SpanBuffer {
     this.#out.clear();
     this.#count = 0;
     return bytes;
-  }
-
-  #text(tag: number, key: AttributeKey, value: string): void {
-    const out = this.#out;
-    const attribute = out.open(tag);
-    out.raw(key);
-    const place = out.open(VALUE);
-    out.text(STRING_VALUE, value, textCharsMax);
-    out.close(place);
-    out.close(attribute);
   }
 }

@@ -83,6 +83,12 @@ export class AttemptSpan implements TraceContext {
   }
 }
 
+/** What an attempt did to its target, which may be known after the attempt is over. */
+export interface TargetFate {
+  /** It took the target out of use, for so long. */
+  ejectedForMs?: number;
+}
+
 export interface AttemptTo {
   /** Earlier attempts of the same call. */
   readonly resend: number;
@@ -102,6 +108,8 @@ export interface AttemptTo {
   readonly path?: string | undefined;
   /** Of an aggregate. */
   readonly part?: string | undefined;
+  /** Where the target's is told apart from the attempt. */
+  readonly fate?: TargetFate | undefined;
 }
 
 /** Times are those of its host's clock, which its host turns into the time of day. */

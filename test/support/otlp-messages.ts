@@ -1,5 +1,5 @@
-/** What of OTLP's published messages traces need (opentelemetry/proto/collector/trace/v1, trace/v1, resource/v1, common/v1). */
-import { create, createFileRegistry, type DescMessage, fromBinary, type Message } from "@bufbuild/protobuf";
+/** What of the messages that OTLP publishes is needed (opentelemetry/proto: collector, trace, metrics, logs, resource, common; v1). */
+import { create, createFileRegistry, type DescMessage } from "@bufbuild/protobuf";
 import {
   type FieldDescriptorProto,
   FieldDescriptorProto_Label,
@@ -56,6 +56,67 @@ const MESSAGES: Readonly<Record<string, Readonly<Record<number, string>>>> = {
     6: "flags: fixed32",
   },
   Status: { 2: "message: string", 3: "code: int32" },
+  ExportMetricsServiceRequest: { 1: "resource_metrics: repeated ResourceMetrics" },
+  ResourceMetrics: { 1: "resource: Resource", 2: "scope_metrics: repeated ScopeMetrics", 3: "schema_url: string" },
+  ScopeMetrics: { 1: "scope: InstrumentationScope", 2: "metrics: repeated Metric", 3: "schema_url: string" },
+  Metric: {
+    1: "name: string",
+    2: "description: string",
+    3: "unit: string",
+    5: "gauge: Gauge",
+    7: "sum: Sum",
+    9: "histogram: Histogram",
+    12: "metadata: repeated KeyValue",
+  },
+  Gauge: { 1: "data_points: repeated NumberDataPoint" },
+  Sum: { 1: "data_points: repeated NumberDataPoint", 2: "aggregation_temporality: int32", 3: "is_monotonic: bool" },
+  Histogram: { 1: "data_points: repeated HistogramDataPoint", 2: "aggregation_temporality: int32" },
+  NumberDataPoint: {
+    2: "start_time_unix_nano: fixed64",
+    3: "time_unix_nano: fixed64",
+    4: "as_double: double",
+    5: "exemplars: repeated Exemplar",
+    6: "as_int: sfixed64",
+    7: "attributes: repeated KeyValue",
+    8: "flags: uint32",
+  },
+  HistogramDataPoint: {
+    2: "start_time_unix_nano: fixed64",
+    3: "time_unix_nano: fixed64",
+    4: "count: fixed64",
+    5: "sum: double",
+    6: "bucket_counts: repeated fixed64",
+    7: "explicit_bounds: repeated double",
+    8: "exemplars: repeated Exemplar",
+    9: "attributes: repeated KeyValue",
+    10: "flags: uint32",
+    11: "min: double",
+    12: "max: double",
+  },
+  Exemplar: {
+    2: "time_unix_nano: fixed64",
+    3: "as_double: double",
+    4: "span_id: bytes",
+    5: "trace_id: bytes",
+    6: "as_int: sfixed64",
+    7: "filtered_attributes: repeated KeyValue",
+  },
+  ExportLogsServiceRequest: { 1: "resource_logs: repeated ResourceLogs" },
+  ResourceLogs: { 1: "resource: Resource", 2: "scope_logs: repeated ScopeLogs", 3: "schema_url: string" },
+  ScopeLogs: { 1: "scope: InstrumentationScope", 2: "log_records: repeated LogRecord", 3: "schema_url: string" },
+  LogRecord: {
+    1: "time_unix_nano: fixed64",
+    2: "severity_number: int32",
+    3: "severity_text: string",
+    5: "body: AnyValue",
+    6: "attributes: repeated KeyValue",
+    7: "dropped_attributes_count: uint32",
+    8: "flags: fixed32",
+    9: "trace_id: bytes",
+    10: "span_id: bytes",
+    11: "observed_time_unix_nano: fixed64",
+    12: "event_name: string",
+  },
   KeyValue: { 1: "key: string", 2: "value: AnyValue" },
   AnyValue: {
     1: "string_value: string",
@@ -78,6 +139,7 @@ const SCALARS: Readonly<Record<string, FieldDescriptorProto_Type>> = {
   double: FieldDescriptorProto_Type.DOUBLE,
   fixed64: FieldDescriptorProto_Type.FIXED64,
   fixed32: FieldDescriptorProto_Type.FIXED32,
+  sfixed64: FieldDescriptorProto_Type.SFIXED64,
 };
 
 function field(number: number, text: string): FieldDescriptorProto {
@@ -104,98 +166,4 @@ export function otlpMessage(name: string): DescMessage {
   const found = registry.getMessage(`otlp.${name}`);
   if (found === undefined) throw new Error(`there is no message ${name}`);
   return found;
-}
-
-/** Messages as the registry reads them, whose types it does not know before. */
-interface Attributed {
-  readonly attributes: readonly { readonly key: string; readonly value: Value }[];
-}
-interface Value {
-  readonly stringValue: string;
-  readonly boolValue: boolean;
-  readonly intValue: bigint;
-}
-interface SpanMessage extends Attributed {
-  readonly traceId: Uint8Array;
-  readonly spanId: Uint8Array;
-  readonly parentSpanId: Uint8Array;
-  readonly name: string;
-  readonly kind: number;
-  readonly startTimeUnixNano: bigint;
-  readonly endTimeUnixNano: bigint;
-  readonly flags: number;
-  readonly events: readonly (Attributed & { readonly name: string })[];
-  readonly status?: { readonly code: number; readonly message: string };
-}
-interface RequestMessage {
-  readonly resourceSpans: readonly {
-    readonly resource: Attributed;
-    readonly scopeSpans: readonly { readonly spans: readonly SpanMessage[] }[];
-  }[];
-}
-type Attributes = Readonly<Record<string, string | number | boolean>>;
-
-export interface ReadSpan {
-  readonly traceId: string;
-  readonly spanId: string;
-  /** Empty: none. */
-  readonly parentId: string;
-  readonly name: string;
-  readonly kind: "internal" | "server" | "client";
-  /** Nanoseconds since 1970. */
-  readonly start: bigint;
-  readonly end: bigint;
-  readonly flags: number;
-  readonly attributes: Attributes;
-  readonly events: readonly { readonly name: string; readonly attributes: Attributes }[];
-  readonly failed: boolean;
-  readonly message: string;
-  readonly resource: Attributes;
-}
-
-const KINDS = ["unspecified", "internal", "server", "client"] as const;
-
-/** @throws when it is not of the published form, or has what is not in it */
-export function readSpans(bytes: Uint8Array): ReadSpan[] {
-  const request = fromBinary(otlpMessage("ExportTraceServiceRequest"), bytes) as unknown as RequestMessage;
-  refuseUnknown(request);
-  return request.resourceSpans.flatMap(({ resource, scopeSpans }) =>
-    scopeSpans.flatMap(({ spans }) => spans.map((span) => readSpan(span, attributesOf(resource)))),
-  );
-}
-
-function readSpan(span: SpanMessage, resource: Attributes): ReadSpan {
-  const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
-  return {
-    traceId: hex(span.traceId),
-    spanId: hex(span.spanId),
-    parentId: hex(span.parentSpanId),
-    name: span.name,
-    kind: KINDS[span.kind] as ReadSpan["kind"],
-    start: span.startTimeUnixNano,
-    end: span.endTimeUnixNano,
-    flags: span.flags,
-    attributes: attributesOf(span),
-    events: span.events.map((one) => ({ name: one.name, attributes: attributesOf(one) })),
-    failed: span.status?.code === 2,
-    message: span.status?.message ?? "",
-    resource,
-  };
-}
-
-function attributesOf({ attributes }: Attributed): Attributes {
-  return Object.fromEntries(attributes.map(({ key, value }) => [key, valueIn(value)]));
-}
-
-function valueIn({ stringValue, boolValue, intValue }: Value): string | number | boolean {
-  if (boolValue) return true;
-  return stringValue === "" && intValue !== 0n ? Number(intValue) : stringValue;
-}
-
-function refuseUnknown(message: Message | unknown): void {
-  if (typeof message !== "object" || message === null || message instanceof Uint8Array) return;
-  const { $unknown } = message as Message;
-  if ($unknown !== undefined && $unknown.length > 0)
-    throw new Error(`a message has unknown fields ${$unknown.map(({ no }) => no).join(", ")}`);
-  for (const [name, value] of Object.entries(message)) if (name !== "$typeName") refuseUnknown(value);
 }

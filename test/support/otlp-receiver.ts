@@ -4,12 +4,15 @@ import { createServer as createTlsServer, Server as TlsServer } from "node:https
 import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";
 import type { TestLeaf } from "./certificates.ts";
-import { type ReadSpan, readSpans } from "./otlp-messages.ts";
+import { type ReadLog, type ReadPoint, type ReadSpan, readLogs, readMetrics, readSpans } from "./read-otlp.ts";
 
 export interface Received {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
+  /** Each by the path that it came to. */
   readonly spans: readonly ReadSpan[];
+  readonly points: readonly ReadPoint[];
+  readonly logs: readonly ReadLog[];
   /** As it came, but for compression. */
   readonly body: Buffer;
 }
@@ -58,6 +61,15 @@ export class OtlpReceiver {
     return this.received.flatMap(({ spans }) => spans);
   }
 
+  /** Points of metrics, the latest last. */
+  get points(): ReadPoint[] {
+    return this.received.flatMap(({ points }) => points);
+  }
+
+  get logs(): ReadLog[] {
+    return this.received.flatMap(({ logs }) => logs);
+  }
+
   of(traceId: string): ReadSpan[] {
     return this.spans.filter((span) => span.traceId === traceId);
   }
@@ -67,7 +79,10 @@ export class OtlpReceiver {
       const body = headers["content-encoding"] === "gzip" ? gunzipSync(sent) : sent;
       if (headers["content-type"] !== "application/x-protobuf")
         throw new Error(`a request of ${headers["content-type"]}`);
-      this.received.push({ path, headers, spans: readSpans(body), body });
+      const spans = path.endsWith("/v1/traces") ? readSpans(body) : [];
+      const points = path.endsWith("/v1/metrics") ? readMetrics(body) : [];
+      const logs = path.endsWith("/v1/logs") ? readLogs(body) : [];
+      this.received.push({ path, headers, spans, points, logs, body });
     } catch (error) {
       this.faults.push((error as Error).message);
     }

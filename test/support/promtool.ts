@@ -43,6 +43,15 @@ export class Prometheus {
     return (data?.result ?? []).map(({ metric, value }) => ({ metric, value: Number(value[1]) }));
   }
 
+  /** Trace ids of exemplars. */
+  async exemplars(query: string): Promise<string[]> {
+    const nowMs = Date.now();
+    const range = { start: String((nowMs - 600_000) / 1000), end: String((nowMs + 60_000) / 1000) };
+    const response = await fetch(`${this.#url}/api/v1/query_exemplars?${new URLSearchParams({ query, ...range })}`);
+    const { data } = (await response.json()) as { data?: { exemplars: { labels: { trace_id: string } }[] }[] };
+    return (data ?? []).flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels.trace_id));
+  }
+
   /** Why targets could not be scraped. */
   async faults(): Promise<string[]> {
     const response = await fetch(`${this.#url}/api/v1/targets`);
@@ -66,7 +75,11 @@ export async function startPrometheus(jobs: readonly ScrapeJob[]): Promise<Prome
   }));
   writeFileSync(file, JSON.stringify({ scrape_configs }));
   const address = `127.0.0.1:${await freePort("127.0.0.1")}`;
-  const args = [`--config.file=${file}`, `--storage.tsdb.path=${join(folder, "data")}`];
+  const args = [
+    `--config.file=${file}`,
+    `--storage.tsdb.path=${join(folder, "data")}`,
+    "--enable-feature=exemplar-storage",
+  ];
   const child = spawn("prometheus", [...args, `--web.listen-address=${address}`], {
     stdio: ["ignore", "pipe", "pipe"],
   });

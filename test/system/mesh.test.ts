@@ -8,9 +8,9 @@ import { limits } from "../../shared/limits.ts";
 import { readState } from "../support/agent-state.ts";
 import { makeAuthority } from "../support/certificates.ts";
 import { collectorProgram, startCollector } from "../support/collector.ts";
-import type { ReadSpan } from "../support/otlp-messages.ts";
 import { OtlpReceiver, treeOf } from "../support/otlp-receiver.ts";
 import { sendRaw } from "../support/raw-http.ts";
+import type { ReadSpan } from "../support/read-otlp.ts";
 import { ended, root, type System, startSystem, until } from "../support/system.ts";
 import { applyTraces } from "../support/traced-shop.ts";
 

@@ -1,4 +1,5 @@
 /** Who uses what and how it goes, seen from outside: the commands, and a Prometheus that scrapes the control plane and agents. */
+import { randomBytes } from "node:crypto";
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -7,8 +8,10 @@ import type { ReplayReport } from "../../cli/replay/run-replay.ts";
 import { metricsContentType } from "../../shared/http/metrics-text.ts";
 import { agentRuntimeSchema } from "../../shared/wire/runtime-files.ts";
 import type { UsageAnswer } from "../../shared/wire/usage.ts";
+import { OtlpReceiver } from "../support/otlp-receiver.ts";
 import { hasPrometheus, hasPromtool, promtoolComplaints, startPrometheus } from "../support/promtool.ts";
 import { type System, startSystem, until } from "../support/system.ts";
+import { applyTraces } from "../support/traced-shop.ts";
 
 const shop = readFileSync("examples/shop/selvage.yaml", "utf8");
 /** One route more for each of three requests, which does one thing otherwise. */
@@ -23,6 +26,7 @@ mesh:`,
 );
 
 let system: System;
+let receiver: OtlpReceiver;
 let scrapeToken: string;
 
 const control = (path: string, headers: Record<string, string> = {}) =>
@@ -42,6 +46,7 @@ const adminPorts = (): number[] =>
   });
 
 beforeAll(async () => {
+  receiver = await OtlpReceiver.start();
   system = await startSystem();
   scrapeToken = (await system.selvage("token", "--role", "viewer", "--sub", "prometheus")).stdout.trim();
   const token = await system.token("alice");
@@ -50,7 +55,10 @@ beforeAll(async () => {
   for (let at = 0; at < 9; at++) await system.get(`/load/orders/${at}`, token);
   await system.get("/there-is-no-such-route");
 });
-afterAll(() => system?.stop());
+afterAll(async () => {
+  await system?.stop();
+  await receiver?.close();
+});
 
 test("every request is counted once, by route, and told within a while", async () => {
   await until("all are counted", async () => {
@@ -147,7 +155,33 @@ describe("metrics", () => {
       expect(promtoolComplaints(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text())).toBe("");
   });
 
-  test.skipIf(!hasPrometheus)("are scraped by a Prometheus", async () => {
+  test("are sent where the document says, of gateways by the control plane, and so are logs of every hop", async () => {
+    await applyTraces(system, receiver.url, "100%", (text) => text, ", metrics: { every: 1s }, logs: { sample: 100% }");
+    const traceId = randomBytes(16).toString("hex");
+    await until("all hops have told the request", async () => {
+      await system.get("/user/profile", await system.token("alice"), {
+        traceparent: `00-${traceId}-00f067aa0ba902b7-01`,
+      });
+      const hops = receiver.logs
+        .filter((log) => log.traceId === traceId)
+        .map(({ attributes }) => attributes["selvage.hop"]);
+      return ["gateway", "ingress", "inbound", "outbound"].every((hop) => hops.includes(hop));
+    });
+    const counted = () =>
+      receiver.points.findLast(
+        ({ name, attributes, resource }) =>
+          name === "http.server.request.duration" &&
+          attributes["selvage.route"] === "orders" &&
+          resource["service.name"] === "gateway",
+      );
+    await until("the gateway's are told", () => counted()?.value === 8);
+    const of = (service: string) => receiver.points.filter(({ resource }) => resource["service.name"] === service);
+    expect(of("orders").map(({ name }) => name)).toContain("http.server.request.duration");
+    expect(of("control-plane").map(({ name }) => name)).toContain("selvage_ca_certificate_expiry_timestamp_seconds");
+    expect(receiver.faults).toEqual([]);
+  });
+
+  test.skipIf(!hasPrometheus)("are scraped by a Prometheus, with exemplars", async () => {
     const prometheus = await startPrometheus([
       { name: "fleet", target: `127.0.0.1:${system.port("CONTROL")}`, path: "/v1/metrics", token: scrapeToken },
       ...adminPorts().map((port) => ({ name: `agent-${port}`, target: `127.0.0.1:${port}` })),
@@ -160,6 +194,9 @@ describe("metrics", () => {
       expect(await prometheus.faults()).toEqual([]);
       const [counted] = await prometheus.query('sum by (route) (selvage_gateway_requests_total{route="orders"})');
       expect(counted).toEqual({ metric: { route: "orders" }, value: 8 });
+      const exemplars = await prometheus.exemplars('selvage_request_duration_seconds_bucket{direction="inbound"}');
+      const kept = new Set(receiver.spans.map((span) => span.traceId));
+      expect(exemplars.filter((id) => kept.has(id))).not.toEqual([]);
       const [agents] = await prometheus.query('sum(selvage_requests_total{direction="inbound"})');
       expect(agents?.value).toBeGreaterThan(0);
     } finally {
@@ -191,10 +228,8 @@ describe("records", () => {
     const problem = (await answer.json()) as { traceId: string };
     expect([answer.status, problem.traceId]).toEqual([401, refused]);
     const gateway = await keptAs(problem.traceId, / result {4}401 credentials_invalid /);
-    expect(gateway).toMatch(/^ request {3}GET 127\.0\.0\.1:\d+\/api\/v2\/orders\/7\?token=…&page=2 {3}\(version 1, /);
-    expect(gateway).toMatch(
-      /^ route +pass +\S+selvage\.yaml:\d+ +orders takes it\n auth +deny +\S+selvage\.yaml:\d+ /m,
-    );
+    expect(gateway).toMatch(/^ request {3}GET 127\.0\.0\.1:\d+\/api\/v2\/orders\/7\?token=…&page=2 {3}\(version \d+, /);
+    expect(gateway).toMatch(/^ route +pass +\S+\.yaml:\d+ +orders takes it\n auth +deny +\S+\.yaml:\d+ /m);
     const token = await system.token("alice", "orders:read");
     const headers = { authorization: `Bearer ${token}`, ...traced(failed) };
     const put = await fetch(`${system.url}/api/v2/orders/42`, { method: "PUT", headers, body: "{}" });
@@ -219,7 +254,7 @@ describe("records", () => {
     const token = await system.token("alice", "orders:read");
     const url = `${system.url}/api/v2/orders/42`;
     const live = await shown("--live", "GET", url, "-H", `authorization: Bearer ${token}`);
-    expect(live.text).toMatch(/^ auth +pass +\S+selvage\.yaml:\d+ +alice by login, with orders:read$/m);
+    expect(live.text).toMatch(/^ auth +pass +\S+\.yaml:\d+ +alice by login, with orders:read$/m);
     const [, traceId = ""] = /--trace ([0-9a-f]{32})/.exec(live.stderr) ?? [];
     const kept = await keptAs(traceId, /└ ingress(?:.|\n)*└ inbound/);
     expect(kept).toContain("kept: it was asked for");

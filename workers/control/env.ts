@@ -1,7 +1,7 @@
 import type { Limiter } from "../common/objects/limiter.ts";
 import type { AuthorityRpc } from "./objects/authority-rpc.ts";
 import type { RecordsRpc } from "./objects/records-rpc.ts";
-import type { ConfigStoreRpc, HubRpc, ServiceRegistryRpc, TapsRpc } from "./objects/rpc.ts";
+import type { ConfigStoreRpc, HubRpc, MetricExporterRpc, ServiceRegistryRpc, TapsRpc } from "./objects/rpc.ts";
 import type { UsageStoreRpc } from "./objects/usage-rpc.ts";
 
 /** Bindings of the control Worker, see `wrangler.toml`. */
@@ -26,6 +26,9 @@ export interface Env {
   readonly TAPS: DurableObjectNamespace<TapsRpc>;
   readonly USAGE: DurableObjectNamespace<UsageStoreRpc>;
   readonly RECORDS: DurableObjectNamespace<RecordsRpc>;
+  readonly METRICS: DurableObjectNamespace<MetricExporterRpc>;
+  /** What the document's `telemetry.otlp.headers` name as `${secret:NAME}`. */
+  readonly [secret: `SECRET_${string}`]: string | undefined;
   /** How many hubs there are; absent: `limits.control.hubsDefault`. */
   readonly HUBS?: string;
   /** How long a gateway isolate serves without asking again, in ms; absent, and at most: `limits.gateway.planLeaseMs`. */

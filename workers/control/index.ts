@@ -6,6 +6,7 @@ export { Authority } from "./objects/authority.ts";
 export { ConfigStore } from "./objects/config-store.ts";
 export { Hub } from "./objects/hub.ts";
 export { MeshLimiter } from "./objects/mesh-limiter.ts";
+export { MetricExporter } from "./objects/metric-exporter.ts";
 export { RecordStore } from "./objects/record-store.ts";
 export { ServiceRegistry } from "./objects/service-registry.ts";
 export { Taps } from "./objects/taps.ts";

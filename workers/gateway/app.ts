@@ -85,7 +85,7 @@ export function createApp(isolate: string, deployed: GatewayPlan | null, keeper?
     grpcErrors(),
     checkRequest(),
     explainAsked(),
-    leasePlan(lease, counters, new Tracing()),
+    leasePlan(lease, counters, new Tracing(counters)),
     answerHead(),
     errorPages(),
     findClient(),

@@ -23,7 +23,9 @@ const endpoint = { instance: "orders-1", host: "127.0.0.1", port: Number(process
 clusters.update(plan.outbound, { orders: [endpoint] });
 
 const log = new Log();
+const metrics = new Metrics();
 const tracing = new Tracing("web", "web-1", log);
+tracing.families = () => metrics.families([]);
 const { TELEMETRY } = process.env;
 if (TELEMETRY !== undefined) await tracing.use(compileTelemetry(JSON.parse(TELEMETRY), "bench"));
 
@@ -34,7 +36,7 @@ server.onExchange(
       service: "web",
       instance: "web-1",
       log,
-      metrics: new Metrics(),
+      metrics,
       tracing,
       chosen: { share: process.env.ACCESS_LOG === "none" ? 0 : 1, failures: true },
     },

@@ -226,9 +226,14 @@ export const gatewayPages = {
     why: "`Host` follows the URL that is called; another one is not sent.",
     fix: "Use an upstream whose `url` has that host and whose `binding` leads to the address.",
   },
+  SLV3201: {
+    why: "The share is 0 %, and failures are told by the share, too.",
+    fix: "Raise `sample`, or leave `errors` at `always`.",
+    example: "logs: { sample: 1% }",
+  },
   SLV3205: {
-    why: "Without `traces` nothing is sent, whatever else stands there.",
-    fix: "Add `traces: {}`, or remove `telemetry`.",
+    why: "Without `traces`, `metrics` or `logs` nothing is sent, whatever else stands there.",
+    fix: "Add what is to be told, such as `traces: {}`, or remove what tells nothing.",
   },
   SLV3206: {
     why: "Agents find a receiver in their environment; the gateway has only the document.",

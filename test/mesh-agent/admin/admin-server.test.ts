@@ -2,12 +2,15 @@ import type { Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openAdmin } from "../../../mesh-agent/admin/admin-server.ts";
+import type { MetricFamily } from "../../../shared/http/metrics-text.ts";
 
 let server: Server;
 beforeEach(async () => {
   const view = {
     unready: () => undefined,
-    metrics: () => "# TYPE a_total counter\na_total 1\n",
+    metrics: () => [
+      { name: "a_total", type: "counter", help: "A.", samples: [{ labels: {}, value: 1 }] } satisfies MetricFamily,
+    ],
     config: () => ({ secretive: true }),
   };
   server = await openAdmin({ host: "127.0.0.1", port: 0 }, view);
@@ -45,11 +48,11 @@ test.each(["//[", "//evil.example/config", "http://[/"])("the target %s is answe
 });
 
 test.each([
-  ["text/plain", "text/plain; version=0.0.4; charset=utf-8", "# TYPE a_total counter\na_total 1\n"],
+  ["text/plain", "text/plain; version=0.0.4; charset=utf-8", "# HELP a_total A.\n# TYPE a_total counter\na_total 1\n"],
   [
     "application/openmetrics-text;version=1.0.0,text/plain;q=0.5",
     "application/openmetrics-text; version=1.0.0; charset=utf-8",
-    "# TYPE a counter\na_total 1\n# EOF\n",
+    "# HELP a A.\n# TYPE a counter\na_total 1\n# EOF\n",
   ],
 ])("metrics are in the form of Accept: %s", async (accept, type, text) => {
   const { port } = server.address() as AddressInfo;

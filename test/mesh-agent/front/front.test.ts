@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
+import { metricsText } from "../../../shared/http/metrics-text.ts";
 import { frontFields } from "../../../shared/wire/front-fields.ts";
 import { speak } from "../../conformance/http1/raw-client.ts";
 import { startFront, type TestFront } from "../../support/front.ts";
@@ -247,7 +248,7 @@ describe("bounds and the end", () => {
     for (const socket of held) socket.destroy();
     await until("they have gone", () => started.counts().connections === 0);
     expect((await speak(port, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")).status).toBe(200);
-    expect(started.counters.render(started.counts(), started.webSockets)).toMatch(
+    expect(metricsText(started.counters.families(started.counts(), started.webSockets))).toMatch(
       /selvage_front_turned_away_total\{bound="connections"\} 1/,
     );
   });

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { Metrics } from "../../../mesh-agent/telemetry/metrics.ts";
+import { metricsText } from "../../../shared/http/metrics-text.ts";
 
 test("renders counters and cumulative histograms in Prometheus text form", () => {
   const metrics = new Metrics();
@@ -7,7 +8,7 @@ test("renders counters and cumulative histograms in Prometheus text form", () =>
   metrics.request("outbound", "orders", 200, 40_000);
   metrics.request("outbound", "orders", 0, 1);
   metrics.retry("orders");
-  const text = metrics.render([{ name: "g", help: "A gauge.", labels: { a: 'b"\n' }, value: 1 }]);
+  const text = metricsText(metrics.families([{ name: "g", help: "A gauge.", labels: { a: 'b"\n' }, value: 1 }]));
   const labels = 'direction="outbound",service="orders"';
   for (const line of [
     `selvage_requests_total{${labels},status="2xx"} 2`,
@@ -21,4 +22,15 @@ test("renders counters and cumulative histograms in Prometheus text form", () =>
     'g{a="b\\"\\n"} 1',
   ])
     expect(text.split("\n")).toContain(line);
+});
+
+test("says what is going on, and what the application takes where that is measured", () => {
+  const metrics = new Metrics();
+  metrics.inFlight.inbound = 3;
+  const lines = (): string[] => metricsText(metrics.families([])).split("\n");
+  expect(lines()).toContain('selvage_requests_in_flight{direction="inbound"} 3');
+  expect(lines().join()).not.toContain("selvage_concurrency_");
+  metrics.load = () => ({ utilization: 0.5, places: 8, queueMs: 0, full: [0, 0, 0] });
+  expect(lines()).toContain("selvage_concurrency_places 8");
+  expect(lines()).toContain("selvage_concurrency_utilization_ratio 0.5");
 });

@@ -26,7 +26,7 @@ afterAll(async () => {
 function send(url: string): { readonly troubles: string[]; readonly sender: OtlpSender } {
   const troubles: string[] = [];
   const settings = { url: `${url}/v1/traces`, headers: { "x-tenant": "t1" }, timeoutMs: 5_000, resource: {} };
-  const sender = new OtlpSender(settings, (sentence) => troubles.push(sentence));
+  const sender = new OtlpSender(settings, "spans", (sentence) => troubles.push(sentence));
   const spans = new SpanBuffer();
   const ids = { traceId: TRACE_ID, spanId: "b7ad6b7169203331", flags: "01" };
   spans.begin(ids, { name: "GET", kind: spanKind.server, parentId: "", startMs: 1, endMs: 2 });

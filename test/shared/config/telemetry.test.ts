@@ -19,6 +19,18 @@ test.each([
   ["nothing to tell", {}, ["SLV3205 telemetry"]],
   ["a receiver, and nothing for it", { otlp: { endpoint } }, ["SLV3205 telemetry"]],
   ["no receiver", { traces: {} }, ["SLV3206 telemetry.traces"]],
+  ["no receiver of what comes first", { logs: {}, metrics: {} }, ["SLV3206 telemetry.metrics"]],
+  ["times for clients", { serverTiming: true }, []],
+  ["times that are not told", { serverTiming: false }, ["SLV3205 telemetry"]],
+  ["a receiver beside times alone", { otlp: { endpoint }, serverTiming: true }, ["SLV3205 telemetry.otlp"]],
+  ["each signal alone", { otlp: { endpoint }, metrics: {} }, []],
+  [
+    "logs of no request",
+    { otlp: { endpoint }, logs: { sample: "0%", errors: "sampled" } },
+    ["SLV3201 telemetry.logs.sample"],
+  ],
+  ["logs of failures alone", { otlp: { endpoint }, logs: { sample: "0%" } }, []],
+  ["metrics too often", { otlp: { endpoint }, metrics: { every: "10ms" } }, ["SLV2001 telemetry.metrics.every"]],
   [
     "nothing that is ever kept",
     { otlp: { endpoint }, traces: { sample: "0%", errors: "sampled" } },
@@ -53,7 +65,7 @@ test.each([
     { records: { perRoute: 10, keep: "7d", hide: { headers: ["X-A"], query: [], claims: ["b"] } } },
     [],
   ],
-  ["a receiver beside records alone", { otlp: { endpoint }, records: "off" }, ["SLV3205 telemetry"]],
+  ["a receiver beside records alone", { otlp: { endpoint }, records: "off" }, ["SLV3205 telemetry.otlp"]],
   ["records for ever", { records: { keep: "30d" } }, ["SLV2001 telemetry.records.keep"]],
   ["records by another word", { records: "on" }, ["SLV2001 telemetry.records"]],
   ["an unknown word", { otlp: { endpoint }, traces: { ratio: 1 } }, ["SLV2003 telemetry.traces.ratio"]],
@@ -80,12 +92,18 @@ test("gateway and agents get the same settings, with every default", () => {
     otlp: { endpoint: `${endpoint}/base/`, headers: { "X-Tenant": "t" } },
     resource: { team: "a" },
     traces: { slow: "500ms" },
+    metrics: {},
+    logs: {},
+    serverTiming: true,
   };
   const plan = compile(checkDocument(documentOf(telemetry)).document as Document);
   const settings = {
     otlp: { endpoint: `${endpoint}/base`, headers: { "x-tenant": "t" }, timeoutMs: 10_000 },
     resource: { "service.namespace": "shop", team: "a" },
     traces: { ratio: 0.01, errors: true, slowMs: 500 },
+    metrics: { everyMs: 60_000 },
+    logs: { ratio: 0.01, failures: true },
+    serverTiming: true,
   };
   expect(plan.gateway.telemetry).toEqual(settings);
   expect(agentPlan(plan, "orders")?.telemetry).toEqual(settings);

@@ -1,26 +1,27 @@
 import { describe, expect, test } from "vitest";
-import { inFormat, metricsFormat, metricsText } from "../../../shared/http/metrics-text.ts";
+import { type MetricFamily, metricsFormat, metricsText } from "../../../shared/http/metrics-text.ts";
 import { newCounters, seriesOf } from "../../../shared/policy/counters.ts";
 import { gatewayMetrics } from "../../../shared/policy/gateway-metrics.ts";
 import { countAnswer } from "../../../shared/policy/usage-counters.ts";
 
-const text = metricsText([
+const exemplar = { traceId: "a".repeat(32), spanId: "b".repeat(16), value: 0.25, atMs: 1_500 };
+const families: readonly MetricFamily[] = [
   { name: "a_total", type: "counter", help: 'Says "a".', samples: [{ labels: { of: 'q"\\\n' }, value: 1 }] },
   {
     name: "took_seconds",
     type: "histogram",
     help: "Took.",
     samples: [
-      { suffix: "_bucket", labels: { le: "1" }, value: 1 },
+      { suffix: "_bucket", labels: { le: "1" }, value: 1, exemplar },
       { suffix: "_bucket", labels: { le: "+Inf" }, value: 2 },
     ],
   },
   { name: "empty", type: "gauge", help: "None.", samples: [] },
-]);
+];
 
 describe("text of metrics", () => {
   test("of Prometheus has HELP and TYPE of each family that has samples", () => {
-    expect(text.split("\n")).toEqual([
+    expect(metricsText(families).split("\n")).toEqual([
       ...['# HELP a_total Says "a".', "# TYPE a_total counter", 'a_total{of="q\\"\\\\\\n"} 1'],
       ...["# HELP took_seconds Took.", "# TYPE took_seconds histogram"],
       ...['took_seconds_bucket{le="1"} 1', 'took_seconds_bucket{le="+Inf"} 2', ""],
@@ -29,13 +30,13 @@ describe("text of metrics", () => {
   });
 
   test("of OpenMetrics names families without _total, has units and an end", () => {
-    expect(inFormat(text, "prometheus")).toBe(text);
-    expect(inFormat(text, "openmetrics").split("\n")).toEqual([
+    expect(metricsText(families, "openmetrics").split("\n")).toEqual([
       ...['# HELP a Says \\"a\\".', "# TYPE a counter", 'a_total{of="q\\"\\\\\\n"} 1'],
       ...["# HELP took_seconds Took.", "# TYPE took_seconds histogram", "# UNIT took_seconds seconds"],
-      ...['took_seconds_bucket{le="1.0"} 1', 'took_seconds_bucket{le="+Inf"} 2', "# EOF", ""],
+      `took_seconds_bucket{le="1.0"} 1 # {trace_id="${exemplar.traceId}",span_id="${exemplar.spanId}"} 0.25 1.500`,
+      ...['took_seconds_bucket{le="+Inf"} 2', "# EOF", ""],
     ]);
-    expect(inFormat("", "openmetrics")).toBe("# EOF\n");
+    expect(metricsText([], "openmetrics")).toBe("# EOF\n");
   });
 
   test.each([

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { processTelemetry } from "../../../shared/telemetry/environment.ts";
-import { tracesPath } from "../../../shared/telemetry/otlp-request.ts";
+import { metricsOf, receiverOf, tracesOf } from "../../../shared/telemetry/environment.ts";
 import type { TelemetrySettings } from "../../../shared/telemetry/settings.ts";
 
 const settings: TelemetrySettings = {
@@ -14,11 +13,10 @@ const settings: TelemetrySettings = {
 };
 const own = { "service.name": "orders", "service.instance.id": "orders-1" };
 const of = (environment: Record<string, string>, from: TelemetrySettings | undefined = settings) =>
-  processTelemetry(from, environment, own, tracesPath);
+  receiverOf("traces", from, environment, own);
 
 test("as the document says, its secrets from the environment", () => {
   expect(of({ SECRET_TOKEN: "s3cret" })).toEqual({
-    traces: { ratio: 0.01, errors: true },
     url: "https://otel.example/base/v1/traces",
     headers: { authorization: "Bearer s3cret" },
     timeoutMs: 9_000,
@@ -34,12 +32,9 @@ test("OpenTelemetry's variables come before it", () => {
     OTEL_EXPORTER_OTLP_TIMEOUT: "2500",
     OTEL_SERVICE_NAME: "orders-api",
     OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=test,service.namespace=other",
-    OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
-    OTEL_TRACES_SAMPLER_ARG: "0.25",
     SECRET_TOKEN: "unused",
   });
   expect(found).toEqual({
-    traces: { ratio: 0.25, errors: true },
     url: "http://127.0.0.1:4318/v1/traces",
     headers: { authorization: "Basic x", "x-tenant": "a=b" },
     compression: "gzip",
@@ -65,17 +60,14 @@ test("a signal's own variables come first, its endpoint as it is", () => {
 test.each([
   ["always_on", undefined, 1],
   ["parentbased_always_off", undefined, 0],
+  ["parentbased_traceidratio", "0.25", 0.25],
   ["traceidratio", "0.5", 0.5],
   ["traceidratio", undefined, 1],
   ["traceidratio", "2", 0.01],
   ["jaeger_remote", "1", 0.01],
 ])("the sampler %s of %s", (OTEL_TRACES_SAMPLER, arg, ratio) => {
-  const environment = {
-    OTEL_TRACES_SAMPLER,
-    SECRET_TOKEN: "x",
-    ...(arg !== undefined && { OTEL_TRACES_SAMPLER_ARG: arg }),
-  };
-  expect(of(environment)).toMatchObject({ traces: { ratio } });
+  const environment = { OTEL_TRACES_SAMPLER, ...(arg !== undefined && { OTEL_TRACES_SAMPLER_ARG: arg }) };
+  expect(tracesOf({ ratio: 0.01, errors: true }, environment)).toEqual({ ratio, errors: true });
 });
 
 test.each([
@@ -84,7 +76,7 @@ test.each([
   ["switched off", { OTEL_SDK_DISABLED: "true" }, settings],
   ["exported nowhere", { OTEL_TRACES_EXPORTER: "none" }, settings],
 ])("%s: nothing is told", (_, environment, from) => {
-  expect(processTelemetry(from as TelemetrySettings | undefined, environment, own, tracesPath)).toBeUndefined();
+  expect(receiverOf("traces", from as TelemetrySettings | undefined, environment, own)).toBeUndefined();
 });
 
 test.each([
@@ -98,4 +90,33 @@ test.each([
 test("nowhere to send it is said", () => {
   const { otlp: _, ...nowhere } = settings;
   expect(of({}, nowhere)).toMatch(/no receiver/);
+});
+
+test("each signal has variables of its own, and is switched off alone", () => {
+  const all: TelemetrySettings = { ...settings, metrics: { everyMs: 60_000 }, logs: { ratio: 0.01, failures: true } };
+  const environment = {
+    SECRET_TOKEN: "x",
+    OTEL_METRICS_EXPORTER: "none",
+    OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: "http://127.0.0.1:9/logs",
+    OTEL_EXPORTER_OTLP_TRACES_HEADERS: "authorization=of-traces",
+  };
+  expect(receiverOf("metrics", all, environment, own)).toBeUndefined();
+  expect(receiverOf("metrics", all, { SECRET_TOKEN: "x" }, own)).toMatchObject({
+    url: "https://otel.example/base/v1/metrics",
+  });
+  expect(receiverOf("logs", all, environment, own)).toMatchObject({
+    url: "http://127.0.0.1:9/logs",
+    headers: { authorization: "Bearer x" },
+  });
+  expect(receiverOf("traces", all, environment, own)).toMatchObject({ headers: { authorization: "of-traces" } });
+});
+
+test.each([
+  ["2500", 2_500],
+  ["", 60_000],
+  ["often", 60_000],
+  ["10", 60_000],
+  ["99999999", 60_000],
+])("OTEL_METRIC_EXPORT_INTERVAL=%s", (OTEL_METRIC_EXPORT_INTERVAL, everyMs) => {
+  expect(metricsOf({ everyMs: 60_000 }, { OTEL_METRIC_EXPORT_INTERVAL })).toEqual({ everyMs });
 });

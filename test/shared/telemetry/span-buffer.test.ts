@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { attributeKey } from "../../../shared/telemetry/attribute-key.ts";
 import { otlpRequest, otlpResource } from "../../../shared/telemetry/otlp-request.ts";
 import { SpanBuffer, spanKind } from "../../../shared/telemetry/span-buffer.ts";
-import { readSpans } from "../../support/otlp-messages.ts";
+import { readSpans } from "../../support/read-otlp.ts";
 
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
 const trace = { traceId, spanId: "00f067aa0ba902b7", flags: "03" };

@@ -158,7 +158,7 @@ describe("calls by edge of the mesh", () => {
     const text = (await call("GET", "/v1/metrics", "admin")).body;
     expect(text).toContain('selvage_mesh_requests_total{source="gateway",destination="orders",status="2xx"} 11');
     const gateways = storeOf(ISOLATES[0] as string);
-    expect((await gateways.totals()).map(({ kind }) => kind)).not.toContain("edge");
+    expect((await gateways.totals()).series.map(({ kind }) => kind)).not.toContain("edge");
   });
 });
 

@@ -1,7 +1,7 @@
 /** Spans of the gateway, as its receiver gets them, and what of a client's trace context is believed. */
 import { afterEach, expect, test, vi } from "vitest";
 import type { TracesSettings } from "../../../shared/telemetry/settings.ts";
-import { type ReadSpan, readSpans } from "../../support/otlp-messages.ts";
+import { type ReadSpan, readSpans } from "../../support/read-otlp.ts";
 import { type Gateway, type Outside, startGateway } from "./support/gateway.ts";
 import { limit, part, plan, route } from "./support/plans.ts";
 

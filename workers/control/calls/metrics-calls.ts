@@ -1,97 +1,12 @@
 /** `GET /v1/metrics`: what a Prometheus scrapes of the whole fleet. */
-import {
-  inFormat,
-  type MetricFamily,
-  metricsContentType,
-  metricsFormat,
-  metricsText,
-  type Sample,
-} from "../../../shared/http/metrics-text.ts";
-import { acknowledgementOf } from "../../../shared/policy/acknowledgement.ts";
-import type { Instance } from "../../../shared/policy/agent-sessions.ts";
-import type { FleetVerdict } from "../../../shared/policy/fleet-verdict.ts";
-import { gatewayMetrics } from "../../../shared/policy/gateway-metrics.ts";
-import { meshMetrics } from "../../../shared/policy/mesh-metrics.ts";
-import type { ConfigStatus } from "../objects/rpc.ts";
-import { hubsStatus } from "../upstream/hubs.ts";
-import { usageTotals } from "../upstream/usage-shards.ts";
-import { type Call, config } from "./call.ts";
+import { metricsContentType, metricsFormat, metricsText } from "../../../shared/http/metrics-text.ts";
+import { fleetMetrics } from "../upstream/fleet-metrics.ts";
+import type { Call } from "./call.ts";
 
 export async function metrics(c: Call): Promise<Response> {
-  const [totals, live, { instances, verdicts }] = await Promise.all([
-    usageTotals(c.env),
-    config(c).status(),
-    hubsStatus(c.env),
-  ]);
-  const families = [
-    ...gatewayMetrics(totals),
-    ...meshMetrics(totals),
-    ...gatewayGauges(live),
-    ...agentGauges(instances, verdicts, live.version),
-  ];
+  const { gateways, fleet } = await fleetMetrics(c.env);
   const format = metricsFormat(c.req.header("accept"));
-  return new Response(inFormat(metricsText(families), format), {
+  return new Response(metricsText([...gateways, ...fleet], format), {
     headers: { "content-type": metricsContentType[format], vary: "accept", "cache-control": "no-store" },
   });
-}
-
-function gatewayGauges({ version, leases }: ConfigStatus): MetricFamily[] {
-  const states = leases.map((lease) => acknowledgementOf(version, lease.version, lease.refused).state);
-  return [
-    gauge("selvage_live_version", "Version of the document that should be live, 0 for none.", [
-      { labels: {}, value: version },
-    ]),
-    gauge("selvage_gateway_isolates", "Isolates with a lease, by how they stand to the live version.", [
-      ...tally(states, (state) => ({ state })),
-    ]),
-  ];
-}
-
-function agentGauges(
-  instances: readonly Instance[],
-  verdicts: ReadonlyMap<string, FleetVerdict>,
-  live: number,
-): MetricFamily[] {
-  const states = instances.map(({ service, connected, planVersion, refused }) => {
-    const state = connected ? acknowledgementOf(live, planVersion, refused).state : "offline";
-    return `${service}\n${state}`;
-  });
-  const visible = instances.flatMap(({ service, visible: is }) => (is ? [service] : []));
-  const failing = [...verdicts].flatMap(([service, { endpoints }]) =>
-    endpoints.filter(({ advised }) => advised).map(() => service),
-  );
-  const ends = new Map<string, number>();
-  for (const { service, connected, certificateNotAfterMs } of instances)
-    if (connected)
-      ends.set(service, Math.min(ends.get(service) ?? Number.POSITIVE_INFINITY, certificateNotAfterMs / 1000));
-  return [
-    gauge("selvage_agents", "Agents by service and how they stand to the live version, as they say.", [
-      ...tally(states, (key) => {
-        const [service = "", state = ""] = key.split("\n");
-        return { service, state };
-      }),
-    ]),
-    gauge("selvage_visible_endpoints", "Endpoints of a service that callers are given.", [
-      ...tally(visible, (service) => ({ service })),
-    ]),
-    gauge("selvage_failing_endpoints", "Endpoints that callers are advised to use less since most see them failing.", [
-      ...tally(failing, (service) => ({ service })),
-    ]),
-    gauge(
-      "selvage_agent_certificate_expiry_timestamp_seconds",
-      "When the first certificate of a service's agents ends.",
-      [...[...ends].map(([service, value]) => ({ labels: { service }, value }))],
-    ),
-  ];
-}
-
-const gauge = (name: string, help: string, samples: readonly Sample[]): MetricFamily => ({
-  ...{ name, type: "gauge", help, samples },
-});
-
-/** How often each key is there. */
-function tally(keys: readonly string[], labels: (key: string) => Record<string, string>): Sample[] {
-  const counts = new Map<string, number>();
-  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
-  return [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => ({ labels: labels(key), value }));
 }

@@ -5,9 +5,7 @@ import { limits } from "../../../shared/limits.ts";
 import { canonicalJson } from "../../../shared/plan/canonical-json.ts";
 import type { Plan } from "../../../shared/plan/plan.ts";
 import type { CounterReport } from "../../../shared/policy/counters.ts";
-import { USUAL_LIVES } from "../../../shared/policy/issuance.ts";
 import { leaseNeedsPlan } from "../../../shared/policy/lease.ts";
-import { outageBoundMs } from "../../../shared/policy/outage-budget.ts";
 import type { DeprecatedCaller, Drift, VersionInfo } from "../../../shared/wire/admin.ts";
 import type { CanaryChange, CanaryRequest, CanaryStatus } from "../../../shared/wire/canary.ts";
 import type { LeaseRequest } from "../../../shared/wire/gateway-lease.ts";
@@ -22,6 +20,7 @@ import { CanaryStore } from "./canary-store.ts";
 import { CountedReports } from "./counted-reports.ts";
 import { facesOf } from "./faces-of.ts";
 import { GatewayStore } from "./gateway-store.ts";
+import { type LiveVersion, liveVersion } from "./live-version.ts";
 import { canaryRunning, nothingLive, otherTrustDomain, unknownVersion, withoutArtifacts } from "./refusals.ts";
 import { describeRevocation, RevocationStore } from "./revocation-store.ts";
 import {
@@ -42,17 +41,6 @@ import {
 } from "./rpc.ts";
 import { type VersionContent, type VersionRow, VersionStore } from "./version-store.ts";
 
-/** Of the version that is live. */
-interface Live {
-  readonly row: VersionRow;
-  readonly gateway: string;
-  readonly services: ReadonlySet<string>;
-  /** Agents face the outside, and so refuse what is revoked. */
-  readonly isExposed: boolean;
-  readonly joining: Omit<JoiningSettings, "version">;
-  readonly outageBudgetMs: number;
-}
-
 export class ConfigStore extends GatewayStore implements ConfigStoreRpc {
   readonly #sql: SqlStorage;
   readonly #versions: VersionStore;
@@ -62,7 +50,7 @@ export class ConfigStore extends GatewayStore implements ConfigStoreRpc {
   readonly #canary: CanaryStore;
   readonly #faces = (version: number) => facesOf(this.#versions.plan(version));
   /** The live version's parsed parts, read again after an eviction. */
-  #live: Live | undefined;
+  #live: LiveVersion | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -157,9 +145,17 @@ export class ConfigStore extends GatewayStore implements ConfigStoreRpc {
     const nowMs = Date.now();
     const [leases, counters] = [this.leases.live(nowMs), this.#counted.sums(nowMs)];
     const canary = this.#canary.brief;
-    const outageBudgetMs = this.#readLive()?.outageBudgetMs ?? limits.fleet.outageMs;
+    const { outageBudgetMs = limits.fleet.outageMs, telemetry } = this.#readLive() ?? {};
     const { version = 0, hash = "" } = live ?? {};
-    return { version, hash, leases, counters, outageBudgetMs, ...(canary && { canary }) };
+    return {
+      version,
+      hash,
+      leases,
+      counters,
+      outageBudgetMs,
+      ...(canary && { canary }),
+      ...(telemetry && { telemetry }),
+    };
   }
 
   async missingArtifacts(digests: readonly string[]): Promise<string[]> {
@@ -352,6 +348,7 @@ export class ConfigStore extends GatewayStore implements ConfigStoreRpc {
     const live = this.#versions.newest();
     if (live === undefined || this.#published >= live.version) return;
     await publish(this.env, await this.#publication(live));
+    if (this.#readLive()?.telemetry?.metrics !== undefined) await this.env.METRICS.getByName(MAIN).wake();
     this.#sql.exec(
       "INSERT INTO published VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET version = max(version, ?1)",
       live.version,
@@ -377,18 +374,10 @@ export class ConfigStore extends GatewayStore implements ConfigStoreRpc {
     return this.env.AUTHORITY.getByName(MAIN);
   }
 
-  #readLive(): Live | undefined {
+  #readLive(): LiveVersion | undefined {
     const row = this.#live?.row ?? this.#versions.newest();
     if (row === undefined) return undefined;
-    if (this.#live === undefined) {
-      const plan = this.#versions.plan(row.version);
-      const gateway = this.#versions.text("gateway", row.version) ?? "";
-      const { services, trustDomain: _, federation: __, ...joining } = plan.mesh;
-      const isExposed = Object.values(services).some(({ expose }) => expose !== undefined);
-      const { certificateMs } = plan.mesh.lives ?? USUAL_LIVES;
-      const outageBudgetMs = outageBoundMs(plan.mesh.outageBudgetMs, certificateMs);
-      this.#live = { row, gateway, services: new Set(Object.keys(services)), isExposed, joining, outageBudgetMs };
-    }
+    this.#live ??= liveVersion(row, this.#versions);
     return this.#live;
   }
 }

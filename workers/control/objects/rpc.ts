@@ -14,6 +14,7 @@ import type { InstanceReport, RegistryUpdate, Released } from "../../../shared/p
 import type { HeldRevision } from "../../../shared/policy/service-view.ts";
 import type { TapNews } from "../../../shared/policy/tap-desk.ts";
 import type { TapReport, TapsAnswer, ToldTap } from "../../../shared/policy/tap-source.ts";
+import type { TelemetrySettings } from "../../../shared/telemetry/settings.ts";
 import type { DeprecatedCaller, Drift, VersionInfo } from "../../../shared/wire/admin.ts";
 import type { ArtifactTable } from "../../../shared/wire/artifacts.ts";
 import type { AuditPage } from "../../../shared/wire/audit.ts";
@@ -83,6 +84,14 @@ export interface ConfigStatus {
   readonly counters: readonly SeriesCounts[];
   /** Agents that go on for less than this without the control plane are an alarm. */
   readonly outageBudgetMs: number;
+  /** What is told, and whom. */
+  readonly telemetry?: TelemetrySettings;
+}
+
+/** Sends metrics, see `metric-exporter.ts`. */
+export interface MetricExporterRpc extends Rpc.DurableObjectBranded {
+  /** The live version asks for metrics, or for others than before. */
+  wake(): Promise<void>;
 }
 
 export interface LeaseGrant {

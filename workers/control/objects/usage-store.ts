@@ -1,6 +1,8 @@
 /** What a part of the gateway's isolates count, in slots of time; what is decided is in `shared/policy/usage-rollup.ts`. */
 import { DurableObject } from "cloudflare:workers";
+import { limits } from "../../../shared/limits.ts";
 import type { CounterReport, SeriesCounts } from "../../../shared/policy/counters.ts";
+import { noteExemplar, type RouteExemplars } from "../../../shared/policy/route-exemplars.ts";
 import { addGroups, type UsageGroups } from "../../../shared/policy/usage-report.ts";
 import {
   addToSlot,
@@ -19,7 +21,7 @@ import {
   slotStartMs,
 } from "../../../shared/policy/usage-rollup.ts";
 import type { Env } from "../env.ts";
-import type { UsageRequest, UsageStoreRpc, UsageSums } from "./usage-rpc.ts";
+import type { UsageRequest, UsageStoreRpc, UsageSums, UsageTotals } from "./usage-rpc.ts";
 
 interface ReportRow extends Record<string, SqlStorageValue> {
   isolate: string;
@@ -38,6 +40,8 @@ const HEARD = "heard";
 export class UsageStore extends DurableObject<Env> implements UsageStoreRpc {
   readonly #sql: SqlStorage;
   #state: RollupState;
+  /** In memory alone: they are of the last moments. */
+  readonly #exemplars: RouteExemplars = new Map();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -55,6 +59,7 @@ export class UsageStore extends DurableObject<Env> implements UsageStoreRpc {
   async add(isolate: string, report: CounterReport): Promise<void> {
     const nowMs = Date.now();
     if (!isNews(this.#state, isolate, report)) return;
+    for (const one of report.exemplars ?? []) noteExemplar(this.#exemplars, one, limits.usage.exemplarsMax);
     const kept = { seq: report.seq, series: report.series.filter(isKept) };
     try {
       this.ctx.storage.transactionSync(() => this.#add(isolate, kept, nowMs));
@@ -89,10 +94,10 @@ export class UsageStore extends DurableObject<Env> implements UsageStoreRpc {
     return [...sums].map(([startMs, groups]) => ({ atMs: startMs, groups })).filter(({ groups }) => groups.size > 0);
   }
 
-  async totals(): Promise<readonly SeriesCounts[]> {
+  async totals(): Promise<UsageTotals> {
     const slot = slotOf(this.#stored("total", 0) ?? []);
     for (const series of this.#state.minute.values()) addToSlot(slot, series);
-    return [...slot.values()];
+    return { series: [...slot.values()], exemplars: [...this.#exemplars.values()] };
   }
 
   #close(nowMs: number): void {

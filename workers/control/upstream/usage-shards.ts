@@ -1,11 +1,11 @@
 /** Whoever tells the objects that keep usage something, or asks them, does it here. */
 import { limits } from "../../../shared/limits.ts";
-import type { CounterReport, SeriesCounts } from "../../../shared/policy/counters.ts";
+import type { CounterReport } from "../../../shared/policy/counters.ts";
 import { hubOf } from "../../../shared/policy/hub-shards.ts";
 import { mergeGroups, type UsageGroups } from "../../../shared/policy/usage-report.ts";
 import { isKept, slotOf } from "../../../shared/policy/usage-rollup.ts";
 import type { Env } from "../env.ts";
-import type { UsageRequest, UsageStoreRpc, UsageSums } from "../objects/usage-rpc.ts";
+import type { UsageRequest, UsageStoreRpc, UsageSums, UsageTotals } from "../objects/usage-rpc.ts";
 import { within } from "./within.ts";
 
 /** Objects that keep what one kind of programs counts. */
@@ -61,10 +61,15 @@ export async function askUsage(env: Env, asked: UsageRequest): Promise<UsageSums
 }
 
 /** What was counted since the beginning, of all objects. @throws when one does not answer: sums that fall would be taken for news */
-export async function usageTotals(env: Env): Promise<SeriesCounts[]> {
-  const of = (shards: Shards) => eachShard(env, shards, (shard) => shard.totals());
-  const sums = await Promise.all([GATEWAYS, AGENTS].map(async (shards) => slotOf((await of(shards)).flat())));
-  return sums.flatMap((slot) => [...slot.values()]);
+export async function usageTotals(env: Env): Promise<UsageTotals> {
+  const sums = await Promise.all(
+    [GATEWAYS, AGENTS].map(async (shards) => {
+      const all = await eachShard(env, shards, (shard) => shard.totals());
+      const series = [...slotOf(all.flatMap((one) => one.series)).values()];
+      return { series, exemplars: all.flatMap(({ exemplars }) => exemplars) };
+    }),
+  );
+  return { series: sums.flatMap(({ series }) => series), exemplars: sums.flatMap(({ exemplars }) => exemplars) };
 }
 
 function eachShard<T>(

@@ -3,6 +3,7 @@ import { TRACEPARENT } from "../../../shared/http/header-names.ts";
 import { childContextOf, parseTraceparent, SPAN_DIGITS } from "../../../shared/http/trace-context.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { PlanLease } from "../authority/plan-lease.ts";
+import { Logging } from "../telemetry/logging.ts";
 import type { RecordKeeper } from "../telemetry/record-keeper.ts";
 import { clientIpOf } from "../upstream/client-ip.ts";
 import type { Context } from "../upstream/context.ts";
@@ -20,6 +21,7 @@ import type { Stage } from "../upstream/stages.ts";
 export function accessLog(instance: string, lease: Pick<PlanLease, "taps">, keeper?: RecordKeeper): Stage {
   const buffer = new LineBuffer((text) => console.log(text));
   const timeOf = isoTimes();
+  const logging = new Logging();
   let waitMs: number | undefined;
   return {
     enter: (c) => {
@@ -41,14 +43,18 @@ export function accessLog(instance: string, lease: Pick<PlanLease, "taps">, keep
     leave: (c) => {
       const nowMs = c.get("answeredAtMs");
       c.get("trace").end?.(instance, nowMs);
-      const entry = entryOf(c, instance, timeOf(c.get("arrivedAtMs")), nowMs);
+      const held: GatewayEnv["Variables"]["held"] | undefined = c.get("held");
+      const entry = entryOf(c, held, instance, timeOf(c.get("arrivedAtMs")), nowMs);
       c.get("explained")?.(entry);
       waitMs ??= logWaitMsOf(c.env.ACCESS_LOG_WAIT_MS);
       const waits = waitMs;
       const write = (): void => {
         lease.taps?.see(entry, c, nowMs);
         keeper?.see(entry, c);
-        buffer.add(gatewayLogLine(entry, c.get("wouldRefuse")), waits, nowMs, () => c.executionCtx);
+        const wouldRefuse = c.get("wouldRefuse");
+        buffer.add(gatewayLogLine(entry, wouldRefuse), waits, nowMs, () => c.executionCtx);
+        const told = held?.plan.telemetry;
+        if (told?.logs !== undefined) logging.see(c, told, { entry, wouldRefuse, nowMs });
       };
       const shadows = c.get("shadows");
       // The line waits for what they say, the answer does not.
@@ -78,13 +84,18 @@ function logWaitMsOf(told: string | undefined): number {
   return Math.min(Number(told), limits.gateway.logWaitMsMax);
 }
 
-function entryOf(c: Context<GatewayEnv>, instance: string, time: string, nowMs: number): GatewayLogEntry {
+function entryOf(
+  c: Context<GatewayEnv>,
+  held: GatewayEnv["Variables"]["held"] | undefined,
+  instance: string,
+  time: string,
+  nowMs: number,
+): GatewayLogEntry {
   const { traceId, spanId } = c.get("trace");
   const failure = c.get("failure");
   const { logTextCharsMax } = limits.gateway;
   // What inner stages set is absent when the request did not get that far.
   const target: GatewayEnv["Variables"]["target"] | undefined = c.get("target");
-  const held: GatewayEnv["Variables"]["held"] | undefined = c.get("held");
   const route: GatewayEnv["Variables"]["route"] | undefined = c.get("route");
   const identity: GatewayEnv["Variables"]["identity"] | undefined = c.get("identity");
   const called = c.get("called");

@@ -4,33 +4,18 @@
  */
 
 import { telemetry } from "../../../shared/limits/telemetry.ts";
-import { MissingSecret, withSecrets } from "../../../shared/policy/header-edits.ts";
-import {
-  type ExportBatch,
-  exportEnded,
-  newExportQueue,
-  offerBatch,
-  takeBatch,
-} from "../../../shared/telemetry/export-queue.ts";
-import {
-  type ExportOutcome,
-  judgeExport,
-  otlpContentType,
-  otlpRequest,
-  otlpResource,
-} from "../../../shared/telemetry/otlp-request.ts";
+import { exportEnded, newExportQueue, offerBatch, takeBatch } from "../../../shared/telemetry/export-queue.ts";
+import { otlpRequest, otlpResource, type Signal } from "../../../shared/telemetry/otlp-request.ts";
 import type { OtlpSettings } from "../../../shared/telemetry/settings.ts";
+import { postOtlp } from "../../common/telemetry/post-otlp.ts";
 import type { Env } from "../env.ts";
-import { collectBytes } from "../upstream/collect-bytes.ts";
 import type { Later } from "../upstream/line-buffer.ts";
 import { secretsOf } from "../upstream/secrets.ts";
 import { sleep } from "../upstream/wait.ts";
 
-const { answerBytesMax, flushMs } = telemetry;
+const { flushMs, remindMs } = telemetry;
 /** How long one request takes care of what waits; a platform ends what goes on for longer after an answer. */
 const CARE_MS = 20_000;
-/** Between two words of the log on the same trouble. */
-const REMIND_MS = 60_000;
 
 /** Encoded items that wait for others; those of one signal. */
 export interface ItemBuffer {
@@ -40,7 +25,7 @@ export interface ItemBuffer {
 
 export class OtlpOutbox {
   readonly #settings: OtlpSettings;
-  readonly #path: string;
+  readonly #signal: Signal;
   readonly #resource: Uint8Array;
   readonly #items: ItemBuffer;
   readonly #queue = newExportQueue();
@@ -50,10 +35,10 @@ export class OtlpOutbox {
   #caredForMs = 0;
   #saidAtMs = Number.NEGATIVE_INFINITY;
 
-  /** @param path of the signal, below the endpoint @param resource its attributes */
-  constructor(settings: OtlpSettings, path: string, resource: Readonly<Record<string, string>>, items: ItemBuffer) {
+  /** @param resource its attributes */
+  constructor(settings: OtlpSettings, signal: Signal, resource: Readonly<Record<string, string>>, items: ItemBuffer) {
     this.#settings = settings;
-    this.#path = path;
+    this.#signal = signal;
     this.#resource = otlpResource(resource);
     this.#items = items;
   }
@@ -91,7 +76,10 @@ export class OtlpOutbox {
       if (pauseMs > 0) await sleep(pauseMs);
       const batch = takeBatch(this.#queue, Date.now());
       if (batch === undefined) continue;
-      const outcome = await this.#post(batch, env, untilMs);
+      const outcome = await postOtlp(this.#settings, {
+        ...{ signal: this.#signal, bytes: batch.bytes, secretOf: secretsOf(env), userAgent: "selvage-gateway" },
+        withinMs: untilMs - Date.now(),
+      });
       const lost = exportEnded(this.#queue, batch, outcome, Date.now(), Math.random());
       if (lost)
         this.#complain(outcome.kind === "accepted" ? (outcome.message ?? "some were rejected") : outcome.reason);
@@ -99,44 +87,11 @@ export class OtlpOutbox {
     this.#caredForMs = 0;
   }
 
-  async #post({ bytes }: ExportBatch, env: Env, untilMs: number): Promise<ExportOutcome> {
-    const { endpoint, compression, timeoutMs } = this.#settings;
-    try {
-      const headers = { ...this.#headers(env), "content-type": otlpContentType, "user-agent": "selvage-gateway" };
-      const isPacked = compression === "gzip";
-      const answer = await fetch(endpoint + this.#path, {
-        method: "POST",
-        headers: isPacked ? { ...headers, "content-encoding": "gzip" } : headers,
-        body: isPacked ? await packed(bytes) : bytes,
-        redirect: "manual",
-        signal: AbortSignal.timeout(Math.max(1, Math.min(timeoutMs, untilMs - Date.now()))),
-      });
-      const said = answer.body && (await collectBytes(answer.body, (size) => size <= answerBytesMax, timeoutMs));
-      return judgeExport(answer.status, answer.headers.get("retry-after"), said ?? new Uint8Array(), Date.now());
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      return { kind: cause instanceof MissingSecret ? "refused" : "retry", reason };
-    }
-  }
-
-  #headers(env: Env): Record<string, string> {
-    const filled = Object.entries(this.#settings.headers).map(([name, value]): [string, string] => [
-      name,
-      withSecrets(value, secretsOf(env)),
-    ]);
-    return Object.fromEntries(filled);
-  }
-
   #complain(reason: string): void {
     const nowMs = Date.now();
-    if (nowMs - this.#saidAtMs < REMIND_MS) return;
+    if (nowMs - this.#saidAtMs < remindMs) return;
     this.#saidAtMs = nowMs;
     const { sent, dropped, rejected } = this.#queue;
-    console.warn(JSON.stringify({ kind: "telemetry", reason, sent, dropped, rejected }));
+    console.warn(JSON.stringify({ kind: "telemetry", signal: this.#signal, reason, sent, dropped, rejected }));
   }
-}
-
-function packed(bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {
-  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
-  return new Response(stream).arrayBuffer();
 }

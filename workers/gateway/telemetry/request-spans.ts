@@ -45,9 +45,9 @@ export class RequestSpans extends SpanTrace implements RequestTrace {
   }
 }
 
-function calledAs({ target, method, path, attempt, part }: CalledTarget): AttemptTo {
+function calledAs({ target, method, path, attempt, part, resend = 0 }: CalledTarget): AttemptTo {
   const origin = "service" in target ? undefined : target.origin;
   const peer = "service" in target ? target.service : (attempt?.upstream ?? target.origin);
-  const { resend = 0, isHedge = false, target: endpoint } = attempt ?? {};
-  return { resend, isHedge, peer, endpoint, method, path, part, origin };
+  const { isHedge = false, target: endpoint, fate } = attempt ?? {};
+  return { resend: resend + (attempt?.resend ?? 0), isHedge, peer, endpoint, method, path, part, origin, fate };
 }

@@ -113,6 +113,9 @@ function writeAttempt(out: SpanBuffer, trace: SpanTrace, one: AttemptSpan, nowMs
   out.text(keys.part, to.part);
   if (to.resend > 0) out.number(keys.resend, to.resend);
   if (to.isHedge) out.flag(keys.hedge);
+  const { ejectedForMs } = to.fate ?? {};
+  if (ejectedForMs !== undefined)
+    out.event("selvage.ejected", one.endMs ?? nowMs, keys.detail, `for ${ejectedForMs} ms`);
   if (one.error !== undefined || status >= 400) {
     out.text(keys.errorType, one.error ?? String(status));
     out.fail(one.reason);

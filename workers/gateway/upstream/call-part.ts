@@ -53,6 +53,12 @@ export interface PartCaller {
   readonly signal: AbortSignal;
 }
 
+/** Requests of one call of a part, for whatever reason there are several. */
+interface SentBefore {
+  count: number;
+}
+type SendingCaller = PartCaller & { readonly sent?: SentBefore };
+
 export class PartCalls {
   readonly #forwarder: Forwarder;
   readonly #edgeOf: (env: Env) => EdgeCache;
@@ -94,12 +100,15 @@ export class PartCalls {
 
   #answer(caller: PartCaller, call: PartCall, deadlineAtMs: number): Promise<Response> {
     const { part, request } = call;
+    if (part.redirects === undefined && part.retries === undefined)
+      return this.#send(caller, call, request.path, deadlineAtMs);
+    const sending = { ...caller, sent: { count: 0 } };
     return part.redirects === undefined
-      ? this.#attempt(caller, call, request.path, deadlineAtMs)
-      : this.#follow(caller, call, part.redirects, deadlineAtMs);
+      ? this.#attempt(sending, call, request.path, deadlineAtMs)
+      : this.#follow(sending, call, part.redirects, deadlineAtMs);
   }
 
-  async #follow(caller: PartCaller, call: PartCall, redirects: number, deadlineAtMs: number): Promise<Response> {
+  async #follow(caller: SendingCaller, call: PartCall, redirects: number, deadlineAtMs: number): Promise<Response> {
     const { part, request } = call;
     let path = request.path;
     for (let left = redirects; ; left--) {
@@ -112,14 +121,14 @@ export class PartCalls {
     }
   }
 
-  #attempt(caller: PartCaller, call: PartCall, path: string, deadlineAtMs: number): Promise<Response> {
+  #attempt(caller: SendingCaller, call: PartCall, path: string, deadlineAtMs: number): Promise<Response> {
     if (call.part.retries === undefined) return this.#send(caller, call, path, deadlineAtMs);
     return this.#repeat(caller, call, path, deadlineAtMs, call.part.retries);
   }
 
   /** Law 7: within the deadline, and within what the origin's calls may be repeated. */
   async #repeat(
-    caller: PartCaller,
+    caller: SendingCaller,
     call: PartCall,
     path: string,
     deadlineAtMs: number,
@@ -166,7 +175,7 @@ export class PartCalls {
     return budget;
   }
 
-  #send(caller: PartCaller, call: PartCall, path: string, deadlineAtMs: number): Promise<Response> {
+  #send(caller: SendingCaller, call: PartCall, path: string, deadlineAtMs: number): Promise<Response> {
     const fields = caller.fields.copy();
     const keying = setOwnKey(fields, caller, call);
     if (keying === undefined) return this.#sendWith(fields, caller, call, path, deadlineAtMs);
@@ -175,18 +184,19 @@ export class PartCalls {
 
   #sendWith(
     fields: RequestFields,
-    caller: PartCaller,
+    caller: SendingCaller,
     call: PartCall,
     path: string,
     deadlineAtMs: number,
   ): Promise<Response> {
-    const { c, context, signal } = caller;
+    const { c, context, signal, sent } = caller;
     const { part, request } = call;
     for (const [name, value] of request.headers) fields.set(name, value);
     const { target, method } = part;
     const body = request.body === undefined ? null : new TextEncoder().encode(request.body);
     if (body !== null) fields.set("content-type", "application/json");
-    const sending = { target, method, path, fields, body, deadlineAtMs, signal, part: part.name };
+    const resend = sent === undefined ? 0 : sent.count++;
+    const sending = { target, method, path, fields, body, deadlineAtMs, signal, part: part.name, resend };
     const { shedder, upstreams, held } = this.#forwarder;
     const pass = (made: ForwardCall): Promise<Response> =>
       shedder.call(c, made, (shed) => callTarget(c, withShed(made, shed), context, upstreams));

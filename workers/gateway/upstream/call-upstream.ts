@@ -41,6 +41,8 @@ export interface UpstreamCall {
   /** For spans: of an upstream with several targets, and of an aggregate. */
   readonly attempt?: CallAttempt;
   readonly part?: string;
+  /** Requests that were sent before it for the same call of the part. */
+  readonly resend?: number;
   /** What an origin is called by. Absent: the network. */
   readonly fetcher?: Pick<Fetcher, "fetch">;
 }

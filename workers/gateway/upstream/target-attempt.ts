@@ -8,6 +8,7 @@ import {
   type TargetOutcome,
   type TargetState,
 } from "../../../shared/policy/upstream-targets.ts";
+import type { TargetFate } from "../../../shared/telemetry/span-trace.ts";
 import type { KnownUpstream } from "./known-upstream.ts";
 
 export interface AttemptSettings {
@@ -20,6 +21,8 @@ export interface AttemptSettings {
   readonly timeoutMs: number;
   /** Its body comes from the client as it goes: that there is no answer may be the client's doing. */
   readonly isStreaming: boolean;
+  /** Is told what becomes of the target. */
+  readonly fate: TargetFate;
 }
 
 /** @throws SelvageError when there is no answer */
@@ -38,6 +41,7 @@ export class TargetAttempt {
   readonly #upstream: KnownUpstream;
   readonly #timeoutMs: number;
   readonly #isStreaming: boolean;
+  readonly #fate: TargetFate;
   readonly #sentAtMs: number;
   readonly #stop = new AbortController();
   readonly #isProbe: boolean;
@@ -45,13 +49,14 @@ export class TargetAttempt {
   #isNoted = false;
 
   constructor(upstream: KnownUpstream, settings: AttemptSettings, send: SendAttempt) {
-    const { target, isHedge, sentAtMs, timeoutMs, isStreaming } = settings;
+    const { target, isHedge, sentAtMs, timeoutMs, isStreaming, fate } = settings;
     this.target = target;
     this.isHedge = isHedge;
     this.#upstream = upstream;
     this.#sentAtMs = sentAtMs;
     this.#timeoutMs = timeoutMs;
     this.#isStreaming = isStreaming;
+    this.#fate = fate;
     this.#isProbe = target.outlier.probedAtMs === sentAtMs;
     upstream.open.set(this, { target, endsAtMs: this.#sentAtMs + timeoutMs });
     this.over = this.#run(send);
@@ -112,7 +117,9 @@ export class TargetAttempt {
     if (this.#isNoted) return;
     this.#isNoted = true;
     const { state, counts, knowledge } = this.#upstream;
-    if (!noteOutcome(state, this.target, outcome, Date.now())) return;
+    const nowMs = Date.now();
+    if (!noteOutcome(state, this.target, outcome, nowMs)) return;
+    this.#fate.ejectedForMs = Math.max(0, this.target.outlier.ejectedUntilMs - nowMs);
     counts.ejections++;
     knowledge.hasNews();
   }

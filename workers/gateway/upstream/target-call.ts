@@ -19,6 +19,8 @@ import {
   type TargetQuestion,
   type TargetState,
 } from "../../../shared/policy/upstream-targets.ts";
+import type { TargetFate } from "../../../shared/telemetry/span-trace.ts";
+import type { CallAttempt } from "../telemetry/request-trace.ts";
 import { bindingOf } from "./binding.ts";
 import { type CallContext, callUpstream, type UpstreamCall } from "./call-upstream.ts";
 import type { Context } from "./context.ts";
@@ -165,11 +167,16 @@ export class TargetCall {
     this.#tried.add(target);
     if (!isHedge) this.#attempts++;
     const timeoutMs = Math.min(leftMs, this.#settings.retries.perTryMs ?? leftMs);
-    const settings = { target, isHedge, sentAtMs: nowMs, timeoutMs, isStreaming: !this.#isReplayable };
-    return new TargetAttempt(this.#upstream, settings, (to, signal) => this.#sendTo(to, signal, isHedge));
+    const fate: TargetFate = {};
+    const settings = { target, isHedge, sentAtMs: nowMs, timeoutMs, isStreaming: !this.#isReplayable, fate };
+    return new TargetAttempt(this.#upstream, settings, (to, signal) => this.#sendTo(to, signal, { isHedge, fate }));
   }
 
-  async #sendTo({ settings }: TargetState, stop: AbortSignal, isHedge: boolean): Promise<Response> {
+  async #sendTo(
+    { settings }: TargetState,
+    stop: AbortSignal,
+    how: Pick<CallAttempt, "isHedge" | "fate">,
+  ): Promise<Response> {
     const { env } = this.#context;
     const { deadlineHeader } = this.#settings;
     const fields = this.#call.fields.copy();
@@ -179,7 +186,7 @@ export class TargetCall {
     const signal = calledOff === undefined ? stop : AbortSignal.any([stop, calledOff]);
     const fetcher = settings.binding === undefined ? undefined : bindingOf(env, settings.binding);
     const resend = this.#attempts + this.#hedges - 1;
-    const attempt = { upstream: this.#upstream.name, target: settings.name, resend, isHedge };
+    const attempt = { upstream: this.#upstream.name, target: settings.name, resend, ...how };
     const call = { ...this.#call, target: { origin: settings.url }, fields, signal, body: this.#body, attempt };
     const deadlineAtMs = this.#deadlineAtMs;
     this.#sent = "body";
