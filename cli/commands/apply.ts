@@ -26,6 +26,7 @@ import {
 } from "../options.ts";
 import { print, printJson, say, style } from "../output.ts";
 import { readAlone, readNext } from "../read-next.ts";
+import { findRecords, printReplay, replayBetween } from "../replay/run-replay.ts";
 import { waitForCanary } from "../wait-for-canary.ts";
 import { RolloutEnd, waitForVersion } from "../wait-for-version.ts";
 
@@ -34,6 +35,7 @@ interface Options extends ControlOptions, JsonOption, WaitOptions, CanaryOptions
   readonly quarantine?: boolean;
   readonly expect?: number;
   readonly dryRun?: boolean;
+  readonly replay?: boolean;
 }
 
 export function applyCommand(): Command {
@@ -43,15 +45,18 @@ export function applyCommand(): Command {
     .option("--reason <text>", "why, for the history")
     .option("--quarantine", "put broken routes of included files out of service, and apply the rest")
     .option("--dry-run", "show what it changes, have it judged, and make nothing live")
+    .option("--replay", "with --dry-run: tell which of the past requests that are kept it changes")
     .addOption(jsonOption())
     .addHelpText(
       "after",
-      '\nExamples:\n  selvage apply selvage.yaml --wait\n  selvage apply teams/payments.yaml --dry-run\n  selvage apply selvage.yaml --reason "raise the order limit" --wait --timeout 10s\n  selvage apply selvage.yaml --canary --steps 1%,10%,50% --every 2m --wait',
+      '\nExamples:\n  selvage apply selvage.yaml --wait\n  selvage apply teams/payments.yaml --dry-run --replay\n  selvage apply selvage.yaml --reason "raise the order limit" --wait --timeout 10s\n  selvage apply selvage.yaml --canary --steps 1%,10%,50% --every 2m --wait',
     );
   return withControl(withExpect(withWait(withCanary(command)))).action(apply);
 }
 
 async function apply(name: string, options: Options): Promise<void> {
+  if (options.replay && options.dryRun !== true)
+    throw new CliError(exitCodes.usage, "--replay tells what would change: with --dry-run, or by selvage diff");
   const canary = canaryRequest(options);
   const client = connect(options);
   // A document that is not valid is told without a call; the file of an owner is one only with the live version.
@@ -78,8 +83,14 @@ async function apply(name: string, options: Options): Promise<void> {
     throw explained(fault, next);
   });
   sayQuarantined(quarantined);
-  if ("dryRun" in answer)
-    return options.json ? printJson({ ...answer, changes }) : say("nothing was made live: --dry-run");
+  if ("dryRun" in answer) {
+    const was = comparable(live);
+    const is = { document, artifacts: table, bytes: artifacts?.bytes };
+    const report = options.replay ? replayBetween(was, is, await findRecords({}, () => client, was)) : undefined;
+    if (options.json) return printJson({ ...answer, changes, ...(report !== undefined && { replay: report }) });
+    if (report !== undefined) printReplay(report, {}, was);
+    return say("nothing was made live: --dry-run");
+  }
   if (!answer.changed) say(`nothing changes: version ${answer.version} is live and means the same`);
   sayCode(codeSource(document, name));
   if (answer.canary === true) await finishCanary(client, answer, options, canary?.everyMs !== undefined);

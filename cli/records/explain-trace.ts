@@ -2,8 +2,9 @@
 import type { Path } from "../../shared/config/problem.ts";
 import type { AccessLogEntry } from "../../shared/http/access-log.ts";
 import { compile } from "../../shared/plan/compile.ts";
-import { explain } from "../../shared/plan/explain.ts";
+import { explainBy, type PreparedPlan, preparePlan } from "../../shared/plan/explain.ts";
 import { type Differences, differencesOf } from "../../shared/plan/explain-differences.ts";
+import { requestOfRecord } from "../../shared/plan/replay-request.ts";
 import type { RecordedDecision, RequestRecord } from "../../shared/policy/request-record.ts";
 import type { TraceRecord } from "../../shared/wire/records.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
@@ -15,7 +16,6 @@ import { type LocatedDocument, locateVersion, placeOf } from "../located-documen
 import { connect } from "../options.ts";
 import { columns, indent, print, printJson, type Style, style } from "../output.ts";
 import { latency, tapHead, tapLines } from "../tap/tap-rows.ts";
-import { recordedRequest } from "./record-request.ts";
 import { traceIdOf, traceName } from "./trace-id.ts";
 
 export interface TraceOptions extends ControlOptions {
@@ -71,14 +71,15 @@ async function tell(record: RequestRecord, live: number, options: TraceOptions):
   if (source === undefined || plan === live) return { record, ...(source && { source }) };
   const now = await versionOf(live, options);
   if (now === undefined) return { record, source };
-  const request = recordedRequest(record);
+  const [before, after] = [preparedOf(source), preparedOf(now)];
+  const request = requestOfRecord(record, before);
   const nowMs = Date.now();
-  const [before, after] = [source, now].map(({ document, artifacts }) =>
-    explain(compile(document, artifacts), request, nowMs),
-  );
-  if (before === undefined || after === undefined) return { record, source };
-  return { record, source, now: { ...differencesOf(before, after), version: live } };
+  const found = differencesOf(explainBy(before, request, nowMs), explainBy(after, request, nowMs));
+  return { record, source, now: { ...found, version: live } };
 }
+
+const preparedOf = ({ document, artifacts }: LocatedDocument): PreparedPlan =>
+  preparePlan(compile(document, artifacts), undefined, false);
 
 /** @returns undefined: nobody has it, or this release cannot read it */
 async function versionOf(version: number, options: TraceOptions): Promise<LocatedDocument | undefined> {

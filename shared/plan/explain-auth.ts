@@ -11,6 +11,7 @@ import { bareHost, endCredentials, type Fields } from "./explain-fields.ts";
 import { introspectionNote, proofOfIntrospection } from "./explain-introspection.ts";
 import { keyNote, proofOfKey } from "./explain-key.ts";
 import { loginHint, proofOfLogin, sessionNote } from "./explain-login.ts";
+import { proofOfRecorded, unseenNote } from "./explain-recorded.ts";
 import { proofOfSignature, proofOfWebhook, signatureNote } from "./explain-signature.ts";
 import { type Credential, type ExplainRequest, type ExplainStep, step } from "./explain-step.ts";
 import type { GatewayPlan, RoutePlan } from "./plan.ts";
@@ -37,7 +38,10 @@ export function explainAuth(
   const { identity: providers } = gateway;
   const path = [...at, "auth"];
   if (auth === undefined)
-    return { identity: anonymous, steps: [step("auth", "pass", "public: no credentials are asked for", at)] };
+    return {
+      identity: anonymous,
+      steps: [{ ...step("auth", "pass", "public: no credentials are asked for", at), facts: { by: [] } }],
+    };
   const proofs = new Map<string, Proof>();
   for (;;) {
     const next = nextProof(auth, proofs);
@@ -77,7 +81,7 @@ const refusedText = (refused: { kind: "refused"; reason: string } | { kind: "fai
 /** What is said beside an identity of which only the form of its credential is known here, or of one that it is composed of. */
 const unknownNote = (found: Identity): string =>
   composedOf(found)
-    .map((one) => keyNote(one) + introspectionNote(one) + sessionNote(one))
+    .map((one) => keyNote(one) + introspectionNote(one) + sessionNote(one) + unseenNote(one))
     .join("");
 
 /** Who is composed has the claims of the others under the names of their providers. */
@@ -110,7 +114,10 @@ function explainIdentity(
   const inGroups = groups.length > 0 ? `, groups: ${groups.join(" ")}` : "";
   const said = `${unchecked}${note}${composedOf(found).map(signatureNote).join("")}${boundNote(identity, assumed !== "")}`;
   const text = `${assumed}${identity.sub} ${by}${said}, scopes: ${scopes.join(" ") || "none"}${inGroups}`;
-  return { identity, steps: [step("auth", "pass", text, path), ...explainDemands(auth, identity, path, isTrue)] };
+  const { method, sub, issuer, consumer, plan } = identity;
+  const facts = { by: proven, method, sub, issuer, scopes, groups, consumer, plan };
+  const passed = { ...step("auth", "pass", text, path), facts };
+  return { identity, steps: [passed, ...explainDemands(auth, identity, path, isTrue)] };
 }
 
 /** What the route demands of the identity, each demand that is met, and the first that is not. */
@@ -164,6 +171,8 @@ function conditionOf(
 function proofOf(name: string, providers: Providers, request: ExplainRequest, nowMs: number): Proof {
   const { credential } = request;
   const provider = Object.hasOwn(providers, name) ? providers[name] : undefined;
+  if (credential.kind === "recorded" && provider !== undefined)
+    return proofOfRecorded(name, provider, credential, request);
   if (provider?.kind === "api-key") return proofOfKey(provider, request, nowMs);
   if (provider?.kind === "certificate") return proofOfCertificate(provider, request, nowMs);
   if (provider?.kind === "introspection") return proofOfIntrospection(provider, request);
@@ -172,7 +181,8 @@ function proofOf(name: string, providers: Providers, request: ExplainRequest, no
   if (provider?.kind === "oidc") return proofOfLogin(provider, request);
   if (credential.kind === "key") return { kind: "absent" };
   if (credential.kind === "none") return { kind: "absent" };
-  if (provider === undefined) return { kind: "refused", reason: `there is no provider ${name}` };
+  if (provider === undefined || credential.kind === "recorded")
+    return { kind: "refused", reason: `there is no provider ${name}` };
   if (credential.kind === "malformed") return { kind: "refused", reason: credential.reason };
   const identity =
     credential.kind === "assumed" ? assume(credential, provider) : judge(credential, provider, request, nowMs);

@@ -59,14 +59,15 @@ export function explainCache({ cache, name, policies }: RoutePlan, at: Path, que
     ];
   if (verdict.kind === "forward" && verdict.way === "pass")
     return [step("cache", "skip", "asks the upstream: the request says itself that it wants no stored answer", path)];
+  const { ttlMs, override, staleWhileRevalidateMs, staleIfErrorMs, shared } = cache;
+  const key = keyText(request, cache);
+  const facts = { key, partition: request.partition, shared, ttlMs, override, staleWhileRevalidateMs, staleIfErrorMs };
   const apart = policies === undefined ? "" : "; what code asks for otherwise is kept apart";
   return [
-    step(
-      "cache",
-      "note",
-      `key ${keyText(request, cache)}, not looked up now; ${sharingText(identity, request, cache)}${apart}`,
-      path,
-    ),
+    {
+      ...step("cache", "note", `key ${key}, not looked up now; ${sharingText(identity, request, cache)}${apart}`, path),
+      facts,
+    },
     step("cache", "note", freshnessText(cache), path),
   ];
 }

@@ -3,7 +3,7 @@ import type { Path } from "../config/problem.ts";
 import { formatDuration } from "../config/units.ts";
 import { limits } from "../limits.ts";
 import { type Caller, type CallLimit, callLimitKey, fieldOf, isMeshLimit } from "../policy/call-limits.ts";
-import { describeCount } from "./explain-limits.ts";
+import { describeCount, limitFacts } from "./explain-limits.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
 import type { ServicePlan } from "./plan.ts";
 
@@ -24,7 +24,10 @@ export function explainCallLimits(
     }
     const shadow = limit.shadow === true ? "in shadow: nobody is refused; " : "";
     const text = `${shadow}${describeCount(limit)}, ${describeMode(limit)}, counted by ${describeParts(limit, caller)}; not counted now`;
-    return step(stage, "note", text, path);
+    return {
+      ...step(stage, "note", text, path),
+      facts: { ...limitFacts(limit), shadow: limit.shadow, by: limit.by, key: typeof key === "string" ? key : "none" },
+    };
   });
 }
 

@@ -14,14 +14,16 @@ export function explainCalls({ mesh }: Plan, from: string, at: Path): ExplainSte
   if (others.length === 0) return [];
   const allowed: string[] = [];
   const denied: string[] = [];
+  const facts: Record<string, string> = {};
   for (const name of others) {
     const said = mayCall(mesh.services[name]?.access, from);
+    facts[name] = said === undefined ? "no" : `yes${said}`;
     if (said === undefined) denied.push(name);
     else allowed.push(`${name}${said}`);
   }
   const may = allowed.length === 0 ? `${from} may call no other service` : `${from} may itself call ${listed(allowed)}`;
   const not = denied.length === 0 || allowed.length === 0 ? "" : `; not ${listed(denied)}`;
-  return [step("calls", "note", `${may}${not}`, at)];
+  return [{ ...step("calls", "note", `${may}${not}`, at), facts }];
 }
 
 function listed(names: readonly string[]): string {

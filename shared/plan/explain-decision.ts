@@ -24,5 +24,7 @@ export function explainDecision(
     return [step("decision", inShadow ? "would-deny" : "deny", evaluation.missing, path, "not_permitted")];
   const failing = `${point.onFailure} when nobody answers within ${formatDuration(point.timeoutMs)}`;
   const text = `${settings.by} WAS NOT ASKED; would be asked ${canonicalJson(evaluation)} (${failing})`;
-  return [step("decision", "note", inShadow ? `in shadow: nobody is refused; ${text}` : text, path)];
+  const said = { by: settings.by, asked: evaluation, onFailure: point.onFailure, shadow: inShadow || undefined };
+  const told = inShadow ? `in shadow: nobody is refused; ${text}` : text;
+  return [{ ...step("decision", "note", told, path), facts: said }];
 }

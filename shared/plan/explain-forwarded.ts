@@ -1,7 +1,7 @@
 import type { TxnContext } from "../auth/txn-context.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { Priority } from "../policy/load-shedding.ts";
-import type { KnownArtifacts } from "./explain-transcode.ts";
+import type { KnownArtifacts } from "./known-artifacts.ts";
 import type { RegexRewrite } from "./plan.ts";
 
 /** What reaches the target, after the gateway's own changes. */

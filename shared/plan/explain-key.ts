@@ -2,6 +2,7 @@ import { type ApiKeyProvider, identityOfKey, presentedKey, refuseKeyRecord } fro
 import type { Proof } from "../auth/compose.ts";
 import { keyStart, refuseKeyForm } from "../auth/key-form.ts";
 import type { Identity } from "../identity/identity.ts";
+import { isUnseen } from "./explain-recorded.ts";
 import { type ExplainRequest, headerOf } from "./explain-step.ts";
 
 type Shown = Pick<ExplainRequest, "headers" | "query" | "credential">;
@@ -32,11 +33,14 @@ export function proofOfKey(provider: ApiKeyProvider, { headers, query, credentia
 }
 
 /** Whether an identity is of a key that nobody has looked up: its owner and plan are not known. */
-export const isUnchecked = ({ claims }: Identity): boolean => claims[UNCHECKED] === true;
+const isNotLookedUp = ({ claims }: Identity): boolean => claims[UNCHECKED] === true;
+
+/** Whether it is not known whose an identity is: neither its owner nor its plan. */
+export const isUnchecked = (identity: Identity): boolean => isNotLookedUp(identity) || isUnseen(identity);
 
 /** What is said beside an identity whose key was not looked up. */
 export function keyNote(identity: Identity): string {
-  return isUnchecked(identity)
+  return isNotLookedUp(identity)
     ? " (its form only: the key WAS NOT LOOKED UP, its scopes are those that are asked for)"
     : "";
 }

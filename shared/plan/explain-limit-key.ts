@@ -37,6 +37,8 @@ export function keyFacts({ identity, clientIp, params, request, path }: KeyReque
 
 export interface ExplainedKey {
   readonly text: string;
+  /** The parts of the key, and the values of this request. */
+  readonly facts: { readonly by: readonly string[]; readonly key: readonly string[] };
   /** Given: the limit refuses requests that lack this. */
   readonly refused?: { readonly text: string; readonly code: ReturnType<typeof lackingCode> };
 }
@@ -52,10 +54,18 @@ export function explainKey(
   const values = limitKeyValues(by, facts);
   const first = values.find(({ part, value }) => value === undefined && !isUntold(part));
   const text = values.map((value) => describePart(value, isUntold(value.part))).join(" and ");
-  if (first === undefined) return { text };
-  if (missing === undefined) return { text: `${text}, together with all that lack the same` };
+  const said = factsOf(values);
+  if (first === undefined) return { text, facts: said };
+  if (missing === undefined) return { text: `${text}, together with all that lack the same`, facts: said };
   const refused = `the request lacks ${keyPartName(first.part)}, which the limit wants (\`missing: refuse\`)`;
-  return { text, refused: { text: refused, code: lackingCode(first.part) } };
+  return { text, facts: said, refused: { text: refused, code: lackingCode(first.part) } };
+}
+
+function factsOf(values: readonly LimitKeyValue[]): ExplainedKey["facts"] {
+  return {
+    by: values.map(({ part }) => keyPartName(part)),
+    key: values.map(({ value }) => value?.join(" ") ?? "none"),
+  };
 }
 
 /** @param isUntold a host knows it, and the dry run was not told */

@@ -8,7 +8,7 @@ import { leaseMsOf, lendableOf } from "../policy/limiter-state.ts";
 import type { RateLimitSettings } from "../policy/settings.ts";
 import { isUnchecked } from "./explain-key.ts";
 import { type ExplainedKey, explainKey, type KeyRequest, keyFacts } from "./explain-limit-key.ts";
-import { type ExplainStep, step } from "./explain-step.ts";
+import { type ExplainStep, type Facts, step } from "./explain-step.ts";
 import type { GatewayPlan, RoutePlan } from "./plan.ts";
 
 export function explainLimits(
@@ -18,7 +18,7 @@ export function explainLimits(
   request: KeyRequest,
 ): ExplainStep[] {
   const { identity } = request;
-  const facts = keyFacts(request);
+  const asked = keyFacts(request);
   return route.rateLimits.map((limit, index) => {
     const path = [...at, "rateLimit", ...(route.rateLimits.length > 1 ? [index] : [])];
     const rows = limitRows[limit.rows ?? ""];
@@ -26,15 +26,17 @@ export function explainLimits(
     const holds = chosen === undefined ? limit : withRow(limit, chosen.row);
     const decides = rows === undefined ? "" : `, ${describeRow(chosen, identity)}`;
     if (holds === undefined) return step(`limit ${limit.name}`, "note", `lifted${decides}`, path);
-    const key = explainKey(limit, facts, request.request.clientIp !== undefined);
+    const key = explainKey(limit, asked, request.request.clientIp !== undefined);
+    const facts = { ...limitFacts(holds), mode: limit.mode, scope: limit.scope, shadow: limit.shadow, ...key.facts };
     if (key.refused !== undefined && limit.shadow !== true)
       return step(`limit ${limit.name}`, "deny", key.refused.text, path, key.refused.code);
     const texts = [`${describeCount(holds)}${decides}`, describeMode(holds), ...describeFailure(limit)];
     const shared = limit.scope === "gateway" ? " over all routes with this limit" : "";
     const shadow = limit.shadow === true ? describeShadow(key) : "";
     const text = `${shadow}${texts.join(", ")}, counted by ${key.text}${shared}; not counted now`;
-    if (key.refused !== undefined) return step(`limit ${limit.name}`, "would-deny", text, path, key.refused.code);
-    return step(`limit ${limit.name}`, "note", text, path);
+    const name = `limit ${limit.name}`;
+    if (key.refused !== undefined) return { ...step(name, "would-deny", text, path, key.refused.code), facts };
+    return { ...step(name, "note", text, path), facts };
   });
 }
 
@@ -55,6 +57,11 @@ function describeRow(chosen: ChosenRow | undefined, identity: Identity): string 
 }
 
 type Counted = Pick<RateLimitSettings, "limit" | "windowMs" | "burst" | "window" | "counts" | "cost">;
+
+/** The numbers of a limit. */
+export function limitFacts({ limit, windowMs, burst, window, counts, cost }: Counted): Facts {
+  return { limit, ...(counts !== "concurrent" && { windowMs }), burst, window, counts, estimate: cost?.estimate };
+}
 
 /** How much a limit lets through. */
 export function describeCount({ limit, windowMs, burst, window, counts, cost }: Counted): string {

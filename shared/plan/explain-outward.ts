@@ -55,7 +55,8 @@ function explainContext(
   const place = [...at, "context"];
   if ("refused" in context) return { steps: [step("context", "deny", context.refused, place, context.code)] };
   const text = `transaction token with ${describe(context)}`;
-  return { steps: [step("context", "pass", text, place)], context: context.values };
+  const passed = { ...step("context", "pass", text, place), facts: { context: context.values } };
+  return { steps: [passed], context: context.values };
 }
 
 const describe = ({ text, ofRequest }: TxnContext): string =>

@@ -2,9 +2,9 @@
 import type { Path } from "../config/problem.ts";
 import { compileRegexes } from "../route/compile-regexes.ts";
 import { explainRoutes, type RouteVerdict } from "../route/explain-routes.ts";
-import { compileRoutes, matchRoute } from "../route/match-route.ts";
+import { compileRoutes, matchRoute, type RouteTable } from "../route/match-route.ts";
 import { fieldsWithVersion, VERSION_FIELD } from "../route/requested-version.ts";
-import { type Condition, describeMisfit, type Found } from "../route/value-test.ts";
+import { type Condition, describeMisfit, type Found, type Regexes } from "../route/value-test.ts";
 import type { Fields } from "./explain-fields.ts";
 import { explainSiblings } from "./explain-siblings.ts";
 import { type ExplainRequest, type ExplainStep, type Explanation, headerOf, step } from "./explain-step.ts";
@@ -31,8 +31,26 @@ interface MissedRoute {
   readonly otherRoutes: Explanation["otherRoutes"];
 }
 
+/** The routes of a plan, ready to be matched. */
+export interface PreparedRoutes {
+  readonly gateway: GatewayPlan;
+  readonly table: RouteTable<RoutePlan>;
+  readonly regexes: Regexes;
+  readonly groups: ReturnType<typeof siblingsOf>["groups"];
+  /** Whether it is told of each other route why it lost. */
+  readonly tellsOthers: boolean;
+}
+
+export function prepareRoutes(gateway: GatewayPlan, tellsOthers: boolean): PreparedRoutes {
+  const { routes, hosts } = gateway;
+  const { regexes } = compileRegexes(routes);
+  const { leading, groups } = siblingsOf(routes);
+  return { gateway, table: compileRoutes(leading, hosts, regexes), regexes, groups, tellsOthers };
+}
+
 /** @param path normalised */
-export function findRoute(gateway: GatewayPlan, request: ExplainRequest, path: string): FoundRoute | MissedRoute {
+export function findRoute(prepared: PreparedRoutes, request: ExplainRequest, path: string): FoundRoute | MissedRoute {
+  const { gateway, table, regexes, groups, tellsOthers } = prepared;
   const { routes, hosts, versioning } = gateway;
   const ofRequest = (name: string): string | undefined => headerOf(request, name);
   const { host, method, query, clientIp } = request;
@@ -40,10 +58,8 @@ export function findRoute(gateway: GatewayPlan, request: ExplainRequest, path: s
     ...{ host, method, path, query, ...(clientIp !== undefined && { clientIp }) },
     header: fieldsWithVersion(versioning, ofRequest, query),
   };
-  const { regexes } = compileRegexes(routes);
-  const { leading, groups } = siblingsOf(routes);
-  const found = matchRoute(compileRoutes(leading, hosts, regexes), question);
-  const explained = explainRoutes(routes, hosts, question, regexes);
+  const found = matchRoute(table, question);
+  const explained = tellsOthers ? explainRoutes(routes, hosts, question, regexes) : [];
   const otherRoutes = explained.flatMap(({ route, verdict }, at) =>
     verdict.kind === "matched"
       ? []

@@ -19,7 +19,7 @@ export function explainShedding(plan: Plan, route: RoutePlan, { plan: customers 
   const say = (path: Path, { mode }: ConcurrencySettings, where: string): ExplainStep => {
     const shadow = mode === "shadow" ? "; in shadow: would refuse, and nobody is refused" : "";
     const text = `${priority} priority (${by}) where ${where} is overloaded, which is not known here${shadow}`;
-    return step("shedding", "note", text, path);
+    return { ...step("shedding", "note", text, path), facts: { priority, shadow: mode === "shadow" || undefined } };
   };
   return [
     ...(shedding === undefined ? [] : [say(["gateway", "shedding"], shedding, "the upstream")]),

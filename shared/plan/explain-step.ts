@@ -1,6 +1,7 @@
 import type { KeyRecord } from "../auth/api-key.ts";
 import type { Path } from "../config/problem.ts";
 import type { ErrorCode } from "../errors.ts";
+import type { RecordedIdentity } from "../policy/request-record.ts";
 import type { UpstreamTarget } from "../policy/settings.ts";
 
 /** What a request would show. Header names in lower case. */
@@ -36,7 +37,20 @@ export type Credential =
     }
   /** Somebody with a key that was looked up elsewhere. */
   | { readonly kind: "key"; readonly record: KeyRecord }
-  | { readonly kind: "malformed"; readonly reason: string };
+  | { readonly kind: "malformed"; readonly reason: string }
+  /** What a record of a past request says: its credentials are hidden, and times of what was shown are not judged again. */
+  | {
+      readonly kind: "recorded";
+      /** Absent, or anonymous: nothing was proven then. */
+      readonly identity?: RecordedIdentity;
+      /** Why the credentials were refused then. */
+      readonly refused?: string;
+      /** There were none then, where they were asked for. */
+      readonly missing?: true;
+    };
+
+/** Values by name, as JSON has them; undefined: it is none of the step's. */
+export type Facts = Readonly<Record<string, unknown>>;
 
 /** One thing that is decided about a request, and by which part of the document. */
 export interface ExplainStep {
@@ -44,6 +58,8 @@ export interface ExplainStep {
   /** `note`: nothing is decided, something is said. `would-deny`: in shadow, so that it goes on. */
   readonly verdict: "pass" | "deny" | "would-deny" | "skip" | "note";
   readonly text: string;
+  /** What of the text programs compare. Absent: the text is all that there is. */
+  readonly facts?: Facts;
   /** Where in the document; absent: built in. */
   readonly path?: Path;
   readonly code?: ErrorCode;

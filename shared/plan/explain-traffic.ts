@@ -27,16 +27,14 @@ export function explainTraffic(service: ServicePlan, at: Path, request: Routed):
   const choice = chooseSubset(service.traffic, asked, (name) => request.header(name), 0);
   if (choice === undefined) {
     const why = service.traffic.length === 0 ? "no traffic rules" : "no traffic rule matches";
-    return step("traffic", "pass", `every instance alike (${why})`, at);
+    return { ...step("traffic", "pass", `every instance alike (${why})`, at), facts: { subsets: {} } };
   }
   const rule = service.traffic[choice.rule] as TrafficRule;
   const conditions = describeConditions(rule);
   const why = conditions.length === 0 ? "every request" : conditions.join(", ");
-  return step("traffic", "pass", `${describeSplit(rule)} (rule ${choice.rule + 1}: ${why})`, [
-    ...at,
-    "traffic",
-    choice.rule,
-  ]);
+  const text = `${describeSplit(rule)} (rule ${choice.rule + 1}: ${why})`;
+  const subsets = Object.fromEntries(sharesOf(rule));
+  return { ...step("traffic", "pass", text, [...at, "traffic", choice.rule]), facts: { subsets } };
 }
 
 /** Which subset gets a copy. */
@@ -63,11 +61,16 @@ export function describeConditions({ headers, cookies, path, methods, claims, sc
   ];
 }
 
-function describeSplit({ split }: TrafficRule): string {
+function describeSplit(rule: TrafficRule): string {
+  const shares = sharesOf(rule);
+  if (shares.length === 0) return "every instance alike";
+  return shares.map(([subset, percent]) => `${percent} % to subset ${subset}`).join(", ");
+}
+
+/** In percent; none: every instance alike. */
+function sharesOf({ split }: TrafficRule): [subset: string, percent: number][] {
   const weights = Object.entries(split);
   const total = weights.reduce((sum, [, weight]) => sum + weight, 0);
-  if (weights.length === 0 || total === 0) return "every instance alike";
-  return weights
-    .map(([subset, weight]) => `${Number(((100 * weight) / total).toFixed(2))} % to subset ${subset}`)
-    .join(", ");
+  if (total === 0) return [];
+  return weights.map(([subset, weight]) => [subset, Number(((100 * weight) / total).toFixed(2))]);
 }

@@ -5,9 +5,7 @@ import { capturedText, findMethod, indexMethods } from "../transcode/method-inde
 import { type HttpRequest, requestMessage } from "../transcode/request-message.ts";
 import type { TranscodeSettings } from "../transcode/settings.ts";
 import { type ExplainStep, step } from "./explain-step.ts";
-
-/** Bytes by digest, as far as they are at hand. */
-export type KnownArtifacts = ReadonlyMap<string, Uint8Array>;
+import type { KnownArtifacts } from "./known-artifacts.ts";
 
 export interface ExplainedCall {
   readonly steps: readonly ExplainStep[];
@@ -26,10 +24,9 @@ export function explainTranscode(
   artifacts: KnownArtifacts | undefined,
 ): ExplainedCall {
   const place = [...at, "transcode"];
-  const bytes = artifacts?.get(settings.descriptor);
-  if (bytes === undefined)
+  const registry = artifacts?.read(settings.descriptor, readDescriptor);
+  if (registry === undefined)
     return { steps: [step("transcode", "note", "becomes a call by gRPC; of which method is told with --file", place)] };
-  const registry = readDescriptor(bytes);
   const found = findMethod(indexMethods(bindingsOf(registry, settings).bindings), request.method, request.path);
   if (found.missing === "path")
     return refuse(place, `no method of the descriptor has the path ${request.path}`, "no_route");

@@ -23,7 +23,10 @@ export function explainUpstream({ upstreams }: GatewayPlan, name: string, reques
   if (upstream === undefined) return [step("upstream", "deny", `there is no upstream ${name}`, undefined, "internal")];
   const at: Path = ["gateway", "upstreams", name];
   return [
-    step("targets", "note", describeTargets(upstream), [...at, "targets"]),
+    {
+      ...step("targets", "note", describeTargets(upstream), [...at, "targets"]),
+      facts: { targets: upstream.targets.map(nameOfTarget) },
+    },
     ...(upstream.health === undefined
       ? []
       : [step("checks", "note", describeHealth(upstream.health), [...at, "health"])]),
@@ -50,6 +53,9 @@ function describeTargets({ targets, balance }: UpstreamSettings): string {
   const unknown = bindings.length === 0 ? "" : `; whether the Worker has ${bindings.join(", ")}, only it knows`;
   return `${listed.join(`; ${enough} `)}: ${describePolicy(balance, "targets")}${order}; how they are, gateways know${unknown}`;
 }
+
+const nameOfTarget = (target: TargetSettings): string =>
+  target.group === 0 ? describeTarget(target) : `${describeTarget(target)} in group ${target.group}`;
 
 const describeTarget = ({ name, weight }: TargetSettings): string =>
   weight === 1 ? name : `${name} (weight ${weight})`;

@@ -1,8 +1,9 @@
 import type { Path } from "../config/problem.ts";
 import type { Contract } from "../contract/contract.ts";
-import { findOperation, indexOperations, pathBehind } from "../contract/operation-index.ts";
+import { findOperation, indexOperations, type OperationIndex, pathBehind } from "../contract/operation-index.ts";
 import { type RouteValidation, type ValidationMode, weakerMode } from "../contract/route-validation.ts";
-import { type ExplainStep, step } from "./explain-step.ts";
+import { type ExplainStep, type Facts, step } from "./explain-step.ts";
+import type { KnownArtifacts } from "./known-artifacts.ts";
 import type { RoutePlan } from "./plan.ts";
 
 export interface ValidatedRequest {
@@ -21,20 +22,20 @@ export function explainValidation(
   { validation }: RoutePlan,
   at: Path,
   { method, path: asked, sent }: ValidatedRequest,
-  artifacts: ReadonlyMap<string, Uint8Array> | undefined,
+  artifacts: KnownArtifacts | undefined,
 ): ExplainStep[] {
   if (validation === undefined) return [];
   const place = placeOf(validation, at);
   const path = validation.of === undefined ? asked : sent();
   if (typeof path !== "string") return [path];
-  const bytes = artifacts?.get(validation.contract);
-  if (bytes === undefined)
-    return [
-      step("contract", "note", `${validation.name}: ${heldTo(validation)}; what it says is not known here`, place),
-    ];
-  const contract = JSON.parse(new TextDecoder().decode(bytes)) as Contract;
+  const known = artifacts?.read(validation.contract, readContract);
+  if (known === undefined) {
+    const text = `${validation.name}: ${heldTo(validation)}; what it says is not known here`;
+    return [{ ...step("contract", "note", text, place), facts: factsOf(validation) }];
+  }
+  const { contract, index } = known;
   const behind = pathBehind(validation.basePath ?? contract.basePath, path);
-  const found = behind === undefined ? undefined : findOperation(indexOperations(contract), method, behind);
+  const found = behind === undefined ? undefined : findOperation(index, method, behind);
   if (behind === undefined || found === undefined || found.kind !== "found")
     return [explainUnknown(validation, contract, found?.kind === "no-method" ? found.allow : undefined, place)];
   const { id, modes = {}, body, parameters } = found.operation;
@@ -46,7 +47,20 @@ export function explainValidation(
   ];
   const told = judged.length === 0 ? "no parameters and no body are described" : judged.join(" and ");
   const held = heldTo({ ...validation, requests, responses });
-  return [step("contract", "note", `operation ${id} of ${validation.name}: ${told}; ${held}`, place)];
+  const text = `operation ${id} of ${validation.name}: ${told}; ${held}`;
+  return [
+    {
+      ...step("contract", "note", text, place),
+      facts: { ...factsOf({ ...validation, requests, responses }), operation: id },
+    },
+  ];
+}
+
+const factsOf = ({ contract, requests, responses }: RouteValidation): Facts => ({ contract, requests, responses });
+
+function readContract(bytes: Uint8Array): { readonly contract: Contract; readonly index: OperationIndex } {
+  const contract = JSON.parse(new TextDecoder().decode(bytes)) as Contract;
+  return { contract, index: indexOperations(contract) };
 }
 
 function placeOf({ of }: RouteValidation, route: Path): Path {

@@ -9,6 +9,7 @@ import { parseRequestTarget } from "../http/request-target.ts";
 import { corsFields, preflightFields } from "../policy/cors.ts";
 import { isEmptyEdit } from "../policy/header-edits.ts";
 import { priorityOf } from "../policy/load-shedding.ts";
+import type { Reshaper } from "../policy/reshaper.ts";
 import type { HeaderEdits } from "../policy/settings.ts";
 import { WEBSOCKET } from "../policy/upgrade.ts";
 import { hostWithoutPort } from "../route/compare-routes.ts";
@@ -28,13 +29,31 @@ import { explainLogin } from "./explain-login.ts";
 import { explainMetadata, explainTold } from "./explain-outward.ts";
 import { explainAnswerEdits, explainOwnAnswer, explainRequestEdits, NO_IDS, reshaperFor } from "./explain-reshape.ts";
 import { drawnResult, resultOf, withAborts, withSent, withShadows } from "./explain-result.ts";
-import { type ChosenRoute, findRoute, takeSibling } from "./explain-route.ts";
+import { type ChosenRoute, findRoute, type PreparedRoutes, prepareRoutes, takeSibling } from "./explain-route.ts";
 import { explainShedding } from "./explain-shedding.ts";
 import { type ExplainRequest, type ExplainStep, type Explanation, headerOf, step } from "./explain-step.ts";
 import { explainUpgrade } from "./explain-streams.ts";
 import { explainTarget, tryPath } from "./explain-target.ts";
 import { explainValidation } from "./explain-validation.ts";
+import { KnownArtifacts } from "./known-artifacts.ts";
 import type { GatewayPlan, Plan, RegexRewrite, RoutePlan } from "./plan.ts";
+
+/** A plan to explain requests by: what is the same for all of them is made once. */
+export interface PreparedPlan {
+  readonly plan: Plan;
+  readonly routes: PreparedRoutes;
+  readonly reshaper: Reshaper;
+  /** Names of routes that ask who it is. */
+  readonly asking: ReadonlySet<string>;
+  readonly artifacts: KnownArtifacts | undefined;
+}
+
+/** @param tellsOthers whether explanations say of each other route why it lost, which costs as much as there are routes */
+export function preparePlan(plan: Plan, artifacts: KnownArtifacts | undefined, tellsOthers = true): PreparedPlan {
+  const { gateway } = plan;
+  const asking = new Set(gateway.routes.flatMap(({ name, auth }) => (auth === undefined ? [] : [name])));
+  return { plan, routes: prepareRoutes(gateway, tellsOthers), reshaper: reshaperFor(gateway), asking, artifacts };
+}
 
 /**
  * @param nowMs for the times of a token
@@ -46,15 +65,16 @@ export function explain(
   nowMs: number,
   artifacts?: ReadonlyMap<string, Uint8Array>,
 ): Explanation {
-  return withShadows(follow(plan, request, nowMs, artifacts));
+  return explainBy(preparePlan(plan, artifacts && new KnownArtifacts(artifacts)), request, nowMs);
 }
 
-function follow(
-  plan: Plan,
-  request: ExplainRequest,
-  nowMs: number,
-  artifacts: ReadonlyMap<string, Uint8Array> | undefined,
-): Explanation {
+/** The same, for many requests by one plan. @param nowMs for the times of a token */
+export function explainBy(prepared: PreparedPlan, request: ExplainRequest, nowMs: number): Explanation {
+  return withShadows(follow(prepared, request, nowMs));
+}
+
+function follow(prepared: PreparedPlan, request: ExplainRequest, nowMs: number): Explanation {
+  const { plan, routes, reshaper, artifacts } = prepared;
   const head = explainHead(request);
   if (head !== undefined) return finish([head], []);
   const client = explainClientIp(plan.gateway, request);
@@ -71,7 +91,7 @@ function follow(
   const { path, refused } = normalisePath(request.path);
   if (path === undefined)
     return finish([...steps, step("path", "deny", `the path ${refused}`, undefined, "ambiguous_path")], []);
-  const found = findRoute(plan.gateway, withClient(request, client.address), path);
+  const found = findRoute(routes, withClient(request, client.address), path);
   if (found.route === undefined) return finish([...steps, found.miss], found.otherRoutes);
   const early = explainEarly(plan.gateway, found, request);
   if (early.some(isDenial)) return finish([...steps, ...early], found.otherRoutes, chosenOf(found));
@@ -105,7 +125,6 @@ function follow(
   const decision = explainDecision(plan.gateway, route, at, facts);
   steps.push(...decision);
   if (decision.some(isDenial)) return finish(steps, otherRoutes, chosen);
-  const reshaper = reshaperFor(plan.gateway);
   const rewrite = (to: RegexRewrite, from: string): string => reshaper.rewrite(to, from);
   const sent = (): string | ExplainStep =>
     route.target.kind === "forward" ? tryPath(route.target, at, { path, params, rewrite }) : path;

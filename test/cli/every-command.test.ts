@@ -55,6 +55,7 @@ function helpOf(command: Command): string {
 const ALONE: Readonly<Record<string, readonly [line: string, code?: number]>> = {
   check: [`check ${shop}`],
   explain: [`explain GET /load/orders/1 --as a --scope orders:read --file ${shop}`],
+  diff: [`diff ${shop} --base ${shop}`],
   routes: [`routes --file ${shop}`],
   plan: [`plan ${shop}`],
   contract: [`contract ${described}`],

@@ -4,6 +4,7 @@ import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { CalledEdge } from "../../cli/called-edges.ts";
+import type { ReplayReport } from "../../cli/replay/run-replay.ts";
 import { metricsContentType } from "../../shared/http/metrics-text.ts";
 import { agentRuntimeSchema } from "../../shared/wire/runtime-files.ts";
 import type { UsageAnswer } from "../../shared/wire/usage.ts";
@@ -11,6 +12,18 @@ import { OtlpReceiver } from "../support/otlp-receiver.ts";
 import { hasPrometheus, hasPromtool, promtoolComplaints, startPrometheus } from "../support/promtool.ts";
 import { type System, startSystem, until } from "../support/system.ts";
 import { applyTraces } from "../support/traced-shop.ts";
+
+const shop = readFileSync("examples/shop/selvage.yaml", "utf8");
+/** One route more for each of three requests, which does one thing otherwise. */
+const WITH_THREE = shop.replace(
+  "\nmesh:",
+  `
+    - { name: scoped, match: { path: /load/orders/3 }, auth: { any: [login], scopes: ["orders:all"] }, to: orders }
+    - { name: limited, match: { path: /load/orders/5 }, auth: login, rateLimit: { limit: 5/minute, by: identity }, to: orders }
+    - { name: kept, match: { path: /load/orders/7 }, auth: login, cache: { ttl: 9s, shared: false }, to: orders }
+
+mesh:`,
+);
 
 let system: System;
 let receiver: OtlpReceiver;
@@ -39,6 +52,7 @@ beforeAll(async () => {
   const token = await system.token("alice");
   for (let at = 0; at < 5; at++) await system.get("/api/v2/orders/42", token);
   for (let at = 0; at < 3; at++) await system.get("/api/v2/orders/42");
+  for (let at = 0; at < 9; at++) await system.get(`/load/orders/${at}`, token);
   await system.get("/there-is-no-such-route");
 });
 afterAll(async () => {
@@ -214,10 +228,8 @@ describe("records", () => {
     const problem = (await answer.json()) as { traceId: string };
     expect([answer.status, problem.traceId]).toEqual([401, refused]);
     const gateway = await keptAs(problem.traceId, / result {4}401 credentials_invalid /);
-    expect(gateway).toMatch(/^ request {3}GET 127\.0\.0\.1:\d+\/api\/v2\/orders\/7\?token=…&page=2 {3}\(version 1, /);
-    expect(gateway).toMatch(
-      /^ route +pass +\S+selvage\.yaml:\d+ +orders takes it\n auth +deny +\S+selvage\.yaml:\d+ /m,
-    );
+    expect(gateway).toMatch(/^ request {3}GET 127\.0\.0\.1:\d+\/api\/v2\/orders\/7\?token=…&page=2 {3}\(version \d+, /);
+    expect(gateway).toMatch(/^ route +pass +\S+\.yaml:\d+ +orders takes it\n auth +deny +\S+\.yaml:\d+ /m);
     const token = await system.token("alice", "orders:read");
     const headers = { authorization: `Bearer ${token}`, ...traced(failed) };
     const put = await fetch(`${system.url}/api/v2/orders/42`, { method: "PUT", headers, body: "{}" });
@@ -242,16 +254,42 @@ describe("records", () => {
     const token = await system.token("alice", "orders:read");
     const url = `${system.url}/api/v2/orders/42`;
     const live = await shown("--live", "GET", url, "-H", `authorization: Bearer ${token}`);
-    expect(live.text).toMatch(/^ auth +pass +\S+selvage\.yaml:\d+ +alice by login, with orders:read$/m);
+    expect(live.text).toMatch(/^ auth +pass +\S+\.yaml:\d+ +alice by login, with orders:read$/m);
     const [, traceId = ""] = /--trace ([0-9a-f]{32})/.exec(live.stderr) ?? [];
     const kept = await keptAs(traceId, /└ ingress(?:.|\n)*└ inbound/);
     expect(kept).toContain("kept: it was asked for");
+  });
+
+  test("are replayed by a document that is to come, and exactly those that it changes are told", async () => {
+    const path = (name: string): string => join(system.state, name);
+    const [next, live, saved] = [path("next.yaml"), path("live.yaml"), path("kept.ndjson")];
+    writeFileSync(next, WITH_THREE);
+    writeFileSync(live, shop);
+    const replay = await until("all three are kept", async () => {
+      const found = await system.selvage("diff", next, "--replay", "--save", saved, "--json", "--exit-code");
+      const { replay: report } = JSON.parse(found.stdout) as { replay: ReplayReport };
+      return report.changed >= 3 ? report : undefined;
+    });
+    expect(replay).toMatchObject({ changed: 3, unexplained: 0 });
+    expect(replay.requests).toBeGreaterThan(20);
+    const told = replay.groups.flatMap(({ kinds, requests }) =>
+      requests.map((one) => `${one.path} of ${one.sub}: ${kinds.join(" ")}`),
+    );
+    expect(told.sort()).toEqual([
+      "/load/orders/3 of alice: route auth outcome",
+      "/load/orders/5 of alice: route limit",
+      "/load/orders/7 of alice: route cache",
+    ]);
+    const same = await system.selvage("diff", live, "--replay", "--exit-code");
+    expect(same).toMatchObject({ code: 0, stdout: expect.stringMatching(/replayed: none changes\n$/) });
+    expect(readFileSync(saved, "utf8")).not.toMatch(/eyJ[\w-]+\.|hush-/);
+    const alone = await system.selvage("diff", next, "--base", live, "--records", saved, "--exit-code");
+    expect(alone).toMatchObject({ code: 1, stdout: expect.stringContaining("replayed: 3 change\n") });
   });
 });
 
 test("what is in shadow passes, and one command says what would not, of the gateway and of the mesh", async () => {
   const asked = 'scopes: ["orders:read"]';
-  const shop = readFileSync("examples/shop/selvage.yaml", "utf8");
   const file = join(system.state, "shadow.yaml");
   // The route's own, and the rule of the service behind it.
   writeFileSync(file, shop.replaceAll(asked, `${asked}, mode: shadow`));

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Contract, ContractOperation } from "../../../shared/contract/contract.ts";
 import type { RouteValidation } from "../../../shared/contract/route-validation.ts";
 import { explainValidation } from "../../../shared/plan/explain-validation.ts";
+import { KnownArtifacts } from "../../../shared/plan/known-artifacts.ts";
 import type { RoutePlan } from "../../../shared/plan/plan.ts";
 
 const operation = (method: string, path: string, more: Partial<ContractOperation> = {}): ContractOperation => ({
@@ -20,7 +21,7 @@ const settings: RouteValidation = {
   ...{ name: "orders", contract: "digest", requests: "enforce", responses: "off", responseShare: 1 },
   ...{ unknownOperations: "refuse", unknownQuery: "pass", unknownContent: "refuse", formats: true, findingsMax: 20 },
 };
-const known = new Map([["digest", new TextEncoder().encode(JSON.stringify(contract))]]);
+const known = new KnownArtifacts(new Map([["digest", new TextEncoder().encode(JSON.stringify(contract))]]));
 
 function told(method: string, path: string, changes: Partial<RouteValidation> = {}, contracts = known) {
   const route = { validation: { ...settings, ...changes } } as unknown as RoutePlan;
@@ -77,7 +78,7 @@ test.each<[string, string, Partial<RouteValidation>, string]>([
 });
 
 test("what is not known is said", () => {
-  expect(told("GET", "/v1/a/1", {}, new Map())).toEqual([
+  expect(told("GET", "/v1/a/1", {}, new KnownArtifacts(new Map()))).toEqual([
     "note  orders: requests are refused where they are not as described; answers are not judged; what it says is not known here",
   ]);
 });
