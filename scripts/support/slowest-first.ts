@@ -7,6 +7,7 @@ const LONG = [
   "alone/failures",
   "alone/cache-stores",
   "alone/rotation",
+  "usage",
   "config",
   "joining",
   "login",
