@@ -7,13 +7,13 @@ import { freePort, LOOPBACK } from "../cli/local/ports.ts";
 import type { Bench, BenchOptions, Figure } from "./support/bench.ts";
 import { compare, cpuRatio, type Round, spreadOf, type Variant } from "./support/compare.ts";
 import { cpuMicroseconds, residentMebibytes } from "./support/cpu-time.ts";
+import { FORWARD_PATH, forwardDocument, untilServed } from "./support/forward-route.ts";
 import { hasH2load, runTlsLoad } from "./support/h2load.ts";
 import { NGINX, startNginxBefore } from "./support/nginx.ts";
 import { startGateway } from "./support/routes.ts";
 import { onStage, type Stage, startUpstream } from "./support/stage.ts";
 
 const CONNECTIONS = 32;
-const PATH = "/forward/42";
 
 const bench: Bench = {
   question:
@@ -42,7 +42,7 @@ async function measure(plain: Stage, fronted: Stage, options: BenchOptions): Pro
 
 async function standUp(plain: Stage, fronted: Stage, { say }: BenchOptions): Promise<Map<Way, Standing>> {
   const upstream = await startUpstream(plain.system);
-  const document = documentOf(upstream);
+  const document = forwardDocument(upstream);
   const { state } = fronted.system;
   const pem = selfSigned(state);
   const direct = await startGateway(plain.system, upstream, document);
@@ -79,31 +79,9 @@ function selfSigned(folder: string): { readonly cert: string; readonly key: stri
   return { cert, key };
 }
 
-function documentOf(upstream: number): string {
-  return `selvage: 1
-name: bench
-gateway:
-  hosts: ["127.0.0.1"]
-  routes:
-    - { name: forward, match: { path: /forward/* }, to: "http://127.0.0.1:${upstream}" }
-mesh:
-  trustDomain: bench.internal
-  services: { upstream: { port: 8080, access: [{ from: gateway }] } }
-`;
-}
-
-async function untilServed(port: number): Promise<void> {
-  for (const end = Date.now() + 10_000; ; ) {
-    const response = await fetch(`http://127.0.0.1:${port}${PATH}`);
-    const text = await response.text();
-    if (response.ok) return;
-    if (Date.now() > end) throw new Error(`${PATH} answers ${response.status}: ${text}`);
-  }
-}
-
 function comparePlain(ways: ReadonlyMap<Way, Standing>, { quick, say }: BenchOptions): Promise<Map<string, Round[]>> {
   const variants = [...ways].flatMap(([name, { port, pids }]): Variant[] => {
-    const load = { port, path: PATH, connections: CONNECTIONS };
+    const load = { port, path: FORWARD_PATH, connections: CONNECTIONS };
     const own = { name: `${name}_own`, pids: pids.slice(0, 1), load };
     return name === "direct" ? [{ name, pids, load }] : [{ name, pids, load }, own];
   });
@@ -128,7 +106,7 @@ async function compareTls(
       for (const [suffix, streams, connections] of tlsPort === undefined ? [] : PROTOCOLS) {
         const before = pids.map((pid) => cpuMicroseconds([pid]));
         const startedAt = performance.now();
-        await runTlsLoad({ url: `https://127.0.0.1:${tlsPort}${PATH}`, connections, streams, requests });
+        await runTlsLoad({ url: `https://127.0.0.1:${tlsPort}${FORWARD_PATH}`, connections, streams, requests });
         const requestsPerSecond = (requests / (performance.now() - startedAt)) * 1_000;
         const used = pids.map((pid, at) => cpuMicroseconds([pid]) - (before[at] ?? 0));
         if (round < 0) continue;

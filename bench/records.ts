@@ -1,6 +1,7 @@
 /** What records of past requests cost the gateway: the same load with them, as by default, and with `records: off`. */
 import type { Bench, BenchOptions, Figure } from "./support/bench.ts";
 import { compare, cpuRatio, spreadOf, type Variant } from "./support/compare.ts";
+import { FORWARD_PATH, forwardDocument, untilServed } from "./support/forward-route.ts";
 import { startGateway } from "./support/routes.ts";
 import { onStage, type Stage, startUpstream } from "./support/stage.ts";
 
@@ -22,12 +23,12 @@ export default bench;
 async function measure(stages: Record<"off" | "kept", Stage>, { quick, rounds, say }: BenchOptions): Promise<Figure[]> {
   const upstream = await startUpstream(stages.off.system);
   const ports = {
-    off: await startGateway(stages.off.system, upstream, documentOf(upstream, "telemetry: { records: off }\n")),
-    kept: await startGateway(stages.kept.system, upstream, documentOf(upstream, "")),
+    off: await startGateway(stages.off.system, upstream, forwardDocument(upstream, "telemetry: { records: off }\n")),
+    kept: await startGateway(stages.kept.system, upstream, forwardDocument(upstream, "")),
   };
   const variants = ways.map((name): Variant => {
     const { port, pid } = ports[name];
-    return { name, pids: [pid], load: { port, path: "/forward/42", connections: CONNECTIONS } };
+    return { name, pids: [pid], load: { port, path: FORWARD_PATH, connections: CONNECTIONS } };
   });
   for (const { load } of variants) await untilServed(load.port);
   const plan = { rounds: rounds ?? (quick ? 3 : 9), durationMs: 1_500, warmUpMs: 2_000 };
@@ -45,26 +46,4 @@ async function measure(stages: Record<"off" | "kept", Stage>, { quick, rounds, s
       spread: spreadOf(all.map((round) => round.cpuMicrosecondsPerRequest)),
     })),
   ];
-}
-
-function documentOf(upstream: number, telemetry: string): string {
-  return `selvage: 1
-name: bench
-${telemetry}gateway:
-  hosts: ["127.0.0.1"]
-  routes:
-    - { name: forward, match: { path: /forward/* }, to: "http://127.0.0.1:${upstream}" }
-mesh:
-  trustDomain: bench.internal
-  services: { upstream: { port: 8080, access: [{ from: gateway }] } }
-`;
-}
-
-async function untilServed(port: number): Promise<void> {
-  for (const end = Date.now() + 10_000; ; ) {
-    const response = await fetch(`http://127.0.0.1:${port}/forward/42`);
-    const text = await response.text();
-    if (response.ok) return;
-    if (Date.now() > end) throw new Error(`the gateway answers ${response.status}: ${text}`);
-  }
 }

@@ -5,6 +5,7 @@ import { freePort } from "../cli/local/ports.ts";
 import { LEAN_FLAGS } from "../mesh-agent/lifecycle/lean-flags.ts";
 import type { Bench, BenchOptions, Figure } from "./support/bench.ts";
 import { compare, middleRatio, type Round, spreadOf, type Variant } from "./support/compare.ts";
+import { FORWARD_PATH, forwardDocument, untilServed } from "./support/forward-route.ts";
 import { openTap } from "./support/open-tap.ts";
 import { type Gateway, startGateway } from "./support/routes.ts";
 import { Programs } from "./support/sidecars/programs.ts";
@@ -60,7 +61,7 @@ async function measureEdge(stages: Record<Way, Stage>, upstream: number, options
   const variants: Variant[] = [];
   for (const name of ways) {
     const { port, pid } = await startGateway(stages[name].system, upstream, documentOf(upstream, SAMPLES[name]));
-    const variant = { name, pids: [pid], load: { port, path: "/forward/42", connections: CONNECTIONS } };
+    const variant = { name, pids: [pid], load: { port, path: FORWARD_PATH, connections: CONNECTIONS } };
     await untilServed(port);
     variants.push(variant);
   }
@@ -69,7 +70,7 @@ async function measureEdge(stages: Record<Way, Stage>, upstream: number, options
 
 /** With a tap open that takes a share of the requests, over none, at a fixed rate. */
 async function measureTap(stages: Record<Way, Stage>, upstream: number, options: BenchOptions): Promise<Figure[]> {
-  const paths = Array.from({ length: TAPPED.oneOf }, (_, at) => (at === 0 ? TAPPED.path : "/forward/42"));
+  const paths = Array.from({ length: TAPPED.oneOf }, (_, at) => (at === 0 ? TAPPED.path : FORWARD_PATH));
   const { ratePerSecond } = TAPPED;
   const variants: Variant[] = [];
   const gateways: Gateway[] = [];
@@ -78,7 +79,7 @@ async function measureTap(stages: Record<Way, Stage>, upstream: number, options:
     const { port, pid } = gateway;
     await untilServed(port);
     gateways.push(gateway);
-    const load = { port, path: "/forward/42", paths, connections: CONNECTIONS, ratePerSecond };
+    const load = { port, path: FORWARD_PATH, paths, connections: CONNECTIONS, ratePerSecond };
     variants.push({ name: name === "defaults" ? "tapped" : name, pids: [pid], load });
   }
   const tap = await openTap((gateways.at(-1) as Gateway).control, { pathPrefix: TAPPED.path });
@@ -188,23 +189,5 @@ const telemetryOf = (receiver: number, sample: string): object => ({
 
 function documentOf(upstream: number, sample: string | undefined): string {
   const telemetry = sample === undefined ? "" : `telemetry: ${JSON.stringify(telemetryOf(upstream, sample))}\n`;
-  return `selvage: 1
-name: bench
-${telemetry}gateway:
-  hosts: ["127.0.0.1"]
-  routes:
-    - { name: forward, match: { path: /forward/* }, to: "http://127.0.0.1:${upstream}" }
-mesh:
-  trustDomain: bench.internal
-  services: { upstream: { port: 8080, access: [{ from: gateway }] } }
-`;
-}
-
-async function untilServed(port: number): Promise<void> {
-  for (const end = Date.now() + 10_000; ; ) {
-    const response = await fetch(`http://127.0.0.1:${port}/forward/42`);
-    const text = await response.text();
-    if (response.ok) return;
-    if (Date.now() > end) throw new Error(`the gateway answers ${response.status}: ${text}`);
-  }
+  return forwardDocument(upstream, telemetry);
 }
