@@ -118,6 +118,7 @@ mesh:
         stage: "shedding",
         verdict: "note",
         text: "high priority (of the route) where an instance of orders is overloaded, which is not known here; in shadow: would refuse, and nobody is refused",
+        facts: { priority: "high", shadow: true },
         path: ["mesh", "services", "orders", "shedding"],
       },
     ]);
