@@ -17,9 +17,9 @@ const NO_TEST = 'echo "Error: no test specified" && exit 1';
  */
 export function withScripts(given: string | undefined, isStubbed: boolean): PackageText | undefined {
   const wished = {
-    dev: `npx selvage dev${isStubbed ? " --stub" : ""}`,
-    test: "npx selvage test",
-    check: "npx selvage check",
+    dev: `selvage dev${isStubbed ? " --stub" : ""}`,
+    test: "selvage test",
+    check: "selvage check",
   };
   const read = given === undefined ? { private: true } : readObject(given);
   const scripts = read && objectIn(read.scripts ?? {});

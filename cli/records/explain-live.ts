@@ -1,4 +1,6 @@
 /** `explain --live`: a real request, which the gateway answers with what it has decided. */
+
+import { printable } from "../../shared/config/code-frame.ts";
 import { EXPLAIN, EXPLAINED } from "../../shared/http/header-names.ts";
 import { parseRequestTarget } from "../../shared/http/request-target.ts";
 import { type Explained, explainedSchema } from "../../shared/wire/explain-token.ts";
@@ -47,7 +49,7 @@ export async function explainLive(
   if (options.json) printJson({ status: answer.status, ...explained });
   else await showRecord(record, options);
   say(
-    `-- it was sent, and answered with ${answer.status}. In a few seconds, with its hops: selvage explain --trace ${entry.traceId}`,
+    `-- it was sent, and answered with ${answer.status}. In a few seconds, with its hops: selvage explain --trace ${printable(String(entry.traceId))}`,
   );
 }
 

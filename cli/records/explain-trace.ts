@@ -1,4 +1,6 @@
 /** `explain --trace`: what became of a past request, by what was kept of it, and what would become of it today. */
+
+import { printable } from "../../shared/config/code-frame.ts";
 import type { Path } from "../../shared/config/problem.ts";
 import type { AccessLogEntry } from "../../shared/http/access-log.ts";
 import { compile } from "../../shared/plan/compile.ts";
@@ -95,7 +97,7 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
   auth: ["auth"],
   decision: ["auth", "decision"],
   limits: ["rateLimit"],
-  "life cycle": ["lifeCycle"],
+  "life cycle": ["lifecycle"],
   graphql: ["graphql"],
   contract: ["validate"],
   idempotency: ["idempotency"],
@@ -142,8 +144,10 @@ function recordBlocks(told: Told, hops: readonly AccessLogEntry[]): string[] {
   const { method, path, traceId, time, plan, status, durationMs } = entry;
   const by = told.source === undefined ? `version ${plan}, which cannot be read any more` : `version ${plan}`;
   const head = [
-    ` request   ${method} ${request.authority}${path}${request.query}   (${by}, ${time}, kept: ${BECAUSE[because]})`,
-    ` trace     ${traceId}`,
+    printable(
+      ` request   ${method} ${request.authority}${path}${request.query}   (${by}, ${time}, kept: ${BECAUSE[because]})`,
+    ),
+    printable(` trace     ${traceId}`),
   ].join("\n");
   const rows = decisions.map((one) => [
     one.stage,
@@ -152,7 +156,7 @@ function recordBlocks(told: Told, hops: readonly AccessLogEntry[]): string[] {
     one.text,
   ]);
   const bad = status >= 400 || status === 0;
-  const result = ` result    ${style(bad ? "bad" : "ok", resultOf(entry))} after ${latency(durationMs)}`;
+  const result = ` result    ${style(bad ? "bad" : "ok", printable(resultOf(entry)))} after ${latency(durationMs)}`;
   const blocks = rows.length === 0 ? [head, result] : [head, indent(columns(rows)), result];
   if (hops.length > 0) blocks.push([tapHead(), tapLines({ request: entry, hops })].join("\n"));
   if (now !== undefined) blocks.push(nowBlock(now, plan));

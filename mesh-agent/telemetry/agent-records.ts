@@ -2,7 +2,7 @@
 import type { AccessLogEntry } from "../../shared/http/access-log.ts";
 import { records as limits } from "../../shared/limits/records.ts";
 import { type FailedItem, failedPlace } from "../../shared/policy/record-draw.ts";
-import { withoutSecrets } from "../../shared/policy/record-redaction.ts";
+import { entryWithoutSecrets } from "../../shared/policy/record-redaction.ts";
 import { type RecordSettings, recordsOf } from "../../shared/policy/record-settings.ts";
 import type { TelemetrySettings } from "../../shared/telemetry/settings.ts";
 import type { RecordsReport } from "../../shared/wire/records.ts";
@@ -39,7 +39,7 @@ export class AgentRecords {
       return;
     }
     if (this.#hops[place] !== undefined) this.#dropped++;
-    this.#hops[place] = { traceId: rank, item: hidden(entry()) };
+    this.#hops[place] = { traceId: rank, item: entryWithoutSecrets(entry()) };
     const waitMs = Math.max(limits.soonMs, this.#notBeforeMs - performance.now());
     this.#timer ??= setTimeout(() => void this.#report(), waitMs).unref();
   }
@@ -53,7 +53,10 @@ export class AgentRecords {
     const hops = this.#hops.flatMap(({ item }) => item ?? []);
     const { keepMs, perRoute } = this.#settings ?? {};
     this.#hops = [];
-    if (keepMs === undefined || perRoute === undefined) return;
+    if (keepMs === undefined || perRoute === undefined) {
+      this.#timer = undefined;
+      return;
+    }
     const { controlUrl, token } = this.#address();
     const report: RecordsReport = { keepMs, perRoute, dropped: this.#dropped, records: [], hops };
     const isTaken = await send(controlUrl, token, report);
@@ -70,9 +73,4 @@ async function send(controlUrl: string, token: string, report: RecordsReport): P
   } catch {
     return false;
   }
-}
-
-function hidden(entry: AccessLogEntry): AccessLogEntry {
-  const { path, reason } = entry;
-  return { ...entry, path: withoutSecrets(path), ...(reason !== undefined && { reason: withoutSecrets(reason) }) };
 }

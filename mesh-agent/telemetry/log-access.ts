@@ -4,7 +4,7 @@ import type { FieldList } from "../../shared/http/field-list.ts";
 import { grpcCode, grpcStatusOfHttp } from "../../shared/http/grpc-call.ts";
 import { TRACEPARENT, TRACESTATE } from "../../shared/http/header-names.ts";
 import { childContextOf, parseTraceparent, SPAN_DIGITS, type TraceContext } from "../../shared/http/trace-context.ts";
-import { isExplained, passedTracestate } from "../../shared/http/trace-state.ts";
+import { isExplained, passedTracestate, withoutOwnState } from "../../shared/http/trace-state.ts";
 import type { TapDetail } from "../../shared/policy/tap-entry.ts";
 import type { Call, Stage } from "../proxy/call.ts";
 import { accessLines, type HopNames, type LineFacts } from "./access-line.ts";
@@ -49,7 +49,7 @@ export function logAccess(options: AccessLogOptions): Stage {
   return (call, next) => {
     const { fields } = call.exchange.head;
     const parent = fields.has(TRACEPARENT) ? parentOf(fields) : undefined;
-    const isAsked = passState(fields, parent !== undefined);
+    const isAsked = passState(fields, parent !== undefined, options.hop === "expose");
     const { tracer } = options.tracing;
     if (tracer === undefined) call.trace = childContextOf(parent, randomDigits(SPAN_DIGITS));
     else tracer.begin(call, options.hop, parent);
@@ -67,11 +67,13 @@ export function logAccess(options: AccessLogOptions): Stage {
 
 /**
  * A new trace has no vendor state: what came without a usable parent belongs to another one (section 3.3).
+ * @param isOutside it comes from a client, who says nothing that the gateway alone may say
  * @returns whether the gateway says in it that an operator asks about the request
  */
-function passState(fields: FieldList, hasParent: boolean): boolean {
+function passState(fields: FieldList, hasParent: boolean, isOutside: boolean): boolean {
   if (!fields.has(TRACESTATE)) return false;
-  const passed = hasParent ? passedTracestate(fields.getAll(TRACESTATE).join()) : "";
+  const read = hasParent ? passedTracestate(fields.getAll(TRACESTATE).join()) : "";
+  const passed = isOutside ? withoutOwnState(read) : read;
   if (passed === "") fields.remove(TRACESTATE);
   else fields.set(TRACESTATE, passed);
   return isExplained(passed);

@@ -5,6 +5,7 @@ import { IDEMPOTENCY_KEY, IDEMPOTENCY_METHODS } from "../policy/idempotency-key.
 import type { Cursor } from "./cursor.ts";
 import { declaresOtherMethods } from "./part-call.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
+import { isPublic } from "./shadow.ts";
 import { formatSize, parseDurationMs, parseSizeBytes } from "./units.ts";
 
 /** @param cors the gateway's */
@@ -95,7 +96,7 @@ function checkBody(maxBody: Cursor): DocumentProblem[] {
 }
 
 function checkPublic(route: Cursor, idempotency: Cursor): DocumentProblem[] {
-  if (route.get("auth").exists && route.get("auth", "optional").value !== true) return [];
+  if (!isPublic(route)) return [];
   const problems = [
     warning(
       "SLV3022",

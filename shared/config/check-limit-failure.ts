@@ -2,7 +2,7 @@
 import { limits } from "../limits.ts";
 import type { Cursor } from "./cursor.ts";
 import { type DocumentProblem, error, warning } from "./problem.ts";
-import { isShadow } from "./shadow.ts";
+import { isPublic, isShadow } from "./shadow.ts";
 import { parseDurationMs } from "./units.ts";
 
 /** What only one of the routes that have a limit can say. @param at where the route has it, by its name or whole */
@@ -26,8 +26,7 @@ export function checkUnasked(limit: Cursor): DocumentProblem[] {
 function checkAbsent(route: Cursor, limit: Cursor, at: Cursor): DocumentProblem[] {
   // In shadow it refuses nobody, counted or not.
   if (isShadow(limit)) return [];
-  const isPublic = !route.get("auth").exists || route.get("auth", "optional").value === true;
-  if (!isPublic || limit.entries.length === 0 || limit.get("onFailure").exists) return [];
+  if (!isPublic(route) || limit.entries.length === 0 || limit.get("onFailure").exists) return [];
   const message =
     "this route is public, and its limit does not say what happens when it cannot be counted: by default requests are refused with 503";
   return [

@@ -81,7 +81,8 @@ type PlaceOf = (place: Cursor) => Path;
 
 const OF_IDENTITY = ["identity", "consumer", "plan", "claim"];
 
-const isOptional = (route: Cursor): boolean => route.get("auth", "optional").value === true;
+const isOptional = (route: Cursor): boolean =>
+  route.get("auth", "optional").value === true || isShadow(route.get("auth"));
 const isPublic = (route: Cursor): boolean => !route.get("auth").exists || isOptional(route);
 
 function checkWho(route: Cursor, limit: Cursor, at: PlaceOf): DocumentProblem[] {

@@ -44,6 +44,8 @@ export const records = {
   /** How long a token lives by which an operator has requests explained, and its characters at most. */
   explainTokenMs: 900_000,
   explainTokenCharsMax: 1_024,
+  /** How far the clocks of control plane and gateway may be apart for it, milliseconds. */
+  explainSkewMs: 30_000,
   /** Characters of what an answer says of it: fields of an answer together have 8 to 16 KiB with most. */
   explainedCharsMax: 4_096,
   /** Headers of a record; characters of all of them, and of one value. */
@@ -66,6 +68,8 @@ export const records = {
   /** Those that were asked for, and hops of agents. */
   askedMax: 500,
   hopsMax: 4_000,
+  /** Hops of one trace. */
+  hopsOfTraceMax: 64,
   /** Characters of JSON of all that is kept. */
   charsMax: 32 * KiB * KiB,
   /** Failed requests of one route, and hops whose trace has no record, that are taken on average a minute: rows that are written cost. */

@@ -15,6 +15,8 @@ export function explainDecision(
   const settings = auth?.decision;
   if (settings === undefined) return [];
   const path = [...at, "auth", "decision"];
+  if (auth?.mode === "shadow" && facts.identity.method === "anonymous")
+    return [step("decision", "skip", "in shadow nobody is asked about whom nothing is proven of", path)];
   const point = Object.hasOwn(decisions, settings.by) ? decisions[settings.by] : undefined;
   if (point === undefined)
     return [step("decision", "deny", `there is no decision point ${settings.by}`, path, "decision_unavailable")];

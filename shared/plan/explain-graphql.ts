@@ -18,8 +18,6 @@ export function explainGraphql(
   const read = readGraphqlRequests({ method, query, ...(method === "POST" ? SOME : NONE) });
   if (read.invalid === undefined)
     return [step("graphql", "note", "its document is judged, of which nothing is known here", path)];
-  if (graphql.shadow === true)
-    return [step("graphql", "note", `in shadow: would be refused, and nobody is: ${read.reason}`, path)];
   const code = read.invalid === "method" ? "method_not_allowed" : "graphql_invalid";
-  return [step("graphql", "deny", read.reason, path, code)];
+  return [step("graphql", graphql.shadow === true ? "would-deny" : "deny", read.reason, path, code)];
 }

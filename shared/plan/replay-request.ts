@@ -34,7 +34,11 @@ function credentialOf(
   const refused = refusalOf(entry);
   // Whoever was let in as nobody by a route that asks had nothing that it takes.
   const isNobody =
-    refused === undefined && identity?.method === "anonymous" && route !== undefined && asking.has(route);
+    refused === undefined &&
+    identity?.method === "anonymous" &&
+    route !== undefined &&
+    asking.has(route) &&
+    !wouldHaveFailed(entry);
   return {
     kind: "recorded",
     ...(identity !== undefined && { identity }),
@@ -48,6 +52,10 @@ function refusalOf({ error, reason, wouldRefuse = [] }: RequestRecord["entry"]):
   const found = [{ error, reason }, ...wouldRefuse].find((one) => REFUSES_CREDENTIALS.has(one.error));
   return found && (found.reason ?? found.error);
 }
+
+/** In shadow it passed as nobody, and not for want of credentials. */
+const wouldHaveFailed = ({ wouldRefuse = [] }: RequestRecord["entry"]): boolean =>
+  wouldRefuse.some(({ policy, error }) => policy === "auth" && error !== "credentials_missing");
 
 const REFUSES_CREDENTIALS: ReadonlySet<string | undefined> = new Set<ErrorCode>(["credentials_invalid", "cross_site"]);
 

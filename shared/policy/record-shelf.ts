@@ -28,8 +28,9 @@ export interface ShelfRecord {
 export interface Shelf {
   /** By kind and route, in the order in which they came. */
   readonly groups: Map<string, ShelfRecord[]>;
-  /** How many records of each trace there are. */
+  /** How many records of the gateway each trace has, and how many hops. */
   readonly traces: Map<string, number>;
+  readonly hopsOf: Map<string, number>;
   readonly counts: Record<ShelfKind, number>;
   /** What may still be taken, by what is bounded. */
   readonly rates: Map<string, TapRate>;
@@ -57,16 +58,20 @@ export interface ShelfVerdict {
 
 export function newShelf(): Shelf {
   return {
-    ...{ groups: new Map(), traces: new Map(), rates: new Map(), free: [], nextId: 1, chars: 0 },
+    ...{ groups: new Map(), traces: new Map(), hopsOf: new Map(), rates: new Map(), free: [], nextId: 1, chars: 0 },
     counts: { asked: 0, failed: 0, drawn: 0, hop: 0 },
   };
 }
+
+const countsFor = ({ traces, hopsOf }: Shelf, kind: ShelfKind): Map<string, number> =>
+  kind === "hop" ? hopsOf : traces;
 
 /** A record that is stored already. */
 export function putBack(shelf: Shelf, record: ShelfRecord): void {
   groupOf(shelf, record.kind, record.route).push(record);
   shelf.counts[record.kind]++;
-  shelf.traces.set(record.traceId, (shelf.traces.get(record.traceId) ?? 0) + 1);
+  const counts = countsFor(shelf, record.kind);
+  counts.set(record.traceId, (counts.get(record.traceId) ?? 0) + 1);
   shelf.chars += record.chars;
   shelf.nextId = Math.max(shelf.nextId, record.id + 1);
 }
@@ -93,10 +98,16 @@ function rankOf({ weight, keepMs }: Offered, random: number, atMs: number): numb
 
 function isWanted(shelf: Shelf, { kind, route, traceId, perRoute }: Offered, rank: number, nowMs: number): boolean {
   if (kind === "asked") return true;
-  if (kind === "hop") return shelf.traces.has(traceId) || isAllowed(shelf, "hop", bounds.hopsPerMinute, nowMs);
+  if (kind === "hop") return isHopWanted(shelf, traceId, nowMs);
   if (kind === "failed") return isAllowed(shelf, `failed ${route}`, bounds.failedPerMinute, nowMs);
   const group = groupOf(shelf, kind, route);
   return group.length < perRoute || rank < highestOf(group).rank;
+}
+
+/** A client may give many requests one trace. */
+function isHopWanted(shelf: Shelf, traceId: string, nowMs: number): boolean {
+  if ((shelf.hopsOf.get(traceId) ?? 0) >= bounds.hopsOfTraceMax) return false;
+  return shelf.traces.has(traceId) || isAllowed(shelf, "hop", bounds.hopsPerMinute, nowMs);
 }
 
 function isAllowed({ rates }: Shelf, of: string, perMinute: number, nowMs: number): boolean {
@@ -150,9 +161,10 @@ function remove(shelf: Shelf, record: ShelfRecord): void {
   group.splice(group.indexOf(record), 1);
   shelf.counts[kind]--;
   shelf.chars -= chars;
-  const left = (shelf.traces.get(traceId) ?? 1) - 1;
-  if (left === 0) shelf.traces.delete(traceId);
-  else shelf.traces.set(traceId, left);
+  const counts = countsFor(shelf, kind);
+  const left = (counts.get(traceId) ?? 1) - 1;
+  if (left === 0) counts.delete(traceId);
+  else counts.set(traceId, left);
 }
 
 /** Takes away what is over. @returns their rows */

@@ -1,6 +1,6 @@
 /** What was decided about a request, in the order in which it was and in the words of `explain`, of what its stages have left. */
 import type { ErrorCode } from "../errors.ts";
-import type { AccessLogEntry, CacheUse } from "../http/access-log.ts";
+import type { AccessLogEntry, CacheUse, ShadowPolicy } from "../http/access-log.ts";
 import { records } from "../limits/records.ts";
 import type { RecordedDecision, RecordedIdentity } from "./request-record.ts";
 
@@ -10,6 +10,8 @@ export interface DecisionFacts {
   /** Of the route; absent: the request met none. */
   readonly route?: {
     readonly hasAuth: boolean;
+    /** `auth` lets everybody pass, whatever is granted. */
+    readonly isShadow?: true;
     readonly scopes: readonly string[];
     readonly limits: readonly string[];
     readonly contract?: string;
@@ -55,7 +57,7 @@ function tellAuth({ route, identity }: DecisionFacts): string | undefined {
   if (route?.hasAuth !== true) return "public";
   if (identity.method === "anonymous") return "nobody was proven, and need not be";
   const by = identity.provider ?? identity.method;
-  const asked = route.scopes.length === 0 ? "" : `, with ${route.scopes.join(" ")}`;
+  const asked = route.isShadow === true || route.scopes.length === 0 ? "" : `, with ${route.scopes.join(" ")}`;
   return `${identity.sub} by ${by}${asked}`;
 }
 
@@ -116,6 +118,12 @@ const STAGES: { readonly [Code in ErrorCode]?: string } = {
   ...{ code_failed: "policy", code_timeout: "policy", overloaded: "shedding", not_stored: "cache" },
 };
 
+/** The stage of a policy that can be in shadow. */
+const SHADOW_STAGES: Readonly<Record<ShadowPolicy, string>> = {
+  ...{ access: "target", answer: "contract", auth: "auth", contract: "contract", decision: "decision" },
+  ...{ graphql: "graphql", idempotency: "idempotency", lifecycle: "life cycle", limit: "limits", shedding: "shedding" },
+};
+
 /** Stages whose refusal comes after the upstream was asked. */
 const AFTER: ReadonlySet<ErrorCode> = new Set(["answer_invalid"]);
 
@@ -130,9 +138,9 @@ export function recordedDecisions(facts: DecisionFacts): RecordedDecision[] {
     const text = tell(facts);
     if (text !== undefined && text !== "") told.push(decision(stage, "pass", text));
   }
-  for (const { error, limit, reason } of entry.wouldRefuse ?? []) {
+  for (const { policy, error, limit, reason } of entry.wouldRefuse ?? []) {
     const by = limit === undefined ? error : `${error} by ${limit}`;
-    told.push(decision(STAGES[error] ?? "target", "would-deny", reason === undefined ? by : `${by}: ${reason}`));
+    told.push(decision(SHADOW_STAGES[policy], "would-deny", reason === undefined ? by : `${by}: ${reason}`));
   }
   if (entry.error !== undefined && denied !== undefined) told.push(decision(denied, "deny", whyOf(facts, denied)));
   return told.slice(0, records.decisionsMax);

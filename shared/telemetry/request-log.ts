@@ -1,5 +1,5 @@
 /** One request at one hop as a log record: what its line in the access log says, without who asked unless that is wanted. */
-import type { AccessLogEntry } from "../http/access-log.ts";
+import { type AccessLogEntry, policyName } from "../http/access-log.ts";
 import { keys } from "./attribute-key.ts";
 import { grpcStatusNames } from "./grpc-status-names.ts";
 import type { LogBuffer, Severity } from "./log-buffer.ts";
@@ -71,7 +71,7 @@ function writePolicies(out: LogBuffer, entry: LoggedEntry): void {
   out.text(keys.variant, entry.variant);
   out.text(keys.fault, entry.fault);
   out.text(keys.uncounted, entry.uncounted?.join(" "));
-  const would = entry.wouldRefuse?.map(({ error, limit }) => (limit === undefined ? error : `${error} ${limit}`));
+  const would = entry.wouldRefuse?.map((one) => `${policyName(one)} ${one.error}`);
   out.text(keys.wouldRefuse, would?.join(", "));
   out.text(keys.errorType, entry.error);
   out.text(keys.reason, entry.reason);

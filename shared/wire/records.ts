@@ -51,7 +51,16 @@ const entryShape = {
     time: z.string().check(z.maxLength(bounds.timeCharsMax)),
     traceId: z.string().check(z.regex(new RegExp(`^${TRACE_ID}$`))),
   },
-  ...{ service: z.string(), status: z.number(), durationMs: z.number(), plan: z.number(), route: z.optional(name) },
+  ...{
+    method: z.string(),
+    path: z.string(),
+    spanId: z.string(),
+    service: z.string(),
+    status: z.number(),
+    durationMs: z.number(),
+    plan: z.number(),
+    route: z.optional(name),
+  },
 };
 const kept = z.looseObject({
   because,

@@ -132,7 +132,7 @@ test.each([
   expect(made?.added).toEqual(added);
   if (made === undefined) return;
   const { name, scripts } = JSON.parse(made.text);
-  expect(scripts).toMatchObject({ check: "npx selvage check", ...(given?.includes("vite") && { dev: "vite" }) });
+  expect(scripts).toMatchObject({ check: "selvage check", ...(given?.includes("vite") && { dev: "vite" }) });
   expect(name).toBe(given?.includes("shop") ? "shop" : undefined);
 });
 
@@ -141,7 +141,7 @@ test("package.json is written with the indent that it has, and made only where s
   const made = await runSelvage(has, ["init"]);
   expect(made.stdout).toContain("ok package.json (scripts dev, test, check)");
   expect(readFileSync(path.join(has, "package.json"), "utf8")).toContain(
-    '\n\t"scripts": {\n\t\t"dev": "npx selvage dev",\n',
+    '\n\t"scripts": {\n\t\t"dev": "selvage dev",\n',
   );
   const without = folderOf({});
   expect((await runSelvage(without, ["init"])).stdout).not.toContain("package.json");

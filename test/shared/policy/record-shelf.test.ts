@@ -74,6 +74,19 @@ test("what failed is a ring by route, with a bound of rows a minute; hops of wha
   expect(failed.some(({ traceId }) => traceId === "t0")).toBe(false);
 });
 
+test("many hops under one trace do not push out those of others", () => {
+  const shelf = newShelf();
+  offerRecord(shelf, offered({ kind: "hop", traceId: "other" }), 0, START_MS);
+  offerRecord(shelf, offered({ kind: "failed", traceId: "repeated" }), 0, START_MS);
+  for (let at = 0; at < 2 * bounds.hopsMax; at++)
+    offerRecord(shelf, offered({ kind: "hop", traceId: "repeated" }), 0, START_MS);
+  expect(kept(shelf).filter(({ kind, traceId }) => kind === "hop" && traceId === "repeated")).toHaveLength(
+    bounds.hopsOfTraceMax,
+  );
+  expect(shelf.traces.has("other")).toBe(false);
+  expect(kept(shelf).some(({ traceId }) => traceId === "other")).toBe(true);
+});
+
 test("asked ones have a bound of their own, and characters have one together", () => {
   const shelf = newShelf();
   const ask = (at: number, chars = 1) =>

@@ -71,7 +71,7 @@ test("a record says what the line in the log says", () => {
       ...{ "selvage.plan.version": 7, "selvage.route": "orders", "selvage.peer": "orders" },
       ...{ "selvage.endpoint": "orders-1", "selvage.attempts": 2, "rpc.response.status_code": "UNAVAILABLE" },
       ...{ "selvage.cache": "miss", "selvage.variant": "v2", "selvage.fault": "delay", "selvage.uncounted": "a b" },
-      ...{ "selvage.would_refuse": "limit_exceeded by-ip, overloaded", "error.type": "overloaded" },
+      ...{ "selvage.would_refuse": "limit:by-ip limit_exceeded, shedding overloaded", "error.type": "overloaded" },
       "selvage.reason": "no place",
     },
   });

@@ -3,6 +3,8 @@ import { SignJWT } from "jose";
 import type { Document } from "../../../shared/config/schema.ts";
 import { SelvageError } from "../../../shared/errors.ts";
 import { records as bounds } from "../../../shared/limits/records.ts";
+import { withoutValues } from "../../../shared/policy/record-redaction.ts";
+import type { RequestRecord } from "../../../shared/policy/request-record.ts";
 import {
   EXPLAIN_TOKEN_ALGORITHM,
   EXPLAIN_TOKEN_ISSUER,
@@ -32,7 +34,7 @@ export async function askRecords(c: Call): Promise<Response> {
     "records",
     `${records.length} of ${route ?? "all routes"}${because === undefined ? "" : `, ${because}`}`,
   );
-  return json(`{"records":[${records.join(",")}],"leftOut":${leftOut}}`);
+  return json(`{"records":[${records.map(shownTo(c)).join(",")}],"leftOut":${leftOut}}`);
 }
 
 export async function askTrace(c: Call): Promise<Response> {
@@ -40,7 +42,7 @@ export async function askTrace(c: Call): Promise<Response> {
   const { records, hops } = await store(c).ofTrace(traceId, await ownRoutes(c));
   if (records.length + hops.length === 0) throw new SelvageError("record_unknown", `nothing is kept of ${traceId}`);
   await audit(c, "records", `the trace ${traceId}`);
-  return json(`{"traceId":"${traceId}","records":[${records.join(",")}],"hops":[${hops.join(",")}]}`);
+  return json(`{"traceId":"${traceId}","records":[${records.map(shownTo(c)).join(",")}],"hops":[${hops.join(",")}]}`);
 }
 
 export async function clearRecords(c: Call): Promise<Response> {
@@ -77,6 +79,12 @@ export async function explainToken(c: Call): Promise<Response> {
 }
 
 const json = (text: string): Response => new Response(text, { headers: { "content-type": "application/json" } });
+
+/** As a tap does: values of headers, queries and claims are for administrators. @returns of the text of a record that which is told */
+function shownTo(c: Call): (text: string) => string {
+  if (c.get("claims").role === "admin") return (text) => text;
+  return (text) => JSON.stringify(withoutValues(JSON.parse(text) as RequestRecord));
+}
 
 /** The routes whose records an owner may see: its own. @returns undefined: all */
 async function ownRoutes(c: Call): Promise<string[] | undefined> {

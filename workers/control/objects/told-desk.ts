@@ -6,6 +6,9 @@ import { keepEdges } from "../upstream/usage-shards.ts";
 import type { Connection } from "./connection.ts";
 import { LimitDesk, type LimitDeskOptions } from "./limit-desk.ts";
 
+/** Callers that are no services of the document: who proves no identity, and the gateway. */
+const CALLERS: ReadonlySet<string> = new Set(["unknown", "gateway"]);
+
 export interface ToldDeskOptions extends LimitDeskOptions {
   /** Whether the document has a service of that name. */
   readonly knows: (service: string) => boolean;
@@ -29,10 +32,11 @@ export class ToldDesk {
   async #count({ id, service, instance }: Connection, { run, counted }: EdgesMessage): Promise<void> {
     const { env, knows, send } = this.#options;
     const isOwn = ({ kind, labels }: (typeof counted.series)[number]): boolean =>
-      kind === "edge" && labels.length === 2 && labels.some((label) => label === service || label === OTHERS);
+      kind === "edge" && labels.length === 2 && (labels.includes(service) || labels.every((label) => label === OTHERS));
     const series = counted.series.filter(isOwn).map((one) => {
       const [from = OTHERS, to = OTHERS] = one.labels;
-      return { ...one, labels: [from, to === service || knows(to) ? to : OTHERS] };
+      const isCaller = from === service || CALLERS.has(from) || knows(from);
+      return { ...one, labels: [isCaller ? from : OTHERS, to === service || knows(to) ? to : OTHERS] };
     });
     const isCounted = await keepEdges(env, `${service}/${instance}/${run}`, { seq: counted.seq, series });
     if (isCounted) send(id, JSON.stringify({ type: "edges", seq: counted.seq }));

@@ -19,6 +19,8 @@ export function decide(counters: CounterState): Stage {
       const { auth } = c.get("route");
       const settings = auth?.decision;
       if (settings === undefined) return undefined;
+      // Enforced `auth` would not have let it come here, and a decision is about somebody.
+      if (auth?.mode === "shadow" && c.get("identity").method === "anonymous") return undefined;
       const facts = factsOf(c);
       const demand = (): Promise<undefined> =>
         points === undefined

@@ -1,5 +1,6 @@
-import { EXPLAIN } from "../../../shared/http/header-names.ts";
+import { EXPLAIN, EXPLAINED } from "../../../shared/http/header-names.ts";
 import { records } from "../../../shared/limits/records.ts";
+import { answerHeaders } from "../upstream/answer-headers.ts";
 import type { Stage } from "../upstream/stages.ts";
 
 /**
@@ -12,6 +13,11 @@ export function explainAsked(): Stage {
       const token = c.get("head").get(EXPLAIN);
       if (token === undefined || token.length > records.explainTokenCharsMax) return undefined;
       return import("../telemetry/tell-explained.ts").then(({ believeExplain }) => believeExplain(c, token));
+    },
+    leave: (c) => {
+      // Whoever asked for it would believe what an upstream says by that field.
+      const isForged = c.get("head").has(EXPLAIN) && c.get("explained") === undefined && c.res.status !== 101;
+      if (isForged && c.res.headers.has(EXPLAINED)) answerHeaders(c).delete(EXPLAINED);
     },
   };
 }

@@ -61,7 +61,7 @@ function keyOf(c: Context<GatewayEnv>, settings: IdempotencySettings, counters: 
     noteWouldRefuse(c, counters, { policy: "idempotency", error: `idempotency_key_${read.kind}` });
     return undefined;
   }
-  if (settings.mode === "shadow") notePassed(c, counters, "idempotency");
+  if (settings.mode === "shadow" && settings.methods.includes(method)) notePassed(c, counters, "idempotency");
   if (read.kind === "none") return undefined;
   if (read.kind === "key") return read.key;
   if (read.kind === "missing") throw refusal(c, settings, "idempotency_key_missing", `no ${settings.header}`);

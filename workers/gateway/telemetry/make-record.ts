@@ -4,10 +4,10 @@ import type { AccessLogEntry } from "../../../shared/http/access-log.ts";
 import { describeTarget } from "../../../shared/plan/describe-target.ts";
 import type { RoutePlan } from "../../../shared/plan/plan.ts";
 import {
+  entryWithoutSecrets,
   recordedHeaders,
   recordedIdentity,
   recordedQuery,
-  withoutSecrets,
 } from "../../../shared/policy/record-redaction.ts";
 import type { HiddenNames } from "../../../shared/policy/record-settings.ts";
 import { recordedDecisions } from "../../../shared/policy/recorded-decisions.ts";
@@ -34,12 +34,7 @@ export function recordOf(
   names: CredentialNames,
   hide: HiddenNames | undefined,
 ): RequestRecord {
-  const { reason, path } = entry;
-  const told = {
-    ...entry,
-    path: withoutSecrets(path),
-    ...(reason !== undefined && { reason: withoutSecrets(reason) }),
-  };
+  const told = entryWithoutSecrets(entry);
   const request = requestOf(c, names, hide);
   const decisions = decisionsOf(c, told, request.identity);
   return { because, entry: told, request, decisions };
@@ -96,6 +91,7 @@ function decisionsOf(
 function factsOf({ auth, rateLimits, validation, target }: RoutePlan) {
   return {
     hasAuth: auth !== undefined,
+    ...(auth?.mode === "shadow" && { isShadow: true as const }),
     scopes: auth?.scopes ?? [],
     limits: rateLimits.filter(({ shadow }) => shadow !== true).map(({ name }) => name),
     ...(validation?.requests === "enforce" && { contract: `contract ${validation.name}` }),

@@ -26,7 +26,7 @@ const tracers = new BySettings(
 
 /** Sets the request's trace, as its plan has it. */
 export function recordRequest(c: Context<GatewayEnv>, settings: TelemetrySettings, counters: CounterState): undefined {
-  const tracer = tracers.of(settings);
+  const tracer = settings.traces === undefined ? undefined : tracers.of(settings);
   if (tracer !== undefined) tracer.begin(c, counters);
   else if (settings.serverTiming === true) c.set("trace", new TimedTrace(c.get("trace")));
 }

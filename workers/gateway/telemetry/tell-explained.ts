@@ -29,6 +29,7 @@ export async function believeExplain(c: Context<GatewayEnv>, token: string): Pro
     audience: explainAudience(c.get("target").host),
     requiredClaims: ["exp", "iat", "sub"],
     maxTokenAge: limits.explainTokenMs / 1000,
+    clockTolerance: limits.explainSkewMs / 1000,
   }).then(
     () => true,
     () => false,
