@@ -35,6 +35,8 @@ export class CanaryWorld {
     const world = new CanaryWorld(system, await system.token("alice", "orders:read"));
     const { code, stderr } = await system.selvage("apply", world.document("v1: 100"), "--wait");
     if (code !== 0) throw new Error(stderr);
+    // A gateway without a lease was not waited for, and on a busy machine decides its first requests by the plan that it had.
+    await until("the gateway serves it", async () => (await world.get("/load/orders/1")).status === 200);
     return world;
   }
 
